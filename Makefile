@@ -1,0 +1,75 @@
+# Every command a person needs, in the order in which it is needed. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/kiln/target
+export PYTHONPATH := tests
+export PYTHONDONTWRITEBYTECODE := 1
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The virtual environment is made anew whenever its pins change.
+READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | cut -d ' ' -f 1)
+FUNCTIONS := bake capture replicate expire
+LOCAL := .build/local
+REGION ?= us-east-1
+ARCH ?= arm64
+STACK ?= kiln
+RECIPES ?= infra/recipes
+
+.PHONY: help demo test unit e2e lint fmt bench build recipes deploy invoke logs clean binaries tools
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: binaries ## The whole chain on a local AWS, from a nightly bake to the last expired image
+	@$(BIN)/python -m demo
+
+test: ## All tests: rules and properties, the local AWS, the real binaries on it end to end
+	@$(MAKE) unit
+	@$(MAKE) binaries
+	@echo "==> The local AWS, the templates, and the real binaries end to end"
+	@cd tests && PYTHONPATH=. ../$(BIN)/pytest
+
+unit: ## The rules and their properties alone, without the AWS SDK (seconds)
+	@echo "==> The rules and their properties"
+	@cargo test --quiet -p kiln -p kiln-tests
+
+e2e: binaries ## The end-to-end tests alone
+	@cd tests && PYTHONPATH=. ../$(BIN)/pytest e2e
+
+lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
+	@cargo fmt --all --check
+	@echo "==> clippy (the first time it checks the EC2 SDK too, which takes minutes)"
+	@cargo clippy --quiet --workspace --all-targets -- -D warnings
+	@$(BIN)/ruff check tests && $(BIN)/ruff format --check tests
+	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml && echo "==> lint is clean"
+
+fmt: tools ## Formats Rust and Python
+	@cargo fmt --all
+	@$(BIN)/ruff format tests && $(BIN)/ruff check --fix tests
+
+clean: ## Removes what was built here (the shared compile cache stays: CARGO_TARGET_DIR)
+	rm -rf .build .venv
+
+# ---------------------------------------------------------------- what the commands above stand on
+
+tools: $(READY)
+
+$(READY): tests/requirements.txt
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Kiln's tools need Python 3.11 or newer with venv: apt-get install python3 python3-venv, or make PYTHON=python3.11"; exit 1; }
+	@echo "==> Installing the tools and the local AWS into $(VENV) (once)"
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+binaries: tools ## The functions for the local AWS, in the profile that the tests use
+	@command -v cargo > /dev/null || { echo "Kiln needs Rust 1.95 or newer (rustup), and cargo on the PATH"; exit 1; }
+	@echo "==> Building the functions (the first time the EC2 SDK takes about 6 minutes on 2 cores)"
+	@cargo build --workspace --bins
+	@for fn in $(FUNCTIONS); do \
+	  mkdir -p $(LOCAL)/$$fn && cp -f "$$CARGO_TARGET_DIR/debug/$$fn" $(LOCAL)/$$fn/bootstrap; done

@@ -1,0 +1,269 @@
+//! Carries decisions out, each idempotent, and reports what became of each.
+
+pub mod report;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures::future::FutureExt;
+use futures::stream::{self, StreamExt};
+
+use crate::cloud::image::Deletion;
+use crate::cloud::{Cloud, CloudError, Kind, NewBuilder, NewImage, Wanted};
+use crate::decide::{Action, Chain, Decision, Reason, capture};
+use crate::domain::{ImageId, ImageName, InstanceId, Region, Stage, Tags, tags};
+use crate::events::inbound::Mode;
+use crate::events::outbound::{Announcement, News};
+
+pub use report::{Line, Outcome, Report};
+
+/// How many chains are carried out at the same time: enough that Regions do not wait for each other, few enough
+/// that EC2's buckets (100 calls at once for most) are not emptied.
+const AT_ONCE: usize = 8;
+
+/// What carrying out one action brought.
+#[derive(Debug, Default)]
+struct Deed {
+    /// The id of what it made or found made.
+    made: Option<String>,
+    /// The snapshots that went.
+    deleted: Vec<crate::domain::SnapshotId>,
+}
+
+impl Deed {
+    fn of(made: impl ToString) -> Self {
+        Self { made: Some(made.to_string()), ..Self::default() }
+    }
+}
+
+/// Carries chains out, and says on the bus what was done. A chain that fails holds no other one up.
+pub async fn act<C: Cloud>(cloud: &C, chains: Vec<Chain>, mode: Mode, now: DateTime<Utc>) -> Report {
+    let done: Vec<(Vec<Line>, Vec<Announcement>)> = stream::iter(chains)
+        .map(|chain| carry_out(cloud, chain, mode, now).boxed_local())
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let (mut lines, mut news) = (Vec::new(), Vec::new());
+    for (of_chain, said) in done {
+        lines.extend(of_chain);
+        news.extend(said);
+    }
+    let unsaid = if news.is_empty() { None } else { cloud.send(&news, now).await.err() };
+    let report = Report { lines, unsaid };
+    report.log_unsaid();
+    report
+}
+
+async fn carry_out<C: Cloud>(
+    cloud: &C,
+    chain: Chain,
+    mode: Mode,
+    now: DateTime<Utc>,
+) -> (Vec<Line>, Vec<Announcement>) {
+    let (mut lines, mut news) = (Vec::new(), Vec::new());
+    let mut broken = false;
+    for decision in chain {
+        let outcome = match (&decision.action, mode) {
+            (Action::Leave, _) => Outcome::Left,
+            (Action::Refuse | Action::LookAgain, _) => {
+                broken = true;
+                Outcome::Failed { error: decision.because.to_string() }
+            }
+            _ if broken => Outcome::NotBegun,
+            (_, Mode::DryRun) => Outcome::Planned,
+            (action, Mode::Carry) => match perform(cloud, &decision, action, now).await {
+                Ok(deed) => {
+                    news.extend(news_of(&decision, &deed));
+                    Outcome::Done { made: deed.made }
+                }
+                Err(failure) => {
+                    broken = true;
+                    news.extend(news_of_failure(&decision, &failure));
+                    Outcome::Failed { error: failure.to_string() }
+                }
+            },
+        };
+        let line = Line::of(decision, outcome);
+        line.log();
+        lines.push(line);
+    }
+    (lines, news)
+}
+
+/// Why an action failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Cloud(#[from] CloudError),
+    #[error("{0}")]
+    Rule(Reason),
+    #[error(
+        "the image is deregistered, but its snapshots stay and cost money: {0}; the next night tries them again"
+    )]
+    Snapshots(String),
+}
+
+async fn perform<C: Cloud>(
+    cloud: &C,
+    decision: &Decision,
+    action: &Action,
+    now: DateTime<Utc>,
+) -> Result<Deed, Failure> {
+    let region = &decision.subject.region;
+    match action {
+        Action::Leave | Action::Refuse | Action::LookAgain => Ok(Deed::default()),
+        Action::Launch(builders) => launch(cloud, builders).await.map(Deed::of),
+        Action::StopForBake { instance, version, deadline } => {
+            let marks = Tags::new().with(tags::VERSION, version).with(tags::DEADLINE, written(*deadline));
+            cloud.tag_instance(region, instance, &marks).await?;
+            cloud.stop(region, instance).await?;
+            Ok(Deed::of(instance))
+        }
+        Action::Capture(new) => create(cloud, new).await.map(Deed::of),
+        Action::StartAgain(instance) => {
+            cloud.start(region, instance).await?;
+            cloud.untag_instance(region, instance, &[tags::VERSION, tags::DEADLINE]).await?;
+            Ok(Deed::default())
+        }
+        Action::Terminate(instance) => {
+            Ok(cloud.terminate(region, instance).await.map(|()| Deed::default())?)
+        }
+        Action::Copy(new) => Ok(cloud.copy_image(new).await.map(Deed::of)?),
+        Action::Mark(image, stage) => {
+            let tags = Tags::new().with(tags::STAGE, stage);
+            Ok(cloud.tag_image(region, image, &tags).await.map(|()| Deed::default())?)
+        }
+        Action::Retire(image, since) => {
+            // The tags first: whoever hears of the disabling already reads why.
+            let tags = Tags::new().with(tags::STAGE, Stage::Retired).with(tags::RETIRED, written(*since));
+            cloud.tag_image(region, image, &tags).await?;
+            cloud.disable_image(region, image).await?;
+            Ok(Deed::default())
+        }
+        Action::Deregister(image) => deregister(cloud, region, image).await,
+        Action::DeleteSnapshot(snapshot) => match cloud.delete_snapshot(region, snapshot).await {
+            Err(error) if error.kind == Kind::InUse => {
+                Err(Failure::Rule(Reason::SnapshotUsed(snapshot.clone())))
+            }
+            outcome => Ok(outcome.map(|()| Deed::default())?),
+        },
+        Action::Say(announcement) => {
+            Ok(cloud.send(std::slice::from_ref(announcement), now).await.map(|()| Deed::default())?)
+        }
+    }
+}
+
+/// Launches a builder where there is room. A token holds within one zone alone, so before the next zone is tried
+/// it is looked up whether the one before has launched after all.
+async fn launch<C: Cloud>(cloud: &C, builders: &[NewBuilder]) -> Result<InstanceId, Failure> {
+    let mut no_room = None;
+    for new in builders {
+        if no_room.is_some()
+            && let Some(launched) = launched_already(cloud, new).await?
+        {
+            return Ok(launched);
+        }
+        match cloud.launch(new).await {
+            Err(error) if error.kind == Kind::NoRoom => no_room = Some(error),
+            outcome => return Ok(outcome?),
+        }
+    }
+    Err(no_room.map_or(Failure::Rule(Reason::NoBase("no builder was planned".into())), Failure::Cloud))
+}
+
+async fn launched_already<C: Cloud>(cloud: &C, new: &NewBuilder) -> Result<Option<InstanceId>, CloudError> {
+    let own = |tags: &Tags| {
+        [tags::RECIPE, tags::VERSION, tags::ROLE].iter().all(|key| tags.get(key) == new.tags.get(key))
+    };
+    let instances = cloud.instances(&new.region).await?;
+    let living = |state| state != crate::cloud::InstanceState::Gone;
+    Ok(instances
+        .into_iter()
+        .find(|instance| own(&instance.tags) && living(instance.state))
+        .map(|instance| instance.id))
+}
+
+/// Makes an image. A name that is taken is success where the image that has it is the one wanted.
+async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, Failure> {
+    let error = match cloud.create_image(new).await {
+        Err(error) if error.kind == Kind::NameTaken => error,
+        outcome => return Ok(outcome?),
+    };
+    let wanted: Option<ImageName> = new.name.parse().ok();
+    let named = cloud.images(&new.region, &Wanted::Named(new.name.clone())).await?;
+    match named
+        .iter()
+        .find(|image| wanted.as_ref().is_some_and(|name| capture::made_of(image, name, &new.instance)))
+    {
+        Some(image) => Ok(image.id.clone()),
+        None => Err(named
+            .first()
+            .map_or(Failure::Cloud(error), |image| Failure::Rule(Reason::NameTaken(image.id.clone())))),
+    }
+}
+
+/// Deregisters an image. EC2 answers with success even where a snapshot stays, so each one's result is read.
+async fn deregister<C: Cloud>(cloud: &C, region: &Region, image: &ImageId) -> Result<Deed, Failure> {
+    let mut deed = Deed::default();
+    let mut stayed = Vec::new();
+    for deletion in cloud.deregister_image(region, image).await? {
+        match deletion.outcome {
+            Deletion::Deleted => deed.deleted.push(deletion.snapshot),
+            Deletion::UsedElsewhere => {}
+            Deletion::Failed(code) => stayed.push(format!("{} ({code})", deletion.snapshot)),
+        }
+    }
+    if stayed.is_empty() { Ok(deed) } else { Err(Failure::Snapshots(stayed.join(", "))) }
+}
+
+/// What is said once something was done.
+fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> {
+    let made = deed.made.as_deref();
+    let news = match &decision.action {
+        Action::Launch(_) => News::BakeStarted { instance: made?.parse().ok()? },
+        Action::StopForBake { instance, .. } => News::BakeStarted { instance: instance.clone() },
+        Action::Capture(new) => {
+            News::ImageCaptured { image: made?.parse().ok()?, instance: new.instance.clone() }
+        }
+        Action::Retire(image, _) => {
+            News::ImageRetired { image: image.clone(), reason: decision.because.to_string() }
+        }
+        // What never was a good image does not expire: its failure was said.
+        Action::Deregister(_)
+            if matches!(decision.because, Reason::ImageFailed { .. } | Reason::FailedTry) =>
+        {
+            return None;
+        }
+        Action::Deregister(image) => News::ImageExpired {
+            image: image.clone(),
+            reason: decision.because.to_string(),
+            snapshots: deed.deleted.clone(),
+        },
+        _ => return None,
+    };
+    announce(decision, news)
+}
+
+/// What is said when something failed.
+fn news_of_failure(decision: &Decision, failure: &Failure) -> Option<Announcement> {
+    match &decision.action {
+        Action::Copy(new) => announce(
+            decision,
+            News::ReplicationFailed { image: new.image.clone(), reason: failure.to_string() },
+        ),
+        _ => None,
+    }
+}
+
+fn announce(decision: &Decision, news: News) -> Option<Announcement> {
+    let subject = &decision.subject;
+    let name = match &decision.action {
+        Action::StopForBake { version, .. } => {
+            ImageName { recipe: subject.recipe.clone()?, version: *version }
+        }
+        _ => ImageName { recipe: subject.recipe.clone()?, version: subject.version? },
+    };
+    Some(Announcement { name, region: subject.region.clone(), news })
+}
+
+fn written(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

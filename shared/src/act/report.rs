@@ -1,0 +1,164 @@
+//! What became of each decision: the answer of a function, and its log lines.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::cloud::CloudError;
+use crate::decide::{Decision, Reason};
+use crate::domain::{RecipeName, Region, Version};
+
+/// What a function did, left, planned or failed to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// One line for each decision.
+    #[serde(rename = "decisions")]
+    pub lines: Vec<Line>,
+    /// Why some of what was done could not be said on the bus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsaid: Option<CloudError>,
+}
+
+/// One decision and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Of which family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<RecipeName>,
+    /// Of which bake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// Where.
+    pub region: Region,
+    /// The image, instance or snapshot that it is about, or that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What was decided.
+    pub action: &'static str,
+    /// Why.
+    pub reason: String,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Whether it says no more than that a thing is not Kiln's: every AMI event of an account wakes Kiln.
+    #[serde(skip)]
+    quiet: bool,
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It was decided to do nothing.
+    Left,
+    /// It was done.
+    Done {
+        /// The id of what was made, or was found made already.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        made: Option<String>,
+    },
+    /// It would be done, were this no dry run.
+    Planned,
+    /// It failed.
+    Failed {
+        /// What failed, on what, where, and what to do.
+        error: String,
+    },
+    /// A step before it failed.
+    NotBegun,
+}
+
+impl Report {
+    /// Whether anything failed.
+    pub fn failed(&self) -> bool {
+        self.unsaid.is_some() || self.failures().next().is_some()
+    }
+
+    /// This report and another.
+    #[must_use]
+    pub fn and(mut self, other: Report) -> Self {
+        self.lines.extend(other.lines);
+        self.unsaid = self.unsaid.or(other.unsaid);
+        self
+    }
+
+    fn failures(&self) -> impl Iterator<Item = (&Line, &str)> {
+        self.lines.iter().filter_map(|line| match &line.outcome {
+            Outcome::Failed { error } => Some((line, error.as_str())),
+            _ => None,
+        })
+    }
+
+    pub(super) fn log_unsaid(&self) {
+        if let Some(error) = &self.unsaid {
+            tracing::error!(%error, "what was done could not be said on the bus");
+        }
+    }
+}
+
+/// The failures, one a line, and how much went well.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed = self.failures().count() + usize::from(self.unsaid.is_some());
+        write!(f, "{failed} of {} decisions failed; the others were carried out:", self.lines.len())?;
+        for (line, error) in self.failures() {
+            write!(f, "\n  - {} {}: {error}", line.action, line.address())?;
+        }
+        if let Some(error) = &self.unsaid {
+            write!(f, "\n  - say: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    /// The line of a decision with its outcome.
+    pub fn of(decision: Decision, outcome: Outcome) -> Self {
+        let subject = decision.subject;
+        Self {
+            recipe: subject.recipe,
+            version: subject.version,
+            region: subject.region,
+            resource: subject.resource,
+            action: decision.action.word(),
+            reason: decision.because.to_string(),
+            outcome,
+            quiet: matches!(decision.because, Reason::NotKilns(crate::domain::record::NoRecord::NotKilns)),
+        }
+    }
+
+    fn address(&self) -> String {
+        let recipe = self.recipe.as_ref().map(ToString::to_string);
+        let version = self.version.map(|version| version.to_string());
+        let name = [recipe, version].into_iter().flatten().collect::<Vec<_>>().join("-");
+        let resource = self.resource.as_deref().map(|resource| format!(" ({resource})")).unwrap_or_default();
+        format!("{name}{resource} in {}", self.region)
+    }
+
+    /// Writes the one log line of this decision.
+    pub(super) fn log(&self) {
+        let version = self.version.map(|version| version.to_string());
+        macro_rules! write {
+            ($level:ident, $outcome:literal, $($more:tt)*) => {
+                tracing::$level!(
+                    recipe = self.recipe.as_ref().map(|recipe| recipe.as_str()),
+                    version,
+                    region = %self.region,
+                    resource = self.resource.as_deref(),
+                    action = self.action,
+                    reason = %self.reason,
+                    outcome = $outcome,
+                    $($more)*
+                )
+            };
+        }
+        match &self.outcome {
+            Outcome::Left if self.quiet => write!(debug, "left", "decided"),
+            Outcome::Left => write!(info, "left", "decided"),
+            Outcome::Done { made } => write!(info, "done", made = made.as_deref(), "decided"),
+            Outcome::Planned => write!(info, "planned", "decided"),
+            Outcome::Failed { error } => write!(error, "failed", error = %error, "decided"),
+            Outcome::NotBegun => write!(warn, "not-begun", "decided"),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Images and snapshots, on EC2.
+
+use aws_sdk_ec2::types::{Filter, ResourceType};
+
+use super::errors::Call;
+use super::{Aws, read};
+use crate::cloud::filter::{MOST_VALUES, exactly};
+use crate::cloud::{
+    Cloudly, Encryption, Image, Images, Kind, NewImage, NewReplica, Snapshot, SnapshotDeletion, Wanted,
+};
+use crate::domain::{ImageId, Region, SnapshotId, Tags, tags};
+
+/// The most images that EC2 puts on one page.
+const PAGE: i32 = 1_000;
+const MADE_TOGETHER: [ResourceType; 2] = [ResourceType::Image, ResourceType::Snapshot];
+
+impl Images for Aws {
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>)
+    async fn images(&self, region: &Region, wanted: &Wanted) -> Cloudly<Vec<Image>> {
+        match wanted {
+            Wanted::Id(image) => self.image(region, image).await,
+            Wanted::AllOfKilns => {
+                self.own_images(region, vec![read::filter("tag-key", [tags::RECIPE.into()])]).await
+            }
+            Wanted::Tagged(tags) => {
+                let filters =
+                    tags.iter().map(|(key, value)| read::filter(&format!("tag:{key}"), [exactly(value)]));
+                self.own_images(region, filters.collect()).await
+            }
+            Wanted::Named(name) => self.own_images(region, vec![read::filter("name", [exactly(name)])]).await,
+            Wanted::OfSnapshots(snapshots) => {
+                let mut found = Vec::new();
+                for some in snapshots.chunks(MOST_VALUES) {
+                    let ids = some.iter().map(ToString::to_string);
+                    let filters = vec![read::filter("block-device-mapping.snapshot-id", ids)];
+                    found.extend(self.own_images(region, filters).await?);
+                }
+                Ok(found)
+            }
+            Wanted::Newest { owner, name } => {
+                let filters = vec![
+                    read::filter("name", [name.clone()]),
+                    read::filter("state", ["available".to_owned()]),
+                ];
+                self.images_of(region, owner, filters).await
+            }
+        }
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>)
+    async fn create_image(&self, new: &NewImage) -> Cloudly<ImageId> {
+        let call = Call::new("CreateImage", &new.region);
+        let resource = format!("{} ({})", new.instance, new.name);
+        let made = self
+            .ec2(&new.region)
+            .await
+            .create_image()
+            .instance_id(new.instance.as_str())
+            .name(&new.name)
+            .description(&new.description)
+            .set_tag_specifications(Some(read::tag_specifications(&MADE_TOGETHER, &new.tags)))
+            .send()
+            .await
+            .map_err(call.on(&resource))?;
+        made.image_id().and_then(|id| id.parse().ok()).ok_or_else(|| call.lacks("ImageId", resource))
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html>)
+    async fn copy_image(&self, new: &NewReplica) -> Cloudly<ImageId> {
+        let call = Call::new("CopyImage", &new.region);
+        let resource = format!("{} ({})", new.image, new.name);
+        let copy = self
+            .ec2(&new.region)
+            .await
+            .copy_image()
+            .source_region(new.from.as_str())
+            .source_image_id(new.image.as_str())
+            .name(&new.name)
+            .description(&new.description)
+            .client_token(new.token.as_str())
+            .set_tag_specifications(Some(read::tag_specifications(&MADE_TOGETHER, &new.tags)));
+        let copy = match &new.encryption {
+            Encryption::AsSource => copy,
+            Encryption::Key(key) => copy.encrypted(true).kms_key_id(key),
+        };
+        let made = copy.send().await.map_err(call.on(&resource))?;
+        made.image_id().and_then(|id| id.parse().ok()).ok_or_else(|| call.lacks("ImageId", resource))
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisableImage.html>)
+    async fn disable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        let call = self.ec2(region).await.disable_image().image_id(image.as_str());
+        call.send().await.map_err(Call::new("DisableImage", region).on(image)).map(|_| ())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html>)
+    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<SnapshotDeletion>> {
+        let call = self.ec2(region).await.deregister_image().image_id(image.as_str());
+        let done = call.delete_associated_snapshots(true).send().await;
+        match done.map_err(Call::new("DeregisterImage", region).on(image)) {
+            Ok(done) => Ok(done.delete_snapshot_results().iter().filter_map(read::deletion).collect()),
+            // Deregistered before, by us or by another: EC2 answers with either.
+            Err(error) if matches!(error.kind, Kind::NotFound | Kind::WrongState) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html>)
+    async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>> {
+        let pages = self
+            .ec2(region)
+            .await
+            .describe_snapshots()
+            .owner_ids("self")
+            .filters(read::filter("tag-key", [tags::RECIPE.into()]))
+            .max_results(PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        let given = pages.collect::<Result<Vec<_>, _>>().await;
+        let given = given
+            .map_err(Call::new("DescribeSnapshots", region).on("the snapshots that bear kiln:recipe"))?;
+        Ok(given.iter().filter_map(|snapshot| read::snapshot(region, snapshot)).collect())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSnapshot.html>)
+    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()> {
+        let call = self.ec2(region).await.delete_snapshot().snapshot_id(snapshot.as_str());
+        match call.send().await.map_err(Call::new("DeleteSnapshot", region).on(snapshot)) {
+            Err(error) if error.kind != Kind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
+        self.create_tags(region, image.as_str(), tags).await
+    }
+}
+
+impl Aws {
+    /// One image by its id. By id alone no page size may be given.
+    async fn image(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Image>> {
+        let call = self.ec2(region).await.describe_images().image_ids(image.as_str()).include_disabled(true);
+        match call.send().await.map_err(Call::new("DescribeImages", region).on(image)) {
+            Ok(given) => Ok(given.images().iter().filter_map(|image| read::image(region, image)).collect()),
+            Err(error) if error.kind == Kind::NotFound || error.code == "InvalidAMIID.Unavailable" => {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn own_images(&self, region: &Region, filters: Vec<Filter>) -> Cloudly<Vec<Image>> {
+        self.images_of(region, "self", filters).await
+    }
+
+    async fn images_of(&self, region: &Region, owner: &str, filters: Vec<Filter>) -> Cloudly<Vec<Image>> {
+        let pages = self
+            .ec2(region)
+            .await
+            .describe_images()
+            .owners(owner)
+            .include_disabled(owner == "self")
+            .set_filters(Some(filters))
+            .max_results(PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        let given = pages.collect::<Result<Vec<_>, _>>().await;
+        let given =
+            given.map_err(Call::new("DescribeImages", region).on(format!("the images of {owner}")))?;
+        Ok(given.iter().filter_map(|image| read::image(region, image)).collect())
+    }
+
+    /// Adds tags to anything of EC2's.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>)
+    pub(super) async fn create_tags(&self, region: &Region, resource: &str, tags: &Tags) -> Cloudly<()> {
+        let call =
+            self.ec2(region).await.create_tags().resources(resource).set_tags(Some(read::to_tags(tags)));
+        call.send().await.map_err(Call::new("CreateTags", region).on(resource)).map(|_| ())
+    }
+}

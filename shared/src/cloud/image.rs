@@ -1,0 +1,166 @@
+//! Images and snapshots, as they were observed.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::{ImageId, ImageRecord, InstanceId, Region, SnapshotId, Tags, record::NoRecord, tags};
+
+/// An image, as it was observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its id.
+    pub id: ImageId,
+    /// Where it is.
+    pub region: Region,
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: ImageState,
+    /// Why it is in that state, where AWS says so.
+    pub state_reason: String,
+    /// When it was registered.
+    pub created: Option<DateTime<Utc>>,
+    /// When its owner deprecates it, or did.
+    pub deprecated: Option<DateTime<Utc>>,
+    /// What it can boot on.
+    pub architecture: Architecture,
+    /// Whether its root device is an EBS volume; only from such a one can an image be baked.
+    pub root_on_ebs: bool,
+    /// Whether it is guarded against deregistration.
+    pub protection: Protection,
+    /// The instance that it was made from.
+    pub source_instance: Option<InstanceId>,
+    /// Its snapshots.
+    pub snapshots: Vec<SnapshotId>,
+    /// The devices whose volumes would outlive an instance.
+    pub lasting_devices: Vec<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl Image {
+    /// Kiln's record on it.
+    ///
+    /// # Errors
+    /// Says why there is none, or none that can be read.
+    pub fn record(&self) -> Result<ImageRecord, NoRecord> {
+        ImageRecord::read(&self.tags)
+    }
+
+    /// Since when it is in quarantine, where Kiln put it there.
+    pub fn retired(&self) -> Option<DateTime<Utc>> {
+        DateTime::parse_from_rfc3339(self.tags.get(tags::RETIRED)?).ok().map(|time| time.to_utc())
+    }
+}
+
+/// The state of an image.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html>)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageState {
+    /// It is being made.
+    Pending,
+    /// It can be launched.
+    Available,
+    /// It cannot be launched; its owner can enable it.
+    Disabled,
+    /// Its making failed.
+    Failed,
+    /// It is gone, though still shown.
+    Deregistered,
+    /// Another state, which Kiln leaves alone.
+    Unknown(String),
+}
+
+impl From<&str> for ImageState {
+    fn from(word: &str) -> Self {
+        match word {
+            "pending" | "transient" => Self::Pending,
+            "available" => Self::Available,
+            "disabled" => Self::Disabled,
+            "failed" | "error" | "invalid" => Self::Failed,
+            "deregistered" => Self::Deregistered,
+            other => Self::Unknown(other.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for ImageState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Disabled => "disabled",
+            Self::Failed => "failed",
+            Self::Deregistered => "deregistered",
+            Self::Unknown(word) => word,
+        })
+    }
+}
+
+/// A processor architecture, by EC2's word for it: `arm64`, `x86_64`, …
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Architecture(pub String);
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Deregistration protection. The field's values are not documented beyond "disabled": whatever else stands
+/// there protects.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deregistration-protection.html>)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protection {
+    /// It may be deregistered.
+    Off,
+    /// It may not.
+    On(String),
+}
+
+/// A snapshot that bears Kiln's tag, as it was observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its id.
+    pub id: SnapshotId,
+    /// Where it is.
+    pub region: Region,
+    /// When its making began.
+    pub started: Option<DateTime<Utc>>,
+    /// Whether it is complete.
+    pub completed: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What became of one snapshot when its image was deregistered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotDeletion {
+    /// Which.
+    pub snapshot: SnapshotId,
+    /// How it went.
+    pub outcome: Deletion,
+}
+
+/// The outcome for one snapshot: DeregisterImage succeeds even where a snapshot stays.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html>)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is gone.
+    Deleted,
+    /// It stays, for another image uses it.
+    UsedElsewhere,
+    /// It stays, though it should have gone; EC2's word for why.
+    Failed(String),
+}
+
+impl From<&str> for Deletion {
+    fn from(code: &str) -> Self {
+        match code {
+            "success" => Self::Deleted,
+            "skipped" => Self::UsedElsewhere,
+            other => Self::Failed(other.to_owned()),
+        }
+    }
+}

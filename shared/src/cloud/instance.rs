@@ -1,0 +1,117 @@
+//! Instances, as they were observed.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::{ImageId, InstanceId, Region, Role, Tags, tags};
+
+/// An instance, as it was observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// Where it is.
+    pub region: Region,
+    /// Its state.
+    pub state: InstanceState,
+    /// What stopped it, where it is stopped.
+    pub stop_cause: StopCause,
+    /// The image that it was launched from.
+    pub image: Option<ImageId>,
+    /// When it was launched, or started for the last time.
+    pub launched: Option<DateTime<Utc>>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// The state of an instance.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html>)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstanceState {
+    /// It is about to run.
+    Pending,
+    /// It runs.
+    Running,
+    /// It is about to stop.
+    Stopping,
+    /// It has stopped; its volumes are at rest.
+    Stopped,
+    /// It is terminated, or about to be.
+    Gone,
+    /// Another state, which Kiln leaves alone.
+    Unknown,
+}
+
+impl From<&str> for InstanceState {
+    fn from(word: &str) -> Self {
+        match word {
+            "pending" => Self::Pending,
+            "running" => Self::Running,
+            "stopping" => Self::Stopping,
+            "stopped" => Self::Stopped,
+            "shutting-down" | "terminated" => Self::Gone,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What stopped an instance.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html>)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopCause {
+    /// It stopped by itself: it was shut down from within.
+    Itself,
+    /// Someone called StopInstances.
+    Someone,
+    /// Something else: AWS's code.
+    Other(String),
+    /// It did not stop, or AWS does not say.
+    Unknown,
+}
+
+impl From<&str> for StopCause {
+    fn from(code: &str) -> Self {
+        match code {
+            "Client.InstanceInitiatedShutdown" => Self::Itself,
+            "Client.UserInitiatedShutdown" => Self::Someone,
+            "" => Self::Unknown,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// What an instance is to Kiln, by its tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Nothing: it does not bear `kiln:recipe`.
+    NotKilns,
+    /// Launched by `bake` to make one image.
+    Builder,
+    /// Launched to prove one image.
+    Tester,
+    /// A person's own, on which images are made: stopped and started again, never terminated.
+    LongLived,
+    /// It bears `kiln:role` with a value that Kiln does not write: left alone.
+    Unknown,
+}
+
+impl Instance {
+    /// What it is to Kiln.
+    pub fn purpose(&self) -> Purpose {
+        if !self.tags.has(tags::RECIPE) {
+            return Purpose::NotKilns;
+        }
+        match self.tags.get(tags::ROLE) {
+            None => Purpose::LongLived,
+            Some(role) => match role.parse() {
+                Ok(Role::Builder) => Purpose::Builder,
+                Ok(Role::Tester) => Purpose::Tester,
+                Err(_) => Purpose::Unknown,
+            },
+        }
+    }
+
+    /// When it must have ended.
+    pub fn deadline(&self) -> Option<DateTime<Utc>> {
+        DateTime::parse_from_rfc3339(self.tags.get(tags::DEADLINE)?).ok().map(|time| time.to_utc())
+    }
+}

@@ -1,0 +1,45 @@
+//! Who uses images, as it was observed.
+
+use serde::Serialize;
+
+use crate::domain::{ImageId, InstanceId};
+
+/// One use of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Use {
+    /// The image.
+    pub image: ImageId,
+    /// The instance that was launched from it.
+    pub instance: InstanceId,
+}
+
+/// One version of a launch template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateVersion {
+    /// The template's id.
+    pub template: String,
+    /// The version's number.
+    pub number: i64,
+    /// What it launches.
+    pub names: Names,
+}
+
+/// What a version of a launch template launches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Names {
+    /// This image.
+    Image(ImageId),
+    /// No image.
+    None,
+    /// Something that could not be resolved to an image: it might be any.
+    Unresolved(String),
+}
+
+/// All that was found out about the use of images in one Region.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Instances, in any state but terminated.
+    pub instances: Vec<Use>,
+    /// Versions of launch templates.
+    pub templates: Vec<TemplateVersion>,
+}

@@ -1,0 +1,151 @@
+//! What is decided, as data: the plan that a person reads, the log line, what a test expects and what is
+//! carried out are the same value.
+
+use chrono::{DateTime, Utc};
+
+use crate::cloud::{Image, Instance, NewBuilder, NewImage, NewReplica};
+use crate::domain::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Version};
+use crate::events::outbound::Announcement;
+
+use super::Reason;
+
+/// One thing that is done, or left, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What it is about.
+    pub subject: Subject,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub because: Reason,
+}
+
+/// Decisions that are carried out one after another; when one fails, those after it are not begun. Chains
+/// do not depend on each other.
+pub type Chain = Vec<Decision>;
+
+/// What a decision is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Of which family.
+    pub recipe: Option<RecipeName>,
+    /// Of which bake.
+    pub version: Option<Version>,
+    /// Where.
+    pub region: Region,
+    /// The image, instance or snapshot, where there is one already.
+    pub resource: Option<String>,
+}
+
+/// What is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: all is as it should be, or it is not Kiln's to touch.
+    Leave,
+    /// Nothing now: it must be looked at again, so the function fails and Lambda tries it anew.
+    LookAgain,
+    /// Nothing: it cannot be done as asked, and a person must change something.
+    Refuse,
+    /// Launch a builder; each is tried in turn while the ones before have no room.
+    Launch(Vec<NewBuilder>),
+    /// Mark a long-lived builder with the bake and stop it.
+    StopForBake {
+        /// The builder.
+        instance: InstanceId,
+        /// The bake.
+        version: Version,
+        /// When its image must have begun.
+        deadline: DateTime<Utc>,
+    },
+    /// Make an image of a stopped builder.
+    Capture(NewImage),
+    /// Start a long-lived builder again and take the bake's marks from it.
+    StartAgain(InstanceId),
+    /// Terminate a launched builder.
+    Terminate(InstanceId),
+    /// Make a replica.
+    Copy(NewReplica),
+    /// Write the stage on an image.
+    Mark(ImageId, Stage),
+    /// Disable an image and write on it since when.
+    Retire(ImageId, DateTime<Utc>),
+    /// Deregister an image and delete its snapshots.
+    Deregister(ImageId),
+    /// Delete a snapshot that was left behind.
+    DeleteSnapshot(SnapshotId),
+    /// Say it, before what follows in the chain makes it past.
+    Say(Announcement),
+}
+
+impl Action {
+    /// Its name in logs, answers and plans.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Leave => "leave",
+            Self::LookAgain => "look-again",
+            Self::Refuse => "refuse",
+            Self::Launch(_) => "launch",
+            Self::StopForBake { .. } => "stop",
+            Self::Capture(_) => "capture",
+            Self::StartAgain(_) => "start",
+            Self::Terminate(_) => "terminate",
+            Self::Copy(_) => "copy",
+            Self::Mark(..) => "mark",
+            Self::Retire(..) => "retire",
+            Self::Deregister(_) => "deregister",
+            Self::DeleteSnapshot(_) => "delete-snapshot",
+            Self::Say(_) => "say",
+        }
+    }
+}
+
+impl Subject {
+    /// An image.
+    pub fn image(image: &Image) -> Self {
+        let name = image.name.parse::<ImageName>().ok();
+        let record = image.record().ok();
+        let name = record.map(|record| record.name).or(name);
+        Self {
+            recipe: name.as_ref().map(|name| name.recipe.clone()),
+            version: name.map(|name| name.version),
+            region: image.region.clone(),
+            resource: Some(image.id.to_string()),
+        }
+    }
+
+    /// An instance.
+    pub fn instance(instance: &Instance) -> Self {
+        use crate::domain::tags::{RECIPE, VERSION};
+        Self {
+            recipe: instance.tags.read(RECIPE),
+            version: instance.tags.read(VERSION),
+            region: instance.region.clone(),
+            resource: Some(instance.id.to_string()),
+        }
+    }
+
+    /// A bake, or an image that is not there yet.
+    pub fn name(name: &ImageName, region: &Region) -> Self {
+        Self {
+            recipe: Some(name.recipe.clone()),
+            version: Some(name.version),
+            region: region.clone(),
+            resource: None,
+        }
+    }
+
+    /// A recipe as a whole, in its home Region.
+    pub fn recipe(recipe: &RecipeName, region: &Region) -> Self {
+        Self { recipe: Some(recipe.clone()), version: None, region: region.clone(), resource: None }
+    }
+
+    /// That a thing which bears no name of Kiln's is the subject.
+    pub fn resource(resource: impl ToString, region: &Region) -> Self {
+        Self { recipe: None, version: None, region: region.clone(), resource: Some(resource.to_string()) }
+    }
+
+    /// A decision on this subject.
+    pub fn so(self, action: Action, because: Reason) -> Decision {
+        Decision { subject: self, action, because }
+    }
+}

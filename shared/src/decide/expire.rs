@@ -1,0 +1,312 @@
+//! Which images stay and which go.
+//!
+//! An image and its replicas are one release, and go or stay together: a replica that went while its image
+//! stays would be copied anew. A release goes only when every rule of the recipe lets it go *and* nobody uses
+//! any of its members; where that could not be found out, it stays.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Action, Chain, Reason, Subject};
+use crate::cloud::usage::Names;
+use crate::cloud::{CloudError, Image, ImageState, Protection, Usage};
+use crate::domain::{ImageId, ImageRecord, Region, Stage, Version, tags};
+use crate::recipe::Recipe;
+
+/// The images of one recipe that bear a whole record, by Region. A Region that could not be seen is an error.
+pub type Found = BTreeMap<Region, Result<Vec<Image>, CloudError>>;
+
+/// What was found out about use, by Region. A Region that is missing was not asked.
+pub type UsageByRegion = BTreeMap<Region, Result<Usage, CloudError>>;
+
+/// An image and its replicas.
+#[derive(Debug, Clone)]
+pub struct Release<'a> {
+    version: Version,
+    members: Vec<(&'a Image, ImageRecord)>,
+}
+
+/// What the rules of the recipe alone say of one release.
+enum ByRule {
+    Stays(Reason),
+    Goes { newer: usize, age: TimeDelta },
+}
+
+/// The images that the rules of the recipe would let go: those whose use must be found out, by Region.
+pub fn candidates(recipe: &Recipe, found: &Found, now: DateTime<Utc>) -> BTreeMap<Region, Vec<ImageId>> {
+    let releases = releases(found);
+    let mut wanted: BTreeMap<Region, Vec<ImageId>> = BTreeMap::new();
+    for (release, by_rule) in releases.iter().zip(by_rules(recipe, &releases, now)) {
+        if matches!(by_rule, ByRule::Goes { .. }) {
+            for (image, _) in &release.members {
+                wanted.entry(image.region.clone()).or_default().push(image.id.clone());
+            }
+        }
+    }
+    wanted
+}
+
+/// What becomes of every image of a recipe: one chain for each release, newest first.
+pub fn decide(recipe: &Recipe, found: &Found, usage: &UsageByRegion, now: DateTime<Utc>) -> Vec<Chain> {
+    let releases = releases(found);
+    let rules = by_rules(recipe, &releases, now);
+    let blind: Option<&CloudError> = found.values().find_map(|images| images.as_ref().err());
+    let used = Used::of(usage);
+    let mut chains: Vec<Chain> = releases
+        .iter()
+        .zip(rules)
+        .map(|(release, by_rule)| match by_rule {
+            ByRule::Stays(because) => keep_all(release, |_| because.clone()),
+            ByRule::Goes { newer, age } => match blind {
+                Some(error) => keep_all(release, |_| Reason::UsageUnknown(error.clone())),
+                None => by_use(recipe, release, &used, usage, Fate { newer, age, now }),
+            },
+        })
+        .collect();
+    chains.extend(unreadable(found));
+    chains
+}
+
+/// What lets a release go, and when it is asked.
+#[derive(Clone, Copy)]
+struct Fate {
+    newer: usize,
+    age: TimeDelta,
+    now: DateTime<Utc>,
+}
+
+fn releases(found: &Found) -> Vec<Release<'_>> {
+    let mut by_version: BTreeMap<Version, Vec<(&Image, ImageRecord)>> = BTreeMap::new();
+    for image in found.values().filter_map(|images| images.as_ref().ok()).flatten() {
+        // What is deregistered already is shown for a while.
+        if image.state == ImageState::Deregistered {
+            continue;
+        }
+        if let Ok(record) = image.record() {
+            by_version.entry(record.name.version).or_default().push((image, record));
+        }
+    }
+    by_version
+        .into_iter()
+        .rev()
+        .map(|(version, mut members)| {
+            // Replicas first: while the home image is there, whoever comes after a crash still finds the release.
+            members.sort_by_key(|(image, record)| {
+                (record.copied.is_none(), image.region.clone(), image.id.clone())
+            });
+            Release { version, members }
+        })
+        .collect()
+}
+
+/// The keep rules, for releases from the newest to the oldest. Only releases count among the newest: a run of
+/// images that were never released pushes no good one out.
+fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Vec<ByRule> {
+    let mut released = 0;
+    releases
+        .iter()
+        .map(|release| {
+            let age = now - youngest(release);
+            let newer = released;
+            if release.is_released() {
+                released += 1;
+                if released <= recipe.expire.keep {
+                    return ByRule::Stays(Reason::AmongNewest { rank: released, keep: recipe.expire.keep });
+                }
+            }
+            if age < recipe.expire.older_than {
+                return ByRule::Stays(Reason::Young { age, older_than: recipe.expire.older_than });
+            }
+            // Without enough newer releases it is perhaps the best there is, whatever became of it.
+            if newer < recipe.expire.keep {
+                return ByRule::Stays(Reason::InProgress(release.home_state()));
+            }
+            let under_way = |(image, _): &&(&Image, ImageRecord)| {
+                matches!(image.state, ImageState::Pending | ImageState::Unknown(_))
+            };
+            if let Some((image, _)) = release.members.iter().find(under_way) {
+                return ByRule::Stays(Reason::InProgress(image.state.clone()));
+            }
+            ByRule::Goes { newer, age }
+        })
+        .collect()
+}
+
+/// When the youngest of a release came to be: its bake began, or one of its images was registered. A tag that
+/// someone set back makes no image old.
+fn youngest(release: &Release<'_>) -> DateTime<Utc> {
+    let home = release.members.iter().filter(|(_, record)| record.copied.is_none());
+    let registered = home.filter_map(|(image, _)| image.created).max();
+    release.version.time().max(registered.unwrap_or(DateTime::<Utc>::MIN_UTC))
+}
+
+impl Release<'_> {
+    /// Whether it counts among the newest: it was released, and can be launched.
+    fn is_released(&self) -> bool {
+        self.members.iter().any(|(image, record)| {
+            record.copied.is_none() && record.stage == Stage::Released && image.state == ImageState::Available
+        })
+    }
+
+    fn home_state(&self) -> ImageState {
+        let home = self.members.iter().find(|(_, record)| record.copied.is_none());
+        home.or(self.members.first()).map_or(ImageState::Deregistered, |(image, _)| image.state.clone())
+    }
+}
+
+/// Who uses what, for look-up.
+struct Used<'a> {
+    by: BTreeMap<(&'a Region, &'a ImageId), Reason>,
+    unresolved: BTreeMap<&'a Region, Reason>,
+}
+
+impl<'a> Used<'a> {
+    fn of(usage: &'a UsageByRegion) -> Self {
+        let mut used = Self { by: BTreeMap::new(), unresolved: BTreeMap::new() };
+        for (region, usage) in usage.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().ok()?)))
+        {
+            for version in &usage.templates {
+                let (template, number) = (version.template.clone(), version.number);
+                match &version.names {
+                    Names::Image(image) => {
+                        used.by.insert((region, image), Reason::UsedByTemplate { template, number });
+                    }
+                    Names::Unresolved(what) => {
+                        let because = Reason::MightBeUsed { template, number, what: what.clone() };
+                        used.unresolved.insert(region, because);
+                    }
+                    Names::None => {}
+                }
+            }
+            for one in &usage.instances {
+                used.by.insert((region, &one.image), Reason::UsedByInstance(one.instance.clone()));
+            }
+        }
+        used
+    }
+}
+
+/// Why one image must stay, whatever the recipe says.
+fn held(image: &Image, used: &Used<'_>, usage: &UsageByRegion) -> Option<Reason> {
+    if let Some(why) = image.tags.get(tags::HOLD) {
+        return Some(Reason::Held(why.to_owned()));
+    }
+    if let Protection::On(protection) = &image.protection {
+        return Some(Reason::Protected(protection.clone()));
+    }
+    if image.tags.iter().any(|(key, _)| key.starts_with("aws:backup:")) {
+        return Some(Reason::OfBackup);
+    }
+    match usage.get(&image.region) {
+        Some(Ok(_)) => {}
+        Some(Err(error)) => return Some(Reason::UsageUnknown(error.clone())),
+        None => {
+            let nobody = CloudError::new(
+                "DescribeInstances",
+                image.id.as_str(),
+                &image.region,
+                "NotAsked",
+                "nobody looked",
+            );
+            return Some(Reason::UsageUnknown(nobody));
+        }
+    }
+    used.by.get(&(&image.region, &image.id)).or_else(|| used.unresolved.get(&image.region)).cloned()
+}
+
+fn by_use(
+    recipe: &Recipe,
+    release: &Release<'_>,
+    used: &Used<'_>,
+    usage: &UsageByRegion,
+    fate: Fate,
+) -> Chain {
+    let reasons: BTreeMap<&ImageId, Reason> = release
+        .members
+        .iter()
+        .filter_map(|(image, _)| Some((&image.id, held(image, used, usage)?)))
+        .collect();
+    let Some((image, why)) = reasons.iter().next() else {
+        return retire(recipe, release, fate);
+    };
+    keep_all(release, |member| {
+        let with = || Reason::ReleaseStays { image: (*image).clone(), why: Box::new(why.clone()) };
+        reasons.get(&member.id).cloned().unwrap_or_else(with)
+    })
+}
+
+fn keep_all(release: &Release<'_>, because: impl Fn(&Image) -> Reason) -> Chain {
+    let keep = |image: &Image| Subject::image(image).so(Action::Leave, because(image));
+    release.members.iter().map(|(image, _)| keep(image)).collect()
+}
+
+/// The next step of a release that goes: disabled first, and deregistered once its quarantine is over. The home
+/// image is marked before any replica goes, so that none is copied anew.
+fn retire(recipe: &Recipe, release: &Release<'_>, fate: Fate) -> Chain {
+    let Fate { newer, age, now } = fate;
+    let superseded = || Reason::Superseded { newer, age };
+    let quarantine = recipe.expire.quarantine;
+    let homes = release
+        .members
+        .iter()
+        .filter(|(_, record)| record.copied.is_none() && record.stage != Stage::Retired);
+    if quarantine.is_zero() {
+        let mark = homes.map(|(image, _)| {
+            Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Retired), superseded())
+        });
+        let go = release
+            .members
+            .iter()
+            .map(|(image, _)| Subject::image(image).so(Action::Deregister(image.id.clone()), superseded()));
+        return mark.chain(go).collect();
+    }
+    let waiting: BTreeSet<&ImageId> = release
+        .members
+        .iter()
+        // What failed cannot be launched, and so needs no quarantine of its own.
+        .filter(|(image, _)| image.state != ImageState::Failed)
+        .filter(|(image, _)| image.retired().is_none() || image.state == ImageState::Available)
+        .map(|(image, _)| &image.id)
+        .collect();
+    let over = |image: &Image| match image.state {
+        ImageState::Failed => Some(image.created.unwrap_or(now)),
+        _ => image.retired().filter(|since| *since + quarantine <= now),
+    };
+    let all_over = waiting.is_empty() && release.members.iter().all(|(image, _)| over(image).is_some());
+    let mut members: Vec<&(&Image, ImageRecord)> = release.members.iter().collect();
+    if !all_over {
+        // The home image first, so that what is half disabled after a crash is known as retired.
+        members.sort_by_key(|(_, record)| record.copied.is_some());
+    }
+    members
+        .into_iter()
+        .map(|(image, _)| match over(image) {
+            Some(since) if all_over => Subject::image(image)
+                .so(Action::Deregister(image.id.clone()), Reason::QuarantineOver { since, newer }),
+            _ if waiting.contains(&image.id) => {
+                Subject::image(image).so(Action::Retire(image.id.clone(), now), superseded())
+            }
+            _ => {
+                let until = image.retired().unwrap_or(now) + quarantine;
+                Subject::image(image).so(Action::Leave, Reason::InQuarantine(until))
+            }
+        })
+        .collect()
+}
+
+/// Images that bear the recipe's tag but no whole record: they stay, and it is said why.
+fn unreadable(found: &Found) -> Vec<Chain> {
+    found
+        .values()
+        .filter_map(|images| images.as_ref().ok())
+        .flatten()
+        .filter(|image| image.state != ImageState::Deregistered)
+        .filter_map(|image| Some((image, image.record().err()?)))
+        .map(|(image, why)| vec![Subject::image(image).so(Action::Leave, Reason::NotKilns(why))])
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "expire_tests.rs"]
+mod tests;

@@ -1,0 +1,201 @@
+//! Which Regions still need a replica of an image, and whether the image is released.
+
+use std::collections::BTreeMap;
+
+use super::{Action, Chain, Reason, Subject};
+use crate::cloud::{CloudError, Encryption, Image, ImageState, NewReplica};
+use crate::domain::record::Copied;
+use crate::domain::{ImageId, ImageRecord, Origin, Region, Stage, Token};
+use crate::events::outbound::{Announcement, News};
+use crate::recipe::Recipe;
+
+/// How often copying to one Region is tried before it is given up. A try counts only once AWS has ended it as
+/// failed; a call that AWS did not take is no try.
+pub const MOST_ATTEMPTS: u32 = 3;
+
+/// What was observed of one image and its replicas.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The home image.
+    pub image: Image,
+    /// Its record.
+    pub record: ImageRecord,
+    /// For each Region of the recipe but the home Region, the images that bear its recipe and version.
+    pub regions: BTreeMap<Region, Result<Vec<Image>, CloudError>>,
+}
+
+/// What one Region has of the image.
+enum Here<'a> {
+    Available(&'a Image),
+    Pending(&'a Image),
+    Missing { attempt: u32, failed: Option<&'a Image> },
+    GivenUp { attempts: u32, failed: &'a Image },
+    Unknown(&'a CloudError),
+}
+
+/// Brings an image to every Region of its recipe. Regions do not hold each other up.
+pub fn decide(recipe: &Recipe, seen: &Seen) -> Vec<Chain> {
+    let leave = |because| vec![vec![Subject::image(&seen.image).so(Action::Leave, because)]];
+    if seen.image.state != ImageState::Available {
+        return leave(Reason::SourceNot(seen.image.state.clone()));
+    }
+    // Until images are verified and published, one that is available counts as published.
+    if matches!(seen.record.stage, Stage::Rejected | Stage::Retired) {
+        return leave(Reason::SourceStage(seen.record.stage));
+    }
+    let here: BTreeMap<&Region, Here<'_>> =
+        seen.regions.iter().map(|(region, images)| (region, in_region(images, seen))).collect();
+    let mut chains: Vec<Chain> =
+        here.iter().map(|(region, here)| one_region(recipe, seen, region, here)).collect();
+    chains.extend(failed_tries(seen, &here));
+    let replicas: BTreeMap<Region, ImageId> = here
+        .iter()
+        .filter_map(|(region, here)| match here {
+            Here::Available(image) => Some(((*region).clone(), image.id.clone())),
+            _ => None,
+        })
+        .collect();
+    if replicas.len() == seen.regions.len() {
+        chains.push(release(seen, &here, replicas));
+    }
+    chains
+}
+
+fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Seen) -> Here<'a> {
+    let images = match images {
+        Ok(images) => images,
+        Err(error) => return Here::Unknown(error),
+    };
+    let ours: Vec<(&Image, u32)> =
+        images.iter().filter_map(|image| Some((image, attempt_of(image, seen)?))).collect();
+    let in_state =
+        |state: ImageState| ours.iter().find(|(image, _)| image.state == state).map(|(image, _)| *image);
+    if let Some(image) = in_state(ImageState::Available) {
+        return Here::Available(image);
+    }
+    if let Some(image) = in_state(ImageState::Pending) {
+        return Here::Pending(image);
+    }
+    let last = ours
+        .iter()
+        .filter(|(image, _)| image.state == ImageState::Failed)
+        .max_by_key(|(_, attempt)| *attempt);
+    match last {
+        Some((failed, attempts)) if *attempts >= MOST_ATTEMPTS => {
+            Here::GivenUp { attempts: *attempts, failed }
+        }
+        Some((failed, attempts)) => Here::Missing { attempt: attempts + 1, failed: Some(failed) },
+        None => Here::Missing { attempt: 1, failed: None },
+    }
+}
+
+/// The try that an image came from, where it is a replica of the home image.
+fn attempt_of(image: &Image, seen: &Seen) -> Option<u32> {
+    let copied = image.record().ok()?.copied?;
+    (copied.origin.image == seen.image.id && copied.origin.region == seen.image.region)
+        .then_some(copied.attempt)
+}
+
+fn one_region(recipe: &Recipe, seen: &Seen, region: &Region, here: &Here<'_>) -> Chain {
+    let missing = || Subject::name(&seen.record.name, region);
+    match here {
+        Here::Available(image) => vec![Subject::image(image).so(Action::Leave, Reason::ReplicaAvailable)],
+        Here::Pending(image) => vec![Subject::image(image).so(Action::Leave, Reason::ReplicaPending)],
+        Here::Unknown(error) => vec![missing().so(Action::LookAgain, Reason::LookUpFailed((*error).clone()))],
+        Here::Missing { attempt, failed } => {
+            let because = failed.map_or(Reason::ReplicaMissing, |failed| Reason::CopyFailed {
+                attempt: attempt - 1,
+                why: failed.state_reason.clone(),
+            });
+            vec![missing().so(Action::Copy(new_replica(recipe, seen, region, *attempt)), because)]
+        }
+        Here::GivenUp { attempts, failed } => given_up(seen, failed, *attempts),
+    }
+}
+
+/// A Region that is given up: said first, then written on the last failed try, so that it is said only until it
+/// is written. The failed try stays as the record.
+fn given_up(seen: &Seen, failed: &Image, attempts: u32) -> Chain {
+    let because = Reason::GaveUp { attempts, why: failed.state_reason.clone() };
+    if failed.record().is_ok_and(|record| record.stage == Stage::Rejected) {
+        return vec![Subject::image(failed).so(Action::Leave, because)];
+    }
+    let news = News::ReplicationFailed { image: seen.image.id.clone(), reason: because.to_string() };
+    let announcement = Announcement { name: seen.record.name.clone(), region: failed.region.clone(), news };
+    vec![
+        Subject::image(failed).so(Action::Say(announcement), because.clone()),
+        Subject::image(failed).so(Action::Mark(failed.id.clone(), Stage::Rejected), because),
+    ]
+}
+
+/// Failed tries in Regions where a later one succeeded.
+fn failed_tries(seen: &Seen, here: &BTreeMap<&Region, Here<'_>>) -> Vec<Chain> {
+    here.iter()
+        .filter(|(_, here)| matches!(here, Here::Available(_)))
+        .filter_map(|(region, _)| seen.regions[*region].as_ref().ok())
+        .flatten()
+        .filter(|image| image.state == ImageState::Failed && attempt_of(image, seen).is_some())
+        .map(|image| vec![Subject::image(image).so(Action::Deregister(image.id.clone()), Reason::FailedTry)])
+        .collect()
+}
+
+/// Everywhere: the replicas are marked, it is said, and last of all the home image is marked, which ends it.
+fn release(seen: &Seen, here: &BTreeMap<&Region, Here<'_>>, replicas: BTreeMap<Region, ImageId>) -> Chain {
+    let subject = || Subject::image(&seen.image);
+    if seen.record.stage == Stage::Released {
+        return vec![subject().so(Action::Leave, Reason::AlreadyReleased)];
+    }
+    let unmarked = here.values().filter_map(|here| match here {
+        Here::Available(image) if image.record().is_ok_and(|record| record.stage != Stage::Released) => {
+            Some(*image)
+        }
+        _ => None,
+    });
+    let mut chain: Chain = unmarked
+        .map(|image| {
+            Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Released), Reason::AllReplicated)
+        })
+        .collect();
+    let announcement = Announcement {
+        name: seen.record.name.clone(),
+        region: seen.image.region.clone(),
+        news: News::ImageReplicated { image: seen.image.id.clone(), replicas },
+    };
+    chain.push(subject().so(Action::Say(announcement), Reason::AllReplicated));
+    chain.push(subject().so(Action::Mark(seen.image.id.clone(), Stage::Released), Reason::AllReplicated));
+    chain
+}
+
+fn new_replica(recipe: &Recipe, seen: &Seen, region: &Region, attempt: u32) -> NewReplica {
+    let name = &seen.record.name;
+    let origin = Origin { region: seen.image.region.clone(), image: seen.image.id.clone() };
+    let key = recipe.replicate.kms_keys.get(region);
+    let token = Token::of(&[
+        "replica",
+        &origin.to_string(),
+        region.as_str(),
+        key.map_or("", String::as_str),
+        name.recipe.as_str(),
+        &attempt.to_string(),
+    ]);
+    let record = ImageRecord {
+        name: name.clone(),
+        stage: Stage::Captured,
+        base: seen.record.base.clone(),
+        copied: Some(Copied { origin: origin.clone(), attempt }),
+    };
+    NewReplica {
+        region: region.clone(),
+        from: origin.region.clone(),
+        image: origin.image.clone(),
+        name: name.to_string(),
+        description: format!("{name}, copied from {origin}"),
+        tags: recipe.tags.clone().with("Name", name).and(&record.write()),
+        encryption: key.map_or(Encryption::AsSource, |key| Encryption::Key(key.clone())),
+        token,
+    }
+}
+
+#[cfg(test)]
+#[path = "replicate_tests.rs"]
+mod tests;

@@ -1,0 +1,174 @@
+use super::super::fixtures::*;
+use super::*;
+use crate::cloud::Kind;
+
+fn seen(image: Image, west: Vec<Image>, south: Vec<Image>) -> Seen {
+    let record = image.record().unwrap();
+    let regions = [(region("eu-west-1"), Ok(west)), (region("ap-southeast-2"), Ok(south))].into();
+    Seen { image, record, regions }
+}
+
+fn home() -> Image {
+    image("web", 9).build()
+}
+
+fn replica(code: &str) -> Image {
+    image("web", 9).in_region(code).build()
+}
+
+fn failed(code: &str, attempt: u32) -> Image {
+    let mut image = image("web", 9).of_try(code, attempt).in_state(ImageState::Failed).build();
+    image.state_reason = "Given key ID is not accessible".into();
+    image
+}
+
+fn decided(seen: &Seen) -> Vec<Chain> {
+    decide(&recipe("web"), seen)
+}
+
+fn words(chains: &[Chain]) -> Vec<(&str, Vec<&'static str>)> {
+    let mut words: Vec<_> = chains
+        .iter()
+        .map(|chain| {
+            (chain[0].subject.region.as_str(), chain.iter().map(|decision| decision.action.word()).collect())
+        })
+        .collect();
+    words.sort();
+    words
+}
+
+fn copies(chains: &[Chain]) -> Vec<&NewReplica> {
+    let actions = chains.iter().flatten().map(|decision| &decision.action);
+    actions.filter_map(|action| if let Action::Copy(new) = action { Some(new) } else { None }).collect()
+}
+
+#[test]
+fn an_available_image_is_copied_to_every_region_at_once_with_its_record() {
+    let chains = decided(&seen(home(), vec![], vec![]));
+    let copies = copies(&chains);
+    assert_eq!(
+        copies.iter().map(|new| new.region.as_str()).collect::<Vec<_>>(),
+        ["ap-southeast-2", "eu-west-1"]
+    );
+    for new in copies {
+        assert_eq!(new.name, "web-20260110T020000Z");
+        assert_eq!(new.tags.get("kiln:stage"), Some("captured"));
+        assert_eq!(new.tags.get("kiln:origin"), Some(format!("us-east-1/{}", home().id).as_str()));
+        assert_eq!(new.tags.get("kiln:attempt"), Some("1"));
+        assert_eq!(new.tags.get("team"), Some("platform"));
+        assert!(new.token.as_str().len() <= 64);
+    }
+}
+
+#[test]
+fn what_exists_is_not_copied_again() {
+    let pending = image("web", 9).in_region("ap-southeast-2").in_state(ImageState::Pending).build();
+    let chains = decided(&seen(home(), vec![replica("eu-west-1")], vec![pending]));
+    assert_eq!(words(&chains), [("ap-southeast-2", vec!["leave"]), ("eu-west-1", vec!["leave"])]);
+}
+
+#[test]
+fn the_token_is_the_same_for_the_same_try_and_another_for_the_next() {
+    let token = |failed_tries: Vec<Image>| {
+        let chains = decided(&seen(home(), failed_tries, vec![replica("ap-southeast-2")]));
+        copies(&chains)[0].token.clone()
+    };
+    assert_eq!(token(vec![]), token(vec![]));
+    assert_ne!(token(vec![]), token(vec![failed("eu-west-1", 1)]));
+}
+
+#[test]
+fn a_failed_copy_is_tried_anew_twice_and_then_given_up_once() {
+    let chains = decided(&seen(home(), vec![failed("eu-west-1", 1), failed("eu-west-1", 2)], vec![]));
+    let west = *copies(&chains).iter().find(|new| new.region.as_str() == "eu-west-1").unwrap();
+    assert_eq!(west.tags.get("kiln:attempt"), Some("3"));
+    let last = failed("eu-west-1", 3);
+    let chains = decided(&seen(home(), vec![last.clone()], vec![replica("ap-southeast-2")]));
+    assert_eq!(words(&chains), [("ap-southeast-2", vec!["leave"]), ("eu-west-1", vec!["say", "mark"])]);
+    let Action::Say(said) =
+        &chains.iter().flatten().find(|decision| decision.action.word() == "say").unwrap().action
+    else {
+        panic!()
+    };
+    assert_eq!(said.detail_type(), "Replication Failed");
+    assert!(said.detail().contains("Given key ID is not accessible") && said.detail().contains("eu-west-1"));
+    let marked =
+        image("web", 9).of_try("eu-west-1", 3).staged(Stage::Rejected).in_state(ImageState::Failed).build();
+    let chains = decided(&seen(home(), vec![marked], vec![replica("ap-southeast-2")]));
+    assert_eq!(words(&chains), [("ap-southeast-2", vec!["leave"]), ("eu-west-1", vec!["leave"])]);
+}
+
+#[test]
+fn with_the_last_replica_it_is_said_and_written_last_of_all_on_the_home_image() {
+    let chains = decided(&seen(home(), vec![replica("eu-west-1")], vec![replica("ap-southeast-2")]));
+    let release = chains.last().unwrap();
+    let words: Vec<_> =
+        release.iter().map(|decision| (decision.action.word(), decision.subject.region.as_str())).collect();
+    assert_eq!(
+        words,
+        [("mark", "ap-southeast-2"), ("mark", "eu-west-1"), ("say", "us-east-1"), ("mark", "us-east-1")]
+    );
+}
+
+#[test]
+fn a_released_image_is_released_no_more() {
+    let done = image("web", 9).released().build();
+    let chains = decided(&seen(done, vec![replica("eu-west-1")], vec![replica("ap-southeast-2")]));
+    assert!(chains.iter().flatten().all(|decision| decision.action == Action::Leave));
+}
+
+#[test]
+fn without_regions_an_image_is_released_at_once() {
+    let mut alone = seen(home(), vec![], vec![]);
+    alone.regions.clear();
+    assert_eq!(words(&decided(&alone)), [("us-east-1", vec!["say", "mark"])]);
+}
+
+#[test]
+fn an_image_on_its_way_out_is_not_copied_however_often_it_becomes_available() {
+    for stage in [Stage::Retired, Stage::Rejected] {
+        let chains = decided(&seen(image("web", 9).staged(stage).build(), vec![], vec![]));
+        assert_eq!(words(&chains), [("us-east-1", vec!["leave"])]);
+    }
+    for state in [ImageState::Pending, ImageState::Disabled, ImageState::Deregistered, ImageState::Failed] {
+        let chains = decided(&seen(image("web", 9).in_state(state).build(), vec![], vec![]));
+        assert_eq!(words(&chains), [("us-east-1", vec!["leave"])]);
+    }
+}
+
+#[test]
+fn a_region_that_cannot_be_seen_gets_no_copy_and_holds_no_other() {
+    let mut blind = seen(home(), vec![], vec![]);
+    let error =
+        CloudError::new("DescribeImages", "images", &region("eu-west-1"), "UnauthorizedOperation", "no");
+    assert_eq!(error.kind, Kind::Denied);
+    blind.regions.insert(region("eu-west-1"), Err(error));
+    assert_eq!(
+        words(&decided(&blind)),
+        [("ap-southeast-2", vec!["copy"]), ("eu-west-1", vec!["look-again"])]
+    );
+}
+
+#[test]
+fn an_image_that_only_bears_the_name_is_no_replica() {
+    let mut alike = replica("eu-west-1");
+    alike.tags = alike.tags.with("kiln:origin", "us-east-1/ami-0bad");
+    let chains = decided(&seen(home(), vec![alike], vec![]));
+    assert_eq!(copies(&chains).len(), 2);
+}
+
+#[test]
+fn a_failed_try_goes_once_a_later_one_succeeded() {
+    let later = image("web", 9).of_try("eu-west-1", 2).build();
+    let chains = decided(&seen(home(), vec![failed("eu-west-1", 1), later], vec![]));
+    assert!(words(&chains).contains(&("eu-west-1", vec!["deregister"])));
+}
+
+#[test]
+fn each_region_has_its_own_key() {
+    let mut keyed = recipe("web");
+    keyed.replicate.kms_keys.insert(region("eu-west-1"), "alias/golden".into());
+    let chains = decide(&keyed, &seen(home(), vec![], vec![]));
+    let keys: Vec<_> = copies(&chains).iter().map(|new| new.encryption.clone()).collect();
+    assert_eq!(keys, [Encryption::AsSource, Encryption::Key("alias/golden".into())]);
+}

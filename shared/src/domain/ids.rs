@@ -1,0 +1,161 @@
+//! Identifiers, each its own type, so that an instance's id cannot stand where an image's belongs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A text that is not the identifier it was taken for.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{given}' is not {expected}")]
+pub struct BadId {
+    /// What was given.
+    pub given: String,
+    /// What is allowed, in words.
+    pub expected: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $valid:expr, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// What is allowed, in words.
+            pub const EXPECTED: &'static str = $expected;
+
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadId;
+
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(BadId { given: text.to_owned(), expected: $expected })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = BadId;
+
+            fn try_from(text: String) -> Result<Self, BadId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// An Amazon Machine Image's id, unique within its Region.
+    ImageId,
+    |text| prefixed(text, "ami-"),
+    "an image id such as ami-0123456789abcdef0"
+);
+id!(
+    /// An EC2 instance's id.
+    InstanceId,
+    |text| prefixed(text, "i-"),
+    "an instance id such as i-0123456789abcdef0"
+);
+id!(
+    /// An EBS snapshot's id.
+    SnapshotId,
+    |text| prefixed(text, "snap-"),
+    "a snapshot id such as snap-0123456789abcdef0"
+);
+id!(
+    /// A subnet's id.
+    SubnetId,
+    |text| prefixed(text, "subnet-"),
+    "a subnet id such as subnet-0123456789abcdef0"
+);
+id!(
+    /// An AWS Region's code.
+    Region,
+    is_region,
+    "a Region code such as eu-west-1"
+);
+id!(
+    /// A recipe's name. It becomes part of image names, tags, parameter names and log lines, so it is kept
+    /// to what is safe in all of them.
+    RecipeName,
+    is_recipe_name,
+    "1 to 64 of a-z, 0-9 and '-', beginning with a letter and not ending with '-'"
+);
+
+fn prefixed(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| {
+        (1..=32).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let Some((number, words)) = parts.split_last() else { return false };
+    words.len() >= 2
+        && words.iter().all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_recipe_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+        && !text.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_not_an_image() {
+        assert!("i-0123456789abcdef0".parse::<ImageId>().is_err());
+        assert!("ami-0123456789abcdef0".parse::<ImageId>().is_ok());
+        assert!("ami-".parse::<ImageId>().is_err());
+    }
+
+    #[test]
+    fn regions_of_every_partition_are_regions() {
+        for code in ["us-east-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1", "us-isob-east-1"] {
+            assert!(code.parse::<Region>().is_ok(), "{code}");
+        }
+        for code in ["", "useast1", "US-EAST-1", "us-east", "us--1", "us-east-1*", "eu-west-"] {
+            assert!(code.parse::<Region>().is_err(), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_recipe_name_holds_no_wildcard_no_slash_and_no_capital() {
+        for name in ["web", "a", "al2023-arm64"] {
+            assert!(name.parse::<RecipeName>().is_ok(), "{name}");
+        }
+        for name in ["", "Web", "web/x", "web*", "-web", "web-", "1web", "w b"] {
+            assert!(name.parse::<RecipeName>().is_err(), "{name}");
+        }
+    }
+}

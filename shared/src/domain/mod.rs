@@ -1,0 +1,19 @@
+//! The words of Kiln, as types: parsed once at the edge, so that what is inside is right.
+
+pub mod duration;
+pub mod ids;
+pub mod name;
+pub mod record;
+pub mod tags;
+pub mod token;
+pub mod user_data;
+pub mod verdict;
+pub mod version;
+
+pub use ids::{ImageId, InstanceId, RecipeName, Region, SnapshotId, SubnetId};
+pub use name::ImageName;
+pub use record::{ImageRecord, Origin, Role, Stage};
+pub use tags::Tags;
+pub use token::Token;
+pub use verdict::Verdict;
+pub use version::Version;

@@ -1,0 +1,92 @@
+//! Tags: where Kiln's record stands, since there is no database.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The family that a thing belongs to. Whatever bears it is Kiln's.
+pub const RECIPE: &str = "kiln:recipe";
+/// The bake that a thing belongs to.
+pub const VERSION: &str = "kiln:version";
+/// What an instance is for: `builder` or `tester`.
+pub const ROLE: &str = "kiln:role";
+/// How far an image has come.
+pub const STAGE: &str = "kiln:stage";
+/// The image that an image was baked from.
+pub const BASE: &str = "kiln:base";
+/// On a replica: the image that it is a copy of, as `region/ami-id`.
+pub const ORIGIN: &str = "kiln:origin";
+/// When a builder or a tester must have ended (RFC 3339).
+pub const DEADLINE: &str = "kiln:deadline";
+/// On a replica: which try at copying it came from, counted from 1.
+pub const ATTEMPT: &str = "kiln:attempt";
+/// When an image was disabled by Kiln (RFC 3339); its quarantine runs from then.
+pub const RETIRED: &str = "kiln:retired";
+/// Put on an image by anyone, with the reason as its value: it stays.
+pub const HOLD: &str = "kiln:hold";
+
+/// What every tag of Kiln's begins with; a recipe's own tags may not.
+pub const PREFIX: &str = "kiln:";
+
+/// The tags of one thing. Keys are unique and case-sensitive, as in EC2.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>)
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tags(BTreeMap<String, String>);
+
+impl Tags {
+    /// No tags.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These tags with one more; a value that the key had before is replaced.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl ToString) -> Self {
+        self.0.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// These tags and all of `others`, whose values win.
+    #[must_use]
+    pub fn and(mut self, others: &Tags) -> Self {
+        self.0.extend(others.0.iter().map(|(key, value)| (key.clone(), value.clone())));
+        self
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// The value of `key`, read as what it stands for; `None` where it is absent or does not parse.
+    pub fn read<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
+        self.get(key)?.parse().ok()
+    }
+
+    /// Whether there is a tag of that key.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each key and value, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Tags {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}

@@ -1,0 +1,119 @@
+//! The version of an image: the UTC second at which its bake began.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDateTime, Timelike, Utc};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+const FORMAT: &str = "%Y%m%dT%H%M%SZ";
+
+/// A version such as `20261123T020000Z`. As text and as a value it sorts by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Version(DateTime<Utc>);
+
+/// A text that is not a version.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{0}' is not a version such as 20261123T020000Z (a UTC time, to the second)")]
+pub struct BadVersion(pub String);
+
+impl Version {
+    /// The version of a bake that began at `time`; what is finer than a second is dropped.
+    ///
+    /// # Errors
+    /// A time outside of the years 0 to 9999 has no version, for its text would not sort.
+    pub fn at(time: DateTime<Utc>) -> Result<Self, BadVersion> {
+        let text = time.format(FORMAT).to_string();
+        text.parse()
+    }
+
+    /// When the bake began.
+    pub fn time(self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
+impl FromStr for Version {
+    type Err = BadVersion;
+
+    fn from_str(text: &str) -> Result<Self, BadVersion> {
+        let bad = || BadVersion(text.to_owned());
+        let digits = text.len() == 16
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                8 => byte == b'T',
+                15 => byte == b'Z',
+                _ => byte.is_ascii_digit(),
+            });
+        if !digits {
+            return Err(bad());
+        }
+        let time = NaiveDateTime::parse_from_str(text, FORMAT).map_err(|_| bad())?;
+        // chrono reads a leap second (…60Z), which it would print as another text.
+        if time.nanosecond() >= 1_000_000_000 {
+            return Err(bad());
+        }
+        Ok(Self(time.and_utc()))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.format(FORMAT))
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = BadVersion;
+
+    fn try_from(text: String) -> Result<Self, BadVersion> {
+        text.parse()
+    }
+}
+
+impl From<Version> for String {
+    fn from(version: Version) -> String {
+        version.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn is_the_utc_second_of_the_bakes_start() {
+        let version: Version = "20261123T020000Z".parse().unwrap();
+        assert_eq!(version.time().to_rfc3339(), "2026-11-23T02:00:00+00:00");
+    }
+
+    #[test]
+    fn refuses_what_is_no_time() {
+        for text in
+            ["", "20261123", "20261323T020000Z", "20261123T020060Z", "+0261123T020000Z", "20261123T0200 0Z"]
+        {
+            assert!(text.parse::<Version>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn round_trips_and_sorts_by_time(a in 0i64..253_402_300_799, b in 0i64..253_402_300_799) {
+            let at = |second| Version::at(DateTime::from_timestamp(second, 7).unwrap()).unwrap();
+            let (a_version, b_version) = (at(a), at(b));
+            prop_assert_eq!(a_version.to_string().parse::<Version>().unwrap(), a_version);
+            prop_assert_eq!(a.cmp(&b), a_version.cmp(&b_version));
+            prop_assert_eq!(a.cmp(&b), a_version.to_string().cmp(&b_version.to_string()));
+        }
+
+        #[test]
+        fn any_text_is_read_without_a_panic_and_printed_as_it_was(text in ".{0,20}") {
+            if let Ok(version) = text.parse::<Version>() {
+                prop_assert_eq!(version.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What Kiln says on its bus.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId};
+
+/// The `source` of every event of Kiln's.
+pub const SOURCE: &str = "kiln";
+
+/// Something that Kiln did, for others to act upon. It may be said more than once, and is never the only
+/// record of anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// The image, or the bake that was to make one.
+    pub name: ImageName,
+    /// Where it happened.
+    pub region: Region,
+    /// What happened.
+    pub news: News,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged, rename_all_fields = "kebab-case")]
+pub enum News {
+    /// `Bake Started`: a builder was launched, or a long-lived one was asked to stop.
+    BakeStarted {
+        /// The builder.
+        instance: InstanceId,
+    },
+    /// `Bake Failed`: no image will come of this bake.
+    BakeFailed {
+        /// The builder.
+        instance: InstanceId,
+        /// Why.
+        reason: String,
+        /// The last lines of its console.
+        console_tail: String,
+    },
+    /// `Image Captured`: the image is being made.
+    ImageCaptured {
+        /// The image.
+        image: ImageId,
+        /// The builder.
+        instance: InstanceId,
+    },
+    /// `Image Replicated`: every Region of the recipe has its replica.
+    ImageReplicated {
+        /// The home image.
+        image: ImageId,
+        /// Each replica, by its Region.
+        replicas: BTreeMap<Region, ImageId>,
+    },
+    /// `Replication Failed`: a Region has no replica, and why.
+    ReplicationFailed {
+        /// The home image.
+        image: ImageId,
+        /// AWS's reason.
+        reason: String,
+    },
+    /// `Image Retired`: the image was disabled; until its quarantine has passed it can be enabled again.
+    ImageRetired {
+        /// The image.
+        image: ImageId,
+        /// Why.
+        reason: String,
+    },
+    /// `Image Expired`: the image was deregistered.
+    ImageExpired {
+        /// The image.
+        image: ImageId,
+        /// Why.
+        reason: String,
+        /// The snapshots that went with it.
+        snapshots: Vec<SnapshotId>,
+    },
+}
+
+/// The envelope of the detail: what every event of Kiln's bears.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Detail<'a> {
+    recipe: &'a str,
+    version: String,
+    region: &'a Region,
+    #[serde(flatten)]
+    news: &'a News,
+}
+
+impl Announcement {
+    /// The `detail-type` of the event.
+    pub fn detail_type(&self) -> &'static str {
+        match self.news {
+            News::BakeStarted { .. } => "Bake Started",
+            News::BakeFailed { .. } => "Bake Failed",
+            News::ImageCaptured { .. } => "Image Captured",
+            News::ImageReplicated { .. } => "Image Replicated",
+            News::ReplicationFailed { .. } => "Replication Failed",
+            News::ImageRetired { .. } => "Image Retired",
+            News::ImageExpired { .. } => "Image Expired",
+        }
+    }
+
+    /// The `detail` of the event, as JSON.
+    pub fn detail(&self) -> String {
+        let detail = Detail {
+            recipe: self.name.recipe.as_str(),
+            version: self.name.version.to_string(),
+            region: &self.region,
+            news: &self.news,
+        };
+        // Strings, lists and maps of strings always serialise.
+        serde_json::to_string(&detail).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_names_recipe_version_region_and_what_happened() {
+        let announcement = Announcement {
+            name: "web-20261123T020000Z".parse().unwrap(),
+            region: "us-east-1".parse().unwrap(),
+            news: News::BakeFailed {
+                instance: "i-0123456789abcdef0".parse().unwrap(),
+                reason: "the script failed with status 1".into(),
+                console_tail: "line\n\"quoted\"".into(),
+            },
+        };
+        assert_eq!(announcement.detail_type(), "Bake Failed");
+        assert_eq!(
+            announcement.detail(),
+            r#"{"recipe":"web","version":"20261123T020000Z","region":"us-east-1","instance":"i-0123456789abcdef0","reason":"the script failed with status 1","console-tail":"line\n\"quoted\""}"#
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! `expire`: retires what the recipes keep no longer and nobody uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use futures::future::{join, join_all};
+
+use super::bake::refused;
+use super::{Place, Refused, recipes};
+use crate::act::{Report, act};
+use crate::cloud::{Cloud, CloudError, Cloudly, Image, Snapshot, Usage, Wanted};
+use crate::decide::expire::{Found, UsageByRegion, candidates, decide};
+use crate::decide::{Action, Chain, Reason, Subject, leftovers};
+use crate::domain::{ImageId, Region, Tags, tags};
+use crate::events::inbound::ExpireCall;
+use crate::recipe::Recipe;
+
+/// What one Region holds of Kiln's.
+struct Holdings {
+    images: Cloudly<Vec<Image>>,
+    snapshots: Cloudly<Vec<Snapshot>>,
+}
+
+/// Makes the plan for one recipe or for all, and carries it out unless it was only asked for.
+///
+/// # Errors
+/// That nothing was done, and why.
+pub async fn expire<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    call: &ExpireCall,
+    now: DateTime<Utc>,
+) -> Result<Report, Refused> {
+    let read = recipes::wanted(cloud, place, call.recipe.as_ref()).await?;
+    let good: Vec<&Recipe> = read.iter().flatten().collect();
+    let wanted = match &call.recipe {
+        Some(recipe) => Wanted::Tagged(Tags::new().with(tags::RECIPE, recipe)),
+        None => Wanted::AllOfKilns,
+    };
+    let regions: BTreeSet<&Region> = good.iter().flat_map(|recipe| regions_of(recipe, place)).collect();
+    let holdings = observe(cloud, &regions, &wanted).await;
+    let found: Vec<(&Recipe, Found)> =
+        good.iter().map(|recipe| (*recipe, found(recipe, place, &holdings))).collect();
+    let usage = usage(cloud, &found, now).await;
+
+    let mut chains: Vec<Chain> =
+        found.iter().flat_map(|(recipe, found)| decide(recipe, found, &usage, now)).collect();
+    chains.extend(blind_regions(&holdings));
+    chains.extend(snapshots(cloud, &good, &holdings, now).await);
+    chains
+        .extend(read.iter().filter_map(|recipe| recipe.as_ref().err()).map(|bad| refused(bad, &place.home)));
+    Ok(act(cloud, chains, call.mode, now).await)
+}
+
+fn regions_of<'a>(recipe: &'a Recipe, place: &'a Place) -> impl Iterator<Item = &'a Region> {
+    std::iter::once(&place.home).chain(&recipe.replicate.regions)
+}
+
+async fn observe<C: Cloud>(
+    cloud: &C,
+    regions: &BTreeSet<&Region>,
+    wanted: &Wanted,
+) -> BTreeMap<Region, Holdings> {
+    let look = regions.iter().map(async |region| {
+        let (images, snapshots) = join(cloud.images(region, wanted), cloud.snapshots(region)).await;
+        ((*region).clone(), Holdings { images, snapshots })
+    });
+    join_all(look).await.into_iter().collect()
+}
+
+/// The images of one recipe, in its own Regions.
+fn found(recipe: &Recipe, place: &Place, holdings: &BTreeMap<Region, Holdings>) -> Found {
+    let own = |image: &&Image| image.tags.get(tags::RECIPE) == Some(recipe.name.as_str());
+    regions_of(recipe, place)
+        .filter_map(|region| {
+            let images = match &holdings.get(region)?.images {
+                Ok(images) => Ok(images.iter().filter(own).cloned().collect()),
+                Err(error) => Err(error.clone()),
+            };
+            Some((region.clone(), images))
+        })
+        .collect()
+}
+
+/// The use of those images alone that the rules would let go.
+async fn usage<C: Cloud>(cloud: &C, found: &[(&Recipe, Found)], now: DateTime<Utc>) -> UsageByRegion {
+    let mut wanted: BTreeMap<Region, Vec<ImageId>> = BTreeMap::new();
+    for (recipe, found) in found {
+        for (region, images) in candidates(recipe, found, now) {
+            wanted.entry(region).or_default().extend(images);
+        }
+    }
+    let look = wanted.into_iter().map(async |(region, images)| {
+        let (instances, templates) =
+            join(cloud.instances_of(&region, &images), cloud.template_versions(&region)).await;
+        let usage = instances.and_then(|instances| Ok(Usage { instances, templates: templates? }));
+        (region, usage)
+    });
+    join_all(look).await.into_iter().collect()
+}
+
+/// A Region that could not be seen fails the run, though nothing in it is touched.
+fn blind_regions(holdings: &BTreeMap<Region, Holdings>) -> Vec<Chain> {
+    let error = |holdings: &Holdings| -> Option<CloudError> {
+        holdings.images.as_ref().err().or(holdings.snapshots.as_ref().err()).cloned()
+    };
+    holdings
+        .iter()
+        .filter_map(|(region, holdings)| Some((region, error(holdings)?)))
+        .map(|(region, error)| {
+            let subject = Subject { recipe: None, version: None, region: region.clone(), resource: None };
+            vec![subject.so(Action::LookAgain, Reason::LookUpFailed(error))]
+        })
+        .collect()
+}
+
+/// Snapshots that were left behind.
+async fn snapshots<C: Cloud>(
+    cloud: &C,
+    recipes: &[&Recipe],
+    holdings: &BTreeMap<Region, Holdings>,
+    now: DateTime<Utc>,
+) -> Vec<Chain> {
+    let seen = holdings.iter().filter_map(|(region, holdings)| {
+        Some((region, holdings.images.as_ref().ok()?, holdings.snapshots.as_ref().ok()?))
+    });
+    let look = seen.map(async |(region, images, snapshots)| {
+        let suspects: Vec<&Snapshot> = recipes
+            .iter()
+            .flat_map(|recipe| leftovers::suspects(snapshots, images, &recipe.name, now))
+            .collect();
+        if suspects.is_empty() {
+            return Vec::new();
+        }
+        let ids = suspects.iter().map(|snapshot| snapshot.id.clone()).collect();
+        match cloud.images(region, &Wanted::OfSnapshots(ids)).await {
+            Ok(users) => leftovers::decide(&suspects, &users),
+            Err(error) => {
+                let subject = Subject { recipe: None, version: None, region: region.clone(), resource: None };
+                vec![vec![subject.so(Action::LookAgain, Reason::LookUpFailed(error))]]
+            }
+        }
+    });
+    join_all(look).await.into_iter().flatten().collect()
+}

@@ -1,0 +1,57 @@
+//! Reads recipes from SSM's Parameter Store.
+
+use thiserror::Error;
+
+use super::{Place, Refused};
+use crate::cloud::Parameters;
+use crate::domain::RecipeName;
+use crate::recipe::{BadRecipe, Recipe};
+
+/// A recipe that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "nothing was done: there is no recipe {name}; put it at {path}/{name} in {home} (make recipes), or correct the name"
+)]
+pub struct NoRecipe {
+    /// Its name.
+    pub name: RecipeName,
+    /// Where it was looked for.
+    pub path: String,
+    /// In which Region.
+    pub home: String,
+}
+
+/// One recipe; `None` where there is none of that name.
+///
+/// # Errors
+/// That it could not be read, or every mistake in it.
+pub async fn find<C: Parameters>(
+    cloud: &C,
+    place: &Place,
+    name: &RecipeName,
+) -> Result<Option<Recipe>, Refused> {
+    let parameter = format!("{}/{name}", place.recipes);
+    match cloud.parameter(&place.home, &parameter).await? {
+        Some(document) => Ok(Some(Recipe::parse(name.as_str(), &document)?)),
+        None => Ok(None),
+    }
+}
+
+/// One recipe by its name, or all of them where there is no name. Of all, one with mistakes does not hide the
+/// others.
+///
+/// # Errors
+/// That they could not be read; that there is none of that name, or every mistake in it.
+pub async fn wanted<C: Parameters>(
+    cloud: &C,
+    place: &Place,
+    name: Option<&RecipeName>,
+) -> Result<Vec<Result<Recipe, BadRecipe>>, Refused> {
+    let Some(name) = name else {
+        let documents = cloud.parameters_below(&place.home, &place.recipes).await?;
+        return Ok(documents.iter().map(|(name, document)| Recipe::parse(name, document)).collect());
+    };
+    let missing =
+        || NoRecipe { name: name.clone(), path: place.recipes.clone(), home: place.home.to_string() };
+    Ok(vec![Ok(find(cloud, place, name).await?.ok_or_else(missing)?)])
+}

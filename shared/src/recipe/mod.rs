@@ -1,0 +1,191 @@
+//! The recipe: one family of images; what to bake from, how to customise and test it, where it goes, how long
+//! it stays.
+//!
+//! A recipe is a TOML document, checked whole before anything is done: [`Recipe::parse`] gives either a recipe
+//! in which everything is right, or every mistake at once.
+
+mod fields;
+mod parse;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::TimeDelta;
+use thiserror::Error;
+
+use crate::domain::{ImageId, RecipeName, Region, SubnetId, Tags};
+
+/// A recipe that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// The family's name.
+    pub name: RecipeName,
+    /// The owner's own tags, for images and snapshots alike.
+    pub tags: Tags,
+    /// How the image is made.
+    pub bake: Bake,
+    /// How it is proved.
+    pub verify: Verify,
+    /// With whom it is shared, and under which name it is found.
+    pub publish: Publish,
+    /// Where it goes.
+    pub replicate: Replicate,
+    /// How long it stays.
+    pub expire: Expire,
+}
+
+/// `[bake]`: how the image is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bake {
+    /// What the image is baked from.
+    pub base: Base,
+    /// The type of the instance on which it is baked.
+    pub instance_type: String,
+    /// What is run on it, as root; empty: the base is taken as it is.
+    pub script: String,
+    /// How long the builder may take.
+    pub timeout: TimeDelta,
+    /// Where the builder is launched, in the order of preference; none: the default VPC.
+    pub subnets: Vec<SubnetId>,
+    /// Whether a base that its owner has deprecated may still serve.
+    pub allow_deprecated: bool,
+}
+
+/// Where the base image comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// An SSM parameter that holds an image id: `ssm:/aws/service/…`.
+    Parameter(String),
+    /// An image by its id.
+    Image(ImageId),
+    /// The newest release of another recipe: `recipe:base`.
+    Recipe(RecipeName),
+    /// The newest available image of an owner whose name matches.
+    Newest {
+        /// An account id, `self`, or an alias such as `amazon`.
+        owner: String,
+        /// A name, in which `*` and `?` match as in EC2's filters.
+        name: String,
+    },
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parameter(name) => write!(f, "ssm:{name}"),
+            Self::Image(image) => write!(f, "{image}"),
+            Self::Recipe(recipe) => write!(f, "recipe:{recipe}"),
+            Self::Newest { owner, name } => write!(f, "the newest '{name}' of owner {owner}"),
+        }
+    }
+}
+
+/// `[verify]`: how the image is proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verify {
+    /// What is run on the tester, as root; empty: it must boot.
+    pub script: String,
+    /// How long the tester may take.
+    pub timeout: TimeDelta,
+}
+
+/// `[publish]`: with whom the image is shared, and under which name it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// The SSM parameter that names the newest release, one in each Region.
+    pub parameter: Option<String>,
+    /// With whom it is shared.
+    pub share: Share,
+    /// How long after its release it is marked as deprecated.
+    pub deprecate_after: Option<TimeDelta>,
+}
+
+/// `publish.share`: who may launch the image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Account ids.
+    pub accounts: Vec<String>,
+    /// ARNs of organizations.
+    pub organizations: Vec<String>,
+    /// ARNs of organizational units.
+    pub organizational_units: Vec<String>,
+}
+
+/// `[replicate]`: where the image goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replicate {
+    /// The Regions that get a replica.
+    pub regions: Vec<Region>,
+    /// When the parameters of the Regions move.
+    pub release: Release,
+    /// The KMS key that encrypts the replica, for each Region that needs one.
+    pub kms_keys: BTreeMap<Region, String>,
+}
+
+/// `replicate.release`: when the parameters of the Regions move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// All at once, when the last Region has its replica.
+    Together,
+    /// Each as soon as its own replica is there.
+    Each,
+}
+
+/// `[expire]`: how long an image stays. `keep` and `older_than` must both let it go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expire {
+    /// How many of the newest releases stay, whatever their age. At least 1.
+    pub keep: usize,
+    /// How old an image must be.
+    pub older_than: TimeDelta,
+    /// How long it is disabled before it is deregistered; zero: not at all.
+    pub quarantine: TimeDelta,
+}
+
+/// One mistake in a document: where, what stands there, and what may stand there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The field's path, such as `bake.timeout`.
+    pub field: String,
+    /// What stands there.
+    pub found: String,
+    /// What is allowed.
+    pub allowed: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: found {}; allowed: {}", self.field, self.found, self.allowed)
+    }
+}
+
+/// A recipe that was refused whole, with every mistake in it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("recipe {name} has {count}; nothing was done:{list}",
+    count = counted(mistakes.len()), list = listed(mistakes))]
+pub struct BadRecipe {
+    /// Where the document was found, or what it calls itself.
+    pub name: String,
+    /// Each mistake, in the order of the document's sections.
+    pub mistakes: Vec<Mistake>,
+}
+
+fn counted(mistakes: usize) -> String {
+    format!("{mistakes} mistake{}", if mistakes == 1 { "" } else { "s" })
+}
+
+fn listed(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(|mistake| format!("\n  - {mistake}")).collect()
+}
+
+impl Recipe {
+    /// Reads a recipe. `name` is where the document was found (the last part of its parameter's name): the
+    /// document must call itself the same.
+    ///
+    /// # Errors
+    /// Every mistake, each with its field, what stands there and what is allowed. Only a document that is not
+    /// TOML at all gives one alone, with its line.
+    pub fn parse(name: &str, document: &str) -> Result<Self, BadRecipe> {
+        parse::recipe(name, document)
+    }
+}

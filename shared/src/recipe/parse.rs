@@ -1,0 +1,332 @@
+//! From the document to the recipe.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use toml::{Table, Value};
+
+use super::fields::{Mistakes, Section, quoted, show};
+use super::{BadRecipe, Bake, Base, Expire, Publish, Recipe, Release, Replicate, Share, Verify};
+use crate::domain::user_data::MOST_SCRIPT_BYTES;
+use crate::domain::{RecipeName, Region, SubnetId, Tags, tags};
+
+/// The tags that Kiln itself puts on an image or a snapshot, at most; EC2 allows 50 in all.
+const OWN_TAGS: usize = 10;
+const BASE_ALLOWED: &str =
+    "\"ssm:/a/parameter\", an image id, \"recipe:<name>\", or { owner = \"…\", name = \"…\" }";
+
+pub fn recipe(found_as: &str, document: &str) -> Result<Recipe, BadRecipe> {
+    let mut mistakes = Mistakes::default();
+    let table: Table = match document.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            let line = error
+                .span()
+                .map_or(1, |span| document[..span.start.min(document.len())].matches('\n').count() + 1);
+            mistakes.add(format!("line {line}"), error.message(), "a TOML document");
+            return Err(BadRecipe { name: found_as.to_owned(), mistakes: mistakes.0 });
+        }
+    };
+    let mut root = Section::root(&table);
+    let name = recipe_name(&mut root, found_as, &mut mistakes);
+    let tags = own_tags(&mut root, &mut mistakes);
+    let bake = bake(&mut root, &mut mistakes);
+    let verify = verify(&mut root, &mut mistakes);
+    let publish = publish(&mut root, &mut mistakes);
+    let replicate = replicate(&mut root, &mut mistakes);
+    let expire = expire(&mut root, &mut mistakes);
+    root.end(&mut mistakes);
+    if let (Some(name), Some(Base::Recipe(base))) = (&name, &bake.as_ref().map(|bake| bake.base.clone()))
+        && name == base
+    {
+        mistakes.add("bake.base", format!("\"recipe:{base}\""), "another recipe than this one");
+    }
+    match (name, bake) {
+        (Some(name), Some(bake)) if mistakes.0.is_empty() => {
+            Ok(Recipe { name, tags, bake, verify, publish, replicate, expire })
+        }
+        _ => Err(BadRecipe { name: found_as.to_owned(), mistakes: mistakes.0 }),
+    }
+}
+
+fn recipe_name(root: &mut Section<'_>, found_as: &str, mistakes: &mut Mistakes) -> Option<RecipeName> {
+    let before = mistakes.0.len();
+    let name: Option<RecipeName> = root.parsed("name", RecipeName::EXPECTED, mistakes);
+    match &name {
+        Some(name) if name.as_str() != found_as => {
+            mistakes.add("name", quoted(name.as_str()), format!("{found_as:?}, as its parameter is called"));
+        }
+        None if mistakes.0.len() == before => mistakes.add("name", "nothing", RecipeName::EXPECTED),
+        _ => {}
+    }
+    name
+}
+
+fn own_tags(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Tags {
+    let section = root.section("tags", mistakes);
+    let mut read = BTreeMap::new();
+    for (key, value) in section.entries() {
+        let path = section.path_of(key);
+        if key.is_empty()
+            || key.chars().count() > 127
+            || key.starts_with("aws:")
+            || key.starts_with(tags::PREFIX)
+        {
+            mistakes.add(
+                path,
+                quoted(key),
+                "a key of 1 to 127 characters that begins with neither aws: nor kiln:",
+            );
+        } else if let Some(text) = value.as_str().filter(|text| text.chars().count() <= 256) {
+            read.insert(key.to_owned(), text.to_owned());
+        } else {
+            mistakes.add(path, show(value), "a text of at most 256 characters");
+        }
+    }
+    let most = 50 - OWN_TAGS;
+    if read.len() > most {
+        mistakes.add(
+            "tags",
+            format!("{} tags", read.len()),
+            format!("at most {most}, for EC2 allows 50 with Kiln's own"),
+        );
+    }
+    read.into_iter().collect()
+}
+
+fn bake(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Bake> {
+    let mut section = root.section("bake", mistakes);
+    let base = base(&mut section, mistakes);
+    let instance_type = instance_type(&mut section, mistakes);
+    let script = script(&mut section, mistakes);
+    let timeout = section.span("timeout", minutes(60), (minutes(1), TimeDelta::hours(24)), mistakes);
+    let subnets = section.list("subnets", SubnetId::EXPECTED, mistakes);
+    let allow_deprecated = section.flag("allow_deprecated", mistakes);
+    section.end(mistakes);
+    Some(Bake { base: base?, instance_type: instance_type?, script, timeout, subnets, allow_deprecated })
+}
+
+fn base(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Base> {
+    let path = section.path_of("base");
+    match section.take("base") {
+        Some(Value::String(text)) => {
+            let read = match text.split_once(':') {
+                Some(("ssm", name)) => parameter_name(name).then(|| Base::Parameter(name.to_owned())),
+                Some(("recipe", name)) => name.parse().ok().map(Base::Recipe),
+                _ => text.parse().ok().map(Base::Image),
+            };
+            if read.is_none() {
+                mistakes.add(path, quoted(text), BASE_ALLOWED);
+            }
+            read
+        }
+        Some(Value::Table(_)) => newest(section.section("base", mistakes), mistakes),
+        Some(other) => {
+            mistakes.add(path, show(other), BASE_ALLOWED);
+            None
+        }
+        None => {
+            mistakes.add(path, "nothing", BASE_ALLOWED);
+            None
+        }
+    }
+}
+
+fn newest(mut section: Section<'_>, mistakes: &mut Mistakes) -> Option<Base> {
+    const OWNER: &str =
+        "a 12-digit account id, \"self\", \"amazon\", \"aws-marketplace\" or \"aws-backup-vault\"";
+    const NAME: &str = "a name of 1 to 128 characters, in which * and ? match";
+    let is_owner = |text: &str| {
+        account_id(text) || ["self", "amazon", "aws-marketplace", "aws-backup-vault"].contains(&text)
+    };
+    let owner = checked(&mut section, "owner", OWNER, is_owner, mistakes);
+    let name =
+        checked(&mut section, "name", NAME, |text| (1..=128).contains(&text.chars().count()), mistakes);
+    section.end(mistakes);
+    Some(Base::Newest { owner: owner?, name: name? })
+}
+
+fn instance_type(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<String> {
+    let valid = |text: &str| {
+        text.len() <= 64
+            && text.split_once('.').is_some_and(|(family, size)| {
+                let word = |part: &str| {
+                    !part.is_empty()
+                        && part
+                            .bytes()
+                            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+                };
+                word(family) && word(size)
+            })
+    };
+    checked(section, "instance_type", "an instance type such as \"t4g.small\"", valid, mistakes)
+}
+
+fn script(section: &mut Section<'_>, mistakes: &mut Mistakes) -> String {
+    let allowed = format!("a text of at most {MOST_SCRIPT_BYTES} bytes, without NUL");
+    let path = section.path_of("script");
+    let Some(text) = section.text("script", &allowed, mistakes) else { return String::new() };
+    if text.len() > MOST_SCRIPT_BYTES || text.contains('\0') {
+        mistakes.add(path, format!("a text of {} bytes", text.len()), allowed);
+    }
+    text.to_owned()
+}
+
+fn verify(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Verify {
+    let mut section = root.section("verify", mistakes);
+    let script = script(&mut section, mistakes);
+    let timeout = section.span("timeout", minutes(15), (minutes(1), TimeDelta::hours(24)), mistakes);
+    section.end(mistakes);
+    Verify { script, timeout }
+}
+
+fn publish(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Publish {
+    const PARAMETER: &str = "a parameter name such as \"/golden/web/latest\"";
+    let mut section = root.section("publish", mistakes);
+    let own = |text: &str| parameter_name(text) && !text.starts_with("/aws") && !text.starts_with("/ssm");
+    let parameter =
+        section.take("parameter").and_then(|value| match value.as_str().filter(|text| own(text)) {
+            Some(text) => Some(text.to_owned()),
+            None => {
+                mistakes.add("publish.parameter", show(value), PARAMETER);
+                None
+            }
+        });
+    let deprecate_after = section.take("deprecate_after").is_some().then(|| {
+        section.span(
+            "deprecate_after",
+            TimeDelta::days(90),
+            (TimeDelta::days(1), TimeDelta::days(3_650)),
+            mistakes,
+        )
+    });
+    let mut share = section.section("share", mistakes);
+    let accounts: Vec<String> = share.list("accounts", "a 12-digit account id", mistakes);
+    let organizations: Vec<String> = share.list("organizations", "the ARN of an organization", mistakes);
+    let units: Vec<String> =
+        share.list("organizational_units", "the ARN of an organizational unit", mistakes);
+    let mut each = |key: &str, items: &[String], valid: fn(&str) -> bool, allowed: &str| {
+        for (at, item) in items.iter().enumerate().filter(|(_, item)| !valid(item)) {
+            mistakes.add(format!("publish.share.{key}[{at}]"), quoted(item), allowed);
+        }
+    };
+    each("accounts", &accounts, account_id, "a 12-digit account id");
+    each(
+        "organizations",
+        &organizations,
+        |arn| organizations_arn(arn, "organization/"),
+        "the ARN of an organization",
+    );
+    each(
+        "organizational_units",
+        &units,
+        |arn| organizations_arn(arn, "ou/"),
+        "the ARN of an organizational unit",
+    );
+    share.end(mistakes);
+    section.end(mistakes);
+    Publish {
+        parameter,
+        share: Share { accounts, organizations, organizational_units: units },
+        deprecate_after,
+    }
+}
+
+fn replicate(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Replicate {
+    let mut section = root.section("replicate", mistakes);
+    let regions: Vec<Region> = section.list("regions", Region::EXPECTED, mistakes);
+    let release = match section.text("release", "\"together\" or \"each\"", mistakes) {
+        None | Some("together") => Release::Together,
+        Some("each") => Release::Each,
+        Some(other) => {
+            mistakes.add("replicate.release", quoted(other), "\"together\" or \"each\"");
+            Release::Together
+        }
+    };
+    let keys = section.section("kms_keys", mistakes);
+    let mut kms_keys = BTreeMap::new();
+    for (key, value) in keys.entries() {
+        let path = keys.path_of(key);
+        match (key.parse::<Region>(), value.as_str().filter(|key| kms_key(key))) {
+            (Ok(region), Some(kms_key)) if regions.contains(&region) => {
+                kms_keys.insert(region, kms_key.to_owned());
+            }
+            (Ok(region), _) if !regions.contains(&region) => {
+                mistakes.add(path, quoted(key), "a Region that replicate.regions names");
+            }
+            (Ok(_), _) => {
+                mistakes.add(path, show(value), "a KMS key: its id, its ARN, \"alias/…\" or an alias's ARN")
+            }
+            (Err(_), _) => mistakes.add(path, quoted(key), "a Region that replicate.regions names"),
+        }
+    }
+    section.end(mistakes);
+    Replicate { regions, release, kms_keys }
+}
+
+fn expire(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Expire {
+    let years_10 = TimeDelta::days(3_650);
+    let mut section = root.section("expire", mistakes);
+    let keep = section.number("keep", 5, (1, 1_000), mistakes);
+    let older_than = section.span("older_than", TimeDelta::days(30), (TimeDelta::zero(), years_10), mistakes);
+    let quarantine = section.span("quarantine", TimeDelta::days(7), (TimeDelta::zero(), years_10), mistakes);
+    section.end(mistakes);
+    Expire { keep, older_than, quarantine }
+}
+
+/// A text that must be there and be valid.
+fn checked(
+    section: &mut Section<'_>,
+    key: &'static str,
+    allowed: &str,
+    valid: impl Fn(&str) -> bool,
+    mistakes: &mut Mistakes,
+) -> Option<String> {
+    let path = section.path_of(key);
+    match section.take(key) {
+        Some(Value::String(text)) if valid(text) => return Some(text.clone()),
+        Some(other) => mistakes.add(path, show(other), allowed),
+        None => mistakes.add(path, "nothing", allowed),
+    }
+    None
+}
+
+fn minutes(minutes: i64) -> TimeDelta {
+    TimeDelta::minutes(minutes)
+}
+
+fn account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn parameter_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    (2..=1_011).contains(&text.len())
+        && text.starts_with('/')
+        && !text.ends_with('/')
+        && text.bytes().all(allowed)
+}
+
+fn organizations_arn(text: &str, kind: &str) -> bool {
+    let mut parts = text.splitn(6, ':');
+    let whole = parts.next() == Some("arn")
+        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
+        && parts.next() == Some("organizations")
+        && parts.next() == Some("")
+        && parts.next().is_some_and(account_id);
+    whole && parts.next().is_some_and(|resource| resource.starts_with(kind) && resource.len() > kind.len())
+}
+
+fn kms_key(text: &str) -> bool {
+    let word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte))
+    };
+    match text.strip_prefix("arn:") {
+        Some(rest) => rest.contains(":kms:") && (rest.contains(":key/") || rest.contains(":alias/")),
+        None => word(text),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
