@@ -7,9 +7,9 @@ use futures::future::FutureExt;
 use futures::stream::{self, StreamExt};
 
 use crate::cloud::image::Deletion;
-use crate::cloud::{Cloud, CloudError, Kind, NewBuilder, NewImage, Wanted};
+use crate::cloud::{Cloud, CloudError, Deregistration, Kind, NewBuilder, NewImage, Wanted};
 use crate::decide::{Action, Chain, Decision, Reason, capture};
-use crate::domain::{ImageId, ImageName, InstanceId, Region, Stage, Tags, tags};
+use crate::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId, Stage, Tags, tags};
 use crate::events::inbound::Mode;
 use crate::events::outbound::{Announcement, News};
 
@@ -25,7 +25,9 @@ struct Deed {
     /// The id of what it made or found made.
     made: Option<String>,
     /// The snapshots that went.
-    deleted: Vec<crate::domain::SnapshotId>,
+    deleted: Vec<SnapshotId>,
+    /// Whether somebody had done it before.
+    before: bool,
 }
 
 impl Deed {
@@ -128,15 +130,21 @@ async fn perform<C: Cloud>(
         }
         Action::Copy(new) => Ok(cloud.copy_image(new).await.map(Deed::of)?),
         Action::Mark(image, stage) => {
-            let tags = Tags::new().with(tags::STAGE, stage);
-            Ok(cloud.tag_image(region, image, &tags).await.map(|()| Deed::default())?)
+            let marked = cloud.tag_image(region, image, &Tags::new().with(tags::STAGE, stage)).await;
+            Ok(if *stage == Stage::Retired {
+                unless_gone(marked)?
+            } else {
+                marked.map(|()| Deed::default())?
+            })
         }
         Action::Retire(image, since) => {
             // The tags first: whoever hears of the disabling already reads why.
             let tags = Tags::new().with(tags::STAGE, Stage::Retired).with(tags::RETIRED, written(*since));
-            cloud.tag_image(region, image, &tags).await?;
-            cloud.disable_image(region, image).await?;
-            Ok(Deed::default())
+            let retire = async {
+                cloud.tag_image(region, image, &tags).await?;
+                cloud.disable_image(region, image).await
+            };
+            Ok(unless_gone(retire.await)?)
         }
         Action::Deregister(image) => deregister(cloud, region, image).await,
         Action::DeleteSnapshot(snapshot) => match cloud.delete_snapshot(region, snapshot).await {
@@ -148,6 +156,14 @@ async fn perform<C: Cloud>(
         Action::Say(announcement) => {
             Ok(cloud.send(std::slice::from_ref(announcement), now).await.map(|()| Deed::default())?)
         }
+    }
+}
+
+/// An image that is gone is more than retired: somebody, or another run, was faster.
+fn unless_gone(done: Result<(), CloudError>) -> Result<Deed, CloudError> {
+    match done {
+        Err(error) if error.kind == Kind::NotFound => Ok(Deed { before: true, ..Deed::default() }),
+        done => done.map(|()| Deed::default()),
     }
 }
 
@@ -204,7 +220,10 @@ async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, Failure>
 async fn deregister<C: Cloud>(cloud: &C, region: &Region, image: &ImageId) -> Result<Deed, Failure> {
     let mut deed = Deed::default();
     let mut stayed = Vec::new();
-    for deletion in cloud.deregister_image(region, image).await? {
+    let Deregistration::Now(deletions) = cloud.deregister_image(region, image).await? else {
+        return Ok(Deed { before: true, ..deed });
+    };
+    for deletion in deletions {
         match deletion.outcome {
             Deletion::Deleted => deed.deleted.push(deletion.snapshot),
             Deletion::UsedElsewhere => {}
@@ -216,6 +235,10 @@ async fn deregister<C: Cloud>(cloud: &C, region: &Region, image: &ImageId) -> Re
 
 /// What is said once something was done.
 fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> {
+    // Whoever did it has said it.
+    if deed.before {
+        return None;
+    }
     let made = deed.made.as_deref();
     let news = match &decision.action {
         Action::Launch(_) => News::BakeStarted { instance: made?.parse().ok()? },

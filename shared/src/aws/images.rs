@@ -6,7 +6,7 @@ use super::errors::Call;
 use super::{Aws, read};
 use crate::cloud::filter::{MOST_VALUES, exactly};
 use crate::cloud::{
-    Cloudly, Encryption, Image, Images, Kind, NewImage, NewReplica, Snapshot, SnapshotDeletion, Wanted,
+    Cloudly, Deregistration, Encryption, Image, Images, Kind, NewImage, NewReplica, Snapshot, Wanted,
 };
 use crate::domain::{ImageId, Region, SnapshotId, Tags, tags};
 
@@ -94,13 +94,18 @@ impl Images for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html>)
-    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<SnapshotDeletion>> {
+    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration> {
         let call = self.ec2(region).await.deregister_image().image_id(image.as_str());
         let done = call.delete_associated_snapshots(true).send().await;
         match done.map_err(Call::new("DeregisterImage", region).on(image)) {
-            Ok(done) => Ok(done.delete_snapshot_results().iter().filter_map(read::deletion).collect()),
+            Ok(done) => {
+                let results = done.delete_snapshot_results().iter().filter_map(read::deletion);
+                Ok(Deregistration::Now(results.collect()))
+            }
             // Deregistered before, by us or by another: EC2 answers with either.
-            Err(error) if matches!(error.kind, Kind::NotFound | Kind::WrongState) => Ok(Vec::new()),
+            Err(error) if matches!(error.kind, Kind::NotFound | Kind::WrongState) => {
+                Ok(Deregistration::Before)
+            }
             Err(error) => Err(error),
         }
     }

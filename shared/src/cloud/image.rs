@@ -134,6 +134,15 @@ pub struct Snapshot {
     pub tags: Tags,
 }
 
+/// What a call to deregister an image found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deregistration {
+    /// The image went by this call; what became of each of its snapshots.
+    Now(Vec<SnapshotDeletion>),
+    /// It was gone before.
+    Before,
+}
+
 /// What became of one snapshot when its image was deregistered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotDeletion {

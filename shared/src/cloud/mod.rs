@@ -18,7 +18,7 @@ use crate::domain::{ImageId, InstanceId, Region, SnapshotId, Tags, Token};
 use crate::events::outbound::Announcement;
 
 pub use error::{CloudError, Kind};
-pub use image::{Architecture, Image, ImageState, Protection, Snapshot, SnapshotDeletion};
+pub use image::{Architecture, Deregistration, Image, ImageState, Protection, Snapshot, SnapshotDeletion};
 pub use instance::{Instance, InstanceState, Purpose, StopCause};
 pub use usage::{TemplateVersion, Usage, Use};
 
@@ -124,9 +124,8 @@ pub trait Images {
     async fn copy_image(&self, new: &NewReplica) -> Cloudly<ImageId>;
     /// Disables an image: it can be launched no more, and can be enabled again.
     async fn disable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()>;
-    /// Deregisters an image and deletes its snapshots; tells what became of each snapshot. An image that is
-    /// gone already is success.
-    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<SnapshotDeletion>>;
+    /// Deregisters an image and deletes its snapshots.
+    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration>;
     /// The snapshots of the account that bear `kiln:recipe`.
     async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>>;
     /// Deletes a snapshot. One that is gone already is success.
