@@ -1,0 +1,60 @@
+"""EC2's door: MiniStack's front end takes the request, moto and the overlay answer it."""
+
+from __future__ import annotations
+
+import traceback
+import uuid
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from botocore.model import OperationNotFoundError
+from moto.core.request import Request
+from moto.ec2.exceptions import FilterNotImplementedError
+
+from local_aws.overlay.api import Ec2Api
+from local_aws.overlay.base import Overlay
+from local_aws.world import World
+
+Response = tuple[int, dict[str, str], bytes]
+
+
+def error_body(code: str, message: str) -> bytes:
+    text = (
+        f"<Response><Errors><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+        f"</Errors><RequestID>{uuid.uuid4()}</RequestID></Response>"
+    )
+    return text.encode()
+
+
+def refuse(code: str, message: str, status: int = 400) -> Response:
+    return status, {"Content-Type": "text/xml"}, error_body(code, message)
+
+
+class Ec2Bridge:
+    """Answers one EC2 request at a time; see `World.lock`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        Overlay.world = world
+
+    def answer(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, account: str, region: str
+    ) -> Response:
+        """Never an HTTP 500: an SDK would retry it and hide a gap of the emulator for a long time."""
+        action = (parse_qs(body.decode(errors="replace")).get("Action") or [""])[0]
+        kept = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
+        request = Request.from_primitives(
+            method, f"http://ec2.{region}.amazonaws.com{path}", {**kept, "x-moto-account-id": account}, body
+        )
+        try:
+            with self._world.lock:
+                status, answered, out = Ec2Api.dispatch(request)
+        except FilterNotImplementedError as gap:
+            return refuse("InvalidParameterValue", f"{action}: {gap}")
+        except (NotImplementedError, OperationNotFoundError):
+            return refuse("InvalidAction", f"The action {action} is not valid for this web service.")
+        except Exception as bug:
+            traceback.print_exc()
+            return refuse("EmulatorBug", f"{action}: {type(bug).__name__}: {bug}")
+        data = out if isinstance(out, bytes) else str(out).encode()
+        return int(status), {"Content-Type": str(answered.get("Content-Type", "text/xml"))}, data

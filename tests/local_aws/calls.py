@@ -1,0 +1,112 @@
+"""Which AWS call an HTTP request is, and how its protocol says an error."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from local_aws.bridge import error_body
+
+_CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_CBOR = re.compile(r"/service/[^/]+/operation/(\w+)")
+_CODE = re.compile(rb"<Code>([^<]+)</Code>")
+_MADE = re.compile(rb"<(imageId|instanceId|snapshotId)>([^<]+)</")
+_HIDDEN = {"Action", "Version", "UserData", "TemplateBody", "ZipFile", "AutoRefresh"}
+_LONGEST = 300
+_MOST = 60
+
+
+@dataclass
+class Call:
+    """One AWS call, told apart by its signature's scope and its protocol."""
+
+    service: str
+    action: str
+    region: str
+    key: str
+    protocol: str
+    request: dict[str, Any] = field(default_factory=dict)
+
+    def error(self, code: str, message: str, status: int) -> tuple[int, dict[str, str], bytes]:
+        if self.protocol == "ec2":
+            return status, {"content-type": "text/xml"}, error_body(code, message)
+        if self.protocol == "query":
+            body = (
+                f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message>"
+                "</Error><RequestId>injected</RequestId></ErrorResponse>"
+            )
+            return status, {"content-type": "text/xml"}, body.encode()
+        headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": code}
+        return status, headers, json.dumps({"__type": code, "message": message}).encode()
+
+
+def parse(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Call | None:
+    """None for what is no signed AWS call (a health check, say)."""
+    scope = _CREDENTIAL.search(headers.get("authorization", ""))
+    if scope is None:
+        return None
+    key, region, service = scope.groups()
+    target = headers.get("x-amz-target", "")
+    if target:
+        return Call(service, target.rsplit(".", 1)[-1], region, key, "json", _from_json(body))
+    cbor = _CBOR.search(path)
+    if cbor:
+        return Call(service, cbor.group(1), region, key, "json")
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        form = parse_qs(body.decode(errors="replace"))
+        action = form.get("Action", [""])[0]
+        protocol = "ec2" if service == "ec2" else "query"
+        return Call(service, action, region, key, protocol, _from_form(form))
+    parsed = parse_qs(query)
+    if "Action" in parsed:
+        return Call(service, parsed["Action"][0], region, key, "query", _from_form(parsed))
+    return Call(service, f"{method} {path}", region, key, "rest")
+
+
+def error_code(status: int, headers: dict[str, str], body: bytes) -> str | None:
+    """The error code of an answer, also that of a half-failed PutEvents."""
+    if status >= 400:
+        named = headers.get("x-amzn-errortype", "")
+        if named:
+            return named.split(":")[0]
+        in_xml = _CODE.search(body)
+        if in_xml:
+            return in_xml.group(1).decode()
+        found = _from_json(body)
+        return str(found.get("__type") or found.get("code") or status).rsplit("#", 1)[-1]
+    if b'"FailedEntryCount"' in body:
+        for entry in json.loads(body).get("Entries", []):
+            if entry.get("ErrorCode"):
+                return str(entry["ErrorCode"])
+    return None
+
+
+def made(action: str, body: bytes) -> dict[str, str]:
+    """The ids of what a call made."""
+    if not action.startswith(("Create", "Copy", "Run", "Register")):
+        return {}
+    return {name.decode(): value.decode() for name, value in _MADE.findall(body)[:3]}
+
+
+def _from_form(form: dict[str, list[str]]) -> dict[str, Any]:
+    shown = {name: values[0][:_LONGEST] for name, values in form.items() if name not in _HIDDEN}
+    return dict(list(shown.items())[:_MOST])
+
+
+def _from_json(body: bytes) -> dict[str, Any]:
+    try:
+        whole = json.loads(body or b"{}")
+    except (ValueError, UnicodeDecodeError):
+        return {}
+    if not isinstance(whole, dict):
+        return {}
+    out: dict[str, Any] = {}
+    for name, value in list(whole.items())[:_MOST]:
+        if name in _HIDDEN:
+            continue
+        short = isinstance(value, int | float | bool) or len(json.dumps(value)) <= _LONGEST
+        out[name] = value if short else json.dumps(value)[:_LONGEST]
+    return out

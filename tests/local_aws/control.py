@@ -1,0 +1,124 @@
+"""The control surface under /_local: what no AWS has, and every test needs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import traceback
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from moto.ec2.models import ec2_backends
+
+from local_aws.faults import FaultError
+from local_aws.schedules import ScheduleError, Schedules
+from local_aws.seed import Seeder, SeedError
+from local_aws.settings import ACCOUNT, HOME_REGION
+from local_aws.world import World
+
+Answer = dict[str, Any]
+Query = dict[str, str]
+
+
+class Refused(ValueError):
+    """A request that makes no sense; the text says why."""
+
+
+class Control:
+    def __init__(self, world: World, seeder: Seeder, schedules: Schedules) -> None:
+        self._world = world
+        self._seeder = seeder
+        self._schedules = schedules
+        self._routes: dict[tuple[str, str], Callable[[Query, Any], Answer]] = {
+            ("GET", "health"): self._health,
+            ("POST", "reset"): self._reset,
+            ("POST", "seed"): self._seed,
+            ("POST", "faults"): self._set_faults,
+            ("GET", "faults"): lambda query, body: {"faults": self._world.faults.report()},
+            ("POST", "emit"): self._emit,
+            ("POST", "schedule"): self._schedule,
+            ("POST", "stop-by-itself"): self._stop_by_itself,
+            ("GET", "journal"): self._journal,
+            ("GET", "idle"): self._idle,
+        }
+
+    async def answer(self, method: str, path: str, query: str, body: bytes) -> tuple[int, bytes]:
+        route = self._routes.get((method, path.removeprefix("/_local/").rstrip("/")))
+        if route is None:
+            known = sorted(f"{m} /_local/{p}" for m, p in self._routes)
+            return 404, json.dumps({"error": f"no {method} {path}", "known": known}).encode()
+        flat = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+        try:
+            data = json.loads(body) if body else {}
+            result = await asyncio.to_thread(route, flat, data)
+        except (Refused, FaultError, SeedError, ScheduleError, KeyError, TypeError, ValueError) as wrong:
+            traceback.print_exc()
+            return 400, json.dumps({"error": f"{type(wrong).__name__}: {wrong}"}).encode()
+        except Exception as bug:
+            traceback.print_exc()
+            return 500, json.dumps({"error": f"{type(bug).__name__}: {bug}"}).encode()
+        return 200, json.dumps(result, default=str).encode()
+
+    def _health(self, query: Query, body: Any) -> Answer:
+        return {"status": "ok", "account": ACCOUNT, "home": HOME_REGION}
+
+    def _reset(self, query: Query, body: Any) -> Answer:
+        """Back to how it was at the start; with `all` also functions, rules, parameters and stacks."""
+        world = self._world
+        with world.lock:
+            world.clock.forget()
+            world.life.forget()
+            world.tokens.clear()
+            world.faults.replace([])
+            for backend in list(ec2_backends[ACCOUNT].values()):
+                backend.reset()
+            if body.get("all"):
+                from ministack import app
+
+                app._reset_all_state()
+            self._seeder.public_images()
+            world.journal.clear()
+        return {"reset": True}
+
+    def _seed(self, query: Query, body: Any) -> Answer:
+        return dict(self._seeder.all(body))
+
+    def _set_faults(self, query: Query, body: Any) -> Answer:
+        rules = body.get("faults", []) if isinstance(body, dict) else body
+        return {"faults": self._world.faults.replace(rules)}
+
+    def _emit(self, query: Query, body: Any) -> Answer:
+        self._world.pump.emit(
+            body.get("region", HOME_REGION),
+            body["detail_type"],
+            body["detail"],
+            body.get("resources", []),
+            body.get("source", "aws.ec2"),
+            body.get("bus", "default"),
+        )
+        return {"emitted": True}
+
+    def _schedule(self, query: Query, body: Any) -> Answer:
+        return self._schedules.fire(body["name"], body.get("region"), body.get("at"))
+
+    def _stop_by_itself(self, query: Query, body: Any) -> Answer:
+        backend = ec2_backends[ACCOUNT][body.get("region", HOME_REGION)]
+        with self._world.lock:
+            instance = backend.get_instance_by_id(body["instance"])
+            if instance is None:
+                raise Refused(f"there is no instance {body['instance']}")
+            if instance.state != "running":
+                raise Refused(f"{instance.id} is {instance.state}, not running")
+            self._world.life.switch_off(instance)
+        return {"instance": instance.id, "state": instance.state}
+
+    def _journal(self, query: Query, body: Any) -> Answer:
+        entries, last = self._world.journal.after(int(query.get("after") or 0))
+        kind = query.get("kind")
+        chosen = [entry for entry in entries if kind in (None, entry["kind"])]
+        return {"entries": chosen, "last": last}
+
+    def _idle(self, query: Query, body: Any) -> Answer:
+        why = self._world.activity.why(retries=query.get("retries") in ("1", "true"))
+        return {"idle": not why, "why": why}

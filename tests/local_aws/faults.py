@@ -1,0 +1,106 @@
+"""Faults on demand: a call that fails before or after its effect, an image that ends failed, an event
+that is lost, doubled or late."""
+
+from __future__ import annotations
+
+import random
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+_SHAPES: dict[str, set[str]] = {
+    "call": {"call", "service", "region", "who", "code", "message", "status", "times", "when"},
+    "image": {"image", "region", "message", "times"},
+    "event": {"event", "state", "region", "effect", "seconds", "times"},
+}
+_EVERY = {"probability", "seed"}
+_EFFECTS = ("lose", "double", "late")
+
+
+class FaultError(ValueError):
+    """A rule that nobody could carry out, told at once rather than silently never matching."""
+
+
+@dataclass
+class Rule:
+    """One rule and how often it may still strike. `times` -1 is without end."""
+
+    kind: str
+    spec: dict[str, Any]
+    left: int
+    dice: random.Random
+    probability: float
+    struck: int = field(default=0)
+
+    @classmethod
+    def parse(cls, spec: dict[str, Any]) -> Rule:
+        kinds = [kind for kind in _SHAPES if kind in spec]
+        if len(kinds) != 1:
+            raise FaultError(f"a fault names exactly one of {sorted(_SHAPES)}: {spec}")
+        kind = kinds[0]
+        unknown = set(spec) - _SHAPES[kind] - _EVERY
+        if unknown:
+            raise FaultError(f"unknown field {sorted(unknown)} in a fault of a {kind}: {spec}")
+        if kind == "event" and spec.get("effect") not in _EFFECTS:
+            raise FaultError(f"effect must be one of {_EFFECTS}: {spec}")
+        if kind == "image" and spec["image"] not in ("CreateImage", "CopyImage"):
+            raise FaultError(f"image must be CreateImage or CopyImage: {spec}")
+        if kind == "call" and spec.get("when", "before") not in ("before", "after"):
+            raise FaultError(f"when must be before or after: {spec}")
+        if kind == "call" and not spec.get("code"):
+            raise FaultError(f"a fault of a call needs an error code: {spec}")
+        return cls(
+            kind=kind,
+            spec=spec,
+            left=int(spec.get("times", 1)),
+            dice=random.Random(spec.get("seed", 0)),
+            probability=float(spec.get("probability", 1.0)),
+        )
+
+    def strikes(self, **seen: str | None) -> bool:
+        """Whether this rule fits what was seen and its turn has come; uses up one time if so."""
+        if self.left == 0:
+            return False
+        if any(name in self.spec and self.spec[name] != value for name, value in seen.items()):
+            return False
+        if self.probability < 1.0 and self.dice.random() >= self.probability:
+            return False
+        self.left -= 1 if self.left > 0 else 0
+        self.struck += 1
+        return True
+
+
+class Faults:
+    """The rules in force. The first that fits wins."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: list[Rule] = []
+
+    def replace(self, specs: list[dict[str, Any]]) -> int:
+        rules = [Rule.parse(spec) for spec in specs]
+        with self._lock:
+            self._rules = rules
+        return len(rules)
+
+    def report(self) -> list[dict[str, Any]]:
+        with self._lock:
+            return [{**rule.spec, "left": rule.left, "struck": rule.struck} for rule in self._rules]
+
+    def of_call(self, service: str, action: str, region: str, who: str) -> dict[str, Any] | None:
+        return self._first("call", call=action, service=service, region=region, who=who)
+
+    def of_image(self, action: str, region: str) -> str | None:
+        """The message with which the image that this call makes shall fail."""
+        spec = self._first("image", image=action, region=region)
+        return None if spec is None else str(spec.get("message") or "Internal error")
+
+    def of_event(self, detail_type: str, state: str | None, region: str) -> dict[str, Any] | None:
+        return self._first("event", event=detail_type, state=state, region=region)
+
+    def _first(self, kind: str, **seen: str | None) -> dict[str, Any] | None:
+        with self._lock:
+            for rule in self._rules:
+                if rule.kind == kind and rule.strikes(**seen):
+                    return rule.spec
+        return None

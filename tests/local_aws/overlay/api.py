@@ -1,0 +1,17 @@
+"""EC2 as this local AWS answers it: the overlay before moto."""
+
+from __future__ import annotations
+
+from moto.ec2.responses import EC2Response
+
+from local_aws.overlay.images_ended import ImagesEnded
+from local_aws.overlay.images_made import ImagesMade
+from local_aws.overlay.images_seen import ImagesSeen
+from local_aws.overlay.instances import Instances
+from local_aws.overlay.snapshots import Snapshots
+from local_aws.overlay.tagging import Tagging
+from local_aws.overlay.templates import Templates
+
+
+class Ec2Api(ImagesMade, ImagesSeen, ImagesEnded, Instances, Snapshots, Tagging, Templates, EC2Response):
+    """Each class answers the operations named by its methods; what none of them has, moto answers."""

@@ -1,0 +1,199 @@
+"""What runs inside an instance: its user data, once, in a place where it can harm nothing.
+
+A real shell runs the real script, so that a script's verdict is a script's verdict. It sees an empty
+environment, a scratch folder, and a PATH of harmless tools; what would change the machine (package
+managers, systemctl, poweroff) only says what it was asked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from local_aws.lifecycle import Spawner, kill_group
+from local_aws.settings import CONSOLE_LIMIT
+
+TOOLS = (
+    "[ awk base64 basename bash cat chmod cksum cmp comm cut date diff dirname echo egrep env expr false "
+    "fgrep find fold gawk grep head hostname ls mawk md5sum mkdir mkfifo mktemp nl nproc od paste "
+    "printenv printf pwd readlink realpath sed seq sh sha1sum sha256sum sort stat tac tail tee test timeout "
+    "touch tr true uname uniq wc which xargs yes"
+)
+TOLD = (
+    "apt apt-get chown cloud-init curl dnf dpkg firewall-cmd groupadd hostnamectl modprobe pip pip3 "
+    "restorecon rpm sysctl systemctl timedatectl update-alternatives useradd usermod wget yum"
+)
+OFF = ("poweroff", "shutdown", "reboot", "halt", "init")
+CONFINED = ("rm", "cp", "mv", "ln", "rmdir")
+_ABSOLUTE = re.compile(
+    rf"(?<![\w.-])/(?:usr/)?(?:local/)?s?bin/({'|'.join([*OFF, *TOLD.split(), *CONFINED])})\b"
+)
+_CONSOLES = re.compile(r"/dev/(?:console|ttyS0|ttyAMA0|hvc0)\b")
+_POLL = 0.02
+_NOBODY = 65534
+_SYSTEM = "/usr/local/bin:/usr/bin:/bin"
+
+Ended = Callable[[], None]
+
+
+class Guest:
+    """One run of an instance's user data, and its serial console."""
+
+    def __init__(self, scratch: Path, spawner: Spawner, on_poweroff: Ended, on_quiet: Ended) -> None:
+        """`on_poweroff` is called once if the guest switches itself off, `on_quiet` once when nothing more
+        is to be expected of it: it ended, or it sleeps for ever."""
+        self._scratch = scratch
+        self._spawner = spawner
+        self._on_poweroff = on_poweroff
+        self._on_quiet = on_quiet
+        self._console = bytearray()
+        self._console_lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._killed = False
+        self._fifo = scratch / "console"
+        self._power = scratch / "power"
+        self._asleep = scratch / "asleep"
+
+    def start(self, user_data: str) -> None:
+        home, bin_ = self._scratch / "root", self._scratch / "bin"
+        for folder in (home, bin_):
+            folder.mkdir(parents=True)
+        os.mkfifo(self._fifo)
+        reading = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
+        writing = os.open(self._fifo, os.O_WRONLY)  # of its own: a guest's writes must wait, not fail
+        _furnish(bin_, home, self._power, self._asleep)
+        script = self._scratch / "user-data"
+        script.write_text(_tame(user_data, self._fifo))
+        powerless = _give_to_nobody(self._scratch, home, self._fifo) if os.geteuid() == 0 else {}
+        self._child = self._spawner.popen(
+            [shutil.which("bash", path=_SYSTEM) or "/bin/bash", "--noprofile", "--norc", str(script)],
+            cwd=home,
+            env={
+                "PATH": str(bin_),
+                "HOME": str(home),
+                "TMPDIR": str(home),
+                "LANG": "C.UTF-8",
+                "KILN_CONSOLE": str(self._fifo),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=writing,
+            stderr=writing,
+            process_group=0,
+            **powerless,
+        )
+        os.close(writing)
+        threading.Thread(target=self._watch, args=(self._child, reading), daemon=True, name="guest").start()
+
+    def print(self, text: str) -> None:
+        self._take(text.encode())
+
+    def console(self) -> bytes:
+        with self._console_lock:
+            return bytes(self._console[-CONSOLE_LIMIT:])
+
+    def kill(self) -> None:
+        """The power is gone: the whole process group ends, and nothing is reported."""
+        self._killed = True
+        if self._child is not None:
+            kill_group(self._child)
+
+    def _watch(self, child: subprocess.Popen[bytes], reading: int) -> None:
+        told = off = False
+        try:
+            while child.poll() is None and not self._killed:
+                self._drain(reading)
+                if not told and self._asleep.exists():
+                    told = True
+                    self._on_quiet()
+                if not off and self._power.exists():
+                    off = True
+                    self._drain(reading)
+                    self._on_poweroff()
+                time.sleep(_POLL)
+            self._drain(reading)
+            if not off and not self._killed and self._power.exists():
+                self._on_poweroff()
+        finally:
+            self._drain(reading)
+            os.close(reading)
+            if not told:
+                self._on_quiet()
+
+    def _drain(self, reading: int) -> None:
+        while True:
+            try:
+                data = os.read(reading, 65536)
+            except BlockingIOError:
+                return
+            if not data:
+                return
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        with self._console_lock:
+            self._console += data
+            del self._console[: -2 * CONSOLE_LIMIT]
+
+
+def _give_to_nobody(*paths: Path) -> dict[str, Any]:
+    """A guest believes that it is root, but where the server is root, the guest is nobody: what it writes
+    outside its scratch folder is refused by the kernel."""
+    for path in paths:
+        os.chown(path, _NOBODY, _NOBODY)
+    return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+
+
+def _tame(user_data: str, console: Path) -> str:
+    """Absolute paths would pass by the harmless PATH, and a real console is not ours to write to."""
+    if not user_data.startswith("#!"):
+        return f'echo "cloud-init: user data is no script; not run" >> {console}\n'
+    return _CONSOLES.sub(str(console), _ABSOLUTE.sub(r"\1", user_data))
+
+
+def _furnish(bin_: Path, home: Path, power: Path, asleep: Path) -> None:
+    """Fill the guest's PATH: links to harmless tools, and stubs for the rest."""
+    shell = shutil.which("bash", path=_SYSTEM) or "/bin/bash"
+    for name in TOOLS.split():
+        found = shutil.which(name, path=_SYSTEM)
+        if found:
+            (bin_ / name).symlink_to(found)
+
+    def stub(name: str, body: str) -> None:
+        path = bin_ / name
+        path.write_text(f"#!{shell}\n{body}\n")
+        path.chmod(0o755)
+
+    for name in TOLD.split():
+        stub(name, f'echo "{name}: asked for: $*"')
+    stub("sync", "exit 0")
+    stub("whoami", "echo root")
+    whole = "uid=0(root) gid=0(root) groups=0(root)"
+    stub("id", f'case "$1" in -u|-g|-G) echo 0 ;; -un|-gn|-Gn) echo root ;; *) echo "{whole}" ;; esac')
+    stub(
+        "systemctl",
+        f'case " $* " in *" poweroff "*|*" halt "*) : > {power} ;; esac\necho "systemctl: asked for: $*"',
+    )
+    for name in ("poweroff", "shutdown"):
+        stub(name, f'case " $* " in *" -c "*|*" -r "*) exit 0 ;; esac\n: > {power}')
+    stub("init", f'[ "$1" = 0 ] && : > {power}\nexit 0')
+    stub("halt", "echo 'halt: the machine halts but is not switched off'")
+    stub("reboot", "echo 'reboot: not done here'")
+    sleep = shutil.which("sleep", path=_SYSTEM) or "/bin/sleep"
+    stub("sleep", f'[ "$1" = infinity ] && : > {asleep}\nexec {sleep} "$@"')
+    realpath = shutil.which("realpath", path=_SYSTEM) or "/usr/bin/realpath"
+    for name in CONFINED:
+        real = shutil.which(name, path=_SYSTEM) or f"/bin/{name}"
+        body = (
+            f'for a in "$@"; do\n  case "$a" in -*) continue ;; esac\n'
+            f'  case "$({realpath} -m -- "$a")/" in {home}/*) ;;\n'
+            f'  *) echo "{name}: $a: only inside the scratch folder" >&2; exit 1 ;; esac\n'
+            f'done\nexec {real} "$@"'
+        )
+        stub(name, body)

@@ -1,0 +1,106 @@
+"""Deprecation, disabling, protection and deregistration of images."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from moto.core.responses import ActionResult
+
+from local_aws.overlay.base import Overlay
+from local_aws.overlay.errors import bad_value, error
+from local_aws.overlay.image import PROTECTED, PROTECTED_WITH_COOLDOWN, UNPROTECTED, Image
+from local_aws.overlay.images_seen import own_image
+from local_aws.overlay.settle import images_with, tell_image
+
+DONE = {"Return": True}
+
+
+class ImagesEnded(Overlay):
+    def disable_image(self) -> ActionResult:
+        """Takes the launch permissions away for good; `enable_image` does not bring them back."""
+        image = self._one()
+        if image.state not in ("available", "disabled"):
+            text = f"The image '{image.id}' is not in a state from which it can be disabled ({image.state})."
+            raise error("IncorrectState", text)
+        if image.state == "available":
+            image.state = "disabled"
+            image.launch_permissions.clear()
+            tell_image(self.world, image)
+        return ActionResult(DONE)
+
+    def enable_image(self) -> ActionResult:
+        """Says `available` once more, just as for a new image."""
+        image = self._one()
+        if image.state not in ("available", "disabled"):
+            text = f"The image '{image.id}' is not in a state from which it can be enabled ({image.state})."
+            raise error("IncorrectState", text)
+        if image.state == "disabled":
+            image.state = "available"
+            tell_image(self.world, image)
+        return ActionResult(DONE)
+
+    def enable_image_deprecation(self) -> ActionResult:
+        image = self._one()
+        raw = self.need("DeprecateAt")
+        at = raw if isinstance(raw, datetime) else datetime.fromisoformat(str(raw))
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        at = (at + timedelta(seconds=30)).replace(second=0, microsecond=0)
+        now = datetime.now(UTC)
+        if at < now.replace(second=0, microsecond=0):
+            raise bad_value("The deprecation time must not be in the past")
+        if at > now + timedelta(days=3653):
+            raise bad_value("The deprecation time must not be more than 10 years away")
+        image.deprecation_time = at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        return ActionResult(DONE)
+
+    def disable_image_deprecation(self) -> ActionResult:
+        self._one().deprecation_time = None
+        return ActionResult(DONE)
+
+    def enable_image_deregistration_protection(self) -> ActionResult:
+        image = self._one()
+        cooldown = self._get_param("WithCooldown", False)
+        image.deregistration_protection = PROTECTED_WITH_COOLDOWN if cooldown else PROTECTED
+        return ActionResult({"Return": image.deregistration_protection})
+
+    def disable_image_deregistration_protection(self) -> ActionResult:
+        """Protection with a cooldown lasts 24 hours more, and says until when."""
+        image = self._one()
+        if image.deregistration_protection == PROTECTED_WITH_COOLDOWN:
+            until = datetime.now(UTC) + timedelta(hours=24)
+            image.deregistration_protection = f"disabled-after-{until:%Y-%m-%dT%H:%M:%SZ}"
+        else:
+            image.deregistration_protection = UNPROTECTED
+        return ActionResult({"Return": image.deregistration_protection})
+
+    def deregister_image(self) -> ActionResult:
+        """The snapshots go as well when asked, unless another image stands on them (`skipped`)."""
+        backend = self.ec2_backend
+        image = self._one()
+        if image.deregistration_protection != UNPROTECTED:
+            text = f"The image '{image.id}' is protected from deregistration"
+            raise error("OperationNotPermitted", text)
+        del backend.amis[image.id]
+        backend.deleted_amis.append(image.id)
+        backend.tags.pop(image.id, None)
+        results = []
+        if self._get_param("DeleteAssociatedSnapshots", False):
+            for snapshot_id in dict.fromkeys(image.snapshot_ids):
+                results.append({"SnapshotId": snapshot_id, "ReturnCode": self._let_go(snapshot_id)})
+        image.state = "deregistered"
+        tell_image(self.world, image)
+        return ActionResult({**DONE, "DeleteSnapshotResults": results})
+
+    def _let_go(self, snapshot_id: str) -> str:
+        backend = self.ec2_backend
+        if images_with(backend, snapshot_id):
+            return "skipped"
+        if backend.snapshots.pop(snapshot_id, None) is None:
+            return "client-error"
+        backend.tags.pop(snapshot_id, None)
+        return "success"
+
+    def _one(self) -> Image:
+        image = own_image(self, self.need("ImageId"))
+        self.error_on_dryrun()
+        return image

@@ -1,0 +1,86 @@
+"""DescribeSnapshots and DeleteSnapshot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.models.elastic_block_store import Snapshot
+
+from local_aws.overlay import filters, paging, tags, wire
+from local_aws.overlay.base import Overlay
+from local_aws.overlay.errors import bad_combination, error, snapshot_not_found
+from local_aws.overlay.settle import images_with
+
+GIB = 1024**3
+
+
+def filter_values(snapshot: Snapshot, name: str) -> list[str] | None:
+    single: dict[str, Any] = {
+        "snapshot-id": snapshot.id,
+        "description": snapshot.description,
+        "volume-id": snapshot.volume.id,
+        "volume-size": snapshot.volume.size,
+        "status": snapshot.status,
+        "owner-id": snapshot.owner_id,
+        "encrypted": str(snapshot.encrypted).lower(),
+        "start-time": snapshot.start_time.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "storage-tier": snapshot.storage_tier,
+    }
+    if name not in single:
+        return None
+    return [] if single[name] is None else [str(single[name])]
+
+
+def described(snapshot: Snapshot) -> dict[str, Any]:
+    done = snapshot.status == "completed"
+    return {
+        "SnapshotId": snapshot.id,
+        "VolumeId": snapshot.volume.id,
+        "VolumeSize": snapshot.volume.size,
+        "FullSnapshotSizeInBytes": (snapshot.volume.size or 0) * GIB if done else None,
+        "State": snapshot.status,
+        "Progress": "100%" if done else "0%",
+        "StartTime": snapshot.start_time,
+        "OwnerId": snapshot.owner_id,
+        "Description": snapshot.description,
+        "Encrypted": snapshot.encrypted,
+        "KmsKeyId": snapshot.kms_key_id,
+        "StorageTier": snapshot.storage_tier,
+        "Tags": tags.wire(snapshot.ec2_backend, snapshot.id),
+    }
+
+
+class Snapshots(Overlay):
+    def describe_snapshots(self) -> str:  # type: ignore[override]
+        backend = self.ec2_backend
+        ids, size = self._get_param("SnapshotIds", []), self._get_param("MaxResults")
+        if ids and size is not None:
+            raise bad_combination("The parameter snapshotSet cannot be used with the parameter maxResults")
+        self.error_on_dryrun()
+        for snapshot_id in ids:
+            if snapshot_id not in backend.snapshots:
+                raise snapshot_not_found(snapshot_id)
+        owners = [self.current_account if o == "self" else o for o in self._get_param("OwnerIds", [])]
+        found = [backend.snapshots[key] for key in ids] if ids else list(backend.snapshots.values())
+        if owners:
+            found = [snapshot for snapshot in found if snapshot.owner_id in owners]
+        found = filters.select(self.filters(), found, lambda one: tags.of(backend, one.id), filter_values)
+        shown, token = paging.page(found, size, self._get_param("NextToken"), lambda one: one.id)
+        wired = [described(snapshot) for snapshot in shown]
+        return wire.answer("DescribeSnapshots", {"Snapshots": wired, "NextToken": token})
+
+    def delete_snapshot(self) -> ActionResult:
+        """Refused while an image stands on it, a disabled one too."""
+        backend = self.ec2_backend
+        snapshot_id = self.need("SnapshotId")
+        if snapshot_id not in backend.snapshots:
+            raise snapshot_not_found(snapshot_id)
+        users = images_with(backend, snapshot_id)
+        if users:
+            text = f"The snapshot {snapshot_id} is currently in use by {users[0].id}"
+            raise error("InvalidSnapshot.InUse", text)
+        self.error_on_dryrun()
+        del backend.snapshots[snapshot_id]
+        backend.tags.pop(snapshot_id, None)
+        return EmptyResult()

@@ -1,0 +1,38 @@
+"""Parameter Store, read and written in this process (MiniStack holds it)."""
+
+from __future__ import annotations
+
+from ministack.core.responses import request_scope
+from ministack.services import ssm
+
+from local_aws.settings import ACCOUNT
+
+PREFIX = "resolve:ssm:"
+
+
+def read(region: str, name: str) -> str | None:
+    """The value of `name`, `name:version` or `name:label`; an ARN may name another Region."""
+    if name.startswith("arn:"):
+        region = name.split(":")[3]
+    with request_scope(ACCOUNT, region):
+        found, _ = ssm._select_parameter(name)
+        return None if found is None else str(found.get("OriginalValue", found["Value"]))
+
+
+def resolve(region: str, image: str) -> str | None:
+    """The image behind `resolve:ssm:...`, or the id itself."""
+    return read(region, image[len(PREFIX) :]) if image.startswith(PREFIX) else image
+
+
+def write(region: str, name: str, value: str, data_type: str = "text", kind: str = "String") -> None:
+    """Like PutParameter with Overwrite, also for AWS's own names, which nobody else may put."""
+    reserved = ssm._reserved_name_error
+    wanted = {"Name": name, "Value": value, "Type": kind, "DataType": data_type, "Overwrite": True}
+    try:
+        ssm._reserved_name_error = lambda _: None
+        with request_scope(ACCOUNT, region):
+            status, _, body = ssm._put_parameter(wanted)
+    finally:
+        ssm._reserved_name_error = reserved
+    if status != 200:
+        raise ValueError(f"parameter {name}: {body.decode()}")

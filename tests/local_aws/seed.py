@@ -1,0 +1,243 @@
+"""State made at once, in this process: what would take minutes over HTTP takes a second."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.instances import Reservation
+from moto.ec2.utils import random_ami_id, random_reservation_id
+
+from local_aws import parameters
+from local_aws.overlay import tags
+from local_aws.overlay.image import Device, Image, add_snapshot, moment
+from local_aws.overlay.life import CODES
+from local_aws.settings import ACCOUNT, REGIONS
+from local_aws.world import World
+
+AMAZON = "137112412989"
+DEBIAN = "136693071363"
+ROOT = "/dev/xvda"
+_FIELDS = {
+    "images": {
+        "region",
+        "id",
+        "name",
+        "tags",
+        "snapshot_tags",
+        "created",
+        "state",
+        "architecture",
+        "owner",
+        "snapshots",
+        "size_gb",
+        "deprecated",
+        "source_image",
+        "source_region",
+        "source_instance",
+        "encrypted",
+        "kms_key",
+        "protected",
+        "public",
+        "launched",
+        "share_snapshots_with",
+    },
+    "instances": {
+        "region",
+        "image",
+        "tags",
+        "state",
+        "subnet",
+        "type",
+        "user_data",
+        "volumes",
+        "shutdown_behavior",
+        "client_token",
+    },
+    "launch_templates": {"region", "name", "versions", "default", "tags"},
+    "parameters": {"region", "name", "value", "data_type", "type"},
+}
+
+
+class SeedError(ValueError):
+    """A seed that names something unknown."""
+
+
+class Seeder:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def all(self, wanted: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
+        """Make everything asked for and answer the ids, in order. No events are sent for it."""
+        unknown = set(wanted) - set(_FIELDS)
+        if unknown:
+            raise SeedError(f"unknown kind of seed: {sorted(unknown)}")
+        for kind, entries in wanted.items():
+            for entry in entries:
+                strange = set(entry) - _FIELDS[kind]
+                if strange:
+                    raise SeedError(f"unknown field {sorted(strange)} in a seed of {kind}")
+        out: dict[str, list[str]] = {}
+        with self._world.lock:
+            out["images"] = [self._image(entry) for entry in wanted.get("images", [])]
+            out["instances"] = [self._instance(entry) for entry in wanted.get("instances", [])]
+            out["launch_templates"] = [self._template(entry) for entry in wanted.get("launch_templates", [])]
+        for entry in wanted.get("parameters", []):
+            kind = entry.get("type", "String")
+            data_type = entry.get("data_type", "text")
+            parameters.write(entry["region"], entry["name"], entry["value"], data_type, kind)
+        out["parameters"] = [entry["name"] for entry in wanted.get("parameters", [])]
+        return out
+
+    def public_images(self) -> None:
+        """The vendors' images and Amazon's parameters, there from the start."""
+        for region in REGIONS:
+            for architecture in ("arm64", "x86_64"):
+                name = f"al2023-ami-kernel-default-{architecture}"
+                parameter = f"/aws/service/ami-amazon-linux-latest/{name}"
+                (image_id,) = self.all(
+                    {
+                        "images": [
+                            {
+                                "region": region,
+                                "name": f"al2023-ami-2023.9.20261110.0-kernel-6.1-{architecture}",
+                                "architecture": architecture,
+                                "owner": AMAZON,
+                                "created": "2026-11-10T00:00:00Z",
+                                "public": True,
+                            }
+                        ],
+                        "parameters": [],
+                    }
+                )["images"]
+                image = ec2_backends[ACCOUNT][region].amis[image_id]
+                image.owner_alias, image.public_parameter = "amazon", parameter
+                parameters.write(region, parameter, image_id)
+            self.all({"images": [_debian(region, "20260901-1", 9), _debian(region, "20261101-1", 11)]})
+
+    def _image(self, entry: dict[str, Any]) -> str:
+        backend = ec2_backends[ACCOUNT][entry["region"]]
+        owner = ACCOUNT if entry.get("owner") in (None, "self") else entry["owner"]
+        created = moment(entry["created"]) if entry.get("created") else datetime.now(UTC).replace(tzinfo=None)
+        state = entry.get("state", "available")
+        image = Image(
+            backend,
+            entry.get("id") or random_ami_id(),
+            entry["name"],
+            owner,
+            architecture=entry.get("architecture", "arm64"),
+            state=state,
+            created=created,
+            root_device_name=ROOT,
+            source_image_id=entry.get("source_image"),
+            source_image_region=entry.get("source_region"),
+            source_instance_id=entry.get("source_instance"),
+            deprecation_time=_whole_minute(entry.get("deprecated")),
+            deregistration_protection=_protection(entry.get("protected")),
+            last_launched_time=entry.get("launched"),
+            launch_permissions=[{"Group": "all"}] if entry.get("public") else [],
+            state_reason={"Code": "Client.InternalError", "Message": "seeded"} if state == "failed" else None,
+        )
+        size = int(entry.get("size_gb", 8))
+        snapshot_state = {"available": "completed", "disabled": "completed", "failed": "error"}
+        encrypted = bool(entry.get("encrypted") or entry.get("kms_key"))
+        snapshots = list(entry.get("share_snapshots_with") or [])
+        if snapshots:
+            image.devices = list(backend.amis[snapshots[0]].devices)
+        for index in range(0 if snapshots else int(entry.get("snapshots", 1))):
+            snapshot = add_snapshot(
+                backend,
+                size,
+                f"Created by CreateImage(i-00000000000000000) for {image.id}",
+                owner=owner,
+                encrypted=encrypted,
+                kms_key_id=entry.get("kms_key"),
+                state=snapshot_state.get(state, "pending"),
+            )
+            snapshot.start_time = created
+            device = ROOT if index == 0 else f"/dev/sd{chr(ord('e') + index)}"
+            image.devices.append(
+                Device(device, snapshot.id, size, encrypted=encrypted, kms_key_id=entry.get("kms_key"))
+            )
+            tags.put(backend, snapshot.id, entry.get("snapshot_tags", entry.get("tags", {})))
+        tags.put(backend, image.id, entry.get("tags", {}))
+        backend.amis[image.id] = image
+        return image.id
+
+    def _instance(self, entry: dict[str, Any]) -> str:
+        backend = ec2_backends[ACCOUNT][entry["region"]]
+        state = entry.get("state", "running")
+        if state not in CODES:
+            raise SeedError(f"unknown state of an instance: {state}")
+        image = backend.amis.get(entry["image"])
+        devices = image.devices if image else []
+        extra = [
+            {"DeviceName": f"/dev/sd{chr(ord('f') + i)}", "Ebs": {"VolumeSize": size}}
+            for i, size in enumerate(entry.get("volumes", []))
+        ]
+        mappings = [
+            {
+                "DeviceName": d.name,
+                "Ebs": {
+                    "SnapshotId": d.snapshot_id,
+                    "VolumeSize": d.size,
+                    "DeleteOnTermination": True,
+                    "VolumeType": d.volume_type,
+                },
+            }
+            for d in devices
+        ] or [{"DeviceName": ROOT, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True}}]
+        reservation: Reservation = backend.run_instances(
+            entry["image"],
+            1,
+            None,
+            [],
+            instance_type=entry.get("type", "t4g.small"),
+            is_instance_type_default=False,
+            region_name=entry["region"],
+            subnet_id=entry.get("subnet"),
+            nics=[],
+            tags={"instance": entry.get("tags", {})},
+            block_device_mappings=[*mappings, *extra],
+            client_token=entry.get("client_token"),
+            instance_initiated_shutdown_behavior=entry.get("shutdown_behavior", "stop"),
+        )
+        reservation.id = reservation.id or random_reservation_id()
+        instance = reservation.instances[0]
+        self._world.life.adopt(instance, state)
+        return instance.id
+
+    def _template(self, entry: dict[str, Any]) -> str:
+        backend = ec2_backends[ACCOUNT][entry["region"]]
+        datas = [
+            dict(version) if isinstance(version, dict) else {"ImageId": version}
+            for version in entry["versions"]
+        ]
+        tag_spec = {"launch-template": entry.get("tags", {})}
+        template = backend.create_launch_template(entry["name"], "", datas[0], tag_spec)
+        for data in datas[1:]:
+            template.create_version(data, "")
+        template.default_version_number = int(entry.get("default", 1))
+        return template.id
+
+
+def _debian(region: str, release: str, month: int) -> dict[str, Any]:
+    return {
+        "region": region,
+        "name": f"debian-12-arm64-{release}",
+        "architecture": "arm64",
+        "owner": DEBIAN,
+        "created": f"2026-{month:02}-01T08:00:00Z",
+        "public": True,
+    }
+
+
+def _whole_minute(text: str | None) -> str | None:
+    return moment(text).strftime("%Y-%m-%dT%H:%M:00.000Z") if text else None
+
+
+def _protection(wanted: Any) -> str:
+    if isinstance(wanted, str):
+        return wanted
+    return "enabled-without-cooldown" if wanted else "disabled"

@@ -1,0 +1,138 @@
+"""Puts the parts together and serves them on one loopback port until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from pathlib import Path
+
+from local_aws.settings import ACCOUNT, HOME_REGION, Timing
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_FOREIGN = ("AWS_", "MINISTACK_", "MOTO_", "LAMBDA_", "LOCALSTACK_")
+
+
+def prepare_environment(port: int, home: Path) -> None:
+    """What moto and MiniStack read when they are imported. Nothing of the caller's AWS set-up may get in."""
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        del os.environ[name]
+    os.environ.update(
+        {
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": HOME_REGION,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "PERSIST_STATE": "0",
+            "DOCKER_HOST": f"unix://{home}/no-docker.sock",
+            "TMPDIR": str(home),
+            "S3_DATA_DIR": str(home / "s3"),
+            "STATE_DIR": str(home / "state"),
+            "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+            "LOG_LEVEL": os.environ.get("LOCAL_AWS_LOG", "WARNING"),
+        }
+    )
+    tempfile.tempdir = str(home)
+
+
+def run(port: int, ready: Path | None) -> None:
+    """Serve until SIGTERM, SIGINT or SIGHUP. The folder of its own is gone afterwards."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(128)
+    os.umask(0o022)
+    home = Path(tempfile.mkdtemp(prefix="local-aws-"))
+    home.chmod(0o711)  # a guest, which runs as nobody, must get to its own folder in it
+    for number in _SIGNALS:
+        signal.signal(number, _leave)
+    try:
+        prepare_environment(listener.getsockname()[1], home)
+        _serve(listener, home, ready)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+        if ready is not None:
+            ready.unlink(missing_ok=True)
+
+
+def _leave(number: int, frame: object) -> None:
+    """A signal that comes while the server is still being put together must end it as well."""
+    raise SystemExit(0)
+
+
+def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack import app as ministack
+    from ministack.core import lambda_runtime
+
+    from local_aws import hooks
+    from local_aws.control import Control
+    from local_aws.gate import Gate
+    from local_aws.lambdas import AsyncInvokes, Identities
+    from local_aws.lifecycle import Spawner
+    from local_aws.overlay.life import Life
+    from local_aws.pump import Pump
+    from local_aws.schedules import Schedules
+    from local_aws.seed import Seeder
+    from local_aws.world import World
+
+    logging.getLogger("ministack").setLevel(os.environ["LOG_LEVEL"])
+    world, identities, spawner = World(Timing.from_environment(), home), Identities(), Spawner()
+    world.pump, world.life = Pump(world.activity), Life(world, spawner)
+    invokes, seeder = AsyncInvokes(world), Seeder(world)
+    hooks.install(world, identities, spawner, invokes)
+    seeder.public_images()
+    gate = Gate(ministack.app, world, identities, Control(world, seeder, Schedules(world, invokes)))
+
+    config = Config()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config.bind = [f"fd://{listener.detach()}"]
+    config.loglevel = "WARNING"
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 0.2
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            """The functions go first: a request that waits for one would hold up the server's own end."""
+            spawner.close()
+            stop.set()
+
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, end)
+        serving = asyncio.create_task(serve(gate, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+        await _answers(url)
+        print(f"local AWS ready on {url}", flush=True)
+        if ready is not None:
+            waiting = ready.with_name(ready.name + ".part")
+            waiting.write_text(url)
+            waiting.rename(ready)
+        await serving
+
+    try:
+        asyncio.run(main())
+    finally:
+        spawner.close()
+        lambda_runtime.reset()
+
+
+async def _answers(url: str) -> None:
+    """Wait until the port is served; the socket listens before its server does."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /_local/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    await writer.drain()
+    await reader.read()
+    writer.close()

@@ -1,0 +1,40 @@
+"""What the parts of the local AWS share."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local_aws.activity import Activity
+from local_aws.clock import Clock
+from local_aws.faults import Faults
+from local_aws.journal import Journal
+from local_aws.settings import Timing
+
+if TYPE_CHECKING:
+    from local_aws.overlay.life import Life
+    from local_aws.pump import Pump
+
+
+@dataclass
+class World:
+    """Made once per process by `server.main` and handed to every part.
+
+    `lock` guards all of EC2: moto's models are not made for several threads, and the timers change them too.
+    """
+
+    timing: Timing
+    home: Path
+    journal: Journal = field(default_factory=Journal)
+    activity: Activity = field(default_factory=Activity)
+    faults: Faults = field(default_factory=Faults)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    tokens: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    clock: Clock = field(init=False)
+    pump: Pump = field(init=False)
+    life: Life = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(self.activity)
