@@ -1,0 +1,96 @@
+"""Deploys Kiln: the home stack, then one stack in each further Region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from stack import template as templates
+from stack.package import ensure_bucket, package
+from stack.stacks import MOST_BODY, Stack, StackError
+
+HOME_STACK = "kiln"
+REGION_STACK = "kiln-region"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What stands after a deployment."""
+
+    home: str
+    outputs: dict[str, str]
+    regions: dict[str, dict[str, str]]
+
+
+def deploy(
+    endpoint_url: str | None,
+    build_dir: str | Path,
+    home: str = "us-east-1",
+    regions: Iterable[str] = ("eu-west-1", "ap-southeast-2"),
+    architecture: str = "x86_64",
+    parameters: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = print,
+) -> Deployed:
+    """Packages and deploys the real templates; run again, it changes only what changed.
+
+    `build_dir` holds `<function>/bootstrap`. `parameters` are those of template.yaml. `endpoint_url` is the
+    local AWS, which is given made-up credentials; None is AWS itself, with the caller's own.
+    """
+    regions = list(dict.fromkeys(regions))
+    if home in regions:
+        raise StackError(f"{home} is the home Region and cannot be a further Region as well")
+    clients = _Clients(endpoint_url)
+    poll_s = 0.1 if endpoint_url else 3.0
+
+    account = clients.of("sts", home).get_caller_identity()["Account"]
+    bucket = f"kiln-artifacts-{account}-{home}"
+    s3 = clients.of("s3", home)
+    say(f"packaging the functions of {build_dir}")
+    ensure_bucket(s3, bucket, home)
+    body = package(templates.HOME_TEMPLATE, Path(build_dir), s3, bucket, lambda line: say(f"  {line}"))
+
+    given = {"Architecture": architecture, **(parameters or {})}
+    stack = Stack(clients.of("cloudformation", home), HOME_STACK, home, poll_s)
+    say(f"deploying stack {HOME_STACK} to {home}")
+    outcome = stack.bring(_template(body, s3, bucket), given)
+    outputs = stack.outputs()
+    say(f"  {outcome}")
+
+    done: dict[str, dict[str, str]] = {}
+    body = templates.write(templates.read(templates.REGION_TEMPLATE))
+    for region in regions:
+        further = Stack(clients.of("cloudformation", region), REGION_STACK, region, poll_s)
+        say(f"deploying stack {REGION_STACK} to {region}")
+        outcome = further.bring({"TemplateBody": body}, {"HomeRegion": home, "BusName": outputs["BusName"]})
+        done[region] = further.outputs()
+        say(f"  {outcome}")
+    return Deployed(home, outputs, done)
+
+
+def _template(body: str, s3: Any, bucket: str) -> dict[str, str]:
+    """The template as the call takes it: in itself, or, where it is too long for that, by way of S3."""
+    if len(body.encode()) <= MOST_BODY:
+        return {"TemplateBody": body}
+    s3.put_object(Bucket=bucket, Key="template.yaml", Body=body.encode())
+    return {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/template.yaml"}
+
+
+class _Clients:
+    """boto3 clients of one endpoint."""
+
+    def __init__(self, endpoint_url: str | None) -> None:
+        self._settings: dict[str, Any] = {"config": Config(retries={"mode": "standard"})}
+        if endpoint_url:
+            self._settings |= {
+                "endpoint_url": endpoint_url,
+                "aws_access_key_id": "test",
+                "aws_secret_access_key": "test",
+            }
+
+    def of(self, service: str, region: str) -> Any:
+        return boto3.client(service, region_name=region, **self._settings)

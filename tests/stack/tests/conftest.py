@@ -1,0 +1,37 @@
+"""A local AWS for the tests that deploy, with functions that are never run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local_aws.client import LocalAws
+from stack import Deployed, deploy
+
+
+def build(folder: Path) -> Path:
+    """A build folder with a binary of each function."""
+    for function in ("bake", "capture", "replicate", "expire"):
+        (folder / function).mkdir()
+        (folder / function / "bootstrap").write_bytes(b"binary of " + function.encode())
+    return folder
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    return build(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def deployed(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """The real templates, deployed once: us-east-1 and one further Region."""
+    built = build(tmp_path_factory.mktemp("build"))
+    return deploy(aws.url, built, regions=["eu-west-1"], say=lambda _: None)

@@ -1,0 +1,182 @@
+"""The real templates, deployed onto the local AWS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws.client import LocalAws
+from stack import Deployed, StackError, deploy
+from stack.__main__ import main
+from stack.stacks import Stack
+from stack.template import INFRA
+
+# AWS's limits, in characters without white space: all inline policies of a role, and one managed policy.
+MOST_INLINE = 10_240
+MOST_MANAGED = 6_144
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def sample(name: str, account: str) -> dict[str, Any]:
+    text = (INFRA / "events" / f"{name}.json").read_text()
+    return json.loads(text.replace("123456789012", account))
+
+
+def hearing(aws: LocalAws, region: str, bus: str, event: dict[str, Any]) -> set[str]:
+    """The rules of a bus whose patterns match an event, by AWS's own TestEventPattern."""
+    events = aws.client("events", region)
+    return {
+        rule["Name"]
+        for rule in events.list_rules(EventBusName=bus)["Rules"]
+        if events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))["Result"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "region", "bus", "rules"),
+    [
+        ("builder-stopped", "us-east-1", "default", {"kiln-builder-stopped"}),
+        ("image-available", "us-east-1", "default", {"kiln-image-ended", "kiln-image-available"}),
+        ("image-failed", "us-east-1", "default", {"kiln-image-ended", "kiln-image-available"}),
+        ("replica-available", "eu-west-1", "default", {"kiln-region-forward-images"}),
+        ("replica-available", "us-east-1", "kiln", {"kiln-replica-ended"}),
+        ("image-replicated", "us-east-1", "kiln", {"kiln-image-replicated"}),
+        # What must wake nobody: others' events handed to our bus, and home events handed to Kiln's.
+        ("replica-available", "us-east-1", "default", set()),
+        ("image-available", "us-east-1", "kiln", set()),
+        ("builder-stopped", "eu-west-1", "default", set()),
+    ],
+)
+def test_a_sample_event_is_heard_by_the_rules_meant_for_it(
+    aws: LocalAws, deployed: Deployed, name: str, region: str, bus: str, rules: set[str]
+) -> None:
+    account = aws.client("sts").get_caller_identity()["Account"]
+    assert hearing(aws, region, bus, sample(name, account)) == rules
+
+
+@pytest.mark.parametrize("state", ["deregistered", "disabled"])
+def test_the_end_of_an_image_wakes_nobody_yet(aws: LocalAws, deployed: Deployed, state: str) -> None:
+    event = sample("image-available", aws.client("sts").get_caller_identity()["Account"])
+    event["detail"]["State"] = state
+    assert hearing(aws, "us-east-1", "default", event) == set()
+
+
+def test_another_accounts_events_wake_nobody(aws: LocalAws, deployed: Deployed) -> None:
+    assert hearing(aws, "us-east-1", "default", sample("image-available", "999999999999")) == set()
+    assert hearing(aws, "us-east-1", "kiln", sample("image-replicated", "999999999999")) == set()
+
+
+def test_the_outputs_name_what_a_person_needs(deployed: Deployed) -> None:
+    assert deployed.outputs["BusName"] == "kiln"
+    assert deployed.outputs["RecipePath"] == "/kiln/recipes"
+    functions = {key: value for key, value in deployed.outputs.items() if key.endswith("Function")}
+    assert functions == {
+        "BakeFunction": "kiln-bake",
+        "CaptureFunction": "kiln-capture",
+        "ReplicateFunction": "kiln-replicate",
+        "ExpireFunction": "kiln-expire",
+    }
+    assert deployed.outputs["UndeliveredQueue"].endswith("/kiln-undelivered")
+    assert deployed.outputs["FailuresQueue"].endswith("/kiln-failures")
+    assert list(deployed.regions) == ["eu-west-1"]
+
+
+def test_the_recipes_are_in_parameter_store(aws: LocalAws, deployed: Deployed) -> None:
+    found = aws.client("ssm").get_parameters_by_path(Path="/kiln/recipes")["Parameters"]
+    files = {f"/kiln/recipes/{path.stem}": path.read_text() for path in (INFRA / "recipes").glob("*.toml")}
+    assert {parameter["Name"]: parameter["Value"] for parameter in found} == files
+
+
+def test_the_policies_fit_what_iam_takes(aws: LocalAws, deployed: Deployed) -> None:
+    iam = aws.client("iam")
+    roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("kiln-")]
+    assert len(roles) == 6
+    for role in roles:
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        documents = [iam.get_role_policy(RoleName=role, PolicyName=n)["PolicyDocument"] for n in names]
+        assert sum(written(document) for document in documents) <= MOST_INLINE, role
+    for policy in iam.list_policies(Scope="Local")["Policies"]:
+        version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+        assert written(version["PolicyVersion"]["Document"]) <= MOST_MANAGED
+
+
+def written(document: Any) -> int:
+    return len(json.dumps(document, separators=(",", ":")))
+
+
+def test_deployed_again_it_changes_nothing_and_a_parameter_changes_what_it_names(
+    aws: LocalAws, deployed: Deployed, built: Path
+) -> None:
+    said: list[str] = []
+    again = deploy(aws.url, built, regions=["eu-west-1"], say=said.append)
+    assert again == deployed
+    assert [line.strip() for line in said if line.startswith("  ")][-2:] == ["unchanged", "unchanged"]
+
+    said.clear()
+    deploy(aws.url, built, regions=[], parameters={"LogLevel": "debug"}, say=said.append)
+    assert said[-1].strip() == "updated"
+    function = aws.client("lambda").get_function_configuration(FunctionName="kiln-expire")
+    assert function["Environment"]["Variables"]["KILN_LOG"] == "debug"
+    deploy(aws.url, built, regions=[], say=quiet)
+
+
+def test_a_new_binary_is_deployed(aws: LocalAws, deployed: Deployed, built: Path) -> None:
+    function = aws.client("lambda")
+    before = function.get_function(FunctionName="kiln-bake")["Configuration"]["CodeSha256"]
+    bootstrap = built / "bake" / "bootstrap"
+    bootstrap.write_bytes(b"a newer binary of bake")
+    deploy(aws.url, built, regions=[], say=quiet)
+    assert function.get_function(FunctionName="kiln-bake")["Configuration"]["CodeSha256"] != before
+    bootstrap.write_bytes(b"binary of bake")
+    deploy(aws.url, built, regions=[], say=quiet)
+    assert function.get_function(FunctionName="kiln-bake")["Configuration"]["CodeSha256"] == before
+
+
+def test_without_sample_recipes_there_are_none(built: Path) -> None:
+    with LocalAws() as fresh:
+        deploy(fresh.url, built, regions=[], parameters={"SampleRecipes": "false"}, say=quiet)
+        assert fresh.client("ssm").get_parameters_by_path(Path="/kiln/recipes")["Parameters"] == []
+
+
+def test_a_failed_stack_names_the_resource_and_the_reason_and_can_be_deployed_again(built: Path) -> None:
+    with LocalAws() as fresh:
+        fresh.client("events").create_event_bus(Name="kiln")
+        with pytest.raises(StackError) as caught:
+            deploy(fresh.url, built, regions=[], say=quiet)
+        text = str(caught.value)
+        assert "stack kiln in us-east-1 ended ROLLBACK_COMPLETE" in text
+        assert "- Bus (AWS::Events::EventBus): " in text and "already exists" in text
+
+        fresh.client("events").delete_event_bus(Name="kiln")
+        assert deploy(fresh.url, built, regions=[], say=quiet).outputs["BusName"] == "kiln"
+
+
+def test_a_wrong_parameter_is_refused_by_its_name(aws: LocalAws, built: Path) -> None:
+    with pytest.raises(StackError, match="stack kiln in us-east-1 was refused: .*Architecture"):
+        deploy(aws.url, built, regions=[], architecture="sparc", say=quiet)
+
+
+def test_the_home_region_is_no_further_region(aws: LocalAws, deployed: Deployed, built: Path) -> None:
+    with pytest.raises(StackError, match="us-east-1 is the home Region"):
+        deploy(aws.url, built, regions=["us-east-1"], say=quiet)
+    body = (INFRA / "region.yaml").read_text()
+    stack = Stack(aws.client("cloudformation"), "kiln-region", "us-east-1", 0.1)
+    with pytest.raises(StackError, match="not for the home Region itself"):
+        stack.bring({"TemplateBody": body}, {"HomeRegion": "us-east-1"})
+
+
+def test_the_command_says_what_it_did_or_why_not(
+    aws: LocalAws, deployed: Deployed, built: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--endpoint-url", aws.url, "--architecture", "x86_64"]
+    assert main([*where, "--build-dir", str(built)]) == 0
+    assert "BakeFunction = kiln-bake" in capsys.readouterr().out
+    (built / "bake" / "bootstrap").unlink()
+    assert main([*where, "--build-dir", str(built)]) == 1
+    assert "not deployed: " in capsys.readouterr().err

@@ -1,0 +1,91 @@
+"""The sample events: as Lambda receives them, one for each thing that wakes a function."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack.template import INFRA
+from stack.tests.expand import home
+
+EVENTS: dict[str, Any] = {
+    path.stem: json.loads(path.read_text()) for path in sorted((INFRA / "events").glob("*.json"))
+}
+OF_EVENTBRIDGE = sorted(name for name, event in EVENTS.items() if "detail-type" in event)
+FIELDS = ["account", "detail", "detail-type", "id", "region", "resources", "source", "time", "version"]
+
+
+def test_there_is_one_for_each_thing_that_wakes_a_function() -> None:
+    assert list(EVENTS) == [
+        "bake-by-hand",
+        "bake-nightly",
+        "builder-stopped",
+        "expire-dry-run",
+        "expire-nightly",
+        "image-available",
+        "image-failed",
+        "image-replicated",
+        "replica-available",
+    ]
+
+
+@pytest.mark.parametrize("name", OF_EVENTBRIDGE)
+def test_an_event_has_the_fields_of_eventbridge(name: str) -> None:
+    event = EVENTS[name]
+    assert sorted(event) == FIELDS
+    assert event["version"] == "0"
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", event["id"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", event["time"])
+    assert re.fullmatch(r"\d{12}", event["account"])
+
+
+@pytest.mark.parametrize("name", ["image-available", "image-failed", "replica-available"])
+def test_an_ami_event_is_as_ec2_sends_it(name: str) -> None:
+    event = EVENTS[name]
+    assert (event["source"], event["detail-type"]) == ("aws.ec2", "EC2 AMI State Change")
+    detail = event["detail"]
+    assert sorted(detail) == ["ErrorMessage", "ImageId", "RequestId", "State"]
+    assert event["resources"] == [f"arn:aws:ec2:{event['region']}::image/{detail['ImageId']}"]
+    assert (detail["ErrorMessage"] != "") == (detail["State"] == "failed")
+
+
+def test_a_replica_is_in_another_region_than_the_images() -> None:
+    regions = {name: EVENTS[name]["region"] for name in ("image-available", "replica-available")}
+    assert regions == {"image-available": "us-east-1", "replica-available": "eu-west-1"}
+
+
+def test_the_stop_of_an_instance_is_as_ec2_sends_it() -> None:
+    event = EVENTS["builder-stopped"]
+    assert (event["source"], event["detail-type"]) == ("aws.ec2", "EC2 Instance State-change Notification")
+    instance = event["detail"]["instance-id"]
+    assert event["detail"] == {"instance-id": instance, "state": "stopped"}
+    assert event["resources"] == [f"arn:aws:ec2:us-east-1:123456789012:instance/{instance}"]
+
+
+def test_what_kiln_says_names_recipe_version_and_each_replica() -> None:
+    event = EVENTS["image-replicated"]
+    assert (event["source"], event["detail-type"]) == ("kiln", "Image Replicated")
+    assert sorted(event["detail"]) == ["image", "recipe", "region", "replicas", "version"]
+    assert sorted(event["detail"]["replicas"]) == ["ap-southeast-2", "eu-west-1"]
+
+
+def test_the_nightly_events_are_what_the_schedules_send() -> None:
+    schedules = home().of("AWS::Scheduler::Schedule")
+    bake = schedules["BakeNightly"]["Target"]["Input"]
+    sent = bake.replace("<aws.scheduler.scheduled-time>", "2026-11-23T02:00:00Z")
+    assert json.loads(sent) == EVENTS["bake-nightly"]
+    assert json.loads(schedules["ExpireNightly"]["Target"]["Input"]) == EVENTS["expire-nightly"]
+
+
+def test_by_hand_expire_only_plans() -> None:
+    assert EVENTS["expire-dry-run"] == {"dry_run": True}
+    assert EVENTS["bake-by-hand"] == {"recipe": "web"}
+
+
+def test_no_event_file_is_of_another_kind() -> None:
+    others = [path.name for path in Path(INFRA / "events").iterdir() if path.suffix != ".json"]
+    assert others == []

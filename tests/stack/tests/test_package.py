@@ -1,0 +1,88 @@
+"""Packaging: what goes up is what was built, and the template survives."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from stack import template as templates
+from stack.package import PackageError, package, zipped
+
+
+class Bucket:
+    """As much of an S3 client as packaging uses."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def head_object(self, Bucket: str, Key: str) -> None:
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
+        assert Key not in self.objects, "put twice"
+        self.objects[Key] = Body
+
+
+def test_a_zip_holds_the_executable_bootstrap_alone_and_is_always_the_same(built: Path) -> None:
+    data = zipped(built / "bake" / "bootstrap")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        (entry,) = archive.infolist()
+        assert entry.filename == "bootstrap"
+        assert entry.external_attr >> 16 == 0o100755
+        assert archive.read(entry) == b"binary of bake"
+    assert zipped(built / "bake" / "bootstrap") == data
+
+
+def test_a_function_that_was_not_built_is_named_with_what_to_do(built: Path) -> None:
+    (built / "replicate" / "bootstrap").unlink()
+    with pytest.raises(PackageError, match=r"replicate/bootstrap is missing: build the functions first"):
+        package(templates.HOME_TEMPLATE, built, Bucket(), "artifacts")
+
+
+def test_only_the_code_uris_change(built: Path) -> None:
+    bucket = Bucket()
+    packaged = templates.parse(package(templates.HOME_TEMPLATE, built, bucket, "artifacts"))
+    original = templates.read(templates.HOME_TEMPLATE)
+    for name, properties in templates.functions(packaged).items():
+        uri = properties["CodeUri"]
+        assert uri.startswith(f"s3://artifacts/{name.lower()}/")
+        stored = bucket.objects[uri.removeprefix("s3://artifacts/")]
+        with zipfile.ZipFile(io.BytesIO(stored)) as archive:
+            assert archive.read("bootstrap") == b"binary of " + name.lower().encode()
+        properties["CodeUri"] = templates.functions(original)[name]["CodeUri"]
+    assert packaged == original
+
+
+def test_what_is_there_is_not_put_again(built: Path) -> None:
+    bucket = Bucket()
+    said: list[str] = []
+    package(templates.HOME_TEMPLATE, built, bucket, "artifacts")
+    (built / "expire" / "bootstrap").write_bytes(b"another binary of expire")
+    package(templates.HOME_TEMPLATE, built, bucket, "artifacts", said.append)
+    fates = {line.split(":")[0]: line.rsplit(", ", 1)[1] for line in said}
+    assert fates == {
+        "Bake": "unchanged",
+        "Capture": "unchanged",
+        "Replicate": "unchanged",
+        "Expire": "uploaded",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !Ref Bus\n",
+        "a: !Sub ${AWS::StackName}-bake\n",
+        "a: !If [C, !Ref A, !GetAtt B.Arn]\n",
+        "'Null': {a: 'false'}\n",
+    ],
+)
+def test_short_tags_and_words_of_yaml_survive_a_round_trip(text: str) -> None:
+    read: Any = templates.parse(text)
+    assert templates.parse(templates.write(read)) == read

@@ -1,0 +1,279 @@
+"""What each role may do, and what it may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stack.tests.expand import Expanded, further, home
+from stack.tests.policy import Statement, allowed, listed, statements_of
+
+DESTRUCTIVE = {
+    "ec2:TerminateInstances",
+    "ec2:StopInstances",
+    "ec2:DeregisterImage",
+    "ec2:DisableImage",
+    "ec2:DeleteSnapshot",
+    "ec2:DeleteTags",
+}
+INSTANCE = "arn:aws:ec2:us-east-1:123456789012:instance/i-0a1b2c3d4e5f60718"
+VOLUME = "arn:aws:ec2:us-east-1:123456789012:volume/vol-0a1b2c3d4e5f60718"
+IMAGE = "arn:aws:ec2:us-east-1::image/ami-0c1f2a3b4d5e6f708"
+SNAPSHOT = "arn:aws:ec2:us-east-1::snapshot/snap-0c1f2a3b4d5e6f708"
+REPLICA = "arn:aws:ec2:eu-west-1::image/ami-0d2e3f4a5b6c7d819"
+REPLICA_SNAPSHOT = "arn:aws:ec2:eu-west-1::snapshot/snap-0d2e3f4a5b6c7d819"
+RECIPES = "arn:aws:ssm:us-east-1:123456789012:parameter/kiln/recipes"
+PUBLIC = "arn:aws:ssm:us-east-1::parameter/aws/service/ami-amazon-linux-latest/al2023"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd"
+FAR_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+
+
+def tags(*pairs: str, of: str = "aws:ResourceTag") -> dict[str, str]:
+    return {f"{of}/kiln:{key}": value for key, _, value in (pair.partition("=") for pair in pairs)}
+
+
+BUILDER = tags("recipe=web", "role=builder", "version=20261123T020000Z")
+LONG_LIVED = tags("recipe=web")
+OURS = tags("recipe=web", "version=20261123T020000Z", "stage=captured")
+COPY = OURS | tags("origin=us-east-1/ami-0c1f2a3b4d5e6f708")
+ASKED = tags("recipe=web", "role=builder", of="aws:RequestTag")
+LAUNCH = ASKED | {"ec2:MetadataHttpTokens": "required"}
+MARKS = {"aws:TagKeys": ["kiln:version", "kiln:deadline"]}
+HERE = {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}
+THERE = {"kms:ViaService": "ec2.eu-west-1.amazonaws.com"}
+GRANT = {"kms:GrantIsForAWSResource": "true"}
+
+COMMON = [
+    ("ssm:GetParametersByPath", RECIPES, {}),
+    ("ssm:GetParameter", f"{RECIPES}/web", {}),
+    ("events:PutEvents", "<Bus.Arn>", {"events:source": "kiln"}),
+    ("sqs:SendMessage", "<Failures.Arn>", {}),
+]
+# Each call that a function makes, with what AWS tells of it.
+NEEDED: dict[str, list[tuple[str, str, Any]]] = {
+    "BakeRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<BakeLog.Arn>", {}),
+        ("ec2:DescribeInstances", "*", {}),
+        ("ec2:DescribeImages", "*", {}),
+        ("ec2:DescribeInstanceTypes", "*", {}),
+        ("ssm:GetParameter", PUBLIC, {}),
+        ("ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/golden/base/latest", {}),
+        ("ec2:RunInstances", IMAGE, {}),
+        ("ec2:RunInstances", SNAPSHOT, {}),
+        ("ec2:RunInstances", "arn:aws:ec2:us-east-1:123456789012:subnet/subnet-1", {}),
+        ("ec2:RunInstances", "arn:aws:ec2:us-east-1:123456789012:security-group/sg-1", {}),
+        ("ec2:RunInstances", "arn:aws:ec2:us-east-1:123456789012:network-interface/*", {}),
+        ("ec2:RunInstances", INSTANCE, LAUNCH),
+        ("ec2:RunInstances", VOLUME, ASKED),
+        ("ec2:CreateTags", INSTANCE, {"ec2:CreateAction": "RunInstances"}),
+        ("ec2:CreateTags", VOLUME, {"ec2:CreateAction": "RunInstances"}),
+        ("ec2:CreateTags", INSTANCE, LONG_LIVED | MARKS),
+        ("ec2:StopInstances", INSTANCE, LONG_LIVED),
+        ("kms:Decrypt", KEY, HERE),
+        ("kms:CreateGrant", KEY, HERE | GRANT),
+    ],
+    "CaptureRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<CaptureLog.Arn>", {}),
+        ("ec2:DescribeInstances", "*", {}),
+        ("ec2:DescribeImages", "*", {}),
+        ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
+        ("ec2:CreateImage", INSTANCE, BUILDER),
+        ("ec2:CreateImage", INSTANCE, LONG_LIVED),
+        ("ec2:CreateImage", IMAGE, ASKED),
+        ("ec2:CreateImage", SNAPSHOT, ASKED),
+        ("ec2:CreateTags", IMAGE, {"ec2:CreateAction": "CreateImage"}),
+        ("ec2:CreateTags", SNAPSHOT, {"ec2:CreateAction": "CreateImage"}),
+        ("ec2:StartInstances", INSTANCE, LONG_LIVED),
+        ("ec2:DeleteTags", INSTANCE, LONG_LIVED | MARKS),
+        ("ec2:TerminateInstances", INSTANCE, BUILDER),
+        ("ec2:DeregisterImage", IMAGE, OURS),
+        ("ec2:DeleteSnapshot", SNAPSHOT, OURS),
+        ("kms:CreateGrant", KEY, HERE | GRANT),
+    ],
+    "ReplicateRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<ReplicateLog.Arn>", {}),
+        ("ec2:DescribeImages", "*", {}),
+        ("ec2:CopyImage", IMAGE, {}),
+        ("ec2:CopyImage", REPLICA, ASKED),
+        ("ec2:CopyImage", REPLICA_SNAPSHOT, ASKED),
+        ("ec2:CreateTags", REPLICA, {"ec2:CreateAction": "CopyImage"} | ASKED),
+        ("ec2:CreateTags", REPLICA_SNAPSHOT, {"ec2:CreateAction": "CopyImage"} | ASKED),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage"]}),
+        ("ec2:DeregisterImage", REPLICA, COPY),
+        ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
+        ("kms:Decrypt", KEY, HERE),
+        ("kms:ReEncryptFrom", KEY, HERE),
+        ("kms:GenerateDataKeyWithoutPlaintext", FAR_KEY, THERE),
+        ("kms:CreateGrant", FAR_KEY, THERE | GRANT),
+    ],
+    "ExpireRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<ExpireLog.Arn>", {}),
+        ("ec2:DescribeImages", "*", {}),
+        ("ec2:DescribeSnapshots", "*", {}),
+        ("ec2:DescribeInstances", "*", {}),
+        ("ec2:DescribeLaunchTemplates", "*", {}),
+        ("ec2:DescribeLaunchTemplateVersions", "*", {}),
+        ("ssm:GetParameters", "arn:aws:ssm:eu-west-1:123456789012:parameter/golden/web/latest", {}),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:retired"]}),
+        ("ec2:DisableImage", REPLICA, COPY),
+        ("ec2:DeregisterImage", IMAGE, OURS),
+        ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
+    ],
+}
+# What would harm what is not Kiln's, or let a role out of its job.
+FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
+    "BakeRole": [
+        ("events:PutEvents", "<Bus.Arn>", {"events:source": "aws.ec2"}),
+        ("ec2:RunInstances", INSTANCE, LAUNCH | {"ec2:MetadataHttpTokens": "optional"}),
+        ("ec2:RunInstances", INSTANCE, {"ec2:MetadataHttpTokens": "required"}),
+        ("ec2:RunInstances", VOLUME, {}),
+        ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:instance/*", LAUNCH),
+        ("ec2:StopInstances", INSTANCE, {}),
+        ("ec2:StopInstances", INSTANCE, BUILDER),
+        ("ec2:TerminateInstances", INSTANCE, BUILDER),
+        ("ec2:CreateTags", INSTANCE, MARKS),
+        ("ec2:CreateTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": ["kiln:version", "kiln:role"]}),
+        ("ec2:CreateTags", INSTANCE, LONG_LIVED),
+        ("iam:PassRole", "arn:aws:iam::123456789012:role/admin", {}),
+        ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}),
+        ("kms:CreateGrant", KEY, HERE),
+    ],
+    "CaptureRole": [
+        ("ec2:TerminateInstances", INSTANCE, {}),
+        ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
+        ("ec2:TerminateInstances", INSTANCE, tags("role=builder")),
+        ("ec2:TerminateInstances", INSTANCE, tags("recipe=web", "role=tester")),
+        ("ec2:GetConsoleOutput", INSTANCE, LONG_LIVED),
+        ("ec2:CreateImage", INSTANCE, {}),
+        ("ec2:CreateImage", SNAPSHOT, {}),
+        ("ec2:CreateTags", IMAGE, OURS),
+        ("ec2:DeleteTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": ["kiln:recipe"]}),
+        ("ec2:StartInstances", INSTANCE, BUILDER),
+        ("ec2:DeregisterImage", IMAGE, {}),
+        ("ec2:DeleteSnapshot", SNAPSHOT, {}),
+        ("ec2:DeregisterImage", REPLICA, COPY),
+        ("ec2:RunInstances", INSTANCE, LAUNCH),
+    ],
+    "ReplicateRole": [
+        ("ec2:CreateTags", REPLICA, {"ec2:CreateAction": "CopyImage"}),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:recipe"]}),
+        ("ec2:CreateTags", IMAGE, {"aws:TagKeys": ["kiln:stage"]}),
+        ("ec2:DeregisterImage", IMAGE, OURS),
+        ("ec2:DeregisterImage", REPLICA, {}),
+        ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, {}),
+        ("ec2:DisableImage", REPLICA, COPY),
+        ("kms:Decrypt", KEY, {}),
+        ("kms:CreateGrant", FAR_KEY, THERE),
+    ],
+    "ExpireRole": [
+        ("ec2:DisableImage", IMAGE, {}),
+        ("ec2:DeregisterImage", IMAGE, {}),
+        ("ec2:DeregisterImage", IMAGE, tags("recipe=web")),
+        ("ec2:DeleteSnapshot", SNAPSHOT, {}),
+        ("ec2:TerminateInstances", INSTANCE, BUILDER),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
+        ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}),
+    ],
+}
+
+
+def calls(table: dict[str, list[tuple[str, str, Any]]]) -> list[Any]:
+    return [
+        pytest.param(role, *call, id=f"{role}-{call[0]}-{number}")
+        for role, of_role in table.items()
+        for number, call in enumerate(of_role)
+    ]
+
+
+@pytest.mark.parametrize(("role", "action", "resource", "context"), calls(NEEDED))
+def test_a_role_may_do_its_job(role: str, action: str, resource: str, context: Any) -> None:
+    assert allowed(statements_of(home(), role), action, resource, context)
+
+
+@pytest.mark.parametrize(("role", "action", "resource", "context"), calls(FORBIDDEN))
+def test_a_role_may_not_do_more(role: str, action: str, resource: str, context: Any) -> None:
+    assert not allowed(statements_of(home(), role), action, resource, context)
+
+
+def every_statement() -> list[tuple[str, Statement]]:
+    found = []
+    for template in (home(), further()):
+        for role in template.of("AWS::IAM::Role"):
+            found += [(role, statement) for statement in statements_of(template, role)]
+    return found
+
+
+def needs_a_tag(statement: Statement) -> bool:
+    """Whether some condition can only hold for a resource that bears a tag of Kiln's."""
+    return any(
+        key.startswith("aws:ResourceTag/kiln:") and (operator != "Null" or value == "false")
+        for operator, keys in statement.get("Condition", {}).items()
+        for key, value in keys.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"), every_statement(), ids=lambda v: v if isinstance(v, str) else v["Sid"]
+)
+def test_a_statement_is_narrow(role: str, statement: Statement) -> None:
+    actions = listed(statement["Action"])
+    assert all("*" not in action and ":" in action for action in actions), "no wildcard in an action"
+    if statement["Effect"] == "Deny":
+        return
+    assert not DESTRUCTIVE & set(actions) or needs_a_tag(statement), "destroys what bears no tag"
+    if "*" in listed(statement["Resource"]):
+        assert all(action.startswith("ec2:Describe") for action in actions), "only Describe needs all"
+    if "ec2:CreateTags" in actions:
+        conditions = statement["Condition"]
+        assert needs_a_tag(statement) or "ec2:CreateAction" in conditions["StringEquals"]
+
+
+def test_each_service_may_take_a_role_only_for_kiln() -> None:
+    trusted = {}
+    for template in (home(), further()):
+        for name, role in template.of("AWS::IAM::Role").items():
+            (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+            assert statement["Action"] == "sts:AssumeRole"
+            trusted[name] = (statement["Principal"]["Service"], statement.get("Condition"))
+    ours = "123456789012"
+    group = f"arn:aws:scheduler:us-east-1:{ours}:schedule-group/default"
+    rule = f"arn:aws:events:eu-west-1:{ours}:rule/kiln-region-forward-images"
+    # Lambda checks iam:PassRole of who makes the function, and gives the role no source to compare.
+    functions = {
+        f"{name}Role": ("lambda.amazonaws.com", None) for name in ("Bake", "Capture", "Replicate", "Expire")
+    }
+    assert trusted == functions | {
+        "ScheduleRole": (
+            "scheduler.amazonaws.com",
+            {"StringEquals": {"aws:SourceAccount": ours, "aws:SourceArn": group}},
+        ),
+        "ForwardRole": (
+            "events.amazonaws.com",
+            {"StringEquals": {"aws:SourceAccount": ours}, "ArnEquals": {"aws:SourceArn": rule}},
+        ),
+    }
+    forward = named_rule(further())
+    assert rule.endswith(forward), "the trusted rule is the one that there is"
+
+
+def named_rule(template: Expanded) -> str:
+    (rule,) = template.of("AWS::Events::Rule").values()
+    return str(rule["Name"])
+
+
+def test_the_schedules_wake_two_functions_and_the_further_region_reaches_one_bus() -> None:
+    wake = statements_of(home(), "ScheduleRole")
+    assert allowed(wake, "lambda:InvokeFunction", "<Bake.Arn>", {})
+    assert allowed(wake, "sqs:SendMessage", "<Undelivered.Arn>", {})
+    assert not allowed(wake, "lambda:InvokeFunction", "<Capture.Arn>", {})
+    forward = statements_of(further(), "ForwardRole")
+    assert allowed(forward, "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/kiln", {})
+    assert not allowed(
+        forward, "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/default", {}
+    )
