@@ -48,6 +48,13 @@ lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 	@$(BIN)/ruff check tests && $(BIN)/ruff format --check tests
 	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml && echo "==> lint is clean"
 
+bench: tools ## Size, start and memory of the release binaries, each against its limit
+	@echo "==> Building for release (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
+	@cargo build --release --workspace --bins
+	@for fn in $(FUNCTIONS); do \
+	  mkdir -p .build/release/$$fn && cp -f "$$CARGO_TARGET_DIR/release/$$fn" .build/release/$$fn/bootstrap; done
+	@$(BIN)/python -m bench
+
 fmt: tools ## Formats Rust and Python
 	@cargo fmt --all
 	@$(BIN)/ruff format tests && $(BIN)/ruff check --fix tests

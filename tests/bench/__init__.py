@@ -1,0 +1,1 @@
+"""Measures the release binaries: size, start, memory."""

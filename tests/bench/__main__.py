@@ -1,0 +1,66 @@
+"""`make bench`: the release binaries' size, start and memory, each against its limit.
+
+The memory is that of a whole night on the local AWS: every function on its real path. Exits with 0 only if
+every number is within its limit.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import zipfile
+from pathlib import Path
+
+from bench.memory import peaks
+from bench.spawn import spawn_to_first_poll
+from demo.account import FURTHER, HOME, midnight, prepare
+from demo.screen import Screen
+from local_aws.client import LocalAws
+from stack import HOME_STACK, deploy
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILT = ROOT / ".build" / "release"
+FUNCTIONS = ("bake", "capture", "replicate", "expire")
+MOST_ZIP_MB = 3.5
+MOST_PEAK_MIB = 16.0
+MOST_START_MS = 20.0
+
+
+def zipped(binary: Path) -> float:
+    """The size of the archive that Lambda gets, in MB of 1,000,000 bytes."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+        file.write(binary, "bootstrap")
+    return len(archive.getvalue()) / 1e6
+
+
+def memory_of_a_night() -> dict[str, float]:
+    with LocalAws() as aws:
+        deploy(aws.url, BUILT, home=HOME, regions=list(FURTHER), architecture="x86_64")
+        prepare(aws, midnight())
+        aws.schedule(f"{HOME_STACK}-bake", at=midnight().strftime("%Y-%m-%dT%H:%M:%SZ"))
+        aws.wait_idle(60)
+        return peaks(aws.pid)
+
+
+def main() -> int:
+    screen = Screen()
+    screen.title("The release binaries, x86-64")
+    memory = memory_of_a_night()
+    rows = [["FUNCTION", "BINARY MB", "ZIP MB", "START ms", "PEAK MiB", "WITHIN"]]
+    within = True
+    for name in FUNCTIONS:
+        binary = BUILT / name / "bootstrap"
+        size, start, peak = zipped(binary), spawn_to_first_poll(binary), memory.get(name, float("inf"))
+        good = size <= MOST_ZIP_MB and start <= MOST_START_MS and peak <= MOST_PEAK_MIB
+        within = within and good
+        megabytes = binary.stat().st_size / 1e6
+        rows.append(
+            [name, f"{megabytes:.1f}", f"{size:.2f}", f"{start:.1f}", f"{peak:.1f}", "yes" if good else "NO"]
+        )
+    rows.append(["limit", "", f"{MOST_ZIP_MB}", f"{MOST_START_MS}", f"{MOST_PEAK_MIB}", ""])
+    screen.table(rows)
+    return 0 if within else 1
+
+
+sys.exit(main())

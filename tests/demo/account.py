@@ -1,0 +1,121 @@
+"""The account as it was before tonight: releases of two recipes, and things that are none of Kiln's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from local_aws.client import LocalAws
+
+HOME = "us-east-1"
+FURTHER = ("eu-west-1", "ap-southeast-2")
+REGIONS = (HOME, *FURTHER)
+
+
+@dataclass
+class Account:
+    """The ids of what was there, by what must become of it tonight."""
+
+    expired: dict[str, list[str]] = field(default_factory=dict)
+    """By Region: images that must be gone, with their snapshots."""
+    retired: dict[str, list[str]] = field(default_factory=dict)
+    """By Region: images that must be disabled."""
+    kept: dict[str, list[str]] = field(default_factory=dict)
+    """By Region: images of Kiln's that must stay as they were."""
+    foreign: dict[str, list[str]] = field(default_factory=dict)
+    """By Region: images that are none of Kiln's."""
+    instances: dict[str, list[str]] = field(default_factory=dict)
+    """By Region: instances that were there."""
+    snapshots: dict[str, set[str]] = field(default_factory=dict)
+    """By Region: every snapshot that was there."""
+    in_template: str = ""
+    """The old image that only a launch template's second-newest version names."""
+    in_use: str = ""
+    """The old image that a stopped instance in another Region was launched from."""
+
+
+def prepare(aws: LocalAws, now: datetime) -> Account:
+    """Makes the account. Tonight's release is one more of each recipe: `web` keeps 3 and what is younger than
+    30 days, with 7 days of quarantine; `worker` keeps 2 and what is younger than 14 days, without."""
+    account = Account()
+
+    def release(
+        recipe: str, days: int, fate: dict[str, list[str]], retired: int | None = None
+    ) -> dict[str, str]:
+        ids = _release(aws, recipe, now - timedelta(days=days), now, retired)
+        for region, image in ids.items():
+            fate.setdefault(region, []).append(image)
+        return ids
+
+    release("web", 120, account.expired, retired=8)
+    in_template = release("web", 100, account.kept)
+    release("web", 90, account.retired)
+    release("web", 20, account.kept)
+    release("web", 10, account.kept)
+    release("worker", 60, account.expired)
+    in_use = release("worker", 45, account.kept)
+    release("worker", 30, account.expired)
+    newest_worker = release("worker", 7, account.kept)
+    _foreign(aws, account)
+
+    account.in_template = in_template[HOME]
+    account.in_use = in_use["eu-west-1"]
+    newest = newest_worker[HOME]
+    aws.seed(
+        launch_templates=[
+            {
+                "region": HOME,
+                "name": "web-fleet",
+                "versions": [newest, account.in_template, newest],
+                "default": 3,
+            },
+        ]
+    )
+    for region, image, state in [
+        ("eu-west-1", account.in_use, "stopped"),
+        (HOME, account.foreign[HOME][0], "running"),
+    ]:
+        (instance,) = aws.seed(instances=[{"region": region, "image": image, "state": state}])["instances"]
+        account.instances.setdefault(region, []).append(instance)
+    for region in REGIONS:
+        found = aws.client("ec2", region).describe_snapshots(OwnerIds=["self"])["Snapshots"]
+        account.snapshots[region] = {snapshot["SnapshotId"] for snapshot in found}
+    return account
+
+
+def _release(aws: LocalAws, recipe: str, at: datetime, now: datetime, retired: int | None) -> dict[str, str]:
+    version = at.strftime("%Y%m%dT%H%M%SZ")
+    tags = {"kiln:recipe": recipe, "kiln:version": version, "kiln:stage": "released", "team": "platform"}
+    if retired is not None:
+        since = (now - timedelta(days=retired)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        tags |= {"kiln:stage": "retired", "kiln:retired": since}
+    image: dict[str, Any] = {
+        "name": f"{recipe}-{version}",
+        "created": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "state": "available" if retired is None else "disabled",
+        "snapshots": 1,
+    }
+    (home,) = aws.seed(images=[{**image, "region": HOME, "tags": tags}])["images"]
+    ids = {HOME: home}
+    for region in FURTHER:
+        copied = {**tags, "kiln:origin": f"{HOME}/{home}", "kiln:attempt": "1"}
+        (ids[region],) = aws.seed(images=[{**image, "region": region, "tags": copied}])["images"]
+    return ids
+
+
+def _foreign(aws: LocalAws, account: Account) -> None:
+    """Old things that look much like Kiln's, and are not."""
+    old = {"created": "2020-01-01T00:00:00Z"}
+    for region in REGIONS:
+        account.foreign[region] = aws.seed(
+            images=[
+                {**old, "region": region, "name": "legacy-app", "tags": {"Name": "legacy-app"}},
+                {**old, "region": region, "name": "web-20200101T000000Z", "tags": {"Name": "web"}},
+            ]
+        )["images"]
+
+
+def midnight() -> datetime:
+    """The night's start: now, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)

@@ -1,0 +1,168 @@
+"""Whether the night went as it must: what is asked of the cloud at the end, and what is shown of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from demo.account import FURTHER, HOME, REGIONS, Account
+from local_aws.client import LocalAws
+
+RECIPES = ("web", "worker")
+
+
+@dataclass
+class Check:
+    """One thing that must hold."""
+
+    says: str
+    holds: bool
+    found: str = ""
+
+
+def tags_of(thing: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in thing.get("Tags", [])}
+
+
+class Outcome:
+    """The cloud as it is after the night."""
+
+    def __init__(self, aws: LocalAws, account: Account, version: str) -> None:
+        self._account = account
+        self._version = version
+        self._aws = aws
+        self.images: dict[str, dict[str, dict[str, Any]]] = {}
+        self.snapshots: dict[str, dict[str, dict[str, Any]]] = {}
+        self.instances: dict[str, dict[str, dict[str, Any]]] = {}
+        for region in REGIONS:
+            ec2 = aws.client("ec2", region)
+            images = ec2.describe_images(Owners=["self"], IncludeDisabled=True)["Images"]
+            self.images[region] = {image["ImageId"]: image for image in images}
+            snapshots = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+            self.snapshots[region] = {snapshot["SnapshotId"]: snapshot for snapshot in snapshots}
+            found = [i for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
+            self.instances[region] = {instance["InstanceId"]: instance for instance in found}
+
+    def checks(self) -> list[Check]:
+        return [
+            *self._tonight(),
+            self._builders(),
+            *self._old(),
+            self._reason("launch template", self._account.in_template, HOME),
+            self._reason("instance", self._account.in_use, "eu-west-1"),
+            self._nothing_else(),
+        ]
+
+    def table(self) -> list[list[str]]:
+        rows = [["IMAGE", "VERSION", "REGION", "ID", "STATE", "STAGE", "SNAPSHOTS"]]
+        for region, images in self.images.items():
+            for image in images.values():
+                tags = tags_of(image)
+                rows.append(
+                    [
+                        tags.get("kiln:recipe", image["Name"]),
+                        tags.get("kiln:version", "-"),
+                        region,
+                        image["ImageId"],
+                        image["State"],
+                        tags.get("kiln:stage", "none of Kiln's"),
+                        str(len(_snapshots(image))),
+                    ]
+                )
+        heading, *body = rows
+        place = {region: number for number, region in enumerate(REGIONS)}
+        return [heading, *sorted(body, key=lambda row: (row[1] == "-", row[0], row[1], place[row[2]]))]
+
+    def _of_tonight(self, recipe: str, region: str) -> list[dict[str, Any]]:
+        name = f"{recipe}-{self._version}"
+        return [image for image in self.images[region].values() if image["Name"] == name]
+
+    def _tonight(self) -> list[Check]:
+        checks = []
+        for recipe in RECIPES:
+            home = self._of_tonight(recipe, HOME)
+            released = [image for image in home if tags_of(image).get("kiln:stage") == "released"]
+            holds = len(home) == 1 and len(released) == 1 and home[0]["State"] == "available"
+            checks.append(Check(f"one image of {recipe} tonight, released", holds, _ids(home)))
+            for region in FURTHER:
+                replicas = self._of_tonight(recipe, region)
+                holds = len(replicas) == 1 and replicas[0]["State"] == "available"
+                checks.append(Check(f"one replica of {recipe} in {region}", holds, _ids(replicas)))
+            bare = [
+                snapshot
+                for region in REGIONS
+                for image in self._of_tonight(recipe, region)
+                for snapshot in _snapshots(image)
+                if tags_of(self.snapshots[region].get(snapshot, {})).get("kiln:recipe") != recipe
+            ]
+            checks.append(Check(f"every snapshot of {recipe} tonight is tagged", not bare, " ".join(bare)))
+        return checks
+
+    def _builders(self) -> Check:
+        builders = [
+            instance
+            for instance in self.instances[HOME].values()
+            if tags_of(instance).get("kiln:role") == "builder"
+        ]
+        left = [i["InstanceId"] for i in builders if i["State"]["Name"] != "terminated"]
+        launched = len(builders) or self._launches()
+        found = f"{launched} launched, left: {left}"
+        return Check(
+            "exactly one builder for each recipe, none left", launched == len(RECIPES) and not left, found
+        )
+
+    def _launches(self) -> int:
+        calls = self._aws.journal(kind="call")
+        made = {str(call["made"]) for call in calls if call["action"] == "RunInstances" and not call["error"]}
+        return len(made)
+
+    def _old(self) -> list[Check]:
+        account = self._account
+        there = [i for region, ids in account.expired.items() for i in ids if i in self.images[region]]
+        gone = Check(
+            "what is past its quarantine is deregistered in every Region", not there, " ".join(there)
+        )
+        orphans = [
+            snapshot
+            for region in REGIONS
+            for snapshot in self.snapshots[region].keys()
+            - {s for image in self.images[region].values() for s in _snapshots(image)}
+        ]
+        clean = Check("their snapshots are gone", not orphans, " ".join(orphans))
+        states = [self.images[region][i]["State"] for region, ids in account.retired.items() for i in ids]
+        disabled = Check("what newer ones supersede is disabled", set(states) == {"disabled"}, str(states))
+        kept = [
+            self.images[region].get(i, {}).get("State") for region, ids in account.kept.items() for i in ids
+        ]
+        stay = Check("what the recipes keep, or anyone uses, stays", set(kept) == {"available"}, str(kept))
+        return [gone, clean, disabled, stay]
+
+    def _reason(self, what: str, image: str, region: str) -> Check:
+        """The reason stands in the log of the function that kept it."""
+        lines = [entry["line"] for entry in self._aws.journal(kind="log")]
+        told = [line for line in lines if image in line and f"{what} " in line and '"outcome":"left"' in line]
+        return Check(
+            f"{image} stays in {region}, and the reason names the {what}", bool(told), str(len(told))
+        )
+
+    def _nothing_else(self) -> Check:
+        account = self._account
+        images = [i for region, ids in account.foreign.items() for i in ids]
+        present = [i for region, ids in account.foreign.items() for i in ids if i in self.images[region]]
+        running = [
+            instance
+            for region, ids in account.instances.items()
+            for instance in ids
+            if self.instances[region].get(instance, {}).get("State", {}).get("Name") in ("running", "stopped")
+        ]
+        instances = sum(len(ids) for ids in account.instances.values())
+        holds = present == images and len(running) == instances
+        return Check("nothing that is not Kiln's was touched", holds, f"{present} {running}")
+
+
+def _snapshots(image: dict[str, Any]) -> list[str]:
+    return [device["Ebs"]["SnapshotId"] for device in image["BlockDeviceMappings"] if "Ebs" in device]
+
+
+def _ids(images: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{image['ImageId']} ({image['State']})" for image in images) or "none"

@@ -1,0 +1,34 @@
+"""One local AWS with the stack on it for all end-to-end tests; each begins as on the first day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.kiln import FURTHER, HOME, Kiln
+from local_aws.client import LocalAws
+from stack import deploy
+
+BUILT = Path(__file__).resolve().parent.parent.parent / ".build" / "local"
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiln]:
+    missing = [
+        fn for fn in ("bake", "capture", "replicate", "expire") if not (BUILT / fn / "bootstrap").exists()
+    ]
+    assert not missing, f"the binaries {missing} are not built: make binaries"
+    log = tmp_path_factory.mktemp("local-aws") / "log"
+    with LocalAws(
+        log=log, LOCAL_AWS_IMAGE_S="0.2", LOCAL_AWS_BOOT_S="0.1", LOCAL_AWS_RETRY_S="0.3,0.6"
+    ) as aws:
+        stacks = deploy(aws.url, BUILT, home=HOME, regions=list(FURTHER), architecture="x86_64")
+        yield Kiln(aws, stacks.outputs["FailuresQueue"])
+
+
+@pytest.fixture
+def kiln(deployed: Kiln) -> Kiln:
+    deployed.fresh()
+    return deployed

@@ -1,0 +1,118 @@
+"""bake: from a recipe to a builder."""
+
+from __future__ import annotations
+
+from e2e.kiln import HOME, Kiln, tags_of
+
+
+def test_a_night_brings_one_image_of_each_recipe_into_every_region(kiln: Kiln) -> None:
+    kiln.recipe("web")
+    kiln.recipe("worker", base='{ owner = "136693071363", name = "debian-12-arm64-*" }')
+    kiln.aws.schedule("kiln-bake", at="2026-11-23T02:00:00Z")
+    kiln.settle()
+    for recipe in ("web", "worker"):
+        (image,) = kiln.images(recipe=recipe)
+        assert image["Name"] == f"{recipe}-20261123T020000Z"
+        assert tags_of(image)["kiln:stage"] == "released" and tags_of(image)["team"] == "platform"
+        for region in ("eu-west-1", "ap-southeast-2"):
+            (replica,) = kiln.images(region, recipe)
+            assert tags_of(replica)["kiln:origin"] == f"{HOME}/{image['ImageId']}"
+    assert kiln.living() == []
+    assert len(kiln.said("Bake Started")) == 2
+    # Two replicas that arrive at the same moment may both be the last one: it is said at least once.
+    assert {news["recipe"] for news in kiln.said("Image Replicated")} == {"web", "worker"}
+
+
+def test_the_newest_match_of_an_owner_is_the_base(kiln: Kiln) -> None:
+    kiln.recipe(base='{ owner = "136693071363", name = "debian-12-arm64-*" }')
+    kiln.bake()
+    (image,) = kiln.images()
+    base = kiln.ec2().describe_images(ImageIds=[tags_of(image)["kiln:base"]])["Images"][0]
+    assert base["Name"] == "debian-12-arm64-20261101-1"
+
+
+def test_a_builder_needs_imds_v2_stops_when_it_is_shut_down_and_bears_its_record(kiln: Kiln) -> None:
+    kiln.recipe(script="sleep infinity")
+    kiln.invoke("bake", {"recipe": "web"})
+    (builder,) = kiln.living()
+    assert builder["MetadataOptions"]["HttpTokens"] == "required"
+    shutdown = kiln.ec2().describe_instance_attribute(
+        InstanceId=builder["InstanceId"], Attribute="instanceInitiatedShutdownBehavior"
+    )
+    assert shutdown["InstanceInitiatedShutdownBehavior"]["Value"] == "stop"
+    assert tags_of(builder)["kiln:role"] == "builder"
+    volumes = kiln.ec2().describe_volumes()["Volumes"]
+    assert [tags_of(volume).get("kiln:recipe") for volume in volumes if volume["Attachments"]] == ["web"]
+    kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])
+
+
+def test_the_same_night_twice_and_at_once_launches_one_builder(kiln: Kiln) -> None:
+    kiln.recipe()
+    for _ in range(4):
+        kiln.aws.schedule("kiln-bake", at="2026-11-23T02:00:00Z")
+    kiln.settle()
+    kiln.aws.schedule("kiln-bake", at="2026-11-23T02:00:00Z")
+    kiln.settle()
+    made = {str(call["made"]) for call in kiln.calls("RunInstances") if not call["error"]}
+    assert len(made) == 1 and len(kiln.images()) == 1
+
+
+def test_a_second_bake_by_hand_waits_for_the_first(kiln: Kiln) -> None:
+    kiln.recipe(script="sleep infinity")
+    kiln.invoke("bake", {"recipe": "web"})
+    (second,) = kiln.invoke("bake", {"recipe": "web", "scheduled_time": "2026-11-24T02:00:00Z"}).decisions
+    assert second["outcome"] == "left" and "is already at work" in second["reason"]
+    (builder,) = kiln.living()
+    kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])
+
+
+def test_one_recipes_failure_does_not_stop_the_others_and_the_answer_lists_each(kiln: Kiln) -> None:
+    kiln.recipe("web")
+    kiln.recipe("broken", base='"ami-0123456789abcdef0"')
+    kiln.recipe("wrong", document='name = "wrong"')
+    error = kiln.bake_all().error
+    assert "2 of 3 decisions failed" in error
+    assert "refuse broken" in error and "there is no base: ami-0123456789abcdef0 in us-east-1" in error
+    assert "refuse wrong" in error and "bake.instance_type: found nothing" in error
+    kiln.settle()
+    assert len(kiln.images()) == 1
+
+
+def test_a_base_of_another_architecture_is_refused_before_anything_is_launched(kiln: Kiln) -> None:
+    kiln.recipe(base='"ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"')
+    error = kiln.bake().error
+    assert "is x86_64, but t4g.small runs arm64; change bake.instance_type or bake.base" in error
+    assert kiln.calls("RunInstances") == []
+
+
+def test_another_recipes_newest_release_is_the_base(kiln: Kiln) -> None:
+    kiln.recipe("base")
+    kiln.recipe("web", base='"recipe:base"')
+    assert "there is no base: recipe:base" in kiln.bake("web").error
+    kiln.bake("base")
+    kiln.bake("web")
+    (base,), (image,) = kiln.images(recipe="base"), kiln.images(recipe="web")
+    assert tags_of(image)["kiln:base"] == base["ImageId"]
+
+
+def test_a_zone_that_launched_and_yet_said_it_had_no_room_is_not_followed_by_another(kiln: Kiln) -> None:
+    subnets = [subnet["SubnetId"] for subnet in kiln.ec2().describe_subnets()["Subnets"]][:2]
+    kiln.recipe(script="sleep infinity", bake=f"subnets = {subnets}".replace("'", '"'))
+    fault = {"call": "RunInstances", "code": "InsufficientInstanceCapacity", "status": 500, "times": 1}
+    kiln.aws.faults({**fault, "when": "after"})
+    kiln.invoke("bake", {"recipe": "web"})
+    (builder,) = kiln.living()
+    assert builder["SubnetId"] == subnets[0]
+    kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])
+    kiln.settle()
+
+
+def test_a_zone_without_room_is_followed_by_the_next(kiln: Kiln) -> None:
+    subnets = [subnet["SubnetId"] for subnet in kiln.ec2().describe_subnets()["Subnets"]][:2]
+    kiln.recipe(script="sleep infinity", bake=f"subnets = {subnets}".replace("'", '"'))
+    kiln.aws.faults({"call": "RunInstances", "code": "Unsupported", "status": 400, "times": 1})
+    kiln.invoke("bake", {"recipe": "web"})
+    (builder,) = kiln.living()
+    assert builder["SubnetId"] == subnets[1]
+    kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])
+    kiln.settle()

@@ -1,0 +1,195 @@
+"""expire: what goes, what stays, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from e2e.kiln import FURTHER, HOME, REGIONS, Kiln
+
+OLD, MIDDLE, NEW = "20250101T020000Z", "20250201T020000Z", "20250301T020000Z"
+
+
+def three_releases(kiln: Kiln, **recipe: Any) -> dict[str, str]:
+    """Three old releases, of which the recipe keeps two. Gives the ids of the oldest."""
+    kiln.recipe(**recipe)
+    oldest = kiln.release("web", OLD)
+    kiln.release("web", MIDDLE)
+    kiln.release("web", NEW)
+    return oldest
+
+
+def there(kiln: Kiln, oldest: dict[str, str]) -> list[str]:
+    return [region for region in REGIONS if oldest[region] in [i["ImageId"] for i in kiln.images(region)]]
+
+
+def reason(kiln: Kiln, image: str, **call: Any) -> str:
+    decisions = kiln.invoke("expire", {"recipe": "web", **call}).decisions
+    return next(str(line["reason"]) for line in decisions if line["resource"] == image)
+
+
+def test_a_dry_run_answers_every_image_with_its_reason_and_changes_nothing(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    before = kiln.aws.journal_end()
+    decisions = kiln.invoke("expire", {"dry_run": True}).decisions
+    images = {line["resource"] for line in decisions}
+    assert images == {image["ImageId"] for region in REGIONS for image in kiln.images(region)}
+    planned = {(line["action"], line["resource"]) for line in decisions if line["outcome"] == "planned"}
+    assert planned == {("mark", oldest[HOME])} | {("deregister", image) for image in oldest.values()}
+    assert kiln.changes(before) == []
+
+
+def test_what_goes_is_deregistered_in_every_region_with_its_snapshots(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.invoke("expire", {"dry_run": False})
+    assert there(kiln, oldest) == []
+    assert [len(kiln.snapshots_of("web", region)) for region in REGIONS] == [2, 2, 2]
+    assert {news["image"] for news in kiln.said("Image Expired")} == set(oldest.values())
+    assert all(len(news["snapshots"]) == 1 for news in kiln.said("Image Expired"))
+
+
+def test_by_hand_nothing_goes_unless_it_is_said(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.invoke("expire", {"recipe": "web"})
+    assert there(kiln, oldest) == list(REGIONS)
+
+
+def test_the_nightly_schedule_carries_it_out(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.aws.schedule("kiln-expire")
+    kiln.settle()
+    assert there(kiln, oldest) == []
+
+
+def test_an_image_is_disabled_first_and_goes_after_its_quarantine(kiln: Kiln) -> None:
+    oldest = three_releases(kiln, quarantine="7d")
+    kiln.invoke("expire", {"dry_run": False})
+    states = [image["State"] for region in REGIONS for image in kiln.images(region) if OLD in image["Name"]]
+    assert states == ["disabled"] * 3 and len(kiln.said("Image Retired")) == 3
+    before = kiln.aws.journal_end()
+    assert "it is in quarantine until" in reason(kiln, oldest[HOME], dry_run=False)
+    assert kiln.changes(before) == []
+    for region, image in oldest.items():
+        kiln.ec2(region).create_tags(
+            Resources=[image], Tags=[{"Key": "kiln:retired", "Value": "2026-01-01T00:00:00Z"}]
+        )
+    kiln.invoke("expire", {"dry_run": False})
+    assert there(kiln, oldest) == []
+
+
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_an_image_that_an_instance_uses_stays_with_its_release(kiln: Kiln, state: str) -> None:
+    oldest = three_releases(kiln)
+    seeded = {"region": FURTHER[0], "image": oldest[FURTHER[0]], "state": state}
+    (instance,) = kiln.aws.seed(instances=[seeded])["instances"]
+    assert reason(kiln, oldest[FURTHER[0]], dry_run=False) == f"instance {instance} uses it"
+    assert there(kiln, oldest) == list(REGIONS)
+    kiln.ec2(FURTHER[0]).terminate_instances(InstanceIds=[instance])
+    kiln.settle()
+    kiln.invoke("expire", {"dry_run": False})
+    assert there(kiln, oldest) == []
+
+
+def test_an_image_that_an_old_version_of_a_launch_template_names_stays(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    other = kiln.images()[-1]["ImageId"]
+    versions = [other] * 230
+    versions[7] = oldest[HOME]
+    template = {"region": HOME, "name": "fleet", "versions": versions, "default": 230}
+    (identity,) = kiln.aws.seed(launch_templates=[template])["launch_templates"]
+    expected = f"version 8 of launch template {identity} names it"
+    assert reason(kiln, oldest[HOME], dry_run=False) == expected
+    assert there(kiln, oldest) == list(REGIONS)
+
+
+def test_an_image_that_a_template_names_through_a_parameter_stays(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.aws.seed(
+        parameters=[
+            {"region": HOME, "name": "/golden/web", "value": oldest[HOME], "data_type": "aws:ec2:image"}
+        ],
+        launch_templates=[{"region": HOME, "name": "fleet", "versions": ["resolve:ssm:/golden/web"]}],
+    )
+    assert "names it" in reason(kiln, oldest[HOME], dry_run=False)
+    assert there(kiln, oldest) == list(REGIONS)
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["DescribeLaunchTemplateVersions", "DescribeLaunchTemplates", "DescribeInstances", "DescribeImages"],
+)
+def test_nothing_goes_when_a_look_up_is_denied(kiln: Kiln, call: str) -> None:
+    oldest = three_releases(kiln)
+    kiln.aws.seed(launch_templates=[{"region": FURTHER[1], "name": "fleet", "versions": ["ami-0123abcd"]}])
+    denied = {"code": "UnauthorizedOperation", "message": "You are not authorized.", "status": 403}
+    kiln.aws.faults({"call": call, "region": FURTHER[1], "times": -1, **denied})
+    before = kiln.aws.journal_end()
+    answer = kiln.invoke("expire", {"dry_run": False})
+    told = str(answer.body)
+    assert call in told and "UnauthorizedOperation" in told and FURTHER[1] in told
+    kiln.aws.faults()
+    assert kiln.changes(before) == [] and there(kiln, oldest) == list(REGIONS)
+
+
+def test_a_snapshot_that_another_image_shares_stays(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    sharing = {"region": HOME, "name": "hand-made", "share_snapshots_with": [oldest[HOME]]}
+    (other,) = kiln.aws.seed(images=[sharing])["images"]
+    answer = kiln.invoke("expire", {"dry_run": False})
+    assert not answer.failed and there(kiln, oldest) == []
+    (image,) = kiln.ec2().describe_images(ImageIds=[other])["Images"]
+    shared = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    assert shared in [snapshot["SnapshotId"] for snapshot in kiln.snapshots()]
+    news = next(news for news in kiln.said("Image Expired") if news["region"] == HOME)
+    assert news["snapshots"] == []
+
+
+def test_a_snapshot_that_someones_deregistration_left_behind_is_deleted(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.ec2().deregister_image(ImageId=oldest[HOME])
+    assert len(kiln.snapshots_of("web")) == 3
+    kiln.invoke("expire", {"dry_run": False})
+    assert len(kiln.snapshots_of("web")) == 2
+
+
+def test_a_protected_image_stays(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.ec2().enable_image_deregistration_protection(ImageId=oldest[HOME])
+    assert "deregistration protection is" in reason(kiln, oldest[HOME], dry_run=False)
+    assert there(kiln, oldest) == list(REGIONS)
+
+
+def test_a_new_release_lets_the_oldest_go(kiln: Kiln) -> None:
+    kiln.recipe()
+    oldest = kiln.release("web", OLD)
+    kiln.release("web", NEW)
+    kiln.bake()
+    assert there(kiln, oldest) == [] and len(kiln.images()) == 2
+
+
+def test_nobody_is_asked_about_use_when_nothing_would_go(kiln: Kiln) -> None:
+    kiln.recipe()
+    kiln.release("web", NEW)
+    before = kiln.aws.journal_end()
+    kiln.invoke("expire", {"dry_run": False})
+    assert (
+        kiln.calls("DescribeInstances", before) == [] and kiln.calls("DescribeLaunchTemplates", before) == []
+    )
+
+
+def test_what_is_not_kilns_is_never_touched(kiln: Kiln) -> None:
+    three_releases(kiln)
+    foreign = {"region": HOME, "name": "web-20200101T000000Z", "created": "2020-01-01T00:00:00Z"}
+    tagged_alike = {**foreign, "name": "x", "tags": {"kiln:recipe": "web"}}
+    others = kiln.aws.seed(images=[foreign, tagged_alike])["images"]
+    kiln.invoke("expire", {"dry_run": False})
+    assert len(kiln.ec2().describe_images(ImageIds=others)["Images"]) == 2
+
+
+def test_a_second_run_changes_nothing(kiln: Kiln) -> None:
+    three_releases(kiln)
+    kiln.invoke("expire", {"dry_run": False})
+    before = kiln.aws.journal_end()
+    kiln.invoke("expire", {"dry_run": False})
+    assert kiln.changes(before) == []
