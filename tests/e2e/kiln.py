@@ -148,9 +148,12 @@ class Kiln:
         ]
 
     def said(self, detail_type: str, after: int = 0) -> list[dict[str, Any]]:
-        """The details of the events of that type on Kiln's bus."""
+        """The details of the events of that type on Kiln's bus, each that was said once.
+
+        Two invocations at once may both say what both found: an event is said at least once."""
         found = self.aws.journal(after, kind="event")
-        return [e["detail"] for e in found if e["source"] == "kiln" and e["detail_type"] == detail_type]
+        said = [e["detail"] for e in found if e["source"] == "kiln" and e["detail_type"] == detail_type]
+        return [detail for at, detail in enumerate(said) if detail not in said[:at]]
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """What lies in the queue of failed invocations."""
