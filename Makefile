@@ -13,17 +13,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The virtual environment is made anew whenever its pins change.
 READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | cut -d ' ' -f 1)
-FUNCTIONS := bake capture replicate expire
+FUNCTIONS := bake capture replicate expire reconcile
 LOCAL := .build/local
+# What deploy, recipes, invoke and logs go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
 REGION ?= us-east-1
+REGIONS ?= eu-west-1 ap-southeast-2
 ARCH ?= arm64
-STACK ?= kiln
 RECIPES ?= infra/recipes
+export PARAMETERS ?=
+EVENT ?= infra/events/bake-by-hand.json
+FN ?= bake
+SINCE ?= 1h
 
-.PHONY: help demo test unit e2e lint fmt bench build recipes deploy invoke logs clean binaries tools
+.PHONY: help demo test unit e2e lint fmt bench build check-recipes recipes deploy invoke logs clean binaries tools
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: binaries ## The whole chain on a local AWS, from a nightly bake to the last expired image
 	@$(BIN)/python -m demo
@@ -55,6 +60,26 @@ bench: tools ## Size, start and memory of the release binaries, each against its
 	  mkdir -p .build/release/$$fn && cp -f "$$CARGO_TARGET_DIR/release/$$fn" .build/release/$$fn/bootstrap; done
 	@$(BIN)/python -m bench
 
+build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or x86_64
+	@echo "==> Building for $(ARCH) (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) --lambda-dir .build/lambda
+
+check-recipes: ## Checks recipe files, and lists every mistake: RECIPES=infra/recipes
+	@cargo run --quiet -p kiln --example check_recipes -- $(RECIPES)
+
+deploy: build ## Kiln into your account: REGION=us-east-1 REGIONS="eu-west-1 ap-southeast-2" PARAMETERS="LogLevel=debug"
+	@$(BIN)/python -m stack deploy --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
+	  --architecture $(ARCH) --parameters "$$PARAMETERS"
+
+recipes: tools check-recipes ## Puts the recipes into Parameter Store, once all are right: RECIPES=folder REGION=...
+	@$(BIN)/python -m stack recipes --home $(REGION) $(RECIPES)
+
+invoke: tools ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-dry-run.json REGION=...
+	@$(BIN)/python -m stack invoke --home $(REGION) $(FN) $(EVENT)
+
+logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=...
+	@$(BIN)/python -m stack logs --home $(REGION) --since $(SINCE) $(FN)
+
 fmt: tools ## Formats Rust and Python
 	@cargo fmt --all
 	@$(BIN)/ruff format tests && $(BIN)/ruff check --fix tests
@@ -74,7 +99,7 @@ $(READY): tests/requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
 
-binaries: tools ## The functions for the local AWS, in the profile that the tests use
+binaries: tools # The functions for the local AWS, in the profile that the tests use
 	@command -v cargo > /dev/null || { echo "Kiln needs Rust 1.95 or newer (rustup), and cargo on the PATH"; exit 1; }
 	@echo "==> Building the functions (the first time the EC2 SDK takes about 6 minutes on 2 cores)"
 	@cargo build --workspace --bins

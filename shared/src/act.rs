@@ -26,6 +26,8 @@ struct Deed {
     made: Option<String>,
     /// The snapshots that went.
     deleted: Vec<SnapshotId>,
+    /// The snapshots that should have gone and stayed, each with EC2's word for why.
+    stayed: Vec<String>,
     /// Whether somebody had done it before.
     before: bool,
 }
@@ -33,6 +35,11 @@ struct Deed {
 impl Deed {
     fn of(made: impl ToString) -> Self {
         Self { made: Some(made.to_string()), ..Self::default() }
+    }
+
+    /// Somebody, or another run, was faster.
+    fn before() -> Self {
+        Self { before: true, ..Self::default() }
     }
 }
 
@@ -61,6 +68,7 @@ async fn carry_out<C: Cloud>(
     now: DateTime<Utc>,
 ) -> (Vec<Line>, Vec<Announcement>) {
     let (mut lines, mut news) = (Vec::new(), Vec::new());
+    let mut repaired: Vec<Decision> = Vec::new();
     let mut broken = false;
     for decision in chain {
         let outcome = match (&decision.action, mode) {
@@ -71,10 +79,17 @@ async fn carry_out<C: Cloud>(
             }
             _ if broken => Outcome::NotBegun,
             (_, Mode::DryRun) => Outcome::Planned,
-            (action, Mode::Carry) => match perform(cloud, &decision, action, now).await {
+            (action, Mode::Carry | Mode::Repair) => match perform(cloud, &decision, action, now).await {
                 Ok(deed) => {
                     news.extend(news_of(&decision, &deed));
-                    Outcome::Done { made: deed.made }
+                    if mode == Mode::Repair && !deed.before {
+                        repaired.push(decision.clone());
+                    }
+                    match deed.stayed.as_slice() {
+                        [] => Outcome::Done { made: deed.made },
+                        // The image itself is gone, so the chain goes on.
+                        stayed => Outcome::Failed { error: snapshots_stayed(stayed) },
+                    }
                 }
                 Err(failure) => {
                     broken = true;
@@ -87,6 +102,7 @@ async fn carry_out<C: Cloud>(
         line.log();
         lines.push(line);
     }
+    news.extend(news_of_repair(&repaired, now));
     (lines, news)
 }
 
@@ -97,10 +113,6 @@ enum Failure {
     Cloud(#[from] CloudError),
     #[error("{0}")]
     Rule(Reason),
-    #[error(
-        "the image is deregistered, but its snapshots stay and cost money: {0}; the next night tries them again"
-    )]
-    Snapshots(String),
 }
 
 async fn perform<C: Cloud>(
@@ -112,7 +124,7 @@ async fn perform<C: Cloud>(
     let region = &decision.subject.region;
     match action {
         Action::Leave | Action::Refuse | Action::LookAgain => Ok(Deed::default()),
-        Action::Launch(builders) => launch(cloud, builders).await.map(Deed::of),
+        Action::Launch(builders) => launch(cloud, builders).await,
         Action::StopForBake { instance, version, deadline } => {
             let marks = Tags::new().with(tags::VERSION, version).with(tags::DEADLINE, written(*deadline));
             cloud.tag_instance(region, instance, &marks).await?;
@@ -128,7 +140,10 @@ async fn perform<C: Cloud>(
         Action::Terminate(instance) => {
             Ok(cloud.terminate(region, instance).await.map(|()| Deed::default())?)
         }
-        Action::Copy(new) => Ok(cloud.copy_image(new).await.map(Deed::of)?),
+        Action::Copy(new) => match cloud.copy_image(new).await {
+            Err(error) if error.kind == Kind::TokenUsed => Ok(Deed::before()),
+            outcome => Ok(outcome.map(Deed::of)?),
+        },
         Action::Mark(image, stage) => {
             let marked = cloud.tag_image(region, image, &Tags::new().with(tags::STAGE, stage)).await;
             Ok(if *stage == Stage::Retired {
@@ -159,27 +174,31 @@ async fn perform<C: Cloud>(
     }
 }
 
-/// An image that is gone is more than retired: somebody, or another run, was faster.
+/// An image that is gone is more than retired.
 fn unless_gone(done: Result<(), CloudError>) -> Result<Deed, CloudError> {
     match done {
-        Err(error) if error.kind == Kind::NotFound => Ok(Deed { before: true, ..Deed::default() }),
+        Err(error) if error.kind == Kind::NotFound => Ok(Deed::before()),
         done => done.map(|()| Deed::default()),
     }
 }
 
 /// Launches a builder where there is room. A token holds within one zone alone, so before the next zone is tried
-/// it is looked up whether the one before has launched after all.
-async fn launch<C: Cloud>(cloud: &C, builders: &[NewBuilder]) -> Result<InstanceId, Failure> {
+/// it is looked up whether the one before has launched after all. A token that was used stands for a builder of
+/// this very bake, so this bake has begun before, and may even have ended.
+async fn launch<C: Cloud>(cloud: &C, builders: &[NewBuilder]) -> Result<Deed, Failure> {
     let mut no_room = None;
     for new in builders {
         if no_room.is_some()
             && let Some(launched) = launched_already(cloud, new).await?
         {
-            return Ok(launched);
+            return Ok(Deed::of(launched));
         }
         match cloud.launch(new).await {
             Err(error) if error.kind == Kind::NoRoom => no_room = Some(error),
-            outcome => return Ok(outcome?),
+            Err(error) if matches!(error.kind, Kind::TokenSpent | Kind::TokenUsed) => {
+                return Ok(Deed::before());
+            }
+            outcome => return Ok(outcome.map(Deed::of)?),
         }
     }
     Err(no_room.map_or(Failure::Rule(Reason::NoBase("no builder was planned".into())), Failure::Cloud))
@@ -219,18 +238,24 @@ async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, Failure>
 /// Deregisters an image. EC2 answers with success even where a snapshot stays, so each one's result is read.
 async fn deregister<C: Cloud>(cloud: &C, region: &Region, image: &ImageId) -> Result<Deed, Failure> {
     let mut deed = Deed::default();
-    let mut stayed = Vec::new();
     let Deregistration::Now(deletions) = cloud.deregister_image(region, image).await? else {
-        return Ok(Deed { before: true, ..deed });
+        return Ok(Deed::before());
     };
     for deletion in deletions {
         match deletion.outcome {
             Deletion::Deleted => deed.deleted.push(deletion.snapshot),
             Deletion::UsedElsewhere => {}
-            Deletion::Failed(code) => stayed.push(format!("{} ({code})", deletion.snapshot)),
+            Deletion::Failed(code) => deed.stayed.push(format!("{} ({code})", deletion.snapshot)),
         }
     }
-    if stayed.is_empty() { Ok(deed) } else { Err(Failure::Snapshots(stayed.join(", "))) }
+    Ok(deed)
+}
+
+fn snapshots_stayed(stayed: &[String]) -> String {
+    let stayed = stayed.join(", ");
+    format!(
+        "the image is deregistered, but its snapshots stay and cost money: {stayed}; a later sweep tries again"
+    )
 }
 
 /// What is said once something was done.
@@ -263,6 +288,18 @@ fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> {
         _ => return None,
     };
     announce(decision, news)
+}
+
+/// What is said of the repair that one chain was.
+fn news_of_repair(repaired: &[Decision], now: DateTime<Utc>) -> Option<Announcement> {
+    let last = repaired.last()?;
+    let news = News::DriftRepaired {
+        actions: repaired.iter().map(|decision| decision.action.word()).collect(),
+        resource: last.subject.resource.clone(),
+        reason: last.because.to_string(),
+        late_seconds: last.since.map(|since| (now - since).num_seconds()),
+    };
+    announce(last, news)
 }
 
 /// What is said when something failed.

@@ -45,6 +45,8 @@ pub enum Kind {
     InUse,
     /// The token was used for an instance that has been terminated since.
     TokenSpent,
+    /// The token was used before, by a call that differs: what it stands for was made then.
+    TokenUsed,
     /// AWS did not answer, or failed itself.
     Unavailable,
     /// The call itself is wrong.
@@ -92,6 +94,7 @@ impl Kind {
             | "Unsupported" => Self::NoRoom,
             "InvalidAMIName.Duplicate" => Self::NameTaken,
             "IdempotentInstanceTerminated" => Self::TokenSpent,
+            "IdempotentParameterMismatch" => Self::TokenUsed,
             "InvalidSnapshot.InUse" => Self::InUse,
             "InvalidAMIID.Unavailable" | "IncorrectState" | "IncorrectInstanceState" => Self::WrongState,
             // CreateImage on an instance that has only just stopped answers so.
@@ -120,7 +123,12 @@ impl Kind {
             | Self::NotFound
             | Self::WrongState
             | Self::Unavailable => true,
-            Self::Denied | Self::NameTaken | Self::InUse | Self::TokenSpent | Self::Invalid => false,
+            Self::Denied
+            | Self::NameTaken
+            | Self::InUse
+            | Self::TokenSpent
+            | Self::TokenUsed
+            | Self::Invalid => false,
         }
     }
 
@@ -144,6 +152,7 @@ impl Kind {
             Self::TokenSpent => {
                 "the builder of this bake was terminated; bake again, which is another version"
             }
+            Self::TokenUsed => "nothing; a call with this token has made it before",
             Self::Unavailable => "it is tried again; should it last, look at AWS's health page",
             Self::Invalid => "correct what the message names, in the recipe or in the account",
         }
@@ -201,6 +210,7 @@ mod tests {
             ("InvalidParameterValue", "Value (x) for parameter", Kind::Invalid),
             ("InsufficientInstanceCapacity", "", Kind::NoRoom),
             ("IdempotentInstanceTerminated", "", Kind::TokenSpent),
+            ("IdempotentParameterMismatch", "", Kind::TokenUsed),
             ("SomethingNew", "", Kind::Invalid),
         ] {
             assert_eq!(Kind::of(code, message), kind, "{code}");

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use crate::cloud::{Image, Instance, NewBuilder, NewImage, NewReplica};
 use crate::domain::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Version};
 use crate::events::outbound::Announcement;
+use crate::recipe::BadRecipe;
 
 use super::Reason;
 
@@ -18,6 +19,8 @@ pub struct Decision {
     pub action: Action,
     /// Why.
     pub because: Reason,
+    /// Since when it may have been due; known to a sweep, for which it tells how late a repair is.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// Decisions that are carried out one after another; when one fails, those after it are not begun. Chains
@@ -139,6 +142,19 @@ impl Subject {
         Self { recipe: Some(recipe.clone()), version: None, region: region.clone(), resource: None }
     }
 
+    /// A recipe with mistakes, under the name that it has in spite of them.
+    pub fn bad_recipe(bad: &BadRecipe, home: &Region) -> Self {
+        match bad.name.parse() {
+            Ok(recipe) => Self::recipe(&recipe, home),
+            Err(_) => Self::resource(&bad.name, home),
+        }
+    }
+
+    /// A Region as a whole.
+    pub fn region(region: &Region) -> Self {
+        Self { recipe: None, version: None, region: region.clone(), resource: None }
+    }
+
     /// That a thing which bears no name of Kiln's is the subject.
     pub fn resource(resource: impl ToString, region: &Region) -> Self {
         Self { recipe: None, version: None, region: region.clone(), resource: Some(resource.to_string()) }
@@ -146,6 +162,6 @@ impl Subject {
 
     /// A decision on this subject.
     pub fn so(self, action: Action, because: Reason) -> Decision {
-        Decision { subject: self, action, because }
+        Decision { subject: self, action, because, since: None }
     }
 }

@@ -64,6 +64,14 @@ pub fn without_base(
     if let Some(image) = made {
         return so(Action::Leave, Reason::AlreadyBaked(image.id.clone()));
     }
+    let ended = instances.iter().find(|instance| {
+        instance.state == InstanceState::Gone
+            && instance.purpose() == Purpose::Builder
+            && instance.tags.read(tags::VERSION) == Some(version)
+    });
+    if let Some(builder) = ended {
+        return so(Action::Leave, Reason::BakeEnded(builder.id.clone()));
+    }
     let living = || instances.iter().filter(|instance| instance.state != InstanceState::Gone);
     let long_lived: Vec<&Instance> =
         living().filter(|instance| instance.purpose() == Purpose::LongLived).collect();
@@ -89,9 +97,11 @@ pub fn without_base(
 
 fn long_lived_builder(wish: &Wish, recipe: &Recipe, builder: &Instance) -> (Action, Reason) {
     let marked = builder.tags.has(tags::VERSION);
+    let version = builder.tags.read(tags::VERSION);
+    // This very bake marked it and died before it stopped it.
+    let begun = builder.state == InstanceState::Running && version == Some(wish.name.version);
     match builder.state {
-        _ if marked => {
-            let version = builder.tags.read(tags::VERSION);
+        _ if marked && !begun => {
             (Action::Leave, Reason::AlreadyBaking { instance: builder.id.clone(), version })
         }
         InstanceState::Running => {
@@ -290,8 +300,21 @@ mod tests {
 
     #[test]
     fn a_terminated_builder_holds_nothing() {
-        let gone = Seen { instances: vec![builder("web", 9).in_state(InstanceState::Gone)], ..seen() };
+        let gone = Seen { instances: vec![builder("web", 8).in_state(InstanceState::Gone)], ..seen() };
         assert!(matches!(decide(&wish(), &recipe("web"), &gone).action, Action::Launch(_)));
+    }
+
+    #[test]
+    fn a_bake_whose_builder_has_come_and_gone_is_not_begun_again() {
+        let ended = Seen { instances: vec![builder("web", 9).in_state(InstanceState::Gone)], ..seen() };
+        assert!(matches!(decide(&wish(), &recipe("web"), &ended).because, Reason::BakeEnded(_)));
+    }
+
+    #[test]
+    fn a_long_lived_builder_that_this_bake_marked_and_did_not_stop_is_stopped() {
+        let of_day = |n| Seen { instances: vec![long_lived("web").marked(n)], ..seen() };
+        assert_eq!(decide(&wish(), &recipe("web"), &of_day(9)).action.word(), "stop");
+        assert_eq!(decide(&wish(), &recipe("web"), &of_day(8)).action, Action::Leave);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whether a stopped builder becomes an image, and when it has done its work.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::reason::Begun;
 use super::{Action, Chain, Decision, Reason, Subject};
@@ -9,6 +9,10 @@ use crate::domain::record::NoRecord;
 use crate::domain::{ImageId, ImageName, ImageRecord, InstanceId, Stage, Verdict, tags};
 use crate::events::outbound::{Announcement, News};
 use crate::recipe::Recipe;
+
+/// How long after its deadline a stopped long-lived builder may still become an image: long enough for several
+/// sweeps, short enough for whoever waits for the instance.
+pub const PATIENCE: TimeDelta = TimeDelta::hours(1);
 
 /// What was observed of one instance.
 #[derive(Debug, Clone)]
@@ -52,7 +56,7 @@ pub fn wants_console(instance: &Instance, images: &[Image], now: DateTime<Utc>) 
 pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateTime<Utc>) -> Chain {
     let instance = &seen.instance;
     let so = |action, because| Subject::instance(instance).so(action, because);
-    let long_lived = instance.purpose() == Purpose::LongLived;
+    let long_lived = is_long_lived(instance);
     if instance.state == InstanceState::Gone {
         return vec![so(Action::Leave, Reason::NotStopped(instance.state))];
     }
@@ -60,36 +64,40 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateT
     let mut images = seen.images.iter().filter(|image| image.state != ImageState::Deregistered);
     if let Some(image) = images.next() {
         return match made_of(image, name, &instance.id) {
+            false if late(instance, now) => give_up(seen, name, Reason::NameTaken(image.id.clone())),
             false => vec![so(Action::Refuse, Reason::NameTaken(image.id.clone()))],
             true if long_lived => with_image_of_long_lived(instance, image, name),
             true => with_image(instance, image, name),
         };
     }
-    if running(instance) && !long_lived && late(instance, now) {
-        let because = Reason::TimeIsUp(instance.deadline().unwrap_or(now));
-        return fail(seen, name, because);
+    if running(instance) && late(instance, now) {
+        return give_up(seen, name, Reason::TimeIsUp(instance.deadline().unwrap_or(now)));
     }
     if instance.state != InstanceState::Stopped {
         return vec![so(Action::Leave, Reason::NotStopped(instance.state))];
     }
-    let Some(recipe) = recipe else {
-        return vec![so(Action::Refuse, Reason::RecipeGone(name.recipe.to_string()))];
+    let capture = |because| match recipe {
+        Some(recipe) => vec![so(Action::Capture(new_image(name, recipe, instance)), because)],
+        None => give_up(seen, name, Reason::RecipeGone(name.recipe.to_string())),
     };
-    let capture = |because| so(Action::Capture(new_image(name, recipe, instance)), because);
     if long_lived {
-        return vec![
-            capture(Reason::StoppedForBake),
-            so(Action::StartAgain(instance.id.clone()), Reason::ImageBegun(Begun::JustNow)),
-        ];
+        if long_late(instance, now) {
+            return give_up(seen, name, Reason::NoImageInTime(instance.deadline().unwrap_or(now)));
+        }
+        let mut chain = capture(Reason::StoppedForBake);
+        if recipe.is_some() {
+            chain.push(so(Action::StartAgain(instance.id.clone()), Reason::ImageBegun(Begun::JustNow)));
+        }
+        return chain;
     }
     match (&instance.stop_cause, &seen.verdict) {
-        (StopCause::Someone, _) => fail(seen, name, Reason::StoppedBySomeone),
-        (StopCause::Other(code), _) => fail(seen, name, Reason::StoppedByOther(code.clone())),
-        (StopCause::Itself, Verdict::Passed) => vec![capture(Reason::ScriptSucceeded)],
+        (StopCause::Someone, _) => give_up(seen, name, Reason::StoppedBySomeone),
+        (StopCause::Other(code), _) => give_up(seen, name, Reason::StoppedByOther(code.clone())),
+        (StopCause::Itself, Verdict::Passed) => capture(Reason::ScriptSucceeded),
         (StopCause::Itself | StopCause::Unknown, Verdict::Failed { status, .. }) => {
-            fail(seen, name, Reason::ScriptFailed(*status))
+            give_up(seen, name, Reason::ScriptFailed(*status))
         }
-        _ if late(instance, now) => fail(seen, name, Reason::NoVerdict),
+        _ if late(instance, now) => give_up(seen, name, Reason::NoVerdict),
         _ => vec![so(Action::LookAgain, Reason::NoVerdictYet)],
     }
 }
@@ -103,36 +111,35 @@ pub fn made_of(image: &Image, name: &ImageName, instance: &InstanceId) -> bool {
 
 fn with_image(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
     let so = |action, because| Subject::instance(instance).so(action, because);
-    let terminate = |because| so(Action::Terminate(instance.id.clone()), because);
     match image.state {
         ImageState::Available | ImageState::Disabled => {
-            vec![terminate(Reason::ImageAvailable(image.id.clone()))]
+            let because = Reason::ImageAvailable(image.id.clone());
+            vec![so(Action::Terminate(instance.id.clone()), because)]
         }
-        ImageState::Failed => {
-            let because = Reason::ImageFailed { image: image.id.clone(), why: image.state_reason.clone() };
-            let mut chain = vec![say_failed(instance, name, &because, String::new())];
-            chain.push(Subject::image(image).so(Action::Deregister(image.id.clone()), because.clone()));
-            chain.push(terminate(because));
-            chain
-        }
+        ImageState::Failed => with_failed_image(instance, image, name),
         _ => vec![so(Action::Leave, Reason::ImagePending(image.id.clone()))],
     }
 }
 
 fn with_image_of_long_lived(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
-    let so = |action, because| Subject::instance(instance).so(action, because);
-    let start = |because| so(Action::StartAgain(instance.id.clone()), because);
     match image.state {
-        ImageState::Failed => {
-            let because = Reason::ImageFailed { image: image.id.clone(), why: image.state_reason.clone() };
-            vec![
-                say_failed(instance, name, &because, String::new()),
-                Subject::image(image).so(Action::Deregister(image.id.clone()), because.clone()),
-                start(because),
-            ]
+        ImageState::Failed => with_failed_image(instance, image, name),
+        _ => {
+            let because = Reason::ImageBegun(Begun::Before(image.id.clone()));
+            vec![Subject::instance(instance).so(Action::StartAgain(instance.id.clone()), because)]
         }
-        _ => vec![start(Reason::ImageBegun(Begun::Before(image.id.clone())))],
     }
+}
+
+/// The builder is let go before its failed image is: were the image gone first, and this died between the two,
+/// the builder would be imaged once more, after its bake was said to have failed.
+fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
+    let because = Reason::ImageFailed { image: image.id.clone(), why: image.state_reason.clone() };
+    vec![
+        say_failed(instance, name, &because, String::new()),
+        let_go(instance, because.clone()),
+        Subject::image(image).so(Action::Deregister(image.id.clone()), because),
+    ]
 }
 
 /// What becomes of an image whose making failed when its builder is gone already.
@@ -152,17 +159,21 @@ pub fn failed_image(image: &Image, record: &ImageRecord) -> Chain {
     chain
 }
 
-/// A bake that ends without an image: said first, so that no crash makes it silent, then cleared away.
-fn fail(seen: &Seen, name: &ImageName, because: Reason) -> Chain {
+/// A bake that ends without an image: said first, so that no crash makes it silent, then the builder is let go.
+fn give_up(seen: &Seen, name: &ImageName, because: Reason) -> Chain {
     let instance = &seen.instance;
     let tail = match &seen.verdict {
         Verdict::Failed { tail, .. } => tail.clone(),
         _ => seen.console_tail.clone(),
     };
-    vec![
-        say_failed(instance, name, &because, tail),
-        Subject::instance(instance).so(Action::Terminate(instance.id.clone()), because),
-    ]
+    vec![say_failed(instance, name, &because, tail), let_go(instance, because)]
+}
+
+/// A launched builder is terminated; a long-lived one goes back to its own work.
+fn let_go(instance: &Instance, because: Reason) -> Decision {
+    let id = instance.id.clone();
+    let action = if is_long_lived(instance) { Action::StartAgain(id) } else { Action::Terminate(id) };
+    Subject::instance(instance).so(action, because)
 }
 
 fn say_failed(instance: &Instance, name: &ImageName, because: &Reason, console_tail: String) -> Decision {
@@ -192,8 +203,17 @@ fn running(instance: &Instance) -> bool {
     matches!(instance.state, InstanceState::Pending | InstanceState::Running)
 }
 
+fn is_long_lived(instance: &Instance) -> bool {
+    instance.purpose() == Purpose::LongLived
+}
+
 fn late(instance: &Instance, now: DateTime<Utc>) -> bool {
     instance.deadline().is_some_and(|deadline| deadline < now)
+}
+
+/// Whether a long-lived builder waits for its image so long that it must go back to its work without.
+fn long_late(instance: &Instance, now: DateTime<Utc>) -> bool {
+    late(instance, now - PATIENCE)
 }
 
 #[cfg(test)]

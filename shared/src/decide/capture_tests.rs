@@ -105,7 +105,7 @@ fn a_failed_image_is_said_and_cleared_away_with_its_builder() {
     let mut broken = image("web", 9).in_state(ImageState::Failed).build();
     broken.state_reason = "Client.InternalError".into();
     let chain = decided(&Seen { images: vec![broken], ..seen(builder("web", 9)) });
-    assert_eq!(words(&chain), ["say", "deregister", "terminate"]);
+    assert_eq!(words(&chain), ["say", "terminate", "deregister"]);
 }
 
 #[test]
@@ -125,13 +125,29 @@ fn a_long_lived_builder_is_imaged_and_started_again_and_never_terminated() {
     let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped).stopped_by(StopCause::Someone);
     let chain = decided(&Seen { verdict: Verdict::Unread, ..seen(stopped.clone()) });
     assert_eq!(words(&chain), ["capture", "start"]);
-    for state in [ImageState::Pending, ImageState::Available, ImageState::Failed] {
+    for (state, expected) in [
+        (ImageState::Pending, vec!["start"]),
+        (ImageState::Available, vec!["start"]),
+        (ImageState::Failed, vec!["say", "start", "deregister"]),
+    ] {
         let mut own = image("web", 9).in_state(state).build();
         own.source_instance = Some(stopped.id.clone());
         let chain = decided(&Seen { images: vec![own], ..seen(stopped.clone()) });
-        assert_eq!(words(&chain).last(), Some(&"start"));
-        assert!(!words(&chain).contains(&"terminate"));
+        assert_eq!(words(&chain), expected);
     }
+}
+
+#[test]
+fn a_long_lived_builder_that_never_stopped_or_cannot_be_imaged_goes_back_to_work_and_it_is_said() {
+    let marked = || long_lived("web").marked(9).until(day(9) + TimeDelta::minutes(45));
+    let after = |instance: Instance, passed: TimeDelta| {
+        decide(&name("web", 9), Some(&recipe("web")), &seen(instance), day(9) + passed)
+    };
+    assert_eq!(words(&after(marked(), TimeDelta::minutes(40))), ["leave"]);
+    assert_eq!(words(&after(marked(), TimeDelta::minutes(46))), ["say", "start"]);
+    let stopped = || marked().in_state(InstanceState::Stopped).stopped_by(StopCause::Someone);
+    assert_eq!(words(&after(stopped(), TimeDelta::minutes(100))), ["capture", "start"]);
+    assert_eq!(words(&after(stopped(), TimeDelta::minutes(106))), ["say", "start"]);
 }
 
 #[test]
@@ -161,8 +177,18 @@ fn the_console_is_read_only_where_it_decides() {
 }
 
 #[test]
-fn without_its_recipe_a_builder_is_left_for_a_person() {
+fn without_its_recipe_a_bake_has_failed_and_its_builder_is_let_go() {
     let chain = decide(&name("web", 9), None, &seen(builder("web", 9)), now());
-    assert_eq!(words(&chain), ["refuse"]);
-    assert!(chain[0].because.to_string().contains("there is no recipe web any more"));
+    assert_eq!(failed(&chain).0, "there is no recipe web any more that can be read");
+    let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped);
+    assert_eq!(words(&decide(&name("web", 9), None, &seen(stopped), now())), ["say", "start"]);
+}
+
+#[test]
+fn a_builder_whose_images_name_stays_taken_is_given_up_after_its_deadline() {
+    let mut same_name = image("web", 9).build();
+    same_name.tags = Tags::new();
+    let taken = Seen { images: vec![same_name], ..seen(builder("web", 9)) };
+    let chain = decide(&name("web", 9), Some(&recipe("web")), &taken, day(9) + TimeDelta::hours(1));
+    assert!(failed(&chain).0.contains("has the name, but was not made of this builder"));
 }

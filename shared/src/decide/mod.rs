@@ -8,6 +8,7 @@
 //! | [`replicate`] | which Regions still need a replica, and whether an image is released |
 //! | [`expire`] | which images stay and which go |
 //! | [`leftovers`] | which snapshots were left behind |
+//! | [`sweep`] | what of all this an event that was lost, or a function that died, left undone |
 
 pub mod action;
 pub mod bake;
@@ -16,6 +17,7 @@ pub mod expire;
 pub mod leftovers;
 pub mod reason;
 pub mod replicate;
+pub mod sweep;
 
 #[cfg(test)]
 pub mod fixtures;

@@ -22,6 +22,9 @@ pub enum Reason {
     /// The image of this version is there.
     #[error("{0} was already made of this bake")]
     AlreadyBaked(ImageId),
+    /// The builder of this version was terminated.
+    #[error("the builder {0} of this bake has come and gone")]
+    BakeEnded(InstanceId),
     /// A builder of this recipe is at work.
     #[error("{instance} is already at work on {}", .version.map_or("another bake".into(), |version| version.to_string()))]
     AlreadyBaking { instance: InstanceId, version: Option<Version> },
@@ -107,12 +110,15 @@ pub enum Reason {
     /// The console never bore a verdict.
     #[error("the builder stopped without a verdict on its console, and its deadline has passed")]
     NoVerdict,
-    /// The script did not end in time.
-    #[error("the script had not ended when its time was up at {}", .0.to_rfc3339())]
+    /// The builder did not stop in time.
+    #[error("it had not stopped when its time was up at {}", .0.to_rfc3339())]
     TimeIsUp(DateTime<Utc>),
     /// The recipe of a builder is gone.
-    #[error("there is no recipe {0} any more; put it back, or terminate the builder by hand")]
+    #[error("there is no recipe {0} any more that can be read")]
     RecipeGone(String),
+    /// A long-lived builder could not be imaged for too long.
+    #[error("no image could be made of it until {}, nor for an hour after", .0.to_rfc3339())]
+    NoImageInTime(DateTime<Utc>),
     /// The image's name belongs to another.
     #[error("{0} has the name, but was not made of this builder; rename or deregister it")]
     NameTaken(ImageId),
@@ -148,8 +154,8 @@ pub enum Reason {
     /// Nothing to do.
     #[error("it is released already")]
     AlreadyReleased,
-    /// A failed try that a later one has made up for.
-    #[error("this try at copying failed, and a later one succeeded")]
+    /// A failed try that a later one has made superfluous.
+    #[error("this try at copying failed, and a later one has come to its end")]
     FailedTry,
 
     // expire

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::{Action, Chain, Reason, Subject};
 use crate::cloud::{CloudError, Encryption, Image, ImageState, NewReplica};
 use crate::domain::record::Copied;
@@ -22,6 +24,8 @@ pub struct Seen {
     pub record: ImageRecord,
     /// For each Region of the recipe but the home Region, the images that bear its recipe and version.
     pub regions: BTreeMap<Region, Result<Vec<Image>, CloudError>>,
+    /// What time it is.
+    pub now: DateTime<Utc>,
 }
 
 /// What one Region has of the image.
@@ -128,14 +132,25 @@ fn given_up(seen: &Seen, failed: &Image, attempts: u32) -> Chain {
     ]
 }
 
-/// Failed tries in Regions where a later one succeeded.
+/// Failed tries in Regions where a later one succeeded, or where the last one is the record of having given up.
+/// Until then they stay, for the number of the next try is told by them.
 fn failed_tries(seen: &Seen, here: &BTreeMap<&Region, Here<'_>>) -> Vec<Chain> {
-    here.iter()
-        .filter(|(_, here)| matches!(here, Here::Available(_)))
-        .filter_map(|(region, _)| seen.regions[*region].as_ref().ok())
-        .flatten()
-        .filter(|image| image.state == ImageState::Failed && attempt_of(image, seen).is_some())
-        .map(|image| vec![Subject::image(image).so(Action::Deregister(image.id.clone()), Reason::FailedTry)])
+    let superfluous = |region: &Region, image: &Image| match &here[region] {
+        Here::Available(_) => true,
+        Here::GivenUp { failed, .. } => {
+            image.id != failed.id && failed.record().is_ok_and(|record| record.stage == Stage::Rejected)
+        }
+        _ => false,
+    };
+    seen.regions
+        .iter()
+        .filter_map(|(region, images)| Some((region, images.as_ref().ok()?)))
+        .flat_map(|(region, images)| images.iter().map(move |image| (region, image)))
+        .filter(|(_, image)| image.state == ImageState::Failed && attempt_of(image, seen).is_some())
+        .filter(|(region, image)| superfluous(region, image))
+        .map(|(_, image)| {
+            vec![Subject::image(image).so(Action::Deregister(image.id.clone()), Reason::FailedTry)]
+        })
         .collect()
 }
 
@@ -177,6 +192,7 @@ fn new_replica(recipe: &Recipe, seen: &Seen, region: &Region, attempt: u32) -> N
         key.map_or("", String::as_str),
         name.recipe.as_str(),
         &attempt.to_string(),
+        &day_of(seen).to_string(),
     ]);
     let record = ImageRecord {
         name: name.clone(),
@@ -194,6 +210,12 @@ fn new_replica(recipe: &Recipe, seen: &Seen, region: &Region, attempt: u32) -> N
         encryption: key.map_or(Encryption::AsSource, |key| Encryption::Key(key.clone())),
         token,
     }
+}
+
+/// The day of the image's life, counted from 0. A token answers with the replica that it once made even when
+/// somebody has deregistered that one since; the next day's token makes a new one.
+fn day_of(seen: &Seen) -> i64 {
+    seen.image.created.map_or(0, |created| (seen.now - created).num_days())
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use chrono::TimeDelta;
+
 use super::super::fixtures::*;
 use super::*;
 use crate::cloud::Kind;
@@ -5,7 +7,7 @@ use crate::cloud::Kind;
 fn seen(image: Image, west: Vec<Image>, south: Vec<Image>) -> Seen {
     let record = image.record().unwrap();
     let regions = [(region("eu-west-1"), Ok(west)), (region("ap-southeast-2"), Ok(south))].into();
-    Seen { image, record, regions }
+    Seen { image, record, regions, now: day(9) + TimeDelta::minutes(9) }
 }
 
 fn home() -> Image {
@@ -75,6 +77,17 @@ fn the_token_is_the_same_for_the_same_try_and_another_for_the_next() {
     };
     assert_eq!(token(vec![]), token(vec![]));
     assert_ne!(token(vec![]), token(vec![failed("eu-west-1", 1)]));
+}
+
+#[test]
+fn a_replica_that_somebody_took_away_is_copied_with_a_token_of_another_day() {
+    let mut first = seen(home(), vec![], vec![replica("ap-southeast-2")]);
+    let token = |seen: &Seen| copies(&decided(seen))[0].token.clone();
+    let before = token(&first);
+    first.now = day(10) - TimeDelta::seconds(1);
+    assert_eq!(token(&first), before);
+    first.now = day(10);
+    assert_ne!(token(&first), before);
 }
 
 #[test]
@@ -162,6 +175,18 @@ fn a_failed_try_goes_once_a_later_one_succeeded() {
     let later = image("web", 9).of_try("eu-west-1", 2).build();
     let chains = decided(&seen(home(), vec![failed("eu-west-1", 1), later], vec![]));
     assert!(words(&chains).contains(&("eu-west-1", vec!["deregister"])));
+}
+
+#[test]
+fn of_the_tries_of_a_region_that_was_given_up_the_last_alone_stays_as_the_record() {
+    let with = |stage: Stage| {
+        let last = image("web", 9).of_try("eu-west-1", 3).staged(stage).in_state(ImageState::Failed).build();
+        let tries = vec![failed("eu-west-1", 1), failed("eu-west-1", 2), last];
+        let chains = decided(&seen(home(), tries, vec![replica("ap-southeast-2")]));
+        words(&chains).iter().filter(|(_, words)| *words == ["deregister"]).count()
+    };
+    assert_eq!(with(Stage::Rejected), 2);
+    assert_eq!(with(Stage::Captured), 0);
 }
 
 #[test]

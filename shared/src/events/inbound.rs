@@ -56,6 +56,10 @@ pub struct ExpireCall {
     pub mode: Mode,
 }
 
+/// What wakes `reconcile`: the clock alone. It takes nothing from its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReconcileCall;
+
 /// Whether a plan is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -63,6 +67,8 @@ pub enum Mode {
     DryRun,
     /// The plan is made, answered and carried out.
     Carry,
+    /// It is carried out, and each repair is said as such: nobody's event asked for it.
+    Repair,
 }
 
 /// `EC2 AMI State Change`.
@@ -89,6 +95,8 @@ const CAPTURE: &str = "expected EC2's own 'EC2 Instance State-change Notificatio
 const REPLICATE: &str = "expected EC2's own 'EC2 AMI State Change'";
 const EXPIRE: &str =
     r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields, or Kiln's own 'Image Replicated'"#;
+
+const RECONCILE: &str = "expected {}: a sweep looks at everything";
 
 impl BakeCall {
     /// Reads what woke `bake`.
@@ -165,6 +173,19 @@ impl ExpireCall {
                 Ok(Self { recipe: Some(event.detail.recipe), mode: Mode::Carry })
             }
             other => Err(unexpected(other, EXPIRE)),
+        }
+    }
+}
+
+impl ReconcileCall {
+    /// Reads what woke `reconcile`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it and what is expected.
+    pub fn read(payload: &Value) -> Result<Self, BadEvent> {
+        match payload.as_object() {
+            Some(fields) if fields.is_empty() => Ok(Self),
+            _ => Err(BadEvent { problem: "it is not the empty object".into(), expected: RECONCILE }),
         }
     }
 }

@@ -76,6 +76,19 @@ pub enum News {
         /// The snapshots that went with it.
         snapshots: Vec<SnapshotId>,
     },
+    /// `Drift Repaired`: a sweep did what an event should have led to.
+    DriftRepaired {
+        /// What was done, in this order.
+        actions: Vec<&'static str>,
+        /// To which image, instance or snapshot.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resource: Option<String>,
+        /// Why.
+        reason: String,
+        /// How long it may have been undone, in seconds, where that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        late_seconds: Option<i64>,
+    },
 }
 
 /// The envelope of the detail: what every event of Kiln's bears.
@@ -100,6 +113,7 @@ impl Announcement {
             News::ReplicationFailed { .. } => "Replication Failed",
             News::ImageRetired { .. } => "Image Retired",
             News::ImageExpired { .. } => "Image Expired",
+            News::DriftRepaired { .. } => "Drift Repaired",
         }
     }
 

@@ -155,9 +155,5 @@ async fn architectures<'a, C: Cloud>(
 
 /// A recipe with mistakes, as a decision.
 pub(super) fn refused(bad: &BadRecipe, home: &Region) -> Chain {
-    let subject = match bad.name.parse() {
-        Ok(recipe) => Subject::recipe(&recipe, home),
-        Err(_) => Subject::resource(&bad.name, home),
-    };
-    vec![subject.so(Action::Refuse, Reason::BadRecipe(bad.clone()))]
+    vec![Subject::bad_recipe(bad, home).so(Action::Refuse, Reason::BadRecipe(bad.clone()))]
 }

@@ -108,8 +108,7 @@ fn blind_regions(holdings: &BTreeMap<Region, Holdings>) -> Vec<Chain> {
         .iter()
         .filter_map(|(region, holdings)| Some((region, error(holdings)?)))
         .map(|(region, error)| {
-            let subject = Subject { recipe: None, version: None, region: region.clone(), resource: None };
-            vec![subject.so(Action::LookAgain, Reason::LookUpFailed(error))]
+            vec![Subject::region(region).so(Action::LookAgain, Reason::LookUpFailed(error))]
         })
         .collect()
 }

@@ -4,6 +4,7 @@ pub mod bake;
 pub mod capture;
 pub mod expire;
 pub mod recipes;
+pub mod reconcile;
 pub mod replicate;
 
 use thiserror::Error;

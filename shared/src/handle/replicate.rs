@@ -22,7 +22,7 @@ pub async fn replicate<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, Refused> {
     let chains = match home_image(cloud, call).await? {
-        Ok((image, record)) => of_image(cloud, place, image, record).await?,
+        Ok((image, record)) => of_image(cloud, place, image, record, now).await?,
         Err(chain) => vec![chain],
     };
     Ok(act(cloud, chains, Mode::Carry, now).await)
@@ -55,6 +55,7 @@ async fn of_image<C: Cloud>(
     place: &Place,
     image: Image,
     record: ImageRecord,
+    now: DateTime<Utc>,
 ) -> Result<Vec<Chain>, Refused> {
     let name = &record.name;
     let Some(recipe) = recipes::find(cloud, place, &name.recipe).await? else {
@@ -66,5 +67,5 @@ async fn of_image<C: Cloud>(
     let regions = recipe.replicate.regions.iter().filter(|region| **region != image.region);
     let looked = regions.map(async |region| (region.clone(), cloud.images(region, &wanted).await));
     let regions = join_all(looked).await.into_iter().collect();
-    Ok(decide(&recipe, &Seen { image, record, regions }))
+    Ok(decide(&recipe, &Seen { image, record, regions, now }))
 }

@@ -1,0 +1,17 @@
+//! `reconcile`: does what a lost event, or a function that died, left undone.
+//!
+//! Woken by EventBridge Scheduler every 15 minutes, and by hand. Answers with each repair and its reason, and says it as
+//! `Drift Repaired`. It may do what `capture` and `replicate` may do, and delete snapshots that were left behind.
+
+use kiln::events::inbound::ReconcileCall;
+use kiln::handle::reconcile::reconcile;
+use kiln::runtime::serve;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    serve("reconcile", async |kiln, payload, now| {
+        ReconcileCall::read(payload)?;
+        Ok(reconcile(&kiln.cloud, &kiln.place, now).await?)
+    })
+    .await
+}

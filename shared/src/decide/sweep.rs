@@ -1,0 +1,260 @@
+//! What a sweep repairs: what an event that never came, or a function that died, left undone.
+//!
+//! It has no rules of its own. It looks at everything there is at once, asks [`capture`], [`replicate`] and
+//! [`leftovers`] what they still want, and keeps what is more than to leave things alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::{Action, Chain, Reason, Subject, capture, leftovers, replicate};
+use crate::cloud::{CloudError, Cloudly, Image, ImageState, Instance, InstanceState, Snapshot};
+use crate::domain::record::Copied;
+use crate::domain::user_data::verdict_nonce;
+use crate::domain::verdict::{Verdict, tail};
+use crate::domain::{ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Role, Stage};
+use crate::recipe::{BadRecipe, Recipe};
+
+/// All that a sweep observes.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The home Region.
+    pub home: Region,
+    /// Each recipe that can be read.
+    pub recipes: BTreeMap<RecipeName, Recipe>,
+    /// Each that cannot.
+    pub bad: Vec<BadRecipe>,
+    /// Kiln's instances of the home Region.
+    pub instances: Cloudly<Vec<Instance>>,
+    /// Kiln's images, by Region.
+    pub images: BTreeMap<Region, Cloudly<Vec<Image>>>,
+    /// Kiln's snapshots, by Region.
+    pub snapshots: BTreeMap<Region, Cloudly<Vec<Snapshot>>>,
+    /// The consoles of those instances for which [`consoles_wanted`] asked.
+    pub consoles: BTreeMap<InstanceId, Cloudly<String>>,
+    /// All images, anyone's, that use one of the snapshots for which [`suspects`] asked, by Region.
+    pub users: BTreeMap<Region, Cloudly<Vec<Image>>>,
+}
+
+impl Seen {
+    fn home_images(&self) -> Option<&[Image]> {
+        self.images.get(&self.home)?.as_ref().ok().map(Vec::as_slice)
+    }
+
+    /// The home images of one name.
+    fn named(&self, name: &ImageName) -> Vec<Image> {
+        let name = name.to_string();
+        self.home_images().unwrap_or_default().iter().filter(|image| image.name == name).cloned().collect()
+    }
+}
+
+/// The instances whose consoles must be read before it can be decided.
+pub fn consoles_wanted(seen: &Seen, now: DateTime<Utc>) -> Vec<InstanceId> {
+    builders(seen)
+        .filter(|(instance, name)| capture::wants_console(instance, &seen.named(name), now))
+        .map(|(instance, _)| instance.id.clone())
+        .collect()
+}
+
+/// The snapshots of a Region that no image of Kiln's uses: those for which all other images must be asked.
+pub fn suspects<'a>(seen: &'a Seen, region: &Region, now: DateTime<Utc>) -> Vec<&'a Snapshot> {
+    match (seen.images.get(region), seen.snapshots.get(region)) {
+        (Some(Ok(images)), Some(Ok(snapshots))) => seen
+            .recipes
+            .keys()
+            .flat_map(|recipe| leftovers::suspects(snapshots, images, recipe, now))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Everything that is still wanted, each chain with the time since which it may have been so.
+pub fn decide(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
+    let mut chains = blind(seen);
+    chains.extend(bad_recipes(seen));
+    if seen.home_images().is_some() {
+        chains.extend(of_builders(seen, now));
+        chains.extend(of_failed_images(seen));
+        chains.extend(of_images(seen, now));
+    }
+    chains.extend(of_snapshots(seen, now));
+    chains
+}
+
+/// The builders that belong to a bake.
+fn builders(seen: &Seen) -> impl Iterator<Item = (&Instance, ImageName)> {
+    let instances = seen.instances.as_deref().unwrap_or_default();
+    instances
+        .iter()
+        .filter(|instance| instance.state != InstanceState::Gone)
+        .filter_map(|instance| Some((instance, capture::bake_of(instance).ok()?)))
+}
+
+fn of_builders(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
+    let mut chains = Vec::new();
+    for (instance, name) in builders(seen) {
+        let images = seen.named(&name);
+        let (verdict, console_tail) = match seen.consoles.get(&instance.id) {
+            Some(Ok(console)) => {
+                (Verdict::read(console, &verdict_nonce(Role::Builder, &name)), tail(console))
+            }
+            Some(Err(error)) => {
+                chains.push(failed_look_up(Subject::instance(instance), error));
+                continue;
+            }
+            None => (Verdict::Unread, String::new()),
+        };
+        let since = match (images.first(), instance.deadline()) {
+            (Some(image), _) => image.created,
+            (None, Some(deadline)) if deadline < now => Some(deadline),
+            (None, _) => instance.launched,
+        };
+        if seen.bad.iter().any(|bad| bad.name == name.recipe.as_str()) && images.is_empty() {
+            // Its recipe may be corrected before the deadline passes; then it is as one that is gone.
+            if instance.deadline().is_none_or(|deadline| deadline >= now) {
+                continue;
+            }
+        }
+        let recipe = seen.recipes.get(&name.recipe);
+        let observed = capture::Seen { instance: instance.clone(), images, verdict, console_tail };
+        chains.extend(wanted(capture::decide(&name, recipe, &observed, now), since));
+    }
+    chains
+}
+
+/// Failed images whose builder is gone, or went on to another bake.
+fn of_failed_images(seen: &Seen) -> Vec<Chain> {
+    // Without the instances nobody knows whether the builder is there.
+    if seen.instances.is_err() {
+        return Vec::new();
+    }
+    let at_work: BTreeSet<ImageName> = builders(seen).map(|(_, name)| name).collect();
+    homes(seen)
+        .filter(|(image, record)| image.state == ImageState::Failed && !at_work.contains(&record.name))
+        .filter_map(|(image, record)| wanted(capture::failed_image(image, &record), image.created))
+        .collect()
+}
+
+/// Images that are not in every Region of their recipe: those on their way, and the newest release. What is older
+/// stays as it is where someone took a replica away, or a Region came to the recipe later.
+fn of_images(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
+    let mut newest: BTreeMap<&RecipeName, &ImageRecord> = BTreeMap::new();
+    let homes: Vec<(&Image, ImageRecord)> =
+        homes(seen).filter(|(image, _)| image.state == ImageState::Available).collect();
+    for (_, record) in homes.iter().filter(|(_, record)| record.stage == Stage::Released) {
+        let newer =
+            newest.get(&record.name.recipe).is_none_or(|known| known.name.version < record.name.version);
+        if newer {
+            newest.insert(&record.name.recipe, record);
+        }
+    }
+    let replicas = replicas(seen);
+    let mut chains = Vec::new();
+    for (image, record) in &homes {
+        let is_newest = newest.get(&record.name.recipe).is_some_and(|known| known.name == record.name);
+        if record.stage == Stage::Released && !is_newest {
+            continue;
+        }
+        let Some(recipe) = seen.recipes.get(&record.name.recipe) else { continue };
+        let further = recipe.replicate.regions.iter().filter(|region| **region != seen.home);
+        let regions = further.map(|region| {
+            let here = match &seen.images.get(region) {
+                Some(Ok(_)) => Ok(replicas.get(&(region, image.id.clone())).cloned().unwrap_or_default()),
+                Some(Err(error)) => Err(error.clone()),
+                None => Ok(Vec::new()),
+            };
+            (region.clone(), here)
+        });
+        let observed = replicate::Seen {
+            image: (*image).clone(),
+            record: record.clone(),
+            regions: regions.collect(),
+            now,
+        };
+        chains.extend(
+            replicate::decide(recipe, &observed).into_iter().filter_map(|chain| wanted(chain, image.created)),
+        );
+    }
+    chains
+}
+
+fn of_snapshots(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
+    let mut chains = Vec::new();
+    for (region, users) in &seen.users {
+        let suspects = suspects(seen, region, now);
+        match users {
+            Ok(users) => {
+                let decided = leftovers::decide(&suspects, users);
+                let since = suspects.iter().map(|snapshot| snapshot.started);
+                chains
+                    .extend(decided.into_iter().zip(since).filter_map(|(chain, since)| wanted(chain, since)));
+            }
+            Err(error) => chains.push(failed_look_up(Subject::region(region), error)),
+        }
+    }
+    chains
+}
+
+/// The home images that bear a whole record.
+fn homes(seen: &Seen) -> impl Iterator<Item = (&Image, ImageRecord)> {
+    seen.home_images()
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|image| Some((image, image.record().ok()?)))
+        .filter(|(_, record)| record.copied.is_none())
+}
+
+/// The replicas, by Region and home image.
+fn replicas(seen: &Seen) -> BTreeMap<(&Region, ImageId), Vec<Image>> {
+    let mut found: BTreeMap<(&Region, ImageId), Vec<Image>> = BTreeMap::new();
+    for (region, images) in &seen.images {
+        for image in images.as_deref().unwrap_or_default() {
+            if let Ok(ImageRecord { copied: Some(Copied { origin, .. }), .. }) = image.record() {
+                found.entry((region, origin.image)).or_default().push(image.clone());
+            }
+        }
+    }
+    found
+}
+
+/// A chain that is more than to leave things alone, or to wait for what the next sweep sees anyway.
+fn wanted(mut chain: Chain, since: Option<DateTime<Utc>>) -> Option<Chain> {
+    let waits = |because: &Reason| matches!(because, Reason::NoVerdictYet | Reason::LookUpFailed(_));
+    chain.retain(|decision| match decision.action {
+        Action::Leave => false,
+        Action::LookAgain => !waits(&decision.because),
+        _ => true,
+    });
+    for decision in &mut chain {
+        decision.since = since;
+    }
+    (!chain.is_empty()).then_some(chain)
+}
+
+/// What could not be seen, each once.
+fn blind(seen: &Seen) -> Vec<Chain> {
+    let images = seen.images.iter().filter_map(|(region, images)| Some((region, images.as_ref().err()?)));
+    let snapshots = seen.snapshots.iter().filter_map(|(region, found)| Some((region, found.as_ref().err()?)));
+    let instances = seen.instances.as_ref().err().map(|error| (&seen.home, error));
+    images
+        .chain(snapshots)
+        .chain(instances)
+        .map(|(region, error)| failed_look_up(Subject::region(region), error))
+        .collect()
+}
+
+fn failed_look_up(subject: Subject, error: &CloudError) -> Chain {
+    vec![subject.so(Action::LookAgain, Reason::LookUpFailed(error.clone()))]
+}
+
+/// A recipe with mistakes fails its bake every night; a sweep only mentions it.
+fn bad_recipes(seen: &Seen) -> Vec<Chain> {
+    let mention = |bad: &BadRecipe| {
+        vec![Subject::bad_recipe(bad, &seen.home).so(Action::Leave, Reason::BadRecipe(bad.clone()))]
+    };
+    seen.bad.iter().map(mention).collect()
+}
+
+#[cfg(test)]
+#[path = "sweep_tests.rs"]
+mod tests;

@@ -1,0 +1,107 @@
+//! `reconcile`: does what a lost event or a function that died left undone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use futures::future::{join, join_all};
+
+use super::{Place, Refused, recipes};
+use crate::act::{Report, act};
+use crate::cloud::{Cloud, Cloudly, Image, Wanted};
+use crate::decide::sweep::{Seen, consoles_wanted, decide, suspects};
+use crate::domain::{InstanceId, Region, SnapshotId};
+use crate::events::inbound::Mode;
+use crate::recipe::Recipe;
+
+/// Looks at everything there is, and repairs what is not as the recipes want it.
+///
+/// Reads the recipes, the instances of the home Region, and images and snapshots of every Region, each page once;
+/// then the consoles of builders that have stopped, and who uses snapshots that seem to be left behind.
+///
+/// # Errors
+/// That nothing was done, and why.
+pub async fn reconcile<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Result<Report, Refused> {
+    let seen = observe(cloud, place, now).await?;
+    let report = act(cloud, decide(&seen, now), Mode::Repair, now).await;
+    if report.lines.is_empty() {
+        let images = seen.images.values().flatten().map(Vec::len).sum::<usize>();
+        let instances = seen.instances.as_ref().map_or(0, Vec::len);
+        tracing::info!(
+            recipes = seen.recipes.len(),
+            regions = seen.images.len(),
+            images,
+            instances,
+            "nothing to repair"
+        );
+    }
+    Ok(report)
+}
+
+async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Result<Seen, Refused> {
+    let (read, instances) = join(recipes::wanted(cloud, place, None), cloud.instances(&place.home)).await;
+    let (mut known, mut bad) = (BTreeMap::new(), Vec::new());
+    for recipe in read? {
+        match recipe {
+            Ok(recipe) => {
+                known.insert(recipe.name.clone(), recipe);
+            }
+            Err(mistakes) => bad.push(mistakes),
+        }
+    }
+    let regions: BTreeSet<&Region> =
+        std::iter::once(&place.home).chain(known.values().flat_map(further)).collect();
+    let look = regions.iter().map(async |region| {
+        let (images, snapshots) =
+            join(cloud.images(region, &Wanted::AllOfKilns), cloud.snapshots(region)).await;
+        ((*region).clone(), images, snapshots)
+    });
+    let mut seen = Seen {
+        home: place.home.clone(),
+        instances,
+        images: BTreeMap::new(),
+        snapshots: BTreeMap::new(),
+        consoles: BTreeMap::new(),
+        users: BTreeMap::new(),
+        bad,
+        recipes: BTreeMap::new(),
+    };
+    for (region, images, snapshots) in join_all(look).await {
+        seen.images.insert(region.clone(), images);
+        seen.snapshots.insert(region, snapshots);
+    }
+    seen.recipes = known;
+    let (consoles, users) = join(consoles(cloud, &seen, now), users(cloud, &seen, now)).await;
+    (seen.consoles, seen.users) = (consoles, users);
+    Ok(seen)
+}
+
+fn further(recipe: &Recipe) -> impl Iterator<Item = &Region> {
+    recipe.replicate.regions.iter()
+}
+
+async fn consoles<C: Cloud>(
+    cloud: &C,
+    seen: &Seen,
+    now: DateTime<Utc>,
+) -> BTreeMap<InstanceId, Cloudly<String>> {
+    let look = consoles_wanted(seen, now).into_iter().map(async |instance| {
+        let console = cloud.console(&seen.home, &instance).await;
+        (instance, console)
+    });
+    join_all(look).await.into_iter().collect()
+}
+
+async fn users<C: Cloud>(
+    cloud: &C,
+    seen: &Seen,
+    now: DateTime<Utc>,
+) -> BTreeMap<Region, Cloudly<Vec<Image>>> {
+    let look = seen.images.keys().filter_map(|region| {
+        let ids: Vec<SnapshotId> =
+            suspects(seen, region, now).into_iter().map(|snapshot| snapshot.id.clone()).collect();
+        (!ids.is_empty()).then_some((region, ids))
+    });
+    let look = look
+        .map(async |(region, ids)| (region.clone(), cloud.images(region, &Wanted::OfSnapshots(ids)).await));
+    join_all(look).await.into_iter().collect()
+}
