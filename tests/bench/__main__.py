@@ -17,10 +17,10 @@ from demo.account import FURTHER, HOME, midnight, prepare
 from demo.screen import Screen
 from local_aws.client import LocalAws
 from stack import HOME_STACK, deploy
+from stack.operate import FUNCTIONS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILT = ROOT / ".build" / "release"
-FUNCTIONS = ("bake", "capture", "replicate", "expire")
 MOST_ZIP_MB = 3.5
 MOST_PEAK_MIB = 16.0
 MOST_START_MS = 20.0

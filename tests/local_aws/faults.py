@@ -11,9 +11,12 @@ from typing import Any
 _SHAPES: dict[str, set[str]] = {
     "call": {"call", "service", "region", "who", "code", "message", "status", "times", "when"},
     "image": {"image", "region", "message", "times"},
+    "snapshot": {"snapshot", "region", "times"},
     "event": {"event", "state", "region", "effect", "seconds", "times"},
 }
 _EVERY = {"probability", "seed"}
+# What DeregisterImage may say of a snapshot that it was to delete and did not.
+_SNAPSHOT_CODES = ("missing-permissions", "internal-error", "client-error")
 _EFFECTS = ("lose", "double", "late")
 
 
@@ -45,6 +48,8 @@ class Rule:
             raise FaultError(f"effect must be one of {_EFFECTS}: {spec}")
         if kind == "image" and spec["image"] not in ("CreateImage", "CopyImage"):
             raise FaultError(f"image must be CreateImage or CopyImage: {spec}")
+        if kind == "snapshot" and spec["snapshot"] not in _SNAPSHOT_CODES:
+            raise FaultError(f"snapshot must be one of {_SNAPSHOT_CODES}: {spec}")
         if kind == "call" and spec.get("when", "before") not in ("before", "after"):
             raise FaultError(f"when must be before or after: {spec}")
         if kind == "call" and not spec.get("code"):
@@ -94,6 +99,11 @@ class Faults:
         """The message with which the image that this call makes shall fail."""
         spec = self._first("image", image=action, region=region)
         return None if spec is None else str(spec.get("message") or "Internal error")
+
+    def of_snapshot(self, region: str) -> str | None:
+        """The code with which a snapshot of a deregistered image shall stay."""
+        spec = self._first("snapshot", region=region)
+        return None if spec is None else str(spec["snapshot"])
 
     def of_event(self, detail_type: str, state: str | None, region: str) -> dict[str, Any] | None:
         return self._first("event", event=detail_type, state=state, region=region)

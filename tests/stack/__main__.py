@@ -1,55 +1,104 @@
-"""python -m stack: deploys Kiln from its templates."""
+"""python -m stack: deploys Kiln from its templates, and operates it."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack.deploy import deploy
+from stack import operate
+from stack.deploy import HOME_STACK, Clients, deploy
 from stack.package import PackageError
 from stack.stacks import StackError
 
 
-def _parameter(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not (key and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return key, value
-
-
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
-    parser.add_argument("--endpoint-url", help="the local AWS; without it, AWS with your own credentials")
-    parser.add_argument("--build-dir", required=True, help="holds <function>/bootstrap")
-    parser.add_argument("--home", default="us-east-1", help="the home Region (default: %(default)s)")
-    parser.add_argument("--regions", nargs="*", default=[], help="the further Regions")
-    parser.add_argument("--architecture", choices=["arm64", "x86_64"], default="arm64")
-    parser.add_argument(
-        "--parameter",
-        type=_parameter,
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a parameter of template.yaml; may be given several times",
-    )
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        deployed = deploy(
-            options.endpoint_url,
-            options.build_dir,
-            options.home,
-            options.regions,
-            options.architecture,
-            dict(options.parameter),
-        )
-    except (StackError, PackageError, ClientError, BotoCoreError) as error:
-        print(f"not deployed: {error}", file=sys.stderr)
+        return options.run(options)
+    except (StackError, PackageError, operate.OperateError, ClientError, BotoCoreError) as error:
+        print(f"not done: {error}", file=sys.stderr)
         return 1
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    deployed = deploy(
+        options.endpoint_url,
+        options.build_dir,
+        options.home,
+        options.regions,
+        options.architecture,
+        options.parameters,
+    )
     for key, value in sorted(deployed.outputs.items()):
         print(f"{key} = {value}")
     return 0
+
+
+def _recipes(options: argparse.Namespace) -> int:
+    operate.put_recipes(Clients(options.endpoint_url).of("ssm", options.home), options.paths)
+    return 0
+
+
+def _invoke(options: argparse.Namespace) -> int:
+    lambdas = Clients(options.endpoint_url).of("lambda", options.home)
+    well, answer = operate.invoke(lambdas, f"{HOME_STACK}-{options.function}", options.event)
+    print(answer, file=sys.stdout if well else sys.stderr)
+    return 0 if well else 1
+
+
+def _logs(options: argparse.Namespace) -> int:
+    logs = Clients(options.endpoint_url).of("logs", options.home)
+    for line in operate.log_lines(logs, f"{HOME_STACK}-{options.function}", operate.span(options.since)):
+        print(line)
+    return 0
+
+
+def _parameters(text: str) -> dict[str, str]:
+    pairs = [word.partition("=") for word in shlex.split(text)]
+    wrong = [key + equals for key, equals, _ in pairs if not (key and equals)]
+    if wrong:
+        raise argparse.ArgumentTypeError(f"not KEY=VALUE: {', '.join(wrong)}")
+    return {key: value for key, _, value in pairs}
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--endpoint-url", help="the local AWS; without it, AWS with your own credentials")
+    common.add_argument("--home", default="us-east-1", help="the home Region (default: %(default)s)")
+    parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("deploy", parents=[common], help="brings the stacks to the templates")
+    command.set_defaults(run=_deploy)
+    command.add_argument("--build-dir", required=True, help="holds <function>/bootstrap")
+    command.add_argument("--regions", nargs="*", default=[], help="the further Regions")
+    command.add_argument("--architecture", choices=["arm64", "x86_64"], default="arm64")
+    command.add_argument(
+        "--parameters",
+        type=_parameters,
+        default={},
+        metavar="KEY=VALUE ...",
+        help="those of template.yaml, in one text that is quoted as in a shell",
+    )
+
+    command = commands.add_parser("recipes", parents=[common], help="puts recipes into Parameter Store")
+    command.set_defaults(run=_recipes)
+    command.add_argument("paths", nargs="+", type=Path, help="files, or folders of *.toml")
+
+    command = commands.add_parser("invoke", parents=[common], help="wakes a function by hand")
+    command.set_defaults(run=_invoke)
+    command.add_argument("function", choices=operate.FUNCTIONS)
+    command.add_argument("event", type=Path, help="a JSON file, such as those of infra/events")
+
+    command = commands.add_parser("logs", parents=[common], help="what a function logged")
+    command.set_defaults(run=_logs)
+    command.add_argument("--since", default="1h", help="90s, 15m, 1h, 2d (default: %(default)s)")
+    command.add_argument("function", choices=operate.FUNCTIONS)
+    return parser
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def deploy(
     regions = list(dict.fromkeys(regions))
     if home in regions:
         raise StackError(f"{home} is the home Region and cannot be a further Region as well")
-    clients = _Clients(endpoint_url)
+    clients = Clients(endpoint_url)
     poll_s = 0.1 if endpoint_url else 3.0
 
     account = clients.of("sts", home).get_caller_identity()["Account"]
@@ -80,7 +80,7 @@ def _template(body: str, s3: Any, bucket: str) -> dict[str, str]:
     return {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/template.yaml"}
 
 
-class _Clients:
+class Clients:
     """boto3 clients of one endpoint."""
 
     def __init__(self, endpoint_url: str | None) -> None:

@@ -97,7 +97,12 @@ where
             Err(bad) => Err(Failure::Settings(bad.clone())),
         };
         let failure = match answered {
-            Ok(report) if !report.failed() => return Ok(report),
+            Ok(report) if !report.failed() => {
+                if report.lines.is_empty() {
+                    tracing::info!(function, request = event.context.request_id, "nothing to decide");
+                }
+                return Ok(report);
+            }
             Ok(report) => Failure::Partly(report),
             Err(failure) => failure,
         };

@@ -95,6 +95,8 @@ class ImagesEnded(Overlay):
         backend = self.ec2_backend
         if images_with(backend, snapshot_id):
             return "skipped"
+        if stays := self.world.faults.of_snapshot(self.region):
+            return stays
         if backend.snapshots.pop(snapshot_id, None) is None:
             return "client-error"
         backend.tags.pop(snapshot_id, None)

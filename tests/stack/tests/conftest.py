@@ -9,11 +9,12 @@ import pytest
 
 from local_aws.client import LocalAws
 from stack import Deployed, deploy
+from stack.operate import FUNCTIONS
 
 
 def build(folder: Path) -> Path:
     """A build folder with a binary of each function."""
-    for function in ("bake", "capture", "replicate", "expire"):
+    for function in FUNCTIONS:
         (folder / function).mkdir()
         (folder / function / "bootstrap").write_bytes(b"binary of " + function.encode())
     return folder

@@ -81,6 +81,7 @@ def test_the_outputs_name_what_a_person_needs(deployed: Deployed) -> None:
         "CaptureFunction": "kiln-capture",
         "ReplicateFunction": "kiln-replicate",
         "ExpireFunction": "kiln-expire",
+        "ReconcileFunction": "kiln-reconcile",
     }
     assert deployed.outputs["UndeliveredQueue"].endswith("/kiln-undelivered")
     assert deployed.outputs["FailuresQueue"].endswith("/kiln-failures")
@@ -96,7 +97,7 @@ def test_the_recipes_are_in_parameter_store(aws: LocalAws, deployed: Deployed) -
 def test_the_policies_fit_what_iam_takes(aws: LocalAws, deployed: Deployed) -> None:
     iam = aws.client("iam")
     roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("kiln-")]
-    assert len(roles) == 6
+    assert len(roles) == 7
     for role in roles:
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
         documents = [iam.get_role_policy(RoleName=role, PolicyName=n)["PolicyDocument"] for n in names]
@@ -174,9 +175,12 @@ def test_the_home_region_is_no_further_region(aws: LocalAws, deployed: Deployed,
 def test_the_command_says_what_it_did_or_why_not(
     aws: LocalAws, deployed: Deployed, built: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    where = ["--endpoint-url", aws.url, "--architecture", "x86_64"]
-    assert main([*where, "--build-dir", str(built)]) == 0
+    where = ["deploy", "--endpoint-url", aws.url, "--architecture", "x86_64"]
+    given = "BakeSchedule='cron(0 1 * * ? *)' LogRetention=7"
+    assert main([*where, "--build-dir", str(built), "--parameters", given]) == 0
     assert "BakeFunction = kiln-bake" in capsys.readouterr().out
+    schedule = aws.client("scheduler").get_schedule(Name="kiln-bake")["ScheduleExpression"]
+    assert schedule == "cron(0 1 * * ? *)"
     (built / "bake" / "bootstrap").unlink()
     assert main([*where, "--build-dir", str(built)]) == 1
-    assert "not deployed: " in capsys.readouterr().err
+    assert "not done: " in capsys.readouterr().err

@@ -29,6 +29,7 @@ def test_there_is_one_for_each_thing_that_wakes_a_function() -> None:
         "image-available",
         "image-failed",
         "image-replicated",
+        "reconcile",
         "replica-available",
     ]
 
@@ -79,6 +80,7 @@ def test_the_nightly_events_are_what_the_schedules_send() -> None:
     sent = bake.replace("<aws.scheduler.scheduled-time>", "2026-11-23T02:00:00Z")
     assert json.loads(sent) == EVENTS["bake-nightly"]
     assert json.loads(schedules["ExpireNightly"]["Target"]["Input"]) == EVENTS["expire-nightly"]
+    assert json.loads(schedules["Sweep"]["Target"]["Input"]) == EVENTS["reconcile"]
 
 
 def test_by_hand_expire_only_plans() -> None:

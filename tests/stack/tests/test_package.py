@@ -71,6 +71,7 @@ def test_what_is_there_is_not_put_again(built: Path) -> None:
         "Capture": "unchanged",
         "Replicate": "unchanged",
         "Expire": "uploaded",
+        "Reconcile": "unchanged",
     }
 
 

@@ -126,6 +126,12 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
         ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
     ],
 }
+NEEDED["ReconcileRole"] = [
+    *(call for role in ("CaptureRole", "ReplicateRole") for call in NEEDED[role] if "Log.Arn" not in call[1]),
+    ("logs:PutLogEvents", "<ReconcileLog.Arn>", {}),
+    ("ec2:DescribeSnapshots", "*", {}),
+    ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
+]
 # What would harm what is not Kiln's, or let a role out of its job.
 FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
     "BakeRole": [
@@ -181,6 +187,13 @@ FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
         ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}),
     ],
 }
+FORBIDDEN["ReconcileRole"] = [
+    ("ec2:RunInstances", INSTANCE, LAUNCH),
+    ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
+    ("ec2:DeregisterImage", REPLICA, {}),
+    ("ec2:DisableImage", IMAGE, OURS),
+    ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, tags("recipe=web")),
+]
 
 
 def calls(table: dict[str, list[tuple[str, str, Any]]]) -> list[Any]:
@@ -245,9 +258,8 @@ def test_each_service_may_take_a_role_only_for_kiln() -> None:
     group = f"arn:aws:scheduler:us-east-1:{ours}:schedule-group/default"
     rule = f"arn:aws:events:eu-west-1:{ours}:rule/kiln-region-forward-images"
     # Lambda checks iam:PassRole of who makes the function, and gives the role no source to compare.
-    functions = {
-        f"{name}Role": ("lambda.amazonaws.com", None) for name in ("Bake", "Capture", "Replicate", "Expire")
-    }
+    names = ("Bake", "Capture", "Replicate", "Expire", "Reconcile")
+    functions = {f"{name}Role": ("lambda.amazonaws.com", None) for name in names}
     assert trusted == functions | {
         "ScheduleRole": (
             "scheduler.amazonaws.com",
@@ -267,7 +279,7 @@ def named_rule(template: Expanded) -> str:
     return str(rule["Name"])
 
 
-def test_the_schedules_wake_two_functions_and_the_further_region_reaches_one_bus() -> None:
+def test_the_schedules_wake_three_functions_and_the_further_region_reaches_one_bus() -> None:
     wake = statements_of(home(), "ScheduleRole")
     assert allowed(wake, "lambda:InvokeFunction", "<Bake.Arn>", {})
     assert allowed(wake, "sqs:SendMessage", "<Undelivered.Arn>", {})

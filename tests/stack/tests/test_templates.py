@@ -15,7 +15,7 @@ import yaml
 from stack.template import HOME_TEMPLATE, INFRA, REGION_TEMPLATE
 from stack.tests.expand import Expanded, further, home
 
-FUNCTIONS = ["Bake", "Capture", "Replicate", "Expire"]
+FUNCTIONS = ["Bake", "Capture", "Replicate", "Expire", "Reconcile"]
 # What CloudFormation takes of a template, and Parameter Store of a standard parameter, in bytes.
 MOST_TEMPLATE = 51_200
 MOST_PARAMETER = 4_096
@@ -55,11 +55,11 @@ def test_a_sample_recipe_can_be_a_parameter(path: Any) -> None:
     assert "{{" not in text, "Parameter Store takes {{ for the name of another parameter, and refuses it"
 
 
-def test_the_four_functions_are_as_agreed() -> None:
+def test_the_functions_are_as_agreed() -> None:
     functions = home().of("AWS::Lambda::Function")
     assert list(functions) == FUNCTIONS
     timeouts = {name: function["Timeout"] for name, function in functions.items()}
-    assert timeouts == {"Bake": 60, "Capture": 60, "Replicate": 120, "Expire": 120}
+    assert timeouts == {"Bake": 60, "Capture": 60, "Replicate": 120, "Expire": 120, "Reconcile": 300}
     for name, function in functions.items():
         assert function["FunctionName"] == f"kiln-{name.lower()}"
         assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "bootstrap")
@@ -82,7 +82,8 @@ def test_the_functions_of_the_template_are_in_the_order_of_the_chain() -> None:
 def test_each_function_keeps_its_failures_and_an_alarm_watches_them(name: str) -> None:
     configs = home().of("AWS::Lambda::EventInvokeConfig").values()
     (config,) = [config for config in configs if config["FunctionName"] == f"<{name}>"]
-    assert config["MaximumRetryAttempts"] == 2
+    # The next sweep is the retry of a sweep.
+    assert config["MaximumRetryAttempts"] == (0 if name == "Reconcile" else 2)
     queue = config["DestinationConfig"]["OnFailure"]["Destination"].removeprefix("<").removesuffix(".Arn>")
     assert queue == "Failures"
     assert queue in watched(home())
@@ -119,6 +120,7 @@ def test_each_schedule_has_a_dead_letter_queue_and_one_target() -> None:
     assert {name: s["Target"]["Arn"] for name, s in schedules.items()} == {
         "BakeNightly": "<Bake.Arn>",
         "ExpireNightly": "<Expire.Arn>",
+        "Sweep": "<Reconcile.Arn>",
     }
     for schedule in schedules.values():
         assert schedule["Target"]["DeadLetterConfig"] == {"Arn": "<Undelivered.Arn>"}

@@ -1,0 +1,88 @@
+"""What a person does with a deployed Kiln: puts recipes, wakes a function, reads its log."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+FUNCTIONS = ("bake", "capture", "replicate", "expire", "reconcile")
+RECIPES = "/kiln/recipes"
+_SPAN = re.compile(r"^(\d+)([smhd])$")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class OperateError(RuntimeError):
+    """What was asked for was not done; tells why and what to do."""
+
+
+def put_recipes(ssm: Any, paths: list[Path], say: Callable[[str], None] = print) -> None:
+    """Puts recipe files into Parameter Store. The functions read them anew each time they are woken."""
+    for file in _recipe_files(paths):
+        name = f"{RECIPES}/{file.stem}"
+        text = file.read_text()
+        if _value(ssm, name) == text:
+            say(f"{name}: unchanged")
+            continue
+        # More than 4 KB is an advanced parameter, which costs; Parameter Store chooses.
+        ssm.put_parameter(Name=name, Value=text, Type="String", Tier="Intelligent-Tiering", Overwrite=True)
+        say(f"{name}: put")
+
+
+def invoke(lambdas: Any, function: str, event: Path) -> tuple[bool, str]:
+    """Wakes a function and waits for its answer. Tells whether it went well, and the answer as text."""
+    try:
+        payload = json.dumps(json.loads(event.read_text()))
+    except (OSError, ValueError) as error:
+        raise OperateError(f"{event} is not a JSON file that can be read: {error}") from error
+    try:
+        response = lambdas.invoke(FunctionName=function, Payload=payload.encode())
+    except lambdas.exceptions.ResourceNotFoundException as error:
+        raise OperateError(f"there is no function {function} here: deploy first (make deploy)") from error
+    answer = json.loads(response["Payload"].read())
+    if "FunctionError" in response:
+        return False, str(answer.get("errorMessage", answer))
+    return True, json.dumps(answer, indent=2)
+
+
+def log_lines(logs: Any, function: str, since_s: float) -> Iterator[str]:
+    """What a function logged in the last seconds, oldest first."""
+    group = f"/aws/lambda/{function}"
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=int((time.time() - since_s) * 1000)
+    )
+    try:
+        for page in pages:
+            yield from (event["message"].rstrip() for event in page["events"])
+    except logs.exceptions.ResourceNotFoundException as error:
+        raise OperateError(f"there is no log group {group} here: deploy first (make deploy)") from error
+
+
+def span(text: str) -> float:
+    """Seconds from a text such as 90s, 15m, 1h or 2d."""
+    match = _SPAN.match(text)
+    if not match:
+        raise OperateError(f"{text!r} is not a span of time such as 90s, 15m, 1h or 2d")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def _recipe_files(paths: list[Path]) -> list[Path]:
+    files = [file for path in paths for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing or not files:
+        raise OperateError(f"no recipe was found at {', '.join(missing or map(str, paths))}")
+    return files
+
+
+def _value(ssm: Any, name: str) -> str | None:
+    try:
+        return ssm.get_parameter(Name=name)["Parameter"]["Value"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ParameterNotFound":
+            return None
+        raise
