@@ -21,11 +21,13 @@ REGIONS ?= eu-west-1 ap-southeast-2
 ARCH ?= arm64
 RECIPES ?= infra/recipes
 export PARAMETERS ?=
+PIPELINES ?= 100000
+FROM ?= 0
 EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test unit e2e lint fmt bench build check-recipes recipes deploy invoke logs clean binaries tools
+.PHONY: help demo test unit simulate e2e lint fmt bench build check-recipes recipes deploy invoke logs clean binaries tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,9 +41,15 @@ test: ## All tests: rules and properties, the local AWS, the real binaries on it
 	@echo "==> The local AWS, the templates, and the real binaries end to end"
 	@cd tests && PYTHONPATH=. ../$(BIN)/pytest
 
-unit: ## The rules and their properties alone, without the AWS SDK (seconds)
+unit: ## The rules, their properties and the simulation, without the AWS SDK
 	@echo "==> The rules and their properties"
-	@cargo test --quiet -p kiln -p kiln-tests
+	@cargo test --quiet -p kiln
+	@echo "==> The simulation: every fault, planted bugs, and a death at each call (it is built with optimisation)"
+	@cargo test --quiet --profile simulation -p kiln-tests
+
+simulate: ## 100,000 pipelines with every fault, or one seed with what happened: SEED=42
+	@cargo run --quiet --profile simulation -p kiln-tests --bin simulate -- \
+	  $(if $(SEED),--seed $(SEED),--pipelines $(PIPELINES) --from $(FROM))
 
 e2e: binaries ## The end-to-end tests alone
 	@cd tests && PYTHONPATH=. ../$(BIN)/pytest e2e

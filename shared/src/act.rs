@@ -7,7 +7,7 @@ use futures::future::FutureExt;
 use futures::stream::{self, StreamExt};
 
 use crate::cloud::image::Deletion;
-use crate::cloud::{Cloud, CloudError, Deregistration, Kind, NewBuilder, NewImage, Wanted};
+use crate::cloud::{Cloud, CloudError, Deregistration, Kind, NewBuilder, NewImage, NewReplica, Wanted};
 use crate::decide::{Action, Chain, Decision, Reason, capture};
 use crate::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId, Stage, Tags, tags};
 use crate::events::inbound::Mode;
@@ -69,34 +69,45 @@ async fn carry_out<C: Cloud>(
 ) -> (Vec<Line>, Vec<Announcement>) {
     let (mut lines, mut news) = (Vec::new(), Vec::new());
     let mut repaired: Vec<Decision> = Vec::new();
-    let mut broken = false;
+    let long_lived = chain.iter().any(|decision| matches!(decision.action, Action::StartAgain(_)));
+    let (mut broken, mut for_good) = (false, false);
     for decision in chain {
         let outcome = match (&decision.action, mode) {
             (Action::Leave, _) => Outcome::Left,
+            // Whatever became of its image: a person's own instance goes back to its work.
+            (action @ Action::StartAgain(_), Mode::Carry | Mode::Repair) if broken && for_good => {
+                match perform(cloud, &decision, action, mode, now).await {
+                    Ok(_) => Outcome::Done { made: None },
+                    Err(failure) => Outcome::Failed { error: failure.to_string() },
+                }
+            }
             (Action::Refuse | Action::LookAgain, _) => {
                 broken = true;
                 Outcome::Failed { error: decision.because.to_string() }
             }
             _ if broken => Outcome::NotBegun,
             (_, Mode::DryRun) => Outcome::Planned,
-            (action, Mode::Carry | Mode::Repair) => match perform(cloud, &decision, action, now).await {
-                Ok(deed) => {
-                    news.extend(news_of(&decision, &deed));
-                    if mode == Mode::Repair && !deed.before {
-                        repaired.push(decision.clone());
+            (action, Mode::Carry | Mode::Repair) => {
+                match perform(cloud, &decision, action, mode, now).await {
+                    Ok(deed) => {
+                        news.extend(news_of(&decision, &deed));
+                        if mode == Mode::Repair && !deed.before && !matches!(action, Action::Say(_)) {
+                            repaired.push(decision.clone());
+                        }
+                        match deed.stayed.as_slice() {
+                            [] => Outcome::Done { made: deed.made },
+                            // The image itself is gone, so the chain goes on.
+                            stayed => Outcome::Failed { error: snapshots_stayed(stayed) },
+                        }
                     }
-                    match deed.stayed.as_slice() {
-                        [] => Outcome::Done { made: deed.made },
-                        // The image itself is gone, so the chain goes on.
-                        stayed => Outcome::Failed { error: snapshots_stayed(stayed) },
+                    Err(failure) => {
+                        broken = true;
+                        for_good = failure.is_for_good();
+                        news.extend(news_of_failure(&decision, &failure, long_lived));
+                        Outcome::Failed { error: failure.to_string() }
                     }
                 }
-                Err(failure) => {
-                    broken = true;
-                    news.extend(news_of_failure(&decision, &failure));
-                    Outcome::Failed { error: failure.to_string() }
-                }
-            },
+            }
         };
         let line = Line::of(decision, outcome);
         line.log();
@@ -115,10 +126,21 @@ enum Failure {
     Rule(Reason),
 }
 
+impl Failure {
+    /// Whether trying again cannot help.
+    fn is_for_good(&self) -> bool {
+        match self {
+            Self::Cloud(error) => !error.kind.passes(),
+            Self::Rule(_) => true,
+        }
+    }
+}
+
 async fn perform<C: Cloud>(
     cloud: &C,
     decision: &Decision,
     action: &Action,
+    mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Deed, Failure> {
     let region = &decision.subject.region;
@@ -126,12 +148,29 @@ async fn perform<C: Cloud>(
         Action::Leave | Action::Refuse | Action::LookAgain => Ok(Deed::default()),
         Action::Launch(builders) => launch(cloud, builders).await,
         Action::StopForBake { instance, version, deadline } => {
-            let marks = Tags::new().with(tags::VERSION, version).with(tags::DEADLINE, written(*deadline));
+            let marks = Tags::new()
+                .with(tags::VERSION, version)
+                .with(tags::DEADLINE, written(*deadline))
+                .with(tags::BAKED, version);
             cloud.tag_instance(region, instance, &marks).await?;
-            cloud.stop(region, instance).await?;
+            match cloud.stop(region, instance).await {
+                // Marked and never stopped by Kiln, it would be imaged whenever its owner stops it.
+                Err(error) if !error.kind.passes() => {
+                    let marks = [tags::VERSION, tags::DEADLINE, tags::BAKED];
+                    let _ = cloud.untag_instance(region, instance, &marks).await;
+                    return Err(error.into());
+                }
+                stopped => stopped?,
+            }
             Ok(Deed::of(instance))
         }
-        Action::Capture(new) => create(cloud, new).await.map(Deed::of),
+        Action::Capture(new) => {
+            let image = create(cloud, new).await?;
+            // Without it nothing is lost but that a person who takes the image away gets it again.
+            let begun = Tags::new().with(tags::IMAGE, &image);
+            let _ = cloud.tag_instance(region, &new.instance, &begun).await;
+            Ok(Deed::of(image))
+        }
         Action::StartAgain(instance) => {
             cloud.start(region, instance).await?;
             cloud.untag_instance(region, instance, &[tags::VERSION, tags::DEADLINE]).await?;
@@ -142,7 +181,11 @@ async fn perform<C: Cloud>(
         }
         Action::Copy(new) => match cloud.copy_image(new).await {
             Err(error) if error.kind == Kind::TokenUsed => Ok(Deed::before()),
-            outcome => Ok(outcome.map(Deed::of)?),
+            Err(error) => Err(error.into()),
+            Ok(made) => Ok(Deed {
+                before: mode == Mode::Repair && is_gone(cloud, new, &made).await,
+                ..Deed::of(made)
+            }),
         },
         Action::Mark(image, stage) => {
             let marked = cloud.tag_image(region, image, &Tags::new().with(tags::STAGE, stage)).await;
@@ -162,6 +205,10 @@ async fn perform<C: Cloud>(
             Ok(unless_gone(retire.await)?)
         }
         Action::Deregister(image) => deregister(cloud, region, image).await,
+        Action::MarkOrphan(snapshot, since) => {
+            let tags = Tags::new().with(tags::ORPHANED, written(*since));
+            Ok(cloud.tag_snapshot(region, snapshot, &tags).await.map(|()| Deed::default())?)
+        }
         Action::DeleteSnapshot(snapshot) => match cloud.delete_snapshot(region, snapshot).await {
             Err(error) if error.kind == Kind::InUse => {
                 Err(Failure::Rule(Reason::SnapshotUsed(snapshot.clone())))
@@ -172,6 +219,12 @@ async fn perform<C: Cloud>(
             Ok(cloud.send(std::slice::from_ref(announcement), now).await.map(|()| Deed::default())?)
         }
     }
+}
+
+/// Whether the replica that a copy answered with is none that is there: a token answers with what it once made even when
+/// somebody has deregistered that since, and then nothing was repaired.
+async fn is_gone<C: Cloud>(cloud: &C, new: &NewReplica, made: &ImageId) -> bool {
+    cloud.images(&new.region, &Wanted::Id(made.clone())).await.is_ok_and(|images| images.is_empty())
 }
 
 /// An image that is gone is more than retired.
@@ -302,9 +355,18 @@ fn news_of_repair(repaired: &[Decision], now: DateTime<Utc>) -> Option<Announcem
     announce(last, news)
 }
 
-/// What is said when something failed.
-fn news_of_failure(decision: &Decision, failure: &Failure) -> Option<Announcement> {
+/// What is said when something failed. A launched builder whose image could not be begun is tried again; a long-lived one
+/// is not, for it does not wait.
+fn news_of_failure(decision: &Decision, failure: &Failure, long_lived: bool) -> Option<Announcement> {
     match &decision.action {
+        Action::Capture(new) if long_lived && failure.is_for_good() => announce(
+            decision,
+            News::BakeFailed {
+                instance: new.instance.clone(),
+                reason: failure.to_string(),
+                console_tail: String::new(),
+            },
+        ),
         Action::Copy(new) => announce(
             decision,
             News::ReplicationFailed { image: new.image.clone(), reason: failure.to_string() },

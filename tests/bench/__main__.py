@@ -21,6 +21,7 @@ from stack.operate import FUNCTIONS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILT = ROOT / ".build" / "release"
+SAMPLES = {"SampleRecipes": "true"}
 MOST_ZIP_MB = 3.5
 MOST_PEAK_MIB = 16.0
 MOST_START_MS = 20.0
@@ -36,7 +37,7 @@ def zipped(binary: Path) -> float:
 
 def memory_of_a_night() -> dict[str, float]:
     with LocalAws() as aws:
-        deploy(aws.url, BUILT, home=HOME, regions=list(FURTHER), architecture="x86_64")
+        deploy(aws.url, BUILT, home=HOME, regions=list(FURTHER), architecture="x86_64", parameters=SAMPLES)
         prepare(aws, midnight())
         aws.schedule(f"{HOME_STACK}-bake", at=midnight().strftime("%Y-%m-%dT%H:%M:%SZ"))
         aws.wait_idle(60)

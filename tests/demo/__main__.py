@@ -29,6 +29,7 @@ def night(screen: Screen, aws: LocalAws) -> bool:
         home=HOME,
         regions=list(FURTHER),
         architecture="x86_64",
+        parameters={"SampleRecipes": "true"},
         say=lambda text: screen.line("deploy", text, "blue"),
     )
 

@@ -96,11 +96,13 @@ def _release(aws: LocalAws, recipe: str, at: datetime, now: datetime, retired: i
         "state": "available" if retired is None else "disabled",
         "snapshots": 1,
     }
-    (home,) = aws.seed(images=[{**image, "region": HOME, "tags": tags}])["images"]
+    made = {"source_instance": "i-0123456789abcdef0"}
+    (home,) = aws.seed(images=[{**image, **made, "region": HOME, "tags": tags}])["images"]
     ids = {HOME: home}
     for region in FURTHER:
         copied = {**tags, "kiln:origin": f"{HOME}/{home}", "kiln:attempt": "1"}
-        (ids[region],) = aws.seed(images=[{**image, "region": region, "tags": copied}])["images"]
+        made = {"source_image": home, "source_region": HOME}
+        (ids[region],) = aws.seed(images=[{**image, **made, "region": region, "tags": copied}])["images"]
     return ids
 
 

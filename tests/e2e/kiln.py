@@ -175,11 +175,15 @@ class Kiln:
         tags = {"kiln:recipe": recipe, "kiln:version": version, "kiln:stage": "released"}
         tags |= fields.pop("tags", {})
         common = {"name": f"{recipe}-{version}", "created": when, **fields}
-        (home,) = self.aws.seed(images=[{**common, "region": HOME, "tags": tags}])["images"]
+        made = {"source_instance": "i-0123456789abcdef0"}
+        (home,) = self.aws.seed(images=[{**made, **common, "region": HOME, "tags": tags}])["images"]
         ids = {HOME: home}
         for region in regions[1:]:
             copied = {**tags, "kiln:origin": f"{HOME}/{home}", "kiln:attempt": "1"}
-            (ids[region],) = self.aws.seed(images=[{**common, "region": region, "tags": copied}])["images"]
+            made = {"source_image": home, "source_region": HOME}
+            (ids[region],) = self.aws.seed(images=[{**made, **common, "region": region, "tags": copied}])[
+                "images"
+            ]
         return ids
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from e2e.kiln import FURTHER, HOME, REGIONS, Kiln
+from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
 
 OLD, MIDDLE, NEW = "20250101T020000Z", "20250201T020000Z", "20250301T020000Z"
 
@@ -196,6 +196,50 @@ def test_what_is_not_kilns_is_never_touched(kiln: Kiln) -> None:
     others = kiln.aws.seed(images=[foreign, tagged_alike])["images"]
     kiln.invoke("expire", {"dry_run": False})
     assert len(kiln.ec2().describe_images(ImageIds=others)["Images"]) == 2
+
+
+def test_a_copy_that_somebody_made_bears_kilns_tags_and_is_neither_expired_nor_replicated(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    copy = {"SourceImageId": oldest[HOME], "SourceRegion": HOME, "CopyImageTags": True}
+    mine = [
+        kiln.ec2(region).copy_image(Name=name, **copy)["ImageId"]
+        for region, name in [(HOME, "backup"), (HOME, f"web-{OLD}"), (FURTHER[0], "backup")]
+    ]
+    kiln.settle()
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.invoke("reconcile", {})
+    kiln.settle()
+    assert there(kiln, oldest) == [] and kiln.calls("CopyImage") == []
+    assert len(kiln.ec2().describe_images(ImageIds=mine[:2])["Images"]) == 2
+    assert len(kiln.ec2(FURTHER[0]).describe_images(ImageIds=mine[2:])["Images"]) == 1
+
+
+def test_the_base_of_another_recipe_stays(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.recipe("worker", base=f'"{oldest[HOME]}"')
+    assert reason(kiln, oldest[HOME], dry_run=False) == "recipe worker names it as its base"
+    assert there(kiln, oldest) == list(REGIONS)
+
+
+def test_an_image_of_which_somebody_holds_a_snapshot_stays(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    (image,) = kiln.ec2().describe_images(ImageIds=[oldest[HOME]])["Images"]
+    snapshot = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    kiln.ec2().create_tags(Resources=[snapshot], Tags=[{"Key": "kiln:hold", "Value": "audit"}])
+    assert reason(kiln, oldest[HOME], dry_run=False) == "somebody holds it: kiln:hold = 'audit'"
+    assert there(kiln, oldest) == list(REGIONS)
+
+
+def test_a_snapshot_that_was_left_behind_is_written_down_and_goes_after_its_quarantine(kiln: Kiln) -> None:
+    oldest = three_releases(kiln, quarantine="7d")
+    kiln.ec2().deregister_image(ImageId=oldest[HOME])
+    kiln.invoke("expire", {"dry_run": False})
+    left = [snapshot for snapshot in kiln.snapshots_of("web") if "kiln:orphaned" in tags_of(snapshot)]
+    assert len(left) == 1 and len(kiln.snapshots_of("web")) == 3
+    past = [{"Key": "kiln:orphaned", "Value": "2026-01-01T00:00:00Z"}]
+    kiln.ec2().create_tags(Resources=[left[0]["SnapshotId"]], Tags=past)
+    kiln.invoke("expire", {"dry_run": False})
+    assert len(kiln.snapshots_of("web")) == 2
 
 
 def test_a_second_run_changes_nothing(kiln: Kiln) -> None:

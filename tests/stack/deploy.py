@@ -57,7 +57,7 @@ def deploy(
     given = {"Architecture": architecture, **(parameters or {})}
     stack = Stack(clients.of("cloudformation", home), HOME_STACK, home, poll_s)
     say(f"deploying stack {HOME_STACK} to {home}")
-    outcome = stack.bring(_template(body, s3, bucket), given)
+    outcome = stack.bring(_template(body, s3, bucket), given, templates.parse(body)["Parameters"])
     outputs = stack.outputs()
     say(f"  {outcome}")
 
@@ -66,7 +66,8 @@ def deploy(
     for region in regions:
         further = Stack(clients.of("cloudformation", region), REGION_STACK, region, poll_s)
         say(f"deploying stack {REGION_STACK} to {region}")
-        outcome = further.bring({"TemplateBody": body}, {"HomeRegion": home, "BusName": outputs["BusName"]})
+        given = {"HomeRegion": home, "BusName": outputs["BusName"]}
+        outcome = further.bring({"TemplateBody": body}, given, templates.parse(body)["Parameters"])
         done[region] = further.outputs()
         say(f"  {outcome}")
     return Deployed(home, outputs, done)
@@ -84,7 +85,9 @@ class Clients:
     """boto3 clients of one endpoint."""
 
     def __init__(self, endpoint_url: str | None) -> None:
-        self._settings: dict[str, Any] = {"config": Config(retries={"mode": "standard"})}
+        # A function may take five minutes to answer; to ask it again meanwhile would wake it twice.
+        config = Config(retries={"mode": "standard"}, read_timeout=330)
+        self._settings: dict[str, Any] = {"config": config}
         if endpoint_url:
             self._settings |= {
                 "endpoint_url": endpoint_url,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +32,9 @@ class Stack:
     patience_s: float = 900.0
     _events_seen: set[str] = field(default_factory=set)
 
-    def bring(self, template: dict[str, str], parameters: dict[str, str]) -> str:
-        """Creates or updates the stack, and waits. `template` is TemplateBody or TemplateURL.
+    def bring(self, template: dict[str, str], parameters: dict[str, str], known: Iterable[str] = ()) -> str:
+        """Creates or updates the stack, and waits. `template` is TemplateBody or TemplateURL. Of a stack that
+        is there, those of the `known` parameters that are not given keep their values.
 
         Answers `created`, `updated` or `unchanged`; raises StackError with the reasons.
         """
@@ -42,7 +44,7 @@ class Stack:
             status = None
         self._events_seen = {event["EventId"] for event in self._events()} if status else set()
         call = self.cloudformation.create_stack if status is None else self.cloudformation.update_stack
-        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())]
+        given = self._parameters(parameters, set(known)) if status else _given(parameters)
         try:
             call(
                 StackName=self.name,
@@ -77,6 +79,11 @@ class Stack:
         """The stack's outputs."""
         stack = self._describe() or {}
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    def _parameters(self, given: dict[str, str], known: set[str]) -> list[dict[str, Any]]:
+        before = {each["ParameterKey"] for each in (self._describe() or {}).get("Parameters", [])}
+        kept = sorted((before & known) - given.keys())
+        return _given(given) + [{"ParameterKey": key, "UsePreviousValue": True} for key in kept]
 
     def _wait(self) -> str | None:
         end = time.monotonic() + self.patience_s
@@ -114,3 +121,7 @@ class Stack:
 
     def _title(self) -> str:
         return f"stack {self.name} in {self.region}"
+
+
+def _given(parameters: dict[str, str]) -> list[dict[str, Any]]:
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())]

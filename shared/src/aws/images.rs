@@ -140,6 +140,10 @@ impl Images for Aws {
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
         self.create_tags(region, image.as_str(), tags).await
     }
+
+    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()> {
+        self.create_tags(region, snapshot.as_str(), tags).await
+    }
 }
 
 impl Aws {

@@ -8,7 +8,7 @@ use crate::cloud::{
     Architecture, Image, ImageState, Instance, InstanceState, Protection, Snapshot, SnapshotDeletion,
     StopCause,
 };
-use crate::domain::{Region, Tags};
+use crate::domain::{Origin, Region, Tags};
 
 pub fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
@@ -65,6 +65,7 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
             Some(other) => Protection::On(other.to_owned()),
         },
         source_instance: given.source_instance_id().and_then(|id| id.parse().ok()),
+        source_image: source_image(given),
         snapshots: volumes().filter_map(|(_, ebs)| ebs.snapshot_id()?.parse().ok()).collect(),
         lasting_devices: volumes()
             .filter(|(_, ebs)| outlives(ebs))
@@ -72,6 +73,11 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
             .collect(),
         tags: tags(given.tags()),
     })
+}
+
+fn source_image(given: &aws_sdk_ec2::types::Image) -> Option<Origin> {
+    let region = given.source_image_region()?.parse().ok()?;
+    Some(Origin { region, image: given.source_image_id()?.parse().ok()? })
 }
 
 /// An instance; `None` for one without the fields that every instance has.
@@ -85,6 +91,7 @@ pub fn instance(region: &Region, given: &aws_sdk_ec2::types::Instance) -> Option
         ),
         image: given.image_id().and_then(|id| id.parse().ok()),
         launched: instant(given.launch_time()),
+        token: given.client_token().unwrap_or_default().to_owned(),
         tags: tags(given.tags()),
     })
 }

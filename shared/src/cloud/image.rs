@@ -4,7 +4,9 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{ImageId, ImageRecord, InstanceId, Region, SnapshotId, Tags, record::NoRecord, tags};
+use crate::domain::{
+    ImageId, ImageRecord, InstanceId, Origin, Region, SnapshotId, Tags, record::NoRecord, tags,
+};
 
 /// An image, as it was observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Image {
     pub protection: Protection,
     /// The instance that it was made from.
     pub source_instance: Option<InstanceId>,
+    /// The image that it was copied from, or that its instance was launched from.
+    pub source_image: Option<Origin>,
     /// Its snapshots.
     pub snapshots: Vec<SnapshotId>,
     /// The devices whose volumes would outlive an instance.
@@ -40,12 +44,42 @@ pub struct Image {
 }
 
 impl Image {
-    /// Kiln's record on it.
+    /// Kiln's record on it, where what EC2 says of the image bears it out: its name, and the instance or the image
+    /// that it was made from, which nobody can tag. A copy that somebody made bears the same tags.
     ///
     /// # Errors
-    /// Says why there is none, or none that can be read.
+    /// Says why there is none, or none that can be read or believed.
     pub fn record(&self) -> Result<ImageRecord, NoRecord> {
-        ImageRecord::read(&self.tags)
+        let record = ImageRecord::read(&self.tags)?;
+        if self.name != record.name.to_string() {
+            return Err(NoRecord::Borrowed("it has another name"));
+        }
+        match &record.copied {
+            None if self.source_instance.is_none() => {
+                Err(NoRecord::Borrowed("it was not made of an instance"))
+            }
+            Some(copied) if copied.origin.region == self.region => {
+                Err(NoRecord::Borrowed("its origin is in its own Region"))
+            }
+            Some(copied) if self.source_image.as_ref() != Some(&copied.origin) => {
+                Err(NoRecord::Borrowed("it is a copy of another image than its tags say"))
+            }
+            _ => Ok(record),
+        }
+    }
+
+    /// The record, where the image belongs to the Kiln whose home Region this is.
+    ///
+    /// # Errors
+    /// As [`Image::record`], and that it belongs to another.
+    pub fn record_at(&self, home: &Region) -> Result<ImageRecord, NoRecord> {
+        let record = self.record()?;
+        let made_at = record.copied.as_ref().map_or(&self.region, |copied| &copied.origin.region);
+        if made_at == home {
+            Ok(record)
+        } else {
+            Err(NoRecord::Borrowed("it is of a Kiln with another home Region"))
+        }
     }
 
     /// Since when it is in quarantine, where Kiln put it there.

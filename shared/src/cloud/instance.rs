@@ -1,8 +1,8 @@
 //! Instances, as they were observed.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::{ImageId, InstanceId, Region, Role, Tags, tags};
+use crate::domain::{ImageId, ImageName, InstanceId, Region, Role, Tags, Token, tags};
 
 /// An instance, as it was observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Instance {
     pub image: Option<ImageId>,
     /// When it was launched, or started for the last time.
     pub launched: Option<DateTime<Utc>>,
+    /// The client token of the call that launched it, which nobody can tag.
+    pub token: String,
     /// Its tags.
     pub tags: Tags,
 }
@@ -90,7 +92,7 @@ pub enum Purpose {
     Tester,
     /// A person's own, on which images are made: stopped and started again, never terminated.
     LongLived,
-    /// It bears `kiln:role` with a value that Kiln does not write: left alone.
+    /// It bears `kiln:role`, but Kiln did not launch it so: somebody wrote the tag, or launched "more like this".
     Unknown,
 }
 
@@ -103,15 +105,28 @@ impl Instance {
         match self.tags.get(tags::ROLE) {
             None => Purpose::LongLived,
             Some(role) => match role.parse() {
-                Ok(Role::Builder) => Purpose::Builder,
-                Ok(Role::Tester) => Purpose::Tester,
-                Err(_) => Purpose::Unknown,
+                Ok(role) if self.launched_as(role) => match role {
+                    Role::Builder => Purpose::Builder,
+                    Role::Tester => Purpose::Tester,
+                },
+                _ => Purpose::Unknown,
             },
         }
     }
 
-    /// When it must have ended.
+    /// Whether it was launched by Kiln for that, of the bake that its tags tell.
+    fn launched_as(&self, role: Role) -> bool {
+        match (self.tags.read(tags::RECIPE), self.tags.read(tags::VERSION)) {
+            (Some(recipe), Some(version)) => Token::is_of(&self.token, role, &ImageName { recipe, version }),
+            _ => false,
+        }
+    }
+
+    /// When it must have ended: what its tag says; where someone took that from a launched one, a day after its launch,
+    /// the longest that a recipe allows.
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
-        DateTime::parse_from_rfc3339(self.tags.get(tags::DEADLINE)?).ok().map(|time| time.to_utc())
+        let written = self.tags.get(tags::DEADLINE).and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        let launched = self.launched.filter(|_| self.tags.has(tags::ROLE));
+        written.map(|time| time.to_utc()).or_else(|| Some(launched? + TimeDelta::hours(24)))
     }
 }

@@ -132,6 +132,8 @@ pub trait Images {
     async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()>;
     /// Adds tags to an image, and replaces those of the same key.
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()>;
+    /// Adds tags to a snapshot, and replaces those of the same key.
+    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()>;
 }
 
 /// Builders.

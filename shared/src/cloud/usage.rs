@@ -1,8 +1,10 @@
 //! Who uses images, as it was observed.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use crate::domain::{ImageId, InstanceId};
+use crate::domain::{ImageId, InstanceId, RecipeName, SnapshotId};
 
 /// One use of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,4 +44,8 @@ pub struct Usage {
     pub instances: Vec<Use>,
     /// Versions of launch templates.
     pub templates: Vec<TemplateVersion>,
+    /// The snapshots that somebody holds, with the reason.
+    pub held: BTreeMap<SnapshotId, String>,
+    /// The images that recipes name as their base.
+    pub bases: BTreeMap<ImageId, RecipeName>,
 }

@@ -74,6 +74,8 @@ pub enum Action {
     Retire(ImageId, DateTime<Utc>),
     /// Deregister an image and delete its snapshots.
     Deregister(ImageId),
+    /// Write on a snapshot since when it is left behind.
+    MarkOrphan(SnapshotId, DateTime<Utc>),
     /// Delete a snapshot that was left behind.
     DeleteSnapshot(SnapshotId),
     /// Say it, before what follows in the chain makes it past.
@@ -96,6 +98,7 @@ impl Action {
             Self::Mark(..) => "mark",
             Self::Retire(..) => "retire",
             Self::Deregister(_) => "deregister",
+            Self::MarkOrphan(..) => "mark-orphan",
             Self::DeleteSnapshot(_) => "delete-snapshot",
             Self::Say(_) => "say",
         }

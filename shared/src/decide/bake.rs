@@ -1,13 +1,13 @@
 //! Whether a recipe's next image is begun, and on what.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Action, Decision, Reason, Subject};
 use crate::cloud::{
     Architecture, CloudError, Image, ImageState, Instance, InstanceState, NewBuilder, Purpose,
 };
 use crate::domain::user_data::user_data;
-use crate::domain::{ImageName, InstanceId, RecipeName, Region, Role, Stage, Tags, Token, tags};
+use crate::domain::{ImageName, InstanceId, Region, Role, Tags, Token, Version, tags};
 use crate::recipe::Recipe;
 
 /// What was observed for one recipe.
@@ -27,7 +27,7 @@ pub struct Seen {
 #[derive(Debug, Clone)]
 pub enum Base {
     /// It was found.
-    Found(Image),
+    Found(Box<Image>),
     /// There is none, and what was looked for.
     Missing(String),
     /// It could not be looked up.
@@ -47,6 +47,12 @@ pub struct Wish {
     pub now: DateTime<Utc>,
 }
 
+/// How far ahead of the present the time of a bake may be: more than any clock is off.
+pub const LEAD: TimeDelta = TimeDelta::hours(1);
+
+/// EC2 Auto Scaling's own tag on the instances of a group.
+const AUTO_SCALING: &str = "aws:autoscaling:groupName";
+
 /// What stands in the way of a bake, or goes before it, told by what is cheap to observe: the instances and the
 /// images of the recipe. `None`: the base must be looked up, and [`decide`] asked.
 pub fn without_base(
@@ -64,6 +70,13 @@ pub fn without_base(
     if let Some(image) = made {
         return so(Action::Leave, Reason::AlreadyBaked(image.id.clone()));
     }
+    let versions =
+        instances.iter().map(|instance| &instance.tags).chain(images.iter().map(|image| &image.tags));
+    // What bears a time that is yet to come was not baked: somebody wrote it.
+    let begun = |other: &Version| *other > version && other.time() <= wish.now + LEAD;
+    if let Some(newer) = versions.filter_map(|of| of.read(tags::VERSION)).find(begun) {
+        return so(Action::Leave, Reason::NewerBake(newer));
+    }
     let ended = instances.iter().find(|instance| {
         instance.state == InstanceState::Gone
             && instance.purpose() == Purpose::Builder
@@ -77,6 +90,10 @@ pub fn without_base(
         living().filter(|instance| instance.purpose() == Purpose::LongLived).collect();
     match long_lived.as_slice() {
         [] => {}
+        [builder] if builder.tags.has(AUTO_SCALING) => {
+            let group = builder.tags.get(AUTO_SCALING).unwrap_or_default().to_owned();
+            return so(Action::Refuse, Reason::InAutoScaling(builder.id.clone(), group));
+        }
         [builder] => {
             let (action, because) = long_lived_builder(wish, recipe, builder);
             return so(action, because);
@@ -100,7 +117,9 @@ fn long_lived_builder(wish: &Wish, recipe: &Recipe, builder: &Instance) -> (Acti
     let version = builder.tags.read(tags::VERSION);
     // This very bake marked it and died before it stopped it.
     let begun = builder.state == InstanceState::Running && version == Some(wish.name.version);
+    let ended = builder.tags.read(tags::BAKED).is_some_and(|last: Version| last >= wish.name.version);
     match builder.state {
+        _ if ended && !marked => (Action::Leave, Reason::BakeEnded(builder.id.clone())),
         _ if marked && !begun => {
             (Action::Leave, Reason::AlreadyBaking { instance: builder.id.clone(), version })
         }
@@ -144,19 +163,6 @@ pub fn decide(wish: &Wish, recipe: &Recipe, seen: &Seen) -> Decision {
 /// The newest of several images.
 pub fn newest(images: Vec<Image>) -> Option<Image> {
     images.into_iter().max_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)))
-}
-
-/// The newest release of another recipe, among the images of the home Region.
-pub fn newest_release(recipe: &RecipeName, images: &[Image]) -> Option<Image> {
-    let released = images.iter().filter_map(|image| {
-        let record = image.record().ok()?;
-        let serves = record.name.recipe == *recipe
-            && record.copied.is_none()
-            && record.stage == Stage::Released
-            && image.state == ImageState::Available;
-        serves.then_some((record.name.version, image))
-    });
-    released.max_by_key(|(version, _)| *version).map(|(_, image)| image.clone())
 }
 
 /// Why a base cannot serve.
@@ -203,7 +209,7 @@ fn builders(wish: &Wish, recipe: &Recipe, base: &Image) -> Vec<NewBuilder> {
                 region: wish.home.clone(),
                 image: base.id.clone(),
                 instance_type: recipe.bake.instance_type.clone(),
-                token: Token::of(&["builder", name.recipe.as_str(), &name.version.to_string(), place]),
+                token: Token::launch(Role::Builder, name, place),
                 subnet,
                 user_data: user_data(Role::Builder, name, &recipe.bake.script),
                 tags: tags.clone(),
@@ -225,6 +231,7 @@ fn builder_tags(name: &ImageName, deadline: DateTime<Utc>) -> Tags {
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::*;
+    use super::super::replicate::newest_release;
     use super::*;
 
     fn wish() -> Wish {
@@ -235,7 +242,7 @@ mod tests {
         Seen {
             instances: vec![],
             images: vec![],
-            base: Base::Found(foreign_image("ami-ba5e")),
+            base: Base::Found(Box::new(foreign_image("ami-ba5e"))),
             runs: Ok(vec![Architecture("arm64".into())]),
         }
     }
@@ -267,7 +274,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let mut later = wish();
-        later.now += chrono::TimeDelta::minutes(2);
+        later.now += TimeDelta::minutes(2);
         assert_eq!(token(&wish(), &recipe("web")), token(&later, &recipe("web")));
         let mut next = wish();
         next.name = name("web", 10);
@@ -281,7 +288,7 @@ mod tests {
     #[test]
     fn launches_nothing_while_a_builder_of_the_recipe_is_at_work() {
         let at_work =
-            Seen { instances: vec![builder("web", 8).until(day(9) + chrono::TimeDelta::hours(1))], ..seen() };
+            Seen { instances: vec![builder("web", 8).until(day(9) + TimeDelta::hours(1))], ..seen() };
         let decision = decide(&wish(), &recipe("web"), &at_work);
         assert_eq!(decision.action, Action::Leave);
     }
@@ -311,6 +318,24 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_comes_after_the_next_bake_has_begun_bakes_nothing() {
+        let overtaken = [
+            Seen { images: vec![image("web", 10).build()], ..seen() },
+            Seen { instances: vec![builder("web", 10).in_state(InstanceState::Gone)], ..seen() },
+        ];
+        let late = Wish { now: day(10) + TimeDelta::minutes(5), ..wish() };
+        for seen in overtaken {
+            assert!(matches!(decide(&late, &recipe("web"), &seen).because, Reason::NewerBake(_)));
+        }
+        let to_come = Seen { images: vec![image("web", 400).build()], ..seen() };
+        assert!(matches!(decide(&wish(), &recipe("web"), &to_come).action, Action::Launch(_)));
+        let mut stopped_before = long_lived("web");
+        stopped_before.tags = stopped_before.tags.with(tags::BAKED, name("web", 9).version);
+        let again = Seen { instances: vec![stopped_before], ..seen() };
+        assert!(matches!(decide(&wish(), &recipe("web"), &again).because, Reason::BakeEnded(_)));
+    }
+
+    #[test]
     fn a_long_lived_builder_that_this_bake_marked_and_did_not_stop_is_stopped() {
         let of_day = |n| Seen { instances: vec![long_lived("web").marked(n)], ..seen() };
         assert_eq!(decide(&wish(), &recipe("web"), &of_day(9)).action.word(), "stop");
@@ -336,7 +361,7 @@ mod tests {
         let expected = Action::StopForBake {
             instance: "i-0a11".parse().unwrap(),
             version: wish().name.version,
-            deadline: day(9) + chrono::TimeDelta::minutes(45),
+            deadline: day(9) + TimeDelta::minutes(45),
         };
         assert_eq!(decision.action, expected);
     }
@@ -345,6 +370,14 @@ mod tests {
     fn a_long_lived_builder_that_somebody_stopped_is_left_to_them() {
         let own = Seen { instances: vec![long_lived("web").in_state(InstanceState::Stopped)], ..seen() };
         assert!(matches!(refusal(&own), Reason::LongLivedNotRunning(_, InstanceState::Stopped)));
+    }
+
+    #[test]
+    fn an_instance_that_its_group_would_replace_is_refused() {
+        let mut of_group = long_lived("web");
+        of_group.tags = of_group.tags.with(AUTO_SCALING, "web-servers");
+        let seen = Seen { instances: vec![of_group], ..seen() };
+        assert!(matches!(refusal(&seen), Reason::InAutoScaling(_, group) if group == "web-servers"));
     }
 
     #[test]
@@ -361,7 +394,7 @@ mod tests {
         let base = |change: fn(&mut Image)| {
             let mut image = foreign_image("ami-ba5e");
             change(&mut image);
-            refusal(&Seen { base: Base::Found(image), ..seen() }).to_string()
+            refusal(&Seen { base: Base::Found(Box::new(image)), ..seen() }).to_string()
         };
         assert_eq!(
             base(|image| image.architecture = Architecture("x86_64".into())),
@@ -377,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_recipe_may_stand_on_the_newest_release_of_another() {
-        let base: RecipeName = "base".parse().unwrap();
+        let base: crate::domain::RecipeName = "base".parse().unwrap();
         let images = [
             image("base", 1).released().build(),
             image("base", 3).released().build(),
@@ -385,7 +418,7 @@ mod tests {
             image("base", 5).retired_on(8).build(),
             image("web", 6).released().build(),
         ];
-        assert_eq!(newest_release(&base, &images).unwrap().id, id_of("us-east-1", 3));
+        assert_eq!(newest_release(&base, &images).unwrap().1.id, id_of("us-east-1", 3));
         assert_eq!(newest_release(&base, &images[2..]), None);
     }
 
@@ -393,7 +426,7 @@ mod tests {
     fn a_deprecated_base_serves_where_the_recipe_allows_it_or_the_day_is_to_come() {
         let mut image = foreign_image("ami-ba5e");
         image.deprecated = Some(day(20));
-        let seen = |image: &Image| Seen { base: Base::Found(image.clone()), ..seen() };
+        let seen = |image: &Image| Seen { base: Base::Found(Box::new(image.clone())), ..seen() };
         assert!(matches!(decide(&wish(), &recipe("web"), &seen(&image)).action, Action::Launch(_)));
         image.deprecated = Some(day(1));
         let mut allows = recipe("web");

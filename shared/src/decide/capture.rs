@@ -10,8 +10,8 @@ use crate::domain::{ImageId, ImageName, ImageRecord, InstanceId, Stage, Verdict,
 use crate::events::outbound::{Announcement, News};
 use crate::recipe::Recipe;
 
-/// How long after its deadline a stopped long-lived builder may still become an image: long enough for several
-/// sweeps, short enough for whoever waits for the instance.
+/// How long after its deadline a stopped long-lived builder may still become an image, and a launched one waits for an
+/// image that is not seen: long enough for several sweeps, short enough for whoever waits for the instance.
 pub const PATIENCE: TimeDelta = TimeDelta::hours(1);
 
 /// What was observed of one instance.
@@ -64,11 +64,21 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateT
     let mut images = seen.images.iter().filter(|image| image.state != ImageState::Deregistered);
     if let Some(image) = images.next() {
         return match made_of(image, name, &instance.id) {
+            false if !long_lived && of_another_builder(image, name) => {
+                let because = Reason::AnotherBuilder(image.id.clone());
+                vec![so(Action::Terminate(instance.id.clone()), because)]
+            }
             false if late(instance, now) => give_up(seen, name, Reason::NameTaken(image.id.clone())),
             false => vec![so(Action::Refuse, Reason::NameTaken(image.id.clone()))],
             true if long_lived => with_image_of_long_lived(instance, image, name),
             true => with_image(instance, image, name),
         };
+    }
+    if let Some(taken) = instance.tags.read(tags::IMAGE).filter(|_| !long_lived) {
+        // Its image may only not be seen yet: an hour is more than enough to be sure.
+        let action =
+            if long_late(instance, now) { Action::Terminate(instance.id.clone()) } else { Action::Leave };
+        return vec![so(action, Reason::ImageTaken(taken))];
     }
     if running(instance) && late(instance, now) {
         return give_up(seen, name, Reason::TimeIsUp(instance.deadline().unwrap_or(now)));
@@ -107,6 +117,13 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateT
 pub fn made_of(image: &Image, name: &ImageName, instance: &InstanceId) -> bool {
     image.record().is_ok_and(|record| record.name == *name)
         && image.source_instance.as_ref() == Some(instance)
+}
+
+/// Whether an image of that name was made of another builder of the same bake: where a zone had no room for one of two
+/// runs of `bake` at once, each launched its own.
+fn of_another_builder(image: &Image, name: &ImageName) -> bool {
+    image.state != ImageState::Failed
+        && image.record().is_ok_and(|record| record.name == *name && record.copied.is_none())
 }
 
 fn with_image(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
@@ -211,7 +228,7 @@ fn late(instance: &Instance, now: DateTime<Utc>) -> bool {
     instance.deadline().is_some_and(|deadline| deadline < now)
 }
 
-/// Whether a long-lived builder waits for its image so long that it must go back to its work without.
+/// Whether a builder has waited for its image for so long that it must go on without.
 fn long_late(instance: &Instance, now: DateTime<Utc>) -> bool {
     late(instance, now - PATIENCE)
 }

@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 
 use super::super::fixtures::*;
 use super::*;
-use crate::domain::Tags;
+use crate::domain::{Role, Tags, Token};
 
 fn seen(instance: Instance) -> Seen {
     Seen { instance, images: vec![], verdict: Verdict::Passed, console_tail: String::new() }
@@ -114,10 +114,37 @@ fn an_image_of_the_name_that_is_not_ours_is_never_adopted() {
     same_name.tags = Tags::new();
     let chain = decided(&Seen { images: vec![same_name], ..seen(builder("web", 9)) });
     assert_eq!(words(&chain), ["refuse"]);
-    let mut other_builder = image("web", 9).build();
-    other_builder.source_instance = Some("i-0bad".parse().unwrap());
-    let chain = decided(&Seen { images: vec![other_builder], ..seen(builder("web", 9)) });
-    assert_eq!(words(&chain), ["refuse"]);
+}
+
+#[test]
+fn a_builder_whose_image_somebody_took_away_is_terminated_and_not_imaged_again() {
+    let mut imaged = builder("web", 9);
+    imaged.tags = imaged.tags.with(tags::IMAGE, "ami-0123");
+    let after = |minutes| {
+        let now = day(9) + TimeDelta::minutes(minutes);
+        words(&decide(&name("web", 9), Some(&recipe("web")), &seen(imaged.clone()), now))
+    };
+    assert_eq!(after(5), ["leave"]);
+    assert_eq!(after(106), ["terminate"]);
+}
+
+#[test]
+fn of_two_builders_of_one_bake_the_slower_one_is_terminated() {
+    let of_another = |state| {
+        let mut image = image("web", 9).in_state(state).build();
+        image.source_instance = Some("i-0bad".parse().unwrap());
+        words(&decided(&Seen { images: vec![image], ..seen(builder("web", 9)) }))
+    };
+    assert_eq!(of_another(ImageState::Pending), ["terminate"]);
+    assert_eq!(of_another(ImageState::Available), ["terminate"]);
+    assert_eq!(of_another(ImageState::Failed), ["refuse"]);
+}
+
+#[test]
+fn an_instance_that_somebody_launched_like_a_builder_is_left_alone() {
+    let mut alike = builder("web", 9);
+    alike.token = "5f0f6b1e-90ab-4a54-8f3e-3a4a1a0d7d10".into();
+    assert_eq!(bake_of(&alike), Err(Reason::NotABuilder));
 }
 
 #[test]
@@ -163,6 +190,7 @@ fn an_instance_that_is_not_ours_is_left_alone() {
     assert!(matches!(bake_of(&other), Err(Reason::NotKilns(_))));
     let mut tester = builder("web", 9);
     tester.tags = tester.tags.with(tags::ROLE, "tester");
+    tester.token = Token::launch(Role::Tester, &name("web", 9), "").to_string();
     assert_eq!(bake_of(&tester), Err(Reason::NotABuilder));
 }
 

@@ -34,8 +34,13 @@ enum ByRule {
 }
 
 /// The images that the rules of the recipe would let go: those whose use must be found out, by Region.
-pub fn candidates(recipe: &Recipe, found: &Found, now: DateTime<Utc>) -> BTreeMap<Region, Vec<ImageId>> {
-    let releases = releases(found);
+pub fn candidates(
+    recipe: &Recipe,
+    home: &Region,
+    found: &Found,
+    now: DateTime<Utc>,
+) -> BTreeMap<Region, Vec<ImageId>> {
+    let releases = releases(found, home);
     let mut wanted: BTreeMap<Region, Vec<ImageId>> = BTreeMap::new();
     for (release, by_rule) in releases.iter().zip(by_rules(recipe, &releases, now)) {
         if matches!(by_rule, ByRule::Goes { .. }) {
@@ -48,8 +53,14 @@ pub fn candidates(recipe: &Recipe, found: &Found, now: DateTime<Utc>) -> BTreeMa
 }
 
 /// What becomes of every image of a recipe: one chain for each release, newest first.
-pub fn decide(recipe: &Recipe, found: &Found, usage: &UsageByRegion, now: DateTime<Utc>) -> Vec<Chain> {
-    let releases = releases(found);
+pub fn decide(
+    recipe: &Recipe,
+    home: &Region,
+    found: &Found,
+    usage: &UsageByRegion,
+    now: DateTime<Utc>,
+) -> Vec<Chain> {
+    let releases = releases(found, home);
     let rules = by_rules(recipe, &releases, now);
     let blind: Option<&CloudError> = found.values().find_map(|images| images.as_ref().err());
     let used = Used::of(usage);
@@ -64,7 +75,7 @@ pub fn decide(recipe: &Recipe, found: &Found, usage: &UsageByRegion, now: DateTi
             },
         })
         .collect();
-    chains.extend(unreadable(found));
+    chains.extend(unreadable(found, home));
     chains
 }
 
@@ -76,14 +87,14 @@ struct Fate {
     now: DateTime<Utc>,
 }
 
-fn releases(found: &Found) -> Vec<Release<'_>> {
+fn releases<'a>(found: &'a Found, home: &Region) -> Vec<Release<'a>> {
     let mut by_version: BTreeMap<Version, Vec<(&Image, ImageRecord)>> = BTreeMap::new();
     for image in found.values().filter_map(|images| images.as_ref().ok()).flatten() {
         // What is deregistered already is shown for a while.
         if image.state == ImageState::Deregistered {
             continue;
         }
-        if let Ok(record) = image.record() {
+        if let Ok(record) = image.record_at(home) {
             by_version.entry(record.name.version).or_default().push((image, record));
         }
     }
@@ -142,10 +153,13 @@ fn youngest(release: &Release<'_>) -> DateTime<Utc> {
 }
 
 impl Release<'_> {
-    /// Whether it counts among the newest: it was released, and can be launched.
+    /// Whether it counts among the newest: it was released, and can be launched. One that was to be retired and can
+    /// still be launched counts as well: it was brought back, or its retirement was cut short.
     fn is_released(&self) -> bool {
         self.members.iter().any(|(image, record)| {
-            record.copied.is_none() && record.stage == Stage::Released && image.state == ImageState::Available
+            record.copied.is_none()
+                && matches!(record.stage, Stage::Released | Stage::Retired)
+                && image.state == ImageState::Available
         })
     }
 
@@ -199,7 +213,14 @@ fn held(image: &Image, used: &Used<'_>, usage: &UsageByRegion) -> Option<Reason>
         return Some(Reason::OfBackup);
     }
     match usage.get(&image.region) {
-        Some(Ok(_)) => {}
+        Some(Ok(usage)) => {
+            if let Some(why) = image.snapshots.iter().find_map(|snapshot| usage.held.get(snapshot)) {
+                return Some(Reason::Held(why.clone()));
+            }
+            if let Some(recipe) = usage.bases.get(&image.id) {
+                return Some(Reason::UsedByRecipe(recipe.clone()));
+            }
+        }
         Some(Err(error)) => return Some(Reason::UsageUnknown(error.clone())),
         None => {
             let nobody = CloudError::new(
@@ -236,9 +257,16 @@ fn by_use(
     })
 }
 
+/// Keeps a release. What bears the mark of retirement and can be launched is a release again.
 fn keep_all(release: &Release<'_>, because: impl Fn(&Image) -> Reason) -> Chain {
-    let keep = |image: &Image| Subject::image(image).so(Action::Leave, because(image));
-    release.members.iter().map(|(image, _)| keep(image)).collect()
+    let keep = |(image, record): &(&Image, ImageRecord)| {
+        let action = match (&image.state, record.stage) {
+            (ImageState::Available, Stage::Retired) => Action::Mark(image.id.clone(), Stage::Released),
+            _ => Action::Leave,
+        };
+        Subject::image(image).so(action, because(image))
+    };
+    release.members.iter().map(keep).collect()
 }
 
 /// The next step of a release that goes: disabled first, and deregistered once its quarantine is over. The home
@@ -295,14 +323,14 @@ fn retire(recipe: &Recipe, release: &Release<'_>, fate: Fate) -> Chain {
         .collect()
 }
 
-/// Images that bear the recipe's tag but no whole record: they stay, and it is said why.
-fn unreadable(found: &Found) -> Vec<Chain> {
+/// Images that bear the recipe's tag but no record that can be believed: they stay, and it is said why.
+fn unreadable(found: &Found, home: &Region) -> Vec<Chain> {
     found
         .values()
         .filter_map(|images| images.as_ref().ok())
         .flatten()
         .filter(|image| image.state != ImageState::Deregistered)
-        .filter_map(|image| Some((image, image.record().err()?)))
+        .filter_map(|image| Some((image, image.record_at(home).err()?)))
         .map(|(image, why)| vec![Subject::image(image).so(Action::Leave, Reason::NotKilns(why))])
         .collect()
 }

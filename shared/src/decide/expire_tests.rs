@@ -6,6 +6,10 @@ use crate::cloud::{TemplateVersion, Use};
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
+fn home() -> Region {
+    region("us-east-1")
+}
+
 fn found(images: Vec<Image>) -> Found {
     let mut found: Found = REGIONS.iter().map(|code| (region(code), Ok(vec![]))).collect();
     for image in images {
@@ -24,7 +28,7 @@ fn releases_of(days: &[i64]) -> Vec<Image> {
 }
 
 fn decided(images: Vec<Image>, usage: &UsageByRegion) -> Vec<Chain> {
-    decide(&recipe("web"), &found(images), usage, day(40))
+    decide(&recipe("web"), &home(), &found(images), usage, day(40))
 }
 
 /// What is done, by the day of the image and its Region.
@@ -89,7 +93,7 @@ fn keeps_an_image_that_an_instance_uses_with_its_whole_release() {
     let replica = image("web", 1).released().in_region("eu-west-1").build();
     let mut usage = unused();
     let user = Use { image: replica.id.clone(), instance: "i-0fee".parse().unwrap() };
-    usage.insert(region("eu-west-1"), Ok(Usage { instances: vec![user], templates: vec![] }));
+    usage.insert(region("eu-west-1"), Ok(Usage { instances: vec![user], ..Usage::default() }));
     images.push(replica);
     let chains = decided(images, &usage);
     assert!(deeds(&chains).is_empty());
@@ -103,7 +107,7 @@ fn keeps_an_image_that_any_version_of_a_launch_template_names() {
     let images = releases_of(&[1, 2, 3]);
     let mut usage = unused();
     let templates = vec![template(&images[0].id)];
-    usage.insert(region("us-east-1"), Ok(Usage { instances: vec![], templates }));
+    usage.insert(region("us-east-1"), Ok(Usage { templates, ..Usage::default() }));
     let chains = decided(images, &usage);
     assert!(deeds(&chains).is_empty());
     assert_eq!(why(&chains, 1), "version 7 of launch template lt-0a names it");
@@ -114,7 +118,7 @@ fn a_use_in_another_region_is_another_images() {
     let images = releases_of(&[1, 2, 3]);
     let mut usage = unused();
     let templates = vec![template(&images[0].id)];
-    usage.insert(region("eu-west-1"), Ok(Usage { instances: vec![], templates }));
+    usage.insert(region("eu-west-1"), Ok(Usage { templates, ..Usage::default() }));
     assert_eq!(deeds(&decided(images, &usage)).len(), 1);
 }
 
@@ -123,7 +127,7 @@ fn keeps_all_of_a_region_where_a_template_could_not_be_resolved() {
     let mut usage = unused();
     let names = Names::Unresolved("resolve:ssm:/x".into());
     let templates = vec![TemplateVersion { template: "lt-0a".into(), number: 1, names }];
-    usage.insert(region("us-east-1"), Ok(Usage { instances: vec![], templates }));
+    usage.insert(region("us-east-1"), Ok(Usage { templates, ..Usage::default() }));
     let chains = decided(releases_of(&[1, 2, 3]), &usage);
     assert!(deeds(&chains).is_empty());
     assert!(why(&chains, 1).contains("resolve:ssm:/x, which could not be resolved"));
@@ -149,7 +153,7 @@ fn keeps_all_when_a_look_up_fails_is_denied_or_was_not_made() {
     assert!(deeds(&decided(releases_of(&[1, 2, 3]), &UsageByRegion::new())).is_empty());
     let mut blind = found(releases_of(&[1, 2, 3]));
     blind.insert(region("eu-west-1"), Err(denied));
-    assert!(deeds(&decide(&recipe("web"), &blind, &unused(), day(40))).is_empty());
+    assert!(deeds(&decide(&recipe("web"), &home(), &blind, &unused(), day(40))).is_empty());
 }
 
 #[test]
@@ -269,7 +273,7 @@ fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
     at_once.expire.quarantine = TimeDelta::zero();
     let mut images = releases_of(&[1, 2, 3]);
     images.push(image("web", 1).released().in_region("eu-west-1").build());
-    let chains = decide(&at_once, &found(images), &unused(), day(40));
+    let chains = decide(&at_once, &home(), &found(images), &unused(), day(40));
     assert_eq!(
         deeds(&chains),
         [
@@ -282,7 +286,7 @@ fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
 
 #[test]
 fn only_what_the_rules_let_go_is_asked_about() {
-    let wanted = candidates(&recipe("web"), &found(releases_of(&[1, 2, 3, 39])), day(40));
+    let wanted = candidates(&recipe("web"), &home(), &found(releases_of(&[1, 2, 3, 39])), day(40));
     assert_eq!(
         wanted,
         BTreeMap::from([(region("us-east-1"), vec![id_of("us-east-1", 2), id_of("us-east-1", 1)])])
@@ -313,12 +317,12 @@ proptest! {
         images.extend(days.intersection(&with_replica).map(|n| make(*n).in_region("eu-west-1").build()));
         let mut usage = unused();
         let instances = used.iter().map(|n| Use { image: id_of("us-east-1", *n), instance: "i-01".parse().unwrap() }).collect();
-        usage.insert(region("us-east-1"), Ok(Usage { instances, templates: vec![] }));
+        usage.insert(region("us-east-1"), Ok(Usage { instances, ..Usage::default() }));
         if let Some(at) = blind {
             let error = CloudError::new("DescribeInstances", "x", &region(REGIONS[at]), "RequestLimitExceeded", "");
             usage.insert(region(REGIONS[at]), Err(error));
         }
-        let chains = decide(&rules, &found(images.clone()), &usage, day(40));
+        let chains = decide(&rules, &home(), &found(images.clone()), &usage, day(40));
 
         // Every image is answered for.
         let answered: BTreeSet<String> = chains.iter().flatten().filter_map(|decision| decision.subject.resource.clone()).collect();
@@ -338,6 +342,20 @@ proptest! {
             }
         }
         // A second look at the same things says the same.
-        prop_assert_eq!(decide(&rules, &found(images), &usage, day(40)), chains);
+        prop_assert_eq!(decide(&rules, &home(), &found(images), &usage, day(40)), chains);
     }
+}
+
+#[test]
+fn an_image_that_was_brought_back_and_stays_is_a_release_again() {
+    let mut back = image("web", 1).retired_on(30).tagged("kiln:hold", "audit").build();
+    back.state = ImageState::Available;
+    let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
+    let chains = decide(&recipe("web"), &home(), &found(images), &unused(), day(40));
+    let action = |id: &ImageId| {
+        let of =
+            |decision: &&crate::decide::Decision| decision.subject.resource.as_deref() == Some(id.as_str());
+        chains.iter().flatten().find(of).unwrap().action.clone()
+    };
+    assert_eq!(action(&back.id), Action::Mark(back.id.clone(), Stage::Released));
 }

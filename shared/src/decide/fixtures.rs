@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use crate::cloud::{Architecture, Image, ImageState, Instance, InstanceState, Protection, StopCause};
 use crate::domain::record::Copied;
 use crate::domain::{
-    ImageId, ImageName, ImageRecord, Origin, Region, SnapshotId, Stage, Tags, Version, tags,
+    ImageId, ImageName, ImageRecord, Origin, Region, Role, SnapshotId, Stage, Tags, Token, Version, tags,
 };
 use crate::recipe::Recipe;
 
@@ -53,6 +53,7 @@ pub fn foreign_image(id: &str) -> Image {
         root_on_ebs: true,
         protection: Protection::Off,
         source_instance: None,
+        source_image: None,
         snapshots: vec!["snap-f0".parse().unwrap()],
         lasting_devices: vec![],
         tags: Tags::new(),
@@ -136,6 +137,7 @@ impl ImageFixture {
             origin: Origin { region: region(home), image: id_of(home, self.n) },
             attempt: *attempt,
         });
+        let source_image = copied.as_ref().map(|copied| copied.origin.clone());
         let record = ImageRecord { name: self.name.clone(), stage: self.stage, base: None, copied };
         let snapshot: SnapshotId = format!("snap-{}", &id.as_str()[4..]).parse().unwrap();
         Image {
@@ -143,7 +145,8 @@ impl ImageFixture {
             region: region(&place),
             state: self.state,
             created: Some(day(self.n)),
-            source_instance: Some("i-0b1d".parse().unwrap()),
+            source_instance: source_image.is_none().then(|| "i-0b1d".parse().unwrap()),
+            source_image,
             snapshots: vec![snapshot],
             tags: self.extra.and(&record.write()),
             ..foreign_image(id.as_str())
@@ -161,6 +164,7 @@ pub fn builder(recipe: &str, n: i64) -> Instance {
         stop_cause: StopCause::Itself,
         image: Some("ami-ba5e".parse().unwrap()),
         launched: Some(day(n)),
+        token: Token::launch(Role::Builder, &name, "").to_string(),
         tags: Tags::new()
             .with(tags::RECIPE, &name.recipe)
             .with(tags::VERSION, name.version)

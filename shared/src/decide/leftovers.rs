@@ -5,22 +5,45 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Action, Chain, Reason, Subject};
-use crate::cloud::{Image, Snapshot};
-use crate::domain::{RecipeName, SnapshotId, tags};
+use crate::cloud::{Image, ImageState, Snapshot};
+use crate::domain::{SnapshotId, tags};
+use crate::recipe::Recipe;
 
 /// How old a snapshot must be before it can be a leftover: by then every image that was made of it is seen.
 pub const GRACE: TimeDelta = TimeDelta::hours(1);
+
+/// A snapshot that no image of Kiln's uses.
+#[derive(Debug, Clone, Copy)]
+pub struct Suspect<'a> {
+    /// The snapshot.
+    pub snapshot: &'a Snapshot,
+    /// How long it stays after it was first seen to be left behind: as long as its recipe has images disabled before
+    /// they go, so that whoever deregistered its image by mistake can still make it anew.
+    pub quarantine: TimeDelta,
+}
 
 /// The snapshots that no image of Kiln's uses: those for which any other image must still be looked for.
 pub fn suspects<'a>(
     snapshots: &'a [Snapshot],
     images: &[Image],
-    recipe: &RecipeName,
+    recipe: &Recipe,
     now: DateTime<Utc>,
-) -> Vec<&'a Snapshot> {
+) -> Vec<Suspect<'a>> {
+    let quarantine = recipe.expire.quarantine;
+    let recipe = &recipe.name;
     let used: BTreeSet<&SnapshotId> = images.iter().flat_map(|image| &image.snapshots).collect();
+    // An image that is being made does not name all its snapshots yet.
+    let being_made: BTreeSet<&str> = images
+        .iter()
+        .filter(|image| matches!(image.state, ImageState::Pending | ImageState::Unknown(_)))
+        .filter(|image| image.tags.read(tags::RECIPE).as_ref() == Some(recipe))
+        .filter_map(|image| image.tags.get(tags::VERSION))
+        .collect();
     snapshots
         .iter()
+        .filter(|snapshot| {
+            !snapshot.tags.get(tags::VERSION).is_some_and(|version| being_made.contains(version))
+        })
         .filter(|snapshot| snapshot.tags.read(tags::RECIPE).as_ref() == Some(recipe))
         // Without the rest of Kiln's record somebody else made it, and tagged it alike.
         .filter(|snapshot| snapshot.tags.has(tags::VERSION) && snapshot.tags.has(tags::STAGE))
@@ -28,28 +51,36 @@ pub fn suspects<'a>(
             snapshot.completed && snapshot.started.is_some_and(|started| started + GRACE <= now)
         })
         .filter(|snapshot| !snapshot.tags.has(tags::HOLD) && !used.contains(&snapshot.id))
+        .map(|snapshot| Suspect { snapshot, quarantine })
         .collect()
 }
 
-/// What becomes of suspects, once the images that use any of them are known.
-pub fn decide(suspects: &[&Snapshot], users: &[Image]) -> Vec<Chain> {
+/// What becomes of suspects, once the images that use any of them are known. Each is written down first, and goes when
+/// it is still left behind after its quarantine.
+pub fn decide(suspects: &[Suspect<'_>], users: &[Image], now: DateTime<Utc>) -> Vec<Chain> {
     let used: BTreeSet<&SnapshotId> = users.iter().flat_map(|image| &image.snapshots).collect();
-    suspects
-        .iter()
-        .map(|snapshot| {
-            let subject = Subject {
-                recipe: snapshot.tags.read(tags::RECIPE),
-                version: snapshot.tags.read(tags::VERSION),
-                region: snapshot.region.clone(),
-                resource: Some(snapshot.id.to_string()),
-            };
-            let decision = match used.contains(&snapshot.id) {
-                true => subject.so(Action::Leave, Reason::SnapshotUsed(snapshot.id.clone())),
-                false => subject.so(Action::DeleteSnapshot(snapshot.id.clone()), Reason::ImageGone),
-            };
-            vec![decision]
-        })
-        .collect()
+    let one = |suspect: &Suspect<'_>| {
+        let snapshot = suspect.snapshot;
+        let subject = Subject {
+            recipe: snapshot.tags.read(tags::RECIPE),
+            version: snapshot.tags.read(tags::VERSION),
+            region: snapshot.region.clone(),
+            resource: Some(snapshot.id.to_string()),
+        };
+        let id = || snapshot.id.clone();
+        if used.contains(&snapshot.id) {
+            return vec![subject.so(Action::Leave, Reason::SnapshotUsed(id()))];
+        }
+        let since =
+            snapshot.tags.get(tags::ORPHANED).and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        vec![match since.map(|since| since.to_utc() + suspect.quarantine) {
+            _ if suspect.quarantine.is_zero() => subject.so(Action::DeleteSnapshot(id()), Reason::ImageGone),
+            None => subject.so(Action::MarkOrphan(id(), now), Reason::ImageGone),
+            Some(until) if until > now => subject.so(Action::Leave, Reason::InQuarantine(until)),
+            Some(_) => subject.so(Action::DeleteSnapshot(id()), Reason::ImageGone),
+        }]
+    };
+    suspects.iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -69,16 +100,33 @@ mod tests {
     }
 
     fn ids(snapshots: &[Snapshot], images: &[Image]) -> Vec<String> {
-        let recipe = "web".parse().unwrap();
-        suspects(snapshots, images, &recipe, day(9)).iter().map(|snapshot| snapshot.id.to_string()).collect()
+        let suspects = suspects(snapshots, images, &recipe("web"), day(9));
+        suspects.iter().map(|suspect| suspect.snapshot.id.to_string()).collect()
     }
 
     #[test]
-    fn a_snapshot_whose_image_is_gone_is_deleted() {
+    fn a_snapshot_whose_image_is_gone_is_written_down_and_deleted_after_its_quarantine() {
         let left = snapshot("snap-01");
         assert_eq!(ids(std::slice::from_ref(&left), &[]), ["snap-01"]);
-        let chains = decide(&[&left], &[]);
-        assert_eq!(chains[0][0].action, Action::DeleteSnapshot(left.id));
+        assert_eq!(after(&left, 7), Action::MarkOrphan(left.id.clone(), day(9)));
+        let marked = Snapshot { tags: left.tags.clone().with(tags::ORPHANED, day(3).to_rfc3339()), ..left };
+        assert_eq!(after(&marked, 7), Action::Leave);
+        assert_eq!(after(&marked, 6), Action::DeleteSnapshot(marked.id.clone()));
+        assert_eq!(after(&marked, 0), Action::DeleteSnapshot(marked.id.clone()));
+    }
+
+    fn after(snapshot: &Snapshot, days: i64) -> Action {
+        let suspect = Suspect { snapshot, quarantine: TimeDelta::days(days) };
+        decide(&[suspect], &[], day(9))[0][0].action.clone()
+    }
+
+    #[test]
+    fn a_snapshot_of_an_image_that_is_being_made_is_no_leftover() {
+        let mut made = image("web", 1).in_state(ImageState::Pending).build();
+        made.snapshots.clear();
+        assert!(ids(&[snapshot("snap-01")], std::slice::from_ref(&made)).is_empty());
+        made.state = ImageState::Available;
+        assert_eq!(ids(&[snapshot("snap-01")], std::slice::from_ref(&made)), ["snap-01"]);
     }
 
     #[test]
@@ -87,7 +135,8 @@ mod tests {
         user.snapshots.push("snap-01".parse().unwrap());
         assert!(ids(&[snapshot("snap-01")], std::slice::from_ref(&user)).is_empty());
         let foreign = Image { snapshots: user.snapshots, ..foreign_image("ami-0f") };
-        assert_eq!(decide(&[&snapshot("snap-01")], &[foreign])[0][0].action, Action::Leave);
+        let suspect = Suspect { snapshot: &snapshot("snap-01"), quarantine: TimeDelta::zero() };
+        assert_eq!(decide(&[suspect], &[foreign], day(9))[0][0].action, Action::Leave);
     }
 
     #[test]

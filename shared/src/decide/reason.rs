@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::cloud::{Architecture, CloudError, ImageState, InstanceState};
 use crate::domain::duration::{about, show};
 use crate::domain::record::NoRecord;
-use crate::domain::{ImageId, InstanceId, SnapshotId, Version};
+use crate::domain::{ImageId, InstanceId, RecipeName, SnapshotId, Version};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// Why something is done, or left. As text it is a whole sentence without its full stop.
@@ -22,8 +22,11 @@ pub enum Reason {
     /// The image of this version is there.
     #[error("{0} was already made of this bake")]
     AlreadyBaked(ImageId),
-    /// The builder of this version was terminated.
-    #[error("the builder {0} of this bake has come and gone")]
+    /// The event came late.
+    #[error("the bake {0} has begun since")]
+    NewerBake(Version),
+    /// The builder of this version was terminated, or has gone back to its own work.
+    #[error("the builder {0} has done this bake")]
     BakeEnded(InstanceId),
     /// A builder of this recipe is at work.
     #[error("{instance} is already at work on {}", .version.map_or("another bake".into(), |version| version.to_string()))]
@@ -31,6 +34,11 @@ pub enum Reason {
     /// A long-lived builder does not run.
     #[error("the long-lived builder {0} is {1:?}, so somebody else stopped it; start it, and bake again")]
     LongLivedNotRunning(InstanceId, InstanceState),
+    /// An instance that its group would replace once it stops.
+    #[error(
+        "instance {0} bears kiln:recipe, but belongs to Auto Scaling group {1}, which replaces it once it stops; take the tag from it"
+    )]
+    InAutoScaling(InstanceId, String),
     /// More than one instance bears the recipe's tag.
     #[error("{} instances bear kiln:recipe without kiln:role: {}; leave the tag on the one that is the builder", .0.len(), list(.0))]
     SeveralLongLived(Vec<InstanceId>),
@@ -119,6 +127,12 @@ pub enum Reason {
     /// A long-lived builder could not be imaged for too long.
     #[error("no image could be made of it until {}, nor for an hour after", .0.to_rfc3339())]
     NoImageInTime(DateTime<Utc>),
+    /// The image is gone.
+    #[error("its image {0} was begun, and is not seen: somebody may have deregistered it")]
+    ImageTaken(ImageId),
+    /// Another builder of the same bake was faster.
+    #[error("{0} was made of another builder of the same bake")]
+    AnotherBuilder(ImageId),
     /// The image's name belongs to another.
     #[error("{0} has the name, but was not made of this builder; rename or deregister it")]
     NameTaken(ImageId),
@@ -142,6 +156,9 @@ pub enum Reason {
     /// Every try at copying failed.
     #[error("all {attempts} tries at copying failed, the last with: {why}")]
     GaveUp { attempts: u32, why: String },
+    /// What is there is neither on its way nor to be used.
+    #[error("its replica {0} is {1}, and left as it is")]
+    ReplicaNot(ImageId, ImageState),
     /// The copy is under way.
     #[error("the copy is under way")]
     ReplicaPending,
@@ -154,6 +171,9 @@ pub enum Reason {
     /// Nothing to do.
     #[error("it is released already")]
     AlreadyReleased,
+    /// An older release.
+    #[error("{0} is the newest release; what is older is left as it is")]
+    NotNewest(Version),
     /// A failed try that a later one has made superfluous.
     #[error("this try at copying failed, and a later one has come to its end")]
     FailedTry,
@@ -171,6 +191,9 @@ pub enum Reason {
     /// A launch template uses it.
     #[error("version {number} of launch template {template} names it")]
     UsedByTemplate { template: String, number: i64 },
+    /// A recipe is baked from it.
+    #[error("recipe {0} names it as its base")]
+    UsedByRecipe(RecipeName),
     /// A launch template might use it.
     #[error(
         "version {number} of launch template {template} names {what}, which could not be resolved: it might be this one"

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{Action, Chain, Reason, Subject};
 use crate::cloud::{CloudError, Encryption, Image, ImageState, NewReplica};
 use crate::domain::record::Copied;
-use crate::domain::{ImageId, ImageRecord, Origin, Region, Stage, Token};
+use crate::domain::{ImageId, ImageRecord, Origin, RecipeName, Region, Stage, Token, Version};
 use crate::events::outbound::{Announcement, News};
 use crate::recipe::Recipe;
 
@@ -24,6 +24,8 @@ pub struct Seen {
     pub record: ImageRecord,
     /// For each Region of the recipe but the home Region, the images that bear its recipe and version.
     pub regions: BTreeMap<Region, Result<Vec<Image>, CloudError>>,
+    /// The newest release of the recipe; looked for where the home image itself is released.
+    pub newest: Option<Version>,
     /// What time it is.
     pub now: DateTime<Utc>,
 }
@@ -32,8 +34,16 @@ pub struct Seen {
 enum Here<'a> {
     Available(&'a Image),
     Pending(&'a Image),
-    Missing { attempt: u32, failed: Option<&'a Image> },
-    GivenUp { attempts: u32, failed: &'a Image },
+    Missing {
+        attempt: u32,
+        failed: Option<&'a Image>,
+    },
+    GivenUp {
+        attempts: u32,
+        failed: &'a Image,
+    },
+    /// Somebody disabled it, or it is in a state that Kiln does not know: it is left, and not copied beside.
+    Other(&'a Image),
     Unknown(&'a CloudError),
 }
 
@@ -46,6 +56,12 @@ pub fn decide(recipe: &Recipe, seen: &Seen) -> Vec<Chain> {
     // Until images are verified and published, one that is available counts as published.
     if matches!(seen.record.stage, Stage::Rejected | Stage::Retired) {
         return leave(Reason::SourceStage(seen.record.stage));
+    }
+    // Of an older release nobody fills in what a person took away, or a Region that came to the recipe later.
+    if seen.record.stage == Stage::Released
+        && let Some(newest) = seen.newest.filter(|newest| *newest > seen.record.name.version)
+    {
+        return leave(Reason::NotNewest(newest));
     }
     let here: BTreeMap<&Region, Here<'_>> =
         seen.regions.iter().map(|(region, images)| (region, in_region(images, seen))).collect();
@@ -65,6 +81,29 @@ pub fn decide(recipe: &Recipe, seen: &Seen) -> Vec<Chain> {
     chains
 }
 
+/// The newest release of each recipe, among the images of the home Region.
+pub fn newest_releases(images: &[Image]) -> BTreeMap<RecipeName, (Version, &Image)> {
+    let mut newest: BTreeMap<RecipeName, (Version, &Image)> = BTreeMap::new();
+    for image in images.iter().filter(|image| image.state == ImageState::Available) {
+        match image.record() {
+            Ok(record) if record.copied.is_none() && record.stage == Stage::Released => {
+                let version = record.name.version;
+                let known = newest.entry(record.name.recipe).or_insert((version, image));
+                if known.0 < version {
+                    *known = (version, image);
+                }
+            }
+            _ => {}
+        }
+    }
+    newest
+}
+
+/// The newest release of one recipe.
+pub fn newest_release<'a>(recipe: &RecipeName, images: &'a [Image]) -> Option<(Version, &'a Image)> {
+    newest_releases(images).remove(recipe)
+}
+
 fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Seen) -> Here<'a> {
     let images = match images {
         Ok(images) => images,
@@ -79,6 +118,10 @@ fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Seen) -> Her
     }
     if let Some(image) = in_state(ImageState::Pending) {
         return Here::Pending(image);
+    }
+    let other = |image: &&Image| matches!(image.state, ImageState::Disabled | ImageState::Unknown(_));
+    if let Some(image) = ours.iter().map(|(image, _)| *image).find(other) {
+        return Here::Other(image);
     }
     let last = ours
         .iter()
@@ -105,6 +148,10 @@ fn one_region(recipe: &Recipe, seen: &Seen, region: &Region, here: &Here<'_>) ->
     match here {
         Here::Available(image) => vec![Subject::image(image).so(Action::Leave, Reason::ReplicaAvailable)],
         Here::Pending(image) => vec![Subject::image(image).so(Action::Leave, Reason::ReplicaPending)],
+        Here::Other(image) => {
+            let because = Reason::ReplicaNot(image.id.clone(), image.state.clone());
+            vec![Subject::image(image).so(Action::Leave, because)]
+        }
         Here::Unknown(error) => vec![missing().so(Action::LookAgain, Reason::LookUpFailed((*error).clone()))],
         Here::Missing { attempt, failed } => {
             let because = failed.map_or(Reason::ReplicaMissing, |failed| Reason::CopyFailed {

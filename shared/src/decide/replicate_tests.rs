@@ -7,7 +7,7 @@ use crate::cloud::Kind;
 fn seen(image: Image, west: Vec<Image>, south: Vec<Image>) -> Seen {
     let record = image.record().unwrap();
     let regions = [(region("eu-west-1"), Ok(west)), (region("ap-southeast-2"), Ok(south))].into();
-    Seen { image, record, regions, now: day(9) + TimeDelta::minutes(9) }
+    Seen { image, record, regions, newest: None, now: day(9) + TimeDelta::minutes(9) }
 }
 
 fn home() -> Image {
@@ -128,6 +128,15 @@ fn a_released_image_is_released_no_more() {
     let done = image("web", 9).released().build();
     let chains = decided(&seen(done, vec![replica("eu-west-1")], vec![replica("ap-southeast-2")]));
     assert!(chains.iter().flatten().all(|decision| decision.action == Action::Leave));
+}
+
+#[test]
+fn what_somebody_took_away_is_filled_in_for_the_newest_release_alone() {
+    let mut lacking = seen(image("web", 9).released().build(), vec![], vec![replica("ap-southeast-2")]);
+    lacking.newest = Some(name("web", 9).version);
+    assert_eq!(copies(&decided(&lacking)).len(), 1);
+    lacking.newest = Some(name("web", 10).version);
+    assert_eq!(words(&decided(&lacking)), [("us-east-1", vec!["leave"])]);
 }
 
 #[test]

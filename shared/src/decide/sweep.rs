@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::leftovers::Suspect;
 use super::{Action, Chain, Reason, Subject, capture, leftovers, replicate};
-use crate::cloud::{CloudError, Cloudly, Image, ImageState, Instance, InstanceState, Snapshot};
+use crate::cloud::{CloudError, Cloudly, Image, ImageState, Instance, InstanceState, Purpose, Snapshot};
 use crate::domain::record::Copied;
 use crate::domain::user_data::verdict_nonce;
 use crate::domain::verdict::{Verdict, tail};
-use crate::domain::{ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Role, Stage};
+use crate::domain::{ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Role};
 use crate::recipe::{BadRecipe, Recipe};
 
 /// All that a sweep observes.
@@ -57,11 +58,11 @@ pub fn consoles_wanted(seen: &Seen, now: DateTime<Utc>) -> Vec<InstanceId> {
 }
 
 /// The snapshots of a Region that no image of Kiln's uses: those for which all other images must be asked.
-pub fn suspects<'a>(seen: &'a Seen, region: &Region, now: DateTime<Utc>) -> Vec<&'a Snapshot> {
+pub fn suspects<'a>(seen: &'a Seen, region: &Region, now: DateTime<Utc>) -> Vec<Suspect<'a>> {
     match (seen.images.get(region), seen.snapshots.get(region)) {
         (Some(Ok(images)), Some(Ok(snapshots))) => seen
             .recipes
-            .keys()
+            .values()
             .flat_map(|recipe| leftovers::suspects(snapshots, images, recipe, now))
             .collect(),
         _ => Vec::new(),
@@ -110,8 +111,10 @@ fn of_builders(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
             (None, _) => instance.launched,
         };
         if seen.bad.iter().any(|bad| bad.name == name.recipe.as_str()) && images.is_empty() {
-            // Its recipe may be corrected before the deadline passes; then it is as one that is gone.
-            if instance.deadline().is_none_or(|deadline| deadline >= now) {
+            // Its recipe may be corrected before the deadline passes; then it is as one that is gone. A person's own
+            // instance does not wait.
+            let waits = instance.deadline().is_none_or(|deadline| deadline >= now);
+            if waits && instance.purpose() == Purpose::Builder {
                 continue;
             }
         }
@@ -135,45 +138,27 @@ fn of_failed_images(seen: &Seen) -> Vec<Chain> {
         .collect()
 }
 
-/// Images that are not in every Region of their recipe: those on their way, and the newest release. What is older
-/// stays as it is where someone took a replica away, or a Region came to the recipe later.
+/// Images that are not in every Region of their recipe.
 fn of_images(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
-    let mut newest: BTreeMap<&RecipeName, &ImageRecord> = BTreeMap::new();
-    let homes: Vec<(&Image, ImageRecord)> =
-        homes(seen).filter(|(image, _)| image.state == ImageState::Available).collect();
-    for (_, record) in homes.iter().filter(|(_, record)| record.stage == Stage::Released) {
-        let newer =
-            newest.get(&record.name.recipe).is_none_or(|known| known.name.version < record.name.version);
-        if newer {
-            newest.insert(&record.name.recipe, record);
-        }
-    }
     let replicas = replicas(seen);
+    let here = |region: &Region, image: &Image| match &seen.images.get(region) {
+        Some(Err(error)) => Err(error.clone()),
+        _ => Ok(replicas.get(&(region, image.id.clone())).cloned().unwrap_or_default()),
+    };
+    let newest = replicate::newest_releases(seen.home_images().unwrap_or_default());
     let mut chains = Vec::new();
-    for (image, record) in &homes {
-        let is_newest = newest.get(&record.name.recipe).is_some_and(|known| known.name == record.name);
-        if record.stage == Stage::Released && !is_newest {
-            continue;
-        }
+    for (image, record) in homes(seen).filter(|(image, _)| image.state == ImageState::Available) {
         let Some(recipe) = seen.recipes.get(&record.name.recipe) else { continue };
         let further = recipe.replicate.regions.iter().filter(|region| **region != seen.home);
-        let regions = further.map(|region| {
-            let here = match &seen.images.get(region) {
-                Some(Ok(_)) => Ok(replicas.get(&(region, image.id.clone())).cloned().unwrap_or_default()),
-                Some(Err(error)) => Err(error.clone()),
-                None => Ok(Vec::new()),
-            };
-            (region.clone(), here)
-        });
         let observed = replicate::Seen {
-            image: (*image).clone(),
-            record: record.clone(),
-            regions: regions.collect(),
+            image: image.clone(),
+            regions: further.map(|region| (region.clone(), here(region, image))).collect(),
+            newest: newest.get(&recipe.name).map(|(version, _)| *version),
+            record,
             now,
         };
-        chains.extend(
-            replicate::decide(recipe, &observed).into_iter().filter_map(|chain| wanted(chain, image.created)),
-        );
+        let decided = replicate::decide(recipe, &observed).into_iter();
+        chains.extend(decided.filter_map(|chain| wanted(chain, image.created)));
     }
     chains
 }
@@ -184,8 +169,8 @@ fn of_snapshots(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
         let suspects = suspects(seen, region, now);
         match users {
             Ok(users) => {
-                let decided = leftovers::decide(&suspects, users);
-                let since = suspects.iter().map(|snapshot| snapshot.started);
+                let decided = leftovers::decide(&suspects, users, now);
+                let since = suspects.iter().map(|suspect| suspect.snapshot.started);
                 chains
                     .extend(decided.into_iter().zip(since).filter_map(|(chain, since)| wanted(chain, since)));
             }
@@ -209,7 +194,7 @@ fn replicas(seen: &Seen) -> BTreeMap<(&Region, ImageId), Vec<Image>> {
     let mut found: BTreeMap<(&Region, ImageId), Vec<Image>> = BTreeMap::new();
     for (region, images) in &seen.images {
         for image in images.as_deref().unwrap_or_default() {
-            if let Ok(ImageRecord { copied: Some(Copied { origin, .. }), .. }) = image.record() {
+            if let Ok(ImageRecord { copied: Some(Copied { origin, .. }), .. }) = image.record_at(&seen.home) {
                 found.entry((region, origin.image)).or_default().push(image.clone());
             }
         }

@@ -124,7 +124,7 @@ fn without_a_readable_recipe_nothing_is_copied_and_a_builder_waits_for_its_deadl
 }
 
 #[test]
-fn a_snapshot_that_no_image_uses_is_deleted() {
+fn a_snapshot_that_no_image_uses_is_on_its_way_out() {
     let left = Snapshot {
         id: "snap-01".parse().unwrap(),
         region: region("eu-west-1"),
@@ -137,7 +137,7 @@ fn a_snapshot_that_no_image_uses_is_deleted() {
     assert_eq!(suspects(&with, &region("eu-west-1"), now()).len(), 1);
     with.users.insert(region("eu-west-1"), Ok(vec![]));
     let chains = decide(&with, now());
-    assert_eq!(words(&chains), [["delete-snapshot"]]);
+    assert_eq!(words(&chains), [["mark-orphan"]]);
     assert_eq!(chains[0][0].since, Some(day(1)));
     let mut user = foreign_image("ami-0f");
     user.snapshots = vec!["snap-01".parse().unwrap()];

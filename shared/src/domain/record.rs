@@ -145,6 +145,10 @@ pub enum NoRecord {
         /// Its value in quotes, or that it is missing.
         found: String,
     },
+    /// Tags can be copied by anyone, and are by the console; what EC2 itself says of the image is not what it would
+    /// say had Kiln made it.
+    #[error("its tags are Kiln's, but Kiln did not make it: {0}")]
+    Borrowed(&'static str),
 }
 
 impl ImageRecord {

@@ -18,11 +18,19 @@ pub const BASE: &str = "kiln:base";
 pub const ORIGIN: &str = "kiln:origin";
 /// When a builder or a tester must have ended (RFC 3339).
 pub const DEADLINE: &str = "kiln:deadline";
+/// On a tester: the image that it proves. On a launched builder: the image that was begun of it, so that none is begun
+/// again when somebody takes that one away.
+pub const IMAGE: &str = "kiln:image";
+/// On a long-lived builder: the last bake for which it was stopped, so that an event that comes late bakes nothing
+/// again.
+pub const BAKED: &str = "kiln:baked";
 /// On a replica: which try at copying it came from, counted from 1.
 pub const ATTEMPT: &str = "kiln:attempt";
 /// When an image was disabled by Kiln (RFC 3339); its quarantine runs from then.
 pub const RETIRED: &str = "kiln:retired";
-/// Put on an image by anyone, with the reason as its value: it stays.
+/// On a snapshot that was left behind: when Kiln first saw that (RFC 3339).
+pub const ORPHANED: &str = "kiln:orphaned";
+/// Put on an image or a snapshot by anyone, with the reason as its value: it stays.
 pub const HOLD: &str = "kiln:hold";
 
 /// What every tag of Kiln's begins with; a recipe's own tags may not.

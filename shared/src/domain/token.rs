@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::{ImageName, Role};
+
 /// An idempotency token: 64 characters of hexadecimal, the most that EC2's guide allows, made from what makes
 /// the call unique. The SDK would fill in a random one, which a retried function would not know again.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
@@ -14,6 +16,20 @@ impl Token {
     /// The token of what `parts` name, in their order. Different parts give different tokens.
     pub fn of(parts: &[&str]) -> Self {
         Self(digest(parts))
+    }
+
+    /// The token with which the builder or tester of a bake is launched into one place. It begins with what tells that
+    /// bake, so that an instance can be told from one that somebody launched like it.
+    pub fn launch(role: Role, name: &ImageName, place: &str) -> Self {
+        let mut token = launched(role, name);
+        let rest = digest(&[role.word(), name.recipe.as_str(), &name.version.to_string(), place]);
+        token.push_str(&rest[token.len()..]);
+        Self(token)
+    }
+
+    /// Whether a token is that of such a launch, into any place.
+    pub fn is_of(token: &str, role: Role, name: &ImageName) -> bool {
+        token.len() == 64 && token.starts_with(&launched(role, name))
     }
 
     /// The token as text.
@@ -36,6 +52,10 @@ pub fn nonce(parts: &[&str]) -> String {
     word
 }
 
+fn launched(role: Role, name: &ImageName) -> String {
+    nonce(&["launch", role.word(), name.recipe.as_str(), &name.version.to_string()])
+}
+
 fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -51,6 +71,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_launch_is_known_by_its_token_in_any_place_and_no_other_is() {
+        let name = |text: &str| text.parse::<ImageName>().unwrap();
+        let own = name("web-20261123T020000Z");
+        let (here, there) =
+            (Token::launch(Role::Builder, &own, "subnet-0a"), Token::launch(Role::Builder, &own, ""));
+        assert_ne!(here, there);
+        for token in [&here, &there] {
+            assert_eq!(token.as_str().len(), 64);
+            assert!(Token::is_of(token.as_str(), Role::Builder, &own));
+            assert!(!Token::is_of(token.as_str(), Role::Tester, &own));
+            assert!(!Token::is_of(token.as_str(), Role::Builder, &name("web-20261124T020000Z")));
+        }
+        assert!(!Token::is_of("", Role::Builder, &own));
+    }
 
     #[test]
     fn parts_do_not_run_into_each_other() {

@@ -21,6 +21,8 @@ pub fn verdict_nonce(role: Role, name: &ImageName) -> String {
 /// The user data that runs `script` on a builder or tester of that bake. A script that begins with `#!` is run
 /// by what it names; any other by bash, which stops at the first command that fails.
 pub fn user_data(role: Role, name: &ImageName, script: &str) -> String {
+    // A recipe that was written on Windows.
+    let script = &script.replace("\r\n", "\n");
     let nonce = verdict_nonce(role, name);
     let end_of_line = if script.ends_with('\n') || script.is_empty() { "" } else { "\n" };
     format!(
@@ -40,6 +42,8 @@ status=$?
 rm -rf "$work"
 # The next boot, from the image, must be a first boot to cloud-init.
 cloud-init clean --logs > /dev/null 2>&1
+# Each instance of the image makes an identity of its own.
+[ ! -f /etc/machine-id ] || : > /etc/machine-id
 sync
 printf '\nkiln-verdict %s %s\n' {nonce} "$status" >> "$console"
 poweroff

@@ -8,10 +8,11 @@ use futures::future::{join, join_all};
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
 use crate::cloud::{Architecture, Cloud, CloudError, Cloudly, Image, Wanted};
-use crate::decide::bake::{Base as FoundBase, Seen, Wish, decide, newest, newest_release, without_base};
+use crate::decide::bake::{Base as FoundBase, LEAD, Seen, Wish, decide, newest, without_base};
+use crate::decide::replicate::newest_release;
 use crate::decide::{Action, Chain, Reason, Subject};
 use crate::domain::{ImageId, ImageName, RecipeName, Region, Version};
-use crate::events::inbound::{BakeCall, Mode};
+use crate::events::inbound::{BadEvent, BakeCall, Mode};
 use crate::recipe::{BadRecipe, Base, Recipe};
 
 /// Bakes. The version is the time for which the call was scheduled, so that a call that comes twice is the same
@@ -26,6 +27,13 @@ pub async fn bake<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, Refused> {
     let minute = || now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
+    if let Some(scheduled) = call.scheduled.filter(|scheduled| *scheduled > now + LEAD) {
+        return Err(BadEvent {
+            problem: format!("scheduled_time {scheduled} is yet to come"),
+            expected: "expected the time for which the call was scheduled, which has passed",
+        }
+        .into());
+    }
     let version = Version::at(call.scheduled.unwrap_or_else(minute))?;
     let recipes = recipes::wanted(cloud, place, call.recipe.as_ref()).await?;
     let good: Vec<&Recipe> = recipes.iter().flatten().collect();
@@ -123,14 +131,14 @@ async fn find<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Image])
             Err(error) => Err(error),
         },
         Base::Image(image) => by_id(cloud, home, image.clone()).await,
-        Base::Recipe(recipe) => Ok(newest_release(recipe, images)),
+        Base::Recipe(recipe) => Ok(newest_release(recipe, images).map(|(_, image)| image.clone())),
         Base::Newest { owner, name } => {
             let wanted = Wanted::Newest { owner: owner.clone(), name: name.clone() };
             cloud.images(home, &wanted).await.map(newest)
         }
     };
     match found {
-        Ok(Some(image)) => FoundBase::Found(image),
+        Ok(Some(image)) => FoundBase::Found(Box::new(image)),
         Ok(None) => FoundBase::Missing(format!("{base} in {home}")),
         Err(error) => FoundBase::LookUpFailed(error),
     }

@@ -5,7 +5,7 @@ use futures::future::join;
 
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
-use crate::cloud::{Cloud, Image, ImageState, Instance, InstanceState, Wanted};
+use crate::cloud::{Cloud, Image, ImageState, Instance, InstanceState, Purpose, Wanted};
 use crate::decide::capture::{Seen, bake_of, decide, failed_image, wants_console};
 use crate::decide::{Action, Chain, Reason, Subject};
 use crate::domain::user_data::verdict_nonce;
@@ -99,7 +99,11 @@ async fn look_at<C: Cloud>(
     };
     let recipe = async {
         match images.is_empty() {
-            true => recipes::find(cloud, place, &name.recipe).await,
+            true => match recipes::find(cloud, place, &name.recipe).await {
+                // A person's own instance does not wait until somebody has corrected a recipe.
+                Err(Refused::Recipe(_)) if instance.purpose() == Purpose::LongLived => Ok(None),
+                found => found,
+            },
             false => Ok(None),
         }
     };

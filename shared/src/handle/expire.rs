@@ -10,10 +10,11 @@ use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
 use crate::cloud::{Cloud, CloudError, Cloudly, Image, Snapshot, Usage, Wanted};
 use crate::decide::expire::{Found, UsageByRegion, candidates, decide};
-use crate::decide::{Action, Chain, Reason, Subject, leftovers};
-use crate::domain::{ImageId, Region, Tags, tags};
+use crate::decide::leftovers::{self, Suspect};
+use crate::decide::{Action, Chain, Reason, Subject};
+use crate::domain::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
 use crate::events::inbound::ExpireCall;
-use crate::recipe::Recipe;
+use crate::recipe::{Base, Recipe};
 
 /// What one Region holds of Kiln's.
 struct Holdings {
@@ -41,10 +42,11 @@ pub async fn expire<C: Cloud>(
     let holdings = observe(cloud, &regions, &wanted).await;
     let found: Vec<(&Recipe, Found)> =
         good.iter().map(|recipe| (*recipe, found(recipe, place, &holdings))).collect();
-    let usage = usage(cloud, &found, now).await;
+    let usage = usage(cloud, place, &found, &holdings, now).await;
 
     let mut chains: Vec<Chain> =
-        found.iter().flat_map(|(recipe, found)| decide(recipe, found, &usage, now)).collect();
+        found.iter().flat_map(|(recipe, found)| decide(recipe, &place.home, found, &usage, now)).collect();
+    chains.extend(unknown_usage(&usage));
     chains.extend(blind_regions(&holdings));
     chains.extend(snapshots(cloud, &good, &holdings, now).await);
     chains
@@ -83,20 +85,66 @@ fn found(recipe: &Recipe, place: &Place, holdings: &BTreeMap<Region, Holdings>) 
 }
 
 /// The use of those images alone that the rules would let go.
-async fn usage<C: Cloud>(cloud: &C, found: &[(&Recipe, Found)], now: DateTime<Utc>) -> UsageByRegion {
+async fn usage<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    found: &[(&Recipe, Found)],
+    holdings: &BTreeMap<Region, Holdings>,
+    now: DateTime<Utc>,
+) -> UsageByRegion {
     let mut wanted: BTreeMap<Region, Vec<ImageId>> = BTreeMap::new();
     for (recipe, found) in found {
-        for (region, images) in candidates(recipe, found, now) {
+        for (region, images) in candidates(recipe, &place.home, found, now) {
             wanted.entry(region).or_default().extend(images);
         }
     }
+    if wanted.is_empty() {
+        return UsageByRegion::new();
+    }
+    let bases = bases(cloud, place).await;
     let look = wanted.into_iter().map(async |(region, images)| {
         let (instances, templates) =
             join(cloud.instances_of(&region, &images), cloud.template_versions(&region)).await;
-        let usage = instances.and_then(|instances| Ok(Usage { instances, templates: templates? }));
+        let usage = async {
+            let held = held(holdings.get(&region))?;
+            Ok(Usage { instances: instances?, templates: templates?, held, bases: bases.clone()? })
+        };
+        let usage = usage.await;
         (region, usage)
     });
     join_all(look).await.into_iter().collect()
+}
+
+/// The images that recipes name as their base: of all recipes, whichever one is expired.
+async fn bases<C: Cloud>(cloud: &C, place: &Place) -> Cloudly<BTreeMap<ImageId, RecipeName>> {
+    let documents = cloud.parameters_below(&place.home, &place.recipes).await?;
+    let recipes = documents.iter().filter_map(|(name, document)| Recipe::parse(name, document).ok());
+    let named = recipes.filter_map(|recipe| match recipe.bake.base {
+        Base::Image(image) => Some((image, recipe.name)),
+        _ => None,
+    });
+    Ok(named.collect())
+}
+
+/// The snapshots of a Region that somebody holds.
+fn held(holdings: Option<&Holdings>) -> Cloudly<BTreeMap<SnapshotId, String>> {
+    let snapshots = match holdings.map(|holdings| &holdings.snapshots) {
+        Some(Ok(snapshots)) => snapshots.as_slice(),
+        Some(Err(error)) => return Err(error.clone()),
+        None => &[],
+    };
+    let held = snapshots.iter().filter_map(|snapshot| Some((snapshot, snapshot.tags.get(tags::HOLD)?)));
+    Ok(held.map(|(snapshot, why)| (snapshot.id.clone(), why.to_owned())).collect())
+}
+
+/// A Region whose use could not be found out keeps everything, and fails the run, so that somebody hears of it.
+fn unknown_usage(usage: &UsageByRegion) -> Vec<Chain> {
+    let unknown = usage.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().err()?)));
+    unknown
+        .map(|(region, error)| {
+            vec![Subject::region(region).so(Action::LookAgain, Reason::LookUpFailed(error.clone()))]
+        })
+        .collect()
 }
 
 /// A Region that could not be seen fails the run, though nothing in it is touched.
@@ -124,19 +172,16 @@ async fn snapshots<C: Cloud>(
         Some((region, holdings.images.as_ref().ok()?, holdings.snapshots.as_ref().ok()?))
     });
     let look = seen.map(async |(region, images, snapshots)| {
-        let suspects: Vec<&Snapshot> = recipes
-            .iter()
-            .flat_map(|recipe| leftovers::suspects(snapshots, images, &recipe.name, now))
-            .collect();
+        let suspects: Vec<Suspect<'_>> =
+            recipes.iter().flat_map(|recipe| leftovers::suspects(snapshots, images, recipe, now)).collect();
         if suspects.is_empty() {
             return Vec::new();
         }
-        let ids = suspects.iter().map(|snapshot| snapshot.id.clone()).collect();
+        let ids = suspects.iter().map(|suspect| suspect.snapshot.id.clone()).collect();
         match cloud.images(region, &Wanted::OfSnapshots(ids)).await {
-            Ok(users) => leftovers::decide(&suspects, &users),
+            Ok(users) => leftovers::decide(&suspects, &users, now),
             Err(error) => {
-                let subject = Subject { recipe: None, version: None, region: region.clone(), resource: None };
-                vec![vec![subject.so(Action::LookAgain, Reason::LookUpFailed(error))]]
+                vec![vec![Subject::region(region).so(Action::LookAgain, Reason::LookUpFailed(error))]]
             }
         }
     });

@@ -98,7 +98,7 @@ async fn users<C: Cloud>(
 ) -> BTreeMap<Region, Cloudly<Vec<Image>>> {
     let look = seen.images.keys().filter_map(|region| {
         let ids: Vec<SnapshotId> =
-            suspects(seen, region, now).into_iter().map(|snapshot| snapshot.id.clone()).collect();
+            suspects(seen, region, now).into_iter().map(|suspect| suspect.snapshot.id.clone()).collect();
         (!ids.is_empty()).then_some((region, ids))
     });
     let look = look

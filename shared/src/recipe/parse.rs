@@ -12,11 +12,22 @@ use crate::domain::{RecipeName, Region, SubnetId, Tags, tags};
 
 /// The tags that Kiln itself puts on an image or a snapshot, at most; EC2 allows 50 in all.
 const OWN_TAGS: usize = 10;
+/// What Parameter Store takes, in bytes, of an advanced parameter.
+/// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>)
+const MOST_BYTES: usize = 8 * 1024;
 const BASE_ALLOWED: &str =
     "\"ssm:/a/parameter\", an image id, \"recipe:<name>\", or { owner = \"…\", name = \"…\" }";
 
 pub fn recipe(found_as: &str, document: &str) -> Result<Recipe, BadRecipe> {
     let mut mistakes = Mistakes::default();
+    if document.len() > MOST_BYTES {
+        let allowed = format!("at most {MOST_BYTES}, which is what Parameter Store takes");
+        mistakes.add("the document", format!("{} bytes", document.len()), allowed);
+    }
+    if document.contains("{{") {
+        let allowed = "no {{, which Parameter Store takes for the name of another parameter; write { {";
+        mistakes.add("the document", "{{".to_owned(), allowed);
+    }
     let table: Table = match document.parse() {
         Ok(table) => table,
         Err(error) => {
@@ -71,11 +82,12 @@ fn own_tags(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Tags {
             || key.chars().count() > 127
             || key.starts_with("aws:")
             || key.starts_with(tags::PREFIX)
+            || key == "Name"
         {
             mistakes.add(
                 path,
                 quoted(key),
-                "a key of 1 to 127 characters that begins with neither aws: nor kiln:",
+                "a key of 1 to 127 characters but Name, which begins with neither aws: nor kiln:",
             );
         } else if let Some(text) = value.as_str().filter(|text| text.chars().count() <= 256) {
             read.insert(key.to_owned(), text.to_owned());
@@ -248,6 +260,13 @@ fn replicate(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Replicate {
     for (key, value) in keys.entries() {
         let path = keys.path_of(key);
         match (key.parse::<Region>(), value.as_str().filter(|key| kms_key(key))) {
+            (Ok(region), Some(kms_key)) if regions.contains(&region) && elsewhere(kms_key, &region) => {
+                mistakes.add(
+                    path,
+                    show(value),
+                    format!("a key of {region}: a replica is encrypted where it is"),
+                );
+            }
             (Ok(region), Some(kms_key)) if regions.contains(&region) => {
                 kms_keys.insert(region, kms_key.to_owned());
             }
@@ -325,6 +344,11 @@ fn kms_key(text: &str) -> bool {
         Some(rest) => rest.contains(":kms:") && (rest.contains(":key/") || rest.contains(":alias/")),
         None => word(text),
     }
+}
+
+/// Whether a key's ARN names another Region.
+fn elsewhere(kms_key: &str, region: &Region) -> bool {
+    kms_key.starts_with("arn:") && kms_key.split(':').nth(3) != Some(region.as_str())
 }
 
 #[cfg(test)]

@@ -182,3 +182,22 @@ proptest! {
         prop_assert!(recipe("web", &document).is_err());
     }
 }
+
+#[test]
+fn what_parameter_store_or_ec2_would_refuse_later_is_refused_now() {
+    let document = |script: &str, more: &str| {
+        format!(
+            "name = \"web\"\n[bake]\nbase = \"ami-0a\"\ninstance_type = \"t4g.small\"\nscript = '''\n{script}\n'''\n{more}"
+        )
+    };
+    let mistake = |script: &str, more: &str| {
+        let error = Recipe::parse("web", &document(script, more)).unwrap_err().to_string();
+        assert!(error.contains("1 mistake;"), "{error}");
+        error
+    };
+    assert!(mistake(&"x".repeat(8_192), "").contains("at most 8192"));
+    assert!(mistake("podman ps --format '{{.Names}}'", "").contains("no {{"));
+    assert!(mistake("true", "[tags]\nName = \"x\"").contains("but Name"));
+    let keys = "[replicate]\nregions = [\"eu-west-1\"]\nkms_keys = { eu-west-1 = \"arn:aws:kms:us-east-1:111122223333:key/1\" }";
+    assert!(mistake("true", keys).contains("a key of eu-west-1"));
+}

@@ -35,4 +35,5 @@ def aws() -> Iterator[LocalAws]:
 def deployed(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """The real templates, deployed once: us-east-1 and one further Region."""
     built = build(tmp_path_factory.mktemp("build"))
-    return deploy(aws.url, built, regions=["eu-west-1"], say=lambda _: None)
+    samples = {"SampleRecipes": "true"}
+    return deploy(aws.url, built, regions=["eu-west-1"], parameters=samples, say=lambda _: None)

@@ -124,7 +124,11 @@ def test_deployed_again_it_changes_nothing_and_a_parameter_changes_what_it_names
     assert said[-1].strip() == "updated"
     function = aws.client("lambda").get_function_configuration(FunctionName="kiln-expire")
     assert function["Environment"]["Variables"]["KILN_LOG"] == "debug"
-    deploy(aws.url, built, regions=[], say=quiet)
+
+    said.clear()
+    deploy(aws.url, built, regions=[], say=said.append)
+    assert said[-1].strip() == "unchanged", "what is not given keeps its value"
+    deploy(aws.url, built, regions=[], parameters={"LogLevel": "info"}, say=quiet)
 
 
 def test_a_new_binary_is_deployed(aws: LocalAws, deployed: Deployed, built: Path) -> None:
@@ -139,10 +143,14 @@ def test_a_new_binary_is_deployed(aws: LocalAws, deployed: Deployed, built: Path
     assert function.get_function(FunctionName="kiln-bake")["Configuration"]["CodeSha256"] == before
 
 
-def test_without_sample_recipes_there_are_none(built: Path) -> None:
+def test_sample_recipes_are_there_only_if_asked_for_and_stay_when_no_longer(built: Path) -> None:
     with LocalAws() as fresh:
+        recipes = {"Path": "/kiln/recipes"}
+        deploy(fresh.url, built, regions=[], say=quiet)
+        assert fresh.client("ssm").get_parameters_by_path(**recipes)["Parameters"] == []
+        deploy(fresh.url, built, regions=[], parameters={"SampleRecipes": "true"}, say=quiet)
         deploy(fresh.url, built, regions=[], parameters={"SampleRecipes": "false"}, say=quiet)
-        assert fresh.client("ssm").get_parameters_by_path(Path="/kiln/recipes")["Parameters"] == []
+        assert len(fresh.client("ssm").get_parameters_by_path(**recipes)["Parameters"]) == 2
 
 
 def test_a_failed_stack_names_the_resource_and_the_reason_and_can_be_deployed_again(built: Path) -> None:

@@ -1,0 +1,270 @@
+//! Planted bugs: Kiln as it would behave with a mistake in it. They are made where Kiln meets the cloud, so that
+//! no switch of a test stands in the code that is shipped.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use kiln::cloud::{
+    Architecture, Bus, Cloudly, Deregistration, Image, ImageState, Images, Instance, InstanceState,
+    Instances, NewBuilder, NewImage, NewReplica, Parameters, Snapshot, StopCause, TemplateVersion, Usages,
+    Use, Wanted,
+};
+use kiln::domain::user_data::verdict_nonce;
+use kiln::domain::{ImageId, ImageName, InstanceId, Region, Role, SnapshotId, Tags, Token, tags};
+use kiln::events::outbound::Announcement;
+
+use super::cloud::Wire;
+use super::lambda::Function;
+
+/// A mistake that a person could make in Kiln.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// Kiln as it is.
+    None,
+    /// Calls bear a token of their own each time, as the SDK would fill in.
+    NoClientToken,
+    /// Images are tagged by a second call.
+    TagsAfterCreation,
+    /// A builder that has stopped is taken for one that has succeeded.
+    TrustsTheEvent,
+    /// Who uses an image is asked before it is disabled, and not again before it is deregistered.
+    ExpiryWithoutRecheck,
+    /// One release fewer is kept.
+    KeepsOneFewer,
+    /// A copy is begun without looking whether one is there, or failed.
+    CopiesWithoutLooking,
+    /// A look-up of use that failed is read as "unused".
+    FailedLookUpIsUnused,
+    /// The sweep does not know deadlines.
+    SweepWithoutDeadline,
+    /// A builder is let go while its image is still being made.
+    TerminatesTooEarly,
+    /// The sweep repairs nothing.
+    NoSweep,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::NoClientToken,
+        Self::TagsAfterCreation,
+        Self::TrustsTheEvent,
+        Self::ExpiryWithoutRecheck,
+        Self::KeepsOneFewer,
+        Self::CopiesWithoutLooking,
+        Self::FailedLookUpIsUnused,
+        Self::SweepWithoutDeadline,
+        Self::TerminatesTooEarly,
+        Self::NoSweep,
+    ];
+}
+
+/// Who used which image when it was first asked.
+pub type FirstUses = RefCell<BTreeMap<ImageId, Vec<Use>>>;
+
+/// The cloud, as Kiln with a bug in it would use it.
+pub struct Sabotaged {
+    wire: Wire,
+    bug: Bug,
+    calls: RefCell<u64>,
+}
+
+impl Sabotaged {
+    /// The cloud for one invocation.
+    pub fn new(wire: Wire, bug: Bug) -> Self {
+        Self { wire, bug, calls: RefCell::new(0) }
+    }
+
+    fn anything(&self) -> String {
+        *self.calls.borrow_mut() += 1;
+        format!("{:?} {} {}", self.wire.function(), self.wire.number(), self.calls.borrow())
+    }
+}
+
+impl Images for Sabotaged {
+    async fn images(&self, region: &Region, wanted: &Wanted) -> Cloudly<Vec<Image>> {
+        let mut images = self.wire.images(region, wanted).await?;
+        if self.bug == Bug::CopiesWithoutLooking && self.wire.function() != Function::Expire {
+            images.retain(|image| !image.tags.has(tags::ORIGIN) || matches!(wanted, Wanted::Id(_)));
+        }
+        if self.bug == Bug::TerminatesTooEarly && self.wire.function() == Function::Capture {
+            for image in images.iter_mut().filter(|image| image.state == ImageState::Pending) {
+                image.state = ImageState::Available;
+            }
+        }
+        Ok(images)
+    }
+
+    async fn create_image(&self, new: &NewImage) -> Cloudly<ImageId> {
+        if self.bug != Bug::TagsAfterCreation {
+            return self.wire.create_image(new).await;
+        }
+        let image = self.wire.create_image(&NewImage { tags: Tags::new(), ..new.clone() }).await?;
+        self.wire.tag_image(&new.region, &image, &new.tags).await?;
+        Ok(image)
+    }
+
+    async fn copy_image(&self, new: &NewReplica) -> Cloudly<ImageId> {
+        match self.bug {
+            Bug::NoClientToken => {
+                self.wire
+                    .copy_image(&NewReplica { token: Token::of(&[&self.anything()]), ..new.clone() })
+                    .await
+            }
+            _ => self.wire.copy_image(new).await,
+        }
+    }
+
+    async fn disable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        self.wire.disable_image(region, image).await
+    }
+
+    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration> {
+        self.wire.deregister_image(region, image).await
+    }
+
+    async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>> {
+        self.wire.snapshots(region).await
+    }
+
+    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()> {
+        self.wire.delete_snapshot(region, snapshot).await
+    }
+
+    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
+        self.wire.tag_image(region, image, tags).await
+    }
+
+    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()> {
+        self.wire.tag_snapshot(region, snapshot, tags).await
+    }
+}
+
+impl Instances for Sabotaged {
+    async fn instances(&self, region: &Region) -> Cloudly<Vec<Instance>> {
+        let mut instances = self.wire.instances(region).await?;
+        if self.wire.function() == Function::Reconcile && self.bug == Bug::SweepWithoutDeadline {
+            for instance in &mut instances {
+                let kept = instance.tags.iter().filter(|(key, _)| *key != tags::DEADLINE);
+                instance.tags = kept.collect();
+            }
+        }
+        Ok(instances)
+    }
+
+    async fn instance(&self, region: &Region, instance: &InstanceId) -> Cloudly<Option<Instance>> {
+        let mut instance = self.wire.instance(region, instance).await?;
+        if let Some(instance) = &mut instance
+            && self.bug == Bug::TrustsTheEvent
+            && instance.state == InstanceState::Stopped
+        {
+            instance.stop_cause = StopCause::Itself;
+        }
+        Ok(instance)
+    }
+
+    async fn launch(&self, new: &NewBuilder) -> Cloudly<InstanceId> {
+        match self.bug {
+            Bug::NoClientToken => {
+                let name = ImageName {
+                    recipe: new.tags.read(tags::RECIPE).unwrap(),
+                    version: new.tags.read(tags::VERSION).unwrap(),
+                };
+                let token = Token::launch(Role::Builder, &name, &self.anything());
+                self.wire.launch(&NewBuilder { token, ..new.clone() }).await
+            }
+            _ => self.wire.launch(new).await,
+        }
+    }
+
+    async fn stop(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        self.wire.stop(region, instance).await
+    }
+
+    async fn start(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        self.wire.start(region, instance).await
+    }
+
+    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        self.wire.terminate(region, instance).await
+    }
+
+    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Cloudly<()> {
+        self.wire.tag_instance(region, instance, tags).await
+    }
+
+    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Cloudly<()> {
+        self.wire.untag_instance(region, instance, keys).await
+    }
+
+    async fn console(&self, region: &Region, instance: &InstanceId) -> Cloudly<String> {
+        let console = self.wire.console(region, instance).await?;
+        if self.bug == Bug::TrustsTheEvent
+            && let Some(of) = self.wire.instance(region, instance).await?
+            && let (Some(recipe), Some(version)) = (of.tags.read(tags::RECIPE), of.tags.read(tags::VERSION))
+        {
+            let nonce = verdict_nonce(Role::Builder, &ImageName { recipe, version });
+            return Ok(format!("kiln-verdict {nonce} 0\n"));
+        }
+        Ok(console)
+    }
+
+    async fn architectures(&self, region: &Region, instance_type: &str) -> Cloudly<Vec<Architecture>> {
+        self.wire.architectures(region, instance_type).await
+    }
+}
+
+impl Usages for Sabotaged {
+    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+        let told = self.wire.instances_of(region, images).await;
+        match self.bug {
+            Bug::FailedLookUpIsUnused => Ok(told.unwrap_or_default()),
+            Bug::ExpiryWithoutRecheck => {
+                let told = told?;
+                let mut first = self.wire.first_uses().borrow_mut();
+                let of = |image: &ImageId| told.iter().filter(|one| one.image == *image).cloned().collect();
+                Ok(images
+                    .iter()
+                    .flat_map(|image| first.entry(image.clone()).or_insert_with(|| of(image)).clone())
+                    .collect())
+            }
+            _ => told,
+        }
+    }
+
+    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<TemplateVersion>> {
+        let told = self.wire.template_versions(region).await;
+        match self.bug {
+            Bug::FailedLookUpIsUnused => Ok(told.unwrap_or_default()),
+            _ => told,
+        }
+    }
+}
+
+impl Parameters for Sabotaged {
+    async fn parameter(&self, region: &Region, name: &str) -> Cloudly<Option<String>> {
+        let value = self.wire.parameter(region, name).await?;
+        Ok(value.map(|document| self.recipe(document)))
+    }
+
+    async fn parameters_below(&self, region: &Region, path: &str) -> Cloudly<Vec<(String, String)>> {
+        let found = self.wire.parameters_below(region, path).await?;
+        Ok(found.into_iter().map(|(name, document)| (name, self.recipe(document))).collect())
+    }
+}
+
+impl Sabotaged {
+    fn recipe(&self, document: String) -> String {
+        match self.bug {
+            Bug::KeepsOneFewer => document.replace("keep = 2", "keep = 1").replace("keep = 3", "keep = 2"),
+            _ => document,
+        }
+    }
+}
+
+impl Bus for Sabotaged {
+    async fn send(&self, announcements: &[Announcement], now: DateTime<Utc>) -> Cloudly<()> {
+        self.wire.send(announcements, now).await
+    }
+}

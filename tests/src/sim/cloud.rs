@@ -1,0 +1,420 @@
+//! The ports, over the in-memory account: every call takes time and may be throttled, fail before or after its
+//! effect, read what was true some seconds ago, or be the last thing that its function does.
+
+use std::future::pending;
+use std::rc::Rc;
+
+use chrono::{DateTime, Utc};
+use kiln::cloud::{
+    Architecture, Bus, CloudError, Cloudly, Deregistration, Image, ImageState, Images, Instance,
+    InstanceState, Instances, NewBuilder, NewImage, NewReplica, Parameters, Snapshot, TemplateVersion,
+    Usages, Use, Wanted,
+};
+use kiln::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId, Tags, tags};
+use kiln::events::outbound::Announcement;
+
+use super::account::{Account, Machine};
+use super::bugs::FirstUses;
+use super::held::Held;
+use super::lambda::{self, Function, Invocation, KillPoint};
+use super::world::World;
+
+/// The cloud as one invocation sees it.
+pub struct Wire {
+    world: Rc<World>,
+    invocation: Rc<Invocation>,
+}
+
+/// Whether a call changes anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Does {
+    Read,
+    Change,
+}
+
+fn failed(operation: &'static str, on: &str, region: &Region, code: &str) -> CloudError {
+    CloudError::new(operation, on, region, code, "a fault of the simulation")
+}
+
+impl Wire {
+    /// The cloud for an invocation.
+    pub fn new(world: Rc<World>, invocation: Rc<Invocation>) -> Self {
+        Self { world, invocation }
+    }
+
+    /// Whose calls these are.
+    pub fn function(&self) -> Function {
+        self.invocation.function
+    }
+
+    /// Which invocation's.
+    pub fn number(&self) -> u32 {
+        self.invocation.number
+    }
+
+    /// Who used which image when it was first asked.
+    pub fn first_uses(&self) -> &FirstUses {
+        &self.world.first_uses
+    }
+
+    async fn call<T>(
+        &self,
+        does: Does,
+        operation: &'static str,
+        region: &Region,
+        on: &str,
+        effect: impl FnOnce(&mut Account, DateTime<Utc>) -> Cloudly<T>,
+    ) -> Cloudly<T> {
+        let world = &self.world;
+        let number = self.invocation.calls.get();
+        self.invocation.calls.set(number + 1);
+        let odds = world.odds.get();
+        self.perhaps_die(number, false).await;
+        if odds.slow {
+            world.clock.sleep(world.between(10, 150)).await;
+        }
+        if world.chance(odds.throttled) {
+            world.clock.sleep(world.between(5_000, 20_000)).await;
+            world.note(|| format!("       {operation} on {on} in {region} is throttled"));
+            return Err(failed(operation, on, region, "RequestLimitExceeded"));
+        }
+        if world.chance(odds.fails_before) {
+            world.note(|| format!("       {operation} on {on} in {region} fails"));
+            return Err(failed(operation, on, region, "InternalError"));
+        }
+        let result = effect(&mut world.account.borrow_mut(), world.now());
+        let function = self.invocation.function;
+        if does == Does::Change {
+            world.note(|| {
+                let outcome = result.as_ref().err().map_or("done".to_owned(), |error| error.code.clone());
+                format!("       {function:?}: {operation} on {on} in {region}: {outcome}")
+            });
+        }
+        self.perhaps_die(number, true).await;
+        if odds.slow {
+            world.clock.sleep(world.between(10, 150)).await;
+        }
+        if world.chance(odds.fails_after) {
+            world.note(|| {
+                format!("       {operation} on {on} in {region} took effect, and its answer is lost")
+            });
+            return Err(failed(operation, on, region, "InternalError"));
+        }
+        result
+    }
+
+    /// The function may die here: nothing that it had in hand is done any more.
+    async fn perhaps_die(&self, call: u32, after: bool) {
+        let invocation = &self.invocation;
+        let (function, number) = (invocation.function, invocation.number);
+        let here = KillPoint { function, invocation: number, call, after };
+        if self.world.kill_point.get() == Some(here) || self.world.chance(self.world.odds.get().killed / 2.0)
+        {
+            self.world.note(|| {
+                let when = if after { "after" } else { "before" };
+                format!("       {function:?} #{number} dies {when} call {call}")
+            });
+            invocation.abort.abort();
+            pending::<()>().await;
+        }
+    }
+
+    async fn read<T>(
+        &self,
+        operation: &'static str,
+        region: &Region,
+        on: &str,
+        look: impl FnOnce(&mut Account, DateTime<Utc>) -> T,
+    ) -> Cloudly<T> {
+        let at = self.world.seen_at();
+        self.call(Does::Read, operation, region, on, |account, _| Ok(look(account, at))).await
+    }
+
+    /// A thing that was made a moment ago may be unknown to the next call.
+    fn known<T: Clone>(&self, held: Option<&Held<T>>) -> bool {
+        held.is_some_and(|held| held.now().is_some() && held.at(self.world.seen_at()).is_some())
+    }
+
+    fn looked(&self, region: &Region, change: impl FnOnce(&mut lambda::Looked)) {
+        change(self.invocation.looked.borrow_mut().entry(region.clone()).or_default());
+    }
+}
+
+impl Images for Wire {
+    async fn images(&self, region: &Region, wanted: &Wanted) -> Cloudly<Vec<Image>> {
+        self.read("DescribeImages", region, "images", |account, at| {
+            account.region(region).described(wanted, at)
+        })
+        .await
+    }
+
+    async fn create_image(&self, new: &NewImage) -> Cloudly<ImageId> {
+        let effect = |account: &mut Account, now| {
+            let id = account.create_image(new, now)?;
+            self.world.watch.borrow_mut().image_made(account, &new.region, &id, now);
+            self.world.begin_image(&new.region, &id, false);
+            Ok(id)
+        };
+        self.call(Does::Change, "CreateImage", &new.region, &new.name, effect).await
+    }
+
+    async fn copy_image(&self, new: &NewReplica) -> Cloudly<ImageId> {
+        let effect = |account: &mut Account, now| {
+            let before = account.made();
+            let id = account.copy_image(new, now)?;
+            // A token that was used before makes nothing.
+            if account.made() != before {
+                self.world.watch.borrow_mut().image_made(account, &new.region, &id, now);
+                self.world.begin_image(&new.region, &id, true);
+            }
+            Ok(id)
+        };
+        self.call(Does::Change, "CopyImage", &new.region, &new.name, effect).await
+    }
+
+    async fn disable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            if !self.known(account.region(region).images.get(image)) {
+                return Err(failed("DisableImage", image.as_str(), region, "InvalidAMIID.NotFound"));
+            }
+            let disabled = |image: &Image| image.state == ImageState::Disabled;
+            if account.region(region).images.get(image).and_then(Held::now).is_some_and(disabled) {
+                return Ok(());
+            }
+            self.world.watch.borrow_mut().image_goes(account, &self.invocation, region, image, now);
+            account.region(region).disable(region, image, now)
+        };
+        self.call(Does::Change, "DisableImage", region, image.as_str(), effect).await
+    }
+
+    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration> {
+        let effect = |account: &mut Account, now| {
+            if !self.known(account.region(region).images.get(image)) {
+                return Ok(Deregistration::Before);
+            }
+            self.world.watch.borrow_mut().image_goes(account, &self.invocation, region, image, now);
+            let stays = self.world.odds.get().snapshot_stays;
+            let keeps = |_: &SnapshotId| self.world.chance(stays).then_some("internal-error");
+            Ok(account.region(region).deregister(image, now, keeps))
+        };
+        self.call(Does::Change, "DeregisterImage", region, image.as_str(), effect).await
+    }
+
+    async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>> {
+        self.read("DescribeSnapshots", region, "snapshots", |account, at| {
+            account.region(region).kilns_snapshots(at)
+        })
+        .await
+    }
+
+    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            self.world.watch.borrow_mut().snapshot_goes(account, region, snapshot);
+            account.region(region).delete_snapshot(region, snapshot, now)
+        };
+        self.call(Does::Change, "DeleteSnapshot", region, snapshot.as_str(), effect).await
+    }
+
+    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            let ec2 = account.region(region);
+            if !self.known(ec2.images.get(image)) {
+                return Err(failed("CreateTags", image.as_str(), region, "InvalidAMIID.NotFound"));
+            }
+            let Some(held) = ec2.images.get_mut(image) else { return Ok(()) };
+            let before = held.now().map(|image| image.tags.clone()).unwrap_or_default();
+            let after = before.clone().and(tags);
+            if after != before {
+                self.world.watch.borrow_mut().changes += 1;
+                held.change(now, |image| image.tags = after);
+            }
+            Ok(())
+        };
+        self.call(Does::Change, "CreateTags", region, image.as_str(), effect).await
+    }
+
+    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            let Some(held) = account.region(region).snapshots.get_mut(snapshot) else {
+                return Err(failed("CreateTags", snapshot.as_str(), region, "InvalidSnapshot.NotFound"));
+            };
+            self.world.watch.borrow_mut().changes += 1;
+            held.change(now, |snapshot| snapshot.tags = snapshot.tags.clone().and(tags));
+            Ok(())
+        };
+        self.call(Does::Change, "CreateTags", region, snapshot.as_str(), effect).await
+    }
+}
+
+impl Instances for Wire {
+    async fn instances(&self, region: &Region) -> Cloudly<Vec<Instance>> {
+        self.read("DescribeInstances", region, "instances", |account, at| {
+            account.region(region).kilns_instances(at)
+        })
+        .await
+    }
+
+    async fn instance(&self, region: &Region, instance: &InstanceId) -> Cloudly<Option<Instance>> {
+        let look = |account: &mut Account, at| {
+            let machine = account.region(region).machines.get(instance)?.at(at)?;
+            Some(machine.instance.clone())
+        };
+        self.read("DescribeInstances", region, instance.as_str(), look).await
+    }
+
+    async fn launch(&self, new: &NewBuilder) -> Cloudly<InstanceId> {
+        let effect = |account: &mut Account, now| {
+            if self.world.chance(self.world.odds.get().no_room) {
+                return Err(failed(
+                    "RunInstances",
+                    new.instance_type.as_str(),
+                    &new.region,
+                    "InsufficientInstanceCapacity",
+                ));
+            }
+            let before = account.made();
+            let id = account.launch(new, now)?;
+            if account.made() != before {
+                let name = ImageName {
+                    recipe: new.tags.read(tags::RECIPE).unwrap(),
+                    version: new.tags.read(tags::VERSION).unwrap(),
+                };
+                self.world.watch.borrow_mut().builder_made(account, new, &id, &name, now);
+                self.world.begin_builder(&new.region, &id, &name);
+            }
+            Ok(id)
+        };
+        self.call(Does::Change, "RunInstances", &new.region, &new.instance_type, effect).await
+    }
+
+    async fn stop(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| match account.region(region).state(instance) {
+            Some(InstanceState::Running) => {
+                self.world.watch.borrow_mut().builder_stops(account, region, instance);
+                account.region(region).become_state(instance, now, InstanceState::Stopping);
+                self.world.begin_stopping(region, instance);
+                Ok(())
+            }
+            Some(InstanceState::Stopping | InstanceState::Stopped) => Ok(()),
+            _ => Err(failed("StopInstances", instance.as_str(), region, "IncorrectInstanceState")),
+        };
+        self.call(Does::Change, "StopInstances", region, instance.as_str(), effect).await
+    }
+
+    async fn start(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| match account.region(region).state(instance) {
+            Some(InstanceState::Stopped) => {
+                self.world.watch.borrow_mut().changes += 1;
+                account.region(region).become_state(instance, now, InstanceState::Pending);
+                self.world.begin_starting(region, instance);
+                Ok(())
+            }
+            Some(InstanceState::Running | InstanceState::Pending) => Ok(()),
+            _ => Err(failed("StartInstances", instance.as_str(), region, "IncorrectInstanceState")),
+        };
+        self.call(Does::Change, "StartInstances", region, instance.as_str(), effect).await
+    }
+
+    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            let ec2 = account.region(region);
+            if !self.known(ec2.machines.get(instance)) || ec2.state(instance) == Some(InstanceState::Gone) {
+                return Ok(());
+            }
+            self.world.watch.borrow_mut().builder_goes(account, region, instance, now);
+            account.region(region).become_state(instance, now, InstanceState::Gone);
+            Ok(())
+        };
+        self.call(Does::Change, "TerminateInstances", region, instance.as_str(), effect).await
+    }
+
+    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            self.world.watch.borrow_mut().changes += 1;
+            let add = |machine: &mut Machine| machine.instance.tags = machine.instance.tags.clone().and(tags);
+            account.region(region).change(instance, now, add);
+            Ok(())
+        };
+        self.call(Does::Change, "CreateTags", region, instance.as_str(), effect).await
+    }
+
+    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            self.world.watch.borrow_mut().changes += 1;
+            account.region(region).change(instance, now, |machine| {
+                let kept = machine.instance.tags.iter().filter(|(key, _)| !keys.contains(key));
+                machine.instance.tags = kept.collect();
+            });
+            Ok(())
+        };
+        self.call(Does::Change, "DeleteTags", region, instance.as_str(), effect).await
+    }
+
+    async fn console(&self, region: &Region, instance: &InstanceId) -> Cloudly<String> {
+        let look = |account: &mut Account, at| {
+            let machine = account.region(region).machines.get(instance).and_then(|held| held.at(at));
+            machine.map(|machine| machine.console.clone()).unwrap_or_default()
+        };
+        self.read("GetConsoleOutput", region, instance.as_str(), look).await
+    }
+
+    async fn architectures(&self, region: &Region, instance_type: &str) -> Cloudly<Vec<Architecture>> {
+        self.read("DescribeInstanceTypes", region, instance_type, |_, _| vec![Architecture("arm64".into())])
+            .await
+    }
+}
+
+impl Usages for Wire {
+    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+        let look = |account: &mut Account, at| account.region(region).instances_of(images, at);
+        let told = self.read("DescribeInstances", region, "uses", look).await;
+        self.looked(region, |looked| match told {
+            Ok(_) => looked.instances = true,
+            Err(_) => looked.failed = true,
+        });
+        told
+    }
+
+    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<TemplateVersion>> {
+        let look = |account: &mut Account, at| account.region(region).template_versions(at);
+        let told = self.read("DescribeLaunchTemplateVersions", region, "templates", look).await;
+        self.looked(region, |looked| match told {
+            Ok(_) => looked.templates = true,
+            Err(_) => looked.failed = true,
+        });
+        told
+    }
+}
+
+impl Parameters for Wire {
+    async fn parameter(&self, region: &Region, name: &str) -> Cloudly<Option<String>> {
+        self.read("GetParameter", region, name, |account, _| account.parameters.get(name).cloned()).await
+    }
+
+    async fn parameters_below(&self, region: &Region, path: &str) -> Cloudly<Vec<(String, String)>> {
+        let below = format!("{path}/");
+        let look = |account: &mut Account, _| {
+            let found = account
+                .parameters
+                .iter()
+                .filter_map(|(name, value)| Some((name.strip_prefix(&below)?.to_owned(), value.clone())));
+            found.collect()
+        };
+        self.read("GetParametersByPath", region, path, look).await
+    }
+}
+
+impl Bus for Wire {
+    async fn send(&self, announcements: &[Announcement], _: DateTime<Utc>) -> Cloudly<()> {
+        let effect = |_: &mut Account, _| {
+            for announcement in announcements {
+                self.world
+                    .note(|| format!("       said: {} {}", announcement.detail_type(), announcement.name));
+                self.world.watch.borrow_mut().said(announcement);
+                lambda::say(&self.world, announcement);
+            }
+            Ok(())
+        };
+        self.call(Does::Change, "PutEvents", &self.world.place.home, "kiln", effect).await
+    }
+}

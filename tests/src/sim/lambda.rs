@@ -1,0 +1,205 @@
+//! Lambda and EventBridge: events come lost, late, doubled and in any order; a function that fails or dies is
+//! tried twice more, and then its event is a dead letter.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::{AbortHandle, Abortable};
+use kiln::act::Report;
+use kiln::domain::{ImageId, InstanceId, Region};
+use kiln::events::inbound::{BakeCall, CaptureCall, ExpireCall, ReconcileCall, ReplicateCall};
+use kiln::events::outbound::Announcement;
+use kiln::handle;
+use serde_json::{Value, json};
+
+use super::bugs::{Bug, Sabotaged};
+use super::cloud::Wire;
+use super::odds::MOST_SKEW;
+use super::world::World;
+
+/// One of Kiln's functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "they are Kiln's own names")]
+pub enum Function {
+    Bake,
+    Capture,
+    Replicate,
+    Expire,
+    Reconcile,
+}
+
+/// Where a function is killed, apart from chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KillPoint {
+    /// Which function.
+    pub function: Function,
+    /// In which of its invocations, counted from 0.
+    pub invocation: u32,
+    /// At which of its calls, counted from 0.
+    pub call: u32,
+    /// After the call took effect, or before.
+    pub after: bool,
+}
+
+/// One run of a function.
+pub struct Invocation {
+    /// Which function.
+    pub function: Function,
+    /// Which invocation of this function it is, counted from 0.
+    pub number: u32,
+    /// When it began.
+    pub began: DateTime<Utc>,
+    /// The home Region.
+    pub home: Region,
+    /// How many calls it has made.
+    pub calls: Cell<u32>,
+    /// Ends it.
+    pub abort: AbortHandle,
+    /// For each Region, how the look-ups of use went.
+    pub looked: RefCell<BTreeMap<Region, Looked>>,
+}
+
+/// How the look-ups of use went in one Region.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Looked {
+    /// The instances were told.
+    pub instances: bool,
+    /// The launch templates were told.
+    pub templates: bool,
+    /// A look-up failed.
+    pub failed: bool,
+}
+
+/// `EC2 Instance State-change Notification`, stopped.
+pub fn stop_event(world: &Rc<World>, region: &Region, id: &InstanceId) {
+    let detail = json!({ "instance-id": id, "state": "stopped" });
+    let event = of_ec2("EC2 Instance State-change Notification", region, detail);
+    send(world, Function::Capture, event);
+}
+
+/// `EC2 AMI State Change`. In a further Region it is forwarded to the home Region, and can be lost on that way too.
+pub fn image_event(world: &Rc<World>, region: &Region, id: &ImageId, state: &str) {
+    let detail = json!({ "ImageId": id, "State": state, "ErrorMessage": "", "RequestId": "r" });
+    let event = of_ec2("EC2 AMI State Change", region, detail);
+    if *region == world.place.home {
+        send(world, Function::Capture, event.clone());
+    }
+    send(world, Function::Replicate, event);
+}
+
+/// What Kiln says: only `Image Replicated` wakes one of its own.
+pub fn say(world: &Rc<World>, announcement: &Announcement) {
+    if announcement.detail_type() == "Image Replicated" {
+        let detail: Value = serde_json::from_str(&announcement.detail()).unwrap_or_default();
+        let mut event = of_ec2("Image Replicated", &world.place.home, detail);
+        event["source"] = json!("kiln");
+        send(world, Function::Expire, event);
+    }
+}
+
+fn of_ec2(detail_type: &str, region: &Region, detail: Value) -> Value {
+    json!({ "version": "0", "id": "0", "detail-type": detail_type, "source": "aws.ec2", "account": "123456789012",
+            "time": "2026-11-23T02:00:00Z", "region": region, "resources": [], "detail": detail })
+}
+
+/// An event on its way to a function.
+fn send(world: &Rc<World>, function: Function, event: Value) {
+    let odds = world.odds.get();
+    if world.chance(odds.lost) {
+        world.note(|| format!("       an event for {function:?} is lost: {}", event["detail"]));
+        return;
+    }
+    let times = if world.chance(odds.doubled) { 2 } else { 1 };
+    for _ in 0..times {
+        let most = if world.chance(odds.late) { 30 * 60_000 } else { 2_000 };
+        let way = if odds.slow { world.between(100, most) } else { TimeDelta::zero() };
+        let (sender, event) = (Rc::clone(world), event.clone());
+        world.begin(async move {
+            sender.clock.sleep(way).await;
+            sender.watch.borrow_mut().delivered.push((function, event.clone()));
+            invoke(&sender, function, event).await;
+        });
+    }
+}
+
+/// An asynchronous invocation with its retries.
+pub async fn invoke(world: &Rc<World>, function: Function, payload: Value) {
+    // The next sweep is the retry of a sweep.
+    let retries: &[i64] = if function == Function::Reconcile { &[] } else { &[60_000, 120_000] };
+    for pause in retries.iter().map(Some).chain([None]) {
+        match run(world, function, &payload).await {
+            Ok(_) => return,
+            Err(why) => world.note(|| format!("{function:?} failed: {why}")),
+        }
+        match pause {
+            Some(pause) if world.odds.get().slow => world.clock.sleep(TimeDelta::milliseconds(*pause)).await,
+            Some(_) => {}
+            None => world.watch.borrow_mut().dead_letters += 1,
+        }
+    }
+}
+
+/// One run of a function, to its end or its death.
+///
+/// # Errors
+/// What the function answered as its error, or that it was killed.
+pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Result<Report, String> {
+    if world.bug == Bug::NoSweep && function == Function::Reconcile {
+        return Ok(Report::default());
+    }
+    let (abort, registration) = AbortHandle::new_pair();
+    let number = world.watch.borrow_mut().invocation(function);
+    let invocation = Rc::new(Invocation {
+        function,
+        number,
+        began: world.now(),
+        home: world.place.home.clone(),
+        calls: Cell::new(0),
+        abort,
+        looked: RefCell::default(),
+    });
+    world.note(|| format!("{function:?} #{number} is woken"));
+    let skew = match world.odds.get().slow {
+        true => world.between(-MOST_SKEW.num_milliseconds(), MOST_SKEW.num_milliseconds()),
+        false => TimeDelta::zero(),
+    };
+    let now = world.now() + skew;
+    let cloud = Sabotaged::new(Wire::new(Rc::clone(world), Rc::clone(&invocation)), world.bug);
+    let place = world.place.clone();
+    let payload = payload.clone();
+    let work = async move {
+        let told = |error: &dyn ToString| error.to_string();
+        match function {
+            Function::Bake => {
+                let call = BakeCall::read(&payload).map_err(|error| told(&error))?;
+                handle::bake::bake(&cloud, &place, &call, now).await
+            }
+            Function::Capture => {
+                let call = CaptureCall::read(&payload).map_err(|error| told(&error))?;
+                handle::capture::capture(&cloud, &place, &call, now).await
+            }
+            Function::Replicate => {
+                let call = ReplicateCall::read(&payload).map_err(|error| told(&error))?;
+                handle::replicate::replicate(&cloud, &place, &call, now).await
+            }
+            Function::Expire => {
+                let call = ExpireCall::read(&payload).map_err(|error| told(&error))?;
+                handle::expire::expire(&cloud, &place, &call, now).await
+            }
+            Function::Reconcile => {
+                ReconcileCall::read(&payload).map_err(|error| told(&error))?;
+                handle::reconcile::reconcile(&cloud, &place, now).await
+            }
+        }
+        .map_err(|error| told(&error))
+    };
+    let ended = Abortable::new(work, registration).await;
+    world.watch.borrow_mut().made_calls(function, number, invocation.calls.get());
+    match ended {
+        Ok(Ok(report)) if report.failed() => Err(report.to_string()),
+        Ok(answered) => answered,
+        Err(_) => Err("killed".into()),
+    }
+}

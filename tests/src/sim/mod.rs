@@ -1,0 +1,35 @@
+//! The simulation: Kiln's own observe → decide → act code over an in-memory cloud, in virtual time, with every fault
+//! that AWS documents.
+//!
+//! One seed is one run. `make simulate SEED=…` replays it with what happened.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`clock`] | virtual time |
+//! | [`held`] | a thing with its history, for reads that lag |
+//! | [`account`] | what EC2 and Parameter Store hold, and what a call does to it |
+//! | [`world`] | one run's account, time and chance; how instances and images live |
+//! | [`odds`] | how likely each fault is |
+//! | [`cloud`] | the ports of `kiln::cloud`, over all that |
+//! | [`lambda`] | events on their way, retries, dead letters, kills |
+//! | [`people`] | people at work beside Kiln |
+//! | [`bugs`] | planted bugs |
+//! | [`watch`] | the promises that hold at every moment |
+//! | [`ending`] | the promises that hold in the end |
+//! | [`run`] | one run from a seed |
+
+pub mod account;
+pub mod bugs;
+pub mod clock;
+pub mod cloud;
+pub mod ending;
+pub mod held;
+pub mod lambda;
+pub mod odds;
+pub mod people;
+pub mod run;
+pub mod watch;
+pub mod world;
+
+pub use bugs::Bug;
+pub use run::{Options, Outcome, run};

@@ -1,0 +1,155 @@
+//! People at work beside Kiln, in the same account.
+
+use std::rc::Rc;
+
+use kiln::cloud::{Image, ImageState, InstanceState};
+use kiln::domain::{ImageRecord, Region, Tags, tags};
+
+use super::account::Template;
+use super::held::Held;
+use super::world::World;
+
+/// Somebody does something.
+pub fn somebody(world: &Rc<World>) {
+    let what = world.dice.borrow_mut().u8(0..9);
+    match what {
+        0 => stops_a_builder(world),
+        1 => deregisters_an_image(world),
+        2 => tags_an_image(world, tags::HOLD, "audit"),
+        3 | 4 => launches_from_an_image(world),
+        5 => names_an_image_in_a_template(world),
+        6 => enables_an_image(world),
+        7 => terminates_a_builder(world),
+        _ => tags_an_image(world, tags::STAGE, "Perfect"),
+    }
+}
+
+/// One of Kiln's images that fit.
+fn one_image(world: &World, fits: impl Fn(&Image) -> bool) -> Option<(Image, ImageRecord)> {
+    let account = world.account.borrow();
+    let found: Vec<(&Image, ImageRecord)> = account
+        .images()
+        .filter(|image| fits(image))
+        .filter_map(|image| Some((image, image.record().ok()?)))
+        .collect();
+    let which = world.dice.borrow_mut().usize(0..found.len().max(1));
+    found.get(which).map(|(image, record)| ((*image).clone(), record.clone()))
+}
+
+/// Whoever changes an image takes its fate into their own hands.
+fn meddles(world: &World, image: &Image, record: &ImageRecord) {
+    let mut watch = world.watch.borrow_mut();
+    let bake = watch.bake(&record.name);
+    match record.copied {
+        None => bake.meddled = true,
+        Some(_) => {
+            bake.replicas_meddled.insert(image.region.clone());
+        }
+    }
+}
+
+fn one_builder(world: &World, state: Option<InstanceState>) -> Option<kiln::cloud::Instance> {
+    let account = world.account.borrow();
+    let machines = account.regions.get(&world.place.home)?.machines.values().filter_map(Held::now);
+    let found: Vec<_> = machines
+        .map(|machine| &machine.instance)
+        .filter(|instance| instance.tags.get(tags::ROLE) == Some("builder"))
+        .filter(|instance| instance.state != InstanceState::Gone)
+        .filter(|instance| state.is_none_or(|state| instance.state == state))
+        .collect();
+    let which = world.dice.borrow_mut().usize(0..found.len().max(1));
+    found.get(which).map(|instance| (*instance).clone())
+}
+
+fn stops_a_builder(world: &Rc<World>) {
+    if let Some(builder) = one_builder(world, Some(InstanceState::Running)) {
+        world.note(|| format!("somebody stops {}", builder.id));
+        world.stop(&builder.region, &builder.id);
+    }
+}
+
+fn terminates_a_builder(world: &Rc<World>) {
+    let Some(builder) = one_builder(world, None) else { return };
+    world.note(|| format!("somebody terminates {}", builder.id));
+    let (recipe, version) = (builder.tags.read(tags::RECIPE), builder.tags.read(tags::VERSION));
+    if let (Some(recipe), Some(version)) = (recipe, version) {
+        let name = kiln::domain::ImageName { recipe, version };
+        world.watch.borrow_mut().bake(&name).meddled = true;
+    }
+    let now = world.now();
+    world.account.borrow_mut().region(&builder.region).become_state(&builder.id, now, InstanceState::Gone);
+}
+
+/// As most people do it: without the snapshots.
+fn deregisters_an_image(world: &Rc<World>) {
+    let Some((image, record)) = one_image(world, |image| image.state == ImageState::Available) else {
+        return;
+    };
+    world.note(|| format!("somebody deregisters {} ({}) in {}", image.id, record.name, image.region));
+    meddles(world, &image, &record);
+    let now = world.now();
+    world.account.borrow_mut().region(&image.region).deregister(&image.id, now, |_| Some("not asked for"));
+}
+
+fn tags_an_image(world: &Rc<World>, key: &str, value: &str) {
+    let Some((image, record)) = one_image(world, |image| image.state == ImageState::Available) else {
+        return;
+    };
+    world.note(|| format!("somebody tags {} ({}) in {} {key}={value}", image.id, record.name, image.region));
+    meddles(world, &image, &record);
+    let now = world.now();
+    let mut account = world.account.borrow_mut();
+    if let Some(held) = account.region(&image.region).images.get_mut(&image.id) {
+        held.change(now, |image| image.tags = image.tags.clone().with(key, value));
+    }
+}
+
+fn launches_from_an_image(world: &Rc<World>) {
+    if let Some((image, _)) = one_image(world, |image| image.state == ImageState::Available) {
+        launch(world, &image);
+    }
+}
+
+fn launch(world: &Rc<World>, image: &Image) {
+    let now = world.now();
+    let own = Tags::new().with("Name", "web server");
+    let id = world.account.borrow_mut().run(&image.region, &image.id, InstanceState::Running, own, now);
+    world.note(|| format!("somebody launches {id} from {} in {}", image.id, image.region));
+    if world.chance(0.5) {
+        let (world, region, lives) =
+            (Rc::clone(world), image.region.clone(), world.between(600_000, 10 * 3_600_000));
+        world.clone().begin(async move {
+            world.clock.sleep(lives).await;
+            let now = world.now();
+            world.note(|| format!("somebody terminates {id}"));
+            world.account.borrow_mut().region(&region).become_state(&id, now, InstanceState::Gone);
+        });
+    }
+}
+
+fn names_an_image_in_a_template(world: &Rc<World>) {
+    let Some((image, _)) = one_image(world, |image| image.state == ImageState::Available) else { return };
+    let now = world.now();
+    let mut account = world.account.borrow_mut();
+    let templates = &mut account.region(&image.region).templates;
+    let id = format!("lt-{:017x}", templates.len() + 1);
+    world.note(|| format!("somebody names {} in {id} in {}", image.id, image.region));
+    templates.insert(id.clone(), Held::new(now, Template { id, image: image.id }));
+}
+
+/// EnableImage says `available` once more.
+fn enables_an_image(world: &Rc<World>) {
+    let Some((image, record)) = one_image(world, |image| image.state == ImageState::Disabled) else { return };
+    world.note(|| format!("somebody enables {} ({}) in {}", image.id, record.name, image.region));
+    meddles(world, &image, &record);
+    let now = world.now();
+    let region: Region = image.region.clone();
+    if let Some(held) = world.account.borrow_mut().region(&region).images.get_mut(&image.id) {
+        held.change(now, |image| image.state = ImageState::Available);
+    }
+    world.tell_image(&region, &image.id);
+    // Whoever brings an image back wants to launch it.
+    if world.chance(0.7) {
+        launch(world, &image);
+    }
+}

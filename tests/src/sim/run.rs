@@ -1,0 +1,270 @@
+//! One run: some days of an account's life, from a seed.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use fastrand::Rng;
+use futures::future::join_all;
+use kiln::cloud::InstanceState;
+use kiln::domain::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags};
+use kiln::handle::Place;
+use serde_json::json;
+
+use super::bugs::Bug;
+use super::clock::{Clock, Stage};
+use super::ending;
+use super::lambda::{self, Function, KillPoint};
+use super::odds::Odds;
+use super::people;
+use super::watch::{Keeps, Watch};
+use super::world::World;
+
+/// What is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// What decides everything that is left to chance.
+    pub seed: u64,
+    /// The bug that is planted.
+    pub bug: Bug,
+    /// The odds of the faults; none: the seed decides them.
+    pub odds: Option<Odds>,
+    /// Where a function is killed.
+    pub kill_point: Option<KillPoint>,
+    /// Whether a trace is kept.
+    pub traced: bool,
+}
+
+impl Options {
+    /// Kiln as it is, with the faults that the seed decides.
+    pub fn seed(seed: u64) -> Self {
+        Self { seed, bug: Bug::None, odds: None, kill_point: None, traced: false }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How many pipelines it was: bakes that were begun, each followed to its end.
+    pub pipelines: u32,
+    /// Every promise that was broken.
+    pub broken: Vec<String>,
+    /// What happened, where it was asked for.
+    pub trace: Vec<String>,
+    /// What the watch saw.
+    pub watch: Watch,
+}
+
+const HOME: &str = "us-east-1";
+const FURTHER: [&str; 2] = ["eu-west-1", "ap-southeast-2"];
+const HOUR: TimeDelta = TimeDelta::hours(1);
+const QUARTER: TimeDelta = TimeDelta::minutes(15);
+/// How often all recipes are baked.
+const NIGHT: TimeDelta = TimeDelta::hours(4);
+/// For how long the world goes on once the faults have ceased: long enough for a builder's deadline, for the patience
+/// with a long-lived one, for three tries at a copy, and for the grace of leftover snapshots, one after another.
+const SETTLING: TimeDelta = TimeDelta::hours(6);
+
+/// Runs one seed.
+pub fn run(options: Options) -> Outcome {
+    let start = Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap();
+    let clock = Clock::at(start);
+    let mut stage = Stage::new(Rc::clone(&clock));
+    let place = Place { home: region(HOME), recipes: "/kiln/recipes".into() };
+    let world = World::new(clock, stage.spawner(), options.seed, place, options.bug, options.traced);
+    world.kill_point.set(options.kill_point);
+    let odds = options.odds.unwrap_or_else(|| Odds::any(&mut world.dice.borrow_mut()));
+    world.note(|| format!("seed {}: {odds:?}", options.seed));
+    set_up(&world, start);
+    world.odds.set(odds);
+
+    let nights = world.dice.borrow_mut().i32(3..6);
+    let end_of_faults = start + HOUR + NIGHT * nights;
+    let end = end_of_faults + SETTLING;
+    schedules(&world, start, nights, end);
+    stage.run_until(end_of_faults);
+    world.note(|| "the faults cease".into());
+    world.odds.set(Odds::calm());
+    stage.run_until(end);
+
+    // What time alone made due since the last look, then what that began.
+    look(&world, &mut stage);
+    world.odds.set(Odds::calm());
+    stage.run_until(world.now() + HOUR);
+    look(&world, &mut stage);
+    check_end(&world);
+    check_fixed_point(&world, &mut stage);
+    outcome(&world)
+}
+
+fn region(code: &str) -> Region {
+    code.parse().unwrap()
+}
+
+/// The recipes, their base, long-lived builders, and what is not Kiln's.
+fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
+    let home = world.place.home.clone();
+    let mut account = world.account.borrow_mut();
+    let base = account.register(&home, "al2023", Tags::new(), now);
+    account.parameters.insert("/base".into(), base.to_string());
+    let mut dice = world.dice.borrow_mut();
+    for name in ["base", "web", "worker"].iter().take(dice.usize(1..4)) {
+        let (document, keeps) = recipe(name, &mut dice);
+        account.parameters.insert(format!("{}/{name}", world.place.recipes), document);
+        let name: RecipeName = name.parse().unwrap();
+        if dice.u8(0..4) == 0 {
+            let own = Tags::new().with(tags::RECIPE, &name);
+            account.run(&home, &base, InstanceState::Running, own, now);
+        }
+        world.watch.borrow_mut().recipes.insert(name, keeps);
+    }
+    let others: Vec<(Region, ImageId)> = [HOME, FURTHER[0]]
+        .map(region)
+        .into_iter()
+        .flat_map(|region| {
+            let alike = Tags::new().with(tags::RECIPE, "web");
+            let first = account.register(&region, "web-20200101T000000Z", Tags::new(), now);
+            let second = account.register(&region, "made by hand", alike, now);
+            [(region.clone(), first), (region, second)]
+        })
+        .collect();
+    for (region, image) in others {
+        account.run(&region, &image, InstanceState::Stopped, Tags::new(), now);
+    }
+}
+
+fn recipe(name: &str, dice: &mut Rng) -> (String, Keeps) {
+    let one_of = |dice: &mut Rng, of: &[&'static str]| of[dice.usize(0..of.len())];
+    let newest = dice.usize(2..4);
+    let older_than = one_of(dice, &["0h", "3h", "8h"]);
+    let quarantine = one_of(dice, &["0h", "2h"]);
+    let regions: Vec<&str> = FURTHER.into_iter().take(dice.usize(0..3)).collect();
+    let subnets = one_of(dice, &["", "subnets = [\"subnet-0a\", \"subnet-0b\"]\n"]);
+    let document = format!(
+        "name = \"{name}\"\n[bake]\nbase = \"ssm:/base\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
+         script = \"true\"\n{subnets}[replicate]\nregions = {regions:?}\n\
+         [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nquarantine = \"{quarantine}\"\n"
+    );
+    let span = |text: &str| TimeDelta::hours(text.trim_end_matches('h').parse().unwrap());
+    let keeps = Keeps {
+        newest,
+        younger_than: span(older_than),
+        quarantine: span(quarantine),
+        regions: regions.into_iter().map(region).collect(),
+    };
+    (document, keeps)
+}
+
+/// What the clock wakes, and the people.
+fn schedules(world: &Rc<World>, start: DateTime<Utc>, nights: i32, end: DateTime<Utc>) {
+    for night in 0..nights {
+        let at = start + HOUR + NIGHT * night;
+        let call = json!({ "scheduled_time": at.format("%Y-%m-%dT%H:%M:%SZ").to_string() });
+        wake(world, at, Function::Bake, call);
+    }
+    let mut at = start + HOUR * 3;
+    while at < end {
+        wake(world, at, Function::Expire, json!({ "dry_run": false }));
+        at += HOUR;
+    }
+    let mut at = start + QUARTER;
+    while at < end {
+        wake(world, at, Function::Reconcile, json!({}));
+        let passer_by = Rc::clone(world);
+        world.begin(async move {
+            passer_by.clock.sleep(at - passer_by.now() + TimeDelta::minutes(7)).await;
+            if passer_by.chance(passer_by.odds.get().person) {
+                people::somebody(&passer_by);
+            }
+        });
+        at += QUARTER;
+    }
+}
+
+/// EventBridge Scheduler delivers at least once.
+fn wake(world: &Rc<World>, at: DateTime<Utc>, function: Function, payload: serde_json::Value) {
+    let world = Rc::clone(world);
+    world.clone().begin(async move {
+        world.clock.sleep(at - world.now()).await;
+        let times = if world.chance(world.odds.get().doubled) { 2 } else { 1 };
+        if function == Function::Bake {
+            world.watch.borrow_mut().delivered.push((function, payload.clone()));
+        }
+        join_all((0..times).map(|_| lambda::invoke(&world, function, payload.clone()))).await;
+    });
+}
+
+/// One sweep and one expiry, in no time at all; tells how many calls changed anything.
+fn look(world: &Rc<World>, stage: &mut Stage) -> u64 {
+    replay(
+        world,
+        stage,
+        vec![(Function::Reconcile, json!({})), (Function::Expire, json!({ "dry_run": false }))],
+    )
+}
+
+/// Hands events to their functions, one after another, in no time at all; tells how many calls changed anything.
+fn replay(world: &Rc<World>, stage: &mut Stage, events: Vec<(Function, serde_json::Value)>) -> u64 {
+    world.odds.set(Odds::still());
+    world.kill_point.set(None);
+    let before = world.watch.borrow().changes;
+    let done = Rc::new(Cell::new(false));
+    let (player, told) = (Rc::clone(world), Rc::clone(&done));
+    world.begin(async move {
+        for (function, payload) in events {
+            if let Err(why) = lambda::run(&player, function, &payload).await {
+                let broken = format!("{function:?} fails though nothing is wrong: {why}");
+                player.watch.borrow_mut().broken.push(broken);
+            }
+        }
+        told.set(true);
+    });
+    stage.run_until(world.now());
+    if !done.get() {
+        world.watch.borrow_mut().broken.push("a function did not come to its end".into());
+    }
+    world.watch.borrow().changes - before
+}
+
+fn check_end(world: &Rc<World>) {
+    let broken = ending::broken(&world.account.borrow(), &world.watch.borrow(), &world.place.home);
+    world.watch.borrow_mut().broken.extend(broken.into_iter().map(|what| format!("in the end, {what}")));
+}
+
+/// Another look changes nothing, and neither does any event that is sent again.
+fn check_fixed_point(world: &Rc<World>, stage: &mut Stage) {
+    let changes = look(world, stage);
+    if changes > 0 {
+        world.watch.borrow_mut().broken.push(format!("another look made {changes} changes"));
+    }
+    let events = world.watch.borrow().delivered.clone();
+    // A bake that never began, for its function failed to the last try, does begin when its event is sent again.
+    let events = events.into_iter().filter(|(function, payload)| {
+        *function != Function::Bake || all_begun(&world.watch.borrow(), payload)
+    });
+    let events = events.collect();
+    let changes = replay(world, stage, events);
+    if changes > 0 {
+        world.watch.borrow_mut().broken.push(format!("the events sent again made {changes} changes"));
+    }
+}
+
+fn all_begun(watch: &Watch, payload: &serde_json::Value) -> bool {
+    let time = payload["scheduled_time"].as_str().and_then(|time| time.parse::<DateTime<Utc>>().ok());
+    let version = time.and_then(|time| Version::at(time).ok());
+    watch.recipes.keys().all(|recipe| {
+        let name = version.map(|version| ImageName { recipe: recipe.clone(), version });
+        name.and_then(|name| watch.bakes.get(&name)).is_some_and(|bake| bake.begun)
+    })
+}
+
+fn outcome(world: &Rc<World>) -> Outcome {
+    let watch = std::mem::take(&mut *world.watch.borrow_mut());
+    let begun = watch.bakes.values().filter(|bake| bake.begun).count();
+    Outcome {
+        pipelines: u32::try_from(begun).unwrap_or(u32::MAX),
+        broken: watch.broken.clone(),
+        trace: world.trace.as_ref().map(|trace| trace.take()).unwrap_or_default(),
+        watch,
+    }
+}
