@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from e2e.kiln import HOME, Kiln, tags_of
 
 
 def test_a_night_brings_one_image_of_each_recipe_into_every_region(kiln: Kiln) -> None:
     kiln.recipe("web")
     kiln.recipe("worker", base='{ owner = "136693071363", name = "debian-12-arm64-*" }')
-    kiln.aws.schedule("kiln-bake", at="2026-11-23T02:00:00Z")
+    kiln.aws.schedule("kiln-bake", at="2025-06-01T02:00:00Z")
     kiln.settle()
     for recipe in ("web", "worker"):
         (image,) = kiln.images(recipe=recipe)
-        assert image["Name"] == f"{recipe}-20261123T020000Z"
+        assert image["Name"] == f"{recipe}-20250601T020000Z"
         assert tags_of(image)["kiln:stage"] == "released" and tags_of(image)["team"] == "platform"
         for region in ("eu-west-1", "ap-southeast-2"):
             (replica,) = kiln.images(region, recipe)
@@ -49,9 +51,9 @@ def test_a_builder_needs_imds_v2_stops_when_it_is_shut_down_and_bears_its_record
 def test_the_same_night_twice_and_at_once_launches_one_builder(kiln: Kiln) -> None:
     kiln.recipe()
     for _ in range(4):
-        kiln.aws.schedule("kiln-bake", at="2026-11-23T02:00:00Z")
+        kiln.aws.schedule("kiln-bake", at="2025-06-01T02:00:00Z")
     kiln.settle()
-    kiln.aws.schedule("kiln-bake", at="2026-11-23T02:00:00Z")
+    kiln.aws.schedule("kiln-bake", at="2025-06-01T02:00:00Z")
     kiln.settle()
     made = {str(call["made"]) for call in kiln.calls("RunInstances") if not call["error"]}
     assert len(made) == 1 and len(kiln.images()) == 1
@@ -60,7 +62,8 @@ def test_the_same_night_twice_and_at_once_launches_one_builder(kiln: Kiln) -> No
 def test_a_second_bake_by_hand_waits_for_the_first(kiln: Kiln) -> None:
     kiln.recipe(script="sleep infinity")
     kiln.invoke("bake", {"recipe": "web"})
-    (second,) = kiln.invoke("bake", {"recipe": "web", "scheduled_time": "2026-11-24T02:00:00Z"}).decisions
+    later = (datetime.now(UTC) + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    (second,) = kiln.invoke("bake", {"recipe": "web", "scheduled_time": later}).decisions
     assert second["outcome"] == "left" and "is already at work" in second["reason"]
     (builder,) = kiln.living()
     kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])

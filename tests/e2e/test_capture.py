@@ -97,9 +97,9 @@ def test_create_image_that_worked_and_yet_failed_is_adopted(kiln: Kiln) -> None:
 
 def test_an_image_of_the_name_that_is_not_ours_is_never_adopted(kiln: Kiln) -> None:
     kiln.recipe()
-    name = "web-20261123T020000Z"
+    name = "web-20250601T020000Z"
     (other,) = kiln.aws.seed(images=[{"region": HOME, "name": name, "tags": {"Name": name}}])["images"]
-    kiln.bake(scheduled_time="2026-11-23T02:00:00Z")
+    kiln.bake(scheduled_time="2025-06-01T02:00:00Z")
     assert kiln.images() == []
     (letter,) = kiln.dead_letters()
     assert (
@@ -125,8 +125,13 @@ def test_a_long_lived_builder_is_stopped_imaged_and_started_again(kiln: Kiln) ->
     kiln.bake()
     (instance,) = kiln.living()
     assert instance["InstanceId"] == builder and instance["State"]["Name"] == "running"
-    assert tags_of(instance) == {"kiln:recipe": "web", "Name": "gold"}
     (image,) = kiln.images()
+    assert tags_of(instance) == {
+        "kiln:recipe": "web",
+        "Name": "gold",
+        "kiln:baked": tags_of(image)["kiln:version"],
+        "kiln:image": image["ImageId"],
+    }
     assert image["SourceInstanceId"] == builder and tags_of(image)["kiln:stage"] == "released"
     assert kiln.calls("RunInstances") == [] and kiln.calls("TerminateInstances") == []
 

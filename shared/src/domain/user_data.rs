@@ -43,7 +43,8 @@ rm -rf "$work"
 # The next boot, from the image, must be a first boot to cloud-init.
 cloud-init clean --logs > /dev/null 2>&1
 # Each instance of the image makes an identity of its own.
-[ ! -f /etc/machine-id ] || : > /etc/machine-id
+identity="${{KILN_MACHINE_ID:-/etc/machine-id}}"
+[ ! -f "$identity" ] || : > "$identity"
 sync
 printf '\nkiln-verdict %s %s\n' {nonce} "$status" >> "$console"
 poweroff

@@ -81,6 +81,8 @@ class Guest:
                 "TMPDIR": str(home),
                 "LANG": "C.UTF-8",
                 "KILN_CONSOLE": str(self._fifo),
+                # The guest's, not this machine's.
+                "KILN_MACHINE_ID": "/nonexistent/machine-id",
             },
             stdin=subprocess.DEVNULL,
             stdout=writing,

@@ -77,7 +77,7 @@ def test_what_kiln_says_names_recipe_version_and_each_replica() -> None:
 def test_the_nightly_events_are_what_the_schedules_send() -> None:
     schedules = home().of("AWS::Scheduler::Schedule")
     bake = schedules["BakeNightly"]["Target"]["Input"]
-    sent = bake.replace("<aws.scheduler.scheduled-time>", "2026-11-23T02:00:00Z")
+    sent = bake.replace("<aws.scheduler.scheduled-time>", "2025-11-23T02:00:00Z")
     assert json.loads(sent) == EVENTS["bake-nightly"]
     assert json.loads(schedules["ExpireNightly"]["Target"]["Input"]) == EVENTS["expire-nightly"]
     assert json.loads(schedules["Sweep"]["Target"]["Input"]) == EVENTS["reconcile"]
