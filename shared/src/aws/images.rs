@@ -112,7 +112,7 @@ impl Images for Aws {
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html>)
     async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>> {
-        let pages = self
+        let mut pages = self
             .ec2(region)
             .await
             .describe_snapshots()
@@ -122,10 +122,13 @@ impl Images for Aws {
             .into_paginator()
             .items()
             .send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
-        let given = given
-            .map_err(Call::new("DescribeSnapshots", region).on("the snapshots that bear kiln:recipe"))?;
-        Ok(given.iter().filter_map(|snapshot| read::snapshot(region, snapshot)).collect())
+        let failed = Call::new("DescribeSnapshots", region);
+        let mut snapshots = Vec::new();
+        while let Some(snapshot) = pages.next().await {
+            let snapshot = snapshot.map_err(failed.on("the snapshots that bear kiln:recipe"))?;
+            snapshots.extend(read::snapshot(region, &snapshot));
+        }
+        Ok(snapshots)
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSnapshot.html>)
@@ -164,7 +167,7 @@ impl Aws {
     }
 
     async fn images_of(&self, region: &Region, owner: &str, filters: Vec<Filter>) -> Cloudly<Vec<Image>> {
-        let pages = self
+        let mut pages = self
             .ec2(region)
             .await
             .describe_images()
@@ -175,10 +178,14 @@ impl Aws {
             .into_paginator()
             .items()
             .send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
-        let given =
-            given.map_err(Call::new("DescribeImages", region).on(format!("the images of {owner}")))?;
-        Ok(given.iter().filter_map(|image| read::image(region, image)).collect())
+        let failed = Call::new("DescribeImages", region);
+        // One page at a time: what the SDK tells of an image is several times what Kiln keeps of it.
+        let mut images = Vec::new();
+        while let Some(image) = pages.next().await {
+            let image = image.map_err(failed.on(format!("the images of {owner}")))?;
+            images.extend(read::image(region, &image));
+        }
+        Ok(images)
     }
 
     /// Adds tags to anything of EC2's.

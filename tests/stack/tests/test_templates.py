@@ -63,7 +63,8 @@ def test_the_functions_are_as_agreed() -> None:
     for name, function in functions.items():
         assert function["FunctionName"] == f"kiln-{name.lower()}"
         assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "bootstrap")
-        assert function["Architectures"] == ["arm64"] and function["MemorySize"] == 128
+        assert function["Architectures"] == ["arm64"]
+        assert function["MemorySize"] == (256 if name in ("Expire", "Reconcile") else 128)
         assert function["Role"] == f"<{name}Role.Arn>"
         assert function["Environment"]["Variables"] == {
             "KILN_BUS": "<Bus>",
