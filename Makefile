@@ -57,7 +57,7 @@ e2e: binaries ## The end-to-end tests alone
 lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 	@cargo fmt --all --check
 	@echo "==> clippy (the first time it checks the EC2 SDK too, which takes minutes)"
-	@cargo clippy --quiet --workspace --all-targets -- -D warnings
+	@cargo clippy --quiet --workspace --all-targets --features kiln-tests/aws -- -D warnings
 	@$(BIN)/ruff check tests && $(BIN)/ruff format --check tests
 	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml && echo "==> lint is clean"
 
@@ -110,6 +110,7 @@ $(READY): tests/requirements.txt
 binaries: tools # The functions for the local AWS, in the profile that the tests use
 	@command -v cargo > /dev/null || { echo "Kiln needs Rust 1.95 or newer (rustup), and cargo on the PATH"; exit 1; }
 	@echo "==> Building the functions (the first time the EC2 SDK takes about 6 minutes on 2 cores)"
-	@cargo build --workspace --bins
+	@cargo build --workspace --bins --features kiln-tests/aws
 	@for fn in $(FUNCTIONS); do \
 	  mkdir -p $(LOCAL)/$$fn && cp -f "$$CARGO_TARGET_DIR/debug/$$fn" $(LOCAL)/$$fn/bootstrap; done
+	@cp -f "$$CARGO_TARGET_DIR/debug/contract" $(LOCAL)/contract

@@ -1,4 +1,4 @@
-//! What needs more than one crate, or more than one function: the simulation.
+//! What needs more than one crate, or more than one function: the simulation, and the contract that it shares with AWS.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,4 +7,5 @@
     reason = "it is a tool for tests, and a wrong assumption in it should stop it"
 )]
 
+pub mod contract;
 pub mod sim;

@@ -31,10 +31,19 @@ pub struct Seen {
     pub images: BTreeMap<Region, Cloudly<Vec<Image>>>,
     /// Kiln's snapshots, by Region.
     pub snapshots: BTreeMap<Region, Cloudly<Vec<Snapshot>>>,
-    /// The consoles of those instances for which [`consoles_wanted`] asked.
-    pub consoles: BTreeMap<InstanceId, Cloudly<String>>,
+    /// What a closer look told of those builders for which [`closer_looks`] asked.
+    pub closer: BTreeMap<InstanceId, Cloudly<Closer>>,
     /// All images, anyone's, that use one of the snapshots for which [`suspects`] asked, by Region.
     pub users: BTreeMap<Region, Cloudly<Vec<Image>>>,
+}
+
+/// What must be known of a builder without an image before it can be decided.
+#[derive(Debug, Clone, Default)]
+pub struct Closer {
+    /// What stands on its console.
+    pub console: String,
+    /// The images that have the name of its bake, whosever they are.
+    pub named: Vec<Image>,
 }
 
 impl Seen {
@@ -49,11 +58,11 @@ impl Seen {
     }
 }
 
-/// The instances whose consoles must be read before it can be decided.
-pub fn consoles_wanted(seen: &Seen, now: DateTime<Utc>) -> Vec<InstanceId> {
+/// The builders that must be looked at more closely, with the names of their bakes.
+pub fn closer_looks(seen: &Seen, now: DateTime<Utc>) -> Vec<(InstanceId, ImageName)> {
     builders(seen)
         .filter(|(instance, name)| capture::wants_console(instance, &seen.named(name), now))
-        .map(|(instance, _)| instance.id.clone())
+        .map(|(instance, name)| (instance.id.clone(), name))
         .collect()
 }
 
@@ -94,9 +103,12 @@ fn builders(seen: &Seen) -> impl Iterator<Item = (&Instance, ImageName)> {
 fn of_builders(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
     let mut chains = Vec::new();
     for (instance, name) in builders(seen) {
-        let images = seen.named(&name);
-        let (verdict, console_tail) = match seen.consoles.get(&instance.id) {
-            Some(Ok(console)) => {
+        let mut images = seen.named(&name);
+        let (verdict, console_tail) = match seen.closer.get(&instance.id) {
+            Some(Ok(Closer { console, named })) => {
+                if images.is_empty() {
+                    images.clone_from(named);
+                }
                 (Verdict::read(console, &verdict_nonce(Role::Builder, &name)), tail(console))
             }
             Some(Err(error)) => {

@@ -17,7 +17,7 @@ fn seen(instances: Vec<Instance>, images: Vec<Image>) -> Seen {
         instances: Ok(instances),
         snapshots: by_region.keys().map(|region| (region.clone(), Ok(Vec::new()))).collect(),
         images: by_region,
-        consoles: BTreeMap::new(),
+        closer: BTreeMap::new(),
         users: BTreeMap::new(),
     }
 }
@@ -35,6 +35,10 @@ fn everywhere(n: i64) -> Vec<Image> {
     vec![image("web", n).released().build(), replica("eu-west-1"), replica("ap-southeast-2")]
 }
 
+fn console(text: &str) -> Closer {
+    Closer { console: text.to_owned(), named: vec![] }
+}
+
 fn denied() -> CloudError {
     CloudError::new("DescribeImages", "images", &region("eu-west-1"), "UnauthorizedOperation", "no")
 }
@@ -49,21 +53,32 @@ fn where_all_is_well_nothing_is_decided() {
 #[test]
 fn a_stopped_builder_without_its_image_becomes_one_once_its_console_says_so() {
     let mut stopped = seen(vec![builder("web", 9)], vec![]);
-    assert_eq!(consoles_wanted(&stopped, now()), [builder("web", 9).id]);
+    assert_eq!(closer_looks(&stopped, now()), [(builder("web", 9).id, name("web", 9))]);
     let nonce = verdict_nonce(Role::Builder, &name("web", 9));
-    stopped.consoles.insert(builder("web", 9).id, Ok(format!("kiln-verdict {nonce} 0\n")));
+    stopped.closer.insert(builder("web", 9).id, Ok(console(&format!("kiln-verdict {nonce} 0\n"))));
     let chains = decide(&stopped, now());
     assert_eq!(words(&chains), [["capture"]]);
     assert_eq!(chains[0][0].since, Some(day(9)));
-    stopped.consoles.insert(builder("web", 9).id, Ok(String::new()));
+    stopped.closer.insert(builder("web", 9).id, Ok(console("")));
     assert!(decide(&stopped, now()).is_empty());
+}
+
+#[test]
+fn a_builder_whose_images_name_is_anothers_is_refused_and_given_up_after_its_deadline() {
+    let mut taken = seen(vec![builder("web", 9)], vec![]);
+    let nonce = verdict_nonce(Role::Builder, &name("web", 9));
+    let anothers = Image { name: name("web", 9).to_string(), ..foreign_image("ami-0f") };
+    let closer = Closer { console: format!("kiln-verdict {nonce} 0\n"), named: vec![anothers] };
+    taken.closer.insert(builder("web", 9).id, Ok(closer));
+    assert_eq!(words(&decide(&taken, now())), [["refuse"]]);
+    assert_eq!(words(&decide(&taken, day(9) + TimeDelta::hours(1))), [["say", "terminate"]]);
 }
 
 #[test]
 fn a_hanging_builder_is_given_up_with_its_console_and_it_is_known_how_late() {
     let hanging = builder("web", 8).in_state(InstanceState::Running).stopped_by(StopCause::Unknown);
     let mut hangs = seen(vec![hanging], vec![]);
-    hangs.consoles.insert(builder("web", 8).id, Ok("waiting for a lock\n".into()));
+    hangs.closer.insert(builder("web", 8).id, Ok(console("waiting for a lock\n")));
     let chains = decide(&hangs, now());
     assert_eq!(words(&chains), [["say", "terminate"]]);
     assert_eq!(chains[0][1].since, Some(day(8) + TimeDelta::minutes(45)));

@@ -8,7 +8,7 @@ use futures::future::{join, join_all};
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
 use crate::cloud::{Cloud, Cloudly, Image, Wanted};
-use crate::decide::sweep::{Seen, consoles_wanted, decide, suspects};
+use crate::decide::sweep::{Closer, Seen, closer_looks, decide, suspects};
 use crate::domain::{InstanceId, Region, SnapshotId};
 use crate::events::inbound::Mode;
 use crate::recipe::Recipe;
@@ -16,7 +16,7 @@ use crate::recipe::Recipe;
 /// Looks at everything there is, and repairs what is not as the recipes want it.
 ///
 /// Reads the recipes, the instances of the home Region, and images and snapshots of every Region, each page once;
-/// then the consoles of builders that have stopped, and who uses snapshots that seem to be left behind.
+/// then the consoles of builders that have stopped without an image, and who uses snapshots that seem to be left behind.
 ///
 /// # Errors
 /// That nothing was done, and why.
@@ -60,7 +60,7 @@ async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Resu
         instances,
         images: BTreeMap::new(),
         snapshots: BTreeMap::new(),
-        consoles: BTreeMap::new(),
+        closer: BTreeMap::new(),
         users: BTreeMap::new(),
         bad,
         recipes: BTreeMap::new(),
@@ -70,8 +70,7 @@ async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Resu
         seen.snapshots.insert(region, snapshots);
     }
     seen.recipes = known;
-    let (consoles, users) = join(consoles(cloud, &seen, now), users(cloud, &seen, now)).await;
-    (seen.consoles, seen.users) = (consoles, users);
+    (seen.closer, seen.users) = join(closer(cloud, &seen, now), users(cloud, &seen, now)).await;
     Ok(seen)
 }
 
@@ -79,14 +78,16 @@ fn further(recipe: &Recipe) -> impl Iterator<Item = &Region> {
     recipe.replicate.regions.iter()
 }
 
-async fn consoles<C: Cloud>(
+async fn closer<C: Cloud>(
     cloud: &C,
     seen: &Seen,
     now: DateTime<Utc>,
-) -> BTreeMap<InstanceId, Cloudly<String>> {
-    let look = consoles_wanted(seen, now).into_iter().map(async |instance| {
-        let console = cloud.console(&seen.home, &instance).await;
-        (instance, console)
+) -> BTreeMap<InstanceId, Cloudly<Closer>> {
+    let look = closer_looks(seen, now).into_iter().map(async |(instance, name)| {
+        let named = Wanted::Named(name.to_string());
+        let (console, named) =
+            join(cloud.console(&seen.home, &instance), cloud.images(&seen.home, &named)).await;
+        (instance, console.and_then(|console| Ok(Closer { console, named: named? })))
     });
     join_all(look).await.into_iter().collect()
 }

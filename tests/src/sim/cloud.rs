@@ -6,14 +6,13 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use kiln::cloud::{
-    Architecture, Bus, CloudError, Cloudly, Deregistration, Image, ImageState, Images, Instance,
-    InstanceState, Instances, NewBuilder, NewImage, NewReplica, Parameters, Snapshot, TemplateVersion,
-    Usages, Use, Wanted,
+    Bus, CloudError, Cloudly, Deregistration, Image, ImageState, Images, NewImage, NewReplica, Parameters,
+    Snapshot, TemplateVersion, Usages, Use, Wanted,
 };
-use kiln::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId, Tags, tags};
+use kiln::domain::{ImageId, Region, SnapshotId, Tags};
 use kiln::events::outbound::Announcement;
 
-use super::account::{Account, Machine};
+use super::account::Account;
 use super::bugs::FirstUses;
 use super::held::Held;
 use super::lambda::{self, Function, Invocation, KillPoint};
@@ -21,18 +20,18 @@ use super::world::World;
 
 /// The cloud as one invocation sees it.
 pub struct Wire {
-    world: Rc<World>,
+    pub(super) world: Rc<World>,
     invocation: Rc<Invocation>,
 }
 
 /// Whether a call changes anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Does {
+pub(super) enum Does {
     Read,
     Change,
 }
 
-fn failed(operation: &'static str, on: &str, region: &Region, code: &str) -> CloudError {
+pub(super) fn failed(operation: &'static str, on: &str, region: &Region, code: &str) -> CloudError {
     CloudError::new(operation, on, region, code, "a fault of the simulation")
 }
 
@@ -57,7 +56,7 @@ impl Wire {
         &self.world.first_uses
     }
 
-    async fn call<T>(
+    pub(super) async fn call<T>(
         &self,
         does: Does,
         operation: &'static str,
@@ -119,7 +118,7 @@ impl Wire {
         }
     }
 
-    async fn read<T>(
+    pub(super) async fn read<T>(
         &self,
         operation: &'static str,
         region: &Region,
@@ -131,7 +130,7 @@ impl Wire {
     }
 
     /// A thing that was made a moment ago may be unknown to the next call.
-    fn known<T: Clone>(&self, held: Option<&Held<T>>) -> bool {
+    pub(super) fn known<T: Clone>(&self, held: Option<&Held<T>>) -> bool {
         held.is_some_and(|held| held.now().is_some() && held.at(self.world.seen_at()).is_some())
     }
 
@@ -243,124 +242,6 @@ impl Images for Wire {
             Ok(())
         };
         self.call(Does::Change, "CreateTags", region, snapshot.as_str(), effect).await
-    }
-}
-
-impl Instances for Wire {
-    async fn instances(&self, region: &Region) -> Cloudly<Vec<Instance>> {
-        self.read("DescribeInstances", region, "instances", |account, at| {
-            account.region(region).kilns_instances(at)
-        })
-        .await
-    }
-
-    async fn instance(&self, region: &Region, instance: &InstanceId) -> Cloudly<Option<Instance>> {
-        let look = |account: &mut Account, at| {
-            let machine = account.region(region).machines.get(instance)?.at(at)?;
-            Some(machine.instance.clone())
-        };
-        self.read("DescribeInstances", region, instance.as_str(), look).await
-    }
-
-    async fn launch(&self, new: &NewBuilder) -> Cloudly<InstanceId> {
-        let effect = |account: &mut Account, now| {
-            if self.world.chance(self.world.odds.get().no_room) {
-                return Err(failed(
-                    "RunInstances",
-                    new.instance_type.as_str(),
-                    &new.region,
-                    "InsufficientInstanceCapacity",
-                ));
-            }
-            let before = account.made();
-            let id = account.launch(new, now)?;
-            if account.made() != before {
-                let name = ImageName {
-                    recipe: new.tags.read(tags::RECIPE).unwrap(),
-                    version: new.tags.read(tags::VERSION).unwrap(),
-                };
-                self.world.watch.borrow_mut().builder_made(account, new, &id, &name, now);
-                self.world.begin_builder(&new.region, &id, &name);
-            }
-            Ok(id)
-        };
-        self.call(Does::Change, "RunInstances", &new.region, &new.instance_type, effect).await
-    }
-
-    async fn stop(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
-        let effect = |account: &mut Account, now| match account.region(region).state(instance) {
-            Some(InstanceState::Running) => {
-                self.world.watch.borrow_mut().builder_stops(account, region, instance);
-                account.region(region).become_state(instance, now, InstanceState::Stopping);
-                self.world.begin_stopping(region, instance);
-                Ok(())
-            }
-            Some(InstanceState::Stopping | InstanceState::Stopped) => Ok(()),
-            _ => Err(failed("StopInstances", instance.as_str(), region, "IncorrectInstanceState")),
-        };
-        self.call(Does::Change, "StopInstances", region, instance.as_str(), effect).await
-    }
-
-    async fn start(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
-        let effect = |account: &mut Account, now| match account.region(region).state(instance) {
-            Some(InstanceState::Stopped) => {
-                self.world.watch.borrow_mut().changes += 1;
-                account.region(region).become_state(instance, now, InstanceState::Pending);
-                self.world.begin_starting(region, instance);
-                Ok(())
-            }
-            Some(InstanceState::Running | InstanceState::Pending) => Ok(()),
-            _ => Err(failed("StartInstances", instance.as_str(), region, "IncorrectInstanceState")),
-        };
-        self.call(Does::Change, "StartInstances", region, instance.as_str(), effect).await
-    }
-
-    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
-        let effect = |account: &mut Account, now| {
-            let ec2 = account.region(region);
-            if !self.known(ec2.machines.get(instance)) || ec2.state(instance) == Some(InstanceState::Gone) {
-                return Ok(());
-            }
-            self.world.watch.borrow_mut().builder_goes(account, region, instance, now);
-            account.region(region).become_state(instance, now, InstanceState::Gone);
-            Ok(())
-        };
-        self.call(Does::Change, "TerminateInstances", region, instance.as_str(), effect).await
-    }
-
-    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Cloudly<()> {
-        let effect = |account: &mut Account, now| {
-            self.world.watch.borrow_mut().changes += 1;
-            let add = |machine: &mut Machine| machine.instance.tags = machine.instance.tags.clone().and(tags);
-            account.region(region).change(instance, now, add);
-            Ok(())
-        };
-        self.call(Does::Change, "CreateTags", region, instance.as_str(), effect).await
-    }
-
-    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Cloudly<()> {
-        let effect = |account: &mut Account, now| {
-            self.world.watch.borrow_mut().changes += 1;
-            account.region(region).change(instance, now, |machine| {
-                let kept = machine.instance.tags.iter().filter(|(key, _)| !keys.contains(key));
-                machine.instance.tags = kept.collect();
-            });
-            Ok(())
-        };
-        self.call(Does::Change, "DeleteTags", region, instance.as_str(), effect).await
-    }
-
-    async fn console(&self, region: &Region, instance: &InstanceId) -> Cloudly<String> {
-        let look = |account: &mut Account, at| {
-            let machine = account.region(region).machines.get(instance).and_then(|held| held.at(at));
-            machine.map(|machine| machine.console.clone()).unwrap_or_default()
-        };
-        self.read("GetConsoleOutput", region, instance.as_str(), look).await
-    }
-
-    async fn architectures(&self, region: &Region, instance_type: &str) -> Cloudly<Vec<Architecture>> {
-        self.read("DescribeInstanceTypes", region, instance_type, |_, _| vec![Architecture("arm64".into())])
-            .await
     }
 }
 

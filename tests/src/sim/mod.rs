@@ -7,23 +7,27 @@
 //! |---|---|
 //! | [`clock`] | virtual time |
 //! | [`held`] | a thing with its history, for reads that lag |
-//! | [`account`] | what EC2 and Parameter Store hold, and what a call does to it |
+//! | [`account`], [`ec2`] | what the account and each Region hold, and what a call does to them |
 //! | [`world`] | one run's account, time and chance; how instances and images live |
 //! | [`odds`] | how likely each fault is |
-//! | [`cloud`] | the ports of `kiln::cloud`, over all that |
+//! | [`cloud`], [`instances`] | the ports of `kiln::cloud`, over all that |
 //! | [`lambda`] | events on their way, retries, dead letters, kills |
 //! | [`people`] | people at work beside Kiln |
 //! | [`bugs`] | planted bugs |
 //! | [`watch`] | the promises that hold at every moment |
 //! | [`ending`] | the promises that hold in the end |
 //! | [`run`] | one run from a seed |
+//! | [`ground`] | the in-memory cloud, held against the contract that AWS keeps |
 
 pub mod account;
 pub mod bugs;
 pub mod clock;
 pub mod cloud;
+pub mod ec2;
 pub mod ending;
+pub mod ground;
 pub mod held;
+pub mod instances;
 pub mod lambda;
 pub mod odds;
 pub mod people;

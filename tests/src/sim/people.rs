@@ -5,7 +5,7 @@ use std::rc::Rc;
 use kiln::cloud::{Image, ImageState, InstanceState};
 use kiln::domain::{ImageRecord, Region, Tags, tags};
 
-use super::account::Template;
+use super::ec2::Template;
 use super::held::Held;
 use super::world::World;
 

@@ -235,7 +235,7 @@ impl World {
         self.clock.sleep(takes).await;
         let now = self.now();
         if self.becomes(region, id, InstanceState::Stopping, InstanceState::Stopped) {
-            let change = |machine: &mut super::account::Machine| machine.instance.stop_cause = cause;
+            let change = |machine: &mut super::ec2::Machine| machine.instance.stop_cause = cause;
             self.account.borrow_mut().region(region).change(id, now, change);
             self.note(|| format!("       {id} has stopped"));
             lambda::stop_event(self, region, id);

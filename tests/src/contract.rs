@@ -1,0 +1,363 @@
+//! What Kiln assumes of the cloud, as tests that run against any side of the ports: the simulation's in-memory cloud,
+//! and, through Kiln's own AWS side, the local AWS and unpatched moto.
+//!
+//! The table of these assumptions with their sources stands in `tests/ASSUMPTIONS.md`.
+
+use std::fmt::Debug;
+
+use kiln::cloud::image::Deletion;
+use kiln::cloud::{
+    Cloud, Cloudly, Deregistration, Encryption, Image, ImageState, Images, Instance, InstanceState,
+    Instances, Kind, NewBuilder, NewImage, NewReplica, StopCause, Usages, Wanted,
+};
+use kiln::domain::record::Copied;
+use kiln::domain::{
+    ImageId, ImageName, ImageRecord, InstanceId, Origin, Region, Role, Stage, Tags, Token, tags,
+};
+
+/// Where a cloud stands, and how its time passes.
+#[allow(async_fn_in_trait, reason = "it is used with concrete types, on one thread")]
+pub trait Ground {
+    /// The cloud.
+    type Cloud: Cloud;
+
+    /// The ports.
+    fn cloud(&self) -> &Self::Cloud;
+    /// An available image to launch from, in the home Region.
+    async fn base(&self) -> ImageId;
+    /// Lets a little time pass, by the measure of this cloud.
+    async fn wait(&self);
+}
+
+/// How often it is looked whether something has come to its end.
+const PATIENCE: usize = 400;
+
+/// What went otherwise than assumed.
+pub type Checked = Result<(), String>;
+
+/// The assumptions, by their names.
+pub const ALL: [&str; 12] = [
+    "a_builder_is_seen_with_its_tags_and_its_token",
+    "the_same_token_launches_one_builder",
+    "the_token_of_a_terminated_builder_is_spent",
+    "an_image_bears_its_tags_and_tells_its_instance",
+    "a_name_is_taken_by_one_image",
+    "an_image_needs_an_instance_that_is_there",
+    "a_copy_bears_its_tags_and_tells_its_origin",
+    "the_same_token_makes_one_copy_and_another_makes_another_of_the_same_name",
+    "a_token_with_another_call_is_refused",
+    "a_disabled_image_is_still_told",
+    "a_deregistered_image_goes_with_its_snapshots_and_only_once",
+    "what_is_not_there_is_told_as_such",
+];
+
+/// The assumptions that unpatched moto keeps too: it knows neither tokens, nor names, nor images that take time.
+pub const OF_MOTO: [&str; 2] =
+    ["a_builder_is_seen_with_its_tags_and_its_token", "what_is_not_there_is_told_as_such"];
+
+/// Checks one assumption.
+///
+/// # Errors
+/// What went otherwise.
+pub async fn check<G: Ground>(ground: &G, name: &str) -> Checked {
+    let case = Case { ground, mark: name.len().to_string() + &name[..12.min(name.len())] };
+    match name {
+        "a_builder_is_seen_with_its_tags_and_its_token" => case.builder_is_seen().await,
+        "the_same_token_launches_one_builder" => case.one_builder().await,
+        "the_token_of_a_terminated_builder_is_spent" => case.token_is_spent().await,
+        "an_image_bears_its_tags_and_tells_its_instance" => case.image_tells().await,
+        "a_name_is_taken_by_one_image" => case.name_is_taken().await,
+        "an_image_needs_an_instance_that_is_there" => case.image_needs_instance().await,
+        "a_copy_bears_its_tags_and_tells_its_origin" => case.copy_tells().await,
+        "the_same_token_makes_one_copy_and_another_makes_another_of_the_same_name" => case.one_copy().await,
+        "a_token_with_another_call_is_refused" => case.token_is_refused().await,
+        "a_disabled_image_is_still_told" => case.disabled_is_told().await,
+        "a_deregistered_image_goes_with_its_snapshots_and_only_once" => case.goes_once().await,
+        "what_is_not_there_is_told_as_such" => case.not_there().await,
+        other => Err(format!("there is no assumption {other}")),
+    }
+}
+
+/// One assumption, with names that no other one uses.
+struct Case<'a, G> {
+    ground: &'a G,
+    mark: String,
+}
+
+fn home() -> Region {
+    "us-east-1".parse().unwrap()
+}
+
+fn west() -> Region {
+    "eu-west-1".parse().unwrap()
+}
+
+fn is<T: PartialEq + Debug>(what: &str, found: T, assumed: T) -> Checked {
+    if found == assumed { Ok(()) } else { Err(format!("{what} is {found:?}, not {assumed:?}")) }
+}
+
+fn went<T>(what: &str, result: Cloudly<T>) -> Result<T, String> {
+    result.map_err(|error| format!("{what}: {error}"))
+}
+
+fn refused<T: Debug>(what: &str, result: Cloudly<T>, kinds: &[Kind]) -> Checked {
+    match result {
+        Err(error) if kinds.contains(&error.kind) => Ok(()),
+        other => Err(format!("{what} brought {other:?}, not an error of {kinds:?}")),
+    }
+}
+
+impl<G: Ground> Case<'_, G> {
+    fn cloud(&self) -> &G::Cloud {
+        self.ground.cloud()
+    }
+
+    /// The name of a bake of this assumption's own.
+    fn name(&self) -> ImageName {
+        let letters: String = self.mark.bytes().map(|byte| char::from(b'a' + byte % 26)).collect();
+        format!("{letters}-20260101T020000Z").parse().unwrap()
+    }
+
+    fn record(&self, copied: Option<Copied>) -> ImageRecord {
+        ImageRecord { name: self.name(), stage: Stage::Captured, base: None, copied }
+    }
+
+    async fn builder(&self) -> NewBuilder {
+        let name = self.name();
+        NewBuilder {
+            region: home(),
+            image: self.ground.base().await,
+            instance_type: "t4g.small".into(),
+            subnet: None,
+            user_data: "#!/bin/sh\nsleep 600\n".into(),
+            tags: Tags::new()
+                .with(tags::RECIPE, &name.recipe)
+                .with(tags::VERSION, name.version)
+                .with(tags::ROLE, Role::Builder),
+            ephemeral_devices: Vec::new(),
+            token: Token::launch(Role::Builder, &name, ""),
+        }
+    }
+
+    async fn launched(&self) -> Result<InstanceId, String> {
+        let id = went("RunInstances", self.cloud().launch(&self.builder().await).await)?;
+        self.becomes(&id, InstanceState::Running).await?;
+        Ok(id)
+    }
+
+    async fn seen(&self, id: &InstanceId) -> Result<Option<Instance>, String> {
+        went("DescribeInstances", self.cloud().instance(&home(), id).await)
+    }
+
+    async fn becomes(&self, id: &InstanceId, state: InstanceState) -> Checked {
+        let mut last = None;
+        for _ in 0..PATIENCE {
+            last = self.seen(id).await?.map(|instance| instance.state);
+            if last == Some(state) {
+                return Ok(());
+            }
+            self.ground.wait().await;
+        }
+        is("the instance's state", last, Some(state))
+    }
+
+    /// An image of a stopped builder, in the state in which CreateImage leaves it.
+    async fn imaged(&self) -> Result<(InstanceId, ImageId), String> {
+        let builder = self.launched().await?;
+        went("StopInstances", self.cloud().stop(&home(), &builder).await)?;
+        self.becomes(&builder, InstanceState::Stopped).await?;
+        let image = went("CreateImage", self.cloud().create_image(&self.new_image(&builder)).await)?;
+        Ok((builder, image))
+    }
+
+    fn new_image(&self, instance: &InstanceId) -> NewImage {
+        NewImage {
+            region: home(),
+            instance: instance.clone(),
+            name: self.name().to_string(),
+            description: "a contract".into(),
+            tags: self.record(None).write(),
+        }
+    }
+
+    fn new_replica(&self, image: &ImageId, attempt: &str) -> NewReplica {
+        let origin = Origin { region: home(), image: image.clone() };
+        NewReplica {
+            region: west(),
+            from: home(),
+            image: image.clone(),
+            name: self.name().to_string(),
+            description: "a contract".into(),
+            tags: self.record(Some(Copied { origin, attempt: 1 })).write(),
+            encryption: Encryption::AsSource,
+            token: Token::of(&["contract", &self.mark, attempt]),
+        }
+    }
+
+    async fn described(&self, region: &Region, id: &ImageId) -> Result<Image, String> {
+        let found = went("DescribeImages", self.cloud().images(region, &Wanted::Id(id.clone())).await)?;
+        found.into_iter().next().ok_or(format!("{id} is not told"))
+    }
+
+    async fn available(&self, region: &Region, id: &ImageId) -> Result<Image, String> {
+        for _ in 0..PATIENCE {
+            let image = self.described(region, id).await?;
+            if image.state == ImageState::Available {
+                return Ok(image);
+            }
+            self.ground.wait().await;
+        }
+        Err(format!("{id} does not become available"))
+    }
+
+    async fn snapshots_are_tagged(&self, image: &Image) -> Checked {
+        is("whether it has snapshots", image.snapshots.is_empty(), false)?;
+        let told = went("DescribeSnapshots", self.cloud().snapshots(&image.region).await)?;
+        for id in &image.snapshots {
+            let snapshot = told.iter().find(|snapshot| snapshot.id == *id);
+            let version = snapshot.and_then(|snapshot| snapshot.tags.read(tags::VERSION));
+            is("a snapshot's version", version, Some(self.name().version))?;
+        }
+        Ok(())
+    }
+
+    async fn builder_is_seen(&self) -> Checked {
+        let new = self.builder().await;
+        let id = went("RunInstances", self.cloud().launch(&new).await)?;
+        let told = went("DescribeInstances", self.cloud().instances(&home()).await)?;
+        let found = told.iter().find(|instance| instance.id == id).ok_or("it is not told")?;
+        for (key, value) in new.tags.iter() {
+            is(key, found.tags.get(key), Some(value))?;
+        }
+        is("its image", found.image.as_ref(), Some(&new.image))?;
+        is("its token", found.token.as_str(), new.token.as_str())
+    }
+
+    async fn one_builder(&self) -> Checked {
+        let new = self.builder().await;
+        let first = went("RunInstances", self.cloud().launch(&new).await)?;
+        let second = went("RunInstances", self.cloud().launch(&new).await)?;
+        is("the second builder", second, first)
+    }
+
+    async fn token_is_spent(&self) -> Checked {
+        let builder = self.launched().await?;
+        went("TerminateInstances", self.cloud().terminate(&home(), &builder).await)?;
+        self.becomes(&builder, InstanceState::Gone).await?;
+        refused("its token", self.cloud().launch(&self.builder().await).await, &[Kind::TokenSpent])
+    }
+
+    async fn image_tells(&self) -> Checked {
+        let (builder, id) = self.imaged().await?;
+        let begun = self.described(&home(), &id).await?;
+        is("its record at once", begun.record().ok(), Some(self.record(None)))?;
+        let stopped = self.seen(&builder).await?.map(|instance| instance.stop_cause);
+        is("who stopped its builder", stopped, Some(StopCause::Someone))?;
+        let image = self.available(&home(), &id).await?;
+        is("its instance", image.source_instance.as_ref(), Some(&builder))?;
+        self.snapshots_are_tagged(&image).await
+    }
+
+    async fn name_is_taken(&self) -> Checked {
+        let (builder, id) = self.imaged().await?;
+        let again = self.cloud().create_image(&self.new_image(&builder)).await;
+        refused("the second image of its name", again, &[Kind::NameTaken])?;
+        let named = Wanted::Named(self.name().to_string());
+        let told = went("DescribeImages", self.cloud().images(&home(), &named).await)?;
+        is("the images of its name", told.iter().map(|image| &image.id).collect(), vec![&id])
+    }
+
+    async fn image_needs_instance(&self) -> Checked {
+        let builder = self.launched().await?;
+        went("TerminateInstances", self.cloud().terminate(&home(), &builder).await)?;
+        self.becomes(&builder, InstanceState::Gone).await?;
+        let late = self.cloud().create_image(&self.new_image(&builder)).await;
+        refused("an image of a terminated instance", late, &[Kind::WrongState, Kind::NotFound])
+    }
+
+    async fn copy_tells(&self) -> Checked {
+        let (_, image) = self.imaged().await?;
+        let early = self.cloud().copy_image(&self.new_replica(&image, "early")).await;
+        refused("a copy of what is not available", early, &[Kind::WrongState, Kind::Invalid])?;
+        self.available(&home(), &image).await?;
+        let id = went("CopyImage", self.cloud().copy_image(&self.new_replica(&image, "1")).await)?;
+        let copied = Copied { origin: Origin { region: home(), image }, attempt: 1 };
+        let replica = self.available(&west(), &id).await?;
+        is("its record", replica.record().ok(), Some(self.record(Some(copied.clone()))))?;
+        is("its origin", replica.source_image.clone(), Some(copied.origin))?;
+        is("its instance", replica.source_instance.clone(), None)?;
+        self.snapshots_are_tagged(&replica).await
+    }
+
+    async fn one_copy(&self) -> Checked {
+        let (_, image) = self.imaged().await?;
+        self.available(&home(), &image).await?;
+        let copy = async |attempt| {
+            went("CopyImage", self.cloud().copy_image(&self.new_replica(&image, attempt)).await)
+        };
+        let first = copy("1").await?;
+        is("the copy of the same token", copy("1").await?, first.clone())?;
+        let second = copy("2").await?;
+        is("whether another token makes another copy", second != first, true)?;
+        let name = self.name();
+        let wanted = Tags::new().with(tags::RECIPE, &name.recipe).with(tags::VERSION, name.version);
+        let told = went("DescribeImages", self.cloud().images(&west(), &Wanted::Tagged(wanted)).await)?;
+        is("how many copies bear the name", told.len(), 2)
+    }
+
+    async fn token_is_refused(&self) -> Checked {
+        let (_, image) = self.imaged().await?;
+        self.available(&home(), &image).await?;
+        let new = self.new_replica(&image, "1");
+        went("CopyImage", self.cloud().copy_image(&new).await)?;
+        let other = NewReplica { name: format!("{}-b", new.name), ..new };
+        refused("another call with its token", self.cloud().copy_image(&other).await, &[Kind::TokenUsed])
+    }
+
+    async fn disabled_is_told(&self) -> Checked {
+        let (_, image) = self.imaged().await?;
+        self.available(&home(), &image).await?;
+        went("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
+        is("its state by its id", self.described(&home(), &image).await?.state, ImageState::Disabled)?;
+        let all = went("DescribeImages", self.cloud().images(&home(), &Wanted::AllOfKilns).await)?;
+        is("whether it is among all", all.iter().any(|told| told.id == image), true)?;
+        went("DisableImage once more", self.cloud().disable_image(&home(), &image).await)
+    }
+
+    async fn goes_once(&self) -> Checked {
+        let (builder, id) = self.imaged().await?;
+        let image = self.available(&home(), &id).await?;
+        let kept = self.cloud().delete_snapshot(&home(), &image.snapshots[0]).await;
+        refused("deleting a snapshot of an image", kept, &[Kind::InUse])?;
+        let users = Wanted::OfSnapshots(image.snapshots.clone());
+        let told = went("DescribeImages", self.cloud().images(&home(), &users).await)?;
+        is("who uses its snapshots", told.iter().map(|image| &image.id).collect(), vec![&id])?;
+        let Deregistration::Now(deletions) =
+            went("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?
+        else {
+            return Err("it was gone before".into());
+        };
+        is("how many snapshots are told of", deletions.len(), image.snapshots.len())?;
+        for deletion in deletions {
+            is("what became of a snapshot", deletion.outcome, Deletion::Deleted)?;
+        }
+        went(
+            "DeleteSnapshot of what is gone",
+            self.cloud().delete_snapshot(&home(), &image.snapshots[0]).await,
+        )?;
+        let again = went("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?;
+        is("the second time", again, Deregistration::Before)?;
+        went("TerminateInstances", self.cloud().terminate(&home(), &builder).await)
+    }
+
+    async fn not_there(&self) -> Checked {
+        let image: ImageId = "ami-0123456789abcdef0".parse().unwrap();
+        let instance: InstanceId = "i-0123456789abcdef0".parse().unwrap();
+        is("a missing instance", self.seen(&instance).await?, None)?;
+        let told = went("DescribeImages", self.cloud().images(&home(), &Wanted::Id(image.clone())).await)?;
+        is("a missing image", told, Vec::new())?;
+        went("TerminateInstances", self.cloud().terminate(&home(), &instance).await)?;
+        let uses = went("DescribeInstances", self.cloud().instances_of(&home(), &[image]).await)?;
+        is("the uses of a missing image", uses, Vec::new())
+    }
+}

@@ -1,0 +1,81 @@
+//! The in-memory cloud as a ground for the contract: without faults, and with its time.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use chrono::{TimeDelta, TimeZone, Utc};
+use futures::future::AbortHandle;
+use kiln::domain::{ImageId, Tags};
+use kiln::handle::Place;
+
+use super::bugs::Bug;
+use super::clock::{Clock, Stage};
+use super::cloud::Wire;
+use super::lambda::{Function, Invocation};
+use super::odds::Odds;
+use super::world::World;
+use crate::contract::{Checked, Ground, check};
+
+/// The ground of one check.
+struct InMemory {
+    world: Rc<World>,
+    wire: Wire,
+    base: ImageId,
+}
+
+impl Ground for InMemory {
+    type Cloud = Wire;
+
+    fn cloud(&self) -> &Wire {
+        &self.wire
+    }
+
+    async fn base(&self) -> ImageId {
+        self.base.clone()
+    }
+
+    async fn wait(&self) {
+        self.world.clock.sleep(TimeDelta::seconds(5)).await;
+    }
+}
+
+/// Checks one assumption on the in-memory cloud.
+///
+/// # Errors
+/// What went otherwise than assumed.
+pub fn on_memory(name: &'static str) -> Checked {
+    let clock = Clock::at(Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap());
+    let mut stage = Stage::new(Rc::clone(&clock));
+    let place = Place { home: "us-east-1".parse().unwrap(), recipes: "/kiln/recipes".into() };
+    let world = World::new(clock, stage.spawner(), 1, place, Bug::None, false);
+    // No event arrives: Kiln's functions sleep, and only the check acts.
+    world.odds.set(Odds { lost: 1.0, ..Odds::calm() });
+    let base = world.account.borrow_mut().register(&world.place.home, "base", Tags::new(), world.now());
+    let wire = Wire::new(Rc::clone(&world), Rc::new(Invocation::alone(Function::Bake, &world)));
+    let ground = InMemory { world: Rc::clone(&world), wire, base };
+    let told: Rc<RefCell<Option<Checked>>> = Rc::default();
+    let tell = Rc::clone(&told);
+    world.begin(async move {
+        let checked = check(&ground, name).await;
+        *tell.borrow_mut() = Some(checked);
+    });
+    stage.run_until(world.now() + TimeDelta::days(1));
+    let checked = told.borrow_mut().take();
+    checked.unwrap_or(Err("it did not come to its end".into()))
+}
+
+impl Invocation {
+    /// One that no event woke, and that nothing ends.
+    fn alone(function: Function, world: &World) -> Self {
+        let (abort, _) = AbortHandle::new_pair();
+        Self {
+            function,
+            number: 0,
+            began: world.now(),
+            home: world.place.home.clone(),
+            calls: std::cell::Cell::new(0),
+            abort,
+            looked: RefCell::default(),
+        }
+    }
+}

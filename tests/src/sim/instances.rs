@@ -1,0 +1,126 @@
+//! The port of the instances, over the in-memory account.
+
+use kiln::cloud::{Architecture, Cloudly, Instance, InstanceState, Instances, NewBuilder};
+use kiln::domain::{ImageName, InstanceId, Region, Tags, tags};
+
+use super::account::Account;
+use super::cloud::{Does, Wire, failed};
+use super::ec2::Machine;
+
+impl Instances for Wire {
+    async fn instances(&self, region: &Region) -> Cloudly<Vec<Instance>> {
+        self.read("DescribeInstances", region, "instances", |account, at| {
+            account.region(region).kilns_instances(at)
+        })
+        .await
+    }
+
+    async fn instance(&self, region: &Region, instance: &InstanceId) -> Cloudly<Option<Instance>> {
+        let look = |account: &mut Account, at| {
+            let machine = account.region(region).machines.get(instance)?.at(at)?;
+            Some(machine.instance.clone())
+        };
+        self.read("DescribeInstances", region, instance.as_str(), look).await
+    }
+
+    async fn launch(&self, new: &NewBuilder) -> Cloudly<InstanceId> {
+        let effect = |account: &mut Account, now| {
+            if self.world.chance(self.world.odds.get().no_room) {
+                return Err(failed(
+                    "RunInstances",
+                    new.instance_type.as_str(),
+                    &new.region,
+                    "InsufficientInstanceCapacity",
+                ));
+            }
+            let before = account.made();
+            let id = account.launch(new, now)?;
+            if account.made() != before {
+                let name = ImageName {
+                    recipe: new.tags.read(tags::RECIPE).unwrap(),
+                    version: new.tags.read(tags::VERSION).unwrap(),
+                };
+                self.world.watch.borrow_mut().builder_made(account, new, &id, &name, now);
+                self.world.begin_builder(&new.region, &id, &name);
+            }
+            Ok(id)
+        };
+        self.call(Does::Change, "RunInstances", &new.region, &new.instance_type, effect).await
+    }
+
+    async fn stop(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| match account.region(region).state(instance) {
+            Some(InstanceState::Running) => {
+                self.world.watch.borrow_mut().builder_stops(account, region, instance);
+                account.region(region).become_state(instance, now, InstanceState::Stopping);
+                self.world.begin_stopping(region, instance);
+                Ok(())
+            }
+            Some(InstanceState::Stopping | InstanceState::Stopped) => Ok(()),
+            _ => Err(failed("StopInstances", instance.as_str(), region, "IncorrectInstanceState")),
+        };
+        self.call(Does::Change, "StopInstances", region, instance.as_str(), effect).await
+    }
+
+    async fn start(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| match account.region(region).state(instance) {
+            Some(InstanceState::Stopped) => {
+                self.world.watch.borrow_mut().changes += 1;
+                account.region(region).become_state(instance, now, InstanceState::Pending);
+                self.world.begin_starting(region, instance);
+                Ok(())
+            }
+            Some(InstanceState::Running | InstanceState::Pending) => Ok(()),
+            _ => Err(failed("StartInstances", instance.as_str(), region, "IncorrectInstanceState")),
+        };
+        self.call(Does::Change, "StartInstances", region, instance.as_str(), effect).await
+    }
+
+    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            let ec2 = account.region(region);
+            if !self.known(ec2.machines.get(instance)) || ec2.state(instance) == Some(InstanceState::Gone) {
+                return Ok(());
+            }
+            self.world.watch.borrow_mut().builder_goes(account, region, instance, now);
+            account.region(region).become_state(instance, now, InstanceState::Gone);
+            Ok(())
+        };
+        self.call(Does::Change, "TerminateInstances", region, instance.as_str(), effect).await
+    }
+
+    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            self.world.watch.borrow_mut().changes += 1;
+            let add = |machine: &mut Machine| machine.instance.tags = machine.instance.tags.clone().and(tags);
+            account.region(region).change(instance, now, add);
+            Ok(())
+        };
+        self.call(Does::Change, "CreateTags", region, instance.as_str(), effect).await
+    }
+
+    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            self.world.watch.borrow_mut().changes += 1;
+            account.region(region).change(instance, now, |machine| {
+                let kept = machine.instance.tags.iter().filter(|(key, _)| !keys.contains(key));
+                machine.instance.tags = kept.collect();
+            });
+            Ok(())
+        };
+        self.call(Does::Change, "DeleteTags", region, instance.as_str(), effect).await
+    }
+
+    async fn console(&self, region: &Region, instance: &InstanceId) -> Cloudly<String> {
+        let look = |account: &mut Account, at| {
+            let machine = account.region(region).machines.get(instance).and_then(|held| held.at(at));
+            machine.map(|machine| machine.console.clone()).unwrap_or_default()
+        };
+        self.read("GetConsoleOutput", region, instance.as_str(), look).await
+    }
+
+    async fn architectures(&self, region: &Region, instance_type: &str) -> Cloudly<Vec<Architecture>> {
+        self.read("DescribeInstanceTypes", region, instance_type, |_, _| vec![Architecture("arm64".into())])
+            .await
+    }
+}
