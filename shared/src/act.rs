@@ -195,6 +195,10 @@ async fn perform<C: Cloud>(
                 marked.map(|()| Deed::default())?
             })
         }
+        Action::BringBack(image, now) => {
+            let tags = Tags::new().with(tags::STAGE, Stage::Captured).with(tags::AGAIN, written(*now));
+            Ok(unless_gone(cloud.tag_image(region, image, &tags).await)?)
+        }
         Action::Retire(image, since) => {
             // The tags first: whoever hears of the disabling already reads why.
             let tags = Tags::new().with(tags::STAGE, Stage::Retired).with(tags::RETIRED, written(*since));

@@ -70,6 +70,8 @@ pub enum Action {
     Copy(NewReplica),
     /// Write the stage on an image.
     Mark(ImageId, Stage),
+    /// Take the mark of retirement from an image that stays, and have it copied anew where it lacks a replica.
+    BringBack(ImageId, DateTime<Utc>),
     /// Disable an image and write on it since when.
     Retire(ImageId, DateTime<Utc>),
     /// Deregister an image and delete its snapshots.
@@ -96,6 +98,7 @@ impl Action {
             Self::Terminate(_) => "terminate",
             Self::Copy(_) => "copy",
             Self::Mark(..) => "mark",
+            Self::BringBack(..) => "bring-back",
             Self::Retire(..) => "retire",
             Self::Deregister(_) => "deregister",
             Self::MarkOrphan(..) => "mark-orphan",

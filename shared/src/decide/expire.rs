@@ -68,9 +68,9 @@ pub fn decide(
         .iter()
         .zip(rules)
         .map(|(release, by_rule)| match by_rule {
-            ByRule::Stays(because) => keep_all(release, |_| because.clone()),
+            ByRule::Stays(because) => keep_all(release, now, |_| because.clone()),
             ByRule::Goes { newer, age } => match blind {
-                Some(error) => keep_all(release, |_| Reason::UsageUnknown(error.clone())),
+                Some(error) => keep_all(release, now, |_| Reason::UsageUnknown(error.clone())),
                 None => by_use(recipe, release, &used, usage, Fate { newer, age, now }),
             },
         })
@@ -251,17 +251,18 @@ fn by_use(
     let Some((image, why)) = reasons.iter().next() else {
         return retire(recipe, release, fate);
     };
-    keep_all(release, |member| {
+    keep_all(release, fate.now, |member| {
         let with = || Reason::ReleaseStays { image: (*image).clone(), why: Box::new(why.clone()) };
         reasons.get(&member.id).cloned().unwrap_or_else(with)
     })
 }
 
-/// Keeps a release. What bears the mark of retirement and can be launched is a release again.
-fn keep_all(release: &Release<'_>, because: impl Fn(&Image) -> Reason) -> Chain {
+/// Keeps a release. What bears the mark of retirement and can be launched is on its way again: some of its replicas may
+/// be gone, so it is brought to every Region before it is a release once more.
+fn keep_all(release: &Release<'_>, now: DateTime<Utc>, because: impl Fn(&Image) -> Reason) -> Chain {
     let keep = |(image, record): &(&Image, ImageRecord)| {
         let action = match (&image.state, record.stage) {
-            (ImageState::Available, Stage::Retired) => Action::Mark(image.id.clone(), Stage::Released),
+            (ImageState::Available, Stage::Retired) => Action::BringBack(image.id.clone(), now),
             _ => Action::Leave,
         };
         Subject::image(image).so(action, because(image))

@@ -347,7 +347,7 @@ proptest! {
 }
 
 #[test]
-fn an_image_that_was_brought_back_and_stays_is_a_release_again() {
+fn an_image_that_was_brought_back_and_stays_is_on_its_way_again() {
     let mut back = image("web", 1).retired_on(30).tagged("kiln:hold", "audit").build();
     back.state = ImageState::Available;
     let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
@@ -357,5 +357,5 @@ fn an_image_that_was_brought_back_and_stays_is_a_release_again() {
             |decision: &&crate::decide::Decision| decision.subject.resource.as_deref() == Some(id.as_str());
         chains.iter().flatten().find(of).unwrap().action.clone()
     };
-    assert_eq!(action(&back.id), Action::Mark(back.id.clone(), Stage::Released));
+    assert_eq!(action(&back.id), Action::BringBack(back.id.clone(), day(40)));
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{Action, Chain, Reason, Subject};
 use crate::cloud::{CloudError, Encryption, Image, ImageState, NewReplica};
 use crate::domain::record::Copied;
-use crate::domain::{ImageId, ImageRecord, Origin, RecipeName, Region, Stage, Token, Version};
+use crate::domain::{ImageId, ImageRecord, Origin, RecipeName, Region, Stage, Token, Version, tags};
 use crate::events::outbound::{Announcement, News};
 use crate::recipe::Recipe;
 
@@ -240,6 +240,7 @@ fn new_replica(recipe: &Recipe, seen: &Seen, region: &Region, attempt: u32) -> N
         name.recipe.as_str(),
         &attempt.to_string(),
         &day_of(seen).to_string(),
+        seen.image.tags.get(tags::AGAIN).unwrap_or_default(),
     ]);
     let record = ImageRecord {
         name: name.clone(),

@@ -80,10 +80,13 @@ fn the_token_is_the_same_for_the_same_try_and_another_for_the_next() {
 }
 
 #[test]
-fn a_replica_that_somebody_took_away_is_copied_with_a_token_of_another_day() {
+fn a_replica_that_somebody_took_away_is_copied_with_another_token_on_another_day_or_when_asked_to() {
     let mut first = seen(home(), vec![], vec![replica("ap-southeast-2")]);
     let token = |seen: &Seen| copies(&decided(seen))[0].token.clone();
     let before = token(&first);
+    let mut again = first.clone();
+    again.image.tags = again.image.tags.with(tags::AGAIN, "please");
+    assert_ne!(token(&again), before);
     first.now = day(10) - TimeDelta::seconds(1);
     assert_eq!(token(&first), before);
     first.now = day(10);

@@ -18,6 +18,9 @@ pub const BASE: &str = "kiln:base";
 pub const ORIGIN: &str = "kiln:origin";
 /// When a builder or a tester must have ended (RFC 3339).
 pub const DEADLINE: &str = "kiln:deadline";
+/// On a home image: that it is to be copied anew where a replica is missing, whatever was copied before. Kiln writes the
+/// time at which it brought the image back; a person may write anything that was not there before.
+pub const AGAIN: &str = "kiln:again";
 /// On a tester: the image that it proves. On a launched builder: the image that was begun of it, so that none is begun
 /// again when somebody takes that one away.
 pub const IMAGE: &str = "kiln:image";

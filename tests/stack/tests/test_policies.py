@@ -124,6 +124,7 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
         ("ssm:GetParameters", "arn:aws:ssm:eu-west-1:123456789012:parameter/golden/web/latest", {}),
         ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:retired"]}),
         ("ec2:CreateTags", SNAPSHOT, OURS | {"aws:TagKeys": ["kiln:orphaned"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage", "kiln:again"]}),
         ("ec2:DisableImage", REPLICA, COPY),
         ("ec2:DeregisterImage", IMAGE, OURS),
         ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
