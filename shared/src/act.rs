@@ -2,7 +2,7 @@
 
 pub mod report;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use futures::future::FutureExt;
 use futures::stream::{self, StreamExt};
 
@@ -150,7 +150,7 @@ async fn perform<C: Cloud>(
         Action::StopForBake { instance, version, deadline } => {
             let marks = Tags::new()
                 .with(tags::VERSION, version)
-                .with(tags::DEADLINE, written(*deadline))
+                .with_time(tags::DEADLINE, *deadline)
                 .with(tags::BAKED, version);
             cloud.tag_instance(region, instance, &marks).await?;
             match cloud.stop(region, instance).await {
@@ -196,12 +196,12 @@ async fn perform<C: Cloud>(
             })
         }
         Action::BringBack(image, now) => {
-            let tags = Tags::new().with(tags::STAGE, Stage::Captured).with(tags::AGAIN, written(*now));
+            let tags = Tags::new().with(tags::STAGE, Stage::Captured).with_time(tags::AGAIN, *now);
             Ok(unless_gone(cloud.tag_image(region, image, &tags).await)?)
         }
         Action::Retire(image, since) => {
             // The tags first: whoever hears of the disabling already reads why.
-            let tags = Tags::new().with(tags::STAGE, Stage::Retired).with(tags::RETIRED, written(*since));
+            let tags = Tags::new().with(tags::STAGE, Stage::Retired).with_time(tags::RETIRED, *since);
             let retire = async {
                 cloud.tag_image(region, image, &tags).await?;
                 cloud.disable_image(region, image).await
@@ -210,7 +210,7 @@ async fn perform<C: Cloud>(
         }
         Action::Deregister(image) => deregister(cloud, region, image).await,
         Action::MarkOrphan(snapshot, since) => {
-            let tags = Tags::new().with(tags::ORPHANED, written(*since));
+            let tags = Tags::new().with_time(tags::ORPHANED, *since);
             Ok(cloud.tag_snapshot(region, snapshot, &tags).await.map(|()| Deed::default())?)
         }
         Action::DeleteSnapshot(snapshot) => match cloud.delete_snapshot(region, snapshot).await {
@@ -388,8 +388,4 @@ fn announce(decision: &Decision, news: News) -> Option<Announcement> {
         _ => ImageName { recipe: subject.recipe.clone()?, version: subject.version? },
     };
     Some(Announcement { name, region: subject.region.clone(), news })
-}
-
-fn written(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

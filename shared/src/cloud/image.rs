@@ -84,7 +84,7 @@ impl Image {
 
     /// Since when it is in quarantine, where Kiln put it there.
     pub fn retired(&self) -> Option<DateTime<Utc>> {
-        DateTime::parse_from_rfc3339(self.tags.get(tags::RETIRED)?).ok().map(|time| time.to_utc())
+        self.tags.time(tags::RETIRED)
     }
 }
 

@@ -125,8 +125,7 @@ impl Instance {
     /// When it must have ended: what its tag says; where someone took that from a launched one, a day after its launch,
     /// the longest that a recipe allows.
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
-        let written = self.tags.get(tags::DEADLINE).and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         let launched = self.launched.filter(|_| self.tags.has(tags::ROLE));
-        written.map(|time| time.to_utc()).or_else(|| Some(launched? + TimeDelta::hours(24)))
+        self.tags.time(tags::DEADLINE).or_else(|| Some(launched? + TimeDelta::hours(24)))
     }
 }

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::cloud::{Image, Instance, NewBuilder, NewImage, NewReplica};
+use crate::cloud::{CloudError, Image, Instance, NewBuilder, NewImage, NewReplica};
 use crate::domain::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Version};
 use crate::events::outbound::Announcement;
 use crate::recipe::BadRecipe;
@@ -164,6 +164,11 @@ impl Subject {
     /// That a thing which bears no name of Kiln's is the subject.
     pub fn resource(resource: impl ToString, region: &Region) -> Self {
         Self { recipe: None, version: None, region: region.clone(), resource: Some(resource.to_string()) }
+    }
+
+    /// The decision that it must be looked at again, since something that had to be known could not be seen.
+    pub fn unseen(self, error: &CloudError) -> Decision {
+        self.so(Action::LookAgain, Reason::LookUpFailed(error.clone()))
     }
 
     /// A decision on this subject.

@@ -145,13 +145,11 @@ pub fn decide(wish: &Wish, recipe: &Recipe, seen: &Seen) -> Decision {
         Base::Found(image) => image,
         Base::Missing(what) => return subject.so(Action::Refuse, Reason::NoBase(what.clone())),
         Base::NotNeeded => return subject.so(Action::Refuse, Reason::NoBase(recipe.bake.base.to_string())),
-        Base::LookUpFailed(error) => {
-            return subject.so(Action::LookAgain, Reason::LookUpFailed(error.clone()));
-        }
+        Base::LookUpFailed(error) => return subject.unseen(error),
     };
     let runs = match &seen.runs {
         Ok(runs) => runs,
-        Err(error) => return subject.so(Action::LookAgain, Reason::LookUpFailed(error.clone())),
+        Err(error) => return subject.unseen(error),
     };
     if let Some(because) = unfit(base, runs, recipe, wish.now) {
         return subject.so(Action::Refuse, because);
@@ -225,7 +223,7 @@ fn builder_tags(name: &ImageName, deadline: DateTime<Utc>) -> Tags {
         .with(tags::RECIPE, &name.recipe)
         .with(tags::VERSION, name.version)
         .with(tags::ROLE, Role::Builder)
-        .with(tags::DEADLINE, deadline.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+        .with_time(tags::DEADLINE, deadline)
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Which snapshots were left behind by an image that is gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Action, Chain, Reason, Subject};
 use crate::cloud::{Image, ImageState, Snapshot};
-use crate::domain::{SnapshotId, tags};
+use crate::domain::{SnapshotId, Tags, tags};
 use crate::recipe::Recipe;
 
 /// How old a snapshot must be before it can be a leftover: by then every image that was made of it is seen.
@@ -22,36 +22,37 @@ pub struct Suspect<'a> {
     pub quarantine: TimeDelta,
 }
 
-/// The snapshots that no image of Kiln's uses: those for which any other image must still be looked for.
-pub fn suspects<'a>(
+/// The snapshots of these recipes that no image of Kiln's uses: those for which any other image must still be looked for.
+pub fn suspects<'a, 'r>(
     snapshots: &'a [Snapshot],
     images: &[Image],
-    recipe: &Recipe,
+    recipes: impl IntoIterator<Item = &'r Recipe>,
     now: DateTime<Utc>,
 ) -> Vec<Suspect<'a>> {
-    let quarantine = recipe.expire.quarantine;
-    let recipe = &recipe.name;
+    let quarantines: BTreeMap<&str, TimeDelta> =
+        recipes.into_iter().map(|recipe| (recipe.name.as_str(), recipe.expire.quarantine)).collect();
     let used: BTreeSet<&SnapshotId> = images.iter().flat_map(|image| &image.snapshots).collect();
+    let bake =
+        |tags: &'_ Tags| Some((tags.get(tags::RECIPE)?.to_owned(), tags.get(tags::VERSION)?.to_owned()));
     // An image that is being made does not name all its snapshots yet.
-    let being_made: BTreeSet<&str> = images
+    let being_made: BTreeSet<(String, String)> = images
         .iter()
         .filter(|image| matches!(image.state, ImageState::Pending | ImageState::Unknown(_)))
-        .filter(|image| image.tags.read(tags::RECIPE).as_ref() == Some(recipe))
-        .filter_map(|image| image.tags.get(tags::VERSION))
+        .filter_map(|image| bake(&image.tags))
         .collect();
     snapshots
         .iter()
-        .filter(|snapshot| {
-            !snapshot.tags.get(tags::VERSION).is_some_and(|version| being_made.contains(version))
-        })
-        .filter(|snapshot| snapshot.tags.read(tags::RECIPE).as_ref() == Some(recipe))
         // Without the rest of Kiln's record somebody else made it, and tagged it alike.
-        .filter(|snapshot| snapshot.tags.has(tags::VERSION) && snapshot.tags.has(tags::STAGE))
+        .filter(|snapshot| snapshot.tags.has(tags::STAGE))
+        .filter(|snapshot| bake(&snapshot.tags).is_some_and(|bake| !being_made.contains(&bake)))
         .filter(|snapshot| {
             snapshot.completed && snapshot.started.is_some_and(|started| started + GRACE <= now)
         })
         .filter(|snapshot| !snapshot.tags.has(tags::HOLD) && !used.contains(&snapshot.id))
-        .map(|snapshot| Suspect { snapshot, quarantine })
+        .filter_map(|snapshot| {
+            let quarantine = *quarantines.get(snapshot.tags.get(tags::RECIPE)?)?;
+            Some(Suspect { snapshot, quarantine })
+        })
         .collect()
 }
 
@@ -71,9 +72,8 @@ pub fn decide(suspects: &[Suspect<'_>], users: &[Image], now: DateTime<Utc>) -> 
         if used.contains(&snapshot.id) {
             return vec![subject.so(Action::Leave, Reason::SnapshotUsed(id()))];
         }
-        let since =
-            snapshot.tags.get(tags::ORPHANED).and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-        vec![match since.map(|since| since.to_utc() + suspect.quarantine) {
+        let until = snapshot.tags.time(tags::ORPHANED).map(|since| since + suspect.quarantine);
+        vec![match until {
             _ if suspect.quarantine.is_zero() => subject.so(Action::DeleteSnapshot(id()), Reason::ImageGone),
             None => subject.so(Action::MarkOrphan(id(), now), Reason::ImageGone),
             Some(until) if until > now => subject.so(Action::Leave, Reason::InQuarantine(until)),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn ids(snapshots: &[Snapshot], images: &[Image]) -> Vec<String> {
-        let suspects = suspects(snapshots, images, &recipe("web"), day(9));
+        let suspects = suspects(snapshots, images, &[recipe("web")], day(9));
         suspects.iter().map(|suspect| suspect.snapshot.id.to_string()).collect()
     }
 

@@ -152,7 +152,7 @@ fn one_region(recipe: &Recipe, seen: &Seen, region: &Region, here: &Here<'_>) ->
             let because = Reason::ReplicaNot(image.id.clone(), image.state.clone());
             vec![Subject::image(image).so(Action::Leave, because)]
         }
-        Here::Unknown(error) => vec![missing().so(Action::LookAgain, Reason::LookUpFailed((*error).clone()))],
+        Here::Unknown(error) => vec![missing().unseen(error)],
         Here::Missing { attempt, failed } => {
             let because = failed.map_or(Reason::ReplicaMissing, |failed| Reason::CopyFailed {
                 attempt: attempt - 1,

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::leftovers::Suspect;
 use super::{Action, Chain, Reason, Subject, capture, leftovers, replicate};
-use crate::cloud::{CloudError, Cloudly, Image, ImageState, Instance, InstanceState, Purpose, Snapshot};
+use crate::cloud::{Cloudly, Image, ImageState, Instance, InstanceState, Purpose, Snapshot};
 use crate::domain::record::Copied;
 use crate::domain::user_data::verdict_nonce;
 use crate::domain::verdict::{Verdict, tail};
@@ -69,11 +69,9 @@ pub fn closer_looks(seen: &Seen, now: DateTime<Utc>) -> Vec<(InstanceId, ImageNa
 /// The snapshots of a Region that no image of Kiln's uses: those for which all other images must be asked.
 pub fn suspects<'a>(seen: &'a Seen, region: &Region, now: DateTime<Utc>) -> Vec<Suspect<'a>> {
     match (seen.images.get(region), seen.snapshots.get(region)) {
-        (Some(Ok(images)), Some(Ok(snapshots))) => seen
-            .recipes
-            .values()
-            .flat_map(|recipe| leftovers::suspects(snapshots, images, recipe, now))
-            .collect(),
+        (Some(Ok(images)), Some(Ok(snapshots))) => {
+            leftovers::suspects(snapshots, images, seen.recipes.values(), now)
+        }
         _ => Vec::new(),
     }
 }
@@ -112,7 +110,7 @@ fn of_builders(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
                 (Verdict::read(console, &verdict_nonce(Role::Builder, &name)), tail(console))
             }
             Some(Err(error)) => {
-                chains.push(failed_look_up(Subject::instance(instance), error));
+                chains.push(vec![Subject::instance(instance).unseen(error)]);
                 continue;
             }
             None => (Verdict::Unread, String::new()),
@@ -155,7 +153,10 @@ fn of_images(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
     let replicas = replicas(seen);
     let here = |region: &Region, image: &Image| match &seen.images.get(region) {
         Some(Err(error)) => Err(error.clone()),
-        _ => Ok(replicas.get(&(region, image.id.clone())).cloned().unwrap_or_default()),
+        _ => {
+            let found = replicas.get(&(region, image.id.clone())).into_iter().flatten();
+            Ok(found.map(|replica| (*replica).clone()).collect())
+        }
     };
     let newest = replicate::newest_releases(seen.home_images().unwrap_or_default());
     let mut chains = Vec::new();
@@ -186,7 +187,7 @@ fn of_snapshots(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
                 chains
                     .extend(decided.into_iter().zip(since).filter_map(|(chain, since)| wanted(chain, since)));
             }
-            Err(error) => chains.push(failed_look_up(Subject::region(region), error)),
+            Err(error) => chains.push(vec![Subject::region(region).unseen(error)]),
         }
     }
     chains
@@ -202,12 +203,12 @@ fn homes(seen: &Seen) -> impl Iterator<Item = (&Image, ImageRecord)> {
 }
 
 /// The replicas, by Region and home image.
-fn replicas(seen: &Seen) -> BTreeMap<(&Region, ImageId), Vec<Image>> {
-    let mut found: BTreeMap<(&Region, ImageId), Vec<Image>> = BTreeMap::new();
+fn replicas(seen: &Seen) -> BTreeMap<(&Region, ImageId), Vec<&Image>> {
+    let mut found: BTreeMap<(&Region, ImageId), Vec<&Image>> = BTreeMap::new();
     for (region, images) in &seen.images {
         for image in images.as_deref().unwrap_or_default() {
             if let Ok(ImageRecord { copied: Some(Copied { origin, .. }), .. }) = image.record_at(&seen.home) {
-                found.entry((region, origin.image)).or_default().push(image.clone());
+                found.entry((region, origin.image)).or_default().push(image);
             }
         }
     }
@@ -236,12 +237,8 @@ fn blind(seen: &Seen) -> Vec<Chain> {
     images
         .chain(snapshots)
         .chain(instances)
-        .map(|(region, error)| failed_look_up(Subject::region(region), error))
+        .map(|(region, error)| vec![Subject::region(region).unseen(error)])
         .collect()
-}
-
-fn failed_look_up(subject: Subject, error: &CloudError) -> Chain {
-    vec![subject.so(Action::LookAgain, Reason::LookUpFailed(error.clone()))]
 }
 
 /// A recipe with mistakes fails its bake every night; a sweep only mentions it.

@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 
 use super::super::fixtures::*;
 use super::*;
-use crate::cloud::StopCause;
+use crate::cloud::{CloudError, StopCause};
 
 fn seen(instances: Vec<Instance>, images: Vec<Image>) -> Seen {
     let mut by_region: BTreeMap<Region, Cloudly<Vec<Image>>> =

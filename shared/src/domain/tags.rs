@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The family that a thing belongs to. Whatever bears it is Kiln's.
@@ -73,6 +74,17 @@ impl Tags {
     /// The value of `key`, read as what it stands for; `None` where it is absent or does not parse.
     pub fn read<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
         self.get(key)?.parse().ok()
+    }
+
+    /// These tags with a time, to the second, as [`Tags::time`] reads it.
+    #[must_use]
+    pub fn with_time(self, key: &str, time: DateTime<Utc>) -> Self {
+        self.with(key, time.to_rfc3339_opts(SecondsFormat::Secs, true))
+    }
+
+    /// The time that `key` bears (RFC 3339); `None` where it is absent or is none.
+    pub fn time(&self, key: &str) -> Option<DateTime<Utc>> {
+        DateTime::parse_from_rfc3339(self.get(key)?).ok().map(|time| time.to_utc())
     }
 
     /// Whether there is a tag of that key.

@@ -10,11 +10,10 @@ use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
 use crate::cloud::{Cloud, CloudError, Cloudly, Image, Snapshot, Usage, Wanted};
 use crate::decide::expire::{Found, UsageByRegion, candidates, decide};
-use crate::decide::leftovers::{self, Suspect};
-use crate::decide::{Action, Chain, Reason, Subject};
+use crate::decide::{Chain, Subject, leftovers};
 use crate::domain::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
 use crate::events::inbound::ExpireCall;
-use crate::recipe::{Base, Recipe};
+use crate::recipe::{BadRecipe, Base, Recipe};
 
 /// What one Region holds of Kiln's.
 struct Holdings {
@@ -42,7 +41,9 @@ pub async fn expire<C: Cloud>(
     let holdings = observe(cloud, &regions, &wanted).await;
     let found: Vec<(&Recipe, Found)> =
         good.iter().map(|recipe| (*recipe, found(recipe, place, &holdings))).collect();
-    let usage = usage(cloud, place, &found, &holdings, now).await;
+    // Which images are bases is told by all recipes, whichever one is expired.
+    let all = call.recipe.is_none().then_some(read.as_slice());
+    let usage = usage(cloud, place, all, &found, &holdings, now).await;
 
     let mut chains: Vec<Chain> =
         found.iter().flat_map(|(recipe, found)| decide(recipe, &place.home, found, &usage, now)).collect();
@@ -88,6 +89,7 @@ fn found(recipe: &Recipe, place: &Place, holdings: &BTreeMap<Region, Holdings>) 
 async fn usage<C: Cloud>(
     cloud: &C,
     place: &Place,
+    all: Option<&[Result<Recipe, BadRecipe>]>,
     found: &[(&Recipe, Found)],
     holdings: &BTreeMap<Region, Holdings>,
     now: DateTime<Utc>,
@@ -101,7 +103,13 @@ async fn usage<C: Cloud>(
     if wanted.is_empty() {
         return UsageByRegion::new();
     }
-    let bases = bases(cloud, place).await;
+    let bases = match all {
+        Some(recipes) => Ok(bases(recipes)),
+        None => {
+            let documents = cloud.parameters_below(&place.home, &place.recipes).await;
+            documents.map(|documents| bases(&recipes::parsed(&documents)))
+        }
+    };
     let look = wanted.into_iter().map(async |(region, images)| {
         let (instances, templates) =
             join(cloud.instances_of(&region, &images), cloud.template_versions(&region)).await;
@@ -115,15 +123,13 @@ async fn usage<C: Cloud>(
     join_all(look).await.into_iter().collect()
 }
 
-/// The images that recipes name as their base: of all recipes, whichever one is expired.
-async fn bases<C: Cloud>(cloud: &C, place: &Place) -> Cloudly<BTreeMap<ImageId, RecipeName>> {
-    let documents = cloud.parameters_below(&place.home, &place.recipes).await?;
-    let recipes = documents.iter().filter_map(|(name, document)| Recipe::parse(name, document).ok());
-    let named = recipes.filter_map(|recipe| match recipe.bake.base {
-        Base::Image(image) => Some((image, recipe.name)),
+/// The images that recipes name as their base.
+fn bases(recipes: &[Result<Recipe, BadRecipe>]) -> BTreeMap<ImageId, RecipeName> {
+    let named = recipes.iter().flatten().filter_map(|recipe| match &recipe.bake.base {
+        Base::Image(image) => Some((image.clone(), recipe.name.clone())),
         _ => None,
     });
-    Ok(named.collect())
+    named.collect()
 }
 
 /// The snapshots of a Region that somebody holds.
@@ -140,11 +146,7 @@ fn held(holdings: Option<&Holdings>) -> Cloudly<BTreeMap<SnapshotId, String>> {
 /// A Region whose use could not be found out keeps everything, and fails the run, so that somebody hears of it.
 fn unknown_usage(usage: &UsageByRegion) -> Vec<Chain> {
     let unknown = usage.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().err()?)));
-    unknown
-        .map(|(region, error)| {
-            vec![Subject::region(region).so(Action::LookAgain, Reason::LookUpFailed(error.clone()))]
-        })
-        .collect()
+    unknown.map(|(region, error)| vec![Subject::region(region).unseen(error)]).collect()
 }
 
 /// A Region that could not be seen fails the run, though nothing in it is touched.
@@ -155,9 +157,7 @@ fn blind_regions(holdings: &BTreeMap<Region, Holdings>) -> Vec<Chain> {
     holdings
         .iter()
         .filter_map(|(region, holdings)| Some((region, error(holdings)?)))
-        .map(|(region, error)| {
-            vec![Subject::region(region).so(Action::LookAgain, Reason::LookUpFailed(error))]
-        })
+        .map(|(region, error)| vec![Subject::region(region).unseen(&error)])
         .collect()
 }
 
@@ -172,8 +172,7 @@ async fn snapshots<C: Cloud>(
         Some((region, holdings.images.as_ref().ok()?, holdings.snapshots.as_ref().ok()?))
     });
     let look = seen.map(async |(region, images, snapshots)| {
-        let suspects: Vec<Suspect<'_>> =
-            recipes.iter().flat_map(|recipe| leftovers::suspects(snapshots, images, recipe, now)).collect();
+        let suspects = leftovers::suspects(snapshots, images, recipes.iter().copied(), now);
         if suspects.is_empty() {
             return Vec::new();
         }
@@ -181,7 +180,7 @@ async fn snapshots<C: Cloud>(
         match cloud.images(region, &Wanted::OfSnapshots(ids)).await {
             Ok(users) => leftovers::decide(&suspects, &users, now),
             Err(error) => {
-                vec![vec![Subject::region(region).so(Action::LookAgain, Reason::LookUpFailed(error))]]
+                vec![vec![Subject::region(region).unseen(&error)]]
             }
         }
     });

@@ -37,6 +37,11 @@ pub async fn find<C: Parameters>(
     }
 }
 
+/// Each document, read as the recipe of its name.
+pub fn parsed(documents: &[(String, String)]) -> Vec<Result<Recipe, BadRecipe>> {
+    documents.iter().map(|(name, document)| Recipe::parse(name, document)).collect()
+}
+
 /// One recipe by its name, or all of them where there is no name. Of all, one with mistakes does not hide the
 /// others.
 ///
@@ -49,7 +54,7 @@ pub async fn wanted<C: Parameters>(
 ) -> Result<Vec<Result<Recipe, BadRecipe>>, Refused> {
     let Some(name) = name else {
         let documents = cloud.parameters_below(&place.home, &place.recipes).await?;
-        return Ok(documents.iter().map(|(name, document)| Recipe::parse(name, document)).collect());
+        return Ok(parsed(&documents));
     };
     let missing =
         || NoRecipe { name: name.clone(), path: place.recipes.clone(), home: place.home.to_string() };

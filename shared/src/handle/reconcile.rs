@@ -11,7 +11,6 @@ use crate::cloud::{Cloud, Cloudly, Image, Wanted};
 use crate::decide::sweep::{Closer, Seen, closer_looks, decide, suspects};
 use crate::domain::{InstanceId, Region, SnapshotId};
 use crate::events::inbound::Mode;
-use crate::recipe::Recipe;
 
 /// Looks at everything there is, and repairs what is not as the recipes want it.
 ///
@@ -48,13 +47,14 @@ async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Resu
             Err(mistakes) => bad.push(mistakes),
         }
     }
-    let regions: BTreeSet<&Region> =
-        std::iter::once(&place.home).chain(known.values().flat_map(further)).collect();
+    let further = known.values().flat_map(|recipe| &recipe.replicate.regions);
+    let regions: BTreeSet<&Region> = std::iter::once(&place.home).chain(further).collect();
     let look = regions.iter().map(async |region| {
         let (images, snapshots) =
             join(cloud.images(region, &Wanted::AllOfKilns), cloud.snapshots(region)).await;
         ((*region).clone(), images, snapshots)
     });
+    let looked = join_all(look).await;
     let mut seen = Seen {
         home: place.home.clone(),
         instances,
@@ -63,19 +63,14 @@ async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Resu
         closer: BTreeMap::new(),
         users: BTreeMap::new(),
         bad,
-        recipes: BTreeMap::new(),
+        recipes: known,
     };
-    for (region, images, snapshots) in join_all(look).await {
+    for (region, images, snapshots) in looked {
         seen.images.insert(region.clone(), images);
         seen.snapshots.insert(region, snapshots);
     }
-    seen.recipes = known;
     (seen.closer, seen.users) = join(closer(cloud, &seen, now), users(cloud, &seen, now)).await;
     Ok(seen)
-}
-
-fn further(recipe: &Recipe) -> impl Iterator<Item = &Region> {
-    recipe.replicate.regions.iter()
 }
 
 async fn closer<C: Cloud>(

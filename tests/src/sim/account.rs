@@ -152,21 +152,7 @@ impl Account {
                 Some(_) => Ok(id),
             };
         }
-        match ec2.images.get(&new.image).and_then(Held::now).map(|image| &image.state) {
-            Some(ImageState::Available) => {}
-            Some(_) => {
-                return Err(error(
-                    call,
-                    &new.image,
-                    &new.region,
-                    "InvalidAMIID.Unavailable",
-                    "not available",
-                ));
-            }
-            None => {
-                return Err(error(call, &new.image, &new.region, "InvalidAMIID.NotFound", "no such image"));
-            }
-        }
+        ec2.usable(call, &new.image, &new.region)?;
         let id = self.run(&new.region, &new.image, InstanceState::Pending, new.tags.clone(), now);
         let ec2 = self.region(&new.region);
         ec2.change(&id, now, |machine| machine.instance.token = new.token.to_string());
@@ -216,21 +202,7 @@ impl Account {
         if let Some(before) = self.region(&new.region).token(call, new.token.as_str(), &asked, &new.region)? {
             return Ok(before.parse().unwrap());
         }
-        match self.region(&new.from).images.get(&new.image).and_then(Held::now).map(|image| &image.state) {
-            Some(ImageState::Available) => {}
-            Some(_) => {
-                return Err(error(
-                    call,
-                    &new.image,
-                    &new.region,
-                    "InvalidAMIID.Unavailable",
-                    "not available",
-                ));
-            }
-            None => {
-                return Err(error(call, &new.image, &new.region, "InvalidAMIID.NotFound", "no such image"));
-            }
-        }
+        self.region(&new.from).usable(call, &new.image, &new.region)?;
         let id = self.pending(&new.region, &new.name, &new.tags, now);
         image_of(self, &new.region, &id).change(now, |image| {
             image.source_image = Some(Origin { region: new.from.clone(), image: new.image.clone() });

@@ -61,6 +61,15 @@ impl Ec2 {
         }
     }
 
+    /// What can be launched or copied: an image that is available.
+    pub(super) fn usable(&self, call: &'static str, image: &ImageId, asked_in: &Region) -> Cloudly<()> {
+        match self.images.get(image).and_then(Held::now).map(|image| &image.state) {
+            Some(ImageState::Available) => Ok(()),
+            Some(_) => Err(error(call, image, asked_in, "InvalidAMIID.Unavailable", "not available")),
+            None => Err(error(call, image, asked_in, "InvalidAMIID.NotFound", "no such image")),
+        }
+    }
+
     pub(super) fn complete(&mut self, snapshot: &SnapshotId, now: DateTime<Utc>) {
         if let Some(held) = self.snapshots.get_mut(snapshot) {
             held.change(now, |snapshot| snapshot.completed = true);

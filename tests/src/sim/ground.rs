@@ -51,7 +51,10 @@ pub fn on_memory(name: &'static str) -> Checked {
     // No event arrives: Kiln's functions sleep, and only the check acts.
     world.odds.set(Odds { lost: 1.0, ..Odds::calm() });
     let base = world.account.borrow_mut().register(&world.place.home, "base", Tags::new(), world.now());
-    let wire = Wire::new(Rc::clone(&world), Rc::new(Invocation::alone(Function::Bake, &world)));
+    // No event woke it, and nothing ends it.
+    let (abort, _) = AbortHandle::new_pair();
+    let invocation = Invocation::new(Function::Bake, 0, &world, abort);
+    let wire = Wire::new(Rc::clone(&world), Rc::new(invocation));
     let ground = InMemory { world: Rc::clone(&world), wire, base };
     let told: Rc<RefCell<Option<Checked>>> = Rc::default();
     let tell = Rc::clone(&told);
@@ -62,20 +65,4 @@ pub fn on_memory(name: &'static str) -> Checked {
     stage.run_until(world.now() + TimeDelta::days(1));
     let checked = told.borrow_mut().take();
     checked.unwrap_or(Err("it did not come to its end".into()))
-}
-
-impl Invocation {
-    /// One that no event woke, and that nothing ends.
-    fn alone(function: Function, world: &World) -> Self {
-        let (abort, _) = AbortHandle::new_pair();
-        Self {
-            function,
-            number: 0,
-            began: world.now(),
-            home: world.place.home.clone(),
-            calls: std::cell::Cell::new(0),
-            abort,
-            looked: RefCell::default(),
-        }
-    }
 }

@@ -61,6 +61,21 @@ pub struct Invocation {
     pub looked: RefCell<BTreeMap<Region, Looked>>,
 }
 
+impl Invocation {
+    /// One that begins now and has made no call.
+    pub fn new(function: Function, number: u32, world: &World, abort: AbortHandle) -> Self {
+        Self {
+            function,
+            number,
+            began: world.now(),
+            home: world.place.home.clone(),
+            calls: Cell::new(0),
+            abort,
+            looked: RefCell::default(),
+        }
+    }
+}
+
 /// How the look-ups of use went in one Region.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Looked {
@@ -151,15 +166,7 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
     }
     let (abort, registration) = AbortHandle::new_pair();
     let number = world.watch.borrow_mut().invocation(function);
-    let invocation = Rc::new(Invocation {
-        function,
-        number,
-        began: world.now(),
-        home: world.place.home.clone(),
-        calls: Cell::new(0),
-        abort,
-        looked: RefCell::default(),
-    });
+    let invocation = Rc::new(Invocation::new(function, number, world, abort));
     world.note(|| format!("{function:?} #{number} is woken"));
     let skew = match world.odds.get().slow {
         true => world.between(-MOST_SKEW.num_milliseconds(), MOST_SKEW.num_milliseconds()),

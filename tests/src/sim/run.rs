@@ -146,12 +146,8 @@ fn recipe(name: &str, dice: &mut Rng) -> (String, Keeps) {
          [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nquarantine = \"{quarantine}\"\n"
     );
     let span = |text: &str| TimeDelta::hours(text.trim_end_matches('h').parse().unwrap());
-    let keeps = Keeps {
-        newest,
-        younger_than: span(older_than),
-        quarantine: span(quarantine),
-        regions: regions.into_iter().map(region).collect(),
-    };
+    let keeps =
+        Keeps { newest, younger_than: span(older_than), regions: regions.into_iter().map(region).collect() };
     (document, keeps)
 }
 

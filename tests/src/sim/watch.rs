@@ -22,8 +22,6 @@ pub struct Keeps {
     pub newest: usize,
     /// What is younger than this.
     pub younger_than: TimeDelta,
-    /// How long an image is disabled before it goes.
-    pub quarantine: TimeDelta,
     /// The further Regions.
     pub regions: Vec<Region>,
 }
