@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The virtual environment is made anew whenever its pins change.
 READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | cut -d ' ' -f 1)
-FUNCTIONS := bake capture replicate expire reconcile
+FUNCTIONS := bake capture verify publish replicate expire reconcile
 LOCAL := .build/local
 # What deploy, recipes, invoke and logs go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
 REGION ?= us-east-1

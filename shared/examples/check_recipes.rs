@@ -6,25 +6,35 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
 
-use kiln::recipe::Recipe;
+use kiln::recipe::{BadRecipe, Recipe, layers};
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
     let mut wrong = 0;
-    let mut checked = 0;
+    let mut found = Vec::new();
     for path in &arguments {
         match files(path) {
-            Ok(files) => {
-                for file in files {
-                    checked += 1;
-                    wrong += usize::from(!check(&file));
-                }
-            }
+            Ok(files) => found.extend(files),
             Err(error) => {
                 wrong += 1;
                 eprintln!("{}: {error}", path.display());
             }
         }
+    }
+    let mut read = Vec::new();
+    for file in &found {
+        match parsed(file) {
+            Ok(recipe) => read.push((file, recipe)),
+            Err(error) => {
+                wrong += 1;
+                eprintln!("{}: {error}", file.display());
+            }
+        }
+    }
+    let (files, recipes): (Vec<&PathBuf>, Vec<_>) = read.into_iter().unzip();
+    let checked = found.len();
+    for (file, recipe) in files.into_iter().zip(layers::without_cycles(recipes)) {
+        wrong += usize::from(!tell(file, recipe));
     }
     if checked == 0 {
         eprintln!("no recipe was found: name files, or folders of *.toml");
@@ -43,16 +53,13 @@ fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn check(file: &Path) -> bool {
+fn parsed(file: &Path) -> io::Result<Result<Recipe, BadRecipe>> {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    let document = match fs::read_to_string(file) {
-        Ok(document) => document,
-        Err(error) => {
-            eprintln!("{}: {error}", file.display());
-            return false;
-        }
-    };
-    match Recipe::parse(&name, &document) {
+    Ok(Recipe::parse(&name, &fs::read_to_string(file)?))
+}
+
+fn tell(file: &Path, recipe: Result<Recipe, BadRecipe>) -> bool {
+    match recipe {
         Ok(recipe) => {
             println!("{}: recipe {} is right", file.display(), recipe.name);
             true

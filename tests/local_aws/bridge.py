@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import traceback
 import uuid
+from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 from moto.core.request import Request
 from moto.ec2.exceptions import FilterNotImplementedError
+from moto.ec2.models import ec2_backends
 
+from local_aws.overlay.account import findings_answer
 from local_aws.overlay.api import Ec2Api
 from local_aws.overlay.base import Overlay
 from local_aws.world import World
@@ -46,6 +49,8 @@ class Ec2Bridge:
         request = Request.from_primitives(
             method, f"http://ec2.{region}.amazonaws.com{path}", {**kept, "x-moto-account-id": account}, body
         )
+        if action == "GetImageFindings":
+            return self._findings(parse_qs(body.decode())["ImageId"][0], account, region)
         try:
             with self._world.lock:
                 status, answered, out = Ec2Api.dispatch(request)
@@ -56,5 +61,16 @@ class Ec2Bridge:
         except Exception as bug:
             traceback.print_exc()
             return refuse("EmulatorBug", f"{action}: {type(bug).__name__}: {bug}")
+        return self._answered(status, answered, out)
+
+    def _findings(self, image_id: str, account: str, region: str) -> Response:
+        """Too new for botocore's model, by which moto finds its operations."""
+        with self._world.lock:
+            image = ec2_backends[account][region].amis.get(image_id)
+            if image is None:
+                return refuse("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
+            return 200, {"Content-Type": "text/xml"}, findings_answer(image)
+
+    def _answered(self, status: int, answered: Any, out: Any) -> Response:
         data = out if isinstance(out, bytes) else str(out).encode()
         return int(status), {"Content-Type": str(answered.get("Content-Type", "text/xml"))}, data

@@ -153,6 +153,10 @@ class LocalAws:
     def stop_by_itself(self, instance: str, region: str = HOME_REGION) -> None:
         self._post("stop-by-itself", {"instance": instance, "region": region})
 
+    def scan(self, image: str, findings: list[dict[str, Any]], region: str = HOME_REGION) -> None:
+        """Each finding has a `severity` and a `title`, and `fix=False` where there is none."""
+        self._post("scan", {"image": image, "findings": findings, "region": region})
+
     def journal(self, after: int = 0, kind: str | None = None) -> list[dict[str, Any]]:
         suffix = f"&kind={kind}" if kind else ""
         return list(self._get(f"journal?after={after}{suffix}")["entries"])

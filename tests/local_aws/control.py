@@ -39,6 +39,7 @@ class Control:
             ("POST", "emit"): self._emit,
             ("POST", "schedule"): self._schedule,
             ("POST", "stop-by-itself"): self._stop_by_itself,
+            ("POST", "scan"): self._scan,
             ("GET", "journal"): self._journal,
             ("GET", "idle"): self._idle,
         }
@@ -70,6 +71,7 @@ class Control:
             world.clock.forget()
             world.life.forget()
             world.tokens.clear()
+            world.public_images.clear()
             world.faults.replace([])
             for backend in list(ec2_backends[ACCOUNT].values()):
                 backend.reset()
@@ -112,6 +114,15 @@ class Control:
                 raise Refused(f"{instance.id} is {instance.state}, not running")
             self._world.life.switch_off(instance)
         return {"instance": instance.id, "state": instance.state}
+
+    def _scan(self, query: Query, body: Any) -> Answer:
+        """As if Amazon Inspector had scanned an image, and found this."""
+        with self._world.lock:
+            image = ec2_backends[ACCOUNT][body.get("region", HOME_REGION)].amis.get(body["image"])
+            if image is None:
+                raise Refused(f"there is no image {body['image']}")
+            image.scanned, image.findings = "2026-01-01T00:00:00.000Z", list(body.get("findings") or [])
+        return {"image": image.id, "findings": len(image.findings)}
 
     def _journal(self, query: Query, body: Any) -> Answer:
         entries, last = self._world.journal.after(int(query.get("after") or 0))

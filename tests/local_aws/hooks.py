@@ -16,6 +16,7 @@ from typing import Any
 
 from local_aws.bridge import Ec2Bridge
 from local_aws.buses import Buses
+from local_aws.image_parameters import ImageParameters
 from local_aws.lambdas import AsyncInvokes, Identities, JournalingStream, journal_execution
 from local_aws.lifecycle import Spawner
 from local_aws.world import World
@@ -74,6 +75,8 @@ HOOKS = (
     Hook("ministack.services.scheduler", "_schedules._data"),
     Hook("ministack.services.sqs", "_queue_by_arn"),
     Hook(_SSM, "_put_parameter", ("data",)),
+    Hook("ministack.core.responses", "error_response_json"),
+    Hook("ministack.core.responses", "json_response"),
     Hook(_SSM, "_select_parameter", ("name_or_arn",)),
     Hook(_SSM, "_reserved_name_error", ("name",)),
     Hook(_SSM, "_PUBLIC_AMI_PARAMETERS"),
@@ -189,6 +192,13 @@ def index_instances() -> None:
 
     InstanceBackend.get_instance_by_id = get_instance_by_id  # type: ignore[method-assign]
     InstanceBackend.get_instance = get_instance  # type: ignore[method-assign]
+
+
+def check_image_parameters(world: World) -> None:
+    """MiniStack takes any value for a parameter at once, whatever its data type and its pattern."""
+    from ministack.services import ssm
+
+    ssm._put_parameter = ImageParameters(world, ssm._put_parameter).put
 
 
 def bridge_ec2(bridge: Ec2Bridge) -> None:
@@ -369,6 +379,7 @@ def install(world: World, identities: Identities, spawner: Spawner, invokes: Asy
         clean_environment,
         own_public_parameters,
         keep_function_properties,
+        lambda: check_image_parameters(world),
         lambda: bridge_ec2(Ec2Bridge(world)),
         lambda: route_events(world, invokes),
         lambda: queue_async_invokes(invokes),

@@ -8,6 +8,8 @@ from ministack.services import ssm
 from local_aws.settings import ACCOUNT
 
 PREFIX = "resolve:ssm:"
+# Seeded values are there at once, whatever is put in PutParameter's place later.
+_put_now = ssm._put_parameter
 
 
 def read(region: str, name: str) -> str | None:
@@ -31,7 +33,7 @@ def write(region: str, name: str, value: str, data_type: str = "text", kind: str
     try:
         ssm._reserved_name_error = lambda _: None
         with request_scope(ACCOUNT, region):
-            status, _, body = ssm._put_parameter(wanted)
+            status, _, body = _put_now(wanted)
     finally:
         ssm._reserved_name_error = reserved
     if status != 200:

@@ -42,6 +42,9 @@ _FIELDS = {
         "public",
         "launched",
         "share_snapshots_with",
+        "scanned",
+        "findings",
+        "product_codes",
     },
     "instances": {
         "region",
@@ -138,6 +141,9 @@ class Seeder:
             last_launched_time=entry.get("launched"),
             launch_permissions=[{"Group": "all"}] if entry.get("public") else [],
             state_reason={"Code": "Client.InternalError", "Message": "seeded"} if state == "failed" else None,
+            scanned=entry.get("scanned"),
+            findings=list(entry.get("findings") or []),
+            product_codes=list(entry.get("product_codes") or []),
         )
         size = int(entry.get("size_gb", 8))
         snapshot_state = {"available": "completed", "disabled": "completed", "failed": "error"}

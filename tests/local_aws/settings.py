@@ -25,6 +25,7 @@ class Timing:
     image: float = 0.5
     stop: float = 0.1
     console: float = 0.3
+    parameter: float = 0.1
     retries: tuple[float, ...] = (0.5, 1.0)
 
     @classmethod
@@ -35,5 +36,6 @@ class Timing:
             image=_seconds("LOCAL_AWS_IMAGE_S", cls.image),
             stop=_seconds("LOCAL_AWS_STOP_S", cls.stop),
             console=_seconds("LOCAL_AWS_CONSOLE_S", cls.console),
+            parameter=_seconds("LOCAL_AWS_PARAMETER_S", cls.parameter),
             retries=retries,
         )

@@ -32,6 +32,7 @@ class World:
     faults: Faults = field(default_factory=Faults)
     lock: threading.RLock = field(default_factory=threading.RLock)
     tokens: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    public_images: dict[str, str] = field(default_factory=dict)
     clock: Clock = field(init=False)
     pump: Pump = field(init=False)
     life: Life = field(init=False)

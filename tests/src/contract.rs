@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use kiln::cloud::image::Deletion;
 use kiln::cloud::{
     Cloud, Cloudly, Deregistration, Encryption, Image, ImageState, Images, Instance, InstanceState,
-    Instances, Kind, NewBuilder, NewImage, NewReplica, StopCause, Usages, Wanted,
+    Instances, Kind, NewImage, NewInstance, NewReplica, StopCause, Usages, Wanted,
 };
 use kiln::domain::record::Copied;
 use kiln::domain::{
@@ -122,9 +122,9 @@ impl<G: Ground> Case<'_, G> {
         ImageRecord { name: self.name(), stage: Stage::Captured, base: None, copied }
     }
 
-    async fn builder(&self) -> NewBuilder {
+    async fn builder(&self) -> NewInstance {
         let name = self.name();
-        NewBuilder {
+        NewInstance {
             region: home(),
             image: self.ground.base().await,
             instance_type: "t4g.small".into(),

@@ -1,8 +1,9 @@
-//! `replicate`: brings an image to every Region of its recipe.
+//! `replicate`: brings an image to every Region of its recipe, and makes it a release.
 //!
-//! Woken by EC2, in the home Region and from every other one, when any image becomes available or fails; what is not
-//! Kiln's is left alone. Answers with what was decided for each Region, and why. It may copy images, write the stage on
-//! those that bear Kiln's tag, and deregister copies of its own that failed.
+//! Woken by Kiln's own `Image Published`, by EC2 when an image of a further Region becomes available or fails, by Kiln's own
+//! `Image Verified` of a replica, and by SSM when a parameter that names an image was written. Answers with what was decided
+//! for each Region, and why. It may copy images, share replicas, write the stage on what bears Kiln's tag, deregister copies
+//! of its own that failed, and write the recipes' parameters and launch templates.
 
 use kiln::events::inbound::ReplicateCall;
 use kiln::handle::replicate::replicate;

@@ -64,7 +64,12 @@ pub enum Outcome {
         /// What failed, on what, where, and what to do.
         error: String,
     },
-    /// A step before it failed.
+    /// It was done, and is not seen yet; what follows on it is done once it is.
+    Waits {
+        /// What must be seen.
+        waits_for: String,
+    },
+    /// A step before it failed, or is waited for.
     NotBegun,
 }
 
@@ -158,6 +163,7 @@ impl Line {
             Outcome::Done { made } => write!(info, "done", made = made.as_deref(), "decided"),
             Outcome::Planned => write!(info, "planned", "decided"),
             Outcome::Failed { error } => write!(error, "failed", error = %error, "decided"),
+            Outcome::Waits { waits_for } => write!(info, "waits", waits_for = %waits_for, "decided"),
             Outcome::NotBegun => write!(warn, "not-begun", "decided"),
         }
     }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::errors::Call;
 use super::{Aws, read};
-use crate::cloud::{Architecture, CloudError, Cloudly, Instance, Instances, Kind, NewBuilder};
+use crate::cloud::{Architecture, CloudError, Cloudly, Instance, Instances, Kind, NewInstance};
 use crate::domain::{InstanceId, Region, Tags, tags};
 
 const PAGE: i32 = 1_000;
@@ -48,7 +48,7 @@ impl Instances for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>)
-    async fn launch(&self, new: &NewBuilder) -> Cloudly<InstanceId> {
+    async fn launch(&self, new: &NewInstance) -> Cloudly<InstanceId> {
         let call = Call::new("RunInstances", &new.region);
         let ephemeral = |device: &String| {
             let ebs = EbsBlockDevice::builder().delete_on_termination(true).build();

@@ -6,6 +6,9 @@ mod images;
 mod instances;
 mod parameters;
 mod read;
+mod sharing;
+mod surroundings;
+mod templates;
 mod usage;
 
 use std::cell::RefCell;
@@ -30,6 +33,8 @@ pub struct Aws {
     ec2: RefCell<BTreeMap<Region, aws_sdk_ec2::Client>>,
     ssm: RefCell<BTreeMap<Region, aws_sdk_ssm::Client>>,
     events: OnceCell<aws_sdk_eventbridge::Client>,
+    kms: RefCell<BTreeMap<Region, aws_sdk_kms::Client>>,
+    quotas: OnceCell<aws_sdk_servicequotas::Client>,
 }
 
 impl Aws {
@@ -42,6 +47,8 @@ impl Aws {
             ec2: RefCell::default(),
             ssm: RefCell::default(),
             events: OnceCell::new(),
+            kms: RefCell::default(),
+            quotas: OnceCell::new(),
         }
     }
 
@@ -85,6 +92,22 @@ impl Aws {
             .build();
         let client = || aws_sdk_ssm::Client::from_conf(config);
         self.ssm.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+    }
+
+    async fn kms(&self, region: &Region) -> aws_sdk_kms::Client {
+        if let Some(client) = self.kms.borrow().get(region) {
+            return client.clone();
+        }
+        let config = aws_sdk_kms::config::Builder::from(self.config().await)
+            .region(aws_sdk_kms::config::Region::new(region.to_string()))
+            .build();
+        let client = || aws_sdk_kms::Client::from_conf(config);
+        self.kms.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+    }
+
+    /// Quotas are asked for in the home Region alone.
+    async fn quotas(&self) -> &aws_sdk_servicequotas::Client {
+        self.quotas.get_or_init(|| async { aws_sdk_servicequotas::Client::new(self.config().await) }).await
     }
 
     async fn events(&self) -> &aws_sdk_eventbridge::Client {

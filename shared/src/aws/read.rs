@@ -66,6 +66,12 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
         },
         source_instance: given.source_instance_id().and_then(|id| id.parse().ok()),
         source_image: source_image(given),
+        product_codes: given
+            .product_codes()
+            .iter()
+            .filter_map(|code| Some(code.product_code_id()?.to_owned()))
+            .collect(),
+        scanned: given.scan_results().and_then(|scan| instant(scan.finding_scan_date())),
         snapshots: volumes().filter_map(|(_, ebs)| ebs.snapshot_id()?.parse().ok()).collect(),
         lasting_devices: volumes()
             .filter(|(_, ebs)| outlives(ebs))
@@ -90,6 +96,7 @@ pub fn instance(region: &Region, given: &aws_sdk_ec2::types::Instance) -> Option
             given.state_reason().and_then(|reason| reason.code()).unwrap_or_default(),
         ),
         image: given.image_id().and_then(|id| id.parse().ok()),
+        zone: given.placement().and_then(|placement| Some(placement.availability_zone()?.to_owned())),
         launched: instant(given.launch_time()),
         token: given.client_token().unwrap_or_default().to_owned(),
         tags: tags(given.tags()),

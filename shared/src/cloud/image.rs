@@ -35,6 +35,10 @@ pub struct Image {
     pub source_instance: Option<InstanceId>,
     /// The image that it was copied from, or that its instance was launched from.
     pub source_image: Option<Origin>,
+    /// The product codes that it bears: those of a base from AWS Marketplace go with every image that is baked from it.
+    pub product_codes: Vec<String>,
+    /// When Amazon Inspector scanned it last.
+    pub scanned: Option<DateTime<Utc>>,
     /// Its snapshots.
     pub snapshots: Vec<SnapshotId>,
     /// The devices whose volumes would outlive an instance.
@@ -51,6 +55,12 @@ impl Image {
     /// Says why there is none, or none that can be read or believed.
     pub fn record(&self) -> Result<ImageRecord, NoRecord> {
         let record = ImageRecord::read(&self.tags)?;
+        if let Some(adopted) = self.tags.get(tags::ADOPTED) {
+            return match adopted == self.address().to_string() && record.copied.is_none() {
+                true => Ok(record),
+                false => Err(NoRecord::Borrowed("it is a copy of an image that was given to Kiln")),
+            };
+        }
         if self.name != record.name.to_string() {
             return Err(NoRecord::Borrowed("it has another name"));
         }
@@ -80,6 +90,11 @@ impl Image {
         } else {
             Err(NoRecord::Borrowed("it is of a Kiln with another home Region"))
         }
+    }
+
+    /// Where it is and which it is.
+    pub fn address(&self) -> Origin {
+        Origin { region: self.region.clone(), image: self.id.clone() }
     }
 
     /// Since when it is in quarantine, where Kiln put it there.

@@ -17,6 +17,8 @@ pub struct Instance {
     pub stop_cause: StopCause,
     /// The image that it was launched from.
     pub image: Option<ImageId>,
+    /// The Availability Zone in which it is.
+    pub zone: Option<String>,
     /// When it was launched, or started for the last time.
     pub launched: Option<DateTime<Utc>>,
     /// The client token of the call that launched it, which nobody can tag.

@@ -10,16 +10,24 @@ pub mod error;
 pub mod filter;
 pub mod image;
 pub mod instance;
+pub mod sharing;
+pub mod surroundings;
 pub mod usage;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{ImageId, InstanceId, Region, SnapshotId, Tags, Token};
+use crate::domain::{ImageId, InstanceId, Region, SnapshotId, SubnetId, Tags, Token};
 use crate::events::outbound::Announcement;
 
 pub use error::{CloudError, Kind};
 pub use image::{Architecture, Deregistration, Image, ImageState, Protection, Snapshot, SnapshotDeletion};
 pub use instance::{Instance, InstanceState, Purpose, StopCause};
+pub use sharing::{Change, Finding, Granted, Grantee, Severity};
+pub use surroundings::{
+    DefaultEncryption, Key, KeyManager, PublicImages, Subnet, Template, TemplatePoint, Vcpus,
+};
 pub use usage::{TemplateVersion, Usage, Use};
 
 /// The result of a call to the cloud.
@@ -93,9 +101,9 @@ pub enum Encryption {
     Key(String),
 }
 
-/// A builder to be launched.
+/// A builder or a tester to be launched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewBuilder {
+pub struct NewInstance {
     /// Where.
     pub region: Region,
     /// From which image.
@@ -103,14 +111,29 @@ pub struct NewBuilder {
     /// Its type.
     pub instance_type: String,
     /// Where within the Region; none: the default VPC.
-    pub subnet: Option<crate::domain::SubnetId>,
+    pub subnet: Option<SubnetId>,
     /// What it runs at its first boot, as plain text.
     pub user_data: String,
     /// For the instance and its volumes.
     pub tags: Tags,
-    /// The devices of the base whose volumes would outlive the builder; they are told not to.
+    /// The devices of the image whose volumes would outlive the instance; they are told not to.
     pub ephemeral_devices: Vec<String>,
     /// What makes the call safe to be made twice within its zone.
+    pub token: Token,
+}
+
+/// A version of a launch template to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTemplateVersion {
+    /// Where.
+    pub region: Region,
+    /// The template's id.
+    pub template: String,
+    /// The image that it names.
+    pub image: ImageId,
+    /// What it says of itself.
+    pub description: String,
+    /// What makes the call safe to be made twice.
     pub token: Token,
 }
 
@@ -136,14 +159,34 @@ pub trait Images {
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()>;
 }
 
-/// Builders.
+/// What an image grants, and to whom.
+pub trait Sharing {
+    /// Who may launch an image.
+    async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Cloudly<BTreeSet<Grantee>>;
+    /// Changes who may launch an image.
+    async fn change_launch(&self, region: &Region, image: &ImageId, change: &Change) -> Cloudly<()>;
+    /// Who may make volumes of a snapshot.
+    async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<BTreeSet<Grantee>>;
+    /// Changes who may make volumes of a snapshot.
+    async fn change_volumes(&self, region: &Region, snapshot: &SnapshotId, change: &Change) -> Cloudly<()>;
+    /// Sets when an image is deprecated, or that it never is.
+    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Cloudly<()>;
+    /// Guards an image against deregistration.
+    async fn protect(&self, region: &Region, image: &ImageId) -> Cloudly<()>;
+    /// Takes that guard away.
+    async fn unprotect(&self, region: &Region, image: &ImageId) -> Cloudly<()>;
+    /// What Amazon Inspector found in an image.
+    async fn findings(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Finding>>;
+}
+
+/// Builders and testers.
 pub trait Instances {
     /// The instances that bear `kiln:recipe`, in any state.
     async fn instances(&self, region: &Region) -> Cloudly<Vec<Instance>>;
     /// One instance; `None` where there is none of that id.
     async fn instance(&self, region: &Region, instance: &InstanceId) -> Cloudly<Option<Instance>>;
-    /// Launches a builder.
-    async fn launch(&self, new: &NewBuilder) -> Cloudly<InstanceId>;
+    /// Launches a builder or a tester.
+    async fn launch(&self, new: &NewInstance) -> Cloudly<InstanceId>;
     /// Asks an instance to stop.
     async fn stop(&self, region: &Region, instance: &InstanceId) -> Cloudly<()>;
     /// Starts a stopped instance.
@@ -174,6 +217,38 @@ pub trait Parameters {
     async fn parameter(&self, region: &Region, name: &str) -> Cloudly<Option<String>>;
     /// The last part of the name, and the value, of each parameter directly below `path`.
     async fn parameters_below(&self, region: &Region, path: &str) -> Cloudly<Vec<(String, String)>>;
+    /// The values of these parameters; what is not there is not in the answer.
+    async fn parameters(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>>;
+    /// Lets a parameter name an image, and makes it where there is none. EC2 looks at the image before the value is seen.
+    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()>;
+    /// Finds out whether a parameter may be written, and writes nothing.
+    async fn try_parameter(&self, region: &Region, name: &str) -> Cloudly<()>;
+}
+
+/// Launch templates that releases go to.
+pub trait Templates {
+    /// A template by its name; `None` where there is none.
+    async fn template(&self, region: &Region, name: &str) -> Cloudly<Option<Template>>;
+    /// Makes a version that is the latest one but for its image; answers with its number.
+    async fn new_template_version(&self, new: &NewTemplateVersion) -> Cloudly<i64>;
+    /// Makes a version the default one.
+    async fn set_default_version(&self, region: &Region, template: &str, number: i64) -> Cloudly<()>;
+}
+
+/// What is around the images.
+pub trait Surroundings {
+    /// These subnets, or where none are named, the default ones.
+    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Cloudly<Vec<Subnet>>;
+    /// The Regions that are enabled for the account.
+    async fn enabled_regions(&self, home: &Region) -> Cloudly<BTreeSet<Region>>;
+    /// A KMS key; `None` where there is none of that name.
+    async fn key(&self, region: &Region, key: &str) -> Cloudly<Option<Key>>;
+    /// What new volumes are encrypted with.
+    async fn default_encryption(&self, region: &Region) -> Cloudly<DefaultEncryption>;
+    /// Whether images may be public.
+    async fn public_images(&self, region: &Region) -> Cloudly<PublicImages>;
+    /// What an instance type needs of its quota; `None` where that cannot be told.
+    async fn vcpus(&self, region: &Region, instance_type: &str) -> Cloudly<Option<Vcpus>>;
 }
 
 /// The bus on which Kiln says what it did.
@@ -183,6 +258,6 @@ pub trait Bus {
 }
 
 /// All ports at once.
-pub trait Cloud: Images + Instances + Usages + Parameters + Bus {}
+pub trait Cloud: Images + Sharing + Instances + Usages + Parameters + Templates + Surroundings + Bus {}
 
-impl<T: Images + Instances + Usages + Parameters + Bus> Cloud for T {}
+impl<T: Images + Sharing + Instances + Usages + Parameters + Templates + Surroundings + Bus> Cloud for T {}

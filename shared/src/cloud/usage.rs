@@ -46,6 +46,8 @@ pub struct Usage {
     pub templates: Vec<TemplateVersion>,
     /// The snapshots that somebody holds, with the reason.
     pub held: BTreeMap<SnapshotId, String>,
+    /// The images that parameters of recipes name.
+    pub parameters: BTreeMap<ImageId, String>,
     /// The images that recipes name as their base.
     pub bases: BTreeMap<ImageId, RecipeName>,
 }

@@ -3,8 +3,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::cloud::{CloudError, Image, Instance, NewBuilder, NewImage, NewReplica};
-use crate::domain::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Version};
+use crate::cloud::{
+    Change, CloudError, Image, Instance, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+};
+use crate::domain::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, Version};
 use crate::events::outbound::Announcement;
 use crate::recipe::BadRecipe;
 
@@ -49,8 +51,8 @@ pub enum Action {
     LookAgain,
     /// Nothing: it cannot be done as asked, and a person must change something.
     Refuse,
-    /// Launch a builder; each is tried in turn while the ones before have no room.
-    Launch(Vec<NewBuilder>),
+    /// Launch a builder or a tester; each is tried in turn while the ones before have no room.
+    Launch(Vec<NewInstance>),
     /// Mark a long-lived builder with the bake and stop it.
     StopForBake {
         /// The builder.
@@ -64,12 +66,39 @@ pub enum Action {
     Capture(NewImage),
     /// Start a long-lived builder again and take the bake's marks from it.
     StartAgain(InstanceId),
-    /// Terminate a launched builder.
+    /// Terminate a launched builder or tester.
     Terminate(InstanceId),
     /// Make a replica.
     Copy(NewReplica),
     /// Write the stage on an image.
     Mark(ImageId, Stage),
+    /// Write on an image that somebody else made, and before that on its snapshots, that it is Kiln's now.
+    Adopt {
+        /// The image.
+        image: ImageId,
+        /// Its snapshots.
+        snapshots: Vec<SnapshotId>,
+        /// What is written.
+        tags: Tags,
+    },
+    /// Change who may launch an image.
+    Share(ImageId, Change),
+    /// Change who may make volumes of a snapshot.
+    ShareSnapshot(SnapshotId, Change),
+    /// Set when an image is deprecated; `None`: never.
+    Deprecate(ImageId, Option<DateTime<Utc>>),
+    /// Guard an image against deregistration.
+    Protect(ImageId),
+    /// Take that guard away.
+    Unprotect(ImageId),
+    /// Write on an image that it is published, and as what.
+    Publish(ImageId, String),
+    /// Write on an image what of its recipe holds for it.
+    Note(ImageId, Tags),
+    /// Let the parameters of several Regions name a release, all at once, and see that they do.
+    MoveParameters(Vec<Move>),
+    /// Let a launch template name a release.
+    MoveTemplate(TemplateMove),
     /// Take the mark of retirement from an image that stays, and have it copied anew where it lacks a replica.
     BringBack(ImageId, DateTime<Utc>),
     /// Disable an image and write on it since when.
@@ -82,6 +111,41 @@ pub enum Action {
     DeleteSnapshot(SnapshotId),
     /// Say it, before what follows in the chain makes it past.
     Say(Announcement),
+}
+
+/// A parameter that is to name an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// Where.
+    pub region: Region,
+    /// The parameter.
+    pub parameter: String,
+    /// The image.
+    pub image: ImageId,
+}
+
+/// A launch template that is to name an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateMove {
+    /// The template's name.
+    pub name: String,
+    /// The image.
+    pub image: ImageId,
+    /// The version to be made of it; `None`: there is one.
+    pub version: Option<NewTemplateVersion>,
+    /// What becomes the default version.
+    pub default: NewDefault,
+}
+
+/// What becomes the default version of a launch template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewDefault {
+    /// It stays.
+    Unchanged,
+    /// The version that is made.
+    Made,
+    /// This version of this template, which is there.
+    Number(String, i64),
 }
 
 impl Action {
@@ -98,6 +162,16 @@ impl Action {
             Self::Terminate(_) => "terminate",
             Self::Copy(_) => "copy",
             Self::Mark(..) => "mark",
+            Self::Adopt { .. } => "adopt",
+            Self::Share(..) => "share",
+            Self::ShareSnapshot(..) => "share-snapshot",
+            Self::Deprecate(..) => "deprecate",
+            Self::Protect(_) => "protect",
+            Self::Unprotect(_) => "unprotect",
+            Self::Publish(..) => "publish",
+            Self::Note(..) => "note",
+            Self::MoveParameters(_) => "move-parameters",
+            Self::MoveTemplate(_) => "move-template",
             Self::BringBack(..) => "bring-back",
             Self::Retire(..) => "retire",
             Self::Deregister(_) => "deregister",

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Action, Decision, Reason, Subject};
 use crate::cloud::{
-    Architecture, CloudError, Image, ImageState, Instance, InstanceState, NewBuilder, Purpose,
+    Architecture, CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose,
 };
 use crate::domain::user_data::user_data;
 use crate::domain::{ImageName, InstanceId, Region, Role, Tags, Token, Version, tags};
@@ -187,7 +187,7 @@ fn unfit(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc
 /// zone alone, so each subnet has its own, and whoever tries the next one looks first whether the one before
 /// has launched after all.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
-fn builders(wish: &Wish, recipe: &Recipe, base: &Image) -> Vec<NewBuilder> {
+fn builders(wish: &Wish, recipe: &Recipe, base: &Image) -> Vec<NewInstance> {
     let name = &wish.name;
     let deadline = wish.now + recipe.bake.timeout;
     let tags = recipe
@@ -203,7 +203,7 @@ fn builders(wish: &Wish, recipe: &Recipe, base: &Image) -> Vec<NewBuilder> {
         .into_iter()
         .map(|subnet| {
             let place = subnet.as_ref().map_or("", |subnet| subnet.as_str());
-            NewBuilder {
+            NewInstance {
                 region: wish.home.clone(),
                 image: base.id.clone(),
                 instance_type: recipe.bake.instance_type.clone(),

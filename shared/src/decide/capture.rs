@@ -203,6 +203,10 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
     let base: Option<ImageId> = instance.tags.read(tags::BASE).or_else(|| instance.image.clone());
     let from = base.as_ref().map_or(String::new(), |base| format!(" from {base}"));
     let record = ImageRecord { name: name.clone(), stage: Stage::Captured, base, copied: None };
+    let mut written = recipe.tags.clone().with("Name", name).and(&record.write());
+    if let Some(zone) = &instance.zone {
+        written = written.with(tags::ZONE, zone);
+    }
     NewImage {
         region: instance.region.clone(),
         instance: instance.id.clone(),
@@ -212,7 +216,7 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
             name.recipe,
             name.version.time().to_rfc3339_opts(SecondsFormat::Secs, true)
         ),
-        tags: recipe.tags.clone().with("Name", name).and(&record.write()),
+        tags: written,
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Action, Chain, Reason, Subject};
+use super::{Action, Chain, Decision, Reason, Subject, release::is_pinned, share::is_guarded_by_kiln};
 use crate::cloud::usage::Names;
 use crate::cloud::{CloudError, Image, ImageState, Protection, Usage};
 use crate::domain::{ImageId, ImageRecord, Region, Stage, Version, tags};
@@ -64,6 +64,7 @@ pub fn decide(
     let rules = by_rules(recipe, &releases, now);
     let blind: Option<&CloudError> = found.values().find_map(|images| images.as_ref().err());
     let used = Used::of(usage);
+    let newest = releases.iter().find(|release| release.is_released()).map(|release| release.version);
     let mut chains: Vec<Chain> = releases
         .iter()
         .zip(rules)
@@ -71,7 +72,7 @@ pub fn decide(
             ByRule::Stays(because) => keep_all(release, now, |_| because.clone()),
             ByRule::Goes { newer, age } => match blind {
                 Some(error) => keep_all(release, now, |_| Reason::UsageUnknown(error.clone())),
-                None => by_use(recipe, release, &used, usage, Fate { newer, age, now }),
+                None => by_use(recipe, release, &used, usage, Fate { newer, age, newest, now }),
             },
         })
         .collect();
@@ -84,6 +85,7 @@ pub fn decide(
 struct Fate {
     newer: usize,
     age: TimeDelta,
+    newest: Option<Version>,
     now: DateTime<Utc>,
 }
 
@@ -202,11 +204,16 @@ impl<'a> Used<'a> {
 }
 
 /// Why one image must stay, whatever the recipe says.
-fn held(image: &Image, used: &Used<'_>, usage: &UsageByRegion) -> Option<Reason> {
+fn held(image: &Image, used: &Used<'_>, usage: &UsageByRegion, newest: Option<Version>) -> Option<Reason> {
     if let Some(why) = image.tags.get(tags::HOLD) {
         return Some(Reason::Held(why.to_owned()));
     }
-    if let Protection::On(protection) = &image.protection {
+    if is_pinned(image, newest) {
+        return Some(Reason::Pinned);
+    }
+    if let Protection::On(protection) = &image.protection
+        && !is_guarded_by_kiln(image)
+    {
         return Some(Reason::Protected(protection.clone()));
     }
     if image.tags.iter().any(|(key, _)| key.starts_with("aws:backup:")) {
@@ -216,6 +223,9 @@ fn held(image: &Image, used: &Used<'_>, usage: &UsageByRegion) -> Option<Reason>
         Some(Ok(usage)) => {
             if let Some(why) = image.snapshots.iter().find_map(|snapshot| usage.held.get(snapshot)) {
                 return Some(Reason::Held(why.clone()));
+            }
+            if let Some(parameter) = usage.parameters.get(&image.id) {
+                return Some(Reason::UsedByParameter(parameter.clone()));
             }
             if let Some(recipe) = usage.bases.get(&image.id) {
                 return Some(Reason::UsedByRecipe(recipe.clone()));
@@ -246,7 +256,7 @@ fn by_use(
     let reasons: BTreeMap<&ImageId, Reason> = release
         .members
         .iter()
-        .filter_map(|(image, _)| Some((&image.id, held(image, used, usage)?)))
+        .filter_map(|(image, _)| Some((&image.id, held(image, used, usage, fate.newest)?)))
         .collect();
     let Some((image, why)) = reasons.iter().next() else {
         return retire(recipe, release, fate);
@@ -273,7 +283,7 @@ fn keep_all(release: &Release<'_>, now: DateTime<Utc>, because: impl Fn(&Image) 
 /// The next step of a release that goes: disabled first, and deregistered once its quarantine is over. The home
 /// image is marked before any replica goes, so that none is copied anew.
 fn retire(recipe: &Recipe, release: &Release<'_>, fate: Fate) -> Chain {
-    let Fate { newer, age, now } = fate;
+    let Fate { newer, age, now, .. } = fate;
     let superseded = || Reason::Superseded { newer, age };
     let quarantine = recipe.expire.quarantine;
     let homes = release
@@ -284,10 +294,7 @@ fn retire(recipe: &Recipe, release: &Release<'_>, fate: Fate) -> Chain {
         let mark = homes.map(|(image, _)| {
             Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Retired), superseded())
         });
-        let go = release
-            .members
-            .iter()
-            .map(|(image, _)| Subject::image(image).so(Action::Deregister(image.id.clone()), superseded()));
+        let go = release.members.iter().flat_map(|(image, _)| deregister(image, superseded()));
         return mark.chain(go).collect();
     }
     let waiting: BTreeSet<&ImageId> = release
@@ -310,18 +317,25 @@ fn retire(recipe: &Recipe, release: &Release<'_>, fate: Fate) -> Chain {
     }
     members
         .into_iter()
-        .map(|(image, _)| match over(image) {
-            Some(since) if all_over => Subject::image(image)
-                .so(Action::Deregister(image.id.clone()), Reason::QuarantineOver { since, newer }),
+        .flat_map(|(image, _)| match over(image) {
+            Some(since) if all_over => deregister(image, Reason::QuarantineOver { since, newer }),
             _ if waiting.contains(&image.id) => {
-                Subject::image(image).so(Action::Retire(image.id.clone(), now), superseded())
+                vec![Subject::image(image).so(Action::Retire(image.id.clone(), now), superseded())]
             }
             _ => {
                 let until = image.retired().unwrap_or(now) + quarantine;
-                Subject::image(image).so(Action::Leave, Reason::InQuarantine(until))
+                vec![Subject::image(image).so(Action::Leave, Reason::InQuarantine(until))]
             }
         })
         .collect()
+}
+
+/// A guard that Kiln set for the recipe is Kiln's own to take away.
+fn deregister(image: &Image, because: Reason) -> Vec<Decision> {
+    let guarded = is_guarded_by_kiln(image)
+        .then(|| Subject::image(image).so(Action::Unprotect(image.id.clone()), because.clone()));
+    let go = Subject::image(image).so(Action::Deregister(image.id.clone()), because);
+    guarded.into_iter().chain([go]).collect()
 }
 
 /// Images that bear the recipe's tag but no record that can be believed: they stay, and it is said why.

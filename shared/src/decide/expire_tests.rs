@@ -33,7 +33,7 @@ fn decided(images: Vec<Image>, usage: &UsageByRegion) -> Vec<Chain> {
 
 /// What is done, by the day of the image and its Region.
 fn deeds(chains: &[Chain]) -> Vec<(String, &'static str)> {
-    let deed = |decision: &super::super::Decision| {
+    let deed = |decision: &Decision| {
         let version = decision.subject.version.unwrap();
         (
             format!("{}@{}", (version.time() - day(0)).num_days(), decision.subject.region),
@@ -353,8 +353,7 @@ fn an_image_that_was_brought_back_and_stays_is_on_its_way_again() {
     let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
     let chains = decide(&recipe("web"), &home(), &found(images), &unused(), day(40));
     let action = |id: &ImageId| {
-        let of =
-            |decision: &&crate::decide::Decision| decision.subject.resource.as_deref() == Some(id.as_str());
+        let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(id.as_str());
         chains.iter().flatten().find(of).unwrap().action.clone()
     };
     assert_eq!(action(&back.id), Action::BringBack(back.id.clone(), day(40)));

@@ -54,6 +54,8 @@ pub fn foreign_image(id: &str) -> Image {
         protection: Protection::Off,
         source_instance: None,
         source_image: None,
+        product_codes: vec![],
+        scanned: None,
         snapshots: vec!["snap-f0".parse().unwrap()],
         lasting_devices: vec![],
         tags: Tags::new(),
@@ -91,6 +93,10 @@ impl ImageFixture {
     pub fn released(mut self) -> Self {
         self.stage = Stage::Released;
         self
+    }
+
+    pub fn published(self) -> Self {
+        self.staged(Stage::Published)
     }
 
     pub fn staged(mut self, stage: Stage) -> Self {
@@ -163,6 +169,7 @@ pub fn builder(recipe: &str, n: i64) -> Instance {
         state: InstanceState::Stopped,
         stop_cause: StopCause::Itself,
         image: Some("ami-ba5e".parse().unwrap()),
+        zone: Some("us-east-1a".into()),
         launched: Some(day(n)),
         token: Token::launch(Role::Builder, &name, "").to_string(),
         tags: Tags::new()
@@ -171,6 +178,25 @@ pub fn builder(recipe: &str, n: i64) -> Instance {
             .with(tags::ROLE, "builder")
             .with(tags::BASE, "ami-ba5e")
             .with(tags::DEADLINE, (day(n) + TimeDelta::minutes(45)).to_rfc3339()),
+    }
+}
+
+/// The tester that `verify` launched from an image on the n-th day: stopped by itself, with a deadline 15 minutes later.
+pub fn tester(of: &Image, n: i64) -> Instance {
+    let name = of.record().unwrap().name;
+    Instance {
+        id: "i-07e5".parse().unwrap(),
+        region: of.region.clone(),
+        image: Some(of.id.clone()),
+        zone: Some("us-east-1b".into()),
+        token: Token::launch(Role::Tester, &name, "").to_string(),
+        tags: Tags::new()
+            .with(tags::RECIPE, &name.recipe)
+            .with(tags::VERSION, name.version)
+            .with(tags::ROLE, "tester")
+            .with(tags::IMAGE, &of.id)
+            .with(tags::DEADLINE, (day(n) + TimeDelta::minutes(15)).to_rfc3339()),
+        ..builder(name.recipe.as_str(), n)
     }
 }
 

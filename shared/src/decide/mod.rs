@@ -5,19 +5,35 @@
 //! |---|---|
 //! | [`bake`] | whether a builder is launched, and from what |
 //! | [`capture`] | whether a stopped builder becomes an image, and when it is terminated |
-//! | [`replicate`] | which Regions still need a replica, and whether an image is released |
+//! | [`adopt`] | whether an image that somebody else made is taken in |
+//! | [`verify`] | whether an image is tested, and what its tester tells |
+//! | [`publish`] | whether an image that passed is published |
+//! | [`share`] | who may use an image, as its recipe says |
+//! | [`replicate`] | which Regions still need a replica, and which replicas are published |
+//! | [`release`] | which release every Region names, forward and back |
+//! | [`layers`] | which recipes are baked anew because their base was released |
+//! | [`preflight`] | what would make a bake, or what follows on it, fail |
 //! | [`expire`] | which images stay and which go |
 //! | [`leftovers`] | which snapshots were left behind |
+//! | [`onward`] | how far each image goes on, all of them at once |
 //! | [`sweep`] | what of all this an event that was lost, or a function that died, left undone |
 
 pub mod action;
+pub mod adopt;
 pub mod bake;
 pub mod capture;
 pub mod expire;
+pub mod layers;
 pub mod leftovers;
+pub mod onward;
+pub mod preflight;
+pub mod publish;
 pub mod reason;
+pub mod release;
 pub mod replicate;
+pub mod share;
 pub mod sweep;
+pub mod verify;
 
 #[cfg(test)]
 pub mod fixtures;

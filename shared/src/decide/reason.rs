@@ -3,10 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
-use crate::cloud::{Architecture, CloudError, ImageState, InstanceState};
+use crate::cloud::{Architecture, Change, CloudError, ImageState, InstanceState, Severity};
 use crate::domain::duration::{about, show};
 use crate::domain::record::NoRecord;
-use crate::domain::{ImageId, InstanceId, RecipeName, SnapshotId, Version};
+use crate::domain::{ImageId, InstanceId, RecipeName, Region, SnapshotId, Stage, Version};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// Why something is done, or left. As text it is a whole sentence without its full stop.
@@ -63,6 +63,13 @@ pub enum Reason {
     )]
     BaseNotOnEbs(ImageId),
 
+    /// A preflight found what would make the bake, or what follows on it, fail.
+    #[error("{0}")]
+    Preflight(super::preflight::Problem),
+    /// A preflight found nothing.
+    #[error("nothing that can be known beforehand speaks against a bake")]
+    PreflightPassed,
+
     /// The recipe itself is wrong.
     #[error("{0}")]
     BadRecipe(crate::recipe::BadRecipe),
@@ -74,6 +81,9 @@ pub enum Reason {
     /// It is Kiln's, but of another function's.
     #[error("it is none of capture's: it is no builder")]
     NotABuilder,
+    /// It is none of verify's.
+    #[error("it is no tester")]
+    NotATester,
     /// A builder without the tags that tell its bake.
     #[error("it is a builder, but its tag kiln:version does not tell its bake; it is left to its owner")]
     NoBakeOnIt,
@@ -137,13 +147,118 @@ pub enum Reason {
     #[error("{0} has the name, but was not made of this builder; rename or deregister it")]
     NameTaken(ImageId),
 
+    // verify
+    /// It is to be tested.
+    #[error("it is available, and is tested in another zone than {} before it is used", .0.as_deref().unwrap_or("that of its builder"))]
+    TimeToTest(Option<String>),
+    /// There is no zone to test it in.
+    #[error("no subnet is in another zone than {0}, where it was baked; name one in verify.subnets")]
+    NoOtherZone(String),
+    /// A tester is at work.
+    #[error("{0} is at work on testing it")]
+    TesterAtWork(InstanceId),
+    /// The test passed.
+    #[error("it booted as {0}, and its check succeeded")]
+    TestPassed(InstanceId),
+    /// The test did not pass.
+    #[error("its test on {tester} did not pass: {why}")]
+    TestFailed { tester: InstanceId, why: Box<Reason> },
+    /// There is nothing left to test.
+    #[error("there is no image left to be tested")]
+    NothingToTest,
+    /// It is beyond being tested.
+    #[error("it needs no test: its stage is {0}")]
+    NeedsNoTest(Stage),
+    /// Replicas of this recipe are not tested.
+    #[error("the recipe does not ask for replicas to be tested")]
+    ReplicasUntested,
+    /// Somebody gave it to Kiln.
+    #[error("somebody tagged it kiln:recipe, which gives it to Kiln as version {0}")]
+    Given(Version),
+    /// Somebody gave it to Kiln under a version that another one has.
+    #[error(
+        "it was given to Kiln as version {version}, which {image} has; tag it kiln:version with another time"
+    )]
+    VersionTaken { version: Version, image: ImageId },
+    /// Somebody gave it to Kiln under a version that is none.
+    #[error(
+        "it was given to Kiln, but it tells no version: tag it kiln:version with a time such as 20261123T020000Z"
+    )]
+    NoVersion,
+
+    // publish
+    /// It passed its test.
+    #[error("it passed its test")]
+    Verified,
+    /// It is not at the stage at which it is published.
+    #[error("its stage is {0}, so it is not published")]
+    NotToPublish(Stage),
+    /// The recipe says so.
+    #[error("the recipe wants it so: {0}")]
+    AsRecipe(String),
+    /// The recipe's wishes changed.
+    #[error("the recipe's [publish] has changed since it was published")]
+    RecipeChanged,
+    /// Inspector has not scanned it.
+    #[error("Amazon Inspector has not scanned it yet; it waits until {}", .0.to_rfc3339())]
+    NotScanned(DateTime<Utc>),
+    /// Inspector never scanned it.
+    #[error("Amazon Inspector had not scanned it by {}; see that it scans AMIs, or take publish.block_on_findings away", .0.to_rfc3339())]
+    NeverScanned(DateTime<Utc>),
+    /// Inspector found what the recipe bars.
+    #[error("it has {count} findings of {at_least} or above that have a fix, such as {first}")]
+    Findings { count: usize, at_least: Severity, first: String },
+    /// Its permissions are changed.
+    #[error("the recipe shares it otherwise: {0}")]
+    SharedOtherwise(Change),
+
+    // release
+    /// Every Region that is required is ready.
+    #[error("{0} is ready in every Region that its recipe requires")]
+    Ready(Version),
+    /// A Region is ready by itself.
+    #[error("{0} is ready here, and each Region goes by itself")]
+    ReadyHere(Version),
+    /// A parameter or a template is not as the newest release wants it.
+    #[error("{0} is the release that it is to name")]
+    NamesOther(Version),
+    /// Somebody rolled back to it.
+    #[error("somebody rolled back to {0}")]
+    RolledBackTo(Version),
+    /// A parameter was put, and is not seen yet.
+    #[error("{parameter} in {region} does not name {image} yet: EC2 looks at the image first")]
+    NotShownYet { region: Region, parameter: String, image: ImageId },
+    /// There is no template of that name.
+    #[error("there is no launch template {0} here; make it, and tag it kiln:recipe")]
+    NoTemplate(String),
+    /// There is nothing to roll back.
+    #[error(
+        "its recipe names neither publish.parameter nor publish.launch_template, so nothing names a release"
+    )]
+    NothingNamesIt,
+    /// There is nothing to roll back to.
+    #[error("there is no release{} that can be rolled back to{}", .to.map_or(String::new(), |to| format!(" {to}")), told(.why))]
+    NoWayBack { to: Option<Version>, why: Vec<String> },
+    /// A parameter was refused.
+    #[error("parameter {parameter} was refused: {why}")]
+    ParameterRefused { parameter: String, why: String },
+    /// A parameter that no recipe names.
+    #[error("no recipe names parameter {0}")]
+    NoRecipesParameter(String),
+
     // replicate
+    /// The test of the replica is awaited.
+    #[error("the replica is to be booted before it counts as ready")]
+    ReplicaUntested,
+    /// The replica did not pass its test.
+    #[error("the replica {0} was rejected")]
+    ReplicaRejected(ImageId),
     /// The home image cannot be copied yet.
     #[error("it is {0}, so it is not copied")]
     SourceNot(ImageState),
     /// The home image is on its way out, or was found bad.
     #[error("its stage is {0}, so it is not copied")]
-    SourceStage(crate::domain::Stage),
+    SourceStage(Stage),
     /// The origin that a replica names is gone.
     #[error("its origin {0} is gone")]
     OriginGone(String),
@@ -191,6 +306,12 @@ pub enum Reason {
     /// A launch template uses it.
     #[error("version {number} of launch template {template} names it")]
     UsedByTemplate { template: String, number: i64 },
+    /// A parameter names it.
+    #[error("parameter {0} names it")]
+    UsedByParameter(String),
+    /// Somebody rolled back to it.
+    #[error("somebody rolled back to it, and no newer release has come since")]
+    Pinned,
     /// A recipe is baked from it.
     #[error("recipe {0} names it as its base")]
     UsedByRecipe(RecipeName),
@@ -252,6 +373,10 @@ impl std::fmt::Display for Begun {
             Self::JustNow => f.write_str("the image"),
         }
     }
+}
+
+fn told(reasons: &[String]) -> String {
+    if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
 }
 
 fn list<T: std::fmt::Display>(items: &[T]) -> String {

@@ -1,11 +1,11 @@
-//! Which Regions still need a replica of an image, and whether the image is released.
+//! Which Regions still need a replica of an image, and which replicas are published.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Action, Chain, Reason, Subject};
-use crate::cloud::{CloudError, Encryption, Image, ImageState, NewReplica};
+use super::{Action, Chain, Reason, Subject, share, verify};
+use crate::cloud::{CloudError, Encryption, Granted, Image, ImageState, NewReplica};
 use crate::domain::record::Copied;
 use crate::domain::{ImageId, ImageRecord, Origin, RecipeName, Region, Stage, Token, Version, tags};
 use crate::events::outbound::{Announcement, News};
@@ -24,15 +24,33 @@ pub struct Seen {
     pub record: ImageRecord,
     /// For each Region of the recipe but the home Region, the images that bear its recipe and version.
     pub regions: BTreeMap<Region, Result<Vec<Image>, CloudError>>,
+    /// Who may use the replicas for which [`to_publish`] asks, by Region and id.
+    pub granted: Grants,
     /// The newest release of the recipe; looked for where the home image itself is released.
     pub newest: Option<Version>,
     /// What time it is.
     pub now: DateTime<Utc>,
 }
 
+/// Who may use images, by Region and id.
+pub type Grants = BTreeMap<(Region, ImageId), Result<Granted, CloudError>>;
+
+/// Whether a replica is there and only lacks being published: it must be known who may use it.
+pub fn to_publish(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
+    record.copied.is_some()
+        && image.state == ImageState::Available
+        && match record.stage {
+            Stage::Captured => verify::wants_test(recipe, image, record).is_err(),
+            Stage::Verified => true,
+            _ => false,
+        }
+}
+
 /// What one Region has of the image.
 enum Here<'a> {
     Available(&'a Image),
+    /// It is there and was found bad.
+    Rejected(&'a Image),
     Pending(&'a Image),
     Missing {
         attempt: u32,
@@ -53,31 +71,14 @@ pub fn decide(recipe: &Recipe, seen: &Seen) -> Vec<Chain> {
     if seen.image.state != ImageState::Available {
         return leave(Reason::SourceNot(seen.image.state.clone()));
     }
-    // Until images are verified and published, one that is available counts as published.
-    if matches!(seen.record.stage, Stage::Rejected | Stage::Retired) {
+    if !matches!(seen.record.stage, Stage::Published | Stage::Released) {
         return leave(Reason::SourceStage(seen.record.stage));
-    }
-    // Of an older release nobody fills in what a person took away, or a Region that came to the recipe later.
-    if seen.record.stage == Stage::Released
-        && let Some(newest) = seen.newest.filter(|newest| *newest > seen.record.name.version)
-    {
-        return leave(Reason::NotNewest(newest));
     }
     let here: BTreeMap<&Region, Here<'_>> =
         seen.regions.iter().map(|(region, images)| (region, in_region(images, seen))).collect();
     let mut chains: Vec<Chain> =
         here.iter().map(|(region, here)| one_region(recipe, seen, region, here)).collect();
     chains.extend(failed_tries(seen, &here));
-    let replicas: BTreeMap<Region, ImageId> = here
-        .iter()
-        .filter_map(|(region, here)| match here {
-            Here::Available(image) => Some(((*region).clone(), image.id.clone())),
-            _ => None,
-        })
-        .collect();
-    if replicas.len() == seen.regions.len() {
-        chains.push(release(seen, &here, replicas));
-    }
     chains
 }
 
@@ -114,7 +115,8 @@ fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Seen) -> Her
     let in_state =
         |state: ImageState| ours.iter().find(|(image, _)| image.state == state).map(|(image, _)| *image);
     if let Some(image) = in_state(ImageState::Available) {
-        return Here::Available(image);
+        let rejected = image.tags.get(tags::STAGE) == Some(Stage::Rejected.word());
+        return if rejected { Here::Rejected(image) } else { Here::Available(image) };
     }
     if let Some(image) = in_state(ImageState::Pending) {
         return Here::Pending(image);
@@ -146,13 +148,22 @@ fn attempt_of(image: &Image, seen: &Seen) -> Option<u32> {
 fn one_region(recipe: &Recipe, seen: &Seen, region: &Region, here: &Here<'_>) -> Chain {
     let missing = || Subject::name(&seen.record.name, region);
     match here {
-        Here::Available(image) => vec![Subject::image(image).so(Action::Leave, Reason::ReplicaAvailable)],
+        Here::Available(image) => available(recipe, seen, region, image),
+        Here::Rejected(image) => {
+            let because = Reason::ReplicaRejected(image.id.clone());
+            vec![Subject::image(image).so(Action::Leave, because)]
+        }
         Here::Pending(image) => vec![Subject::image(image).so(Action::Leave, Reason::ReplicaPending)],
         Here::Other(image) => {
             let because = Reason::ReplicaNot(image.id.clone(), image.state.clone());
             vec![Subject::image(image).so(Action::Leave, because)]
         }
         Here::Unknown(error) => vec![missing().unseen(error)],
+        // Of an older release nobody fills in what a person took away, or a Region that came to the recipe later.
+        Here::Missing { .. } if superseded(seen).is_some() => superseded(seen)
+            .map(|newest| missing().so(Action::Leave, Reason::NotNewest(newest)))
+            .into_iter()
+            .collect(),
         Here::Missing { attempt, failed } => {
             let because = failed.map_or(Reason::ReplicaMissing, |failed| Reason::CopyFailed {
                 attempt: attempt - 1,
@@ -161,6 +172,26 @@ fn one_region(recipe: &Recipe, seen: &Seen, region: &Region, here: &Here<'_>) ->
             vec![missing().so(Action::Copy(new_replica(recipe, seen, region, *attempt)), because)]
         }
         Here::GivenUp { attempts, failed } => given_up(seen, failed, *attempts),
+    }
+}
+
+/// The newer release for which this one is not filled in.
+fn superseded(seen: &Seen) -> Option<Version> {
+    let newer = seen.newest.filter(|newest| *newest > seen.record.name.version);
+    newer.filter(|_| seen.record.stage == Stage::Released)
+}
+
+/// A replica that is there is published, unless it is to be tested first, or was published before.
+fn available(recipe: &Recipe, seen: &Seen, region: &Region, image: &Image) -> Chain {
+    let leave = |because| vec![Subject::image(image).so(Action::Leave, because)];
+    let Ok(record) = image.record() else { return leave(Reason::ReplicaAvailable) };
+    if !to_publish(recipe, image, &record) {
+        let untested = record.stage == Stage::Captured;
+        return leave(if untested { Reason::ReplicaUntested } else { Reason::ReplicaAvailable });
+    }
+    match seen.granted.get(&(region.clone(), image.id.clone())) {
+        Some(granted) => share::publish(recipe, image, &record, granted, Reason::ReplicaAvailable, seen.now),
+        None => leave(Reason::ReplicaAvailable),
     }
 }
 
@@ -184,6 +215,8 @@ fn given_up(seen: &Seen, failed: &Image, attempts: u32) -> Chain {
 fn failed_tries(seen: &Seen, here: &BTreeMap<&Region, Here<'_>>) -> Vec<Chain> {
     let superfluous = |region: &Region, image: &Image| match &here[region] {
         Here::Available(_) => true,
+        // There will be no other try.
+        Here::Missing { .. } => superseded(seen).is_some(),
         Here::GivenUp { failed, .. } => {
             image.id != failed.id && failed.record().is_ok_and(|record| record.stage == Stage::Rejected)
         }
@@ -199,33 +232,6 @@ fn failed_tries(seen: &Seen, here: &BTreeMap<&Region, Here<'_>>) -> Vec<Chain> {
             vec![Subject::image(image).so(Action::Deregister(image.id.clone()), Reason::FailedTry)]
         })
         .collect()
-}
-
-/// Everywhere: the replicas are marked, it is said, and last of all the home image is marked, which ends it.
-fn release(seen: &Seen, here: &BTreeMap<&Region, Here<'_>>, replicas: BTreeMap<Region, ImageId>) -> Chain {
-    let subject = || Subject::image(&seen.image);
-    if seen.record.stage == Stage::Released {
-        return vec![subject().so(Action::Leave, Reason::AlreadyReleased)];
-    }
-    let unmarked = here.values().filter_map(|here| match here {
-        Here::Available(image) if image.record().is_ok_and(|record| record.stage != Stage::Released) => {
-            Some(*image)
-        }
-        _ => None,
-    });
-    let mut chain: Chain = unmarked
-        .map(|image| {
-            Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Released), Reason::AllReplicated)
-        })
-        .collect();
-    let announcement = Announcement {
-        name: seen.record.name.clone(),
-        region: seen.image.region.clone(),
-        news: News::ImageReplicated { image: seen.image.id.clone(), replicas },
-    };
-    chain.push(subject().so(Action::Say(announcement), Reason::AllReplicated));
-    chain.push(subject().so(Action::Mark(seen.image.id.clone(), Stage::Released), Reason::AllReplicated));
-    chain
 }
 
 fn new_replica(recipe: &Recipe, seen: &Seen, region: &Region, attempt: u32) -> NewReplica {

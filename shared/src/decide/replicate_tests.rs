@@ -7,15 +7,15 @@ use crate::cloud::Kind;
 fn seen(image: Image, west: Vec<Image>, south: Vec<Image>) -> Seen {
     let record = image.record().unwrap();
     let regions = [(region("eu-west-1"), Ok(west)), (region("ap-southeast-2"), Ok(south))].into();
-    Seen { image, record, regions, newest: None, now: day(9) + TimeDelta::minutes(9) }
+    Seen { image, record, regions, granted: Grants::new(), newest: None, now: day(9) + TimeDelta::minutes(9) }
 }
 
 fn home() -> Image {
-    image("web", 9).build()
+    image("web", 9).published().build()
 }
 
 fn replica(code: &str) -> Image {
-    image("web", 9).in_region(code).build()
+    image("web", 9).published().in_region(code).build()
 }
 
 fn failed(code: &str, attempt: u32) -> Image {
@@ -115,19 +115,38 @@ fn a_failed_copy_is_tried_anew_twice_and_then_given_up_once() {
 }
 
 #[test]
-fn with_the_last_replica_it_is_said_and_written_last_of_all_on_the_home_image() {
-    let chains = decided(&seen(home(), vec![replica("eu-west-1")], vec![replica("ap-southeast-2")]));
-    let release = chains.last().unwrap();
-    let words: Vec<_> =
-        release.iter().map(|decision| (decision.action.word(), decision.subject.region.as_str())).collect();
+fn a_replica_that_arrived_is_shared_and_published_once() {
+    let arrived = image("web", 9).in_region("eu-west-1").build();
+    let mut with = seen(home(), vec![arrived.clone()], vec![replica("ap-southeast-2")]);
+    let key = (region("eu-west-1"), arrived.id.clone());
+    with.granted.insert(key, Ok(Granted::default()));
+    let mut shared = recipe("web");
+    shared.publish.share.accounts.push("123456789012".into());
+    let chains = decide(&shared, &with);
     assert_eq!(
-        words,
-        [("mark", "ap-southeast-2"), ("mark", "eu-west-1"), ("say", "us-east-1"), ("mark", "us-east-1")]
+        words(&chains),
+        [("ap-southeast-2", vec!["leave"]), ("eu-west-1", vec!["share", "publish", "say"])]
     );
+    let Action::Say(said) = &chains.iter().flatten().last().unwrap().action else { panic!() };
+    assert_eq!(said.detail_type(), "Image Replicated");
 }
 
 #[test]
-fn a_released_image_is_released_no_more() {
+fn where_replicas_are_tested_one_that_is_not_yet_or_was_rejected_is_not_published() {
+    let mut tested = recipe("web");
+    tested.replicate.verify = true;
+    for (stage, why) in [(Stage::Captured, "is to be booted"), (Stage::Rejected, "was rejected")] {
+        let arrived = image("web", 9).in_region("eu-west-1").staged(stage).build();
+        let mut with = seen(home(), vec![arrived.clone()], vec![replica("ap-southeast-2")]);
+        with.granted.insert((region("eu-west-1"), arrived.id), Ok(Granted::default()));
+        let chains = decide(&tested, &with);
+        let west = chains.iter().flatten().find(|one| one.subject.region.as_str() == "eu-west-1").unwrap();
+        assert!(west.action == Action::Leave && west.because.to_string().contains(why), "{west:?}");
+    }
+}
+
+#[test]
+fn a_release_that_is_everywhere_is_left_as_it_is() {
     let done = image("web", 9).released().build();
     let chains = decided(&seen(done, vec![replica("eu-west-1")], vec![replica("ap-southeast-2")]));
     assert!(chains.iter().flatten().all(|decision| decision.action == Action::Leave));
@@ -139,19 +158,12 @@ fn what_somebody_took_away_is_filled_in_for_the_newest_release_alone() {
     lacking.newest = Some(name("web", 9).version);
     assert_eq!(copies(&decided(&lacking)).len(), 1);
     lacking.newest = Some(name("web", 10).version);
-    assert_eq!(words(&decided(&lacking)), [("us-east-1", vec!["leave"])]);
-}
-
-#[test]
-fn without_regions_an_image_is_released_at_once() {
-    let mut alone = seen(home(), vec![], vec![]);
-    alone.regions.clear();
-    assert_eq!(words(&decided(&alone)), [("us-east-1", vec!["say", "mark"])]);
+    assert_eq!(words(&decided(&lacking)), [("ap-southeast-2", vec!["leave"]), ("eu-west-1", vec!["leave"])]);
 }
 
 #[test]
 fn an_image_on_its_way_out_is_not_copied_however_often_it_becomes_available() {
-    for stage in [Stage::Retired, Stage::Rejected] {
+    for stage in [Stage::Captured, Stage::Verified, Stage::Retired, Stage::Rejected] {
         let chains = decided(&seen(image("web", 9).staged(stage).build(), vec![], vec![]));
         assert_eq!(words(&chains), [("us-east-1", vec!["leave"])]);
     }
@@ -184,7 +196,7 @@ fn an_image_that_only_bears_the_name_is_no_replica() {
 
 #[test]
 fn a_failed_try_goes_once_a_later_one_succeeded() {
-    let later = image("web", 9).of_try("eu-west-1", 2).build();
+    let later = image("web", 9).published().of_try("eu-west-1", 2).build();
     let chains = decided(&seen(home(), vec![failed("eu-west-1", 1), later], vec![]));
     assert!(words(&chains).contains(&("eu-west-1", vec!["deregister"])));
 }

@@ -1,16 +1,17 @@
 //! What a sweep repairs: what an event that never came, or a function that died, left undone.
 //!
-//! It has no rules of its own. It looks at everything there is at once, asks [`capture`], [`replicate`] and
-//! [`leftovers`] what they still want, and keeps what is more than to leave things alone.
+//! It has no rules of its own. It looks at everything there is at once, asks [`capture`], [`onward`] and [`leftovers`]
+//! what they still want, and keeps what is more than to leave things alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use super::leftovers::Suspect;
-use super::{Action, Chain, Reason, Subject, capture, leftovers, replicate};
-use crate::cloud::{Cloudly, Image, ImageState, Instance, InstanceState, Purpose, Snapshot};
-use crate::domain::record::Copied;
+use super::replicate::Grants;
+use super::verify::Console;
+use super::{Action, Chain, Reason, Subject, capture, leftovers, onward};
+use crate::cloud::{Cloudly, Finding, Image, ImageState, Instance, InstanceState, Purpose, Snapshot, Subnet};
 use crate::domain::user_data::verdict_nonce;
 use crate::domain::verdict::{Verdict, tail};
 use crate::domain::{ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Role};
@@ -33,6 +34,16 @@ pub struct Seen {
     pub snapshots: BTreeMap<Region, Cloudly<Vec<Snapshot>>>,
     /// What a closer look told of those builders for which [`closer_looks`] asked.
     pub closer: BTreeMap<InstanceId, Cloudly<Closer>>,
+    /// Kiln's instances of the further Regions: testers of replicas.
+    pub further: BTreeMap<Region, Cloudly<Vec<Instance>>>,
+    /// What the consoles of those testers say for which [`onward::consoles_wanted`] asked.
+    pub consoles: BTreeMap<InstanceId, Cloudly<Console>>,
+    /// Where testers can be launched, for the Regions and recipes for which [`onward::subnets_wanted`] asked.
+    pub subnets: BTreeMap<(Region, RecipeName), Cloudly<Vec<Subnet>>>,
+    /// Who may use those images for which [`onward::grants_wanted`] asked.
+    pub granted: Grants,
+    /// What was found in those images for which [`onward::findings_wanted`] asked.
+    pub findings: BTreeMap<ImageId, Cloudly<Vec<Finding>>>,
     /// All images, anyone's, that use one of the snapshots for which [`suspects`] asked, by Region.
     pub users: BTreeMap<Region, Cloudly<Vec<Image>>>,
 }
@@ -47,7 +58,8 @@ pub struct Closer {
 }
 
 impl Seen {
-    fn home_images(&self) -> Option<&[Image]> {
+    /// The images of the home Region, where they could be seen.
+    pub(super) fn home_images(&self) -> Option<&[Image]> {
         self.images.get(&self.home)?.as_ref().ok().map(Vec::as_slice)
     }
 
@@ -83,7 +95,8 @@ pub fn decide(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
     if seen.home_images().is_some() {
         chains.extend(of_builders(seen, now));
         chains.extend(of_failed_images(seen));
-        chains.extend(of_images(seen, now));
+        let onward = onward::decide(seen, now).into_iter();
+        chains.extend(onward.filter_map(|(chain, since)| wanted(chain, since)));
     }
     chains.extend(of_snapshots(seen, now));
     chains
@@ -148,34 +161,6 @@ fn of_failed_images(seen: &Seen) -> Vec<Chain> {
         .collect()
 }
 
-/// Images that are not in every Region of their recipe.
-fn of_images(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
-    let replicas = replicas(seen);
-    let here = |region: &Region, image: &Image| match &seen.images.get(region) {
-        Some(Err(error)) => Err(error.clone()),
-        _ => {
-            let found = replicas.get(&(region, image.id.clone())).into_iter().flatten();
-            Ok(found.map(|replica| (*replica).clone()).collect())
-        }
-    };
-    let newest = replicate::newest_releases(seen.home_images().unwrap_or_default());
-    let mut chains = Vec::new();
-    for (image, record) in homes(seen).filter(|(image, _)| image.state == ImageState::Available) {
-        let Some(recipe) = seen.recipes.get(&record.name.recipe) else { continue };
-        let further = recipe.replicate.regions.iter().filter(|region| **region != seen.home);
-        let observed = replicate::Seen {
-            image: image.clone(),
-            regions: further.map(|region| (region.clone(), here(region, image))).collect(),
-            newest: newest.get(&recipe.name).map(|(version, _)| *version),
-            record,
-            now,
-        };
-        let decided = replicate::decide(recipe, &observed).into_iter();
-        chains.extend(decided.filter_map(|chain| wanted(chain, image.created)));
-    }
-    chains
-}
-
 fn of_snapshots(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
     let mut chains = Vec::new();
     for (region, users) in &seen.users {
@@ -202,25 +187,16 @@ fn homes(seen: &Seen) -> impl Iterator<Item = (&Image, ImageRecord)> {
         .filter(|(_, record)| record.copied.is_none())
 }
 
-/// The replicas, by Region and home image.
-fn replicas(seen: &Seen) -> BTreeMap<(&Region, ImageId), Vec<&Image>> {
-    let mut found: BTreeMap<(&Region, ImageId), Vec<&Image>> = BTreeMap::new();
-    for (region, images) in &seen.images {
-        for image in images.as_deref().unwrap_or_default() {
-            if let Ok(ImageRecord { copied: Some(Copied { origin, .. }), .. }) = image.record_at(&seen.home) {
-                found.entry((region, origin.image)).or_default().push(image);
-            }
-        }
-    }
-    found
-}
-
 /// A chain that is more than to leave things alone, or to wait for what the next sweep sees anyway.
 fn wanted(mut chain: Chain, since: Option<DateTime<Utc>>) -> Option<Chain> {
-    let waits = |because: &Reason| matches!(because, Reason::NoVerdictYet | Reason::LookUpFailed(_));
+    // What a whole Region did not tell is told once, for all.
+    let told = |because: &Reason| match because {
+        Reason::LookUpFailed(error) => ["DescribeImages", "DescribeInstances"].contains(&error.operation),
+        because => *because == Reason::NoVerdictYet,
+    };
     chain.retain(|decision| match decision.action {
         Action::Leave => false,
-        Action::LookAgain => !waits(&decision.because),
+        Action::LookAgain => !told(&decision.because),
         _ => true,
     });
     for decision in &mut chain {
@@ -234,9 +210,11 @@ fn blind(seen: &Seen) -> Vec<Chain> {
     let images = seen.images.iter().filter_map(|(region, images)| Some((region, images.as_ref().err()?)));
     let snapshots = seen.snapshots.iter().filter_map(|(region, found)| Some((region, found.as_ref().err()?)));
     let instances = seen.instances.as_ref().err().map(|error| (&seen.home, error));
+    let further = seen.further.iter().filter_map(|(region, found)| Some((region, found.as_ref().err()?)));
     images
         .chain(snapshots)
         .chain(instances)
+        .chain(further)
         .map(|(region, error)| vec![Subject::region(region).unseen(error)])
         .collect()
 }

@@ -3,6 +3,7 @@ use chrono::TimeDelta;
 use super::super::fixtures::*;
 use super::*;
 use crate::cloud::{CloudError, StopCause};
+use crate::domain::tags;
 
 fn seen(instances: Vec<Instance>, images: Vec<Image>) -> Seen {
     let mut by_region: BTreeMap<Region, Cloudly<Vec<Image>>> =
@@ -19,6 +20,11 @@ fn seen(instances: Vec<Instance>, images: Vec<Image>) -> Seen {
         images: by_region,
         closer: BTreeMap::new(),
         users: BTreeMap::new(),
+        further: BTreeMap::new(),
+        consoles: BTreeMap::new(),
+        subnets: BTreeMap::new(),
+        granted: BTreeMap::new(),
+        findings: BTreeMap::new(),
     }
 }
 
@@ -88,7 +94,7 @@ fn a_hanging_builder_is_given_up_with_its_console_and_it_is_known_how_late() {
 
 #[test]
 fn an_image_on_its_way_is_copied_where_it_lacks_a_replica() {
-    let chains = decide(&seen(vec![], vec![image("web", 9).build()]), now());
+    let chains = decide(&seen(vec![], vec![image("web", 9).published().build()]), now());
     assert_eq!(words(&chains), [["copy"], ["copy"]]);
 }
 
@@ -103,8 +109,11 @@ fn the_newest_release_is_filled_in_and_older_ones_are_left_as_they_are() {
 #[test]
 fn the_end_of_replication_that_nobody_heard_of_is_said_and_written() {
     let mut images = everywhere(9);
-    images[0] = image("web", 9).build();
-    assert_eq!(words(&decide(&seen(vec![], images), now())), [["say", "mark"]]);
+    images[0] = image("web", 9).published().build();
+    let seen = seen(vec![], images);
+    assert!(decide(&seen, now()).is_empty());
+    let chains = onward::releases(&seen, &BTreeMap::new(), now());
+    assert_eq!(words(&chains), [["note", "say", "mark"]]);
 }
 
 #[test]
@@ -120,7 +129,7 @@ fn a_failed_image_is_cleared_away_by_its_builder_or_without_one() {
 
 #[test]
 fn a_region_that_cannot_be_seen_is_told_once_and_holds_no_other() {
-    let images = (1..9).map(|n| image("web", n).build()).collect();
+    let images = (1..9).map(|n| image("web", n).published().build()).collect();
     let mut blind = seen(vec![], images);
     blind.images.insert(region("eu-west-1"), Err(denied()));
     let words = words(&decide(&blind, now()));
@@ -130,12 +139,70 @@ fn a_region_that_cannot_be_seen_is_told_once_and_holds_no_other() {
 
 #[test]
 fn without_a_readable_recipe_nothing_is_copied_and_a_builder_waits_for_its_deadline() {
-    let mut bad = seen(vec![builder("web", 9)], vec![image("web", 8).build()]);
+    let mut bad = seen(vec![builder("web", 9)], vec![image("web", 8).published().build()]);
     bad.recipes.clear();
     bad.bad = vec![Recipe::parse("web", "name = 1").unwrap_err()];
     assert_eq!(words(&decide(&bad, now())), [["leave"]]);
     let late = decide(&bad, day(9) + TimeDelta::hours(1));
     assert_eq!(words(&late), [vec!["leave"], vec!["say", "terminate"]]);
+}
+
+#[test]
+fn an_image_that_nobody_tested_is_tested_in_another_zone() {
+    let image = image("web", 9).tagged(tags::ZONE, "us-east-1a").build();
+    let mut untested = seen(vec![], vec![image]);
+    let known = onward::known(&untested);
+    assert_eq!(onward::subnets_wanted(&untested, &known).len(), 1);
+    let subnet = |id: &str, zone: &str| Subnet { id: id.parse().unwrap(), zone: zone.into() };
+    let both = vec![subnet("subnet-0a", "us-east-1a"), subnet("subnet-0b", "us-east-1b")];
+    untested.subnets.insert((region("us-east-1"), "web".parse().unwrap()), Ok(both));
+    let chains = decide(&untested, now());
+    let [Action::Launch(testers)] =
+        &chains.iter().flatten().map(|one| one.action.clone()).collect::<Vec<_>>()[..]
+    else {
+        panic!("{chains:?}")
+    };
+    let subnets: Vec<_> = testers.iter().map(|new| new.subnet.as_ref().unwrap().as_str()).collect();
+    assert_eq!(subnets, ["subnet-0b"]);
+}
+
+#[test]
+fn a_tester_whose_image_is_gone_is_ended_unless_its_region_cannot_be_seen() {
+    let image = image("web", 9).build();
+    let left = seen(vec![tester(&image, 9)], vec![]);
+    assert_eq!(words(&decide(&left, now())), [["terminate"]]);
+    let replica = super::super::fixtures::image("web", 9).in_region("eu-west-1").build();
+    let mut further = seen(vec![], vec![]);
+    further.further.insert(region("eu-west-1"), Ok(vec![tester(&replica, 9)]));
+    assert_eq!(words(&decide(&further, now())), [["terminate"]]);
+    further.images.insert(region("eu-west-1"), Err(denied()));
+    assert_eq!(words(&decide(&further, now())), [["look-again"]]);
+}
+
+#[test]
+fn what_somebody_gave_to_kiln_is_taken_in_and_tested_by_one_chain() {
+    let given =
+        Image { tags: crate::domain::Tags::new().with(tags::RECIPE, "web"), ..foreign_image("ami-0aa") };
+    let mut with = seen(vec![], vec![given]);
+    let subnet = Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into() };
+    with.subnets.insert((region("us-east-1"), "web".parse().unwrap()), Ok(vec![subnet]));
+    assert_eq!(words(&decide(&with, now())), [["adopt", "launch"]]);
+}
+
+#[test]
+fn a_changed_recipe_is_brought_to_every_image_that_is_not_as_it_says() {
+    let mut changed = seen(vec![], everywhere(9));
+    changed
+        .recipes
+        .get_mut(&"web".parse().unwrap())
+        .unwrap()
+        .publish
+        .share
+        .accounts
+        .push("123456789012".into());
+    let known = onward::known(&changed);
+    assert_eq!(onward::grants_wanted(&known).len(), 3);
+    assert_eq!(words(&decide(&changed, now())), [["note", "share", "note"]; 3]);
 }
 
 #[test]

@@ -34,6 +34,18 @@ pub const ATTEMPT: &str = "kiln:attempt";
 pub const RETIRED: &str = "kiln:retired";
 /// On a snapshot that was left behind: when Kiln first saw that (RFC 3339).
 pub const ORPHANED: &str = "kiln:orphaned";
+/// On a home image: the Availability Zone in which its builder ran. It is tested in another one.
+pub const ZONE: &str = "kiln:zone";
+/// On an image that somebody else made and gave to Kiln: its own `region/ami-id`, so that no copy of it is taken for it.
+pub const ADOPTED: &str = "kiln:adopted";
+/// On an image or replica: what of its recipe's `[publish]` was carried out on it, as [`crate::decide::share::mark`] writes it.
+pub const SHARED: &str = "kiln:shared";
+/// On a home image: when it was released (RFC 3339), written before anyone hears of it.
+pub const RELEASED: &str = "kiln:released";
+/// On a home image to which somebody rolled back: when (RFC 3339).
+pub const PINNED: &str = "kiln:pinned";
+/// On a home image to which somebody rolled back: the newest version that it is preferred to. A newer one ends that.
+pub const PINNED_OVER: &str = "kiln:pinned-over";
 /// Put on an image or a snapshot by anyone, with the reason as its value: it stays.
 pub const HOLD: &str = "kiln:hold";
 

@@ -13,6 +13,14 @@ pub const MOST_BYTES: usize = 16 * 1024;
 /// The most bytes that a recipe's script may have: what remains beside the frame, rounded down.
 pub const MOST_SCRIPT_BYTES: usize = 15 * 1024;
 
+/// What a builder does before an image is made of it.
+const CLEAN: &str = r#"# The next boot, from the image, must be a first boot to cloud-init.
+cloud-init clean --logs > /dev/null 2>&1
+# Each instance of the image makes an identity of its own.
+identity="${KILN_MACHINE_ID:-/etc/machine-id}"
+[ ! -f "$identity" ] || : > "$identity"
+"#;
+
 /// The word that a verdict must bear to be that of this bake.
 pub fn verdict_nonce(role: Role, name: &ImageName) -> String {
     nonce(&["verdict", role.word(), name.recipe.as_str(), &name.version.to_string()])
@@ -24,6 +32,8 @@ pub fn user_data(role: Role, name: &ImageName, script: &str) -> String {
     // A recipe that was written on Windows.
     let script = &script.replace("\r\n", "\n");
     let nonce = verdict_nonce(role, name);
+    // An image is made of a builder; a tester is thrown away.
+    let clean = if role == Role::Builder { CLEAN } else { "" };
     let end_of_line = if script.ends_with('\n') || script.is_empty() { "" } else { "\n" };
     format!(
         r##"#!/bin/bash
@@ -40,12 +50,7 @@ else
 fi
 status=$?
 rm -rf "$work"
-# The next boot, from the image, must be a first boot to cloud-init.
-cloud-init clean --logs > /dev/null 2>&1
-# Each instance of the image makes an identity of its own.
-identity="${{KILN_MACHINE_ID:-/etc/machine-id}}"
-[ ! -f "$identity" ] || : > "$identity"
-sync
+{clean}sync
 printf '\nkiln-verdict %s %s\n' {nonce} "$status" >> "$console"
 poweroff
 "##

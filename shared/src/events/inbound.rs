@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::domain::{ImageId, InstanceId, RecipeName, Region};
+use crate::domain::{ImageId, InstanceId, RecipeName, Region, Version};
 
 /// An event that Kiln does not understand, refused whole.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -23,10 +23,41 @@ pub struct BadEvent {
 /// What wakes `bake`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BakeCall {
-    /// Which recipe; `None`: all of them.
-    pub recipe: Option<RecipeName>,
+    /// What is baked.
+    pub what: Baked,
     /// For which time it was scheduled; `None`: asked for by hand.
     pub scheduled: Option<DateTime<Utc>>,
+    /// [`Mode::DryRun`]: it is only answered what would fail.
+    pub mode: Mode,
+}
+
+/// What is baked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Baked {
+    /// Every recipe.
+    All,
+    /// One recipe.
+    One(RecipeName),
+    /// The recipes that ask to be baked when this one, their base, is released.
+    LayersOn(RecipeName),
+}
+
+/// What wakes `verify`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VerifyCall {
+    /// An instance stopped.
+    Stopped(Region, InstanceId),
+    /// An image became available.
+    Image(Region, ImageId),
+}
+
+/// What wakes `publish`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishCall {
+    /// An image passed its test.
+    Image(Region, ImageId),
+    /// A person goes back to a former release, or to this one.
+    Rollback(RecipeName, Option<Version>),
 }
 
 /// What wakes `capture`.
@@ -38,13 +69,20 @@ pub enum CaptureCall {
     Image(Region, ImageId),
 }
 
-/// What wakes `replicate`: an image became available, or failed.
+/// What wakes `replicate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplicateCall {
-    /// Where the image is.
-    pub region: Region,
-    /// The image.
-    pub image: ImageId,
+pub enum ReplicateCall {
+    /// An image was published; one became available in a further Region, or failed, or passed its test there.
+    Image(Region, ImageId),
+    /// A parameter that names an image was written, or its value was refused.
+    Parameter {
+        /// Where.
+        region: Region,
+        /// Which.
+        name: String,
+        /// Why its value was refused, where it was.
+        refused: Option<String>,
+    },
 }
 
 /// What wakes `expire`.
@@ -79,22 +117,54 @@ struct ImageStateChange {
     image_id: String,
 }
 
+/// `Parameter Store Change`.
+/// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html>)
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct ParameterChange {
+    name: String,
+    #[serde(default)]
+    exception: Option<String>,
+}
+
+/// What Kiln says of an image.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct OfImage {
+    region: Region,
+    image: ImageId,
+}
+
+/// What Kiln says of a recipe.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct OfRecipe {
+    recipe: RecipeName,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ByHand {
     recipe: Option<RecipeName>,
     scheduled_time: Option<String>,
     dry_run: Option<bool>,
+    preflight: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RollbackByHand {
+    rollback: RecipeName,
+    to: Option<Version>,
 }
 
 const INSTANCE_CHANGE: &str = "EC2 Instance State-change Notification";
 const IMAGE_CHANGE: &str = "EC2 AMI State Change";
-const BAKE: &str =
-    r#"expected {}, {"recipe": "web"} or {"scheduled_time": "2026-11-23T02:00:00Z"}, or both fields"#;
+const PARAMETER_CHANGE: &str = "Parameter Store Change";
+const BAKE: &str = r#"expected {}, or any of {"recipe": "web"}, {"scheduled_time": "2026-11-23T02:00:00Z"} and {"preflight": true}, or Kiln's own 'Image Released'"#;
+const VERIFY: &str = "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
+const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
 const CAPTURE: &str = "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
-const REPLICATE: &str = "expected EC2's own 'EC2 AMI State Change'";
+const REPLICATE: &str = "expected Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'";
 const EXPIRE: &str =
-    r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields, or Kiln's own 'Image Replicated'"#;
+    r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields, or Kiln's own 'Image Released'"#;
 
 const RECONCILE: &str = "expected {}: a sweep looks at everything";
 
@@ -104,17 +174,30 @@ impl BakeCall {
     /// # Errors
     /// Says what is wrong with it and what is expected.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
+        if payload.get("detail-type").is_some() {
+            return match detail_type(payload, BAKE)? {
+                "Image Released" => {
+                    let event: EventBridgeEvent<OfRecipe> = typed(payload, BAKE)?;
+                    let what = Baked::LayersOn(event.detail.recipe);
+                    Ok(Self { what, scheduled: None, mode: Mode::Carry })
+                }
+                other => Err(unexpected(other, BAKE)),
+            };
+        }
         let call = by_hand(payload, BAKE)?;
         if call.dry_run.is_some() {
-            return Err(BadEvent { problem: "bake has no dry run".into(), expected: BAKE });
+            let problem = r#"bake has no dry run; {"preflight": true} tells what would fail"#;
+            return Err(BadEvent { problem: problem.into(), expected: BAKE });
         }
+        let mode = if call.preflight.unwrap_or(false) { Mode::DryRun } else { Mode::Carry };
         let time = |text: String| {
             DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).map_err(|_| BadEvent {
                 problem: format!("scheduled_time {text:?} is no time"),
                 expected: BAKE,
             })
         };
-        Ok(Self { recipe: call.recipe, scheduled: call.scheduled_time.map(time).transpose()? })
+        let what = call.recipe.map_or(Baked::All, Baked::One);
+        Ok(Self { what, scheduled: call.scheduled_time.map(time).transpose()?, mode })
     }
 }
 
@@ -126,12 +209,44 @@ impl CaptureCall {
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         match detail_type(payload, CAPTURE)? {
             INSTANCE_CHANGE => {
-                let event: EventBridgeEvent<InstanceStateChange> = typed(payload, CAPTURE)?;
-                let region = region_of(event.region.as_deref(), CAPTURE)?;
-                Ok(Self::Stopped(region, id(&event.detail.instance_id, CAPTURE)?))
+                instance_change(payload, CAPTURE).map(|(region, instance)| Self::Stopped(region, instance))
             }
             IMAGE_CHANGE => image_change(payload, CAPTURE).map(|(region, image)| Self::Image(region, image)),
             other => Err(unexpected(other, CAPTURE)),
+        }
+    }
+}
+
+impl VerifyCall {
+    /// Reads what woke `verify`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it and what is expected.
+    pub fn read(payload: &Value) -> Result<Self, BadEvent> {
+        match detail_type(payload, VERIFY)? {
+            INSTANCE_CHANGE => {
+                instance_change(payload, VERIFY).map(|(region, instance)| Self::Stopped(region, instance))
+            }
+            IMAGE_CHANGE => image_change(payload, VERIFY).map(|(region, image)| Self::Image(region, image)),
+            other => Err(unexpected(other, VERIFY)),
+        }
+    }
+}
+
+impl PublishCall {
+    /// Reads what woke `publish`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it and what is expected.
+    pub fn read(payload: &Value) -> Result<Self, BadEvent> {
+        if payload.get("detail-type").is_none() {
+            let by_hand = RollbackByHand::deserialize(payload);
+            let call = by_hand.map_err(|error| BadEvent { problem: error.to_string(), expected: PUBLISH })?;
+            return Ok(Self::Rollback(call.rollback, call.to));
+        }
+        match detail_type(payload, PUBLISH)? {
+            "Image Verified" => of_image(payload, PUBLISH).map(|(region, image)| Self::Image(region, image)),
+            other => Err(unexpected(other, PUBLISH)),
         }
     }
 }
@@ -143,7 +258,18 @@ impl ReplicateCall {
     /// Says what is wrong with it and what is expected.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         match detail_type(payload, REPLICATE)? {
-            IMAGE_CHANGE => image_change(payload, REPLICATE).map(|(region, image)| Self { region, image }),
+            IMAGE_CHANGE => {
+                image_change(payload, REPLICATE).map(|(region, image)| Self::Image(region, image))
+            }
+            "Image Published" | "Image Verified" => {
+                of_image(payload, REPLICATE).map(|(region, image)| Self::Image(region, image))
+            }
+            PARAMETER_CHANGE => {
+                let event: EventBridgeEvent<ParameterChange> = typed(payload, REPLICATE)?;
+                let region = region_of(event.region.as_deref(), REPLICATE)?;
+                let ParameterChange { name, exception } = event.detail;
+                Ok(Self::Parameter { region, name, refused: exception.filter(|why| !why.is_empty()) })
+            }
             other => Err(unexpected(other, REPLICATE)),
         }
     }
@@ -155,20 +281,17 @@ impl ExpireCall {
     /// # Errors
     /// Says what is wrong with it and what is expected.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
-        #[derive(Clone, Serialize, Deserialize)]
-        struct OfRecipe {
-            recipe: RecipeName,
-        }
         if payload.get("detail-type").is_none() {
             let call = by_hand(payload, EXPIRE)?;
-            if call.scheduled_time.is_some() {
-                return Err(BadEvent { problem: "expire takes no scheduled_time".into(), expected: EXPIRE });
+            if call.scheduled_time.is_some() || call.preflight.is_some() {
+                let problem = "expire takes neither scheduled_time nor preflight";
+                return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
             }
             let mode = if call.dry_run.unwrap_or(true) { Mode::DryRun } else { Mode::Carry };
             return Ok(Self { recipe: call.recipe, mode });
         }
         match detail_type(payload, EXPIRE)? {
-            "Image Replicated" => {
+            "Image Released" => {
                 let event: EventBridgeEvent<OfRecipe> = typed(payload, EXPIRE)?;
                 Ok(Self { recipe: Some(event.detail.recipe), mode: Mode::Carry })
             }
@@ -211,6 +334,17 @@ fn typed<T: Serialize + DeserializeOwned>(
     expected: &'static str,
 ) -> Result<EventBridgeEvent<T>, BadEvent> {
     EventBridgeEvent::deserialize(payload).map_err(|error| BadEvent { problem: error.to_string(), expected })
+}
+
+fn instance_change(payload: &Value, expected: &'static str) -> Result<(Region, InstanceId), BadEvent> {
+    let event: EventBridgeEvent<InstanceStateChange> = typed(payload, expected)?;
+    Ok((region_of(event.region.as_deref(), expected)?, id(&event.detail.instance_id, expected)?))
+}
+
+/// Kiln's own event tells the Region of the image, which need not be the one in which it was said.
+fn of_image(payload: &Value, expected: &'static str) -> Result<(Region, ImageId), BadEvent> {
+    let event: EventBridgeEvent<OfImage> = typed(payload, expected)?;
+    Ok((event.detail.region, event.detail.image))
 }
 
 fn image_change(payload: &Value, expected: &'static str) -> Result<(Region, ImageId), BadEvent> {
@@ -256,7 +390,35 @@ mod tests {
         let detail =
             json!({"RequestId": "r", "ImageId": "ami-0a1b", "State": "failed", "ErrorMessage": "no"});
         let call = ReplicateCall::read(&event(IMAGE_CHANGE, "eu-west-1", detail)).unwrap();
-        assert_eq!((call.region.as_str(), call.image.as_str()), ("eu-west-1", "ami-0a1b"));
+        let expected = ReplicateCall::Image("eu-west-1".parse().unwrap(), "ami-0a1b".parse().unwrap());
+        assert_eq!(call, expected);
+        // Kiln's own are said in the home Region, of an image in any.
+        let detail = json!({"recipe": "web", "version": "20261123T020000Z", "region": "eu-west-1", "image": "ami-0a1b"});
+        assert_eq!(ReplicateCall::read(&event("Image Verified", "us-east-1", detail)), Ok(expected));
+    }
+
+    #[test]
+    fn a_parameter_that_was_refused_says_why() {
+        let detail = json!({"name": "/golden/web", "type": "String", "operation": "Update", "exception": "Unable to Resolve Resource"});
+        let call = ReplicateCall::read(&event(PARAMETER_CHANGE, "eu-west-1", detail)).unwrap();
+        assert!(matches!(call, ReplicateCall::Parameter { refused: Some(_), .. }), "{call:?}");
+    }
+
+    #[test]
+    fn a_rollback_names_a_recipe_and_perhaps_a_version() {
+        let call = PublishCall::read(&json!({"rollback": "web", "to": "20261123T020000Z"})).unwrap();
+        assert_eq!(call, PublishCall::Rollback("web".parse().unwrap(), "20261123T020000Z".parse().ok()));
+        let error = PublishCall::read(&json!({"rollback": "web", "too": "x"})).unwrap_err().to_string();
+        assert!(error.contains("unknown field `too`"), "{error}");
+        assert!(PublishCall::read(&json!({"rollback": "web", "to": "1.2"})).is_err());
+    }
+
+    #[test]
+    fn a_preflight_bakes_nothing_and_a_release_bakes_its_layers() {
+        let call = BakeCall::read(&json!({"recipe": "web", "preflight": true})).unwrap();
+        assert_eq!((call.what, call.mode), (Baked::One("web".parse().unwrap()), Mode::DryRun));
+        let released = event("Image Released", "us-east-1", json!({"recipe": "base"}));
+        assert_eq!(BakeCall::read(&released).unwrap().what, Baked::LayersOn("base".parse().unwrap()));
     }
 
     #[test]
@@ -264,9 +426,9 @@ mod tests {
         assert_eq!(ExpireCall::read(&json!({})).unwrap().mode, Mode::DryRun);
         assert_eq!(ExpireCall::read(&json!({"recipe": "web"})).unwrap().mode, Mode::DryRun);
         assert_eq!(ExpireCall::read(&json!({"dry_run": false})).unwrap().mode, Mode::Carry);
-        let replicated =
-            event("Image Replicated", "us-east-1", json!({"recipe": "web", "version": "20261123T020000Z"}));
-        let call = ExpireCall::read(&replicated).unwrap();
+        let released =
+            event("Image Released", "us-east-1", json!({"recipe": "web", "version": "20261123T020000Z"}));
+        let call = ExpireCall::read(&released).unwrap();
         assert_eq!((call.recipe.unwrap().as_str(), call.mode), ("web", Mode::Carry));
     }
 
@@ -294,6 +456,7 @@ mod tests {
                             event(IMAGE_CHANGE, &b, json!({"ImageId": number})), event(INSTANCE_CHANGE, "x", json!([]))] {
                 let _ = (BakeCall::read(&payload), CaptureCall::read(&payload));
                 let _ = (ReplicateCall::read(&payload), ExpireCall::read(&payload));
+                let _ = (VerifyCall::read(&payload), PublishCall::read(&payload));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId};
+use crate::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId, Version};
 
 /// The `source` of every event of Kiln's.
 pub const SOURCE: &str = "kiln";
@@ -46,12 +46,58 @@ pub enum News {
         /// The builder.
         instance: InstanceId,
     },
-    /// `Image Replicated`: every Region of the recipe has its replica.
+    /// `Image Verified`: the image, or the replica, booted and passed its check.
+    ImageVerified {
+        /// The image.
+        image: ImageId,
+        /// The tester.
+        instance: InstanceId,
+    },
+    /// `Image Rejected`: it is not used, and why.
+    ImageRejected {
+        /// The image.
+        image: ImageId,
+        /// Why.
+        reason: String,
+        /// The last lines of its tester's console.
+        console_tail: String,
+    },
+    /// `Image Published`: the image is shared as its recipe says.
+    ImagePublished {
+        /// The image.
+        image: ImageId,
+    },
+    /// `Image Replicated`: a Region has its replica, shared as the recipe says.
     ImageReplicated {
+        /// The replica.
+        image: ImageId,
+        /// The home image.
+        origin: ImageId,
+    },
+    /// `Image Released`: every Region that is required has it, and the parameters name it unless a newer one, or a
+    /// rollback, has come before.
+    ImageReleased {
         /// The home image.
         image: ImageId,
-        /// Each replica, by its Region.
-        replicas: BTreeMap<Region, ImageId>,
+        /// The image in each Region, the home Region included.
+        images: BTreeMap<Region, ImageId>,
+        /// The parameter that names it in each of these Regions, where the recipe has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        parameter: Option<String>,
+        /// When its bake began (RFC 3339).
+        baked: String,
+        /// When it was released (RFC 3339).
+        released: String,
+    },
+    /// `Image Rolled Back`: the parameters name a former release.
+    ImageRolledBack {
+        /// The home image that they name now.
+        image: ImageId,
+        /// The image in each Region.
+        images: BTreeMap<Region, ImageId>,
+        /// The version that they named before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<Version>,
     },
     /// `Replication Failed`: a Region has no replica, and why.
     ReplicationFailed {
@@ -109,7 +155,12 @@ impl Announcement {
             News::BakeStarted { .. } => "Bake Started",
             News::BakeFailed { .. } => "Bake Failed",
             News::ImageCaptured { .. } => "Image Captured",
+            News::ImageVerified { .. } => "Image Verified",
+            News::ImageRejected { .. } => "Image Rejected",
+            News::ImagePublished { .. } => "Image Published",
             News::ImageReplicated { .. } => "Image Replicated",
+            News::ImageReleased { .. } => "Image Released",
+            News::ImageRolledBack { .. } => "Image Rolled Back",
             News::ReplicationFailed { .. } => "Replication Failed",
             News::ImageRetired { .. } => "Image Retired",
             News::ImageExpired { .. } => "Image Expired",

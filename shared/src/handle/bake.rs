@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use futures::future::{join, join_all};
+use futures::future::{join, join_all, join3};
 
-use super::{Place, Refused, recipes};
+use super::{Place, Refused, preflight, recipes};
 use crate::act::{Report, act};
-use crate::cloud::{Architecture, Cloud, CloudError, Cloudly, Image, Wanted};
+use crate::cloud::{Architecture, Cloud, CloudError, Cloudly, Image, Instance, Wanted};
 use crate::decide::bake::{Base as FoundBase, LEAD, Seen, Wish, decide, newest, without_base};
+use crate::decide::preflight::decisions;
 use crate::decide::replicate::newest_release;
-use crate::decide::{Action, Chain, Reason, Subject};
-use crate::domain::{ImageId, ImageName, RecipeName, Region, Version};
-use crate::events::inbound::{BadEvent, BakeCall, Mode};
+use crate::decide::{Action, Chain, Reason, Subject, layers};
+use crate::domain::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags};
+use crate::events::inbound::{BadEvent, BakeCall, Baked, Mode};
 use crate::recipe::{BadRecipe, Base, Recipe};
 
 /// Bakes. The version is the time for which the call was scheduled, so that a call that comes twice is the same
-/// bake; by hand it is the minute of the call.
+/// bake; by hand it is the minute of the call, and of a layer the time at which its base was released.
 ///
 /// # Errors
 /// That nothing was done, and why.
@@ -35,61 +36,107 @@ pub async fn bake<C: Cloud>(
         .into());
     }
     let version = Version::at(call.scheduled.unwrap_or_else(minute))?;
-    let recipes = recipes::wanted(cloud, place, call.recipe.as_ref()).await?;
+    let one = if let Baked::One(recipe) = &call.what { Some(recipe) } else { None };
+    let recipes = recipes::wanted(cloud, place, one).await?;
     let good: Vec<&Recipe> = recipes.iter().flatten().collect();
-    let chains = observe_and_decide(cloud, place, &good, version, now).await?;
+    let held = Holdings::look(cloud, &place.home, &good).await?;
+    if let Baked::LayersOn(base) = &call.what {
+        let due = layers::due(good, Some(base), &held.images, &held.instances, now);
+        let chains = begin(cloud, place, &due, &held, call.mode, now).await;
+        return Ok(act(cloud, chains, Mode::Carry, now).await);
+    }
+    let due: Vec<(&Recipe, Version)> = good.into_iter().map(|recipe| (recipe, version)).collect();
+    let chains = begin(cloud, place, &due, &held, call.mode, now).await;
     let bad = recipes.iter().filter_map(|recipe| recipe.as_ref().err()).map(|bad| refused(bad, &place.home));
     Ok(act(cloud, chains.into_iter().chain(bad).collect(), Mode::Carry, now).await)
 }
 
-async fn observe_and_decide<C: Cloud>(
+/// What the home Region holds of Kiln's.
+pub(super) struct Holdings {
+    pub instances: Vec<Instance>,
+    pub images: Vec<Image>,
+}
+
+impl Holdings {
+    async fn look<C: Cloud>(cloud: &C, home: &Region, recipes: &[&Recipe]) -> Result<Self, Refused> {
+        if recipes.is_empty() {
+            return Ok(Self { instances: Vec::new(), images: Vec::new() });
+        }
+        let (instances, images) = join(cloud.instances(home), cloud.images(home, &Wanted::AllOfKilns)).await;
+        Ok(Self { instances: instances?, images: images? })
+    }
+
+    fn of(&self, recipe: &Recipe) -> (Vec<Instance>, Vec<Image>) {
+        let own = |tags: &Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
+        let instances = self.instances.iter().filter(|instance| own(&instance.tags)).cloned().collect();
+        (instances, self.images.iter().filter(|image| own(&image.tags)).cloned().collect())
+    }
+}
+
+/// Begins these bakes, unless a preflight finds what would make them fail; in a dry run it is only told what it found.
+pub(super) async fn begin<C: Cloud>(
     cloud: &C,
     place: &Place,
-    recipes: &[&Recipe],
-    version: Version,
+    due: &[(&Recipe, Version)],
+    held: &Holdings,
+    mode: Mode,
     now: DateTime<Utc>,
-) -> Result<Vec<Chain>, Refused> {
+) -> Vec<Chain> {
     let home = &place.home;
-    if recipes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (instances, images) = join(cloud.instances(home), cloud.images(home, &Wanted::AllOfKilns)).await;
-    let (instances, images) = (instances?, images?);
-    let of =
-        |recipe: &RecipeName, tags: &crate::domain::Tags| tags.read("kiln:recipe").as_ref() == Some(recipe);
-    let mut wishes = Vec::new();
-    for recipe in recipes {
-        let wish = Wish { name: ImageName { recipe: recipe.name.clone(), version }, home: home.clone(), now };
-        let seen = Seen {
-            instances: instances
-                .iter()
-                .filter(|instance| of(&recipe.name, &instance.tags))
-                .cloned()
-                .collect(),
-            images: images.iter().filter(|image| of(&recipe.name, &image.tags)).cloned().collect(),
-            base: FoundBase::NotNeeded,
-            runs: Ok(Vec::new()),
-        };
-        wishes.push((recipe, wish, seen));
-    }
-    let open: Vec<&Recipe> = wishes
+    let wishes: Vec<(&Recipe, Wish, Seen)> = due
         .iter()
-        .filter(|(recipe, wish, seen)| without_base(wish, recipe, &seen.instances, &seen.images).is_none())
-        .map(|(recipe, ..)| **recipe)
+        .map(|(recipe, version)| {
+            let name = ImageName { recipe: recipe.name.clone(), version: *version };
+            let (instances, images) = held.of(recipe);
+            let seen = Seen { instances, images, base: FoundBase::NotNeeded, runs: Ok(Vec::new()) };
+            (*recipe, Wish { name, home: home.clone(), now }, seen)
+        })
         .collect();
-    let (mut bases, runs) = join(bases(cloud, home, &open, &images), architectures(cloud, home, &open)).await;
-    Ok(wishes
+    let open = |(recipe, wish, seen): &&(&Recipe, Wish, Seen)| {
+        mode == Mode::DryRun || without_base(wish, recipe, &seen.instances, &seen.images).is_none()
+    };
+    let open: Vec<&(&Recipe, Wish, Seen)> = wishes.iter().filter(open).collect();
+    let recipes: Vec<&Recipe> = open.iter().map(|(recipe, ..)| *recipe).collect();
+    let (bases, runs, common) = join3(
+        bases(cloud, home, &recipes, &held.images),
+        architectures(cloud, home, &recipes),
+        preflight::common(cloud, home, &recipes),
+    )
+    .await;
+    let looked = open.iter().map(async |(recipe, wish, _)| {
+        let base = match bases.get(&recipe.name) {
+            Some(FoundBase::Found(base)) => Some(base.as_ref()),
+            _ => None,
+        };
+        let images = (base, held.images.as_slice());
+        let seen = preflight::look(cloud, home, recipe, &wish.name, &common, images).await;
+        (recipe.name.clone(), decisions(recipe, home, &wish.name, &seen))
+    });
+    let mut problems: BTreeMap<RecipeName, Chain> = join_all(looked).await.into_iter().collect();
+    wishes
         .into_iter()
         .map(|(recipe, wish, mut seen)| {
-            if let Some(base) = bases.remove(&recipe.name) {
-                seen.base = base;
+            if let Some(base) = bases.get(&recipe.name) {
+                seen.base = base.clone();
             }
             if let Some(runs) = runs.get(recipe.bake.instance_type.as_str()) {
                 seen.runs = runs.clone();
             }
-            vec![decide(&wish, recipe, &seen)]
+            let mut found = problems.remove(&recipe.name).unwrap_or_default();
+            let decision = decide(&wish, recipe, &seen);
+            match (mode, &decision.action) {
+                // What else speaks against it is a finding too.
+                (Mode::DryRun, Action::Refuse | Action::LookAgain) => found.push(decision),
+                (Mode::DryRun, _) if found.is_empty() => {
+                    found.push(Subject::name(&wish.name, home).so(Action::Leave, Reason::PreflightPassed));
+                }
+                (Mode::DryRun, _) => {}
+                (_, Action::Launch(_)) if !found.is_empty() => {}
+                _ => found = vec![decision],
+            }
+            found
         })
-        .collect())
+        .collect()
 }
 
 /// The base of each recipe. Those that name the same one share its look-up.

@@ -115,12 +115,34 @@ async fn usage<C: Cloud>(
             join(cloud.instances_of(&region, &images), cloud.template_versions(&region)).await;
         let usage = async {
             let held = held(holdings.get(&region))?;
-            Ok(Usage { instances: instances?, templates: templates?, held, bases: bases.clone()? })
+            let parameters = named_by_parameters(cloud, &region, found).await?;
+            Ok(Usage {
+                instances: instances?,
+                templates: templates?,
+                held,
+                parameters,
+                bases: bases.clone()?,
+            })
         };
         let usage = usage.await;
         (region, usage)
     });
     join_all(look).await.into_iter().collect()
+}
+
+/// The images that the parameters of these recipes name in a Region.
+async fn named_by_parameters<C: Cloud>(
+    cloud: &C,
+    region: &Region,
+    found: &[(&Recipe, Found)],
+) -> Cloudly<BTreeMap<ImageId, String>> {
+    let named = found.iter().filter_map(|(recipe, _)| recipe.publish.parameter.clone());
+    let names: Vec<String> = named.collect::<BTreeSet<_>>().into_iter().collect();
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let values = cloud.parameters(region, &names).await?;
+    Ok(values.into_iter().filter_map(|(name, value)| Some((value.trim().parse().ok()?, name))).collect())
 }
 
 /// The images that recipes name as their base.

@@ -3,9 +3,13 @@
 pub mod bake;
 pub mod capture;
 pub mod expire;
+mod looks;
+mod preflight;
+pub mod publish;
 pub mod recipes;
 pub mod reconcile;
 pub mod replicate;
+pub mod verify;
 
 use thiserror::Error;
 

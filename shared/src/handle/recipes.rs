@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::{Place, Refused};
 use crate::cloud::Parameters;
 use crate::domain::RecipeName;
-use crate::recipe::{BadRecipe, Recipe};
+use crate::recipe::{BadRecipe, Recipe, layers};
 
 /// A recipe that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -37,9 +37,9 @@ pub async fn find<C: Parameters>(
     }
 }
 
-/// Each document, read as the recipe of its name.
+/// Each document, read as the recipe of its name; those that are baked from each other in a cycle are refused.
 pub fn parsed(documents: &[(String, String)]) -> Vec<Result<Recipe, BadRecipe>> {
-    documents.iter().map(|(name, document)| Recipe::parse(name, document)).collect()
+    layers::without_cycles(documents.iter().map(|(name, document)| Recipe::parse(name, document)).collect())
 }
 
 /// One recipe by its name, or all of them where there is no name. Of all, one with mistakes does not hide the
@@ -58,5 +58,16 @@ pub async fn wanted<C: Parameters>(
     };
     let missing =
         || NoRecipe { name: name.clone(), path: place.recipes.clone(), home: place.home.to_string() };
-    Ok(vec![Ok(find(cloud, place, name).await?.ok_or_else(missing)?)])
+    let recipe = find(cloud, place, name).await?.ok_or_else(missing)?;
+    // What it is baked from may be baked from it.
+    let on_recipes = recipe.base_recipe().is_some();
+    let read = match on_recipes {
+        true => parsed(&cloud.parameters_below(&place.home, &place.recipes).await?),
+        false => Vec::new(),
+    };
+    let cyclic = read.into_iter().filter_map(Result::err).find(|bad| bad.name == name.as_str());
+    match cyclic {
+        Some(bad) => Err(bad.into()),
+        None => Ok(vec![Ok(recipe)]),
+    }
 }

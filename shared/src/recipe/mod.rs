@@ -5,6 +5,7 @@
 //! in which everything is right, or every mistake at once.
 
 mod fields;
+pub mod layers;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::fmt;
 use chrono::TimeDelta;
 use thiserror::Error;
 
+use crate::cloud::Severity;
 use crate::domain::{ImageId, RecipeName, Region, SubnetId, Tags};
 
 /// A recipe that was checked.
@@ -49,6 +51,10 @@ pub struct Bake {
     pub subnets: Vec<SubnetId>,
     /// Whether a base that its owner has deprecated may still serve.
     pub allow_deprecated: bool,
+    /// Whether a base with product codes of AWS Marketplace may serve, though the image is copied or shared.
+    pub allow_product_codes: bool,
+    /// Whether a release of the recipe that is its base begins a bake.
+    pub on_base_release: bool,
 }
 
 /// Where the base image comes from.
@@ -87,6 +93,10 @@ pub struct Verify {
     pub script: String,
     /// How long the tester may take.
     pub timeout: TimeDelta,
+    /// The type of the tester; none: as the builder.
+    pub instance_type: Option<String>,
+    /// Where the tester is launched, if not in the default subnets.
+    pub subnets: Vec<SubnetId>,
 }
 
 /// `[publish]`: with whom the image is shared, and under which name it is found.
@@ -96,8 +106,25 @@ pub struct Publish {
     pub parameter: Option<String>,
     /// With whom it is shared.
     pub share: Share,
-    /// How long after its release it is marked as deprecated.
+    /// How long after its bake began it is marked as deprecated.
     pub deprecate_after: Option<TimeDelta>,
+    /// Whether it is guarded against deregistration by anyone but Kiln.
+    pub protect: bool,
+    /// The least severity at which a finding that has a fix bars an image.
+    pub block_on_findings: Option<Severity>,
+    /// How long an image waits to be scanned before it is rejected.
+    pub findings_timeout: TimeDelta,
+    /// The launch template that names the newest release, one in each Region.
+    pub launch_template: Option<LaunchTemplate>,
+}
+
+/// `publish.launch_template`: a template that gets a new version for each release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchTemplate {
+    /// Its name, alike in each Region.
+    pub name: String,
+    /// Whether the new version becomes the default one.
+    pub default: bool,
 }
 
 /// `publish.share`: who may launch the image.
@@ -109,6 +136,10 @@ pub struct Share {
     pub organizations: Vec<String>,
     /// ARNs of organizational units.
     pub organizational_units: Vec<String>,
+    /// Whether everyone may launch it.
+    pub public: bool,
+    /// Whether the accounts may make volumes of its snapshots as well, and so copy it.
+    pub snapshots: bool,
 }
 
 /// `[replicate]`: where the image goes.
@@ -118,6 +149,10 @@ pub struct Replicate {
     pub regions: Vec<Region>,
     /// When the parameters of the Regions move.
     pub release: Release,
+    /// Those of them that do not hold a release up.
+    pub best_effort: Vec<Region>,
+    /// Whether each replica is booted in its Region before it counts as ready.
+    pub verify: bool,
     /// The KMS key that encrypts the replica, for each Region that needs one.
     pub kms_keys: BTreeMap<Region, String>,
 }
@@ -178,7 +213,22 @@ fn listed(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(|mistake| format!("\n  - {mistake}")).collect()
 }
 
+impl Replicate {
+    /// Whether a release waits for this Region.
+    pub fn requires(&self, region: &Region) -> bool {
+        self.regions.contains(region) && !self.best_effort.contains(region)
+    }
+}
+
 impl Recipe {
+    /// The recipe that this one is baked from, where it is one.
+    pub fn base_recipe(&self) -> Option<&RecipeName> {
+        match &self.bake.base {
+            Base::Recipe(base) => Some(base),
+            _ => None,
+        }
+    }
+
     /// Reads a recipe. `name` is where the document was found (the last part of its parameter's name): the
     /// document must call itself the same.
     ///

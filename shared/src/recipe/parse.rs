@@ -6,12 +6,15 @@ use chrono::TimeDelta;
 use toml::{Table, Value};
 
 use super::fields::{Mistakes, Section, quoted, show};
-use super::{BadRecipe, Bake, Base, Expire, Publish, Recipe, Release, Replicate, Share, Verify};
+use super::{
+    BadRecipe, Bake, Base, Expire, LaunchTemplate, Publish, Recipe, Release, Replicate, Share, Verify,
+};
+use crate::cloud::Severity;
 use crate::domain::user_data::MOST_SCRIPT_BYTES;
 use crate::domain::{RecipeName, Region, SubnetId, Tags, tags};
 
 /// The tags that Kiln itself puts on an image or a snapshot, at most; EC2 allows 50 in all.
-const OWN_TAGS: usize = 10;
+const OWN_TAGS: usize = 16;
 /// What Parameter Store takes, in bytes, of an advanced parameter.
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>)
 const MOST_BYTES: usize = 8 * 1024;
@@ -109,13 +112,28 @@ fn own_tags(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Tags {
 fn bake(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Bake> {
     let mut section = root.section("bake", mistakes);
     let base = base(&mut section, mistakes);
-    let instance_type = instance_type(&mut section, mistakes);
+    let instance_type = checked(&mut section, "instance_type", INSTANCE_TYPE, is_instance_type, mistakes);
     let script = script(&mut section, mistakes);
     let timeout = section.span("timeout", minutes(60), (minutes(1), TimeDelta::hours(24)), mistakes);
     let subnets = section.list("subnets", SubnetId::EXPECTED, mistakes);
     let allow_deprecated = section.flag("allow_deprecated", mistakes);
+    let allow_product_codes = section.flag("allow_product_codes", mistakes);
+    let on_base_release = section.flag("on_base_release", mistakes);
+    if on_base_release && base.as_ref().is_some_and(|base| !matches!(base, Base::Recipe(_))) {
+        let allowed = "only with a base of \"recipe:<name>\", of which Kiln knows the releases";
+        mistakes.add(section.path_of("on_base_release"), "true", allowed);
+    }
     section.end(mistakes);
-    Some(Bake { base: base?, instance_type: instance_type?, script, timeout, subnets, allow_deprecated })
+    Some(Bake {
+        base: base?,
+        instance_type: instance_type?,
+        script,
+        timeout,
+        subnets,
+        allow_deprecated,
+        allow_product_codes,
+        on_base_release,
+    })
 }
 
 fn base(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Base> {
@@ -158,20 +176,14 @@ fn newest(mut section: Section<'_>, mistakes: &mut Mistakes) -> Option<Base> {
     Some(Base::Newest { owner: owner?, name: name? })
 }
 
-fn instance_type(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<String> {
-    let valid = |text: &str| {
-        text.len() <= 64
-            && text.split_once('.').is_some_and(|(family, size)| {
-                let word = |part: &str| {
-                    !part.is_empty()
-                        && part
-                            .bytes()
-                            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-                };
-                word(family) && word(size)
-            })
+const INSTANCE_TYPE: &str = "an instance type such as \"t4g.small\"";
+
+fn is_instance_type(text: &str) -> bool {
+    let word = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
-    checked(section, "instance_type", "an instance type such as \"t4g.small\"", valid, mistakes)
+    text.len() <= 64 && text.split_once('.').is_some_and(|(family, size)| word(family) && word(size))
 }
 
 fn script(section: &mut Section<'_>, mistakes: &mut Mistakes) -> String {
@@ -188,22 +200,17 @@ fn verify(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Verify {
     let mut section = root.section("verify", mistakes);
     let script = script(&mut section, mistakes);
     let timeout = section.span("timeout", minutes(15), (minutes(1), TimeDelta::hours(24)), mistakes);
+    let instance_type = optional(&mut section, "instance_type", INSTANCE_TYPE, is_instance_type, mistakes);
+    let subnets = section.list("subnets", SubnetId::EXPECTED, mistakes);
     section.end(mistakes);
-    Verify { script, timeout }
+    Verify { script, timeout, instance_type, subnets }
 }
 
 fn publish(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Publish {
     const PARAMETER: &str = "a parameter name such as \"/golden/web/latest\"";
     let mut section = root.section("publish", mistakes);
     let own = |text: &str| parameter_name(text) && !text.starts_with("/aws") && !text.starts_with("/ssm");
-    let parameter =
-        section.take("parameter").and_then(|value| match value.as_str().filter(|text| own(text)) {
-            Some(text) => Some(text.to_owned()),
-            None => {
-                mistakes.add("publish.parameter", show(value), PARAMETER);
-                None
-            }
-        });
+    let parameter = optional(&mut section, "parameter", PARAMETER, own, mistakes);
     let deprecate_after = section.take("deprecate_after").is_some().then(|| {
         section.span(
             "deprecate_after",
@@ -212,6 +219,47 @@ fn publish(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Publish {
             mistakes,
         )
     });
+    let protect = section.flag("protect", mistakes);
+    let block_on_findings = block_on_findings(&mut section, mistakes);
+    let findings_timeout =
+        section.span("findings_timeout", TimeDelta::days(1), (minutes(15), TimeDelta::days(30)), mistakes);
+    let launch_template = launch_template(&mut section, mistakes);
+    let share = share(&mut section, mistakes);
+    section.end(mistakes);
+    Publish {
+        parameter,
+        share,
+        deprecate_after,
+        protect,
+        block_on_findings,
+        findings_timeout,
+        launch_template,
+    }
+}
+
+fn block_on_findings(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Severity> {
+    let barred = |text: &str| {
+        matches!(Severity::from(text), Severity::Low | Severity::Medium | Severity::High | Severity::Critical)
+    };
+    let word = optional(section, "block_on_findings", Severity::ALLOWED, barred, mistakes)?;
+    Some(Severity::from(word.as_str()))
+}
+
+fn launch_template(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<LaunchTemplate> {
+    const NAME: &str = "the name of a launch template: 3 to 128 of letters, digits, ( ) . - / _";
+    let is_name = |text: &str| {
+        (3..=128).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"()./_-".contains(&byte))
+    };
+    section.take("launch_template")?;
+    let mut template = section.section("launch_template", mistakes);
+    let name = checked(&mut template, "name", NAME, is_name, mistakes);
+    let default = template.flag("default", mistakes);
+    template.end(mistakes);
+    Some(LaunchTemplate { name: name?, default })
+}
+
+fn share(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Share {
     let mut share = section.section("share", mistakes);
     let accounts: Vec<String> = share.list("accounts", "a 12-digit account id", mistakes);
     let organizations: Vec<String> = share.list("organizations", "the ARN of an organization", mistakes);
@@ -235,13 +283,14 @@ fn publish(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Publish {
         |arn| organizations_arn(arn, "ou/"),
         "the ARN of an organizational unit",
     );
-    share.end(mistakes);
-    section.end(mistakes);
-    Publish {
-        parameter,
-        share: Share { accounts, organizations, organizational_units: units },
-        deprecate_after,
+    let public = share.flag("public", mistakes);
+    let snapshots = share.flag("snapshots", mistakes);
+    if snapshots && accounts.is_empty() {
+        let allowed = "only with share.accounts: EC2 shares snapshots with accounts, not with organizations";
+        mistakes.add("publish.share.snapshots", "true", allowed);
     }
+    share.end(mistakes);
+    Share { accounts, organizations, organizational_units: units, public, snapshots }
 }
 
 fn replicate(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Replicate {
@@ -255,6 +304,16 @@ fn replicate(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Replicate {
             Release::Together
         }
     };
+    let best_effort: Vec<Region> =
+        section.list("best_effort", "a Region that replicate.regions names", mistakes);
+    for region in best_effort.iter().filter(|region| !regions.contains(region)) {
+        mistakes.add(
+            "replicate.best_effort",
+            quoted(region.as_str()),
+            "a Region that replicate.regions names",
+        );
+    }
+    let verify = section.flag("verify", mistakes);
     let keys = section.section("kms_keys", mistakes);
     let mut kms_keys = BTreeMap::new();
     for (key, value) in keys.entries() {
@@ -280,7 +339,7 @@ fn replicate(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Replicate {
         }
     }
     section.end(mistakes);
-    Replicate { regions, release, kms_keys }
+    Replicate { regions, release, best_effort, verify, kms_keys }
 }
 
 fn expire(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Expire {
@@ -308,6 +367,18 @@ fn checked(
         None => mistakes.add(path, "nothing", allowed),
     }
     None
+}
+
+/// A text that is valid where it is there.
+fn optional(
+    section: &mut Section<'_>,
+    key: &'static str,
+    allowed: &str,
+    valid: impl Fn(&str) -> bool,
+    mistakes: &mut Mistakes,
+) -> Option<String> {
+    section.take(key)?;
+    checked(section, key, allowed, valid, mistakes)
 }
 
 fn minutes(minutes: i64) -> TimeDelta {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moto.ec2.responses import EC2Response
 
+from local_aws.overlay.account import Account
 from local_aws.overlay.images_ended import ImagesEnded
 from local_aws.overlay.images_made import ImagesMade
 from local_aws.overlay.images_seen import ImagesSeen
@@ -13,5 +14,7 @@ from local_aws.overlay.tagging import Tagging
 from local_aws.overlay.templates import Templates
 
 
-class Ec2Api(ImagesMade, ImagesSeen, ImagesEnded, Instances, Snapshots, Tagging, Templates, EC2Response):
+class Ec2Api(
+    ImagesMade, ImagesSeen, ImagesEnded, Instances, Snapshots, Tagging, Templates, Account, EC2Response
+):
     """Each class answers the operations named by its methods; what none of them has, moto answers."""

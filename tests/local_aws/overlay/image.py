@@ -84,6 +84,9 @@ class Image(TaggedEC2Resource):
     platform: str | None = None
     virtualization_type: str = "hvm"
     kernel_id: str | None = None
+    scanned: str | None = None
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    product_codes: list[str] = field(default_factory=list)
 
     @property
     def arn(self) -> str:
@@ -179,6 +182,9 @@ class Image(TaggedEC2Resource):
             "LastLaunchedTime": self.last_launched_time,
             "ImageAllowed": True,
             "PublicSsmParameterName": self.public_parameter,
+            "ProductCodes": [
+                {"ProductCodeId": code, "ProductCodeType": "marketplace"} for code in self.product_codes
+            ],
         }
 
 

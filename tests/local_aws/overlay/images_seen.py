@@ -9,6 +9,7 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.responses.amis import AmisResponse
 
 from local_aws.overlay import filters, paging, tags, wire
+from local_aws.overlay.account import scan_results
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import (
     bad_combination,
@@ -65,9 +66,8 @@ class ImagesSeen(Overlay):
         shown, token = paging.page(
             chosen, size, self._get_param("NextToken"), lambda image: image.id, lowest=1
         )
-        return wire.answer(
-            "DescribeImages", {"Images": [image.wire() for image in shown], "NextToken": token}
-        )
+        wired = [{**image.wire(), wire.RAW: scan_results(image)} for image in shown]
+        return wire.answer("DescribeImages", {"Images": wired, "NextToken": token})
 
     def describe_image_attribute(self) -> ActionResult:
         image = own_image(self, self.need("ImageId"))

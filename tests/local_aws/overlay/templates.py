@@ -69,6 +69,25 @@ class Templates(Overlay):
         wired = [self._wire(template, version, resolve) for template, version in shown]
         return ActionResult({"LaunchTemplateVersions": wired, "NextToken": token})
 
+    def create_launch_template_version(self) -> ActionResult:
+        """Idempotent by its token; what is not said is taken from the source version."""
+        token = self._get_param("ClientToken")
+        made = self.replayed("CreateLaunchTemplateVersion", token)
+        if made is None:
+            backend = self.ec2_backend
+            one, name = self._get_param("LaunchTemplateId"), self._get_param("LaunchTemplateName")
+            template = (
+                backend.get_launch_template(one) if one else backend.get_launch_template_by_name(name)
+            )
+            self.error_on_dryrun()
+            source = self._get_param("SourceVersion")
+            data = dict(_get(template, str(source)).data) if source else {}
+            data |= self._get_param("LaunchTemplateData", {})
+            made = (template, template.create_version(data, self._get_param("VersionDescription") or ""))
+            self.remember("CreateLaunchTemplateVersion", token, made)
+        template, version = made
+        return ActionResult({"LaunchTemplateVersion": self._wire(template, version, resolve=False)})
+
     def _versions(self) -> list[tuple[LaunchTemplate, LaunchTemplateVersion]]:
         backend = self.ec2_backend
         one, name = self._get_param("LaunchTemplateId"), self._get_param("LaunchTemplateName")

@@ -16,6 +16,8 @@ from xml.sax.saxutils import escape
 
 from moto.core.utils import get_service_model
 
+RAW = "raw XML"
+"""The key of what is written as it stands: members that botocore's model does not know yet."""
 Writer = Callable[[list[str], str, Any], None]
 _NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
@@ -57,6 +59,9 @@ def _structure(shape: Any) -> Writer:
             found = value.get(member)
             if found is not None:
                 writer(out, element, found)
+        raw = value.get(RAW)
+        if raw:
+            out.append(raw)
         out.append(f"</{name}>")
 
     return write

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use kiln::cloud::{
-    Architecture, Cloudly, Image, ImageState, Instance, InstanceState, NewBuilder, NewImage, NewReplica,
+    Architecture, Cloudly, Image, ImageState, Instance, InstanceState, NewImage, NewInstance, NewReplica,
     Protection, Snapshot, StopCause,
 };
-use kiln::domain::{ImageId, InstanceId, Origin, Region, SnapshotId, Tags};
+use kiln::domain::{ImageId, InstanceId, Origin, Region, SnapshotId, SubnetId, Tags};
 
 use super::ec2::{Ec2, Machine, error};
 use super::held::Held;
@@ -27,6 +27,11 @@ pub struct Account {
 
 /// How many volumes every instance has.
 const VOLUMES: usize = 2;
+
+/// The zone of a subnet: its last letter.
+pub(super) fn zone_of(region: &Region, subnet: &SubnetId) -> String {
+    format!("{region}{}", &subnet.as_str()[subnet.as_str().len() - 1..])
+}
 
 fn image_of<'a>(account: &'a mut Account, region: &Region, id: &ImageId) -> &'a mut Held<Image> {
     account.region(region).images.get_mut(id).unwrap()
@@ -60,6 +65,12 @@ impl Account {
         self.image(region, name, tags, ImageState::Available, snapshots, now)
     }
 
+    /// As if it had been made of an instance.
+    pub fn made_of(&mut self, region: &Region, image: &ImageId, now: DateTime<Utc>) {
+        let instance = self.id("i");
+        image_of(self, region, image).change(now, |image| image.source_instance = Some(instance));
+    }
+
     fn image(
         &mut self,
         region: &Region,
@@ -83,6 +94,8 @@ impl Account {
             protection: Protection::Off,
             source_instance: None,
             source_image: None,
+            product_codes: Vec::new(),
+            scanned: None,
             snapshots,
             lasting_devices: Vec::new(),
             tags,
@@ -128,6 +141,7 @@ impl Account {
             state,
             stop_cause: StopCause::Unknown,
             image: Some(image.clone()),
+            zone: Some("us-east-1a".into()),
             launched: Some(now),
             token: String::new(),
             tags,
@@ -138,7 +152,7 @@ impl Account {
     }
 
     /// RunInstances. The token holds for ever, answers for what it made, and refuses another call.
-    pub fn launch(&mut self, new: &NewBuilder, now: DateTime<Utc>) -> Cloudly<InstanceId> {
+    pub fn launch(&mut self, new: &NewInstance, now: DateTime<Utc>) -> Cloudly<InstanceId> {
         let call = "RunInstances";
         let asked = format!("{:?}", (&new.image, &new.instance_type, &new.subnet, &new.user_data, &new.tags));
         let ec2 = self.region(&new.region);
@@ -155,7 +169,11 @@ impl Account {
         ec2.usable(call, &new.image, &new.region)?;
         let id = self.run(&new.region, &new.image, InstanceState::Pending, new.tags.clone(), now);
         let ec2 = self.region(&new.region);
-        ec2.change(&id, now, |machine| machine.instance.token = new.token.to_string());
+        let zone = new.subnet.as_ref().map(|subnet| zone_of(&new.region, subnet));
+        ec2.change(&id, now, |machine| {
+            machine.instance.token = new.token.to_string();
+            machine.instance.zone = zone.or(machine.instance.zone.take());
+        });
         ec2.tokens.insert(new.token.to_string(), (asked, id.to_string()));
         Ok(id)
     }

@@ -2,16 +2,17 @@
 //! no switch of a test stands in the code that is shipped.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use kiln::cloud::{
-    Architecture, Bus, Cloudly, Deregistration, Image, ImageState, Images, Instance, InstanceState,
-    Instances, NewBuilder, NewImage, NewReplica, Parameters, Snapshot, StopCause, TemplateVersion, Usages,
-    Use, Wanted,
+    Architecture, Bus, Change, Cloudly, DefaultEncryption, Deregistration, Finding, Grantee, Image,
+    ImageState, Images, Instance, InstanceState, Instances, Key, NewImage, NewInstance, NewReplica,
+    NewTemplateVersion, Parameters, PublicImages, Sharing, Snapshot, StopCause, Subnet, Surroundings,
+    Template, TemplateVersion, Templates, Usages, Use, Vcpus, Wanted,
 };
 use kiln::domain::user_data::verdict_nonce;
-use kiln::domain::{ImageId, ImageName, InstanceId, Region, Role, SnapshotId, Tags, Token, tags};
+use kiln::domain::{ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags};
 use kiln::events::outbound::Announcement;
 
 use super::cloud::Wire;
@@ -42,11 +43,17 @@ pub enum Bug {
     TerminatesTooEarly,
     /// The sweep repairs nothing.
     NoSweep,
+    /// The parameters move before the last Region has its replica.
+    MovesBeforeTheLast,
+    /// Who the recipe no longer names is not taken away.
+    PermissionsOnlyAdded,
+    /// The sweep does not know of rollbacks.
+    RollbackUndone,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -57,6 +64,9 @@ impl Bug {
         Self::SweepWithoutDeadline,
         Self::TerminatesTooEarly,
         Self::NoSweep,
+        Self::MovesBeforeTheLast,
+        Self::PermissionsOnlyAdded,
+        Self::RollbackUndone,
     ];
 }
 
@@ -87,6 +97,20 @@ impl Images for Sabotaged {
         let mut images = self.wire.images(region, wanted).await?;
         if self.bug == Bug::CopiesWithoutLooking && self.wire.function() != Function::Expire {
             images.retain(|image| !image.tags.has(tags::ORIGIN) || matches!(wanted, Wanted::Id(_)));
+        }
+        if self.bug == Bug::MovesBeforeTheLast && self.wire.function() == Function::Replicate {
+            for image in images.iter_mut().filter(|image| image.tags.has(tags::ORIGIN)) {
+                if image.state == ImageState::Pending && !matches!(wanted, Wanted::Id(_)) {
+                    image.state = ImageState::Available;
+                    image.tags = std::mem::take(&mut image.tags).with(tags::STAGE, "published");
+                }
+            }
+        }
+        if self.bug == Bug::RollbackUndone && self.wire.function() == Function::Reconcile {
+            for image in &mut images {
+                let kept = image.tags.iter().filter(|(key, _)| *key != tags::PINNED);
+                image.tags = kept.collect();
+            }
         }
         if self.bug == Bug::TerminatesTooEarly && self.wire.function() == Function::Capture {
             for image in images.iter_mut().filter(|image| image.state == ImageState::Pending) {
@@ -164,15 +188,15 @@ impl Instances for Sabotaged {
         Ok(instance)
     }
 
-    async fn launch(&self, new: &NewBuilder) -> Cloudly<InstanceId> {
+    async fn launch(&self, new: &NewInstance) -> Cloudly<InstanceId> {
         match self.bug {
-            Bug::NoClientToken => {
+            Bug::NoClientToken if new.tags.get(tags::ROLE) == Some("builder") => {
                 let name = ImageName {
                     recipe: new.tags.read(tags::RECIPE).unwrap(),
                     version: new.tags.read(tags::VERSION).unwrap(),
                 };
                 let token = Token::launch(Role::Builder, &name, &self.anything());
-                self.wire.launch(&NewBuilder { token, ..new.clone() }).await
+                self.wire.launch(&NewInstance { token, ..new.clone() }).await
             }
             _ => self.wire.launch(new).await,
         }
@@ -251,6 +275,98 @@ impl Parameters for Sabotaged {
     async fn parameters_below(&self, region: &Region, path: &str) -> Cloudly<Vec<(String, String)>> {
         let found = self.wire.parameters_below(region, path).await?;
         Ok(found.into_iter().map(|(name, document)| (name, self.recipe(document))).collect())
+    }
+
+    async fn parameters(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>> {
+        self.wire.parameters(region, names).await
+    }
+
+    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()> {
+        self.wire.put_image(region, name, image).await
+    }
+
+    async fn try_parameter(&self, region: &Region, name: &str) -> Cloudly<()> {
+        self.wire.try_parameter(region, name).await
+    }
+}
+
+impl Sharing for Sabotaged {
+    async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Cloudly<BTreeSet<Grantee>> {
+        self.wire.launch_permissions(region, image).await
+    }
+
+    async fn change_launch(&self, region: &Region, image: &ImageId, change: &Change) -> Cloudly<()> {
+        match self.bug {
+            Bug::PermissionsOnlyAdded => {
+                let change = Change { remove: BTreeSet::new(), ..change.clone() };
+                self.wire.change_launch(region, image, &change).await
+            }
+            _ => self.wire.change_launch(region, image, change).await,
+        }
+    }
+
+    async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<BTreeSet<Grantee>> {
+        self.wire.volume_permissions(region, snapshot).await
+    }
+
+    async fn change_volumes(&self, region: &Region, snapshot: &SnapshotId, change: &Change) -> Cloudly<()> {
+        self.wire.change_volumes(region, snapshot, change).await
+    }
+
+    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Cloudly<()> {
+        self.wire.deprecate(region, image, at).await
+    }
+
+    async fn protect(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        self.wire.protect(region, image).await
+    }
+
+    async fn unprotect(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        self.wire.unprotect(region, image).await
+    }
+
+    async fn findings(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Finding>> {
+        self.wire.findings(region, image).await
+    }
+}
+
+impl Templates for Sabotaged {
+    async fn template(&self, region: &Region, name: &str) -> Cloudly<Option<Template>> {
+        self.wire.template(region, name).await
+    }
+
+    async fn new_template_version(&self, new: &NewTemplateVersion) -> Cloudly<i64> {
+        self.wire.new_template_version(new).await
+    }
+
+    async fn set_default_version(&self, region: &Region, template: &str, number: i64) -> Cloudly<()> {
+        self.wire.set_default_version(region, template, number).await
+    }
+}
+
+impl Surroundings for Sabotaged {
+    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Cloudly<Vec<Subnet>> {
+        self.wire.subnets(region, named).await
+    }
+
+    async fn enabled_regions(&self, home: &Region) -> Cloudly<BTreeSet<Region>> {
+        self.wire.enabled_regions(home).await
+    }
+
+    async fn key(&self, region: &Region, key: &str) -> Cloudly<Option<Key>> {
+        self.wire.key(region, key).await
+    }
+
+    async fn default_encryption(&self, region: &Region) -> Cloudly<DefaultEncryption> {
+        self.wire.default_encryption(region).await
+    }
+
+    async fn public_images(&self, region: &Region) -> Cloudly<PublicImages> {
+        self.wire.public_images(region).await
+    }
+
+    async fn vcpus(&self, region: &Region, instance_type: &str) -> Cloudly<Option<Vcpus>> {
+        self.wire.vcpus(region, instance_type).await
     }
 }
 

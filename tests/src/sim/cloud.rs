@@ -1,6 +1,7 @@
 //! The ports, over the in-memory account: every call takes time and may be throttled, fail before or after its
 //! effect, read what was true some seconds ago, or be the last thing that its function does.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::rc::Rc;
 
@@ -49,6 +50,10 @@ impl Wire {
     /// Which invocation's.
     pub fn number(&self) -> u32 {
         self.invocation.number
+    }
+
+    pub(super) fn invocation(&self) -> &Invocation {
+        &self.invocation
     }
 
     /// Who used which image when it was first asked.
@@ -224,8 +229,10 @@ impl Images for Wire {
             let before = held.now().map(|image| image.tags.clone()).unwrap_or_default();
             let after = before.clone().and(tags);
             if after != before {
-                self.world.watch.borrow_mut().changes += 1;
                 held.change(now, |image| image.tags = after);
+                let mut watch = self.world.watch.borrow_mut();
+                watch.changes += 1;
+                watch.image_tagged(account, region, image, tags, now);
             }
             Ok(())
         };
@@ -237,8 +244,11 @@ impl Images for Wire {
             let Some(held) = account.region(region).snapshots.get_mut(snapshot) else {
                 return Err(failed("CreateTags", snapshot.as_str(), region, "InvalidSnapshot.NotFound"));
             };
-            self.world.watch.borrow_mut().changes += 1;
-            held.change(now, |snapshot| snapshot.tags = snapshot.tags.clone().and(tags));
+            let after = held.now().map(|snapshot| snapshot.tags.clone().and(tags)).unwrap_or_default();
+            if held.now().is_some_and(|snapshot| snapshot.tags != after) {
+                self.world.watch.borrow_mut().changes += 1;
+                held.change(now, |snapshot| snapshot.tags = after);
+            }
             Ok(())
         };
         self.call(Does::Change, "CreateTags", region, snapshot.as_str(), effect).await
@@ -282,6 +292,18 @@ impl Parameters for Wire {
             found.collect()
         };
         self.read("GetParametersByPath", region, path, look).await
+    }
+
+    async fn parameters(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>> {
+        self.shown(region, names).await
+    }
+
+    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()> {
+        self.put(region, name, image).await
+    }
+
+    async fn try_parameter(&self, region: &Region, name: &str) -> Cloudly<()> {
+        self.read("PutParameter", region, name, |_, _| ()).await
     }
 }
 

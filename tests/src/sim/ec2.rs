@@ -1,12 +1,12 @@
 //! What one Region holds, and what a call does to it, at a moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use kiln::cloud::image::Deletion;
 use kiln::cloud::usage::Names;
 use kiln::cloud::{
-    CloudError, Cloudly, Deregistration, Image, ImageState, Instance, InstanceState, Snapshot,
+    CloudError, Cloudly, Deregistration, Grantee, Image, ImageState, Instance, InstanceState, Snapshot,
     SnapshotDeletion, TemplateVersion, Use, Wanted,
 };
 use kiln::domain::{ImageId, InstanceId, Region, SnapshotId, tags};
@@ -42,6 +42,14 @@ pub struct Ec2 {
     pub machines: BTreeMap<InstanceId, Held<Machine>>,
     /// The launch templates.
     pub templates: BTreeMap<String, Held<Template>>,
+    /// Who may launch each image.
+    pub launchers: BTreeMap<ImageId, BTreeSet<Grantee>>,
+    /// Who may make volumes of each snapshot.
+    pub copiers: BTreeMap<SnapshotId, BTreeSet<Grantee>>,
+    /// What the parameters that name images show.
+    pub shown: BTreeMap<String, Held<ImageId>>,
+    /// How often each of them was put.
+    pub puts: BTreeMap<String, u64>,
     /// The client tokens that were used, with what the call asked for and the id that it made.
     pub(super) tokens: BTreeMap<String, (String, String)>,
 }
@@ -167,6 +175,8 @@ impl Ec2 {
         match held.now().map(|image| &image.state) {
             Some(ImageState::Disabled | ImageState::Available) => {
                 held.change(now, |image| image.state = ImageState::Disabled);
+                // Nobody may launch it any more, and enabling it brings that not back.
+                self.launchers.remove(id);
                 Ok(())
             }
             _ => Err(error(call, id, region, "IncorrectState", "it cannot be disabled")),

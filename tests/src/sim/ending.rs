@@ -11,7 +11,9 @@ use super::watch::{Bake, Keeps, Watch};
 
 /// Everything that is not as it must be.
 pub fn broken(account: &Account, watch: &Watch, home: &Region) -> Vec<String> {
-    let mut broken = builders(account, home);
+    let mut broken = testers(account);
+    broken.extend(builders(account, home));
+    broken.extend(super::releases::broken(account, watch, home));
     broken.extend(failed_images(account, watch, home));
     broken.extend(snapshots(account));
     for (name, bake) in &watch.bakes {
@@ -31,6 +33,17 @@ fn home_of<'a>(account: &'a Account, home: &Region, name: &ImageName) -> Option<
         .find(|(image, record)| image.region == *home && record.copied.is_none() && record.name == *name)
 }
 
+/// No tester is left, in any Region.
+fn testers(account: &Account) -> Vec<String> {
+    let machines = account.regions.values().flat_map(|ec2| ec2.machines.values()).filter_map(Held::now);
+    machines
+        .map(|machine| &machine.instance)
+        .filter(|instance| instance.tags.get(tags::ROLE) == Some("tester"))
+        .filter(|instance| instance.state != InstanceState::Gone)
+        .map(|instance| format!("the tester {} in {} is left behind", instance.id, instance.region))
+        .collect()
+}
+
 /// No launched builder is left; every long-lived one runs, without the marks of a bake.
 fn builders(account: &Account, home: &Region) -> Vec<String> {
     let machines = account.regions.get(home).into_iter().flat_map(|ec2| ec2.machines.values());
@@ -38,6 +51,7 @@ fn builders(account: &Account, home: &Region) -> Vec<String> {
         .filter_map(Held::now)
         .map(|machine| &machine.instance)
         .filter(|instance| instance.tags.has(tags::RECIPE) && instance.state != InstanceState::Gone)
+        .filter(|instance| instance.tags.get(tags::ROLE) != Some("tester"))
         .filter_map(|instance| {
             let id = &instance.id;
             if instance.tags.has(tags::ROLE) {
@@ -99,11 +113,28 @@ fn one_bake(
     if image.state != ImageState::Available {
         return Err(format!("is {} in the end", image.state));
     }
-    everywhere(account, bake, keeps, image, &record)
+    let rejected =
+        |image: &Image| watch.releases.rejected.contains(&(image.region.clone(), image.id.clone()));
+    match record.stage {
+        Stage::Rejected if rejected(image) => Ok(()),
+        Stage::Published | Stage::Released => everywhere(account, watch, bake, keeps, image, &record),
+        stage => Err(format!("is {stage} in the end, and goes no further")),
+    }
+}
+
+fn has_newer(account: &Account, image: &Image, record: &ImageRecord) -> bool {
+    living(account).any(|(other, its)| {
+        other.region == image.region
+            && its.copied.is_none()
+            && its.name.recipe == record.name.recipe
+            && its.name.version > record.name.version
+            && matches!(its.stage, Stage::Released | Stage::Retired)
+    })
 }
 
 fn everywhere(
     account: &Account,
+    watch: &Watch,
     bake: &Bake,
     keeps: &Keeps,
     image: &Image,
@@ -121,10 +152,22 @@ fn everywhere(
     let mut missing = 0;
     for region in &keeps.regions {
         let replicas = of(&image.id, region);
-        if replicas.iter().any(|replica| replica.state == ImageState::Available) {
+        let ready = |replica: &&Image| {
+            replica.state == ImageState::Available
+                && replica.record().is_ok_and(|its| matches!(its.stage, Stage::Published | Stage::Released))
+        };
+        if replicas.iter().any(ready) {
             continue;
         }
-        missing += 1;
+        missing += usize::from(keeps.required.contains(region));
+        let refused = |replica: &&Image| {
+            watch.releases.rejected.contains(&(replica.region.clone(), replica.id.clone()))
+        };
+        // A Region that holds nobody up may be overtaken by the next release.
+        let overtaken = !keeps.required.contains(region) && has_newer(account, image, record);
+        if overtaken || replicas.iter().any(refused) {
+            continue;
+        }
         let rejected = |replica: &&Image| {
             replica.state == ImageState::Failed
                 && replica.record().is_ok_and(|its| its.stage == Stage::Rejected)

@@ -1,7 +1,7 @@
 //! The port of the instances, over the in-memory account.
 
-use kiln::cloud::{Architecture, Cloudly, Instance, InstanceState, Instances, NewBuilder};
-use kiln::domain::{ImageName, InstanceId, Region, Tags, tags};
+use kiln::cloud::{Architecture, Cloudly, Instance, InstanceState, Instances, NewInstance};
+use kiln::domain::{ImageName, InstanceId, Region, Role, Tags, tags};
 
 use super::account::Account;
 use super::cloud::{Does, Wire, failed};
@@ -23,7 +23,7 @@ impl Instances for Wire {
         self.read("DescribeInstances", region, instance.as_str(), look).await
     }
 
-    async fn launch(&self, new: &NewBuilder) -> Cloudly<InstanceId> {
+    async fn launch(&self, new: &NewInstance) -> Cloudly<InstanceId> {
         let effect = |account: &mut Account, now| {
             if self.world.chance(self.world.odds.get().no_room) {
                 return Err(failed(
@@ -40,8 +40,18 @@ impl Instances for Wire {
                     recipe: new.tags.read(tags::RECIPE).unwrap(),
                     version: new.tags.read(tags::VERSION).unwrap(),
                 };
-                self.world.watch.borrow_mut().builder_made(account, new, &id, &name, now);
-                self.world.begin_builder(&new.region, &id, &name);
+                let mut watch = self.world.watch.borrow_mut();
+                let role = match new.tags.read(tags::ROLE) {
+                    Some(Role::Tester) => {
+                        watch.tester_made(account, new, &id, now);
+                        Role::Tester
+                    }
+                    _ => {
+                        watch.builder_made(account, new, &id, &name, now);
+                        Role::Builder
+                    }
+                };
+                self.world.begin_machine(&new.region, &id, &name, role);
             }
             Ok(id)
         };

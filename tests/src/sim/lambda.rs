@@ -9,7 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{AbortHandle, Abortable};
 use kiln::act::Report;
 use kiln::domain::{ImageId, InstanceId, Region};
-use kiln::events::inbound::{BakeCall, CaptureCall, ExpireCall, ReconcileCall, ReplicateCall};
+use kiln::events::inbound::{
+    BakeCall, CaptureCall, ExpireCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall,
+};
 use kiln::events::outbound::Announcement;
 use kiln::handle;
 use serde_json::{Value, json};
@@ -25,6 +27,8 @@ use super::world::World;
 pub enum Function {
     Bake,
     Capture,
+    Verify,
+    Publish,
     Replicate,
     Expire,
     Reconcile,
@@ -91,26 +95,45 @@ pub struct Looked {
 pub fn stop_event(world: &Rc<World>, region: &Region, id: &InstanceId) {
     let detail = json!({ "instance-id": id, "state": "stopped" });
     let event = of_ec2("EC2 Instance State-change Notification", region, detail);
-    send(world, Function::Capture, event);
+    if *region == world.place.home {
+        send(world, Function::Capture, event.clone());
+    }
+    send(world, Function::Verify, event);
 }
 
 /// `EC2 AMI State Change`. In a further Region it is forwarded to the home Region, and can be lost on that way too.
 pub fn image_event(world: &Rc<World>, region: &Region, id: &ImageId, state: &str) {
     let detail = json!({ "ImageId": id, "State": state, "ErrorMessage": "", "RequestId": "r" });
     let event = of_ec2("EC2 AMI State Change", region, detail);
-    if *region == world.place.home {
-        send(world, Function::Capture, event.clone());
-    }
-    send(world, Function::Replicate, event);
+    let other = if *region == world.place.home { Function::Capture } else { Function::Replicate };
+    send(world, other, event.clone());
+    send(world, Function::Verify, event);
 }
 
-/// What Kiln says: only `Image Replicated` wakes one of its own.
+/// `Parameter Store Change`, of a parameter that names an image.
+pub fn parameter_event(world: &Rc<World>, region: &Region, name: &str, shown: bool) {
+    let mut detail =
+        json!({ "name": name, "type": "String", "operation": "Update", "dataType": "aws:ec2:image" });
+    if !shown {
+        detail["exception"] = json!("Unable to Resolve Resource");
+    }
+    send(world, Function::Replicate, of_ec2("Parameter Store Change", region, detail));
+}
+
+/// What Kiln says wakes some of its own.
 pub fn say(world: &Rc<World>, announcement: &Announcement) {
-    if announcement.detail_type() == "Image Replicated" {
+    let at_home = announcement.region == world.place.home;
+    let woken: &[Function] = match announcement.detail_type() {
+        "Image Verified" if at_home => &[Function::Publish],
+        "Image Verified" | "Image Published" => &[Function::Replicate],
+        "Image Released" => &[Function::Expire, Function::Bake],
+        _ => &[],
+    };
+    for function in woken {
         let detail: Value = serde_json::from_str(&announcement.detail()).unwrap_or_default();
-        let mut event = of_ec2("Image Replicated", &world.place.home, detail);
+        let mut event = of_ec2(announcement.detail_type(), &world.place.home, detail);
         event["source"] = json!("kiln");
-        send(world, Function::Expire, event);
+        send(world, *function, event);
     }
 }
 
@@ -186,6 +209,14 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
             Function::Capture => {
                 let call = CaptureCall::read(&payload).map_err(|error| told(&error))?;
                 handle::capture::capture(&cloud, &place, &call, now).await
+            }
+            Function::Verify => {
+                let call = VerifyCall::read(&payload).map_err(|error| told(&error))?;
+                handle::verify::verify(&cloud, &place, &call, now).await
+            }
+            Function::Publish => {
+                let call = PublishCall::read(&payload).map_err(|error| told(&error))?;
+                handle::publish::publish(&cloud, &place, &call, now).await
             }
             Function::Replicate => {
                 let call = ReplicateCall::read(&payload).map_err(|error| told(&error))?;

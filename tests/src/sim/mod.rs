@@ -11,10 +11,12 @@
 //! | [`world`] | one run's account, time and chance; how instances and images live |
 //! | [`odds`] | how likely each fault is |
 //! | [`cloud`], [`instances`] | the ports of `kiln::cloud`, over all that |
+//! | [`publishing`] | the ports of sharing, parameters and surroundings, over it |
 //! | [`lambda`] | events on their way, retries, dead letters, kills |
 //! | [`people`] | people at work beside Kiln |
 //! | [`bugs`] | planted bugs |
 //! | [`watch`] | the promises that hold at every moment |
+//! | [`releases`] | the promises on parameters, permissions, tests and rollbacks |
 //! | [`ending`] | the promises that hold in the end |
 //! | [`run`] | one run from a seed |
 //! | [`ground`] | the in-memory cloud, held against the contract that AWS keeps |
@@ -31,6 +33,8 @@ pub mod instances;
 pub mod lambda;
 pub mod odds;
 pub mod people;
+pub mod publishing;
+pub mod releases;
 pub mod run;
 pub mod watch;
 pub mod world;

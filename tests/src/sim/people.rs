@@ -3,15 +3,17 @@
 use std::rc::Rc;
 
 use kiln::cloud::{Image, ImageState, InstanceState};
-use kiln::domain::{ImageRecord, Region, Tags, tags};
+use kiln::domain::{ImageRecord, RecipeName, Region, Tags, tags};
+use serde_json::json;
 
 use super::ec2::Template;
 use super::held::Held;
+use super::lambda::{self, Function};
 use super::world::World;
 
 /// Somebody does something.
 pub fn somebody(world: &Rc<World>) {
-    let what = world.dice.borrow_mut().u8(0..9);
+    let what = world.dice.borrow_mut().u8(0..14);
     match what {
         0 => stops_a_builder(world),
         1 => deregisters_an_image(world),
@@ -20,6 +22,9 @@ pub fn somebody(world: &Rc<World>) {
         5 => names_an_image_in_a_template(world),
         6 => enables_an_image(world),
         7 => terminates_a_builder(world),
+        8 | 9 => rolls_back(world),
+        10 | 11 => shares_otherwise(world),
+        12 => gives_an_image(world),
         _ => tags_an_image(world, tags::STAGE, "Perfect"),
     }
 }
@@ -78,6 +83,53 @@ fn terminates_a_builder(world: &Rc<World>) {
     }
     let now = world.now();
     world.account.borrow_mut().region(&builder.region).become_state(&builder.id, now, InstanceState::Gone);
+}
+
+fn one_recipe(world: &World) -> Option<RecipeName> {
+    let recipes: Vec<RecipeName> = world.watch.borrow().recipes.keys().cloned().collect();
+    let which = world.dice.borrow_mut().usize(0..recipes.len().max(1));
+    recipes.get(which).cloned()
+}
+
+/// By hand, and once: what it answers is theirs to read.
+fn rolls_back(world: &Rc<World>) {
+    let Some(recipe) = one_recipe(world) else { return };
+    world.note(|| format!("somebody rolls {recipe} back"));
+    let world = Rc::clone(world);
+    world.clone().begin(async move {
+        let answer = lambda::run(&world, Function::Publish, &json!({ "rollback": recipe })).await;
+        world.note(|| format!("       the rollback of {recipe} answers {:?}", answer.err()));
+    });
+}
+
+/// A recipe names other accounts from now on.
+fn shares_otherwise(world: &Rc<World>) {
+    let Some(recipe) = one_recipe(world) else { return };
+    let accounts = ["111111111111", "222222222222", "333333333333"];
+    let accounts: Vec<String> =
+        accounts.into_iter().filter(|_| world.chance(0.5)).map(str::to_owned).collect();
+    let mut watch = world.watch.borrow_mut();
+    let Some(keeps) = watch.recipes.get_mut(&recipe).filter(|keeps| !keeps.snapshots || !accounts.is_empty())
+    else {
+        return;
+    };
+    let name = format!("{}/{recipe}", world.place.recipes);
+    if let Some(document) = world.account.borrow_mut().parameters.get_mut(&name) {
+        *document = document
+            .replace(&format!("accounts = {:?}", keeps.accounts), &format!("accounts = {accounts:?}"));
+    }
+    world.note(|| format!("somebody shares {recipe} with {accounts:?}, not {:?}", keeps.accounts));
+    keeps.accounts = accounts;
+}
+
+/// An image that Packer made.
+fn gives_an_image(world: &Rc<World>) {
+    let Some(recipe) = one_recipe(world) else { return };
+    let (home, now) = (world.place.home.clone(), world.now());
+    let given = Tags::new().with(tags::RECIPE, &recipe);
+    let id = world.account.borrow_mut().register(&home, "packer", given, now);
+    world.note(|| format!("somebody gives {id} to {recipe}"));
+    world.tell_image(&home, &id);
 }
 
 /// As most people do it: without the snapshots.

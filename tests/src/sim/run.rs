@@ -7,10 +7,11 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use fastrand::Rng;
 use futures::future::join_all;
 use kiln::cloud::InstanceState;
-use kiln::domain::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags};
+use kiln::domain::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags, Version, tags};
 use kiln::handle::Place;
 use serde_json::json;
 
+use super::account::Account;
 use super::bugs::Bug;
 use super::clock::{Clock, Stage};
 use super::ending;
@@ -109,7 +110,11 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
     account.parameters.insert("/base".into(), base.to_string());
     let mut dice = world.dice.borrow_mut();
     for name in ["base", "web", "worker"].iter().take(dice.usize(1..4)) {
-        let (document, keeps) = recipe(name, &mut dice);
+        let layered = name == &"worker" && dice.bool();
+        let (document, keeps) = recipe(name, layered, &mut dice);
+        if name == &"base" {
+            released(&mut account, &home, now);
+        }
         account.parameters.insert(format!("{}/{name}", world.place.recipes), document);
         let name: RecipeName = name.parse().unwrap();
         if dice.u8(0..4) == 0 {
@@ -133,21 +138,52 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
     }
 }
 
-fn recipe(name: &str, dice: &mut Rng) -> (String, Keeps) {
+/// A release of `base` from before, of which the first layers are baked.
+fn released(account: &mut Account, home: &Region, now: DateTime<Utc>) {
+    let version = Version::at(now - TimeDelta::days(1)).unwrap();
+    let name = ImageName { recipe: "base".parse().unwrap(), version };
+    let record = ImageRecord { name, stage: kiln::domain::Stage::Released, base: None, copied: None };
+    let name = record.name.to_string();
+    let image = account.register(home, &name, record.write(), now);
+    account.made_of(home, &image, now);
+}
+
+fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Keeps) {
     let one_of = |dice: &mut Rng, of: &[&'static str]| of[dice.usize(0..of.len())];
     let newest = dice.usize(2..4);
     let older_than = one_of(dice, &["0h", "3h", "8h"]);
     let quarantine = one_of(dice, &["0h", "2h"]);
     let regions: Vec<&str> = FURTHER.into_iter().take(dice.usize(0..3)).collect();
     let subnets = one_of(dice, &["", "subnets = [\"subnet-0a\", \"subnet-0b\"]\n"]);
+    let base = if layered { "recipe:base\"\non_base_release = true\n#\"" } else { "ssm:/base" };
+    let best_effort: Vec<&str> = regions.iter().copied().filter(|_| dice.u8(0..4) == 0).collect();
+    let together = dice.u8(0..4) > 0;
+    let manner = if together { "together" } else { "each" };
+    let verify = dice.u8(0..3) == 0;
+    let parameter = (dice.u8(0..5) > 0).then(|| format!("/golden/{name}"));
+    let named = parameter.as_ref().map_or(String::new(), |name| format!("parameter = {name:?}\n"));
+    let accounts: Vec<String> = if dice.bool() { vec!["111111111111".into()] } else { Vec::new() };
+    let snapshots = !accounts.is_empty() && dice.bool();
     let document = format!(
-        "name = \"{name}\"\n[bake]\nbase = \"ssm:/base\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
-         script = \"true\"\n{subnets}[replicate]\nregions = {regions:?}\n\
+        "name = \"{name}\"\n[bake]\nbase = \"{base}\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
+         script = \"true\"\n{subnets}[verify]\ntimeout = \"30m\"\n\
+         [publish]\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
+         [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
+         release = \"{manner}\"\nverify = {verify}\n\
          [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nquarantine = \"{quarantine}\"\n"
     );
     let span = |text: &str| TimeDelta::hours(text.trim_end_matches('h').parse().unwrap());
-    let keeps =
-        Keeps { newest, younger_than: span(older_than), regions: regions.into_iter().map(region).collect() };
+    let required = regions.iter().filter(|region| !best_effort.contains(region));
+    let keeps = Keeps {
+        newest,
+        younger_than: span(older_than),
+        required: required.map(|code| region(code)).collect(),
+        regions: regions.into_iter().map(region).collect(),
+        together,
+        parameter,
+        accounts,
+        snapshots,
+    };
     (document, keeps)
 }
 
@@ -236,7 +272,9 @@ fn check_fixed_point(world: &Rc<World>, stage: &mut Stage) {
     let events = world.watch.borrow().delivered.clone();
     // A bake that never began, for its function failed to the last try, does begin when its event is sent again.
     let events = events.into_iter().filter(|(function, payload)| {
-        *function != Function::Bake || all_begun(&world.watch.borrow(), payload)
+        *function != Function::Bake
+            || payload.get("detail-type").is_some()
+            || all_begun(&world.watch.borrow(), payload)
     });
     let events = events.collect();
     let changes = replay(world, stage, events);

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kiln::cloud::{Image, ImageState, InstanceState, NewBuilder};
+use kiln::cloud::{Image, ImageState, InstanceState, NewInstance};
 use kiln::domain::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, tags};
 use kiln::events::outbound::{Announcement, News};
 use serde_json::Value;
@@ -14,6 +14,7 @@ use super::account::Account;
 use super::held::Held;
 use super::lambda::{Function, Invocation};
 use super::odds::{MOST_LAG, MOST_SKEW};
+use super::releases::Releases;
 
 /// What a recipe promises to keep.
 #[derive(Debug, Clone)]
@@ -24,6 +25,16 @@ pub struct Keeps {
     pub younger_than: TimeDelta,
     /// The further Regions.
     pub regions: Vec<Region>,
+    /// Those of them that a release waits for.
+    pub required: Vec<Region>,
+    /// Whether all Regions move at once.
+    pub together: bool,
+    /// The parameter that names the newest release.
+    pub parameter: Option<String>,
+    /// The accounts that may launch what was published.
+    pub accounts: Vec<String>,
+    /// Whether these may copy it too.
+    pub snapshots: bool,
 }
 
 /// What became of one bake.
@@ -58,6 +69,8 @@ pub struct Watch {
     pub recipes: BTreeMap<RecipeName, Keeps>,
     /// What became of each bake.
     pub bakes: BTreeMap<ImageName, Bake>,
+    /// What was seen of tests, permissions, parameters and rollbacks.
+    pub releases: Releases,
     /// How many calls of Kiln's changed anything.
     pub changes: u64,
     /// How many pieces of news of each kind were said.
@@ -98,7 +111,7 @@ impl Watch {
     pub fn builder_made(
         &mut self,
         account: &Account,
-        new: &NewBuilder,
+        new: &NewInstance,
         id: &InstanceId,
         name: &ImageName,
         now: DateTime<Utc>,
@@ -145,7 +158,7 @@ impl Watch {
         let Some(ec2) = account.regions.get(region) else { return };
         let Some(machine) = ec2.machines.get(id).and_then(Held::now) else { return };
         let of = &machine.instance.tags;
-        if of.get(tags::ROLE) != Some("builder") || !of.has(tags::RECIPE) {
+        if !of.has(tags::ROLE) || !of.has(tags::RECIPE) {
             self.breaks(format!("{now}: {id}, which Kiln did not launch, was terminated"));
         }
         let pending =
@@ -272,6 +285,7 @@ impl Watch {
                 keeps.younger_than
             ));
         }
+        self.nothing_names(account, by, image, keeps)?;
         let newer = |at: DateTime<Utc>| {
             let home = account.regions.get(&by.home).into_iter().flat_map(|ec2| ec2.images.values());
             home.filter_map(|held| held.at(at))
@@ -297,6 +311,9 @@ impl Watch {
         *self.news.entry(announcement.detail_type()).or_default() += 1;
         match &announcement.news {
             News::BakeFailed { .. } => self.bake(&announcement.name).said_failed = true,
+            News::ImageRejected { image, .. } => {
+                self.releases.rejected.insert((announcement.region.clone(), image.clone()));
+            }
             News::ReplicationFailed { .. } => {
                 self.bake(&announcement.name).given_up.insert(announcement.region.clone());
             }

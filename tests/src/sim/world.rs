@@ -153,8 +153,8 @@ impl World {
         }
     }
 
-    /// The life of a builder that was just launched.
-    pub fn begin_builder(self: &Rc<Self>, region: &Region, id: &InstanceId, name: &ImageName) {
+    /// The life of a builder or a tester that was just launched.
+    pub fn begin_machine(self: &Rc<Self>, region: &Region, id: &InstanceId, name: &ImageName, role: Role) {
         let ending = match self.chance(self.odds.get().script_ends_badly) {
             true => [Ending::Fails, Ending::Hangs, Ending::SaysNothing, Ending::AwsStopsIt]
                 [self.dice.borrow_mut().usize(0..4)],
@@ -175,13 +175,17 @@ impl World {
                 Ending::Fails => Some(1),
                 _ => None,
             };
-            world.begin_console(&region, &id, &name, status);
+            world.begin_console(&region, &id, &name, (role, status));
             let cause = match ending {
                 Ending::AwsStopsIt => StopCause::Other("Server.ScheduledStop".into()),
                 _ => StopCause::Itself,
             };
             if ending == Ending::Passes {
-                world.watch.borrow_mut().bake(&name).passed = true;
+                let mut watch = world.watch.borrow_mut();
+                match role {
+                    Role::Builder => watch.bake(&name).passed = true,
+                    Role::Tester => watch.test_passed(&world.account.borrow(), &region, &id),
+                }
             }
             world.stops(&region, &id, cause).await;
         });
@@ -193,12 +197,12 @@ impl World {
         region: &Region,
         id: &InstanceId,
         name: &ImageName,
-        status: Option<i32>,
+        (role, status): (Role, Option<i32>),
     ) {
         let (world, region, id) = (Rc::clone(self), region.clone(), id.clone());
         let late = self.between(0, 90_000);
         let said = status.map_or(String::from("booted\n"), |status| {
-            format!("booted\nkiln-verdict {} {status}\n", verdict_nonce(Role::Builder, name))
+            format!("booted\nkiln-verdict {} {status}\n", verdict_nonce(role, name))
         });
         self.begin(async move {
             world.clock.sleep(late).await;

@@ -1,0 +1,138 @@
+//! Looks at what a bake, and what follows on it, will need, before anything is launched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::{join, join_all, join4};
+
+use super::looks::regions_of;
+use crate::cloud::{Cloud, Cloudly, DefaultEncryption, Image, Key};
+use crate::decide::preflight::{Seen, Zones, shares};
+use crate::domain::{ImageName, Region, SubnetId};
+use crate::recipe::Recipe;
+
+/// What was observed once for all recipes.
+#[derive(Debug, Default)]
+pub(super) struct Common {
+    enabled: Option<Cloudly<BTreeSet<Region>>>,
+    /// The parameters that are there already, by Region: Kiln wrote them, and so it may.
+    written: BTreeMap<Region, BTreeSet<String>>,
+}
+
+/// Looks at what recipes have in common, in as few calls as may be.
+pub(super) async fn common<C: Cloud>(cloud: &C, home: &Region, recipes: &[&Recipe]) -> Common {
+    let further = recipes.iter().any(|recipe| !recipe.replicate.regions.is_empty());
+    let enabled = async {
+        match further {
+            true => Some(cloud.enabled_regions(home).await),
+            false => None,
+        }
+    };
+    let mut names: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
+    for recipe in recipes {
+        for region in regions_of(recipe, home) {
+            names.entry(region).or_default().extend(recipe.publish.parameter.clone());
+        }
+    }
+    let written = names.into_iter().filter(|(_, names)| !names.is_empty()).map(async |(region, names)| {
+        // What cannot be read is tried, which tells more.
+        let values = cloud.parameters(region, &names).await.unwrap_or_default();
+        (region.clone(), values.into_keys().collect())
+    });
+    let (enabled, written): (_, Vec<_>) = join(enabled, join_all(written)).await;
+    Common { enabled, written: written.into_iter().collect() }
+}
+
+/// Looks at what one recipe needs.
+pub(super) async fn look<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipe: &Recipe,
+    name: &ImageName,
+    common: &Common,
+    (base, at_home): (Option<&Image>, &[Image]),
+) -> Seen {
+    let named = at_home.iter().filter(|image| image.name == name.to_string());
+    let named = named.filter(|image| image.record().is_err()).map(|image| image.id.clone()).collect();
+    let (parameters, (keys, defaults), public, (zones, vcpus)) = join4(
+        parameters(cloud, home, recipe, common),
+        join(keys(cloud, recipe), defaults(cloud, home, recipe)),
+        public(cloud, home, recipe),
+        join(zones(cloud, home, recipe), cloud.vcpus(home, &recipe.bake.instance_type)),
+    )
+    .await;
+    Seen {
+        base: base.cloned(),
+        named,
+        enabled: common.enabled.clone(),
+        parameters,
+        keys,
+        defaults,
+        public,
+        zones: Some(zones),
+        vcpus: Some(vcpus),
+    }
+}
+
+async fn parameters<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipe: &Recipe,
+    common: &Common,
+) -> BTreeMap<Region, Cloudly<()>> {
+    let Some(parameter) = &recipe.publish.parameter else { return BTreeMap::new() };
+    let untried = regions_of(recipe, home)
+        .filter(|region| !common.written.get(*region).is_some_and(|names| names.contains(parameter)));
+    let tried = untried.map(async |region| (region.clone(), cloud.try_parameter(region, parameter).await));
+    join_all(tried).await.into_iter().collect()
+}
+
+async fn keys<C: Cloud>(cloud: &C, recipe: &Recipe) -> BTreeMap<Region, Cloudly<Option<Key>>> {
+    let look = recipe.replicate.kms_keys.iter();
+    let look = look.map(async |(region, key)| (region.clone(), cloud.key(region, key).await));
+    join_all(look).await.into_iter().collect()
+}
+
+/// Only what is shared must not be encrypted with a key of AWS's.
+async fn defaults<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipe: &Recipe,
+) -> BTreeMap<Region, Cloudly<(DefaultEncryption, Option<Key>)>> {
+    let keyless = regions_of(recipe, home).filter(|region| !recipe.replicate.kms_keys.contains_key(*region));
+    let look = keyless.filter(|_| shares(recipe)).map(async |region| {
+        let found = async {
+            match cloud.default_encryption(region).await? {
+                DefaultEncryption::Off => Ok((DefaultEncryption::Off, None)),
+                DefaultEncryption::Key(key) => {
+                    let of = cloud.key(region, &key).await?;
+                    Ok((DefaultEncryption::Key(key), of))
+                }
+            }
+        };
+        (region.clone(), found.await)
+    });
+    join_all(look).await.into_iter().collect()
+}
+
+async fn public<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipe: &Recipe,
+) -> BTreeMap<Region, Cloudly<crate::cloud::PublicImages>> {
+    let regions = regions_of(recipe, home).filter(|_| recipe.publish.share.public);
+    let look = regions.map(async |region| (region.clone(), cloud.public_images(region).await));
+    join_all(look).await.into_iter().collect()
+}
+
+async fn zones<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> Cloudly<Zones> {
+    let builder = async {
+        match recipe.bake.subnets.is_empty() {
+            true => Ok(Vec::new()),
+            false => cloud.subnets(home, &recipe.bake.subnets).await,
+        }
+    };
+    let (builder, tester) = join(builder, cloud.subnets(home, &recipe.verify.subnets)).await;
+    let builder: BTreeMap<SubnetId, String> =
+        builder?.into_iter().map(|subnet| (subnet.id, subnet.zone)).collect();
+    Ok(Zones { builder, tester: tester?.into_iter().map(|subnet| subnet.zone).collect() })
+}

@@ -1,0 +1,52 @@
+"""Settings of the account, and what Amazon Inspector found."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.sax.saxutils import escape
+
+from moto.core.responses import ActionResult
+
+from local_aws.overlay.base import Overlay
+from local_aws.overlay.image import Image
+
+BLOCKED, UNBLOCKED = "block-new-sharing", "unblocked"
+
+
+class Account(Overlay):
+    def get_image_block_public_access_state(self) -> ActionResult:
+        """On for an account that has no public images, as on AWS."""
+        self.error_on_dryrun()
+        state = self.world.public_images.get(self.region, BLOCKED)
+        return ActionResult({"ImageBlockPublicAccessState": state, "ManagedBy": "account"})
+
+    def disable_image_block_public_access(self) -> ActionResult:
+        self.error_on_dryrun()
+        self.world.public_images[self.region] = UNBLOCKED
+        return ActionResult({"ImageBlockPublicAccessState": UNBLOCKED})
+
+    def enable_image_block_public_access(self) -> ActionResult:
+        self.error_on_dryrun()
+        self.world.public_images[self.region] = BLOCKED
+        return ActionResult({"ImageBlockPublicAccessState": BLOCKED})
+
+
+def scan_results(image: Image) -> str | None:
+    """A member of DescribeImages that botocore's model does not know yet."""
+    if image.scanned is None:
+        return None
+    return f"<scanResults><findingScanDate>{escape(image.scanned)}</findingScanDate></scanResults>"
+
+
+def findings_answer(image: Image) -> bytes:
+    """The answer of GetImageFindings, an operation that botocore's model does not know yet."""
+
+    def one(finding: dict[str, Any]) -> str:
+        fix = "true" if finding.get("fix", True) else "false"
+        return (
+            f"<item><fixAvailable>{fix}</fixAvailable><title>{escape(str(finding['title']))}</title>"
+            f"<severityLabel>{escape(str(finding['severity']))}</severityLabel></item>"
+        )
+
+    items = "".join(one(finding) for finding in image.findings)
+    return f"<GetImageFindingsResponse><imageFindingSet>{items}</imageFindingSet></GetImageFindingsResponse>".encode()

@@ -1,0 +1,207 @@
+//! The ports of sharing, of parameters that name images, and of what is around, over the in-memory account.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use chrono::{DateTime, Utc};
+use kiln::cloud::{
+    Change, Cloudly, DefaultEncryption, Finding, Grantee, Image, ImageState, Key, NewTemplateVersion,
+    PublicImages, Sharing, Subnet, Surroundings, Template, Templates, Vcpus,
+};
+use kiln::domain::{ImageId, Region, SnapshotId, SubnetId};
+
+use super::account::{Account, zone_of};
+use super::cloud::{Does, Wire, failed};
+use super::held::Held;
+use super::lambda;
+use super::world::World;
+
+impl Sharing for Wire {
+    async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Cloudly<BTreeSet<Grantee>> {
+        let look = |account: &mut Account, _| account.region(region).launchers.get(image).cloned();
+        Ok(self.read("DescribeImageAttribute", region, image.as_str(), look).await?.unwrap_or_default())
+    }
+
+    async fn change_launch(&self, region: &Region, image: &ImageId, change: &Change) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            let available = |image: &Image| image.state == ImageState::Available;
+            let held = account.region(region).images.get(image);
+            if !self.known(held) || !held.and_then(Held::now).is_some_and(available) {
+                return Err(failed(
+                    "ModifyImageAttribute",
+                    image.as_str(),
+                    region,
+                    "InvalidAMIID.Unavailable",
+                ));
+            }
+            let mut watch = self.world.watch.borrow_mut();
+            watch.image_shared(account, self.invocation(), region, image, change, now);
+            apply(account.region(region).launchers.entry(image.clone()).or_default(), change);
+            Ok(())
+        };
+        self.call(Does::Change, "ModifyImageAttribute", region, image.as_str(), effect).await
+    }
+
+    async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<BTreeSet<Grantee>> {
+        let look = |account: &mut Account, _| account.region(region).copiers.get(snapshot).cloned();
+        Ok(self.read("DescribeSnapshotAttribute", region, snapshot.as_str(), look).await?.unwrap_or_default())
+    }
+
+    async fn change_volumes(&self, region: &Region, snapshot: &SnapshotId, change: &Change) -> Cloudly<()> {
+        let effect = |account: &mut Account, _| {
+            self.world.watch.borrow_mut().changes += 1;
+            apply(account.region(region).copiers.entry(snapshot.clone()).or_default(), change);
+            Ok(())
+        };
+        self.call(Does::Change, "ModifySnapshotAttribute", region, snapshot.as_str(), effect).await
+    }
+
+    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            self.world.watch.borrow_mut().changes += 1;
+            if let Some(held) = account.region(region).images.get_mut(image) {
+                held.change(now, |image| image.deprecated = at);
+            }
+            Ok(())
+        };
+        self.call(Does::Change, "EnableImageDeprecation", region, image.as_str(), effect).await
+    }
+
+    async fn protect(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        Err(failed("EnableImageDeregistrationProtection", image.as_str(), region, "NotModelled"))
+    }
+
+    async fn unprotect(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        Err(failed("DisableImageDeregistrationProtection", image.as_str(), region, "NotModelled"))
+    }
+
+    async fn findings(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Finding>> {
+        Err(failed("GetImageFindings", image.as_str(), region, "NotModelled"))
+    }
+}
+
+fn apply(to: &mut BTreeSet<Grantee>, change: &Change) {
+    to.extend(change.add.iter().cloned());
+    to.retain(|one| !change.remove.contains(one));
+}
+
+impl Wire {
+    pub(super) async fn shown(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>> {
+        let look = |account: &mut Account, at| {
+            let shown = &account.region(region).shown;
+            let value = |name: &String| Some((name.clone(), shown.get(name)?.at(at)?.to_string()));
+            names.iter().filter_map(value).collect()
+        };
+        self.read("GetParameters", region, "parameters", look).await
+    }
+
+    /// SSM answers at once, and looks at the image a little later: only then is the value seen.
+    pub(super) async fn put(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            let mut watch = self.world.watch.borrow_mut();
+            watch.parameter_put(account, self.invocation(), region, name, image, now);
+            drop(watch);
+            let puts = account.region(region).puts.entry(name.to_owned()).or_default();
+            *puts += 1;
+            let (world, slow) = (Rc::clone(&self.world), self.world.odds.get().slow);
+            let put =
+                Put { region: region.clone(), name: name.to_owned(), image: image.clone(), number: *puts };
+            match slow {
+                true => self.world.begin(async move {
+                    world.clock.sleep(world.between(0, 4_000)).await;
+                    let shown = put.take_effect(&mut world.account.borrow_mut(), world.now());
+                    put.tell(&world, shown);
+                }),
+                false => {
+                    put.take_effect(account, now);
+                }
+            }
+            Ok(())
+        };
+        self.call(Does::Change, "PutParameter", region, name, effect).await
+    }
+}
+
+/// A value on its way into a parameter.
+struct Put {
+    region: Region,
+    name: String,
+    image: ImageId,
+    number: u64,
+}
+
+impl Put {
+    /// Tells whether the image could be named.
+    fn take_effect(&self, account: &mut Account, now: DateTime<Utc>) -> bool {
+        let ec2 = account.region(&self.region);
+        if ec2.puts.get(&self.name) != Some(&self.number) {
+            return true;
+        }
+        let available = |image: &Image| image.state == ImageState::Available;
+        if !ec2.images.get(&self.image).and_then(Held::now).is_some_and(available) {
+            return false;
+        }
+        match ec2.shown.get_mut(&self.name) {
+            Some(held) => held.change(now, |shown| *shown = self.image.clone()),
+            None => {
+                ec2.shown.insert(self.name.clone(), Held::new(now, self.image.clone()));
+            }
+        }
+        true
+    }
+
+    fn tell(&self, world: &Rc<World>, shown: bool) {
+        world.note(|| format!("       {} in {} names {}: {shown}", self.name, self.region, self.image));
+        let (account, now) = (world.account.borrow(), world.now());
+        world.watch.borrow_mut().parameter_shown(&account, &world.place.home, &self.name, now);
+        drop(account);
+        lambda::parameter_event(world, &self.region, &self.name, shown);
+    }
+}
+
+/// Not modelled: no recipe of the simulation names a launch template.
+impl Templates for Wire {
+    async fn template(&self, region: &Region, name: &str) -> Cloudly<Option<Template>> {
+        Err(failed("DescribeLaunchTemplateVersions", name, region, "NotModelled"))
+    }
+
+    async fn new_template_version(&self, new: &NewTemplateVersion) -> Cloudly<i64> {
+        Err(failed("CreateLaunchTemplateVersion", &new.template, &new.region, "NotModelled"))
+    }
+
+    async fn set_default_version(&self, region: &Region, template: &str, _: i64) -> Cloudly<()> {
+        Err(failed("ModifyLaunchTemplate", template, region, "NotModelled"))
+    }
+}
+
+impl Surroundings for Wire {
+    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Cloudly<Vec<Subnet>> {
+        let ids: Vec<SubnetId> = match named {
+            [] => ["subnet-0a", "subnet-0b", "subnet-0c"].map(|id| id.parse().unwrap()).into(),
+            named => named.to_vec(),
+        };
+        let subnet = |id: &SubnetId| Subnet { id: id.clone(), zone: zone_of(region, id) };
+        self.read("DescribeSubnets", region, "subnets", |_, _| ids.iter().map(subnet).collect()).await
+    }
+
+    async fn enabled_regions(&self, home: &Region) -> Cloudly<BTreeSet<Region>> {
+        let regions = ["us-east-1", "eu-west-1", "ap-southeast-2"].map(|code| code.parse().unwrap());
+        self.read("DescribeRegions", home, "Regions", |_, _| regions.into()).await
+    }
+
+    async fn key(&self, region: &Region, key: &str) -> Cloudly<Option<Key>> {
+        Err(failed("DescribeKey", key, region, "NotModelled"))
+    }
+
+    async fn default_encryption(&self, region: &Region) -> Cloudly<DefaultEncryption> {
+        self.read("GetEbsEncryptionByDefault", region, "it", |_, _| DefaultEncryption::Off).await
+    }
+
+    async fn public_images(&self, region: &Region) -> Cloudly<PublicImages> {
+        Err(failed("GetImageBlockPublicAccessState", "it", region, "NotModelled"))
+    }
+
+    async fn vcpus(&self, region: &Region, instance_type: &str) -> Cloudly<Option<Vcpus>> {
+        self.read("DescribeInstanceTypes", region, instance_type, |_, _| None).await
+    }
+}

@@ -1,0 +1,384 @@
+//! The promises on tests, permissions, parameters and rollbacks: those that hold at every moment, at the very call that
+//! would break one, and those that hold in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use kiln::cloud::{Change, Grantee, Image, ImageState, NewInstance};
+use kiln::domain::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags};
+
+use super::account::Account;
+use super::held::Held;
+use super::lambda::Invocation;
+use super::odds::{MOST_LAG, MOST_SKEW};
+use super::watch::{Keeps, Watch};
+
+/// What must hold of releases, beside what each bake promises.
+#[derive(Debug, Default)]
+pub struct Releases {
+    /// The images whose tester ended well.
+    tested: BTreeSet<(Region, ImageId)>,
+    /// The images of which it was said that they are rejected.
+    pub rejected: BTreeSet<(Region, ImageId)>,
+    /// The last rollback of each recipe.
+    rollbacks: BTreeMap<RecipeName, Rollback>,
+    /// The recipes whose Regions name different releases, though they go together, and since when.
+    half: BTreeMap<RecipeName, DateTime<Utc>>,
+    /// The longest that this was so.
+    pub half_longest: TimeDelta,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rollback {
+    at: DateTime<Utc>,
+    to: Version,
+    over: Version,
+}
+
+fn now_or<'a>(held: Option<&'a Held<Image>>, seen: DateTime<Utc>) -> impl Iterator<Item = &'a Image> {
+    held.into_iter().flat_map(move |held| [held.now(), held.at(seen)]).flatten()
+}
+
+fn stage(image: &Image) -> Option<Stage> {
+    image.tags.read(tags::STAGE)
+}
+
+fn is_out(image: &Image) -> bool {
+    image.state == ImageState::Available && matches!(stage(image), Some(Stage::Published | Stage::Released))
+}
+
+/// EC2 has no compare and swap: whoever read late may write the stage before the last once more over it. The image is none
+/// the worse, and comes to its stage again.
+fn is_or_was_out(image: &Image) -> bool {
+    let again = || stage(image) == Some(Stage::Verified) && image.tags.has(tags::SHARED);
+    is_out(image) || image.state == ImageState::Available && again()
+}
+
+/// The image of a release in a Region, as it is now or was seen.
+fn member<'a>(
+    account: &'a Account,
+    home: &Region,
+    of: &ImageId,
+    region: &Region,
+    seen: DateTime<Utc>,
+) -> impl Iterator<Item = &'a Held<Image>> {
+    let (at_home, of) = (region == home, of.clone());
+    let images = account.regions.get(region).into_iter().flat_map(|ec2| ec2.images.iter());
+    images
+        .filter(move |(id, held)| {
+            let copied = || now_or(Some(held), seen).next()?.record().ok()?.copied;
+            if at_home { **id == of } else { copied().is_some_and(|copied| copied.origin.image == of) }
+        })
+        .map(|(_, held)| held)
+}
+
+impl Watch {
+    /// Kiln launched a tester.
+    pub fn tester_made(&mut self, account: &Account, new: &NewInstance, id: &InstanceId, now: DateTime<Utc>) {
+        self.changes += 1;
+        let Some(ec2) = account.regions.get(&new.region) else { return };
+        let zone = ec2.machines.get(id).and_then(Held::now).and_then(|machine| machine.instance.zone.clone());
+        let image = ec2.images.get(&new.image).and_then(Held::now);
+        let builders = image.and_then(|image| image.tags.get(tags::ZONE).map(str::to_owned));
+        if builders.is_some() && builders == zone {
+            self.broken.push(format!("{now}: {id} tests {} in its builder's zone", new.image));
+        }
+        if [tags::RECIPE, tags::VERSION, tags::IMAGE, tags::DEADLINE].iter().any(|key| !new.tags.has(key)) {
+            self.broken.push(format!("{now}: tester {id} lacked its tags at its launch"));
+        }
+    }
+
+    /// A tester's script succeeded.
+    pub fn test_passed(&mut self, account: &Account, region: &Region, id: &InstanceId) {
+        let machine = account.regions.get(region).and_then(|ec2| ec2.machines.get(id)?.now());
+        let image = machine.and_then(|machine| machine.instance.image.clone());
+        self.releases.tested.extend(image.map(|image| (region.clone(), image)));
+    }
+
+    /// Kiln wrote on an image.
+    pub fn image_tagged(
+        &mut self,
+        account: &Account,
+        region: &Region,
+        id: &ImageId,
+        written: &Tags,
+        now: DateTime<Utc>,
+    ) {
+        let tested = self.releases.tested.contains(&(region.clone(), id.clone()));
+        if written.get(tags::STAGE) == Some(Stage::Verified.word()) && !tested {
+            self.broken.push(format!("{now}: {id} in {region} is verified, though no test of it had passed"));
+        }
+        let image = account.regions.get(region).and_then(|ec2| ec2.images.get(id)?.now());
+        let record = image.and_then(|image| image.record().ok());
+        if let (Some(over), Some(record)) = (written.read(tags::PINNED_OVER), record) {
+            let rollback = Rollback { at: now, to: record.name.version, over };
+            self.releases.rollbacks.insert(record.name.recipe, rollback);
+        }
+    }
+
+    /// Kiln changes who may launch an image.
+    pub fn image_shared(
+        &mut self,
+        account: &Account,
+        by: &Invocation,
+        region: &Region,
+        id: &ImageId,
+        change: &Change,
+        now: DateTime<Utc>,
+    ) {
+        self.changes += 1;
+        let held = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
+        let replica = |image: &Image| image.tags.has(tags::ORIGIN);
+        let may = |image: &Image| match stage(image) {
+            Some(Stage::Verified | Stage::Published | Stage::Released) => true,
+            Some(Stage::Captured) => replica(image),
+            _ => false,
+        };
+        if !change.add.is_empty() && !now_or(held, by.began - MOST_LAG).any(may) {
+            self.broken.push(format!("{now}: {id} in {region} was shared, though nothing had proved it"));
+        }
+    }
+
+    /// Kiln lets a parameter name an image.
+    pub fn parameter_put(
+        &mut self,
+        account: &Account,
+        by: &Invocation,
+        region: &Region,
+        name: &str,
+        id: &ImageId,
+        now: DateTime<Utc>,
+    ) {
+        self.changes += 1;
+        if let Err(why) = self.may_name(account, by, region, id, now) {
+            let function = by.function;
+            self.broken.push(format!("{now}: {function:?} let {name} in {region} name {id}: {why}"));
+        }
+    }
+
+    fn may_name(
+        &self,
+        account: &Account,
+        by: &Invocation,
+        region: &Region,
+        id: &ImageId,
+        now: DateTime<Utc>,
+    ) -> Result<(), String> {
+        let seen = by.began - MOST_LAG;
+        let held = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
+        // What was published by the same invocation is published by now.
+        if !now_or(held, seen).any(is_or_was_out) {
+            return Err("it is not one that may be launched there".into());
+        }
+        let record = held.and_then(Held::now).and_then(|image| image.record().ok());
+        let Some(record) = record else { return Ok(()) };
+        let Some(keeps) = self.recipes.get(&record.name.recipe) else { return Ok(()) };
+        self.may_go_first(account, by, keeps, id, &record)?;
+        let Some(rollback) = self.releases.rollbacks.get(&record.name.recipe) else { return Ok(()) };
+        let known = rollback.at < seen - MOST_SKEW;
+        let version = record.name.version;
+        if known
+            && version <= rollback.over
+            && version != rollback.to
+            && pin_holds(account, by, rollback, &record, seen)
+        {
+            return Err(format!(
+                "somebody had rolled back to {} at {}, and it is {now}",
+                rollback.to, rollback.at
+            ));
+        }
+        Ok(())
+    }
+
+    /// Together: every Region that is required has it, or had it when it was looked at.
+    fn may_go_first(
+        &self,
+        account: &Account,
+        by: &Invocation,
+        keeps: &Keeps,
+        id: &ImageId,
+        record: &ImageRecord,
+    ) -> Result<(), String> {
+        let seen = by.began - MOST_LAG;
+        let origin = record.copied.as_ref().map_or(id, |copied| &copied.origin.image);
+        let at_home = account.regions.get(&by.home).and_then(|ec2| ec2.images.get(origin));
+        let released = |image: &Image| stage(image) == Some(Stage::Released);
+        if !keeps.together || now_or(at_home, seen).any(released) {
+            return Ok(());
+        }
+        let lacks = keeps.required.iter().find(|region| {
+            !member(account, &by.home, origin, region, seen)
+                .any(|held| now_or(Some(held), seen).any(is_or_was_out))
+        });
+        match lacks {
+            Some(region) => Err(format!("it moved before the last Region was ready: {region}")),
+            None => Ok(()),
+        }
+    }
+
+    /// A parameter shows another value now.
+    pub fn parameter_shown(&mut self, account: &Account, home: &Region, name: &str, now: DateTime<Utc>) {
+        let named = |keeps: &&Keeps| keeps.together && keeps.parameter.as_deref() == Some(name);
+        let found =
+            self.recipes.iter().find(|(_, keeps)| named(keeps)).map(|(name, keeps)| (name.clone(), keeps));
+        let Some((recipe, keeps)) = found else { return };
+        let version = |region: &Region| {
+            let ec2 = account.regions.get(region)?;
+            let image = ec2.images.get(ec2.shown.get(name)?.now()?)?.now()?;
+            Some(image.record().ok()?.name.version)
+        };
+        let shown: BTreeSet<Option<Version>> = keeps.required.iter().chain([home]).map(version).collect();
+        if shown.len() > 1 {
+            self.releases.half.entry(recipe).or_insert(now);
+        } else if let Some(since) = self.releases.half.remove(&recipe) {
+            self.releases.half_longest = self.releases.half_longest.max(now - since);
+        }
+    }
+
+    /// Whether an image may be let go, for all that names it.
+    pub(super) fn nothing_names(
+        &self,
+        account: &Account,
+        by: &Invocation,
+        image: &Image,
+        keeps: &Keeps,
+    ) -> Result<(), String> {
+        let seen = by.began - MOST_LAG;
+        let shown = account.regions.get(&image.region).zip(keeps.parameter.as_ref());
+        let shown = shown.and_then(|(ec2, name)| ec2.shown.get(name));
+        let names = |value: Option<&ImageId>| value == Some(&image.id);
+        if shown.is_some_and(|held| names(held.at(seen)) && names(held.now())) {
+            return Err("a parameter named it".into());
+        }
+        Ok(())
+    }
+}
+
+/// Whether the image that was rolled back to still holds the pin, and nothing newer has come.
+fn pin_holds(
+    account: &Account,
+    by: &Invocation,
+    rollback: &Rollback,
+    record: &ImageRecord,
+    seen: DateTime<Utc>,
+) -> bool {
+    let at_home = account.regions.get(&by.home).into_iter().flat_map(|ec2| ec2.images.values());
+    let homes: Vec<&Held<Image>> = at_home
+        .filter(|held| {
+            held.now()
+                .and_then(|image| image.record().ok())
+                .is_some_and(|its| its.copied.is_none() && its.name.recipe == record.name.recipe)
+        })
+        .collect();
+    let version = |image: &Image| image.record().ok().map(|its| its.name.version);
+    let pinned = homes.iter().any(|held| {
+        let own = |image: &Image| {
+            version(image) == Some(rollback.to) && image.tags.has(tags::PINNED) && is_out(image)
+        };
+        held.at(seen).is_some_and(own) && held.now().is_some_and(own)
+    });
+    let newer = homes.iter().any(|held| {
+        now_or(Some(held), seen)
+            .any(|image| is_out(image) && version(image).is_some_and(|its| its > rollback.over))
+    });
+    pinned && !newer
+}
+
+/// Everything that is not as it must be in the end.
+pub fn broken(account: &Account, watch: &Watch, home: &Region) -> Vec<String> {
+    let mut broken = permissions(account, watch);
+    for (recipe, keeps) in &watch.recipes {
+        if let Some(parameter) = &keeps.parameter {
+            broken.extend(parameters(account, watch, home, recipe, keeps, parameter));
+        }
+    }
+    broken
+}
+
+fn meddled(watch: &Watch, image: &Image, record: &ImageRecord) -> bool {
+    watch.bakes.get(&record.name).is_some_and(|bake| {
+        bake.meddled || record.copied.is_some() && bake.replicas_meddled.contains(&image.region)
+    })
+}
+
+/// Who the recipe names may launch what was published, and nobody else may launch anything.
+fn permissions(account: &Account, watch: &Watch) -> Vec<String> {
+    let mut broken = Vec::new();
+    for image in account.images().filter(|image| image.state == ImageState::Available) {
+        let Ok(record) = image.record() else { continue };
+        let Some(keeps) = watch.recipes.get(&record.name.recipe) else { continue };
+        if meddled(watch, image, &record) || record.stage == Stage::Retired {
+            continue;
+        }
+        let ec2 = &account.regions[&image.region];
+        let named: BTreeSet<Grantee> = keeps.accounts.iter().cloned().map(Grantee::Account).collect();
+        let nobody = BTreeSet::new();
+        let shall = if is_out(image) { &named } else { &nobody };
+        let may = ec2.launchers.get(&image.id).unwrap_or(&nobody);
+        if may != shall {
+            broken.push(format!(
+                "{} ({}) in {} may be launched by {may:?}, not {shall:?}",
+                image.id, record.name, image.region
+            ));
+        }
+        let copiers = image.snapshots.iter().filter_map(|snapshot| ec2.copiers.get(snapshot));
+        if copiers.into_iter().any(|may| !may.is_subset(shall) || keeps.snapshots && may != shall) {
+            broken.push(format!(
+                "snapshots of {} ({}) are not shared as their recipe says",
+                image.id, record.name
+            ));
+        }
+    }
+    broken
+}
+
+/// Every Region names the newest release, or the one that was rolled back to.
+fn parameters(
+    account: &Account,
+    watch: &Watch,
+    home: &Region,
+    recipe: &RecipeName,
+    keeps: &Keeps,
+    parameter: &str,
+) -> Vec<String> {
+    let of_recipe = || account.images().filter_map(|image| Some((image, image.record().ok()?)));
+    let of_recipe = || of_recipe().filter(|(_, record)| record.name.recipe == *recipe);
+    let meddled_with = watch
+        .bakes
+        .iter()
+        .any(|(name, bake)| name.recipe == *recipe && (bake.meddled || !bake.replicas_meddled.is_empty()));
+    let mut broken = Vec::new();
+    for region in keeps.regions.iter().chain([home]) {
+        let Some(ec2) = account.regions.get(region) else { continue };
+        let Some(named) = ec2.shown.get(parameter).and_then(Held::now) else { continue };
+        let image = ec2.images.get(named).and_then(Held::now);
+        if !meddled_with && !image.is_some_and(is_out) {
+            broken
+                .push(format!("{parameter} in {region} names {named}, which cannot be launched: {image:?}"));
+        }
+    }
+    if meddled_with || !keeps.together {
+        return broken;
+    }
+    let released = of_recipe()
+        .filter(|(image, record)| record.copied.is_none() && stage(image) == Some(Stage::Released));
+    let released = released.filter(|(image, _)| image.state == ImageState::Available);
+    let homes: BTreeMap<Version, ImageId> =
+        released.map(|(image, record)| (record.name.version, image.id.clone())).collect();
+    let Some((newest, _)) = homes.last_key_value() else { return broken };
+    let back = watch.releases.rollbacks.get(recipe);
+    let back = back.filter(|back| *newest <= back.over && homes.contains_key(&back.to));
+    let shall = back.map_or(newest, |back| &back.to);
+    for region in keeps.required.iter().chain([home]) {
+        let wanted = member(account, home, &homes[shall], region, DateTime::<Utc>::MAX_UTC)
+            .filter_map(Held::now)
+            .find(|image| is_out(image));
+        let named = account.regions.get(region).and_then(|ec2| ec2.shown.get(parameter)?.now());
+        if let Some(wanted) = wanted
+            && named != Some(&wanted.id)
+        {
+            broken.push(format!("{parameter} in {region} names {named:?}, not {} of {shall}", wanted.id));
+        }
+    }
+    broken
+}
