@@ -1,4 +1,4 @@
-"""`make demo`: a night of Kiln's, on a local AWS.
+"""`make demo`: a night of Kiln's, and a rollback in the morning, on a local AWS.
 
 Starts the local AWS, deploys the real templates with the real binaries, and wakes the nightly bake through
 its schedule. All that follows happens on events. Exits with 0 only if everything ended as it must.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from demo.account import FURTHER, HOME, midnight, prepare
+from demo.account import FURTHER, HOME, REGIONS, Account, midnight, prepare
 from demo.narrator import Narrator
-from demo.outcome import Outcome
+from demo.outcome import Check, Outcome
 from demo.screen import Screen
 from local_aws.client import LocalAws, LocalAwsError
-from stack import HOME_STACK, deploy
+from stack import HOME_STACK, deploy, operate
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60.0
@@ -34,7 +34,7 @@ def night(screen: Screen, aws: LocalAws) -> bool:
     )
 
     screen.title(
-        "The account before tonight: nine releases of two recipes in three Regions, and others' things"
+        "The account before tonight: ten releases of three recipes in three Regions, and others' things"
     )
     now = midnight()
     account = prepare(aws, now)
@@ -51,14 +51,37 @@ def night(screen: Screen, aws: LocalAws) -> bool:
     screen.title("What is there now")
     outcome = Outcome(aws, account, now.strftime("%Y%m%dT%H%M%SZ"))
     screen.table(outcome.table())
-    screen.title("What had to be")
     checks = outcome.checks()
+
+    screen.title('In the morning: {"rollback": "web"}, in one step, and a sweep that leaves it so')
+    checks += roll_back(aws, screen, narrator, account, outcome)
+    screen.title("What had to be")
     for check in checks:
         mark = screen.paint("ok", "green") if check.holds else screen.paint("MISSING", "red")
         print(f"  {mark:<7} {check.says}" + ("" if check.holds else f" (found: {check.found})"), flush=True)
     for error in narrator.errors:
         print(f"  {screen.paint('FAILED', 'red')}  {error}", flush=True)
     return all(check.holds for check in checks) and not narrator.errors
+
+
+def roll_back(
+    aws: LocalAws, screen: Screen, narrator: Narrator, account: Account, outcome: Outcome
+) -> list[Check]:
+    event = ROOT / "infra" / "events" / "rollback.json"
+    _, answer = operate.invoke(aws.client("lambda"), f"{HOME_STACK}-publish", event)
+    narrator.until_idle(PATIENCE)
+    first = outcome.named("web") == account.named["web"]
+    aws.schedule(f"{HOME_STACK}-reconcile")
+    narrator.until_idle(PATIENCE)
+    screen.table([["PARAMETER", *REGIONS], *outcome.parameters()])
+    return [
+        Check("the rollback moved every Region to the former release", first, answer),
+        Check(
+            "the sweep after it moves nothing forward",
+            outcome.named("web") == account.named["web"],
+            str(outcome.named("web")),
+        ),
+    ]
 
 
 def main() -> int:

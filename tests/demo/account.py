@@ -1,4 +1,4 @@
-"""The account as it was before tonight: releases of two recipes, and things that are none of Kiln's."""
+"""The account as it was before tonight: releases of three recipes, and things that are none of Kiln's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,27 @@ from local_aws.client import LocalAws
 HOME = "us-east-1"
 FURTHER = ("eu-west-1", "ap-southeast-2")
 REGIONS = (HOME, *FURTHER)
+EDGE = """
+# The image of edge proxies. Tonight somebody broke its configuration, which only its check finds out.
+name = "edge"
+[bake]
+base          = "ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
+instance_type = "t4g.small"
+script        = "dnf -y install haproxy"
+[verify]
+script        = '''
+echo "haproxy: line 12: unknown keyword 'blind'"
+exit 7
+'''
+[publish]
+parameter     = "/golden/edge/latest"
+[replicate]
+regions       = ["eu-west-1", "ap-southeast-2"]
+"""
+
+
+def parameter(recipe: str) -> str:
+    return f"/golden/{recipe}/latest"
 
 
 @dataclass
@@ -29,6 +50,8 @@ class Account:
     """By Region: instances that were there."""
     snapshots: dict[str, set[str]] = field(default_factory=dict)
     """By Region: every snapshot that was there."""
+    named: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By recipe and Region: the image that its parameter names."""
     in_template: str = ""
     """The old image that only a launch template's second-newest version names."""
     in_use: str = ""
@@ -52,22 +75,29 @@ def prepare(aws: LocalAws, now: datetime) -> Account:
     in_template = release("web", 100, account.kept)
     release("web", 90, account.retired)
     release("web", 20, account.kept)
-    release("web", 10, account.kept)
+    newest = {"web": release("web", 10, account.kept)}
     release("worker", 60, account.expired)
     in_use = release("worker", 45, account.kept)
     release("worker", 30, account.expired)
-    newest_worker = release("worker", 7, account.kept)
+    newest["worker"] = release("worker", 7, account.kept)
+    newest["edge"] = release("edge", 1, account.kept)
     _foreign(aws, account)
+    aws.client("ssm").put_parameter(Name="/kiln/recipes/edge", Value=EDGE, Type="String")
+    for recipe, images in newest.items():
+        account.named[recipe] = images
+        name, kind = parameter(recipe), "aws:ec2:image"
+        for region, image in images.items():
+            aws.seed(parameters=[{"region": region, "name": name, "value": image, "data_type": kind}])
 
     account.in_template = in_template[HOME]
     account.in_use = in_use["eu-west-1"]
-    newest = newest_worker[HOME]
+    worker = newest["worker"][HOME]
     aws.seed(
         launch_templates=[
             {
                 "region": HOME,
                 "name": "web-fleet",
-                "versions": [newest, account.in_template, newest],
+                "versions": [worker, account.in_template, worker],
                 "default": 3,
             },
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from demo.account import FURTHER, HOME, REGIONS, Account
+from demo.account import FURTHER, HOME, REGIONS, Account, parameter
 from local_aws.client import LocalAws
 
 RECIPES = ("web", "worker")
@@ -46,7 +46,11 @@ class Outcome:
     def checks(self) -> list[Check]:
         return [
             *self._tonight(),
-            self._builders(),
+            self._instances("builder", len(RECIPES) + 1),
+            self._instances("tester", len(RECIPES) + 1),
+            self._zones(),
+            *self._releases(),
+            *self._rejected(),
             *self._old(),
             self._reason("launch template", self._account.in_template, HOME),
             self._reason("instance", self._account.in_use, "eu-west-1"),
@@ -98,23 +102,91 @@ class Outcome:
             checks.append(Check(f"every snapshot of {recipe} tonight is tagged", not bare, " ".join(bare)))
         return checks
 
-    def _builders(self) -> Check:
-        builders = [
+    def _instances(self, role: str, wanted: int) -> Check:
+        launched = [
             instance
             for instance in self.instances[HOME].values()
-            if tags_of(instance).get("kiln:role") == "builder"
+            if tags_of(instance).get("kiln:role") == role
         ]
-        left = [i["InstanceId"] for i in builders if i["State"]["Name"] != "terminated"]
-        launched = len(builders) or self._launches()
-        found = f"{launched} launched, left: {left}"
+        left = [i["InstanceId"] for i in launched if i["State"]["Name"] != "terminated"]
+        found = f"{len(launched)} launched, left: {left}"
         return Check(
-            "exactly one builder for each recipe, none left", launched == len(RECIPES) and not left, found
+            f"exactly one {role} for each recipe, none left", len(launched) == wanted and not left, found
         )
 
-    def _launches(self) -> int:
-        calls = self._aws.journal(kind="call")
-        made = {str(call["made"]) for call in calls if call["action"] == "RunInstances" and not call["error"]}
-        return len(made)
+    def _zones(self) -> Check:
+        """Each image was booted in another zone than its builder ran in."""
+        testers = [
+            instance
+            for instance in self.instances[HOME].values()
+            if tags_of(instance).get("kiln:role") == "tester"
+        ]
+        zones = [
+            (
+                tags_of(self.images[HOME].get(tags_of(tester)["kiln:image"], {})).get("kiln:zone"),
+                tester["Placement"]["AvailabilityZone"],
+            )
+            for tester in testers
+        ]
+        differ = bool(zones) and all(builders and builders != testers for builders, testers in zones)
+        return Check("each image was booted in another zone than its builder's", differ, str(zones))
+
+    def named(self, recipe: str) -> dict[str, str | None]:
+        """What the parameter of each Region names now."""
+        found: dict[str, str | None] = {}
+        for region in REGIONS:
+            values = self._aws.client("ssm", region).get_parameters(Names=[parameter(recipe)])["Parameters"]
+            found[region] = values[0]["Value"] if values else None
+        return found
+
+    def parameters(self) -> list[list[str]]:
+        """What the parameter of each recipe names in each Region, by version."""
+        rows = []
+        for recipe in (*RECIPES, "edge"):
+            versions = [
+                tags_of(self.images[region].get(str(image), {})).get("kiln:version", str(image))
+                for region, image in self.named(recipe).items()
+            ]
+            rows.append([parameter(recipe), *versions])
+        return rows
+
+    def _releases(self) -> list[Check]:
+        """The parameters name tonight's images, and one invocation moved all Regions."""
+        checks = []
+        for recipe in RECIPES:
+            tonight = {
+                region: next((image["ImageId"] for image in self._of_tonight(recipe, region)), None)
+                for region in REGIONS
+            }
+            named = self.named(recipe)
+            says = f"{parameter(recipe)} names tonight's release in every Region"
+            checks.append(Check(says, named == tonight, str(named)))
+        return checks
+
+    def _rejected(self) -> list[Check]:
+        """The image whose check failed went nowhere."""
+        events = self._aws.journal(kind="event")
+        said = [e["detail"] for e in events if e["detail_type"] == "Image Rejected"]
+        told = {detail["recipe"] for detail in said if "unknown keyword" in detail["console-tail"]}
+        image = self._of_tonight("edge", HOME)
+        stages = [tags_of(one).get("kiln:stage") for one in image]
+        copies = [one["ImageId"] for region in FURTHER for one in self._of_tonight("edge", region)]
+        published = [
+            e for e in events if e["detail_type"] == "Image Published" and e["detail"]["recipe"] == "edge"
+        ]
+        named = self.named("edge")
+        return [
+            Check(
+                "edge's image is rejected, with its console's tail",
+                stages == ["rejected"] and told == {"edge"},
+            ),
+            Check("nothing of it was published or copied", not copies and not published, str(copies)),
+            Check(
+                "edge's parameters still name the old release",
+                named == self._account.named["edge"],
+                str(named),
+            ),
+        ]
 
     def _old(self) -> list[Check]:
         account = self._account

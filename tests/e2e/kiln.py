@@ -23,6 +23,11 @@ script = '''
 {script}
 '''
 {bake}
+[verify]
+timeout = "15m"
+{verify}
+[publish]
+{publish}
 [replicate]
 regions = {regions}
 {replicate}
@@ -35,6 +40,8 @@ DEFAULTS = {
     "base": '"ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"',
     "script": "dnf -y install nginx",
     "bake": "",
+    "verify": "",
+    "publish": "",
     "regions": '["eu-west-1", "ap-southeast-2"]',
     "replicate": "",
     "keep": 2,
@@ -79,6 +86,10 @@ class Kiln:
         found = self._ssm.get_parameters_by_path(Path="/kiln/recipes")["Parameters"]
         for parameter in found:
             self._ssm.delete_parameter(Name=parameter["Name"])
+        for region in REGIONS:
+            ssm = self.aws.client("ssm", region)
+            for parameter in ssm.get_parameters_by_path(Path="/golden", Recursive=True)["Parameters"]:
+                ssm.delete_parameter(Name=parameter["Name"])
 
     def recipe(self, name: str = "web", document: str | None = None, **fields: Any) -> None:
         text = document or RECIPE.format(name=name, **{**DEFAULTS, **fields})
@@ -154,6 +165,40 @@ class Kiln:
         found = self.aws.journal(after, kind="event")
         said = [e["detail"] for e in found if e["source"] == "kiln" and e["detail_type"] == detail_type]
         return [detail for at, detail in enumerate(said) if detail not in said[:at]]
+
+    def parameter(self, region: str = HOME, name: str = "/golden/web") -> str | None:
+        """What a parameter holds; None where there is none."""
+        found = self.aws.client("ssm", region).get_parameters(Names=[name])["Parameters"]
+        return str(found[0]["Value"]) if found else None
+
+    def named(self, recipe: str = "web", name: str | None = None) -> list[str | None]:
+        """The version that the parameter of each Region names."""
+        versions: list[str | None] = []
+        for region in REGIONS:
+            value = self.parameter(region, name or f"/golden/{recipe}")
+            images = {image["ImageId"]: image for image in self.images(region, recipe)}
+            versions.append(tags_of(images[value])["kiln:version"] if value in images else value)
+        return versions
+
+    def allowed(self, image: str, region: str = HOME) -> list[str]:
+        """Who may launch an image."""
+        found = self.ec2(region).describe_image_attribute(ImageId=image, Attribute="launchPermission")
+        return sorted(str(next(iter(one.values()))) for one in found["LaunchPermissions"])
+
+    def copiers(self, image: dict[str, Any], region: str = HOME) -> list[str]:
+        """Who may make volumes of an image's first snapshot."""
+        snapshot = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+        found = self.ec2(region).describe_snapshot_attribute(
+            SnapshotId=snapshot, Attribute="createVolumePermission"
+        )
+        return sorted(str(next(iter(one.values()))) for one in found["CreateVolumePermissions"])
+
+    def sweep(self) -> list[str]:
+        """One sweep through its schedule; what it said that it repaired."""
+        before = self.aws.journal_end()
+        self.aws.schedule("kiln-reconcile")
+        self.settle()
+        return ["+".join(news["actions"]) for news in self.said("Drift Repaired", before)]
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """What lies in the queue of failed invocations."""

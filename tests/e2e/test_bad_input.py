@@ -112,10 +112,15 @@ def test_the_sample_events_are_understood(kiln: Kiln) -> None:
     """None of them names anything that exists here, so each is understood and left."""
     takers = {
         "bake-nightly": ["bake"],
-        "builder-stopped": ["capture"],
-        "image-available": ["capture", "replicate"],
-        "image-failed": ["capture", "replicate"],
-        "replica-available": ["replicate"],
+        "builder-stopped": ["capture", "verify"],
+        "tester-stopped": ["verify"],
+        "image-available": ["capture", "verify"],
+        "image-failed": ["capture", "verify"],
+        "image-verified": ["publish", "replicate"],
+        "image-published": ["replicate"],
+        "replica-available": ["replicate", "verify"],
+        "parameter-changed": ["replicate"],
+        "image-released": ["bake"],
         "expire-nightly": ["expire"],
         "expire-dry-run": ["expire"],
     }
@@ -124,6 +129,12 @@ def test_the_sample_events_are_understood(kiln: Kiln) -> None:
         for function in functions:
             answer = kiln.invoke(function, payload)
             assert not answer.failed, f"{function} on {sample}: {answer.body}"
-    for sample, function in {"bake-by-hand": "bake", "image-replicated": "expire"}.items():
+    by_hand = {
+        "bake-by-hand": "bake",
+        "bake-preflight": "bake",
+        "rollback": "publish",
+        "rollback-to": "publish",
+    }
+    for sample, function in {**by_hand, "image-released": "expire"}.items():
         payload = json.loads((EVENTS / f"{sample}.json").read_text())
         assert "there is no recipe" in kiln.invoke(function, payload).error

@@ -22,7 +22,7 @@ def test_a_night_brings_one_image_of_each_recipe_into_every_region(kiln: Kiln) -
     assert kiln.living() == []
     assert len(kiln.said("Bake Started")) == 2
     # Two replicas that arrive at the same moment may both be the last one: it is said at least once.
-    assert {news["recipe"] for news in kiln.said("Image Replicated")} == {"web", "worker"}
+    assert {news["recipe"] for news in kiln.said("Image Released")} == {"web", "worker"}
 
 
 def test_the_newest_match_of_an_owner_is_the_base(kiln: Kiln) -> None:
@@ -55,8 +55,8 @@ def test_the_same_night_twice_and_at_once_launches_one_builder(kiln: Kiln) -> No
     kiln.settle()
     kiln.aws.schedule("kiln-bake", at="2025-06-01T02:00:00Z")
     kiln.settle()
-    made = {str(call["made"]) for call in kiln.calls("RunInstances") if not call["error"]}
-    assert len(made) == 1 and len(kiln.images()) == 1
+    made = {str(call["made"]) for call in kiln.calls("RunInstances") if call["who"] == "kiln-bake"}
+    assert len(made - {"{}", "None"}) == 1 and len(kiln.images()) == 1
 
 
 def test_a_second_bake_by_hand_waits_for_the_first(kiln: Kiln) -> None:

@@ -8,10 +8,13 @@ from e2e.kiln import HOME, REGIONS, Kiln, tags_of
 
 STOPPED = "EC2 Instance State-change Notification"
 IMAGE = "EC2 AMI State Change"
+OWN = ("Image Verified", "Image Published", "Image Released", "Parameter Store Change")
 # What each function asks first: refused once, it fails, and Lambda tries it again.
 FIRST = {
     "bake": "GetParametersByPath",
     "capture": "DescribeInstances",
+    "verify": "DescribeInstances",
+    "publish": "DescribeImages",
     "replicate": "DescribeImages",
     "expire": "DescribeSnapshots",
     "reconcile": "DescribeSnapshots",
@@ -21,7 +24,7 @@ FIRST = {
 def faults(seed: int) -> list[dict[str, object]]:
     lost = [
         {"event": event, "effect": "lose", "times": -1, "probability": 0.5, "seed": seed + at}
-        for at, event in enumerate((STOPPED, IMAGE, "Image Replicated"))
+        for at, event in enumerate((STOPPED, IMAGE, *OWN))
     ]
     fails = [
         {"call": call, "who": f"kiln-{function}", "code": "UnauthorizedOperation", "status": 403, "times": 1}
@@ -42,7 +45,7 @@ def test_a_night_with_half_its_events_lost_and_every_function_failing_once_ends_
     kiln.settle()
     sweeps = 0
     while kiln.living() or not released(kiln):
-        assert sweeps < 12, [image["Name"] for region in REGIONS for image in kiln.images(region)]
+        assert sweeps < 16, [image["Name"] for region in REGIONS for image in kiln.images(region)]
         kiln.aws.schedule("kiln-reconcile")
         kiln.settle()
         sweeps += 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
+from e2e.kiln import HOME, REGIONS, Kiln, tags_of
 
 STOPPED = "EC2 Instance State-change Notification"
 IMAGE = "EC2 AMI State Change"
+OWN = ("Image Verified", "Image Published", "Image Released", "Parameter Store Change")
 
 
 def lose(event: str, **where: str) -> dict[str, object]:
@@ -31,17 +32,21 @@ def test_where_all_is_well_a_sweep_makes_reads_only(kiln: Kiln) -> None:
 
 def test_with_every_event_lost_sweeps_alone_bring_the_bake_to_its_end(kiln: Kiln) -> None:
     kiln.recipe()
-    kiln.aws.faults(lose(STOPPED), lose(IMAGE))
+    kiln.aws.faults(lose(STOPPED), lose(IMAGE), *(lose(event) for event in OWN))
     kiln.bake()
     assert kiln.images() == [] and len(kiln.living()) == 1
     assert sweep(kiln) == [("capture", HOME)]
-    assert sorted(sweep(kiln)) == [("copy", "ap-southeast-2"), ("copy", "eu-west-1"), ("terminate", HOME)]
-    assert sweep(kiln) == [("mark+mark+mark", HOME)]
+    assert sorted(sweep(kiln)) == [("launch", HOME), ("terminate", HOME)]
+    assert sweep(kiln) == [("mark+terminate", HOME)]
+    assert sweep(kiln) == [("publish", HOME)]
+    assert sorted(sweep(kiln)) == [("copy", "ap-southeast-2"), ("copy", "eu-west-1")]
+    both = [("publish", "ap-southeast-2"), ("publish", "eu-west-1")]
+    assert sorted(sweep(kiln)) == [("note+mark+mark+mark", HOME), *both]
     assert sweep(kiln) == [] and kiln.living() == []
     assert [len(kiln.images(region)) for region in REGIONS] == [1, 1, 1]
     assert {tags_of(kiln.images(region)[0])["kiln:stage"] for region in REGIONS} == {"released"}
-    (news,) = kiln.said("Image Replicated")
-    assert sorted(news["replicas"]) == sorted(FURTHER)
+    (news,) = kiln.said("Image Released")
+    assert sorted(news["images"]) == sorted(REGIONS)
 
 
 def test_a_hanging_builder_is_found_and_reported_with_its_console(kiln: Kiln) -> None:
@@ -87,7 +92,7 @@ def test_two_sweeps_at_once_do_no_harm(kiln: Kiln) -> None:
     kiln.recipe()
     kiln.aws.faults(lose(STOPPED), lose(IMAGE))
     kiln.bake()
-    for _ in range(4):
+    for _ in range(8):
         kiln.aws.schedule("kiln-reconcile")
         kiln.aws.schedule("kiln-reconcile")
         kiln.settle()

@@ -41,7 +41,7 @@ def test_one_region_that_refuses_holds_no_other_and_is_told_everywhere(kiln: Kil
     kiln.bake()
     assert len(kiln.images("eu-west-1")) == 1 and kiln.images("ap-southeast-2") == []
     (home,) = kiln.images()
-    assert tags_of(home)["kiln:stage"] == "captured" and kiln.said("Image Replicated") == []
+    assert tags_of(home)["kiln:stage"] == "published" and kiln.said("Image Released") == []
 
     failed = kiln.said("Replication Failed")
     assert {news["region"] for news in failed} == {"ap-southeast-2"}
@@ -51,7 +51,7 @@ def test_one_region_that_refuses_holds_no_other_and_is_told_everywhere(kiln: Kil
     assert letters, "the failure must end in the queue once the retries are over"
     event = letters[0]["requestPayload"]
     assert (
-        event["detail"]["ImageId"] == home["ImageId"]
+        event["detail"]["image"] == home["ImageId"]
         and letters[0]["requestContext"]["approximateInvokeCount"] == 3
     )
 
@@ -62,7 +62,7 @@ def test_one_region_that_refuses_holds_no_other_and_is_told_everywhere(kiln: Kil
     kiln.aws.faults()
     kiln.invoke("replicate", event)
     kiln.settle()
-    assert len(kiln.images("ap-southeast-2")) == 1 and len(kiln.said("Image Replicated")) == 1
+    assert len(kiln.images("ap-southeast-2")) == 1 and len(kiln.said("Image Released")) == 1
 
 
 def test_a_copy_that_fails_late_is_tried_anew_and_the_failed_one_cleared_away(kiln: Kiln) -> None:
@@ -87,7 +87,7 @@ def test_a_region_whose_copies_always_fail_is_given_up_after_three_tries(kiln: K
         "3",
         "rejected",
     )
-    assert len(kiln.images("ap-southeast-2")) == 1 and kiln.said("Image Replicated") == []
+    assert len(kiln.images("ap-southeast-2")) == 1 and kiln.said("Image Released") == []
     (news,) = kiln.said("Replication Failed")
     assert (
         news["region"] == "eu-west-1"
@@ -96,7 +96,7 @@ def test_a_region_whose_copies_always_fail_is_given_up_after_three_tries(kiln: K
 
 
 def test_each_region_is_encrypted_with_its_own_key(kiln: Kiln) -> None:
-    key = "arn:aws:kms:eu-west-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+    key = kiln.aws.client("kms", "eu-west-1").create_key()["KeyMetadata"]["Arn"]
     kiln.recipe(replicate=f'kms_keys = {{ eu-west-1 = "{key}" }}')
     kiln.bake()
     (copied,) = kiln.snapshots_of("web", "eu-west-1")

@@ -1,4 +1,4 @@
-"""Parameters that name images: SSM answers at once, looks at the image a little later, and tells how that ended.
+"""Parameters that name images: SSM answers at once, looks at the image a little later, and tells the end of it.
 
 (https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html)
 """
@@ -66,7 +66,6 @@ class ImageParameters:
                 self._put(data)
         else:
             detail["exception"] = REFUSED
-        self._world.journal.add(
-            "parameter", region=region, name=data["Name"], value=data["Value"], shown=available
-        )
+        state = f"showing {data['Value']}" if available else f"not showing {data['Value']}"
+        self._world.journal.add("state", what="parameter", id=data["Name"], region=region, state=state)
         self._world.pump.emit(region, CHANGE, detail, [], source="aws.ssm")

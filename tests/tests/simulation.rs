@@ -50,7 +50,17 @@ fn a_run_is_a_function_of_its_seed() {
 fn with_faults_things_do_go_wrong_and_without_them_nothing_does() {
     let faulty: Vec<Outcome> = (0..100).map(kept).collect();
     let said = |what: &str| faulty.iter().filter_map(|outcome| outcome.watch.news.get(what)).sum::<u32>();
-    for news in ["Bake Failed", "Replication Failed", "Drift Repaired", "Image Retired", "Image Expired"] {
+    for news in [
+        "Bake Failed",
+        "Image Verified",
+        "Image Rejected",
+        "Replication Failed",
+        "Image Released",
+        "Image Rolled Back",
+        "Drift Repaired",
+        "Image Retired",
+        "Image Expired",
+    ] {
         assert!(said(news) > 10, "{news}: {}", said(news));
     }
     assert!(faulty.iter().map(|outcome| outcome.watch.dead_letters).sum::<u32>() > 100);
@@ -84,6 +94,9 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::SweepWithoutDeadline, "is left behind"),
         (Bug::TerminatesTooEarly, "was being made of it"),
         (Bug::NoSweep, "in the end"),
+        (Bug::MovesBeforeTheLast, "it moved before the last Region was ready"),
+        (Bug::PermissionsOnlyAdded, "may be launched by"),
+        (Bug::RollbackUndone, "somebody had rolled back"),
     ] {
         let (seed, broken) = caught(bug, 1_000).unwrap_or_else(|| panic!("{bug:?} is not caught"));
         assert!(broken.iter().any(|what| what.contains(promise)), "{bug:?} at seed {seed}: {broken:#?}");

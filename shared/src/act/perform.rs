@@ -142,7 +142,7 @@ pub(super) async fn perform<C: Cloud>(
         Action::Note(image, tags) => {
             Ok(cloud.tag_image(region, image, tags).await.map(|()| Deed::default())?)
         }
-        Action::MoveParameters(moves) => release::move_parameters(cloud, moves).await,
+        Action::MoveParameters(moves, until) => release::move_parameters(cloud, moves, *until).await,
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
         Action::BringBack(image, now) => {
             let tags = Tags::new().with(tags::STAGE, Stage::Captured).with_time(tags::AGAIN, *now);

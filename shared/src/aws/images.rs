@@ -28,6 +28,14 @@ impl Images for Aws {
                 self.own_images(region, filters.collect()).await
             }
             Wanted::Named(name) => self.own_images(region, vec![read::filter("name", [exactly(name)])]).await,
+            Wanted::AnyNamed(names) => {
+                let mut found = Vec::new();
+                for some in names.chunks(MOST_VALUES) {
+                    let filters = vec![read::filter("name", some.iter().map(|name| exactly(name)))];
+                    found.extend(self.own_images(region, filters).await?);
+                }
+                Ok(found)
+            }
             Wanted::OfSnapshots(snapshots) => {
                 let mut found = Vec::new();
                 for some in snapshots.chunks(MOST_VALUES) {

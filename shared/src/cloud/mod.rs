@@ -43,6 +43,8 @@ pub enum Wanted {
     Tagged(Tags),
     /// Those of this name.
     Named(String),
+    /// Those of any of these names.
+    AnyNamed(Vec<String>),
     /// This one, whoever owns it.
     Id(ImageId),
     /// The available ones of `owner` whose name matches `name`, in which `*` and `?` match.

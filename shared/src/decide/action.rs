@@ -96,7 +96,7 @@ pub enum Action {
     /// Write on an image what of its recipe holds for it.
     Note(ImageId, Tags),
     /// Let the parameters of several Regions name a release, all at once, and see that they do.
-    MoveParameters(Vec<Move>),
+    MoveParameters(Vec<Move>, Until),
     /// Let a launch template name a release.
     MoveTemplate(TemplateMove),
     /// Take the mark of retirement from an image that stays, and have it copied anew where it lacks a replica.
@@ -122,6 +122,15 @@ pub struct Move {
     pub parameter: String,
     /// The image.
     pub image: ImageId,
+}
+
+/// What the chain goes on after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Every parameter shows its image.
+    Shown,
+    /// SSM has taken every value: it shows them once EC2 has looked at the images, and says so.
+    Taken,
 }
 
 /// A launch template that is to name an image.
@@ -170,7 +179,7 @@ impl Action {
             Self::Unprotect(_) => "unprotect",
             Self::Publish(..) => "publish",
             Self::Note(..) => "note",
-            Self::MoveParameters(_) => "move-parameters",
+            Self::MoveParameters(..) => "move-parameters",
             Self::MoveTemplate(_) => "move-template",
             Self::BringBack(..) => "bring-back",
             Self::Retire(..) => "retire",

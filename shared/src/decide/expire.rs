@@ -268,11 +268,16 @@ fn by_use(
 }
 
 /// Keeps a release. What bears the mark of retirement and can be launched is on its way again: some of its replicas may
-/// be gone, so it is brought to every Region before it is a release once more.
+/// be gone, so it is brought to every Region before it is a release once more. A replica alone goes nowhere without its
+/// home image.
 fn keep_all(release: &Release<'_>, now: DateTime<Utc>, because: impl Fn(&Image) -> Reason) -> Chain {
+    let of_home = |(image, record): &(&Image, ImageRecord)| {
+        record.copied.is_none() && image.state == ImageState::Available
+    };
+    let is_back = release.members.iter().any(of_home);
     let keep = |(image, record): &(&Image, ImageRecord)| {
         let action = match (&image.state, record.stage) {
-            (ImageState::Available, Stage::Retired) => Action::BringBack(image.id.clone(), now),
+            (ImageState::Available, Stage::Retired) if is_back => Action::BringBack(image.id.clone(), now),
             _ => Action::Leave,
         };
         Subject::image(image).so(action, because(image))

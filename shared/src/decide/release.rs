@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::action::{Move, NewDefault, TemplateMove};
+use super::action::{Move, NewDefault, TemplateMove, Until};
 use super::{Action, Chain, Decision, Reason, Subject};
 use crate::cloud::{CloudError, Cloudly, Image, ImageState, NewTemplateVersion, Template};
 use crate::domain::{ImageId, ImageRecord, Region, Stage, Tags, Token, Version, tags};
@@ -168,7 +168,7 @@ impl<'a> Family<'a> {
         (!back).then_some((*image, because))
     }
 
-    fn move_parameters(&self, drift: Drift) -> Option<Decision> {
+    fn move_parameters(&self, drift: Drift, until: Until) -> Option<Decision> {
         let parameter = self.recipe.publish.parameter.as_ref()?;
         let mut because = None;
         let moves: Vec<Move> = self
@@ -185,7 +185,7 @@ impl<'a> Family<'a> {
             })
             .collect();
         let subject = Subject::recipe(&self.recipe.name, self.home);
-        Some(subject.so(Action::MoveParameters(moves), because?))
+        Some(subject.so(Action::MoveParameters(moves, until), because?))
     }
 
     fn move_templates(&self) -> Chain {
@@ -242,7 +242,7 @@ pub fn decide(family: &Family<'_>, drift: Drift, now: DateTime<Utc>) -> Vec<Chai
         return chains;
     }
     let mut chain = Chain::new();
-    chain.extend(family.move_parameters(drift));
+    chain.extend(family.move_parameters(drift, Until::Shown));
     chain.extend(family.move_templates());
     let finished: Vec<&Release<'_>> = family
         .releases
@@ -307,7 +307,9 @@ pub fn rollback(family: &Family<'_>, to: Option<Version>, now: DateTime<Utc>) ->
     let complete = || family.releases.iter().filter(|release| family.is_complete(release));
     let current = family.named(family.home).or_else(|| complete().next());
     // One that was begun is brought to its end before another one begins.
-    let half = family.pinned().filter(|_| to.is_none() && family.move_parameters(Drift::Repaired).is_some());
+    let half = family
+        .pinned()
+        .filter(|_| to.is_none() && family.move_parameters(Drift::Repaired, Until::Taken).is_some());
     let half = half.map(|(pinned, _)| pinned);
     let mut why = Vec::new();
     let mut can = |release: &&Release<'_>| {
@@ -326,8 +328,9 @@ pub fn rollback(family: &Family<'_>, to: Option<Version>, now: DateTime<Utc>) ->
     let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
         return vec![recipe.so(Action::Refuse, Reason::NoWayBack { to, why })];
     };
+    // Finer than other times: of two rollbacks the later one counts.
     let pin = Tags::new()
-        .with_time(tags::PINNED, now)
+        .with(tags::PINNED, now.to_rfc3339_opts(SecondsFormat::Millis, true))
         .with(tags::PINNED_OVER, newest.version().max(chosen.version()));
     let pinned = Image { tags: chosen.home.tags.clone().and(&pin), ..chosen.home.clone() };
     let mut after = family.clone();
@@ -340,7 +343,7 @@ pub fn rollback(family: &Family<'_>, to: Option<Version>, now: DateTime<Utc>) ->
     let home = || Subject::image(chosen.home);
     // The pin first: should this die half way, the next sweep goes on to the same end.
     let mut chain = vec![home().so(Action::Note(chosen.home.id.clone(), pin), because())];
-    chain.extend(after.move_parameters(Drift::Repaired));
+    chain.extend(after.move_parameters(Drift::Repaired, Until::Taken));
     chain.extend(after.move_templates());
     let news = News::ImageRolledBack {
         image: chosen.home.id.clone(),

@@ -62,7 +62,7 @@ fn showing(images: &[Image]) -> Vec<(&'static str, Option<&Image>)> {
 fn moves(chains: &[Chain]) -> Vec<(String, ImageId)> {
     let actions = chains.iter().flatten().map(|decision| &decision.action);
     let moves = actions.filter_map(|action| match action {
-        Action::MoveParameters(moves) => Some(moves),
+        Action::MoveParameters(moves, _) => Some(moves),
         _ => None,
     });
     moves.flatten().map(|one| (one.region.to_string(), one.image.clone())).collect()

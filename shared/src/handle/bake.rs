@@ -97,10 +97,11 @@ pub(super) async fn begin<C: Cloud>(
     };
     let open: Vec<&(&Recipe, Wish, Seen)> = wishes.iter().filter(open).collect();
     let recipes: Vec<&Recipe> = open.iter().map(|(recipe, ..)| *recipe).collect();
+    let names = open.iter().map(|(_, wish, _)| wish.name.to_string()).collect();
     let (bases, runs, common) = join3(
         bases(cloud, home, &recipes, &held.images),
         architectures(cloud, home, &recipes),
-        preflight::common(cloud, home, &recipes),
+        preflight::common(cloud, home, &recipes, names),
     )
     .await;
     let looked = open.iter().map(async |(recipe, wish, _)| {
@@ -108,8 +109,7 @@ pub(super) async fn begin<C: Cloud>(
             Some(FoundBase::Found(base)) => Some(base.as_ref()),
             _ => None,
         };
-        let images = (base, held.images.as_slice());
-        let seen = preflight::look(cloud, home, recipe, &wish.name, &common, images).await;
+        let seen = preflight::look(cloud, home, recipe, &wish.name, &common, base).await;
         (recipe.name.clone(), decisions(recipe, home, &wish.name, &seen))
     });
     let mut problems: BTreeMap<RecipeName, Chain> = join_all(looked).await.into_iter().collect();

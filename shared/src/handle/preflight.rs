@@ -2,24 +2,37 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{join, join_all, join4};
+use futures::future::{join, join_all, join3, join4};
 
 use super::looks::regions_of;
-use crate::cloud::{Cloud, Cloudly, DefaultEncryption, Image, Key};
+use crate::cloud::{Cloud, Cloudly, DefaultEncryption, Image, Key, Wanted};
 use crate::decide::preflight::{Seen, Zones, shares};
 use crate::domain::{ImageName, Region, SubnetId};
 use crate::recipe::Recipe;
 
 /// What was observed once for all recipes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Common {
     enabled: Option<Cloudly<BTreeSet<Region>>>,
+    /// Who has the names of the images that are to be.
+    named: Cloudly<Vec<Image>>,
     /// The parameters that are there already, by Region: Kiln wrote them, and so it may.
     written: BTreeMap<Region, BTreeSet<String>>,
 }
 
 /// Looks at what recipes have in common, in as few calls as may be.
-pub(super) async fn common<C: Cloud>(cloud: &C, home: &Region, recipes: &[&Recipe]) -> Common {
+pub(super) async fn common<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipes: &[&Recipe],
+    names: Vec<String>,
+) -> Common {
+    let taken = async {
+        match names.is_empty() {
+            true => Ok(Vec::new()),
+            false => cloud.images(home, &Wanted::AnyNamed(names)).await,
+        }
+    };
     let further = recipes.iter().any(|recipe| !recipe.replicate.regions.is_empty());
     let enabled = async {
         match further {
@@ -27,19 +40,20 @@ pub(super) async fn common<C: Cloud>(cloud: &C, home: &Region, recipes: &[&Recip
             false => None,
         }
     };
-    let mut names: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
+    let mut parameters: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
     for recipe in recipes {
         for region in regions_of(recipe, home) {
-            names.entry(region).or_default().extend(recipe.publish.parameter.clone());
+            parameters.entry(region).or_default().extend(recipe.publish.parameter.clone());
         }
     }
-    let written = names.into_iter().filter(|(_, names)| !names.is_empty()).map(async |(region, names)| {
-        // What cannot be read is tried, which tells more.
-        let values = cloud.parameters(region, &names).await.unwrap_or_default();
-        (region.clone(), values.into_keys().collect())
-    });
-    let (enabled, written): (_, Vec<_>) = join(enabled, join_all(written)).await;
-    Common { enabled, written: written.into_iter().collect() }
+    let written =
+        parameters.into_iter().filter(|(_, names)| !names.is_empty()).map(async |(region, names)| {
+            // What cannot be read is tried, which tells more.
+            let values = cloud.parameters(region, &names).await.unwrap_or_default();
+            (region.clone(), values.into_keys().collect())
+        });
+    let (enabled, named, written): (_, _, Vec<_>) = join3(enabled, taken, join_all(written)).await;
+    Common { enabled, named, written: written.into_iter().collect() }
 }
 
 /// Looks at what one recipe needs.
@@ -49,10 +63,11 @@ pub(super) async fn look<C: Cloud>(
     recipe: &Recipe,
     name: &ImageName,
     common: &Common,
-    (base, at_home): (Option<&Image>, &[Image]),
+    base: Option<&Image>,
 ) -> Seen {
-    let named = at_home.iter().filter(|image| image.name == name.to_string());
-    let named = named.filter(|image| image.record().is_err()).map(|image| image.id.clone()).collect();
+    let named = common.named.as_deref().unwrap_or_default().iter();
+    let named = named.filter(|image| image.name == name.to_string() && image.record().is_err());
+    let named = named.map(|image| image.id.clone()).collect();
     let (parameters, (keys, defaults), public, (zones, vcpus)) = join4(
         parameters(cloud, home, recipe, common),
         join(keys(cloud, recipe), defaults(cloud, home, recipe)),

@@ -152,7 +152,7 @@ async fn of_parameter<C: Cloud>(
         let images = looks::family(cloud, place, recipe).await;
         let shown = shown.remove(&recipe.name).unwrap_or_default();
         let mut chains = release::decide(&Family::of(recipe, &place.home, &images, &shown), Drift::Left, now);
-        let moves = |chain: &Chain| chain.iter().any(|one| matches!(one.action, Action::MoveParameters(_)));
+        let moves = |chain: &Chain| chain.iter().any(|one| matches!(one.action, Action::MoveParameters(..)));
         if let Some(why) = refused.filter(|_| chains.iter().any(moves)) {
             // To put the same again at once would only be refused again: the next sweep does.
             let because = Reason::ParameterRefused { parameter: name.to_owned(), why: why.to_owned() };

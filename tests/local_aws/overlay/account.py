@@ -30,6 +30,10 @@ class Account(Overlay):
         self.world.public_images[self.region] = BLOCKED
         return ActionResult({"ImageBlockPublicAccessState": BLOCKED})
 
+    def get_ebs_default_kms_key_id(self) -> ActionResult:
+        """What encrypts new volumes where nobody names a key: AWS's own, until somebody chooses another."""
+        return ActionResult({"KmsKeyId": self.ec2_backend.default_kms_key_id or "alias/aws/ebs"})
+
 
 def scan_results(image: Image) -> str | None:
     """A member of DescribeImages that botocore's model does not know yet."""
@@ -49,4 +53,5 @@ def findings_answer(image: Image) -> bytes:
         )
 
     items = "".join(one(finding) for finding in image.findings)
-    return f"<GetImageFindingsResponse><imageFindingSet>{items}</imageFindingSet></GetImageFindingsResponse>".encode()
+    body = f"<imageFindingSet>{items}</imageFindingSet>"
+    return f"<GetImageFindingsResponse>{body}</GetImageFindingsResponse>".encode()

@@ -52,6 +52,27 @@ def described(snapshot: Snapshot) -> dict[str, Any]:
 
 
 class Snapshots(Overlay):
+    def modify_snapshot_attribute(self) -> ActionResult:
+        """Both ways of saying it: an operation with its accounts, or what is added and removed."""
+        snapshot = self.need("SnapshotId")
+        changes = self._get_param("CreateVolumePermission", {})
+        operation = self._get_param("OperationType")
+        if operation:
+            users = [{"UserId": one} for one in self._get_param("UserIds", [])]
+            groups = [{"Group": one} for one in self._get_param("GroupNames", [])]
+            changes = {operation.capitalize(): users + groups}
+        self.error_on_dryrun()
+        for kind, change in (
+            ("Add", self.ec2_backend.add_create_volume_permission),
+            ("Remove", self.ec2_backend.remove_create_volume_permission),
+        ):
+            entries = changes.get(kind, [])
+            users = [entry["UserId"] for entry in entries if entry.get("UserId")]
+            groups = [entry["Group"] for entry in entries if entry.get("Group")]
+            if users or groups:
+                change(snapshot, user_ids=users, groups=groups)
+        return EmptyResult()
+
     def describe_snapshots(self) -> str:  # type: ignore[override]
         backend = self.ec2_backend
         ids, size = self._get_param("SnapshotIds", []), self._get_param("MaxResults")

@@ -76,9 +76,7 @@ class Templates(Overlay):
         if made is None:
             backend = self.ec2_backend
             one, name = self._get_param("LaunchTemplateId"), self._get_param("LaunchTemplateName")
-            template = (
-                backend.get_launch_template(one) if one else backend.get_launch_template_by_name(name)
-            )
+            template = backend.get_launch_template(one) if one else backend.get_launch_template_by_name(name)
             self.error_on_dryrun()
             source = self._get_param("SourceVersion")
             data = dict(_get(template, str(source)).data) if source else {}

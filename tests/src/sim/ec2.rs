@@ -123,6 +123,7 @@ impl Ec2 {
             Wanted::AllOfKilns => image.tags.has(tags::RECIPE),
             Wanted::Tagged(tags) => tags.iter().all(|(key, value)| image.tags.get(key) == Some(value)),
             Wanted::Named(name) => image.name == *name,
+            Wanted::AnyNamed(names) => names.contains(&image.name),
             Wanted::Id(id) => image.id == *id,
             Wanted::Newest { name, .. } => image.name == *name && image.state == ImageState::Available,
             Wanted::OfSnapshots(ids) => image.snapshots.iter().any(|snapshot| ids.contains(snapshot)),

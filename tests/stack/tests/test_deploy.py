@@ -41,16 +41,23 @@ def hearing(aws: LocalAws, region: str, bus: str, event: dict[str, Any]) -> set[
 @pytest.mark.parametrize(
     ("name", "region", "bus", "rules"),
     [
-        ("builder-stopped", "us-east-1", "default", {"kiln-builder-stopped"}),
-        ("image-available", "us-east-1", "default", {"kiln-image-ended", "kiln-image-available"}),
-        ("image-failed", "us-east-1", "default", {"kiln-image-ended", "kiln-image-available"}),
+        ("builder-stopped", "us-east-1", "default", {"kiln-instance-stopped"}),
+        ("tester-stopped", "eu-west-1", "default", {"kiln-region-forward-instances"}),
+        ("tester-stopped", "us-east-1", "kiln", {"kiln-tester-stopped"}),
+        ("image-available", "us-east-1", "default", {"kiln-image-ended"}),
+        ("image-failed", "us-east-1", "default", {"kiln-image-ended"}),
         ("replica-available", "eu-west-1", "default", {"kiln-region-forward-images"}),
         ("replica-available", "us-east-1", "kiln", {"kiln-replica-ended"}),
-        ("image-replicated", "us-east-1", "kiln", {"kiln-image-replicated"}),
+        ("image-verified", "us-east-1", "kiln", {"kiln-image-verified"}),
+        ("image-published", "us-east-1", "kiln", {"kiln-image-published"}),
+        ("image-released", "us-east-1", "kiln", {"kiln-image-released"}),
+        ("parameter-changed", "eu-west-1", "default", {"kiln-region-forward-parameters"}),
+        ("parameter-changed", "us-east-1", "kiln", {"kiln-further-parameter-changed"}),
         # What must wake nobody: others' events handed to our bus, and home events handed to Kiln's.
         ("replica-available", "us-east-1", "default", set()),
         ("image-available", "us-east-1", "kiln", set()),
         ("builder-stopped", "eu-west-1", "default", set()),
+        ("builder-stopped", "us-east-1", "kiln", set()),
     ],
 )
 def test_a_sample_event_is_heard_by_the_rules_meant_for_it(
@@ -58,6 +65,20 @@ def test_a_sample_event_is_heard_by_the_rules_meant_for_it(
 ) -> None:
     account = aws.client("sts").get_caller_identity()["Account"]
     assert hearing(aws, region, bus, sample(name, account)) == rules
+
+
+def test_a_replica_that_passed_its_test_is_heard_by_replicate_alone(
+    aws: LocalAws, deployed: Deployed
+) -> None:
+    event = sample("image-verified", aws.client("sts").get_caller_identity()["Account"])
+    event["detail"]["region"] = "eu-west-1"
+    assert hearing(aws, "us-east-1", "kiln", event) == {"kiln-replica-verified"}
+
+
+def test_a_parameter_that_names_no_image_wakes_nobody(aws: LocalAws, deployed: Deployed) -> None:
+    event = sample("parameter-changed", aws.client("sts").get_caller_identity()["Account"])
+    event["detail"]["dataType"] = "text"
+    assert hearing(aws, "eu-west-1", "default", event) == set()
 
 
 @pytest.mark.parametrize("state", ["deregistered", "disabled"])
@@ -69,7 +90,7 @@ def test_the_end_of_an_image_wakes_nobody_yet(aws: LocalAws, deployed: Deployed,
 
 def test_another_accounts_events_wake_nobody(aws: LocalAws, deployed: Deployed) -> None:
     assert hearing(aws, "us-east-1", "default", sample("image-available", "999999999999")) == set()
-    assert hearing(aws, "us-east-1", "kiln", sample("image-replicated", "999999999999")) == set()
+    assert hearing(aws, "us-east-1", "kiln", sample("image-released", "999999999999")) == set()
 
 
 def test_the_outputs_name_what_a_person_needs(deployed: Deployed) -> None:
@@ -79,6 +100,8 @@ def test_the_outputs_name_what_a_person_needs(deployed: Deployed) -> None:
     assert functions == {
         "BakeFunction": "kiln-bake",
         "CaptureFunction": "kiln-capture",
+        "VerifyFunction": "kiln-verify",
+        "PublishFunction": "kiln-publish",
         "ReplicateFunction": "kiln-replicate",
         "ExpireFunction": "kiln-expire",
         "ReconcileFunction": "kiln-reconcile",
@@ -97,7 +120,7 @@ def test_the_recipes_are_in_parameter_store(aws: LocalAws, deployed: Deployed) -
 def test_the_policies_fit_what_iam_takes(aws: LocalAws, deployed: Deployed) -> None:
     iam = aws.client("iam")
     roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("kiln-")]
-    assert len(roles) == 7
+    assert len(roles) == 9
     for role in roles:
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
         documents = [iam.get_role_policy(RoleName=role, PolicyName=n)["PolicyDocument"] for n in names]

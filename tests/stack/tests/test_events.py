@@ -23,14 +23,21 @@ def test_there_is_one_for_each_thing_that_wakes_a_function() -> None:
     assert list(EVENTS) == [
         "bake-by-hand",
         "bake-nightly",
+        "bake-preflight",
         "builder-stopped",
         "expire-dry-run",
         "expire-nightly",
         "image-available",
         "image-failed",
-        "image-replicated",
+        "image-published",
+        "image-released",
+        "image-verified",
+        "parameter-changed",
         "reconcile",
         "replica-available",
+        "rollback-to",
+        "rollback",
+        "tester-stopped",
     ]
 
 
@@ -59,19 +66,34 @@ def test_a_replica_is_in_another_region_than_the_images() -> None:
     assert regions == {"image-available": "us-east-1", "replica-available": "eu-west-1"}
 
 
-def test_the_stop_of_an_instance_is_as_ec2_sends_it() -> None:
-    event = EVENTS["builder-stopped"]
+@pytest.mark.parametrize(
+    ("name", "region"), [("builder-stopped", "us-east-1"), ("tester-stopped", "eu-west-1")]
+)
+def test_the_stop_of_an_instance_is_as_ec2_sends_it(name: str, region: str) -> None:
+    event = EVENTS[name]
     assert (event["source"], event["detail-type"]) == ("aws.ec2", "EC2 Instance State-change Notification")
     instance = event["detail"]["instance-id"]
     assert event["detail"] == {"instance-id": instance, "state": "stopped"}
-    assert event["resources"] == [f"arn:aws:ec2:us-east-1:123456789012:instance/{instance}"]
+    assert event["resources"] == [f"arn:aws:ec2:{region}:123456789012:instance/{instance}"]
 
 
-def test_what_kiln_says_names_recipe_version_and_each_replica() -> None:
-    event = EVENTS["image-replicated"]
-    assert (event["source"], event["detail-type"]) == ("kiln", "Image Replicated")
-    assert sorted(event["detail"]) == ["image", "recipe", "region", "replicas", "version"]
-    assert sorted(event["detail"]["replicas"]) == ["ap-southeast-2", "eu-west-1"]
+def test_what_kiln_says_names_recipe_version_and_region() -> None:
+    for name in ("image-verified", "image-published", "image-released"):
+        event = EVENTS[name]
+        assert event["source"] == "kiln"
+        assert {"image", "recipe", "region", "version"} <= set(event["detail"])
+
+
+def test_a_release_names_the_image_of_each_region_its_parameter_and_its_times() -> None:
+    detail = EVENTS["image-released"]["detail"]
+    assert sorted(detail["images"]) == ["ap-southeast-2", "eu-west-1", "us-east-1"]
+    assert {"parameter", "baked", "released"} <= set(detail)
+
+
+def test_a_parameter_event_is_as_ssm_sends_it() -> None:
+    event = EVENTS["parameter-changed"]
+    assert (event["source"], event["detail-type"]) == ("aws.ssm", "Parameter Store Change")
+    assert event["detail"]["dataType"] == "aws:ec2:image"
 
 
 def test_the_nightly_events_are_what_the_schedules_send() -> None:
@@ -86,6 +108,7 @@ def test_the_nightly_events_are_what_the_schedules_send() -> None:
 def test_by_hand_expire_only_plans() -> None:
     assert EVENTS["expire-dry-run"] == {"dry_run": True}
     assert EVENTS["bake-by-hand"] == {"recipe": "web"}
+    assert EVENTS["rollback"] == {"rollback": "web"}
 
 
 def test_no_event_file_is_of_another_kind() -> None:

@@ -69,6 +69,8 @@ def test_what_is_there_is_not_put_again(built: Path) -> None:
     assert fates == {
         "Bake": "unchanged",
         "Capture": "unchanged",
+        "Verify": "unchanged",
+        "Publish": "unchanged",
         "Replicate": "unchanged",
         "Expire": "uploaded",
         "Reconcile": "unchanged",

@@ -16,6 +16,11 @@ DESTRUCTIVE = {
     "ec2:DisableImage",
     "ec2:DeleteSnapshot",
     "ec2:DeleteTags",
+    "ec2:ModifyImageAttribute",
+    "ec2:ModifySnapshotAttribute",
+    "ec2:DisableImageDeprecation",
+    "ec2:DisableImageDeregistrationProtection",
+    "ec2:ModifyLaunchTemplate",
 }
 INSTANCE = "arn:aws:ec2:us-east-1:123456789012:instance/i-0a1b2c3d4e5f60718"
 VOLUME = "arn:aws:ec2:us-east-1:123456789012:volume/vol-0a1b2c3d4e5f60718"
@@ -44,6 +49,34 @@ HERE = {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}
 THERE = {"kms:ViaService": "ec2.eu-west-1.amazonaws.com"}
 GRANT = {"kms:GrantIsForAWSResource": "true"}
 
+TESTER = tags("recipe=web", "role=tester", "version=20261123T020000Z")
+TEST = tags("recipe=web", "role=tester", "image=ami-1", of="aws:RequestTag")
+GIVEN = tags("recipe=web")
+TAKEN = tags("adopted=us-east-1/ami-1", "recipe=web", of="aws:RequestTag")
+PARAMETER = "arn:aws:ssm:eu-west-1:123456789012:parameter/golden/web/latest"
+TEMPLATE = "arn:aws:ec2:eu-west-1:123456789012:launch-template/lt-0a1b2c3d4e5f60718"
+FAR_INSTANCE = INSTANCE.replace("us-east-1", "eu-west-1")
+FAR_VOLUME = VOLUME.replace("us-east-1", "eu-west-1")
+SHARE = [
+    ("ec2:DescribeImages", "*", {}),
+    ("ec2:DescribeImageAttribute", REPLICA, {}),
+    ("ec2:DescribeSnapshotAttribute", REPLICA_SNAPSHOT, {}),
+    ("ec2:ModifyImageAttribute", REPLICA, COPY),
+    ("ec2:ModifySnapshotAttribute", REPLICA_SNAPSHOT, COPY),
+    ("ec2:EnableImageDeprecation", REPLICA, COPY),
+    ("ec2:DisableImageDeprecation", REPLICA, COPY),
+    ("ec2:EnableImageDeregistrationProtection", REPLICA, COPY),
+    ("ec2:GetImageFindings", IMAGE, {}),
+    ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:shared"]}),
+]
+RELEASE = [
+    ("ssm:GetParameters", PARAMETER, {}),
+    ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "true"}),
+    ("ec2:DescribeLaunchTemplateVersions", "*", {}),
+    ("ec2:CreateLaunchTemplateVersion", TEMPLATE, GIVEN),
+    ("ec2:ModifyLaunchTemplate", TEMPLATE, GIVEN),
+    ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:released"]}),
+]
 COMMON = [
     ("ssm:GetParametersByPath", RECIPES, {}),
     ("ssm:GetParameter", f"{RECIPES}/web", {}),
@@ -58,6 +91,15 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeInstanceTypes", "*", {}),
+        ("ec2:DescribeSubnets", "*", {}),
+        ("ec2:DescribeRegions", "*", {}),
+        ("ec2:GetImageBlockPublicAccessState", "*", {}),
+        ("ec2:GetEbsEncryptionByDefault", "*", {}),
+        ("ec2:GetEbsDefaultKmsKeyId", "*", {}),
+        ("kms:DescribeKey", FAR_KEY, {}),
+        ("servicequotas:GetServiceQuota", "arn:aws:servicequotas:us-east-1:123456789012:ec2/L-1216C47A", {}),
+        ("ssm:GetParameters", PARAMETER, {}),
+        ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "false"}),
         ("ssm:GetParameter", PUBLIC, {}),
         ("ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/golden/base/latest", {}),
         ("ec2:RunInstances", IMAGE, {}),
@@ -95,8 +137,41 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
         ("ec2:DeleteSnapshot", SNAPSHOT, OURS),
         ("kms:CreateGrant", KEY, HERE | GRANT),
     ],
+    "VerifyRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<VerifyLog.Arn>", {}),
+        ("ec2:DescribeInstances", "*", {}),
+        ("ec2:DescribeImages", "*", {}),
+        ("ec2:DescribeSubnets", "*", {}),
+        ("ec2:RunInstances", IMAGE, OURS),
+        ("ec2:RunInstances", REPLICA, COPY),
+        ("ec2:RunInstances", SNAPSHOT, {}),
+        ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:subnet/subnet-1", {}),
+        ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:security-group/sg-1", {}),
+        ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:network-interface/*", {}),
+        ("ec2:RunInstances", FAR_INSTANCE, TEST | {"ec2:MetadataHttpTokens": "required"}),
+        ("ec2:RunInstances", FAR_VOLUME, TEST),
+        ("ec2:CreateTags", FAR_INSTANCE, {"ec2:CreateAction": "RunInstances"}),
+        ("ec2:CreateTags", FAR_VOLUME, {"ec2:CreateAction": "RunInstances"}),
+        ("ec2:GetConsoleOutput", INSTANCE, TESTER),
+        ("ec2:TerminateInstances", FAR_INSTANCE, TESTER),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage"]}),
+        ("ec2:CreateTags", IMAGE, GIVEN | TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
+        ("ec2:CreateTags", SNAPSHOT, TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
+        ("kms:Decrypt", FAR_KEY, THERE),
+        ("kms:CreateGrant", FAR_KEY, THERE | GRANT),
+    ],
+    "PublishRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<PublishLog.Arn>", {}),
+        *SHARE,
+        *RELEASE,
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:pinned", "kiln:pinned-over"]}),
+    ],
     "ReplicateRole": [
         *COMMON,
+        *SHARE,
+        *RELEASE,
         ("logs:PutLogEvents", "<ReplicateLog.Arn>", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:CopyImage", IMAGE, {}),
@@ -128,10 +203,16 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
         ("ec2:DisableImage", REPLICA, COPY),
         ("ec2:DeregisterImage", IMAGE, OURS),
         ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
+        (
+            "ec2:DisableImageDeregistrationProtection",
+            REPLICA,
+            COPY | tags("shared=protected-0123456789abcdef"),
+        ),
     ],
 }
+DOES = ("BakeRole", "CaptureRole", "VerifyRole", "ReplicateRole")
 NEEDED["ReconcileRole"] = [
-    *(call for role in ("CaptureRole", "ReplicateRole") for call in NEEDED[role] if "Log.Arn" not in call[1]),
+    *(call for role in DOES for call in NEEDED[role] if "Log.Arn" not in call[1]),
     ("logs:PutLogEvents", "<ReconcileLog.Arn>", {}),
     ("ec2:DescribeSnapshots", "*", {}),
     ("ec2:CreateTags", REPLICA_SNAPSHOT, COPY | {"aws:TagKeys": ["kiln:orphaned"]}),
@@ -154,6 +235,7 @@ FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
         ("iam:PassRole", "arn:aws:iam::123456789012:role/admin", {}),
         ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}),
         ("kms:CreateGrant", KEY, HERE),
+        ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "true"}),
     ],
     "CaptureRole": [
         ("ec2:TerminateInstances", INSTANCE, {}),
@@ -172,6 +254,31 @@ FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
         ("ec2:DeleteSnapshot", SNAPSHOT, {}),
         ("ec2:DeregisterImage", REPLICA, COPY),
         ("ec2:RunInstances", INSTANCE, LAUNCH),
+    ],
+    "VerifyRole": [
+        ("ec2:RunInstances", IMAGE, {}),
+        ("ec2:RunInstances", INSTANCE, LAUNCH),
+        ("ec2:RunInstances", INSTANCE, TEST | {"ec2:MetadataHttpTokens": "optional"}),
+        ("ec2:TerminateInstances", INSTANCE, BUILDER),
+        ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
+        ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
+        ("ec2:CreateTags", IMAGE, TAKEN),
+        ("ec2:CreateTags", SNAPSHOT, {"aws:TagKeys": ["kiln:recipe", "kiln:version"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage", "kiln:hold"]}),
+        ("ec2:ModifyImageAttribute", IMAGE, OURS),
+        ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "true"}),
+        ("kms:Decrypt", KEY, {}),
+    ],
+    "PublishRole": [
+        ("ec2:ModifyImageAttribute", IMAGE, {}),
+        ("ec2:ModifyImageAttribute", IMAGE, GIVEN),
+        ("ec2:ModifySnapshotAttribute", SNAPSHOT, {}),
+        ("ec2:DisableImageDeregistrationProtection", IMAGE, {}),
+        ("ec2:ModifyLaunchTemplate", TEMPLATE, {}),
+        ("ssm:PutParameter", PARAMETER.replace("golden", "kiln/recipes"), {"ssm:Overwrite": "true"}),
+        ("ssm:PutParameter", PARAMETER.replace("golden", "database"), {"ssm:Overwrite": "true"}),
+        ("ec2:RunInstances", INSTANCE, LAUNCH),
+        ("ec2:DisableImage", IMAGE, OURS),
     ],
     "ReplicateRole": [
         ("ec2:CreateTags", REPLICA, {"ec2:CreateAction": "CopyImage"}),
@@ -192,10 +299,11 @@ FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
         ("ec2:TerminateInstances", INSTANCE, BUILDER),
         ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
         ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}),
+        ("ec2:DisableImageDeregistrationProtection", IMAGE, OURS),
     ],
 }
 FORBIDDEN["ReconcileRole"] = [
-    ("ec2:RunInstances", INSTANCE, LAUNCH),
+    ("ec2:RunInstances", INSTANCE, LAUNCH | {"ec2:MetadataHttpTokens": "optional"}),
     ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
     ("ec2:DeregisterImage", REPLICA, {}),
     ("ec2:DisableImage", IMAGE, OURS),
@@ -248,10 +356,13 @@ def test_a_statement_is_narrow(role: str, statement: Statement) -> None:
         return
     assert not DESTRUCTIVE & set(actions) or needs_a_tag(statement), "destroys what bears no tag"
     if "*" in listed(statement["Resource"]):
-        assert all(action.startswith("ec2:Describe") for action in actions), "only Describe needs all"
+        reads = ("ec2:Describe", "ec2:GetEbs", "ec2:GetImageBlock")
+        assert all(action.startswith(reads) for action in actions), "only what reads needs all"
     if "ec2:CreateTags" in actions:
         conditions = statement["Condition"]
-        assert needs_a_tag(statement) or "ec2:CreateAction" in conditions["StringEquals"]
+        taken_in = conditions.get("Null", {}).get("aws:RequestTag/kiln:adopted") == "false"
+        made = "ec2:CreateAction" in conditions.get("StringEquals", {})
+        assert needs_a_tag(statement) or made or taken_in
 
 
 def test_each_service_may_take_a_role_only_for_kiln() -> None:
@@ -263,9 +374,10 @@ def test_each_service_may_take_a_role_only_for_kiln() -> None:
             trusted[name] = (statement["Principal"]["Service"], statement.get("Condition"))
     ours = "123456789012"
     group = f"arn:aws:scheduler:us-east-1:{ours}:schedule-group/default"
-    rule = f"arn:aws:events:eu-west-1:{ours}:rule/kiln-region-forward-images"
+    what = ("images", "instances", "parameters")
+    rules = [f"arn:aws:events:eu-west-1:{ours}:rule/kiln-region-forward-{each}" for each in what]
     # Lambda checks iam:PassRole of who makes the function, and gives the role no source to compare.
-    names = ("Bake", "Capture", "Replicate", "Expire", "Reconcile")
+    names = ("Bake", "Capture", "Verify", "Publish", "Replicate", "Expire", "Reconcile")
     functions = {f"{name}Role": ("lambda.amazonaws.com", None) for name in names}
     assert trusted == functions | {
         "ScheduleRole": (
@@ -274,16 +386,14 @@ def test_each_service_may_take_a_role_only_for_kiln() -> None:
         ),
         "ForwardRole": (
             "events.amazonaws.com",
-            {"StringEquals": {"aws:SourceAccount": ours}, "ArnEquals": {"aws:SourceArn": rule}},
+            {"StringEquals": {"aws:SourceAccount": ours}, "ArnEquals": {"aws:SourceArn": rules}},
         ),
     }
-    forward = named_rule(further())
-    assert rule.endswith(forward), "the trusted rule is the one that there is"
+    assert [rule.rsplit("/", 1)[1] for rule in rules] == named_rules(further()), "all rules, and no other"
 
 
-def named_rule(template: Expanded) -> str:
-    (rule,) = template.of("AWS::Events::Rule").values()
-    return str(rule["Name"])
+def named_rules(template: Expanded) -> list[str]:
+    return [str(rule["Name"]) for rule in template.of("AWS::Events::Rule").values()]
 
 
 def test_the_schedules_wake_three_functions_and_the_further_region_reaches_one_bus() -> None:

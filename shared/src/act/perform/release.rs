@@ -5,17 +5,24 @@ use futures::future::join_all;
 use super::{Deed, Failure};
 use crate::cloud::{Cloud, Cloudly};
 use crate::decide::Reason;
-use crate::decide::action::{Move, NewDefault, TemplateMove};
+use crate::decide::action::{Move, NewDefault, TemplateMove, Until};
 use crate::domain::Region;
 
 /// Moves parameters in one step: none is written unless all may be, all are written at the same time, and each is read
 /// back. EC2 looks at the image before the value is seen, which takes its time.
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html>)
-pub(super) async fn move_parameters<C: Cloud>(cloud: &C, moves: &[Move]) -> Result<Deed, Failure> {
+pub(super) async fn move_parameters<C: Cloud>(
+    cloud: &C,
+    moves: &[Move],
+    until: Until,
+) -> Result<Deed, Failure> {
     let tried = moves.iter().map(|one| cloud.try_parameter(&one.region, &one.parameter));
     all(join_all(tried).await)?;
     let put = moves.iter().map(|one| cloud.put_image(&one.region, &one.parameter, &one.image));
     all(join_all(put).await)?;
+    if until == Until::Taken {
+        return Ok(Deed::default());
+    }
     let shown = moves.iter().map(async |one| {
         let names = [one.parameter.clone()];
         cloud.parameters(&one.region, &names).await.map(|mut shown| shown.remove(&one.parameter))

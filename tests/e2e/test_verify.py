@@ -1,0 +1,135 @@
+"""verify: an image is booted in another zone before it is used; what somebody gives to Kiln is taken in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
+
+
+def launched(kiln: Kiln, role: str) -> list[dict[str, Any]]:
+    calls = [call for call in kiln.calls("RunInstances") if not call["error"]]
+    return [call for call in calls if f"kiln-{role}" == call["who"]]
+
+
+def test_an_image_is_tested_in_another_zone_than_its_builders_and_nothing_is_left(kiln: Kiln) -> None:
+    kiln.recipe(verify="script = 'curl -fsS localhost'")
+    kiln.bake()
+    (image,) = kiln.images()
+    assert tags_of(image)["kiln:stage"] == "released"
+    (test,) = launched(kiln, "verify")
+    (subnet,) = kiln.ec2().describe_subnets(SubnetIds=[test["request"]["SubnetId"]])["Subnets"]
+    assert subnet["AvailabilityZone"] != tags_of(image)["kiln:zone"]
+    assert test["request"]["MetadataOptions.HttpTokens"] == "required"
+    assert kiln.living() == []
+    (news,) = kiln.said("Image Verified")
+    assert news["image"] == image["ImageId"] and news["instance"].startswith("i-")
+
+
+def test_an_image_whose_check_fails_is_rejected_with_the_consoles_tail_and_goes_nowhere(kiln: Kiln) -> None:
+    kiln.recipe(verify="script = 'echo port 80 is closed; exit 7'", publish='parameter = "/golden/web"')
+    old = kiln.release("web", "20250101T020000Z")
+    kiln.sweep()
+    assert kiln.named() == ["20250101T020000Z"] * 3
+    kiln.bake()
+    new = kiln.images()[-1]
+    assert tags_of(new)["kiln:stage"] == "rejected" and kiln.living() == []
+    (news,) = kiln.said("Image Rejected")
+    assert "the script failed with status 7" in news["reason"] and "port 80 is closed" in news["console-tail"]
+    assert kiln.said("Image Published") == [] and kiln.calls("CopyImage") == []
+    assert kiln.allowed(new["ImageId"]) == []
+    kiln.sweep()
+    assert kiln.named() == ["20250101T020000Z"] * 3 and kiln.parameter() == old[HOME]
+
+
+def test_an_image_that_never_comes_to_its_verdict_is_rejected_when_its_time_is_up(kiln: Kiln) -> None:
+    kiln.recipe(verify="script = 'echo hanging; sleep infinity'")
+    kiln.bake()
+    (tester,) = kiln.living()
+    assert tags_of(tester)["kiln:role"] == "tester"
+    past = [{"Key": "kiln:deadline", "Value": "2026-01-01T00:00:00Z"}]
+    kiln.ec2().create_tags(Resources=[tester["InstanceId"]], Tags=past)
+    kiln.sweep()
+    (news,) = kiln.said("Image Rejected")
+    assert "its time was up" in news["reason"] and "hanging" in news["console-tail"]
+    assert kiln.living() == [] and tags_of(kiln.images()[0])["kiln:stage"] == "rejected"
+
+
+def test_replicas_are_booted_in_their_regions_where_the_recipe_asks(kiln: Kiln) -> None:
+    kiln.recipe(replicate="verify = true")
+    kiln.bake()
+    assert sorted(call["region"] for call in launched(kiln, "verify")) == sorted(REGIONS)
+    assert {news["region"] for news in kiln.said("Image Verified")} == set(REGIONS)
+    assert {tags_of(kiln.images(region)[0])["kiln:stage"] for region in REGIONS} == {"released"}
+    assert [kiln.living(region) for region in REGIONS] == [[], [], []]
+
+
+def test_a_replica_that_cannot_boot_holds_the_release(kiln: Kiln) -> None:
+    kiln.recipe(replicate="verify = true", publish='parameter = "/golden/web"')
+    kiln.aws.faults(
+        {"call": "RunInstances", "region": "eu-west-1", "code": "Client.InternalError", "times": -1}
+    )
+    kiln.bake()
+    assert kiln.named() == [None, None, None]
+    (replica,) = kiln.images("eu-west-1")
+    assert tags_of(replica)["kiln:stage"] == "captured" and kiln.said("Image Released") == []
+    kiln.aws.faults()
+    kiln.sweep()
+    assert len(set(kiln.named())) == 1 and None not in kiln.named()
+
+
+def given(kiln: Kiln, **tags: str) -> str:
+    """An image that Packer made: registered by somebody else, with tags of their own."""
+    base = kiln.ec2().describe_images(Owners=["136693071363"])["Images"][0]
+    instance = kiln.aws.seed(instances=[{"region": HOME, "image": base["ImageId"]}])["instances"][0]
+    kinds = [{"ResourceType": "image", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
+    made = kiln.ec2().create_image(InstanceId=instance, Name="packer 1732327200", TagSpecifications=kinds)
+    kiln.settle()
+    return str(made["ImageId"])
+
+
+def test_an_image_that_somebody_made_and_tagged_goes_through_verify_to_release(kiln: Kiln) -> None:
+    kiln.recipe(publish='parameter = "/golden/web"')
+    image = given(kiln, **{"kiln:recipe": "web", "owner": "somebody"})
+    (found,) = kiln.images()
+    tags = tags_of(found)
+    assert (tags["kiln:stage"], tags["kiln:adopted"]) == ("released", f"{HOME}/{image}")
+    assert tags["owner"] == "somebody" and tags["team"] == "platform"
+    assert kiln.parameter() == image and len(launched(kiln, "verify")) == 1
+    for region in FURTHER:
+        (replica,) = kiln.images(region)
+        assert replica["Name"] == f"web-{tags['kiln:version']}"
+    (snapshot,) = kiln.snapshots_of("web")
+    assert tags_of(snapshot)["kiln:version"] == tags["kiln:version"]
+
+
+def test_an_image_that_was_tagged_later_enters_with_the_next_sweep_under_its_own_version(kiln: Kiln) -> None:
+    kiln.recipe()
+    image = given(kiln)
+    assert launched(kiln, "verify") == []
+    late = [{"Key": "kiln:recipe", "Value": "web"}, {"Key": "kiln:version", "Value": "20250601T120000Z"}]
+    kiln.ec2().create_tags(Resources=[image], Tags=late)
+    assert "adopt+launch" in kiln.sweep()
+    (found,) = kiln.images()
+    tags = tags_of(found)
+    assert (tags["kiln:stage"], tags["kiln:version"]) == ("released", "20250601T120000Z")
+
+
+def test_an_image_without_the_tag_is_never_touched(kiln: Kiln) -> None:
+    kiln.recipe()
+    before = kiln.aws.journal_end()
+    image = given(kiln, Name="web")
+    kiln.sweep()
+    assert kiln.changes(before) == []
+    (found,) = kiln.ec2().describe_images(ImageIds=[image])["Images"]
+    assert set(tags_of(found)) == {"Name"}
+
+
+def test_a_copy_of_an_adopted_image_is_nobodys(kiln: Kiln) -> None:
+    kiln.recipe()
+    image = given(kiln, **{"kiln:recipe": "web"})
+    before = kiln.aws.journal_end()
+    kiln.ec2().copy_image(SourceImageId=image, SourceRegion=HOME, Name="backup", CopyImageTags=True)
+    kiln.settle()
+    kiln.sweep()
+    assert kiln.changes(before) == []
