@@ -1,4 +1,4 @@
-"""Parameters that name images: SSM answers at once, looks at the image a little later, and tells the end of it.
+"""Parameters that name images: SSM answers at once, looks at the image a little later, and tells the end.
 
 (https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html)
 """

@@ -3,6 +3,8 @@
 //!
 //! The table of these assumptions with their sources stands in `tests/ASSUMPTIONS.md`.
 
+mod publishing;
+
 use std::fmt::Debug;
 
 use kiln::cloud::image::Deletion;
@@ -12,7 +14,7 @@ use kiln::cloud::{
 };
 use kiln::domain::record::Copied;
 use kiln::domain::{
-    ImageId, ImageName, ImageRecord, InstanceId, Origin, Region, Role, Stage, Tags, Token, tags,
+    ImageId, ImageName, ImageRecord, InstanceId, Origin, Region, Role, SnapshotId, Stage, Tags, Token, tags,
 };
 
 /// Where a cloud stands, and how its time passes.
@@ -36,7 +38,7 @@ const PATIENCE: usize = 400;
 pub type Checked = Result<(), String>;
 
 /// The assumptions, by their names.
-pub const ALL: [&str; 12] = [
+pub const ALL: [&str; 14] = [
     "a_builder_is_seen_with_its_tags_and_its_token",
     "the_same_token_launches_one_builder",
     "the_token_of_a_terminated_builder_is_spent",
@@ -49,6 +51,8 @@ pub const ALL: [&str; 12] = [
     "a_disabled_image_is_still_told",
     "a_deregistered_image_goes_with_its_snapshots_and_only_once",
     "what_is_not_there_is_told_as_such",
+    "permissions_are_changed_as_said_and_go_with_disabling",
+    "a_parameter_names_an_image_once_it_was_looked_at_and_a_try_writes_nothing",
 ];
 
 /// The assumptions that unpatched moto keeps too: it knows neither tokens, nor names, nor images that take time.
@@ -74,6 +78,8 @@ pub async fn check<G: Ground>(ground: &G, name: &str) -> Checked {
         "a_disabled_image_is_still_told" => case.disabled_is_told().await,
         "a_deregistered_image_goes_with_its_snapshots_and_only_once" => case.goes_once().await,
         "what_is_not_there_is_told_as_such" => case.not_there().await,
+        "permissions_are_changed_as_said_and_go_with_disabling" => case.permissions().await,
+        "a_parameter_names_an_image_once_it_was_looked_at_and_a_try_writes_nothing" => case.parameter().await,
         other => Err(format!("there is no assumption {other}")),
     }
 }
@@ -168,6 +174,13 @@ impl<G: Ground> Case<'_, G> {
         self.becomes(&builder, InstanceState::Stopped).await?;
         let image = went("CreateImage", self.cloud().create_image(&self.new_image(&builder)).await)?;
         Ok((builder, image))
+    }
+
+    /// An image that is available, and its snapshots.
+    async fn captured(&self) -> Result<(ImageId, Vec<SnapshotId>), String> {
+        let (_, id) = self.imaged().await?;
+        let image = self.available(&home(), &id).await?;
+        Ok((id, image.snapshots))
     }
 
     fn new_image(&self, instance: &InstanceId) -> NewImage {

@@ -73,11 +73,11 @@ fn with_faults_things_do_go_wrong_and_without_them_nothing_does() {
     }
 }
 
-/// The first seed that catches a bug, of so many.
-fn caught(bug: Bug, seeds: u64) -> Option<(u64, Vec<String>)> {
+/// The first seed at which a bug breaks this promise, of so many.
+fn caught(bug: Bug, promise: &str, seeds: u64) -> Option<u64> {
     (0..seeds).find_map(|seed| {
         let broken = run(Options { bug, ..Options::seed(seed) }).broken;
-        (!broken.is_empty()).then_some((seed, broken))
+        broken.iter().any(|what| what.contains(promise)).then_some(seed)
     })
 }
 
@@ -98,8 +98,7 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::PermissionsOnlyAdded, "may be launched by"),
         (Bug::RollbackUndone, "somebody had rolled back"),
     ] {
-        let (seed, broken) = caught(bug, 1_000).unwrap_or_else(|| panic!("{bug:?} is not caught"));
-        assert!(broken.iter().any(|what| what.contains(promise)), "{bug:?} at seed {seed}: {broken:#?}");
+        let seed = caught(bug, promise, 1_000).unwrap_or_else(|| panic!("{bug:?} is not caught"));
         println!("{bug:?}: caught by seed {seed}");
     }
 }

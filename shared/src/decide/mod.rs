@@ -11,6 +11,7 @@
 //! | [`share`] | who may use an image, as its recipe says |
 //! | [`replicate`] | which Regions still need a replica, and which replicas are published |
 //! | [`release`] | which release every Region names, forward and back |
+//! | [`template`] | what lets a launch template name a release |
 //! | [`layers`] | which recipes are baked anew because their base was released |
 //! | [`preflight`] | what would make a bake, or what follows on it, fail |
 //! | [`expire`] | which images stay and which go |
@@ -33,6 +34,7 @@ pub mod release;
 pub mod replicate;
 pub mod share;
 pub mod sweep;
+pub mod template;
 pub mod verify;
 
 #[cfg(test)]

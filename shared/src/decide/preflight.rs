@@ -114,7 +114,7 @@ pub fn problems(recipe: &Recipe, name: &ImageName, seen: &Seen) -> Vec<Problem> 
 
 /// The findings as decisions: each is refused, and nothing is launched.
 pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, seen: &Seen) -> Vec<Decision> {
-    let refuse = |problem| Subject::name(name, home).so(Action::Refuse, Reason::Preflight(problem));
+    let refuse = |problem| Subject::name(name, home).so(Action::Refuse, Reason::Preflight(Box::new(problem)));
     problems(recipe, name, seen).into_iter().map(refuse).collect()
 }
 

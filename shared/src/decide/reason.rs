@@ -65,7 +65,7 @@ pub enum Reason {
 
     /// A preflight found what would make the bake, or what follows on it, fail.
     #[error("{0}")]
-    Preflight(super::preflight::Problem),
+    Preflight(Box<super::preflight::Problem>),
     /// A preflight found nothing.
     #[error("nothing that can be known beforehand speaks against a bake")]
     PreflightPassed,

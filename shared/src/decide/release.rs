@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::action::{Move, NewDefault, TemplateMove, Until};
+use super::action::{Move, Until};
+use super::template::template_move;
 use super::{Action, Chain, Decision, Reason, Subject};
-use crate::cloud::{CloudError, Cloudly, Image, ImageState, NewTemplateVersion, Template};
-use crate::domain::{ImageId, ImageRecord, Region, Stage, Tags, Token, Version, tags};
+use crate::cloud::{CloudError, Cloudly, Image, ImageState, Template};
+use crate::domain::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
 use crate::events::outbound::{Announcement, News};
 use crate::recipe::{Recipe, Release as Manner};
 
@@ -365,34 +366,6 @@ impl<'a> Family<'a> {
             .filter(|region| !release.ready.contains_key(region))
             .collect()
     }
-}
-
-/// What lets a launch template name an image; `None`: it does.
-fn template_move(
-    wanted: &crate::recipe::LaunchTemplate,
-    template: &Template,
-    image: &Image,
-) -> Option<TemplateMove> {
-    let names = |point: &crate::cloud::TemplatePoint| point.image.as_ref() == Some(&image.id);
-    let settled = if wanted.default { names(&template.default) } else { names(&template.latest) };
-    if settled {
-        return None;
-    }
-    let moved = |version, default| {
-        Some(TemplateMove { name: wanted.name.clone(), image: image.id.clone(), version, default })
-    };
-    if names(&template.latest) {
-        return moved(None, NewDefault::Number(template.id.clone(), template.latest.number));
-    }
-    let version = NewTemplateVersion {
-        region: image.region.clone(),
-        template: template.id.clone(),
-        image: image.id.clone(),
-        description: image.name.clone(),
-        // The latest version is part of it: whoever comes back to an image after another one makes one more version.
-        token: Token::of(&["template", &template.id, image.id.as_str(), &template.latest.number.to_string()]),
-    };
-    moved(Some(version), if wanted.default { NewDefault::Made } else { NewDefault::Unchanged })
 }
 
 /// The images that a rollback keeps: the pinned one, with all its replicas.

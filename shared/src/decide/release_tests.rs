@@ -2,8 +2,6 @@ use proptest::prelude::*;
 
 use super::super::fixtures::*;
 use super::*;
-use crate::cloud::TemplatePoint;
-use crate::recipe::LaunchTemplate;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
@@ -245,26 +243,6 @@ fn a_rollback_that_was_begun_is_ended_before_another_one_begins() {
         [("us-east-1", Some(&old[0])), ("eu-west-1", Some(&bad[1])), ("ap-southeast-2", Some(&bad[2]))];
     let chain = scene([first, old.clone(), bad.clone()].concat(), &half).rolled_back(&named(), None);
     assert!(moves(&[chain]).iter().all(|(_, image)| old.iter().any(|one| one.id == *image)));
-}
-
-#[test]
-fn a_launch_template_gets_a_version_of_the_release_and_the_default_only_where_asked() {
-    let new = everywhere(9, Stage::Released);
-    let moved = |default: bool, latest: Option<&Image>, is_default: Option<&Image>| {
-        let wanted = LaunchTemplate { name: "web".into(), default };
-        let point =
-            |number, image: Option<&Image>| TemplatePoint { number, image: image.map(|of| of.id.clone()) };
-        let template =
-            Template { id: "lt-0a".into(), latest: point(7, latest), default: point(3, is_default) };
-        template_move(&wanted, &template, &new[0])
-    };
-    let made = moved(false, None, None).unwrap();
-    assert!(made.version.is_some() && made.default == NewDefault::Unchanged);
-    assert_eq!(moved(true, None, None).unwrap().default, NewDefault::Made);
-    assert_eq!(moved(false, Some(&new[0]), None), None);
-    let there = moved(true, Some(&new[0]), None).unwrap();
-    assert_eq!((there.version, there.default), (None, NewDefault::Number("lt-0a".into(), 7)));
-    assert_eq!(moved(true, None, Some(&new[0])), None);
 }
 
 proptest! {

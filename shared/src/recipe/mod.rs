@@ -7,6 +7,7 @@
 mod fields;
 pub mod layers;
 mod parse;
+mod publish;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::Share;
 use super::*;
 
 const WHOLE: &str = r#"

@@ -35,7 +35,7 @@ struct Rollback {
     over: Version,
 }
 
-fn now_or<'a>(held: Option<&'a Held<Image>>, seen: DateTime<Utc>) -> impl Iterator<Item = &'a Image> {
+fn now_or(held: Option<&Held<Image>>, seen: DateTime<Utc>) -> impl Iterator<Item = &Image> {
     held.into_iter().flat_map(move |held| [held.now(), held.at(seen)]).flatten()
 }
 
@@ -166,14 +166,16 @@ impl Watch {
     ) -> Result<(), String> {
         let seen = by.began - MOST_LAG;
         let held = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
+        let record = held.and_then(Held::now).and_then(|image| image.record().ok());
+        let keeps = record.as_ref().and_then(|record| self.recipes.get(&record.name.recipe));
+        if let Some((record, keeps)) = record.as_ref().zip(keeps) {
+            self.may_go_first(account, by, keeps, id, record)?;
+        }
         // What was published by the same invocation is published by now.
         if !now_or(held, seen).any(is_or_was_out) {
             return Err("it is not one that may be launched there".into());
         }
-        let record = held.and_then(Held::now).and_then(|image| image.record().ok());
         let Some(record) = record else { return Ok(()) };
-        let Some(keeps) = self.recipes.get(&record.name.recipe) else { return Ok(()) };
-        self.may_go_first(account, by, keeps, id, &record)?;
         let Some(rollback) = self.releases.rollbacks.get(&record.name.recipe) else { return Ok(()) };
         let known = rollback.at < seen - MOST_SKEW;
         let version = record.name.version;

@@ -1,0 +1,94 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn event(detail_type: &str, region: &str, detail: Value) -> Value {
+    json!({"version": "0", "id": "1", "detail-type": detail_type, "source": "aws.ec2", "account": "123456789012",
+           "time": "2026-11-23T02:05:00Z", "region": region, "resources": [], "detail": detail})
+}
+
+#[test]
+fn only_ids_are_taken_from_an_event() {
+    let stopped = event(INSTANCE_CHANGE, "us-east-1", json!({"instance-id": "i-0a1b", "state": "running"}));
+    assert_eq!(
+        CaptureCall::read(&stopped),
+        Ok(CaptureCall::Stopped("us-east-1".parse().unwrap(), "i-0a1b".parse().unwrap()))
+    );
+}
+
+#[test]
+fn an_image_event_is_of_the_region_in_which_it_happened() {
+    let detail = json!({"RequestId": "r", "ImageId": "ami-0a1b", "State": "failed", "ErrorMessage": "no"});
+    let call = ReplicateCall::read(&event(IMAGE_CHANGE, "eu-west-1", detail)).unwrap();
+    let expected = ReplicateCall::Image("eu-west-1".parse().unwrap(), "ami-0a1b".parse().unwrap());
+    assert_eq!(call, expected);
+    // Kiln's own are said in the home Region, of an image in any.
+    let detail =
+        json!({"recipe": "web", "version": "20261123T020000Z", "region": "eu-west-1", "image": "ami-0a1b"});
+    assert_eq!(ReplicateCall::read(&event("Image Verified", "us-east-1", detail)), Ok(expected));
+}
+
+#[test]
+fn a_parameter_that_was_refused_says_why() {
+    let detail = json!({"name": "/golden/web", "type": "String", "operation": "Update", "exception": "Unable to Resolve Resource"});
+    let call = ReplicateCall::read(&event(PARAMETER_CHANGE, "eu-west-1", detail)).unwrap();
+    assert!(matches!(call, ReplicateCall::Parameter { refused: Some(_), .. }), "{call:?}");
+}
+
+#[test]
+fn a_rollback_names_a_recipe_and_perhaps_a_version() {
+    let call = PublishCall::read(&json!({"rollback": "web", "to": "20261123T020000Z"})).unwrap();
+    assert_eq!(call, PublishCall::Rollback("web".parse().unwrap(), "20261123T020000Z".parse().ok()));
+    let error = PublishCall::read(&json!({"rollback": "web", "too": "x"})).unwrap_err().to_string();
+    assert!(error.contains("unknown field `too`"), "{error}");
+    assert!(PublishCall::read(&json!({"rollback": "web", "to": "1.2"})).is_err());
+}
+
+#[test]
+fn a_preflight_bakes_nothing_and_a_release_bakes_its_layers() {
+    let call = BakeCall::read(&json!({"recipe": "web", "preflight": true})).unwrap();
+    assert_eq!((call.what, call.mode), (Baked::One("web".parse().unwrap()), Mode::DryRun));
+    let released = event("Image Released", "us-east-1", json!({"recipe": "base"}));
+    assert_eq!(BakeCall::read(&released).unwrap().what, Baked::LayersOn("base".parse().unwrap()));
+}
+
+#[test]
+fn expire_by_hand_is_a_dry_run_unless_told_otherwise() {
+    assert_eq!(ExpireCall::read(&json!({})).unwrap().mode, Mode::DryRun);
+    assert_eq!(ExpireCall::read(&json!({"recipe": "web"})).unwrap().mode, Mode::DryRun);
+    assert_eq!(ExpireCall::read(&json!({"dry_run": false})).unwrap().mode, Mode::Carry);
+    let released =
+        event("Image Released", "us-east-1", json!({"recipe": "web", "version": "20261123T020000Z"}));
+    let call = ExpireCall::read(&released).unwrap();
+    assert_eq!((call.recipe.unwrap().as_str(), call.mode), ("web", Mode::Carry));
+}
+
+#[test]
+fn a_misspelt_field_is_refused_and_named() {
+    let error = ExpireCall::read(&json!({"dryrun": false})).unwrap_err().to_string();
+    assert!(error.contains("unknown field `dryrun`") && error.contains("expected {}"), "{error}");
+    let error = BakeCall::read(&json!({"recipe": "We b"})).unwrap_err().to_string();
+    assert!(error.contains("'We b' is not 1 to 64 of a-z"), "{error}");
+}
+
+#[test]
+fn a_malformed_event_is_refused_and_says_what_was_expected() {
+    let detail = json!({"instance-id": "ami-1", "state": "stopped"});
+    let error = CaptureCall::read(&event(INSTANCE_CHANGE, "us-east-1", detail)).unwrap_err().to_string();
+    assert!(error.contains("'ami-1' is not an instance id"), "{error}");
+    assert!(CaptureCall::read(&json!({})).unwrap_err().to_string().contains("no detail-type"));
+    assert!(ReplicateCall::read(&event("EBS Snapshot Notification", "us-east-1", json!({}))).is_err());
+}
+
+proptest! {
+    #[test]
+    fn any_json_is_read_without_a_panic(a in ".*", b in ".*", number in any::<i64>()) {
+        for payload in [json!(a), json!(number), json!({ a.clone(): b }), event(&a, &b, json!({"ImageId": a})),
+                        event(IMAGE_CHANGE, &b, json!({"ImageId": number})), event(INSTANCE_CHANGE, "x", json!([]))] {
+            let _ = (BakeCall::read(&payload), CaptureCall::read(&payload));
+            let _ = (ReplicateCall::read(&payload), ExpireCall::read(&payload));
+            let _ = (VerifyCall::read(&payload), PublishCall::read(&payload));
+        }
+    }
+}

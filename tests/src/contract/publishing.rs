@@ -1,0 +1,67 @@
+//! What Kiln assumes of permissions and of parameters that name images.
+
+use kiln::cloud::{Change, Grantee, Images, Parameters, Sharing};
+use kiln::domain::{ImageId, SnapshotId};
+
+use super::{Case, Checked, Ground, PATIENCE, home, is, went};
+
+fn accounts(ids: &[&str]) -> std::collections::BTreeSet<Grantee> {
+    ids.iter().map(|id| Grantee::Account((*id).to_owned())).collect()
+}
+
+impl<G: Ground> Case<'_, G> {
+    async fn may_launch(&self, image: &ImageId) -> Result<std::collections::BTreeSet<Grantee>, String> {
+        went("DescribeImageAttribute", self.cloud().launch_permissions(&home(), image).await)
+    }
+
+    /// Those added may, those removed may not, and a disabled image has none.
+    pub(super) async fn permissions(&self) -> Checked {
+        let (image, snapshots) = self.captured().await?;
+        is("who may launch a new image", self.may_launch(&image).await?, accounts(&[]))?;
+        let both = Change { add: accounts(&["111111111111", "222222222222"]), ..Change::default() };
+        went("ModifyImageAttribute", self.cloud().change_launch(&home(), &image, &both).await)?;
+        let other = Change { add: accounts(&["333333333333"]), remove: accounts(&["111111111111"]) };
+        went("ModifyImageAttribute", self.cloud().change_launch(&home(), &image, &other).await)?;
+        let shall = accounts(&["222222222222", "333333333333"]);
+        is("who may launch it", self.may_launch(&image).await?, shall)?;
+        self.volumes(snapshots.first().ok_or("it has no snapshot")?).await?;
+        went("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
+        self.ground.wait().await;
+        is("who may launch a disabled image", self.may_launch(&image).await?, accounts(&[]))
+    }
+
+    async fn volumes(&self, snapshot: &SnapshotId) -> Checked {
+        for (change, shall) in [
+            (Change { add: accounts(&["111111111111"]), ..Change::default() }, accounts(&["111111111111"])),
+            (Change { remove: accounts(&["111111111111"]), ..Change::default() }, accounts(&[])),
+        ] {
+            went("ModifySnapshotAttribute", self.cloud().change_volumes(&home(), snapshot, &change).await)?;
+            let may = self.cloud().volume_permissions(&home(), snapshot).await;
+            is("who may make volumes of it", went("DescribeSnapshotAttribute", may)?, shall)?;
+        }
+        Ok(())
+    }
+
+    async fn shown(&self, name: &str) -> Result<Option<String>, String> {
+        let names = [name.to_owned()];
+        Ok(went("GetParameters", self.cloud().parameters(&home(), &names).await)?.remove(name))
+    }
+
+    /// A value is seen once the image was looked at; to try writes nothing, whether the parameter is there or not.
+    pub(super) async fn parameter(&self) -> Checked {
+        let (name, image) = (format!("/golden/{}", self.name().recipe), self.ground.base().await);
+        went("PutParameter, tried", self.cloud().try_parameter(&home(), &name).await)?;
+        is("a parameter that was tried", self.shown(&name).await?, None)?;
+        went("PutParameter", self.cloud().put_image(&home(), &name, &image).await)?;
+        for _ in 0..PATIENCE {
+            if self.shown(&name).await?.is_some() {
+                break;
+            }
+            self.ground.wait().await;
+        }
+        is("the parameter", self.shown(&name).await?, Some(image.to_string()))?;
+        went("PutParameter, tried", self.cloud().try_parameter(&home(), &name).await)?;
+        self.ground.wait().await;
+        is("the parameter that was tried", self.shown(&name).await?, Some(image.to_string()))
+    }
+}

@@ -1,0 +1,293 @@
+"""What each role must be able to do, and what it must not: each call with what AWS tells of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+INSTANCE = "arn:aws:ec2:us-east-1:123456789012:instance/i-0a1b2c3d4e5f60718"
+VOLUME = "arn:aws:ec2:us-east-1:123456789012:volume/vol-0a1b2c3d4e5f60718"
+IMAGE = "arn:aws:ec2:us-east-1::image/ami-0c1f2a3b4d5e6f708"
+SNAPSHOT = "arn:aws:ec2:us-east-1::snapshot/snap-0c1f2a3b4d5e6f708"
+REPLICA = "arn:aws:ec2:eu-west-1::image/ami-0d2e3f4a5b6c7d819"
+REPLICA_SNAPSHOT = "arn:aws:ec2:eu-west-1::snapshot/snap-0d2e3f4a5b6c7d819"
+RECIPES = "arn:aws:ssm:us-east-1:123456789012:parameter/kiln/recipes"
+PUBLIC = "arn:aws:ssm:us-east-1::parameter/aws/service/ami-amazon-linux-latest/al2023"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd"
+FAR_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+
+
+def tags(*pairs: str, of: str = "aws:ResourceTag") -> dict[str, str]:
+    return {f"{of}/kiln:{key}": value for key, _, value in (pair.partition("=") for pair in pairs)}
+
+
+BUILDER = tags("recipe=web", "role=builder", "version=20261123T020000Z")
+LONG_LIVED = tags("recipe=web")
+OURS = tags("recipe=web", "version=20261123T020000Z", "stage=captured")
+COPY = OURS | tags("origin=us-east-1/ami-0c1f2a3b4d5e6f708")
+ASKED = tags("recipe=web", "role=builder", of="aws:RequestTag")
+LAUNCH = ASKED | {"ec2:MetadataHttpTokens": "required"}
+MARKS = {"aws:TagKeys": ["kiln:version", "kiln:deadline"]}
+HERE = {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}
+THERE = {"kms:ViaService": "ec2.eu-west-1.amazonaws.com"}
+GRANT = {"kms:GrantIsForAWSResource": "true"}
+
+TESTER = tags("recipe=web", "role=tester", "version=20261123T020000Z")
+TEST = tags("recipe=web", "role=tester", "image=ami-1", of="aws:RequestTag")
+GIVEN = tags("recipe=web")
+TAKEN = tags("adopted=us-east-1/ami-1", "recipe=web", of="aws:RequestTag")
+PARAMETER = "arn:aws:ssm:eu-west-1:123456789012:parameter/golden/web/latest"
+TEMPLATE = "arn:aws:ec2:eu-west-1:123456789012:launch-template/lt-0a1b2c3d4e5f60718"
+FAR_INSTANCE = INSTANCE.replace("us-east-1", "eu-west-1")
+FAR_VOLUME = VOLUME.replace("us-east-1", "eu-west-1")
+SHARE = [
+    ("ec2:DescribeImages", "*", {}),
+    ("ec2:DescribeImageAttribute", REPLICA, {}),
+    ("ec2:DescribeSnapshotAttribute", REPLICA_SNAPSHOT, {}),
+    ("ec2:ModifyImageAttribute", REPLICA, COPY),
+    ("ec2:ModifySnapshotAttribute", REPLICA_SNAPSHOT, COPY),
+    ("ec2:EnableImageDeprecation", REPLICA, COPY),
+    ("ec2:DisableImageDeprecation", REPLICA, COPY),
+    ("ec2:EnableImageDeregistrationProtection", REPLICA, COPY),
+    ("ec2:GetImageFindings", IMAGE, {}),
+    ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:shared"]}),
+]
+RELEASE = [
+    ("ssm:GetParameters", PARAMETER, {}),
+    ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "true"}),
+    ("ec2:DescribeLaunchTemplateVersions", "*", {}),
+    ("ec2:CreateLaunchTemplateVersion", TEMPLATE, GIVEN),
+    ("ec2:ModifyLaunchTemplate", TEMPLATE, GIVEN),
+    ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:released"]}),
+]
+COMMON = [
+    ("ssm:GetParametersByPath", RECIPES, {}),
+    ("ssm:GetParameter", f"{RECIPES}/web", {}),
+    ("events:PutEvents", "<Bus.Arn>", {"events:source": "kiln"}),
+    ("sqs:SendMessage", "<Failures.Arn>", {}),
+]
+# Each call that a function makes, with what AWS tells of it.
+NEEDED: dict[str, list[tuple[str, str, Any]]] = {
+    "BakeRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<BakeLog.Arn>", {}),
+        ("ec2:DescribeInstances", "*", {}),
+        ("ec2:DescribeImages", "*", {}),
+        ("ec2:DescribeInstanceTypes", "*", {}),
+        ("ec2:DescribeSubnets", "*", {}),
+        ("ec2:DescribeRegions", "*", {}),
+        ("ec2:GetImageBlockPublicAccessState", "*", {}),
+        ("ec2:GetEbsEncryptionByDefault", "*", {}),
+        ("ec2:GetEbsDefaultKmsKeyId", "*", {}),
+        ("kms:DescribeKey", FAR_KEY, {}),
+        ("servicequotas:GetServiceQuota", "arn:aws:servicequotas:us-east-1:123456789012:ec2/L-1216C47A", {}),
+        ("ssm:GetParameters", PARAMETER, {}),
+        ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "false"}),
+        ("ssm:GetParameter", PUBLIC, {}),
+        ("ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/golden/base/latest", {}),
+        ("ec2:RunInstances", IMAGE, {}),
+        ("ec2:RunInstances", SNAPSHOT, {}),
+        ("ec2:RunInstances", "arn:aws:ec2:us-east-1:123456789012:subnet/subnet-1", {}),
+        ("ec2:RunInstances", "arn:aws:ec2:us-east-1:123456789012:security-group/sg-1", {}),
+        ("ec2:RunInstances", "arn:aws:ec2:us-east-1:123456789012:network-interface/*", {}),
+        ("ec2:RunInstances", INSTANCE, LAUNCH),
+        ("ec2:RunInstances", VOLUME, ASKED),
+        ("ec2:CreateTags", INSTANCE, {"ec2:CreateAction": "RunInstances"}),
+        ("ec2:CreateTags", VOLUME, {"ec2:CreateAction": "RunInstances"}),
+        ("ec2:CreateTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": [*MARKS["aws:TagKeys"], "kiln:baked"]}),
+        ("ec2:DeleteTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": [*MARKS["aws:TagKeys"], "kiln:baked"]}),
+        ("ec2:StopInstances", INSTANCE, LONG_LIVED),
+        ("kms:Decrypt", KEY, HERE),
+        ("kms:CreateGrant", KEY, HERE | GRANT),
+    ],
+    "CaptureRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<CaptureLog.Arn>", {}),
+        ("ec2:DescribeInstances", "*", {}),
+        ("ec2:DescribeImages", "*", {}),
+        ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
+        ("ec2:CreateImage", INSTANCE, BUILDER),
+        ("ec2:CreateImage", INSTANCE, LONG_LIVED),
+        ("ec2:CreateImage", IMAGE, ASKED),
+        ("ec2:CreateImage", SNAPSHOT, ASKED),
+        ("ec2:CreateTags", IMAGE, {"ec2:CreateAction": "CreateImage"}),
+        ("ec2:CreateTags", SNAPSHOT, {"ec2:CreateAction": "CreateImage"}),
+        ("ec2:CreateTags", INSTANCE, BUILDER | {"aws:TagKeys": ["kiln:image"]}),
+        ("ec2:StartInstances", INSTANCE, LONG_LIVED),
+        ("ec2:DeleteTags", INSTANCE, LONG_LIVED | MARKS),
+        ("ec2:TerminateInstances", INSTANCE, BUILDER),
+        ("ec2:DeregisterImage", IMAGE, OURS),
+        ("ec2:DeleteSnapshot", SNAPSHOT, OURS),
+        ("kms:CreateGrant", KEY, HERE | GRANT),
+    ],
+    "VerifyRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<VerifyLog.Arn>", {}),
+        ("ec2:DescribeInstances", "*", {}),
+        ("ec2:DescribeImages", "*", {}),
+        ("ec2:DescribeSubnets", "*", {}),
+        ("ec2:RunInstances", IMAGE, OURS),
+        ("ec2:RunInstances", REPLICA, COPY),
+        ("ec2:RunInstances", SNAPSHOT, {}),
+        ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:subnet/subnet-1", {}),
+        ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:security-group/sg-1", {}),
+        ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:network-interface/*", {}),
+        ("ec2:RunInstances", FAR_INSTANCE, TEST | {"ec2:MetadataHttpTokens": "required"}),
+        ("ec2:RunInstances", FAR_VOLUME, TEST),
+        ("ec2:CreateTags", FAR_INSTANCE, {"ec2:CreateAction": "RunInstances"}),
+        ("ec2:CreateTags", FAR_VOLUME, {"ec2:CreateAction": "RunInstances"}),
+        ("ec2:GetConsoleOutput", INSTANCE, TESTER),
+        ("ec2:TerminateInstances", FAR_INSTANCE, TESTER),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage"]}),
+        ("ec2:CreateTags", IMAGE, GIVEN | TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
+        ("ec2:CreateTags", SNAPSHOT, TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
+        ("kms:Decrypt", FAR_KEY, THERE),
+        ("kms:CreateGrant", FAR_KEY, THERE | GRANT),
+    ],
+    "PublishRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<PublishLog.Arn>", {}),
+        *SHARE,
+        *RELEASE,
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:pinned", "kiln:pinned-over"]}),
+    ],
+    "ReplicateRole": [
+        *COMMON,
+        *SHARE,
+        *RELEASE,
+        ("logs:PutLogEvents", "<ReplicateLog.Arn>", {}),
+        ("ec2:DescribeImages", "*", {}),
+        ("ec2:CopyImage", IMAGE, {}),
+        ("ec2:CopyImage", REPLICA, ASKED),
+        ("ec2:CopyImage", REPLICA_SNAPSHOT, ASKED),
+        ("ec2:CreateTags", REPLICA, {"ec2:CreateAction": "CopyImage"} | ASKED),
+        ("ec2:CreateTags", REPLICA_SNAPSHOT, {"ec2:CreateAction": "CopyImage"} | ASKED),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage"]}),
+        ("ec2:DeregisterImage", REPLICA, COPY),
+        ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
+        ("kms:Decrypt", KEY, HERE),
+        ("kms:ReEncryptFrom", KEY, HERE),
+        ("kms:GenerateDataKeyWithoutPlaintext", FAR_KEY, THERE),
+        ("kms:CreateGrant", FAR_KEY, THERE | GRANT),
+    ],
+    "ExpireRole": [
+        *COMMON,
+        ("logs:PutLogEvents", "<ExpireLog.Arn>", {}),
+        ("ec2:DescribeImages", "*", {}),
+        ("ec2:DescribeSnapshots", "*", {}),
+        ("ec2:DescribeInstances", "*", {}),
+        ("ec2:DescribeLaunchTemplates", "*", {}),
+        ("ec2:DescribeLaunchTemplateVersions", "*", {}),
+        ("ssm:GetParameters", "arn:aws:ssm:eu-west-1:123456789012:parameter/golden/web/latest", {}),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:retired"]}),
+        ("ec2:CreateTags", SNAPSHOT, OURS | {"aws:TagKeys": ["kiln:orphaned"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage", "kiln:again"]}),
+        ("ec2:DisableImage", REPLICA, COPY),
+        ("ec2:DeregisterImage", IMAGE, OURS),
+        ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
+        (
+            "ec2:DisableImageDeregistrationProtection",
+            REPLICA,
+            COPY | tags("shared=protected-0123456789abcdef"),
+        ),
+    ],
+}
+DOES = ("BakeRole", "CaptureRole", "VerifyRole", "ReplicateRole")
+NEEDED["ReconcileRole"] = [
+    *(call for role in DOES for call in NEEDED[role] if "Log.Arn" not in call[1]),
+    ("logs:PutLogEvents", "<ReconcileLog.Arn>", {}),
+    ("ec2:DescribeSnapshots", "*", {}),
+    ("ec2:CreateTags", REPLICA_SNAPSHOT, COPY | {"aws:TagKeys": ["kiln:orphaned"]}),
+    ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
+]
+# What would harm what is not Kiln's, or let a role out of its job.
+FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
+    "BakeRole": [
+        ("events:PutEvents", "<Bus.Arn>", {"events:source": "aws.ec2"}),
+        ("ec2:RunInstances", INSTANCE, LAUNCH | {"ec2:MetadataHttpTokens": "optional"}),
+        ("ec2:RunInstances", INSTANCE, {"ec2:MetadataHttpTokens": "required"}),
+        ("ec2:RunInstances", VOLUME, {}),
+        ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:instance/*", LAUNCH),
+        ("ec2:StopInstances", INSTANCE, {}),
+        ("ec2:StopInstances", INSTANCE, BUILDER),
+        ("ec2:TerminateInstances", INSTANCE, BUILDER),
+        ("ec2:CreateTags", INSTANCE, MARKS),
+        ("ec2:CreateTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": ["kiln:version", "kiln:role"]}),
+        ("ec2:CreateTags", INSTANCE, LONG_LIVED),
+        ("iam:PassRole", "arn:aws:iam::123456789012:role/admin", {}),
+        ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}),
+        ("kms:CreateGrant", KEY, HERE),
+        ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "true"}),
+    ],
+    "CaptureRole": [
+        ("ec2:TerminateInstances", INSTANCE, {}),
+        ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
+        ("ec2:TerminateInstances", INSTANCE, tags("role=builder")),
+        ("ec2:TerminateInstances", INSTANCE, tags("recipe=web", "role=tester")),
+        ("ec2:GetConsoleOutput", INSTANCE, LONG_LIVED),
+        ("ec2:CreateImage", INSTANCE, {}),
+        ("ec2:CreateImage", SNAPSHOT, {}),
+        ("ec2:CreateTags", IMAGE, OURS),
+        ("ec2:CreateTags", INSTANCE, {"aws:TagKeys": ["kiln:image"]}),
+        ("ec2:CreateTags", INSTANCE, BUILDER | {"aws:TagKeys": ["kiln:image", "kiln:role"]}),
+        ("ec2:DeleteTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": ["kiln:recipe"]}),
+        ("ec2:StartInstances", INSTANCE, BUILDER),
+        ("ec2:DeregisterImage", IMAGE, {}),
+        ("ec2:DeleteSnapshot", SNAPSHOT, {}),
+        ("ec2:DeregisterImage", REPLICA, COPY),
+        ("ec2:RunInstances", INSTANCE, LAUNCH),
+    ],
+    "VerifyRole": [
+        ("ec2:RunInstances", IMAGE, {}),
+        ("ec2:RunInstances", INSTANCE, LAUNCH),
+        ("ec2:RunInstances", INSTANCE, TEST | {"ec2:MetadataHttpTokens": "optional"}),
+        ("ec2:TerminateInstances", INSTANCE, BUILDER),
+        ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
+        ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
+        ("ec2:CreateTags", IMAGE, TAKEN),
+        ("ec2:CreateTags", SNAPSHOT, {"aws:TagKeys": ["kiln:recipe", "kiln:version"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage", "kiln:hold"]}),
+        ("ec2:ModifyImageAttribute", IMAGE, OURS),
+        ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "true"}),
+        ("kms:Decrypt", KEY, {}),
+    ],
+    "PublishRole": [
+        ("ec2:ModifyImageAttribute", IMAGE, {}),
+        ("ec2:ModifyImageAttribute", IMAGE, GIVEN),
+        ("ec2:ModifySnapshotAttribute", SNAPSHOT, {}),
+        ("ec2:DisableImageDeregistrationProtection", IMAGE, {}),
+        ("ec2:ModifyLaunchTemplate", TEMPLATE, {}),
+        ("ssm:PutParameter", PARAMETER.replace("golden", "kiln/recipes"), {"ssm:Overwrite": "true"}),
+        ("ssm:PutParameter", PARAMETER.replace("golden", "database"), {"ssm:Overwrite": "true"}),
+        ("ec2:RunInstances", INSTANCE, LAUNCH),
+        ("ec2:DisableImage", IMAGE, OURS),
+    ],
+    "ReplicateRole": [
+        ("ec2:CreateTags", REPLICA, {"ec2:CreateAction": "CopyImage"}),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:recipe"]}),
+        ("ec2:CreateTags", IMAGE, {"aws:TagKeys": ["kiln:stage"]}),
+        ("ec2:DeregisterImage", IMAGE, OURS),
+        ("ec2:DeregisterImage", REPLICA, {}),
+        ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, {}),
+        ("ec2:DisableImage", REPLICA, COPY),
+        ("kms:Decrypt", KEY, {}),
+        ("kms:CreateGrant", FAR_KEY, THERE),
+    ],
+    "ExpireRole": [
+        ("ec2:DisableImage", IMAGE, {}),
+        ("ec2:DeregisterImage", IMAGE, {}),
+        ("ec2:DeregisterImage", IMAGE, tags("recipe=web")),
+        ("ec2:DeleteSnapshot", SNAPSHOT, {}),
+        ("ec2:TerminateInstances", INSTANCE, BUILDER),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
+        ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}),
+        ("ec2:DisableImageDeregistrationProtection", IMAGE, OURS),
+    ],
+}
+FORBIDDEN["ReconcileRole"] = [
+    ("ec2:RunInstances", INSTANCE, LAUNCH | {"ec2:MetadataHttpTokens": "optional"}),
+    ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
+    ("ec2:DeregisterImage", REPLICA, {}),
+    ("ec2:DisableImage", IMAGE, OURS),
+    ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, tags("recipe=web")),
+]
