@@ -96,10 +96,11 @@ def test_create_image_that_worked_and_yet_failed_is_adopted(kiln: Kiln) -> None:
 
 
 def test_an_image_of_the_name_that_is_not_ours_is_never_adopted(kiln: Kiln) -> None:
-    kiln.recipe()
+    kiln.recipe(script="sleep 1")
     name = "web-20250601T020000Z"
+    kiln.invoke("bake", {"recipe": "web", "scheduled_time": "2025-06-01T02:00:00Z"})
     (other,) = kiln.aws.seed(images=[{"region": HOME, "name": name, "tags": {"Name": name}}])["images"]
-    kiln.bake(scheduled_time="2025-06-01T02:00:00Z")
+    kiln.settle()
     assert kiln.images() == []
     (letter,) = kiln.dead_letters()
     assert (
