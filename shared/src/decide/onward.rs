@@ -2,6 +2,7 @@
 //!
 //! It has no rules of its own: it asks [`adopt`], [`verify`], [`publish`], [`share`], [`replicate`] and [`release`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
@@ -21,7 +22,7 @@ pub(super) type Due = (Chain, Option<DateTime<Utc>>);
 #[derive(Debug, Clone)]
 pub struct Known<'a> {
     /// The image, as it is once it was taken in.
-    pub image: Image,
+    pub image: Cow<'a, Image>,
     /// Its record.
     pub record: ImageRecord,
     /// Its recipe.
@@ -36,13 +37,13 @@ pub fn known(seen: &Seen) -> Vec<Known<'_>> {
     all.filter_map(|image| {
         let record = image.record_at(&seen.home).ok()?;
         let recipe = seen.recipes.get(&record.name.recipe)?;
-        Some(Known { image: image.clone(), record, recipe, adopt: None })
+        Some(Known { image: Cow::Borrowed(image), record, recipe, adopt: None })
     })
     .chain(given(seen).filter_map(|(image, recipe)| {
         let decision = adopt::decide(image, recipe, seen.home_images()?);
         let Action::Adopt { tags, .. } = &decision.action else { return None };
         let image = Image { tags: tags.clone(), ..image.clone() };
-        Some(Known { record: image.record().ok()?, image, recipe, adopt: Some(decision) })
+        Some(Known { record: image.record().ok()?, image: Cow::Owned(image), recipe, adopt: Some(decision) })
     }))
     .collect()
 }
@@ -105,7 +106,7 @@ pub fn grants_wanted<'a>(known: &'a [Known<'_>]) -> Vec<&'a Image> {
             || share::is_due(one.recipe, &one.image, &one.record)
             || replicate::to_publish(one.recipe, &one.image, &one.record)
     };
-    known.iter().filter(wants).map(|one| &one.image).collect()
+    known.iter().filter(wants).map(|one| &*one.image).collect()
 }
 
 /// The images of which it must be known what Amazon Inspector found.
@@ -113,7 +114,7 @@ pub fn findings_wanted<'a>(known: &'a [Known<'_>]) -> Vec<&'a Image> {
     let wants = |one: &&Known<'_>| {
         publish::is_due(&one.image, &one.record) && publish::wants_findings(one.recipe, &one.image)
     };
-    known.iter().filter(wants).map(|one| &one.image).collect()
+    known.iter().filter(wants).map(|one| &*one.image).collect()
 }
 
 /// What is wanted of every image, but for its release.
@@ -148,7 +149,7 @@ fn test(seen: &Seen, testers: &Testers<'_>, one: &Known<'_>, now: DateTime<Utc>)
     }
     let key = (image.region.clone(), recipe.name.clone());
     let observed = verify::Seen {
-        image: image.clone(),
+        image: image.clone().into_owned(),
         record: record.clone(),
         consoles: testers
             .iter()
@@ -185,8 +186,12 @@ fn published(seen: &Seen, one: &Known<'_>, now: DateTime<Utc>) -> Option<Chain> 
     };
     if publish::is_due(image, record) {
         let findings = seen.findings.get(&image.id).cloned().unwrap_or_else(|| Ok(Vec::new()));
-        let observed =
-            publish::Seen { image: image.clone(), record: record.clone(), granted: granted(), findings };
+        let observed = publish::Seen {
+            image: image.clone().into_owned(),
+            record: record.clone(),
+            granted: granted(),
+            findings,
+        };
         return Some(publish::decide(recipe, &observed, now));
     }
     share::converge(recipe, image, record, &granted(), now)
@@ -214,7 +219,7 @@ fn copies(seen: &Seen, known: &[Known<'_>], now: DateTime<Utc>) -> Vec<Due> {
         let further = one.recipe.replicate.regions.iter().filter(|region| **region != seen.home);
         let newest: Option<Version> = newest.get(&one.recipe.name).map(|(version, _)| *version);
         let observed = replicate::Seen {
-            image: one.image.clone(),
+            image: one.image.clone().into_owned(),
             regions: further.map(|region| (region.clone(), here(region, &one.image))).collect(),
             granted: seen.granted.clone(),
             newest,
