@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::release::{Drift, Family, Shown};
 use super::sweep::Seen;
 use super::{Action, Chain, Decision, Subject, adopt, publish, release, replicate, share, verify};
-use crate::cloud::{Cloudly, Granted, Image, ImageState, Instance};
+use crate::cloud::{Image, ImageState, Instance};
 use crate::domain::record::Copied;
 use crate::domain::{ImageId, ImageRecord, RecipeName, Region, Version, tags};
 use crate::recipe::Recipe;
@@ -99,14 +99,21 @@ pub fn subnets_wanted<'a>(seen: &Seen, known: &'a [Known<'_>]) -> Vec<&'a Known<
     known.iter().filter(wants).collect()
 }
 
-/// The images of which it must be known who may use them.
+/// How many images one sweep looks at closely. When the recipe of thousands changes, the next sweeps go on.
+pub const MOST_LOOKS: usize = 200;
+
+/// The images of which it must be known who may use them: those on their way first, then the newest.
 pub fn grants_wanted<'a>(known: &'a [Known<'_>]) -> Vec<&'a Image> {
     let wants = |one: &&Known<'_>| {
         publish::is_due(&one.image, &one.record)
             || share::is_due(one.recipe, &one.image, &one.record)
             || replicate::to_publish(one.recipe, &one.image, &one.record)
     };
-    known.iter().filter(wants).map(|one| &*one.image).collect()
+    let settled = |one: &Known<'_>| share::is_due(one.recipe, &one.image, &one.record);
+    let mut wanted: Vec<&Known<'_>> = known.iter().filter(wants).collect();
+    wanted.sort_by_key(|one| (settled(one), std::cmp::Reverse(one.record.name.version)));
+    wanted.truncate(MOST_LOOKS);
+    wanted.into_iter().map(|one| &*one.image).collect()
 }
 
 /// The images of which it must be known what Amazon Inspector found.
@@ -180,21 +187,19 @@ fn orphans(seen: &Seen, testers: &Testers<'_>, known: &[Known<'_>]) -> Vec<Due> 
 /// An image that passed its test is published; one whose recipe has changed is brought to what that says.
 fn published(seen: &Seen, one: &Known<'_>, now: DateTime<Utc>) -> Option<Chain> {
     let Known { image, record, recipe, .. } = one;
-    let granted = || -> Cloudly<Granted> {
-        let key = (image.region.clone(), image.id.clone());
-        seen.granted.get(&key).cloned().unwrap_or_else(|| Ok(Granted::default()))
-    };
+    // What was not looked at is looked at by a later sweep.
+    let granted = seen.granted.get(&(image.region.clone(), image.id.clone()))?;
     if publish::is_due(image, record) {
         let findings = seen.findings.get(&image.id).cloned().unwrap_or_else(|| Ok(Vec::new()));
         let observed = publish::Seen {
             image: image.clone().into_owned(),
             record: record.clone(),
-            granted: granted(),
+            granted: granted.clone(),
             findings,
         };
         return Some(publish::decide(recipe, &observed, now));
     }
-    share::converge(recipe, image, record, &granted(), now)
+    share::converge(recipe, image, record, granted, now)
 }
 
 /// Images that are not in every Region of their recipe.

@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 
 use super::super::fixtures::*;
 use super::*;
-use crate::cloud::{CloudError, StopCause};
+use crate::cloud::{CloudError, Granted, StopCause};
 use crate::domain::tags;
 
 fn seen(instances: Vec<Instance>, images: Vec<Image>) -> Seen {
@@ -201,8 +201,24 @@ fn a_changed_recipe_is_brought_to_every_image_that_is_not_as_it_says() {
         .accounts
         .push("123456789012".into());
     let known = onward::known(&changed);
-    assert_eq!(onward::grants_wanted(&known).len(), 3);
+    let wanted: Vec<Image> = onward::grants_wanted(&known).into_iter().cloned().collect();
+    assert_eq!(wanted.len(), 3);
+    assert!(decide(&changed, now()).is_empty());
+    for image in wanted {
+        changed.granted.insert((image.region, image.id), Ok(Granted::default()));
+    }
     assert_eq!(words(&decide(&changed, now())), [["note", "share", "note"]; 3]);
+}
+
+#[test]
+fn of_thousands_of_images_a_sweep_looks_closely_at_few_and_at_the_newest_first() {
+    let images: Vec<Image> = (0..500).map(|n| image("web", n).released().build()).collect();
+    let mut changed = seen(vec![], images);
+    changed.recipes.get_mut(&"web".parse().unwrap()).unwrap().publish.share.public = true;
+    let known = onward::known(&changed);
+    let wanted = onward::grants_wanted(&known);
+    assert_eq!(wanted.len(), onward::MOST_LOOKS);
+    assert_eq!(wanted[0].name, name("web", 499).to_string());
 }
 
 #[test]
