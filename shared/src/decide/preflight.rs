@@ -46,7 +46,9 @@ pub struct Zones {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Problem {
     /// A parameter cannot be written.
-    #[error("publish.parameter {parameter} cannot be written in {region}: {error}")]
+    #[error(
+        "publish.parameter {parameter} cannot be written in {region}; is it below the template's ReleaseParameters? {error}"
+    )]
     Parameter { parameter: String, region: Region, error: CloudError },
     /// A Region is not enabled.
     #[error(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use futures::future::{join, join_all, join3};
+use futures::future::{join, join_all};
 
 use super::{Place, Refused, preflight, recipes};
 use crate::act::{Report, act};
@@ -73,8 +73,57 @@ impl Holdings {
     }
 }
 
+/// A bake that is wished for, and what was observed for it.
+type Wished<'a> = (&'a Recipe, Wish, Seen);
+
+/// Looks up the bases of those bakes that nothing else stands in the way of; in a dry run, of all.
+async fn wished<'a, C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    due: &[(&'a Recipe, Version)],
+    held: &Holdings,
+    mode: Mode,
+    now: DateTime<Utc>,
+) -> Vec<Wished<'a>> {
+    let home = &place.home;
+    let wish = |(recipe, version): &(&'a Recipe, Version)| {
+        let name = ImageName { recipe: recipe.name.clone(), version: *version };
+        let (instances, images) = held.of(recipe);
+        let seen = Seen { instances, images, base: FoundBase::NotNeeded, runs: Ok(Vec::new()) };
+        (*recipe, Wish { name, home: home.clone(), now }, seen)
+    };
+    let mut wishes: Vec<Wished<'a>> = due.iter().map(wish).collect();
+    let open = |(recipe, wish, seen): &&Wished<'a>| {
+        mode == Mode::DryRun || without_base(wish, recipe, &seen.instances, &seen.images).is_none()
+    };
+    let open: Vec<&Recipe> = wishes.iter().filter(open).map(|(recipe, ..)| *recipe).collect();
+    let (mut bases, runs) =
+        join(bases(cloud, home, &open, &held.images), architectures(cloud, home, &open)).await;
+    for (recipe, _, seen) in &mut wishes {
+        if let Some(base) = bases.remove(&recipe.name) {
+            seen.base = base;
+        }
+        if let Some(runs) = runs.get(recipe.bake.instance_type.as_str()) {
+            seen.runs = runs.clone();
+        }
+    }
+    wishes
+}
+
+/// Begins these bakes without a preflight: for a sweep, which does what an event should have led to.
+pub(super) async fn catch_up<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    due: &[(&Recipe, Version)],
+    held: &Holdings,
+    now: DateTime<Utc>,
+) -> Vec<Chain> {
+    let wishes = wished(cloud, place, due, held, Mode::Carry, now).await;
+    wishes.iter().map(|(recipe, wish, seen)| vec![decide(wish, recipe, seen)]).collect()
+}
+
 /// Begins these bakes, unless a preflight finds what would make them fail; in a dry run it is only told what it found.
-pub(super) async fn begin<C: Cloud>(
+async fn begin<C: Cloud>(
     cloud: &C,
     place: &Place,
     due: &[(&Recipe, Version)],
@@ -83,47 +132,25 @@ pub(super) async fn begin<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Vec<Chain> {
     let home = &place.home;
-    let wishes: Vec<(&Recipe, Wish, Seen)> = due
-        .iter()
-        .map(|(recipe, version)| {
-            let name = ImageName { recipe: recipe.name.clone(), version: *version };
-            let (instances, images) = held.of(recipe);
-            let seen = Seen { instances, images, base: FoundBase::NotNeeded, runs: Ok(Vec::new()) };
-            (*recipe, Wish { name, home: home.clone(), now }, seen)
-        })
-        .collect();
-    let open = |(recipe, wish, seen): &&(&Recipe, Wish, Seen)| {
-        mode == Mode::DryRun || without_base(wish, recipe, &seen.instances, &seen.images).is_none()
+    let wishes = wished(cloud, place, due, held, mode, now).await;
+    let launches = |(recipe, wish, seen): &&Wished<'_>| {
+        mode == Mode::DryRun || matches!(decide(wish, recipe, seen).action, Action::Launch(_))
     };
-    let open: Vec<&(&Recipe, Wish, Seen)> = wishes.iter().filter(open).collect();
+    let open: Vec<&Wished<'_>> = wishes.iter().filter(launches).collect();
     let recipes: Vec<&Recipe> = open.iter().map(|(recipe, ..)| *recipe).collect();
     let names = open.iter().map(|(_, wish, _)| wish.name.to_string()).collect();
-    let (bases, runs, common) = join3(
-        bases(cloud, home, &recipes, &held.images),
-        architectures(cloud, home, &recipes),
-        preflight::common(cloud, home, &recipes, names),
-    )
-    .await;
-    let looked = open.iter().map(async |(recipe, wish, _)| {
-        let base = match bases.get(&recipe.name) {
-            Some(FoundBase::Found(base)) => Some(base.as_ref()),
-            _ => None,
-        };
+    let common = preflight::common(cloud, home, &recipes, names).await;
+    let looked = open.iter().map(async |(recipe, wish, seen)| {
+        let base = if let FoundBase::Found(base) = &seen.base { Some(base.as_ref()) } else { None };
         let seen = preflight::look(cloud, home, recipe, &wish.name, &common, base).await;
         (recipe.name.clone(), decisions(recipe, home, &wish.name, &seen))
     });
     let mut problems: BTreeMap<RecipeName, Chain> = join_all(looked).await.into_iter().collect();
     wishes
-        .into_iter()
-        .map(|(recipe, wish, mut seen)| {
-            if let Some(base) = bases.get(&recipe.name) {
-                seen.base = base.clone();
-            }
-            if let Some(runs) = runs.get(recipe.bake.instance_type.as_str()) {
-                seen.runs = runs.clone();
-            }
+        .iter()
+        .map(|(recipe, wish, seen)| {
             let mut found = problems.remove(&recipe.name).unwrap_or_default();
-            let decision = decide(&wish, recipe, &seen);
+            let decision = decide(wish, recipe, seen);
             match (mode, &decision.action) {
                 // What else speaks against it is a finding too.
                 (Mode::DryRun, Action::Refuse | Action::LookAgain) => found.push(decision),

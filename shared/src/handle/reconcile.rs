@@ -152,7 +152,7 @@ async fn layered<C: Cloud>(cloud: &C, place: &Place, seen: &Seen, now: DateTime<
         return Vec::new();
     }
     let held = bake::Holdings { instances: instances.clone(), images: images.clone() };
-    let mut chains = bake::begin(cloud, place, &due, &held, Mode::Carry, now).await;
+    let mut chains = bake::catch_up(cloud, place, &due, &held, now).await;
     chains.retain(|chain| chain.iter().any(|decision| decision.action != crate::decide::Action::Leave));
     chains
 }
