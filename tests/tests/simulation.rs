@@ -75,9 +75,9 @@ fn with_faults_things_do_go_wrong_and_without_them_nothing_does() {
 
 /// The first seed at which a bug breaks this promise, of so many.
 fn caught(bug: Bug, promise: &str, seeds: u64) -> Option<u64> {
-    (0..seeds).find_map(|seed| {
-        let broken = run(Options { bug, ..Options::seed(seed) }).broken;
-        broken.iter().any(|what| what.contains(promise)).then_some(seed)
+    (0..seeds).find(|seed| {
+        let broken = run(Options { bug, ..Options::seed(*seed) }).broken;
+        broken.iter().any(|what| what.contains(promise))
     })
 }
 
