@@ -113,6 +113,7 @@ class Guest:
                 self._drain(reading)
                 if not told and self._asleep.exists():
                     told = True
+                    self._drain(reading)  # who waited for the quiet reads all that was said before it
                     self._on_quiet()
                 if not off and self._power.exists():
                     off = True
