@@ -13,7 +13,7 @@ use crate::decide::{Action, Chain, Decision};
 use crate::events::inbound::Mode;
 use crate::events::outbound::Announcement;
 
-use news::{news_of, news_of_failure, news_of_repair};
+use news::{news_of, news_of_failure, news_of_keeping, news_of_repair};
 use perform::{Failure, perform};
 
 pub use report::{Line, Outcome, Report};
@@ -52,7 +52,10 @@ async fn carry_out<C: Cloud>(
     let (mut broken, mut for_good) = (false, false);
     for decision in chain {
         let outcome = match (&decision.action, mode) {
-            (Action::Leave, _) => Outcome::Left,
+            (Action::Leave, _) => {
+                news.extend(news_of_keeping(&decision).filter(|_| mode == Mode::Carry));
+                Outcome::Left
+            }
             // Whatever became of its image: a person's own instance goes back to its work.
             (action @ Action::StartAgain(_), Mode::Carry | Mode::Repair) if broken && for_good => {
                 match perform(cloud, &decision, action, mode, now).await {

@@ -35,6 +35,7 @@ regions = {regions}
 keep = {keep}
 older_than = "{older_than}"
 quarantine = "{quarantine}"
+{expire}
 """
 DEFAULTS = {
     "base": '"ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"',
@@ -47,6 +48,7 @@ DEFAULTS = {
     "keep": 2,
     "older_than": "30d",
     "quarantine": "0d",
+    "expire": "",
 }
 
 

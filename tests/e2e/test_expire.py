@@ -169,6 +169,25 @@ def test_a_protected_image_stays(kiln: Kiln) -> None:
     kiln.ec2().enable_image_deregistration_protection(ImageId=oldest[HOME])
     assert "deregistration protection is" in reason(kiln, oldest[HOME], dry_run=False)
     assert there(kiln, oldest) == list(REGIONS)
+    kiln.settle()
+    assert [news["image"] for news in kiln.said("Image Kept")] == [oldest[HOME]]
+
+
+def test_an_image_that_aws_backup_manages_is_left_to_it(kiln: Kiln) -> None:
+    three_releases(kiln)
+    of_backup = kiln.release("web", "20241231T020000Z", tags={"aws:backup:source-resource": "i-0b"})
+    assert reason(kiln, of_backup[HOME], dry_run=False) == "AWS Backup manages it"
+    assert there(kiln, of_backup) == list(REGIONS)
+    kiln.settle()
+    assert {news["image"] for news in kiln.said("Image Kept")} == set(of_backup.values())
+
+
+def test_only_a_run_that_was_to_carry_it_out_says_what_is_kept(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.ec2().create_tags(Resources=[oldest[HOME]], Tags=[{"Key": "kiln:hold", "Value": "audit"}])
+    assert "audit" in reason(kiln, oldest[HOME], dry_run=True)
+    kiln.settle()
+    assert kiln.said("Image Kept") == []
 
 
 def test_a_new_release_lets_the_oldest_go(kiln: Kiln) -> None:
@@ -228,6 +247,9 @@ def test_an_image_of_which_somebody_holds_a_snapshot_stays(kiln: Kiln) -> None:
     kiln.ec2().create_tags(Resources=[snapshot], Tags=[{"Key": "kiln:hold", "Value": "audit"}])
     assert reason(kiln, oldest[HOME], dry_run=False) == "somebody holds it: kiln:hold = 'audit'"
     assert there(kiln, oldest) == list(REGIONS)
+    kiln.settle()
+    (news,) = kiln.said("Image Kept")
+    assert (news["image"], news["version"]) == (oldest[HOME], OLD) and "audit" in news["reason"]
 
 
 def test_a_snapshot_that_was_left_behind_is_written_down_and_goes_after_its_quarantine(kiln: Kiln) -> None:

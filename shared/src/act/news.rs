@@ -41,6 +41,17 @@ pub(super) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
     announce(decision, news)
 }
 
+/// What is said of an image that stays though its recipe lets it go: not what uses it, which is how it should be, but
+/// that somebody holds it.
+pub(super) fn news_of_keeping(decision: &Decision) -> Option<Announcement> {
+    let because = &decision.because;
+    if !matches!(because, Reason::Held(_) | Reason::Protected(_) | Reason::OfBackup) {
+        return None;
+    }
+    let image = decision.subject.resource.as_deref()?.parse().ok()?;
+    announce(decision, News::ImageKept { image, reason: because.to_string() })
+}
+
 /// What is said of the repair that one chain was.
 pub(super) fn news_of_repair(repaired: &[Decision], now: DateTime<Utc>) -> Option<Announcement> {
     let last = repaired.last()?;

@@ -15,6 +15,7 @@
 //! | [`layers`] | which recipes are baked anew because their base was released |
 //! | [`preflight`] | what would make a bake, or what follows on it, fail |
 //! | [`expire`] | which images stay and which go |
+//! | [`blast`] | how much one run may take away |
 //! | [`leftovers`] | which snapshots were left behind |
 //! | [`onward`] | how far each image goes on, all of them at once |
 //! | [`sweep`] | what of all this an event that was lost, or a function that died, left undone |
@@ -22,6 +23,7 @@
 pub mod action;
 pub mod adopt;
 pub mod bake;
+pub mod blast;
 pub mod capture;
 pub mod expire;
 pub mod layers;

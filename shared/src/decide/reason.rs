@@ -348,6 +348,17 @@ pub enum Reason {
     #[error("its quarantine since {} is over; {newer} newer releases are kept", .since.to_rfc3339())]
     QuarantineOver { since: DateTime<Utc>, newer: usize },
 
+    /// More would go than may.
+    #[error(
+        "{images} images would go in one run, which is more than {most} ({limit}), so none goes; look at the plan, and if it is right, say so: {{\"recipe\": …, \"dry_run\": false, \"allow\": {images}}}"
+    )]
+    TooMany { images: usize, most: usize, limit: String },
+    /// A Region shows nothing, though there should be something.
+    #[error(
+        "{region} answers with no image of the recipe's, though {told_by} tells that there were some, so none goes anywhere; if that is right, say so by hand with \"allow\""
+    )]
+    EmptyRegion { region: Region, told_by: crate::domain::Origin },
+
     // leftovers
     /// The image of a snapshot is gone.
     #[error("its image is gone, and no image uses it")]

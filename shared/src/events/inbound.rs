@@ -92,6 +92,8 @@ pub struct ExpireCall {
     pub recipe: Option<RecipeName>,
     /// Whether only to answer with the plan.
     pub mode: Mode,
+    /// How many images may go, as a person says who has seen the plan; `None`: what the recipe allows.
+    pub allow: Option<usize>,
 }
 
 /// What wakes `reconcile`: the clock alone. It takes nothing from its event.
@@ -146,6 +148,7 @@ struct ByHand {
     scheduled_time: Option<String>,
     dry_run: Option<bool>,
     preflight: Option<bool>,
+    allow: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -163,8 +166,7 @@ const VERIFY: &str = "expected EC2's own 'EC2 Instance State-change Notification
 const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
 const CAPTURE: &str = "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const REPLICATE: &str = "expected Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'";
-const EXPIRE: &str =
-    r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields, or Kiln's own 'Image Released'"#;
+const EXPIRE: &str = r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields and with them {"allow": 12}, or Kiln's own 'Image Released'"#;
 
 const RECONCILE: &str = "expected {}: a sweep looks at everything";
 
@@ -185,6 +187,9 @@ impl BakeCall {
             };
         }
         let call = by_hand(payload, BAKE)?;
+        if call.allow.is_some() {
+            return Err(BadEvent { problem: "bake takes no allow".into(), expected: BAKE });
+        }
         if call.dry_run.is_some() {
             let problem = r#"bake has no dry run; {"preflight": true} tells what would fail"#;
             return Err(BadEvent { problem: problem.into(), expected: BAKE });
@@ -287,13 +292,17 @@ impl ExpireCall {
                 let problem = "expire takes neither scheduled_time nor preflight";
                 return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
             }
+            if call.allow.is_some() && call.recipe.is_none() {
+                let problem = "allow is said of one recipe, whose plan was seen";
+                return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
+            }
             let mode = if call.dry_run.unwrap_or(true) { Mode::DryRun } else { Mode::Carry };
-            return Ok(Self { recipe: call.recipe, mode });
+            return Ok(Self { recipe: call.recipe, mode, allow: call.allow });
         }
         match detail_type(payload, EXPIRE)? {
             "Image Released" => {
                 let event: EventBridgeEvent<OfRecipe> = typed(payload, EXPIRE)?;
-                Ok(Self { recipe: Some(event.detail.recipe), mode: Mode::Carry })
+                Ok(Self { recipe: Some(event.detail.recipe), mode: Mode::Carry, allow: None })
             }
             other => Err(unexpected(other, EXPIRE)),
         }

@@ -122,6 +122,21 @@ pub enum News {
         /// The snapshots that went with it.
         snapshots: Vec<SnapshotId>,
     },
+    /// `Image Kept`: the recipe lets it go, and somebody, or another service, keeps it.
+    ImageKept {
+        /// The image.
+        image: ImageId,
+        /// Who, and why.
+        reason: String,
+    },
+    /// `Expire Stopped`: so much would have gone, or a Region looked so strange, that nothing of the recipe's went. The
+    /// version is that of the newest image.
+    ExpireStopped {
+        /// How many images would have gone.
+        images: usize,
+        /// Why they did not.
+        reason: String,
+    },
     /// `Drift Repaired`: a sweep did what an event should have led to.
     DriftRepaired {
         /// What was done, in this order.
@@ -164,6 +179,8 @@ impl Announcement {
             News::ReplicationFailed { .. } => "Replication Failed",
             News::ImageRetired { .. } => "Image Retired",
             News::ImageExpired { .. } => "Image Expired",
+            News::ImageKept { .. } => "Image Kept",
+            News::ExpireStopped { .. } => "Expire Stopped",
             News::DriftRepaired { .. } => "Drift Repaired",
         }
     }

@@ -10,7 +10,7 @@ use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
 use crate::cloud::{Cloud, CloudError, Cloudly, Image, Snapshot, Usage, Wanted};
 use crate::decide::expire::{Found, UsageByRegion, candidates, decide};
-use crate::decide::{Chain, Subject, leftovers};
+use crate::decide::{Chain, Subject, blast, leftovers};
 use crate::domain::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
 use crate::events::inbound::ExpireCall;
 use crate::recipe::{BadRecipe, Base, Recipe};
@@ -45,8 +45,11 @@ pub async fn expire<C: Cloud>(
     let all = call.recipe.is_none().then_some(read.as_slice());
     let usage = usage(cloud, place, all, &found, &holdings, now).await;
 
-    let mut chains: Vec<Chain> =
-        found.iter().flat_map(|(recipe, found)| decide(recipe, &place.home, found, &usage, now)).collect();
+    let of_one = |(recipe, found): &(&Recipe, Found)| {
+        let chains = decide(recipe, &place.home, found, &usage, now);
+        blast::within(recipe, &place.home, found, chains, call.allow)
+    };
+    let mut chains: Vec<Chain> = found.iter().flat_map(of_one).collect();
     chains.extend(unknown_usage(&usage));
     chains.extend(blind_regions(&holdings));
     chains.extend(snapshots(cloud, &good, &holdings, now).await);

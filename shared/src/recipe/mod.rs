@@ -176,6 +176,10 @@ pub struct Expire {
     pub older_than: TimeDelta,
     /// How long it is disabled before it is deregistered; zero: not at all.
     pub quarantine: TimeDelta,
+    /// How many images, replicas included, may go in one run.
+    pub max_per_run: usize,
+    /// How much of the recipe's images may go in one run, in percent.
+    pub max_percent: usize,
 }
 
 /// One mistake in a document: where, what stands there, and what may stand there.

@@ -49,7 +49,13 @@ fn reads_every_field() {
     assert_eq!(recipe.replicate.kms_keys.values().collect::<Vec<_>>(), ["alias/golden"]);
     assert_eq!(
         recipe.expire,
-        Expire { keep: 5, older_than: TimeDelta::days(30), quarantine: TimeDelta::days(7) }
+        Expire {
+            keep: 5,
+            older_than: TimeDelta::days(30),
+            quarantine: TimeDelta::days(7),
+            max_per_run: 100,
+            max_percent: 50
+        }
     );
 }
 
@@ -75,7 +81,13 @@ fn what_is_left_out_has_a_safe_default() {
             .unwrap();
     assert_eq!(
         recipe.expire,
-        Expire { keep: 5, older_than: TimeDelta::days(30), quarantine: TimeDelta::days(7) }
+        Expire {
+            keep: 5,
+            older_than: TimeDelta::days(30),
+            quarantine: TimeDelta::days(7),
+            max_per_run: 100,
+            max_percent: 50
+        }
     );
     assert!(recipe.replicate.regions.is_empty() && recipe.publish.share == Share::default());
     assert!(!recipe.bake.allow_deprecated);

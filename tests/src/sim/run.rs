@@ -170,7 +170,7 @@ fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Keeps) {
          [publish]\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
          [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
          release = \"{manner}\"\nverify = {verify}\n\
-         [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nquarantine = \"{quarantine}\"\n"
+         [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nquarantine = \"{quarantine}\"\nmax_percent = 100\n"
     );
     let span = |text: &str| TimeDelta::hours(text.trim_end_matches('h').parse().unwrap());
     let required = regions.iter().filter(|region| !best_effort.contains(region));

@@ -1,0 +1,125 @@
+//! How much one run may take away. Whatever is wrong with a recipe, a clock or an answer of EC2's, it shows as too much that
+//! is to go at once: then nothing goes, and it is said.
+
+use std::collections::BTreeSet;
+
+use super::expire::Found;
+use super::{Action, Chain, Decision, Reason, Subject};
+use crate::cloud::{Image, ImageState};
+use crate::domain::{ImageName, Region, Stage};
+use crate::events::outbound::{Announcement, News};
+use crate::recipe::Recipe;
+
+/// What a recipe's run may take away, after it was asked what it would.
+///
+/// `allow` is what a person says who has seen the plan: up to so many images may go, whatever the recipe's limits and the
+/// look of the Regions.
+pub fn within(
+    recipe: &Recipe,
+    home: &Region,
+    found: &Found,
+    chains: Vec<Chain>,
+    allow: Option<usize>,
+) -> Vec<Chain> {
+    let doomed = doomed(&chains);
+    let because = match allow {
+        _ if doomed.is_empty() => None,
+        Some(most) => (doomed.len() > most).then(|| Reason::TooMany {
+            images: doomed.len(),
+            most,
+            limit: format!("allow = {most}"),
+        }),
+        None => strange(recipe, home, found).or_else(|| too_many(recipe, found, &chains, doomed.len())),
+    };
+    match because {
+        None => chains,
+        Some(because) => stopped(recipe, home, found, chains, &because),
+    }
+}
+
+/// The images that would be disabled or deregistered.
+fn doomed(chains: &[Chain]) -> BTreeSet<(&Region, &str)> {
+    let images = chains.iter().flatten().filter(|decision| takes_away(decision));
+    images
+        .filter_map(|decision| Some((&decision.subject.region, decision.subject.resource.as_deref()?)))
+        .collect()
+}
+
+fn takes_away(decision: &Decision) -> bool {
+    matches!(decision.action, Action::Retire(..) | Action::Deregister(_))
+}
+
+/// What prepares it, and makes no sense alone.
+fn belongs_to_it(decision: &Decision) -> bool {
+    matches!(decision.action, Action::Mark(_, Stage::Retired) | Action::Unprotect(_))
+}
+
+/// A Region that answers with nothing, though releases are told to be in every Region. Of the home Region none need be
+/// feared: without the newer releases there nothing goes.
+fn strange(recipe: &Recipe, home: &Region, found: &Found) -> Option<Reason> {
+    let of = |region: &Region| found.get(region).and_then(|images| images.as_ref().ok());
+    let is_empty = |region: &Region| of(region).is_some_and(|images| !images.iter().any(living));
+    let is_released =
+        |image: &&Image| image.record_at(home).is_ok_and(|record| record.stage == Stage::Released);
+    let told_by = of(home)?.iter().filter(|image| living(image)).find(is_released)?.address();
+    let required = recipe.replicate.regions.iter().filter(|region| recipe.replicate.requires(region));
+    let empty = required.into_iter().find(|region| is_empty(region))?;
+    Some(Reason::EmptyRegion { region: empty.clone(), told_by })
+}
+
+fn living(image: &Image) -> bool {
+    matches!(image.state, ImageState::Available | ImageState::Disabled | ImageState::Pending)
+}
+
+/// More than the recipe lets go at once. One release alone is never too large a part of a recipe: else one that keeps
+/// a single release could never let the former go.
+fn too_many(recipe: &Recipe, found: &Found, chains: &[Chain], doomed: usize) -> Option<Reason> {
+    let too_many = |most: usize, limit: String| {
+        (doomed > most).then_some(Reason::TooMany { images: doomed, most, limit })
+    };
+    let (per_run, percent) = (recipe.expire.max_per_run, recipe.expire.max_percent);
+    let all =
+        found.values().filter_map(|images| images.as_ref().ok()).flatten().filter(|i| living(i)).count();
+    let releases = chains.iter().filter(|chain| chain.iter().any(takes_away)).count();
+    too_many(per_run, format!("expire.max_per_run = {per_run}")).or_else(|| {
+        let limit = format!("expire.max_percent = {percent}, of {all} images");
+        if releases > 1 { too_many(all * percent / 100, limit) } else { None }
+    })
+}
+
+/// Everything that would go stays, and one event says why.
+fn stopped(
+    recipe: &Recipe,
+    home: &Region,
+    found: &Found,
+    chains: Vec<Chain>,
+    because: &Reason,
+) -> Vec<Chain> {
+    let images = doomed(&chains).len();
+    let spared = |mut decision: Decision| {
+        if takes_away(&decision) {
+            (decision.action, decision.because) = (Action::Leave, because.clone());
+        }
+        decision
+    };
+    let mut chains: Vec<Chain> = chains
+        .into_iter()
+        .map(|chain| chain.into_iter().filter(|one| !belongs_to_it(one)).map(spared).collect())
+        .collect();
+    let newest = found.values().filter_map(|images| images.as_ref().ok()).flatten();
+    let newest = newest.filter_map(|image| Some(image.record_at(home).ok()?.name.version)).max();
+    if let Some(version) = newest {
+        let say = Announcement {
+            name: ImageName { recipe: recipe.name.clone(), version },
+            region: home.clone(),
+            news: News::ExpireStopped { images, reason: because.to_string() },
+        };
+        let subject = Subject::recipe(&recipe.name, home);
+        chains.insert(0, vec![subject.so(Action::Say(say), because.clone())]);
+    }
+    chains
+}
+
+#[cfg(test)]
+#[path = "blast_tests.rs"]
+mod tests;

@@ -1,0 +1,73 @@
+"""expire: how much may go in one run, and what looks so strange that nothing goes."""
+
+from __future__ import annotations
+
+from e2e.kiln import FURTHER, HOME, REGIONS, Kiln
+
+VERSIONS = [f"2025{month:02}01T020000Z" for month in range(1, 7)]
+
+
+def six_releases(kiln: Kiln, regions: tuple[str, ...] = REGIONS, **recipe: str) -> None:
+    """Of which the recipe keeps the two newest."""
+    kiln.recipe(**recipe)
+    for version in VERSIONS:
+        kiln.release("web", version, regions)
+
+
+def left(kiln: Kiln) -> list[int]:
+    return [len(kiln.images(region)) for region in REGIONS]
+
+
+def test_more_than_may_go_in_one_run_and_nothing_goes_until_who_saw_the_plan_allows_it(kiln: Kiln) -> None:
+    six_releases(kiln)
+    kiln.aws.schedule("kiln-expire")
+    kiln.settle()
+    assert left(kiln) == [6, 6, 6]
+    (news,) = kiln.said("Expire Stopped")
+    assert news["images"] == 12 and (news["recipe"], news["version"]) == ("web", VERSIONS[-1])
+    assert "expire.max_percent = 50, of 18 images" in news["reason"] and '"allow": 12' in news["reason"]
+
+    planned = kiln.invoke("expire", {"recipe": "web"}).decisions
+    assert {line["reason"] for line in planned if line["outcome"] == "planned"} == {news["reason"]}
+    would = kiln.invoke("expire", {"recipe": "web", "allow": 12}).decisions
+    assert len([line for line in would if line["action"] == "deregister"]) == 12 and left(kiln) == [6, 6, 6]
+
+    fewer = kiln.invoke("expire", {"recipe": "web", "dry_run": False, "allow": 11}).decisions
+    assert any("more than 11 (allow = 11)" in line["reason"] for line in fewer) and left(kiln) == [6, 6, 6]
+    kiln.invoke("expire", {"recipe": "web", "dry_run": False, "allow": 12})
+    assert left(kiln) == [2, 2, 2]
+
+
+def test_the_recipe_says_how_much_may_go(kiln: Kiln) -> None:
+    six_releases(kiln, expire="max_percent = 100\nmax_per_run = 11")
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.settle()
+    (news,) = kiln.said("Expire Stopped")
+    assert "more than 11 (expire.max_per_run = 11)" in news["reason"] and left(kiln) == [6, 6, 6]
+    kiln.recipe(expire="max_percent = 67\nmax_per_run = 12")
+    kiln.invoke("expire", {"dry_run": False})
+    assert left(kiln) == [2, 2, 2]
+
+
+def test_a_stop_of_one_recipe_stops_no_other(kiln: Kiln) -> None:
+    six_releases(kiln)
+    kiln.recipe("worker")
+    for version in VERSIONS[:3]:
+        kiln.release("worker", version)
+    kiln.invoke("expire", {"dry_run": False})
+    assert left(kiln) == [6, 6, 6] and len(kiln.images(HOME, "worker")) == 2
+
+
+def test_a_region_that_answers_with_no_images_where_there_should_be_some_stops_the_run(kiln: Kiln) -> None:
+    six_releases(kiln, regions=(HOME, FURTHER[0]), expire="max_percent = 100")
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.settle()
+    (news,) = kiln.said("Expire Stopped")
+    assert f"{FURTHER[1]} answers with no image of the recipe's" in news["reason"]
+    assert left(kiln) == [6, 6, 0]
+
+
+def test_allow_is_said_of_one_recipe(kiln: Kiln) -> None:
+    six_releases(kiln)
+    answer = kiln.invoke("expire", {"dry_run": False, "allow": 12})
+    assert "allow is said of one recipe, whose plan was seen" in answer.error and left(kiln) == [6, 6, 6]
