@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
+from local_aws.settings import ACCOUNT
 
 OLD, MIDDLE, NEW = "20250101T020000Z", "20250201T020000Z", "20250301T020000Z"
 
@@ -83,7 +84,9 @@ def test_an_image_that_an_instance_uses_stays_with_its_release(kiln: Kiln, state
     oldest = three_releases(kiln)
     seeded = {"region": FURTHER[0], "image": oldest[FURTHER[0]], "state": state}
     (instance,) = kiln.aws.seed(instances=[seeded])["instances"]
-    assert reason(kiln, oldest[FURTHER[0]], dry_run=False) == f"instance {instance} uses it"
+    assert reason(kiln, oldest[FURTHER[0]], dry_run=False) == (
+        f"it is used by instance arn:aws:ec2:{FURTHER[0]}:{ACCOUNT}:instance/{instance}"
+    )
     assert there(kiln, oldest) == list(REGIONS)
     kiln.ec2(FURTHER[0]).terminate_instances(InstanceIds=[instance])
     kiln.settle()
@@ -98,7 +101,8 @@ def test_an_image_that_an_old_version_of_a_launch_template_names_stays(kiln: Kil
     versions[7] = oldest[HOME]
     template = {"region": HOME, "name": "fleet", "versions": versions, "default": 230}
     (identity,) = kiln.aws.seed(launch_templates=[template])["launch_templates"]
-    expected = f"version 8 of launch template {identity} names it"
+    arn = f"arn:aws:ec2:{HOME}:{ACCOUNT}:launch-template/{identity}"
+    expected = f"it is used by version 8 of launch template {arn}"
     assert reason(kiln, oldest[HOME], dry_run=False) == expected
     assert there(kiln, oldest) == list(REGIONS)
 
@@ -111,13 +115,21 @@ def test_an_image_that_a_template_names_through_a_parameter_stays(kiln: Kiln) ->
         ],
         launch_templates=[{"region": HOME, "name": "fleet", "versions": ["resolve:ssm:/golden/web"]}],
     )
-    assert "names it" in reason(kiln, oldest[HOME], dry_run=False)
+    assert "it is used by version 1 of launch template" in reason(kiln, oldest[HOME], dry_run=False)
     assert there(kiln, oldest) == list(REGIONS)
 
 
 @pytest.mark.parametrize(
     "call",
-    ["DescribeLaunchTemplateVersions", "DescribeLaunchTemplates", "DescribeInstances", "DescribeImages"],
+    [
+        "DescribeLaunchTemplateVersions",
+        "DescribeLaunchTemplates",
+        "DescribeInstances",
+        "DescribeImages",
+        "DescribeFleets",
+        "DescribeSpotFleetRequests",
+        "DescribeLaunchConfigurations",
+    ],
 )
 def test_nothing_goes_when_a_look_up_is_denied(kiln: Kiln, call: str) -> None:
     oldest = three_releases(kiln)
@@ -176,7 +188,7 @@ def test_a_protected_image_stays(kiln: Kiln) -> None:
 def test_an_image_that_aws_backup_manages_is_left_to_it(kiln: Kiln) -> None:
     three_releases(kiln)
     of_backup = kiln.release("web", "20241231T020000Z", tags={"aws:backup:source-resource": "i-0b"})
-    assert reason(kiln, of_backup[HOME], dry_run=False) == "AWS Backup manages it"
+    assert reason(kiln, of_backup[HOME], dry_run=False) == "AWS Backup manages it, so it is left to it"
     assert there(kiln, of_backup) == list(REGIONS)
     kiln.settle()
     assert {news["image"] for news in kiln.said("Image Kept")} == set(of_backup.values())

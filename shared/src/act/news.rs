@@ -45,7 +45,7 @@ pub(super) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
 /// that somebody holds it.
 pub(super) fn news_of_keeping(decision: &Decision) -> Option<Announcement> {
     let because = &decision.because;
-    if !matches!(because, Reason::Held(_) | Reason::Protected(_) | Reason::OfBackup) {
+    if !matches!(because, Reason::Held(_) | Reason::Protected(_) | Reason::OfOther(_)) {
         return None;
     }
     let image = decision.subject.resource.as_deref()?.parse().ok()?;

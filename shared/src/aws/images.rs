@@ -45,6 +45,15 @@ impl Images for Aws {
                 }
                 Ok(found)
             }
+            Wanted::BakedFrom(images) => {
+                let mut found = Vec::new();
+                for some in images.chunks(MOST_VALUES) {
+                    let ids = some.iter().map(ToString::to_string);
+                    let filters = vec![read::filter(&format!("tag:{}", tags::BASE), ids)];
+                    found.extend(self.own_images(region, filters).await?);
+                }
+                Ok(found)
+            }
             Wanted::Newest { owner, name } => {
                 let filters = vec![
                     read::filter("name", [name.clone()]),

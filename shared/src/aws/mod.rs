@@ -35,6 +35,7 @@ pub struct Aws {
     events: OnceCell<aws_sdk_eventbridge::Client>,
     kms: RefCell<BTreeMap<Region, aws_sdk_kms::Client>>,
     quotas: OnceCell<aws_sdk_servicequotas::Client>,
+    auto_scaling: RefCell<BTreeMap<Region, aws_sdk_autoscaling::Client>>,
 }
 
 impl Aws {
@@ -49,6 +50,7 @@ impl Aws {
             events: OnceCell::new(),
             kms: RefCell::default(),
             quotas: OnceCell::new(),
+            auto_scaling: RefCell::default(),
         }
     }
 
@@ -103,6 +105,17 @@ impl Aws {
             .build();
         let client = || aws_sdk_kms::Client::from_conf(config);
         self.kms.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+    }
+
+    async fn auto_scaling(&self, region: &Region) -> aws_sdk_autoscaling::Client {
+        if let Some(client) = self.auto_scaling.borrow().get(region) {
+            return client.clone();
+        }
+        let config = aws_sdk_autoscaling::config::Builder::from(self.config().await)
+            .region(aws_sdk_autoscaling::config::Region::new(region.to_string()))
+            .build();
+        let client = || aws_sdk_autoscaling::Client::from_conf(config);
+        self.auto_scaling.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
     }
 
     /// Quotas are asked for in the home Region alone.

@@ -47,6 +47,7 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
     Some(Image {
         id: given.image_id()?.parse().ok()?,
         region: region.clone(),
+        owner: given.owner_id().unwrap_or_default().to_owned(),
         name: given.name().unwrap_or_default().to_owned(),
         state: ImageState::from(given.state()?.as_str()),
         state_reason: given
@@ -55,6 +56,7 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
             .unwrap_or("no reason given")
             .to_owned(),
         created: time(given.creation_date()),
+        last_launched: time(given.last_launched_time()),
         deprecated: time(given.deprecation_time()),
         architecture: Architecture(
             given.architecture().map(|word| word.as_str().to_owned()).unwrap_or_default(),

@@ -15,6 +15,8 @@ pub struct Image {
     pub id: ImageId,
     /// Where it is.
     pub region: Region,
+    /// The account that owns it.
+    pub owner: String,
     /// Its name.
     pub name: String,
     /// Its state.
@@ -23,6 +25,9 @@ pub struct Image {
     pub state_reason: String,
     /// When it was registered.
     pub created: Option<DateTime<Utc>>,
+    /// When an instance was launched from it last; EC2 tells it a day late, and only since 2017.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-last-launched-time.html>)
+    pub last_launched: Option<DateTime<Utc>>,
     /// When its owner deprecates it, or did.
     pub deprecated: Option<DateTime<Utc>>,
     /// What it can boot on.

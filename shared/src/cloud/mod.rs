@@ -28,7 +28,7 @@ pub use sharing::{Change, Finding, Granted, Grantee, Severity};
 pub use surroundings::{
     DefaultEncryption, Key, KeyManager, PublicImages, Subnet, Template, TemplatePoint, Vcpus,
 };
-pub use usage::{TemplateVersion, Usage, Use};
+pub use usage::{Usage, Use};
 
 /// The result of a call to the cloud.
 pub type Cloudly<T> = Result<T, CloudError>;
@@ -56,6 +56,8 @@ pub enum Wanted {
     },
     /// Those that were made of any of these snapshots.
     OfSnapshots(Vec<SnapshotId>),
+    /// Those that Kiln baked from any of these images.
+    BakedFrom(Vec<ImageId>),
 }
 
 /// An image to be made from an instance.
@@ -210,7 +212,11 @@ pub trait Usages {
     /// The instances, in any state but terminated, that were launched from any of `images`.
     async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>>;
     /// Every version of every launch template, with the image that it names, aliases resolved.
-    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<TemplateVersion>>;
+    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>>;
+    /// What fleets that may still launch name beside their templates.
+    async fn fleets(&self, region: &Region) -> Cloudly<Vec<Use>>;
+    /// Every launch configuration of Auto Scaling.
+    async fn launch_configurations(&self, region: &Region) -> Cloudly<Vec<Use>>;
 }
 
 /// The parameters of SSM.

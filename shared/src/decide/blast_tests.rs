@@ -1,7 +1,8 @@
 use chrono::TimeDelta;
 
-use super::super::expire::{UsageByRegion, decide};
+use super::super::expire::decide;
 use super::super::fixtures::*;
+use super::super::used::UsageByRegion;
 use super::*;
 use crate::cloud::Usage;
 

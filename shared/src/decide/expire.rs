@@ -8,17 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Action, Chain, Decision, Reason, Subject, release::is_pinned, share::is_guarded_by_kiln};
-use crate::cloud::usage::Names;
-use crate::cloud::{CloudError, Image, ImageState, Protection, Usage};
-use crate::domain::{ImageId, ImageRecord, Region, Stage, Version, tags};
+use super::used::{UsageByRegion, Uses};
+use super::{Action, Chain, Decision, Reason, Subject, share::is_guarded_by_kiln};
+use crate::cloud::{CloudError, Image, ImageState};
+use crate::domain::{ImageId, ImageRecord, Region, Stage, Version};
 use crate::recipe::Recipe;
 
 /// The images of one recipe that bear a whole record, by Region. A Region that could not be seen is an error.
 pub type Found = BTreeMap<Region, Result<Vec<Image>, CloudError>>;
-
-/// What was found out about use, by Region. A Region that is missing was not asked.
-pub type UsageByRegion = BTreeMap<Region, Result<Usage, CloudError>>;
 
 /// An image and its replicas.
 #[derive(Debug, Clone)]
@@ -63,7 +60,7 @@ pub fn decide(
     let releases = releases(found, home);
     let rules = by_rules(recipe, &releases, now);
     let blind: Option<&CloudError> = found.values().find_map(|images| images.as_ref().err());
-    let used = Used::of(usage);
+    let uses = Uses::of(usage);
     let newest = releases.iter().find(|release| release.is_released()).map(|release| release.version);
     let mut chains: Vec<Chain> = releases
         .iter()
@@ -72,7 +69,7 @@ pub fn decide(
             ByRule::Stays(because) => keep_all(release, now, |_| because.clone()),
             ByRule::Goes { newer, age } => match blind {
                 Some(error) => keep_all(release, now, |_| Reason::UsageUnknown(error.clone())),
-                None => by_use(recipe, release, &used, usage, Fate { newer, age, newest, now }),
+                None => by_use(recipe, release, &uses, Fate { newer, age, newest, now }),
             },
         })
         .collect();
@@ -171,92 +168,11 @@ impl Release<'_> {
     }
 }
 
-/// Who uses what, for look-up.
-struct Used<'a> {
-    by: BTreeMap<(&'a Region, &'a ImageId), Reason>,
-    unresolved: BTreeMap<&'a Region, Reason>,
-}
-
-impl<'a> Used<'a> {
-    fn of(usage: &'a UsageByRegion) -> Self {
-        let mut used = Self { by: BTreeMap::new(), unresolved: BTreeMap::new() };
-        for (region, usage) in usage.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().ok()?)))
-        {
-            for version in &usage.templates {
-                let (template, number) = (version.template.clone(), version.number);
-                match &version.names {
-                    Names::Image(image) => {
-                        used.by.insert((region, image), Reason::UsedByTemplate { template, number });
-                    }
-                    Names::Unresolved(what) => {
-                        let because = Reason::MightBeUsed { template, number, what: what.clone() };
-                        used.unresolved.insert(region, because);
-                    }
-                    Names::None => {}
-                }
-            }
-            for one in &usage.instances {
-                used.by.insert((region, &one.image), Reason::UsedByInstance(one.instance.clone()));
-            }
-        }
-        used
-    }
-}
-
-/// Why one image must stay, whatever the recipe says.
-fn held(image: &Image, used: &Used<'_>, usage: &UsageByRegion, newest: Option<Version>) -> Option<Reason> {
-    if let Some(why) = image.tags.get(tags::HOLD) {
-        return Some(Reason::Held(why.to_owned()));
-    }
-    if is_pinned(image, newest) {
-        return Some(Reason::Pinned);
-    }
-    if let Protection::On(protection) = &image.protection
-        && !is_guarded_by_kiln(image)
-    {
-        return Some(Reason::Protected(protection.clone()));
-    }
-    if image.tags.iter().any(|(key, _)| key.starts_with("aws:backup:")) {
-        return Some(Reason::OfBackup);
-    }
-    match usage.get(&image.region) {
-        Some(Ok(usage)) => {
-            if let Some(why) = image.snapshots.iter().find_map(|snapshot| usage.held.get(snapshot)) {
-                return Some(Reason::Held(why.clone()));
-            }
-            if let Some(parameter) = usage.parameters.get(&image.id) {
-                return Some(Reason::UsedByParameter(parameter.clone()));
-            }
-            if let Some(recipe) = usage.bases.get(&image.id) {
-                return Some(Reason::UsedByRecipe(recipe.clone()));
-            }
-        }
-        Some(Err(error)) => return Some(Reason::UsageUnknown(error.clone())),
-        None => {
-            let nobody = CloudError::new(
-                "DescribeInstances",
-                image.id.as_str(),
-                &image.region,
-                "NotAsked",
-                "nobody looked",
-            );
-            return Some(Reason::UsageUnknown(nobody));
-        }
-    }
-    used.by.get(&(&image.region, &image.id)).or_else(|| used.unresolved.get(&image.region)).cloned()
-}
-
-fn by_use(
-    recipe: &Recipe,
-    release: &Release<'_>,
-    used: &Used<'_>,
-    usage: &UsageByRegion,
-    fate: Fate,
-) -> Chain {
+fn by_use(recipe: &Recipe, release: &Release<'_>, uses: &Uses<'_>, fate: Fate) -> Chain {
     let reasons: BTreeMap<&ImageId, Reason> = release
         .members
         .iter()
-        .filter_map(|(image, _)| Some((&image.id, held(image, used, usage, fate.newest)?)))
+        .filter_map(|(image, _)| Some((&image.id, uses.hold(recipe, image, fate.newest, fate.now)?)))
         .collect();
     let Some((image, why)) = reasons.iter().next() else {
         return retire(recipe, release, fate);

@@ -1,8 +1,10 @@
 use proptest::prelude::*;
 
 use super::super::fixtures::*;
+use super::super::used::UsageByRegion;
 use super::*;
-use crate::cloud::{TemplateVersion, Use};
+use crate::cloud::usage::{Names, User};
+use crate::cloud::{Protection, Usage, Use};
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
@@ -54,8 +56,8 @@ fn why(chains: &[Chain], n: i64) -> String {
         .to_string()
 }
 
-fn template(image: &ImageId) -> TemplateVersion {
-    TemplateVersion { template: "lt-0a".into(), number: 7, names: Names::Image(image.clone()) }
+fn template(image: &ImageId) -> Use {
+    Use { names: Names::Image(image.clone()), by: User::TemplateVersion("lt-0a".into(), 7) }
 }
 
 #[test]
@@ -92,33 +94,37 @@ fn keeps_an_image_that_an_instance_uses_with_its_whole_release() {
     let mut images = releases_of(&[1, 2, 3]);
     let replica = image("web", 1).released().in_region("eu-west-1").build();
     let mut usage = unused();
-    let user = Use { image: replica.id.clone(), instance: "i-0fee".parse().unwrap() };
-    usage.insert(region("eu-west-1"), Ok(Usage { instances: vec![user], ..Usage::default() }));
+    let user = Use { names: Names::Image(replica.id.clone()), by: User::Instance("i-0fee".parse().unwrap()) };
+    usage.insert(region("eu-west-1"), Ok(Usage { uses: vec![user], ..Usage::default() }));
     images.push(replica);
     let chains = decided(images, &usage);
     assert!(deeds(&chains).is_empty());
     let reasons: Vec<String> = chains[2].iter().map(|decision| decision.because.to_string()).collect();
-    assert_eq!(reasons[0], "instance i-0fee uses it");
-    assert!(reasons[1].contains("of the same release stays, for instance i-0fee uses it"));
+    let used = "it is used by instance arn:aws:ec2:eu-west-1:123456789012:instance/i-0fee";
+    assert_eq!(reasons[0], used);
+    assert!(reasons[1].contains(&format!("of the same release stays, for {used}")));
 }
 
 #[test]
 fn keeps_an_image_that_any_version_of_a_launch_template_names() {
     let images = releases_of(&[1, 2, 3]);
     let mut usage = unused();
-    let templates = vec![template(&images[0].id)];
-    usage.insert(region("us-east-1"), Ok(Usage { templates, ..Usage::default() }));
+    let uses = vec![template(&images[0].id)];
+    usage.insert(region("us-east-1"), Ok(Usage { uses, ..Usage::default() }));
     let chains = decided(images, &usage);
     assert!(deeds(&chains).is_empty());
-    assert_eq!(why(&chains, 1), "version 7 of launch template lt-0a names it");
+    assert_eq!(
+        why(&chains, 1),
+        "it is used by version 7 of launch template arn:aws:ec2:us-east-1:123456789012:launch-template/lt-0a"
+    );
 }
 
 #[test]
 fn a_use_in_another_region_is_another_images() {
     let images = releases_of(&[1, 2, 3]);
     let mut usage = unused();
-    let templates = vec![template(&images[0].id)];
-    usage.insert(region("eu-west-1"), Ok(Usage { templates, ..Usage::default() }));
+    let uses = vec![template(&images[0].id)];
+    usage.insert(region("eu-west-1"), Ok(Usage { uses, ..Usage::default() }));
     assert_eq!(deeds(&decided(images, &usage)).len(), 1);
 }
 
@@ -126,8 +132,8 @@ fn a_use_in_another_region_is_another_images() {
 fn keeps_all_of_a_region_where_a_template_could_not_be_resolved() {
     let mut usage = unused();
     let names = Names::Unresolved("resolve:ssm:/x".into());
-    let templates = vec![TemplateVersion { template: "lt-0a".into(), number: 1, names }];
-    usage.insert(region("us-east-1"), Ok(Usage { templates, ..Usage::default() }));
+    let uses = vec![Use { names, by: User::TemplateVersion("lt-0a".into(), 1) }];
+    usage.insert(region("us-east-1"), Ok(Usage { uses, ..Usage::default() }));
     let chains = decided(releases_of(&[1, 2, 3]), &usage);
     assert!(deeds(&chains).is_empty());
     assert!(why(&chains, 1).contains("resolve:ssm:/x, which could not be resolved"));
@@ -316,8 +322,9 @@ proptest! {
         let mut images: Vec<Image> = days.iter().map(|n| make(*n).build()).collect();
         images.extend(days.intersection(&with_replica).map(|n| make(*n).in_region("eu-west-1").build()));
         let mut usage = unused();
-        let instances = used.iter().map(|n| Use { image: id_of("us-east-1", *n), instance: "i-01".parse().unwrap() }).collect();
-        usage.insert(region("us-east-1"), Ok(Usage { instances, ..Usage::default() }));
+        let by = || User::Instance("i-01".parse().unwrap());
+        let uses = used.iter().map(|n| Use { names: Names::Image(id_of("us-east-1", *n)), by: by() }).collect();
+        usage.insert(region("us-east-1"), Ok(Usage { uses, ..Usage::default() }));
         if let Some(at) = blind {
             let error = CloudError::new("DescribeInstances", "x", &region(REGIONS[at]), "RequestLimitExceeded", "");
             usage.insert(region(REGIONS[at]), Err(error));

@@ -44,10 +44,12 @@ pub fn foreign_image(id: &str) -> Image {
     Image {
         id: id.parse().unwrap(),
         region: region("us-east-1"),
+        owner: "123456789012".into(),
         name: "al2023-ami".into(),
         state: ImageState::Available,
         state_reason: String::new(),
         created: Some(day(0)),
+        last_launched: None,
         deprecated: None,
         architecture: Architecture("arm64".into()),
         root_on_ebs: true,

@@ -16,6 +16,7 @@
 //! | [`preflight`] | what would make a bake, or what follows on it, fail |
 //! | [`expire`] | which images stay and which go |
 //! | [`blast`] | how much one run may take away |
+//! | [`used`] | whether an image is used, unused, or nobody knows |
 //! | [`leftovers`] | which snapshots were left behind |
 //! | [`onward`] | how far each image goes on, all of them at once |
 //! | [`sweep`] | what of all this an event that was lost, or a function that died, left undone |
@@ -37,6 +38,7 @@ pub mod replicate;
 pub mod share;
 pub mod sweep;
 pub mod template;
+pub mod used;
 pub mod verify;
 
 #[cfg(test)]

@@ -300,26 +300,27 @@ pub enum Reason {
     /// Too young.
     #[error("it is {} old, and the recipe keeps what is younger than {}", about(*.age), show(*.older_than))]
     Young { age: TimeDelta, older_than: TimeDelta },
-    /// An instance uses it.
-    #[error("instance {0} uses it")]
-    UsedByInstance(InstanceId),
-    /// A launch template uses it.
-    #[error("version {number} of launch template {template} names it")]
-    UsedByTemplate { template: String, number: i64 },
-    /// A parameter names it.
-    #[error("parameter {0} names it")]
-    UsedByParameter(String),
+    /// Something uses it.
+    #[error("it is used by {}", some(.0))]
+    Used(Vec<String>),
+    /// It was launched a short time ago.
+    #[error("it was launched at {}, and the recipe keeps what was launched within {}", .at.to_rfc3339(), show(*.idle))]
+    LaunchedLately { at: DateTime<Utc>, idle: TimeDelta },
+    /// EC2 may not know when it was launched.
+    #[error("EC2 tells since 2017 when an image was launched, and it is older: nobody knows")]
+    LaunchUnknown,
+    /// Another image was baked from it.
+    #[error("{0} was baked from it, and can still be launched")]
+    BakedInto(ImageId),
     /// Somebody rolled back to it.
     #[error("somebody rolled back to it, and no newer release has come since")]
     Pinned,
     /// A recipe is baked from it.
     #[error("recipe {0} names it as its base")]
     UsedByRecipe(RecipeName),
-    /// A launch template might use it.
-    #[error(
-        "version {number} of launch template {template} names {what}, which could not be resolved: it might be this one"
-    )]
-    MightBeUsed { template: String, number: i64, what: String },
+    /// Something might use it.
+    #[error("{by} names {what}, which could not be resolved: it might be this one")]
+    MightBeUsed { by: String, what: String },
     /// A member of its release must stay.
     #[error("{image} of the same release stays, for {why}")]
     ReleaseStays { image: ImageId, why: Box<Reason> },
@@ -333,8 +334,8 @@ pub enum Reason {
     #[error("somebody holds it: kiln:hold = '{0}'")]
     Held(String),
     /// Another service's.
-    #[error("AWS Backup manages it")]
-    OfBackup,
+    #[error("{0} manages it, so it is left to it")]
+    OfOther(&'static str),
     /// Not released, and not old enough to be given up.
     #[error("it is {0}: on its way, or for somebody to look at")]
     InProgress(ImageState),
@@ -388,6 +389,16 @@ impl std::fmt::Display for Begun {
 
 fn told(reasons: &[String]) -> String {
     if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
+}
+
+/// The first few, and how many there are beside them.
+fn some(users: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = list(&users[..users.len().min(SHOWN)]);
+    match users.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 fn list<T: std::fmt::Display>(items: &[T]) -> String {

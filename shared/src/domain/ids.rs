@@ -106,6 +106,23 @@ id!(
     "1 to 64 of a-z, 0-9 and '-', beginning with a letter and not ending with '-'"
 );
 
+impl Region {
+    /// The partition of AWS that it belongs to, as ARNs name it.
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>)
+    pub fn partition(&self) -> &'static str {
+        const PARTITIONS: [(&str, &str); 6] = [
+            ("cn-", "aws-cn"),
+            ("us-gov-", "aws-us-gov"),
+            ("us-isob-", "aws-iso-b"),
+            ("us-isof-", "aws-iso-f"),
+            ("us-iso-", "aws-iso"),
+            ("eu-isoe-", "aws-iso-e"),
+        ];
+        let of = PARTITIONS.iter().find(|(prefix, _)| self.as_str().starts_with(prefix));
+        of.map_or("aws", |(_, partition)| partition)
+    }
+}
+
 fn prefixed(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| {
         (1..=32).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use futures::future::{join, join_all};
+use futures::future::{join, join_all, join3, join4};
 
 use super::bake::refused;
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
-use crate::cloud::{Cloud, CloudError, Cloudly, Image, Snapshot, Usage, Wanted};
-use crate::decide::expire::{Found, UsageByRegion, candidates, decide};
+use crate::cloud::usage::{Names, Use, User};
+use crate::cloud::{Cloud, CloudError, Cloudly, Image, ImageState, Snapshot, Usage, Wanted};
+use crate::decide::expire::{Found, candidates, decide};
+use crate::decide::used::UsageByRegion;
 use crate::decide::{Chain, Subject, blast, leftovers};
 use crate::domain::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
 use crate::events::inbound::ExpireCall;
@@ -114,18 +116,22 @@ async fn usage<C: Cloud>(
         }
     };
     let look = wanted.into_iter().map(async |(region, images)| {
-        let (instances, templates) =
-            join(cloud.instances_of(&region, &images), cloud.template_versions(&region)).await;
         let usage = async {
+            let launchers = join3(
+                cloud.template_versions(&region),
+                cloud.launch_configurations(&region),
+                cloud.fleets(&region),
+            );
+            let (instances, (templates, configurations, fleets), parameters, baked) = join4(
+                cloud.instances_of(&region, &images),
+                launchers,
+                named_by_parameters(cloud, &region, found),
+                baked_from(cloud, place, &region, &images, all.and(holdings.get(&region))),
+            )
+            .await;
+            let uses = [instances?, templates?, configurations?, fleets?, parameters?].concat();
             let held = held(holdings.get(&region))?;
-            let parameters = named_by_parameters(cloud, &region, found).await?;
-            Ok(Usage {
-                instances: instances?,
-                templates: templates?,
-                held,
-                parameters,
-                bases: bases.clone()?,
-            })
+            Ok(Usage { uses, held, bases: bases.clone()?, baked: baked? })
         };
         let usage = usage.await;
         (region, usage)
@@ -138,14 +144,43 @@ async fn named_by_parameters<C: Cloud>(
     cloud: &C,
     region: &Region,
     found: &[(&Recipe, Found)],
-) -> Cloudly<BTreeMap<ImageId, String>> {
+) -> Cloudly<Vec<Use>> {
     let named = found.iter().filter_map(|(recipe, _)| recipe.publish.parameter.clone());
     let names: Vec<String> = named.collect::<BTreeSet<_>>().into_iter().collect();
     if names.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(Vec::new());
     }
     let values = cloud.parameters(region, &names).await?;
-    Ok(values.into_iter().filter_map(|(name, value)| Some((value.trim().parse().ok()?, name))).collect())
+    let of = |(name, value): (String, String)| {
+        Some(Use { names: Names::Image(value.trim().parse().ok()?), by: User::Parameter(name) })
+    };
+    Ok(values.into_iter().filter_map(of).collect())
+}
+
+/// The images of which others were baked that can still be launched, or will be. Kiln bakes in its home Region alone.
+/// `all`: what is there of all recipes, where that was seen.
+async fn baked_from<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    region: &Region,
+    images: &[ImageId],
+    all: Option<&Holdings>,
+) -> Cloudly<BTreeMap<ImageId, ImageId>> {
+    if *region != place.home {
+        return Ok(BTreeMap::new());
+    }
+    let asked;
+    let found = match all {
+        Some(holdings) => holdings.images.as_ref().map_err(Clone::clone)?,
+        None => {
+            asked = cloud.images(region, &Wanted::BakedFrom(images.to_vec())).await?;
+            &asked
+        }
+    };
+    let living = found.iter().filter(|image| {
+        matches!(image.state, ImageState::Available | ImageState::Pending | ImageState::Unknown(_))
+    });
+    Ok(living.filter_map(|image| Some((image.tags.read(tags::BASE)?, image.id.clone()))).collect())
 }
 
 /// The images that recipes name as their base.

@@ -176,6 +176,8 @@ pub struct Expire {
     pub older_than: TimeDelta,
     /// How long it is disabled before it is deregistered; zero: not at all.
     pub quarantine: TimeDelta,
+    /// How long nobody must have launched it; zero: that is not asked.
+    pub idle: TimeDelta,
     /// How many images, replicas included, may go in one run.
     pub max_per_run: usize,
     /// How much of the recipe's images may go in one run, in percent.

@@ -53,6 +53,7 @@ fn reads_every_field() {
             keep: 5,
             older_than: TimeDelta::days(30),
             quarantine: TimeDelta::days(7),
+            idle: TimeDelta::zero(),
             max_per_run: 100,
             max_percent: 50
         }
@@ -85,6 +86,7 @@ fn what_is_left_out_has_a_safe_default() {
             keep: 5,
             older_than: TimeDelta::days(30),
             quarantine: TimeDelta::days(7),
+            idle: TimeDelta::zero(),
             max_per_run: 100,
             max_percent: 50
         }

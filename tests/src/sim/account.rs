@@ -84,10 +84,12 @@ impl Account {
         let image = Image {
             id: id.clone(),
             region: region.clone(),
+            owner: "123456789012".into(),
             name: name.to_owned(),
             state,
             state_reason: String::new(),
             created: Some(now),
+            last_launched: None,
             deprecated: None,
             architecture: Architecture("arm64".into()),
             root_on_ebs: true,

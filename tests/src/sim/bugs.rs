@@ -5,11 +5,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use kiln::cloud::usage::Names;
 use kiln::cloud::{
     Architecture, Bus, Change, Cloudly, DefaultEncryption, Deregistration, Finding, Grantee, Image,
     ImageState, Images, Instance, InstanceState, Instances, Key, NewImage, NewInstance, NewReplica,
     NewTemplateVersion, Parameters, PublicImages, Sharing, Snapshot, StopCause, Subnet, Surroundings,
-    Template, TemplateVersion, Templates, Usages, Use, Vcpus, Wanted,
+    Template, Templates, Usages, Use, Vcpus, Wanted,
 };
 use kiln::domain::user_data::verdict_nonce;
 use kiln::domain::{ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags};
@@ -247,7 +248,9 @@ impl Usages for Sabotaged {
             Bug::ExpiryWithoutRecheck => {
                 let told = told?;
                 let mut first = self.wire.first_uses().borrow_mut();
-                let of = |image: &ImageId| told.iter().filter(|one| one.image == *image).cloned().collect();
+                let of = |image: &ImageId| {
+                    told.iter().filter(|one| one.names == Names::Image(image.clone())).cloned().collect()
+                };
                 Ok(images
                     .iter()
                     .flat_map(|image| first.entry(image.clone()).or_insert_with(|| of(image)).clone())
@@ -257,12 +260,20 @@ impl Usages for Sabotaged {
         }
     }
 
-    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<TemplateVersion>> {
+    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>> {
         let told = self.wire.template_versions(region).await;
         match self.bug {
             Bug::FailedLookUpIsUnused => Ok(told.unwrap_or_default()),
             _ => told,
         }
+    }
+
+    async fn fleets(&self, region: &Region) -> Cloudly<Vec<Use>> {
+        self.wire.fleets(region).await
+    }
+
+    async fn launch_configurations(&self, region: &Region) -> Cloudly<Vec<Use>> {
+        self.wire.launch_configurations(region).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 use kiln::cloud::{
     Bus, CloudError, Cloudly, Deregistration, Image, ImageState, Images, NewImage, NewReplica, Parameters,
-    Snapshot, TemplateVersion, Usages, Use, Wanted,
+    Snapshot, Usages, Use, Wanted,
 };
 use kiln::domain::{ImageId, Region, SnapshotId, Tags};
 use kiln::events::outbound::Announcement;
@@ -266,7 +266,7 @@ impl Usages for Wire {
         told
     }
 
-    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<TemplateVersion>> {
+    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>> {
         let look = |account: &mut Account, at| account.region(region).template_versions(at);
         let told = self.read("DescribeLaunchTemplateVersions", region, "templates", look).await;
         self.looked(region, |looked| match told {
@@ -274,6 +274,16 @@ impl Usages for Wire {
             Err(_) => looked.failed = true,
         });
         told
+    }
+
+    /// Nobody in the simulation has any: what names an image stands in a template.
+    async fn fleets(&self, _: &Region) -> Cloudly<Vec<Use>> {
+        Ok(Vec::new())
+    }
+
+    /// As fleets.
+    async fn launch_configurations(&self, _: &Region) -> Cloudly<Vec<Use>> {
+        Ok(Vec::new())
     }
 }
 

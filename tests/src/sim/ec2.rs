@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use kiln::cloud::image::Deletion;
-use kiln::cloud::usage::Names;
+use kiln::cloud::usage::{Names, User};
 use kiln::cloud::{
     CloudError, Cloudly, Deregistration, Grantee, Image, ImageState, Instance, InstanceState, Snapshot,
-    SnapshotDeletion, TemplateVersion, Use, Wanted,
+    SnapshotDeletion, Use, Wanted,
 };
 use kiln::domain::{ImageId, InstanceId, Region, SnapshotId, tags};
 
@@ -127,6 +127,7 @@ impl Ec2 {
             Wanted::Id(id) => image.id == *id,
             Wanted::Newest { name, .. } => image.name == *name && image.state == ImageState::Available,
             Wanted::OfSnapshots(ids) => image.snapshots.iter().any(|snapshot| ids.contains(snapshot)),
+            Wanted::BakedFrom(ids) => image.tags.read(tags::BASE).is_some_and(|base| ids.contains(&base)),
         };
         self.images.values().filter_map(|held| held.at(at)).filter(fits).cloned().collect()
     }
@@ -143,20 +144,20 @@ impl Ec2 {
         seen.filter(|instance| instance.state != InstanceState::Gone)
             .filter_map(|instance| {
                 let image = instance.image.as_ref().filter(|image| images.contains(image))?;
-                Some(Use { image: image.clone(), instance: instance.id.clone() })
+                let by = User::Instance(instance.id.clone());
+                Some(Use { names: Names::Image(image.clone()), by })
             })
             .collect()
     }
 
     /// Every version of every launch template.
-    pub fn template_versions(&self, at: DateTime<Utc>) -> Vec<TemplateVersion> {
+    pub fn template_versions(&self, at: DateTime<Utc>) -> Vec<Use> {
         self.templates
             .values()
             .filter_map(|held| held.at(at))
-            .map(|template| TemplateVersion {
-                template: template.id.clone(),
-                number: 1,
+            .map(|template| Use {
                 names: Names::Image(template.image.clone()),
+                by: User::TemplateVersion(template.id.clone(), 1),
             })
             .collect()
     }

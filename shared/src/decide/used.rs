@@ -1,0 +1,134 @@
+//! Whether an image is used: yes, no, or unknown. What is unknown counts as used.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{Reason, release::is_pinned, share::is_guarded_by_kiln};
+use crate::cloud::usage::{Names, User};
+use crate::cloud::{CloudError, Image, Protection, Usage};
+use crate::domain::{ImageId, Region, Version, tags};
+use crate::recipe::Recipe;
+
+/// What was found out about use, by Region. A Region that is missing was not asked.
+pub type UsageByRegion = BTreeMap<Region, Result<Usage, CloudError>>;
+
+/// Who uses what, for look-up.
+pub struct Uses<'a> {
+    found: &'a UsageByRegion,
+    by: BTreeMap<(&'a Region, &'a ImageId), Vec<&'a User>>,
+    unresolved: BTreeMap<&'a Region, (&'a User, &'a str)>,
+}
+
+impl<'a> Uses<'a> {
+    /// Of what was found.
+    pub fn of(found: &'a UsageByRegion) -> Self {
+        let mut uses = Self { found, by: BTreeMap::new(), unresolved: BTreeMap::new() };
+        let known = found.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().ok()?)));
+        for (region, usage) in known {
+            for one in &usage.uses {
+                match &one.names {
+                    Names::Image(image) => uses.by.entry((region, image)).or_default().push(&one.by),
+                    Names::Unresolved(what) => {
+                        uses.unresolved.entry(region).or_insert((&one.by, what));
+                    }
+                }
+            }
+        }
+        uses
+    }
+
+    /// Why one image must stay, whatever the rules of its recipe about number and age say. `newest` is the newest release.
+    pub fn hold(
+        &self,
+        recipe: &Recipe,
+        image: &Image,
+        newest: Option<Version>,
+        now: DateTime<Utc>,
+    ) -> Option<Reason> {
+        held_by_itself(image, newest)
+            .or_else(|| self.used(image))
+            .or_else(|| launched_lately(recipe, image, now))
+    }
+
+    fn used(&self, image: &Image) -> Option<Reason> {
+        let usage = match self.found.get(&image.region) {
+            Some(Ok(usage)) => usage,
+            Some(Err(error)) => return Some(Reason::UsageUnknown(error.clone())),
+            None => {
+                let call = "DescribeInstances";
+                let nobody =
+                    CloudError::new(call, image.id.as_str(), &image.region, "NotAsked", "nobody looked");
+                return Some(Reason::UsageUnknown(nobody));
+            }
+        };
+        if let Some(why) = image.snapshots.iter().find_map(|snapshot| usage.held.get(snapshot)) {
+            return Some(Reason::Held(why.clone()));
+        }
+        let told = |by: &User| format!("{by} {}", by.arn(&image.region, &image.owner));
+        if let Some(users) = self.by.get(&(&image.region, &image.id)) {
+            return Some(Reason::Used(users.iter().map(|by| told(by)).collect()));
+        }
+        if let Some(recipe) = usage.bases.get(&image.id) {
+            return Some(Reason::UsedByRecipe(recipe.clone()));
+        }
+        if let Some(other) = usage.baked.get(&image.id) {
+            return Some(Reason::BakedInto(other.clone()));
+        }
+        let (by, what) = self.unresolved.get(&image.region)?;
+        Some(Reason::MightBeUsed { by: told(by), what: (*what).to_owned() })
+    }
+}
+
+/// What stands on the image itself.
+fn held_by_itself(image: &Image, newest: Option<Version>) -> Option<Reason> {
+    if let Some(why) = image.tags.get(tags::HOLD) {
+        return Some(Reason::Held(why.to_owned()));
+    }
+    if is_pinned(image, newest) {
+        return Some(Reason::Pinned);
+    }
+    if let Protection::On(protection) = &image.protection
+        && !is_guarded_by_kiln(image)
+    {
+        return Some(Reason::Protected(protection.clone()));
+    }
+    manager(image).map(Reason::OfOther)
+}
+
+/// The service that manages an image, as the tags tell which that service puts on it.
+/// (<https://docs.aws.amazon.com/imagebuilder/latest/userguide/create-image-recipes.html>,
+/// <https://docs.aws.amazon.com/ebs/latest/userguide/dlm-elements.html>)
+fn manager(image: &Image) -> Option<&'static str> {
+    let bears = |prefix: &str| image.tags.iter().any(|(key, _)| key.starts_with(prefix));
+    [
+        ("aws:backup:", "AWS Backup"),
+        ("aws:dlm:", "Data Lifecycle Manager"),
+        ("Ec2ImageBuilderArn", "EC2 Image Builder"),
+    ]
+    .into_iter()
+    .find(|(prefix, _)| bears(prefix))
+    .map(|(_, service)| service)
+}
+
+/// No time of launch means never, but for images that are older than EC2's memory of it.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-last-launched-time.html>)
+fn launched_lately(recipe: &Recipe, image: &Image, now: DateTime<Utc>) -> Option<Reason> {
+    let idle = recipe.expire.idle;
+    if idle.is_zero() {
+        return None;
+    }
+    let told_since = NaiveDate::from_ymd_opt(2017, 5, 1)?;
+    match image.last_launched {
+        Some(at) if at + idle > now => Some(Reason::LaunchedLately { at, idle }),
+        Some(_) => None,
+        None => image
+            .created
+            .is_none_or(|created| created.date_naive() < told_since)
+            .then_some(Reason::LaunchUnknown),
+    }
+}
+
+#[cfg(test)]
+#[path = "used_tests.rs"]
+mod tests;
