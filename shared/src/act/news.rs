@@ -25,6 +25,7 @@ pub(super) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
         Action::Retire(image, _) => {
             News::ImageRetired { image: image.clone(), reason: decision.because.to_string() }
         }
+        Action::Enable(image) => News::ImageRestored { image: image.clone() },
         // What never was a good image does not expire: its failure was said.
         Action::Deregister(_)
             if matches!(decision.because, Reason::ImageFailed { .. } | Reason::FailedTry) =>

@@ -148,6 +148,7 @@ pub(super) async fn perform<C: Cloud>(
             let tags = Tags::new().with(tags::STAGE, Stage::Captured).with_time(tags::AGAIN, *now);
             Ok(unless_gone(cloud.tag_image(region, image, &tags).await)?)
         }
+        Action::Enable(image) => Ok(cloud.enable_image(region, image).await.map(|()| Deed::default())?),
         Action::Retire(image, since) => {
             // The tags first: whoever hears of the disabling already reads why.
             let tags = Tags::new().with(tags::STAGE, Stage::Retired).with_time(tags::RETIRED, *since);

@@ -1,6 +1,7 @@
 //! Images and snapshots, on EC2.
 
 use aws_sdk_ec2::types::{Filter, ResourceType};
+use chrono::{DateTime, Utc};
 
 use super::errors::Call;
 use super::{Aws, read};
@@ -108,6 +109,22 @@ impl Images for Aws {
     async fn disable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
         let call = self.ec2(region).await.disable_image().image_id(image.as_str());
         call.send().await.map_err(Call::new("DisableImage", region).on(image)).map(|_| ())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImage.html>)
+    async fn enable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        let call = self.ec2(region).await.enable_image().image_id(image.as_str());
+        call.send().await.map_err(Call::new("EnableImage", region).on(image)).map(|_| ())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ListImagesInRecycleBin.html>)
+    async fn recycled_until(&self, region: &Region, image: &ImageId) -> Cloudly<Option<DateTime<Utc>>> {
+        let call = self.ec2(region).await.list_images_in_recycle_bin().image_ids(image.as_str());
+        match call.send().await.map_err(Call::new("ListImagesInRecycleBin", region).on(image)) {
+            Ok(given) => Ok(given.images().iter().find_map(|one| read::instant(one.recycle_bin_exit_time()))),
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html>)

@@ -151,6 +151,10 @@ pub trait Images {
     async fn copy_image(&self, new: &NewReplica) -> Cloudly<ImageId>;
     /// Disables an image: it can be launched no more, and can be enabled again.
     async fn disable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()>;
+    /// Enables an image that was disabled. One that is enabled already is success.
+    async fn enable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()>;
+    /// Until when a deregistered image lies in the Recycle Bin; `None` where it does not.
+    async fn recycled_until(&self, region: &Region, image: &ImageId) -> Cloudly<Option<DateTime<Utc>>>;
     /// Deregisters an image and deletes its snapshots.
     async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration>;
     /// The snapshots of the account that bear `kiln:recipe`.

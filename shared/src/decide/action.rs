@@ -101,6 +101,8 @@ pub enum Action {
     MoveTemplate(TemplateMove),
     /// Take the mark of retirement from an image that stays, and have it copied anew where it lacks a replica.
     BringBack(ImageId, DateTime<Utc>),
+    /// Enable an image that was disabled.
+    Enable(ImageId),
     /// Disable an image and write on it since when.
     Retire(ImageId, DateTime<Utc>),
     /// Deregister an image and delete its snapshots.
@@ -182,6 +184,7 @@ impl Action {
             Self::MoveParameters(..) => "move-parameters",
             Self::MoveTemplate(_) => "move-template",
             Self::BringBack(..) => "bring-back",
+            Self::Enable(_) => "enable",
             Self::Retire(..) => "retire",
             Self::Deregister(_) => "deregister",
             Self::MarkOrphan(..) => "mark-orphan",

@@ -17,6 +17,7 @@
 //! | [`expire`] | which images stay and which go |
 //! | [`blast`] | how much one run may take away |
 //! | [`used`] | whether an image is used, unused, or nobody knows |
+//! | [`restore`] | what brings a retired release back |
 //! | [`leftovers`] | which snapshots were left behind |
 //! | [`onward`] | how far each image goes on, all of them at once |
 //! | [`sweep`] | what of all this an event that was lost, or a function that died, left undone |
@@ -35,6 +36,7 @@ pub mod publish;
 pub mod reason;
 pub mod release;
 pub mod replicate;
+pub mod restore;
 pub mod share;
 pub mod sweep;
 pub mod template;

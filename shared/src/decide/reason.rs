@@ -360,6 +360,26 @@ pub enum Reason {
     )]
     EmptyRegion { region: Region, told_by: crate::domain::Origin },
 
+    /// Somebody wants it back.
+    #[error("somebody asked for it to be brought back; it stays until its tag kiln:restored is taken away")]
+    AskedBack,
+    /// Somebody brought it back.
+    #[error("somebody brought it back at {0}; take its tag kiln:restored away when it may go")]
+    Restored(String),
+    /// There is nothing to bring back.
+    #[error("it is not retired: its stage is {0}")]
+    NotRetired(Stage),
+    /// It is deregistered.
+    #[error(
+        "it is in no Region of any recipe, nor in a Recycle Bin there: it is deregistered, and nothing brings it back; bake the recipe anew, or roll back to a release that is there"
+    )]
+    Gone,
+    /// It is deregistered, and in the Recycle Bin.
+    #[error(
+        "it is deregistered, and lies in the Recycle Bin of {region} until {}: restore its snapshots there first, then it (aws ec2 restore-image-from-recycle-bin), and ask again", .until.to_rfc3339()
+    )]
+    InRecycleBin { region: Region, until: DateTime<Utc> },
+
     // leftovers
     /// The image of a snapshot is gone.
     #[error("its image is gone, and no image uses it")]

@@ -85,6 +85,9 @@ fn held_by_itself(image: &Image, newest: Option<Version>) -> Option<Reason> {
     if let Some(why) = image.tags.get(tags::HOLD) {
         return Some(Reason::Held(why.to_owned()));
     }
+    if let Some(when) = image.tags.get(tags::RESTORED) {
+        return Some(Reason::Restored(when.to_owned()));
+    }
     if is_pinned(image, newest) {
         return Some(Reason::Pinned);
     }

@@ -87,7 +87,16 @@ pub enum ReplicateCall {
 
 /// What wakes `expire`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpireCall {
+pub enum ExpireCall {
+    /// What is out goes, or it is told what would.
+    Run(ExpireRun),
+    /// A person wants a release back, by any of its images.
+    Restore(ImageId),
+}
+
+/// One run of `expire`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpireRun {
     /// Which recipe; `None`: all of them.
     pub recipe: Option<RecipeName>,
     /// Whether only to answer with the plan.
@@ -153,6 +162,12 @@ struct ByHand {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RestoreByHand {
+    restore: ImageId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RollbackByHand {
     rollback: RecipeName,
     to: Option<Version>,
@@ -166,7 +181,7 @@ const VERIFY: &str = "expected EC2's own 'EC2 Instance State-change Notification
 const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
 const CAPTURE: &str = "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const REPLICATE: &str = "expected Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'";
-const EXPIRE: &str = r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields and with them {"allow": 12}, or Kiln's own 'Image Released'"#;
+const EXPIRE: &str = r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields and with them {"allow": 12}, {"restore": "ami-0123456789abcdef0"}, or Kiln's own 'Image Released'"#;
 
 const RECONCILE: &str = "expected {}: a sweep looks at everything";
 
@@ -287,6 +302,11 @@ impl ExpireCall {
     /// Says what is wrong with it and what is expected.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         if payload.get("detail-type").is_none() {
+            if payload.get("restore").is_some() {
+                let call = RestoreByHand::deserialize(payload);
+                let call = call.map_err(|error| BadEvent { problem: error.to_string(), expected: EXPIRE })?;
+                return Ok(Self::Restore(call.restore));
+            }
             let call = by_hand(payload, EXPIRE)?;
             if call.scheduled_time.is_some() || call.preflight.is_some() {
                 let problem = "expire takes neither scheduled_time nor preflight";
@@ -297,12 +317,13 @@ impl ExpireCall {
                 return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
             }
             let mode = if call.dry_run.unwrap_or(true) { Mode::DryRun } else { Mode::Carry };
-            return Ok(Self { recipe: call.recipe, mode, allow: call.allow });
+            return Ok(Self::Run(ExpireRun { recipe: call.recipe, mode, allow: call.allow }));
         }
         match detail_type(payload, EXPIRE)? {
             "Image Released" => {
                 let event: EventBridgeEvent<OfRecipe> = typed(payload, EXPIRE)?;
-                Ok(Self { recipe: Some(event.detail.recipe), mode: Mode::Carry, allow: None })
+                let recipe = Some(event.detail.recipe);
+                Ok(Self::Run(ExpireRun { recipe, mode: Mode::Carry, allow: None }))
             }
             other => Err(unexpected(other, EXPIRE)),
         }

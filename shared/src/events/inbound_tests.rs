@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -55,13 +55,26 @@ fn a_preflight_bakes_nothing_and_a_release_bakes_its_layers() {
 
 #[test]
 fn expire_by_hand_is_a_dry_run_unless_told_otherwise() {
-    assert_eq!(ExpireCall::read(&json!({})).unwrap().mode, Mode::DryRun);
-    assert_eq!(ExpireCall::read(&json!({"recipe": "web"})).unwrap().mode, Mode::DryRun);
-    assert_eq!(ExpireCall::read(&json!({"dry_run": false})).unwrap().mode, Mode::Carry);
+    let run = |payload: Value| match ExpireCall::read(&payload).unwrap() {
+        ExpireCall::Run(run) => run,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(run(json!({})).mode, Mode::DryRun);
+    assert_eq!(run(json!({"recipe": "web"})).mode, Mode::DryRun);
+    assert_eq!(run(json!({"dry_run": false})).mode, Mode::Carry);
+    assert_eq!(run(json!({"recipe": "web", "dry_run": false, "allow": 3})).allow, Some(3));
     let released =
         event("Image Released", "us-east-1", json!({"recipe": "web", "version": "20261123T020000Z"}));
-    let call = ExpireCall::read(&released).unwrap();
+    let call = run(released);
     assert_eq!((call.recipe.unwrap().as_str(), call.mode), ("web", Mode::Carry));
+}
+
+#[test]
+fn what_is_restored_is_named_and_nothing_else_is_said_with_it() {
+    let call = ExpireCall::read(&json!({"restore": "ami-0123456789abcdef0"})).unwrap();
+    assert_eq!(call, ExpireCall::Restore("ami-0123456789abcdef0".parse().unwrap()));
+    assert!(ExpireCall::read(&json!({"restore": "ami-0123456789abcdef0", "dry_run": true})).is_err());
+    assert!(ExpireCall::read(&json!({"restore": "web"})).is_err());
 }
 
 #[test]

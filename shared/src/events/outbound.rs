@@ -122,6 +122,12 @@ pub enum News {
         /// The snapshots that went with it.
         snapshots: Vec<SnapshotId>,
     },
+    /// `Image Restored`: an image that was retired can be launched by its owner again; it is tested, shared and released
+    /// anew.
+    ImageRestored {
+        /// The image.
+        image: ImageId,
+    },
     /// `Image Kept`: the recipe lets it go, and somebody, or another service, keeps it.
     ImageKept {
         /// The image.
@@ -179,6 +185,7 @@ impl Announcement {
             News::ReplicationFailed { .. } => "Replication Failed",
             News::ImageRetired { .. } => "Image Retired",
             News::ImageExpired { .. } => "Image Expired",
+            News::ImageRestored { .. } => "Image Restored",
             News::ImageKept { .. } => "Image Kept",
             News::ExpireStopped { .. } => "Expire Stopped",
             News::DriftRepaired { .. } => "Drift Repaired",

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use futures::future::{join, join_all, join3, join4};
 
 use super::bake::refused;
+use super::restore::restore;
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
 use crate::cloud::usage::{Names, Use, User};
@@ -14,7 +15,7 @@ use crate::decide::expire::{Found, candidates, decide};
 use crate::decide::used::UsageByRegion;
 use crate::decide::{Chain, Subject, blast, leftovers};
 use crate::domain::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
-use crate::events::inbound::ExpireCall;
+use crate::events::inbound::{ExpireCall, ExpireRun};
 use crate::recipe::{BadRecipe, Base, Recipe};
 
 /// What one Region holds of Kiln's.
@@ -23,7 +24,7 @@ struct Holdings {
     snapshots: Cloudly<Vec<Snapshot>>,
 }
 
-/// Makes the plan for one recipe or for all, and carries it out unless it was only asked for.
+/// Makes the plan and carries it out unless it was only asked for, or brings back what a former run retired.
 ///
 /// # Errors
 /// That nothing was done, and why.
@@ -31,6 +32,19 @@ pub async fn expire<C: Cloud>(
     cloud: &C,
     place: &Place,
     call: &ExpireCall,
+    now: DateTime<Utc>,
+) -> Result<Report, Refused> {
+    match call {
+        ExpireCall::Run(call) => run(cloud, place, call, now).await,
+        ExpireCall::Restore(image) => restore(cloud, place, image, now).await,
+    }
+}
+
+/// The plan for one recipe or for all.
+async fn run<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    call: &ExpireRun,
     now: DateTime<Utc>,
 ) -> Result<Report, Refused> {
     let read = recipes::wanted(cloud, place, call.recipe.as_ref()).await?;

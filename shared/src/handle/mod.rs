@@ -9,6 +9,7 @@ pub mod publish;
 pub mod recipes;
 pub mod reconcile;
 pub mod replicate;
+mod restore;
 pub mod verify;
 
 use thiserror::Error;

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from moto.core.responses import ActionResult
 
+from local_aws.overlay import tags
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_value, error
 from local_aws.overlay.image import PROTECTED, PROTECTED_WITH_COOLDOWN, UNPROTECTED, Image
@@ -13,6 +15,7 @@ from local_aws.overlay.images_seen import own_image
 from local_aws.overlay.settle import images_with, tell_image
 
 DONE = {"Return": True}
+RECYCLED = "recycle-bin-days"
 
 
 class ImagesEnded(Overlay):
@@ -80,6 +83,7 @@ class ImagesEnded(Overlay):
         if image.deregistration_protection != UNPROTECTED:
             text = f"The image '{image.id}' is protected from deregistration"
             raise error("OperationNotPermitted", text)
+        self._recycle(image)
         del backend.amis[image.id]
         backend.deleted_amis.append(image.id)
         backend.tags.pop(image.id, None)
@@ -90,6 +94,28 @@ class ImagesEnded(Overlay):
         image.state = "deregistered"
         tell_image(self.world, image)
         return ActionResult({**DONE, "DeleteSnapshotResults": results})
+
+    def _recycle(self, image: Image) -> None:
+        """The one rule of this Recycle Bin: what is tagged `RECYCLED` lies in it for as many days."""
+        days = tags.of(self.ec2_backend, image.id).get(RECYCLED)
+        if days is not None:
+            now = datetime.now(UTC)
+            self._bin()[image.id] = {
+                "ImageId": image.id,
+                "Name": image.name,
+                "RecycleBinEnterTime": now,
+                "RecycleBinExitTime": now + timedelta(days=int(days)),
+            }
+
+    def list_images_in_recycle_bin(self) -> ActionResult:
+        ids = self._get_param("ImageIds", [])
+        self.error_on_dryrun()
+        return ActionResult({"Images": [one for key, one in self._bin().items() if not ids or key in ids]})
+
+    def _bin(self) -> dict[str, dict[str, Any]]:
+        """Of one Region; it goes with the Region's backend when the server is reset."""
+        found: dict[str, dict[str, Any]] = self.ec2_backend.__dict__.setdefault("recycle_bin", {})
+        return found
 
     def _let_go(self, snapshot_id: str) -> str:
         backend = self.ec2_backend

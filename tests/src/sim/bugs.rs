@@ -145,6 +145,14 @@ impl Images for Sabotaged {
         self.wire.disable_image(region, image).await
     }
 
+    async fn enable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        self.wire.enable_image(region, image).await
+    }
+
+    async fn recycled_until(&self, region: &Region, image: &ImageId) -> Cloudly<Option<DateTime<Utc>>> {
+        self.wire.recycled_until(region, image).await
+    }
+
     async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration> {
         self.wire.deregister_image(region, image).await
     }

@@ -191,6 +191,16 @@ impl Images for Wire {
         self.call(Does::Change, "DisableImage", region, image.as_str(), effect).await
     }
 
+    async fn enable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| account.region(region).enable(region, image, now);
+        self.call(Does::Change, "EnableImage", region, image.as_str(), effect).await
+    }
+
+    /// No rule of the Recycle Bin's is set.
+    async fn recycled_until(&self, _: &Region, _: &ImageId) -> Cloudly<Option<DateTime<Utc>>> {
+        Ok(None)
+    }
+
     async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration> {
         let effect = |account: &mut Account, now| {
             if !self.known(account.region(region).images.get(image)) {

@@ -185,6 +185,21 @@ impl Ec2 {
         }
     }
 
+    /// EnableImage: it is available again, as far as its owner goes.
+    pub fn enable(&mut self, region: &Region, id: &ImageId, now: DateTime<Utc>) -> Cloudly<()> {
+        let call = "EnableImage";
+        let Some(held) = self.images.get_mut(id).filter(|held| held.now().is_some()) else {
+            return Err(error(call, id, region, "InvalidAMIID.NotFound", "no such image"));
+        };
+        match held.now().map(|image| &image.state) {
+            Some(ImageState::Disabled | ImageState::Available) => {
+                held.change(now, |image| image.state = ImageState::Available);
+                Ok(())
+            }
+            _ => Err(error(call, id, region, "IncorrectState", "it cannot be enabled")),
+        }
+    }
+
     /// DeregisterImage with its snapshots; `keeps` tells of a snapshot whether, and with which code, it stays.
     pub fn deregister(
         &mut self,

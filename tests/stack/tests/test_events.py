@@ -35,6 +35,7 @@ def test_there_is_one_for_each_thing_that_wakes_a_function() -> None:
         "parameter-changed",
         "reconcile",
         "replica-available",
+        "restore",
         "rollback-to",
         "rollback",
         "tester-stopped",

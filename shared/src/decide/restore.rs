@@ -1,0 +1,114 @@
+//! What brings back a release that was retired, as long as it is not deregistered.
+
+use chrono::{DateTime, Utc};
+
+use super::{Action, Chain, Reason, Subject};
+use crate::cloud::{Image, ImageState};
+use crate::domain::{Region, Stage, Tags, tags};
+
+/// What brings a release back. `members`: an image and its replicas, as far as they are there; whoever asks for one of them
+/// asks for all.
+///
+/// It is marked first, or the next night would retire it again. Then every member is enabled, and with its home image it
+/// begins anew at its test: it is shared and deprecated as its recipe says *now*, copied to the Regions that lack it, and a
+/// release once more. A person takes the mark away when it may go.
+pub fn decide(members: &[&Image], home: &Region, now: DateTime<Utc>) -> Chain {
+    let mut known: Vec<(&Image, Stage, bool)> = members
+        .iter()
+        .filter(|image| image.state != ImageState::Deregistered)
+        .filter_map(|image| {
+            let record = image.record_at(home).ok()?;
+            Some((*image, record.stage, record.copied.is_none()))
+        })
+        .collect();
+    known.sort_by_key(|(image, _, is_home)| (!is_home, image.region.clone(), image.id.clone()));
+    let is_retired = |(image, stage, _): &&(&Image, Stage, bool)| {
+        *stage == Stage::Retired || image.state == ImageState::Disabled
+    };
+    let retired: Vec<&(&Image, Stage, bool)> = known.iter().filter(is_retired).collect();
+    if retired.is_empty() {
+        let leave = |(image, stage, _): &(&Image, Stage, bool)| {
+            Subject::image(image).so(Action::Leave, Reason::NotRetired(*stage))
+        };
+        return known.iter().map(leave).collect();
+    }
+    let asked = |image: &Image, action| Subject::image(image).so(action, Reason::AskedBack);
+    let unmarked = retired.iter().filter(|(image, ..)| !image.tags.has(tags::RESTORED));
+    let marked = unmarked.map(|(image, ..)| {
+        asked(image, Action::Note(image.id.clone(), Tags::new().with_time(tags::RESTORED, now)))
+    });
+    let disabled = retired.iter().filter(|(image, ..)| image.state == ImageState::Disabled);
+    let enabled = disabled.map(|(image, ..)| asked(image, Action::Enable(image.id.clone())));
+    // Without its home image a replica can be launched again, and goes nowhere from there.
+    let has_home = known.iter().any(|(_, _, is_home)| *is_home);
+    let back = retired
+        .iter()
+        .filter(|(_, stage, _)| has_home && *stage == Stage::Retired)
+        .map(|(image, ..)| asked(image, Action::BringBack(image.id.clone(), now)));
+    marked.chain(enabled).chain(back).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::*;
+    use super::*;
+
+    fn decided(members: &[Image]) -> Vec<(String, &'static str)> {
+        let chain = decide(&members.iter().collect::<Vec<_>>(), &region("us-east-1"), day(40));
+        chain.iter().map(|one| (one.subject.region.to_string(), one.action.word())).collect()
+    }
+
+    fn of(pairs: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
+        pairs.iter().map(|(region, word)| ((*region).to_owned(), *word)).collect()
+    }
+
+    #[test]
+    fn a_release_is_marked_before_it_is_enabled_and_sent_on_its_way() {
+        let replica = image("web", 1).in_region("eu-west-1").retired_on(30).build();
+        let home = image("web", 1).retired_on(30).build();
+        assert_eq!(
+            decided(&[replica, home]),
+            of(&[
+                ("us-east-1", "note"),
+                ("eu-west-1", "note"),
+                ("us-east-1", "enable"),
+                ("eu-west-1", "enable"),
+                ("us-east-1", "bring-back"),
+                ("eu-west-1", "bring-back"),
+            ])
+        );
+    }
+
+    #[test]
+    fn what_was_restored_half_way_is_restored_whole() {
+        let mut home = image("web", 1).retired_on(30).tagged("kiln:restored", "2026-02-10T02:00:00Z").build();
+        home.state = ImageState::Available;
+        assert_eq!(decided(&[home]), of(&[("us-east-1", "bring-back")]));
+    }
+
+    #[test]
+    fn a_replica_without_its_home_image_is_enabled_and_marked_alone() {
+        let replica = image("web", 1).in_region("eu-west-1").retired_on(30).build();
+        assert_eq!(decided(&[replica]), of(&[("eu-west-1", "note"), ("eu-west-1", "enable")]));
+    }
+
+    #[test]
+    fn what_is_not_retired_is_left() {
+        assert_eq!(decided(&[image("web", 1).released().build()]), of(&[("us-east-1", "leave")]));
+    }
+
+    #[test]
+    fn a_restored_release_is_kept_by_the_next_run() {
+        use super::super::used::{UsageByRegion, Uses};
+        let home = image("web", 1).retired_on(30).build();
+        let chain = decide(&[&home], &region("us-east-1"), day(40));
+        let Action::Note(_, noted) = &chain[0].action else { panic!() };
+        let restored = Image { tags: home.tags.clone().and(noted), ..home };
+        let found = UsageByRegion::new();
+        let why = Uses::of(&found).hold(&recipe("web"), &restored, None, day(41)).unwrap();
+        assert_eq!(
+            why.to_string(),
+            "somebody brought it back at 2026-02-10T02:00:00Z; take its tag kiln:restored away when it may go"
+        );
+    }
+}

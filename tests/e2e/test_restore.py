@@ -1,0 +1,79 @@
+"""expire: what it retired is brought back, as long as it is there."""
+
+from __future__ import annotations
+
+from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
+from e2e.test_expire import NEW, OLD, three_releases
+
+FRIEND = "111122223333"
+SHARED = f'share = {{ accounts = ["{FRIEND}"], snapshots = true }}\nparameter = "/golden/web"'
+
+
+def states(kiln: Kiln, version: str) -> list[str]:
+    return [one["State"] for region in REGIONS for one in kiln.images(region) if version in one["Name"]]
+
+
+def test_a_release_that_was_retired_comes_back_with_all_that_its_recipe_grants(kiln: Kiln) -> None:
+    oldest = three_releases(kiln, publish=SHARED, quarantine="7d")
+    kiln.sweep()
+    assert kiln.allowed(oldest[HOME]) == [FRIEND]
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.settle()
+    assert states(kiln, OLD) == ["disabled"] * 3 and kiln.allowed(oldest[HOME]) == []
+
+    kiln.invoke("expire", {"restore": oldest[FURTHER[0]]})
+    kiln.settle()
+    for _ in range(3):
+        kiln.sweep()
+    assert states(kiln, OLD) == ["available"] * 3
+    assert {news["image"] for news in kiln.said("Image Restored")} == set(oldest.values())
+    for region in REGIONS:
+        image = next(one for one in kiln.images(region) if OLD in one["Name"])
+        assert image["ImageId"] == oldest[region] and tags_of(image)["kiln:stage"] == "released"
+        assert kiln.allowed(oldest[region], region) == [FRIEND]
+        assert kiln.copiers(image, region) == [FRIEND]
+    assert kiln.named() == [NEW] * 3
+
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.settle()
+    assert states(kiln, OLD) == ["available"] * 3, "the next night leaves it"
+    decisions = kiln.invoke("expire", {"recipe": "web"}).decisions
+    assert any("take its tag kiln:restored away" in line["reason"] for line in decisions)
+    for region in REGIONS:
+        kiln.ec2(region).delete_tags(Resources=[oldest[region]], Tags=[{"Key": "kiln:restored"}])
+    kiln.invoke("expire", {"dry_run": False})
+    assert states(kiln, OLD) == ["disabled"] * 3, "until its mark is taken away"
+
+
+def test_restoring_what_is_not_retired_changes_nothing(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    before = kiln.aws.journal_end()
+    decisions = kiln.invoke("expire", {"restore": oldest[HOME]}).decisions
+    assert {line["reason"] for line in decisions} == {"it is not retired: its stage is released"}
+    assert kiln.changes(before) == []
+
+
+def test_after_the_last_step_it_is_said_plainly_that_it_is_too_late(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.invoke("expire", {"dry_run": False})
+    answer = kiln.invoke("expire", {"restore": oldest[HOME]})
+    assert "it is deregistered, and nothing brings it back" in answer.error
+
+
+def test_what_lies_in_the_recycle_bin_is_told_with_its_region_and_time(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    rule = [{"Key": "recycle-bin-days", "Value": "14"}]
+    kiln.ec2(FURTHER[0]).create_tags(Resources=[oldest[FURTHER[0]]], Tags=rule)
+    kiln.invoke("expire", {"dry_run": False})
+    answer = kiln.invoke("expire", {"restore": oldest[FURTHER[0]]})
+    assert f"lies in the Recycle Bin of {FURTHER[0]} until 20" in answer.error
+    assert "restore its snapshots there first" in answer.error
+
+
+def test_what_is_not_kilns_is_not_restored(kiln: Kiln) -> None:
+    kiln.recipe()
+    foreign = {"region": HOME, "name": "by-hand", "state": "disabled"}
+    (other,) = kiln.aws.seed(images=[foreign])["images"]
+    before = kiln.aws.journal_end()
+    assert kiln.invoke("expire", {"restore": other}).failed
+    assert kiln.changes(before) == []
