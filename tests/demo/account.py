@@ -40,6 +40,8 @@ class Account:
 
     expired: dict[str, list[str]] = field(default_factory=dict)
     """By Region: images that must be gone, with their snapshots."""
+    deprecated: dict[str, list[str]] = field(default_factory=dict)
+    """By Region: images that must be deprecated, and no more than that."""
     retired: dict[str, list[str]] = field(default_factory=dict)
     """By Region: images that must be disabled."""
     kept: dict[str, list[str]] = field(default_factory=dict)
@@ -60,20 +62,20 @@ class Account:
 
 def prepare(aws: LocalAws, now: datetime) -> Account:
     """Makes the account. Tonight's release is one more of each recipe: `web` keeps 3 and what is younger than
-    30 days, with 7 days of quarantine; `worker` keeps 2 and what is younger than 14 days, without."""
+    30 days; what is out is deprecated, disabled 2 days later and deregistered after 7 more. `worker` keeps 2
+    and what is younger than 14 days; what is out goes at once."""
     account = Account()
 
-    def release(
-        recipe: str, days: int, fate: dict[str, list[str]], retired: int | None = None
-    ) -> dict[str, str]:
-        ids = _release(aws, recipe, now - timedelta(days=days), now, retired)
+    def release(recipe: str, days: int, fate: dict[str, list[str]], **step: int) -> dict[str, str]:
+        ids = _release(aws, recipe, now - timedelta(days=days), now, **step)
         for region, image in ids.items():
             fate.setdefault(region, []).append(image)
         return ids
 
     release("web", 120, account.expired, retired=8)
     in_template = release("web", 100, account.kept)
-    release("web", 90, account.retired)
+    release("web", 90, account.retired, unused=3)
+    release("web", 80, account.deprecated)
     release("web", 20, account.kept)
     newest = {"web": release("web", 10, account.kept)}
     release("worker", 60, account.expired)
@@ -114,17 +116,30 @@ def prepare(aws: LocalAws, now: datetime) -> Account:
     return account
 
 
-def _release(aws: LocalAws, recipe: str, at: datetime, now: datetime, retired: int | None) -> dict[str, str]:
+def _release(
+    aws: LocalAws,
+    recipe: str,
+    at: datetime,
+    now: datetime,
+    unused: int | None = None,
+    retired: int | None = None,
+) -> dict[str, str]:
+    """`unused` and `retired`: so many days ago it was deprecated, or disabled."""
     version = at.strftime("%Y%m%dT%H%M%SZ")
     tags = {"kiln:recipe": recipe, "kiln:version": version, "kiln:stage": "released", "team": "platform"}
+    step: dict[str, Any] = {"state": "available" if retired is None else "disabled"}
+    if unused is not None:
+        since = (now - timedelta(days=unused)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        tags |= {"kiln:unused": since}
+        step |= {"deprecated": since}
     if retired is not None:
         since = (now - timedelta(days=retired)).strftime("%Y-%m-%dT%H:%M:%SZ")
         tags |= {"kiln:stage": "retired", "kiln:retired": since}
     image: dict[str, Any] = {
         "name": f"{recipe}-{version}",
         "created": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "state": "available" if retired is None else "disabled",
         "snapshots": 1,
+        **step,
     }
     made = {"source_instance": "i-0123456789abcdef0"}
     (home,) = aws.seed(images=[{**image, **made, "region": HOME, "tags": tags}])["images"]

@@ -202,12 +202,21 @@ class Outcome:
         ]
         clean = Check("their snapshots are gone", not orphans, " ".join(orphans))
         states = [self.images[region][i]["State"] for region, ids in account.retired.items() for i in ids]
-        disabled = Check("what newer ones supersede is disabled", set(states) == {"disabled"}, str(states))
+        disabled = Check(
+            "what nobody used two days ago, nor tonight, is disabled",
+            set(states) == {"disabled"},
+            str(states),
+        )
+        found = [self.images[region][i] for region, ids in account.deprecated.items() for i in ids]
+        marked = [one["State"] == "available" and "kiln:unused" in tags_of(one) for one in found]
+        deprecated = Check(
+            "what nobody uses tonight is deprecated, and no more", bool(marked) and all(marked), str(marked)
+        )
         kept = [
             self.images[region].get(i, {}).get("State") for region, ids in account.kept.items() for i in ids
         ]
         stay = Check("what the recipes keep, or anyone uses, stays", set(kept) == {"available"}, str(kept))
-        return [gone, clean, disabled, stay]
+        return [gone, clean, disabled, deprecated, stay]
 
     def _reason(self, what: str, image: str, region: str) -> Check:
         """The reason stands in the log of the function that kept it."""

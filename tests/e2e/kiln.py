@@ -34,6 +34,7 @@ regions = {regions}
 [expire]
 keep = {keep}
 older_than = "{older_than}"
+confirm_after = "{confirm_after}"
 quarantine = "{quarantine}"
 {expire}
 """
@@ -47,6 +48,7 @@ DEFAULTS = {
     "replicate": "",
     "keep": 2,
     "older_than": "30d",
+    "confirm_after": "0d",
     "quarantine": "0d",
     "expire": "",
 }

@@ -63,6 +63,35 @@ def test_the_nightly_schedule_carries_it_out(kiln: Kiln) -> None:
     assert there(kiln, oldest) == []
 
 
+def test_what_nobody_uses_is_deprecated_then_disabled_then_deregistered(kiln: Kiln) -> None:
+    oldest = three_releases(kiln, confirm_after="2d", quarantine="7d")
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.settle()
+    old = [image for region in REGIONS for image in kiln.images(region) if OLD in image["Name"]]
+    assert [(one["State"], "DeprecationTime" in one) for one in old] == [("available", True)] * 3
+    assert {news["image"] for news in kiln.said("Image Deprecated")} == set(oldest.values())
+    before = kiln.aws.journal_end()
+    assert "if that is still so from" in reason(kiln, oldest[HOME], dry_run=False)
+    assert kiln.changes(before) == [], "the second verdict is not due yet"
+
+    kiln.aws.seed(instances=[{"region": HOME, "image": oldest[HOME], "state": "running"}])
+    assert "it is used by instance" in reason(kiln, oldest[HOME], dry_run=False)
+    old = [image for region in REGIONS for image in kiln.images(region) if OLD in image["Name"]]
+    assert ["DeprecationTime" in one for one in old] == [False] * 3, "somebody has begun to use it"
+    assert [tags_of(one)["kiln:unused"] for one in old] == ["no"] * 3
+    kiln.ec2().terminate_instances(InstanceIds=[kiln.living()[0]["InstanceId"]])
+    kiln.settle()
+
+    for tag, state in [("kiln:unused", "disabled"), ("kiln:retired", None)]:
+        kiln.invoke("expire", {"dry_run": False})
+        for region, image in oldest.items():
+            past = [{"Key": tag, "Value": "2026-01-01T00:00:00Z"}]
+            kiln.ec2(region).create_tags(Resources=[image], Tags=past)
+        kiln.invoke("expire", {"dry_run": False})
+        states = [one["State"] for region in REGIONS for one in kiln.images(region) if OLD in one["Name"]]
+        assert states == [state] * 3 if state else states == []
+
+
 def test_an_image_is_disabled_first_and_goes_after_its_quarantine(kiln: Kiln) -> None:
     oldest = three_releases(kiln, quarantine="7d")
     kiln.invoke("expire", {"dry_run": False})

@@ -45,6 +45,19 @@ def test_a_release_that_was_retired_comes_back_with_all_that_its_recipe_grants(k
     assert states(kiln, OLD) == ["disabled"] * 3, "until its mark is taken away"
 
 
+def test_what_is_only_deprecated_is_so_no_longer(kiln: Kiln) -> None:
+    oldest = three_releases(kiln, confirm_after="2d", publish='deprecate_after = "3650d"')
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.invoke("expire", {"restore": oldest[HOME]})
+    for region in REGIONS:
+        image = next(one for one in kiln.images(region) if OLD in one["Name"])
+        assert image["State"] == "available" and tags_of(image)["kiln:unused"] == "no"
+        assert image["DeprecationTime"].startswith("2034-"), "as its recipe says"
+    before = kiln.aws.journal_end()
+    kiln.invoke("expire", {"dry_run": False})
+    assert kiln.changes(before) == []
+
+
 def test_restoring_what_is_not_retired_changes_nothing(kiln: Kiln) -> None:
     oldest = three_releases(kiln)
     before = kiln.aws.journal_end()

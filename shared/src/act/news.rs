@@ -22,6 +22,9 @@ pub(super) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
         Action::Capture(new) => {
             News::ImageCaptured { image: made?.parse().ok()?, instance: new.instance.clone() }
         }
+        Action::MarkUnused(image, _) => {
+            News::ImageDeprecated { image: image.clone(), reason: decision.because.to_string() }
+        }
         Action::Retire(image, _) => {
             News::ImageRetired { image: image.clone(), reason: decision.because.to_string() }
         }

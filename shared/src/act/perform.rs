@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::cloud::image::Deletion;
 use crate::cloud::{Cloud, CloudError, Deregistration, Kind, NewImage, NewInstance, NewReplica, Wanted};
-use crate::decide::{Action, Decision, Reason, capture};
+use crate::decide::{Action, Decision, Reason, capture, share};
 use crate::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId, Stage, Tags, tags};
 use crate::events::inbound::Mode;
 
@@ -146,9 +146,25 @@ pub(super) async fn perform<C: Cloud>(
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
         Action::BringBack(image, now) => {
             let tags = Tags::new().with(tags::STAGE, Stage::Captured).with_time(tags::AGAIN, *now);
+            let tags = tags.with(tags::UNUSED, "no");
             Ok(unless_gone(cloud.tag_image(region, image, &tags).await)?)
         }
         Action::Enable(image) => Ok(cloud.enable_image(region, image).await.map(|()| Deed::default())?),
+        Action::MarkUnused(image, since) => {
+            let mark = async {
+                cloud.tag_image(region, image, &Tags::new().with_time(tags::UNUSED, *since)).await?;
+                cloud.deprecate(region, image, Some(share::soon(now))).await
+            };
+            Ok(unless_gone(mark.await)?)
+        }
+        Action::Spare(image, deprecated) => {
+            // The tag last: as long as it is there, the next run does this again.
+            let spare = async {
+                cloud.deprecate(region, image, *deprecated).await?;
+                cloud.tag_image(region, image, &Tags::new().with(tags::UNUSED, "no")).await
+            };
+            Ok(unless_gone(spare.await)?)
+        }
         Action::Retire(image, since) => {
             // The tags first: whoever hears of the disabling already reads why.
             let tags = Tags::new().with(tags::STAGE, Stage::Retired).with_time(tags::RETIRED, *since);

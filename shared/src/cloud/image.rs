@@ -102,6 +102,11 @@ impl Image {
         Origin { region: self.region.clone(), image: self.id.clone() }
     }
 
+    /// Since when it is known that nobody uses it, though its recipe lets it go.
+    pub fn unused(&self) -> Option<DateTime<Utc>> {
+        self.tags.time(tags::UNUSED)
+    }
+
     /// Since when it is in quarantine, where Kiln put it there.
     pub fn retired(&self) -> Option<DateTime<Utc>> {
         self.tags.time(tags::RETIRED)

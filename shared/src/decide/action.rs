@@ -103,6 +103,10 @@ pub enum Action {
     BringBack(ImageId, DateTime<Utc>),
     /// Enable an image that was disabled.
     Enable(ImageId),
+    /// Deprecate an image that nobody uses, and write on it since when that is known.
+    MarkUnused(ImageId, DateTime<Utc>),
+    /// Take that back: the image is deprecated when its recipe says, or never.
+    Spare(ImageId, Option<DateTime<Utc>>),
     /// Disable an image and write on it since when.
     Retire(ImageId, DateTime<Utc>),
     /// Deregister an image and delete its snapshots.
@@ -185,6 +189,8 @@ impl Action {
             Self::MoveTemplate(_) => "move-template",
             Self::BringBack(..) => "bring-back",
             Self::Enable(_) => "enable",
+            Self::MarkUnused(..) => "mark-unused",
+            Self::Spare(..) => "spare",
             Self::Retire(..) => "retire",
             Self::Deregister(_) => "deregister",
             Self::MarkOrphan(..) => "mark-orphan",

@@ -37,7 +37,7 @@ pub fn within(
     }
 }
 
-/// The images that would be disabled or deregistered.
+/// The images that would be deprecated, disabled or deregistered.
 fn doomed(chains: &[Chain]) -> BTreeSet<(&Region, &str)> {
     let images = chains.iter().flatten().filter(|decision| takes_away(decision));
     images
@@ -46,7 +46,7 @@ fn doomed(chains: &[Chain]) -> BTreeSet<(&Region, &str)> {
 }
 
 fn takes_away(decision: &Decision) -> bool {
-    matches!(decision.action, Action::Retire(..) | Action::Deregister(_))
+    matches!(decision.action, Action::MarkUnused(..) | Action::Retire(..) | Action::Deregister(_))
 }
 
 /// What prepares it, and makes no sense alone.

@@ -4,12 +4,13 @@
 //! stays would be copied anew. A release goes only when every rule of the recipe lets it go *and* nobody uses
 //! any of its members; where that could not be found out, it stays.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::retire::{Fate, next_step};
 use super::used::{UsageByRegion, Uses};
-use super::{Action, Chain, Decision, Reason, Subject, share::is_guarded_by_kiln};
+use super::{Action, Chain, Reason, Subject, share};
 use crate::cloud::{CloudError, Image, ImageState};
 use crate::domain::{ImageId, ImageRecord, Region, Stage, Version};
 use crate::recipe::Recipe;
@@ -66,24 +67,15 @@ pub fn decide(
         .iter()
         .zip(rules)
         .map(|(release, by_rule)| match by_rule {
-            ByRule::Stays(because) => keep_all(release, now, |_| because.clone()),
+            ByRule::Stays(because) => keep_all(recipe, release, now, |_| because.clone()),
             ByRule::Goes { newer, age } => match blind {
-                Some(error) => keep_all(release, now, |_| Reason::UsageUnknown(error.clone())),
-                None => by_use(recipe, release, &uses, Fate { newer, age, newest, now }),
+                Some(error) => keep_all(recipe, release, now, |_| Reason::UsageUnknown(error.clone())),
+                None => by_use(recipe, release, &uses, newest, Fate { newer, age, now }),
             },
         })
         .collect();
     chains.extend(unreadable(found, home));
     chains
-}
-
-/// What lets a release go, and when it is asked.
-#[derive(Clone, Copy)]
-struct Fate {
-    newer: usize,
-    age: TimeDelta,
-    newest: Option<Version>,
-    now: DateTime<Utc>,
 }
 
 fn releases<'a>(found: &'a Found, home: &Region) -> Vec<Release<'a>> {
@@ -168,16 +160,22 @@ impl Release<'_> {
     }
 }
 
-fn by_use(recipe: &Recipe, release: &Release<'_>, uses: &Uses<'_>, fate: Fate) -> Chain {
+fn by_use(
+    recipe: &Recipe,
+    release: &Release<'_>,
+    uses: &Uses<'_>,
+    newest: Option<Version>,
+    fate: Fate,
+) -> Chain {
     let reasons: BTreeMap<&ImageId, Reason> = release
         .members
         .iter()
-        .filter_map(|(image, _)| Some((&image.id, uses.hold(recipe, image, fate.newest, fate.now)?)))
+        .filter_map(|(image, _)| Some((&image.id, uses.hold(recipe, image, newest, fate.now)?)))
         .collect();
     let Some((image, why)) = reasons.iter().next() else {
-        return retire(recipe, release, fate);
+        return next_step(recipe, &release.members, fate);
     };
-    keep_all(release, fate.now, |member| {
+    keep_all(recipe, release, fate.now, |member| {
         let with = || Reason::ReleaseStays { image: (*image).clone(), why: Box::new(why.clone()) };
         reasons.get(&member.id).cloned().unwrap_or_else(with)
     })
@@ -185,78 +183,29 @@ fn by_use(recipe: &Recipe, release: &Release<'_>, uses: &Uses<'_>, fate: Fate) -
 
 /// Keeps a release. What bears the mark of retirement and can be launched is on its way again: some of its replicas may
 /// be gone, so it is brought to every Region before it is a release once more. A replica alone goes nowhere without its
-/// home image.
-fn keep_all(release: &Release<'_>, now: DateTime<Utc>, because: impl Fn(&Image) -> Reason) -> Chain {
+/// home image. What was deprecated for being unused is no longer; that its use is unknown changes nothing.
+fn keep_all(
+    recipe: &Recipe,
+    release: &Release<'_>,
+    now: DateTime<Utc>,
+    because: impl Fn(&Image) -> Reason,
+) -> Chain {
     let of_home = |(image, record): &(&Image, ImageRecord)| {
         record.copied.is_none() && image.state == ImageState::Available
     };
     let is_back = release.members.iter().any(of_home);
     let keep = |(image, record): &(&Image, ImageRecord)| {
+        let why = because(image);
         let action = match (&image.state, record.stage) {
             (ImageState::Available, Stage::Retired) if is_back => Action::BringBack(image.id.clone(), now),
+            (ImageState::Available, _) if image.unused().is_some() && !why.is_unknown() => {
+                Action::Spare(image.id.clone(), share::deprecated_from(recipe, record, now))
+            }
             _ => Action::Leave,
         };
-        Subject::image(image).so(action, because(image))
+        Subject::image(image).so(action, why)
     };
     release.members.iter().map(keep).collect()
-}
-
-/// The next step of a release that goes: disabled first, and deregistered once its quarantine is over. The home
-/// image is marked before any replica goes, so that none is copied anew.
-fn retire(recipe: &Recipe, release: &Release<'_>, fate: Fate) -> Chain {
-    let Fate { newer, age, now, .. } = fate;
-    let superseded = || Reason::Superseded { newer, age };
-    let quarantine = recipe.expire.quarantine;
-    let homes = release
-        .members
-        .iter()
-        .filter(|(_, record)| record.copied.is_none() && record.stage != Stage::Retired);
-    if quarantine.is_zero() {
-        let mark = homes.map(|(image, _)| {
-            Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Retired), superseded())
-        });
-        let go = release.members.iter().flat_map(|(image, _)| deregister(image, superseded()));
-        return mark.chain(go).collect();
-    }
-    let waiting: BTreeSet<&ImageId> = release
-        .members
-        .iter()
-        // What failed cannot be launched, and so needs no quarantine of its own.
-        .filter(|(image, _)| image.state != ImageState::Failed)
-        .filter(|(image, _)| image.retired().is_none() || image.state == ImageState::Available)
-        .map(|(image, _)| &image.id)
-        .collect();
-    let over = |image: &Image| match image.state {
-        ImageState::Failed => Some(image.created.unwrap_or(now)),
-        _ => image.retired().filter(|since| *since + quarantine <= now),
-    };
-    let all_over = waiting.is_empty() && release.members.iter().all(|(image, _)| over(image).is_some());
-    let mut members: Vec<&(&Image, ImageRecord)> = release.members.iter().collect();
-    if !all_over {
-        // The home image first, so that what is half disabled after a crash is known as retired.
-        members.sort_by_key(|(_, record)| record.copied.is_some());
-    }
-    members
-        .into_iter()
-        .flat_map(|(image, _)| match over(image) {
-            Some(since) if all_over => deregister(image, Reason::QuarantineOver { since, newer }),
-            _ if waiting.contains(&image.id) => {
-                vec![Subject::image(image).so(Action::Retire(image.id.clone(), now), superseded())]
-            }
-            _ => {
-                let until = image.retired().unwrap_or(now) + quarantine;
-                vec![Subject::image(image).so(Action::Leave, Reason::InQuarantine(until))]
-            }
-        })
-        .collect()
-}
-
-/// A guard that Kiln set for the recipe is Kiln's own to take away.
-fn deregister(image: &Image, because: Reason) -> Vec<Decision> {
-    let guarded = is_guarded_by_kiln(image)
-        .then(|| Subject::image(image).so(Action::Unprotect(image.id.clone()), because.clone()));
-    let go = Subject::image(image).so(Action::Deregister(image.id.clone()), because);
-    guarded.into_iter().chain([go]).collect()
 }
 
 /// Images that bear the recipe's tag but no record that can be believed: they stay, and it is said why.

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::super::fixtures::*;
@@ -5,6 +7,7 @@ use super::super::used::UsageByRegion;
 use super::*;
 use crate::cloud::usage::{Names, User};
 use crate::cloud::{Protection, Usage, Use};
+use crate::decide::Decision;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 

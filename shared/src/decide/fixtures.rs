@@ -33,7 +33,7 @@ pub fn recipe(name: &str) -> Recipe {
             "name = \"{name}\"\ntags = {{ team = \"platform\" }}\n\
              [bake]\nbase = \"ami-ba5e\"\ninstance_type = \"t4g.small\"\nscript = \"dnf -y install nginx\"\ntimeout = \"45m\"\n\
              [replicate]\nregions = [\"eu-west-1\", \"ap-southeast-2\"]\n\
-             [expire]\nkeep = 2\nolder_than = \"10d\"\nquarantine = \"7d\"\n"
+             [expire]\nkeep = 2\nolder_than = \"10d\"\nconfirm_after = \"0d\"\nquarantine = \"7d\"\n"
         ),
     )
     .unwrap()

@@ -37,6 +37,7 @@ pub mod reason;
 pub mod release;
 pub mod replicate;
 pub mod restore;
+mod retire;
 pub mod share;
 pub mod sweep;
 pub mod template;

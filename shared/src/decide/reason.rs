@@ -333,12 +333,20 @@ pub enum Reason {
     /// Held by a person.
     #[error("somebody holds it: kiln:hold = '{0}'")]
     Held(String),
+    /// Without DescribeImageReferences.
+    #[error(
+        "EC2 could not be asked what names an image, so instances and every launch template were looked at instead, and no parameters but those of recipes: {0}"
+    )]
+    Piecemeal(CloudError),
     /// Another service's.
     #[error("{0} manages it, so it is left to it")]
     OfOther(&'static str),
     /// Not released, and not old enough to be given up.
     #[error("it is {0}: on its way, or for somebody to look at")]
     InProgress(ImageState),
+    /// Found unused once.
+    #[error("nobody used it at {}; if that is still so from {} on, it is disabled", .since.to_rfc3339(), .until.to_rfc3339())]
+    FoundUnused { since: DateTime<Utc>, until: DateTime<Utc> },
     /// In quarantine.
     #[error("it is in quarantine until {}", .0.to_rfc3339())]
     InQuarantine(DateTime<Utc>),
@@ -387,6 +395,17 @@ pub enum Reason {
     /// A snapshot belongs to an image.
     #[error("an image uses {0}")]
     SnapshotUsed(SnapshotId),
+}
+
+impl Reason {
+    /// Whether it says that something could not be found out.
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Self::UsageUnknown(_) | Self::LaunchUnknown | Self::MightBeUsed { .. } => true,
+            Self::ReleaseStays { why, .. } => why.is_unknown(),
+            _ => false,
+        }
+    }
 }
 
 /// An image that a long-lived builder need not wait for: known, or made by the step before.

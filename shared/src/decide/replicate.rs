@@ -210,11 +210,11 @@ fn given_up(seen: &Seen, failed: &Image, attempts: u32) -> Chain {
     ]
 }
 
-/// Failed tries in Regions where a later one succeeded, or where the last one is the record of having given up.
+/// Failed tries in Regions where a later one came to its end, or where the last one is the record of having given up.
 /// Until then they stay, for the number of the next try is told by them.
 fn failed_tries(seen: &Seen, here: &BTreeMap<&Region, Here<'_>>) -> Vec<Chain> {
     let superfluous = |region: &Region, image: &Image| match &here[region] {
-        Here::Available(_) => true,
+        Here::Available(_) | Here::Rejected(_) => true,
         // There will be no other try.
         Here::Missing { .. } => superseded(seen).is_some(),
         Here::GivenUp { failed, .. } => {

@@ -202,6 +202,13 @@ fn a_failed_try_goes_once_a_later_one_succeeded() {
 }
 
 #[test]
+fn a_failed_try_goes_once_a_later_one_was_rejected() {
+    let later = image("web", 9).staged(Stage::Rejected).of_try("eu-west-1", 2).build();
+    let chains = decided(&seen(home(), vec![failed("eu-west-1", 1), later], vec![]));
+    assert!(words(&chains).contains(&("eu-west-1", vec!["deregister"])));
+}
+
+#[test]
 fn of_the_tries_of_a_region_that_was_given_up_the_last_alone_stays_as_the_record() {
     let with = |stage: Stage| {
         let last = image("web", 9).of_try("eu-west-1", 3).staged(stage).in_state(ImageState::Failed).build();

@@ -2,50 +2,55 @@
 
 use chrono::{DateTime, Utc};
 
+use super::share::deprecated_from;
 use super::{Action, Chain, Reason, Subject};
 use crate::cloud::{Image, ImageState};
-use crate::domain::{Region, Stage, Tags, tags};
+use crate::domain::{ImageRecord, Region, Stage, Tags, tags};
+use crate::recipe::Recipe;
 
 /// What brings a release back. `members`: an image and its replicas, as far as they are there; whoever asks for one of them
-/// asks for all.
+/// asks for all. `recipe`: theirs, if there still is one.
 ///
 /// It is marked first, or the next night would retire it again. Then every member is enabled, and with its home image it
 /// begins anew at its test: it is shared and deprecated as its recipe says *now*, copied to the Regions that lack it, and a
-/// release once more. A person takes the mark away when it may go.
-pub fn decide(members: &[&Image], home: &Region, now: DateTime<Utc>) -> Chain {
-    let mut known: Vec<(&Image, Stage, bool)> = members
+/// release once more. What is deprecated only, since nobody uses it, is so no longer. A person takes the mark away when it
+/// may go.
+pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: DateTime<Utc>) -> Chain {
+    let mut known: Vec<(&Image, ImageRecord)> = members
         .iter()
         .filter(|image| image.state != ImageState::Deregistered)
-        .filter_map(|image| {
-            let record = image.record_at(home).ok()?;
-            Some((*image, record.stage, record.copied.is_none()))
-        })
+        .filter_map(|image| Some((*image, image.record_at(home).ok()?)))
         .collect();
-    known.sort_by_key(|(image, _, is_home)| (!is_home, image.region.clone(), image.id.clone()));
-    let is_retired = |(image, stage, _): &&(&Image, Stage, bool)| {
-        *stage == Stage::Retired || image.state == ImageState::Disabled
+    known.sort_by_key(|(image, record)| (record.copied.is_some(), image.region.clone(), image.id.clone()));
+    let is_retired = |(image, record): &(&Image, ImageRecord)| {
+        record.stage == Stage::Retired || image.state == ImageState::Disabled
     };
-    let retired: Vec<&(&Image, Stage, bool)> = known.iter().filter(is_retired).collect();
-    if retired.is_empty() {
-        let leave = |(image, stage, _): &(&Image, Stage, bool)| {
-            Subject::image(image).so(Action::Leave, Reason::NotRetired(*stage))
+    let is_deprecated = |one: &(&Image, ImageRecord)| !is_retired(one) && one.0.unused().is_some();
+    let on_its_way: Vec<_> = known.iter().filter(|one| is_retired(one) || is_deprecated(one)).collect();
+    if on_its_way.is_empty() {
+        let leave = |(image, record): &(&Image, ImageRecord)| {
+            Subject::image(image).so(Action::Leave, Reason::NotRetired(record.stage))
         };
         return known.iter().map(leave).collect();
     }
     let asked = |image: &Image, action| Subject::image(image).so(action, Reason::AskedBack);
-    let unmarked = retired.iter().filter(|(image, ..)| !image.tags.has(tags::RESTORED));
-    let marked = unmarked.map(|(image, ..)| {
+    let unmarked = on_its_way.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED));
+    let marked = unmarked.map(|(image, _)| {
         asked(image, Action::Note(image.id.clone(), Tags::new().with_time(tags::RESTORED, now)))
     });
-    let disabled = retired.iter().filter(|(image, ..)| image.state == ImageState::Disabled);
-    let enabled = disabled.map(|(image, ..)| asked(image, Action::Enable(image.id.clone())));
+    let disabled = on_its_way.iter().filter(|(image, _)| image.state == ImageState::Disabled);
+    let enabled = disabled.map(|(image, _)| asked(image, Action::Enable(image.id.clone())));
+    let spared = on_its_way.iter().filter(|one| is_deprecated(one)).map(|(image, record)| {
+        let deprecated = recipe.and_then(|recipe| deprecated_from(recipe, record, now));
+        asked(image, Action::Spare(image.id.clone(), deprecated))
+    });
     // Without its home image a replica can be launched again, and goes nowhere from there.
-    let has_home = known.iter().any(|(_, _, is_home)| *is_home);
-    let back = retired
+    let has_home = known.iter().any(|(_, record)| record.copied.is_none());
+    let back = on_its_way
         .iter()
-        .filter(|(_, stage, _)| has_home && *stage == Stage::Retired)
-        .map(|(image, ..)| asked(image, Action::BringBack(image.id.clone(), now)));
-    marked.chain(enabled).chain(back).collect()
+        .filter(|(_, record)| has_home && record.stage == Stage::Retired)
+        .map(|(image, _)| asked(image, Action::BringBack(image.id.clone(), now)));
+    marked.chain(enabled).chain(spared).chain(back).collect()
 }
 
 #[cfg(test)]
@@ -54,7 +59,8 @@ mod tests {
     use super::*;
 
     fn decided(members: &[Image]) -> Vec<(String, &'static str)> {
-        let chain = decide(&members.iter().collect::<Vec<_>>(), &region("us-east-1"), day(40));
+        let members: Vec<&Image> = members.iter().collect();
+        let chain = decide(Some(&recipe("web")), &members, &region("us-east-1"), day(40));
         chain.iter().map(|one| (one.subject.region.to_string(), one.action.word())).collect()
     }
 
@@ -93,6 +99,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_deprecated_since_nobody_uses_it_is_so_no_longer() {
+        let since = day(39).to_rfc3339();
+        let home = image("web", 1).released().tagged("kiln:unused", &since).build();
+        assert_eq!(decided(&[home]), of(&[("us-east-1", "note"), ("us-east-1", "spare")]));
+    }
+
+    #[test]
     fn what_is_not_retired_is_left() {
         assert_eq!(decided(&[image("web", 1).released().build()]), of(&[("us-east-1", "leave")]));
     }
@@ -101,7 +114,7 @@ mod tests {
     fn a_restored_release_is_kept_by_the_next_run() {
         use super::super::used::{UsageByRegion, Uses};
         let home = image("web", 1).retired_on(30).build();
-        let chain = decide(&[&home], &region("us-east-1"), day(40));
+        let chain = decide(None, &[&home], &region("us-east-1"), day(40));
         let Action::Note(_, noted) = &chain[0].action else { panic!() };
         let restored = Image { tags: home.tags.clone().and(noted), ..home };
         let found = UsageByRegion::new();

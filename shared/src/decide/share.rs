@@ -105,6 +105,25 @@ pub fn steps(
     chain
 }
 
+/// The first moment from which EC2 takes a deprecation.
+pub fn soon(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + SOON
+}
+
+/// Whether an image is deprecated, or will be in a moment.
+pub fn is_deprecated(image: &Image, now: DateTime<Utc>) -> bool {
+    image.deprecated.is_some_and(|at| at <= now + SOON * 2)
+}
+
+/// From when on the recipe wants an image to be deprecated, as EC2 takes it now; `None`: never. Public images are
+/// deprecated by EC2 itself, two years after they were made.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deprecate.html>)
+pub fn deprecated_from(recipe: &Recipe, record: &ImageRecord, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let of_public = recipe.publish.share.public.then(|| TimeDelta::days(2 * 365));
+    let after = recipe.publish.deprecate_after.or(of_public)?;
+    Some((record.name.version.time() + after).max(soon(now)))
+}
+
 /// Whether the guard on an image is one that Kiln set for its recipe; any other is a person's, and holds.
 pub fn is_guarded_by_kiln(image: &Image) -> bool {
     let own = |mark: &str| mark.starts_with(GUARDED);
@@ -119,6 +138,10 @@ fn deprecation(
     record: &ImageRecord,
     now: DateTime<Utc>,
 ) -> Option<Option<DateTime<Utc>>> {
+    // Deprecated since nobody uses it: whoever wants it otherwise says so to `expire`.
+    if image.unused().is_some() {
+        return None;
+    }
     let Some(after) = recipe.publish.deprecate_after else {
         // Public images are deprecated by EC2 itself, and cannot be otherwise.
         return (image.deprecated.is_some() && !recipe.publish.share.public).then_some(None);

@@ -32,6 +32,9 @@ pub const BAKED: &str = "kiln:baked";
 pub const ATTEMPT: &str = "kiln:attempt";
 /// When an image was disabled by Kiln (RFC 3339); its quarantine runs from then.
 pub const RETIRED: &str = "kiln:retired";
+/// On an image that its recipe lets go: when it was first found that nobody uses it (RFC 3339), which is when it was deprecated.
+/// `no` where that was so once, and is so no longer.
+pub const UNUSED: &str = "kiln:unused";
 /// On an image that somebody asked to be brought back: when (RFC 3339). It stays until a person takes the tag away.
 pub const RESTORED: &str = "kiln:restored";
 /// On a snapshot that was left behind: when Kiln first saw that (RFC 3339).

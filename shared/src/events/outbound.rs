@@ -106,6 +106,14 @@ pub enum News {
         /// AWS's reason.
         reason: String,
     },
+    /// `Image Deprecated`: nobody uses the image, and its recipe lets it go. If that is still so after the recipe's
+    /// `confirm_after`, it is retired.
+    ImageDeprecated {
+        /// The image.
+        image: ImageId,
+        /// Why.
+        reason: String,
+    },
     /// `Image Retired`: the image was disabled; until its quarantine has passed it can be enabled again.
     ImageRetired {
         /// The image.
@@ -183,6 +191,7 @@ impl Announcement {
             News::ImageReleased { .. } => "Image Released",
             News::ImageRolledBack { .. } => "Image Rolled Back",
             News::ReplicationFailed { .. } => "Replication Failed",
+            News::ImageDeprecated { .. } => "Image Deprecated",
             News::ImageRetired { .. } => "Image Retired",
             News::ImageExpired { .. } => "Image Expired",
             News::ImageRestored { .. } => "Image Restored",

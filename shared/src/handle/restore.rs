@@ -11,6 +11,7 @@ use crate::cloud::{Cloud, Cloudly, Image, Wanted};
 use crate::decide::{Action, Chain, Reason, Subject, restore};
 use crate::domain::{ImageId, Region, Tags, tags};
 use crate::events::inbound::Mode;
+use crate::recipe::{BadRecipe, Recipe};
 
 /// Brings back the release that an image or a replica belongs to.
 ///
@@ -26,7 +27,7 @@ pub async fn restore<C: Cloud>(
     let further = read.iter().flatten().flat_map(|recipe| &recipe.replicate.regions);
     let regions: BTreeSet<&Region> = further.chain([&place.home]).collect();
     let chain = match find(cloud, &regions, image).await? {
-        Some(found) => of_found(cloud, place, &regions, &found, now).await?,
+        Some(found) => of_found(cloud, place, &read, &regions, &found, now).await?,
         None => gone(cloud, &regions, image, &place.home).await?,
     };
     Ok(act(cloud, vec![chain], Mode::Carry, now).await)
@@ -42,6 +43,7 @@ async fn find<C: Cloud>(cloud: &C, regions: &BTreeSet<&Region>, image: &ImageId)
 async fn of_found<C: Cloud>(
     cloud: &C,
     place: &Place,
+    recipes: &[Result<Recipe, BadRecipe>],
     regions: &BTreeSet<&Region>,
     found: &Image,
     now: DateTime<Utc>,
@@ -54,7 +56,8 @@ async fn of_found<C: Cloud>(
     let wanted = Wanted::Tagged(tagged);
     let members = join_all(regions.iter().map(|region| cloud.images(region, &wanted))).await;
     let members = members.into_iter().collect::<Cloudly<Vec<_>>>()?.concat();
-    Ok(restore::decide(&members.iter().collect::<Vec<_>>(), &place.home, now))
+    let recipe = recipes.iter().flatten().find(|recipe| recipe.name == name.recipe);
+    Ok(restore::decide(recipe, &members.iter().collect::<Vec<_>>(), &place.home, now))
 }
 
 /// Too late, unless a rule of the Recycle Bin has caught it.

@@ -174,6 +174,9 @@ pub struct Expire {
     pub keep: usize,
     /// How old an image must be.
     pub older_than: TimeDelta,
+    /// How long after it was first found unused, and was deprecated, it must be found unused again before it is disabled;
+    /// zero: once is enough.
+    pub confirm_after: TimeDelta,
     /// How long it is disabled before it is deregistered; zero: not at all.
     pub quarantine: TimeDelta,
     /// How long nobody must have launched it; zero: that is not asked.

@@ -258,12 +258,14 @@ fn expire(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Expire {
     let mut section = root.section("expire", mistakes);
     let keep = section.number("keep", 5, (1, 1_000), mistakes);
     let older_than = section.span("older_than", TimeDelta::days(30), (TimeDelta::zero(), years_10), mistakes);
+    let confirm_after =
+        section.span("confirm_after", TimeDelta::days(2), (TimeDelta::zero(), years_10), mistakes);
     let quarantine = section.span("quarantine", TimeDelta::days(7), (TimeDelta::zero(), years_10), mistakes);
     let idle = section.span("idle", TimeDelta::zero(), (TimeDelta::zero(), years_10), mistakes);
     let max_per_run = section.number("max_per_run", 100, (1, 100_000), mistakes);
     let max_percent = section.number("max_percent", 50, (1, 100), mistakes);
     section.end(mistakes);
-    Expire { keep, older_than, quarantine, idle, max_per_run, max_percent }
+    Expire { keep, older_than, confirm_after, quarantine, idle, max_per_run, max_percent }
 }
 
 /// A text that must be there and be valid.

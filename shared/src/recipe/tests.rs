@@ -52,6 +52,7 @@ fn reads_every_field() {
         Expire {
             keep: 5,
             older_than: TimeDelta::days(30),
+            confirm_after: TimeDelta::days(2),
             quarantine: TimeDelta::days(7),
             idle: TimeDelta::zero(),
             max_per_run: 100,
@@ -85,6 +86,7 @@ fn what_is_left_out_has_a_safe_default() {
         Expire {
             keep: 5,
             older_than: TimeDelta::days(30),
+            confirm_after: TimeDelta::days(2),
             quarantine: TimeDelta::days(7),
             idle: TimeDelta::zero(),
             max_per_run: 100,

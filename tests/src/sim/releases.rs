@@ -8,6 +8,7 @@ use kiln::cloud::{Change, Grantee, Image, ImageState, NewInstance};
 use kiln::domain::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags};
 
 use super::account::Account;
+use super::ec2::Ec2;
 use super::held::Held;
 use super::lambda::Invocation;
 use super::odds::{MOST_LAG, MOST_SKEW};
@@ -224,12 +225,14 @@ impl Watch {
         let found =
             self.recipes.iter().find(|(_, keeps)| named(keeps)).map(|(name, keeps)| (name.clone(), keeps));
         let Some((recipe, keeps)) = found else { return };
-        let version = |region: &Region| {
-            let ec2 = account.regions.get(region)?;
-            let image = ec2.images.get(ec2.shown.get(name)?.now()?)?.now()?;
+        let version = |ec2: &Ec2, shown: &Held<ImageId>| {
+            let image = ec2.images.get(shown.now()?)?.now()?;
             Some(image.record().ok()?.name.version)
         };
-        let shown: BTreeSet<Option<Version>> = keeps.required.iter().chain([home]).map(version).collect();
+        // A Region that never named anything is filled in once its replica of a release from before is there.
+        let regions = keeps.required.iter().chain([home]).filter_map(|region| account.regions.get(region));
+        let shown: BTreeSet<Option<Version>> =
+            regions.filter_map(|ec2| Some(version(ec2, ec2.shown.get(name)?))).collect();
         if shown.len() > 1 {
             self.releases.half.entry(recipe).or_insert(now);
         } else if let Some(since) = self.releases.half.remove(&recipe) {

@@ -152,6 +152,7 @@ fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Keeps) {
     let one_of = |dice: &mut Rng, of: &[&'static str]| of[dice.usize(0..of.len())];
     let newest = dice.usize(2..4);
     let older_than = one_of(dice, &["0h", "3h", "8h"]);
+    let confirm_after = one_of(dice, &["0h", "2h"]);
     let quarantine = one_of(dice, &["0h", "2h"]);
     let regions: Vec<&str> = FURTHER.into_iter().take(dice.usize(0..3)).collect();
     let subnets = one_of(dice, &["", "subnets = [\"subnet-0a\", \"subnet-0b\"]\n"]);
@@ -170,7 +171,7 @@ fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Keeps) {
          [publish]\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
          [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
          release = \"{manner}\"\nverify = {verify}\n\
-         [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nquarantine = \"{quarantine}\"\nmax_percent = 100\n"
+         [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nconfirm_after = \"{confirm_after}\"\nquarantine = \"{quarantine}\"\nmax_percent = 100\n"
     );
     let span = |text: &str| TimeDelta::hours(text.trim_end_matches('h').parse().unwrap());
     let required = regions.iter().filter(|region| !best_effort.contains(region));
