@@ -91,6 +91,8 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::KeepsOneFewer, "newer releases were there, and the recipe keeps"),
         (Bug::CopiesWithoutLooking, "in the end"),
         (Bug::FailedLookUpIsUnused, "a look-up of its use failed"),
+        (Bug::DefaultVersionAlone, "named it"),
+        (Bug::SharedSnapshotGoes, "stands on it"),
         (Bug::SweepWithoutDeadline, "is left behind"),
         (Bug::TerminatesTooEarly, "was being made of it"),
         (Bug::NoSweep, "in the end"),

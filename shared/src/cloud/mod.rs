@@ -28,7 +28,7 @@ pub use sharing::{Change, Finding, Granted, Grantee, Severity};
 pub use surroundings::{
     DefaultEncryption, Key, KeyManager, PublicImages, Subnet, Template, TemplatePoint, Vcpus,
 };
-pub use usage::{Usage, Use};
+pub use usage::{Launchers, Usage, Use};
 
 /// The result of a call to the cloud.
 pub type Cloudly<T> = Result<T, CloudError>;
@@ -215,12 +215,16 @@ pub trait Instances {
 pub trait Usages {
     /// The instances, in any state but terminated, that were launched from any of `images`.
     async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>>;
+    /// What EC2 itself tells that names any of `images`: launch templates by any of their versions, parameters, recipes of
+    /// Image Builder, and instances, in any state but terminated.
+    async fn references(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>>;
     /// Every version of every launch template, with the image that it names, aliases resolved.
     async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>>;
-    /// What fleets that may still launch name beside their templates.
-    async fn fleets(&self, region: &Region) -> Cloudly<Vec<Use>>;
-    /// Every launch configuration of Auto Scaling.
-    async fn launch_configurations(&self, region: &Region) -> Cloudly<Vec<Use>>;
+    /// The same of those launch templates alone that name a parameter in place of an image: whose latest or default version
+    /// does, or any version of a template among `pinned`.
+    async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Cloudly<Vec<Use>>;
+    /// What Auto Scaling, and fleets that may still launch, name.
+    async fn launchers(&self, region: &Region) -> Cloudly<Launchers>;
 }
 
 /// The parameters of SSM.

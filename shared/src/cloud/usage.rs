@@ -1,8 +1,9 @@
 //! Who uses images, as it was observed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::CloudError;
 use crate::domain::{ImageId, InstanceId, RecipeName, Region, SnapshotId};
 
 /// One thing that was launched from an image, or launches it, or might.
@@ -38,14 +39,14 @@ pub enum User {
     Instance(InstanceId),
     /// A version of a launch template, by the template's id: whoever launches of the template may name that version.
     TemplateVersion(String, i64),
-    /// A launch configuration of Auto Scaling, by its ARN.
-    LaunchConfiguration(String),
     /// A Spot Fleet that may still launch.
     SpotFleet(String),
     /// An EC2 Fleet that may still launch.
     Fleet(String),
     /// A parameter of SSM, by its name.
     Parameter(String),
+    /// Whatever else AWS tells by its ARN, and what kind of thing it is.
+    Told(&'static str, String),
 }
 
 impl User {
@@ -58,7 +59,7 @@ impl User {
         match self {
             Self::Instance(id) => arn("ec2", format!("instance/{id}")),
             Self::TemplateVersion(id, _) => arn("ec2", format!("launch-template/{id}")),
-            Self::LaunchConfiguration(arn) => arn.clone(),
+            Self::Told(_, arn) => arn.clone(),
             Self::SpotFleet(id) => arn("ec2", format!("spot-fleet-request/{id}")),
             Self::Fleet(id) => arn("ec2", format!("fleet/{id}")),
             Self::Parameter(name) => arn("ssm", format!("parameter/{}", name.trim_start_matches('/'))),
@@ -72,12 +73,21 @@ impl fmt::Display for User {
         match self {
             Self::Instance(_) => f.write_str("instance"),
             Self::TemplateVersion(_, number) => write!(f, "version {number} of launch template"),
-            Self::LaunchConfiguration(_) => f.write_str("launch configuration"),
+            Self::Told(what, _) => f.write_str(what),
             Self::SpotFleet(_) => f.write_str("Spot Fleet"),
             Self::Fleet(_) => f.write_str("EC2 Fleet"),
             Self::Parameter(_) => f.write_str("parameter"),
         }
     }
+}
+
+/// What launches by itself: Auto Scaling and fleets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Launchers {
+    /// The images that they name beside their launch templates.
+    pub uses: Vec<Use>,
+    /// The launch templates, by id or name, of which they name a version by its number.
+    pub pinned: BTreeSet<String>,
 }
 
 /// All that was found out about the use of images in one Region.
@@ -91,6 +101,8 @@ pub struct Usage {
     pub bases: BTreeMap<ImageId, RecipeName>,
     /// The images of which another image was baked that still can be launched, with that one.
     pub baked: BTreeMap<ImageId, ImageId>,
+    /// Why EC2 itself was not asked what names the images, so that it was looked for piece by piece.
+    pub piecemeal: Option<CloudError>,
 }
 
 #[cfg(test)]

@@ -1,17 +1,24 @@
 //! Whether an image is used: yes, no, or unknown. What is unknown counts as used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Reason, release::is_pinned, share::is_guarded_by_kiln};
 use crate::cloud::usage::{Names, User};
-use crate::cloud::{CloudError, Image, Protection, Usage};
+use crate::cloud::{CloudError, Image, Kind, Protection, Usage};
 use crate::domain::{ImageId, Region, Version, tags};
 use crate::recipe::Recipe;
 
 /// What was found out about use, by Region. A Region that is missing was not asked.
 pub type UsageByRegion = BTreeMap<Region, Result<Usage, CloudError>>;
+
+/// Whether EC2 cannot be asked what names images, here or by this role, so that it must be looked for piece by piece: any
+/// other error leaves the use unknown.
+pub fn is_piecemeal(error: &CloudError) -> bool {
+    let missing = ["InvalidAction", "UnsupportedOperation", "UnknownOperationException"];
+    error.kind == Kind::Denied || missing.contains(&error.code.as_str())
+}
 
 /// Who uses what, for look-up.
 pub struct Uses<'a> {
@@ -67,7 +74,9 @@ impl<'a> Uses<'a> {
         }
         let told = |by: &User| format!("{by} {}", by.arn(&image.region, &image.owner));
         if let Some(users) = self.by.get(&(&image.region, &image.id)) {
-            return Some(Reason::Used(users.iter().map(|by| told(by)).collect()));
+            // One user may be told in two ways.
+            let users: BTreeSet<String> = users.iter().map(|by| told(by)).collect();
+            return Some(Reason::Used(users.into_iter().collect()));
         }
         if let Some(recipe) = usage.bases.get(&image.id) {
             return Some(Reason::UsedByRecipe(recipe.clone()));

@@ -31,7 +31,10 @@ fn each_kind_of_user_keeps_an_image_and_is_told_by_its_arn() {
             User::TemplateVersion("lt-0a".into(), 3),
             "version 3 of launch template arn:aws:ec2:us-east-1:123456789012:launch-template/lt-0a",
         ),
-        (User::LaunchConfiguration(configuration.into()), &format!("launch configuration {configuration}")),
+        (
+            User::Told("launch configuration", configuration.into()),
+            &format!("launch configuration {configuration}"),
+        ),
         (
             User::SpotFleet("sfr-1".into()),
             "Spot Fleet arn:aws:ec2:us-east-1:123456789012:spot-fleet-request/sfr-1",

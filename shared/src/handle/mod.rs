@@ -2,6 +2,7 @@
 
 pub mod bake;
 pub mod capture;
+mod evidence;
 pub mod expire;
 mod looks;
 mod preflight;

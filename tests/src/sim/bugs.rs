@@ -5,12 +5,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use kiln::cloud::usage::Names;
 use kiln::cloud::{
     Architecture, Bus, Change, Cloudly, DefaultEncryption, Deregistration, Finding, Grantee, Image,
     ImageState, Images, Instance, InstanceState, Instances, Key, NewImage, NewInstance, NewReplica,
     NewTemplateVersion, Parameters, PublicImages, Sharing, Snapshot, StopCause, Subnet, Surroundings,
-    Template, Templates, Usages, Use, Vcpus, Wanted,
+    Template, Templates, Use, Vcpus, Wanted,
 };
 use kiln::domain::user_data::verdict_nonce;
 use kiln::domain::{ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags};
@@ -38,6 +37,10 @@ pub enum Bug {
     CopiesWithoutLooking,
     /// A look-up of use that failed is read as "unused".
     FailedLookUpIsUnused,
+    /// Of a launch template the default version alone is looked at.
+    DefaultVersionAlone,
+    /// A snapshot goes with its image, whoever else stands on it.
+    SharedSnapshotGoes,
     /// The sweep does not know deadlines.
     SweepWithoutDeadline,
     /// A builder is let go while its image is still being made.
@@ -54,7 +57,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -62,6 +65,8 @@ impl Bug {
         Self::KeepsOneFewer,
         Self::CopiesWithoutLooking,
         Self::FailedLookUpIsUnused,
+        Self::DefaultVersionAlone,
+        Self::SharedSnapshotGoes,
         Self::SweepWithoutDeadline,
         Self::TerminatesTooEarly,
         Self::NoSweep,
@@ -71,13 +76,13 @@ impl Bug {
     ];
 }
 
-/// Who used which image when it was first asked.
-pub type FirstUses = RefCell<BTreeMap<ImageId, Vec<Use>>>;
+/// Who used which image when it was first asked, by the call.
+pub type FirstUses = RefCell<BTreeMap<(&'static str, ImageId), Vec<Use>>>;
 
 /// The cloud, as Kiln with a bug in it would use it.
 pub struct Sabotaged {
-    wire: Wire,
-    bug: Bug,
+    pub(super) wire: Wire,
+    pub(super) bug: Bug,
     calls: RefCell<u64>,
 }
 
@@ -96,6 +101,9 @@ impl Sabotaged {
 impl Images for Sabotaged {
     async fn images(&self, region: &Region, wanted: &Wanted) -> Cloudly<Vec<Image>> {
         let mut images = self.wire.images(region, wanted).await?;
+        if self.bug == Bug::SharedSnapshotGoes && matches!(wanted, Wanted::OfSnapshots(_)) {
+            images.clear();
+        }
         if self.bug == Bug::CopiesWithoutLooking && self.wire.function() != Function::Expire {
             images.retain(|image| !image.tags.has(tags::ORIGIN) || matches!(wanted, Wanted::Id(_)));
         }
@@ -245,43 +253,6 @@ impl Instances for Sabotaged {
 
     async fn architectures(&self, region: &Region, instance_type: &str) -> Cloudly<Vec<Architecture>> {
         self.wire.architectures(region, instance_type).await
-    }
-}
-
-impl Usages for Sabotaged {
-    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
-        let told = self.wire.instances_of(region, images).await;
-        match self.bug {
-            Bug::FailedLookUpIsUnused => Ok(told.unwrap_or_default()),
-            Bug::ExpiryWithoutRecheck => {
-                let told = told?;
-                let mut first = self.wire.first_uses().borrow_mut();
-                let of = |image: &ImageId| {
-                    told.iter().filter(|one| one.names == Names::Image(image.clone())).cloned().collect()
-                };
-                Ok(images
-                    .iter()
-                    .flat_map(|image| first.entry(image.clone()).or_insert_with(|| of(image)).clone())
-                    .collect())
-            }
-            _ => told,
-        }
-    }
-
-    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>> {
-        let told = self.wire.template_versions(region).await;
-        match self.bug {
-            Bug::FailedLookUpIsUnused => Ok(told.unwrap_or_default()),
-            _ => told,
-        }
-    }
-
-    async fn fleets(&self, region: &Region) -> Cloudly<Vec<Use>> {
-        self.wire.fleets(region).await
-    }
-
-    async fn launch_configurations(&self, region: &Region) -> Cloudly<Vec<Use>> {
-        self.wire.launch_configurations(region).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 use kiln::cloud::{
     Bus, CloudError, Cloudly, Deregistration, Image, ImageState, Images, NewImage, NewReplica, Parameters,
-    Snapshot, Usages, Use, Wanted,
+    Snapshot, Wanted,
 };
 use kiln::domain::{ImageId, Region, SnapshotId, Tags};
 use kiln::events::outbound::Announcement;
@@ -138,10 +138,6 @@ impl Wire {
     pub(super) fn known<T: Clone>(&self, held: Option<&Held<T>>) -> bool {
         held.is_some_and(|held| held.now().is_some() && held.at(self.world.seen_at()).is_some())
     }
-
-    fn looked(&self, region: &Region, change: impl FnOnce(&mut lambda::Looked)) {
-        change(self.invocation.looked.borrow_mut().entry(region.clone()).or_default());
-    }
 }
 
 impl Images for Wire {
@@ -223,7 +219,7 @@ impl Images for Wire {
 
     async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()> {
         let effect = |account: &mut Account, now| {
-            self.world.watch.borrow_mut().snapshot_goes(account, region, snapshot);
+            self.world.watch.borrow_mut().snapshot_goes(account, self.invocation(), region, snapshot);
             account.region(region).delete_snapshot(region, snapshot, now)
         };
         self.call(Does::Change, "DeleteSnapshot", region, snapshot.as_str(), effect).await
@@ -262,38 +258,6 @@ impl Images for Wire {
             Ok(())
         };
         self.call(Does::Change, "CreateTags", region, snapshot.as_str(), effect).await
-    }
-}
-
-impl Usages for Wire {
-    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
-        let look = |account: &mut Account, at| account.region(region).instances_of(images, at);
-        let told = self.read("DescribeInstances", region, "uses", look).await;
-        self.looked(region, |looked| match told {
-            Ok(_) => looked.instances = true,
-            Err(_) => looked.failed = true,
-        });
-        told
-    }
-
-    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>> {
-        let look = |account: &mut Account, at| account.region(region).template_versions(at);
-        let told = self.read("DescribeLaunchTemplateVersions", region, "templates", look).await;
-        self.looked(region, |looked| match told {
-            Ok(_) => looked.templates = true,
-            Err(_) => looked.failed = true,
-        });
-        told
-    }
-
-    /// Nobody in the simulation has any: what names an image stands in a template.
-    async fn fleets(&self, _: &Region) -> Cloudly<Vec<Use>> {
-        Ok(Vec::new())
-    }
-
-    /// As fleets.
-    async fn launch_configurations(&self, _: &Region) -> Cloudly<Vec<Use>> {
-        Ok(Vec::new())
     }
 }
 

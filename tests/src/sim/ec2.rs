@@ -22,13 +22,13 @@ pub struct Machine {
     pub console: String,
 }
 
-/// A launch template's version.
+/// A launch template.
 #[derive(Debug, Clone)]
 pub struct Template {
     /// Its id.
     pub id: String,
-    /// The image that its one version names.
-    pub image: ImageId,
+    /// The images that its versions name, from the first on. The last is the default.
+    pub versions: Vec<ImageId>,
 }
 
 /// What one Region holds.
@@ -155,11 +155,25 @@ impl Ec2 {
         self.templates
             .values()
             .filter_map(|held| held.at(at))
-            .map(|template| Use {
-                names: Names::Image(template.image.clone()),
-                by: User::TemplateVersion(template.id.clone(), 1),
+            .flat_map(|template| {
+                let of = |(number, image): (i64, &ImageId)| Use {
+                    names: Names::Image(image.clone()),
+                    by: User::TemplateVersion(template.id.clone(), number),
+                };
+                (1..).zip(&template.versions).map(of)
             })
             .collect()
+    }
+
+    /// DescribeImageReferences.
+    pub fn references(&self, images: &[ImageId], at: DateTime<Utc>) -> Vec<Use> {
+        let shown = self.shown.iter().filter_map(|(name, held)| {
+            let names = Names::Image(held.at(at)?.clone());
+            Some(Use { names, by: User::Parameter(name.clone()) })
+        });
+        let named = self.template_versions(at).into_iter().chain(shown);
+        let named = named.filter(|one| matches!(&one.names, Names::Image(image) if images.contains(image)));
+        named.chain(self.instances_of(images, at)).collect()
     }
 
     /// DescribeSnapshots of those that bear Kiln's tag.

@@ -6,14 +6,14 @@ use kiln::cloud::{Image, ImageState, InstanceState};
 use kiln::domain::{ImageRecord, RecipeName, Region, Tags, tags};
 use serde_json::json;
 
-use super::ec2::Template;
+use super::ec2::{Ec2, Template};
 use super::held::Held;
 use super::lambda::{self, Function};
 use super::world::World;
 
 /// Somebody does something.
 pub fn somebody(world: &Rc<World>) {
-    let what = world.dice.borrow_mut().u8(0..14);
+    let what = world.dice.borrow_mut().u8(0..15);
     match what {
         0 => stops_a_builder(world),
         1 => deregisters_an_image(world),
@@ -25,6 +25,7 @@ pub fn somebody(world: &Rc<World>) {
         8 | 9 => rolls_back(world),
         10 | 11 => shares_otherwise(world),
         12 => gives_an_image(world),
+        13 => registers_a_snapshot_again(world),
         _ => tags_an_image(world, tags::STAGE, "Perfect"),
     }
 }
@@ -182,11 +183,33 @@ fn launch(world: &Rc<World>, image: &Image) {
 fn names_an_image_in_a_template(world: &Rc<World>) {
     let Some((image, _)) = one_image(world, |image| image.state == ImageState::Available) else { return };
     let now = world.now();
+    let anew = world.chance(0.6);
     let mut account = world.account.borrow_mut();
     let templates = &mut account.region(&image.region).templates;
-    let id = format!("lt-{:017x}", templates.len() + 1);
+    let id = format!("lt-{:017x}", templates.len() + usize::from(anew));
     world.note(|| format!("somebody names {} in {id} in {}", image.id, image.region));
-    templates.insert(id.clone(), Held::new(now, Template { id, image: image.id }));
+    match templates.get_mut(&id) {
+        Some(held) => held.change(now, |template| template.versions.push(image.id)),
+        None => {
+            templates.insert(id.clone(), Held::new(now, Template { id, versions: vec![image.id] }));
+        }
+    }
+}
+
+/// Another image that stands on the same snapshots.
+fn registers_a_snapshot_again(world: &Rc<World>) {
+    let Some((image, _)) = one_image(world, |image| !image.snapshots.is_empty()) else { return };
+    let now = world.now();
+    let mut account = world.account.borrow_mut();
+    let id = account.register(&image.region, "a copy by hand", Tags::new(), now);
+    world.note(|| format!("somebody registers {id} of the snapshots of {} in {}", image.id, image.region));
+    let alive = |ec2: &Ec2, snapshot| ec2.snapshots.get(snapshot).and_then(Held::now).is_some();
+    let ec2 = account.region(&image.region);
+    if image.snapshots.iter().all(|snapshot| alive(ec2, snapshot))
+        && let Some(held) = ec2.images.get_mut(&id)
+    {
+        held.change(now, |other| other.snapshots = image.snapshots);
+    }
 }
 
 /// EnableImage says `available` once more.

@@ -93,6 +93,8 @@ pub fn run(options: Options) -> Outcome {
     world.odds.set(Odds::calm());
     stage.run_until(world.now() + HOUR);
     look(&world, &mut stage);
+    // A base goes in the run after that in which the last layer of it went.
+    look(&world, &mut stage);
     check_end(&world);
     check_fixed_point(&world, &mut stage);
     outcome(&world)

@@ -202,10 +202,16 @@ impl Watch {
     }
 
     /// Kiln deletes a snapshot by itself.
-    pub fn snapshot_goes(&mut self, account: &Account, region: &Region, id: &SnapshotId) {
+    pub fn snapshot_goes(&mut self, account: &Account, by: &Invocation, region: &Region, id: &SnapshotId) {
         let Some(ec2) = account.regions.get(region) else { return };
         let Some(snapshot) = ec2.snapshots.get(id).and_then(Held::now) else { return };
         self.changes += 1;
+        let seen = by.began - MOST_LAG;
+        let uses = |image: Option<&Image>| image.is_some_and(|image| image.snapshots.contains(id));
+        let user = ec2.images.values().find(|held| uses(held.at(seen)) && uses(held.now()));
+        if let Some(user) = user.and_then(Held::now) {
+            self.breaks(format!("{id} in {region} was to be deleted, and {} stands on it", user.id));
+        }
         if !snapshot.tags.has(tags::RECIPE) || !snapshot.tags.has(tags::VERSION) {
             self.breaks(format!("{id} in {region}, which is not Kiln's, was deleted"));
         }
@@ -275,7 +281,7 @@ impl Watch {
             return Err(format!("{} used it", machine.instance.id));
         }
         let named = ec2.templates.values().filter_map(|held| held.at(seen));
-        if let Some(template) = named.into_iter().find(|template| template.image == image.id) {
+        if let Some(template) = named.into_iter().find(|template| template.versions.contains(&image.id)) {
             return Err(format!("{} named it", template.id));
         }
         let age = now + MOST_SKEW - record.name.version.time();

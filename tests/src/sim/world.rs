@@ -37,6 +37,8 @@ pub struct World {
     pub bug: Bug,
     /// What one planted bug remembers.
     pub first_uses: FirstUses,
+    /// Whether nobody may ask EC2 what names an image.
+    pub without_references: bool,
     /// Where a function is killed, apart from chance.
     pub kill_point: Cell<Option<KillPoint>>,
     /// What happened, where somebody wants to read it.
@@ -73,6 +75,7 @@ impl World {
             place,
             bug,
             first_uses: FirstUses::default(),
+            without_references: seed % 4 == 3,
             kill_point: Cell::new(None),
             trace: traced.then(RefCell::default),
             spawner,

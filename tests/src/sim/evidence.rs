@@ -1,0 +1,64 @@
+//! What the in-memory cloud tells of the use of images, and how each look-up went.
+
+use std::collections::BTreeSet;
+
+use kiln::cloud::{Cloudly, Kind, Launchers, Usages, Use};
+use kiln::domain::{ImageId, Region};
+
+use super::account::Account;
+use super::cloud::{Wire, failed};
+use super::lambda::Looked;
+
+impl Wire {
+    fn looked<T>(&self, region: &Region, told: &Cloudly<T>, at: impl FnOnce(&mut Looked)) {
+        let mut all = self.invocation().looked.borrow_mut();
+        let looked = all.entry(region.clone()).or_default();
+        match told {
+            Ok(_) => at(looked),
+            // What the role may not do is done in another way.
+            Err(error) if error.kind == Kind::Denied => {}
+            Err(_) => looked.failed = true,
+        }
+    }
+}
+
+impl Usages for Wire {
+    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+        let look = |account: &mut Account, at| account.region(region).instances_of(images, at);
+        let told = self.read("DescribeInstances", region, "uses", look).await;
+        self.looked(region, &told, |looked| looked.instances = true);
+        told
+    }
+
+    /// In some accounts nobody may call it.
+    async fn references(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+        let look = |account: &mut Account, at| account.region(region).references(images, at);
+        let mut told = self.read("DescribeImageReferences", region, "uses", look).await;
+        if self.world.without_references {
+            told = Err(failed("DescribeImageReferences", "uses", region, "UnauthorizedOperation"));
+        }
+        self.looked(region, &told, |looked| looked.templates = true);
+        told
+    }
+
+    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>> {
+        let look = |account: &mut Account, at| account.region(region).template_versions(at);
+        let told = self.read("DescribeLaunchTemplateVersions", region, "templates", look).await;
+        self.looked(region, &told, |looked| looked.templates = true);
+        told
+    }
+
+    /// Nobody in the simulation names a parameter in a template.
+    async fn aliased_versions(&self, region: &Region, _: &BTreeSet<String>) -> Cloudly<Vec<Use>> {
+        let told = self.read("DescribeLaunchTemplateVersions", region, "aliases", |_, _| Vec::new()).await;
+        self.looked(region, &told, |_| ());
+        told
+    }
+
+    /// Nobody in the simulation has any: what names an image stands in a template.
+    async fn launchers(&self, region: &Region) -> Cloudly<Launchers> {
+        let told = self.read("DescribeFleets", region, "launchers", |_, _| Launchers::default()).await;
+        self.looked(region, &told, |_| ());
+        told
+    }
+}

@@ -1,0 +1,74 @@
+//! How Kiln with a bug in it would read the evidence of use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kiln::cloud::usage::{Names, User};
+use kiln::cloud::{Cloudly, Launchers, Usages, Use};
+use kiln::domain::{ImageId, Region};
+
+use super::bugs::{Bug, Sabotaged};
+
+impl Sabotaged {
+    fn misread(&self, call: &'static str, images: &[ImageId], told: Cloudly<Vec<Use>>) -> Cloudly<Vec<Use>> {
+        match self.bug {
+            Bug::FailedLookUpIsUnused => Ok(told.unwrap_or_default()),
+            Bug::DefaultVersionAlone => told.map(default_versions),
+            Bug::ExpiryWithoutRecheck => {
+                let told = told?;
+                let mut first = self.wire.first_uses().borrow_mut();
+                let of = |image: &ImageId| -> Vec<Use> {
+                    told.iter().filter(|one| one.names == Names::Image(image.clone())).cloned().collect()
+                };
+                let first_of =
+                    |image: &ImageId| first.entry((call, image.clone())).or_insert_with(|| of(image)).clone();
+                Ok(images.iter().flat_map(first_of).collect())
+            }
+            _ => told,
+        }
+    }
+}
+
+/// In the simulation the last version of a template is the default.
+fn default_versions(told: Vec<Use>) -> Vec<Use> {
+    let mut last: BTreeMap<String, i64> = BTreeMap::new();
+    for one in &told {
+        if let User::TemplateVersion(template, number) = &one.by {
+            let last = last.entry(template.clone()).or_default();
+            *last = (*last).max(*number);
+        }
+    }
+    let is_default = |one: &Use| match &one.by {
+        User::TemplateVersion(template, number) => last.get(template) == Some(number),
+        _ => true,
+    };
+    told.into_iter().filter(|one| is_default(one)).collect()
+}
+
+impl Usages for Sabotaged {
+    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+        self.misread("DescribeInstances", images, self.wire.instances_of(region, images).await)
+    }
+
+    async fn references(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+        if self.bug == Bug::DefaultVersionAlone {
+            return self.template_versions(region).await;
+        }
+        self.misread("DescribeImageReferences", images, self.wire.references(region, images).await)
+    }
+
+    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>> {
+        let told = self.wire.template_versions(region).await;
+        match self.bug {
+            Bug::ExpiryWithoutRecheck => told,
+            _ => self.misread("DescribeLaunchTemplateVersions", &[], told),
+        }
+    }
+
+    async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Cloudly<Vec<Use>> {
+        self.wire.aliased_versions(region, pinned).await
+    }
+
+    async fn launchers(&self, region: &Region) -> Cloudly<Launchers> {
+        self.wire.launchers(region).await
+    }
+}
