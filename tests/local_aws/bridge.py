@@ -1,4 +1,4 @@
-"""EC2's door: MiniStack's front end takes the request, moto and the overlay answer it."""
+"""The door of EC2 and Auto Scaling: MiniStack takes the request, moto and the overlay answer it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
+from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.request import Request
 from moto.ec2.exceptions import FilterNotImplementedError
 from moto.ec2.models import ec2_backends
@@ -33,6 +34,14 @@ def refuse(code: str, message: str, status: int = 400) -> Response:
     return status, {"Content-Type": "text/xml"}, error_body(code, message)
 
 
+def _request(
+    service: str, method: str, path: str, headers: dict[str, str], body: bytes, account: str, region: str
+) -> Request:
+    kept = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
+    address = f"http://{service}.{region}.amazonaws.com{path}"
+    return Request.from_primitives(method, address, {**kept, "x-moto-account-id": account}, body)
+
+
 class Ec2Bridge:
     """Answers one EC2 request at a time; see `World.lock`."""
 
@@ -45,15 +54,23 @@ class Ec2Bridge:
     ) -> Response:
         """Never an HTTP 500: an SDK would retry it and hide a gap of the emulator for a long time."""
         action = (parse_qs(body.decode(errors="replace")).get("Action") or [""])[0]
-        kept = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
-        request = Request.from_primitives(
-            method, f"http://ec2.{region}.amazonaws.com{path}", {**kept, "x-moto-account-id": account}, body
-        )
         if action == "GetImageFindings":
             return self._findings(parse_qs(body.decode())["ImageId"][0], account, region)
+        request = _request("ec2", method, path, headers, body, account, region)
+        return self._dispatched(Ec2Api, action, request)
+
+    def answer_auto_scaling(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, account: str, region: str
+    ) -> Response:
+        """MiniStack's Auto Scaling knows no mixed instances, nor the launch templates that moto holds."""
+        action = (parse_qs(body.decode(errors="replace")).get("Action") or [""])[0]
+        request = _request("autoscaling", method, path, headers, body, account, region)
+        return self._dispatched(AutoScalingResponse, action, request)
+
+    def _dispatched(self, service: Any, action: str, request: Request) -> Response:
         try:
             with self._world.lock:
-                status, answered, out = Ec2Api.dispatch(request)
+                status, answered, out = service.dispatch(request)
         except FilterNotImplementedError as gap:
             return refuse("InvalidParameterValue", f"{action}: {gap}")
         except (NotImplementedError, OperationNotFoundError):

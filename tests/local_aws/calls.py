@@ -13,7 +13,7 @@ from local_aws.bridge import error_body
 _CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _CBOR = re.compile(r"/service/[^/]+/operation/(\w+)")
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
-_MADE = re.compile(rb"<(imageId|instanceId|snapshotId)>([^<]+)</")
+_MADE = re.compile(rb"<(imageId|instanceId|snapshotId|reportId)>([^<]+)</")
 _HIDDEN = {"Action", "Version", "UserData", "TemplateBody", "ZipFile", "AutoRefresh"}
 _LONGEST = 300
 _MOST = 60

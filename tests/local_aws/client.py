@@ -117,7 +117,11 @@ class LocalAws:
         self._post("reset", {"all": everything})
 
     def seed(self, **kinds: list[dict[str, Any]]) -> dict[str, list[str]]:
-        """`seed(images=[...], instances=[...], launch_templates=[...], parameters=[...])` -> ids by kind."""
+        """`seed(images=[...], instances=[...], launch_templates=[...], parameters=[...])` -> ids by kind.
+
+        Also `volumes` and `usage_reports`, and without ids `image_recipes` and `launches_elsewhere`. The
+        fields of each kind are in `seed.py`.
+        """
         return self._post("seed", kinds)
 
     def faults(self, *rules: dict[str, Any]) -> None:
@@ -156,6 +160,18 @@ class LocalAws:
     def scan(self, image: str, findings: list[dict[str, Any]], region: str = HOME_REGION) -> None:
         """Each finding has a `severity` and a `title`, and `fix=False` where there is none."""
         self._post("scan", {"image": image, "findings": findings, "region": region})
+
+    def days_pass(self, days: float) -> None:
+        """All that stands in EC2, in every Region, is that many days older, with the times in Kiln's tags."""
+        self._post("pass", {"days": days})
+
+    def ends_elsewhere(self, image: str, account: str, region: str = HOME_REGION) -> None:
+        """Ends what `seed(launches_elsewhere=[...])` began."""
+        self._post("ends-elsewhere", {"image": image, "account": account, "region": region})
+
+    def volume_becomes(self, volume: str, state: str = "available", region: str = HOME_REGION) -> None:
+        """The next state of what `seed(volumes=[...])` made."""
+        self._post("volume", {"volume": volume, "state": state, "region": region})
 
     def journal(self, after: int = 0, kind: str | None = None) -> list[dict[str, Any]]:
         suffix = f"&kind={kind}" if kind else ""

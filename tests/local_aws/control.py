@@ -9,9 +9,13 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
+from moto.autoscaling.models import autoscaling_backends
 from moto.ec2.models import ec2_backends
 
 from local_aws.faults import FaultError
+from local_aws.overlay.region import kept
+from local_aws.overlay.volumes import STATES
+from local_aws.passing import pass_days
 from local_aws.schedules import ScheduleError, Schedules
 from local_aws.seed import Seeder, SeedError
 from local_aws.settings import ACCOUNT, HOME_REGION
@@ -40,6 +44,9 @@ class Control:
             ("POST", "schedule"): self._schedule,
             ("POST", "stop-by-itself"): self._stop_by_itself,
             ("POST", "scan"): self._scan,
+            ("POST", "ends-elsewhere"): self._ends_elsewhere,
+            ("POST", "volume"): self._volume,
+            ("POST", "pass"): self._pass,
             ("GET", "journal"): self._journal,
             ("GET", "idle"): self._idle,
         }
@@ -73,8 +80,9 @@ class Control:
             world.tokens.clear()
             world.public_images.clear()
             world.faults.replace([])
-            for backend in list(ec2_backends[ACCOUNT].values()):
-                backend.reset()
+            for backends in (ec2_backends, autoscaling_backends):
+                for backend in list(backends[ACCOUNT].values()):
+                    backend.reset()
             if body.get("all"):
                 from ministack import app
 
@@ -123,6 +131,38 @@ class Control:
                 raise Refused(f"there is no image {body['image']}")
             image.scanned, image.findings = "2026-01-01T00:00:00.000Z", list(body.get("findings") or [])
         return {"image": image.id, "findings": len(image.findings)}
+
+    def _ends_elsewhere(self, query: Query, body: Any) -> Answer:
+        """Another account has nothing of an image any more; reports made before do not know it."""
+        region, image, account = body.get("region", HOME_REGION), body["image"], str(body["account"])
+        with self._world.lock:
+            here = kept(ec2_backends[ACCOUNT][region])
+            left = [one for one in here.elsewhere if (one.image_id, one.account) != (image, account)]
+            ended = len(here.elsewhere) - len(left)
+            if not ended:
+                raise Refused(f"{account} has nothing of {image} in {region}")
+            here.elsewhere = left
+        return {"ended": ended}
+
+    def _volume(self, query: Query, body: Any) -> Answer:
+        """A volume that was seeded comes into another state."""
+        state = body.get("state", "available")
+        with self._world.lock:
+            backend = ec2_backends[ACCOUNT][body.get("region", HOME_REGION)]
+            if body["volume"] not in backend.volumes:
+                raise Refused(f"there is no volume {body['volume']}")
+            if state not in STATES:
+                raise Refused(f"unknown state of a volume: {state}")
+            kept(backend).volume_states[body["volume"]] = state
+        return {"volume": body["volume"], "state": state}
+
+    def _pass(self, query: Query, body: Any) -> Answer:
+        days = float(body["days"])
+        if not 0 < days < 36_500:
+            raise Refused(f"{days} days cannot pass")
+        with self._world.lock:
+            pass_days(days)
+        return {"passed": days}
 
     def _journal(self, query: Query, body: Any) -> Answer:
         entries, last = self._world.journal.after(int(query.get("after") or 0))

@@ -1,5 +1,5 @@
-"""Faults on demand: a call that fails before or after its effect, an image that ends failed, an event
-that is lost, doubled or late."""
+"""Faults on demand: a call that fails before or after its effect, an image that ends failed, a usage report
+that ends in error, an event that is lost, doubled or late."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ _SHAPES: dict[str, set[str]] = {
     "call": {"call", "service", "region", "who", "code", "message", "status", "times", "when"},
     "image": {"image", "region", "message", "times"},
     "snapshot": {"snapshot", "region", "times"},
+    "report": {"report", "region", "times"},
     "event": {"event", "state", "region", "effect", "seconds", "times"},
 }
 _EVERY = {"probability", "seed"}
@@ -104,6 +105,11 @@ class Faults:
         """The code with which a snapshot of a deregistered image shall stay."""
         spec = self._first("snapshot", region=region)
         return None if spec is None else str(spec["snapshot"])
+
+    def of_report(self, region: str) -> str | None:
+        """The reason for which a usage report shall end in error."""
+        spec = self._first("report", region=region)
+        return None if spec is None else str(spec["report"])
 
     def of_event(self, detail_type: str, state: str | None, region: str) -> dict[str, Any] | None:
         return self._first("event", event=detail_type, state=state, region=region)

@@ -26,6 +26,16 @@ def resolve(region: str, image: str) -> str | None:
     return read(region, image[len(PREFIX) :]) if image.startswith(PREFIX) else image
 
 
+def naming_images(region: str) -> list[tuple[str, str]]:
+    """The name and the value of each parameter of data type `aws:ec2:image`."""
+    with request_scope(ACCOUNT, region):
+        return [
+            (str(one["Name"]), str(one.get("OriginalValue", one["Value"])))
+            for one in ssm._parameters.values()
+            if one.get("DataType") == "aws:ec2:image"
+        ]
+
+
 def write(region: str, name: str, value: str, data_type: str = "text", kind: str = "String") -> None:
     """Like PutParameter with Overwrite, also for AWS's own names, which nobody else may put."""
     reserved = ssm._reserved_name_error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.elastic_block_store import Volume
 from moto.ec2.models.instances import Reservation
 from moto.ec2.utils import random_ami_id, random_reservation_id
 
@@ -13,6 +14,12 @@ from local_aws import parameters
 from local_aws.overlay import tags
 from local_aws.overlay.image import Device, Image, add_snapshot, moment
 from local_aws.overlay.life import CODES
+from local_aws.overlay.region import kept
+from local_aws.overlay.settle import enter
+from local_aws.overlay.snapshots import GIB
+from local_aws.overlay.times import instant
+from local_aws.overlay.usage import INSTANCE, TYPES, Asked, Elsewhere, Report
+from local_aws.overlay.volumes import STATES
 from local_aws.settings import ACCOUNT, REGIONS
 from local_aws.world import World
 
@@ -45,6 +52,7 @@ _FIELDS = {
         "scanned",
         "findings",
         "product_codes",
+        "full_gb",
     },
     "instances": {
         "region",
@@ -57,8 +65,13 @@ _FIELDS = {
         "volumes",
         "shutdown_behavior",
         "client_token",
+        "launched",
     },
-    "launch_templates": {"region", "name", "versions", "default", "tags"},
+    "launch_templates": {"region", "name", "versions", "default", "tags", "created"},
+    "launches_elsewhere": {"region", "image", "account", "resource_type", "count", "since"},
+    "usage_reports": {"region", "image", "count", "created"},
+    "volumes": {"region", "snapshot", "state", "size_gb"},
+    "image_recipes": {"region", "name", "image", "kind"},
     "parameters": {"region", "name", "value", "data_type", "type"},
 }
 
@@ -85,6 +98,14 @@ class Seeder:
         with self._world.lock:
             out["images"] = [self._image(entry) for entry in wanted.get("images", [])]
             out["instances"] = [self._instance(entry) for entry in wanted.get("instances", [])]
+            for entry in wanted.get("image_recipes", []):
+                kept(ec2_backends[ACCOUNT][entry["region"]]).image_recipes.append(entry)
+            for entry in wanted.get("launches_elsewhere", []):
+                _elsewhere(entry)
+            out["usage_reports"] = [
+                one for entry in wanted.get("usage_reports", []) for one in _reports(entry)
+            ]
+            out["volumes"] = [_volume(entry) for entry in wanted.get("volumes", [])]
             out["launch_templates"] = [self._template(entry) for entry in wanted.get("launch_templates", [])]
         for entry in wanted.get("parameters", []):
             kind = entry.get("type", "String")
@@ -167,8 +188,10 @@ class Seeder:
                 Device(device, snapshot.id, size, encrypted=encrypted, kms_key_id=entry.get("kms_key"))
             )
             tags.put(backend, snapshot.id, entry.get("snapshot_tags", entry.get("tags", {})))
+            if "full_gb" in entry:
+                kept(backend).full_bytes[snapshot.id] = int(float(entry["full_gb"]) * GIB)
         tags.put(backend, image.id, entry.get("tags", {}))
-        backend.amis[image.id] = image
+        enter(image)
         return image.id
 
     def _instance(self, entry: dict[str, Any]) -> str:
@@ -177,30 +200,19 @@ class Seeder:
         if state not in CODES:
             raise SeedError(f"unknown state of an instance: {state}")
         image = backend.amis.get(entry["image"])
-        devices = image.devices if image else []
         extra = [
             {"DeviceName": f"/dev/sd{chr(ord('f') + i)}", "Ebs": {"VolumeSize": size}}
             for i, size in enumerate(entry.get("volumes", []))
         ]
-        mappings = [
-            {
-                "DeviceName": d.name,
-                "Ebs": {
-                    "SnapshotId": d.snapshot_id,
-                    "VolumeSize": d.size,
-                    "DeleteOnTermination": True,
-                    "VolumeType": d.volume_type,
-                },
-            }
-            for d in devices
-        ] or [{"DeviceName": ROOT, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True}}]
+        blank = [{"DeviceName": ROOT, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True}}]
+        mappings = (image.mappings() if image else []) or blank
         reservation: Reservation = backend.run_instances(
             entry["image"],
             1,
             None,
             [],
             instance_type=entry.get("type", "t4g.small"),
-            is_instance_type_default=False,
+            is_instance_type_default=True,  # else moto looks through all offers of the Region each time
             region_name=entry["region"],
             subnet_id=entry.get("subnet"),
             nics=[],
@@ -211,6 +223,8 @@ class Seeder:
         )
         reservation.id = reservation.id or random_reservation_id()
         instance = reservation.instances[0]
+        if entry.get("launched"):
+            instance.launch_time = moment(entry["launched"])
         self._world.life.adopt(instance, state)
         return instance.id
 
@@ -225,7 +239,45 @@ class Seeder:
         for data in datas[1:]:
             template.create_version(data, "")
         template.default_version_number = int(entry.get("default", 1))
+        if entry.get("created"):
+            template.create_time = moment(entry["created"])
+            for version in template.versions:
+                version.create_time = template.create_time
         return template.id
+
+
+def _elsewhere(entry: dict[str, Any]) -> None:
+    backend = ec2_backends[ACCOUNT][entry["region"]]
+    if entry["image"] not in backend.amis:
+        raise SeedError(f"there is no image {entry['image']} in {entry['region']}")
+    kind = entry.get("resource_type", INSTANCE)
+    if kind not in TYPES:
+        raise SeedError(f"unknown type of resource: {kind}")
+    since = instant(entry["since"]) if entry.get("since") else datetime.now(UTC) - timedelta(days=30)
+    count = int(entry.get("count", 1))
+    kept(backend).elsewhere.append(Elsewhere(entry["image"], str(entry["account"]), kind, count, since))
+
+
+def _reports(entry: dict[str, Any]) -> list[str]:
+    """Reports that tell of nobody, available already: there may only be so many."""
+    created = instant(entry["created"]) if entry.get("created") else datetime.now(UTC)
+    ids = []
+    for _ in range(int(entry.get("count", 1))):
+        report = Report(entry["image"], Asked({INSTANCE: None}, []), [], state="available", created=created)
+        kept(ec2_backends[ACCOUNT][entry["region"]]).reports[report.id] = report
+        ids.append(report.id)
+    return ids
+
+
+def _volume(entry: dict[str, Any]) -> str:
+    backend = ec2_backends[ACCOUNT][entry["region"]]
+    state = entry.get("state", "creating")
+    if state not in STATES:
+        raise SeedError(f"unknown state of a volume: {state}")
+    zone = f"{entry['region']}a"
+    volume: Volume = backend.create_volume(entry.get("size_gb"), zone, entry["snapshot"], volume_type="gp3")
+    kept(backend).volume_states[volume.id] = state
+    return volume.id
 
 
 def _debian(region: str, release: str, month: int) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
     from ministack import app as ministack
     from ministack.core import lambda_runtime
 
-    from local_aws import hooks
+    from local_aws import patches
     from local_aws.control import Control
     from local_aws.gate import Gate
     from local_aws.lambdas import AsyncInvokes, Identities
@@ -90,7 +90,7 @@ def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
     world, identities, spawner = World(Timing.from_environment(), home), Identities(), Spawner()
     world.pump, world.life = Pump(world.activity), Life(world, spawner)
     invokes, seeder = AsyncInvokes(world), Seeder(world)
-    hooks.install(world, identities, spawner, invokes)
+    patches.install(world, identities, spawner, invokes)
     seeder.public_images()
     gate = Gate(ministack.app, world, identities, Control(world, seeder, Schedules(world, invokes)))
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 ACCOUNT = "000000000000"
 HOME_REGION = "us-east-1"
 REGIONS = (HOME_REGION, "eu-west-1", "ap-southeast-2")
-"""The Regions that hold public images and a default VPC from the start; others are made when first used."""
+"""The Regions that are enabled, and hold public images and a default VPC from the start; others are made when
+first used."""
 
 CONSOLE_LIMIT = 64 * 1024
 
@@ -26,6 +27,7 @@ class Timing:
     stop: float = 0.1
     console: float = 0.3
     parameter: float = 0.1
+    report: float = 0.5
     retries: tuple[float, ...] = (0.5, 1.0)
 
     @classmethod
@@ -37,5 +39,6 @@ class Timing:
             stop=_seconds("LOCAL_AWS_STOP_S", cls.stop),
             console=_seconds("LOCAL_AWS_CONSOLE_S", cls.console),
             parameter=_seconds("LOCAL_AWS_PARAMETER_S", cls.parameter),
+            report=_seconds("LOCAL_AWS_REPORT_S", cls.report),
             retries=retries,
         )

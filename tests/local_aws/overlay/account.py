@@ -7,13 +7,30 @@ from xml.sax.saxutils import escape
 
 from moto.core.responses import ActionResult
 
+from local_aws.overlay import filters
 from local_aws.overlay.base import Overlay
+from local_aws.overlay.errors import bad_value
 from local_aws.overlay.image import Image
+from local_aws.settings import REGIONS
 
 BLOCKED, UNBLOCKED = "block-new-sharing", "unblocked"
 
 
 class Account(Overlay):
+    def describe_regions(self) -> ActionResult:
+        """Those that are enabled; the others too if all are asked for, or if one is named."""
+        asked = self._get_param("RegionNames", [])
+        self.error_on_dryrun()
+        known = {region.name: _region(region.name) for region in self.ec2_backend.describe_regions()}
+        if unknown := [name for name in asked if name not in known]:
+            raise bad_value(f"Invalid region names: {unknown}")
+        if asked or self._get_param("AllRegions", False):
+            found = [region for name, region in known.items() if not asked or name in asked]
+        else:
+            found = [_region(name) for name in REGIONS]
+        chosen = filters.select(self.filters(), found, lambda region: {}, _region_values)
+        return ActionResult({"Regions": chosen})
+
     def get_image_block_public_access_state(self) -> ActionResult:
         """On for an account that has no public images, as on AWS."""
         self.error_on_dryrun()
@@ -33,6 +50,19 @@ class Account(Overlay):
     def get_ebs_default_kms_key_id(self) -> ActionResult:
         """What encrypts new volumes where nobody names a key: AWS's own, until somebody chooses another."""
         return ActionResult({"KmsKeyId": self.ec2_backend.default_kms_key_id or "alias/aws/ebs"})
+
+
+def _region(name: str) -> dict[str, str]:
+    return {
+        "RegionName": name,
+        "Endpoint": f"ec2.{name}.amazonaws.com",
+        "OptInStatus": "opt-in-not-required" if name in REGIONS else "not-opted-in",
+    }
+
+
+def _region_values(region: dict[str, str], name: str) -> list[str] | None:
+    members = {"region-name": "RegionName", "endpoint": "Endpoint", "opt-in-status": "OptInStatus"}
+    return [region[members[name]]] if name in members else None
 
 
 def scan_results(image: Image) -> str | None:

@@ -27,12 +27,12 @@ class Overlay(EC2BaseResponse):
     def filters(self) -> list[dict[str, Any]]:
         return self._get_param("Filters", []) or self._get_param("Filter", [])
 
-    def replayed(self, action: str, token: str | None, *scope: str) -> Any:
+    def replayed(self, action: str, token: str | None, *scope: str, longest: int = TOKEN_LIMIT) -> Any:
         """What this token made before, or None. The same token with other parameters is refused."""
         if not token:
             return None
-        if len(token) > TOKEN_LIMIT or not token.isascii():
-            raise bad_value(f"Client token must be at most {TOKEN_LIMIT} ASCII characters")
+        if len(token) > longest or not token.isascii():
+            raise bad_value(f"Client token must be at most {longest} ASCII characters")
         known = self.world.tokens.get(self._token_key(action, token, scope))
         if known is None:
             return None

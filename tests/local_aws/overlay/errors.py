@@ -38,6 +38,16 @@ def snapshot_not_found(snapshot_id: str) -> EC2ClientError:
     return error("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")
 
 
+def volume_not_found(volume_id: str) -> EC2ClientError:
+    return error("InvalidVolume.NotFound", f"The volume '{volume_id}' does not exist.")
+
+
+def report_not_found(report_id: str) -> EC2ClientError:
+    """EC2's code for an image usage report that is not there is not documented."""
+    text = f"The image usage report '{report_id}' does not exist"
+    return error("InvalidImageUsageReportId.NotFound", text)
+
+
 def bad_value(text: str) -> EC2ClientError:
     return error("InvalidParameterValue", text)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from local_aws.overlay.errors import bad_value, error
 
 Thing = TypeVar("Thing")
 Values = Iterable[str] | None
+_SPECIAL = re.compile(r"[*?\\]")
 MAX_FILTERS = 50
 MAX_VALUES = 200
 
@@ -30,7 +32,23 @@ def pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(out), re.DOTALL)
 
 
-def parse(raw: list[dict[str, Any]]) -> list[tuple[str, list[re.Pattern[str]]]]:
+@dataclass(frozen=True)
+class Wanted:
+    """The values of one filter. Most of them are plain ids, of which there may be 200."""
+
+    literals: frozenset[str]
+    patterns: tuple[re.Pattern[str], ...]
+
+    @classmethod
+    def of(cls, values: list[str]) -> Wanted:
+        special = [value for value in values if _SPECIAL.search(value)]
+        return cls(frozenset(values) - set(special), tuple(pattern(value) for value in special))
+
+    def takes(self, value: str) -> bool:
+        return value in self.literals or any(one.fullmatch(value) for one in self.patterns)
+
+
+def parse(raw: list[dict[str, Any]]) -> list[tuple[str, Wanted]]:
     if len(raw) > MAX_FILTERS:
         raise error("FilterLimitExceeded", f"The maximum number of filters is {MAX_FILTERS}")
     parsed = []
@@ -44,7 +62,7 @@ def parse(raw: list[dict[str, Any]]) -> list[tuple[str, list[re.Pattern[str]]]]:
         if len(values) > MAX_VALUES:
             text = f"The maximum number of filter values specified on a single call is {MAX_VALUES}"
             raise error("FilterLimitExceeded", text)
-        parsed.append((name, [pattern(value) for value in values]))
+        parsed.append((name, Wanted.of(values)))
     return parsed
 
 
@@ -68,10 +86,10 @@ def select(
             raise bad_value(f"The filter '{name}' is invalid")
         return found
 
+    if not filters:
+        return list(things)
+
     def passes(thing: Thing) -> bool:
-        return all(
-            any(wanted.fullmatch(value) for value in values(thing, name) for wanted in patterns)
-            for name, patterns in filters
-        )
+        return all(any(wanted.takes(value) for value in values(thing, name)) for name, wanted in filters)
 
     return [thing for thing in things if passes(thing)]

@@ -100,6 +100,21 @@ class Image(TaggedEC2Resource):
     def snapshot_ids(self) -> list[str]:
         return [device.snapshot_id for device in self.devices]
 
+    def mappings(self) -> list[dict[str, Any]]:
+        """The devices as moto takes them for an instance of this image."""
+        return [
+            {
+                "DeviceName": device.name,
+                "Ebs": {
+                    "SnapshotId": device.snapshot_id,
+                    "VolumeSize": device.size,
+                    "DeleteOnTermination": True,
+                    "VolumeType": device.volume_type,
+                },
+            }
+            for device in self.devices
+        ]
+
     def visible_to(self, account: str) -> bool:
         return self.owner_id == account or self.is_public or {"UserId": account} in self.launch_permissions
 

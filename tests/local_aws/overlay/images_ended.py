@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from moto.core.responses import ActionResult
 
-from local_aws.overlay import tags
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_value, error
 from local_aws.overlay.image import PROTECTED, PROTECTED_WITH_COOLDOWN, UNPROTECTED, Image
 from local_aws.overlay.images_seen import own_image
-from local_aws.overlay.settle import images_with, tell_image
+from local_aws.overlay.locks import locked
+from local_aws.overlay.recycle_bin import recycle
+from local_aws.overlay.settle import images_with, leave, tell_image
+from local_aws.overlay.times import instant
 
 DONE = {"Return": True}
-RECYCLED = "recycle-bin-days"
 
 
 class ImagesEnded(Overlay):
@@ -44,9 +44,7 @@ class ImagesEnded(Overlay):
 
     def enable_image_deprecation(self) -> ActionResult:
         image = self._one()
-        raw = self.need("DeprecateAt")
-        at = raw if isinstance(raw, datetime) else datetime.fromisoformat(str(raw))
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        at = instant(self.need("DeprecateAt"))
         at = (at + timedelta(seconds=30)).replace(second=0, microsecond=0)
         now = datetime.now(UTC)
         if at < now.replace(second=0, microsecond=0):
@@ -78,15 +76,12 @@ class ImagesEnded(Overlay):
 
     def deregister_image(self) -> ActionResult:
         """The snapshots go as well when asked, unless another image stands on them (`skipped`)."""
-        backend = self.ec2_backend
         image = self._one()
         if image.deregistration_protection != UNPROTECTED:
             text = f"The image '{image.id}' is protected from deregistration"
             raise error("OperationNotPermitted", text)
-        self._recycle(image)
-        del backend.amis[image.id]
-        backend.deleted_amis.append(image.id)
-        backend.tags.pop(image.id, None)
+        recycle(image)
+        leave(image)
         results = []
         if self._get_param("DeleteAssociatedSnapshots", False):
             for snapshot_id in dict.fromkeys(image.snapshot_ids):
@@ -95,32 +90,13 @@ class ImagesEnded(Overlay):
         tell_image(self.world, image)
         return ActionResult({**DONE, "DeleteSnapshotResults": results})
 
-    def _recycle(self, image: Image) -> None:
-        """The one rule of this Recycle Bin: what is tagged `RECYCLED` lies in it for as many days."""
-        days = tags.of(self.ec2_backend, image.id).get(RECYCLED)
-        if days is not None:
-            now = datetime.now(UTC)
-            self._bin()[image.id] = {
-                "ImageId": image.id,
-                "Name": image.name,
-                "RecycleBinEnterTime": now,
-                "RecycleBinExitTime": now + timedelta(days=int(days)),
-            }
-
-    def list_images_in_recycle_bin(self) -> ActionResult:
-        ids = self._get_param("ImageIds", [])
-        self.error_on_dryrun()
-        return ActionResult({"Images": [one for key, one in self._bin().items() if not ids or key in ids]})
-
-    def _bin(self) -> dict[str, dict[str, Any]]:
-        """Of one Region; it goes with the Region's backend when the server is reset."""
-        found: dict[str, dict[str, Any]] = self.ec2_backend.__dict__.setdefault("recycle_bin", {})
-        return found
-
     def _let_go(self, snapshot_id: str) -> str:
         backend = self.ec2_backend
         if images_with(backend, snapshot_id):
             return "skipped"
+        if locked(backend, snapshot_id):
+            # EC2 documents no code for a lock; this one it documents for "a client configuration error".
+            return "client-error"
         if stays := self.world.faults.of_snapshot(self.region):
             return stays
         if backend.snapshots.pop(snapshot_id, None) is None:

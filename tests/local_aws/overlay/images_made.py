@@ -19,6 +19,7 @@ from local_aws.overlay.errors import (
     instance_not_found,
 )
 from local_aws.overlay.image import Device, Image, add_snapshot
+from local_aws.overlay.region import kept
 from local_aws.overlay.settle import begin_image
 
 NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
@@ -207,6 +208,9 @@ class ImagesMade(Overlay):
             kms_key_id=key if encrypted else None,
         )
         tags.put(backend, snapshot.id, wanted)
+        full = kept(source.ec2_backend).full_bytes.get(device.snapshot_id)
+        if full is not None:
+            kept(backend).full_bytes[snapshot.id] = full
         return Device(
             device.name,
             snapshot.id,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from moto.core.responses import ActionResult, EmptyResult
-from moto.ec2.models import ec2_backends
 from moto.ec2.responses.amis import AmisResponse
 
 from local_aws.overlay import filters, paging, tags, wire
@@ -110,32 +109,6 @@ class ImagesSeen(Overlay):
         self.error_on_dryrun()
         image.launch_permissions.clear()
         return EmptyResult()
-
-    def describe_image_references(self) -> ActionResult:
-        """Instances and launch templates of the Region that name one of up to ten images."""
-        ids = self.need("ImageIds")
-        if len(ids) > 10:
-            raise bad_value("At most 10 images may be given")
-        backend = ec2_backends[self.current_account][self.region]
-        found = []
-        stem = f"arn:aws:ec2:{self.region}:{self.current_account}"
-        for reservation in backend.all_reservations():
-            for instance in reservation.instances:
-                if instance.image_id in ids:
-                    arn = f"{stem}:instance/{instance.id}"
-                    found.append((instance.image_id, "ec2:Instance", arn))
-        for template in backend.launch_templates.values():
-            named = {version.data.get("ImageId") for version in template.versions}
-            for image_id in sorted(named & set(ids)):
-                found.append((image_id, "ec2:LaunchTemplate", f"{stem}:launch-template/{template.id}"))
-        shown, token = paging.page(
-            found,
-            self._get_param("MaxResults"),
-            self._get_param("NextToken"),
-            lambda entry: entry[0] + entry[2],
-        )
-        references = [{"ImageId": image, "ResourceType": kind, "Arn": arn} for image, kind, arn in shown]
-        return ActionResult({"ImageReferences": references, "NextToken": token})
 
     def _named(self, ids: list[str]) -> list[Image]:
         known = self.ec2_backend.amis

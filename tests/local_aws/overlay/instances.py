@@ -13,7 +13,7 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.responses.instances import InstanceResponse
 
 from local_aws import parameters
-from local_aws.overlay import filters, paging, tags
+from local_aws.overlay import filters, paging, tags, wire
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import (
     bad_combination,
@@ -25,7 +25,9 @@ from local_aws.overlay.errors import (
     instance_state,
 )
 from local_aws.overlay.image import Image
+from local_aws.overlay.instance_wire import described
 from local_aws.overlay.life import CODES
+from local_aws.overlay.used import used
 
 USER_DATA_LIMIT = 16 * 1024
 TAGGABLE = ("instance", "volume", "network-interface", "spot-instances-request", "elastic-gpu")
@@ -59,6 +61,23 @@ def filter_values(instance: Instance, name: str) -> list[str] | None:
     return None
 
 
+def launchable(overlay: Overlay, image_id: str) -> Image:
+    """The image that the caller may launch from now, with EC2's error for any other."""
+    if not image_id.startswith("ami-"):
+        raise image_malformed(image_id)
+    image: Image | None = overlay.ec2_backend.amis.get(image_id)
+    if image is None or not image.visible_to(overlay.current_account):
+        raise image_not_found([image_id])
+    if image.state != "available":
+        text = f"AMI {image_id} is {image.state}, and cannot be run"
+        raise error("InvalidAMIID.Unavailable", text)
+    return image
+
+
+def launched_now(image: Image) -> None:
+    image.last_launched_time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Instances(Overlay):
     def run_instances(self) -> ActionResult:
         """Idempotent by ClientToken within a zone, as AWS says; the image must be available."""
@@ -76,7 +95,7 @@ class Instances(Overlay):
         self.params["ImageId"] = image.id
         self._image = image
         reservation = InstanceResponse.run_instances(self).result  # type: ignore[arg-type]
-        image.last_launched_time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        launched_now(image)
         keys = {device.name: device.kms_key_id for device in image.devices}
         for instance in reservation.instances:
             instance.client_token = token
@@ -89,7 +108,7 @@ class Instances(Overlay):
             self.world.tokens[key] = {"params": before, "made": reservation}
         return ActionResult(reservation)
 
-    def describe_instances(self) -> ActionResult:
+    def describe_instances(self) -> str:  # type: ignore[override]
         backend = self.ec2_backend
         ids, size = self._get_param("InstanceIds", []), self._get_param("MaxResults")
         if ids and size is not None:
@@ -97,10 +116,8 @@ class Instances(Overlay):
         self.error_on_dryrun()
         pairs = [(one, instance) for one in backend.reservations.values() for instance in one.instances]
         if ids:
-            gone = sorted(set(ids) - {instance.id for _, instance in pairs})
-            if gone:
-                raise instance_not_found(gone)
-            pairs = [pair for pair in pairs if pair[1].id in ids]
+            wanted = {instance.id for instance in self._instances(ids)}
+            pairs = [pair for pair in pairs if pair[1].id in wanted]
         pairs = filters.select(
             self.filters(),
             pairs,
@@ -119,8 +136,9 @@ class Instances(Overlay):
                     "Instances": [],
                 },
             )
-            entry["Instances"].append(instance)
-        return ActionResult({"Reservations": list(grouped.values()), "NextToken": token})
+            entry["Instances"].append(described(instance))
+        told = {"Reservations": list(grouped.values()), "NextToken": token}
+        return wire.answer("DescribeInstances", told)
 
     def start_instances(self) -> ActionResult:
         return self._change("StartingInstances", "started", ("pending", "running"), ("stopped",), "start")
@@ -170,8 +188,8 @@ class Instances(Overlay):
         return ActionResult({field: results})
 
     def _instances(self, ids: list[str]) -> list[Instance]:
-        found = {instance.id: instance for instance in self.ec2_backend.all_instances()}
-        gone = [one for one in ids if one not in found]
+        found = used(self.ec2_backend).instances
+        gone = sorted({one for one in ids if one not in found})
         if gone:
             raise instance_not_found(gone)
         return [found[one] for one in ids]
@@ -189,15 +207,7 @@ class Instances(Overlay):
         if image_id is None:
             text = f"Parameter {wanted.removeprefix(parameters.PREFIX)} does not exist"
             raise bad_value(text)
-        if not image_id.startswith("ami-"):
-            raise image_malformed(image_id)
-        image: Image | None = self.ec2_backend.amis.get(image_id)
-        if image is None or not image.visible_to(self.current_account):
-            raise image_not_found([image_id])
-        if image.state != "available":
-            text = f"AMI {image_id} is {image.state}, and cannot be run"
-            raise error("InvalidAMIID.Unavailable", text)
-        return image
+        return launchable(self, image_id)
 
     def _template_image(self) -> str:
         template = self._get_param("LaunchTemplate")

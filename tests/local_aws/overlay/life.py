@@ -90,6 +90,10 @@ class Life:
         self._records.clear()
         shutil.rmtree(self._world.home / "guests", ignore_errors=True)
 
+    def _record(self, instance: Instance) -> _Record:
+        """An instance that moto made by itself, for a fleet or a group, has been up for long."""
+        return self._records.setdefault(instance.id, _Record(booted=True))
+
     def _power_on(self, instance: Instance) -> None:
         for nic in instance.nics.values():
             nic.start()
@@ -97,7 +101,7 @@ class Life:
         self._later(instance, self._world.timing.boot, lambda: self._running(instance))
 
     def _running(self, instance: Instance) -> None:
-        record = self._records[instance.id]
+        record = self._record(instance)
         first, record.booted = not record.booted, True
         self._set(instance, "running", None)
         if first and instance.user_data:
@@ -123,13 +127,13 @@ class Life:
         guest.start(base64.b64decode(str(instance.user_data)).decode(errors="replace"))
 
     def _stopped(self, instance: Instance, reason: tuple[str, str]) -> None:
-        self._let_go(self._records[instance.id])
+        self._let_go(self._record(instance))
         for nic in instance.nics.values():
             nic.stop()
         self._set(instance, "stopped", reason)
 
     def _terminated(self, instance: Instance, reason: tuple[str, str]) -> None:
-        self._let_go(self._records[instance.id])
+        self._let_go(self._record(instance))
         instance.terminate()
         self._set(instance, "terminated", reason)
 
@@ -143,7 +147,7 @@ class Life:
     def _set(
         self, instance: Instance, state: str, reason: tuple[str, str] | None, silent: bool = False
     ) -> None:
-        record = self._records[instance.id]
+        record = self._record(instance)
         record.epoch += 1
         record.printed = time.monotonic()
         instance._state.name, instance._state.code = state, CODES[state]
@@ -164,7 +168,7 @@ class Life:
         self._world.pump.instance(instance, state)
 
     def _later(self, instance: Instance, seconds: float, action: Any) -> None:
-        record = self._records[instance.id]
+        record = self._record(instance)
         epoch = record.epoch
 
         def due() -> None:

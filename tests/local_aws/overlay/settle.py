@@ -5,12 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from local_aws.overlay.image import Image
+from local_aws.overlay.region import kept
 from local_aws.world import World
 
 
 def images_with(backend: Any, snapshot_id: str) -> list[Image]:
     """The images that stand on a snapshot."""
-    return [image for image in backend.amis.values() if snapshot_id in image.snapshot_ids]
+    return list(kept(backend).standing.get(snapshot_id, {}).values())
+
+
+def enter(image: Image) -> None:
+    """The image is in its Region from now on; all its devices must be known."""
+    backend = image.ec2_backend
+    backend.amis[image.id] = image
+    for snapshot_id in image.snapshot_ids:
+        kept(backend).standing.setdefault(snapshot_id, {})[image.id] = image
+
+
+def leave(image: Image) -> None:
+    """The image is deregistered."""
+    backend = image.ec2_backend
+    del backend.amis[image.id]
+    backend.deleted_amis.append(image.id)
+    backend.tags.pop(image.id, None)
+    for snapshot_id in dict.fromkeys(image.snapshot_ids):
+        kept(backend).standing[snapshot_id].pop(image.id)
 
 
 def tell_image(world: World, image: Image, message: str = "") -> None:
@@ -26,7 +45,7 @@ def tell_image(world: World, image: Image, message: str = "") -> None:
 def begin_image(world: World, image: Image, action: str) -> None:
     """Put a new image into its Region as pending; it ends later, as a fault or the clock decides."""
     backend = image.ec2_backend
-    backend.amis[image.id] = image
+    enter(image)
     tell_image(world, image)
     fault = world.faults.of_image(action, backend.region_name)
 

@@ -10,6 +10,8 @@ from moto.ec2.models.elastic_block_store import Snapshot
 from local_aws.overlay import filters, paging, tags, wire
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_combination, error, snapshot_not_found
+from local_aws.overlay.locks import locked
+from local_aws.overlay.region import kept
 from local_aws.overlay.settle import images_with
 
 GIB = 1024**3
@@ -38,7 +40,7 @@ def described(snapshot: Snapshot) -> dict[str, Any]:
         "SnapshotId": snapshot.id,
         "VolumeId": snapshot.volume.id,
         "VolumeSize": snapshot.volume.size,
-        "FullSnapshotSizeInBytes": (snapshot.volume.size or 0) * GIB if done else None,
+        "FullSnapshotSizeInBytes": _full_bytes(snapshot) if done else None,
         "State": snapshot.status,
         "Progress": "100%" if done else "0%",
         "StartTime": snapshot.start_time,
@@ -49,6 +51,12 @@ def described(snapshot: Snapshot) -> dict[str, Any]:
         "StorageTier": snapshot.storage_tier,
         "Tags": tags.wire(snapshot.ec2_backend, snapshot.id),
     }
+
+
+def _full_bytes(snapshot: Snapshot) -> int:
+    """As seeded; otherwise as if every block of the volume had been written."""
+    usual = (snapshot.volume.size or 0) * GIB
+    return kept(snapshot.ec2_backend).full_bytes.get(snapshot.id, usual)
 
 
 class Snapshots(Overlay):
@@ -92,7 +100,7 @@ class Snapshots(Overlay):
         return wire.answer("DescribeSnapshots", {"Snapshots": wired, "NextToken": token})
 
     def delete_snapshot(self) -> ActionResult:
-        """Refused while an image stands on it, a disabled one too."""
+        """Refused while an image stands on it, a disabled one too, and while it is locked."""
         backend = self.ec2_backend
         snapshot_id = self.need("SnapshotId")
         if snapshot_id not in backend.snapshots:
@@ -101,6 +109,9 @@ class Snapshots(Overlay):
         if users:
             text = f"The snapshot {snapshot_id} is currently in use by {users[0].id}"
             raise error("InvalidSnapshot.InUse", text)
+        if locked(backend, snapshot_id):
+            # That it is refused is documented, EC2's code for it is not.
+            raise error("OperationNotPermitted", f"The snapshot {snapshot_id} is locked")
         self.error_on_dryrun()
         del backend.snapshots[snapshot_id]
         backend.tags.pop(snapshot_id, None)

@@ -9,7 +9,16 @@ from moto.core.responses import ActionResult, EmptyResult
 
 from local_aws.overlay import tags
 from local_aws.overlay.base import Overlay
-from local_aws.overlay.errors import bad_value, error, image_not_found, instance_not_found, snapshot_not_found
+from local_aws.overlay.errors import (
+    bad_value,
+    image_not_found,
+    instance_not_found,
+    report_not_found,
+    snapshot_not_found,
+    volume_not_found,
+)
+from local_aws.overlay.region import kept
+from local_aws.overlay.used import used
 
 MOST_RESOURCES = 1000
 
@@ -48,16 +57,12 @@ class Tagging(Overlay):
         ids: list[str] = self.need("Resources")
         if len(ids) > MOST_RESOURCES:
             raise bad_value(f"At most {MOST_RESOURCES} resources may be named")
-        instances = {instance.id for instance in backend.all_instances()}
-        volumes = backend.volumes
         known: dict[str, tuple[Any, Callable[[str], Exception]]] = {
             "ami": (backend.amis, lambda one: image_not_found([one])),
-            "i": (instances, lambda one: instance_not_found([one])),
+            "i": (used(backend).instances, lambda one: instance_not_found([one])),
             "snap": (backend.snapshots, snapshot_not_found),
-            "vol": (
-                volumes,
-                lambda one: error("InvalidVolume.NotFound", f"The volume '{one}' does not exist."),
-            ),
+            "vol": (backend.volumes, volume_not_found),
+            "amiur": (kept(backend).reports, report_not_found),
         }
         for resource_id in ids:
             prefix = resource_id.split("-", 1)[0]

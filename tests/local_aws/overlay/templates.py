@@ -8,7 +8,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 
 from local_aws import parameters
-from local_aws.overlay import filters, paging, tags
+from local_aws.overlay import filters, paging, tags, wire
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_value, error, missing
 
@@ -53,7 +53,7 @@ class Templates(Overlay):
         ]
         return ActionResult({"LaunchTemplates": wired, "NextToken": token})
 
-    def describe_launch_template_versions(self) -> ActionResult:
+    def describe_launch_template_versions(self) -> str:  # type: ignore[override]
         """All versions of one template, or the latest and default ones of every template."""
         self.error_on_dryrun()
         resolve = bool(self._get_param("ResolveAlias", False))
@@ -67,7 +67,8 @@ class Templates(Overlay):
             highest=200,
         )
         wired = [self._wire(template, version, resolve) for template, version in shown]
-        return ActionResult({"LaunchTemplateVersions": wired, "NextToken": token})
+        told = {"LaunchTemplateVersions": wired, "NextToken": token}
+        return wire.answer("DescribeLaunchTemplateVersions", told)
 
     def create_launch_template_version(self) -> ActionResult:
         """Idempotent by its token; what is not said is taken from the source version."""

@@ -16,6 +16,7 @@ QUICK = {
     "LOCAL_AWS_BOOT_S": "0.05",
     "LOCAL_AWS_IMAGE_S": "0.1",
     "LOCAL_AWS_STOP_S": "0.05",
+    "LOCAL_AWS_REPORT_S": "0.1",
     "LOCAL_AWS_RETRY_S": "0.3,0.3",
 }
 

@@ -37,6 +37,22 @@ def test_debians_two_images_differ_in_their_date(aws: LocalAws, region: str) -> 
     ]
 
 
+def test_the_enabled_regions_are_told_and_the_others_only_when_asked_for(aws: LocalAws) -> None:
+    ec2 = aws.client("ec2")
+    found = ec2.describe_regions()["Regions"]
+    assert tuple(region["RegionName"] for region in found) == REGIONS
+    assert {region["OptInStatus"] for region in found} == {"opt-in-not-required"}
+    everywhere = ec2.describe_regions(AllRegions=True)["Regions"]
+    off = [region["RegionName"] for region in everywhere if region["OptInStatus"] == "not-opted-in"]
+    assert len(off) > 10 and not set(off) & set(REGIONS)
+    (one,) = ec2.describe_regions(RegionNames=["eu-west-3"])["Regions"]
+    assert one["OptInStatus"] == "not-opted-in"
+    enabled = [{"Name": "opt-in-status", "Values": ["opt-in-not-required", "opted-in"]}]
+    assert len(ec2.describe_regions(AllRegions=True, Filters=enabled)["Regions"]) == len(REGIONS)
+    with refused("InvalidParameterValue", "eu-nowhere-1"):
+        ec2.describe_regions(RegionNames=["eu-nowhere-1"])
+
+
 @pytest.mark.parametrize("region", REGIONS)
 def test_each_region_has_a_default_network_in_three_zones(aws: LocalAws, region: str) -> None:
     ec2 = aws.client("ec2", region)

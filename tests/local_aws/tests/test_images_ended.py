@@ -140,6 +140,22 @@ def test_a_pending_copy_is_cancelled_by_deregistering_it(aws: LocalAws) -> None:
     assert states == ["pending", "deregistered"]
 
 
+def test_the_recycle_bin_is_listed_in_pages(aws: LocalAws) -> None:
+    ec2 = aws.client("ec2")
+    kept = {"region": "us-east-1", "tags": {"recycle-bin-days": "14"}}
+    made = aws.seed(images=[{**kept, "name": f"web-{n}"} for n in range(5)])["images"]
+    for one in [*made, image(aws, name="not kept")]:
+        ec2.deregister_image(ImageId=one)
+    paginator = ec2.get_paginator("list_images_in_recycle_bin")
+    pages = list(paginator.paginate(PaginationConfig={"PageSize": 2}))
+    found = [[one["ImageId"] for one in page["Images"]] for page in pages]
+    assert found == [made[:2], made[2:4], made[4:]]
+    (lying,) = ec2.list_images_in_recycle_bin(ImageIds=[made[3], GONE])["Images"]
+    assert (lying["ImageId"], lying["Name"]) == (made[3], "web-3")
+    with refused("InvalidParameterValue", "20"):
+        ec2.list_images_in_recycle_bin(ImageIds=[GONE] * 21)
+
+
 def test_another_owners_image_is_not_ours_to_end(aws: LocalAws) -> None:
     ec2 = aws.client("ec2")
     theirs = image(aws, owner="111122223333", public=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from moto.ec2.exceptions import EC2ClientError
 
@@ -9,6 +11,9 @@ from local_aws.activity import RETRY, Activity
 from local_aws.faults import FaultError, Faults
 from local_aws.journal import Journal
 from local_aws.overlay import filters, paging, tags
+from local_aws.overlay.api import Ec2Api
+from local_aws.overlay.base import Overlay
+from local_aws.overlay.times import earlier
 
 
 @pytest.mark.parametrize(
@@ -132,3 +137,27 @@ def test_a_waiting_retry_counts_only_when_asked_for() -> None:
     assert activity.why(retries=True) == ["retry: later"]
     activity.end(number)
     assert activity.why(retries=True) == []
+
+
+def test_no_two_parts_of_ec2_bear_the_same_name() -> None:
+    """They are one class in the end: a helper of one would take the place of another's."""
+    parts = [part for part in Ec2Api.__mro__ if issubclass(part, Overlay) and part not in (Overlay, Ec2Api)]
+    names = [name for part in parts for name in vars(part) if not name.startswith("__")]
+    assert len(parts) > 10
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize(
+    ("text", "was"),
+    [
+        ("2026-03-10T10:11:12Z", "2026-03-08T22:11:12Z"),
+        ("2026-03-10T10:11:12.500+02:00", "2026-03-08T22:11:12.500+02:00"),
+        ("2026-03-10T10:11:12", "2026-03-10T10:11:12"),
+        ("20260310T101112Z", "20260310T101112Z"),
+        ("2026-13-10T10:11:12Z", "2026-13-10T10:11:12Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ("released", "released"),
+    ],
+)
+def test_only_a_time_becomes_earlier(text: str, was: str) -> None:
+    assert earlier(text, timedelta(days=1.5)) == was

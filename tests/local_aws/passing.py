@@ -1,0 +1,80 @@
+"""Days that pass at once: what stands in EC2 becomes older, and what has come to its end is gone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moto.ec2.models import ec2_backends
+
+from local_aws.overlay import tags
+from local_aws.overlay.image import UNPROTECTED, Image
+from local_aws.overlay.region import kept
+from local_aws.overlay.times import earlier, instant
+from local_aws.settings import ACCOUNT
+
+COOLING = "disabled-after-"
+OURS, NO_TIME = "kiln:", ("kiln:version",)
+
+
+def pass_days(days: float) -> None:
+    """In every Region. Expects `World.lock` to be held; nothing is announced, as on AWS."""
+    by = timedelta(days=days)
+    for backend in list(ec2_backends[ACCOUNT].values()):
+        for image in backend.amis.values():
+            _image(image, by)
+        for snapshot in backend.snapshots.values():
+            snapshot.start_time -= by
+        for reservation in backend.reservations.values():
+            for instance in reservation.instances:
+                instance.launch_time -= by
+                _tags(backend, instance.id, by)
+        for one in (*backend.amis, *backend.snapshots):
+            _tags(backend, one, by)
+        for volume in backend.volumes.values():
+            volume.create_time -= by
+        for template in backend.launch_templates.values():
+            template.create_time -= by
+            for version in template.versions:
+                version.create_time -= by
+        _kept(backend, by)
+
+
+def _image(image: Image, by: timedelta) -> None:
+    image.created -= by
+    image.deprecation_time = image.deprecation_time and earlier(image.deprecation_time, by)
+    image.last_launched_time = image.last_launched_time and earlier(image.last_launched_time, by)
+    protection = image.deregistration_protection
+    if protection.startswith(COOLING):
+        until = earlier(protection.removeprefix(COOLING), by)
+        over = instant(until) <= datetime.now(UTC)
+        image.deregistration_protection = UNPROTECTED if over else COOLING + until
+
+
+def _tags(backend: Any, resource_id: str, by: timedelta) -> None:
+    """The times that Kiln wrote, by which it knows how long something has waited."""
+    own = tags.of(backend, resource_id)
+    for key, value in own.items():
+        if key.startswith(OURS) and key not in NO_TIME:
+            own[key] = earlier(value, by)
+
+
+def _kept(backend: Any, by: timedelta) -> None:
+    now, here = datetime.now(UTC), kept(backend)
+    for report in here.reports.values():
+        report.created -= by
+    for one in [one for one, report in here.reports.items() if report.expires <= now]:
+        del here.reports[one]
+        backend.tags.pop(one, None)
+    for use in here.elsewhere:
+        use.since -= by
+    for entry in here.recycle_bin.values():
+        entry["RecycleBinEnterTime"] -= by
+        entry["RecycleBinExitTime"] -= by
+    for one in [one for one, entry in here.recycle_bin.items() if entry["RecycleBinExitTime"] <= now]:
+        del here.recycle_bin[one]
+    here.locks = {one: lock.older(by) for one, lock in here.locks.items()}
+    for request in here.spot_requests.values():
+        request.created -= by
+        request.valid_from = request.valid_from and request.valid_from - by
+        request.valid_until = request.valid_until and request.valid_until - by

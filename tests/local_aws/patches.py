@@ -1,0 +1,270 @@
+"""What is replaced in moto and MiniStack, each in its own function with the reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from local_aws.bridge import Ec2Bridge
+from local_aws.buses import Buses
+from local_aws.hooks import check
+from local_aws.image_parameters import ImageParameters
+from local_aws.lambdas import AsyncInvokes, Identities, JournalingStream, journal_execution
+from local_aws.lifecycle import Spawner
+from local_aws.overlay.used import used
+from local_aws.world import World
+
+
+def index_tags() -> None:
+    """moto asks every tag of the Region for each resource it shows: quadratic, minutes for 10,000 images."""
+    from moto.ec2.models.core import TaggedEC2Resource
+    from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+
+    def get_tags(self: Any) -> list[dict[str, str]]:
+        kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "")
+        found = self.ec2_backend.tags.get(self.id) or {}
+        return [
+            {"resource_id": self.id, "key": key, "value": value, "resource_type": kind}
+            for key, value in found.items()
+        ]
+
+    TaggedEC2Resource.get_tags = get_tags  # type: ignore[method-assign]
+
+
+def index_images() -> None:
+    """moto filters all images of the Region for each instance it makes."""
+    from moto.ec2.models.amis import AmiBackend
+
+    original = AmiBackend.describe_images
+
+    def describe_images(
+        self: Any, ami_ids: Any = None, filters: Any = None, exec_users: Any = None, owners: Any = None
+    ) -> Any:
+        if filters is None or ami_ids or exec_users or owners or set(filters) != {"image-id"}:
+            return original(self, ami_ids, filters, exec_users, owners)
+        wanted = filters["image-id"]
+        ids = [wanted] if isinstance(wanted, str) else wanted
+        return [self.amis[one] for one in ids if one in self.amis]
+
+    AmiBackend.describe_images = describe_images  # type: ignore[method-assign]
+
+
+def index_instances() -> None:
+    """moto copies every reservation of the Region to find one instance, for each volume it attaches."""
+    from moto.ec2.exceptions import InvalidInstanceIdError
+    from moto.ec2.models.instances import InstanceBackend
+
+    def get_instance_by_id(self: Any, instance_id: str) -> Any:
+        return used(self).instances.get(instance_id)
+
+    def get_instance(self: Any, instance_id: str) -> Any:
+        found = get_instance_by_id(self, instance_id)
+        if found is None:
+            raise InvalidInstanceIdError(instance_id)
+        return found
+
+    InstanceBackend.get_instance_by_id = get_instance_by_id  # type: ignore[method-assign]
+    InstanceBackend.get_instance = get_instance  # type: ignore[method-assign]
+
+
+def check_image_parameters(world: World) -> None:
+    """MiniStack takes any value for a parameter at once, whatever its data type and its pattern."""
+    from ministack.services import ssm
+
+    ssm._put_parameter = ImageParameters(world, ssm._put_parameter).put
+
+
+def bridge_ec2(bridge: Ec2Bridge) -> None:
+    """MiniStack's EC2 has no images to speak of; moto's has, and the overlay makes them live."""
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import autoscaling, ec2
+
+    def through(answer: Any) -> Any:
+        async def handle_request(
+            method: str, path: str, headers: dict[str, str], body: bytes, query_params: Any
+        ) -> tuple[int, dict[str, str], bytes]:
+            return await asyncio.to_thread(
+                answer, method, path, headers, body or b"", get_account_id(), get_region()
+            )
+
+        return handle_request
+
+    ec2.handle_request = through(bridge.answer)
+    autoscaling.handle_request = through(bridge.answer_auto_scaling)
+
+
+def stop_wall_clock() -> None:
+    """Schedules and rate rules must fire when a test says so, not when the machine's clock does."""
+    from ministack.services import eventbridge, scheduler
+
+    eventbridge.start_scheduler = lambda: None
+    scheduler.start_scheduler = lambda: None
+
+
+def route_events(world: World, invokes: AsyncInvokes) -> Buses:
+    """MiniStack tries a failing function behind a rule once, and keeps events within their Region."""
+    from ministack.services import eventbridge
+
+    buses = Buses(
+        world,
+        invokes,
+        eventbridge._dispatch_event,
+        eventbridge._invoke_target,
+        eventbridge._dispatch_to_event_bus,
+    )
+    eventbridge._dispatch_event = buses.dispatch
+    eventbridge._invoke_target = buses.invoke_target
+    eventbridge._dispatch_to_lambda = buses.to_lambda
+    eventbridge._dispatch_to_event_bus = buses.to_bus
+    return buses
+
+
+def queue_async_invokes(invokes: AsyncInvokes) -> None:
+    """MiniStack counts a throttle as a failed attempt, so events are lost over reserved concurrency."""
+    from ministack.services import lambda_svc
+
+    def invoke_async_with_retry(func: dict[str, Any], event: Any) -> None:
+        invokes.submit(func, event, "Invoke Event")
+
+    lambda_svc.invoke_async_with_retry = invoke_async_with_retry
+
+
+def journal_executions(world: World) -> None:
+    """The one place through which each run of a function passes, however it was invoked."""
+    import time
+
+    from ministack.services import lambda_svc
+
+    original = lambda_svc._execute_function_dispatch
+
+    def execute(func: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
+        began = time.time()
+        with world.activity.during("lambda", f"{config.get('FunctionName')} runs"):
+            result = original(func, config, event, request_id, started)
+            journal_execution(world, func, config, event, began, result)
+            return result
+
+    lambda_svc._execute_function_dispatch = execute
+
+
+def name_callers(identities: Identities) -> None:
+    """MiniStack gives every function the account's number as access key; then a call has no author."""
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+        key = identities.key_of(str(config.get("FunctionName")))
+        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local"}
+
+    lambda_svc.execution_credentials = execution_credentials
+    lambda_runtime.execution_credentials = execution_credentials
+
+
+def clean_environment() -> None:
+    """A function sees what Lambda gives it and its own variables, not the environment of the server."""
+    import os
+
+    from ministack.services import lambda_svc
+
+    original = lambda_svc._provided_worker_env
+    kept = ("PATH", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+
+    def worker_env(config: dict[str, Any], code_dir: str, port: int) -> dict[str, str]:
+        whole: dict[str, str] = original(config, code_dir, port)
+        own = (config.get("Environment") or {}).get("Variables") or {}
+        out = {
+            key: value
+            for key, value in whole.items()
+            if key in own or key in kept or os.environ.get(key) != value or key.startswith("AWS_")
+        }
+        return {**out, "AWS_EXECUTION_ENV": "AWS_Lambda_provided.al2023"}
+
+    lambda_svc._provided_worker_env = worker_env
+
+
+def journal_function_logs(world: World) -> None:
+    """A function's lines, as it writes them; MiniStack shows them only after the invocation."""
+    from ministack.core.lambda_runtime import ProvidedWorker
+
+    original = ProvidedWorker._pump_output
+
+    def pump_output(self: Any, stream: Any, log_queue: Any) -> None:
+        original(self, JournalingStream(stream, world, self.func_name), log_queue)
+
+    ProvidedWorker._pump_output = pump_output
+
+
+def tie_workers(spawner: Spawner) -> None:
+    """Function processes must end with the server even when it is killed; see `Spawner`."""
+    from ministack.core import lambda_runtime
+
+    class Subprocess:
+        """The subprocess module, but for how children are started."""
+
+        Popen = staticmethod(spawner.popen)
+
+        def __getattr__(self, name: str) -> Any:
+            import subprocess
+
+            return getattr(subprocess, name)
+
+    lambda_runtime.subprocess = Subprocess()
+
+
+def keep_function_properties() -> None:
+    """MiniStack's CloudFormation drops a function's reserved concurrency and its dead-letter queue."""
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners
+
+    handler = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    create, update = handler["create"], handler["update"]
+
+    def keep(name: str, props: dict[str, Any]) -> None:
+        function = lambda_svc._functions[name]
+        reserved = props.get("ReservedConcurrentExecutions")
+        function["concurrency"] = None if reserved is None else int(reserved)
+        function["config"]["DeadLetterConfig"] = props.get("DeadLetterConfig") or {}
+
+    def created(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
+        result = create(logical_id, props, stack_name)
+        keep(result[0], props)
+        return result
+
+    def updated(physical_id: str, old: Any, new: Any, stack_name: str, logical_id: str | None = None) -> Any:
+        result = update(physical_id, old, new, stack_name, logical_id)
+        keep(result[0] if isinstance(result, tuple) else physical_id, new)
+        return result
+
+    handler["create"], handler["update"] = created, updated
+
+
+def own_public_parameters() -> None:
+    """MiniStack answers two public parameters with images that exist nowhere else."""
+    from ministack.services import ssm
+
+    ssm._PUBLIC_AMI_PARAMETERS.clear()
+
+
+def install(world: World, identities: Identities, spawner: Spawner, invokes: AsyncInvokes) -> None:
+    """Check all hooks, then put them all in place."""
+    check()
+    steps: list[Callable[[], Any]] = [
+        index_tags,
+        index_images,
+        index_instances,
+        stop_wall_clock,
+        clean_environment,
+        own_public_parameters,
+        keep_function_properties,
+        lambda: check_image_parameters(world),
+        lambda: bridge_ec2(Ec2Bridge(world)),
+        lambda: route_events(world, invokes),
+        lambda: queue_async_invokes(invokes),
+        lambda: journal_executions(world),
+        lambda: journal_function_logs(world),
+        lambda: name_callers(identities),
+        lambda: tie_workers(spawner),
+    ]
+    for step in steps:
+        step()
