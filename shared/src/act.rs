@@ -1,5 +1,6 @@
 //! Carries decisions out, each idempotent, and reports what became of each.
 
+mod bulk;
 mod news;
 mod perform;
 pub mod report;
@@ -13,6 +14,7 @@ use crate::decide::{Action, Chain, Decision};
 use crate::events::inbound::Mode;
 use crate::events::outbound::Announcement;
 
+use bulk::Written;
 use news::{news_of, news_of_failure, news_of_keeping, news_of_repair};
 use perform::{Failure, perform};
 
@@ -24,8 +26,12 @@ const AT_ONCE: usize = 8;
 
 /// Carries chains out, and says on the bus what was done. A chain that fails holds no other one up.
 pub async fn act<C: Cloud>(cloud: &C, chains: Vec<Chain>, mode: Mode, now: DateTime<Utc>) -> Report {
+    let written = match mode {
+        Mode::DryRun => Written::default(),
+        Mode::Carry | Mode::Repair => Written::by(cloud, &chains).await,
+    };
     let done: Vec<(Vec<Line>, Vec<Announcement>)> = stream::iter(chains)
-        .map(|chain| carry_out(cloud, chain, mode, now).boxed_local())
+        .map(|chain| carry_out(cloud, chain, &written, mode, now).boxed_local())
         .buffered(AT_ONCE)
         .collect()
         .await;
@@ -35,7 +41,7 @@ pub async fn act<C: Cloud>(cloud: &C, chains: Vec<Chain>, mode: Mode, now: DateT
         news.extend(said);
     }
     let unsaid = if news.is_empty() { None } else { cloud.send(&news, now).await.err() };
-    let report = Report { lines, unsaid };
+    let report = Report { lines, unsaid, ..Report::default() };
     report.log_unsaid();
     report
 }
@@ -43,6 +49,7 @@ pub async fn act<C: Cloud>(cloud: &C, chains: Vec<Chain>, mode: Mode, now: DateT
 async fn carry_out<C: Cloud>(
     cloud: &C,
     chain: Chain,
+    written: &Written,
     mode: Mode,
     now: DateTime<Utc>,
 ) -> (Vec<Line>, Vec<Announcement>) {
@@ -57,8 +64,8 @@ async fn carry_out<C: Cloud>(
                 Outcome::Left
             }
             // Whatever became of its image: a person's own instance goes back to its work.
-            (action @ Action::StartAgain(_), Mode::Carry | Mode::Repair) if broken && for_good => {
-                match perform(cloud, &decision, action, mode, now).await {
+            (Action::StartAgain(_), Mode::Carry | Mode::Repair) if broken && for_good => {
+                match perform(cloud, &decision, written, mode, now).await {
                     Ok(_) => Outcome::Done { made: None },
                     Err(failure) => Outcome::Failed { error: failure.to_string() },
                 }
@@ -70,7 +77,7 @@ async fn carry_out<C: Cloud>(
             _ if broken => Outcome::NotBegun,
             (_, Mode::DryRun) => Outcome::Planned,
             (action, Mode::Carry | Mode::Repair) => {
-                match perform(cloud, &decision, action, mode, now).await {
+                match perform(cloud, &decision, written, mode, now).await {
                     Ok(deed) => {
                         news.extend(news_of(&decision, &deed));
                         if mode == Mode::Repair && !deed.before && !matches!(action, Action::Say(_)) {

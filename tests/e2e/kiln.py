@@ -103,6 +103,10 @@ class Kiln:
         data = json.dumps(payload).encode()
         return Answer(self._lambda.invoke(FunctionName=f"kiln-{function}", Payload=data))
 
+    def start_anew(self, function: str) -> None:
+        """The next call starts the function: a warm one goes slowly for long after it was throttled."""
+        self._lambda.update_function_configuration(FunctionName=f"kiln-{function}", Description="anew")
+
     def bake(self, name: str = "web", **more: Any) -> Answer:
         """Bakes one recipe by hand, and waits until all that follows from it is done."""
         answer = self.invoke("bake", {"recipe": name, **more})

@@ -9,6 +9,8 @@ import pytest
 from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
 from local_aws.settings import ACCOUNT
 
+DENIED = {"code": "UnauthorizedOperation", "message": "You are not authorized.", "status": 403}
+THROTTLED = {"code": "RequestLimitExceeded", "message": "Request limit exceeded.", "status": 503}
 OLD, MIDDLE, NEW = "20250101T020000Z", "20250201T020000Z", "20250301T020000Z"
 
 
@@ -27,7 +29,7 @@ def there(kiln: Kiln, oldest: dict[str, str]) -> list[str]:
 
 def reason(kiln: Kiln, image: str, **call: Any) -> str:
     decisions = kiln.invoke("expire", {"recipe": "web", **call}).decisions
-    return next(str(line["reason"]) for line in decisions if line["resource"] == image)
+    return next(str(line["reason"]) for line in decisions if line.get("resource") == image)
 
 
 def test_a_dry_run_answers_every_image_with_its_reason_and_changes_nothing(kiln: Kiln) -> None:
@@ -131,9 +133,16 @@ def test_an_image_that_an_old_version_of_a_launch_template_names_stays(kiln: Kil
     template = {"region": HOME, "name": "fleet", "versions": versions, "default": 230}
     (identity,) = kiln.aws.seed(launch_templates=[template])["launch_templates"]
     arn = f"arn:aws:ec2:{HOME}:{ACCOUNT}:launch-template/{identity}"
+    expected = f"it is used by launch template {arn}"
+    assert reason(kiln, oldest[HOME], dry_run=False) == expected
+    assert there(kiln, oldest) == list(REGIONS)
+    # Where EC2 cannot be asked, every version of every template is looked at.
+    kiln.aws.faults({"call": "DescribeImageReferences", "times": -1, **DENIED})
     expected = f"it is used by version 8 of launch template {arn}"
     assert reason(kiln, oldest[HOME], dry_run=False) == expected
     assert there(kiln, oldest) == list(REGIONS)
+    told = [line["reason"] for line in kiln.invoke("expire", {"recipe": "web"}).decisions]
+    assert any("EC2 could not be asked what names an image" in reason for reason in told)
 
 
 def test_an_image_that_a_template_names_through_a_parameter_stays(kiln: Kiln) -> None:
@@ -144,33 +153,59 @@ def test_an_image_that_a_template_names_through_a_parameter_stays(kiln: Kiln) ->
         ],
         launch_templates=[{"region": HOME, "name": "fleet", "versions": ["resolve:ssm:/golden/web"]}],
     )
-    assert "it is used by version 1 of launch template" in reason(kiln, oldest[HOME], dry_run=False)
+    assert "version 1 of launch template" in reason(kiln, oldest[HOME], dry_run=False)
     assert there(kiln, oldest) == list(REGIONS)
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        "DescribeLaunchTemplateVersions",
-        "DescribeLaunchTemplates",
-        "DescribeInstances",
-        "DescribeImages",
-        "DescribeFleets",
-        "DescribeSpotFleetRequests",
-        "DescribeLaunchConfigurations",
-    ],
+LOOK_UPS = (
+    "DescribeInstances",
+    "DescribeLaunchTemplates",
+    "DescribeLaunchTemplateVersions",
+    "DescribeImages",
+    "DescribeSnapshots",
+    "DescribeFleets",
+    "DescribeSpotFleetRequests",
+    "DescribeSpotInstanceRequests",
+    "DescribeLaunchConfigurations",
+    "DescribeAutoScalingGroups",
+    "DescribeImageAttribute",
+    "GetParameters",
 )
+
+
+@pytest.mark.parametrize("call", LOOK_UPS)
 def test_nothing_goes_when_a_look_up_is_denied(kiln: Kiln, call: str) -> None:
-    oldest = three_releases(kiln)
+    nothing_goes(kiln, call, DENIED)
+
+
+def test_nothing_goes_when_a_look_up_is_throttled_to_the_end(kiln: Kiln) -> None:
+    nothing_goes(kiln, "DescribeInstances", THROTTLED)
+    kiln.start_anew("expire")
+
+
+def nothing_goes(kiln: Kiln, call: str, error: dict[str, Any]) -> None:
+    oldest = three_releases(kiln, publish='parameter = "/golden/web"')
     kiln.aws.seed(launch_templates=[{"region": FURTHER[1], "name": "fleet", "versions": ["ami-0123abcd"]}])
-    denied = {"code": "UnauthorizedOperation", "message": "You are not authorized.", "status": 403}
-    kiln.aws.faults({"call": call, "region": FURTHER[1], "times": -1, **denied})
+    # So that templates are looked at one by one.
+    kiln.aws.faults(
+        {"call": "DescribeImageReferences", "times": -1, **DENIED},
+        {"call": call, "region": FURTHER[1], "times": -1, **error},
+    )
     before = kiln.aws.journal_end()
-    answer = kiln.invoke("expire", {"dry_run": False})
-    told = str(answer.body)
-    assert call in told and "UnauthorizedOperation" in told and FURTHER[1] in told
+    told = str(kiln.invoke("expire", {"dry_run": False}).body)
+    assert call in told and error["code"] in told and FURTHER[1] in told
     kiln.aws.faults()
     assert kiln.changes(before) == [] and there(kiln, oldest) == list(REGIONS)
+
+
+def test_nothing_goes_when_ec2_does_not_answer_what_names_images(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.aws.faults({"call": "DescribeImageReferences", "region": FURTHER[0], "times": -1, **THROTTLED})
+    answer = kiln.invoke("expire", {"dry_run": False})
+    assert "DescribeImageReferences" in answer.error and THROTTLED["code"] in answer.error
+    kiln.aws.faults()
+    kiln.start_anew("expire")
+    assert there(kiln, oldest) == list(REGIONS)
 
 
 def test_a_snapshot_that_another_image_shares_stays(kiln: Kiln) -> None:
@@ -186,20 +221,21 @@ def test_a_snapshot_that_another_image_shares_stays(kiln: Kiln) -> None:
     assert news["snapshots"] == []
 
 
-def test_a_snapshot_that_stays_is_told_and_goes_the_next_night(kiln: Kiln) -> None:
+def test_a_snapshot_that_stays_is_told_and_goes_when_it_is_heard_that_its_image_is_gone(kiln: Kiln) -> None:
     oldest = three_releases(kiln)
     kiln.aws.faults({"snapshot": "internal-error", "region": FURTHER[0], "times": 1})
     answer = kiln.invoke("expire", {"dry_run": False})
     assert "1 of " in answer.error and "the image is deregistered, but its snapshots stay" in answer.error
     assert "(internal-error)" in answer.error and FURTHER[0] in answer.error
-    assert there(kiln, oldest) == [] and len(kiln.snapshots_of("web", FURTHER[0])) == 3
-    kiln.invoke("expire", {"dry_run": False})
-    assert len(kiln.snapshots_of("web", FURTHER[0])) == 2
+    kiln.settle()
+    assert there(kiln, oldest) == [] and len(kiln.snapshots_of("web", FURTHER[0])) == 2
 
 
 def test_a_snapshot_that_someones_deregistration_left_behind_is_deleted(kiln: Kiln) -> None:
     oldest = three_releases(kiln)
+    kiln.aws.faults({"event": "EC2 AMI State Change", "effect": "lose", "times": 1})
     kiln.ec2().deregister_image(ImageId=oldest[HOME])
+    kiln.settle()
     assert len(kiln.snapshots_of("web")) == 3
     kiln.invoke("expire", {"dry_run": False})
     assert len(kiln.snapshots_of("web")) == 2

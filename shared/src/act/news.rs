@@ -22,10 +22,10 @@ pub(super) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
         Action::Capture(new) => {
             News::ImageCaptured { image: made?.parse().ok()?, instance: new.instance.clone() }
         }
-        Action::MarkUnused(image, _) => {
+        Action::MarkUnused(image, ..) => {
             News::ImageDeprecated { image: image.clone(), reason: decision.because.to_string() }
         }
-        Action::Retire(image, _) => {
+        Action::Retire(image, ..) => {
             News::ImageRetired { image: image.clone(), reason: decision.because.to_string() }
         }
         Action::Enable(image) => News::ImageRestored { image: image.clone() },

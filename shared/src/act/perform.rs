@@ -4,9 +4,10 @@ mod release;
 
 use chrono::{DateTime, Utc};
 
+use super::bulk::Written;
 use crate::cloud::image::Deletion;
 use crate::cloud::{Cloud, CloudError, Deregistration, Kind, NewImage, NewInstance, NewReplica, Wanted};
-use crate::decide::{Action, Decision, Reason, capture, share};
+use crate::decide::{Action, Decision, Reason, capture, elsewhere, share};
 use crate::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId, Stage, Tags, tags};
 use crate::events::inbound::Mode;
 
@@ -61,12 +62,12 @@ impl Failure {
 pub(super) async fn perform<C: Cloud>(
     cloud: &C,
     decision: &Decision,
-    action: &Action,
+    written: &Written,
     mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Deed, Failure> {
     let region = &decision.subject.region;
-    match action {
+    match &decision.action {
         Action::Leave | Action::Refuse | Action::LookAgain => Ok(Deed::default()),
         Action::Launch(builders) => launch(cloud, builders).await,
         Action::StopForBake { instance, version, deadline } => {
@@ -110,12 +111,11 @@ pub(super) async fn perform<C: Cloud>(
             }),
         },
         Action::Mark(image, stage) => {
+            if *stage == Stage::Retired {
+                return Ok(unless_gone(written.on(cloud, decision).await)?);
+            }
             let marked = cloud.tag_image(region, image, &Tags::new().with(tags::STAGE, stage)).await;
-            Ok(if *stage == Stage::Retired {
-                unless_gone(marked)?
-            } else {
-                marked.map(|()| Deed::default())?
-            })
+            Ok(marked.map(|()| Deed::default())?)
         }
         Action::Adopt { image, snapshots, tags } => {
             // The image last: what bears the record has its snapshots' tags.
@@ -139,9 +139,7 @@ pub(super) async fn perform<C: Cloud>(
             let tags = Tags::new().with(tags::STAGE, Stage::Published).with(tags::SHARED, mark);
             Ok(cloud.tag_image(region, image, &tags).await.map(|()| Deed::default())?)
         }
-        Action::Note(image, tags) => {
-            Ok(cloud.tag_image(region, image, tags).await.map(|()| Deed::default())?)
-        }
+        Action::Note(..) => Ok(written.on(cloud, decision).await.map(|()| Deed::default())?),
         Action::MoveParameters(moves, until) => release::move_parameters(cloud, moves, *until).await,
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
         Action::BringBack(image, now) => {
@@ -150,9 +148,13 @@ pub(super) async fn perform<C: Cloud>(
             Ok(unless_gone(cloud.tag_image(region, image, &tags).await)?)
         }
         Action::Enable(image) => Ok(cloud.enable_image(region, image).await.map(|()| Deed::default())?),
-        Action::MarkUnused(image, since) => {
+        Action::AskUsage(image) => {
+            let token = elsewhere::token(region, image, now);
+            Ok(cloud.ask_usage(region, image, &token).await.map(|()| Deed::default())?)
+        }
+        Action::MarkUnused(image, ..) => {
             let mark = async {
-                cloud.tag_image(region, image, &Tags::new().with_time(tags::UNUSED, *since)).await?;
+                written.on(cloud, decision).await?;
                 cloud.deprecate(region, image, Some(share::soon(now))).await
             };
             Ok(unless_gone(mark.await)?)
@@ -165,11 +167,10 @@ pub(super) async fn perform<C: Cloud>(
             };
             Ok(unless_gone(spare.await)?)
         }
-        Action::Retire(image, since) => {
+        Action::Retire(image, ..) => {
             // The tags first: whoever hears of the disabling already reads why.
-            let tags = Tags::new().with(tags::STAGE, Stage::Retired).with_time(tags::RETIRED, *since);
             let retire = async {
-                cloud.tag_image(region, image, &tags).await?;
+                written.on(cloud, decision).await?;
                 cloud.disable_image(region, image).await
             };
             Ok(unless_gone(retire.await)?)

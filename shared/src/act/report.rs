@@ -5,22 +5,38 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::cloud::CloudError;
+use crate::decide::plan::{Row, Totals};
+use crate::decide::story::Story;
 use crate::decide::{Decision, Reason};
 use crate::domain::{RecipeName, Region, Version};
 
+/// What Lambda answers at most is 6 MB.
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>)
+const MOST_BYTES: usize = 5_500_000;
+
 /// What a function did, left, planned or failed to do.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// One line for each decision.
     #[serde(rename = "decisions")]
     pub lines: Vec<Line>,
+    /// How many decisions are left out of the answer, for an answer of Lambda's has a limit: those of images that their recipe
+    /// keeps by itself. They are counted in the totals, and told by the plan of their recipe alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<usize>,
+    /// What all images cost, and what could be saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Totals>,
+    /// The story of the one image that was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub story: Option<Story>,
     /// Why some of what was done could not be said on the bus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsaid: Option<CloudError>,
 }
 
 /// One decision and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Line {
     /// Of which family.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +56,12 @@ pub struct Line {
     /// What became of it.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// What a plan tells of the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Row>,
+    /// Until when it can be brought back from the Recycle Bin (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recoverable_until: Option<String>,
     /// Whether it says no more than that a thing is not Kiln's: every AMI event of an account wakes Kiln.
     #[serde(skip)]
     quiet: bool,
@@ -84,7 +106,27 @@ impl Report {
     pub fn and(mut self, other: Report) -> Self {
         self.lines.extend(other.lines);
         self.unsaid = self.unsaid.or(other.unsaid);
+        self.left_out = self.left_out.or(other.left_out);
+        self.totals = self.totals.or(other.totals);
+        self.story = self.story.or(other.story);
         self
+    }
+
+    /// Leaves out what an answer has no room for. The log has all of it.
+    pub fn fit(&mut self) {
+        let room = |lines: &[Line]| lines.iter().map(Line::size).sum::<usize>() <= MOST_BYTES;
+        if room(&self.lines) {
+            return;
+        }
+        let before = self.lines.len();
+        let own = |line: &Line| {
+            line.outcome == Outcome::Left && line.plan.as_ref().is_some_and(|plan| plan.verdict.is_none())
+        };
+        self.lines.retain(|line| !own(line));
+        while !room(&self.lines) {
+            self.lines.truncate(self.lines.len() * 9 / 10);
+        }
+        self.left_out = Some(before - self.lines.len());
     }
 
     fn failures(&self) -> impl Iterator<Item = (&Line, &str)> {
@@ -117,6 +159,13 @@ impl fmt::Display for Report {
 }
 
 impl Line {
+    /// About how long it is as JSON, in bytes.
+    fn size(&self) -> usize {
+        // The names of the fields, the ids, and the numbers of a plan.
+        const REST: usize = 330;
+        REST + self.reason.len() + self.recipe.as_ref().map_or(0, |recipe| recipe.as_str().len())
+    }
+
     /// The line of a decision with its outcome.
     pub fn of(decision: Decision, outcome: Outcome) -> Self {
         let subject = decision.subject;
@@ -128,6 +177,8 @@ impl Line {
             action: decision.action.word(),
             reason: decision.because.to_string(),
             outcome,
+            plan: None,
+            recoverable_until: None,
             quiet: matches!(decision.because, Reason::NotKilns(crate::domain::record::NoRecord::NotKilns)),
         }
     }

@@ -1,7 +1,10 @@
 //! Images and snapshots, on EC2.
 
-use aws_sdk_ec2::types::{Filter, ResourceType};
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::{Filter, ImageRecycleBinInfo, LockedSnapshotsInfo, ResourceType, Volume};
 use chrono::{DateTime, Utc};
+use futures::future::join;
 
 use super::errors::Call;
 use super::{Aws, read};
@@ -13,6 +16,8 @@ use crate::domain::{ImageId, Region, SnapshotId, Tags, tags};
 
 /// The most images that EC2 puts on one page.
 const PAGE: i32 = 1_000;
+/// The most things that one CreateTags takes.
+const MOST_TAGGED: usize = 1_000;
 const MADE_TOGETHER: [ResourceType; 2] = [ResourceType::Image, ResourceType::Snapshot];
 
 impl Images for Aws {
@@ -127,6 +132,16 @@ impl Images for Aws {
         }
     }
 
+    async fn recycled(&self, region: &Region) -> Cloudly<BTreeMap<ImageId, DateTime<Utc>>> {
+        let call = self.ec2(region).await.list_images_in_recycle_bin().max_results(PAGE);
+        let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let given = given.map_err(Call::new("ListImagesInRecycleBin", region).on("the Recycle Bin"))?;
+        let one = |one: &ImageRecycleBinInfo| {
+            Some((one.image_id()?.parse().ok()?, read::instant(one.recycle_bin_exit_time())?))
+        };
+        Ok(given.iter().filter_map(one).collect())
+    }
+
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html>)
     async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration> {
         let call = self.ec2(region).await.deregister_image().image_id(image.as_str());
@@ -146,23 +161,29 @@ impl Images for Aws {
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html>)
     async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>> {
-        let mut pages = self
-            .ec2(region)
-            .await
-            .describe_snapshots()
-            .owner_ids("self")
-            .filters(read::filter("tag-key", [tags::RECIPE.into()]))
-            .max_results(PAGE)
-            .into_paginator()
-            .items()
-            .send();
-        let failed = Call::new("DescribeSnapshots", region);
-        let mut snapshots = Vec::new();
-        while let Some(snapshot) = pages.next().await {
-            let snapshot = snapshot.map_err(failed.on("the snapshots that bear kiln:recipe"))?;
-            snapshots.extend(read::snapshot(region, &snapshot));
+        self.kilns_snapshots(region, None).await
+    }
+
+    /// CreateImage and CopyImage name the image in the description of each snapshot that they make for it.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html>)
+    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Snapshot>> {
+        self.kilns_snapshots(region, Some(read::filter("description", [format!("*{image}*")]))).await
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLockedSnapshots.html>)
+    async fn snapshot_needs(
+        &self,
+        region: &Region,
+        snapshots: &[SnapshotId],
+    ) -> Cloudly<BTreeMap<SnapshotId, String>> {
+        let mut needs = BTreeMap::new();
+        for some in snapshots.chunks(MOST_VALUES) {
+            let (volumes, locks) =
+                join(self.volumes_being_made(region, some), self.locked(region, some)).await;
+            needs.extend(volumes?);
+            needs.extend(locks?);
         }
-        Ok(snapshots)
+        Ok(needs)
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSnapshot.html>)
@@ -176,6 +197,16 @@ impl Images for Aws {
 
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
         self.create_tags(region, image.as_str(), tags).await
+    }
+
+    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Cloudly<()> {
+        for some in images.chunks(MOST_TAGGED) {
+            let ids = some.iter().map(ToString::to_string).collect();
+            let call = self.ec2(region).await.create_tags().set_resources(Some(ids));
+            let done = call.set_tags(Some(read::to_tags(tags))).send().await;
+            done.map_err(Call::new("CreateTags", region).on(format!("{} images", some.len())))?;
+        }
+        Ok(())
     }
 
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()> {
@@ -194,6 +225,48 @@ impl Aws {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn volumes_being_made(
+        &self,
+        region: &Region,
+        snapshots: &[SnapshotId],
+    ) -> Cloudly<Vec<(SnapshotId, String)>> {
+        let call = self.ec2(region).await.describe_volumes();
+        let call = call.filters(read::filter("snapshot-id", snapshots.iter().map(ToString::to_string)));
+        let call = call.filters(read::filter("status", ["creating".to_owned()])).max_results(500);
+        let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let given = given.map_err(Call::new("DescribeVolumes", region).on("volumes that are being made"))?;
+        let one = |volume: &Volume| {
+            let needs = format!("{} is being made of it", volume.volume_id()?);
+            Some((volume.snapshot_id()?.parse().ok()?, needs))
+        };
+        Ok(given.iter().filter_map(one).collect())
+    }
+
+    async fn locked(&self, region: &Region, snapshots: &[SnapshotId]) -> Cloudly<Vec<(SnapshotId, String)>> {
+        let call = self.ec2(region).await.describe_locked_snapshots();
+        let call = call.set_snapshot_ids(Some(snapshots.iter().map(ToString::to_string).collect()));
+        let given =
+            call.send().await.map_err(Call::new("DescribeLockedSnapshots", region).on("snapshots"))?;
+        let one = |lock: &LockedSnapshotsInfo| {
+            let state = lock.lock_state().filter(|state| state.as_str() != "expired")?;
+            Some((lock.snapshot_id()?.parse().ok()?, format!("it is locked ({})", state.as_str())))
+        };
+        Ok(given.snapshots().iter().filter_map(one).collect())
+    }
+
+    async fn kilns_snapshots(&self, region: &Region, filter: Option<Filter>) -> Cloudly<Vec<Snapshot>> {
+        let filters = filter.into_iter().chain([read::filter("tag-key", [tags::RECIPE.into()])]).collect();
+        let call = self.ec2(region).await.describe_snapshots().owner_ids("self").set_filters(Some(filters));
+        let mut pages = call.max_results(PAGE).into_paginator().items().send();
+        let failed = Call::new("DescribeSnapshots", region);
+        let mut snapshots = Vec::new();
+        while let Some(snapshot) = pages.next().await {
+            let snapshot = snapshot.map_err(failed.on("the snapshots that bear kiln:recipe"))?;
+            snapshots.extend(read::snapshot(region, &snapshot));
+        }
+        Ok(snapshots)
     }
 
     async fn own_images(&self, region: &Region, filters: Vec<Filter>) -> Cloudly<Vec<Image>> {

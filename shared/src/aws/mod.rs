@@ -6,6 +6,7 @@ mod images;
 mod instances;
 mod parameters;
 mod read;
+mod reports;
 mod sharing;
 mod surroundings;
 mod templates;

@@ -76,6 +76,7 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
             .collect(),
         scanned: given.scan_results().and_then(|scan| instant(scan.finding_scan_date())),
         snapshots: volumes().filter_map(|(_, ebs)| ebs.snapshot_id()?.parse().ok()).collect(),
+        gib: volumes().filter_map(|(_, ebs)| u32::try_from(ebs.volume_size()?).ok()).sum(),
         lasting_devices: volumes()
             .filter(|(_, ebs)| outlives(ebs))
             .filter_map(|(mapping, _)| Some(mapping.device_name()?.to_owned()))
@@ -113,6 +114,7 @@ pub fn snapshot(region: &Region, given: &aws_sdk_ec2::types::Snapshot) -> Option
         region: region.clone(),
         started: instant(given.start_time()),
         completed: given.state().is_some_and(|state| state.as_str() == "completed"),
+        full_bytes: given.full_snapshot_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
         tags: tags(given.tags()),
     })
 }

@@ -6,17 +6,17 @@ use aws_sdk_autoscaling::types::{LaunchConfiguration, LaunchTemplateSpecificatio
 use aws_sdk_ec2::types::{
     BatchState, FleetData, FleetLaunchTemplateSpecification, FleetStateCode, FleetType,
     ImageReferenceOptionName, ImageReferenceResourceType, LaunchTemplateVersion, ResourceTypeOption,
-    ResourceTypeRequest, SpotFleetRequestConfig,
+    ResourceTypeRequest, SpotFleetRequestConfig, SpotInstanceRequest,
 };
-use futures::future::join4;
+use futures::future::join5;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::errors::Call;
 use super::{Aws, read};
 use crate::cloud::filter::MOST_VALUES;
 use crate::cloud::usage::{Names, Use, User};
-use crate::cloud::{Cloudly, Kind, Launchers, Usages};
-use crate::domain::{ImageId, Region};
+use crate::cloud::{Cloudly, Kind, Launchers, UsageReport, Usages};
+use crate::domain::{ImageId, Region, Token};
 
 /// The most versions that EC2 puts on one page.
 const VERSIONS_PAGE: i32 = 200;
@@ -109,19 +109,28 @@ impl Usages for Aws {
     }
 
     async fn launchers(&self, region: &Region) -> Cloudly<Launchers> {
-        let (ec2, spot, groups, configurations) = join4(
+        let (ec2, spot, groups, configurations, requests) = join5(
             self.ec2_fleets(region),
             self.spot_fleets(region),
             self.auto_scaling_groups(region),
             self.launch_configurations(region),
+            self.spot_requests(region),
         )
         .await;
-        let mut all = Launchers { uses: configurations?, pinned: BTreeSet::new() };
+        let mut all = Launchers { uses: [configurations?, requests?].concat(), pinned: BTreeSet::new() };
         for launchers in [ec2?, spot?, groups?] {
             all.uses.extend(launchers.uses);
             all.pinned.extend(launchers.pinned);
         }
         Ok(all)
+    }
+
+    async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<UsageReport>> {
+        self.reports_on(region, images).await
+    }
+
+    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Cloudly<()> {
+        self.ask_for_report(region, image, token).await
     }
 }
 
@@ -300,6 +309,24 @@ impl Aws {
             launchers.pinned.extend(templates.filter_map(template_of_fleet));
         }
         Ok(launchers)
+    }
+}
+
+impl Aws {
+    /// Spot requests that may still launch: a persistent one does so again whenever its instance is taken from it.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotInstanceRequests.html>)
+    async fn spot_requests(&self, region: &Region) -> Cloudly<Vec<Use>> {
+        let call = self.ec2(region).await.describe_spot_instance_requests();
+        let open = ["open", "active"].map(str::to_owned);
+        let pages = call.filters(read::filter("state", open)).max_results(1_000).into_paginator();
+        let given = pages.items().send().collect::<Result<Vec<_>, _>>().await;
+        let failed = Call::new("DescribeSpotInstanceRequests", region);
+        let given = given.map_err(failed.on("the Spot requests"))?;
+        let of = |request: &SpotInstanceRequest| {
+            let by = User::SpotRequest(request.spot_instance_request_id()?.to_owned());
+            Some(Use { names: Names::read(request.launch_specification()?.image_id())?, by })
+        };
+        Ok(given.iter().filter_map(of).collect())
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{
-    ImageId, ImageRecord, InstanceId, Origin, Region, SnapshotId, Tags, record::NoRecord, tags,
+    ImageId, ImageRecord, InstanceId, Origin, Region, SnapshotId, Tags, Version, record::NoRecord, tags,
 };
 
 /// An image, as it was observed.
@@ -46,6 +46,8 @@ pub struct Image {
     pub scanned: Option<DateTime<Utc>>,
     /// Its snapshots.
     pub snapshots: Vec<SnapshotId>,
+    /// The size of the volumes that are made of it, in GiB: the most that its snapshots can take.
+    pub gib: u32,
     /// The devices whose volumes would outlive an instance.
     pub lasting_devices: Vec<String>,
     /// Its tags.
@@ -110,6 +112,11 @@ impl Image {
     /// Since when it is in quarantine, where Kiln put it there.
     pub fn retired(&self) -> Option<DateTime<Utc>> {
         self.tags.time(tags::RETIRED)
+    }
+
+    /// When it came to be: its bake began, or it was registered, whichever is later.
+    pub fn born(&self, version: Version) -> DateTime<Utc> {
+        version.time().max(self.created.unwrap_or(DateTime::<Utc>::MIN_UTC))
     }
 }
 
@@ -189,6 +196,9 @@ pub struct Snapshot {
     pub started: Option<DateTime<Utc>>,
     /// Whether it is complete.
     pub completed: bool,
+    /// The size of all its blocks, in bytes, where EC2 tells it; what it shares with others is counted in each.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Snapshot.html>)
+    pub full_bytes: Option<u64>,
     /// Its tags.
     pub tags: Tags,
 }

@@ -28,7 +28,7 @@ pub use sharing::{Change, Finding, Granted, Grantee, Severity};
 pub use surroundings::{
     DefaultEncryption, Key, KeyManager, PublicImages, Subnet, Template, TemplatePoint, Vcpus,
 };
-pub use usage::{Launchers, Usage, Use};
+pub use usage::{Launchers, ReportState, Shared, Usage, UsageReport, Use};
 
 /// The result of a call to the cloud.
 pub type Cloudly<T> = Result<T, CloudError>;
@@ -155,14 +155,26 @@ pub trait Images {
     async fn enable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()>;
     /// Until when a deregistered image lies in the Recycle Bin; `None` where it does not.
     async fn recycled_until(&self, region: &Region, image: &ImageId) -> Cloudly<Option<DateTime<Utc>>>;
+    /// What lies in the Recycle Bin of a Region, with until when.
+    async fn recycled(&self, region: &Region) -> Cloudly<BTreeMap<ImageId, DateTime<Utc>>>;
     /// Deregisters an image and deletes its snapshots.
     async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration>;
     /// The snapshots of the account that bear `kiln:recipe`.
     async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>>;
+    /// The snapshots that bear `kiln:recipe` and were made for this image, which may be gone.
+    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Snapshot>>;
+    /// Which of these snapshots something other than an image needs, and what: a volume that is being made, or a lock.
+    async fn snapshot_needs(
+        &self,
+        region: &Region,
+        snapshots: &[SnapshotId],
+    ) -> Cloudly<BTreeMap<SnapshotId, String>>;
     /// Deletes a snapshot. One that is gone already is success.
     async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()>;
     /// Adds tags to an image, and replaces those of the same key.
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()>;
+    /// Adds the same tags to many images, in as few calls as may be. An error means that some may not bear them.
+    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Cloudly<()>;
     /// Adds tags to a snapshot, and replaces those of the same key.
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()>;
 }
@@ -223,8 +235,12 @@ pub trait Usages {
     /// The same of those launch templates alone that name a parameter in place of an image: whose latest or default version
     /// does, or any version of a template among `pinned`.
     async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Cloudly<Vec<Use>>;
-    /// What Auto Scaling, and fleets that may still launch, name.
+    /// What Auto Scaling, and fleets and Spot requests that may still launch, name.
     async fn launchers(&self, region: &Region) -> Cloudly<Launchers>;
+    /// The usage reports that there are of these images.
+    async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<UsageReport>>;
+    /// Asks for a usage report on an image; it is ready long after the answer.
+    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Cloudly<()>;
 }
 
 /// The parameters of SSM.

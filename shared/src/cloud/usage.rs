@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::CloudError;
+use chrono::{DateTime, Utc};
+
+use super::{CloudError, Cloudly, Grantee};
 use crate::domain::{ImageId, InstanceId, RecipeName, Region, SnapshotId};
 
 /// One thing that was launched from an image, or launches it, or might.
@@ -43,6 +45,8 @@ pub enum User {
     SpotFleet(String),
     /// An EC2 Fleet that may still launch.
     Fleet(String),
+    /// A Spot request that may still launch.
+    SpotRequest(String),
     /// A parameter of SSM, by its name.
     Parameter(String),
     /// Whatever else AWS tells by its ARN, and what kind of thing it is.
@@ -62,6 +66,7 @@ impl User {
             Self::Told(_, arn) => arn.clone(),
             Self::SpotFleet(id) => arn("ec2", format!("spot-fleet-request/{id}")),
             Self::Fleet(id) => arn("ec2", format!("fleet/{id}")),
+            Self::SpotRequest(id) => arn("ec2", format!("spot-instances-request/{id}")),
             Self::Parameter(name) => arn("ssm", format!("parameter/{}", name.trim_start_matches('/'))),
         }
     }
@@ -76,6 +81,7 @@ impl fmt::Display for User {
             Self::Told(what, _) => f.write_str(what),
             Self::SpotFleet(_) => f.write_str("Spot Fleet"),
             Self::Fleet(_) => f.write_str("EC2 Fleet"),
+            Self::SpotRequest(_) => f.write_str("Spot request"),
             Self::Parameter(_) => f.write_str("parameter"),
         }
     }
@@ -90,6 +96,38 @@ pub struct Launchers {
     pub pinned: BTreeSet<String>,
 }
 
+/// What EC2 tells of the use of one image by other accounts: asked for at one time, and ready at a later one.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageReport {
+    /// Of which image.
+    pub image: ImageId,
+    /// When it was asked for.
+    pub asked: DateTime<Utc>,
+    /// What it tells.
+    pub says: ReportState,
+}
+
+/// How far a usage report is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReportState {
+    /// It is being made.
+    Pending,
+    /// It is there: how much each account uses the image, by instances and launch templates together.
+    Ready(BTreeMap<String, u64>),
+    /// It could not be made, and why.
+    Failed(String),
+}
+
+/// What is known of those whom an image is shared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// Who may launch it.
+    pub with: BTreeSet<Grantee>,
+    /// The reports on their use, in any order.
+    pub reports: Vec<UsageReport>,
+}
+
 /// All that was found out about the use of images in one Region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -101,6 +139,8 @@ pub struct Usage {
     pub bases: BTreeMap<ImageId, RecipeName>,
     /// The images of which another image was baked that still can be launched, with that one.
     pub baked: BTreeMap<ImageId, ImageId>,
+    /// The images that could be shared, and what is known of that. One that is not here was not asked about.
+    pub shared: BTreeMap<ImageId, Cloudly<Shared>>,
     /// Why EC2 itself was not asked what names the images, so that it was looked for piece by piece.
     pub piecemeal: Option<CloudError>,
 }

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use crate::cloud::{
     Change, CloudError, Image, Instance, NewImage, NewInstance, NewReplica, NewTemplateVersion,
 };
-use crate::domain::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, Version};
+use crate::domain::{
+    ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, Version, tags,
+};
 use crate::events::outbound::Announcement;
 use crate::recipe::BadRecipe;
 
@@ -103,12 +105,14 @@ pub enum Action {
     BringBack(ImageId, DateTime<Utc>),
     /// Enable an image that was disabled.
     Enable(ImageId),
-    /// Deprecate an image that nobody uses, and write on it since when that is known.
-    MarkUnused(ImageId, DateTime<Utc>),
+    /// Ask EC2 for a report on the use of an image by other accounts.
+    AskUsage(ImageId),
+    /// Deprecate an image that nobody uses, and write on it since when that is known, and how many its recipe has there.
+    MarkUnused(ImageId, DateTime<Utc>, usize),
     /// Take that back: the image is deprecated when its recipe says, or never.
     Spare(ImageId, Option<DateTime<Utc>>),
-    /// Disable an image and write on it since when.
-    Retire(ImageId, DateTime<Utc>),
+    /// Disable an image and write on it since when, and how many its recipe has there.
+    Retire(ImageId, DateTime<Utc>, usize),
     /// Deregister an image and delete its snapshots.
     Deregister(ImageId),
     /// Write on a snapshot since when it is left behind.
@@ -164,6 +168,22 @@ pub enum NewDefault {
 }
 
 impl Action {
+    /// The image on which it writes tags, and those: what may be written on many at once, before anything else is done.
+    pub fn writes(&self) -> Option<(&ImageId, Tags)> {
+        match self {
+            Self::Mark(image, Stage::Retired) => Some((image, Tags::new().with(tags::STAGE, Stage::Retired))),
+            Self::MarkUnused(image, since, counted) => {
+                Some((image, Tags::new().with_time(tags::UNUSED, *since).with(tags::COUNTED, counted)))
+            }
+            Self::Retire(image, since, counted) => {
+                let retired = Tags::new().with(tags::STAGE, Stage::Retired).with_time(tags::RETIRED, *since);
+                Some((image, retired.with(tags::COUNTED, counted)))
+            }
+            Self::Note(image, noted) => Some((image, noted.clone())),
+            _ => None,
+        }
+    }
+
     /// Its name in logs, answers and plans.
     pub fn word(&self) -> &'static str {
         match self {
@@ -189,6 +209,7 @@ impl Action {
             Self::MoveTemplate(_) => "move-template",
             Self::BringBack(..) => "bring-back",
             Self::Enable(_) => "enable",
+            Self::AskUsage(_) => "ask-usage",
             Self::MarkUnused(..) => "mark-unused",
             Self::Spare(..) => "spare",
             Self::Retire(..) => "retire",

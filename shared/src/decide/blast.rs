@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::expire::Found;
+use super::census::{far_fewer, living};
+use super::family::Found;
 use super::{Action, Chain, Decision, Reason, Subject};
-use crate::cloud::{Image, ImageState};
+use crate::cloud::Image;
 use crate::domain::{ImageName, Region, Stage};
 use crate::events::outbound::{Announcement, News};
 use crate::recipe::Recipe;
@@ -29,7 +30,9 @@ pub fn within(
             most,
             limit: format!("allow = {most}"),
         }),
-        None => strange(recipe, home, found).or_else(|| too_many(recipe, found, &chains, doomed.len())),
+        None => strange(recipe, home, found)
+            .or_else(|| far_fewer(found))
+            .or_else(|| too_many(recipe, found, &chains, doomed.len())),
     };
     match because {
         None => chains,
@@ -45,7 +48,7 @@ fn doomed(chains: &[Chain]) -> BTreeSet<(&Region, &str)> {
         .collect()
 }
 
-fn takes_away(decision: &Decision) -> bool {
+pub(super) fn takes_away(decision: &Decision) -> bool {
     matches!(decision.action, Action::MarkUnused(..) | Action::Retire(..) | Action::Deregister(_))
 }
 
@@ -65,10 +68,6 @@ fn strange(recipe: &Recipe, home: &Region, found: &Found) -> Option<Reason> {
     let required = recipe.replicate.regions.iter().filter(|region| recipe.replicate.requires(region));
     let empty = required.into_iter().find(|region| is_empty(region))?;
     Some(Reason::EmptyRegion { region: empty.clone(), told_by })
-}
-
-fn living(image: &Image) -> bool {
-    matches!(image.state, ImageState::Available | ImageState::Disabled | ImageState::Pending)
 }
 
 /// More than the recipe lets go at once. One release alone is never too large a part of a recipe: else one that keeps

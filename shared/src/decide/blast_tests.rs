@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 
 use super::super::expire::decide;
 use super::super::fixtures::*;
-use super::super::used::UsageByRegion;
+use super::super::used::{UsageByRegion, Uses};
 use super::*;
 use crate::cloud::Usage;
 
@@ -32,7 +32,8 @@ fn found(days: i64, regions: &[&str]) -> Found {
 fn run(rules: &Recipe, found: &Found, allow: Option<usize>) -> Vec<Chain> {
     let usage: UsageByRegion = REGIONS.iter().map(|code| (region(code), Ok(Usage::default()))).collect();
     let home = region("us-east-1");
-    within(rules, &home, found, decide(rules, &home, found, &usage, day(40)), allow)
+    let usage = alone(&usage, found);
+    within(rules, &home, found, decide(rules, &home, found, &Uses::of(&usage), day(40)), allow)
 }
 
 fn gone(chains: &[Chain]) -> usize {

@@ -1,29 +1,20 @@
 //! Which images stay and which go.
 //!
-//! An image and its replicas are one release, and go or stay together: a replica that went while its image
-//! stays would be copied anew. A release goes only when every rule of the recipe lets it go *and* nobody uses
-//! any of its members; where that could not be found out, it stays.
-
-use std::collections::BTreeMap;
+//! A release goes only when every rule of the recipe lets it go *and* nobody uses any of its members; where that could
+//! not be found out, it stays.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::retire::{Fate, next_step};
-use super::used::{UsageByRegion, Uses};
-use super::{Action, Chain, Reason, Subject, share};
-use crate::cloud::{CloudError, Image, ImageState};
-use crate::domain::{ImageId, ImageRecord, Region, Stage, Version};
+use super::census::Census;
+use super::family::{Release, Rules, releases, seen, unreadable};
+use super::retire::Fate;
+use super::used::Uses;
+use super::{Chain, Reason};
+use crate::cloud::{CloudError, Image};
+use crate::domain::Region;
 use crate::recipe::Recipe;
 
-/// The images of one recipe that bear a whole record, by Region. A Region that could not be seen is an error.
-pub type Found = BTreeMap<Region, Result<Vec<Image>, CloudError>>;
-
-/// An image and its replicas.
-#[derive(Debug, Clone)]
-pub struct Release<'a> {
-    version: Version,
-    members: Vec<(&'a Image, ImageRecord)>,
-}
+pub use super::family::Found;
 
 /// What the rules of the recipe alone say of one release.
 enum ByRule {
@@ -31,23 +22,17 @@ enum ByRule {
     Goes { newer: usize, age: TimeDelta },
 }
 
-/// The images that the rules of the recipe would let go: those whose use must be found out, by Region.
-pub fn candidates(
+/// The images that the rules of the recipe would let go: those whose use must be found out.
+pub fn candidates<'a>(
     recipe: &Recipe,
     home: &Region,
-    found: &Found,
+    found: &'a Found,
     now: DateTime<Utc>,
-) -> BTreeMap<Region, Vec<ImageId>> {
-    let releases = releases(found, home);
-    let mut wanted: BTreeMap<Region, Vec<ImageId>> = BTreeMap::new();
-    for (release, by_rule) in releases.iter().zip(by_rules(recipe, &releases, now)) {
-        if matches!(by_rule, ByRule::Goes { .. }) {
-            for (image, _) in &release.members {
-                wanted.entry(image.region.clone()).or_default().push(image.id.clone());
-            }
-        }
-    }
-    wanted
+) -> Vec<&'a Image> {
+    let releases = releases(seen(found), home);
+    let rules = by_rules(recipe, &releases, now);
+    let goes = releases.iter().zip(rules).filter(|(_, rule)| matches!(rule, ByRule::Goes { .. }));
+    goes.flat_map(|(release, _)| release.members.iter().map(|(image, _)| *image)).collect()
 }
 
 /// What becomes of every image of a recipe: one chain for each release, newest first.
@@ -55,51 +40,27 @@ pub fn decide(
     recipe: &Recipe,
     home: &Region,
     found: &Found,
-    usage: &UsageByRegion,
+    uses: &Uses<'_>,
     now: DateTime<Utc>,
 ) -> Vec<Chain> {
-    let releases = releases(found, home);
-    let rules = by_rules(recipe, &releases, now);
+    let releases = releases(seen(found), home);
+    let by_rules = by_rules(recipe, &releases, now);
     let blind: Option<&CloudError> = found.values().find_map(|images| images.as_ref().err());
-    let uses = Uses::of(usage);
     let newest = releases.iter().find(|release| release.is_released()).map(|release| release.version);
-    let mut chains: Vec<Chain> = releases
-        .iter()
-        .zip(rules)
-        .map(|(release, by_rule)| match by_rule {
-            ByRule::Stays(because) => keep_all(recipe, release, now, |_| because.clone()),
-            ByRule::Goes { newer, age } => match blind {
-                Some(error) => keep_all(recipe, release, now, |_| Reason::UsageUnknown(error.clone())),
-                None => by_use(recipe, release, &uses, newest, Fate { newer, age, now }),
-            },
-        })
-        .collect();
-    chains.extend(unreadable(found, home));
+    let (rules, census) = (Rules::of(recipe, newest), Census::of(seen(found)));
+    let one = |(release, by_rule): (&Release<'_>, ByRule)| match (by_rule, blind) {
+        (ByRule::Stays(because), _) => release.keep(rules, now, |_| because.clone()),
+        (ByRule::Goes { .. }, Some(error)) => {
+            release.keep(rules, now, |_| Reason::UsageUnknown(error.clone()))
+        }
+        (ByRule::Goes { newer, age }, None) => {
+            let because = Reason::Superseded { newer, age };
+            release.by_use(rules, uses, &Fate { because, census: &census, now })
+        }
+    };
+    let mut chains: Vec<Chain> = releases.iter().zip(by_rules).map(one).collect();
+    chains.extend(unreadable(seen(found), home));
     chains
-}
-
-fn releases<'a>(found: &'a Found, home: &Region) -> Vec<Release<'a>> {
-    let mut by_version: BTreeMap<Version, Vec<(&Image, ImageRecord)>> = BTreeMap::new();
-    for image in found.values().filter_map(|images| images.as_ref().ok()).flatten() {
-        // What is deregistered already is shown for a while.
-        if image.state == ImageState::Deregistered {
-            continue;
-        }
-        if let Ok(record) = image.record_at(home) {
-            by_version.entry(record.name.version).or_default().push((image, record));
-        }
-    }
-    by_version
-        .into_iter()
-        .rev()
-        .map(|(version, mut members)| {
-            // Replicas first: while the home image is there, whoever comes after a crash still finds the release.
-            members.sort_by_key(|(image, record)| {
-                (record.copied.is_none(), image.region.clone(), image.id.clone())
-            });
-            Release { version, members }
-        })
-        .collect()
 }
 
 /// The keep rules, for releases from the newest to the oldest. Only releases count among the newest: a run of
@@ -109,7 +70,7 @@ fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Ve
     releases
         .iter()
         .map(|release| {
-            let age = now - youngest(release);
+            let age = now - release.born();
             let newer = released;
             if release.is_released() {
                 released += 1;
@@ -122,101 +83,13 @@ fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Ve
             }
             // Without enough newer releases it is perhaps the best there is, whatever became of it.
             if newer < recipe.expire.keep {
-                return ByRule::Stays(Reason::InProgress(release.home_state()));
+                return ByRule::Stays(Reason::InProgress(release.state()));
             }
-            let under_way = |(image, _): &&(&Image, ImageRecord)| {
-                matches!(image.state, ImageState::Pending | ImageState::Unknown(_))
-            };
-            if let Some((image, _)) = release.members.iter().find(under_way) {
-                return ByRule::Stays(Reason::InProgress(image.state.clone()));
+            match release.under_way() {
+                Some(image) => ByRule::Stays(Reason::InProgress(image.state.clone())),
+                None => ByRule::Goes { newer, age },
             }
-            ByRule::Goes { newer, age }
         })
-        .collect()
-}
-
-/// When the youngest of a release came to be: its bake began, or one of its images was registered. A tag that
-/// someone set back makes no image old.
-fn youngest(release: &Release<'_>) -> DateTime<Utc> {
-    let home = release.members.iter().filter(|(_, record)| record.copied.is_none());
-    let registered = home.filter_map(|(image, _)| image.created).max();
-    release.version.time().max(registered.unwrap_or(DateTime::<Utc>::MIN_UTC))
-}
-
-impl Release<'_> {
-    /// Whether it counts among the newest: it was released, and can be launched. One that was to be retired and can
-    /// still be launched counts as well: it was brought back, or its retirement was cut short.
-    fn is_released(&self) -> bool {
-        self.members.iter().any(|(image, record)| {
-            record.copied.is_none()
-                && matches!(record.stage, Stage::Released | Stage::Retired)
-                && image.state == ImageState::Available
-        })
-    }
-
-    fn home_state(&self) -> ImageState {
-        let home = self.members.iter().find(|(_, record)| record.copied.is_none());
-        home.or(self.members.first()).map_or(ImageState::Deregistered, |(image, _)| image.state.clone())
-    }
-}
-
-fn by_use(
-    recipe: &Recipe,
-    release: &Release<'_>,
-    uses: &Uses<'_>,
-    newest: Option<Version>,
-    fate: Fate,
-) -> Chain {
-    let reasons: BTreeMap<&ImageId, Reason> = release
-        .members
-        .iter()
-        .filter_map(|(image, _)| Some((&image.id, uses.hold(recipe, image, newest, fate.now)?)))
-        .collect();
-    let Some((image, why)) = reasons.iter().next() else {
-        return next_step(recipe, &release.members, fate);
-    };
-    keep_all(recipe, release, fate.now, |member| {
-        let with = || Reason::ReleaseStays { image: (*image).clone(), why: Box::new(why.clone()) };
-        reasons.get(&member.id).cloned().unwrap_or_else(with)
-    })
-}
-
-/// Keeps a release. What bears the mark of retirement and can be launched is on its way again: some of its replicas may
-/// be gone, so it is brought to every Region before it is a release once more. A replica alone goes nowhere without its
-/// home image. What was deprecated for being unused is no longer; that its use is unknown changes nothing.
-fn keep_all(
-    recipe: &Recipe,
-    release: &Release<'_>,
-    now: DateTime<Utc>,
-    because: impl Fn(&Image) -> Reason,
-) -> Chain {
-    let of_home = |(image, record): &(&Image, ImageRecord)| {
-        record.copied.is_none() && image.state == ImageState::Available
-    };
-    let is_back = release.members.iter().any(of_home);
-    let keep = |(image, record): &(&Image, ImageRecord)| {
-        let why = because(image);
-        let action = match (&image.state, record.stage) {
-            (ImageState::Available, Stage::Retired) if is_back => Action::BringBack(image.id.clone(), now),
-            (ImageState::Available, _) if image.unused().is_some() && !why.is_unknown() => {
-                Action::Spare(image.id.clone(), share::deprecated_from(recipe, record, now))
-            }
-            _ => Action::Leave,
-        };
-        Subject::image(image).so(action, why)
-    };
-    release.members.iter().map(keep).collect()
-}
-
-/// Images that bear the recipe's tag but no record that can be believed: they stay, and it is said why.
-fn unreadable(found: &Found, home: &Region) -> Vec<Chain> {
-    found
-        .values()
-        .filter_map(|images| images.as_ref().ok())
-        .flatten()
-        .filter(|image| image.state != ImageState::Deregistered)
-        .filter_map(|image| Some((image, image.record_at(home).err()?)))
-        .map(|(image, why)| vec![Subject::image(image).so(Action::Leave, Reason::NotKilns(why))])
         .collect()
 }
 

@@ -2,9 +2,15 @@
 
 #![allow(missing_docs, reason = "fixtures are read as words")]
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 
-use crate::cloud::{Architecture, Image, ImageState, Instance, InstanceState, Protection, StopCause};
+use super::family::Found;
+use super::used::UsageByRegion;
+use crate::cloud::{
+    Architecture, Image, ImageState, Instance, InstanceState, Protection, Shared, StopCause, Usage,
+};
 use crate::domain::record::Copied;
 use crate::domain::{
     ImageId, ImageName, ImageRecord, Origin, Region, Role, SnapshotId, Stage, Tags, Token, Version, tags,
@@ -59,9 +65,28 @@ pub fn foreign_image(id: &str) -> Image {
         product_codes: vec![],
         scanned: None,
         snapshots: vec!["snap-f0".parse().unwrap()],
+        gib: 8,
         lasting_devices: vec![],
         tags: Tags::new(),
     }
+}
+
+/// That nobody else may launch any of these images, as it is found out.
+pub fn nobody_else(images: &[&Image]) -> Usage {
+    let alone =
+        |image: &&Image| (image.id.clone(), Ok(Shared { with: BTreeSet::new(), reports: Vec::new() }));
+    Usage { shared: images.iter().map(alone).collect(), ..Usage::default() }
+}
+
+/// What was found out about use, and that nobody else may launch any of the images.
+pub fn alone(usage: &UsageByRegion, found: &Found) -> UsageByRegion {
+    let mut usage = usage.clone();
+    for (region, usage) in &mut usage {
+        if let (Ok(usage), Some(Ok(images))) = (usage, found.get(region)) {
+            usage.shared = nobody_else(&images.iter().collect::<Vec<_>>()).shared;
+        }
+    }
+    usage
 }
 
 /// The id that a fixture gives to the image of the n-th day in a Region.

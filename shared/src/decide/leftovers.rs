@@ -22,6 +22,15 @@ pub struct Suspect<'a> {
     pub quarantine: TimeDelta,
 }
 
+/// Who else needs suspects.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    /// All images, anyone's, that use any of them.
+    pub images: Vec<Image>,
+    /// What else needs one of them: a volume that is being made of it, or a lock.
+    pub others: BTreeMap<SnapshotId, String>,
+}
+
 /// The snapshots of these recipes that no image of Kiln's uses: those for which any other image must still be looked for.
 pub fn suspects<'a, 'r>(
     snapshots: &'a [Snapshot],
@@ -56,10 +65,10 @@ pub fn suspects<'a, 'r>(
         .collect()
 }
 
-/// What becomes of suspects, once the images that use any of them are known. Each is written down first, and goes when
+/// What becomes of suspects, once it is known who else needs them. Each is written down first, and goes when
 /// it is still left behind after its quarantine.
-pub fn decide(suspects: &[Suspect<'_>], users: &[Image], now: DateTime<Utc>) -> Vec<Chain> {
-    let used: BTreeSet<&SnapshotId> = users.iter().flat_map(|image| &image.snapshots).collect();
+pub fn decide(suspects: &[Suspect<'_>], needs: &Needs, now: DateTime<Utc>) -> Vec<Chain> {
+    let used: BTreeSet<&SnapshotId> = needs.images.iter().flat_map(|image| &image.snapshots).collect();
     let one = |suspect: &Suspect<'_>| {
         let snapshot = suspect.snapshot;
         let subject = Subject {
@@ -71,6 +80,9 @@ pub fn decide(suspects: &[Suspect<'_>], users: &[Image], now: DateTime<Utc>) -> 
         let id = || snapshot.id.clone();
         if used.contains(&snapshot.id) {
             return vec![subject.so(Action::Leave, Reason::SnapshotUsed(id()))];
+        }
+        if let Some(need) = needs.others.get(&snapshot.id) {
+            return vec![subject.so(Action::Leave, Reason::SnapshotNeeded(need.clone()))];
         }
         let until = snapshot.tags.time(tags::ORPHANED).map(|since| since + suspect.quarantine);
         vec![match until {
@@ -95,6 +107,7 @@ mod tests {
             region: region("us-east-1"),
             started: Some(day(1)),
             completed: true,
+            full_bytes: None,
             tags: image("web", 1).build().tags,
         }
     }
@@ -117,7 +130,7 @@ mod tests {
 
     fn after(snapshot: &Snapshot, days: i64) -> Action {
         let suspect = Suspect { snapshot, quarantine: TimeDelta::days(days) };
-        decide(&[suspect], &[], day(9))[0][0].action.clone()
+        decide(&[suspect], &Needs::default(), day(9))[0][0].action.clone()
     }
 
     #[test]
@@ -136,7 +149,20 @@ mod tests {
         assert!(ids(&[snapshot("snap-01")], std::slice::from_ref(&user)).is_empty());
         let foreign = Image { snapshots: user.snapshots, ..foreign_image("ami-0f") };
         let suspect = Suspect { snapshot: &snapshot("snap-01"), quarantine: TimeDelta::zero() };
-        assert_eq!(decide(&[suspect], &[foreign], day(9))[0][0].action, Action::Leave);
+        let needs = Needs { images: vec![foreign], ..Needs::default() };
+        assert_eq!(decide(&[suspect], &needs, day(9))[0][0].action, Action::Leave);
+    }
+
+    #[test]
+    fn a_snapshot_that_a_volume_is_being_made_of_or_that_is_locked_stays() {
+        let left = snapshot("snap-01");
+        let suspect = Suspect { snapshot: &left, quarantine: TimeDelta::zero() };
+        let others = BTreeMap::from([(left.id.clone(), "vol-01 is being made of it".to_owned())]);
+        let decided = &decide(&[suspect], &Needs { others, ..Needs::default() }, day(9))[0][0];
+        assert_eq!(
+            (&decided.action, decided.because.to_string().as_str()),
+            (&Action::Leave, "vol-01 is being made of it")
+        );
     }
 
     #[test]

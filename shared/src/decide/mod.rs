@@ -15,8 +15,15 @@
 //! | [`layers`] | which recipes are baked anew because their base was released |
 //! | [`preflight`] | what would make a bake, or what follows on it, fail |
 //! | [`expire`] | which images stay and which go |
-//! | [`blast`] | how much one run may take away |
+//! | [`family`] | what becomes of a release once its use is known |
 //! | [`used`] | whether an image is used, unused, or nobody knows |
+//! | [`elsewhere`] | the same of its use by other accounts |
+//! | [`strays`] | what becomes of replicas in Regions that left their recipe |
+//! | [`ended`] | what becomes of the images of a deleted recipe |
+//! | [`census`] | whether a Region shows far fewer images than before |
+//! | [`blast`] | how much one run may take away |
+//! | [`plan`] | what a plan tells of each image: its cost, its verdict, its next step and when |
+//! | [`story`] | what one image is, and what will become of it |
 //! | [`restore`] | what brings a retired release back |
 //! | [`leftovers`] | which snapshots were left behind |
 //! | [`onward`] | how far each image goes on, all of them at once |
@@ -27,10 +34,15 @@ pub mod adopt;
 pub mod bake;
 pub mod blast;
 pub mod capture;
+pub mod census;
+pub mod elsewhere;
+pub mod ended;
 pub mod expire;
+pub mod family;
 pub mod layers;
 pub mod leftovers;
 pub mod onward;
+pub mod plan;
 pub mod preflight;
 pub mod publish;
 pub mod reason;
@@ -39,6 +51,8 @@ pub mod replicate;
 pub mod restore;
 mod retire;
 pub mod share;
+pub mod story;
+pub mod strays;
 pub mod sweep;
 pub mod template;
 pub mod used;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
+use super::elsewhere::Awaited;
 use crate::cloud::{Architecture, Change, CloudError, ImageState, InstanceState, Severity};
 use crate::domain::duration::{about, show};
 use crate::domain::record::NoRecord;
@@ -309,6 +310,15 @@ pub enum Reason {
     /// EC2 may not know when it was launched.
     #[error("EC2 tells since 2017 when an image was launched, and it is older: nobody knows")]
     LaunchUnknown,
+    /// Other accounts use it.
+    #[error("it is used by {}, by the usage report of {}", list(.by), .asked.to_rfc3339())]
+    UsedElsewhere { by: Vec<String>, asked: DateTime<Utc> },
+    /// Other accounts may use it.
+    #[error("whether other accounts use it is unknown, so it stays: {0}")]
+    NoReport(Awaited),
+    /// Whether it is shared was not found out.
+    #[error("whether it is shared with other accounts is unknown, so it stays")]
+    SharingUnknown,
     /// Another image was baked from it.
     #[error("{0} was baked from it, and can still be launched")]
     BakedInto(ImageId),
@@ -354,8 +364,26 @@ pub enum Reason {
     #[error("{newer} newer releases are kept, and it is {} old", about(*.age))]
     Superseded { newer: usize, age: TimeDelta },
     /// Quarantine over.
-    #[error("its quarantine since {} is over; {newer} newer releases are kept", .since.to_rfc3339())]
-    QuarantineOver { since: DateTime<Utc>, newer: usize },
+    #[error("its quarantine since {} is over; {why}", .since.to_rfc3339())]
+    QuarantineOver { since: DateTime<Utc>, why: Box<Reason> },
+    /// A replica where none is wanted.
+    #[error("its recipe names its Region no longer")]
+    RegionLeft,
+    /// Its recipe was deleted.
+    #[error("its recipe was deleted, and somebody said at {} that its images may go", .0.to_rfc3339())]
+    RecipeEnded(DateTime<Utc>),
+    /// Its recipe is there again.
+    #[error("recipe {0} is there again, so its images go by its rules")]
+    RecipeIsBack(RecipeName),
+    /// The recipe is not gone.
+    #[error("recipe {0} is there: delete its parameter first, then its images may go")]
+    RecipeStillThere(RecipeName),
+    /// Nobody said that the images of a deleted recipe may go.
+    #[error("there is no recipe {0}; its images stay until somebody says {{\"retire_recipe\": \"{0}\"}}")]
+    RecipeMissing(RecipeName),
+    /// No image of a recipe.
+    #[error("there is no recipe {0}, nor any image of it")]
+    NoImages(RecipeName),
 
     /// More would go than may.
     #[error(
@@ -367,6 +395,17 @@ pub enum Reason {
         "{region} answers with no image of the recipe's, though {told_by} tells that there were some, so none goes anywhere; if that is right, say so by hand with \"allow\""
     )]
     EmptyRegion { region: Region, told_by: crate::domain::Origin },
+
+    /// A Region shows far fewer images than before.
+    #[error(
+        "{region} shows {now} images of the recipe's, and there were {before} at an earlier step, so none goes anywhere; if that is right, say so by hand with \"allow\""
+    )]
+    FarFewer { region: Region, before: usize, now: usize },
+    /// There are fewer by now.
+    #[error(
+        "there were {before} images of the recipe's in its Region when it was counted, and {now} are left"
+    )]
+    Recounted { before: usize, now: usize },
 
     /// Somebody wants it back.
     #[error("somebody asked for it to be brought back; it stays until its tag kiln:restored is taken away")]
@@ -392,16 +431,28 @@ pub enum Reason {
     /// The image of a snapshot is gone.
     #[error("its image is gone, and no image uses it")]
     ImageGone,
+    /// Something needs a snapshot.
+    #[error("{0}")]
+    SnapshotNeeded(String),
     /// A snapshot belongs to an image.
     #[error("an image uses {0}")]
     SnapshotUsed(SnapshotId),
 }
 
 impl Reason {
+    /// Whether it says that a usage report must be read first.
+    pub fn awaits_report(&self) -> bool {
+        matches!(self, Self::NoReport(_))
+    }
+
     /// Whether it says that something could not be found out.
     pub fn is_unknown(&self) -> bool {
         match self {
-            Self::UsageUnknown(_) | Self::LaunchUnknown | Self::MightBeUsed { .. } => true,
+            Self::UsageUnknown(_)
+            | Self::LaunchUnknown
+            | Self::MightBeUsed { .. }
+            | Self::NoReport(_)
+            | Self::SharingUnknown => true,
             Self::ReleaseStays { why, .. } => why.is_unknown(),
             _ => false,
         }

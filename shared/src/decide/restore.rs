@@ -112,13 +112,14 @@ mod tests {
 
     #[test]
     fn a_restored_release_is_kept_by_the_next_run() {
+        use super::super::family::Rules;
         use super::super::used::{UsageByRegion, Uses};
         let home = image("web", 1).retired_on(30).build();
         let chain = decide(None, &[&home], &region("us-east-1"), day(40));
         let Action::Note(_, noted) = &chain[0].action else { panic!() };
         let restored = Image { tags: home.tags.clone().and(noted), ..home };
         let found = UsageByRegion::new();
-        let why = Uses::of(&found).hold(&recipe("web"), &restored, None, day(41)).unwrap();
+        let why = Uses::of(&found).hold(Rules::of(&recipe("web"), None), &restored, day(41)).unwrap();
         assert_eq!(
             why.to_string(),
             "somebody brought it back at 2026-02-10T02:00:00Z; take its tag kiln:restored away when it may go"

@@ -5,44 +5,38 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::census::Census;
 use super::share::{is_deprecated, is_guarded_by_kiln};
 use super::{Action, Chain, Decision, Reason, Subject};
 use crate::cloud::{Image, ImageState};
 use crate::domain::{ImageId, ImageRecord, Stage};
-use crate::recipe::Recipe;
+use crate::recipe::Expire;
 
 /// An image or a replica of a release, with its record.
 pub type Member<'a> = (&'a Image, ImageRecord);
 
 /// What lets a release go, and when it is asked.
-#[derive(Clone, Copy)]
-pub struct Fate {
-    /// How many newer releases there are.
-    pub newer: usize,
-    /// How old its youngest image is.
-    pub age: TimeDelta,
+pub struct Fate<'a> {
+    /// Why the recipe lets it go.
+    pub because: Reason,
+    /// How many images there are, which is written down with each step.
+    pub census: &'a Census,
     /// The time.
     pub now: DateTime<Utc>,
 }
 
-impl Fate {
-    fn superseded(self) -> Reason {
-        Reason::Superseded { newer: self.newer, age: self.age }
-    }
-}
-
 /// The next step of a release that its recipe lets go, and that nobody uses. `members`: replicas first, home image last.
-pub fn next_step(recipe: &Recipe, members: &[Member<'_>], fate: Fate) -> Chain {
-    let first = first_verdict(recipe, members, fate);
-    first.unwrap_or_else(|| match recipe.expire.quarantine {
+pub fn next_step(expire: &Expire, members: &[Member<'_>], fate: &Fate<'_>) -> Chain {
+    let first = first_verdict(expire, members, fate);
+    first.unwrap_or_else(|| match expire.quarantine {
         none if none.is_zero() => at_once(members, fate),
         quarantine => disable_then_deregister(members, quarantine, fate),
     })
 }
 
 /// Deprecated, and looked at again later. `None`: that is over, or has no sense any more.
-fn first_verdict(recipe: &Recipe, members: &[Member<'_>], fate: Fate) -> Option<Chain> {
-    let (confirm_after, now) = (recipe.expire.confirm_after, fate.now);
+fn first_verdict(expire: &Expire, members: &[Member<'_>], fate: &Fate<'_>) -> Option<Chain> {
+    let (confirm_after, now) = (expire.confirm_after, fate.now);
     let begun = members.iter().any(|(_, record)| record.stage == Stage::Retired);
     // What cannot be launched has nobody who could begin to use it.
     let launchable = |image: &Image| !matches!(image.state, ImageState::Failed | ImageState::Disabled);
@@ -58,10 +52,12 @@ fn first_verdict(recipe: &Recipe, members: &[Member<'_>], fate: Fate) -> Option<
     if youngest.is_some_and(|youngest| youngest + confirm_after <= now) {
         return None;
     }
+    let counted = |image: &Image| fate.census.in_region(&image.region);
     let step = |(image, _): &Member<'_>| match (known(image), launchable(image)) {
         (None, true) => {
             let since = since(image).unwrap_or(now);
-            Subject::image(image).so(Action::MarkUnused(image.id.clone(), since), fate.superseded())
+            Subject::image(image)
+                .so(Action::MarkUnused(image.id.clone(), since, counted(image)), fate.because.clone())
         }
         (known, _) => {
             let since = known.unwrap_or(now);
@@ -79,17 +75,17 @@ fn unmarked<'a>(members: &'a [Member<'_>]) -> impl Iterator<Item = &'a Image> {
 }
 
 /// Without a quarantine.
-fn at_once(members: &[Member<'_>], fate: Fate) -> Chain {
+fn at_once(members: &[Member<'_>], fate: &Fate<'_>) -> Chain {
     let mark = unmarked(members).map(|image| {
-        Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Retired), fate.superseded())
+        Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Retired), fate.because.clone())
     });
-    let go = members.iter().flat_map(|(image, _)| deregister(image, fate.superseded()));
+    let go = members.iter().flat_map(|(image, _)| deregister(image, fate.because.clone()));
     mark.chain(go).collect()
 }
 
 /// Disabled first, and deregistered once the quarantine of all is over.
-fn disable_then_deregister(members: &[Member<'_>], quarantine: TimeDelta, fate: Fate) -> Chain {
-    let Fate { newer, now, .. } = fate;
+fn disable_then_deregister(members: &[Member<'_>], quarantine: TimeDelta, fate: &Fate<'_>) -> Chain {
+    let now = fate.now;
     let waiting: BTreeSet<&ImageId> = members
         .iter()
         // What failed cannot be launched, and so needs no quarantine of its own.
@@ -110,9 +106,12 @@ fn disable_then_deregister(members: &[Member<'_>], quarantine: TimeDelta, fate: 
     members
         .into_iter()
         .flat_map(|(image, _)| match over(image) {
-            Some(since) if all_over => deregister(image, Reason::QuarantineOver { since, newer }),
+            Some(since) if all_over => {
+                deregister(image, Reason::QuarantineOver { since, why: Box::new(fate.because.clone()) })
+            }
             _ if waiting.contains(&image.id) => {
-                vec![Subject::image(image).so(Action::Retire(image.id.clone(), now), fate.superseded())]
+                let retire = Action::Retire(image.id.clone(), now, fate.census.in_region(&image.region));
+                vec![Subject::image(image).so(retire, fate.because.clone())]
             }
             _ => {
                 let until = image.retired().unwrap_or(now) + quarantine;

@@ -1,10 +1,12 @@
 use super::super::expire;
+use super::super::family::Found;
 use super::super::fixtures::*;
-use super::super::used::UsageByRegion;
+use super::super::used::{UsageByRegion, Uses};
 use super::*;
 use crate::cloud::usage::{Names, User};
 use crate::cloud::{CloudError, Usage, Use};
 use crate::domain::{Region, Tags, tags};
+use crate::recipe::Recipe;
 
 /// A recipe that wants to be sure: found unused twice, two days apart.
 fn careful() -> Recipe {
@@ -27,9 +29,13 @@ fn decided(images: &[Image], usage: Usage, n: i64) -> Chain {
 }
 
 fn decided_with(images: &[Image], usage: Result<Usage, CloudError>, n: i64) -> Chain {
-    let found = std::iter::once((home(), Ok(images.to_vec()))).collect();
-    let usage = UsageByRegion::from([(home(), usage)]);
-    expire::decide(&careful(), &home(), &found, &usage, day(n)).concat()
+    let found = Found::from([(home(), Ok(images.to_vec()))]);
+    by(&careful(), &found, &UsageByRegion::from([(home(), usage)]), n)
+}
+
+/// What is decided where nobody else may launch any image.
+fn by(recipe: &Recipe, found: &Found, usage: &UsageByRegion, n: i64) -> Chain {
+    expire::decide(recipe, &home(), found, &Uses::of(&alone(usage, found)), day(n)).concat()
 }
 
 fn deeds(chain: &Chain) -> Vec<&'static str> {
@@ -41,7 +47,7 @@ fn after(image: &Image, chain: &Chain) -> Image {
     let mut image = image.clone();
     for one in chain.iter().filter(|one| one.subject.resource.as_deref() == Some(image.id.as_str())) {
         match &one.action {
-            Action::MarkUnused(_, since) => {
+            Action::MarkUnused(_, since, _) => {
                 image.tags = image.tags.and(&Tags::new().with_time(tags::UNUSED, *since));
                 image.deprecated = Some(*since);
             }
@@ -49,7 +55,7 @@ fn after(image: &Image, chain: &Chain) -> Image {
                 image.tags = image.tags.with(tags::UNUSED, "no");
                 image.deprecated = *deprecated;
             }
-            Action::Retire(_, since) => {
+            Action::Retire(_, since, _) => {
                 let retired = Tags::new().with(tags::STAGE, Stage::Retired).with_time(tags::RETIRED, *since);
                 image.tags = image.tags.and(&retired);
                 image.state = ImageState::Disabled;
@@ -99,8 +105,8 @@ fn what_is_spared_is_deprecated_when_its_recipe_says() {
     image.deprecated = Some(day(39));
     let mut recipe = careful();
     recipe.publish.deprecate_after = Some(TimeDelta::days(90));
-    let found = std::iter::once((home(), Ok(vec![image.clone()]))).collect();
-    let chain = expire::decide(&recipe, &home(), &found, &UsageByRegion::new(), day(40)).concat();
+    let found = Found::from([(home(), Ok(vec![image.clone()]))]);
+    let chain = by(&recipe, &found, &UsageByRegion::new(), 40);
     assert_eq!(chain[0].action, Action::Spare(image.id, Some(day(91))));
 }
 
@@ -122,19 +128,19 @@ fn what_was_marked_and_not_deprecated_is_marked_again_from_the_same_time() {
     images[0].deprecated = None;
     let chain = decided(&images, Usage::default(), 41);
     let marked = chain.iter().find(|one| one.action != Action::Leave).unwrap();
-    assert_eq!(marked.action, Action::MarkUnused(images[0].id.clone(), day(40)));
+    assert_eq!(marked.action, Action::MarkUnused(images[0].id.clone(), day(40), 3));
 }
 
 #[test]
 fn a_replica_that_came_later_is_found_unused_twice_as_well() {
     let mut images = three();
     images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
-    let mut found = std::collections::BTreeMap::from([(home(), Ok(images))]);
+    let mut found = Found::from([(home(), Ok(images))]);
     let replica = image("web", 1).released().in_region("eu-west-1").build();
     found.insert(region("eu-west-1"), Ok(vec![replica]));
     let usage: UsageByRegion =
         ["us-east-1", "eu-west-1"].iter().map(|code| (region(code), Ok(Usage::default()))).collect();
-    let chain = expire::decide(&careful(), &home(), &found, &usage, day(42)).concat();
+    let chain = by(&careful(), &found, &usage, 42);
     assert_eq!(deeds(&chain), ["mark-unused"]);
 }
 

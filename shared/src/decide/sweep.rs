@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::leftovers::Suspect;
+use super::leftovers::{Needs, Suspect};
 use super::replicate::Grants;
 use super::verify::Console;
 use super::{Action, Chain, Reason, Subject, capture, leftovers, onward};
@@ -44,8 +44,8 @@ pub struct Seen {
     pub granted: Grants,
     /// What was found in those images for which [`onward::findings_wanted`] asked.
     pub findings: BTreeMap<ImageId, Cloudly<Vec<Finding>>>,
-    /// All images, anyone's, that use one of the snapshots for which [`suspects`] asked, by Region.
-    pub users: BTreeMap<Region, Cloudly<Vec<Image>>>,
+    /// Who needs one of the snapshots for which [`suspects`] asked, by Region.
+    pub needs: BTreeMap<Region, Cloudly<Needs>>,
 }
 
 /// What must be known of a builder without an image before it can be decided.
@@ -163,11 +163,11 @@ fn of_failed_images(seen: &Seen) -> Vec<Chain> {
 
 fn of_snapshots(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
     let mut chains = Vec::new();
-    for (region, users) in &seen.users {
+    for (region, needs) in &seen.needs {
         let suspects = suspects(seen, region, now);
-        match users {
-            Ok(users) => {
-                let decided = leftovers::decide(&suspects, users, now);
+        match needs {
+            Ok(needs) => {
+                let decided = leftovers::decide(&suspects, needs, now);
                 let since = suspects.iter().map(|suspect| suspect.snapshot.started);
                 chains
                     .extend(decided.into_iter().zip(since).filter_map(|(chain, since)| wanted(chain, since)));

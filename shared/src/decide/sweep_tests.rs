@@ -19,7 +19,7 @@ fn seen(instances: Vec<Instance>, images: Vec<Image>) -> Seen {
         snapshots: by_region.keys().map(|region| (region.clone(), Ok(Vec::new()))).collect(),
         images: by_region,
         closer: BTreeMap::new(),
-        users: BTreeMap::new(),
+        needs: BTreeMap::new(),
         further: BTreeMap::new(),
         consoles: BTreeMap::new(),
         subnets: BTreeMap::new(),
@@ -228,17 +228,18 @@ fn a_snapshot_that_no_image_uses_is_on_its_way_out() {
         region: region("eu-west-1"),
         started: Some(day(1)),
         completed: true,
+        full_bytes: None,
         tags: image("web", 1).build().tags,
     };
     let mut with = seen(vec![], vec![]);
     with.snapshots.insert(region("eu-west-1"), Ok(vec![left]));
     assert_eq!(suspects(&with, &region("eu-west-1"), now()).len(), 1);
-    with.users.insert(region("eu-west-1"), Ok(vec![]));
+    with.needs.insert(region("eu-west-1"), Ok(Needs::default()));
     let chains = decide(&with, now());
     assert_eq!(words(&chains), [["mark-orphan"]]);
     assert_eq!(chains[0][0].since, Some(day(1)));
     let mut user = foreign_image("ami-0f");
     user.snapshots = vec!["snap-01".parse().unwrap()];
-    with.users.insert(region("eu-west-1"), Ok(vec![user]));
+    with.needs.insert(region("eu-west-1"), Ok(Needs { images: vec![user], ..Needs::default() }));
     assert!(decide(&with, now()).is_empty());
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{Reason, release::is_pinned, share::is_guarded_by_kiln};
+use super::family::Rules;
+use super::{Reason, elsewhere, release::is_pinned, share::is_guarded_by_kiln};
 use crate::cloud::usage::{Names, User};
 use crate::cloud::{CloudError, Image, Kind, Protection, Usage};
 use crate::domain::{ImageId, Region, Version, tags};
-use crate::recipe::Recipe;
 
 /// What was found out about use, by Region. A Region that is missing was not asked.
 pub type UsageByRegion = BTreeMap<Region, Result<Usage, CloudError>>;
@@ -45,17 +45,36 @@ impl<'a> Uses<'a> {
         uses
     }
 
-    /// Why one image must stay, whatever the rules of its recipe about number and age say. `newest` is the newest release.
-    pub fn hold(
-        &self,
-        recipe: &Recipe,
-        image: &Image,
-        newest: Option<Version>,
-        now: DateTime<Utc>,
-    ) -> Option<Reason> {
-        held_by_itself(image, newest)
+    /// Why one image must stay, whatever the rules of its recipe about number and age say: the first reason there is.
+    pub fn hold(&self, rules: Rules<'_>, image: &Image, now: DateTime<Utc>) -> Option<Reason> {
+        held_by_itself(image, rules.newest)
             .or_else(|| self.used(image))
-            .or_else(|| launched_lately(recipe, image, now))
+            .or_else(|| launched_lately(rules.expire.idle, image, now))
+            .or_else(|| self.used_elsewhere(image, now))
+    }
+
+    /// Every reason why one image must stay.
+    pub fn all(&self, rules: Rules<'_>, image: &Image, now: DateTime<Utc>) -> Vec<Reason> {
+        [
+            held_by_itself(image, rules.newest),
+            self.used(image),
+            launched_lately(rules.expire.idle, image, now),
+            self.used_elsewhere(image, now),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// What uses one image in its own account, each with its ARN.
+    pub fn users(&self, image: &Image) -> BTreeSet<String> {
+        let told = |by: &&User| format!("{by} {}", by.arn(&image.region, &image.owner));
+        self.by.get(&(&image.region, &image.id)).into_iter().flatten().map(told).collect()
+    }
+
+    fn used_elsewhere(&self, image: &Image, now: DateTime<Utc>) -> Option<Reason> {
+        let usage = self.found.get(&image.region)?.as_ref().ok()?;
+        elsewhere::used(image, usage, now)
     }
 
     fn used(&self, image: &Image) -> Option<Reason> {
@@ -72,10 +91,8 @@ impl<'a> Uses<'a> {
         if let Some(why) = image.snapshots.iter().find_map(|snapshot| usage.held.get(snapshot)) {
             return Some(Reason::Held(why.clone()));
         }
-        let told = |by: &User| format!("{by} {}", by.arn(&image.region, &image.owner));
-        if let Some(users) = self.by.get(&(&image.region, &image.id)) {
-            // One user may be told in two ways.
-            let users: BTreeSet<String> = users.iter().map(|by| told(by)).collect();
+        let users = self.users(image);
+        if !users.is_empty() {
             return Some(Reason::Used(users.into_iter().collect()));
         }
         if let Some(recipe) = usage.bases.get(&image.id) {
@@ -85,7 +102,8 @@ impl<'a> Uses<'a> {
             return Some(Reason::BakedInto(other.clone()));
         }
         let (by, what) = self.unresolved.get(&image.region)?;
-        Some(Reason::MightBeUsed { by: told(by), what: (*what).to_owned() })
+        let by = format!("{by} {}", by.arn(&image.region, &image.owner));
+        Some(Reason::MightBeUsed { by, what: (*what).to_owned() })
     }
 }
 
@@ -125,8 +143,7 @@ fn manager(image: &Image) -> Option<&'static str> {
 
 /// No time of launch means never, but for images that are older than EC2's memory of it.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-last-launched-time.html>)
-fn launched_lately(recipe: &Recipe, image: &Image, now: DateTime<Utc>) -> Option<Reason> {
-    let idle = recipe.expire.idle;
+fn launched_lately(idle: TimeDelta, image: &Image, now: DateTime<Utc>) -> Option<Reason> {
     if idle.is_zero() {
         return None;
     }

@@ -3,6 +3,7 @@ use chrono::TimeDelta;
 use super::super::fixtures::*;
 use super::*;
 use crate::cloud::Use;
+use crate::recipe::Recipe;
 
 fn names(image: &Image, by: User) -> Use {
     Use { names: Names::Image(image.id.clone()), by }
@@ -10,8 +11,9 @@ fn names(image: &Image, by: User) -> Use {
 
 /// Why the image must stay for what was found in its Region.
 fn hold(image: &Image, usage: Usage) -> Option<String> {
+    let usage = Usage { shared: nobody_else(&[image]).shared, ..usage };
     let found = UsageByRegion::from([(image.region.clone(), Ok(usage))]);
-    Uses::of(&found).hold(&recipe("web"), image, None, day(40)).map(|reason| reason.to_string())
+    Uses::of(&found).hold(Rules::of(&recipe("web"), None), image, day(40)).map(|reason| reason.to_string())
 }
 
 fn an_image() -> Image {
@@ -95,9 +97,9 @@ fn what_another_service_manages_is_left_to_it() {
 #[test]
 fn what_was_launched_lately_stays_where_the_recipe_asks() {
     let mut rules = recipe("web");
-    let found = UsageByRegion::from([(region("us-east-1"), Ok(Usage::default()))]);
     let mut image = an_image();
-    let why = |rules: &Recipe, image: &Image| Uses::of(&found).hold(rules, image, None, day(40));
+    let found = UsageByRegion::from([(region("us-east-1"), Ok(nobody_else(&[&image])))]);
+    let why = |rules: &Recipe, image: &Image| Uses::of(&found).hold(Rules::of(rules, None), image, day(40));
     image.last_launched = Some(day(35));
     assert_eq!(why(&rules, &image), None);
     rules.expire.idle = TimeDelta::days(5);

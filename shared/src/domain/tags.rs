@@ -35,6 +35,12 @@ pub const RETIRED: &str = "kiln:retired";
 /// On an image that its recipe lets go: when it was first found that nobody uses it (RFC 3339), which is when it was deprecated.
 /// `no` where that was so once, and is so no longer.
 pub const UNUSED: &str = "kiln:unused";
+/// On an image on its way out: how many images its recipe had in its Region at that step. Far fewer at the next one are no
+/// reason to go on, but to stop.
+pub const COUNTED: &str = "kiln:counted";
+/// On an image whose recipe was deleted: when somebody said that its images may go as well (RFC 3339). `no` where there is
+/// such a recipe again.
+pub const ENDED: &str = "kiln:ended";
 /// On an image that somebody asked to be brought back: when (RFC 3339). It stays until a person takes the tag away.
 pub const RESTORED: &str = "kiln:restored";
 /// On a snapshot that was left behind: when Kiln first saw that (RFC 3339).
@@ -59,7 +65,7 @@ pub const PREFIX: &str = "kiln:";
 
 /// The tags of one thing. Keys are unique and case-sensitive, as in EC2.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>)
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tags(BTreeMap<String, String>);
 

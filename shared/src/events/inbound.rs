@@ -92,6 +92,23 @@ pub enum ExpireCall {
     Run(ExpireRun),
     /// A person wants a release back, by any of its images.
     Restore(ImageId),
+    /// A person wants to know all about an image.
+    Explain(ImageId),
+    /// A person says that the images of a deleted recipe may go.
+    RetireRecipe(RecipeName, Mode),
+    /// An image was deregistered, by whomever.
+    Gone(Region, ImageId),
+}
+
+/// Where `expire` looks for images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// In the Regions that recipes name.
+    Named,
+    /// In every Region of the account: a recipe may have named it before.
+    Everywhere,
+    /// As everywhere, for a recipe that need not be there.
+    Ended,
 }
 
 /// One run of `expire`.
@@ -101,6 +118,8 @@ pub struct ExpireRun {
     pub recipe: Option<RecipeName>,
     /// Whether only to answer with the plan.
     pub mode: Mode,
+    /// Where to look.
+    pub look: Look,
     /// How many images may go, as a person says who has seen the plan; `None`: what the recipe allows.
     pub allow: Option<usize>,
 }
@@ -168,6 +187,19 @@ struct RestoreByHand {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ExplainByHand {
+    explain: ImageId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetireRecipeByHand {
+    retire_recipe: RecipeName,
+    dry_run: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RollbackByHand {
     rollback: RecipeName,
     to: Option<Version>,
@@ -181,7 +213,7 @@ const VERIFY: &str = "expected EC2's own 'EC2 Instance State-change Notification
 const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
 const CAPTURE: &str = "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const REPLICATE: &str = "expected Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'";
-const EXPIRE: &str = r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields and with them {"allow": 12}, {"restore": "ami-0123456789abcdef0"}, or Kiln's own 'Image Released'"#;
+const EXPIRE: &str = r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields and with them {"allow": 12}, {"restore": "ami-0123456789abcdef0"}, {"explain": "ami-0123456789abcdef0"}, {"retire_recipe": "web"}, Kiln's own 'Image Released', or EC2's own 'EC2 AMI State Change' of an image that was deregistered"#;
 
 const RECONCILE: &str = "expected {}: a sweep looks at everything";
 
@@ -260,8 +292,7 @@ impl PublishCall {
     /// Says what is wrong with it and what is expected.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         if payload.get("detail-type").is_none() {
-            let by_hand = RollbackByHand::deserialize(payload);
-            let call = by_hand.map_err(|error| BadEvent { problem: error.to_string(), expected: PUBLISH })?;
+            let call: RollbackByHand = fields(payload, PUBLISH)?;
             return Ok(Self::Rollback(call.rollback, call.to));
         }
         match detail_type(payload, PUBLISH)? {
@@ -303,9 +334,17 @@ impl ExpireCall {
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         if payload.get("detail-type").is_none() {
             if payload.get("restore").is_some() {
-                let call = RestoreByHand::deserialize(payload);
-                let call = call.map_err(|error| BadEvent { problem: error.to_string(), expected: EXPIRE })?;
+                let call: RestoreByHand = fields(payload, EXPIRE)?;
                 return Ok(Self::Restore(call.restore));
+            }
+            if payload.get("explain").is_some() {
+                let call: ExplainByHand = fields(payload, EXPIRE)?;
+                return Ok(Self::Explain(call.explain));
+            }
+            if payload.get("retire_recipe").is_some() {
+                let call: RetireRecipeByHand = fields(payload, EXPIRE)?;
+                let mode = if call.dry_run.unwrap_or(false) { Mode::DryRun } else { Mode::Carry };
+                return Ok(Self::RetireRecipe(call.retire_recipe, mode));
             }
             let call = by_hand(payload, EXPIRE)?;
             if call.scheduled_time.is_some() || call.preflight.is_some() {
@@ -317,14 +356,16 @@ impl ExpireCall {
                 return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
             }
             let mode = if call.dry_run.unwrap_or(true) { Mode::DryRun } else { Mode::Carry };
-            return Ok(Self::Run(ExpireRun { recipe: call.recipe, mode, allow: call.allow }));
+            let look = Look::Everywhere;
+            return Ok(Self::Run(ExpireRun { recipe: call.recipe, mode, look, allow: call.allow }));
         }
         match detail_type(payload, EXPIRE)? {
             "Image Released" => {
                 let event: EventBridgeEvent<OfRecipe> = typed(payload, EXPIRE)?;
                 let recipe = Some(event.detail.recipe);
-                Ok(Self::Run(ExpireRun { recipe, mode: Mode::Carry, allow: None }))
+                Ok(Self::Run(ExpireRun { recipe, mode: Mode::Carry, look: Look::Named, allow: None }))
             }
+            IMAGE_CHANGE => image_change(payload, EXPIRE).map(|(region, image)| Self::Gone(region, image)),
             other => Err(unexpected(other, EXPIRE)),
         }
     }
@@ -347,7 +388,11 @@ fn by_hand(payload: &Value, expected: &'static str) -> Result<ByHand, BadEvent> 
     if !payload.is_object() {
         return Err(BadEvent { problem: "it is not a JSON object".into(), expected });
     }
-    ByHand::deserialize(payload).map_err(|error| BadEvent { problem: error.to_string(), expected })
+    fields(payload, expected)
+}
+
+fn fields<T: DeserializeOwned>(payload: &Value, expected: &'static str) -> Result<T, BadEvent> {
+    T::deserialize(payload).map_err(|error| BadEvent { problem: error.to_string(), expected })
 }
 
 fn detail_type<'a>(payload: &'a Value, expected: &'static str) -> Result<&'a str, BadEvent> {

@@ -1,87 +1,84 @@
-//! What is found out about the use of images before any of them goes.
+//! What is found out about the use of images, just before any of them goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use futures::future::{join, join_all, join4};
+use futures::stream::{self, StreamExt};
 
-use super::expire::Holdings;
-use super::{Place, recipes};
+use super::Place;
+use super::survey::Survey;
 use crate::cloud::usage::{Names, Use, User};
-use crate::cloud::{Cloud, Cloudly, ImageState, Usage, Wanted};
-use crate::decide::expire::{Found, candidates};
+use crate::cloud::{Cloud, Cloudly, Image, ImageState, Shared, Usage, Wanted};
+use crate::decide::elsewhere::{may_be_shared, shared_with_others};
 use crate::decide::used::{UsageByRegion, is_piecemeal};
-use crate::domain::{ImageId, RecipeName, Region, SnapshotId, tags};
-use crate::recipe::{BadRecipe, Base, Recipe};
+use crate::domain::{ImageId, Region, tags};
+
+/// How many questions are asked of one Region at the same time.
+const AT_ONCE: usize = 8;
 
 /// The use of those images alone that the rules would let go.
 pub(super) async fn usage<C: Cloud>(
     cloud: &C,
     place: &Place,
-    all: Option<&[Result<Recipe, BadRecipe>]>,
-    found: &[(&Recipe, Found)],
-    holdings: &BTreeMap<Region, Holdings>,
-    now: DateTime<Utc>,
+    survey: &Survey,
+    wanted: &[&Image],
 ) -> UsageByRegion {
-    let mut wanted: BTreeMap<Region, Vec<ImageId>> = BTreeMap::new();
-    for (recipe, found) in found {
-        for (region, images) in candidates(recipe, &place.home, found, now) {
-            wanted.entry(region).or_default().extend(images);
-        }
+    let mut by_region: BTreeMap<&Region, Vec<&Image>> = BTreeMap::new();
+    for image in wanted {
+        by_region.entry(&image.region).or_default().push(image);
     }
-    if wanted.is_empty() {
-        return UsageByRegion::new();
-    }
-    let bases = match all {
-        Some(recipes) => Ok(bases(recipes)),
-        None => {
-            let documents = cloud.parameters_below(&place.home, &place.recipes).await;
-            documents.map(|documents| bases(&recipes::parsed(&documents)))
-        }
-    };
-    let look = wanted.into_iter().map(async |(region, images)| {
-        let usage = async {
-            let (instances, references, launchers, (parameters, baked)) = join4(
-                cloud.instances_of(&region, &images),
-                cloud.references(&region, &images),
-                cloud.launchers(&region),
-                join(
-                    named_by_parameters(cloud, &region, found),
-                    baked_from(cloud, place, &region, &images, all.and(holdings.get(&region))),
-                ),
-            )
-            .await;
-            let launchers = launchers?;
-            let (named, piecemeal) = match references {
-                Ok(told) => {
-                    let aliased = cloud.aliased_versions(&region, &launchers.pinned).await?;
-                    ([told, aliased].concat(), None)
-                }
-                Err(error) if is_piecemeal(&error) => (cloud.template_versions(&region).await?, Some(error)),
-                Err(error) => return Err(error),
-            };
-            let uses = [instances?, named, launchers.uses, parameters?].concat();
-            let held = held(holdings.get(&region))?;
-            Ok(Usage { uses, held, bases: bases.clone()?, baked: baked?, piecemeal })
-        };
-        let usage = usage.await;
-        (region, usage)
+    let parameters: BTreeSet<&String> = survey
+        .families
+        .values()
+        .filter_map(|family| family.recipe.as_ref()?.publish.parameter.as_ref())
+        .collect();
+    let parameters: Vec<String> = parameters.into_iter().cloned().collect();
+    let look = by_region.into_iter().map(async |(region, images)| {
+        let usage = of_region(cloud, place, survey, region, &images, &parameters).await;
+        (region.clone(), usage)
     });
     join_all(look).await.into_iter().collect()
 }
 
-/// The images that the parameters of these recipes name in a Region.
-async fn named_by_parameters<C: Cloud>(
+async fn of_region<C: Cloud>(
     cloud: &C,
+    place: &Place,
+    survey: &Survey,
     region: &Region,
-    found: &[(&Recipe, Found)],
-) -> Cloudly<Vec<Use>> {
-    let named = found.iter().filter_map(|(recipe, _)| recipe.publish.parameter.clone());
-    let names: Vec<String> = named.collect::<BTreeSet<_>>().into_iter().collect();
+    images: &[&Image],
+    parameters: &[String],
+) -> Cloudly<Usage> {
+    let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
+    let ((instances, references, launchers, parameters), (baked, shared)) = join(
+        join4(
+            cloud.instances_of(region, &ids),
+            cloud.references(region, &ids),
+            cloud.launchers(region),
+            named_by_parameters(cloud, region, parameters),
+        ),
+        join(baked_from(cloud, place, survey, region, &ids), shared(cloud, region, images)),
+    )
+    .await;
+    let launchers = launchers?;
+    let (named, piecemeal) = match references {
+        Ok(told) => {
+            let aliased = cloud.aliased_versions(region, &launchers.pinned).await?;
+            ([told, aliased].concat(), None)
+        }
+        Err(error) if is_piecemeal(&error) => (cloud.template_versions(region).await?, Some(error)),
+        Err(error) => return Err(error),
+    };
+    let uses = [instances?, named, launchers.uses, parameters?].concat();
+    let held = survey.held.get(region).cloned().transpose()?.unwrap_or_default();
+    Ok(Usage { uses, held, bases: survey.bases.clone()?, baked: baked?, shared, piecemeal })
+}
+
+/// The images that the parameters of recipes name in a Region.
+async fn named_by_parameters<C: Cloud>(cloud: &C, region: &Region, names: &[String]) -> Cloudly<Vec<Use>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
-    let values = cloud.parameters(region, &names).await?;
+    let values = cloud.parameters(region, names).await?;
     let of = |(name, value): (String, String)| {
         Some(Use { names: Names::Image(value.trim().parse().ok()?), by: User::Parameter(name) })
     };
@@ -89,24 +86,27 @@ async fn named_by_parameters<C: Cloud>(
 }
 
 /// The images of which others were baked that can still be launched, or will be. Kiln bakes in its home Region alone.
-/// `all`: what is there of all recipes, where that was seen.
 async fn baked_from<C: Cloud>(
     cloud: &C,
     place: &Place,
+    survey: &Survey,
     region: &Region,
     images: &[ImageId],
-    all: Option<&Holdings>,
 ) -> Cloudly<BTreeMap<ImageId, ImageId>> {
     if *region != place.home {
         return Ok(BTreeMap::new());
     }
     let asked;
-    let found = match all {
-        Some(holdings) => holdings.images.as_ref().map_err(Clone::clone)?,
-        None => {
-            asked = cloud.images(region, &Wanted::BakedFrom(images.to_vec())).await?;
-            &asked
+    let found: Vec<&Image> = if survey.whole {
+        let at_home = survey.families.values().filter_map(|family| family.found.get(region));
+        let mut all = Vec::new();
+        for images in at_home {
+            all.extend(images.as_ref().map_err(Clone::clone)?);
         }
+        all
+    } else {
+        asked = cloud.images(region, &Wanted::BakedFrom(images.to_vec())).await?;
+        asked.iter().collect()
     };
     let living = found.iter().filter(|image| {
         matches!(image.state, ImageState::Available | ImageState::Pending | ImageState::Unknown(_))
@@ -114,22 +114,33 @@ async fn baked_from<C: Cloud>(
     Ok(living.filter_map(|image| Some((image.tags.read(tags::BASE)?, image.id.clone()))).collect())
 }
 
-/// The images that recipes name as their base.
-fn bases(recipes: &[Result<Recipe, BadRecipe>]) -> BTreeMap<ImageId, RecipeName> {
-    let named = recipes.iter().flatten().filter_map(|recipe| match &recipe.bake.base {
-        Base::Image(image) => Some((image.clone(), recipe.name.clone())),
-        _ => None,
+/// With whom those images are shared that can be, and what EC2 tells of their use by others.
+async fn shared<C: Cloud>(
+    cloud: &C,
+    region: &Region,
+    images: &[&Image],
+) -> BTreeMap<ImageId, Cloudly<Shared>> {
+    let could_be: Vec<&ImageId> =
+        images.iter().filter(|image| may_be_shared(image)).map(|image| &image.id).collect();
+    let ask = could_be.into_iter().map(async |image| {
+        let with = cloud.launch_permissions(region, image).await;
+        (image.clone(), with.map(|with| Shared { with, reports: Vec::new() }))
     });
-    named.collect()
-}
-
-/// The snapshots of a Region that somebody holds.
-fn held(holdings: Option<&Holdings>) -> Cloudly<BTreeMap<SnapshotId, String>> {
-    let snapshots = match holdings.map(|holdings| &holdings.snapshots) {
-        Some(Ok(snapshots)) => snapshots.as_slice(),
-        Some(Err(error)) => return Err(error.clone()),
-        None => &[],
-    };
-    let held = snapshots.iter().filter_map(|snapshot| Some((snapshot, snapshot.tags.get(tags::HOLD)?)));
-    Ok(held.map(|(snapshot, why)| (snapshot.id.clone(), why.to_owned())).collect())
+    let mut known: BTreeMap<ImageId, Cloudly<Shared>> =
+        stream::iter(ask).buffer_unordered(AT_ONCE).collect().await;
+    let others: Vec<ImageId> = shared_with_others(&known).into_iter().cloned().collect();
+    if others.is_empty() {
+        return known;
+    }
+    match cloud.usage_reports(region, &others).await {
+        Ok(reports) => {
+            for report in reports {
+                if let Some(Ok(shared)) = known.get_mut(&report.image) {
+                    shared.reports.push(report);
+                }
+            }
+        }
+        Err(error) => known.extend(others.into_iter().map(|image| (image, Err(error.clone())))),
+    }
+    known
 }

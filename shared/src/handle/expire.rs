@@ -1,30 +1,33 @@
 //! `expire`: retires what the recipes keep no longer and nobody uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-use futures::future::{join, join_all};
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures::future::join_all;
 
-use super::bake::refused;
+use super::ended::{self, retire_recipe};
 use super::evidence::usage;
+use super::explain::explain;
+use super::leftovers::of_image;
 use super::restore::restore;
-use super::{Place, Refused, recipes};
-use crate::act::{Report, act};
-use crate::cloud::{Cloud, CloudError, Cloudly, Image, Snapshot, Usage, Wanted};
-use crate::decide::expire::{Found, decide};
-use crate::decide::used::UsageByRegion;
-use crate::decide::{Action, Chain, Reason, Subject, blast, leftovers};
-use crate::domain::{Region, Tags, tags};
-use crate::events::inbound::{ExpireCall, ExpireRun};
-use crate::recipe::Recipe;
+use super::survey::{Family, Survey, survey};
+use super::{Place, Refused};
+use crate::act::{Outcome, Report, act};
+use crate::cloud::{Cloud, Cloudly, Image, Usage};
+use crate::decide::census::recount;
+use crate::decide::plan::{Row, Totals, last_of, row};
+use crate::decide::used::{UsageByRegion, Uses};
+use crate::decide::{Action, Chain, Reason, Subject, blast, expire, strays};
+use crate::domain::{ImageId, Region};
+use crate::events::inbound::{ExpireCall, ExpireRun, Mode};
+use crate::recipe::Expire;
 
-/// What one Region holds of Kiln's.
-pub(super) struct Holdings {
-    /// Its images.
-    pub images: Cloudly<Vec<Image>>,
-    /// Its snapshots.
-    pub snapshots: Cloudly<Vec<Snapshot>>,
-}
+/// How many images are looked at together before anything is done with them, unless one recipe has more: what is known of
+/// their use is no older than what is done with so many takes.
+const TOGETHER: usize = 1_000;
+
+/// What the plan tells, by image.
+type Rows = BTreeMap<(Region, String), Row>;
 
 /// Makes the plan and carries it out unless it was only asked for, or brings back what a former run retired.
 ///
@@ -39,71 +42,135 @@ pub async fn expire<C: Cloud>(
     match call {
         ExpireCall::Run(call) => run(cloud, place, call, now).await,
         ExpireCall::Restore(image) => restore(cloud, place, image, now).await,
+        ExpireCall::Explain(image) => explain(cloud, place, image, now).await,
+        ExpireCall::Gone(region, image) => of_image(cloud, place, region, image, now).await,
+        ExpireCall::RetireRecipe(recipe, mode) => retire_recipe(cloud, place, recipe, *mode, now).await,
     }
 }
 
-/// The plan for one recipe or for all.
+/// The plan for one recipe or for all. What is looked at together is done before the next is looked at.
 async fn run<C: Cloud>(
     cloud: &C,
     place: &Place,
     call: &ExpireRun,
     now: DateTime<Utc>,
 ) -> Result<Report, Refused> {
-    let read = recipes::wanted(cloud, place, call.recipe.as_ref()).await?;
-    let good: Vec<&Recipe> = read.iter().flatten().collect();
-    let wanted = match &call.recipe {
-        Some(recipe) => Wanted::Tagged(Tags::new().with(tags::RECIPE, recipe)),
-        None => Wanted::AllOfKilns,
-    };
-    let regions: BTreeSet<&Region> = good.iter().flat_map(|recipe| regions_of(recipe, place)).collect();
-    let holdings = observe(cloud, &regions, &wanted).await;
-    let found: Vec<(&Recipe, Found)> =
-        good.iter().map(|recipe| (*recipe, found(recipe, place, &holdings))).collect();
-    // Which images are bases is told by all recipes, whichever one is expired.
-    let all = call.recipe.is_none().then_some(read.as_slice());
-    let usage = usage(cloud, place, all, &found, &holdings, now).await;
+    let mut survey = survey(cloud, place, call.recipe.as_ref(), call.look, now).await?;
+    let mut report = act(cloud, std::mem::take(&mut survey.aside), call.mode, now).await;
+    let mut rows = Rows::new();
+    let families: Vec<(&Family, Vec<&Image>)> =
+        survey.families.values().map(|family| (family, candidates(family, place, now))).collect();
+    for some in waves(&families) {
+        let wanted: Vec<&Image> = some.iter().flat_map(|(_, images)| images).copied().collect();
+        let usage = usage(cloud, place, &survey, &wanted).await;
+        let uses = Uses::of(&usage);
+        let mut chains = unknown_usage(&usage);
+        for (family, _) in some {
+            let decided = decided(family, place, &uses, call.allow, now);
+            rows.extend(rows_of(family, &decided, &survey, place, now));
+            chains.extend(decided);
+        }
+        report = report.and(act(cloud, chains, call.mode, now).await);
+    }
+    told(cloud, &mut report, rows, place).await;
+    if call.mode == Mode::DryRun {
+        report.fit();
+    }
+    Ok(report)
+}
 
-    let of_one = |(recipe, found): &(&Recipe, Found)| {
-        let chains = decide(recipe, &place.home, found, &usage, now);
-        blast::within(recipe, &place.home, found, chains, call.allow)
+/// Families that are looked at together.
+fn waves<'a, 'f>(families: &'a [(&'f Family, Vec<&'f Image>)]) -> Vec<&'a [(&'f Family, Vec<&'f Image>)]> {
+    let (mut waves, mut from, mut images) = (Vec::new(), 0, 0);
+    for (at, (_, own)) in families.iter().enumerate() {
+        if images + own.len() > TOGETHER && at > from {
+            waves.push(&families[from..at]);
+            (from, images) = (at, 0);
+        }
+        images += own.len();
+    }
+    waves.push(&families[from..]);
+    waves
+}
+
+/// The images of a family whose use must be found out.
+fn candidates<'a>(family: &'a Family, place: &Place, now: DateTime<Utc>) -> Vec<&'a Image> {
+    match &family.recipe {
+        Some(recipe) => {
+            let mut all = expire::candidates(recipe, &place.home, &family.found, now);
+            all.extend(strays::candidates(&place.home, &family.strays));
+            all
+        }
+        None => ended::candidates(family, place),
+    }
+}
+
+/// What becomes of the images of a family.
+pub(super) fn decided(
+    family: &Family,
+    place: &Place,
+    uses: &Uses<'_>,
+    allow: Option<usize>,
+    now: DateTime<Utc>,
+) -> Vec<Chain> {
+    let home = &place.home;
+    let Some(recipe) = &family.recipe else {
+        return ended::decided(family, place, uses, now);
     };
-    let mut chains: Vec<Chain> = found.iter().flat_map(of_one).collect();
-    chains.extend(unknown_usage(&usage));
-    chains.extend(blind_regions(&holdings));
-    chains.extend(snapshots(cloud, &good, &holdings, now).await);
+    let mut chains = expire::decide(recipe, home, &family.found, uses, now);
+    chains.extend(strays::decide(recipe, home, &family.strays, uses, now));
+    let mut chains = blast::within(recipe, home, &family.found, chains, allow);
+    chains.extend(recount(&family.found, &chains));
+    chains.extend(crate::decide::ended::take_back(recipe, &family.found));
     chains
-        .extend(read.iter().filter_map(|recipe| recipe.as_ref().err()).map(|bad| refused(bad, &place.home)));
-    Ok(act(cloud, chains, call.mode, now).await)
 }
 
-fn regions_of<'a>(recipe: &'a Recipe, place: &'a Place) -> impl Iterator<Item = &'a Region> {
-    std::iter::once(&place.home).chain(&recipe.replicate.regions)
-}
-
-async fn observe<C: Cloud>(
-    cloud: &C,
-    regions: &BTreeSet<&Region>,
-    wanted: &Wanted,
-) -> BTreeMap<Region, Holdings> {
-    let look = regions.iter().map(async |region| {
-        let (images, snapshots) = join(cloud.images(region, wanted), cloud.snapshots(region)).await;
-        ((*region).clone(), Holdings { images, snapshots })
-    });
-    join_all(look).await.into_iter().collect()
-}
-
-/// The images of one recipe, in its own Regions.
-fn found(recipe: &Recipe, place: &Place, holdings: &BTreeMap<Region, Holdings>) -> Found {
-    let own = |image: &&Image| image.tags.get(tags::RECIPE) == Some(recipe.name.as_str());
-    regions_of(recipe, place)
-        .filter_map(|region| {
-            let images = match &holdings.get(region)?.images {
-                Ok(images) => Ok(images.iter().filter(own).cloned().collect()),
-                Err(error) => Err(error.clone()),
-            };
-            Some((region.clone(), images))
+/// What the plan tells of each image of a family.
+pub(super) fn rows_of(
+    family: &Family,
+    chains: &[Chain],
+    survey: &Survey,
+    place: &Place,
+    now: DateTime<Utc>,
+) -> Vec<((Region, String), Row)> {
+    let usual = Expire::default();
+    let expire = family.recipe.as_ref().map_or(&usual, |recipe| &recipe.expire);
+    let last = last_of(chains);
+    let images = family.found.values().filter_map(|images| images.as_ref().ok()).flatten();
+    images
+        .chain(&family.strays)
+        .filter_map(|image| {
+            let decision = last.get(&(&image.region, image.id.as_str()))?;
+            let row = row(image, decision, expire, &survey.sizes, &place.prices, now);
+            Some(((image.region.clone(), image.id.to_string()), row))
         })
         .collect()
+}
+
+/// Puts what the plan tells to the last line of each image, and until when what went can be brought back.
+async fn told<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, place: &Place) {
+    report.totals = Some(Totals::of(rows.values(), &place.prices));
+    for line in report.lines.iter_mut().rev().filter(|line| !["say", "note"].contains(&line.action)) {
+        let Some(resource) = line.resource.clone() else { continue };
+        line.plan = rows.remove(&(line.region.clone(), resource));
+    }
+    let went = |line: &&mut crate::act::Line| {
+        line.action == "deregister" && matches!(line.outcome, Outcome::Done { .. })
+    };
+    let mut went: Vec<_> = report.lines.iter_mut().filter(went).collect();
+    let regions: std::collections::BTreeSet<Region> = went.iter().map(|line| line.region.clone()).collect();
+    let look = regions.into_iter().map(async |region| {
+        let lies = cloud.recycled(&region).await;
+        (region, lies)
+    });
+    // Where that is not told, it is asked for once somebody wants an image back.
+    let lies: BTreeMap<Region, BTreeMap<ImageId, DateTime<Utc>>> =
+        join_all(look).await.into_iter().filter_map(|(region, lies)| Some((region, lies.ok()?))).collect();
+    for line in &mut went {
+        let image = line.resource.as_deref().and_then(|id| id.parse::<ImageId>().ok());
+        let until = image.and_then(|image| lies.get(&line.region)?.get(&image));
+        line.recoverable_until = until.map(|until| until.to_rfc3339_opts(SecondsFormat::Secs, true));
+    }
 }
 
 /// A Region whose use could not be found out keeps everything, and fails the run, so that somebody hears of it. Where it
@@ -119,42 +186,4 @@ fn unknown_usage(usage: &UsageByRegion) -> Vec<Chain> {
         }
     };
     usage.iter().filter_map(told).collect()
-}
-
-/// A Region that could not be seen fails the run, though nothing in it is touched.
-fn blind_regions(holdings: &BTreeMap<Region, Holdings>) -> Vec<Chain> {
-    let error = |holdings: &Holdings| -> Option<CloudError> {
-        holdings.images.as_ref().err().or(holdings.snapshots.as_ref().err()).cloned()
-    };
-    holdings
-        .iter()
-        .filter_map(|(region, holdings)| Some((region, error(holdings)?)))
-        .map(|(region, error)| vec![Subject::region(region).unseen(&error)])
-        .collect()
-}
-
-/// Snapshots that were left behind.
-async fn snapshots<C: Cloud>(
-    cloud: &C,
-    recipes: &[&Recipe],
-    holdings: &BTreeMap<Region, Holdings>,
-    now: DateTime<Utc>,
-) -> Vec<Chain> {
-    let seen = holdings.iter().filter_map(|(region, holdings)| {
-        Some((region, holdings.images.as_ref().ok()?, holdings.snapshots.as_ref().ok()?))
-    });
-    let look = seen.map(async |(region, images, snapshots)| {
-        let suspects = leftovers::suspects(snapshots, images, recipes.iter().copied(), now);
-        if suspects.is_empty() {
-            return Vec::new();
-        }
-        let ids = suspects.iter().map(|suspect| suspect.snapshot.id.clone()).collect();
-        match cloud.images(region, &Wanted::OfSnapshots(ids)).await {
-            Ok(users) => leftovers::decide(&suspects, &users, now),
-            Err(error) => {
-                vec![vec![Subject::region(region).unseen(&error)]]
-            }
-        }
-    });
-    join_all(look).await.into_iter().flatten().collect()
 }

@@ -2,8 +2,11 @@
 
 pub mod bake;
 pub mod capture;
+mod ended;
 mod evidence;
 pub mod expire;
+mod explain;
+mod leftovers;
 mod looks;
 mod preflight;
 pub mod publish;
@@ -11,11 +14,13 @@ pub mod recipes;
 pub mod reconcile;
 pub mod replicate;
 mod restore;
+mod survey;
 pub mod verify;
 
 use thiserror::Error;
 
 use crate::cloud::CloudError;
+use crate::decide::plan::Prices;
 use crate::domain::Region;
 use crate::events::inbound::BadEvent;
 use crate::recipe::BadRecipe;
@@ -23,12 +28,14 @@ use crate::recipe::BadRecipe;
 pub use recipes::NoRecipe;
 
 /// Where Kiln lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Place {
     /// The Region in which images are made, and in which the functions run.
     pub home: Region,
     /// The path in SSM's Parameter Store below which the recipes are, without a slash at its end.
     pub recipes: String,
+    /// What snapshots cost.
+    pub prices: Prices,
 }
 
 /// Why a function did nothing at all.

@@ -6,15 +6,16 @@ use chrono::{DateTime, Utc};
 use futures::future::{join, join_all, join3};
 
 use super::verify::subnets_of;
-use super::{Place, Refused, bake, looks, recipes};
+use super::{Place, Refused, bake, leftovers, looks, recipes};
 use crate::act::{Report, act};
-use crate::cloud::{Cloud, Cloudly, Image, Wanted};
+use crate::cloud::{Cloud, Cloudly, Wanted};
+use crate::decide::leftovers::Needs;
 use crate::decide::onward::{
     consoles_wanted, findings_wanted, grants_wanted, known, releases, subnets_wanted,
 };
 use crate::decide::sweep::{Closer, Seen, closer_looks, decide, suspects};
 use crate::decide::{Chain, layers};
-use crate::domain::{ImageName, InstanceId, Region, SnapshotId, tags};
+use crate::domain::{ImageName, InstanceId, Region, tags};
 use crate::events::inbound::Mode;
 use crate::recipe::Recipe;
 
@@ -82,7 +83,7 @@ async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Resu
         images: BTreeMap::new(),
         snapshots: BTreeMap::new(),
         closer: BTreeMap::new(),
-        users: BTreeMap::new(),
+        needs: BTreeMap::new(),
         further: BTreeMap::new(),
         consoles: BTreeMap::new(),
         subnets: BTreeMap::new(),
@@ -98,7 +99,7 @@ async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Resu
         seen.images.insert(region.clone(), images);
         seen.snapshots.insert(region, snapshots);
     }
-    (seen.closer, seen.users) = join(closer(cloud, &seen, now), users(cloud, &seen, now)).await;
+    (seen.closer, seen.needs) = join(closer(cloud, &seen, now), needs(cloud, &seen, now)).await;
     onward(cloud, &mut seen, now).await;
     Ok(seen)
 }
@@ -171,17 +172,10 @@ async fn closer<C: Cloud>(
     join_all(look).await.into_iter().collect()
 }
 
-async fn users<C: Cloud>(
-    cloud: &C,
-    seen: &Seen,
-    now: DateTime<Utc>,
-) -> BTreeMap<Region, Cloudly<Vec<Image>>> {
-    let look = seen.images.keys().filter_map(|region| {
-        let ids: Vec<SnapshotId> =
-            suspects(seen, region, now).into_iter().map(|suspect| suspect.snapshot.id.clone()).collect();
-        (!ids.is_empty()).then_some((region, ids))
-    });
+async fn needs<C: Cloud>(cloud: &C, seen: &Seen, now: DateTime<Utc>) -> BTreeMap<Region, Cloudly<Needs>> {
+    let look = seen.images.keys().map(|region| (region, suspects(seen, region, now)));
+    let look = look.filter(|(_, suspects)| !suspects.is_empty());
     let look = look
-        .map(async |(region, ids)| (region.clone(), cloud.images(region, &Wanted::OfSnapshots(ids)).await));
+        .map(async |(region, suspects)| (region.clone(), leftovers::needs(cloud, region, &suspects).await));
     join_all(look).await.into_iter().collect()
 }

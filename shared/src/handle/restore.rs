@@ -34,7 +34,11 @@ pub async fn restore<C: Cloud>(
 }
 
 /// The image, in whichever Region it is.
-async fn find<C: Cloud>(cloud: &C, regions: &BTreeSet<&Region>, image: &ImageId) -> Cloudly<Option<Image>> {
+pub(super) async fn find<C: Cloud>(
+    cloud: &C,
+    regions: &BTreeSet<&Region>,
+    image: &ImageId,
+) -> Cloudly<Option<Image>> {
     let wanted = Wanted::Id(image.clone());
     let found = join_all(regions.iter().map(|region| cloud.images(region, &wanted))).await;
     Ok(found.into_iter().collect::<Cloudly<Vec<_>>>()?.into_iter().flatten().next())
@@ -61,7 +65,7 @@ async fn of_found<C: Cloud>(
 }
 
 /// Too late, unless a rule of the Recycle Bin has caught it.
-async fn gone<C: Cloud>(
+pub(super) async fn gone<C: Cloud>(
     cloud: &C,
     regions: &BTreeSet<&Region>,
     image: &ImageId,

@@ -187,6 +187,21 @@ pub struct Expire {
     pub max_percent: usize,
 }
 
+/// What a recipe says that says nothing.
+impl Default for Expire {
+    fn default() -> Self {
+        Self {
+            keep: 5,
+            older_than: TimeDelta::days(30),
+            confirm_after: TimeDelta::days(2),
+            quarantine: TimeDelta::days(7),
+            idle: TimeDelta::zero(),
+            max_per_run: 100,
+            max_percent: 50,
+        }
+    }
+}
+
 /// One mistake in a document: where, what stands there, and what may stand there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {

@@ -12,7 +12,7 @@ use crate::domain::user_data::MOST_SCRIPT_BYTES;
 use crate::domain::{RecipeName, Region, SubnetId, Tags, tags};
 
 /// The tags that Kiln itself puts on an image or a snapshot, at most; EC2 allows 50 in all.
-const OWN_TAGS: usize = 16;
+const OWN_TAGS: usize = 20;
 /// What Parameter Store takes, in bytes, of an advanced parameter.
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>)
 const MOST_BYTES: usize = 8 * 1024;
@@ -256,14 +256,15 @@ fn replicate(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Replicate {
 fn expire(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Expire {
     let years_10 = TimeDelta::days(3_650);
     let mut section = root.section("expire", mistakes);
-    let keep = section.number("keep", 5, (1, 1_000), mistakes);
-    let older_than = section.span("older_than", TimeDelta::days(30), (TimeDelta::zero(), years_10), mistakes);
-    let confirm_after =
-        section.span("confirm_after", TimeDelta::days(2), (TimeDelta::zero(), years_10), mistakes);
-    let quarantine = section.span("quarantine", TimeDelta::days(7), (TimeDelta::zero(), years_10), mistakes);
-    let idle = section.span("idle", TimeDelta::zero(), (TimeDelta::zero(), years_10), mistakes);
-    let max_per_run = section.number("max_per_run", 100, (1, 100_000), mistakes);
-    let max_percent = section.number("max_percent", 50, (1, 100), mistakes);
+    let usual = Expire::default();
+    let span = (TimeDelta::zero(), years_10);
+    let keep = section.number("keep", usual.keep, (1, 1_000), mistakes);
+    let older_than = section.span("older_than", usual.older_than, span, mistakes);
+    let confirm_after = section.span("confirm_after", usual.confirm_after, span, mistakes);
+    let quarantine = section.span("quarantine", usual.quarantine, span, mistakes);
+    let idle = section.span("idle", usual.idle, span, mistakes);
+    let max_per_run = section.number("max_per_run", usual.max_per_run, (1, 100_000), mistakes);
+    let max_percent = section.number("max_percent", usual.max_percent, (1, 100), mistakes);
     section.end(mistakes);
     Expire { keep, older_than, confirm_after, quarantine, idle, max_per_run, max_percent }
 }

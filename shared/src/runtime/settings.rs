@@ -2,11 +2,12 @@
 
 use thiserror::Error;
 
+use crate::decide::plan::Prices;
 use crate::domain::Region;
 use crate::handle::Place;
 
 /// What a function must know before it does anything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Where Kiln lives.
     pub place: Place,
@@ -52,20 +53,57 @@ impl Settings {
                 "KILN_RECIPES is {recipes:?}; it must begin with a slash, such as /kiln/recipes"
             ));
         }
+        let prices = match prices(&get("KILN_SNAPSHOT_PRICES").unwrap_or_default()) {
+            Ok(prices) => prices,
+            Err(part) => {
+                problems.push(format!(
+                    "KILN_SNAPSHOT_PRICES has {part:?}; it names US dollars for a GB and month, and others for a Region: \"0.05 sa-east-1=0.068\""
+                ));
+                Prices::default()
+            }
+        };
         let log = get("KILN_LOG").filter(|log| !log.is_empty()).unwrap_or_else(|| "info".into());
         match region {
             Some(home) if problems.is_empty() => {
                 let recipes = recipes.trim_end_matches('/').to_owned();
-                Ok(Self { place: Place { home, recipes }, bus, log })
+                Ok(Self { place: Place { home, recipes, prices }, bus, log })
             }
             _ => Err(BadSettings(problems)),
         }
     }
 }
 
+/// Reads prices; what cannot be read is the error.
+fn prices(text: &str) -> Result<Prices, String> {
+    let mut prices = Prices::default();
+    for part in text.split_whitespace() {
+        let (region, price) =
+            part.split_once('=').map_or((None, part), |(region, price)| (Some(region), price));
+        let price = price.parse::<f64>().ok().filter(|price| price.is_finite() && *price >= 0.0);
+        match (region.map(str::parse::<Region>), price) {
+            (None, Some(price)) => prices.usd_per_gb_month = price,
+            (Some(Ok(region)), Some(price)) => {
+                prices.regions.insert(region, price);
+            }
+            _ => return Err(part.to_owned()),
+        }
+    }
+    Ok(prices)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prices_are_one_for_all_and_others_for_regions() {
+        let read = prices("0.06 sa-east-1=0.068").unwrap();
+        assert_eq!((read.usd_per_gb_month, read.regions.len()), (0.06, 1));
+        assert_eq!(prices("").unwrap(), Prices::default());
+        for wrong in ["cheap", "-1", "nowhere=1", "sa-east-1=", "NaN"] {
+            assert_eq!(prices(wrong), Err(wrong.to_owned()));
+        }
+    }
 
     fn read(given: &[(&str, &str)]) -> Result<Settings, BadSettings> {
         Settings::read(|name| {

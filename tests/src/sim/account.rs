@@ -98,11 +98,14 @@ impl Account {
             source_image: None,
             product_codes: Vec::new(),
             scanned: None,
-            snapshots,
+            snapshots: snapshots.clone(),
+            gib: 16,
             lasting_devices: Vec::new(),
             tags,
         };
-        self.region(region).images.insert(id.clone(), Held::new(now, image));
+        let ec2 = self.region(region);
+        ec2.made_for.insert(id.clone(), snapshots.into_iter().collect());
+        ec2.images.insert(id.clone(), Held::new(now, image));
         id
     }
 
@@ -120,6 +123,7 @@ impl Account {
                 region: region.clone(),
                 started: Some(now),
                 completed: false,
+                full_bytes: None,
                 tags: tags.clone(),
             };
             self.region(region).snapshots.insert(id.clone(), Held::new(now, snapshot));

@@ -39,6 +39,8 @@ pub enum Bug {
     FailedLookUpIsUnused,
     /// Of a launch template the default version alone is looked at.
     DefaultVersionAlone,
+    /// What other accounts do with an image is not read.
+    OthersUnseen,
     /// A snapshot goes with its image, whoever else stands on it.
     SharedSnapshotGoes,
     /// The sweep does not know deadlines.
@@ -57,7 +59,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -66,6 +68,7 @@ impl Bug {
         Self::CopiesWithoutLooking,
         Self::FailedLookUpIsUnused,
         Self::DefaultVersionAlone,
+        Self::OthersUnseen,
         Self::SharedSnapshotGoes,
         Self::SweepWithoutDeadline,
         Self::TerminatesTooEarly,
@@ -169,12 +172,32 @@ impl Images for Sabotaged {
         self.wire.snapshots(region).await
     }
 
+    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Snapshot>> {
+        self.wire.snapshots_of(region, image).await
+    }
+
+    async fn snapshot_needs(
+        &self,
+        region: &Region,
+        snapshots: &[SnapshotId],
+    ) -> Cloudly<BTreeMap<SnapshotId, String>> {
+        self.wire.snapshot_needs(region, snapshots).await
+    }
+
+    async fn recycled(&self, region: &Region) -> Cloudly<BTreeMap<ImageId, DateTime<Utc>>> {
+        self.wire.recycled(region).await
+    }
+
     async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()> {
         self.wire.delete_snapshot(region, snapshot).await
     }
 
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
         self.wire.tag_image(region, image, tags).await
+    }
+
+    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Cloudly<()> {
+        self.wire.tag_images(region, images, tags).await
     }
 
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()> {

@@ -140,6 +140,20 @@ impl Wire {
     }
 }
 
+impl Wire {
+    fn tag(&self, account: &mut Account, region: &Region, image: &ImageId, tags: &Tags, now: DateTime<Utc>) {
+        let Some(held) = account.region(region).images.get_mut(image) else { return };
+        let before = held.now().map(|image| image.tags.clone()).unwrap_or_default();
+        let after = before.clone().and(tags);
+        if after != before {
+            held.change(now, |image| image.tags = after);
+            let mut watch = self.world.watch.borrow_mut();
+            watch.changes += 1;
+            watch.image_tagged(account, region, image, tags, now);
+        }
+    }
+}
+
 impl Images for Wire {
     async fn images(&self, region: &Region, wanted: &Wanted) -> Cloudly<Vec<Image>> {
         self.read("DescribeImages", region, "images", |account, at| {
@@ -217,6 +231,29 @@ impl Images for Wire {
         .await
     }
 
+    /// What was ever made for it.
+    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Snapshot>> {
+        self.read("DescribeSnapshots", region, "snapshots", |account, at| {
+            let ec2 = account.region(region);
+            let own = ec2.made_for.get(image).cloned().unwrap_or_default();
+            ec2.kilns_snapshots(at).into_iter().filter(|one| own.contains(&one.id)).collect()
+        })
+        .await
+    }
+
+    /// Nobody in the simulation makes a volume, or locks a snapshot.
+    async fn snapshot_needs(
+        &self,
+        region: &Region,
+        _: &[SnapshotId],
+    ) -> Cloudly<BTreeMap<SnapshotId, String>> {
+        self.read("DescribeVolumes", region, "volumes", |_, _| BTreeMap::new()).await
+    }
+
+    async fn recycled(&self, _: &Region) -> Cloudly<BTreeMap<ImageId, DateTime<Utc>>> {
+        Ok(BTreeMap::new())
+    }
+
     async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()> {
         let effect = |account: &mut Account, now| {
             self.world.watch.borrow_mut().snapshot_goes(account, self.invocation(), region, snapshot);
@@ -226,23 +263,24 @@ impl Images for Wire {
     }
 
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
+        self.tag_images(region, std::slice::from_ref(image), tags).await
+    }
+
+    /// All of them or, where one is not there, none.
+    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Cloudly<()> {
         let effect = |account: &mut Account, now| {
             let ec2 = account.region(region);
-            if !self.known(ec2.images.get(image)) {
+            let unknown = |image: &&ImageId| !self.known(ec2.images.get(*image));
+            if let Some(image) = images.iter().find(unknown) {
                 return Err(failed("CreateTags", image.as_str(), region, "InvalidAMIID.NotFound"));
             }
-            let Some(held) = ec2.images.get_mut(image) else { return Ok(()) };
-            let before = held.now().map(|image| image.tags.clone()).unwrap_or_default();
-            let after = before.clone().and(tags);
-            if after != before {
-                held.change(now, |image| image.tags = after);
-                let mut watch = self.world.watch.borrow_mut();
-                watch.changes += 1;
-                watch.image_tagged(account, region, image, tags, now);
+            for image in images {
+                self.tag(account, region, image, tags, now);
             }
             Ok(())
         };
-        self.call(Does::Change, "CreateTags", region, image.as_str(), effect).await
+        let on = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        self.call(Does::Change, "CreateTags", region, &on, effect).await
     }
 
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()> {

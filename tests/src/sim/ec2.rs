@@ -11,6 +11,7 @@ use kiln::cloud::{
 };
 use kiln::domain::{ImageId, InstanceId, Region, SnapshotId, tags};
 
+use super::elsewhere::Others;
 use super::held::Held;
 
 /// An instance and what is behind it.
@@ -46,6 +47,10 @@ pub struct Ec2 {
     pub launchers: BTreeMap<ImageId, BTreeSet<Grantee>>,
     /// Who may make volumes of each snapshot.
     pub copiers: BTreeMap<SnapshotId, BTreeSet<Grantee>>,
+    /// What other accounts do with images, and what is reported of it.
+    pub others: Others,
+    /// The snapshots that were made for each image.
+    pub made_for: BTreeMap<ImageId, BTreeSet<SnapshotId>>,
     /// What the parameters that name images show.
     pub shown: BTreeMap<String, Held<ImageId>>,
     /// How often each of them was put.

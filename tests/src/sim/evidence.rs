@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use kiln::cloud::{Cloudly, Kind, Launchers, Usages, Use};
-use kiln::domain::{ImageId, Region};
+use kiln::cloud::{Cloudly, Kind, Launchers, UsageReport, Usages, Use};
+use kiln::domain::{ImageId, Region, Token};
 
 use super::account::Account;
-use super::cloud::{Wire, failed};
+use super::cloud::{Does, Wire, failed};
+use super::elsewhere::Asked;
 use super::lambda::Looked;
 
 impl Wire {
@@ -60,5 +61,23 @@ impl Usages for Wire {
         let told = self.read("DescribeFleets", region, "launchers", |_, _| Launchers::default()).await;
         self.looked(region, &told, |_| ());
         told
+    }
+
+    async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<UsageReport>> {
+        let look = |account: &mut Account, at| account.region(region).others.reports(images, at);
+        // That it fails concerns these images alone, not all of the Region.
+        self.read("DescribeImageUsageReports", region, "reports", look).await
+    }
+
+    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Cloudly<()> {
+        let effect = |account: &mut Account, now| {
+            let others = &mut account.region(region).others;
+            let asked = Asked { image: image.clone(), token: token.to_string(), at: now };
+            if others.ask(asked) {
+                self.world.watch.borrow_mut().changes += 1;
+            }
+            Ok(())
+        };
+        self.call(Does::Change, "CreateImageUsageReport", region, image.as_str(), effect).await
     }
 }

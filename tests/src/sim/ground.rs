@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use chrono::{TimeDelta, TimeZone, Utc};
 use futures::future::AbortHandle;
+use kiln::decide::plan::Prices;
 use kiln::domain::{ImageId, Tags};
 use kiln::handle::Place;
 
@@ -46,7 +47,11 @@ impl Ground for InMemory {
 pub fn on_memory(name: &'static str) -> Checked {
     let clock = Clock::at(Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap());
     let mut stage = Stage::new(Rc::clone(&clock));
-    let place = Place { home: "us-east-1".parse().unwrap(), recipes: "/kiln/recipes".into() };
+    let place = Place {
+        home: "us-east-1".parse().unwrap(),
+        recipes: "/kiln/recipes".into(),
+        prices: Prices::default(),
+    };
     let world = World::new(clock, stage.spawner(), 1, place, Bug::None, false);
     // No event arrives: Kiln's functions sleep, and only the check acts.
     world.odds.set(Odds { lost: 1.0, ..Odds::calm() });

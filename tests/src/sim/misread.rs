@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kiln::cloud::usage::{Names, User};
-use kiln::cloud::{Cloudly, Launchers, Usages, Use};
-use kiln::domain::{ImageId, Region};
+use kiln::cloud::{Cloudly, Launchers, ReportState, UsageReport, Usages, Use};
+use kiln::domain::{ImageId, Region, Token};
 
 use super::bugs::{Bug, Sabotaged};
 
@@ -70,5 +70,19 @@ impl Usages for Sabotaged {
 
     async fn launchers(&self, region: &Region) -> Cloudly<Launchers> {
         self.wire.launchers(region).await
+    }
+
+    async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<UsageReport>> {
+        let mut reports = self.wire.usage_reports(region, images).await?;
+        if self.bug == Bug::OthersUnseen {
+            for report in &mut reports {
+                report.says = ReportState::Ready(BTreeMap::new());
+            }
+        }
+        Ok(reports)
+    }
+
+    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Cloudly<()> {
+        self.wire.ask_usage(region, image, token).await
     }
 }

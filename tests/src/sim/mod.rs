@@ -26,6 +26,7 @@ pub mod bugs;
 pub mod clock;
 pub mod cloud;
 pub mod ec2;
+pub mod elsewhere;
 pub mod ending;
 pub mod evidence;
 pub mod ground;

@@ -7,13 +7,14 @@ use kiln::domain::{ImageRecord, RecipeName, Region, Tags, tags};
 use serde_json::json;
 
 use super::ec2::{Ec2, Template};
+use super::elsewhere::Stay;
 use super::held::Held;
 use super::lambda::{self, Function};
 use super::world::World;
 
 /// Somebody does something.
 pub fn somebody(world: &Rc<World>) {
-    let what = world.dice.borrow_mut().u8(0..15);
+    let what = world.dice.borrow_mut().u8(0..17);
     match what {
         0 => stops_a_builder(world),
         1 => deregisters_an_image(world),
@@ -25,6 +26,7 @@ pub fn somebody(world: &Rc<World>) {
         8 | 9 => rolls_back(world),
         10 | 11 => shares_otherwise(world),
         12 => gives_an_image(world),
+        14 | 15 => launches_in_another_account(world),
         13 => registers_a_snapshot_again(world),
         _ => tags_an_image(world, tags::STAGE, "Perfect"),
     }
@@ -178,6 +180,22 @@ fn launch(world: &Rc<World>, image: &Image) {
             world.account.borrow_mut().region(&region).become_state(&id, now, InstanceState::Gone);
         });
     }
+}
+
+/// Whoever an image is shared with may launch it.
+fn launches_in_another_account(world: &Rc<World>) {
+    let shared = |image: &Image| {
+        let account = world.account.borrow();
+        let with = account.regions.get(&image.region).and_then(|ec2| ec2.launchers.get(&image.id).cloned());
+        image.state == ImageState::Available && with.is_some_and(|with| !with.is_empty())
+    };
+    let Some((image, _)) = one_image(world, shared) else { return };
+    let now = world.now();
+    let account = "111111111111".to_owned();
+    world.note(|| format!("account {account} launches {} in {}", image.id, image.region));
+    let until = world.chance(0.4).then(|| now + world.between(600_000, 10 * 3_600_000));
+    let stay = Stay { image: image.id, account, since: now, until };
+    world.account.borrow_mut().region(&image.region).others.stays.push(stay);
 }
 
 fn names_an_image_in_a_template(world: &Rc<World>) {

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use fastrand::Rng;
 use futures::future::join_all;
 use kiln::cloud::InstanceState;
+use kiln::decide::plan::Prices;
 use kiln::domain::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags, Version, tags};
 use kiln::handle::Place;
 use serde_json::json;
@@ -71,7 +72,7 @@ pub fn run(options: Options) -> Outcome {
     let start = Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap();
     let clock = Clock::at(start);
     let mut stage = Stage::new(Rc::clone(&clock));
-    let place = Place { home: region(HOME), recipes: "/kiln/recipes".into() };
+    let place = Place { home: region(HOME), recipes: "/kiln/recipes".into(), prices: Prices::default() };
     let world = World::new(clock, stage.spawner(), options.seed, place, options.bug, options.traced);
     world.kill_point.set(options.kill_point);
     let odds = options.odds.unwrap_or_else(|| Odds::any(&mut world.dice.borrow_mut()));

@@ -11,6 +11,8 @@ use kiln::events::outbound::{Announcement, News};
 use serde_json::Value;
 
 use super::account::Account;
+use super::ec2::Ec2;
+use super::elsewhere::REPORT_LAG;
 use super::held::Held;
 use super::lambda::{Function, Invocation};
 use super::odds::{MOST_LAG, MOST_SKEW};
@@ -284,6 +286,7 @@ impl Watch {
         if let Some(template) = named.into_iter().find(|template| template.versions.contains(&image.id)) {
             return Err(format!("{} named it", template.id));
         }
+        self.nobody_else_uses(ec2, by, image)?;
         let age = now + MOST_SKEW - record.name.version.time();
         if age < keeps.younger_than {
             return Err(format!(
@@ -310,6 +313,20 @@ impl Watch {
             ));
         }
         Ok(())
+    }
+
+    /// What other accounts do is reported late. A second verdict rests on a report that was asked for after the first, so it
+    /// knows whatever had begun long enough before that.
+    fn nobody_else_uses(&self, ec2: &Ec2, by: &Invocation, image: &Image) -> Result<(), String> {
+        let shared = ec2.launchers.get(&image.id).is_some_and(|with| !with.is_empty());
+        let Some(first) = image.unused().filter(|_| shared && image.state == ImageState::Available) else {
+            return Ok(());
+        };
+        let reported = first - REPORT_LAG - MOST_SKEW - MOST_LAG;
+        match ec2.others.user_since(&image.id, reported, by.began) {
+            Some(stay) => Err(format!("account {} used it since {}", stay.account, stay.since)),
+            None => Ok(()),
+        }
     }
 
     /// Kiln said something.

@@ -31,6 +31,9 @@ HERE = {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}
 THERE = {"kms:ViaService": "ec2.eu-west-1.amazonaws.com"}
 GRANT = {"kms:GrantIsForAWSResource": "true"}
 
+REPORT = "arn:aws:ec2:eu-west-1:123456789012:image-usage-report/amiur-0a1b2c3d"
+ASKED_FOR = {"ec2:CreateAction": "CreateImageUsageReport", "aws:TagKeys": ["kiln:image"]}
+
 TESTER = tags("recipe=web", "role=tester", "version=20261123T020000Z")
 TEST = tags("recipe=web", "role=tester", "image=ami-1", of="aws:RequestTag")
 GIVEN = tags("recipe=web")
@@ -182,6 +185,17 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
         ("ec2:DescribeSpotFleetRequests", "*", {}),
         ("autoscaling:DescribeLaunchConfigurations", "*", {}),
         ("autoscaling:DescribeAutoScalingGroups", "*", {}),
+        ("ec2:DescribeSpotInstanceRequests", "*", {}),
+        ("ec2:DescribeVolumes", "*", {}),
+        ("ec2:DescribeLockedSnapshots", "*", {}),
+        ("ec2:DescribeRegions", "*", {}),
+        ("ec2:DescribeImageAttribute", REPLICA, COPY),
+        ("ec2:DescribeImageUsageReports", "*", {}),
+        ("ec2:DescribeImageUsageReportEntries", "*", {}),
+        ("ec2:CreateImageUsageReport", REPLICA, COPY),
+        ("ec2:CreateImageUsageReport", REPORT, {}),
+        ("ec2:CreateTags", REPORT, ASKED_FOR),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:counted", "kiln:ended"]}),
         ("ec2:DescribeImageReferences", "*", {}),
         ("ssm:DescribeParameters", "*", {}),
         ("imagebuilder:ListImageRecipes", "*", {}),
@@ -211,6 +225,8 @@ NEEDED["ReconcileRole"] = [
     *(call for role in DOES for call in NEEDED[role] if "Log.Arn" not in call[1]),
     ("logs:PutLogEvents", "<ReconcileLog.Arn>", {}),
     ("ec2:DescribeSnapshots", "*", {}),
+    ("ec2:DescribeVolumes", "*", {}),
+    ("ec2:DescribeLockedSnapshots", "*", {}),
     ("ec2:CreateTags", REPLICA_SNAPSHOT, COPY | {"aws:TagKeys": ["kiln:orphaned"]}),
     ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
 ]
@@ -298,6 +314,8 @@ FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
         ("ec2:DeleteSnapshot", SNAPSHOT, {}),
         ("ec2:TerminateInstances", INSTANCE, BUILDER),
         ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
+        ("ec2:CreateTags", REPORT, {"aws:TagKeys": ["kiln:image"]}),
+        ("ec2:ModifyImageAttribute", IMAGE, OURS),
         ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}),
         ("ec2:DisableImageDeregistrationProtection", IMAGE, OURS),
     ],

@@ -81,11 +81,18 @@ def test_a_parameter_that_names_no_image_wakes_nobody(aws: LocalAws, deployed: D
     assert hearing(aws, "eu-west-1", "default", event) == set()
 
 
-@pytest.mark.parametrize("state", ["deregistered", "disabled"])
-def test_the_end_of_an_image_wakes_nobody_yet(aws: LocalAws, deployed: Deployed, state: str) -> None:
+def test_the_disabling_of_an_image_wakes_nobody(aws: LocalAws, deployed: Deployed) -> None:
     event = sample("image-available", aws.client("sts").get_caller_identity()["Account"])
-    event["detail"]["State"] = state
+    event["detail"]["State"] = "disabled"
     assert hearing(aws, "us-east-1", "default", event) == set()
+
+
+def test_the_deregistration_of_an_image_wakes_expire(aws: LocalAws, deployed: Deployed) -> None:
+    event = sample("replica-deregistered", aws.client("sts").get_caller_identity()["Account"])
+    assert hearing(aws, "eu-west-1", "default", event) == {"kiln-region-forward-images"}
+    assert hearing(aws, "us-east-1", "kiln", event) == {"kiln-replica-deregistered"}
+    event["region"] = "us-east-1"
+    assert hearing(aws, "us-east-1", "default", event) == {"kiln-image-deregistered"}
 
 
 def test_another_accounts_events_wake_nobody(aws: LocalAws, deployed: Deployed) -> None:

@@ -27,6 +27,7 @@ def test_there_is_one_for_each_thing_that_wakes_a_function() -> None:
         "builder-stopped",
         "expire-dry-run",
         "expire-nightly",
+        "explain",
         "image-available",
         "image-failed",
         "image-published",
@@ -35,7 +36,9 @@ def test_there_is_one_for_each_thing_that_wakes_a_function() -> None:
         "parameter-changed",
         "reconcile",
         "replica-available",
+        "replica-deregistered",
         "restore",
+        "retire-recipe",
         "rollback-to",
         "rollback",
         "tester-stopped",
@@ -52,7 +55,9 @@ def test_an_event_has_the_fields_of_eventbridge(name: str) -> None:
     assert re.fullmatch(r"\d{12}", event["account"])
 
 
-@pytest.mark.parametrize("name", ["image-available", "image-failed", "replica-available"])
+@pytest.mark.parametrize(
+    "name", ["image-available", "image-failed", "replica-available", "replica-deregistered"]
+)
 def test_an_ami_event_is_as_ec2_sends_it(name: str) -> None:
     event = EVENTS[name]
     assert (event["source"], event["detail-type"]) == ("aws.ec2", "EC2 AMI State Change")

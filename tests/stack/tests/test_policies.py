@@ -71,6 +71,7 @@ def test_a_statement_is_narrow(role: str, statement: Statement) -> None:
     assert not DESTRUCTIVE & set(actions) or needs_a_tag(statement), "destroys what bears no tag"
     if "*" in listed(statement["Resource"]):
         reads = ("ec2:Describe", "autoscaling:Describe", "ec2:ListImages", "ec2:GetEbs", "ec2:GetImageBlock")
+        reads += ("ssm:Describe", "imagebuilder:List", "imagebuilder:GetContainerRecipe")
         assert all(action.startswith(reads) for action in actions), "only what reads needs all"
     if "ec2:CreateTags" in actions:
         conditions = statement["Condition"]

@@ -66,7 +66,7 @@ def test_the_functions_are_as_agreed() -> None:
         "Verify": 60,
         "Publish": 120,
         "Replicate": 120,
-        "Expire": 120,
+        "Expire": 900,
         "Reconcile": 300,
     }
     for name, function in functions.items():
@@ -75,7 +75,8 @@ def test_the_functions_are_as_agreed() -> None:
         assert function["Architectures"] == ["arm64"]
         assert function["MemorySize"] == (256 if name in ("Expire", "Reconcile") else 128)
         assert function["Role"] == f"<{name}Role.Arn>"
-        assert function["Environment"]["Variables"] == {
+        prices = {"KILN_SNAPSHOT_PRICES": "0.05"} if name == "Expire" else {}
+        assert function["Environment"]["Variables"] == prices | {
             "KILN_BUS": "<Bus>",
             "KILN_RECIPES": "/kiln/recipes",
             "KILN_LOG": "info",

@@ -1,0 +1,62 @@
+//! `expire`, told that the images of a deleted recipe may go.
+
+use chrono::{DateTime, Utc};
+
+use super::evidence::usage;
+use super::survey::{Family, survey};
+use super::{Place, Refused};
+use crate::act::{Report, act};
+use crate::cloud::{Cloud, Image};
+use crate::decide::used::Uses;
+use crate::decide::{Action, Chain, Reason, Subject, ended};
+use crate::domain::RecipeName;
+use crate::events::inbound::{Look, Mode};
+
+/// Writes on the images that they may go, and takes the first step with those that nobody uses. The nights take the others.
+///
+/// # Errors
+/// That nothing was done, and why.
+pub(super) async fn retire_recipe<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    recipe: &RecipeName,
+    mode: Mode,
+    now: DateTime<Utc>,
+) -> Result<Report, Refused> {
+    let there = cloud.parameter(&place.home, &format!("{}/{recipe}", place.recipes)).await?.is_some();
+    let refuse =
+        |because: Reason| vec![vec![Subject::recipe(recipe, &place.home).so(Action::Refuse, because)]];
+    if there {
+        return Ok(act(cloud, refuse(Reason::RecipeStillThere(recipe.clone())), mode, now).await);
+    }
+    let mut survey = survey(cloud, place, Some(recipe), Look::Ended, now).await?;
+    let mut chains = std::mem::take(&mut survey.aside);
+    match survey.families.get_mut(recipe) {
+        None => chains.extend(refuse(Reason::NoImages(recipe.clone()))),
+        Some(family) => {
+            chains.extend(ended::mark(&family.found, &place.home, now));
+            family.ended.get_or_insert(now);
+        }
+    }
+    if let Some(family) = survey.families.get(recipe) {
+        let usage = usage(cloud, place, &survey, &candidates(family, place)).await;
+        chains.extend(decided(family, place, &Uses::of(&usage), now));
+    }
+    Ok(act(cloud, chains, mode, now).await)
+}
+
+/// The images whose use must be found out: none, unless somebody has said that they may go.
+pub(super) fn candidates<'a>(family: &'a Family, place: &Place) -> Vec<&'a Image> {
+    match family.ended {
+        Some(_) => ended::candidates(&place.home, &family.found),
+        None => Vec::new(),
+    }
+}
+
+/// What becomes of the images of a deleted recipe.
+pub(super) fn decided(family: &Family, place: &Place, uses: &Uses<'_>, now: DateTime<Utc>) -> Vec<Chain> {
+    match family.ended {
+        Some(since) => ended::decide(&place.home, &family.found, uses, since, now),
+        None => ended::stays(&place.home, &family.found, now),
+    }
+}

@@ -1,0 +1,106 @@
+//! `expire`, asked for the story of one image.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::evidence::usage;
+use super::expire::{decided, rows_of};
+use super::restore::{find, gone};
+use super::survey::{Family, survey};
+use super::{Place, Refused, recipes};
+use crate::act::{Report, act};
+use crate::cloud::{Cloud, Image};
+use crate::decide::family::{Rules, releases, seen};
+use crate::decide::plan::last_of;
+use crate::decide::story::{Story, tell};
+use crate::decide::used::{UsageByRegion, Uses};
+use crate::decide::{Action, Reason, Subject};
+use crate::domain::{ImageId, ImageRecord, Region};
+use crate::events::inbound::{Look, Mode};
+use crate::recipe::Expire;
+
+/// From what an image was made, who uses it, and what will become of it. Nothing is done.
+///
+/// # Errors
+/// That it could not be found out, and why.
+pub(super) async fn explain<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    image: &ImageId,
+    now: DateTime<Utc>,
+) -> Result<Report, Refused> {
+    let read = recipes::wanted(cloud, place, None).await?;
+    let enabled = cloud.enabled_regions(&place.home).await.unwrap_or_default();
+    let further = read.iter().flatten().flat_map(|recipe| &recipe.replicate.regions);
+    let named: BTreeSet<&Region> = further.chain([&place.home]).collect();
+    let others = enabled.iter().filter(|region| !named.contains(region)).collect();
+    let found = match find(cloud, &named, image).await? {
+        Some(found) => Some(found),
+        // A Region that no recipe names may be closed to this role.
+        None => find(cloud, &others, image).await.unwrap_or_default(),
+    };
+    let Some(found) = found else {
+        let chain = gone(cloud, &named, image, &place.home).await?;
+        return Ok(act(cloud, vec![chain], Mode::DryRun, now).await);
+    };
+    let record = match found.record_at(&place.home) {
+        Ok(record) => record,
+        Err(why) => {
+            let refuse = Subject::image(&found).so(Action::Refuse, Reason::NotKilns(why));
+            return Ok(act(cloud, vec![vec![refuse]], Mode::DryRun, now).await);
+        }
+    };
+    let survey = survey(cloud, place, Some(&record.name.recipe), Look::Ended, now).await?;
+    let mut report = Report::default();
+    if let Some(family) = survey.families.get(&record.name.recipe) {
+        let release = of_release(family, &record);
+        let usage = usage(cloud, place, &survey, &release).await;
+        let uses = Uses::of(&usage);
+        let chains = decided(family, place, &uses, None, now);
+        let row = rows_of(family, &chains, &survey, place, now)
+            .into_iter()
+            .find(|((region, id), _)| *region == found.region && id == found.id.as_str());
+        let decision = last_of(&chains).remove(&(&found.region, found.id.as_str())).cloned();
+        if let (Some((_, row)), Some(decision)) = (row, decision) {
+            let kept = uses.all(rules(family, place, &Expire::default()), &found, now);
+            let members: Vec<Image> = release.iter().map(|image| (*image).clone()).collect();
+            report.story = Some(story(&found, &record, &members, (decision, row, kept), &uses));
+        }
+        report = report.and(act(cloud, unknown(&usage), Mode::DryRun, now).await);
+    }
+    Ok(report)
+}
+
+type Decided = (crate::decide::Decision, crate::decide::plan::Row, Vec<Reason>);
+
+fn story(
+    found: &Image,
+    record: &ImageRecord,
+    members: &[Image],
+    (decision, row, kept): Decided,
+    uses: &Uses<'_>,
+) -> Story {
+    tell((found, record), members, &decision, uses.users(found), &kept, row)
+}
+
+/// What could not be found out of its Region is told as any other look-up that failed.
+fn unknown(usage: &UsageByRegion) -> Vec<crate::decide::Chain> {
+    let failed = usage.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().err()?)));
+    failed.map(|(region, error)| vec![Subject::region(region).unseen(error)]).collect()
+}
+
+/// All images of the same bake, wherever they are.
+fn of_release<'a>(family: &'a Family, record: &ImageRecord) -> Vec<&'a Image> {
+    let same = |image: &&Image| image.record().is_ok_and(|its| its.name == record.name);
+    seen(&family.found).chain(&family.strays).filter(same).collect()
+}
+
+fn rules<'a>(family: &'a Family, place: &Place, usual: &'a Expire) -> Rules<'a> {
+    let releases = releases(seen(&family.found), &place.home);
+    let newest = releases.iter().find(|release| release.is_released()).map(|release| release.version);
+    match &family.recipe {
+        Some(recipe) => Rules::of(recipe, newest),
+        None => Rules { expire: usual, recipe: None, newest },
+    }
+}

@@ -1,0 +1,223 @@
+//! Everything that `expire` looks at before it asks who uses what: the recipes, and in each Region images and snapshots.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use futures::future::{join, join_all};
+
+use super::bake::refused;
+use super::looks::regions_of;
+use super::{Place, Refused, leftovers, recipes};
+use crate::cloud::{Cloud, CloudError, Cloudly, Image, Snapshot, Wanted};
+use crate::decide::expire::Found;
+use crate::decide::plan::{Sizes, sizes};
+use crate::decide::{Action, Chain, Reason, Subject, ended};
+use crate::domain::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
+use crate::events::inbound::Look;
+use crate::recipe::{BadRecipe, Base, Recipe};
+
+/// The images of one recipe, wherever they are.
+pub(super) struct Family {
+    /// The recipe; `None` where it was deleted.
+    pub recipe: Option<Recipe>,
+    /// Since when somebody says that the images of the deleted recipe may go.
+    pub ended: Option<DateTime<Utc>>,
+    /// Those in its own Regions; of a deleted recipe, all.
+    pub found: Found,
+    /// Those in Regions that it names no longer.
+    pub strays: Vec<Image>,
+}
+
+/// What was seen.
+pub(super) struct Survey {
+    /// The images, by recipe.
+    pub families: BTreeMap<RecipeName, Family>,
+    /// What became of everything else: what could not be seen, recipes with mistakes, snapshots that were left behind.
+    pub aside: Vec<Chain>,
+    /// The snapshots that somebody holds, by Region.
+    pub held: BTreeMap<Region, Cloudly<BTreeMap<SnapshotId, String>>>,
+    /// The sizes of all snapshots.
+    pub sizes: Sizes,
+    /// The images that recipes name as their base. An error where not all recipes could be seen.
+    pub bases: Cloudly<BTreeMap<ImageId, RecipeName>>,
+    /// Whether the images of all recipes were looked at.
+    pub whole: bool,
+}
+
+/// What one Region holds of Kiln's.
+struct Holdings {
+    images: Cloudly<Vec<Image>>,
+    /// `None` where no recipe names the Region: none is looked for there.
+    snapshots: Option<Cloudly<Vec<Snapshot>>>,
+}
+
+/// Looks at one recipe or at all, in the Regions that they name, or wherever the account may have images of theirs.
+///
+/// # Errors
+/// That nothing could be decided, and why.
+pub(super) async fn survey<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    name: Option<&RecipeName>,
+    look: Look,
+    now: DateTime<Utc>,
+) -> Result<Survey, Refused> {
+    let read = async {
+        match look {
+            // What is asked of one whose recipe is gone must not be refused for that.
+            Look::Ended => Ok(recipes::parsed(&cloud.parameters_below(&place.home, &place.recipes).await?)),
+            Look::Named | Look::Everywhere => recipes::wanted(cloud, place, name).await,
+        }
+    };
+    let enabled = async {
+        match look {
+            Look::Named => None,
+            Look::Everywhere | Look::Ended => Some(cloud.enabled_regions(&place.home).await),
+        }
+    };
+    let (read, enabled) = join(read, enabled).await;
+    let read = read?;
+    let good: Vec<&Recipe> = read.iter().flatten().collect();
+    let named: BTreeSet<&Region> = good.iter().flat_map(|recipe| regions_of(recipe, &place.home)).collect();
+    let named: BTreeSet<&Region> = named.into_iter().chain([&place.home]).collect();
+    let further = enabled.iter().flat_map(|enabled| enabled.as_ref().ok()).flatten();
+    let regions: BTreeSet<&Region> = named.iter().copied().chain(further).collect();
+    let wanted = match name {
+        Some(recipe) => Wanted::Tagged(Tags::new().with(tags::RECIPE, recipe)),
+        None => Wanted::AllOfKilns,
+    };
+    let observe = regions.iter().map(async |region| {
+        let snapshots = async {
+            match named.contains(region) {
+                true => Some(cloud.snapshots(region).await),
+                false => None,
+            }
+        };
+        let (images, snapshots) = join(cloud.images(region, &wanted), snapshots).await;
+        ((*region).clone(), Holdings { images, snapshots })
+    });
+    let holdings: BTreeMap<Region, Holdings> = join_all(observe).await.into_iter().collect();
+    let mut aside = blind(&holdings, enabled.as_ref(), &place.home);
+    aside.extend(left_behind(cloud, &holdings, &good, name, now).await);
+    let bad = read.iter().filter_map(|recipe| recipe.as_ref().err());
+    // Of all recipes only those are told that were asked for.
+    let bad = bad.filter(|bad| name.is_none_or(|name| bad.name == name.as_str()));
+    aside.extend(bad.map(|bad| refused(bad, &place.home)));
+    let bases = match (name, look) {
+        (Some(_), Look::Named | Look::Everywhere) => {
+            let documents = cloud.parameters_below(&place.home, &place.recipes).await;
+            documents.map(|documents| bases(&recipes::parsed(&documents)))
+        }
+        _ => Ok(bases(&read)),
+    };
+    let told = |one: &Holdings| one.snapshots.as_ref().and_then(|found| found.as_ref().ok().cloned());
+    let sizes = sizes(&holdings.values().filter_map(told).flatten().collect::<Vec<_>>());
+    let held =
+        holdings.iter().filter_map(|(region, one)| Some((region.clone(), held(one.snapshots.as_ref()?))));
+    let held = held.collect();
+    let families = families(read, name, place, holdings);
+    Ok(Survey { families, aside, held, sizes, bases, whole: name.is_none() })
+}
+
+/// The images, by the recipe that their tags tell, each in its Region.
+fn families(
+    read: Vec<Result<Recipe, BadRecipe>>,
+    name: Option<&RecipeName>,
+    place: &Place,
+    holdings: BTreeMap<Region, Holdings>,
+) -> BTreeMap<RecipeName, Family> {
+    let mut found: BTreeMap<String, BTreeMap<Region, Vec<Image>>> = BTreeMap::new();
+    let mut unseen: BTreeMap<Region, CloudError> = BTreeMap::new();
+    for (region, holdings) in holdings {
+        match holdings.images {
+            Err(error) => {
+                unseen.insert(region, error);
+            }
+            Ok(images) => {
+                for image in images {
+                    let of = image.tags.get(tags::RECIPE).unwrap_or_default();
+                    let of = match found.get_mut(of) {
+                        Some(of) => of,
+                        None => found.entry(of.to_owned()).or_default(),
+                    };
+                    of.entry(region.clone()).or_default().push(image);
+                }
+            }
+        }
+    }
+    let bad: BTreeSet<String> =
+        read.iter().filter_map(|one| Some(one.as_ref().err()?.name.clone())).collect();
+    let mut families = BTreeMap::new();
+    for recipe in read.into_iter().flatten().filter(|recipe| name.is_none_or(|name| *name == recipe.name)) {
+        let mut own = found.remove(recipe.name.as_str()).unwrap_or_default();
+        let here = |region: &Region| match unseen.get(region) {
+            Some(error) => (region.clone(), Err(error.clone())),
+            None => (region.clone(), Ok(own.remove(region).unwrap_or_default())),
+        };
+        let found = regions_of(&recipe, &place.home).map(here).collect();
+        let strays = own.into_values().flatten().collect();
+        families.insert(recipe.name.clone(), Family { recipe: Some(recipe), ended: None, found, strays });
+    }
+    for (name, own) in found.into_iter().filter(|(name, _)| !bad.contains(name)) {
+        let Ok(name) = name.parse::<RecipeName>() else { continue };
+        let found: Found = own.into_iter().map(|(region, images)| (region, Ok(images))).collect();
+        let ended = ended::since(&found, &place.home);
+        families.insert(name, Family { recipe: None, ended, found, strays: Vec::new() });
+    }
+    families
+}
+
+/// A Region that could not be seen fails the run, though nothing in it is touched. One that no recipe names is only told.
+fn blind(
+    holdings: &BTreeMap<Region, Holdings>,
+    enabled: Option<&Cloudly<BTreeSet<Region>>>,
+    home: &Region,
+) -> Vec<Chain> {
+    let leave = |region: &Region, error: &CloudError| {
+        vec![Subject::region(region).so(Action::Leave, Reason::LookUpFailed(error.clone()))]
+    };
+    let of_region = |(region, one): (&Region, &Holdings)| match (&one.images, &one.snapshots) {
+        (Err(error), None) => Some(leave(region, error)),
+        (Err(error), Some(_)) | (Ok(_), Some(Err(error))) => {
+            Some(vec![Subject::region(region).unseen(error)])
+        }
+        _ => None,
+    };
+    let regions = enabled.and_then(|enabled| Some(leave(home, enabled.as_ref().err()?)));
+    regions.into_iter().chain(holdings.iter().filter_map(of_region)).collect()
+}
+
+/// Snapshots that were left behind.
+async fn left_behind<C: Cloud>(
+    cloud: &C,
+    holdings: &BTreeMap<Region, Holdings>,
+    recipes: &[&Recipe],
+    name: Option<&RecipeName>,
+    now: DateTime<Utc>,
+) -> Vec<Chain> {
+    let own: Vec<&Recipe> =
+        recipes.iter().copied().filter(|recipe| name.is_none_or(|name| *name == recipe.name)).collect();
+    let seen = holdings.iter().filter_map(|(region, one)| {
+        Some((region, one.images.as_ref().ok()?, one.snapshots.as_ref()?.as_ref().ok()?))
+    });
+    let look = seen.map(async |(region, images, snapshots)| {
+        leftovers::of_region(cloud, region, (images, snapshots), &own, now).await
+    });
+    join_all(look).await.into_iter().flatten().collect()
+}
+
+/// The images that recipes name as their base.
+fn bases(recipes: &[Result<Recipe, BadRecipe>]) -> BTreeMap<ImageId, RecipeName> {
+    let named = recipes.iter().flatten().filter_map(|recipe| match &recipe.bake.base {
+        Base::Image(image) => Some((image.clone(), recipe.name.clone())),
+        _ => None,
+    });
+    named.collect()
+}
+
+/// The snapshots of a Region that somebody holds.
+fn held(snapshots: &Cloudly<Vec<Snapshot>>) -> Cloudly<BTreeMap<SnapshotId, String>> {
+    let snapshots = snapshots.as_ref().map_err(Clone::clone)?;
+    let held = snapshots.iter().filter_map(|snapshot| Some((snapshot, snapshot.tags.get(tags::HOLD)?)));
+    Ok(held.map(|(snapshot, why)| (snapshot.id.clone(), why.to_owned())).collect())
+}

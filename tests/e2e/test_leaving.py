@@ -1,0 +1,132 @@
+"""expire: what no recipe wants any more, and what an image leaves behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
+from e2e.test_expire import NEW, OLD, there, three_releases
+
+LEFT = FURTHER[1]
+STAYS = FURTHER[0]
+
+
+def night(kiln: Kiln, **call: Any) -> list[dict[str, Any]]:
+    decisions = kiln.invoke("expire", {"dry_run": False, **call}).decisions
+    kiln.settle()
+    return decisions
+
+
+def states(kiln: Kiln, region: str) -> list[str]:
+    return [image["State"] for image in kiln.images(region)]
+
+
+def test_replicas_in_a_region_that_left_the_recipe_go_in_the_same_steps(kiln: Kiln) -> None:
+    kiln.recipe(regions=f'["{STAYS}"]', confirm_after="2d", quarantine="7d")
+    newest = kiln.release("web", NEW)
+    for days, state in [(2, "available"), (7, "disabled")]:
+        night(kiln)
+        assert states(kiln, LEFT) == [state]
+        kiln.aws.days_pass(days)
+    night(kiln)
+    assert there(kiln, newest) == [HOME, STAYS], "the others are the newest release"
+    assert kiln.snapshots_of("web", LEFT) == []
+
+
+def test_a_replica_in_a_region_that_left_stays_while_somebody_uses_it(kiln: Kiln) -> None:
+    kiln.recipe(regions=f'["{STAYS}"]')
+    newest = kiln.release("web", NEW)
+    kiln.aws.seed(instances=[{"region": LEFT, "image": newest[LEFT], "state": "stopped"}])
+    told = {line.get("resource"): line["reason"] for line in night(kiln)}
+    assert told[newest[LEFT]].startswith("it is used by instance arn:")
+    assert there(kiln, newest) == list(REGIONS)
+
+
+def test_a_region_that_no_recipe_names_may_be_closed(kiln: Kiln) -> None:
+    kiln.recipe(regions=f'["{STAYS}"]')
+    kiln.release("web", NEW)
+    denied = {"code": "UnauthorizedOperation", "message": "An SCP denies it.", "status": 403}
+    kiln.aws.faults({"call": "DescribeImages", "region": LEFT, "times": -1, **denied})
+    decisions = kiln.invoke("expire", {"dry_run": True}).decisions
+    assert [line["outcome"] for line in decisions if line["region"] == LEFT] == ["left"]
+
+
+def test_the_images_of_a_deleted_recipe_stay_until_somebody_says_otherwise(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    refused = kiln.invoke("expire", {"retire_recipe": "web"})
+    assert "recipe web is there: delete its parameter first" in refused.error
+    kiln.aws.client("ssm").delete_parameter(Name="/kiln/recipes/web")
+    told = {line.get("resource"): line["reason"] for line in night(kiln)}
+    assert told[oldest[HOME]].startswith("there is no recipe web; its images stay until somebody says")
+    before = kiln.aws.journal_end()
+    plan = kiln.invoke("expire", {"retire_recipe": "web", "dry_run": True}).decisions
+    assert {line["outcome"] for line in plan} == {"planned"} and kiln.changes(before) == []
+
+    kiln.invoke("expire", {"retire_recipe": "web"})
+    assert all(tags_of(image)["kiln:unused"] for image in kiln.images())
+    for days in (2, 7):
+        kiln.aws.days_pass(days)
+        night(kiln)
+    assert [kiln.images(region) for region in REGIONS] == [[], [], []]
+    assert [kiln.snapshots_of("web", region) for region in REGIONS] == [[], [], []]
+
+
+def test_a_recipe_that_is_there_again_takes_its_images_back(kiln: Kiln) -> None:
+    three_releases(kiln)
+    kiln.aws.client("ssm").delete_parameter(Name="/kiln/recipes/web")
+    kiln.invoke("expire", {"retire_recipe": "web"})
+    kiln.recipe(keep=5)
+    night(kiln)
+    tags = [tags_of(image) for region in REGIONS for image in kiln.images(region)]
+    assert {(of["kiln:ended"], of["kiln:unused"]) for of in tags} == {("no", "no")}
+
+
+def test_a_recipe_of_which_nothing_is_there_is_told(kiln: Kiln) -> None:
+    kiln.recipe()
+    answer = kiln.invoke("expire", {"retire_recipe": "wbe"})
+    assert "there is no recipe wbe, nor any image of it" in answer.error
+
+
+def test_snapshots_of_an_image_that_somebody_deregistered_are_seen_at_once(kiln: Kiln) -> None:
+    oldest = three_releases(kiln, quarantine="7d")
+    kiln.ec2(LEFT).deregister_image(ImageId=oldest[LEFT])
+    kiln.settle()
+    (left,) = [one for one in kiln.snapshots_of("web", LEFT) if OLD in str(tags_of(one))]
+    assert "kiln:orphaned" in tags_of(left), "by the event alone"
+    kiln.aws.days_pass(6)
+    kiln.sweep()
+    assert len(kiln.snapshots_of("web", LEFT)) == 3, "whoever did it by mistake can make it anew"
+    kiln.aws.days_pass(1)
+    kiln.sweep()
+    assert len(kiln.snapshots_of("web", LEFT)) == 2
+
+
+def left_behind(kiln: Kiln) -> tuple[str, str]:
+    """A snapshot that goes at once, unless something needs it, when its image does. Gives both."""
+    oldest = three_releases(kiln)
+    (image,) = [one for one in kiln.images(LEFT) if one["ImageId"] == oldest[LEFT]]
+    return str(image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]), oldest[LEFT]
+
+
+def test_a_snapshot_that_a_volume_is_being_made_of_stays(kiln: Kiln) -> None:
+    snapshot, image = left_behind(kiln)
+    (volume,) = kiln.aws.seed(volumes=[{"region": LEFT, "snapshot": snapshot}])["volumes"]
+    kiln.ec2(LEFT).deregister_image(ImageId=image)
+    kiln.settle()
+    assert len(kiln.snapshots_of("web", LEFT)) == 3
+    kiln.aws.volume_becomes(volume, region=LEFT)
+    kiln.sweep()
+    assert len(kiln.snapshots_of("web", LEFT)) == 2
+
+
+def test_a_snapshot_that_is_locked_stays(kiln: Kiln) -> None:
+    snapshot, image = left_behind(kiln)
+    ec2 = kiln.ec2(LEFT)
+    ec2.lock_snapshot(SnapshotId=snapshot, LockMode="governance", LockDuration=30)
+    ec2.deregister_image(ImageId=image)
+    kiln.settle()
+    kiln.sweep()
+    assert len(kiln.snapshots_of("web", LEFT)) == 3
+    ec2.unlock_snapshot(SnapshotId=snapshot)
+    kiln.sweep()
+    assert len(kiln.snapshots_of("web", LEFT)) == 2
