@@ -13,6 +13,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The virtual environment is made anew whenever its pins change.
 READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | cut -d ' ' -f 1)
+# The tools that Kiln is measured beside have one of their own, likewise.
+PEERS := .venv-peers
+PEERS_READY := $(PEERS)/ready-$(shell cksum < tests/peers/requirements.txt | cut -d ' ' -f 1)
 FUNCTIONS := bake capture verify publish replicate expire reconcile
 LOCAL := .build/local
 # What deploy, recipes, invoke and logs go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
@@ -27,7 +30,7 @@ EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test unit simulate e2e lint fmt bench build check-recipes recipes deploy invoke logs clean binaries tools
+.PHONY: help demo test unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan logs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,12 +64,11 @@ lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 	@$(BIN)/ruff check tests && $(BIN)/ruff format --check tests
 	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml && echo "==> lint is clean"
 
-bench: tools ## Size, start and memory of the release binaries, each against its limit
-	@echo "==> Building for release (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
-	@cargo build --release --workspace --bins
-	@for fn in $(FUNCTIONS); do \
-	  mkdir -p .build/release/$$fn && cp -f "$$CARGO_TARGET_DIR/release/$$fn" .build/release/$$fn/bootstrap; done
+bench: release ## Size, start and memory of the release binaries, each against its limit
 	@$(BIN)/python -m bench
+
+bench-peers: release $(PEERS_READY) ## Kiln beside other tools: a night of 1,000 images, and what each removes that is in use
+	@$(BIN)/python -m peers --tools $(PEERS)/bin
 
 build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or x86_64
 	@echo "==> Building for $(ARCH) (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
@@ -85,6 +87,9 @@ recipes: tools check-recipes ## Puts the recipes into Parameter Store, once all 
 invoke: tools ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-dry-run.json REGION=...
 	@$(BIN)/python -m stack invoke --home $(REGION) $(FN) $(EVENT)
 
+plan: tools ## What would expire, as a table with its cost; nothing is changed: RECIPE=web REGION=...
+	@$(BIN)/python -m stack plan --home $(REGION) $(if $(RECIPE),--recipe $(RECIPE))
+
 logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=...
 	@$(BIN)/python -m stack logs --home $(REGION) --since $(SINCE) $(FN)
 
@@ -93,7 +98,7 @@ fmt: tools ## Formats Rust and Python
 	@$(BIN)/ruff format tests && $(BIN)/ruff check --fix tests
 
 clean: ## Removes what was built here (the shared compile cache stays: CARGO_TARGET_DIR)
-	rm -rf .build .venv
+	rm -rf .build $(VENV) $(PEERS)
 
 # ---------------------------------------------------------------- what the commands above stand on
 
@@ -106,6 +111,18 @@ $(READY): tests/requirements.txt
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
+
+$(PEERS_READY): tests/peers/requirements.txt | tools
+	@echo "==> Installing the other tools into $(PEERS) (once)"
+	@rm -rf $(PEERS) && $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r tests/peers/requirements.txt
+	@touch $@
+
+release: tools # The functions as they are measured
+	@echo "==> Building for release (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
+	@cargo build --release --workspace --bins
+	@for fn in $(FUNCTIONS); do \
+	  mkdir -p .build/release/$$fn && cp -f "$$CARGO_TARGET_DIR/release/$$fn" .build/release/$$fn/bootstrap; done
 
 binaries: tools # The functions for the local AWS, in the profile that the tests use
 	@command -v cargo > /dev/null || { echo "Kiln needs Rust 1.95 or newer (rustup), and cargo on the PATH"; exit 1; }

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from e2e.kiln import Kiln
+from e2e.test_expire import three_releases
 from stack.__main__ import main
+from stack.plan import HEADING
 from stack.template import INFRA
 
 
@@ -24,6 +26,23 @@ def test_recipes_are_put_and_put_again_change_nothing(kiln: Kiln, capsys: pytest
     assert capsys.readouterr().out == "/kiln/recipes/web: unchanged\n/kiln/recipes/worker: unchanged\n"
     assert run(kiln, "recipes", "nowhere.toml") == 1
     assert "no recipe was found at nowhere.toml" in capsys.readouterr().err
+
+
+def test_the_plan_is_a_table_with_its_cost_and_changes_nothing(
+    kiln: Kiln, capsys: pytest.CaptureFixture[str]
+) -> None:
+    oldest = three_releases(kiln, confirm_after="2d")
+    before = kiln.aws.journal_end()
+    assert run(kiln, "plan", "--recipe", "web") == 0
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split() == HEADING
+    (first,) = [row for row in rows if oldest["us-east-1"] in row]
+    for part in ("20250101T020000Z", "unused", "deprecate", "2 newer releases are kept"):
+        assert part in first
+    assert any("which saves at most 14.40 dollars a year" in row for row in rows)
+    assert kiln.changes(before) == []
+    assert run(kiln, "plan", "--recipe", "nobody") == 1
+    assert "there is no recipe nobody" in capsys.readouterr().err
 
 
 def test_a_function_is_woken_by_hand_and_its_log_read(

@@ -1,86 +1,117 @@
-"""expire: each kind of use keeps an image, is told by its ARN, and lets it go once it is gone."""
+"""expire: each kind of use keeps an image, is told by its ARN, and lets it go in steps once it has ended."""
 
 from __future__ import annotations
 
-from typing import Any
+import pytest
 
-from e2e.kiln import FURTHER, HOME, REGIONS, Kiln
-from e2e.test_expire import reason, there, three_releases
+from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
+from e2e.test_expire import OLD, reason, there, three_releases
+from scenes import ANOTHER_ACCOUNT, IN_THE_ACCOUNT, SHARED_SNAPSHOT, SHARED_UNKNOWN, Scene
 
 AWAY = FURTHER[0]
 
 
-def stays(kiln: Kiln, oldest: dict[str, str], image: str, *told: str) -> None:
-    """It stays in every Region, and the reason tells why."""
-    why = reason(kiln, image, dry_run=False)
-    assert all(part in why for part in told), why
-    assert there(kiln, oldest) == list(REGIONS)
+def steps(kiln: Kiln) -> list[str]:
+    """How far the oldest release has gone, in each Region where it still is."""
+    found = [image for region in REGIONS for image in kiln.images(region) if OLD in image["Name"]]
+    return [
+        "deprecated"
+        if image["State"] == "available" and "DeprecationTime" in image and "kiln:unused" in tags_of(image)
+        else image["State"]
+        for image in found
+    ]
 
 
-def goes(kiln: Kiln, oldest: dict[str, str]) -> None:
+def night(kiln: Kiln) -> None:
     kiln.invoke("expire", {"dry_run": False})
+    kiln.settle()
+
+
+def goes_in_steps(kiln: Kiln) -> None:
+    """From the night on which nobody uses it any more: deprecated, two days later disabled, and after seven
+    more gone with its snapshots. Not a day earlier."""
+    night(kiln)
+    assert steps(kiln) == ["deprecated"] * 3
+    kiln.aws.days_pass(1)
+    night(kiln)
+    assert steps(kiln) == ["deprecated"] * 3
+    kiln.aws.days_pass(1)
+    night(kiln)
+    assert steps(kiln) == ["disabled"] * 3
+    kiln.aws.days_pass(6)
+    night(kiln)
+    assert steps(kiln) == ["disabled"] * 3
+    kiln.aws.days_pass(1)
+    night(kiln)
+    assert steps(kiln) == []
+    assert [len(kiln.snapshots_of("web", region)) for region in REGIONS] == [2, 2, 2]
+
+
+def goes_day_by_day(kiln: Kiln, most: int = 60) -> None:
+    """One night after the other, for reports are asked for in one and read in another: the same steps in the
+    same order, each at least as long after the one before as the recipe says."""
+    reached: dict[str, int] = {}
+    for day in range(most):
+        night(kiln)
+        now = steps(kiln)
+        assert len(set(now)) <= 1, "a release goes as a whole"
+        reached.setdefault(now[0] if now else "gone", day)
+        if not now:
+            break
+        kiln.aws.days_pass(1)
+    assert [step for step in reached if step != "available"] == ["deprecated", "disabled", "gone"]
+    assert reached["disabled"] - reached["deprecated"] >= 2 and reached["gone"] - reached["disabled"] >= 7
+
+
+@pytest.mark.parametrize("scene", IN_THE_ACCOUNT, ids=str)
+def test_what_is_used_stays_in_every_region_and_goes_in_steps_once_that_has_ended(
+    kiln: Kiln, scene: Scene
+) -> None:
+    oldest = three_releases(kiln, confirm_after="2d", quarantine="7d", expire=scene.recipe)
+    where = HOME if scene.home_only else AWAY
+    use = scene.begin(kiln.aws, oldest[where], where)
+    why = reason(kiln, oldest[where], dry_run=False)
+    assert use.told_by(why), why
+    for region in set(REGIONS) - {where}:
+        assert f"{oldest[where]} of the same release stays" in reason(kiln, oldest[region], dry_run=False)
+    assert steps(kiln) == ["available"] * 3 and there(kiln, oldest) == list(REGIONS)
+    if use.end is not None:
+        use.end()
+        goes_in_steps(kiln)
+
+
+def test_what_is_shared_stays_while_nobody_knows_who_uses_it_and_ec2_is_asked_for_a_report(
+    kiln: Kiln,
+) -> None:
+    oldest = three_releases(kiln, confirm_after="2d", quarantine="7d")
+    use = SHARED_UNKNOWN.begin(kiln.aws, oldest[AWAY], AWAY)
+    before = kiln.aws.journal_end()
+    why = reason(kiln, oldest[AWAY], dry_run=False)
+    assert use.told_by(why), why
+    assert steps(kiln) == ["available"] * 3
+    asked = [call["request"] for call in kiln.calls("CreateImageUsageReport", before)]
+    assert [request["ImageId"] for request in asked] == [oldest[AWAY]]
+    goes_day_by_day(kiln)
+
+
+def test_what_another_account_uses_stays_and_goes_in_steps_once_a_later_report_finds_no_use(
+    kiln: Kiln,
+) -> None:
+    oldest = three_releases(kiln, confirm_after="2d", quarantine="7d")
+    use = ANOTHER_ACCOUNT.begin(kiln.aws, oldest[AWAY], AWAY)
+    night(kiln)
+    assert steps(kiln) == ["available"] * 3, "the report is asked for, and not read yet"
+    why = reason(kiln, oldest[AWAY], dry_run=False)
+    assert use.told_by(why) and "unknown" not in why, why
+    assert steps(kiln) == ["available"] * 3
+    assert use.end is not None
+    use.end()
+    goes_day_by_day(kiln)
+
+
+def test_a_snapshot_that_another_image_shares_stays_when_the_image_goes(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    use = SHARED_SNAPSHOT.begin(kiln.aws, oldest[HOME], HOME)
+    night(kiln)
     assert there(kiln, oldest) == []
-
-
-def test_a_launch_configuration_that_no_group_names(kiln: Kiln) -> None:
-    oldest = three_releases(kiln)
-    auto_scaling = kiln.aws.client("autoscaling", AWAY)
-    auto_scaling.create_launch_configuration(
-        LaunchConfigurationName="old", ImageId=oldest[AWAY], InstanceType="t4g.small"
-    )
-    (made,) = auto_scaling.describe_launch_configurations()["LaunchConfigurations"]
-    stays(kiln, oldest, oldest[AWAY], "launch configuration", made["LaunchConfigurationARN"])
-    auto_scaling.delete_launch_configuration(LaunchConfigurationName="old")
-    goes(kiln, oldest)
-
-
-def test_a_spot_fleet_that_may_still_launch(kiln: Kiln) -> None:
-    oldest = three_releases(kiln)
-    subnet = kiln.ec2(AWAY).describe_subnets()["Subnets"][0]["SubnetId"]
-    specification = {"ImageId": oldest[AWAY], "InstanceType": "t3.small", "SubnetId": subnet}
-    config: dict[str, Any] = {
-        "IamFleetRole": "arn:aws:iam::123456789012:role/fleet",
-        "TargetCapacity": 0,
-        "AllocationStrategy": "lowestPrice",
-        "LaunchSpecifications": [specification],
-    }
-    fleet = kiln.ec2(AWAY).request_spot_fleet(SpotFleetRequestConfig=config)["SpotFleetRequestId"]
-    stays(kiln, oldest, oldest[AWAY], "Spot Fleet", f"spot-fleet-request/{fleet}")
-    kiln.ec2(AWAY).cancel_spot_fleet_requests(SpotFleetRequestIds=[fleet], TerminateInstances=False)
-    goes(kiln, oldest)
-
-
-def test_an_ec2_fleet_that_may_still_launch(kiln: Kiln) -> None:
-    oldest = three_releases(kiln)
-    other = kiln.images(AWAY)[-1]["ImageId"]
-    template = {"region": AWAY, "name": "fleet", "versions": [other]}
-    (identity,) = kiln.aws.seed(launch_templates=[template])["launch_templates"]
-    fleet = kiln.ec2(AWAY).create_fleet(
-        Type="maintain",
-        TargetCapacitySpecification={"TotalTargetCapacity": 0, "DefaultTargetCapacityType": "on-demand"},
-        LaunchTemplateConfigs=[
-            {
-                "LaunchTemplateSpecification": {"LaunchTemplateId": identity, "Version": "1"},
-                "Overrides": [{"ImageId": oldest[AWAY], "InstanceType": "t3.small"}],
-            }
-        ],
-    )["FleetId"]
-    stays(kiln, oldest, oldest[AWAY], "EC2 Fleet", f"fleet/{fleet}")
-    kiln.ec2(AWAY).delete_fleets(FleetIds=[fleet], TerminateInstances=False)
-    goes(kiln, oldest)
-
-
-def test_the_base_of_a_living_layer(kiln: Kiln) -> None:
-    oldest = three_releases(kiln)
-    layer = kiln.release("app", "20250401T020000Z", regions=(HOME,), tags={"kiln:base": oldest[HOME]})
-    stays(kiln, oldest, oldest[HOME], f"{layer[HOME]} was baked from it")
-    stays(kiln, oldest, oldest[AWAY], f"{oldest[HOME]} of the same release stays")
-    kiln.ec2().deregister_image(ImageId=layer[HOME])
-    goes(kiln, oldest)
-
-
-def test_an_image_that_was_launched_lately_where_the_recipe_asks(kiln: Kiln) -> None:
-    oldest = three_releases(kiln, expire='idle = "10d"')
-    lately = kiln.release("web", "20241201T020000Z", launched="2099-01-01T00:00:00.000Z")
-    stays(kiln, lately, lately[HOME], "it was launched at", "what was launched within 10d")
-    goes(kiln, oldest)
+    assert use.name in [snapshot["SnapshotId"] for snapshot in kiln.snapshots()]

@@ -162,6 +162,8 @@ class Control:
             raise Refused(f"{days} days cannot pass")
         with self._world.lock:
             pass_days(days)
+            # Nobody asks twice, days apart, with what made it one.
+            self._world.tokens.clear()
         return {"passed": days}
 
     def _journal(self, query: Query, body: Any) -> Answer:

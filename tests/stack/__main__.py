@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stack import operate
 from stack.deploy import HOME_STACK, Clients, deploy
 from stack.package import PackageError
+from stack.plan import plan
 from stack.stacks import StackError
 
 
@@ -48,6 +49,12 @@ def _invoke(options: argparse.Namespace) -> int:
     well, answer = operate.invoke(lambdas, f"{HOME_STACK}-{options.function}", options.event)
     print(answer, file=sys.stdout if well else sys.stderr)
     return 0 if well else 1
+
+
+def _plan(options: argparse.Namespace) -> int:
+    lambdas = Clients(options.endpoint_url).of("lambda", options.home)
+    plan(lambdas, f"{HOME_STACK}-expire", options.recipe)
+    return 0
 
 
 def _logs(options: argparse.Namespace) -> int:
@@ -93,6 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_invoke)
     command.add_argument("function", choices=operate.FUNCTIONS)
     command.add_argument("event", type=Path, help="a JSON file, such as those of infra/events")
+
+    command = commands.add_parser("plan", parents=[common], help="what expire would do, as a table")
+    command.set_defaults(run=_plan)
+    command.add_argument("--recipe", help="this one alone")
 
     command = commands.add_parser("logs", parents=[common], help="what a function logged")
     command.set_defaults(run=_logs)

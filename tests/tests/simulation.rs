@@ -92,6 +92,7 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::CopiesWithoutLooking, "in the end"),
         (Bug::FailedLookUpIsUnused, "a look-up of its use failed"),
         (Bug::DefaultVersionAlone, "named it"),
+        (Bug::OthersUnseen, "account 111111111111 used it since"),
         (Bug::SharedSnapshotGoes, "stands on it"),
         (Bug::SweepWithoutDeadline, "is left behind"),
         (Bug::TerminatesTooEarly, "was being made of it"),

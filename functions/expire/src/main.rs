@@ -1,17 +1,21 @@
 //! `expire`: retires what the recipes keep no longer and nobody uses.
 //!
-//! Woken by EventBridge Scheduler every night, by `Image Replicated`, and by hand, where it only answers with the plan
-//! unless told `{"dry_run": false}`. Answers with every image, what becomes of it and why. It may disable and deregister
-//! images that bear Kiln's tag, with their snapshots; nothing else.
+//! Woken by EventBridge Scheduler every night, by `Image Released`, by `EC2 AMI State Change` of an image that was
+//! deregistered, and by hand: then it only answers with the plan unless told `{"dry_run": false}`, brings back
+//! (`{"restore": …}`), explains (`{"explain": …}`), or lets the images of a deleted recipe go (`{"retire_recipe": …}`).
+//! Answers with every image, what becomes of it and why. It may deprecate, disable and deregister images that bear Kiln's
+//! tag, with their snapshots, and ask EC2 for usage reports; nothing else.
 
 use kiln::events::inbound::ExpireCall;
+use kiln::handle::Memory;
 use kiln::handle::expire::expire;
 use kiln::runtime::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
+    let memory = Memory::default();
     serve("expire", async |kiln, payload, now| {
-        Ok(expire(&kiln.cloud, &kiln.place, &ExpireCall::read(payload)?, now).await?)
+        Ok(expire(&kiln.cloud, &kiln.place, &ExpireCall::read(payload)?, &memory, now).await?)
     })
     .await
 }

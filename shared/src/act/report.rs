@@ -27,6 +27,9 @@ pub struct Report {
     /// What all images cost, and what could be saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub totals: Option<Totals>,
+    /// Whether nothing was to be done: then what could not be seen is part of the answer.
+    #[serde(skip)]
+    pub only_asked: bool,
     /// The story of the one image that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub story: Option<Story>,
@@ -96,8 +99,11 @@ pub enum Outcome {
 }
 
 impl Report {
-    /// Whether anything failed.
+    /// Whether anything failed. What was only asked for is answered, whatever could not be seen for it.
     pub fn failed(&self) -> bool {
+        if self.only_asked {
+            return false;
+        }
         self.unsaid.is_some() || self.failures().next().is_some()
     }
 
@@ -108,6 +114,7 @@ impl Report {
         self.unsaid = self.unsaid.or(other.unsaid);
         self.left_out = self.left_out.or(other.left_out);
         self.totals = self.totals.or(other.totals);
+        self.only_asked |= other.only_asked;
         self.story = self.story.or(other.story);
         self
     }

@@ -2,6 +2,7 @@
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt};
 
 use super::Aws;
 use super::errors::Call;
@@ -10,6 +11,8 @@ use crate::events::outbound::{Announcement, SOURCE};
 
 /// The most events that one call takes.
 const BATCH: usize = 10;
+/// How many calls are made at the same time.
+const AT_ONCE: usize = 4;
 /// How often an entry that EventBridge did not take is sent, in all.
 const TRIES: usize = 3;
 
@@ -17,13 +20,9 @@ impl Bus for Aws {
     /// A call succeeds even where entries in it failed; those are sent again.
     /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>)
     async fn send(&self, announcements: &[Announcement], now: DateTime<Utc>) -> Cloudly<()> {
-        let mut failed = None;
-        for batch in announcements.chunks(BATCH) {
-            if let Err(error) = self.send_batch(batch, now).await {
-                failed = Some(error);
-            }
-        }
-        failed.map_or(Ok(()), Err)
+        let batches = announcements.chunks(BATCH).map(|batch| self.send_batch(batch, now));
+        let sent: Vec<Cloudly<()>> = stream::iter(batches).buffered(AT_ONCE).collect().await;
+        sent.into_iter().collect()
     }
 }
 

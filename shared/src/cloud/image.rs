@@ -68,7 +68,7 @@ impl Image {
                 false => Err(NoRecord::Borrowed("it is a copy of an image that was given to Kiln")),
             };
         }
-        if self.name != record.name.to_string() {
+        if !record.name.is(&self.name) {
             return Err(NoRecord::Borrowed("it has another name"));
         }
         match &record.copied {

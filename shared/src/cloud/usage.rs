@@ -1,6 +1,6 @@
 //! Who uses images, as it was observed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -140,7 +140,7 @@ pub struct Usage {
     /// The images of which another image was baked that still can be launched, with that one.
     pub baked: BTreeMap<ImageId, ImageId>,
     /// The images that could be shared, and what is known of that. One that is not here was not asked about.
-    pub shared: BTreeMap<ImageId, Cloudly<Shared>>,
+    pub shared: HashMap<ImageId, Cloudly<Shared>>,
     /// Why EC2 itself was not asked what names the images, so that it was looked for piece by piece.
     pub piecemeal: Option<CloudError>,
 }

@@ -222,11 +222,20 @@ impl Action {
 }
 
 impl Subject {
+    /// An image whose record was read.
+    pub fn member(image: &Image, name: &ImageName) -> Self {
+        Self {
+            recipe: Some(name.recipe.clone()),
+            version: Some(name.version),
+            region: image.region.clone(),
+            resource: Some(image.id.to_string()),
+        }
+    }
+
     /// An image.
     pub fn image(image: &Image) -> Self {
-        let name = image.name.parse::<ImageName>().ok();
         let record = image.record().ok();
-        let name = record.map(|record| record.name).or(name);
+        let name = record.map(|record| record.name).or_else(|| image.name.parse::<ImageName>().ok());
         Self {
             recipe: name.as_ref().map(|name| name.recipe.clone()),
             version: name.map(|name| name.version),

@@ -48,7 +48,7 @@ fn doomed(chains: &[Chain]) -> BTreeSet<(&Region, &str)> {
         .collect()
 }
 
-pub(super) fn takes_away(decision: &Decision) -> bool {
+fn takes_away(decision: &Decision) -> bool {
     matches!(decision.action, Action::MarkUnused(..) | Action::Retire(..) | Action::Deregister(_))
 }
 

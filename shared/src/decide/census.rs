@@ -3,7 +3,7 @@
 //! Each step of an image on its way out writes down how many there were. An answer of EC2's that shows a part alone is
 //! taken for what it is by the next step: nothing goes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::family::{Found, seen};
 use super::{Action, Chain, Reason, Subject};
@@ -23,6 +23,13 @@ pub fn living(image: &Image) -> bool {
 }
 
 impl Census {
+    /// Of what was found.
+    pub fn of_found(found: &Found) -> Self {
+        let seen = found.iter().filter_map(|(region, images)| Some((region, images.as_ref().ok()?)));
+        let count = |images: &[Image]| images.iter().filter(|image| living(image)).count();
+        Self(seen.map(|(region, images)| (region.clone(), count(images))).collect())
+    }
+
     /// Of these images.
     pub fn of<'a>(images: impl IntoIterator<Item = &'a Image>) -> Self {
         let mut census = BTreeMap::new();
@@ -45,13 +52,14 @@ impl Census {
 
 /// What an image on its way out tells of how many there were; a mark that was taken back tells nothing.
 fn counted(image: &Image) -> Option<usize> {
+    let counted = image.tags.read(tags::COUNTED)?;
     let on_its_way = image.unused().is_some() || image.retired().is_some();
-    image.tags.read(tags::COUNTED).filter(|_| on_its_way && living(image))
+    (on_its_way && living(image)).then_some(counted)
 }
 
 /// A Region that shows far fewer images than it did.
 pub fn far_fewer(found: &Found) -> Option<Reason> {
-    let census = Census::of(seen(found));
+    let census = Census::of_found(found);
     let fewer = |image: &Image| {
         let (before, now) = (counted(image)?, census.in_region(&image.region));
         let far = before > 2 * now && before - now >= FAR_FEWER;
@@ -60,29 +68,45 @@ pub fn far_fewer(found: &Found) -> Option<Reason> {
     seen(found).find_map(fewer)
 }
 
-/// What those that stay on their way are to tell once others went by this plan: else the next step would find the fewer that
-/// this one leaves strange.
-pub fn recount(found: &Found, chains: &[Chain]) -> Vec<Chain> {
-    let mut gone: BTreeMap<&Region, Vec<&str>> = BTreeMap::new();
-    for decision in chains.iter().flatten().filter(|one| matches!(one.action, Action::Deregister(_))) {
-        gone.entry(&decision.subject.region).or_default().extend(decision.subject.resource.as_deref());
+/// Once images go by this plan, those that stay on their way tell the fewer that are left: else the next step would find them
+/// strange. What takes a step itself writes that number with it, and the others are told in chains of their own.
+pub fn recount(found: &Found, chains: &mut Vec<Chain>) {
+    let lives: BTreeSet<&str> =
+        seen(found).filter(|image| living(image)).map(|image| image.id.as_str()).collect();
+    let mut gone: BTreeMap<Region, usize> = BTreeMap::new();
+    let (mut going, mut steps) = (BTreeSet::new(), BTreeSet::new());
+    for decision in chains.iter().flatten() {
+        let Some(id) = decision.subject.resource.clone() else { continue };
+        match decision.action {
+            Action::Deregister(_) => {
+                *gone.entry(decision.subject.region.clone()).or_default() +=
+                    usize::from(lives.contains(id.as_str()));
+                going.insert(id);
+            }
+            Action::MarkUnused(..) | Action::Retire(..) => {
+                steps.insert(id);
+            }
+            _ => {}
+        }
     }
     if gone.is_empty() {
-        return Vec::new();
+        return;
     }
-    let census = Census::of(seen(found));
-    let stays = seen(found).filter_map(|image| {
-        let gone = gone.get(&image.region)?;
-        let left = census.in_region(&image.region).saturating_sub(gone.len());
-        let tells = counted(image).filter(|before| *before > left)?;
-        (!gone.contains(&image.id.as_str())).then_some((image, tells, left))
-    });
-    stays
-        .map(|(image, before, now)| {
-            let note = Action::Note(image.id.clone(), Tags::new().with(tags::COUNTED, now));
-            vec![Subject::image(image).so(note, Reason::Recounted { before, now })]
-        })
-        .collect()
+    for decision in chains.iter_mut().flatten() {
+        let gone = gone.get(&decision.subject.region).copied().unwrap_or_default();
+        if let Action::MarkUnused(_, _, counted) | Action::Retire(_, _, counted) = &mut decision.action {
+            *counted = counted.saturating_sub(gone);
+        }
+    }
+    let census = Census::of_found(found);
+    let waits =
+        seen(found).filter(|image| !going.contains(image.id.as_str()) && !steps.contains(image.id.as_str()));
+    chains.extend(waits.filter_map(|image| {
+        let now = census.in_region(&image.region).saturating_sub(*gone.get(&image.region)?);
+        let before = counted(image).filter(|before| *before > now)?;
+        let note = Action::Note(image.id.clone(), Tags::new().with(tags::COUNTED, now));
+        Some(vec![Subject::image(image).so(note, Reason::Recounted { before, now })])
+    }));
 }
 
 #[cfg(test)]
@@ -121,14 +145,21 @@ mod tests {
 
     #[test]
     fn what_stays_tells_the_fewer_that_a_run_leaves() {
-        let images: Vec<Image> = (1..=3).map(|n| on_its_way(n, "3")).collect();
-        let goes = |image: &Image| {
-            vec![Subject::image(image).so(Action::Deregister(image.id.clone()), Reason::ImageGone)]
-        };
-        let told = recount(&found(images.clone()), &[goes(&images[0])]);
-        let notes: Vec<&Action> = told.iter().flatten().map(|one| &one.action).collect();
-        let two = |image: &Image| Action::Note(image.id.clone(), Tags::new().with(tags::COUNTED, 2));
-        assert_eq!(notes, [&two(&images[1]), &two(&images[2])]);
-        assert_eq!(recount(&found(images), &[]), Vec::<Chain>::new());
+        let mut images: Vec<Image> = (1..=4).map(|n| on_its_way(n, "4")).collect();
+        let mut failed = on_its_way(5, "4");
+        failed.state = ImageState::Failed;
+        images.push(failed);
+        let so = |image: &Image, action| vec![Subject::image(image).so(action, Reason::RegionLeft)];
+        let deregister = |image: &Image| so(image, Action::Deregister(image.id.clone()));
+        let retires = |counted| Action::Retire(images[1].id.clone(), day(40), counted);
+        let mut chains = vec![deregister(&images[0]), so(&images[1], retires(4)), deregister(&images[4])];
+        recount(&found(images.clone()), &mut chains);
+        let told: Vec<&Action> = chains.iter().flatten().map(|one| &one.action).collect();
+        let three = |image: &Image| Action::Note(image.id.clone(), Tags::new().with(tags::COUNTED, 3));
+        assert_eq!(told[1], &retires(3), "a step writes it itself");
+        assert_eq!(told[3..], [&three(&images[2]), &three(&images[3])], "what failed was never counted");
+        let mut nothing = vec![so(&images[1], retires(4))];
+        recount(&found(images.clone()), &mut nothing);
+        assert_eq!(nothing, [so(&images[1], retires(4))]);
     }
 }

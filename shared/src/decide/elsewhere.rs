@@ -72,7 +72,7 @@ fn of_shared(image: &Image, shared: &Shared, now: DateTime<Utc>) -> Option<Reaso
         return None;
     }
     // A second verdict rests on a report of its own.
-    let after_first = |asked: DateTime<Utc>| image.unused().is_none_or(|first| asked > first);
+    let after_first = |asked: DateTime<Utc>| image.unused().is_none_or(|first| first > now || asked > first);
     let fresh =
         shared.reports.iter().filter(|report| report.asked + FRESH > now && after_first(report.asked));
     // What one tells that is there counts more than that another is being made.
@@ -100,7 +100,7 @@ pub fn shared_with_others<'a, T>(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::{BTreeSet, HashMap};
 
     use super::super::fixtures::*;
     use super::*;
@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn why(image: &Image, shared: Cloudly<Shared>) -> Option<Reason> {
-        let usage = Usage { shared: BTreeMap::from([(image.id.clone(), shared)]), ..Usage::default() };
+        let usage = Usage { shared: HashMap::from([(image.id.clone(), shared)]), ..Usage::default() };
         used(image, &usage, day(40))
     }
 

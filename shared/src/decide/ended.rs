@@ -2,12 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::census::Census;
-use super::family::{Found, Rules, releases, seen, unreadable};
+use super::family::{Found, Kin, Release, Rules, seen};
 use super::retire::Fate;
 use super::used::Uses;
 use super::{Action, Chain, Reason, Subject};
-use crate::cloud::{CloudError, Image};
+use crate::cloud::Image;
 use crate::domain::{Region, Tags, tags};
 use crate::recipe::{Expire, Recipe};
 
@@ -18,19 +17,27 @@ pub fn since(found: &Found, home: &Region) -> Option<DateTime<Utc>> {
 }
 
 /// Those that may go, once somebody has said so: whose use must be found out.
-pub fn candidates<'a>(home: &Region, found: &'a Found) -> Vec<&'a Image> {
-    let all = releases(seen(found), home).into_iter().flat_map(|release| release.members);
-    all.map(|(image, _)| image).collect()
+pub fn candidates<'a>(kin: &Kin<'a>) -> Vec<&'a Image> {
+    kin.members().collect()
+}
+
+/// Those of them that nothing but their use by other accounts could keep.
+pub fn open<'a>(kin: &Kin<'a>, uses: &Uses<'_>, now: DateTime<Utc>) -> Vec<&'a Image> {
+    let waiting = Expire::default();
+    let rules = Rules { expire: &waiting, recipe: None, newest: None };
+    let open = kin.releases.iter().filter(|release| release.depends_on_sharing(rules, uses, now));
+    open.flat_map(|release| release.members.iter().map(|(image, _)| *image)).collect()
 }
 
 /// Nobody has said so: they stay, and it is said how.
-pub fn stays(home: &Region, found: &Found, now: DateTime<Utc>) -> Vec<Chain> {
+pub fn stays(kin: &Kin<'_>, now: DateTime<Utc>) -> Vec<Chain> {
     let waiting = Expire::default();
     let rules = Rules { expire: &waiting, recipe: None, newest: None };
-    let name = seen(found).find_map(|image| Some(image.record_at(home).ok()?.name.recipe));
-    let Some(name) = name else { return Vec::new() };
-    let all = releases(seen(found), home);
-    all.iter().map(|release| release.keep(rules, now, |_| Reason::RecipeMissing(name.clone()))).collect()
+    let because = |release: &Release<'_>| {
+        let name = release.members.first().map(|(_, record)| record.name.recipe.clone());
+        name.map(|name| release.keep(rules, now, |_| Reason::RecipeMissing(name.clone())))
+    };
+    kin.releases.iter().filter_map(because).collect()
 }
 
 /// Writes on every image that its recipe has ended.
@@ -57,30 +64,18 @@ pub fn take_back(recipe: &Recipe, found: &Found) -> Vec<Chain> {
 
 /// What becomes of every image of a recipe that has ended `since`: by the waiting times that a recipe has which names none,
 /// and with no newest ones that are kept.
-pub fn decide(
-    home: &Region,
-    found: &Found,
-    uses: &Uses<'_>,
-    since: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Vec<Chain> {
+pub fn decide(kin: &Kin<'_>, uses: &Uses<'_>, since: DateTime<Utc>, now: DateTime<Utc>) -> Vec<Chain> {
     let waiting = Expire::default();
     let rules = Rules { expire: &waiting, recipe: None, newest: None };
-    let census = Census::of(seen(found));
-    let blind: Option<&CloudError> = found.values().find_map(|images| images.as_ref().err());
-    let mut chains: Vec<Chain> = releases(seen(found), home)
-        .iter()
-        .map(|release| match (release.under_way(), blind) {
-            (Some(image), _) => release.keep(rules, now, |_| Reason::InProgress(image.state.clone())),
-            (None, Some(error)) => release.keep(rules, now, |_| Reason::UsageUnknown(error.clone())),
-            (None, None) => {
-                let fate = Fate { because: Reason::RecipeEnded(since), census: &census, now };
-                release.by_use(rules, uses, &fate)
-            }
-        })
-        .collect();
-    chains.extend(unreadable(seen(found), home));
-    chains
+    let one = |release: &Release<'_>| match (release.under_way(), kin.blind) {
+        (Some(image), _) => release.keep(rules, now, |_| Reason::InProgress(image.state.clone())),
+        (None, Some(error)) => release.keep(rules, now, |_| Reason::UsageUnknown(error.clone())),
+        (None, None) => {
+            let fate = Fate { because: Reason::RecipeEnded(since), census: &kin.census, now };
+            release.by_use(rules, uses, &fate)
+        }
+    };
+    kin.releases.iter().map(one).chain(kin.unreadable()).collect()
 }
 
 #[cfg(test)]
@@ -108,7 +103,8 @@ mod tests {
         let marked = mark(&found(&images), &home(), day(40));
         assert_eq!(marked.concat().iter().map(|one| one.action.word()).collect::<Vec<_>>(), ["note"; 2]);
         let usage = UsageByRegion::from([(home(), Ok(nobody_else(&[&images[0], &images[1]])))]);
-        let chains = decide(&home(), &found(&images), &Uses::of(&usage), day(40), day(40));
+        let all = found(&images);
+        let chains = decide(&Kin::of(&all, &home()), &Uses::of(&usage), day(40), day(40));
         let words: Vec<_> = chains.concat().iter().map(|one| one.action.word()).collect();
         assert_eq!(words, ["mark-unused"; 2]);
         let noted = images[0].tags.clone().with_time(tags::ENDED, day(40));

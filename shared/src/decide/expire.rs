@@ -5,13 +5,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::census::Census;
-use super::family::{Release, Rules, releases, seen, unreadable};
-use super::retire::Fate;
+use super::family::{Kin, Release, Rules};
+use super::plan::step_of;
+use super::retire::{Fate, next_step};
 use super::used::Uses;
 use super::{Chain, Reason};
-use crate::cloud::{CloudError, Image};
-use crate::domain::Region;
+use crate::cloud::Image;
 use crate::recipe::Recipe;
 
 pub use super::family::Found;
@@ -19,48 +18,54 @@ pub use super::family::Found;
 /// What the rules of the recipe alone say of one release.
 enum ByRule {
     Stays(Reason),
+    IsYoung { newer: usize, age: TimeDelta },
     Goes { newer: usize, age: TimeDelta },
 }
 
 /// The images that the rules of the recipe would let go: those whose use must be found out.
-pub fn candidates<'a>(
+pub fn candidates<'a>(recipe: &Recipe, kin: &Kin<'a>, now: DateTime<Utc>) -> Vec<&'a Image> {
+    goes(recipe, kin, now).flat_map(|release| release.members.iter().map(|(image, _)| *image)).collect()
+}
+
+/// Those of them that nothing but their use by other accounts could keep.
+pub fn open<'a>(recipe: &Recipe, kin: &Kin<'a>, uses: &Uses<'_>, now: DateTime<Utc>) -> Vec<&'a Image> {
+    let rules = Rules::of(recipe, kin.newest);
+    let open = goes(recipe, kin, now).filter(|release| release.depends_on_sharing(rules, uses, now));
+    open.flat_map(|release| release.members.iter().map(|(image, _)| *image)).collect()
+}
+
+fn goes<'k, 'a>(
     recipe: &Recipe,
-    home: &Region,
-    found: &'a Found,
+    kin: &'k Kin<'a>,
     now: DateTime<Utc>,
-) -> Vec<&'a Image> {
-    let releases = releases(seen(found), home);
-    let rules = by_rules(recipe, &releases, now);
-    let goes = releases.iter().zip(rules).filter(|(_, rule)| matches!(rule, ByRule::Goes { .. }));
-    goes.flat_map(|(release, _)| release.members.iter().map(|(image, _)| *image)).collect()
+) -> impl Iterator<Item = &'k Release<'a>> {
+    let rules = by_rules(recipe, &kin.releases, now);
+    let goes = |rule: &ByRule| matches!(rule, ByRule::Goes { .. });
+    kin.releases.iter().zip(rules).filter(move |(_, rule)| goes(rule)).map(|(release, _)| release)
 }
 
 /// What becomes of every image of a recipe: one chain for each release, newest first.
-pub fn decide(
-    recipe: &Recipe,
-    home: &Region,
-    found: &Found,
-    uses: &Uses<'_>,
-    now: DateTime<Utc>,
-) -> Vec<Chain> {
-    let releases = releases(seen(found), home);
-    let by_rules = by_rules(recipe, &releases, now);
-    let blind: Option<&CloudError> = found.values().find_map(|images| images.as_ref().err());
-    let newest = releases.iter().find(|release| release.is_released()).map(|release| release.version);
-    let (rules, census) = (Rules::of(recipe, newest), Census::of(seen(found)));
-    let one = |(release, by_rule): (&Release<'_>, ByRule)| match (by_rule, blind) {
+pub fn decide(recipe: &Recipe, kin: &Kin<'_>, uses: &Uses<'_>, now: DateTime<Utc>) -> Vec<Chain> {
+    let by_rules = by_rules(recipe, &kin.releases, now);
+    let (rules, census) = (Rules::of(recipe, kin.newest), &kin.census);
+    let one = |(release, by_rule): (&Release<'_>, ByRule)| match (by_rule, kin.blind) {
         (ByRule::Stays(because), _) => release.keep(rules, now, |_| because.clone()),
+        (ByRule::IsYoung { newer, age }, _) => {
+            let older_than = recipe.expire.older_than;
+            let then = now + (older_than - age);
+            let because = Reason::Superseded { newer, age: older_than };
+            let later = next_step(rules.expire, &release.members, &Fate { because, census, now: then });
+            release.keep(rules, now, |image| Reason::Young { age, older_than, next: step_of(&later, image) })
+        }
         (ByRule::Goes { .. }, Some(error)) => {
             release.keep(rules, now, |_| Reason::UsageUnknown(error.clone()))
         }
         (ByRule::Goes { newer, age }, None) => {
             let because = Reason::Superseded { newer, age };
-            release.by_use(rules, uses, &Fate { because, census: &census, now })
+            release.by_use(rules, uses, &Fate { because, census, now })
         }
     };
-    let mut chains: Vec<Chain> = releases.iter().zip(by_rules).map(one).collect();
-    chains.extend(unreadable(seen(found), home));
-    chains
+    kin.releases.iter().zip(by_rules).map(one).chain(kin.unreadable()).collect()
 }
 
 /// The keep rules, for releases from the newest to the oldest. Only releases count among the newest: a run of
@@ -78,15 +83,13 @@ fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Ve
                     return ByRule::Stays(Reason::AmongNewest { rank: released, keep: recipe.expire.keep });
                 }
             }
-            if age < recipe.expire.older_than {
-                return ByRule::Stays(Reason::Young { age, older_than: recipe.expire.older_than });
-            }
             // Without enough newer releases it is perhaps the best there is, whatever became of it.
             if newer < recipe.expire.keep {
                 return ByRule::Stays(Reason::InProgress(release.state()));
             }
             match release.under_way() {
                 Some(image) => ByRule::Stays(Reason::InProgress(image.state.clone())),
+                None if age < recipe.expire.older_than => ByRule::IsYoung { newer, age },
                 None => ByRule::Goes { newer, age },
             }
         })

@@ -6,9 +6,9 @@ use super::super::fixtures::*;
 use super::super::used::UsageByRegion;
 use super::*;
 use crate::cloud::usage::{Names, User};
-use crate::cloud::{ImageState, Protection, Usage, Use};
+use crate::cloud::{CloudError, ImageState, Protection, Usage, Use};
 use crate::decide::{Action, Decision};
-use crate::domain::{ImageId, Stage, Version};
+use crate::domain::{ImageId, Region, Stage, Version};
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
@@ -40,7 +40,7 @@ fn decided(images: Vec<Image>, usage: &UsageByRegion) -> Vec<Chain> {
 /// What is decided where nobody else may launch any image.
 fn by(recipe: &Recipe, images: Vec<Image>, usage: &UsageByRegion, now: DateTime<Utc>) -> Vec<Chain> {
     let found = found(images);
-    decide(recipe, &home(), &found, &Uses::of(&alone(usage, &found)), now)
+    decide(recipe, &Kin::of(&found, &home()), &Uses::of(&alone(usage, &found)), now)
 }
 
 /// What is done, by the day of the image and its Region.
@@ -170,8 +170,13 @@ fn keeps_all_when_a_look_up_fails_is_denied_or_was_not_made() {
     let mut blind = found(releases_of(&[1, 2, 3]));
     blind.insert(region("eu-west-1"), Err(denied));
     assert!(
-        deeds(&decide(&recipe("web"), &home(), &blind, &Uses::of(&alone(&unused(), &blind)), day(40)))
-            .is_empty()
+        deeds(&decide(
+            &recipe("web"),
+            &Kin::of(&blind, &home()),
+            &Uses::of(&alone(&unused(), &blind)),
+            day(40)
+        ))
+        .is_empty()
     );
 }
 
@@ -306,7 +311,7 @@ fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
 #[test]
 fn only_what_the_rules_let_go_is_asked_about() {
     let found = found(releases_of(&[1, 2, 3, 39]));
-    let wanted = candidates(&recipe("web"), &home(), &found, day(40));
+    let wanted = candidates(&recipe("web"), &Kin::of(&found, &home()), day(40));
     let ids: Vec<ImageId> = wanted.iter().map(|image| image.id.clone()).collect();
     assert_eq!(ids, [id_of("us-east-1", 2), id_of("us-east-1", 1)]);
 }

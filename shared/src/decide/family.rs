@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::census::Census;
 use super::elsewhere::Awaited;
 use super::retire::{Fate, Member, next_step};
 use super::used::Uses;
 use super::{Action, Chain, Decision, Reason, Subject, share};
 use crate::cloud::{CloudError, Image, ImageState};
+use crate::domain::record::NoRecord;
 use crate::domain::{ImageId, ImageRecord, Region, Stage, Version};
 use crate::recipe::{Expire, Recipe};
 
@@ -42,16 +44,67 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// The releases of a recipe, newest first.
+/// What was found of one recipe, with the record of every image read once.
+#[derive(Debug, Clone)]
+pub struct Kin<'a> {
+    /// The releases, newest first.
+    pub releases: Vec<Release<'a>>,
+    /// The newest of those that are released.
+    pub newest: Option<Version>,
+    /// How many images there are.
+    pub census: Census,
+    /// Why a Region could not be seen, where one could not.
+    pub blind: Option<&'a CloudError>,
+    /// Images that bear the recipe's tag but no record that can be believed.
+    unreadable: Vec<(&'a Image, NoRecord)>,
+}
+
+impl<'a> Kin<'a> {
+    /// Of what was found.
+    pub fn of(found: &'a Found, home: &Region) -> Self {
+        let (releases, unreadable) = sorted(seen(found), home);
+        Self {
+            newest: releases.iter().find(|release| release.is_released()).map(|release| release.version),
+            releases,
+            census: Census::of_found(found),
+            blind: found.values().find_map(|images| images.as_ref().err()),
+            unreadable,
+        }
+    }
+
+    /// All images with a record.
+    pub fn members(&self) -> impl Iterator<Item = &'a Image> {
+        self.releases.iter().flat_map(|release| release.members.iter().map(|(image, _)| *image))
+    }
+
+    /// What has no record stays, and it is said why.
+    pub fn unreadable(&self) -> impl Iterator<Item = Chain> {
+        let why = |(image, why): &(&Image, NoRecord)| {
+            vec![Subject::image(image).so(Action::Leave, Reason::NotKilns(why.clone()))]
+        };
+        self.unreadable.iter().map(why)
+    }
+}
+
+/// The releases among images, newest first.
 pub fn releases<'a>(images: impl IntoIterator<Item = &'a Image>, home: &Region) -> Vec<Release<'a>> {
+    sorted(images, home).0
+}
+
+fn sorted<'a>(
+    images: impl IntoIterator<Item = &'a Image>,
+    home: &Region,
+) -> (Vec<Release<'a>>, Vec<(&'a Image, NoRecord)>) {
     let mut by_version: BTreeMap<Version, Vec<Member<'a>>> = BTreeMap::new();
+    let mut unreadable = Vec::new();
     for image in images {
         // What is deregistered already is shown for a while.
         if image.state == ImageState::Deregistered {
             continue;
         }
-        if let Ok(record) = image.record_at(home) {
-            by_version.entry(record.name.version).or_default().push((image, record));
+        match image.record_at(home) {
+            Ok(record) => by_version.entry(record.name.version).or_default().push((image, record)),
+            Err(why) => unreadable.push((image, why)),
         }
     }
     let release = |(version, mut members): (Version, Vec<Member<'a>>)| {
@@ -62,7 +115,7 @@ pub fn releases<'a>(images: impl IntoIterator<Item = &'a Image>, home: &Region) 
         });
         Release { version, members }
     };
-    by_version.into_iter().rev().map(release).collect()
+    (by_version.into_iter().rev().map(release).collect(), unreadable)
 }
 
 impl<'a> Release<'a> {
@@ -98,7 +151,7 @@ impl<'a> Release<'a> {
     pub fn by_use(&self, rules: Rules<'_>, uses: &Uses<'_>, fate: &Fate<'_>) -> Chain {
         let hold = |(image, _): &Member<'a>| Some((&image.id, uses.hold(rules, image, fate.now)?));
         let reasons: BTreeMap<&ImageId, Reason> = self.members.iter().filter_map(hold).collect();
-        let certain = reasons.iter().find(|(_, why)| !why.awaits_report());
+        let certain = reasons.iter().find(|(_, why)| !why.is_of_sharing());
         let Some((image, why)) = certain.or(reasons.iter().next()) else {
             return next_step(rules.expire, &self.members, fate);
         };
@@ -106,8 +159,8 @@ impl<'a> Release<'a> {
         let ask = certain.is_none();
         self.keep(rules, fate.now, |member| match reasons.get(&member.id) {
             Some(Reason::NoReport(Awaited::Wanted)) if !ask => Reason::NoReport(Awaited::NotAsked),
-            Some(own) => own.clone(),
-            None => Reason::ReleaseStays { image: (*image).clone(), why: Box::new(why.clone()) },
+            Some(own) if ask || *own != Reason::SharingUnknown => own.clone(),
+            _ => Reason::ReleaseStays { image: (*image).clone(), why: Box::new(why.clone()) },
         })
     }
 
@@ -118,33 +171,30 @@ impl<'a> Release<'a> {
         let of_home =
             |(image, record): &Member<'_>| record.copied.is_none() && image.state == ImageState::Available;
         let is_back = rules.recipe.is_some() && self.members.iter().any(of_home);
-        let keep = |(image, record): &Member<'_>| -> Decision {
-            let why = because(image);
+        let reasons: Vec<Reason> = self.members.iter().map(|(image, _)| because(image)).collect();
+        let certain = reasons.iter().any(|why| !why.is_unknown());
+        let keep = |((image, record), why): (&Member<'_>, Reason)| -> Decision {
             let action = match (&image.state, record.stage) {
                 _ if why == Reason::NoReport(Awaited::Wanted) => Action::AskUsage(image.id.clone()),
                 (ImageState::Available, Stage::Retired) if is_back => {
                     Action::BringBack(image.id.clone(), now)
                 }
-                (ImageState::Available, _) if image.unused().is_some() && !why.is_unknown() => {
+                (ImageState::Available, _) if image.unused().is_some() && certain => {
                     let deprecated = rules.recipe.map(|recipe| share::deprecated_from(recipe, record, now));
                     Action::Spare(image.id.clone(), deprecated.flatten())
                 }
                 _ => Action::Leave,
             };
-            Subject::image(image).so(action, why)
+            Subject::member(image, &record.name).so(action, why)
         };
-        self.members.iter().map(keep).collect()
+        self.members.iter().zip(reasons).map(keep).collect()
     }
-}
 
-/// Images that bear the recipe's tag but no record that can be believed: they stay, and it is said why.
-pub fn unreadable<'a>(images: impl IntoIterator<Item = &'a Image>, home: &Region) -> Vec<Chain> {
-    images
-        .into_iter()
-        .filter(|image| image.state != ImageState::Deregistered)
-        .filter_map(|image| Some((image, image.record_at(home).err()?)))
-        .map(|(image, why)| vec![Subject::image(image).so(Action::Leave, Reason::NotKilns(why))])
-        .collect()
+    /// Whether nothing but its use by other accounts could keep it: only then are those asked about.
+    pub fn depends_on_sharing(&self, rules: Rules<'_>, uses: &Uses<'_>, now: DateTime<Utc>) -> bool {
+        let open = |why: Reason| why == Reason::SharingUnknown;
+        self.members.iter().all(|(image, _)| uses.hold(rules, image, now).is_none_or(open))
+    }
 }
 
 /// All that was seen.

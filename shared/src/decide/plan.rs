@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::blast::takes_away;
 use super::{Action, Chain, Decision, Reason};
-use crate::cloud::{Image, Snapshot};
+use crate::cloud::{Image, ImageState, Snapshot};
 use crate::domain::{Region, SnapshotId, Version};
 use crate::recipe::Expire;
 
@@ -145,7 +144,14 @@ pub fn row(
     let version = decision.subject.version;
     let born = version.map_or(image.created, |version: Version| Some(image.born(version)));
     let gb = size(image, sizes);
-    let (next, on) = match outlook(decision, expire, now) {
+    let outlook = match outlook(decision, expire, now) {
+        // What failed is never disabled: it goes with the others of its release.
+        Some((Step::Disable, at)) if image.state == ImageState::Failed => {
+            Some((Step::Deregister, at + expire.quarantine))
+        }
+        other => other,
+    };
+    let (next, on) = match outlook {
         Some((step, at)) => (Some(step), Some(at.to_rfc3339_opts(SecondsFormat::Secs, true))),
         None => (None, None),
     };
@@ -208,21 +214,32 @@ pub fn verdict(because: &Reason) -> Option<Verdict> {
 /// The next step of an image, and when it may come at the earliest.
 fn outlook(decision: &Decision, expire: &Expire, now: DateTime<Utc>) -> Option<(Step, DateTime<Utc>)> {
     let after_deprecation = if expire.quarantine.is_zero() { Step::Deregister } else { Step::Disable };
-    let first = if expire.confirm_after.is_zero() { after_deprecation } else { Step::Deprecate };
     match (&decision.action, &decision.because) {
         (Action::MarkUnused(..), _) => Some((Step::Deprecate, now)),
         (Action::Retire(..), _) => Some((Step::Disable, now)),
         (Action::Deregister(_), _) => Some((Step::Deregister, now)),
         (Action::Leave, Reason::FoundUnused { until, .. }) => Some((after_deprecation, *until)),
         (Action::Leave, Reason::InQuarantine(until)) => Some((Step::Deregister, *until)),
-        (Action::Leave, Reason::Young { age, older_than }) => Some((first, now + (*older_than - *age))),
+        (Action::Leave, Reason::Young { age, older_than, next: Some(next) }) => {
+            Some((*next, now + (*older_than - *age)))
+        }
         _ => None,
     }
 }
 
-/// How many images these chains take a step with.
-pub fn steps(chains: &[Chain]) -> usize {
-    chains.iter().flatten().filter(|decision| takes_away(decision)).count()
+/// The step that these decisions take with an image, or take next.
+pub fn step_of(chain: &Chain, image: &Image) -> Option<Step> {
+    let own = chain.iter().rev().find(|one| one.subject.resource.as_deref() == Some(image.id.as_str()))?;
+    match (&own.action, &own.because) {
+        (Action::MarkUnused(..), _) => Some(Step::Deprecate),
+        (Action::Retire(..), _) => Some(Step::Disable),
+        (Action::Deregister(_), _) | (Action::Leave, Reason::InQuarantine(_)) => Some(Step::Deregister),
+        (Action::Leave, Reason::FoundUnused { .. }) if image.state == ImageState::Failed => {
+            Some(Step::Deregister)
+        }
+        (Action::Leave, Reason::FoundUnused { .. }) => Some(Step::Disable),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -266,7 +283,11 @@ mod tests {
             (told.next, told.on)
         };
         let at = |day: DateTime<Utc>| Some(day.to_rfc3339_opts(SecondsFormat::Secs, true));
-        let young = Reason::Young { age: TimeDelta::days(10), older_than: TimeDelta::days(30) };
+        let young = Reason::Young {
+            age: TimeDelta::days(10),
+            older_than: TimeDelta::days(30),
+            next: Some(Step::Deprecate),
+        };
         assert_eq!(next(Action::Leave, young), (Some(Step::Deprecate), at(day(60))));
         let found = Reason::FoundUnused { since: day(39), until: day(41) };
         assert_eq!(next(Action::Leave, found), (Some(Step::Disable), at(day(41))));

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
 use super::elsewhere::Awaited;
+use super::plan::Step;
 use crate::cloud::{Architecture, Change, CloudError, ImageState, InstanceState, Severity};
 use crate::domain::duration::{about, show};
 use crate::domain::record::NoRecord;
@@ -300,7 +301,7 @@ pub enum Reason {
     AmongNewest { rank: usize, keep: usize },
     /// Too young.
     #[error("it is {} old, and the recipe keeps what is younger than {}", about(*.age), show(*.older_than))]
-    Young { age: TimeDelta, older_than: TimeDelta },
+    Young { age: TimeDelta, older_than: TimeDelta, next: Option<Step> },
     /// Something uses it.
     #[error("it is used by {}", some(.0))]
     Used(Vec<String>),
@@ -440,9 +441,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether it says that a usage report must be read first.
-    pub fn awaits_report(&self) -> bool {
-        matches!(self, Self::NoReport(_))
+    /// Whether it says that it is not known yet what other accounts do.
+    pub fn is_of_sharing(&self) -> bool {
+        matches!(self, Self::NoReport(_) | Self::SharingUnknown)
     }
 
     /// Whether it says that something could not be found out.

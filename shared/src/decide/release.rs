@@ -370,8 +370,8 @@ impl<'a> Family<'a> {
 
 /// The images that a rollback keeps: the pinned one, with all its replicas.
 pub fn is_pinned(image: &Image, newest: Option<Version>) -> bool {
-    let over: Option<Version> = image.tags.read(tags::PINNED_OVER);
-    image.tags.has(tags::PINNED) && over.is_some_and(|over| newest.is_none_or(|newest| newest <= over))
+    let over = |image: &Image| image.tags.read::<Version>(tags::PINNED_OVER);
+    image.tags.has(tags::PINNED) && over(image).is_some_and(|over| newest.is_none_or(|newest| newest <= over))
 }
 
 #[cfg(test)]

@@ -43,8 +43,7 @@ fn first_verdict(expire: &Expire, members: &[Member<'_>], fate: &Fate<'_>) -> Op
     if confirm_after.is_zero() || begun || !members.iter().any(|(image, _)| launchable(image)) {
         return None;
     }
-    let since = |image: &Image| image.unused().filter(|since| *since <= now);
-    let known = |image: &Image| since(image).filter(|_| is_deprecated(image, now));
+    let known = |image: &Image| image.unused().filter(|since| *since <= now && is_deprecated(image, now));
     let looked_at = members.iter().map(|(image, _)| *image).filter(|image| launchable(image));
     // All of them, or the youngest verdict is this one.
     let youngest =
@@ -53,16 +52,16 @@ fn first_verdict(expire: &Expire, members: &[Member<'_>], fate: &Fate<'_>) -> Op
         return None;
     }
     let counted = |image: &Image| fate.census.in_region(&image.region);
-    let step = |(image, _): &Member<'_>| match (known(image), launchable(image)) {
+    let step = |(image, record): &Member<'_>| match (known(image), launchable(image)) {
+        // Also where somebody took the deprecation away: who looks for what is deprecated must have had the time.
         (None, true) => {
-            let since = since(image).unwrap_or(now);
-            Subject::image(image)
-                .so(Action::MarkUnused(image.id.clone(), since, counted(image)), fate.because.clone())
+            let mark = Action::MarkUnused(image.id.clone(), now, counted(image));
+            Subject::member(image, &record.name).so(mark, fate.because.clone())
         }
         (known, _) => {
             let since = known.unwrap_or(now);
             let until = youngest.unwrap_or(now) + confirm_after;
-            Subject::image(image).so(Action::Leave, Reason::FoundUnused { since, until })
+            Subject::member(image, &record.name).so(Action::Leave, Reason::FoundUnused { since, until })
         }
     };
     Some(members.iter().map(step).collect())
@@ -79,7 +78,7 @@ fn at_once(members: &[Member<'_>], fate: &Fate<'_>) -> Chain {
     let mark = unmarked(members).map(|image| {
         Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Retired), fate.because.clone())
     });
-    let go = members.iter().flat_map(|(image, _)| deregister(image, fate.because.clone()));
+    let go = members.iter().flat_map(|member| deregister(member, fate.because.clone()));
     mark.chain(go).collect()
 }
 
@@ -98,6 +97,10 @@ fn disable_then_deregister(members: &[Member<'_>], quarantine: TimeDelta, fate: 
         _ => image.retired().filter(|since| *since + quarantine <= now),
     };
     let all_over = waiting.is_empty() && members.iter().all(|(image, _)| over(image).is_some());
+    // They go together, so the last of them tells when.
+    let disabled = members.iter().filter(|(image, _)| image.state != ImageState::Failed);
+    let since = |image: &Image| image.retired().filter(|_| !waiting.contains(&image.id)).unwrap_or(now);
+    let until = disabled.map(|(image, _)| since(image)).max().unwrap_or(now) + quarantine;
     let mut members: Vec<&Member<'_>> = members.iter().collect();
     if !all_over {
         // The home image first, so that what is half disabled after a crash is known as retired.
@@ -105,27 +108,25 @@ fn disable_then_deregister(members: &[Member<'_>], quarantine: TimeDelta, fate: 
     }
     members
         .into_iter()
-        .flat_map(|(image, _)| match over(image) {
+        .flat_map(|member @ (image, record)| match over(image) {
             Some(since) if all_over => {
-                deregister(image, Reason::QuarantineOver { since, why: Box::new(fate.because.clone()) })
+                deregister(member, Reason::QuarantineOver { since, why: Box::new(fate.because.clone()) })
             }
             _ if waiting.contains(&image.id) => {
                 let retire = Action::Retire(image.id.clone(), now, fate.census.in_region(&image.region));
-                vec![Subject::image(image).so(retire, fate.because.clone())]
+                vec![Subject::member(image, &record.name).so(retire, fate.because.clone())]
             }
-            _ => {
-                let until = image.retired().unwrap_or(now) + quarantine;
-                vec![Subject::image(image).so(Action::Leave, Reason::InQuarantine(until))]
-            }
+            _ => vec![Subject::member(image, &record.name).so(Action::Leave, Reason::InQuarantine(until))],
         })
         .collect()
 }
 
 /// A guard that Kiln set for the recipe is Kiln's own to take away.
-fn deregister(image: &Image, because: Reason) -> Vec<Decision> {
-    let guarded = is_guarded_by_kiln(image)
-        .then(|| Subject::image(image).so(Action::Unprotect(image.id.clone()), because.clone()));
-    let go = Subject::image(image).so(Action::Deregister(image.id.clone()), because);
+fn deregister((image, record): &Member<'_>, because: Reason) -> Vec<Decision> {
+    let guarded = is_guarded_by_kiln(image).then(|| {
+        Subject::member(image, &record.name).so(Action::Unprotect(image.id.clone()), because.clone())
+    });
+    let go = Subject::member(image, &record.name).so(Action::Deregister(image.id.clone()), because);
     guarded.into_iter().chain([go]).collect()
 }
 

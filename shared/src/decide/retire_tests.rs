@@ -1,5 +1,5 @@
 use super::super::expire;
-use super::super::family::Found;
+use super::super::family::{Found, Kin};
 use super::super::fixtures::*;
 use super::super::used::{UsageByRegion, Uses};
 use super::*;
@@ -35,7 +35,7 @@ fn decided_with(images: &[Image], usage: Result<Usage, CloudError>, n: i64) -> C
 
 /// What is decided where nobody else may launch any image.
 fn by(recipe: &Recipe, found: &Found, usage: &UsageByRegion, n: i64) -> Chain {
-    expire::decide(recipe, &home(), found, &Uses::of(&alone(usage, found)), day(n)).concat()
+    expire::decide(recipe, &Kin::of(found, &home()), &Uses::of(&alone(usage, found)), day(n)).concat()
 }
 
 fn deeds(chain: &Chain) -> Vec<&'static str> {
@@ -122,13 +122,15 @@ fn a_verdict_of_unknown_neither_confirms_nor_spares() {
 }
 
 #[test]
-fn what_was_marked_and_not_deprecated_is_marked_again_from_the_same_time() {
+fn what_was_marked_and_is_not_deprecated_is_marked_anew() {
     let mut images = three();
     images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
     images[0].deprecated = None;
-    let chain = decided(&images, Usage::default(), 41);
-    let marked = chain.iter().find(|one| one.action != Action::Leave).unwrap();
-    assert_eq!(marked.action, Action::MarkUnused(images[0].id.clone(), day(40), 3));
+    for n in [41, 50] {
+        let chain = decided(&images, Usage::default(), n);
+        let marked = chain.iter().find(|one| one.action != Action::Leave).unwrap();
+        assert_eq!(marked.action, Action::MarkUnused(images[0].id.clone(), day(n), 3));
+    }
 }
 
 #[test]

@@ -18,6 +18,27 @@ pub fn candidates<'a>(home: &Region, strays: &'a [Image]) -> Vec<&'a Image> {
     all.map(|(image, _)| image).collect()
 }
 
+/// Those of them that nothing but their use by other accounts could keep.
+pub fn open<'a>(
+    recipe: &Recipe,
+    home: &Region,
+    strays: &'a [Image],
+    uses: &Uses<'_>,
+    now: DateTime<Utc>,
+) -> Vec<&'a Image> {
+    let rules = Rules::of(recipe, None);
+    let open = alone(home, strays).filter(|one| one.depends_on_sharing(rules, uses, now));
+    open.flat_map(|one| one.members.into_iter().map(|(image, _)| image)).collect()
+}
+
+/// Each by itself.
+fn alone<'a>(home: &Region, strays: &'a [Image]) -> impl Iterator<Item = Release<'a>> {
+    releases(strays, home).into_iter().flat_map(|release| {
+        let version = release.version;
+        release.members.into_iter().map(move |member| Release { version, members: vec![member] })
+    })
+}
+
 /// What becomes of each.
 pub fn decide(
     recipe: &Recipe,
@@ -27,11 +48,7 @@ pub fn decide(
     now: DateTime<Utc>,
 ) -> Vec<Chain> {
     let (rules, census) = (Rules::of(recipe, None), Census::of(strays));
-    let alone = releases(strays, home).into_iter().flat_map(|release| {
-        let version = release.version;
-        release.members.into_iter().map(move |member| Release { version, members: vec![member] })
-    });
-    alone
+    alone(home, strays)
         .map(|one| match one.under_way() {
             Some(image) => one.keep(rules, now, |_| Reason::InProgress(image.state.clone())),
             None => one.by_use(rules, uses, &Fate { because: Reason::RegionLeft, census: &census, now }),

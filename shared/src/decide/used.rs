@@ -1,6 +1,6 @@
 //! Whether an image is used: yes, no, or unknown. What is unknown counts as used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -23,19 +23,19 @@ pub fn is_piecemeal(error: &CloudError) -> bool {
 /// Who uses what, for look-up.
 pub struct Uses<'a> {
     found: &'a UsageByRegion,
-    by: BTreeMap<(&'a Region, &'a ImageId), Vec<&'a User>>,
+    by: HashMap<&'a ImageId, Vec<(&'a Region, &'a User)>>,
     unresolved: BTreeMap<&'a Region, (&'a User, &'a str)>,
 }
 
 impl<'a> Uses<'a> {
     /// Of what was found.
     pub fn of(found: &'a UsageByRegion) -> Self {
-        let mut uses = Self { found, by: BTreeMap::new(), unresolved: BTreeMap::new() };
+        let mut uses = Self { found, by: HashMap::new(), unresolved: BTreeMap::new() };
         let known = found.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().ok()?)));
         for (region, usage) in known {
             for one in &usage.uses {
                 match &one.names {
-                    Names::Image(image) => uses.by.entry((region, image)).or_default().push(&one.by),
+                    Names::Image(image) => uses.by.entry(image).or_default().push((region, &one.by)),
                     Names::Unresolved(what) => {
                         uses.unresolved.entry(region).or_insert((&one.by, what));
                     }
@@ -68,8 +68,8 @@ impl<'a> Uses<'a> {
 
     /// What uses one image in its own account, each with its ARN.
     pub fn users(&self, image: &Image) -> BTreeSet<String> {
-        let told = |by: &&User| format!("{by} {}", by.arn(&image.region, &image.owner));
-        self.by.get(&(&image.region, &image.id)).into_iter().flatten().map(told).collect()
+        let own = self.by.get(&image.id).into_iter().flatten().filter(|(region, _)| **region == image.region);
+        own.map(|(_, by)| format!("{by} {}", by.arn(&image.region, &image.owner))).collect()
     }
 
     fn used_elsewhere(&self, image: &Image, now: DateTime<Utc>) -> Option<Reason> {
@@ -91,9 +91,11 @@ impl<'a> Uses<'a> {
         if let Some(why) = image.snapshots.iter().find_map(|snapshot| usage.held.get(snapshot)) {
             return Some(Reason::Held(why.clone()));
         }
-        let users = self.users(image);
-        if !users.is_empty() {
-            return Some(Reason::Used(users.into_iter().collect()));
+        if self.by.contains_key(&image.id) {
+            let users = self.users(image);
+            if !users.is_empty() {
+                return Some(Reason::Used(users.into_iter().collect()));
+            }
         }
         if let Some(recipe) = usage.bases.get(&image.id) {
             return Some(Reason::UsedByRecipe(recipe.clone()));
@@ -130,15 +132,15 @@ fn held_by_itself(image: &Image, newest: Option<Version>) -> Option<Reason> {
 /// (<https://docs.aws.amazon.com/imagebuilder/latest/userguide/create-image-recipes.html>,
 /// <https://docs.aws.amazon.com/ebs/latest/userguide/dlm-elements.html>)
 fn manager(image: &Image) -> Option<&'static str> {
-    let bears = |prefix: &str| image.tags.iter().any(|(key, _)| key.starts_with(prefix));
-    [
+    const MANAGERS: [(&str, &str); 3] = [
         ("aws:backup:", "AWS Backup"),
         ("aws:dlm:", "Data Lifecycle Manager"),
         ("Ec2ImageBuilderArn", "EC2 Image Builder"),
-    ]
-    .into_iter()
-    .find(|(prefix, _)| bears(prefix))
-    .map(|(_, service)| service)
+    ];
+    let of = |key: &str| MANAGERS.iter().find(|(prefix, _)| key.starts_with(prefix));
+    let found =
+        image.tags.iter().filter(|(key, _)| !key.starts_with(tags::PREFIX)).find_map(|(key, _)| of(key));
+    found.map(|(_, service)| *service)
 }
 
 /// No time of launch means never, but for images that are older than EC2's memory of it.

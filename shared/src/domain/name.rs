@@ -23,6 +23,15 @@ pub struct ImageName {
 #[error("'{0}' is not an image name such as web-20261123T020000Z")]
 pub struct BadName(pub String);
 
+impl ImageName {
+    /// Whether a text is this name.
+    pub fn is(&self, text: &str) -> bool {
+        let version = text.strip_prefix(self.recipe.as_str()).and_then(|rest| rest.strip_prefix('-'));
+        // A version is written in one way alone.
+        version.and_then(|version| version.parse::<Version>().ok()) == Some(self.version)
+    }
+}
+
 impl fmt::Display for ImageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.recipe, self.version)

@@ -157,14 +157,25 @@ impl ImageRecord {
     /// # Errors
     /// Says why the tags are not a whole record; what is not whole is left alone everywhere.
     pub fn read(tags: &Tags) -> Result<Self, NoRecord> {
-        if !tags.has(tags::RECIPE) {
-            return Err(NoRecord::NotKilns);
+        // In one pass: every image that is looked at is read so, and more than once.
+        let [mut recipe, mut version, mut stage, mut base, mut origin, mut attempt] = [None::<&str>; 6];
+        for (key, value) in tags.iter() {
+            match key {
+                tags::RECIPE => recipe = Some(value),
+                tags::VERSION => version = Some(value),
+                tags::STAGE => stage = Some(value),
+                tags::BASE => base = Some(value),
+                tags::ORIGIN => origin = Some(value),
+                tags::ATTEMPT => attempt = Some(value),
+                _ => {}
+            }
         }
-        let name = ImageName { recipe: needed(tags, tags::RECIPE)?, version: needed(tags, tags::VERSION)? };
-        let stage = needed(tags, tags::STAGE)?;
-        let base = wanted(tags, tags::BASE)?;
-        let copied = match wanted(tags, tags::ORIGIN)? {
-            Some(origin) => Some(Copied { origin, attempt: needed(tags, tags::ATTEMPT)? }),
+        let recipe = wanted(recipe, tags::RECIPE)?.ok_or(NoRecord::NotKilns)?;
+        let name = ImageName { recipe, version: needed(version, tags::VERSION)? };
+        let stage = needed(stage, tags::STAGE)?;
+        let base = wanted(base, tags::BASE)?;
+        let copied = match wanted(origin, tags::ORIGIN)? {
+            Some(origin) => Some(Copied { origin, attempt: needed(attempt, tags::ATTEMPT)? }),
             None => None,
         };
         Ok(Self { name, stage, base, copied })
@@ -186,14 +197,14 @@ impl ImageRecord {
     }
 }
 
-fn needed<T: FromStr>(tags: &Tags, key: &'static str) -> Result<T, NoRecord> {
-    wanted(tags, key)?.ok_or(NoRecord::Unreadable { key, found: "missing".into() })
+fn needed<T: FromStr>(value: Option<&str>, key: &'static str) -> Result<T, NoRecord> {
+    wanted(value, key)?.ok_or(NoRecord::Unreadable { key, found: "missing".into() })
 }
 
-fn wanted<T: FromStr>(tags: &Tags, key: &'static str) -> Result<Option<T>, NoRecord> {
-    tags.get(key)
-        .map(|value| value.parse().map_err(|_| NoRecord::Unreadable { key, found: format!("'{value}'") }))
-        .transpose()
+fn wanted<T: FromStr>(value: Option<&str>, key: &'static str) -> Result<Option<T>, NoRecord> {
+    let read =
+        |value: &str| value.parse().map_err(|_| NoRecord::Unreadable { key, found: format!("'{value}'") });
+    value.map(read).transpose()
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use super::evidence::usage;
+use super::evidence::{by_others, usage};
 use super::survey::{Family, survey};
 use super::{Place, Refused};
 use crate::act::{Report, act};
 use crate::cloud::{Cloud, Image};
+use crate::decide::family::Kin;
 use crate::decide::used::Uses;
 use crate::decide::{Action, Chain, Reason, Subject, ended};
 use crate::domain::RecipeName;
@@ -39,24 +40,34 @@ pub(super) async fn retire_recipe<C: Cloud>(
         }
     }
     if let Some(family) = survey.families.get(recipe) {
-        let usage = usage(cloud, place, &survey, &candidates(family, place)).await;
-        chains.extend(decided(family, place, &Uses::of(&usage), now));
+        let kin = Kin::of(&family.found, &place.home);
+        let mut usage = usage(cloud, place, &survey, &candidates(family, &kin)).await;
+        let open = open(family, &kin, &Uses::of(&usage), now);
+        by_others(cloud, &mut usage, &open).await;
+        chains.extend(decided(family, &kin, &Uses::of(&usage), now));
     }
     Ok(act(cloud, chains, mode, now).await)
 }
 
 /// The images whose use must be found out: none, unless somebody has said that they may go.
-pub(super) fn candidates<'a>(family: &'a Family, place: &Place) -> Vec<&'a Image> {
-    match family.ended {
-        Some(_) => ended::candidates(&place.home, &family.found),
-        None => Vec::new(),
-    }
+pub(super) fn candidates<'a>(family: &Family, kin: &Kin<'a>) -> Vec<&'a Image> {
+    family.ended.map_or_else(Vec::new, |_| ended::candidates(kin))
+}
+
+/// Those of them that nothing but other accounts could keep.
+pub(super) fn open<'a>(
+    family: &Family,
+    kin: &Kin<'a>,
+    uses: &Uses<'_>,
+    now: DateTime<Utc>,
+) -> Vec<&'a Image> {
+    family.ended.map_or_else(Vec::new, |_| ended::open(kin, uses, now))
 }
 
 /// What becomes of the images of a deleted recipe.
-pub(super) fn decided(family: &Family, place: &Place, uses: &Uses<'_>, now: DateTime<Utc>) -> Vec<Chain> {
+pub(super) fn decided(family: &Family, kin: &Kin<'_>, uses: &Uses<'_>, now: DateTime<Utc>) -> Vec<Chain> {
     match family.ended {
-        Some(since) => ended::decide(&place.home, &family.found, uses, since, now),
-        None => ended::stays(&place.home, &family.found, now),
+        Some(since) => ended::decide(kin, uses, since, now),
+        None => ended::stays(kin, now),
     }
 }

@@ -1,6 +1,6 @@
 //! What is found out about the use of images, just before any of them goes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::future::{join, join_all, join4};
 use futures::stream::{self, StreamExt};
@@ -40,6 +40,23 @@ pub(super) async fn usage<C: Cloud>(
     join_all(look).await.into_iter().collect()
 }
 
+/// Adds what other accounts do with those images: one call for each, so none is asked about that stays anyway.
+pub(super) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wanted: &[&Image]) {
+    let mut by_region: BTreeMap<&Region, Vec<&Image>> = BTreeMap::new();
+    for image in wanted {
+        by_region.entry(&image.region).or_default().push(image);
+    }
+    let look = by_region.into_iter().map(async |(region, images)| {
+        let shared = shared(cloud, region, &images).await;
+        (region, shared)
+    });
+    for (region, shared) in join_all(look).await {
+        if let Some(Ok(usage)) = usage.get_mut(region) {
+            usage.shared = shared;
+        }
+    }
+}
+
 async fn of_region<C: Cloud>(
     cloud: &C,
     place: &Place,
@@ -49,14 +66,14 @@ async fn of_region<C: Cloud>(
     parameters: &[String],
 ) -> Cloudly<Usage> {
     let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
-    let ((instances, references, launchers, parameters), (baked, shared)) = join(
+    let ((instances, references, launchers, parameters), baked) = join(
         join4(
             cloud.instances_of(region, &ids),
             cloud.references(region, &ids),
             cloud.launchers(region),
             named_by_parameters(cloud, region, parameters),
         ),
-        join(baked_from(cloud, place, survey, region, &ids), shared(cloud, region, images)),
+        baked_from(cloud, place, survey, region, &ids),
     )
     .await;
     let launchers = launchers?;
@@ -70,7 +87,7 @@ async fn of_region<C: Cloud>(
     };
     let uses = [instances?, named, launchers.uses, parameters?].concat();
     let held = survey.held.get(region).cloned().transpose()?.unwrap_or_default();
-    Ok(Usage { uses, held, bases: survey.bases.clone()?, baked: baked?, shared, piecemeal })
+    Ok(Usage { uses, held, bases: survey.bases.clone()?, baked: baked?, shared: HashMap::new(), piecemeal })
 }
 
 /// The images that the parameters of recipes name in a Region.
@@ -119,16 +136,17 @@ async fn shared<C: Cloud>(
     cloud: &C,
     region: &Region,
     images: &[&Image],
-) -> BTreeMap<ImageId, Cloudly<Shared>> {
+) -> HashMap<ImageId, Cloudly<Shared>> {
     let could_be: Vec<&ImageId> =
         images.iter().filter(|image| may_be_shared(image)).map(|image| &image.id).collect();
     let ask = could_be.into_iter().map(async |image| {
         let with = cloud.launch_permissions(region, image).await;
         (image.clone(), with.map(|with| Shared { with, reports: Vec::new() }))
     });
-    let mut known: BTreeMap<ImageId, Cloudly<Shared>> =
+    let mut known: HashMap<ImageId, Cloudly<Shared>> =
         stream::iter(ask).buffer_unordered(AT_ONCE).collect().await;
-    let others: Vec<ImageId> = shared_with_others(&known).into_iter().cloned().collect();
+    let mut others: Vec<ImageId> = shared_with_others(&known).into_iter().cloned().collect();
+    others.sort();
     if others.is_empty() {
         return known;
     }

@@ -1,20 +1,22 @@
 //! `expire`: retires what the recipes keep no longer and nobody uses.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::future::join_all;
 
 use super::ended::{self, retire_recipe};
-use super::evidence::usage;
+use super::evidence::{by_others, usage};
 use super::explain::explain;
-use super::leftovers::of_image;
+use super::leftovers::{Memory, of_image};
 use super::restore::restore;
 use super::survey::{Family, Survey, survey};
 use super::{Place, Refused};
 use crate::act::{Outcome, Report, act};
 use crate::cloud::{Cloud, Cloudly, Image, Usage};
 use crate::decide::census::recount;
+use crate::decide::family::Kin;
 use crate::decide::plan::{Row, Totals, last_of, row};
 use crate::decide::used::{UsageByRegion, Uses};
 use crate::decide::{Action, Chain, Reason, Subject, blast, expire, strays};
@@ -29,7 +31,8 @@ const TOGETHER: usize = 1_000;
 /// What the plan tells, by image.
 type Rows = BTreeMap<(Region, String), Row>;
 
-/// Makes the plan and carries it out unless it was only asked for, or brings back what a former run retired.
+/// Makes the plan and carries it out unless it was only asked for, or does what else it was asked to. `memory` is what the warm
+/// function remembers.
 ///
 /// # Errors
 /// That nothing was done, and why.
@@ -37,13 +40,14 @@ pub async fn expire<C: Cloud>(
     cloud: &C,
     place: &Place,
     call: &ExpireCall,
+    memory: &Memory,
     now: DateTime<Utc>,
 ) -> Result<Report, Refused> {
     match call {
         ExpireCall::Run(call) => run(cloud, place, call, now).await,
         ExpireCall::Restore(image) => restore(cloud, place, image, now).await,
         ExpireCall::Explain(image) => explain(cloud, place, image, now).await,
-        ExpireCall::Gone(region, image) => of_image(cloud, place, region, image, now).await,
+        ExpireCall::Gone(region, image) => of_image(cloud, place, region, image, memory, now).await,
         ExpireCall::RetireRecipe(recipe, mode) => retire_recipe(cloud, place, recipe, *mode, now).await,
     }
 }
@@ -58,69 +62,94 @@ async fn run<C: Cloud>(
     let mut survey = survey(cloud, place, call.recipe.as_ref(), call.look, now).await?;
     let mut report = act(cloud, std::mem::take(&mut survey.aside), call.mode, now).await;
     let mut rows = Rows::new();
-    let families: Vec<(&Family, Vec<&Image>)> =
-        survey.families.values().map(|family| (family, candidates(family, place, now))).collect();
-    for some in waves(&families) {
-        let wanted: Vec<&Image> = some.iter().flat_map(|(_, images)| images).copied().collect();
-        let usage = usage(cloud, place, &survey, &wanted).await;
+    let families: Vec<Read<'_>> = survey.families.values().map(|family| Read::of(family, place)).collect();
+    let wanted: Vec<Vec<&Image>> = families.iter().map(|read| candidates(read, place, now)).collect();
+    for wave in waves(&wanted) {
+        let (some, wanted) = (&families[wave.clone()], wanted[wave].concat());
+        let mut usage = usage(cloud, place, &survey, &wanted).await;
+        let open = {
+            let uses = Uses::of(&usage);
+            some.iter().flat_map(|read| open(read, place, &uses, now)).collect::<Vec<_>>()
+        };
+        by_others(cloud, &mut usage, &open).await;
         let uses = Uses::of(&usage);
         let mut chains = unknown_usage(&usage);
-        for (family, _) in some {
-            let decided = decided(family, place, &uses, call.allow, now);
-            rows.extend(rows_of(family, &decided, &survey, place, now));
+        for read in some {
+            let decided = decided(read, place, &uses, call.allow, now);
+            rows.extend(rows_of(read.family, &decided, &survey, place, now));
             chains.extend(decided);
         }
         report = report.and(act(cloud, chains, call.mode, now).await);
     }
     told(cloud, &mut report, rows, place).await;
-    if call.mode == Mode::DryRun {
-        report.fit();
-    }
+    report.fit();
+    report.only_asked = call.mode == Mode::DryRun;
     Ok(report)
 }
 
-/// Families that are looked at together.
-fn waves<'a, 'f>(families: &'a [(&'f Family, Vec<&'f Image>)]) -> Vec<&'a [(&'f Family, Vec<&'f Image>)]> {
+/// A family with the records of its images, each read once.
+pub(super) struct Read<'a> {
+    family: &'a Family,
+    kin: Kin<'a>,
+}
+
+impl<'a> Read<'a> {
+    /// Of what was surveyed.
+    pub fn of(family: &'a Family, place: &Place) -> Self {
+        Self { family, kin: Kin::of(&family.found, &place.home) }
+    }
+}
+
+/// Which families are looked at together, by how many images each has to be asked about.
+fn waves(wanted: &[Vec<&Image>]) -> Vec<Range<usize>> {
     let (mut waves, mut from, mut images) = (Vec::new(), 0, 0);
-    for (at, (_, own)) in families.iter().enumerate() {
+    for (at, own) in wanted.iter().enumerate() {
         if images + own.len() > TOGETHER && at > from {
-            waves.push(&families[from..at]);
+            waves.push(from..at);
             (from, images) = (at, 0);
         }
         images += own.len();
     }
-    waves.push(&families[from..]);
+    waves.push(from..wanted.len());
     waves
 }
 
 /// The images of a family whose use must be found out.
-fn candidates<'a>(family: &'a Family, place: &Place, now: DateTime<Utc>) -> Vec<&'a Image> {
-    match &family.recipe {
-        Some(recipe) => {
-            let mut all = expire::candidates(recipe, &place.home, &family.found, now);
-            all.extend(strays::candidates(&place.home, &family.strays));
-            all
-        }
-        None => ended::candidates(family, place),
-    }
+fn candidates<'a>(read: &Read<'a>, place: &Place, now: DateTime<Utc>) -> Vec<&'a Image> {
+    let Some(recipe) = &read.family.recipe else {
+        return ended::candidates(read.family, &read.kin);
+    };
+    let mut all = expire::candidates(recipe, &read.kin, now);
+    all.extend(strays::candidates(&place.home, &read.family.strays));
+    all
+}
+
+/// Those of them that nothing but other accounts could keep.
+fn open<'a>(read: &Read<'a>, place: &Place, uses: &Uses<'_>, now: DateTime<Utc>) -> Vec<&'a Image> {
+    let Some(recipe) = &read.family.recipe else {
+        return ended::open(read.family, &read.kin, uses, now);
+    };
+    let mut open = expire::open(recipe, &read.kin, uses, now);
+    open.extend(strays::open(recipe, &place.home, &read.family.strays, uses, now));
+    open
 }
 
 /// What becomes of the images of a family.
 pub(super) fn decided(
-    family: &Family,
+    read: &Read<'_>,
     place: &Place,
     uses: &Uses<'_>,
     allow: Option<usize>,
     now: DateTime<Utc>,
 ) -> Vec<Chain> {
-    let home = &place.home;
+    let (home, family) = (&place.home, read.family);
     let Some(recipe) = &family.recipe else {
-        return ended::decided(family, place, uses, now);
+        return ended::decided(family, &read.kin, uses, now);
     };
-    let mut chains = expire::decide(recipe, home, &family.found, uses, now);
+    let mut chains = expire::decide(recipe, &read.kin, uses, now);
     chains.extend(strays::decide(recipe, home, &family.strays, uses, now));
     let mut chains = blast::within(recipe, home, &family.found, chains, allow);
-    chains.extend(recount(&family.found, &chains));
+    recount(&family.found, &mut chains);
     chains.extend(crate::decide::ended::take_back(recipe, &family.found));
     chains
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::evidence::usage;
-use super::expire::{decided, rows_of};
+use super::evidence::{by_others, usage};
+use super::expire::{Read, decided, rows_of};
 use super::restore::{find, gone};
 use super::survey::{Family, survey};
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
 use crate::cloud::{Cloud, Image};
-use crate::decide::family::{Rules, releases, seen};
+use crate::decide::family::{Kin, Rules, seen};
 use crate::decide::plan::last_of;
 use crate::decide::story::{Story, tell};
 use crate::decide::used::{UsageByRegion, Uses};
@@ -55,9 +55,10 @@ pub(super) async fn explain<C: Cloud>(
     let mut report = Report::default();
     if let Some(family) = survey.families.get(&record.name.recipe) {
         let release = of_release(family, &record);
-        let usage = usage(cloud, place, &survey, &release).await;
+        let mut usage = usage(cloud, place, &survey, &release).await;
+        by_others(cloud, &mut usage, &release).await;
         let uses = Uses::of(&usage);
-        let chains = decided(family, place, &uses, None, now);
+        let chains = decided(&Read::of(family, place), place, &uses, None, now);
         let row = rows_of(family, &chains, &survey, place, now)
             .into_iter()
             .find(|((region, id), _)| *region == found.region && id == found.id.as_str());
@@ -69,6 +70,7 @@ pub(super) async fn explain<C: Cloud>(
         }
         report = report.and(act(cloud, unknown(&usage), Mode::DryRun, now).await);
     }
+    report.only_asked = report.story.is_some();
     Ok(report)
 }
 
@@ -97,8 +99,7 @@ fn of_release<'a>(family: &'a Family, record: &ImageRecord) -> Vec<&'a Image> {
 }
 
 fn rules<'a>(family: &'a Family, place: &Place, usual: &'a Expire) -> Rules<'a> {
-    let releases = releases(seen(&family.found), &place.home);
-    let newest = releases.iter().find(|release| release.is_released()).map(|release| release.version);
+    let newest = Kin::of(&family.found, &place.home).newest;
     match &family.recipe {
         Some(recipe) => Rules::of(recipe, newest),
         None => Rules { expire: usual, recipe: None, newest },

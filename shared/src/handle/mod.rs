@@ -25,6 +25,7 @@ use crate::domain::Region;
 use crate::events::inbound::BadEvent;
 use crate::recipe::BadRecipe;
 
+pub use leftovers::Memory;
 pub use recipes::NoRecipe;
 
 /// Where Kiln lives.

@@ -219,7 +219,10 @@ impl Images for Wire {
             self.world.watch.borrow_mut().image_goes(account, &self.invocation, region, image, now);
             let stays = self.world.odds.get().snapshot_stays;
             let keeps = |_: &SnapshotId| self.world.chance(stays).then_some("internal-error");
-            Ok(account.region(region).deregister(image, now, keeps))
+            let outcome = account.region(region).deregister(image, now, keeps);
+            let (world, region, image) = (Rc::clone(&self.world), region.clone(), image.clone());
+            self.world.begin(async move { world.tell_image(&region, &image) });
+            Ok(outcome)
         };
         self.call(Does::Change, "DeregisterImage", region, image.as_str(), effect).await
     }

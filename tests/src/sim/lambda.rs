@@ -105,6 +105,9 @@ pub fn stop_event(world: &Rc<World>, region: &Region, id: &InstanceId) {
 pub fn image_event(world: &Rc<World>, region: &Region, id: &ImageId, state: &str) {
     let detail = json!({ "ImageId": id, "State": state, "ErrorMessage": "", "RequestId": "r" });
     let event = of_ec2("EC2 AMI State Change", region, detail);
+    if state == "deregistered" {
+        return send(world, Function::Expire, event);
+    }
     let other = if *region == world.place.home { Function::Capture } else { Function::Replicate };
     send(world, other, event.clone());
     send(world, Function::Verify, event);
@@ -224,7 +227,7 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
             }
             Function::Expire => {
                 let call = ExpireCall::read(&payload).map_err(|error| told(&error))?;
-                handle::expire::expire(&cloud, &place, &call, now).await
+                handle::expire::expire(&cloud, &place, &call, &handle::Memory::default(), now).await
             }
             Function::Reconcile => {
                 ReconcileCall::read(&payload).map_err(|error| told(&error))?;

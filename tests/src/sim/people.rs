@@ -144,6 +144,7 @@ fn deregisters_an_image(world: &Rc<World>) {
     meddles(world, &image, &record);
     let now = world.now();
     world.account.borrow_mut().region(&image.region).deregister(&image.id, now, |_| Some("not asked for"));
+    world.tell_image(&image.region, &image.id);
 }
 
 fn tags_an_image(world: &Rc<World>, key: &str, value: &str) {

@@ -151,7 +151,7 @@ impl World {
                 .map_or(ImageState::Deregistered, |image| image.state.clone())
         };
         self.note(|| format!("       {id} in {region} is {state}"));
-        if matches!(state, ImageState::Available | ImageState::Failed) {
+        if matches!(state, ImageState::Available | ImageState::Failed | ImageState::Deregistered) {
             lambda::image_event(self, region, id, &state.to_string());
         }
     }

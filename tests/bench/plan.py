@@ -1,0 +1,144 @@
+"""A plan for many images, and a night on which many of them go: what `expire` asks for, and what it does."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bench.memory import peaks
+from local_aws.client import LocalAws
+from oracle import fates, world
+from oracle.model import FURTHER, HOME, REGIONS, Family, Size
+from stack import HOME_STACK, deploy
+
+SEED = 20_261_124
+RECIPES, KEPT, GOING, TEMPLATES, VERSIONS, INSTANCES = 200, 15, 1_000, 300, 50, 2_000
+EXPIRE = {"keep": KEPT, "older_than": "30d", "confirm_after": "2d", "quarantine": "7d"}
+AT_ONCE = 10
+"""Of so many images EC2 tells in one call what names them; so many events are said in one call, and so many
+parameters read."""
+PAGE = 1_000
+BESIDE = 12
+"""How many reads of a whole Region there may be beside the pages of images and snapshots: more than today."""
+READS = ("Describe", "Get", "List")
+REFERENCES, EVENTS = "DescribeImageReferences", "PutEvents"
+BY_IMAGE = (REFERENCES, "DescribeImageAttribute")
+"""Reads that are not of a whole Region."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The calls of one invocation, by operation."""
+
+    calls: Counter[str]
+    woken: int
+    """The calls of other invocations, which its deeds have woken."""
+    seconds: float
+    peak_mib: float
+    decisions: list[dict[str, Any]]
+
+    @property
+    def pages(self) -> int:
+        """Reads of whole Regions, page by page."""
+        reads = [name for name in self.calls if name.startswith(READS) and name not in BY_IMAGE]
+        return sum(self.calls[name] for name in reads)
+
+    @property
+    def each(self) -> int:
+        """Calls that are of one image."""
+        return self.calls.total() - self.pages - self.calls[REFERENCES] - self.calls[EVENTS]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a night may ask at most, so many images of which go."""
+
+    each: int
+    references: int
+    events: int
+    pages: int
+
+    def hold(self, night: Asked) -> bool:
+        calls = night.calls
+        few = night.each <= self.each and night.pages <= self.pages
+        return few and calls[REFERENCES] <= self.references and calls[EVENTS] <= self.events
+
+
+def plan(built: Path) -> Asked:
+    """A plan for 10,000 images in every state, as the end-to-end tests have them."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    return _ask(built, world.make(SEED, Size(), now), dry_run=True)
+
+
+def night(built: Path) -> tuple[Asked, Limits]:
+    """A night on which 1,000 of 10,000 images take their last step, and nothing becomes of the others."""
+    tonight = _tonight(datetime.now(UTC).replace(microsecond=0))
+    asked = _ask(built, tonight, dry_run=False)
+    gone = sum((line["action"], line["outcome"]) == ("deregister", "done") for line in asked.decisions)
+    if gone != GOING:
+        raise RuntimeError(f"{gone} images went, not {GOING}")
+    in_region = Counter(member.region for member in tonight.members())
+    pages = sum(2 * -(-images // PAGE) + BESIDE for images in in_region.values())
+    # Each Region's last call may be of fewer.
+    tenth = GOING // AT_ONCE + len(REGIONS)
+    return asked, Limits(GOING, tenth, tenth, pages + RECIPES // AT_ONCE)
+
+
+def _ask(built: Path, inhabited: world.World, dry_run: bool) -> Asked:
+    with LocalAws() as aws:
+        deploy(aws.url, built, home=HOME, regions=list(FURTHER), architecture="x86_64", say=lambda _: None)
+        world.put(aws, inhabited)
+        before, began = aws.journal_end(), datetime.now(UTC)
+        payload = json.dumps({"dry_run": dry_run}).encode()
+        answer = aws.client("lambda").invoke(FunctionName=f"{HOME_STACK}-expire", Payload=payload)
+        took = (datetime.now(UTC) - began).total_seconds()
+        body = json.loads(answer["Payload"].read())
+        if "decisions" not in body:
+            raise RuntimeError(f"expire failed: {str(body)[:300]}")
+        aws.wait_idle(300)
+        calls = [call for call in aws.journal(before, kind="call") if call["who"] == f"{HOME_STACK}-expire"]
+        own = Counter(call["action"] for call in calls if not _is_of_one_deregistration(call))
+        peak = peaks(aws.pid).get("expire", 0.0)
+        return Asked(own, len(calls) - own.total(), took, peak, body["decisions"])
+
+
+def _is_of_one_deregistration(call: dict[str, Any]) -> bool:
+    """EC2's event of it wakes `expire`, which looks once for snapshots that were left behind."""
+    return call["action"] == "DescribeSnapshots" and "description" in json.dumps(call["request"])
+
+
+def _tonight(now: datetime) -> world.World:
+    rng = random.Random(SEED)
+    found, left = world.World(), GOING
+    for number in range(RECIPES):
+        family = Family(f"app-{number:03}", EXPIRE, list(FURTHER), [], {}, world.AL2023)
+        found.families.append(family)
+        share = -(-left // (RECIPES - number))
+        left -= share
+        while len(family.releases) < KEPT or share > 0:
+            at = now - timedelta(days=40 + 7 * len(family.releases), hours=rng.randint(1, 22))
+            release = world.released(rng, family, at)
+            if len(family.releases) >= KEPT:
+                fates.quarantine_is_over(rng, family, release, now)
+                release.members = release.members[:share]
+                share -= len(release.members)
+            family.releases.append(release)
+    kept = {region: _kept(found, region) for region in REGIONS}
+    for number in range(TEMPLATES):
+        region = REGIONS[number % len(REGIONS)]
+        versions = rng.choices(kept[region], k=rng.randint(1, VERSIONS))
+        found.used.templates.append({"region": region, "name": f"fleet-{number:03}", "versions": versions})
+    for number in range(INSTANCES):
+        region = REGIONS[number % len(REGIONS)]
+        found.used.instances.append({"region": region, "image": rng.choice(kept[region])})
+    return found
+
+
+def _kept(found: world.World, region: str) -> list[str]:
+    releases = [release for family in found.families for release in family.releases[:KEPT]]
+    return [member.id for release in releases for member in release.members if member.region == region]

@@ -1,0 +1,254 @@
+"""What must become of every image of every recipe, by the rules of the README, one image after the other."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from oracle.model import HOME
+from oracle.seen import Account, Key, Seen
+from oracle.uses import Use, Uses
+
+STEPS = {"deprecate": "mark-unused", "disable": "retire", "deregister": "deregister"}
+"""Each step on the way out, and the word of the action that takes it."""
+STAGES = ("captured", "verified", "published", "released", "rejected", "retired")
+LIVING = ("available", "disabled", "pending")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the plan must say of an image."""
+
+    action: str
+    verdict: str | None = None
+    """`None`: its recipe's own rules keep it, so nobody looked."""
+    next: str | None = None
+    on: datetime | None = None
+
+
+LEFT = Expected("leave")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a recipe says under `[expire]`."""
+
+    keep: int
+    older_than: timedelta
+    confirm_after: timedelta
+    quarantine: timedelta
+    idle: timedelta
+    max_per_run: int
+    max_percent: int
+
+    @classmethod
+    def of(cls, recipe: dict[str, Any]) -> Rules:
+        said = recipe["expire"]
+        return cls(
+            said["keep"],
+            span(said["older_than"]),
+            span(said["confirm_after"]),
+            span(said["quarantine"]),
+            span(said.get("idle", "0d")),
+            said.get("max_per_run", 100),
+            said.get("max_percent", 50),
+        )
+
+
+def span(text: str) -> timedelta:
+    number, unit = re.fullmatch(r"(\d+)([smhdw])", text).groups()  # type: ignore[union-attr]
+    return timedelta(**{UNITS[unit]: int(number)})
+
+
+def expected(account: Account, now: datetime) -> dict[Key, Expected]:
+    """What a plan for all recipes must say."""
+    uses = Uses(account, now)
+    found: dict[Key, Expected] = {}
+    for name, recipe in account.recipes.items():
+        found |= _of_recipe(account, uses, name, recipe, now)
+    return found
+
+
+def is_home(image: Seen) -> bool:
+    return "kiln:origin" not in image.tags
+
+
+def is_believed(image: Seen) -> bool:
+    """Tags can be copied by anyone: EC2's own fields must say the same."""
+    tags = image.tags
+    if at_of(tags.get("kiln:version", "")) is None or tags.get("kiln:stage") not in STAGES:
+        return False
+    if "kiln:adopted" in tags:
+        return is_home(image) and tags["kiln:adopted"] == image.address and image.region == HOME
+    if image.name != f"{tags['kiln:recipe']}-{tags['kiln:version']}":
+        return False
+    if is_home(image):
+        return image.region == HOME and image.source_instance is not None
+    origin = tags["kiln:origin"]
+    of_home = origin.startswith(f"{HOME}/") and image.region != HOME
+    return of_home and tags.get("kiln:attempt", "").isdigit() and image.source_image == origin
+
+
+def at_of(version: str) -> datetime | None:
+    try:
+        return datetime.strptime(version, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def born(release: list[Seen]) -> datetime:
+    """Its bake, or when the image in the home Region was registered, whichever is later."""
+    at = at_of(release[0].tags["kiln:version"])
+    assert at is not None
+    return max([at, *(image.created for image in release if is_home(image))])
+
+
+def is_released(release: list[Seen]) -> bool:
+    return any(
+        is_home(image) and image.state == "available" and image.tags["kiln:stage"] in ("released", "retired")
+        for image in release
+    )
+
+
+def _of_recipe(
+    account: Account, uses: Uses, name: str, recipe: dict[str, Any], now: datetime
+) -> dict[Key, Expected]:
+    rules, replicate = Rules.of(recipe), recipe.get("replicate", {})
+    regions = [HOME, *replicate.get("regions", [])]
+    own = [
+        image
+        for image in account.images.values()
+        if image.tags.get("kiln:recipe") == name and image.region in regions
+    ]
+    by_version: dict[str, list[Seen]] = defaultdict(list)
+    for image in own:
+        if is_believed(image):
+            by_version[image.tags["kiln:version"]].append(image)
+    releases = [by_version[version] for version in sorted(by_version, reverse=True)]
+    newest = next((one[0].tags["kiln:version"] for one in releases if is_released(one)), None)
+
+    found = {image.key: LEFT for image in own}
+    going, newer = [], 0
+    for release in releases:
+        use = {image.key: uses.of(image, rules.idle, newest) for image in release}
+        told = _of_release(rules, release, newer, use, now)
+        found |= told
+        going.append(sum(one.action in STEPS.values() for one in told.values()))
+        newer += is_released(release)
+
+    required = [region for region in regions[1:] if region not in replicate.get("best_effort", [])]
+    if _is_too_much(rules, own, going) or _looks_wrong(own, required):
+        for key, one in found.items():
+            if one.action in STEPS.values():
+                found[key] = Expected("leave", "unused")
+    return found
+
+
+def _of_release(
+    rules: Rules, release: list[Seen], newer: int, use: dict[Key, Use], now: datetime
+) -> dict[Key, Expected]:
+    """`newer`: how many releases are newer."""
+    old_from = born(release) + rules.older_than
+    if newer < rules.keep or any(image.state not in (*LIVING[:2], "failed") for image in release):
+        return _stays(release, Use.CERTAIN, {})
+    if old_from > now:
+        later = moves(rules, release, old_from)
+        stays = _stays(release, Use.CERTAIN, {})
+        return {
+            key: Expected(one.action, None, *later[key]) if one.action == "leave" else one
+            for key, one in stays.items()
+        }
+    if any(use.values()):
+        return _stays(release, max(use.values()), use)
+    told = {}
+    for key, (step, at) in moves(rules, release, now).items():
+        told[key] = Expected(STEPS[step] if at <= now else "leave", "unused", step, at)
+    return told
+
+
+def _stays(release: list[Seen], why: Use, use: dict[Key, Use]) -> dict[Key, Expected]:
+    """`why`: the surest reason that any of its images has; `use`: that of each, where it was looked for."""
+    is_back = any(is_home(image) and image.state == "available" for image in release)
+
+    def action(image: Seen) -> str:
+        can_be_launched = image.state == "available"
+        if use.get(image.key) == Use.UNREPORTED == why:
+            return "ask-usage"
+        if can_be_launched and image.tags["kiln:stage"] == "retired" and is_back:
+            return "bring-back"
+        if can_be_launched and image.time("kiln:unused") and why == Use.CERTAIN:
+            return "spare"
+        return "leave"
+
+    words = {Use.NONE: "unused", Use.UNREPORTED: "unknown", Use.UNKNOWN: "unknown", Use.CERTAIN: "used"}
+    return {
+        image.key: Expected(action(image), words[use[image.key]] if image.key in use else None)
+        for image in release
+    }
+
+
+def moves(rules: Rules, release: list[Seen], at: datetime) -> dict[Key, tuple[str, datetime]]:
+    """The next step of each image of a release that goes and that nobody uses, and when it is taken, were it
+    looked at every moment from `at` on."""
+    launchable = [image for image in release if image.state == "available"]
+    begun = any(image.tags["kiln:stage"] == "retired" for image in release)
+    if not rules.confirm_after or not launchable or begun:
+        return _leaving(rules, release, at)
+    marks = {image.key: _found_unused(image, at) for image in launchable}
+    confirmed = max(mark or at for mark in marks.values()) + rules.confirm_after
+    told = _leaving(rules, release, max(confirmed, at))
+    return told | {key: ("deprecate", at) for key, mark in marks.items() if mark is None}
+
+
+def _found_unused(image: Seen, at: datetime) -> datetime | None:
+    """Since when it is known that nobody uses it: it says so, and has been deprecated since."""
+    since = image.time("kiln:unused")
+    is_deprecated = image.deprecated is not None and image.deprecated <= at
+    return since if since is not None and since <= at and is_deprecated else None
+
+
+def _leaving(rules: Rules, release: list[Seen], at: datetime) -> dict[Key, tuple[str, datetime]]:
+    """Disabled, and gone once all of it has been disabled for long enough. What failed needs no disabling."""
+    if not rules.quarantine:
+        return {image.key: ("deregister", at) for image in release}
+    since: list[datetime] = []
+    told: dict[Key, tuple[str, datetime]] = {}
+    for image in release:
+        retired = image.time("kiln:retired") if image.state == "disabled" else None
+        if image.state != "failed":
+            since.append(retired or at)
+            if retired is None:
+                told[image.key] = ("disable", at)
+    over = max([at, *(one + rules.quarantine for one in since)])
+    return {image.key: told.get(image.key, ("deregister", over)) for image in release}
+
+
+def _is_too_much(rules: Rules, own: list[Seen], going: list[int]) -> bool:
+    """`going`: of how many images each release takes a step."""
+    images, living = sum(going), sum(image.state in LIVING for image in own)
+    too_many = images > rules.max_per_run
+    too_large = images * 100 > living * rules.max_percent and sum(map(bool, going)) > 1
+    return too_many or too_large
+
+
+def _looks_wrong(own: list[Seen], required: list[str]) -> bool:
+    """A Region shows no image where there should be some, or far fewer than an earlier step has counted."""
+    living = [image for image in own if image.state in LIVING]
+    here = {region: sum(image.region == region for image in living) for region in [HOME, *required]}
+    told = any(
+        is_believed(image) and image.region == HOME and image.tags["kiln:stage"] == "released"
+        for image in living
+    )
+    if told and not all(here.values()):
+        return True
+    for image in living:
+        on_its_way = image.time("kiln:unused") or image.time("kiln:retired")
+        counted = int(image.tags.get("kiln:counted", "0")) if on_its_way else 0
+        now = sum(other.region == image.region for other in living)
+        if counted > 2 * now and counted - now >= 5:
+            return True
+    return False

@@ -1,0 +1,103 @@
+"""`make bench-peers`: Kiln beside Cloud Custodian and aws-amicleaner, on the same local AWS.
+
+Exits with 0 only if Kiln's night is as much faster and needs as few calls as the limits below say, every tool
+removed all that was to go, and Kiln removed nothing that is in use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from demo.screen import Screen
+from peers import night, uses
+from peers.night import Night
+from peers.tools import Tool, ami_cleaner, custodian, missing
+from stack.operate import FUNCTIONS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILT = ROOT / ".build" / "release"
+LEAST_TIMES_FASTER = 4.0
+"""At the farthest of `night.AWAY_MS`: on one machine the local AWS itself is what everybody waits for."""
+MOST_CALLS_PERCENT = 55.0
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(prog="peers", description=__doc__)
+    arguments.add_argument(
+        "--tools", type=Path, required=True, help="the folder of the other tools' programs"
+    )
+    arguments.add_argument("--built", type=Path, default=BUILT, help="the folder of Kiln's binaries")
+    arguments.add_argument("--only", choices=["night", "uses"], help="one of the two comparisons")
+    given = arguments.parse_args()
+    given.tools = given.tools.absolute()
+    absent = [fn for fn in FUNCTIONS if not (given.built / fn / "bootstrap").exists()]
+    if absent:
+        print(f"the binaries {absent} are not at {given.built}: make bench-peers builds them")
+        return 2
+    if absent := missing(given.tools):
+        print(f"{absent} are not at {given.tools}: make bench-peers installs them")
+        return 2
+    screen = Screen()
+    good = True
+    if given.only != "uses":
+        good = _night(screen, given.tools, given.built) and good
+    if given.only != "night":
+        good = _uses(screen, given.tools, given.built) and good
+    return 0 if good else 1
+
+
+def _night(screen: Screen, programs: Path, built: Path) -> bool:
+    screen.title(f"A night in which {night.IMAGES:,} images go, each with its snapshot, in one Region")
+    tool = custodian(programs, "Cloud Custodian", "c7n.yml")
+    rows = [["TOOL", "AWS IS AWAY", "SECONDS", "CALLS", "IMAGES LEFT", "SNAPSHOTS LEFT", "MOST CALLS"]]
+    good = True
+    verdicts = []
+    for away in night.AWAY_MS:
+        theirs, (last, at_once) = night.of_tool(tool, away), night.of_kiln(built, away)
+        rows += [_row(one) for one in (theirs, last, at_once)]
+        good = good and all(one.whole() for one in (theirs, last, at_once))
+        percent = 100 * last.calls.total() / theirs.calls.total()
+        verdicts.append((away, theirs.seconds / last.seconds, percent))
+    screen.table(rows)
+    for away, times, percent in verdicts:
+        print(f"  {away} ms away, Kiln's last step: {times:.1f} times as fast, {percent:.1f} % of the calls")
+    _, times, percent = verdicts[-1]
+    fast, few = times >= LEAST_TIMES_FASTER, percent <= MOST_CALLS_PERCENT
+    limits = f"limits: {LEAST_TIMES_FASTER} times, {MOST_CALLS_PERCENT} % of the calls"
+    print(f"  {limits}, {verdicts[-1][0]} ms away: {'within' if fast and few else 'NOT within'}", flush=True)
+    return good and fast and few
+
+
+def _row(one: Night) -> list[str]:
+    left = [str(one.images_left), str(one.snapshots_left)]
+    if one.failed:
+        left[0] += f" (failed: {one.failed})"
+    if not one.kept:
+        left[0] += " (and newest ones went)"
+    most = ", ".join(f"{count:,} {action}" for action, count in one.calls.most_common(3))
+    return [one.tool, f"{one.away_ms} ms", f"{one.seconds:.1f}", f"{one.calls.total():,}", *left, most]
+
+
+def _uses(screen: Screen, programs: Path, built: Path) -> bool:
+    screen.title("What becomes of an old image that is in use, with removal switched on")
+    tools: list[Tool] = [
+        custodian(programs, "Cloud Custodian", "c7n.yml"),
+        custodian(programs, "with every filter", "c7n-careful.yml"),
+        ami_cleaner(programs, "aws-amicleaner"),
+    ]
+    outcomes = uses.all_scenes(tools, built)
+    names = [*(tool.name for tool in tools), uses.KILN]
+    rows = [["IT IS USED BY, OR BEARS", *names]]
+    rows += [[scene, *(str(found[name]) for name in names)] for scene, found in outcomes.items()]
+    screen.table(rows)
+    for name in names:
+        removed = sum(found[name].said == uses.REMOVED for found in outcomes.values())
+        print(f"  {name}: {removed} of {len(outcomes)} removed though in use", flush=True)
+    print("  The tags kiln:hold and kiln:base are Kiln's own, which another tool knows only if it is told.")
+    print("  EC2 itself refuses to deregister what AWS Backup manages: there REMOVED would be failed.")
+    return all(found[uses.KILN].good() for found in outcomes.values())
+
+
+sys.exit(main())

@@ -1,0 +1,41 @@
+"""Kiln's own function on the local AWS, woken as a tool is run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from local_aws.client import LocalAws
+from peers.tools import REGION, Ran
+from stack import HOME_STACK, deploy
+
+FUNCTION = f"{HOME_STACK}-expire"
+# The services that it calls, as the variables spell them which set one service's endpoint.
+SERVICES = ("EC2", "AUTO_SCALING", "SSM", "EVENTBRIDGE")
+
+
+def install(aws: LocalAws, built: Path) -> None:
+    deploy(aws.url, built, home=REGION, regions=[], architecture="x86_64", say=lambda _: None)
+
+
+def calls_through(aws: LocalAws, url: str) -> None:
+    """From now on the function calls AWS there. It is started anew for that."""
+    lambdas = aws.client("lambda", REGION)
+    configuration = lambdas.get_function_configuration(FunctionName=FUNCTION)
+    variables: dict[str, str] = configuration["Environment"]["Variables"]
+    there = {f"AWS_ENDPOINT_URL_{service}": url for service in SERVICES}
+    lambdas.update_function_configuration(
+        FunctionName=FUNCTION, Environment={"Variables": {**variables, **there}}
+    )
+
+
+def expire(aws: LocalAws) -> Ran:
+    """A night: the function has answered, though what it did may have woken others."""
+    payload: dict[str, Any] = {"recipe": "web", "dry_run": False}
+    answer = aws.client("lambda", REGION).invoke(FunctionName=FUNCTION, Payload=json.dumps(payload).encode())
+    body = answer["Payload"].read().decode()
+    failed = None
+    if "FunctionError" in answer:
+        failed = str(json.loads(body).get("errorMessage", body))[:60]
+    return Ran(failed, body)

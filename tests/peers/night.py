@@ -1,0 +1,99 @@
+"""One night in which 1,000 images go, by each tool: how long it takes, and how many calls of AWS's."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from local_aws.client import LocalAws
+from peers import kiln, world
+from peers.door import Door
+from peers.tools import Ran, Tool
+
+IMAGES = 1_000
+AWAY_MS = (0, 20)
+"""How far away AWS is: on this machine, and nearer than EC2 is to anybody."""
+NEWEST = [1, 2]
+OLD = list(range(100, 100 + IMAGES))
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one tool did in one night."""
+
+    tool: str
+    away_ms: int
+    seconds: float
+    """Until the tool was done."""
+    calls: Counter[str]
+    """By the name of the operation: every service's, also by functions that the removal woke."""
+    images_left: int
+    """Of those that were to go."""
+    snapshots_left: int
+    """Of theirs."""
+    kept: bool
+    """Whether the newest releases are there, with their snapshots."""
+    failed: str | None
+
+    def whole(self) -> bool:
+        return self.failed is None and self.images_left == self.snapshots_left == 0 and self.kept
+
+
+def of_tool(tool: Tool, away_ms: int) -> Night:
+    with world.local_aws() as aws, Door(aws.url, away_ms / 1000) as door:
+        old = world.releases(aws, OLD)
+        newest = world.releases(aws, NEWEST)
+        url = door.url if away_ms else aws.url
+        return _measured(aws, tool.name, away_ms, old, newest, lambda: tool.run(url))
+
+
+def of_kiln(built: Path, away_ms: int) -> list[Night]:
+    """Its last step, which is what a night of its does; and all of its steps at once, as a recipe may ask."""
+    with world.local_aws() as aws, Door(aws.url, away_ms / 1000) as door:
+        kiln.install(aws, built)
+        if away_ms:
+            kiln.calls_through(aws, door.url)
+        nights = []
+        for name, due in (("Kiln, the last step", True), ("Kiln, all steps in one", False)):
+            world.clear(aws)
+            world.put_recipe(aws, *(("2d", "7d") if due else ("0d", "0d")))
+            old = world.releases(aws, OLD, **(_due() if due else {}))
+            newest = world.releases(aws, NEWEST)
+            nights.append(_measured(aws, name, away_ms, old, newest, lambda: kiln.expire(aws)))
+        return nights
+
+
+def _due() -> dict[str, Any]:
+    """Kiln's steps before the last were taken long ago."""
+    past = {days: f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (60, 50)}
+    tags = {"kiln:stage": "retired", "kiln:unused": past[60], "kiln:retired": past[50]}
+    return {"tags": tags, "state": "disabled"}
+
+
+def _measured(
+    aws: LocalAws, name: str, away_ms: int, old: list[str], newest: list[str], run: Callable[[], Ran]
+) -> Night:
+    snapshots = world.snapshots(aws)
+    before, began = aws.journal_end(), time.perf_counter()
+    ran = run()
+    seconds = time.perf_counter() - began
+    # What the removal wakes is no part of its time, but its calls are made for it.
+    aws.wait_idle(300)
+    calls = Counter(str(call["action"]) for call in aws.journal(before, kind="call"))
+    images, left = world.images(aws), world.snapshots(aws)
+    assert len(snapshots) == len(old) + len(newest), "each image has one snapshot"
+    return Night(
+        tool=name,
+        away_ms=away_ms,
+        seconds=seconds,
+        calls=calls,
+        images_left=len(images & set(old)),
+        snapshots_left=len(left) - len(newest),
+        kept=set(newest) <= images and len(left) >= len(newest),
+        failed=ran.failed,
+    )

@@ -1,0 +1,82 @@
+"""What each tool does with an old image that something still uses, scene by scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_aws.client import LocalAws
+from peers import kiln, world
+from peers.tools import REGION, Ran, Tool
+from scenes import ALL, ANOTHER_ACCOUNT, Keeps, Scene, Use
+
+UNUSED, USED, NEWEST = 200, 150, [2, 1]
+"""How old the releases are, in days: one that nobody uses, one that something uses, and the two newest."""
+KILN = "Kiln"
+KEPT, REMOVED = "kept", "REMOVED"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the image that is in use."""
+
+    said: str
+    """`kept`, `REMOVED`, or `failed: ` and with what."""
+    unused_went: bool
+    """Whether the image that nobody uses went, as it should."""
+
+    def __str__(self) -> str:
+        return self.said if self.unused_went or self.said != KEPT else "kept, as all"
+
+    def good(self) -> bool:
+        return self.said == KEPT and self.unused_went
+
+
+Outcomes = dict[str, dict[str, Outcome]]
+"""By scene and tool."""
+
+
+def all_scenes(tools: list[Tool], built: Path) -> Outcomes:
+    outcomes: Outcomes = {scene.name: {} for scene in ALL}
+    with world.local_aws() as aws:
+        for scene in ALL:
+            for tool in tools:
+                outcomes[scene.name][tool.name] = _of_tool(aws, scene, tool)
+    with world.local_aws() as aws:
+        kiln.install(aws, built)
+        for scene in ALL:
+            outcomes[scene.name][KILN] = _of_kiln(aws, scene)
+    return outcomes
+
+
+def _of_tool(aws: LocalAws, scene: Scene, tool: Tool) -> Outcome:
+    unused, used, use = _begin(aws, scene)
+    return _outcome(aws, scene, unused, used, use, tool.run(aws.url))
+
+
+def _of_kiln(aws: LocalAws, scene: Scene) -> Outcome:
+    unused, used, use = _begin(aws, scene)
+    ran = kiln.expire(aws)
+    aws.wait_idle(60)
+    if scene is ANOTHER_ACCOUNT:
+        # In the first night it asks EC2 for a report, which it reads in the second.
+        ran = kiln.expire(aws)
+        aws.wait_idle(60)
+    return _outcome(aws, scene, unused, used, use, ran)
+
+
+def _begin(aws: LocalAws, scene: Scene) -> tuple[str, str, Use]:
+    world.clear(aws)
+    world.put_recipe(aws, more=scene.recipe)
+    unused, used, *_ = world.releases(aws, [UNUSED, USED, *NEWEST])
+    return unused, used, scene.begin(aws, used, REGION)
+
+
+def _outcome(aws: LocalAws, scene: Scene, unused: str, used: str, use: Use, ran: Ran) -> Outcome:
+    match scene.keeps:
+        case Keeps.IMAGE:
+            there = world.has_image(aws, used)
+        case Keeps.SNAPSHOTS:
+            there = use.name in world.snapshots(aws)
+    failed = f"failed: {ran.failed}" if ran.failed else KEPT
+    return Outcome(failed if there else REMOVED, not world.has_image(aws, unused))

@@ -1,0 +1,78 @@
+"""Launch templates and parameters that name an image."""
+
+from __future__ import annotations
+
+from local_aws.client import LocalAws
+from scenes.groups import auto_scaling_group
+from scenes.model import Use, another, arn, launch_template
+
+# Below the path that the tests empty before each of them.
+NAMED, PINNED, UNKNOWN = "/golden/scenes/named", "/golden/scenes/pinned", "/golden/scenes/theirs"
+
+
+def _put(aws: LocalAws, region: str, name: str, value: str) -> None:
+    aws.seed(parameters=[{"region": region, "name": name, "value": value, "data_type": "aws:ec2:image"}])
+
+
+def _template_arn(region: str, template: str) -> str:
+    return arn("ec2", region, f"launch-template/{template}")
+
+
+def old_version(aws: LocalAws, image: str, region: str) -> Use:
+    """Neither the default version nor one of the ten newest, and no group launches of it: a person may."""
+    versions = [image, *[another(aws, region)] * 11]
+    template, delete = launch_template(aws, region, "scene-old-version", versions, default=12)
+    return Use("launch template", _template_arn(region, template), delete)
+
+
+def named_by_parameter(aws: LocalAws, image: str, region: str) -> Use:
+    """A template that names a parameter, which names the image now."""
+    _put(aws, region, NAMED, image)
+    template, delete = launch_template(aws, region, "scene-named", [f"resolve:ssm:{NAMED}"])
+
+    def end() -> None:
+        delete()
+        aws.client("ssm", region).delete_parameter(Name=NAMED)
+
+    return Use("launch template", _template_arn(region, template), end)
+
+
+def pinned_to_old_parameter_version(aws: LocalAws, image: str, region: str) -> Use:
+    """A group pinned to an old version of its template, which is pinned to an old value of a parameter:
+    nothing that is current names the image, and the next instance of the group is launched from it."""
+    other = another(aws, region)
+    for value in (image, other):
+        _put(aws, region, PINNED, value)
+    versions = [f"resolve:ssm:{PINNED}:1", other, other]
+    template, delete_template = launch_template(aws, region, "scene-pinned", versions, default=3)
+    _, delete_group = auto_scaling_group(
+        aws, region, LaunchTemplate={"LaunchTemplateId": template, "Version": "1"}
+    )
+
+    def end() -> None:
+        delete_group()
+        delete_template()
+        aws.client("ssm", region).delete_parameter(Name=PINNED)
+
+    return Use("version 1 of launch template", _template_arn(region, template), end)
+
+
+def group_with_template(aws: LocalAws, image: str, region: str) -> Use:
+    """A group that launches of the newest version of its template, scaled to nothing at the moment."""
+    template, delete_template = launch_template(aws, region, "scene-group", [image])
+    _, delete_group = auto_scaling_group(
+        aws, region, LaunchTemplate={"LaunchTemplateId": template, "Version": "$Latest"}
+    )
+
+    def end() -> None:
+        delete_group()
+        delete_template()
+
+    return Use("launch template", _template_arn(region, template), end)
+
+
+def unknown_parameter(aws: LocalAws, image: str, region: str) -> Use:
+    """A parameter of images that no recipe of Kiln's names."""
+    _put(aws, region, UNKNOWN, image)
+    name = arn("ssm", region, f"parameter{UNKNOWN}")
+    return Use("parameter", name, lambda: aws.client("ssm", region).delete_parameter(Name=UNKNOWN))

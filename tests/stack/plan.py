@@ -1,0 +1,96 @@
+"""The plan of expire as a table: what goes, what stays, why, and what it costs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stack.operate import OperateError, invoke
+
+HEADING = ["RECIPE", "VERSION", "REGION", "IMAGE", "AGE", "GB", "$/MONTH", "VERDICT", "NEXT", "FROM", "WHY"]
+_RIGHT = {"AGE", "GB", "$/MONTH"}
+_WORDS = {"mark-unused": "deprecate", "retire": "disable"}
+
+
+def plan(lambdas: Any, function: str, recipe: str | None, say: Callable[[str], None] = print) -> None:
+    """Asks for the plan of one recipe or of all, and prints it. Nothing is changed."""
+    event = {"dry_run": True} | ({"recipe": recipe} if recipe else {})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "event.json"
+        file.write_text(json.dumps(event))
+        well, answer = invoke(lambdas, function, file)
+    if not well:
+        raise OperateError(answer)
+    body = json.loads(answer)
+    for line in table([row(line) for line in body["decisions"] if "plan" in line]):
+        say(line)
+    for line in beside(body):
+        say(line)
+    say(summary(body))
+
+
+def row(line: dict[str, Any]) -> list[str]:
+    told = line["plan"]
+    days = f"{told['age_days']} d"
+    next_step = told.get("next") or _WORDS.get(
+        line["action"], "" if line["action"] == "leave" else line["action"]
+    )
+    return [
+        line.get("recipe", ""),
+        line.get("version", ""),
+        line["region"],
+        line["resource"],
+        days,
+        f"{told['gb']:g}",
+        f"{told['monthly_usd']:.2f}",
+        told.get("verdict", "-"),
+        next_step or "-",
+        told.get("on", "-")[:16].replace("T", " "),
+        line["reason"],
+    ]
+
+
+def table(rows: list[list[str]]) -> list[str]:
+    """Lines with aligned columns; the last column is as long as it is."""
+    rows = [HEADING, *rows]
+    widths = [max(len(one[at]) for one in rows) for at in range(len(HEADING))]
+
+    def cell(at: int, text: str) -> str:
+        return text.rjust(widths[at]) if HEADING[at] in _RIGHT else text.ljust(widths[at])
+
+    return ["  ".join(cell(at, text) for at, text in enumerate(one)).rstrip() for one in rows]
+
+
+def beside(body: dict[str, Any]) -> list[str]:
+    """What is no image: Regions that could not be seen, recipes with mistakes, leftover snapshots."""
+    others = [
+        line
+        for line in body["decisions"]
+        if "plan" not in line and line["action"] not in ("mark", "unprotect")
+    ]
+    told = [
+        f"{line['action']}  {line.get('resource') or line['region']}: {line['reason']}" for line in others
+    ]
+    return (["", *told] if told else []) + (
+        [f"{body['left_out']} images that their recipes keep are left out: ask for one recipe alone"]
+        if body.get("left_out")
+        else []
+    )
+
+
+def summary(body: dict[str, Any]) -> str:
+    totals = body["totals"]
+    prices = totals["prices"]
+    others = "".join(f", {price:g} in {region}" for region, price in prices.get("regions", {}).items())
+    cost = f"{totals['gb']:g} GB of snapshots cost at most {totals['monthly_usd']:.2f} dollars a month"
+    saving = f"saves at most {totals['yearly_saving_usd']:.2f} dollars a year"
+    return (
+        f"\n{totals['images']} images with {cost}.\n"
+        f"{totals['unused_images']} of them are unused and on their way out: {totals['unused_gb']:g} GB, "
+        f"which {saving}.\n"
+        f"At {prices['usd_per_gb_month']:g} dollars for a GB and month{others} (the stack's parameter "
+        "SnapshotPrices); snapshots share blocks, so less may be freed."
+    )
