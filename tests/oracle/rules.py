@@ -163,7 +163,11 @@ def _of_release(
             for key, one in stays.items()
         }
     if any(use.values()):
-        return _stays(release, max(use.values()), use)
+        why = max(use.values())
+        if why != Use.UNREPORTED:
+            # Other accounts are asked about only where nothing else keeps the release.
+            use = {key: Use.NONE if one == Use.UNREPORTED else one for key, one in use.items()}
+        return _stays(release, why, use)
     told = {}
     for key, (step, at) in moves(rules, release, now).items():
         told[key] = Expected(STEPS[step] if at <= now else "leave", "unused", step, at)

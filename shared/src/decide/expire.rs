@@ -55,7 +55,10 @@ pub fn decide(recipe: &Recipe, kin: &Kin<'_>, uses: &Uses<'_>, now: DateTime<Utc
             let then = now + (older_than - age);
             let because = Reason::Superseded { newer, age: older_than };
             let later = next_step(rules.expire, &release.members, &Fate { because, census, now: then });
-            release.keep(rules, now, |image| Reason::Young { age, older_than, next: step_of(&later, image) })
+            release.keep(rules, now, |image| {
+                let next = step_of(&later, image, rules.expire, then);
+                Reason::Young { age, older_than, next }
+            })
         }
         (ByRule::Goes { .. }, Some(error)) => {
             release.keep(rules, now, |_| Reason::UsageUnknown(error.clone()))

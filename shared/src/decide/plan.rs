@@ -220,26 +220,20 @@ fn outlook(decision: &Decision, expire: &Expire, now: DateTime<Utc>) -> Option<(
         (Action::Deregister(_), _) => Some((Step::Deregister, now)),
         (Action::Leave, Reason::FoundUnused { until, .. }) => Some((after_deprecation, *until)),
         (Action::Leave, Reason::InQuarantine(until)) => Some((Step::Deregister, *until)),
-        (Action::Leave, Reason::Young { age, older_than, next: Some(next) }) => {
-            Some((*next, now + (*older_than - *age)))
-        }
+        (Action::Leave, Reason::Young { next, .. }) => *next,
         _ => None,
     }
 }
 
-/// The step that these decisions take with an image, or take next.
-pub fn step_of(chain: &Chain, image: &Image) -> Option<Step> {
-    let own = chain.iter().rev().find(|one| one.subject.resource.as_deref() == Some(image.id.as_str()))?;
-    match (&own.action, &own.because) {
-        (Action::MarkUnused(..), _) => Some(Step::Deprecate),
-        (Action::Retire(..), _) => Some(Step::Disable),
-        (Action::Deregister(_), _) | (Action::Leave, Reason::InQuarantine(_)) => Some(Step::Deregister),
-        (Action::Leave, Reason::FoundUnused { .. }) if image.state == ImageState::Failed => {
-            Some(Step::Deregister)
-        }
-        (Action::Leave, Reason::FoundUnused { .. }) => Some(Step::Disable),
-        _ => None,
-    }
+/// What these decisions, which are those of `then`, tell of the next step of an image.
+pub fn step_of(
+    chain: &Chain,
+    image: &Image,
+    expire: &Expire,
+    then: DateTime<Utc>,
+) -> Option<(Step, DateTime<Utc>)> {
+    let own = chain.iter().rev().find(|one| one.subject.resource.as_deref() == Some(image.id.as_str()));
+    outlook(own?, expire, then)
 }
 
 #[cfg(test)]
@@ -286,7 +280,7 @@ mod tests {
         let young = Reason::Young {
             age: TimeDelta::days(10),
             older_than: TimeDelta::days(30),
-            next: Some(Step::Deprecate),
+            next: Some((Step::Deprecate, day(60))),
         };
         assert_eq!(next(Action::Leave, young), (Some(Step::Deprecate), at(day(60))));
         let found = Reason::FoundUnused { since: day(39), until: day(41) };

@@ -301,7 +301,7 @@ pub enum Reason {
     AmongNewest { rank: usize, keep: usize },
     /// Too young.
     #[error("it is {} old, and the recipe keeps what is younger than {}", about(*.age), show(*.older_than))]
-    Young { age: TimeDelta, older_than: TimeDelta, next: Option<Step> },
+    Young { age: TimeDelta, older_than: TimeDelta, next: Option<(Step, DateTime<Utc>)> },
     /// Something uses it.
     #[error("it is used by {}", some(.0))]
     Used(Vec<String>),
