@@ -16,8 +16,13 @@ from peers.door import Door
 from peers.tools import Ran, Tool
 
 IMAGES = 1_000
-AWAY_MS = (0, 20)
-"""How far away AWS is: on this machine, and nearer than EC2 is to anybody."""
+RUNS = ((1, 20), (2, 0), (2, 20))
+"""How many snapshots each image has, and how far away AWS is in ms: on this machine, or nearer than EC2 is
+to anybody.
+
+DescribeImageReferences takes ten images, and PutEvents ten events, so Kiln needs at least 1.2 calls for an
+image, however many snapshots it has; DeregisterImage deletes those. A tool that deletes them one by one needs a
+call more for each."""
 NEWEST = [1, 2]
 OLD = list(range(100, 100 + IMAGES))
 
@@ -27,6 +32,8 @@ class Night:
     """What one tool did in one night."""
 
     tool: str
+    snapshots: int
+    """Of each image."""
     away_ms: int
     seconds: float
     """Until the tool was done."""
@@ -44,15 +51,15 @@ class Night:
         return self.failed is None and self.images_left == self.snapshots_left == 0 and self.kept
 
 
-def of_tool(tool: Tool, away_ms: int) -> Night:
+def of_tool(tool: Tool, snapshots: int, away_ms: int) -> Night:
     with world.local_aws() as aws, Door(aws.url, away_ms / 1000) as door:
-        old = world.releases(aws, OLD)
-        newest = world.releases(aws, NEWEST)
+        old = world.releases(aws, OLD, snapshots=snapshots)
+        newest = world.releases(aws, NEWEST, snapshots=snapshots)
         url = door.url if away_ms else aws.url
-        return _measured(aws, tool.name, away_ms, old, newest, lambda: tool.run(url))
+        return _measured(aws, (tool.name, snapshots, away_ms), old, newest, lambda: tool.run(url))
 
 
-def of_kiln(built: Path, away_ms: int) -> list[Night]:
+def of_kiln(built: Path, snapshots: int, away_ms: int) -> list[Night]:
     """Its last step, which is what a night of its does; and all of its steps at once, as a recipe may ask."""
     with world.local_aws() as aws, Door(aws.url, away_ms / 1000) as door:
         kiln.install(aws, built)
@@ -62,9 +69,10 @@ def of_kiln(built: Path, away_ms: int) -> list[Night]:
         for name, due in (("Kiln, the last step", True), ("Kiln, all steps in one", False)):
             world.clear(aws)
             world.put_recipe(aws, *(("2d", "7d") if due else ("0d", "0d")))
-            old = world.releases(aws, OLD, **(_due() if due else {}))
-            newest = world.releases(aws, NEWEST)
-            nights.append(_measured(aws, name, away_ms, old, newest, lambda: kiln.expire(aws)))
+            old = world.releases(aws, OLD, snapshots=snapshots, **(_due() if due else {}))
+            newest = world.releases(aws, NEWEST, snapshots=snapshots)
+            what = (name, snapshots, away_ms)
+            nights.append(_measured(aws, what, old, newest, lambda: kiln.expire(aws)))
         return nights
 
 
@@ -76,8 +84,9 @@ def _due() -> dict[str, Any]:
 
 
 def _measured(
-    aws: LocalAws, name: str, away_ms: int, old: list[str], newest: list[str], run: Callable[[], Ran]
+    aws: LocalAws, what: tuple[str, int, int], old: list[str], newest: list[str], run: Callable[[], Ran]
 ) -> Night:
+    name, of_each, away_ms = what
     snapshots = world.snapshots(aws)
     before, began = aws.journal_end(), time.perf_counter()
     ran = run()
@@ -86,14 +95,15 @@ def _measured(
     aws.wait_idle(300)
     calls = Counter(str(call["action"]) for call in aws.journal(before, kind="call"))
     images, left = world.images(aws), world.snapshots(aws)
-    assert len(snapshots) == len(old) + len(newest), "each image has one snapshot"
+    assert len(snapshots) == of_each * (len(old) + len(newest))
     return Night(
         tool=name,
+        snapshots=of_each,
         away_ms=away_ms,
         seconds=seconds,
         calls=calls,
         images_left=len(images & set(old)),
-        snapshots_left=len(left) - len(newest),
-        kept=set(newest) <= images and len(left) >= len(newest),
+        snapshots_left=len(left) - of_each * len(newest),
+        kept=set(newest) <= images and len(left) >= of_each * len(newest),
         failed=ran.failed,
     )

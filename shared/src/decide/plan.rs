@@ -186,7 +186,7 @@ fn rounded(number: f64) -> f64 {
 /// What a reason says of the use of an image.
 pub fn verdict(because: &Reason) -> Option<Verdict> {
     match because {
-        why if matches!(why, Reason::ReleaseStays { .. }) => Some(Verdict::Unused),
+        Reason::ReleaseStays { .. } => Some(Verdict::Unused),
         why if why.is_unknown() => Some(Verdict::Unknown),
         Reason::Used(_)
         | Reason::UsedElsewhere { .. }

@@ -34,7 +34,7 @@ pub enum Failure {
     /// Nothing was done.
     Refused(Refused),
     /// Something of what was decided failed; the rest was done.
-    Partly(Report),
+    Partly(Box<Report>),
 }
 
 impl fmt::Display for Failure {
@@ -103,7 +103,7 @@ where
                 }
                 return Ok(report);
             }
-            Ok(report) => Failure::Partly(report),
+            Ok(report) => Failure::Partly(Box::new(report)),
             Err(failure) => failure,
         };
         tracing::error!(function, request = event.context.request_id, error = %failure, "the invocation failed");
