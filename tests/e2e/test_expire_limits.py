@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from e2e.kiln import FURTHER, HOME, REGIONS, Kiln
+from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
 
 VERSIONS = [f"2025{month:02}01T020000Z" for month in range(1, 7)]
 
@@ -71,3 +71,22 @@ def test_allow_is_said_of_one_recipe(kiln: Kiln) -> None:
     six_releases(kiln)
     answer = kiln.invoke("expire", {"dry_run": False, "allow": 12})
     assert "allow is said of one recipe, whose plan was seen" in answer.error and left(kiln) == [6, 6, 6]
+
+
+def test_a_region_that_shows_far_fewer_images_than_before_stops_the_run(kiln: Kiln) -> None:
+    six_releases(kiln, quarantine="7d", expire="max_percent = 100")
+    kiln.invoke("expire", {"dry_run": False})
+    away = kiln.ec2(FURTHER[0])
+    images = kiln.images(FURTHER[0])
+    assert {tags_of(image).get("kiln:counted") for image in images} == {"6", None}
+    for image in images[1:]:
+        away.deregister_image(ImageId=image["ImageId"])
+    kiln.aws.days_pass(7)
+    before = kiln.aws.journal_end()
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.settle()
+    (news,) = kiln.said("Expire Stopped", before)
+    told = f"{FURTHER[0]} shows 1 images of the recipe's, and there were 6 at an earlier step"
+    assert told in news["reason"] and "DeregisterImage" not in kiln.changes(before)
+    kiln.invoke("expire", {"recipe": "web", "dry_run": False, "allow": 12})
+    assert left(kiln) == [2, 0, 2], "somebody has seen it, and said so"

@@ -38,7 +38,7 @@ const PATIENCE: usize = 400;
 pub type Checked = Result<(), String>;
 
 /// The assumptions, by their names.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 16] = [
     "a_builder_is_seen_with_its_tags_and_its_token",
     "the_same_token_launches_one_builder",
     "the_token_of_a_terminated_builder_is_spent",
@@ -50,6 +50,8 @@ pub const ALL: [&str; 14] = [
     "a_token_with_another_call_is_refused",
     "a_disabled_image_is_still_told",
     "a_deregistered_image_goes_with_its_snapshots_and_only_once",
+    "the_snapshots_that_were_made_for_an_image_are_told_with_it",
+    "many_images_are_tagged_at_once_or_none",
     "what_is_not_there_is_told_as_such",
     "permissions_are_changed_as_said_and_go_with_disabling",
     "a_parameter_names_an_image_once_it_was_looked_at_and_a_try_writes_nothing",
@@ -77,6 +79,8 @@ pub async fn check<G: Ground>(ground: &G, name: &str) -> Checked {
         "a_token_with_another_call_is_refused" => case.token_is_refused().await,
         "a_disabled_image_is_still_told" => case.disabled_is_told().await,
         "a_deregistered_image_goes_with_its_snapshots_and_only_once" => case.goes_once().await,
+        "the_snapshots_that_were_made_for_an_image_are_told_with_it" => case.snapshots_of_it().await,
+        "many_images_are_tagged_at_once_or_none" => case.tagged_at_once().await,
         "what_is_not_there_is_told_as_such" => case.not_there().await,
         "permissions_are_changed_as_said_and_go_with_disabling" => case.permissions().await,
         "a_parameter_names_an_image_once_it_was_looked_at_and_a_try_writes_nothing" => case.parameter().await,
@@ -361,6 +365,35 @@ impl<G: Ground> Case<'_, G> {
         let again = went("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?;
         is("the second time", again, Deregistration::Before)?;
         went("TerminateInstances", self.cloud().terminate(&home(), &builder).await)
+    }
+
+    async fn snapshots_of_it(&self) -> Checked {
+        let (_, id) = self.imaged().await?;
+        let mut own = self.available(&home(), &id).await?.snapshots;
+        own.sort();
+        let told = went("DescribeSnapshots", self.cloud().snapshots_of(&home(), &id).await)?;
+        let mut told: Vec<SnapshotId> = told.into_iter().map(|snapshot| snapshot.id).collect();
+        told.sort();
+        is("its snapshots", told, own)
+    }
+
+    async fn tagged_at_once(&self) -> Checked {
+        let (_, image) = self.imaged().await?;
+        self.available(&home(), &image).await?;
+        let images = vec![image];
+        let counted = |of: &str| Tags::new().with(tags::COUNTED, of);
+        went("CreateTags", self.cloud().tag_images(&home(), &images, &counted("2")).await)?;
+        self.ground.wait().await;
+        let missing: ImageId = "ami-0123456789abcdef0".parse().unwrap();
+        let with_missing = [images.clone(), vec![missing]].concat();
+        let tagged = self.cloud().tag_images(&home(), &with_missing, &counted("3")).await;
+        refused("tagging what is not there", tagged, &[Kind::NotFound])?;
+        self.ground.wait().await;
+        for image in &images {
+            let told = self.described(&home(), image).await?;
+            is("its tag", told.tags.get(tags::COUNTED), Some("2"))?;
+        }
+        Ok(())
     }
 
     async fn not_there(&self) -> Checked {

@@ -1,5 +1,7 @@
 //! What wakes Kiln. Only ids are taken from an event; what is true is read from the cloud.
 
+mod expire;
+
 use aws_lambda_events::event::cloudwatch_events::ec2::InstanceStateChange;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
@@ -9,6 +11,8 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::domain::{ImageId, InstanceId, RecipeName, Region, Version};
+
+pub use expire::{ExpireCall, ExpireRun, Look};
 
 /// An event that Kiln does not understand, refused whole.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -85,45 +89,6 @@ pub enum ReplicateCall {
     },
 }
 
-/// What wakes `expire`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExpireCall {
-    /// What is out goes, or it is told what would.
-    Run(ExpireRun),
-    /// A person wants a release back, by any of its images.
-    Restore(ImageId),
-    /// A person wants to know all about an image.
-    Explain(ImageId),
-    /// A person says that the images of a deleted recipe may go.
-    RetireRecipe(RecipeName, Mode),
-    /// An image was deregistered, by whomever.
-    Gone(Region, ImageId),
-}
-
-/// Where `expire` looks for images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// In the Regions that recipes name.
-    Named,
-    /// In every Region of the account: a recipe may have named it before.
-    Everywhere,
-    /// As everywhere, for a recipe that need not be there.
-    Ended,
-}
-
-/// One run of `expire`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpireRun {
-    /// Which recipe; `None`: all of them.
-    pub recipe: Option<RecipeName>,
-    /// Whether only to answer with the plan.
-    pub mode: Mode,
-    /// Where to look.
-    pub look: Look,
-    /// How many images may go, as a person says who has seen the plan; `None`: what the recipe allows.
-    pub allow: Option<usize>,
-}
-
 /// What wakes `reconcile`: the clock alone. It takes nothing from its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReconcileCall;
@@ -181,25 +146,6 @@ struct ByHand {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RestoreByHand {
-    restore: ImageId,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExplainByHand {
-    explain: ImageId,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RetireRecipeByHand {
-    retire_recipe: RecipeName,
-    dry_run: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RollbackByHand {
     rollback: RecipeName,
     to: Option<Version>,
@@ -213,7 +159,6 @@ const VERIFY: &str = "expected EC2's own 'EC2 Instance State-change Notification
 const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
 const CAPTURE: &str = "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const REPLICATE: &str = "expected Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'";
-const EXPIRE: &str = r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields and with them {"allow": 12}, {"restore": "ami-0123456789abcdef0"}, {"explain": "ami-0123456789abcdef0"}, {"retire_recipe": "web"}, Kiln's own 'Image Released', or EC2's own 'EC2 AMI State Change' of an image that was deregistered"#;
 
 const RECONCILE: &str = "expected {}: a sweep looks at everything";
 
@@ -322,51 +267,6 @@ impl ReplicateCall {
                 Ok(Self::Parameter { region, name, refused: exception.filter(|why| !why.is_empty()) })
             }
             other => Err(unexpected(other, REPLICATE)),
-        }
-    }
-}
-
-impl ExpireCall {
-    /// Reads what woke `expire`. By hand it is a dry run unless the call says otherwise.
-    ///
-    /// # Errors
-    /// Says what is wrong with it and what is expected.
-    pub fn read(payload: &Value) -> Result<Self, BadEvent> {
-        if payload.get("detail-type").is_none() {
-            if payload.get("restore").is_some() {
-                let call: RestoreByHand = fields(payload, EXPIRE)?;
-                return Ok(Self::Restore(call.restore));
-            }
-            if payload.get("explain").is_some() {
-                let call: ExplainByHand = fields(payload, EXPIRE)?;
-                return Ok(Self::Explain(call.explain));
-            }
-            if payload.get("retire_recipe").is_some() {
-                let call: RetireRecipeByHand = fields(payload, EXPIRE)?;
-                let mode = if call.dry_run.unwrap_or(false) { Mode::DryRun } else { Mode::Carry };
-                return Ok(Self::RetireRecipe(call.retire_recipe, mode));
-            }
-            let call = by_hand(payload, EXPIRE)?;
-            if call.scheduled_time.is_some() || call.preflight.is_some() {
-                let problem = "expire takes neither scheduled_time nor preflight";
-                return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
-            }
-            if call.allow.is_some() && call.recipe.is_none() {
-                let problem = "allow is said of one recipe, whose plan was seen";
-                return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
-            }
-            let mode = if call.dry_run.unwrap_or(true) { Mode::DryRun } else { Mode::Carry };
-            let look = Look::Everywhere;
-            return Ok(Self::Run(ExpireRun { recipe: call.recipe, mode, look, allow: call.allow }));
-        }
-        match detail_type(payload, EXPIRE)? {
-            "Image Released" => {
-                let event: EventBridgeEvent<OfRecipe> = typed(payload, EXPIRE)?;
-                let recipe = Some(event.detail.recipe);
-                Ok(Self::Run(ExpireRun { recipe, mode: Mode::Carry, look: Look::Named, allow: None }))
-            }
-            IMAGE_CHANGE => image_change(payload, EXPIRE).map(|(region, image)| Self::Gone(region, image)),
-            other => Err(unexpected(other, EXPIRE)),
         }
     }
 }

@@ -78,6 +78,21 @@ fn what_is_restored_is_named_and_nothing_else_is_said_with_it() {
 }
 
 #[test]
+fn what_else_is_asked_of_expire_is_named_alone() {
+    let read = |payload: Value| ExpireCall::read(&payload);
+    let image: ImageId = "ami-0123456789abcdef0".parse().unwrap();
+    assert_eq!(read(json!({"explain": image})), Ok(ExpireCall::Explain(image.clone())));
+    assert!(read(json!({"explain": image, "recipe": "web"})).is_err());
+    let web = || "web".parse().unwrap();
+    assert_eq!(read(json!({"retire_recipe": "web"})), Ok(ExpireCall::RetireRecipe(web(), Mode::Carry)));
+    let planned = read(json!({"retire_recipe": "web", "dry_run": true}));
+    assert_eq!(planned, Ok(ExpireCall::RetireRecipe(web(), Mode::DryRun)));
+    let detail = json!({"RequestId": "r", "ImageId": image, "State": "deregistered", "ErrorMessage": ""});
+    let gone = read(event(IMAGE_CHANGE, "eu-west-1", detail));
+    assert_eq!(gone, Ok(ExpireCall::Gone("eu-west-1".parse().unwrap(), image)));
+}
+
+#[test]
 fn a_misspelt_field_is_refused_and_named() {
     let error = ExpireCall::read(&json!({"dryrun": false})).unwrap_err().to_string();
     assert!(error.contains("unknown field `dryrun`") && error.contains("expected {}"), "{error}");
