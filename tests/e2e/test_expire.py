@@ -208,6 +208,14 @@ def test_nothing_goes_when_ec2_does_not_answer_what_names_images(kiln: Kiln) -> 
     assert there(kiln, oldest) == list(REGIONS)
 
 
+def test_an_image_that_goes_while_it_is_looked_at_hides_no_other(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    gone = {"code": "InvalidAMIID.Unavailable", "message": "It is no longer available.", "status": 400}
+    kiln.aws.faults({"call": "DescribeImageReferences", "region": HOME, "times": 1, **gone})
+    kiln.invoke("expire", {"dry_run": False})
+    assert there(kiln, oldest) == []
+
+
 def test_a_snapshot_that_another_image_shares_stays(kiln: Kiln) -> None:
     oldest = three_releases(kiln)
     sharing = {"region": HOME, "name": "hand-made", "share_snapshots_with": [oldest[HOME]]}

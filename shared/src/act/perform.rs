@@ -150,7 +150,7 @@ pub(super) async fn perform<C: Cloud>(
         Action::Enable(image) => Ok(cloud.enable_image(region, image).await.map(|()| Deed::default())?),
         Action::AskUsage(image) => {
             let token = elsewhere::token(region, image, now);
-            Ok(cloud.ask_usage(region, image, &token).await.map(|()| Deed::default())?)
+            Ok(unless_gone(cloud.ask_usage(region, image, &token).await)?)
         }
         Action::MarkUnused(image, ..) => {
             let mark = async {

@@ -15,7 +15,7 @@ use super::errors::Call;
 use super::{Aws, read};
 use crate::cloud::filter::MOST_VALUES;
 use crate::cloud::usage::{Names, Use, User};
-use crate::cloud::{Cloudly, Kind, Launchers, UsageReport, Usages};
+use crate::cloud::{CloudError, Cloudly, Kind, Launchers, UsageReport, Usages};
 use crate::domain::{ImageId, Region, Token};
 
 /// The most versions that EC2 puts on one page.
@@ -103,7 +103,8 @@ impl Usages for Aws {
     }
 
     async fn references(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
-        let asked = stream::iter(images.chunks(MOST_REFERENCED)).map(|some| self.references_to(region, some));
+        let asked = stream::iter(images.chunks(MOST_REFERENCED))
+            .map(|some| self.references_to_those_there(region, some));
         let found: Vec<Vec<Use>> = asked.buffered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
@@ -172,6 +173,24 @@ impl Aws {
             Some(Use { names, by: User::TemplateVersion(id, number) })
         };
         Ok(given.iter().filter_map(of).collect())
+    }
+
+    /// An image that another run, or a person, has deregistered since it was seen fails the call for all that are asked about
+    /// with it. Then each is asked about alone; what is gone is used by nobody.
+    async fn references_to_those_there(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+        let is_gone = |error: &CloudError| matches!(error.kind, Kind::NotFound | Kind::WrongState);
+        match self.references_to(region, images).await {
+            Err(error) if is_gone(&error) => {}
+            told => return told,
+        }
+        let mut uses = Vec::new();
+        for image in images {
+            match self.references_to(region, std::slice::from_ref(image)).await {
+                Err(error) if is_gone(&error) => {}
+                told => uses.extend(told?),
+            }
+        }
+        Ok(uses)
     }
 
     /// The recipes that are asked for are those of Image Builder. With version-depth 10,000 every version of a template is
