@@ -64,7 +64,9 @@ lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 	@$(BIN)/ruff check tests && $(BIN)/ruff format --check tests
 	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml && echo "==> lint is clean"
 
-bench: release ## Size, start and memory of the release binaries, each against its limit
+bench: release ## Size, start, memory and calls of the release binaries, each against its limit
+	@cargo build --quiet --profile simulation -p kiln-tests --bin decide
+	@cp -f "$$CARGO_TARGET_DIR/simulation/decide" .build/release/decide
 	@$(BIN)/python -m bench
 
 bench-peers: release $(PEERS_READY) ## Kiln beside other tools: a night of 1,000 images, and what each removes that is in use

@@ -12,6 +12,8 @@ import zipfile
 from pathlib import Path
 
 from bench import plan
+from bench.decisions import MOST_MS, decisions, growth
+from bench.decisions import within as decided_within
 from bench.memory import peaks
 from bench.spawn import spawn_to_first_poll
 from bench.sweep import sweep
@@ -66,7 +68,22 @@ def main() -> int:
     rows.append(["limit", "", f"{MOST_ZIP_MB}", f"{MOST_START_MS}", f"{MOST_PEAK_MIB}", ""])
     screen.table(rows)
     within = within and sweep_is_within(screen)
+    within = within and decisions_are_within(screen)
     return 0 if within and expire_is_within(screen) else 1
+
+
+def decisions_are_within(screen: Screen) -> bool:
+    screen.title("The decisions of expire alone")
+    done = decisions(BUILT / "decide")
+    rows = [["IMAGES", "DECISIONS ms", "READING RECORDS ms", "PEAK MiB"]]
+    rows += [
+        [str(one.images), f"{one.decisions_ms:.0f}", f"{one.reading_ms:.0f}", f"{one.peak_mib:.0f}"]
+        for one in done
+    ]
+    rows.append(["limit", f"{MOST_MS:.0f}", "", ""])
+    screen.table(rows)
+    print(f"  memory for each further image: {growth(done):.2f} of what it was at the start", flush=True)
+    return decided_within(done)
 
 
 def sweep_is_within(screen: Screen) -> bool:
