@@ -130,3 +130,46 @@ def test_a_snapshot_that_is_locked_stays(kiln: Kiln) -> None:
     ec2.unlock_snapshot(SnapshotId=snapshot)
     kiln.sweep()
     assert len(kiln.snapshots_of("web", LEFT)) == 2
+
+
+def test_a_hold_on_a_snapshot_keeps_a_replica_in_a_region_that_no_recipe_names(kiln: Kiln) -> None:
+    kiln.recipe(regions=f'["{STAYS}"]')
+    newest = kiln.release("web", NEW)
+    (snapshot,) = kiln.snapshots_of("web", LEFT)
+    hold = [{"Key": "kiln:hold", "Value": "audit"}]
+    kiln.ec2(LEFT).create_tags(Resources=[snapshot["SnapshotId"]], Tags=hold)
+    told = {line.get("resource"): line["reason"] for line in night(kiln)}
+    assert told[newest[LEFT]] == "somebody holds it: kiln:hold = 'audit'"
+    assert there(kiln, newest) == list(REGIONS)
+
+
+def test_a_replica_in_a_region_that_no_recipe_names_is_found_when_somebody_wants_it_back(kiln: Kiln) -> None:
+    kiln.recipe(regions=f'["{STAYS}"]', quarantine="7d")
+    newest = kiln.release("web", NEW)
+    night(kiln)
+    assert states(kiln, LEFT) == ["disabled"]
+    answer = kiln.invoke("expire", {"restore": newest[LEFT]})
+    assert not answer.failed, answer.body
+    assert states(kiln, LEFT) == ["available"]
+
+
+def test_snapshots_of_an_image_in_the_recycle_bin_stay_with_it(kiln: Kiln) -> None:
+    _, image = left_behind(kiln)
+    rule = [{"Key": "recycle-bin-days", "Value": "14"}]
+    kiln.ec2(LEFT).create_tags(Resources=[image], Tags=rule)
+    kiln.ec2(LEFT).deregister_image(ImageId=image)
+    kiln.settle()
+    kiln.sweep()
+    assert len(kiln.snapshots_of("web", LEFT)) == 3, "without them it could not be brought back"
+    kiln.aws.days_pass(15)
+    kiln.sweep()
+    assert len(kiln.snapshots_of("web", LEFT)) == 2
+
+
+def test_a_base_of_a_recipe_with_mistakes_stays(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    broken = f'name = "app"\n[bake]\nbase = "{oldest[HOME]}"\ninstance_type = oops'
+    kiln.recipe("app", document=broken)
+    body = kiln.invoke("expire", {"dry_run": True}).body
+    told = {line.get("resource"): line["reason"] for line in body["decisions"]}
+    assert told[oldest[HOME]] == "recipe app names it as its base"

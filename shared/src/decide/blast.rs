@@ -19,6 +19,7 @@ pub fn within(
     recipe: &Recipe,
     home: &Region,
     found: &Found,
+    strays: &[Image],
     chains: Vec<Chain>,
     allow: Option<usize>,
 ) -> Vec<Chain> {
@@ -32,7 +33,7 @@ pub fn within(
         }),
         None => strange(recipe, home, found)
             .or_else(|| far_fewer(found))
-            .or_else(|| too_many(recipe, found, &chains, doomed.len())),
+            .or_else(|| too_many(recipe, (found, strays), &chains, doomed.len())),
     };
     match because {
         None => chains,
@@ -72,13 +73,18 @@ fn strange(recipe: &Recipe, home: &Region, found: &Found) -> Option<Reason> {
 
 /// More than the recipe lets go at once. One release alone is never too large a part of a recipe: else one that keeps
 /// a single release could never let the former go.
-fn too_many(recipe: &Recipe, found: &Found, chains: &[Chain], doomed: usize) -> Option<Reason> {
+fn too_many(
+    recipe: &Recipe,
+    (found, strays): (&Found, &[Image]),
+    chains: &[Chain],
+    doomed: usize,
+) -> Option<Reason> {
     let too_many = |most: usize, limit: String| {
         (doomed > most).then_some(Reason::TooMany { images: doomed, most, limit })
     };
     let (per_run, percent) = (recipe.expire.max_per_run, recipe.expire.max_percent);
-    let all =
-        found.values().filter_map(|images| images.as_ref().ok()).flatten().filter(|i| living(i)).count();
+    let images = found.values().filter_map(|images| images.as_ref().ok()).flatten().chain(strays);
+    let all = images.filter(|image| living(image)).count();
     let releases = chains.iter().filter(|chain| chain.iter().any(takes_away)).count();
     too_many(per_run, format!("expire.max_per_run = {per_run}")).or_else(|| {
         let limit = format!("expire.max_percent = {percent}, of {all} images");

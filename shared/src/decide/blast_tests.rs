@@ -34,7 +34,7 @@ fn run(rules: &Recipe, found: &Found, allow: Option<usize>) -> Vec<Chain> {
     let usage: UsageByRegion = REGIONS.iter().map(|code| (region(code), Ok(Usage::default()))).collect();
     let home = region("us-east-1");
     let usage = alone(&usage, found);
-    within(rules, &home, found, decide(rules, &Kin::of(found, &home), &Uses::of(&usage), day(40)), allow)
+    within(rules, &home, found, &[], decide(rules, &Kin::of(found, &home), &Uses::of(&usage), day(40)), allow)
 }
 
 fn gone(chains: &[Chain]) -> usize {

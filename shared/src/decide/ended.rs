@@ -6,14 +6,17 @@ use super::family::{Found, Kin, Release, Rules, seen};
 use super::retire::Fate;
 use super::used::Uses;
 use super::{Action, Chain, Reason, Subject};
-use crate::cloud::Image;
+use crate::cloud::{Image, ImageState};
 use crate::domain::{Region, Tags, tags};
 use crate::recipe::{Expire, Recipe};
 
-/// When somebody said that the images of a deleted recipe may go, as the first of them tells; `None`: nobody did.
+/// Since when somebody says that the images of a deleted recipe may go, as all of them tell. `None`: nobody said so of each
+/// of them; what was forgotten of one time tells nothing of the next.
 pub fn since(found: &Found, home: &Region) -> Option<DateTime<Utc>> {
-    let own = seen(found).filter(|image| image.record_at(home).is_ok());
-    own.filter_map(|image| image.tags.time(tags::ENDED)).min()
+    let own = seen(found).filter(|image| image.state != ImageState::Deregistered);
+    let own = own.filter(|image| image.record_at(home).is_ok());
+    own.map(|image| image.tags.time(tags::ENDED))
+        .reduce(|one, other| one.zip(other).map(|(a, b)| a.max(b)))?
 }
 
 /// Those that may go, once somebody has said so: whose use must be found out.
@@ -52,8 +55,9 @@ pub fn mark(found: &Found, home: &Region, now: DateTime<Utc>) -> Vec<Chain> {
 }
 
 /// A recipe that is there again takes back what was said when it was gone.
-pub fn take_back(recipe: &Recipe, found: &Found) -> Vec<Chain> {
-    let marked = seen(found).filter(|image| image.tags.time(tags::ENDED).is_some());
+pub fn take_back(recipe: &Recipe, home: &Region, found: &Found, strays: &[Image]) -> Vec<Chain> {
+    let marked = seen(found).chain(strays).filter(|image| image.tags.time(tags::ENDED).is_some());
+    let marked = marked.filter(|image| image.record_at(home).is_ok());
     let note = |image: &Image| {
         let because = Reason::RecipeIsBack(recipe.name.clone());
         let tags = Tags::new().with(tags::ENDED, "no");
@@ -111,7 +115,9 @@ mod tests {
         let again = Image { tags: noted, ..images[0].clone() };
         assert_eq!(since(&found(std::slice::from_ref(&again)), &home()), Some(day(40)));
         assert!(mark(&found(std::slice::from_ref(&again)), &home(), day(41)).is_empty());
-        let back = take_back(&recipe("web"), &found(&[again]));
-        assert_eq!(back.concat().len(), 1);
+        let later = found(&[again.clone(), image("web", 3).released().build()]);
+        assert_eq!(since(&later, &home()), None, "of one that came later nobody said so");
+        let back = take_back(&recipe("web"), &home(), &found(&[again.clone()]), &[again]);
+        assert_eq!(back.concat().len(), 2, "also where its recipe names the Region no longer");
     }
 }

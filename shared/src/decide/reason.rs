@@ -419,9 +419,12 @@ pub enum Reason {
     NotRetired(Stage),
     /// It is deregistered.
     #[error(
-        "it is in no Region of any recipe, nor in a Recycle Bin there: it is deregistered, and nothing brings it back; bake the recipe anew, or roll back to a release that is there"
+        "it is in no Region of the account, nor in a Recycle Bin there: it is deregistered, and nothing brings it back; bake the recipe anew, or roll back to a release that is there"
     )]
     Gone,
+    /// It may be where nobody could look.
+    #[error("it is in no Region that could be looked at; it may be in {}, which could not", list(.0))]
+    NotFound(Vec<Region>),
     /// It is deregistered, and in the Recycle Bin.
     #[error(
         "it is deregistered, and lies in the Recycle Bin of {region} until {}: restore its snapshots there first, then it (aws ec2 restore-image-from-recycle-bin), and ask again", .until.to_rfc3339()

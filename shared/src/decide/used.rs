@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use super::family::Rules;
 use super::{Reason, elsewhere, release::is_pinned, share::is_guarded_by_kiln};
 use crate::cloud::usage::{Names, User};
-use crate::cloud::{CloudError, Image, Kind, Protection, Usage};
+use crate::cloud::{CloudError, Image, Protection, Usage};
 use crate::domain::{ImageId, Region, Version, tags};
 
 /// What was found out about use, by Region. A Region that is missing was not asked.
@@ -16,8 +16,9 @@ pub type UsageByRegion = BTreeMap<Region, Result<Usage, CloudError>>;
 /// Whether EC2 cannot be asked what names images, here or by this role, so that it must be looked for piece by piece: any
 /// other error leaves the use unknown.
 pub fn is_piecemeal(error: &CloudError) -> bool {
-    let missing = ["InvalidAction", "UnsupportedOperation", "UnknownOperationException"];
-    error.kind == Kind::Denied || missing.contains(&error.code.as_str())
+    const DENIED: [&str; 3] = ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"];
+    const MISSING: [&str; 3] = ["InvalidAction", "UnsupportedOperation", "UnknownOperationException"];
+    DENIED.contains(&error.code.as_str()) || MISSING.contains(&error.code.as_str())
 }
 
 /// Who uses what, for look-up.

@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt};
 use super::Place;
 use super::survey::Survey;
 use crate::cloud::usage::{Names, Use, User};
-use crate::cloud::{Cloud, Cloudly, Image, ImageState, Shared, Usage, Wanted};
+use crate::cloud::{Cloud, CloudError, Cloudly, Image, ImageState, Shared, Usage, Wanted};
 use crate::decide::elsewhere::{may_be_shared, shared_with_others};
 use crate::decide::used::{UsageByRegion, is_piecemeal};
 use crate::domain::{ImageId, Region, tags};
@@ -86,7 +86,8 @@ async fn of_region<C: Cloud>(
         Err(error) => return Err(error),
     };
     let uses = [instances?, named, launchers.uses, parameters?].concat();
-    let held = survey.held.get(region).cloned().transpose()?.unwrap_or_default();
+    let unheard = || CloudError::new("DescribeSnapshots", "snapshots", region, "NotAsked", "nobody looked");
+    let held = survey.held.get(region).cloned().unwrap_or_else(|| Err(unheard()))?;
     Ok(Usage { uses, held, bases: survey.bases.clone()?, baked: baked?, shared: HashMap::new(), piecemeal })
 }
 
@@ -120,6 +121,7 @@ async fn baked_from<C: Cloud>(
         for images in at_home {
             all.extend(images.as_ref().map_err(Clone::clone)?);
         }
+        all.extend(survey.others.iter().filter(|image| image.region == *region));
         all
     } else {
         asked = cloud.images(region, &Wanted::BakedFrom(images.to_vec())).await?;

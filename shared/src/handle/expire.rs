@@ -20,7 +20,7 @@ use crate::decide::family::Kin;
 use crate::decide::plan::{Row, Totals, last_of, row};
 use crate::decide::used::{UsageByRegion, Uses};
 use crate::decide::{Action, Chain, Reason, Subject, blast, expire, strays};
-use crate::domain::{ImageId, Region};
+use crate::domain::{ImageId, RecipeName, Region};
 use crate::events::inbound::{ExpireCall, ExpireRun, Mode};
 use crate::recipe::Expire;
 
@@ -62,19 +62,29 @@ async fn run<C: Cloud>(
     let mut survey = survey(cloud, place, call.recipe.as_ref(), call.look, now).await?;
     let mut report = act(cloud, std::mem::take(&mut survey.aside), call.mode, now).await;
     let mut rows = Rows::new();
-    let families: Vec<Read<'_>> = survey.families.values().map(|family| Read::of(family, place)).collect();
-    let wanted: Vec<Vec<&Image>> = families.iter().map(|read| candidates(read, place, now)).collect();
-    for wave in waves(&wanted) {
-        let (some, wanted) = (&families[wave.clone()], wanted[wave].concat());
+    let counts: Vec<(RecipeName, usize)> = {
+        let read = survey.families.iter().map(|(name, family)| (name, Read::of(family, place)));
+        read.map(|(name, read)| (name.clone(), candidates(&read, place, now).len())).collect()
+    };
+    for (number, wave) in waves(&counts).into_iter().enumerate() {
+        // What is done with the others takes its time: tags and states are looked at again before anything is done here.
+        if number > 0 && call.mode == Mode::Carry {
+            survey = super::survey::survey(cloud, place, call.recipe.as_ref(), call.look, now).await?;
+        }
+        let families: Vec<Read<'_>> = counts[wave]
+            .iter()
+            .filter_map(|(name, _)| Some(Read::of(survey.families.get(name)?, place)))
+            .collect();
+        let wanted: Vec<&Image> = families.iter().flat_map(|read| candidates(read, place, now)).collect();
         let mut usage = usage(cloud, place, &survey, &wanted).await;
         let open = {
             let uses = Uses::of(&usage);
-            some.iter().flat_map(|read| open(read, place, &uses, now)).collect::<Vec<_>>()
+            families.iter().flat_map(|read| open(read, place, &uses, now)).collect::<Vec<_>>()
         };
         by_others(cloud, &mut usage, &open).await;
         let uses = Uses::of(&usage);
         let mut chains = unknown_usage(&usage);
-        for read in some {
+        for read in &families {
             let decided = decided(read, place, &uses, call.allow, now);
             rows.extend(rows_of(read.family, &decided, &survey, place, now));
             chains.extend(decided);
@@ -101,16 +111,16 @@ impl<'a> Read<'a> {
 }
 
 /// Which families are looked at together, by how many images each has to be asked about.
-fn waves(wanted: &[Vec<&Image>]) -> Vec<Range<usize>> {
+fn waves(counts: &[(RecipeName, usize)]) -> Vec<Range<usize>> {
     let (mut waves, mut from, mut images) = (Vec::new(), 0, 0);
-    for (at, own) in wanted.iter().enumerate() {
-        if images + own.len() > TOGETHER && at > from {
+    for (at, (_, own)) in counts.iter().enumerate() {
+        if images + own > TOGETHER && at > from {
             waves.push(from..at);
             (from, images) = (at, 0);
         }
-        images += own.len();
+        images += own;
     }
-    waves.push(from..wanted.len());
+    waves.push(from..counts.len());
     waves
 }
 
@@ -148,9 +158,9 @@ pub(super) fn decided(
     };
     let mut chains = expire::decide(recipe, &read.kin, uses, now);
     chains.extend(strays::decide(recipe, home, &family.strays, uses, now));
-    let mut chains = blast::within(recipe, home, &family.found, chains, allow);
+    let mut chains = blast::within(recipe, home, &family.found, &family.strays, chains, allow);
     recount(&family.found, &mut chains);
-    chains.extend(crate::decide::ended::take_back(recipe, &family.found));
+    chains.extend(crate::decide::ended::take_back(recipe, home, &family.found, &family.strays));
     chains
 }
 

@@ -1,12 +1,10 @@
 //! `expire`, asked for the story of one image.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 
 use super::evidence::{by_others, usage};
 use super::expire::{Read, decided, rows_of};
-use super::restore::{find, gone};
+use super::restore::{Places, find, gone};
 use super::survey::{Family, survey};
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
@@ -16,7 +14,7 @@ use crate::decide::plan::last_of;
 use crate::decide::story::{Story, tell};
 use crate::decide::used::{UsageByRegion, Uses};
 use crate::decide::{Action, Reason, Subject};
-use crate::domain::{ImageId, ImageRecord, Region};
+use crate::domain::{ImageId, ImageRecord};
 use crate::events::inbound::{Look, Mode};
 use crate::recipe::Expire;
 
@@ -31,18 +29,13 @@ pub(super) async fn explain<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, Refused> {
     let read = recipes::wanted(cloud, place, None).await?;
-    let enabled = cloud.enabled_regions(&place.home).await.unwrap_or_default();
-    let further = read.iter().flatten().flat_map(|recipe| &recipe.replicate.regions);
-    let named: BTreeSet<&Region> = further.chain([&place.home]).collect();
-    let others = enabled.iter().filter(|region| !named.contains(region)).collect();
-    let found = match find(cloud, &named, image).await? {
-        Some(found) => Some(found),
-        // A Region that no recipe names may be closed to this role.
-        None => find(cloud, &others, image).await.unwrap_or_default(),
-    };
-    let Some(found) = found else {
-        let chain = gone(cloud, &named, image, &place.home).await?;
-        return Ok(act(cloud, vec![chain], Mode::DryRun, now).await);
+    let places = Places::of(cloud, place, &read).await;
+    let found = match find(cloud, &places, image).await? {
+        Ok(found) => found,
+        Err(unseen) => {
+            let chain = gone(cloud, &places, image, &place.home, unseen).await?;
+            return Ok(act(cloud, vec![chain], Mode::DryRun, now).await);
+        }
     };
     let record = match found.record_at(&place.home) {
         Ok(record) => record,
@@ -58,7 +51,8 @@ pub(super) async fn explain<C: Cloud>(
         let mut usage = usage(cloud, place, &survey, &release).await;
         by_others(cloud, &mut usage, &release).await;
         let uses = Uses::of(&usage);
-        let chains = decided(&Read::of(family, place), place, &uses, None, now);
+        // How much goes in one run is no part of an image's own story.
+        let chains = decided(&Read::of(family, place), place, &uses, Some(usize::MAX), now);
         let row = rows_of(family, &chains, &survey, place, now)
             .into_iter()
             .find(|((region, id), _)| *region == found.region && id == found.id.as_str());

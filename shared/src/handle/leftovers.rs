@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::future::join;
+use futures::future::{join_all, join3};
 
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
@@ -22,8 +22,20 @@ pub(super) async fn needs<C: Cloud>(cloud: &C, region: &Region, suspects: &[Susp
     }
     let ids: Vec<SnapshotId> = suspects.iter().map(|suspect| suspect.snapshot.id.clone()).collect();
     let wanted = Wanted::OfSnapshots(ids.clone());
-    let (images, others) = join(cloud.images(region, &wanted), cloud.snapshot_needs(region, &ids)).await;
-    Ok(Needs { images: images?, others: others? })
+    let (images, others, recycled) =
+        join3(cloud.images(region, &wanted), cloud.snapshot_needs(region, &ids), cloud.recycled(region))
+            .await;
+    let mut others = others?;
+    // An image in the Recycle Bin can only be brought back with its snapshots.
+    let looks = recycled?.into_iter().map(async |(image, until)| {
+        let own = cloud.snapshots_of(region, &image).await?;
+        let needs = format!("its image {image} lies in the Recycle Bin until {}", until.to_rfc3339());
+        Ok(own.into_iter().map(move |snapshot| (snapshot.id, needs.clone())).collect::<Vec<_>>())
+    });
+    for own in join_all(looks).await {
+        others.extend(own?);
+    }
+    Ok(Needs { images: images?, others })
 }
 
 /// What becomes of the snapshots of one Region.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
@@ -24,31 +24,64 @@ pub async fn restore<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, Refused> {
     let read = recipes::wanted(cloud, place, None).await?;
-    let further = read.iter().flatten().flat_map(|recipe| &recipe.replicate.regions);
-    let regions: BTreeSet<&Region> = further.chain([&place.home]).collect();
-    let chain = match find(cloud, &regions, image).await? {
-        Some(found) => of_found(cloud, place, &read, &regions, &found, now).await?,
-        None => gone(cloud, &regions, image, &place.home).await?,
+    let places = Places::of(cloud, place, &read).await;
+    let chain = match find(cloud, &places, image).await? {
+        Ok(found) => of_found(cloud, place, &read, &places, &found, now).await?,
+        Err(unseen) => gone(cloud, &places, image, &place.home, unseen).await?,
     };
     Ok(act(cloud, vec![chain], Mode::Carry, now).await)
 }
 
-/// The image, in whichever Region it is.
+/// Where images may be: `expire` acts in every Region of the account.
+pub(super) struct Places {
+    /// The Regions that recipes name, and the home Region.
+    named: BTreeSet<Region>,
+    /// The others, which may be closed to this role.
+    others: BTreeSet<Region>,
+}
+
+impl Places {
+    /// By the recipes that can be read.
+    pub async fn of<C: Cloud>(cloud: &C, place: &Place, read: &[Result<Recipe, BadRecipe>]) -> Self {
+        let further = read.iter().flatten().flat_map(|recipe| &recipe.replicate.regions);
+        let named: BTreeSet<Region> = further.chain([&place.home]).cloned().collect();
+        let mut others = cloud.enabled_regions(&place.home).await.unwrap_or_default();
+        others.retain(|region| !named.contains(region));
+        Self { named, others }
+    }
+
+    /// The images that are wanted, and the Regions that could not be seen.
+    async fn images<C: Cloud>(&self, cloud: &C, wanted: &Wanted) -> Cloudly<(Vec<Image>, Vec<Region>)> {
+        let of_named = join_all(self.named.iter().map(|region| cloud.images(region, wanted)));
+        let of_others = join_all(self.others.iter().map(|region| cloud.images(region, wanted)));
+        let (of_named, of_others) = join(of_named, of_others).await;
+        let mut found = of_named.into_iter().collect::<Cloudly<Vec<_>>>()?.concat();
+        let mut unseen = Vec::new();
+        for (region, images) in self.others.iter().zip(of_others) {
+            match images {
+                Ok(images) => found.extend(images),
+                Err(_) => unseen.push(region.clone()),
+            }
+        }
+        Ok((found, unseen))
+    }
+}
+
+/// The image, in whichever Region it is, or the Regions that could not be looked at for it.
 pub(super) async fn find<C: Cloud>(
     cloud: &C,
-    regions: &BTreeSet<&Region>,
+    places: &Places,
     image: &ImageId,
-) -> Cloudly<Option<Image>> {
-    let wanted = Wanted::Id(image.clone());
-    let found = join_all(regions.iter().map(|region| cloud.images(region, &wanted))).await;
-    Ok(found.into_iter().collect::<Cloudly<Vec<_>>>()?.into_iter().flatten().next())
+) -> Cloudly<Result<Image, Vec<Region>>> {
+    let (found, unseen) = places.images(cloud, &Wanted::Id(image.clone())).await?;
+    Ok(found.into_iter().next().ok_or(unseen))
 }
 
 async fn of_found<C: Cloud>(
     cloud: &C,
     place: &Place,
     recipes: &[Result<Recipe, BadRecipe>],
-    regions: &BTreeSet<&Region>,
+    places: &Places,
     found: &Image,
     now: DateTime<Utc>,
 ) -> Cloudly<Chain> {
@@ -57,26 +90,28 @@ async fn of_found<C: Cloud>(
         Err(why) => return Ok(vec![Subject::image(found).so(Action::Refuse, Reason::NotKilns(why))]),
     };
     let tagged = Tags::new().with(tags::RECIPE, &name.recipe).with(tags::VERSION, name.version);
-    let wanted = Wanted::Tagged(tagged);
-    let members = join_all(regions.iter().map(|region| cloud.images(region, &wanted))).await;
-    let members = members.into_iter().collect::<Cloudly<Vec<_>>>()?.concat();
+    let (members, _) = places.images(cloud, &Wanted::Tagged(tagged)).await?;
     let recipe = recipes.iter().flatten().find(|recipe| recipe.name == name.recipe);
     Ok(restore::decide(recipe, &members.iter().collect::<Vec<_>>(), &place.home, now))
 }
 
-/// Too late, unless a rule of the Recycle Bin has caught it.
+/// Too late, unless a rule of the Recycle Bin has caught it, or it is where nobody could look.
 pub(super) async fn gone<C: Cloud>(
     cloud: &C,
-    regions: &BTreeSet<&Region>,
+    places: &Places,
     image: &ImageId,
     home: &Region,
+    unseen: Vec<Region>,
 ) -> Cloudly<Chain> {
-    let looks = regions.iter().map(async |region| (*region, cloud.recycled_until(region, image).await));
+    let regions = places.named.iter().chain(&places.others);
+    let looks = regions.map(async |region| (region, cloud.recycled_until(region, image).await));
     for (region, until) in join_all(looks).await {
-        if let Some(until) = until? {
+        let until = if places.named.contains(region) { until? } else { until.unwrap_or_default() };
+        if let Some(until) = until {
             let because = Reason::InRecycleBin { region: region.clone(), until };
             return Ok(vec![Subject::resource(image, region).so(Action::Refuse, because)]);
         }
     }
-    Ok(vec![Subject::resource(image, home).so(Action::Refuse, Reason::Gone)])
+    let because = if unseen.is_empty() { Reason::Gone } else { Reason::NotFound(unseen) };
+    Ok(vec![Subject::resource(image, home).so(Action::Refuse, because)])
 }

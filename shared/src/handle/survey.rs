@@ -14,7 +14,7 @@ use crate::decide::plan::{Sizes, sizes};
 use crate::decide::{Action, Chain, Reason, Subject, ended};
 use crate::domain::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
 use crate::events::inbound::Look;
-use crate::recipe::{BadRecipe, Base, Recipe};
+use crate::recipe::{BadRecipe, Bake, Base, Recipe};
 
 /// The images of one recipe, wherever they are.
 pub(super) struct Family {
@@ -32,6 +32,8 @@ pub(super) struct Family {
 pub(super) struct Survey {
     /// The images, by recipe.
     pub families: BTreeMap<RecipeName, Family>,
+    /// The images of recipes that cannot be read: nothing becomes of them, but they may have been baked from others.
+    pub others: Vec<Image>,
     /// What became of everything else: what could not be seen, recipes with mistakes, snapshots that were left behind.
     pub aside: Vec<Chain>,
     /// The snapshots that somebody holds, by Region.
@@ -47,8 +49,9 @@ pub(super) struct Survey {
 /// What one Region holds of Kiln's.
 struct Holdings {
     images: Cloudly<Vec<Image>>,
-    /// `None` where no recipe names the Region: none is looked for there.
-    snapshots: Option<Cloudly<Vec<Snapshot>>>,
+    snapshots: Cloudly<Vec<Snapshot>>,
+    /// Whether a recipe names the Region, or it is the home Region. Any other may be closed to this role.
+    named: bool,
 }
 
 /// Looks at one recipe or at all, in the Regions that they name, or wherever the account may have images of theirs.
@@ -63,10 +66,15 @@ pub(super) async fn survey<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Survey, Refused> {
     let read = async {
-        match look {
+        match (name, look) {
+            (Some(_), Look::Named | Look::Everywhere) => {
+                Ok((recipes::wanted(cloud, place, name).await?, Vec::new()))
+            }
             // What is asked of one whose recipe is gone must not be refused for that.
-            Look::Ended => Ok(recipes::parsed(&cloud.parameters_below(&place.home, &place.recipes).await?)),
-            Look::Named | Look::Everywhere => recipes::wanted(cloud, place, name).await,
+            _ => {
+                let documents = cloud.parameters_below(&place.home, &place.recipes).await?;
+                Ok::<_, Refused>((recipes::parsed(&documents), documents))
+            }
         }
     };
     let enabled = async {
@@ -76,7 +84,7 @@ pub(super) async fn survey<C: Cloud>(
         }
     };
     let (read, enabled) = join(read, enabled).await;
-    let read = read?;
+    let (read, documents) = read?;
     let good: Vec<&Recipe> = read.iter().flatten().collect();
     let named: BTreeSet<&Region> = good.iter().flat_map(|recipe| regions_of(recipe, &place.home)).collect();
     let named: BTreeSet<&Region> = named.into_iter().chain([&place.home]).collect();
@@ -87,14 +95,8 @@ pub(super) async fn survey<C: Cloud>(
         None => Wanted::AllOfKilns,
     };
     let observe = regions.iter().map(async |region| {
-        let snapshots = async {
-            match named.contains(region) {
-                true => Some(cloud.snapshots(region).await),
-                false => None,
-            }
-        };
-        let (images, snapshots) = join(cloud.images(region, &wanted), snapshots).await;
-        ((*region).clone(), Holdings { images, snapshots })
+        let (images, snapshots) = join(cloud.images(region, &wanted), cloud.snapshots(region)).await;
+        ((*region).clone(), Holdings { images, snapshots, named: named.contains(region) })
     });
     let holdings: BTreeMap<Region, Holdings> = join_all(observe).await.into_iter().collect();
     let mut aside = blind(&holdings, enabled.as_ref(), &place.home);
@@ -106,17 +108,15 @@ pub(super) async fn survey<C: Cloud>(
     let bases = match (name, look) {
         (Some(_), Look::Named | Look::Everywhere) => {
             let documents = cloud.parameters_below(&place.home, &place.recipes).await;
-            documents.map(|documents| bases(&recipes::parsed(&documents)))
+            documents.map(|documents| bases(&documents))
         }
-        _ => Ok(bases(&read)),
+        _ => Ok(bases(&documents)),
     };
-    let told = |one: &Holdings| one.snapshots.as_ref().and_then(|found| found.as_ref().ok().cloned());
-    let sizes = sizes(&holdings.values().filter_map(told).flatten().collect::<Vec<_>>());
-    let held =
-        holdings.iter().filter_map(|(region, one)| Some((region.clone(), held(one.snapshots.as_ref()?))));
-    let held = held.collect();
-    let families = families(read, name, place, holdings);
-    Ok(Survey { families, aside, held, sizes, bases, whole: name.is_none() })
+    let sizes = sizes(holdings.values().filter_map(|one| one.snapshots.as_ref().ok()).flatten());
+    let held = holdings.iter().map(|(region, one)| (region.clone(), held(&one.snapshots))).collect();
+    let mut others = Vec::new();
+    let families = families(read, name, place, holdings, &mut others);
+    Ok(Survey { families, others, aside, held, sizes, bases, whole: name.is_none() })
 }
 
 /// The images, by the recipe that their tags tell, each in its Region.
@@ -125,12 +125,17 @@ fn families(
     name: Option<&RecipeName>,
     place: &Place,
     holdings: BTreeMap<Region, Holdings>,
+    others: &mut Vec<Image>,
 ) -> BTreeMap<RecipeName, Family> {
     let mut found: BTreeMap<String, BTreeMap<Region, Vec<Image>>> = BTreeMap::new();
     let mut unseen: BTreeMap<Region, CloudError> = BTreeMap::new();
+    let mut blind = Found::new();
     for (region, holdings) in holdings {
         match holdings.images {
             Err(error) => {
+                if holdings.named {
+                    blind.insert(region.clone(), Err(error.clone()));
+                }
                 unseen.insert(region, error);
             }
             Ok(images) => {
@@ -158,11 +163,16 @@ fn families(
         let strays = own.into_values().flatten().collect();
         families.insert(recipe.name.clone(), Family { recipe: Some(recipe), ended: None, found, strays });
     }
-    for (name, own) in found.into_iter().filter(|(name, _)| !bad.contains(name)) {
-        let Ok(name) = name.parse::<RecipeName>() else { continue };
-        let found: Found = own.into_iter().map(|(region, images)| (region, Ok(images))).collect();
-        let ended = ended::since(&found, &place.home);
-        families.insert(name, Family { recipe: None, ended, found, strays: Vec::new() });
+    for (name, own) in found {
+        match name.parse::<RecipeName>() {
+            Ok(name) if !bad.contains(name.as_str()) => {
+                let mut found = blind.clone();
+                found.extend(own.into_iter().map(|(region, images)| (region, Ok(images))));
+                let ended = ended::since(&found, &place.home);
+                families.insert(name, Family { recipe: None, ended, found, strays: Vec::new() });
+            }
+            _ => others.extend(own.into_values().flatten()),
+        }
     }
     families
 }
@@ -176,12 +186,9 @@ fn blind(
     let leave = |region: &Region, error: &CloudError| {
         vec![Subject::region(region).so(Action::Leave, Reason::LookUpFailed(error.clone()))]
     };
-    let of_region = |(region, one): (&Region, &Holdings)| match (&one.images, &one.snapshots) {
-        (Err(error), None) => Some(leave(region, error)),
-        (Err(error), Some(_)) | (Ok(_), Some(Err(error))) => {
-            Some(vec![Subject::region(region).unseen(error)])
-        }
-        _ => None,
+    let of_region = |(region, one): (&Region, &Holdings)| {
+        let error = one.images.as_ref().err().or(one.snapshots.as_ref().err())?;
+        Some(if one.named { vec![Subject::region(region).unseen(error)] } else { leave(region, error) })
     };
     let regions = enabled.and_then(|enabled| Some(leave(home, enabled.as_ref().err()?)));
     regions.into_iter().chain(holdings.iter().filter_map(of_region)).collect()
@@ -197,22 +204,33 @@ async fn left_behind<C: Cloud>(
 ) -> Vec<Chain> {
     let own: Vec<&Recipe> =
         recipes.iter().copied().filter(|recipe| name.is_none_or(|name| *name == recipe.name)).collect();
-    let seen = holdings.iter().filter_map(|(region, one)| {
-        Some((region, one.images.as_ref().ok()?, one.snapshots.as_ref()?.as_ref().ok()?))
-    });
+    let seen = holdings
+        .iter()
+        .filter_map(|(region, one)| Some((region, one.images.as_ref().ok()?, one.snapshots.as_ref().ok()?)));
     let look = seen.map(async |(region, images, snapshots)| {
         leftovers::of_region(cloud, region, (images, snapshots), &own, now).await
     });
     join_all(look).await.into_iter().flatten().collect()
 }
 
-/// The images that recipes name as their base.
-fn bases(recipes: &[Result<Recipe, BadRecipe>]) -> BTreeMap<ImageId, RecipeName> {
-    let named = recipes.iter().flatten().filter_map(|recipe| match &recipe.bake.base {
-        Base::Image(image) => Some((image.clone(), recipe.name.clone())),
-        _ => None,
-    });
-    named.collect()
+/// The images that recipes name as their base. Of one with mistakes every image is taken that its text names anywhere.
+fn bases(documents: &[(String, String)]) -> BTreeMap<ImageId, RecipeName> {
+    let mut named = BTreeMap::new();
+    for (name, document) in documents {
+        match Recipe::parse(name, document) {
+            Ok(Recipe { bake: Bake { base: Base::Image(image), .. }, name, .. }) => {
+                named.insert(image, name);
+            }
+            Ok(_) => {}
+            Err(_) => {
+                let words = document.split(|one: char| !one.is_ascii_alphanumeric() && one != '-');
+                let images = words.filter_map(|word| word.parse::<ImageId>().ok());
+                let name = name.parse::<RecipeName>().ok();
+                named.extend(images.filter_map(|image| Some((image, name.clone()?))));
+            }
+        }
+    }
+    named
 }
 
 /// The snapshots of a Region that somebody holds.
@@ -220,4 +238,18 @@ fn held(snapshots: &Cloudly<Vec<Snapshot>>) -> Cloudly<BTreeMap<SnapshotId, Stri
     let snapshots = snapshots.as_ref().map_err(Clone::clone)?;
     let held = snapshots.iter().filter_map(|snapshot| Some((snapshot, snapshot.tags.get(tags::HOLD)?)));
     Ok(held.map(|(snapshot, why)| (snapshot.id.clone(), why.to_owned())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_of_a_recipe_with_mistakes_is_a_base_all_the_same() {
+        let good = "name = \"web\"\n[bake]\nbase = \"ami-0a\"\ninstance_type = \"t4g.small\"";
+        let bad = "name = \"app\"\n[bake]\nbase = \"ami-0b\"\ninstance_type = ";
+        let documents = [("web".to_owned(), good.to_owned()), ("app".to_owned(), bad.to_owned())];
+        let named: Vec<String> = bases(&documents).keys().map(ToString::to_string).collect();
+        assert_eq!(named, ["ami-0a", "ami-0b"]);
+    }
 }

@@ -47,7 +47,7 @@ fn main() {
             read += began.elapsed();
             let began = Instant::now();
             let chains = decide(recipe, &kin, &uses, now);
-            let chains = blast::within(recipe, &home, found, chains, None);
+            let chains = blast::within(recipe, &home, found, &[], chains, None);
             decided += began.elapsed();
             steps += chains.iter().flatten().filter(|one| one.action != Action::Leave).count();
             answered += chains.iter().map(Vec::len).sum::<usize>();

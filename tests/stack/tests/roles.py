@@ -227,6 +227,7 @@ NEEDED["ReconcileRole"] = [
     ("ec2:DescribeSnapshots", "*", {}),
     ("ec2:DescribeVolumes", "*", {}),
     ("ec2:DescribeLockedSnapshots", "*", {}),
+    ("ec2:ListImagesInRecycleBin", "*", {}),
     ("ec2:CreateTags", REPLICA_SNAPSHOT, COPY | {"aws:TagKeys": ["kiln:orphaned"]}),
     ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
 ]
@@ -315,6 +316,7 @@ FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
         ("ec2:TerminateInstances", INSTANCE, BUILDER),
         ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
         ("ec2:CreateTags", REPORT, {"aws:TagKeys": ["kiln:image"]}),
+        ("ec2:CreateImageUsageReport", IMAGE, {}),
         ("ec2:ModifyImageAttribute", IMAGE, OURS),
         ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}),
         ("ec2:DisableImageDeregistrationProtection", IMAGE, OURS),
