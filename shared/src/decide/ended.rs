@@ -117,7 +117,12 @@ mod tests {
         assert!(mark(&found(std::slice::from_ref(&again)), &home(), day(41)).is_empty());
         let later = found(&[again.clone(), image("web", 3).released().build()]);
         assert_eq!(since(&later, &home()), None, "of one that came later nobody said so");
-        let back = take_back(&recipe("web"), &home(), &found(&[again.clone()]), &[again]);
+        let back = take_back(
+            &recipe("web"),
+            &home(),
+            &found(std::slice::from_ref(&again)),
+            std::slice::from_ref(&again),
+        );
         assert_eq!(back.concat().len(), 2, "also where its recipe names the Region no longer");
     }
 }
