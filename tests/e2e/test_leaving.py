@@ -89,6 +89,8 @@ def test_a_recipe_of_which_nothing_is_there_is_told(kiln: Kiln) -> None:
 
 def test_snapshots_of_an_image_that_somebody_deregistered_are_seen_at_once(kiln: Kiln) -> None:
     oldest = three_releases(kiln, quarantine="7d")
+    # A warm function looks at one such event in a minute.
+    kiln.start_anew("expire")
     kiln.ec2(LEFT).deregister_image(ImageId=oldest[LEFT])
     kiln.settle()
     (left,) = [one for one in kiln.snapshots_of("web", LEFT) if OLD in str(tags_of(one))]
