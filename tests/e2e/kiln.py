@@ -104,8 +104,12 @@ class Kiln:
         return Answer(self._lambda.invoke(FunctionName=f"kiln-{function}", Payload=data))
 
     def start_anew(self, function: str) -> None:
-        """The next call starts the function: a warm one goes slowly for long after it was throttled."""
-        self._lambda.update_function_configuration(FunctionName=f"kiln-{function}", Description="anew")
+        """The next call starts the function: a warm one remembers what it looked at, and goes slowly for long
+        after it was throttled."""
+        name = f"kiln-{function}"
+        timeout = self._lambda.get_function_configuration(FunctionName=name)["Timeout"]
+        # The local AWS goes on with a warm one unless something is set that it was started with.
+        self._lambda.update_function_configuration(FunctionName=name, Timeout=timeout)
 
     def bake(self, name: str = "web", **more: Any) -> Answer:
         """Bakes one recipe by hand, and waits until all that follows from it is done."""
