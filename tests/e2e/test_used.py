@@ -75,9 +75,8 @@ def test_what_is_used_stays_in_every_region_and_goes_in_steps_once_that_has_ende
     for region in set(REGIONS) - {where}:
         assert f"{oldest[where]} of the same release stays" in reason(kiln, oldest[region], dry_run=False)
     assert steps(kiln) == ["available"] * 3 and there(kiln, oldest) == list(REGIONS)
-    if use.end is not None:
-        use.end()
-        goes_in_steps(kiln)
+    use.end()
+    goes_in_steps(kiln)
 
 
 def test_what_is_shared_stays_while_nobody_knows_who_uses_it_and_ec2_is_asked_for_a_report(
@@ -104,7 +103,6 @@ def test_what_another_account_uses_stays_and_goes_in_steps_once_a_later_report_f
     why = reason(kiln, oldest[AWAY], dry_run=False)
     assert use.told_by(why) and "unknown" not in why, why
     assert steps(kiln) == ["available"] * 3
-    assert use.end is not None
     use.end()
     goes_day_by_day(kiln)
 

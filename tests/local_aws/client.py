@@ -169,6 +169,10 @@ class LocalAws:
         """Ends what `seed(launches_elsewhere=[...])` began."""
         self._post("ends-elsewhere", {"image": image, "account": account, "region": region})
 
+    def recipe_ends(self, name: str, kind: str, region: str = HOME_REGION) -> None:
+        """Deletes what `seed(image_recipes=[...])` made."""
+        self._post("recipe-ends", {"name": name, "kind": kind, "region": region})
+
     def volume_becomes(self, volume: str, state: str = "available", region: str = HOME_REGION) -> None:
         """The next state of what `seed(volumes=[...])` made."""
         self._post("volume", {"volume": volume, "state": state, "region": region})

@@ -13,6 +13,7 @@ from moto.autoscaling.models import autoscaling_backends
 from moto.ec2.models import ec2_backends
 
 from local_aws.faults import FaultError
+from local_aws.overlay.references import RECIPES, kind_of
 from local_aws.overlay.region import kept
 from local_aws.overlay.volumes import STATES
 from local_aws.passing import pass_days
@@ -45,6 +46,7 @@ class Control:
             ("POST", "stop-by-itself"): self._stop_by_itself,
             ("POST", "scan"): self._scan,
             ("POST", "ends-elsewhere"): self._ends_elsewhere,
+            ("POST", "recipe-ends"): self._recipe_ends,
             ("POST", "volume"): self._volume,
             ("POST", "pass"): self._pass,
             ("GET", "journal"): self._journal,
@@ -142,6 +144,18 @@ class Control:
             if not ended:
                 raise Refused(f"{account} has nothing of {image} in {region}")
             here.elsewhere = left
+        return {"ended": ended}
+
+    def _recipe_ends(self, query: Query, body: Any) -> Answer:
+        """Somebody deletes a recipe of Image Builder's; one of the other kind may bear the same name."""
+        region, name, kind = body.get("region", HOME_REGION), body["name"], body.get("kind", RECIPES[0])
+        with self._world.lock:
+            here = kept(ec2_backends[ACCOUNT][region])
+            left = [one for one in here.image_recipes if (one["name"], kind_of(one)) != (name, kind)]
+            ended = len(here.image_recipes) - len(left)
+            if not ended:
+                raise Refused(f"there is no {kind} {name} in {region}")
+            here.image_recipes = left
         return {"ended": ended}
 
     def _volume(self, query: Query, body: Any) -> Answer:

@@ -10,11 +10,10 @@ FRIEND = "111122223333"
 
 
 def _builder_recipe(aws: LocalAws, image: str, region: str, kind: str) -> Use:
-    seeded = {"region": region, "name": f"scene-{kind}", "image": image}
-    aws.seed(image_recipes=[{**seeded, "kind": f"imagebuilder:{kind.title()}Recipe"}])
-    return Use(
-        "recipe of Image Builder", arn("imagebuilder", region, f"{kind}-recipe/scene-{kind}/1.0.0"), None
-    )
+    recipe = {"region": region, "name": f"scene-{kind}", "kind": f"imagebuilder:{kind.title()}Recipe"}
+    aws.seed(image_recipes=[{**recipe, "image": image}])
+    made = arn("imagebuilder", region, f"{kind}-recipe/scene-{kind}/1.0.0")
+    return Use("recipe of Image Builder", made, lambda: aws.recipe_ends(**recipe))
 
 
 def image_recipe(aws: LocalAws, image: str, region: str) -> Use:

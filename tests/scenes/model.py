@@ -28,8 +28,8 @@ class Use:
     """What sort of thing uses it, in the words that a person would use."""
     name: str
     """Which one: its ARN where it has one, else what tells it from others."""
-    end: Callable[[], object] | None
-    """Ends the use, as whoever it belongs to would; `None`: nothing can end it on the local AWS."""
+    end: Callable[[], object]
+    """Ends the use, as whoever it belongs to would."""
 
     def told_by(self, reason: str) -> bool:
         """Whether a reason names this user."""

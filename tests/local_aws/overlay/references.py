@@ -70,12 +70,17 @@ class References(Overlay):
                     yield value, self._arn("ssm", f"parameter/{name.lstrip('/')}")
         else:
             for recipe in kept(self.ec2_backend).image_recipes:
-                if kind == recipe.get("kind", RECIPES[0]) and recipe["image"] in ids:
+                if kind == kind_of(recipe) and recipe["image"] in ids:
                     path = "container-recipe" if kind == RECIPES[1] else "image-recipe"
                     yield recipe["image"], self._arn("imagebuilder", f"{path}/{recipe['name']}/1.0.0")
 
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.current_account}:{resource}"
+
+
+def kind_of(recipe: dict[str, Any]) -> str:
+    """Which kind of recipe of Image Builder's was seeded."""
+    return str(recipe.get("kind", RECIPES[0]))
 
 
 def _options(asked: dict[str, Any]) -> dict[str, list[str]]:

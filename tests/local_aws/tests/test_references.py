@@ -44,6 +44,8 @@ def test_an_image_is_named_by_instances_templates_parameters_and_recipes(aws: Lo
     ]
     assert references(aws, unused) == []
     aws.client("ssm").delete_parameter(Name="/named")
+    aws.recipe_ends("layer", "imagebuilder:ContainerRecipe")
+    assert [resource for _, resource, _ in references(aws, made)][-1] == "imagebuilder:ImageRecipe"
 
 
 def test_only_what_is_asked_for_is_looked_at(aws: LocalAws) -> None:
