@@ -12,7 +12,7 @@ use futures::stream::{self, StreamExt};
 use crate::cloud::Cloud;
 use crate::decide::{Action, Chain, Decision};
 use crate::events::inbound::Mode;
-use crate::events::outbound::Announcement;
+use crate::events::outbound::{Announcement, together};
 
 use bulk::Written;
 use news::{news_of, news_of_failure, news_of_keeping, news_of_repair};
@@ -40,6 +40,7 @@ pub async fn act<C: Cloud>(cloud: &C, chains: Vec<Chain>, mode: Mode, now: DateT
         lines.extend(of_chain);
         news.extend(said);
     }
+    let news = together(news);
     let unsaid = if news.is_empty() { None } else { cloud.send(&news, now).await.err() };
     let report = Report { lines, unsaid, ..Report::default() };
     report.log_unsaid();

@@ -84,9 +84,9 @@ def night(built: Path) -> tuple[Asked, Limits]:
         raise RuntimeError(f"{gone} images went, not {GOING}")
     in_region = Counter(member.region for member in tonight.members())
     pages = sum(2 * -(-images // PAGE) + BESIDE for images in in_region.values())
-    # Each Region's last call may be of fewer.
-    tenth = GOING // AT_ONCE + len(REGIONS)
-    return asked, Limits(GOING, tenth, tenth, pages + RECIPES // AT_ONCE)
+    # Each Region's last call may be of fewer; one event tells of all images of a recipe.
+    references, events = (number // AT_ONCE + len(REGIONS) for number in (GOING, RECIPES))
+    return asked, Limits(GOING, references, events, pages + RECIPES // AT_ONCE)
 
 
 def _ask(built: Path, inhabited: world.World, dry_run: bool) -> Asked:

@@ -46,11 +46,13 @@ class Narrator:
     def _event(self, entry: Entry) -> None:
         detail = entry["detail"]
         if entry["source"] == "kiln":
-            facts = ", ".join(str(detail[key]) for key in ("image", "instance") if key in detail)
-            name = f"{detail['recipe']}-{detail['version']}"
-            self._screen.line(
-                "event", f"{entry['detail_type']}: {name} {facts} ({detail['region']})", "magenta"
-            )
+            # Some tell of several images, each with its own version and Region.
+            each = detail["images"] if isinstance(detail.get("images"), list) else [{}]
+            for told in ({**detail, **image} for image in each):
+                facts = ", ".join(str(told[key]) for key in ("image", "instance") if key in told)
+                name = f"{told['recipe']}-{told['version']}"
+                text = f"{entry['detail_type']}: {name} {facts} ({told['region']})"
+                self._screen.line("event", text, "magenta")
 
     def _state(self, entry: Entry) -> None:
         colour = {"available": "green", "failed": "red"}.get(entry["state"], "blue")

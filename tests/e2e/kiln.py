@@ -178,6 +178,15 @@ class Kiln:
         said = [e["detail"] for e in found if e["source"] == "kiln" and e["detail_type"] == detail_type]
         return [detail for at, detail in enumerate(said) if detail not in said[:at]]
 
+    def told_of(self, detail_type: str, after: int = 0) -> list[dict[str, Any]]:
+        """What events of several images tell of each, with its recipe; each image that was told of once."""
+        told = [
+            {"recipe": detail["recipe"], **image}
+            for detail in self.said(detail_type, after)
+            for image in detail["images"]
+        ]
+        return [one for at, one in enumerate(told) if one not in told[:at]]
+
     def parameter(self, region: str = HOME, name: str = "/golden/web") -> str | None:
         """What a parameter holds; None where there is none."""
         found = self.aws.client("ssm", region).get_parameters(Names=[name])["Parameters"]

@@ -48,8 +48,8 @@ def test_what_goes_is_deregistered_in_every_region_with_its_snapshots(kiln: Kiln
     kiln.invoke("expire", {"dry_run": False})
     assert there(kiln, oldest) == []
     assert [len(kiln.snapshots_of("web", region)) for region in REGIONS] == [2, 2, 2]
-    assert {news["image"] for news in kiln.said("Image Expired")} == set(oldest.values())
-    assert all(len(news["snapshots"]) == 1 for news in kiln.said("Image Expired"))
+    assert {news["image"] for news in kiln.told_of("Image Expired")} == set(oldest.values())
+    assert all(len(news["snapshots"]) == 1 for news in kiln.told_of("Image Expired"))
 
 
 def test_by_hand_nothing_goes_unless_it_is_said(kiln: Kiln) -> None:
@@ -71,7 +71,7 @@ def test_what_nobody_uses_is_deprecated_then_disabled_then_deregistered(kiln: Ki
     kiln.settle()
     old = [image for region in REGIONS for image in kiln.images(region) if OLD in image["Name"]]
     assert [(one["State"], "DeprecationTime" in one) for one in old] == [("available", True)] * 3
-    assert {news["image"] for news in kiln.said("Image Deprecated")} == set(oldest.values())
+    assert {news["image"] for news in kiln.told_of("Image Deprecated")} == set(oldest.values())
     before = kiln.aws.journal_end()
     assert "if that is still so from" in reason(kiln, oldest[HOME], dry_run=False)
     assert kiln.changes(before) == [], "the second verdict is not due yet"
@@ -98,7 +98,7 @@ def test_an_image_is_disabled_first_and_goes_after_its_quarantine(kiln: Kiln) ->
     oldest = three_releases(kiln, quarantine="7d")
     kiln.invoke("expire", {"dry_run": False})
     states = [image["State"] for region in REGIONS for image in kiln.images(region) if OLD in image["Name"]]
-    assert states == ["disabled"] * 3 and len(kiln.said("Image Retired")) == 3
+    assert states == ["disabled"] * 3 and len(kiln.told_of("Image Retired")) == 3
     before = kiln.aws.journal_end()
     assert "it is in quarantine until" in reason(kiln, oldest[HOME], dry_run=False)
     assert kiln.changes(before) == []
@@ -225,7 +225,7 @@ def test_a_snapshot_that_another_image_shares_stays(kiln: Kiln) -> None:
     (image,) = kiln.ec2().describe_images(ImageIds=[other])["Images"]
     shared = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
     assert shared in [snapshot["SnapshotId"] for snapshot in kiln.snapshots()]
-    news = next(news for news in kiln.said("Image Expired") if news["region"] == HOME)
+    news = next(news for news in kiln.told_of("Image Expired") if news["region"] == HOME)
     assert news["snapshots"] == []
 
 
@@ -256,7 +256,7 @@ def test_a_protected_image_stays(kiln: Kiln) -> None:
     assert "deregistration protection is" in reason(kiln, oldest[HOME], dry_run=False)
     assert there(kiln, oldest) == list(REGIONS)
     kiln.settle()
-    assert [news["image"] for news in kiln.said("Image Kept")] == [oldest[HOME]]
+    assert [news["image"] for news in kiln.told_of("Image Kept")] == [oldest[HOME]]
 
 
 def test_an_image_that_aws_backup_manages_is_left_to_it(kiln: Kiln) -> None:
@@ -265,7 +265,7 @@ def test_an_image_that_aws_backup_manages_is_left_to_it(kiln: Kiln) -> None:
     assert reason(kiln, of_backup[HOME], dry_run=False) == "AWS Backup manages it, so it is left to it"
     assert there(kiln, of_backup) == list(REGIONS)
     kiln.settle()
-    assert {news["image"] for news in kiln.said("Image Kept")} == set(of_backup.values())
+    assert {news["image"] for news in kiln.told_of("Image Kept")} == set(of_backup.values())
 
 
 def test_only_a_run_that_was_to_carry_it_out_says_what_is_kept(kiln: Kiln) -> None:
@@ -273,7 +273,7 @@ def test_only_a_run_that_was_to_carry_it_out_says_what_is_kept(kiln: Kiln) -> No
     kiln.ec2().create_tags(Resources=[oldest[HOME]], Tags=[{"Key": "kiln:hold", "Value": "audit"}])
     assert "audit" in reason(kiln, oldest[HOME], dry_run=True)
     kiln.settle()
-    assert kiln.said("Image Kept") == []
+    assert kiln.told_of("Image Kept") == []
 
 
 def test_a_new_release_lets_the_oldest_go(kiln: Kiln) -> None:
@@ -334,7 +334,7 @@ def test_an_image_of_which_somebody_holds_a_snapshot_stays(kiln: Kiln) -> None:
     assert reason(kiln, oldest[HOME], dry_run=False) == "somebody holds it: kiln:hold = 'audit'"
     assert there(kiln, oldest) == list(REGIONS)
     kiln.settle()
-    (news,) = kiln.said("Image Kept")
+    (news,) = kiln.told_of("Image Kept")
     assert (news["image"], news["version"]) == (oldest[HOME], OLD) and "audit" in news["reason"]
 
 

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::perform::{Deed, Failure};
 use crate::decide::{Action, Decision, Reason};
-use crate::domain::{ImageName, tags};
-use crate::events::outbound::{Announcement, News};
+use crate::domain::{ImageId, ImageName, SnapshotId, tags};
+use crate::events::outbound::{Announcement, Became, News, Told};
 
 /// What is said once something was done.
 pub(super) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> {
@@ -22,12 +22,8 @@ pub(super) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
         Action::Capture(new) => {
             News::ImageCaptured { image: made?.parse().ok()?, instance: new.instance.clone() }
         }
-        Action::MarkUnused(image, ..) => {
-            News::ImageDeprecated { image: image.clone(), reason: decision.because.to_string() }
-        }
-        Action::Retire(image, ..) => {
-            News::ImageRetired { image: image.clone(), reason: decision.because.to_string() }
-        }
+        Action::MarkUnused(image, ..) => became(decision, Became::Deprecated, image, None)?,
+        Action::Retire(image, ..) => became(decision, Became::Retired, image, None)?,
         Action::Enable(image) => News::ImageRestored { image: image.clone() },
         // What never was a good image does not expire: its failure was said.
         Action::Deregister(_)
@@ -35,11 +31,7 @@ pub(super) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
         {
             return None;
         }
-        Action::Deregister(image) => News::ImageExpired {
-            image: image.clone(),
-            reason: decision.because.to_string(),
-            snapshots: deed.deleted.clone(),
-        },
+        Action::Deregister(image) => became(decision, Became::Expired, image, Some(deed.deleted.clone()))?,
         _ => return None,
     };
     announce(decision, news)
@@ -53,7 +45,7 @@ pub(super) fn news_of_keeping(decision: &Decision) -> Option<Announcement> {
         return None;
     }
     let image = decision.subject.resource.as_deref()?.parse().ok()?;
-    announce(decision, News::ImageKept { image, reason: because.to_string() })
+    announce(decision, became(decision, Became::Kept, &image, None)?)
 }
 
 /// What is said of the repair that one chain was.
@@ -90,6 +82,23 @@ pub(super) fn news_of_failure(
         ),
         _ => None,
     }
+}
+
+/// What became of one image. Those of many are told together.
+fn became(
+    decision: &Decision,
+    became: Became,
+    image: &ImageId,
+    snapshots: Option<Vec<SnapshotId>>,
+) -> Option<News> {
+    let told = Told {
+        image: image.clone(),
+        version: decision.subject.version?,
+        region: decision.subject.region.clone(),
+        reason: decision.because.to_string(),
+        snapshots,
+    };
+    Some(News::Images { became, images: vec![told] })
 }
 
 fn announce(decision: &Decision, news: News) -> Option<Announcement> {

@@ -7,10 +7,8 @@ use futures::stream::{self, StreamExt};
 use super::Aws;
 use super::errors::Call;
 use crate::cloud::{Bus, CloudError, Cloudly};
-use crate::events::outbound::{Announcement, SOURCE};
+use crate::events::outbound::{Announcement, SOURCE, calls};
 
-/// The most events that one call takes.
-const BATCH: usize = 10;
 /// How many calls are made at the same time.
 const AT_ONCE: usize = 4;
 /// How often an entry that EventBridge did not take is sent, in all.
@@ -20,7 +18,7 @@ impl Bus for Aws {
     /// A call succeeds even where entries in it failed; those are sent again.
     /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>)
     async fn send(&self, announcements: &[Announcement], now: DateTime<Utc>) -> Cloudly<()> {
-        let batches = announcements.chunks(BATCH).map(|batch| self.send_batch(batch, now));
+        let batches = calls(announcements).into_iter().map(|batch| self.send_batch(batch, now));
         let sent: Vec<Cloudly<()>> = stream::iter(batches).buffered(AT_ONCE).collect().await;
         sent.into_iter().collect()
     }

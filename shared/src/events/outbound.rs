@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId, Version};
+use crate::domain::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Version};
 
 /// The `source` of every event of Kiln's.
 pub const SOURCE: &str = "kiln";
@@ -106,42 +106,19 @@ pub enum News {
         /// AWS's reason.
         reason: String,
     },
-    /// `Image Deprecated`: nobody uses the image, and its recipe lets it go. If that is still so after the recipe's
-    /// `confirm_after`, it is retired.
-    ImageDeprecated {
-        /// The image.
-        image: ImageId,
-        /// Why.
-        reason: String,
-    },
-    /// `Image Retired`: the image was disabled; until its quarantine has passed it can be enabled again.
-    ImageRetired {
-        /// The image.
-        image: ImageId,
-        /// Why.
-        reason: String,
-    },
-    /// `Image Expired`: the image was deregistered.
-    ImageExpired {
-        /// The image.
-        image: ImageId,
-        /// Why.
-        reason: String,
-        /// The snapshots that went with it.
-        snapshots: Vec<SnapshotId>,
+    /// What became of old images: one event tells of all of a recipe that a run took the same step with, in whichever Region.
+    Images {
+        /// The step.
+        #[serde(skip)]
+        became: Became,
+        /// The images, at most [`MOST_IMAGES`].
+        images: Vec<Told>,
     },
     /// `Image Restored`: an image that was retired can be launched by its owner again; it is tested, shared and released
     /// anew.
     ImageRestored {
         /// The image.
         image: ImageId,
-    },
-    /// `Image Kept`: the recipe lets it go, and somebody, or another service, keeps it.
-    ImageKept {
-        /// The image.
-        image: ImageId,
-        /// Who, and why.
-        reason: String,
     },
     /// `Expire Stopped`: so much would have gone, or a Region looked so strange, that nothing of the recipe's went. The
     /// version is that of the newest image.
@@ -166,13 +143,50 @@ pub enum News {
     },
 }
 
-/// The envelope of the detail: what every event of Kiln's bears.
+/// What became of an old image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Became {
+    /// `Image Deprecated`: nobody uses it, and its recipe lets it go. If that is still so after the recipe's
+    /// `confirm_after`, it is retired.
+    Deprecated,
+    /// `Image Retired`: it was disabled; until its quarantine has passed it can be enabled again.
+    Retired,
+    /// `Image Expired`: it was deregistered.
+    Expired,
+    /// `Image Kept`: the recipe lets it go, and somebody, or another service, keeps it.
+    Kept,
+}
+
+/// One image, and why that became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Told {
+    /// The image.
+    pub image: ImageId,
+    /// Its version.
+    pub version: Version,
+    /// Where it is, or was.
+    pub region: Region,
+    /// Why, or who keeps it.
+    pub reason: String,
+    /// The snapshots that went with it, where it was deregistered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<Vec<SnapshotId>>,
+}
+
+/// Of how many images one event tells: few enough that the event stays far below what EventBridge takes, whatever a person wrote
+/// into a tag and however many volumes an image has.
+pub const MOST_IMAGES: usize = 100;
+
+/// The envelope of the detail: what every event of Kiln's bears. One of several images tells version and Region of each.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Detail<'a> {
     recipe: &'a str,
-    version: String,
-    region: &'a Region,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a Region>,
     #[serde(flatten)]
     news: &'a News,
 }
@@ -191,11 +205,11 @@ impl Announcement {
             News::ImageReleased { .. } => "Image Released",
             News::ImageRolledBack { .. } => "Image Rolled Back",
             News::ReplicationFailed { .. } => "Replication Failed",
-            News::ImageDeprecated { .. } => "Image Deprecated",
-            News::ImageRetired { .. } => "Image Retired",
-            News::ImageExpired { .. } => "Image Expired",
+            News::Images { became: Became::Deprecated, .. } => "Image Deprecated",
+            News::Images { became: Became::Retired, .. } => "Image Retired",
+            News::Images { became: Became::Expired, .. } => "Image Expired",
+            News::Images { became: Became::Kept, .. } => "Image Kept",
             News::ImageRestored { .. } => "Image Restored",
-            News::ImageKept { .. } => "Image Kept",
             News::ExpireStopped { .. } => "Expire Stopped",
             News::DriftRepaired { .. } => "Drift Repaired",
         }
@@ -203,36 +217,78 @@ impl Announcement {
 
     /// The `detail` of the event, as JSON.
     pub fn detail(&self) -> String {
+        let each_has_its_own = matches!(self.news, News::Images { .. });
         let detail = Detail {
             recipe: self.name.recipe.as_str(),
-            version: self.name.version.to_string(),
-            region: &self.region,
+            version: (!each_has_its_own).then(|| self.name.version.to_string()),
+            region: (!each_has_its_own).then_some(&self.region),
             news: &self.news,
         };
         // Strings, lists and maps of strings always serialise.
         serde_json::to_string(&detail).unwrap_or_default()
     }
+
+    /// How much of a call this event takes up, in bytes.
+    /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>)
+    fn size(&self) -> usize {
+        const TIME: usize = 14;
+        TIME + SOURCE.len() + self.detail_type().len() + self.detail().len()
+    }
+
+    /// Tells of the other's images too, if they are of the same recipe and the same became of them. Else gives it back.
+    fn take_in(&mut self, other: Self) -> Option<Self> {
+        let same = self.name.recipe == other.name.recipe;
+        match (&mut self.news, other.news) {
+            (News::Images { became, images }, News::Images { became: its, images: more })
+                if same && *became == its && images.len() + more.len() <= MOST_IMAGES =>
+            {
+                images.extend(more);
+                None
+            }
+            (_, news) => Some(Self { news, ..other }),
+        }
+    }
+}
+
+/// The same news in as few events as may be, in the order in which each event was begun.
+pub fn together(news: Vec<Announcement>) -> Vec<Announcement> {
+    let mut told: Vec<Announcement> = Vec::new();
+    let mut begun: BTreeMap<(RecipeName, &str), usize> = BTreeMap::new();
+    for one in news {
+        let key = (one.name.recipe.clone(), one.detail_type());
+        let left = match begun.get(&key).and_then(|at| told.get_mut(*at)) {
+            Some(event) => event.take_in(one),
+            None => Some(one),
+        };
+        if let Some(one) = left {
+            begun.insert(key, told.len());
+            told.push(one);
+        }
+    }
+    told
+}
+
+/// The most events that one call takes, and the most bytes of all its events together, with a little to spare.
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>)
+const MOST_EVENTS: usize = 10;
+const MOST_BYTES: usize = 250_000;
+
+/// The events of each call that says all of them.
+pub fn calls(news: &[Announcement]) -> Vec<&[Announcement]> {
+    let (mut calls, mut from, mut bytes) = (Vec::new(), 0, 0);
+    for (at, size) in news.iter().map(Announcement::size).enumerate() {
+        if at > from && (at - from == MOST_EVENTS || bytes + size > MOST_BYTES) {
+            calls.push(&news[from..at]);
+            (from, bytes) = (at, 0);
+        }
+        bytes += size;
+    }
+    if from < news.len() {
+        calls.push(&news[from..]);
+    }
+    calls
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_names_recipe_version_region_and_what_happened() {
-        let announcement = Announcement {
-            name: "web-20261123T020000Z".parse().unwrap(),
-            region: "us-east-1".parse().unwrap(),
-            news: News::BakeFailed {
-                instance: "i-0123456789abcdef0".parse().unwrap(),
-                reason: "the script failed with status 1".into(),
-                console_tail: "line\n\"quoted\"".into(),
-            },
-        };
-        assert_eq!(announcement.detail_type(), "Bake Failed");
-        assert_eq!(
-            announcement.detail(),
-            r#"{"recipe":"web","version":"20261123T020000Z","region":"us-east-1","instance":"i-0123456789abcdef0","reason":"the script failed with status 1","console-tail":"line\n\"quoted\""}"#
-        );
-    }
-}
+#[path = "outbound_tests.rs"]
+mod tests;
