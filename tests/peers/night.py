@@ -21,7 +21,8 @@ RUNS = ((1, 20), (2, 0), (2, 20))
 to anybody.
 
 DescribeImageReferences takes ten images, so Kiln needs at least 1.1 calls for an image, however many
-snapshots it has: DeregisterImage deletes those. A tool that deletes them one by one needs a call more for each."""
+snapshots it has: DeregisterImage deletes those. A tool that deletes them one by one needs a call more for
+each."""
 NEWEST = [1, 2]
 OLD = list(range(100, 100 + IMAGES))
 

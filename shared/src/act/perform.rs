@@ -2,6 +2,7 @@
 
 mod release;
 
+use crate::decide::bake::BadBase;
 use chrono::{DateTime, Utc};
 
 use super::bulk::Written;
@@ -225,7 +226,10 @@ async fn launch<C: Cloud>(cloud: &C, builders: &[NewInstance]) -> Result<Deed, F
             outcome => return Ok(outcome.map(Deed::of)?),
         }
     }
-    Err(no_room.map_or(Failure::Rule(Reason::NoBase("no builder was planned".into())), Failure::Cloud))
+    Err(no_room.map_or(
+        Failure::Rule(Reason::BadBase(BadBase::NoBase("no builder was planned".into()))),
+        Failure::Cloud,
+    ))
 }
 
 async fn launched_already<C: Cloud>(cloud: &C, new: &NewInstance) -> Result<Option<InstanceId>, CloudError> {

@@ -1,9 +1,30 @@
 //! Images that somebody else made and gave to Kiln, by the tag `kiln:recipe`.
 
+use super::bake::BadBase;
 use super::{Action, Decision, Reason, Subject};
 use crate::cloud::{Image, ImageState};
-use crate::domain::{ImageName, ImageRecord, RecipeName, Region, Stage, Version, tags};
+use crate::domain::{ImageId, ImageName, ImageRecord, RecipeName, Region, Stage, Version, tags};
 use crate::recipe::Recipe;
+use thiserror::Error;
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// What is said of an image that somebody gives to Kiln.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Giving {
+    /// Somebody gave it to Kiln.
+    #[error("somebody tagged it kiln:recipe, which gives it to Kiln as version {0}")]
+    Given(Version),
+    /// Somebody gave it to Kiln under a version that another one has.
+    #[error(
+        "it was given to Kiln as version {version}, which {image} has; tag it kiln:version with another time"
+    )]
+    VersionTaken { version: Version, image: ImageId },
+    /// Somebody gave it to Kiln under a version that is none.
+    #[error(
+        "it was given to Kiln, but it tells no version: tag it kiln:version with a time such as 20261123T020000Z"
+    )]
+    NoVersion,
+}
 
 /// The recipe to which somebody gave an image, where it is one that can be taken in: an available one of the home Region
 /// that bears `kiln:recipe` and nothing that Kiln itself writes.
@@ -22,10 +43,10 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
         Some(told) => told.parse().ok(),
         None => image.created.and_then(|created| Version::at(created).ok()),
     };
-    let Some(version) = version else { return subject.so(Action::Refuse, Reason::NoVersion) };
+    let Some(version) = version else { return subject.so(Action::Refuse, Reason::Giving(Giving::NoVersion)) };
     let subject = Subject { version: Some(version), ..subject };
     if !image.root_on_ebs {
-        return subject.so(Action::Refuse, Reason::BaseNotOnEbs(image.id.clone()));
+        return subject.so(Action::Refuse, Reason::BadBase(BadBase::BaseNotOnEbs(image.id.clone())));
     }
     let name = ImageName { recipe: recipe.name.clone(), version };
     let same = |other: &&Image| {
@@ -33,14 +54,15 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
             && (other.record().is_ok_and(|record| record.name == name) || other.name == name.to_string())
     };
     if let Some(other) = others.iter().find(same) {
-        return subject.so(Action::Refuse, Reason::VersionTaken { version, image: other.id.clone() });
+        return subject
+            .so(Action::Refuse, Reason::Giving(Giving::VersionTaken { version, image: other.id.clone() }));
     }
     let adopt = Action::Adopt {
         image: image.id.clone(),
         snapshots: image.snapshots.clone(),
         tags: adopted(image, recipe, name).tags,
     };
-    subject.so(adopt, Reason::Given(version))
+    subject.so(adopt, Reason::Giving(Giving::Given(version)))
 }
 
 /// The image as it is once it was taken in.
@@ -81,7 +103,7 @@ mod tests {
         let decision = decided(&image, &[]);
         assert_eq!(decision.subject.version.unwrap().to_string(), "20251224T180000Z");
         let bad = given(Tags::new().with(tags::VERSION, "1.2.3"));
-        assert_eq!(decided(&bad, &[]).because, Reason::NoVersion);
+        assert_eq!(decided(&bad, &[]).because, Reason::Giving(Giving::NoVersion));
     }
 
     #[test]

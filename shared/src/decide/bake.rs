@@ -1,14 +1,39 @@
 //! Whether a recipe's next image is begun, and on what.
 
+use super::words::list;
 use chrono::{DateTime, TimeDelta, Utc};
+use thiserror::Error;
 
 use super::{Action, Decision, Reason, Subject};
 use crate::cloud::{
     Architecture, CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose,
 };
 use crate::domain::user_data::user_data;
-use crate::domain::{ImageName, InstanceId, Region, Role, Tags, Token, Version, tags};
+use crate::domain::{ImageId, ImageName, InstanceId, Region, Role, Tags, Token, Version, tags};
 use crate::recipe::Recipe;
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// Why nothing can be baked from a base.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BadBase {
+    /// There is no such base.
+    #[error("there is no base: {0}; correct bake.base, or make what it names")]
+    NoBase(String),
+    /// The base cannot run on the instance type.
+    #[error("the base {image} is {base}, but {instance_type} runs {}; change bake.instance_type or bake.base", list(.runs))]
+    WrongArchitecture { image: ImageId, base: Architecture, instance_type: String, runs: Vec<Architecture> },
+    /// The base cannot be launched.
+    #[error("the base {0} is {1}, not available; change bake.base, or wait until it is")]
+    BaseNotAvailable(ImageId, ImageState),
+    /// The base's owner has deprecated it.
+    #[error("the base {0} is deprecated since {1}; choose a newer one, or set bake.allow_deprecated = true")]
+    BaseDeprecated(ImageId, DateTime<Utc>),
+    /// The base has no EBS root volume.
+    #[error(
+        "the base {0} has its root on an instance store, of which CreateImage makes no image; change bake.base"
+    )]
+    BaseNotOnEbs(ImageId),
+}
 
 /// What was observed for one recipe.
 #[derive(Debug, Clone)]
@@ -143,8 +168,13 @@ pub fn decide(wish: &Wish, recipe: &Recipe, seen: &Seen) -> Decision {
     let subject = Subject::name(&wish.name, &wish.home);
     let base = match &seen.base {
         Base::Found(image) => image,
-        Base::Missing(what) => return subject.so(Action::Refuse, Reason::NoBase(what.clone())),
-        Base::NotNeeded => return subject.so(Action::Refuse, Reason::NoBase(recipe.bake.base.to_string())),
+        Base::Missing(what) => {
+            return subject.so(Action::Refuse, Reason::BadBase(BadBase::NoBase(what.clone())));
+        }
+        Base::NotNeeded => {
+            return subject
+                .so(Action::Refuse, Reason::BadBase(BadBase::NoBase(recipe.bake.base.to_string())));
+        }
         Base::LookUpFailed(error) => return subject.unseen(error),
     };
     let runs = match &seen.runs {
@@ -166,21 +196,21 @@ pub fn newest(images: Vec<Image>) -> Option<Image> {
 /// Why a base cannot serve.
 fn unfit(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc>) -> Option<Reason> {
     if base.state != ImageState::Available {
-        return Some(Reason::BaseNotAvailable(base.id.clone(), base.state.clone()));
+        return Some(Reason::BadBase(BadBase::BaseNotAvailable(base.id.clone(), base.state.clone())));
     }
     if !base.root_on_ebs {
-        return Some(Reason::BaseNotOnEbs(base.id.clone()));
+        return Some(Reason::BadBase(BadBase::BaseNotOnEbs(base.id.clone())));
     }
     if !runs.contains(&base.architecture) {
-        return Some(Reason::WrongArchitecture {
+        return Some(Reason::BadBase(BadBase::WrongArchitecture {
             image: base.id.clone(),
             base: base.architecture.clone(),
             instance_type: recipe.bake.instance_type.clone(),
             runs: runs.to_vec(),
-        });
+        }));
     }
     let since = base.deprecated.filter(|since| *since <= now && !recipe.bake.allow_deprecated)?;
-    Some(Reason::BaseDeprecated(base.id.clone(), since))
+    Some(Reason::BadBase(BadBase::BaseDeprecated(base.id.clone(), since)))
 }
 
 /// The builder, once for each subnet that the recipe names. The token of a RunInstances call holds within one

@@ -2,6 +2,7 @@
 //! is to go at once: then nothing goes, and it is said.
 
 use std::collections::BTreeSet;
+use thiserror::Error;
 
 use super::census::{far_fewer, living};
 use super::family::Found;
@@ -10,6 +11,27 @@ use crate::cloud::Image;
 use crate::domain::{ImageName, Region, Stage};
 use crate::events::outbound::{Announcement, News};
 use crate::recipe::Recipe;
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// Why a run takes nothing of a recipe away.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Stop {
+    /// More would go than may.
+    #[error(
+        "{images} images would go in one run, which is more than {most} ({limit}), so none goes; look at the plan, and if it is right, say so: {{\"recipe\": …, \"dry_run\": false, \"allow\": {images}}}"
+    )]
+    TooMany { images: usize, most: usize, limit: String },
+    /// A Region shows nothing, though there should be something.
+    #[error(
+        "{region} answers with no image of the recipe's, though {told_by} tells that there were some, so none goes anywhere; if that is right, say so by hand with \"allow\""
+    )]
+    EmptyRegion { region: Region, told_by: crate::domain::Origin },
+    /// A Region shows far fewer images than before.
+    #[error(
+        "{region} shows {now} images of the recipe's, and there were {before} at an earlier step, so none goes anywhere; if that is right, say so by hand with \"allow\""
+    )]
+    FarFewer { region: Region, before: usize, now: usize },
+}
 
 /// What a recipe's run may take away, after it was asked what it would.
 ///
@@ -26,10 +48,8 @@ pub fn within(
     let doomed = doomed(&chains);
     let because = match allow {
         _ if doomed.is_empty() => None,
-        Some(most) => (doomed.len() > most).then(|| Reason::TooMany {
-            images: doomed.len(),
-            most,
-            limit: format!("allow = {most}"),
+        Some(most) => (doomed.len() > most).then(|| {
+            Reason::Stopped(Stop::TooMany { images: doomed.len(), most, limit: format!("allow = {most}") })
         }),
         None => strange(recipe, home, found)
             .or_else(|| far_fewer(found))
@@ -68,7 +88,7 @@ fn strange(recipe: &Recipe, home: &Region, found: &Found) -> Option<Reason> {
     let told_by = of(home)?.iter().filter(|image| living(image)).find(is_released)?.address();
     let required = recipe.replicate.regions.iter().filter(|region| recipe.replicate.requires(region));
     let empty = required.into_iter().find(|region| is_empty(region))?;
-    Some(Reason::EmptyRegion { region: empty.clone(), told_by })
+    Some(Reason::Stopped(Stop::EmptyRegion { region: empty.clone(), told_by }))
 }
 
 /// More than the recipe lets go at once. One release alone is never too large a part of a recipe: else one that keeps
@@ -80,7 +100,7 @@ fn too_many(
     doomed: usize,
 ) -> Option<Reason> {
     let too_many = |most: usize, limit: String| {
-        (doomed > most).then_some(Reason::TooMany { images: doomed, most, limit })
+        (doomed > most).then_some(Reason::Stopped(Stop::TooMany { images: doomed, most, limit }))
     };
     let (per_run, percent) = (recipe.expire.max_per_run, recipe.expire.max_percent);
     let images = found.values().filter_map(|images| images.as_ref().ok()).flatten().chain(strays);

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::reason::Begun;
 use super::{Action, Chain, Decision, Reason, Subject};
 use crate::cloud::{Image, ImageState, Instance, InstanceState, NewImage, Purpose, StopCause};
 use crate::domain::record::NoRecord;
@@ -25,6 +24,24 @@ pub struct Seen {
     pub verdict: Verdict,
     /// The last lines of its console, where it was read.
     pub console_tail: String,
+}
+
+/// An image that a long-lived builder need not wait for: known, or made by the step before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// It was there.
+    Before(ImageId),
+    /// The step before makes it.
+    JustNow,
+}
+
+impl std::fmt::Display for Begun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Before(image) => write!(f, "{image}"),
+            Self::JustNow => f.write_str("the image"),
+        }
+    }
 }
 
 /// The bake that an instance belongs to, where its tags tell one that capture cares for.

@@ -3,6 +3,7 @@
 //! Each step of an image on its way out writes down how many there were. An answer of EC2's that shows a part alone is
 //! taken for what it is by the next step: nothing goes.
 
+use super::blast::Stop;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::family::{Found, seen};
@@ -63,7 +64,7 @@ pub fn far_fewer(found: &Found) -> Option<Reason> {
     let fewer = |image: &Image| {
         let (before, now) = (counted(image)?, census.in_region(&image.region));
         let far = before > 2 * now && before - now >= FAR_FEWER;
-        far.then(|| Reason::FarFewer { region: image.region.clone(), before, now })
+        far.then(|| Reason::Stopped(Stop::FarFewer { region: image.region.clone(), before, now }))
     };
     seen(found).find_map(fewer)
 }

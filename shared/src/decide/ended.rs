@@ -1,14 +1,36 @@
 //! The images of recipes that were deleted: nothing happens to them until somebody says that they may go.
 
 use chrono::{DateTime, Utc};
+use thiserror::Error;
 
 use super::family::{Found, Kin, Release, Rules, seen};
 use super::retire::Fate;
 use super::used::Uses;
 use super::{Action, Chain, Reason, Subject};
 use crate::cloud::{Image, ImageState};
-use crate::domain::{Region, Tags, tags};
+use crate::domain::{RecipeName, Region, Tags, tags};
 use crate::recipe::{Expire, Recipe};
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// What is said of the images of a deleted recipe.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Ending {
+    /// Its recipe was deleted.
+    #[error("its recipe was deleted, and somebody said at {} that its images may go", .0.to_rfc3339())]
+    RecipeEnded(DateTime<Utc>),
+    /// Its recipe is there again.
+    #[error("recipe {0} is there again, so its images go by its rules")]
+    RecipeIsBack(RecipeName),
+    /// The recipe is not gone.
+    #[error("recipe {0} is there: delete its parameter first, then its images may go")]
+    RecipeStillThere(RecipeName),
+    /// Nobody said that the images of a deleted recipe may go.
+    #[error("there is no recipe {0}; its images stay until somebody says {{\"retire_recipe\": \"{0}\"}}")]
+    RecipeMissing(RecipeName),
+    /// No image of a recipe.
+    #[error("there is no recipe {0}, nor any image of it")]
+    NoImages(RecipeName),
+}
 
 /// Since when somebody says that the images of a deleted recipe may go, as all of them tell. `None`: nobody said so of each
 /// of them; what was forgotten of one time tells nothing of the next.
@@ -38,7 +60,7 @@ pub fn stays(kin: &Kin<'_>, now: DateTime<Utc>) -> Vec<Chain> {
     let rules = Rules { expire: &waiting, recipe: None, newest: None };
     let because = |release: &Release<'_>| {
         let name = release.members.first().map(|(_, record)| record.name.recipe.clone());
-        name.map(|name| release.keep(rules, now, |_| Reason::RecipeMissing(name.clone())))
+        name.map(|name| release.keep(rules, now, |_| Reason::Ending(Ending::RecipeMissing(name.clone()))))
     };
     kin.releases.iter().filter_map(because).collect()
 }
@@ -49,7 +71,10 @@ pub fn mark(found: &Found, home: &Region, now: DateTime<Utc>) -> Vec<Chain> {
     let unmarked = unmarked.filter(|image| image.record_at(home).is_ok());
     let note = |image: &Image| {
         let tags = Tags::new().with_time(tags::ENDED, now);
-        vec![Subject::image(image).so(Action::Note(image.id.clone(), tags), Reason::RecipeEnded(now))]
+        vec![
+            Subject::image(image)
+                .so(Action::Note(image.id.clone(), tags), Reason::Ending(Ending::RecipeEnded(now))),
+        ]
     };
     unmarked.map(note).collect()
 }
@@ -59,7 +84,7 @@ pub fn take_back(recipe: &Recipe, home: &Region, found: &Found, strays: &[Image]
     let marked = seen(found).chain(strays).filter(|image| image.tags.time(tags::ENDED).is_some());
     let marked = marked.filter(|image| image.record_at(home).is_ok());
     let note = |image: &Image| {
-        let because = Reason::RecipeIsBack(recipe.name.clone());
+        let because = Reason::Ending(Ending::RecipeIsBack(recipe.name.clone()));
         let tags = Tags::new().with(tags::ENDED, "no");
         vec![Subject::image(image).so(Action::Note(image.id.clone(), tags), because)]
     };
@@ -75,7 +100,7 @@ pub fn decide(kin: &Kin<'_>, uses: &Uses<'_>, since: DateTime<Utc>, now: DateTim
         (Some(image), _) => release.keep(rules, now, |_| Reason::InProgress(image.state.clone())),
         (None, Some(error)) => release.keep(rules, now, |_| Reason::UsageUnknown(error.clone())),
         (None, None) => {
-            let fate = Fate { because: Reason::RecipeEnded(since), census: &kin.census, now };
+            let fate = Fate { because: Reason::Ending(Ending::RecipeEnded(since)), census: &kin.census, now };
             release.by_use(rules, uses, &fate)
         }
     };

@@ -57,6 +57,7 @@ pub mod sweep;
 pub mod template;
 pub mod used;
 pub mod verify;
+mod words;
 
 #[cfg(test)]
 pub mod fixtures;

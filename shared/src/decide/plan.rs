@@ -1,5 +1,7 @@
 //! What a plan tells of each image beside what is decided: what it costs, whether it is used, its next step and when.
 
+use super::ended::Ending;
+use super::restore::Restoring;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -195,7 +197,7 @@ pub fn verdict(because: &Reason) -> Option<Verdict> {
         | Reason::LaunchedLately { .. }
         | Reason::Pinned
         | Reason::Held(_)
-        | Reason::Restored(_)
+        | Reason::Restoring(Restoring::Restored(_))
         | Reason::Protected(_)
         | Reason::OfOther(_) => Some(Verdict::Used),
         Reason::Superseded { .. }
@@ -203,10 +205,8 @@ pub fn verdict(because: &Reason) -> Option<Verdict> {
         | Reason::FoundUnused { .. }
         | Reason::InQuarantine(_)
         | Reason::RegionLeft
-        | Reason::RecipeEnded(_)
-        | Reason::TooMany { .. }
-        | Reason::EmptyRegion { .. }
-        | Reason::FarFewer { .. } => Some(Verdict::Unused),
+        | Reason::Ending(Ending::RecipeEnded(_))
+        | Reason::Stopped(_) => Some(Verdict::Unused),
         _ => None,
     }
 }

@@ -1,12 +1,28 @@
 //! Whether an image that passed its test is published.
 
 use chrono::{DateTime, Utc};
+use thiserror::Error;
 
 use super::{Action, Chain, Reason, Subject, share};
-use crate::cloud::{CloudError, Finding, Granted, Image, ImageState};
+use crate::cloud::{CloudError, Finding, Granted, Image, ImageState, Severity};
 use crate::domain::{ImageRecord, Stage};
 use crate::events::outbound::{Announcement, News};
 use crate::recipe::Recipe;
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// What Amazon Inspector tells of an image that its recipe lets nobody use unscanned.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Scan {
+    /// Inspector has not scanned it.
+    #[error("Amazon Inspector has not scanned it yet; it waits until {}", .0.to_rfc3339())]
+    NotScanned(DateTime<Utc>),
+    /// Inspector never scanned it.
+    #[error("Amazon Inspector had not scanned it by {}; see that it scans AMIs, or take publish.block_on_findings away", .0.to_rfc3339())]
+    NeverScanned(DateTime<Utc>),
+    /// Inspector found what the recipe bars.
+    #[error("it has {count} findings of {at_least} or above that have a fix, such as {first}")]
+    Findings { count: usize, at_least: Severity, first: String },
+}
 
 /// What was observed of one home image.
 #[derive(Debug, Clone)]
@@ -62,8 +78,8 @@ fn gate<'a>(recipe: &Recipe, seen: &'a Seen, now: DateTime<Utc>) -> Gate<'a> {
     if seen.image.scanned.is_none() {
         let until = seen.image.created.unwrap_or(now) + recipe.publish.findings_timeout;
         return match now < until {
-            true => Gate::Wait(Reason::NotScanned(until)),
-            false => Gate::Shut(Reason::NeverScanned(until)),
+            true => Gate::Wait(Reason::Scan(Scan::NotScanned(until))),
+            false => Gate::Shut(Reason::Scan(Scan::NeverScanned(until))),
         };
     }
     let findings = match &seen.findings {
@@ -73,11 +89,11 @@ fn gate<'a>(recipe: &Recipe, seen: &'a Seen, now: DateTime<Utc>) -> Gate<'a> {
     let barred = || findings.iter().filter(|found| found.severity >= at_least && found.fixable);
     match barred().max_by_key(|found| found.severity) {
         None => Gate::Open,
-        Some(worst) => Gate::Shut(Reason::Findings {
+        Some(worst) => Gate::Shut(Reason::Scan(Scan::Findings {
             count: barred().count(),
             at_least,
             first: format!("{} ({})", worst.title, worst.severity),
-        }),
+        })),
     }
 }
 

@@ -3,9 +3,17 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
+use super::adopt::Giving;
+use super::bake::BadBase;
+use super::blast::Stop;
+use super::capture::Begun;
 use super::elsewhere::Awaited;
+use super::ended::Ending;
 use super::plan::Step;
-use crate::cloud::{Architecture, Change, CloudError, ImageState, InstanceState, Severity};
+use super::publish::Scan;
+use super::restore::Restoring;
+use super::words::{list, some, told};
+use crate::cloud::{Change, CloudError, ImageState, InstanceState};
 use crate::domain::duration::{about, show};
 use crate::domain::record::NoRecord;
 use crate::domain::{ImageId, InstanceId, RecipeName, Region, SnapshotId, Stage, Version};
@@ -44,27 +52,13 @@ pub enum Reason {
     /// More than one instance bears the recipe's tag.
     #[error("{} instances bear kiln:recipe without kiln:role: {}; leave the tag on the one that is the builder", .0.len(), list(.0))]
     SeveralLongLived(Vec<InstanceId>),
-    /// There is no such base.
-    #[error("there is no base: {0}; correct bake.base, or make what it names")]
-    NoBase(String),
     /// The base could not be looked up, or something else that had to be known.
     #[error("{0}")]
     LookUpFailed(CloudError),
-    /// The base cannot run on the instance type.
-    #[error("the base {image} is {base}, but {instance_type} runs {}; change bake.instance_type or bake.base", list(.runs))]
-    WrongArchitecture { image: ImageId, base: Architecture, instance_type: String, runs: Vec<Architecture> },
-    /// The base cannot be launched.
-    #[error("the base {0} is {1}, not available; change bake.base, or wait until it is")]
-    BaseNotAvailable(ImageId, ImageState),
-    /// The base's owner has deprecated it.
-    #[error("the base {0} is deprecated since {1}; choose a newer one, or set bake.allow_deprecated = true")]
-    BaseDeprecated(ImageId, DateTime<Utc>),
-    /// The base has no EBS root volume.
-    #[error(
-        "the base {0} has its root on an instance store, of which CreateImage makes no image; change bake.base"
-    )]
-    BaseNotOnEbs(ImageId),
 
+    /// The base cannot be baked from.
+    #[error("{0}")]
+    BadBase(BadBase),
     /// A preflight found what would make the bake, or what follows on it, fail.
     #[error("{0}")]
     Preflight(Box<super::preflight::Problem>),
@@ -174,19 +168,9 @@ pub enum Reason {
     /// Replicas of this recipe are not tested.
     #[error("the recipe does not ask for replicas to be tested")]
     ReplicasUntested,
-    /// Somebody gave it to Kiln.
-    #[error("somebody tagged it kiln:recipe, which gives it to Kiln as version {0}")]
-    Given(Version),
-    /// Somebody gave it to Kiln under a version that another one has.
-    #[error(
-        "it was given to Kiln as version {version}, which {image} has; tag it kiln:version with another time"
-    )]
-    VersionTaken { version: Version, image: ImageId },
-    /// Somebody gave it to Kiln under a version that is none.
-    #[error(
-        "it was given to Kiln, but it tells no version: tag it kiln:version with a time such as 20261123T020000Z"
-    )]
-    NoVersion,
+    /// Somebody gives it to Kiln.
+    #[error("{0}")]
+    Giving(Giving),
 
     // publish
     /// It passed its test.
@@ -201,15 +185,9 @@ pub enum Reason {
     /// The recipe's wishes changed.
     #[error("the recipe's [publish] has changed since it was published")]
     RecipeChanged,
-    /// Inspector has not scanned it.
-    #[error("Amazon Inspector has not scanned it yet; it waits until {}", .0.to_rfc3339())]
-    NotScanned(DateTime<Utc>),
-    /// Inspector never scanned it.
-    #[error("Amazon Inspector had not scanned it by {}; see that it scans AMIs, or take publish.block_on_findings away", .0.to_rfc3339())]
-    NeverScanned(DateTime<Utc>),
-    /// Inspector found what the recipe bars.
-    #[error("it has {count} findings of {at_least} or above that have a fix, such as {first}")]
-    Findings { count: usize, at_least: Severity, first: String },
+    /// Inspector is heard first.
+    #[error("{0}")]
+    Scan(Scan),
     /// Its permissions are changed.
     #[error("the recipe shares it otherwise: {0}")]
     SharedOtherwise(Change),
@@ -370,66 +348,22 @@ pub enum Reason {
     /// A replica where none is wanted.
     #[error("its recipe names its Region no longer")]
     RegionLeft,
-    /// Its recipe was deleted.
-    #[error("its recipe was deleted, and somebody said at {} that its images may go", .0.to_rfc3339())]
-    RecipeEnded(DateTime<Utc>),
-    /// Its recipe is there again.
-    #[error("recipe {0} is there again, so its images go by its rules")]
-    RecipeIsBack(RecipeName),
-    /// The recipe is not gone.
-    #[error("recipe {0} is there: delete its parameter first, then its images may go")]
-    RecipeStillThere(RecipeName),
-    /// Nobody said that the images of a deleted recipe may go.
-    #[error("there is no recipe {0}; its images stay until somebody says {{\"retire_recipe\": \"{0}\"}}")]
-    RecipeMissing(RecipeName),
-    /// No image of a recipe.
-    #[error("there is no recipe {0}, nor any image of it")]
-    NoImages(RecipeName),
 
-    /// More would go than may.
-    #[error(
-        "{images} images would go in one run, which is more than {most} ({limit}), so none goes; look at the plan, and if it is right, say so: {{\"recipe\": …, \"dry_run\": false, \"allow\": {images}}}"
-    )]
-    TooMany { images: usize, most: usize, limit: String },
-    /// A Region shows nothing, though there should be something.
-    #[error(
-        "{region} answers with no image of the recipe's, though {told_by} tells that there were some, so none goes anywhere; if that is right, say so by hand with \"allow\""
-    )]
-    EmptyRegion { region: Region, told_by: crate::domain::Origin },
-
-    /// A Region shows far fewer images than before.
-    #[error(
-        "{region} shows {now} images of the recipe's, and there were {before} at an earlier step, so none goes anywhere; if that is right, say so by hand with \"allow\""
-    )]
-    FarFewer { region: Region, before: usize, now: usize },
     /// There are fewer by now.
     #[error(
         "there were {before} images of the recipe's in its Region when it was counted, and {now} are left"
     )]
     Recounted { before: usize, now: usize },
 
+    /// Its recipe was deleted.
+    #[error("{0}")]
+    Ending(Ending),
+    /// A run is stopped.
+    #[error("{0}")]
+    Stopped(Stop),
     /// Somebody wants it back.
-    #[error("somebody asked for it to be brought back; it stays until its tag kiln:restored is taken away")]
-    AskedBack,
-    /// Somebody brought it back.
-    #[error("somebody brought it back at {0}; take its tag kiln:restored away when it may go")]
-    Restored(String),
-    /// There is nothing to bring back.
-    #[error("it is not retired: its stage is {0}")]
-    NotRetired(Stage),
-    /// It is deregistered.
-    #[error(
-        "it is in no Region of the account, nor in a Recycle Bin there: it is deregistered, and nothing brings it back; bake the recipe anew, or roll back to a release that is there"
-    )]
-    Gone,
-    /// It may be where nobody could look.
-    #[error("it is in no Region that could be looked at; it may be in {}, which could not", list(.0))]
-    NotFound(Vec<Region>),
-    /// It is deregistered, and in the Recycle Bin.
-    #[error(
-        "it is deregistered, and lies in the Recycle Bin of {region} until {}: restore its snapshots there first, then it (aws ec2 restore-image-from-recycle-bin), and ask again", .until.to_rfc3339()
-    )]
-    InRecycleBin { region: Region, until: DateTime<Utc> },
+    #[error("{0}")]
+    Restoring(Restoring),
 
     // leftovers
     /// The image of a snapshot is gone.
@@ -461,40 +395,4 @@ impl Reason {
             _ => false,
         }
     }
-}
-
-/// An image that a long-lived builder need not wait for: known, or made by the step before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
-    /// It was there.
-    Before(ImageId),
-    /// The step before makes it.
-    JustNow,
-}
-
-impl std::fmt::Display for Begun {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Before(image) => write!(f, "{image}"),
-            Self::JustNow => f.write_str("the image"),
-        }
-    }
-}
-
-fn told(reasons: &[String]) -> String {
-    if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
-}
-
-/// The first few, and how many there are beside them.
-fn some(users: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let shown = list(&users[..users.len().min(SHOWN)]);
-    match users.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
-fn list<T: std::fmt::Display>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

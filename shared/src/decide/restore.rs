@@ -1,12 +1,42 @@
 //! What brings back a release that was retired, as long as it is not deregistered.
 
 use chrono::{DateTime, Utc};
+use thiserror::Error;
 
 use super::share::deprecated_from;
+use super::words::list;
 use super::{Action, Chain, Reason, Subject};
 use crate::cloud::{Image, ImageState};
 use crate::domain::{ImageRecord, Region, Stage, Tags, tags};
 use crate::recipe::Recipe;
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// What is said when somebody wants an image back.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Restoring {
+    /// Somebody wants it back.
+    #[error("somebody asked for it to be brought back; it stays until its tag kiln:restored is taken away")]
+    AskedBack,
+    /// Somebody brought it back.
+    #[error("somebody brought it back at {0}; take its tag kiln:restored away when it may go")]
+    Restored(String),
+    /// There is nothing to bring back.
+    #[error("it is not retired: its stage is {0}")]
+    NotRetired(Stage),
+    /// It is deregistered.
+    #[error(
+        "it is in no Region of the account, nor in a Recycle Bin there: it is deregistered, and nothing brings it back; bake the recipe anew, or roll back to a release that is there"
+    )]
+    Gone,
+    /// It may be where nobody could look.
+    #[error("it is in no Region that could be looked at; it may be in {}, which could not", list(.0))]
+    NotFound(Vec<Region>),
+    /// It is deregistered, and in the Recycle Bin.
+    #[error(
+        "it is deregistered, and lies in the Recycle Bin of {region} until {}: restore its snapshots there first, then it (aws ec2 restore-image-from-recycle-bin), and ask again", .until.to_rfc3339()
+    )]
+    InRecycleBin { region: Region, until: DateTime<Utc> },
+}
 
 /// What brings a release back. `members`: an image and its replicas, as far as they are there; whoever asks for one of them
 /// asks for all. `recipe`: theirs, if there still is one.
@@ -29,11 +59,12 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
     let on_its_way: Vec<_> = known.iter().filter(|one| is_retired(one) || is_deprecated(one)).collect();
     if on_its_way.is_empty() {
         let leave = |(image, record): &(&Image, ImageRecord)| {
-            Subject::image(image).so(Action::Leave, Reason::NotRetired(record.stage))
+            Subject::image(image).so(Action::Leave, Reason::Restoring(Restoring::NotRetired(record.stage)))
         };
         return known.iter().map(leave).collect();
     }
-    let asked = |image: &Image, action| Subject::image(image).so(action, Reason::AskedBack);
+    let asked =
+        |image: &Image, action| Subject::image(image).so(action, Reason::Restoring(Restoring::AskedBack));
     let unmarked = on_its_way.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED));
     let marked = unmarked.map(|(image, _)| {
         asked(image, Action::Note(image.id.clone(), Tags::new().with_time(tags::RESTORED, now)))

@@ -1,5 +1,6 @@
 //! Whether an image is used: yes, no, or unknown. What is unknown counts as used.
 
+use super::restore::Restoring;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -116,7 +117,7 @@ fn held_by_itself(image: &Image, newest: Option<Version>) -> Option<Reason> {
         return Some(Reason::Held(why.to_owned()));
     }
     if let Some(when) = image.tags.get(tags::RESTORED) {
-        return Some(Reason::Restored(when.to_owned()));
+        return Some(Reason::Restoring(Restoring::Restored(when.to_owned())));
     }
     if is_pinned(image, newest) {
         return Some(Reason::Pinned);

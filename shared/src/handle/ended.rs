@@ -1,5 +1,6 @@
 //! `expire`, told that the images of a deleted recipe may go.
 
+use crate::decide::ended::Ending;
 use chrono::{DateTime, Utc};
 
 use super::evidence::{by_others, usage};
@@ -28,12 +29,14 @@ pub(super) async fn retire_recipe<C: Cloud>(
     let refuse =
         |because: Reason| vec![vec![Subject::recipe(recipe, &place.home).so(Action::Refuse, because)]];
     if there {
-        return Ok(act(cloud, refuse(Reason::RecipeStillThere(recipe.clone())), mode, now).await);
+        return Ok(
+            act(cloud, refuse(Reason::Ending(Ending::RecipeStillThere(recipe.clone()))), mode, now).await
+        );
     }
     let mut survey = survey(cloud, place, Some(recipe), Look::Ended, now).await?;
     let mut chains = std::mem::take(&mut survey.aside);
     match survey.families.get_mut(recipe) {
-        None => chains.extend(refuse(Reason::NoImages(recipe.clone()))),
+        None => chains.extend(refuse(Reason::Ending(Ending::NoImages(recipe.clone())))),
         Some(family) => {
             chains.extend(ended::mark(&family.found, &place.home, now));
             family.ended.get_or_insert(now);

@@ -23,17 +23,13 @@ pub(super) async fn usage<C: Cloud>(
     survey: &Survey,
     wanted: &[&Image],
 ) -> UsageByRegion {
-    let mut by_region: BTreeMap<&Region, Vec<&Image>> = BTreeMap::new();
-    for image in wanted {
-        by_region.entry(&image.region).or_default().push(image);
-    }
     let parameters: BTreeSet<&String> = survey
         .families
         .values()
         .filter_map(|family| family.recipe.as_ref()?.publish.parameter.as_ref())
         .collect();
     let parameters: Vec<String> = parameters.into_iter().cloned().collect();
-    let look = by_region.into_iter().map(async |(region, images)| {
+    let look = by_region(wanted).into_iter().map(async |(region, images)| {
         let usage = of_region(cloud, place, survey, region, &images, &parameters).await;
         (region.clone(), usage)
     });
@@ -42,11 +38,7 @@ pub(super) async fn usage<C: Cloud>(
 
 /// Adds what other accounts do with those images: one call for each, so none is asked about that stays anyway.
 pub(super) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wanted: &[&Image]) {
-    let mut by_region: BTreeMap<&Region, Vec<&Image>> = BTreeMap::new();
-    for image in wanted {
-        by_region.entry(&image.region).or_default().push(image);
-    }
-    let look = by_region.into_iter().map(async |(region, images)| {
+    let look = by_region(wanted).into_iter().map(async |(region, images)| {
         let shared = shared(cloud, region, &images).await;
         (region, shared)
     });
@@ -55,6 +47,14 @@ pub(super) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wa
             usage.shared = shared;
         }
     }
+}
+
+fn by_region<'a>(images: &[&'a Image]) -> BTreeMap<&'a Region, Vec<&'a Image>> {
+    let mut by_region: BTreeMap<&Region, Vec<&Image>> = BTreeMap::new();
+    for image in images {
+        by_region.entry(&image.region).or_default().push(image);
+    }
+    by_region
 }
 
 async fn of_region<C: Cloud>(

@@ -11,7 +11,7 @@ use super::evidence::{by_others, usage};
 use super::explain::explain;
 use super::leftovers::{Memory, of_image};
 use super::restore::restore;
-use super::survey::{Family, Survey, survey};
+use super::survey::{Family, Survey, survey, survey_again};
 use super::{Place, Refused};
 use crate::act::{Outcome, Report, act};
 use crate::cloud::{Cloud, Cloudly, Image, Usage};
@@ -59,42 +59,56 @@ async fn run<C: Cloud>(
     call: &ExpireRun,
     now: DateTime<Utc>,
 ) -> Result<Report, Refused> {
-    let mut survey = survey(cloud, place, call.recipe.as_ref(), call.look, now).await?;
-    let mut report = act(cloud, std::mem::take(&mut survey.aside), call.mode, now).await;
+    let mut seen = survey(cloud, place, call.recipe.as_ref(), call.look, now).await?;
+    let mut report = act(cloud, std::mem::take(&mut seen.aside), call.mode, now).await;
     let mut rows = Rows::new();
-    let counts: Vec<(RecipeName, usize)> = {
-        let read = survey.families.iter().map(|(name, family)| (name, Read::of(family, place)));
-        read.map(|(name, read)| (name.clone(), candidates(&read, place, now).len())).collect()
-    };
+    let families: Vec<Read<'_>> = seen.families.values().map(|family| Read::of(family, place)).collect();
+    let counts: Vec<usize> = families.iter().map(|read| candidates(read, place, now).len()).collect();
+    let names: Vec<&RecipeName> = seen.families.keys().collect();
     for (number, wave) in waves(&counts).into_iter().enumerate() {
-        // What is done with the others takes its time: tags and states are looked at again before anything is done here.
-        if number > 0 && call.mode == Mode::Carry {
-            survey = super::survey::survey(cloud, place, call.recipe.as_ref(), call.look, now).await?;
-        }
-        let families: Vec<Read<'_>> = counts[wave]
-            .iter()
-            .filter_map(|(name, _)| Some(Read::of(survey.families.get(name)?, place)))
-            .collect();
-        let wanted: Vec<&Image> = families.iter().flat_map(|read| candidates(read, place, now)).collect();
-        let mut usage = usage(cloud, place, &survey, &wanted).await;
-        let open = {
-            let uses = Uses::of(&usage);
-            families.iter().flat_map(|read| open(read, place, &uses, now)).collect::<Vec<_>>()
+        let chains = if number == 0 || call.mode == Mode::DryRun {
+            decided_together(cloud, place, (&seen, &families[wave]), call.allow, &mut rows, now).await
+        } else {
+            // What is done with the others takes its time: tags and states are looked at again before anything is done here.
+            let anew = survey_again(cloud, place, call.recipe.as_ref(), call.look).await?;
+            let families: Vec<Read<'_>> = names[wave]
+                .iter()
+                .filter_map(|name| Some(Read::of(anew.families.get(name)?, place)))
+                .collect();
+            decided_together(cloud, place, (&anew, &families), call.allow, &mut rows, now).await
         };
-        by_others(cloud, &mut usage, &open).await;
-        let uses = Uses::of(&usage);
-        let mut chains = unknown_usage(&usage);
-        for read in &families {
-            let decided = decided(read, place, &uses, call.allow, now);
-            rows.extend(rows_of(read.family, &decided, &survey, place, now));
-            chains.extend(decided);
-        }
         report = report.and(act(cloud, chains, call.mode, now).await);
     }
     told(cloud, &mut report, rows, place).await;
     report.fit();
     report.only_asked = call.mode == Mode::DryRun;
     Ok(report)
+}
+
+/// What becomes of the images of a few families, by what uses them now.
+async fn decided_together<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    (survey, families): (&Survey, &[Read<'_>]),
+    allow: Option<usize>,
+    rows: &mut Rows,
+    now: DateTime<Utc>,
+) -> Vec<Chain> {
+    let wanted: Vec<&Image> = families.iter().flat_map(|read| candidates(read, place, now)).collect();
+    let mut usage = usage(cloud, place, survey, &wanted).await;
+    let open: Vec<&Image> = {
+        let uses = Uses::of(&usage);
+        families.iter().flat_map(|read| open(read, place, &uses, now)).collect()
+    };
+    by_others(cloud, &mut usage, &open).await;
+    let uses = Uses::of(&usage);
+    let mut chains = unknown_usage(&usage);
+    for read in families {
+        let decided = decided(read, place, &uses, allow, now);
+        rows.extend(rows_of(read.family, &decided, survey, place, now));
+        chains.extend(decided);
+    }
+    chains
 }
 
 /// A family with the records of its images, each read once.
@@ -111,9 +125,9 @@ impl<'a> Read<'a> {
 }
 
 /// Which families are looked at together, by how many images each has to be asked about.
-fn waves(counts: &[(RecipeName, usize)]) -> Vec<Range<usize>> {
+fn waves(counts: &[usize]) -> Vec<Range<usize>> {
     let (mut waves, mut from, mut images) = (Vec::new(), 0, 0);
-    for (at, (_, own)) in counts.iter().enumerate() {
+    for (at, own) in counts.iter().enumerate() {
         if images + own > TOGETHER && at > from {
             waves.push(from..at);
             (from, images) = (at, 0);

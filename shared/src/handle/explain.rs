@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::evidence::{by_others, usage};
 use super::expire::{Read, decided, rows_of};
-use super::restore::{Places, find, gone};
+use super::restore::{Places, sought};
 use super::survey::{Family, survey};
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
@@ -13,7 +13,7 @@ use crate::decide::family::{Kin, Rules, seen};
 use crate::decide::plan::last_of;
 use crate::decide::story::{Story, tell};
 use crate::decide::used::{UsageByRegion, Uses};
-use crate::decide::{Action, Reason, Subject};
+use crate::decide::{Reason, Subject};
 use crate::domain::{ImageId, ImageRecord};
 use crate::events::inbound::{Look, Mode};
 use crate::recipe::Expire;
@@ -30,19 +30,9 @@ pub(super) async fn explain<C: Cloud>(
 ) -> Result<Report, Refused> {
     let read = recipes::wanted(cloud, place, None).await?;
     let places = Places::of(cloud, place, &read).await;
-    let found = match find(cloud, &places, image).await? {
-        Ok(found) => found,
-        Err(unseen) => {
-            let chain = gone(cloud, &places, image, &place.home, unseen).await?;
-            return Ok(act(cloud, vec![chain], Mode::DryRun, now).await);
-        }
-    };
-    let record = match found.record_at(&place.home) {
-        Ok(record) => record,
-        Err(why) => {
-            let refuse = Subject::image(&found).so(Action::Refuse, Reason::NotKilns(why));
-            return Ok(act(cloud, vec![vec![refuse]], Mode::DryRun, now).await);
-        }
+    let (found, record) = match sought(cloud, place, &places, image).await? {
+        Ok(sought) => sought,
+        Err(refused) => return Ok(act(cloud, vec![refused], Mode::DryRun, now).await),
     };
     let survey = survey(cloud, place, Some(&record.name.recipe), Look::Ended, now).await?;
     let mut report = Report::default();

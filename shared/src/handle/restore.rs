@@ -1,5 +1,6 @@
 //! `expire`, asked to bring back what it retired.
 
+use crate::decide::restore::Restoring;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -9,7 +10,7 @@ use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
 use crate::cloud::{Cloud, Cloudly, Image, Wanted};
 use crate::decide::{Action, Chain, Reason, Subject, restore};
-use crate::domain::{ImageId, Region, Tags, tags};
+use crate::domain::{ImageId, ImageName, ImageRecord, Region, Tags, tags};
 use crate::events::inbound::Mode;
 use crate::recipe::{BadRecipe, Recipe};
 
@@ -25,11 +26,28 @@ pub async fn restore<C: Cloud>(
 ) -> Result<Report, Refused> {
     let read = recipes::wanted(cloud, place, None).await?;
     let places = Places::of(cloud, place, &read).await;
-    let chain = match find(cloud, &places, image).await? {
-        Ok(found) => of_found(cloud, place, &read, &places, &found, now).await?,
-        Err(unseen) => gone(cloud, &places, image, &place.home, unseen).await?,
+    let chain = match sought(cloud, place, &places, image).await? {
+        Ok((_, record)) => of_release(cloud, place, &read, &places, &record.name, now).await?,
+        Err(refused) => refused,
     };
     Ok(act(cloud, vec![chain], Mode::Carry, now).await)
+}
+
+/// The image that somebody asks about, in whichever Region it is, with its record; or why nothing can be said of it.
+pub(super) async fn sought<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    places: &Places,
+    image: &ImageId,
+) -> Cloudly<Result<(Image, ImageRecord), Chain>> {
+    let (found, unseen) = places.images(cloud, &Wanted::Id(image.clone())).await?;
+    let Some(found) = found.into_iter().next() else {
+        return Ok(Err(gone(cloud, places, image, &place.home, unseen).await?));
+    };
+    Ok(match found.record_at(&place.home) {
+        Ok(record) => Ok((found, record)),
+        Err(why) => Err(vec![Subject::image(&found).so(Action::Refuse, Reason::NotKilns(why))]),
+    })
 }
 
 /// Where images may be: `expire` acts in every Region of the account.
@@ -67,28 +85,15 @@ impl Places {
     }
 }
 
-/// The image, in whichever Region it is, or the Regions that could not be looked at for it.
-pub(super) async fn find<C: Cloud>(
-    cloud: &C,
-    places: &Places,
-    image: &ImageId,
-) -> Cloudly<Result<Image, Vec<Region>>> {
-    let (found, unseen) = places.images(cloud, &Wanted::Id(image.clone())).await?;
-    Ok(found.into_iter().next().ok_or(unseen))
-}
-
-async fn of_found<C: Cloud>(
+/// What brings a release back, whichever of its images are there.
+async fn of_release<C: Cloud>(
     cloud: &C,
     place: &Place,
     recipes: &[Result<Recipe, BadRecipe>],
     places: &Places,
-    found: &Image,
+    name: &ImageName,
     now: DateTime<Utc>,
 ) -> Cloudly<Chain> {
-    let name = match found.record_at(&place.home) {
-        Ok(record) => record.name,
-        Err(why) => return Ok(vec![Subject::image(found).so(Action::Refuse, Reason::NotKilns(why))]),
-    };
     let tagged = Tags::new().with(tags::RECIPE, &name.recipe).with(tags::VERSION, name.version);
     let (members, _) = places.images(cloud, &Wanted::Tagged(tagged)).await?;
     let recipe = recipes.iter().flatten().find(|recipe| recipe.name == name.recipe);
@@ -96,7 +101,7 @@ async fn of_found<C: Cloud>(
 }
 
 /// Too late, unless a rule of the Recycle Bin has caught it, or it is where nobody could look.
-pub(super) async fn gone<C: Cloud>(
+async fn gone<C: Cloud>(
     cloud: &C,
     places: &Places,
     image: &ImageId,
@@ -108,10 +113,14 @@ pub(super) async fn gone<C: Cloud>(
     for (region, until) in join_all(looks).await {
         let until = if places.named.contains(region) { until? } else { until.unwrap_or_default() };
         if let Some(until) = until {
-            let because = Reason::InRecycleBin { region: region.clone(), until };
+            let because = Reason::Restoring(Restoring::InRecycleBin { region: region.clone(), until });
             return Ok(vec![Subject::resource(image, region).so(Action::Refuse, because)]);
         }
     }
-    let because = if unseen.is_empty() { Reason::Gone } else { Reason::NotFound(unseen) };
+    let because = if unseen.is_empty() {
+        Reason::Restoring(Restoring::Gone)
+    } else {
+        Reason::Restoring(Restoring::NotFound(unseen))
+    };
     Ok(vec![Subject::resource(image, home).so(Action::Refuse, because)])
 }

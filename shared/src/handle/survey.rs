@@ -65,6 +65,29 @@ pub(super) async fn survey<C: Cloud>(
     look: Look,
     now: DateTime<Utc>,
 ) -> Result<Survey, Refused> {
+    looked_at(cloud, place, (name, look), Some(now)).await
+}
+
+/// Looks at the same images once more. What was left behind is not looked for again.
+///
+/// # Errors
+/// That nothing could be decided, and why.
+pub(super) async fn survey_again<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    name: Option<&RecipeName>,
+    look: Look,
+) -> Result<Survey, Refused> {
+    looked_at(cloud, place, (name, look), None).await
+}
+
+/// `leftovers_at`: when it is, where snapshots are to be looked for that were left behind.
+async fn looked_at<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    (name, look): (Option<&RecipeName>, Look),
+    leftovers_at: Option<DateTime<Utc>>,
+) -> Result<Survey, Refused> {
     let read = async {
         match (name, look) {
             (Some(_), Look::Named | Look::Everywhere) => {
@@ -100,7 +123,9 @@ pub(super) async fn survey<C: Cloud>(
     });
     let holdings: BTreeMap<Region, Holdings> = join_all(observe).await.into_iter().collect();
     let mut aside = blind(&holdings, enabled.as_ref(), &place.home);
-    aside.extend(left_behind(cloud, &holdings, &good, name, now).await);
+    if let Some(now) = leftovers_at {
+        aside.extend(left_behind(cloud, &holdings, &good, name, now).await);
+    }
     let bad = read.iter().filter_map(|recipe| recipe.as_ref().err());
     // Of all recipes only those are told that were asked for.
     let bad = bad.filter(|bad| name.is_none_or(|name| bad.name == name.as_str()));

@@ -1,0 +1,78 @@
+//! What Kiln assumes of images on their way out, and of the tags that say so.
+
+use kiln::cloud::image::Deletion;
+use kiln::cloud::{Deregistration, ImageState, Images, Instances, Kind, Wanted};
+use kiln::domain::{ImageId, SnapshotId, Tags, tags};
+
+use super::{Case, Checked, Ground, home, is, refused, went};
+
+impl<G: Ground> Case<'_, G> {
+    /// It is told by its id and among all, and disabling it once more changes nothing.
+    pub(super) async fn disabled_is_told(&self) -> Checked {
+        let (_, image) = self.imaged().await?;
+        self.available(&home(), &image).await?;
+        went("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
+        is("its state by its id", self.described(&home(), &image).await?.state, ImageState::Disabled)?;
+        let all = went("DescribeImages", self.cloud().images(&home(), &Wanted::AllOfKilns).await)?;
+        is("whether it is among all", all.iter().any(|told| told.id == image), true)?;
+        went("DisableImage once more", self.cloud().disable_image(&home(), &image).await)
+    }
+
+    /// Its snapshots go with it and not before, and the second time is no error.
+    pub(super) async fn goes_once(&self) -> Checked {
+        let (builder, id) = self.imaged().await?;
+        let image = self.available(&home(), &id).await?;
+        let kept = self.cloud().delete_snapshot(&home(), &image.snapshots[0]).await;
+        refused("deleting a snapshot of an image", kept, &[Kind::InUse])?;
+        let users = Wanted::OfSnapshots(image.snapshots.clone());
+        let told = went("DescribeImages", self.cloud().images(&home(), &users).await)?;
+        is("who uses its snapshots", told.iter().map(|image| &image.id).collect(), vec![&id])?;
+        let Deregistration::Now(deletions) =
+            went("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?
+        else {
+            return Err("it was gone before".into());
+        };
+        is("how many snapshots are told of", deletions.len(), image.snapshots.len())?;
+        for deletion in deletions {
+            is("what became of a snapshot", deletion.outcome, Deletion::Deleted)?;
+        }
+        went(
+            "DeleteSnapshot of what is gone",
+            self.cloud().delete_snapshot(&home(), &image.snapshots[0]).await,
+        )?;
+        let again = went("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?;
+        is("the second time", again, Deregistration::Before)?;
+        went("TerminateInstances", self.cloud().terminate(&home(), &builder).await)
+    }
+
+    /// By what EC2 writes into their description.
+    pub(super) async fn snapshots_of_it(&self) -> Checked {
+        let (_, id) = self.imaged().await?;
+        let mut own = self.available(&home(), &id).await?.snapshots;
+        own.sort();
+        let told = went("DescribeSnapshots", self.cloud().snapshots_of(&home(), &id).await)?;
+        let mut told: Vec<SnapshotId> = told.into_iter().map(|snapshot| snapshot.id).collect();
+        told.sort();
+        is("its snapshots", told, own)
+    }
+
+    /// Where one is missing, none is tagged.
+    pub(super) async fn tagged_at_once(&self) -> Checked {
+        let (_, image) = self.imaged().await?;
+        self.available(&home(), &image).await?;
+        let images = vec![image];
+        let counted = |of: &str| Tags::new().with(tags::COUNTED, of);
+        went("CreateTags", self.cloud().tag_images(&home(), &images, &counted("2")).await)?;
+        self.ground.wait().await;
+        let missing: ImageId = "ami-0123456789abcdef0".parse().unwrap();
+        let with_missing = [images.clone(), vec![missing]].concat();
+        let tagged = self.cloud().tag_images(&home(), &with_missing, &counted("3")).await;
+        refused("tagging what is not there", tagged, &[Kind::NotFound])?;
+        self.ground.wait().await;
+        for image in &images {
+            let told = self.described(&home(), image).await?;
+            is("its tag", told.tags.get(tags::COUNTED), Some("2"))?;
+        }
+        Ok(())
+    }
+}
