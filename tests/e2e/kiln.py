@@ -127,6 +127,15 @@ class Kiln:
             assert time.monotonic() < deadline, f"no instance became {state}"
             time.sleep(0.05)
 
+    def wait_for_console(self, instance: str, text: str) -> None:
+        """Waits until the console of an instance says that: EC2 posts it a little later."""
+        deadline, said = time.monotonic() + 10, ""
+        while text not in said:
+            assert time.monotonic() < deadline, f"the console of {instance} says {said!r}"
+            time.sleep(0.05)
+            # The SDK decodes it.
+            said = self.ec2().get_console_output(InstanceId=instance, Latest=True).get("Output", "")
+
     def settle(self) -> None:
         self.aws.wait_idle(60)
 

@@ -47,6 +47,7 @@ def test_an_image_that_never_comes_to_its_verdict_is_rejected_when_its_time_is_u
     kiln.bake()
     (tester,) = kiln.living()
     assert tags_of(tester)["kiln:role"] == "tester"
+    kiln.wait_for_console(tester["InstanceId"], "hanging")
     past = [{"Key": "kiln:deadline", "Value": "2026-01-01T00:00:00Z"}]
     kiln.ec2().create_tags(Resources=[tester["InstanceId"]], Tags=past)
     kiln.sweep()
