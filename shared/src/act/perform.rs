@@ -2,12 +2,12 @@
 
 mod release;
 
-use crate::decide::bake::BadBase;
 use chrono::{DateTime, Utc};
 
 use super::bulk::Written;
 use crate::cloud::image::Deletion;
 use crate::cloud::{Cloud, CloudError, Deregistration, Kind, NewImage, NewInstance, NewReplica, Wanted};
+use crate::decide::bake::BadBase;
 use crate::decide::{Action, Decision, Reason, capture, elsewhere, share};
 use crate::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId, Stage, Tags, tags};
 use crate::events::inbound::Mode;

@@ -1,11 +1,12 @@
 //! Images that somebody else made and gave to Kiln, by the tag `kiln:recipe`.
 
+use thiserror::Error;
+
 use super::bake::BadBase;
 use super::{Action, Decision, Reason, Subject};
 use crate::cloud::{Image, ImageState};
 use crate::domain::{ImageId, ImageName, ImageRecord, RecipeName, Region, Stage, Version, tags};
 use crate::recipe::Recipe;
-use thiserror::Error;
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// What is said of an image that somebody gives to Kiln.

@@ -1,9 +1,9 @@
 //! Whether a recipe's next image is begun, and on what.
 
-use super::words::list;
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
+use super::words::list;
 use super::{Action, Decision, Reason, Subject};
 use crate::cloud::{
     Architecture, CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose,

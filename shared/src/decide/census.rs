@@ -3,9 +3,9 @@
 //! Each step of an image on its way out writes down how many there were. An answer of EC2's that shows a part alone is
 //! taken for what it is by the next step: nothing goes.
 
-use super::blast::Stop;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::blast::Stop;
 use super::family::{Found, seen};
 use super::{Action, Chain, Reason, Subject};
 use crate::cloud::{Image, ImageState};

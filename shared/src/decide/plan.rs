@@ -1,12 +1,12 @@
 //! What a plan tells of each image beside what is decided: what it costs, whether it is used, its next step and when.
 
-use super::ended::Ending;
-use super::restore::Restoring;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
+use super::ended::Ending;
+use super::restore::Restoring;
 use super::{Action, Chain, Decision, Reason};
 use crate::cloud::{Image, ImageState, Snapshot};
 use crate::domain::{Region, SnapshotId, Version};

@@ -1,11 +1,11 @@
 //! Whether an image is used: yes, no, or unknown. What is unknown counts as used.
 
-use super::restore::Restoring;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::family::Rules;
+use super::restore::Restoring;
 use super::{Reason, elsewhere, release::is_pinned, share::is_guarded_by_kiln};
 use crate::cloud::usage::{Names, User};
 use crate::cloud::{CloudError, Image, Protection, Usage};

@@ -1,9 +1,8 @@
 //! Tags: where Kiln's record stands, since there is no database.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize};
 
 /// The family that a thing belongs to. Whatever bears it is Kiln's.
 pub const RECIPE: &str = "kiln:recipe";
@@ -63,11 +62,48 @@ pub const HOLD: &str = "kiln:hold";
 /// What every tag of Kiln's begins with; a recipe's own tags may not.
 pub const PREFIX: &str = "kiln:";
 
-/// The tags of one thing. Keys are unique and case-sensitive, as in EC2.
+/// Kiln's own keys, which stand once in memory, however many things bear them.
+const OWN: [&str; 24] = [
+    RECIPE,
+    VERSION,
+    ROLE,
+    STAGE,
+    BASE,
+    ORIGIN,
+    DEADLINE,
+    AGAIN,
+    IMAGE,
+    BAKED,
+    ATTEMPT,
+    RETIRED,
+    UNUSED,
+    COUNTED,
+    ENDED,
+    RESTORED,
+    ORPHANED,
+    ZONE,
+    ADOPTED,
+    SHARED,
+    RELEASED,
+    PINNED,
+    PINNED_OVER,
+    HOLD,
+];
+
+/// The tags of one thing. Keys are unique and case-sensitive, as in EC2, which allows 50 of them: they lie in one place, by
+/// their keys, for there may be a hundred thousand things.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>)
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Tags(BTreeMap<String, String>);
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tags(Vec<(Key, String)>);
+
+type Key = Cow<'static, str>;
+
+fn key(text: &str) -> Key {
+    match OWN.into_iter().find(|own| *own == text) {
+        Some(own) => Cow::Borrowed(own),
+        None => Cow::Owned(text.to_owned()),
+    }
+}
 
 impl Tags {
     /// No tags.
@@ -78,20 +114,35 @@ impl Tags {
     /// These tags with one more; a value that the key had before is replaced.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl ToString) -> Self {
-        self.0.insert(key.to_owned(), value.to_string());
+        self.set(key, value.to_string());
         self
     }
 
     /// These tags and all of `others`, whose values win.
     #[must_use]
     pub fn and(mut self, others: &Tags) -> Self {
-        self.0.extend(others.0.iter().map(|(key, value)| (key.clone(), value.clone())));
+        for (key, value) in &others.0 {
+            self.set(key, value.clone());
+        }
         self
+    }
+
+    fn set(&mut self, key: &str, value: String) {
+        match self.place(key) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (self::key(key), value)),
+        }
+    }
+
+    /// Where a key is, or would be.
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(its, _)| its.as_ref().cmp(key))
     }
 
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        // Most keys are of another length than the one that is looked for, so that this is quicker than by their order.
+        self.0.iter().find(|(its, _)| its == key).map(|(_, value)| value.as_str())
     }
 
     /// The value of `key`, read as what it stands for; `None` where it is absent or does not parse.
@@ -112,7 +163,7 @@ impl Tags {
 
     /// Whether there is a tag of that key.
     pub fn has(&self, key: &str) -> bool {
-        self.0.contains_key(key)
+        self.get(key).is_some()
     }
 
     /// Whether there are none.
@@ -127,12 +178,51 @@ impl Tags {
 
     /// Each key and value, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0.iter().map(|(key, value)| (key.as_ref(), value.as_str()))
     }
 }
 
-impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Tags {
+impl<K: AsRef<str>, V: Into<String>> FromIterator<(K, V)> for Tags {
+    /// The last value of a key wins.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+        let mut all: Vec<(Key, String)> =
+            pairs.into_iter().map(|(text, value)| (key(text.as_ref()), value.into())).collect();
+        // Stable, so that of one key the last comes first once all are turned round.
+        all.reverse();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.dedup_by(|(next, _), (first, _)| next == first);
+        all.shrink_to_fit();
+        Self(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn tags_are_a_map_whose_last_value_of_a_key_wins(
+            pairs in proptest::collection::vec(("[a-d]{1,2}", "[x-z]{0,2}"), 0..12), others in
+            proptest::collection::vec(("[a-d]{1,2}", "[x-z]{0,2}"), 0..12), key in "[a-d]{1,2}",
+        ) {
+            let mut map: BTreeMap<String, String> = pairs.iter().cloned().collect();
+            let mut tags: Tags = pairs.into_iter().collect();
+            let told = |tags: &Tags| -> Vec<(String, String)> {
+                tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+            };
+            prop_assert_eq!(told(&tags), map.clone().into_iter().collect::<Vec<_>>());
+            map.extend(others.clone());
+            tags = tags.and(&others.into_iter().collect());
+            prop_assert_eq!(told(&tags), map.clone().into_iter().collect::<Vec<_>>());
+            map.insert(key.clone(), "new".into());
+            tags = tags.with(&key, "new");
+            prop_assert_eq!(told(&tags), map.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!((tags.get(&key), tags.has("e")), (Some("new"), false));
+        }
     }
 }

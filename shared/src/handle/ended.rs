@@ -1,6 +1,5 @@
 //! `expire`, told that the images of a deleted recipe may go.
 
-use crate::decide::ended::Ending;
 use chrono::{DateTime, Utc};
 
 use super::evidence::{by_others, usage};
@@ -8,6 +7,7 @@ use super::survey::{Family, survey};
 use super::{Place, Refused};
 use crate::act::{Report, act};
 use crate::cloud::{Cloud, Image};
+use crate::decide::ended::Ending;
 use crate::decide::family::Kin;
 use crate::decide::used::Uses;
 use crate::decide::{Action, Chain, Reason, Subject, ended};

@@ -1,6 +1,5 @@
 //! `expire`, asked to bring back what it retired.
 
-use crate::decide::restore::Restoring;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +8,7 @@ use futures::future::{join, join_all};
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
 use crate::cloud::{Cloud, Cloudly, Image, Wanted};
+use crate::decide::restore::Restoring;
 use crate::decide::{Action, Chain, Reason, Subject, restore};
 use crate::domain::{ImageId, ImageName, ImageRecord, Region, Tags, tags};
 use crate::events::inbound::Mode;
