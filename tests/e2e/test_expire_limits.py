@@ -29,6 +29,8 @@ def test_more_than_may_go_in_one_run_and_nothing_goes_until_who_saw_the_plan_all
 
     planned = kiln.invoke("expire", {"recipe": "web"}).decisions
     assert {line["reason"] for line in planned if line["outcome"] == "planned"} == {news["reason"]}
+    spared = [line["plan"] for line in planned if line["reason"] == news["reason"] and "plan" in line]
+    assert [(one["next"], one.get("on")) for one in spared] == [("deregister", None)] * 12
     would = kiln.invoke("expire", {"recipe": "web", "allow": 12}).decisions
     assert len([line for line in would if line["action"] == "deregister"]) == 12 and left(kiln) == [6, 6, 6]
 

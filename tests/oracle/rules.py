@@ -144,7 +144,7 @@ def _of_recipe(
     if _is_too_much(rules, own, going) or _looks_wrong(own, required):
         for key, one in found.items():
             if one.action in STEPS.values():
-                found[key] = Expected("leave", "unused")
+                found[key] = Expected("leave", "unused", one.next)
     return found
 
 

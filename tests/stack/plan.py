@@ -89,8 +89,8 @@ def summary(body: dict[str, Any]) -> str:
     saving = f"saves at most {totals['yearly_saving_usd']:.2f} dollars a year"
     return (
         f"\n{totals['images']} images with {cost}.\n"
-        f"{totals['unused_images']} of them are unused and on their way out: {totals['unused_gb']:g} GB, "
-        f"which {saving}.\n"
+        f"{totals['unused_images']} of them are unused, and their recipes let them go: "
+        f"{totals['unused_gb']:g} GB, which {saving}.\n"
         f"At {prices['usd_per_gb_month']:g} dollars for a GB and month{others} (the stack's parameter "
         "SnapshotPrices); snapshots share blocks, so less may be freed."
     )

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::census::{far_fewer, living};
 use super::family::Found;
+use super::plan::Step;
 use super::{Action, Chain, Decision, Reason, Subject};
 use crate::cloud::Image;
 use crate::domain::{ImageName, Region, Stage};
@@ -46,18 +47,20 @@ pub fn within(
     allow: Option<usize>,
 ) -> Vec<Chain> {
     let doomed = doomed(&chains);
-    let because = match allow {
+    let why = match allow {
         _ if doomed.is_empty() => None,
-        Some(most) => (doomed.len() > most).then(|| {
-            Reason::Stopped(Stop::TooMany { images: doomed.len(), most, limit: format!("allow = {most}") })
+        Some(most) => (doomed.len() > most).then(|| Stop::TooMany {
+            images: doomed.len(),
+            most,
+            limit: format!("allow = {most}"),
         }),
         None => strange(recipe, home, found)
             .or_else(|| far_fewer(found))
             .or_else(|| too_many(recipe, (found, strays), &chains, doomed.len())),
     };
-    match because {
+    match why {
         None => chains,
-        Some(because) => stopped(recipe, home, found, chains, &because),
+        Some(why) => stopped(recipe, home, found, chains, &why),
     }
 }
 
@@ -70,7 +73,16 @@ fn doomed(chains: &[Chain]) -> BTreeSet<(&Region, &str)> {
 }
 
 fn takes_away(decision: &Decision) -> bool {
-    matches!(decision.action, Action::MarkUnused(..) | Action::Retire(..) | Action::Deregister(_))
+    step(&decision.action).is_some()
+}
+
+fn step(action: &Action) -> Option<Step> {
+    match action {
+        Action::MarkUnused(..) => Some(Step::Deprecate),
+        Action::Retire(..) => Some(Step::Disable),
+        Action::Deregister(_) => Some(Step::Deregister),
+        _ => None,
+    }
 }
 
 /// What prepares it, and makes no sense alone.
@@ -80,7 +92,7 @@ fn belongs_to_it(decision: &Decision) -> bool {
 
 /// A Region that answers with nothing, though releases are told to be in every Region. Of the home Region none need be
 /// feared: without the newer releases there nothing goes.
-fn strange(recipe: &Recipe, home: &Region, found: &Found) -> Option<Reason> {
+fn strange(recipe: &Recipe, home: &Region, found: &Found) -> Option<Stop> {
     let of = |region: &Region| found.get(region).and_then(|images| images.as_ref().ok());
     let is_empty = |region: &Region| of(region).is_some_and(|images| !images.iter().any(living));
     let is_released =
@@ -88,7 +100,7 @@ fn strange(recipe: &Recipe, home: &Region, found: &Found) -> Option<Reason> {
     let told_by = of(home)?.iter().filter(|image| living(image)).find(is_released)?.address();
     let required = recipe.replicate.regions.iter().filter(|region| recipe.replicate.requires(region));
     let empty = required.into_iter().find(|region| is_empty(region))?;
-    Some(Reason::Stopped(Stop::EmptyRegion { region: empty.clone(), told_by }))
+    Some(Stop::EmptyRegion { region: empty.clone(), told_by })
 }
 
 /// More than the recipe lets go at once. One release alone is never too large a part of a recipe: else one that keeps
@@ -98,10 +110,9 @@ fn too_many(
     (found, strays): (&Found, &[Image]),
     chains: &[Chain],
     doomed: usize,
-) -> Option<Reason> {
-    let too_many = |most: usize, limit: String| {
-        (doomed > most).then_some(Reason::Stopped(Stop::TooMany { images: doomed, most, limit }))
-    };
+) -> Option<Stop> {
+    let too_many =
+        |most: usize, limit: String| (doomed > most).then_some(Stop::TooMany { images: doomed, most, limit });
     let (per_run, percent) = (recipe.expire.max_per_run, recipe.expire.max_percent);
     let images = found.values().filter_map(|images| images.as_ref().ok()).flatten().chain(strays);
     let all = images.filter(|image| living(image)).count();
@@ -113,17 +124,11 @@ fn too_many(
 }
 
 /// Everything that would go stays, and one event says why.
-fn stopped(
-    recipe: &Recipe,
-    home: &Region,
-    found: &Found,
-    chains: Vec<Chain>,
-    because: &Reason,
-) -> Vec<Chain> {
+fn stopped(recipe: &Recipe, home: &Region, found: &Found, chains: Vec<Chain>, why: &Stop) -> Vec<Chain> {
     let images = doomed(&chains).len();
     let spared = |mut decision: Decision| {
-        if takes_away(&decision) {
-            (decision.action, decision.because) = (Action::Leave, because.clone());
+        if let Some(step) = step(&decision.action) {
+            (decision.action, decision.because) = (Action::Leave, Reason::Spared(step, why.clone()));
         }
         decision
     };
@@ -137,10 +142,10 @@ fn stopped(
         let say = Announcement {
             name: ImageName { recipe: recipe.name.clone(), version },
             region: home.clone(),
-            news: News::ExpireStopped { images, reason: because.to_string() },
+            news: News::ExpireStopped { images, reason: why.to_string() },
         };
         let subject = Subject::recipe(&recipe.name, home);
-        chains.insert(0, vec![subject.so(Action::Say(say), because.clone())]);
+        chains.insert(0, vec![subject.so(Action::Say(say), Reason::Stopped(why.clone()))]);
     }
     chains
 }

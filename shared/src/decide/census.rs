@@ -59,12 +59,12 @@ fn counted(image: &Image) -> Option<usize> {
 }
 
 /// A Region that shows far fewer images than it did.
-pub fn far_fewer(found: &Found) -> Option<Reason> {
+pub fn far_fewer(found: &Found) -> Option<Stop> {
     let census = Census::of_found(found);
     let fewer = |image: &Image| {
         let (before, now) = (counted(image)?, census.in_region(&image.region));
         let far = before > 2 * now && before - now >= FAR_FEWER;
-        far.then(|| Reason::Stopped(Stop::FarFewer { region: image.region.clone(), before, now }))
+        far.then(|| Stop::FarFewer { region: image.region.clone(), before, now })
     };
     seen(found).find_map(fewer)
 }

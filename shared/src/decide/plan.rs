@@ -79,7 +79,7 @@ pub struct Row {
     /// Its next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Step>,
-    /// From when on (RFC 3339).
+    /// From when on (RFC 3339); nobody knows where a stop must be lifted before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on: Option<String>,
 }
@@ -155,7 +155,7 @@ pub fn row(
     };
     let (next, on) = match outlook {
         Some((step, at)) => (Some(step), Some(at.to_rfc3339_opts(SecondsFormat::Secs, true))),
-        None => (None, None),
+        None => (spared(decision), None),
     };
     Row {
         state: image.state.to_string(),
@@ -206,12 +206,12 @@ pub fn verdict(because: &Reason) -> Option<Verdict> {
         | Reason::InQuarantine(_)
         | Reason::RegionLeft
         | Reason::Ending(Ending::RecipeEnded(_))
-        | Reason::Stopped(_) => Some(Verdict::Unused),
+        | Reason::Spared(..) => Some(Verdict::Unused),
         _ => None,
     }
 }
 
-/// The next step of an image, and when it may come at the earliest.
+/// The next step of an image, and when it comes at the earliest, unless a stop holds it up.
 fn outlook(decision: &Decision, expire: &Expire, now: DateTime<Utc>) -> Option<(Step, DateTime<Utc>)> {
     let after_deprecation = if expire.quarantine.is_zero() { Step::Deregister } else { Step::Disable };
     match (&decision.action, &decision.because) {
@@ -221,6 +221,14 @@ fn outlook(decision: &Decision, expire: &Expire, now: DateTime<Utc>) -> Option<(
         (Action::Leave, Reason::FoundUnused { until, .. }) => Some((after_deprecation, *until)),
         (Action::Leave, Reason::InQuarantine(until)) => Some((Step::Deregister, *until)),
         (Action::Leave, Reason::Young { next, .. }) => *next,
+        _ => None,
+    }
+}
+
+/// The step of an image that a stop holds up.
+fn spared(decision: &Decision) -> Option<Step> {
+    match decision.because {
+        Reason::Spared(step, _) => Some(step),
         _ => None,
     }
 }
@@ -241,6 +249,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::super::Subject;
+    use super::super::blast::Stop;
     use super::super::fixtures::*;
     use super::*;
 
@@ -290,6 +299,13 @@ mod tests {
         let goes = Action::Deregister(image.id.clone());
         assert_eq!(next(goes, Reason::RegionLeft), (Some(Step::Deregister), at(day(40))));
         assert_eq!(next(Action::Leave, Reason::AmongNewest { rank: 1, keep: 2 }), (None, None));
+    }
+
+    #[test]
+    fn the_step_that_a_stop_holds_up_is_told_without_a_time() {
+        let stop = Stop::TooMany { images: 9, most: 8, limit: "expire.max_per_run = 8".into() };
+        let told = told(&an_image(), Action::Leave, Reason::Spared(Step::Disable, stop));
+        assert_eq!((told.verdict, told.next, told.on), (Some(Verdict::Unused), Some(Step::Disable), None));
     }
 
     #[test]

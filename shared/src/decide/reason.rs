@@ -65,7 +65,6 @@ pub enum Reason {
     /// A preflight found nothing.
     #[error("nothing that can be known beforehand speaks against a bake")]
     PreflightPassed,
-
     /// The recipe itself is wrong.
     #[error("{0}")]
     BadRecipe(crate::recipe::BadRecipe),
@@ -361,6 +360,9 @@ pub enum Reason {
     /// A run is stopped.
     #[error("{0}")]
     Stopped(Stop),
+    /// The step that it would take, had the run not been stopped.
+    #[error("{1}")]
+    Spared(Step, Stop),
     /// Somebody wants it back.
     #[error("{0}")]
     Restoring(Restoring),
