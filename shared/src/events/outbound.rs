@@ -268,10 +268,10 @@ pub fn together(news: Vec<Announcement>) -> Vec<Announcement> {
     told
 }
 
-/// The most events that one call takes, and the most bytes of all its events together, with a little to spare.
-/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>)
+/// The most events that one call takes, and the most bytes of all its events together: 1 MiB, with a little to spare.
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>)
 const MOST_EVENTS: usize = 10;
-const MOST_BYTES: usize = 250_000;
+const MOST_BYTES: usize = 1_000_000;
 
 /// The events of each call that says all of them.
 pub fn calls(news: &[Announcement]) -> Vec<&[Announcement]> {

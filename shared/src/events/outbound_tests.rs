@@ -88,11 +88,11 @@ fn a_call_says_ten_events_at_most_and_no_more_bytes_than_it_takes() {
     assert_eq!(lengths(&vec![small.clone(); 21]), [10, 10, 1]);
     let mut large = small.clone();
     if let News::Images { images, .. } = &mut large.news {
-        images[0].reason = "x".repeat(100_000);
+        images[0].reason = "x".repeat(400_000);
     }
     assert_eq!(lengths(&vec![large.clone(); 5]), [2, 2, 1]);
     if let News::Images { images, .. } = &mut large.news {
-        images[0].reason = "x".repeat(300_000);
+        images[0].reason = "x".repeat(1_200_000);
     }
     assert_eq!(lengths(&[small.clone(), large, small]), [1, 1, 1]);
 }
