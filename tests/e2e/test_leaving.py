@@ -175,3 +175,63 @@ def test_a_base_of_a_recipe_with_mistakes_stays(kiln: Kiln) -> None:
     body = kiln.invoke("expire", {"dry_run": True}).body
     told = {line.get("resource"): line["reason"] for line in body["decisions"]}
     assert told[oldest[HOME]] == "recipe app names it as its base"
+
+
+def test_a_persons_snapshot_that_bears_copied_tags_stays(kiln: Kiln) -> None:
+    three_releases(kiln)
+    tags = kiln.snapshots_of("web", LEFT)[0]["Tags"]
+    ec2 = kiln.ec2(LEFT)
+    volume = ec2.create_volume(AvailabilityZone=f"{LEFT}a", Size=8)["VolumeId"]
+    specification = [{"ResourceType": "snapshot", "Tags": tags}]
+    theirs = ec2.create_snapshot(VolumeId=volume, Description="DR copy", TagSpecifications=specification)
+    kiln.aws.days_pass(1)
+    kiln.sweep()
+    kiln.sweep()
+    assert theirs["SnapshotId"] in [one["SnapshotId"] for one in kiln.snapshots_of("web", LEFT)]
+
+
+def test_a_snapshot_that_somebody_used_again_waits_anew(kiln: Kiln) -> None:
+    oldest = three_releases(kiln, quarantine="7d")
+    ec2 = kiln.ec2(LEFT)
+    (image,) = [one for one in kiln.images(LEFT) if one["ImageId"] == oldest[LEFT]]
+    ec2.deregister_image(ImageId=oldest[LEFT])
+    kiln.settle()
+    kiln.sweep()
+    mapping = [{"DeviceName": "/dev/xvda", "Ebs": image["BlockDeviceMappings"][0]["Ebs"]}]
+    del mapping[0]["Ebs"]["Encrypted"]
+    anew = ec2.register_image(Name="anew", BlockDeviceMappings=mapping, RootDeviceName="/dev/xvda")["ImageId"]
+    kiln.sweep()
+    kiln.aws.days_pass(60)
+    ec2.deregister_image(ImageId=anew)
+    kiln.settle()
+    kiln.sweep()
+    assert len(kiln.snapshots_of("web", LEFT)) == 3, "its quarantine begins anew"
+    kiln.aws.days_pass(7)
+    kiln.sweep()
+    assert len(kiln.snapshots_of("web", LEFT)) == 2
+
+
+def test_a_region_that_does_not_answer_keeps_the_images_of_a_deleted_recipe(kiln: Kiln) -> None:
+    oldest = three_releases(kiln)
+    kiln.aws.client("ssm").delete_parameter(Name="/kiln/recipes/web")
+    kiln.invoke("expire", {"retire_recipe": "web"})
+    kiln.aws.days_pass(2)
+    failing = {"code": "InternalError", "message": "An internal error has occurred.", "status": 500}
+    kiln.aws.faults({"call": "DescribeImages", "region": LEFT, "times": -1, **failing})
+    answer = kiln.invoke("expire", {"dry_run": False})
+    assert answer.failed and "InternalError" in answer.error
+    kiln.aws.faults()
+    kiln.start_anew("expire")
+    assert there(kiln, oldest) == list(REGIONS)
+    assert {image["State"] for region in REGIONS for image in kiln.images(region)} == {"available"}
+
+
+def test_the_base_of_another_recipe_stays_though_its_own_is_deleted(kiln: Kiln) -> None:
+    three_releases(kiln)
+    kiln.recipe("app", base='"recipe:web"')
+    kiln.aws.client("ssm").delete_parameter(Name="/kiln/recipes/web")
+    kiln.invoke("expire", {"retire_recipe": "web"})
+    for days in (2, 7):
+        kiln.aws.days_pass(days)
+        night(kiln)
+    assert [[image["Name"] for image in kiln.images(region)] for region in REGIONS] == [[f"web-{NEW}"]] * 3

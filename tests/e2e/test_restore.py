@@ -96,3 +96,45 @@ def test_what_is_not_kilns_is_not_restored(kiln: Kiln) -> None:
     before = kiln.aws.journal_end()
     assert kiln.invoke("expire", {"restore": other}).failed
     assert kiln.changes(before) == []
+
+
+def test_what_somebody_disables_after_it_was_brought_back_has_a_quarantine_of_its_own(kiln: Kiln) -> None:
+    oldest = three_releases(kiln, quarantine="7d")
+    night_after_night(kiln, 1)
+    kiln.invoke("expire", {"restore": oldest[HOME]})
+    kiln.settle()
+    for _ in range(3):
+        kiln.sweep()
+    kiln.aws.days_pass(60)
+    for region, image in oldest.items():
+        kiln.ec2(region).delete_tags(Resources=[image], Tags=[{"Key": "kiln:restored"}])
+        kiln.ec2(region).disable_image(ImageId=image)
+    night_after_night(kiln, 2)
+    assert states(kiln, OLD) == ["disabled"] * 3, "it was in quarantine long ago, and not since"
+
+
+def test_what_could_not_be_looked_for_is_not_told_as_gone(kiln: Kiln) -> None:
+    away = FURTHER[1]
+    kiln.recipe(regions=f'["{FURTHER[0]}"]', quarantine="7d")
+    newest = kiln.release("web", NEW)
+    night_after_night(kiln, 1)
+    denied = {"code": "UnauthorizedOperation", "message": "You are not authorized.", "status": 403}
+    kiln.aws.faults({"call": "DescribeRegions", "times": -1, **denied})
+    answer = kiln.invoke("expire", {"restore": newest[away]})
+    assert "DescribeRegions" in answer.error and "nothing brings it back" not in answer.error
+    kiln.aws.faults()
+
+
+def test_a_region_that_does_not_answer_is_told_by_a_restore(kiln: Kiln) -> None:
+    away = FURTHER[1]
+    oldest = three_releases(kiln, quarantine="7d")
+    night_after_night(kiln, 1)
+    kiln.aws.client("ssm").delete_parameter(Name="/kiln/recipes/web")
+    failing = {"code": "InternalError", "message": "An internal error has occurred.", "status": 500}
+    kiln.aws.faults({"call": "DescribeImages", "region": away, "times": -1, **failing})
+    answer = kiln.invoke("expire", {"restore": oldest[HOME]})
+    assert answer.failed and away in answer.error and "InternalError" in answer.error
+    kiln.aws.faults()
+    kiln.start_anew("expire")
+    kiln.invoke("expire", {"restore": oldest[HOME]})
+    assert states(kiln, OLD) == ["available"] * 3

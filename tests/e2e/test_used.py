@@ -107,6 +107,21 @@ def test_what_another_account_uses_stays_and_goes_in_steps_once_a_later_report_f
     goes_day_by_day(kiln)
 
 
+def test_a_report_that_somebody_else_asked_for_lets_nothing_go(kiln: Kiln) -> None:
+    oldest = three_releases(kiln, confirm_after="2d", quarantine="7d")
+    use = ANOTHER_ACCOUNT.begin(kiln.aws, oldest[AWAY], AWAY)
+    night(kiln)
+    for _ in range(12):
+        others = {"ResourceTypes": [{"ResourceType": "ec2:LaunchTemplate"}], "AccountIds": ["444455556666"]}
+        kiln.ec2(AWAY).create_image_usage_report(ImageId=oldest[AWAY], **others)
+        night(kiln)
+        assert steps(kiln) == ["available"] * 3
+        kiln.aws.days_pass(1)
+    assert use.told_by(reason(kiln, oldest[AWAY], dry_run=False)) or "unknown" in reason(
+        kiln, oldest[AWAY], dry_run=False
+    )
+
+
 def test_a_snapshot_that_another_image_shares_stays_when_the_image_goes(kiln: Kiln) -> None:
     oldest = three_releases(kiln)
     use = SHARED_SNAPSHOT.begin(kiln.aws, oldest[HOME], HOME)

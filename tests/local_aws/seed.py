@@ -69,7 +69,7 @@ _FIELDS = {
     },
     "launch_templates": {"region", "name", "versions", "default", "tags", "created"},
     "launches_elsewhere": {"region", "image", "account", "resource_type", "count", "since"},
-    "usage_reports": {"region", "image", "count", "created"},
+    "usage_reports": {"region", "image", "count", "created", "tags"},
     "volumes": {"region", "snapshot", "state", "size_gb"},
     "image_recipes": {"region", "name", "image", "kind"},
     "parameters": {"region", "name", "value", "data_type", "type"},
@@ -261,10 +261,11 @@ def _elsewhere(entry: dict[str, Any]) -> None:
 def _reports(entry: dict[str, Any]) -> list[str]:
     """Reports that tell of nobody, available already: there may only be so many."""
     created = instant(entry["created"]) if entry.get("created") else datetime.now(UTC)
-    ids = []
+    ids, backend = [], ec2_backends[ACCOUNT][entry["region"]]
     for _ in range(int(entry.get("count", 1))):
         report = Report(entry["image"], Asked({INSTANCE: None}, []), [], state="available", created=created)
-        kept(ec2_backends[ACCOUNT][entry["region"]]).reports[report.id] = report
+        kept(backend).reports[report.id] = report
+        tags.put(backend, report.id, entry.get("tags", {}))
         ids.append(report.id)
     return ids
 

@@ -50,7 +50,8 @@ def _as_planned(before: Account, after: Account, was: Seen, is_now: Seen, words:
         tags |= {"kiln:stage": "retired", "kiln:retired": now("kiln:retired")}
         state = "disabled"
     if "bring-back" in words:
-        tags |= {"kiln:stage": "captured", "kiln:again": now("kiln:again"), "kiln:unused": "no"}
+        tags |= {"kiln:stage": "captured", "kiln:again": now("kiln:again")}
+        tags |= {"kiln:unused": "no", "kiln:retired": "no"}
     if "spare" in words:
         tags["kiln:unused"], deprecated = "no", _by_recipe(before, was, is_now, run)
     if words & {"mark-unused", "retire", "note"}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -137,7 +137,7 @@ def _of_recipe(
         use = {image.key: uses.of(image, rules.idle, newest) for image in release}
         told = _of_release(rules, release, newer, use, now)
         found |= told
-        going.append(sum(one.action in STEPS.values() for one in told.values()))
+        going.append(Counter(one.action for one in told.values() if one.action in STEPS.values()))
         newer += is_released(release)
 
     required = [region for region in regions[1:] if region not in replicate.get("best_effort", [])]
@@ -182,7 +182,7 @@ def _stays(release: list[Seen], why: Use, use: dict[Key, Use]) -> dict[Key, Expe
         can_be_launched = image.state == "available"
         if use.get(image.key) == Use.UNREPORTED == why:
             return "ask-usage"
-        if can_be_launched and image.tags["kiln:stage"] == "retired" and is_back:
+        if can_be_launched and image.tags["kiln:stage"] == "retired" and is_back and why == Use.CERTAIN:
             return "bring-back"
         if can_be_launched and image.time("kiln:unused") and why == Use.CERTAIN:
             return "spare"
@@ -231,12 +231,15 @@ def _leaving(rules: Rules, release: list[Seen], at: datetime) -> dict[Key, tuple
     return {image.key: told.get(image.key, ("deregister", over)) for image in release}
 
 
-def _is_too_much(rules: Rules, own: list[Seen], going: list[int]) -> bool:
-    """`going`: of how many images each release takes a step."""
-    images, living = sum(going), sum(image.state in LIVING for image in own)
-    too_many = images > rules.max_per_run
-    too_large = images * 100 > living * rules.max_percent and sum(map(bool, going)) > 1
-    return too_many or too_large
+def _is_too_much(rules: Rules, own: list[Seen], going: list[Counter[str]]) -> bool:
+    """`going`: how many images of each release take which step."""
+    images, living = sum(map(Counter.total, going)), sum(image.state in LIVING for image in own)
+    too_large = False
+    for step in STEPS.values():
+        of_releases = [release[step] for release in going if release[step]]
+        is_large = sum(of_releases) * 100 > living * rules.max_percent
+        too_large = too_large or (is_large and len(of_releases) > 1)
+    return images > rules.max_per_run or too_large
 
 
 def _looks_wrong(own: list[Seen], required: list[str]) -> bool:

@@ -56,6 +56,8 @@ class Report:
     asked: datetime
     state: str
     accounts: frozenset[str]
+    own: bool
+    """Whether it was asked for by Kiln, of all accounts."""
 
 
 @dataclass
@@ -165,6 +167,11 @@ def _parameters(aws: LocalAws, region: str, account: Account) -> None:
                 account.named_by[region, one["Value"]].append(one["Name"])
 
 
+def _is_own(report: dict[str, Any]) -> bool:
+    tags = {one["Key"]: one["Value"] for one in report.get("Tags", [])}
+    return tags.get("kiln:image") == report["ImageId"] and not report.get("AccountIds")
+
+
 def _shares(aws: LocalAws, region: str, account: Account) -> None:
     """Who may launch what, and the reports on it."""
     ec2 = aws.client("ec2", region)
@@ -178,5 +185,5 @@ def _shares(aws: LocalAws, region: str, account: Account) -> None:
     for report in _pages(ec2, "describe_image_usage_reports", "ImageUsageReports", None):
         told = frozenset(accounts[report["ReportId"]])
         account.reports[region, report["ImageId"]].append(
-            Report(report["CreationTime"], report["State"], told)
+            Report(report["CreationTime"], report["State"], told, _is_own(report))
         )

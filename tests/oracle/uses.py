@@ -7,10 +7,12 @@ from enum import IntEnum
 
 from local_aws.settings import ACCOUNT
 from oracle.model import HOME
-from oracle.seen import Account, Key, Seen
+from oracle.seen import Account, Key, Report, Seen
 
 REPORT_TELLS = timedelta(hours=36)
 """For so long a usage report tells how things are."""
+USE_TELLS = timedelta(days=7)
+"""For so long one that tells of a use does."""
 EC2_REMEMBERS_SINCE = datetime(2017, 5, 1, tzinfo=UTC)
 """When an image was launched last, EC2 tells only of launches after that."""
 SERVICES = ("aws:backup:", "aws:dlm:", "Ec2ImageBuilderArn")
@@ -80,9 +82,12 @@ class Uses:
         if image.state != "available" or not self.is_shared(image.key):
             return Use.NONE
         since, first = self._now - REPORT_TELLS, image.time("kiln:unused")
-        if first is not None and first <= self._now:
-            since = max(since, first)
-        told = [one for one in self._account.reports.get(image.key, []) if one.asked > since]
+        if first is None or first > self._now:
+            first = self._now - USE_TELLS
+        since = max(since, first)
+        told = [
+            one for one in self._account.reports.get(image.key, []) if _counts(one, since, first, self._now)
+        ]
         ready = [one for one in told if one.state == "available"]
         if not ready:
             return Use.UNKNOWN if told else Use.UNREPORTED
@@ -101,3 +106,10 @@ def is_guarded_by_kiln(image: Seen) -> bool:
 
 def _is_protected(image: Seen) -> bool:
     return image.protection != "disabled" and not is_guarded_by_kiln(image)
+
+
+def _counts(report: Report, since: datetime, first: datetime, now: datetime) -> bool:
+    """What somebody else asked for counts only where it tells of a use."""
+    if report.state == "available" and report.accounts - {ACCOUNT}:
+        return report.asked > max(now - USE_TELLS, first)
+    return report.own and report.asked > since

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::perform::{Deed, Failure};
+use crate::decide::restore::Restoring;
 use crate::decide::{Action, Decision, Reason};
 use crate::domain::{ImageId, ImageName, SnapshotId, tags};
 use crate::events::outbound::{Announcement, Became, News, Told};
@@ -24,6 +25,9 @@ pub(super) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
         }
         Action::MarkUnused(image, ..) => became(decision, Became::Deprecated, image, None)?,
         Action::Retire(image, ..) => became(decision, Became::Retired, image, None)?,
+        Action::Spare(image, _) if decision.because == Reason::Restoring(Restoring::AskedBack) => {
+            News::ImageRestored { image: image.clone() }
+        }
         Action::Enable(image) => News::ImageRestored { image: image.clone() },
         // What never was a good image does not expire: its failure was said.
         Action::Deregister(_)

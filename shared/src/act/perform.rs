@@ -145,7 +145,7 @@ pub(super) async fn perform<C: Cloud>(
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
         Action::BringBack(image, now) => {
             let tags = Tags::new().with(tags::STAGE, Stage::Captured).with_time(tags::AGAIN, *now);
-            let tags = tags.with(tags::UNUSED, "no");
+            let tags = tags.with(tags::UNUSED, "no").with(tags::RETIRED, "no");
             Ok(unless_gone(cloud.tag_image(region, image, &tags).await)?)
         }
         Action::Enable(image) => Ok(cloud.enable_image(region, image).await.map(|()| Deed::default())?),
@@ -178,7 +178,10 @@ pub(super) async fn perform<C: Cloud>(
         }
         Action::Deregister(image) => deregister(cloud, region, image).await,
         Action::MarkOrphan(snapshot, since) => {
-            let tags = Tags::new().with_time(tags::ORPHANED, *since);
+            let tags = match since {
+                Some(since) => Tags::new().with_time(tags::ORPHANED, *since),
+                None => Tags::new().with(tags::ORPHANED, "no"),
+            };
             Ok(cloud.tag_snapshot(region, snapshot, &tags).await.map(|()| Deed::default())?)
         }
         Action::DeleteSnapshot(snapshot) => match cloud.delete_snapshot(region, snapshot).await {

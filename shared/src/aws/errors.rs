@@ -52,6 +52,12 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Whether a code says of an image itself that it is gone: a call about it may also fail for something else that is missing.
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html>)
+pub fn is_of_image(code: &str) -> bool {
+    matches!(code, "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable")
+}
+
 /// The code of an error that came from no service.
 fn nameless<E, R>(error: &SdkError<E, R>) -> String {
     let code = match error {

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{Filter, ImageRecycleBinInfo, LockedSnapshotsInfo, Resou
 use chrono::{DateTime, Utc};
 use futures::future::join;
 
-use super::errors::Call;
+use super::errors::{Call, is_of_image};
 use super::{Aws, read};
 use crate::cloud::filter::{MOST_VALUES, exactly};
 use crate::cloud::{
@@ -152,9 +152,7 @@ impl Images for Aws {
                 Ok(Deregistration::Now(results.collect()))
             }
             // Deregistered before, by us or by another: EC2 answers with either.
-            Err(error) if matches!(error.kind, Kind::NotFound | Kind::WrongState) => {
-                Ok(Deregistration::Before)
-            }
+            Err(error) if is_of_image(&error.code) => Ok(Deregistration::Before),
             Err(error) => Err(error),
         }
     }

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use chrono::{DateTime, Utc};
 
-use crate::cloud::image::Deletion;
+use crate::cloud::image::{Deletion, made_for};
 use crate::cloud::{
     Architecture, Image, ImageState, Instance, InstanceState, Protection, Snapshot, SnapshotDeletion,
     StopCause,
@@ -114,6 +114,7 @@ pub fn snapshot(region: &Region, given: &aws_sdk_ec2::types::Snapshot) -> Option
         region: region.clone(),
         started: instant(given.start_time()),
         completed: given.state().is_some_and(|state| state.as_str() == "completed"),
+        made_for: given.description().and_then(made_for),
         full_bytes: given.full_snapshot_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
         tags: tags(given.tags()),
     })

@@ -86,9 +86,12 @@ fn read_report(
         "pending" => ReportState::Pending,
         other => ReportState::Failed(format!("{other} {}", given.state_reason().unwrap_or_default())),
     };
+    // Which versions a report looked at is not told of it, but Kiln's own bear its tag.
+    let own = read::tags(given.tags()).get(tags::IMAGE) == given.image_id();
     Some(UsageReport {
         image: given.image_id()?.parse().ok()?,
         asked: read::instant(given.creation_time())?,
+        whole: own && given.account_ids().is_empty(),
         says,
     })
 }

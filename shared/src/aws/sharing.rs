@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::Aws;
 use super::errors::Call;
 use crate::cloud::{Change, Cloudly, Finding, Grantee, Kind, Severity, Sharing};
+use crate::decide::share;
 use crate::domain::{ImageId, Region, SnapshotId};
 
 /// The most changes that one call takes for a snapshot.
@@ -81,6 +82,8 @@ impl Sharing for Aws {
         let ec2 = self.ec2(region).await;
         match at {
             Some(at) => {
+                // EC2 takes no moment that has passed, and one that lay ahead when it was decided may have by now.
+                let at = at.max(share::soon(Utc::now()));
                 let at = aws_sdk_ec2::primitives::DateTime::from_secs(at.timestamp());
                 let call = ec2.enable_image_deprecation().image_id(image.as_str()).deprecate_at(at);
                 call.send().await.map_err(Call::new("EnableImageDeprecation", region).on(image)).map(|_| ())

@@ -11,11 +11,11 @@ use aws_sdk_ec2::types::{
 use futures::future::join5;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use super::errors::Call;
+use super::errors::{Call, is_of_image};
 use super::{Aws, read};
 use crate::cloud::filter::MOST_VALUES;
 use crate::cloud::usage::{Names, Use, User};
-use crate::cloud::{CloudError, Cloudly, Kind, Launchers, UsageReport, Usages};
+use crate::cloud::{CloudError, Cloudly, ImageState, Images, Kind, Launchers, UsageReport, Usages, Wanted};
 use crate::domain::{ImageId, Region, Token};
 
 /// The most versions that EC2 puts on one page.
@@ -176,9 +176,10 @@ impl Aws {
     }
 
     /// An image that another run, or a person, has deregistered since it was seen fails the call for all that are asked about
-    /// with it. Then each is asked about alone; what is gone is used by nobody.
+    /// with it. Then each is asked about alone; what is gone is used by nobody. EC2 asks other services here, so an error may
+    /// be of something else that is missing: what is gone is believed of an image alone that EC2 shows no more.
     async fn references_to_those_there(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
-        let is_gone = |error: &CloudError| matches!(error.kind, Kind::NotFound | Kind::WrongState);
+        let is_gone = |error: &CloudError| is_of_image(&error.code);
         match self.references_to(region, images).await {
             Err(error) if is_gone(&error) => {}
             told => return told,
@@ -186,7 +187,12 @@ impl Aws {
         let mut uses = Vec::new();
         for image in images {
             match self.references_to(region, std::slice::from_ref(image)).await {
-                Err(error) if is_gone(&error) => {}
+                Err(error) if is_gone(&error) => {
+                    let there = self.images(region, &Wanted::Id(image.clone())).await?;
+                    if there.iter().any(|image| image.state != ImageState::Deregistered) {
+                        return Err(error);
+                    }
+                }
                 told => uses.extend(told?),
             }
         }

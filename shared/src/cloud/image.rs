@@ -196,11 +196,24 @@ pub struct Snapshot {
     pub started: Option<DateTime<Utc>>,
     /// Whether it is complete.
     pub completed: bool,
+    /// The image that it was made for, as EC2 itself says.
+    pub made_for: Option<ImageId>,
     /// The size of all its blocks, in bytes, where EC2 tells it; what it shares with others is counted in each.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Snapshot.html>)
     pub full_bytes: Option<u64>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// The image that a snapshot was made for, by the description that CreateImage and CopyImage give it. Whatever else a person, or
+/// a tool, makes of it has another one, though it may bear the same tags.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html>)
+pub fn made_for(description: &str) -> Option<ImageId> {
+    let told = match description.strip_prefix("Copied for DestinationAmi ") {
+        Some(copied) => copied,
+        None => description.strip_prefix("Created by CreateImage(")?.split_once(") for ")?.1,
+    };
+    told.split(' ').next()?.parse().ok()
 }
 
 /// What a call to deregister an image found.

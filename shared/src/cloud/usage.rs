@@ -104,6 +104,9 @@ pub struct UsageReport {
     pub image: ImageId,
     /// When it was asked for.
     pub asked: DateTime<Utc>,
+    /// Whether it asks about every account, and all that could name the image, as those do that Kiln asked for. Of others nobody
+    /// knows what they left out.
+    pub whole: bool,
     /// What it tells.
     pub says: ReportState,
 }
@@ -135,6 +138,8 @@ pub struct Usage {
     pub uses: Vec<Use>,
     /// The snapshots that somebody holds, with the reason.
     pub held: BTreeMap<SnapshotId, String>,
+    /// The snapshots that something else needs: a volume that is being made of it, or a lock, by which EC2 would not delete it.
+    pub needed: BTreeMap<SnapshotId, String>,
     /// The images that recipes name as their base.
     pub bases: BTreeMap<ImageId, RecipeName>,
     /// The images of which another image was baked that still can be launched, with that one.

@@ -116,7 +116,7 @@ pub enum Action {
     /// Deregister an image and delete its snapshots.
     Deregister(ImageId),
     /// Write on a snapshot since when it is left behind.
-    MarkOrphan(SnapshotId, DateTime<Utc>),
+    MarkOrphan(SnapshotId, Option<DateTime<Utc>>),
     /// Delete a snapshot that was left behind.
     DeleteSnapshot(SnapshotId),
     /// Say it, before what follows in the chain makes it past.

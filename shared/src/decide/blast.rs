@@ -103,24 +103,32 @@ fn strange(recipe: &Recipe, home: &Region, found: &Found) -> Option<Stop> {
     Some(Stop::EmptyRegion { region: empty.clone(), told_by })
 }
 
-/// More than the recipe lets go at once. One release alone is never too large a part of a recipe: else one that keeps
-/// a single release could never let the former go.
+/// More than the recipe lets go at once. The part of a recipe is counted for each step by itself, or a small recipe that is baked
+/// every night, of which each night one release takes each step, could never let any go. One release alone is never too large a
+/// part: else a recipe that keeps a single release could never let the former go.
 fn too_many(
     recipe: &Recipe,
     (found, strays): (&Found, &[Image]),
     chains: &[Chain],
     doomed: usize,
 ) -> Option<Stop> {
-    let too_many =
-        |most: usize, limit: String| (doomed > most).then_some(Stop::TooMany { images: doomed, most, limit });
+    let too_many = |limit: String, most: usize| Stop::TooMany { images: doomed, most, limit };
     let (per_run, percent) = (recipe.expire.max_per_run, recipe.expire.max_percent);
+    if doomed > per_run {
+        return Some(too_many(format!("expire.max_per_run = {per_run}"), per_run));
+    }
     let images = found.values().filter_map(|images| images.as_ref().ok()).flatten().chain(strays);
     let all = images.filter(|image| living(image)).count();
-    let releases = chains.iter().filter(|chain| chain.iter().any(takes_away)).count();
-    too_many(per_run, format!("expire.max_per_run = {per_run}")).or_else(|| {
-        let limit = format!("expire.max_percent = {percent}, of {all} images");
-        if releases > 1 { too_many(all * percent / 100, limit) } else { None }
-    })
+    let most = all * percent / 100;
+    let is_too_large = |wanted: Step| {
+        let of = |chain: &Chain| chain.iter().filter(|one| step(&one.action) == Some(wanted)).count();
+        let releases: Vec<usize> = chains.iter().map(of).filter(|images| *images > 0).collect();
+        releases.len() > 1 && releases.iter().sum::<usize>() > most
+    };
+    [Step::Deprecate, Step::Disable, Step::Deregister]
+        .into_iter()
+        .any(is_too_large)
+        .then(|| too_many(format!("expire.max_percent = {percent}, of {all} images"), most))
 }
 
 /// Everything that would go stays, and one event says why.

@@ -120,3 +120,22 @@ fn a_region_that_holds_no_release_up_may_be_empty() {
 fn nothing_is_said_where_nothing_would_go() {
     assert_eq!(said(&run(&rules(1, 1), &found(1, &REGIONS[..1]), None)), Vec::<String>::new());
 }
+
+#[test]
+fn a_small_recipe_of_which_each_night_one_release_takes_each_step_goes_on() {
+    let mut rules = rules(100, 50);
+    (rules.expire.quarantine, rules.expire.confirm_after) = (TimeDelta::days(7), TimeDelta::days(2));
+    let mut waits = image("web", 2).released().tagged("kiln:unused", &day(30).to_rfc3339()).build();
+    waits.deprecated = Some(day(30));
+    let images = vec![
+        image("web", 1).retired_on(20).build(),
+        waits,
+        image("web", 3).released().build(),
+        image("web", 4).released().build(),
+    ];
+    rules.replicate.regions.clear();
+    let found = Found::from([(region("us-east-1"), Ok(images))]);
+    let words: Vec<&str> =
+        run(&rules, &found, None).iter().flatten().map(|decision| decision.action.word()).collect();
+    assert_eq!(words, ["leave", "mark-unused", "retire", "deregister"]);
+}

@@ -7,12 +7,15 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::Reason;
-use crate::cloud::{Cloudly, Image, ImageState, ReportState, Shared, Usage};
+use crate::cloud::{Cloudly, Image, ImageState, ReportState, Shared, Usage, UsageReport};
 use crate::domain::{ImageId, Region, Token};
 
 /// For how long a report tells how things are. Longer than from one night to the next, so that what was asked for in one is
 /// read in the other; no longer than a recipe's usual time between two looks, so that each has a report of its own.
 pub const FRESH: TimeDelta = TimeDelta::hours(36);
+
+/// For how long a report that tells of a use keeps an image: so long it is not asked again, for an account has 2,000 reports.
+const USED: TimeDelta = TimeDelta::days(7);
 
 /// Why there is no report that tells how things are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,21 +76,31 @@ fn of_shared(image: &Image, shared: &Shared, now: DateTime<Utc>) -> Option<Reaso
     }
     // A second verdict rests on a report of its own.
     let after_first = |asked: DateTime<Utc>| image.unused().is_none_or(|first| first > now || asked > first);
-    let fresh =
-        shared.reports.iter().filter(|report| report.asked + FRESH > now && after_first(report.asked));
+    let fresh = shared.reports.iter().filter(|report| {
+        // What somebody else asked may have left out whom it concerns: it can keep an image, and let none go.
+        let tells = !users(image, report).is_empty();
+        let tells_for = if tells { USED } else { FRESH };
+        (tells || report.whole) && report.asked + tells_for > now && after_first(report.asked)
+    });
     // What one tells that is there counts more than that another is being made.
     let newest = fresh.max_by_key(|report| (matches!(report.says, ReportState::Ready(_)), report.asked));
-    match newest.map(|report| (&report.says, report.asked)) {
-        None => Some(Reason::NoReport(Awaited::Wanted)),
-        Some((ReportState::Pending, asked)) => Some(Reason::NoReport(Awaited::Pending(asked))),
-        Some((ReportState::Failed(why), _)) => Some(Reason::NoReport(Awaited::Failed(why.clone()))),
-        Some((ReportState::Ready(by), asked)) => {
-            let others = by.iter().filter(|(account, count)| **account != image.owner && **count > 0);
-            let told: Vec<String> =
-                others.map(|(account, count)| format!("account {account} ({count} times)")).collect();
-            (!told.is_empty()).then_some(Reason::UsedElsewhere { by: told, asked })
+    let Some(newest) = newest else { return Some(Reason::NoReport(Awaited::Wanted)) };
+    let asked = newest.asked;
+    match &newest.says {
+        ReportState::Pending => Some(Reason::NoReport(Awaited::Pending(asked))),
+        ReportState::Failed(why) => Some(Reason::NoReport(Awaited::Failed(why.clone()))),
+        ReportState::Ready(_) => {
+            let by = users(image, newest);
+            (!by.is_empty()).then_some(Reason::UsedElsewhere { by, asked })
         }
     }
+}
+
+/// The other accounts that use an image by a report.
+fn users(image: &Image, report: &UsageReport) -> Vec<String> {
+    let ReportState::Ready(by) = &report.says else { return Vec::new() };
+    let others = by.iter().filter(|(account, count)| **account != image.owner && **count > 0);
+    others.map(|(account, count)| format!("account {account} ({count} times)")).collect()
 }
 
 /// The images of these that are shared with anybody, as far as that is known.
@@ -104,7 +117,7 @@ mod tests {
 
     use super::super::fixtures::*;
     use super::*;
-    use crate::cloud::{CloudError, Grantee, UsageReport};
+    use crate::cloud::{CloudError, Grantee};
 
     const FRIEND: &str = "111122223333";
 
@@ -113,7 +126,7 @@ mod tests {
     }
 
     fn report(hours: i64, says: ReportState) -> UsageReport {
-        UsageReport { image: an_image().id, asked: day(40) - TimeDelta::hours(hours), says }
+        UsageReport { image: an_image().id, asked: day(40) - TimeDelta::hours(hours), whole: true, says }
     }
 
     fn ready(hours: i64, by: &[(&str, u64)]) -> UsageReport {
@@ -152,6 +165,23 @@ mod tests {
     fn a_report_that_has_grown_old_tells_nothing_any_more() {
         assert_eq!(with_friend(vec![ready(36, &[])]), Some(Reason::NoReport(Awaited::Wanted)));
         assert_eq!(with_friend(vec![ready(35, &[]), ready(90, &[(FRIEND, 9)])]), None);
+    }
+
+    #[test]
+    fn what_somebody_else_asked_keeps_an_image_and_lets_none_go() {
+        let theirs = |report: UsageReport| UsageReport { whole: false, ..report };
+        let used = |why: Option<Reason>| matches!(why, Some(Reason::UsedElsewhere { .. }));
+        assert!(used(with_friend(vec![ready(30, &[(FRIEND, 3)]), theirs(ready(1, &[]))])));
+        assert_eq!(with_friend(vec![theirs(ready(1, &[]))]), Some(Reason::NoReport(Awaited::Wanted)));
+        assert!(used(with_friend(vec![ready(30, &[]), theirs(ready(1, &[(FRIEND, 3)]))])));
+    }
+
+    #[test]
+    fn a_report_that_tells_of_a_use_keeps_an_image_for_a_week() {
+        let used = |hours| {
+            matches!(with_friend(vec![ready(hours, &[(FRIEND, 3)])]), Some(Reason::UsedElsewhere { .. }))
+        };
+        assert!(used(167) && !used(168));
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl<'a> Release<'a> {
         let keep = |((image, record), why): (&Member<'_>, Reason)| -> Decision {
             let action = match (&image.state, record.stage) {
                 _ if why == Reason::NoReport(Awaited::Wanted) => Action::AskUsage(image.id.clone()),
-                (ImageState::Available, Stage::Retired) if is_back => {
+                (ImageState::Available, Stage::Retired) if is_back && certain => {
                     Action::BringBack(image.id.clone(), now)
                 }
                 (ImageState::Available, _) if image.unused().is_some() && certain => {

@@ -51,8 +51,9 @@ pub fn suspects<'a, 'r>(
         .collect();
     snapshots
         .iter()
-        // Without the rest of Kiln's record somebody else made it, and tagged it alike.
-        .filter(|snapshot| snapshot.tags.has(tags::STAGE))
+        // Without the rest of Kiln's record, or EC2's own word that it was made for an image, somebody else made it, and
+        // tagged it alike.
+        .filter(|snapshot| snapshot.tags.has(tags::STAGE) && snapshot.made_for.is_some())
         .filter(|snapshot| bake(&snapshot.tags).is_some_and(|bake| !being_made.contains(&bake)))
         .filter(|snapshot| {
             snapshot.completed && snapshot.started.is_some_and(|started| started + GRACE <= now)
@@ -71,28 +72,50 @@ pub fn decide(suspects: &[Suspect<'_>], needs: &Needs, now: DateTime<Utc>) -> Ve
     let used: BTreeSet<&SnapshotId> = needs.images.iter().flat_map(|image| &image.snapshots).collect();
     let one = |suspect: &Suspect<'_>| {
         let snapshot = suspect.snapshot;
-        let subject = Subject {
-            recipe: snapshot.tags.read(tags::RECIPE),
-            version: snapshot.tags.read(tags::VERSION),
-            region: snapshot.region.clone(),
-            resource: Some(snapshot.id.to_string()),
-        };
+        let subject = subject(snapshot);
         let id = || snapshot.id.clone();
-        if used.contains(&snapshot.id) {
-            return vec![subject.so(Action::Leave, Reason::SnapshotUsed(id()))];
-        }
-        if let Some(need) = needs.others.get(&snapshot.id) {
-            return vec![subject.so(Action::Leave, Reason::SnapshotNeeded(need.clone()))];
+        let needed = match needs.others.get(&snapshot.id) {
+            _ if used.contains(&snapshot.id) => Some(Reason::SnapshotUsed(id())),
+            need => need.map(|need| Reason::SnapshotNeeded(need.clone())),
+        };
+        if let Some(why) = needed {
+            return vec![subject.so(unmarked(snapshot).unwrap_or(Action::Leave), why)];
         }
         let until = snapshot.tags.time(tags::ORPHANED).map(|since| since + suspect.quarantine);
         vec![match until {
             _ if suspect.quarantine.is_zero() => subject.so(Action::DeleteSnapshot(id()), Reason::ImageGone),
-            None => subject.so(Action::MarkOrphan(id(), now), Reason::ImageGone),
+            None => subject.so(Action::MarkOrphan(id(), Some(now)), Reason::ImageGone),
             Some(until) if until > now => subject.so(Action::Leave, Reason::InQuarantine(until)),
             Some(_) => subject.so(Action::DeleteSnapshot(id()), Reason::ImageGone),
         }]
     };
     suspects.iter().map(one).collect()
+}
+
+/// What somebody has made use of since it was left behind is not left behind any more: should it be again, its quarantine begins
+/// anew.
+pub fn rescued(snapshots: &[Snapshot], images: &[Image]) -> Vec<Chain> {
+    let used: BTreeSet<&SnapshotId> = images.iter().flat_map(|image| &image.snapshots).collect();
+    let own = snapshots.iter().filter(|snapshot| used.contains(&snapshot.id));
+    own.filter_map(|snapshot| {
+        let unmark = unmarked(snapshot)?;
+        Some(vec![subject(snapshot).so(unmark, Reason::SnapshotUsed(snapshot.id.clone()))])
+    })
+    .collect()
+}
+
+/// Takes the mark away that it was left behind, where it bears one.
+fn unmarked(snapshot: &Snapshot) -> Option<Action> {
+    snapshot.tags.time(tags::ORPHANED).map(|_| Action::MarkOrphan(snapshot.id.clone(), None))
+}
+
+fn subject(snapshot: &Snapshot) -> Subject {
+    Subject {
+        recipe: snapshot.tags.read(tags::RECIPE),
+        version: snapshot.tags.read(tags::VERSION),
+        region: snapshot.region.clone(),
+        resource: Some(snapshot.id.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +130,7 @@ mod tests {
             region: region("us-east-1"),
             started: Some(day(1)),
             completed: true,
+            made_for: Some("ami-0a".parse().unwrap()),
             full_bytes: None,
             tags: image("web", 1).build().tags,
         }
@@ -121,7 +145,7 @@ mod tests {
     fn a_snapshot_whose_image_is_gone_is_written_down_and_deleted_after_its_quarantine() {
         let left = snapshot("snap-01");
         assert_eq!(ids(std::slice::from_ref(&left), &[]), ["snap-01"]);
-        assert_eq!(after(&left, 7), Action::MarkOrphan(left.id.clone(), day(9)));
+        assert_eq!(after(&left, 7), Action::MarkOrphan(left.id.clone(), Some(day(9))));
         let marked = Snapshot { tags: left.tags.clone().with(tags::ORPHANED, day(3).to_rfc3339()), ..left };
         assert_eq!(after(&marked, 7), Action::Leave);
         assert_eq!(after(&marked, 6), Action::DeleteSnapshot(marked.id.clone()));
@@ -131,6 +155,27 @@ mod tests {
     fn after(snapshot: &Snapshot, days: i64) -> Action {
         let suspect = Suspect { snapshot, quarantine: TimeDelta::days(days) };
         decide(&[suspect], &Needs::default(), day(9))[0][0].action.clone()
+    }
+
+    #[test]
+    fn a_snapshot_that_somebody_made_and_tagged_alike_is_none_of_kilns() {
+        let theirs = Snapshot { made_for: None, ..snapshot("snap-01") };
+        assert!(ids(&[theirs], &[]).is_empty());
+    }
+
+    #[test]
+    fn what_is_used_again_is_left_behind_no_more() {
+        let left = snapshot("snap-01");
+        let marked = Snapshot { tags: left.tags.clone().with(tags::ORPHANED, day(3).to_rfc3339()), ..left };
+        let mut user = image("web", 3).build();
+        user.snapshots = vec![marked.id.clone()];
+        let unmark = Action::MarkOrphan(marked.id.clone(), None);
+        assert_eq!(rescued(std::slice::from_ref(&marked), std::slice::from_ref(&user))[0][0].action, unmark);
+        let suspect = Suspect { snapshot: &marked, quarantine: TimeDelta::days(1) };
+        let needs = Needs { images: vec![user.clone()], ..Needs::default() };
+        assert_eq!(decide(&[suspect], &needs, day(9))[0][0].action, unmark);
+        let unmarked = Snapshot { tags: marked.tags.with(tags::ORPHANED, "no"), ..marked };
+        assert!(rescued(&[unmarked], &[user]).is_empty());
     }
 
     #[test]

@@ -199,6 +199,7 @@ pub fn verdict(because: &Reason) -> Option<Verdict> {
         | Reason::Held(_)
         | Reason::Restoring(Restoring::Restored(_))
         | Reason::Protected(_)
+        | Reason::SnapshotNeeded(_)
         | Reason::OfOther(_) => Some(Verdict::Used),
         Reason::Superseded { .. }
         | Reason::QuarantineOver { .. }

@@ -333,7 +333,7 @@ pub enum Reason {
     #[error("it is {0}: on its way, or for somebody to look at")]
     InProgress(ImageState),
     /// Found unused once.
-    #[error("nobody used it at {}; if that is still so from {} on, it is disabled", .since.to_rfc3339(), .until.to_rfc3339())]
+    #[error("nobody used it at {}; if that is still so from {} on, its next step is taken", .since.to_rfc3339(), .until.to_rfc3339())]
     FoundUnused { since: DateTime<Utc>, until: DateTime<Utc> },
     /// In quarantine.
     #[error("it is in quarantine until {}", .0.to_rfc3339())]

@@ -67,7 +67,9 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
         |image: &Image, action| Subject::image(image).so(action, Reason::Restoring(Restoring::AskedBack));
     let unmarked = on_its_way.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED));
     let marked = unmarked.map(|(image, _)| {
-        asked(image, Action::Note(image.id.clone(), Tags::new().with_time(tags::RESTORED, now)))
+        // Whoever disables it later does not meet a quarantine that has begun long ago.
+        let marks = Tags::new().with_time(tags::RESTORED, now).with(tags::RETIRED, "no");
+        asked(image, Action::Note(image.id.clone(), marks))
     });
     let disabled = on_its_way.iter().filter(|(image, _)| image.state == ImageState::Disabled);
     let enabled = disabled.map(|(image, _)| asked(image, Action::Enable(image.id.clone())));

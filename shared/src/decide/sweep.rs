@@ -162,7 +162,15 @@ fn of_failed_images(seen: &Seen) -> Vec<Chain> {
 }
 
 fn of_snapshots(seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
-    let mut chains = Vec::new();
+    let mut chains: Vec<Chain> = seen
+        .snapshots
+        .iter()
+        .filter_map(|(region, snapshots)| {
+            let images = seen.images.get(region)?.as_ref().ok()?;
+            Some(leftovers::rescued(snapshots.as_ref().ok()?, images))
+        })
+        .flatten()
+        .collect();
     for (region, needs) in &seen.needs {
         let suspects = suspects(seen, region, now);
         match needs {

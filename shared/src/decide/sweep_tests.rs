@@ -228,6 +228,7 @@ fn a_snapshot_that_no_image_uses_is_on_its_way_out() {
         region: region("eu-west-1"),
         started: Some(day(1)),
         completed: true,
+        made_for: Some("ami-0a".parse().unwrap()),
         full_bytes: None,
         tags: image("web", 1).build().tags,
     };

@@ -93,6 +93,9 @@ impl<'a> Uses<'a> {
         if let Some(why) = image.snapshots.iter().find_map(|snapshot| usage.held.get(snapshot)) {
             return Some(Reason::Held(why.clone()));
         }
+        if let Some(need) = image.snapshots.iter().find_map(|snapshot| usage.needed.get(snapshot)) {
+            return Some(Reason::SnapshotNeeded(need.clone()));
+        }
         if self.by.contains_key(&image.id) {
             let users = self.users(image);
             if !users.is_empty() {
@@ -130,6 +133,8 @@ fn held_by_itself(image: &Image, newest: Option<Version>) -> Option<Reason> {
     manager(image).map(Reason::OfOther)
 }
 
+const MADE_BY_IMAGE_BUILDER: &str = "Ec2ImageBuilderArn";
+
 /// The service that manages an image, as the tags tell which that service puts on it.
 /// (<https://docs.aws.amazon.com/imagebuilder/latest/userguide/create-image-recipes.html>,
 /// <https://docs.aws.amazon.com/ebs/latest/userguide/dlm-elements.html>)
@@ -137,11 +142,13 @@ fn manager(image: &Image) -> Option<&'static str> {
     const MANAGERS: [(&str, &str); 3] = [
         ("aws:backup:", "AWS Backup"),
         ("aws:dlm:", "Data Lifecycle Manager"),
-        ("Ec2ImageBuilderArn", "EC2 Image Builder"),
+        (MADE_BY_IMAGE_BUILDER, "EC2 Image Builder"),
     ];
     let of = |key: &str| MANAGERS.iter().find(|(prefix, _)| key.starts_with(prefix));
-    let found =
-        image.tags.iter().filter(|(key, _)| !key.starts_with(tags::PREFIX)).find_map(|(key, _)| of(key));
+    // What somebody gave to Kiln is Kiln's, though Image Builder made it.
+    let given = |key: &str| key == MADE_BY_IMAGE_BUILDER && image.tags.has(tags::ADOPTED);
+    let keys = image.tags.iter().map(|(key, _)| key).filter(|key| !key.starts_with(tags::PREFIX));
+    let found = keys.filter(|key| !given(key)).find_map(of);
     found.map(|(_, service)| *service)
 }
 

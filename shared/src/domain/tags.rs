@@ -29,7 +29,7 @@ pub const IMAGE: &str = "kiln:image";
 pub const BAKED: &str = "kiln:baked";
 /// On a replica: which try at copying it came from, counted from 1.
 pub const ATTEMPT: &str = "kiln:attempt";
-/// When an image was disabled by Kiln (RFC 3339); its quarantine runs from then.
+/// When an image was disabled by Kiln (RFC 3339); its quarantine runs from then. `no` where it was brought back since.
 pub const RETIRED: &str = "kiln:retired";
 /// On an image that its recipe lets go: when it was first found that nobody uses it (RFC 3339), which is when it was deprecated.
 /// `no` where that was so once, and is so no longer.

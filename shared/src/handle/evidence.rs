@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use futures::future::{join, join_all, join4};
+use futures::future::{join_all, join3, join4};
 use futures::stream::{self, StreamExt};
 
 use super::Place;
@@ -11,7 +11,7 @@ use crate::cloud::usage::{Names, Use, User};
 use crate::cloud::{Cloud, CloudError, Cloudly, Image, ImageState, Shared, Usage, Wanted};
 use crate::decide::elsewhere::{may_be_shared, shared_with_others};
 use crate::decide::used::{UsageByRegion, is_piecemeal};
-use crate::domain::{ImageId, Region, tags};
+use crate::domain::{ImageId, Region, SnapshotId, tags};
 
 /// How many questions are asked of one Region at the same time.
 const AT_ONCE: usize = 8;
@@ -66,7 +66,14 @@ async fn of_region<C: Cloud>(
     parameters: &[String],
 ) -> Cloudly<Usage> {
     let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
-    let ((instances, references, launchers, parameters), baked) = join(
+    let snapshots: Vec<SnapshotId> = images
+        .iter()
+        .flat_map(|image| &image.snapshots)
+        .cloned()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let ((instances, references, launchers, parameters), baked, needed) = join3(
         join4(
             cloud.instances_of(region, &ids),
             cloud.references(region, &ids),
@@ -74,6 +81,7 @@ async fn of_region<C: Cloud>(
             named_by_parameters(cloud, region, parameters),
         ),
         baked_from(cloud, place, survey, region, &ids),
+        cloud.snapshot_needs(region, &snapshots),
     )
     .await;
     let launchers = launchers?;
@@ -88,7 +96,15 @@ async fn of_region<C: Cloud>(
     let uses = [instances?, named, launchers.uses, parameters?].concat();
     let unheard = || CloudError::new("DescribeSnapshots", "snapshots", region, "NotAsked", "nobody looked");
     let held = survey.held.get(region).cloned().unwrap_or_else(|| Err(unheard()))?;
-    Ok(Usage { uses, held, bases: survey.bases.clone()?, baked: baked?, shared: HashMap::new(), piecemeal })
+    Ok(Usage {
+        uses,
+        held,
+        needed: needed?,
+        bases: survey.bases.clone()?,
+        baked: baked?,
+        shared: HashMap::new(),
+        piecemeal,
+    })
 }
 
 /// The images that the parameters of recipes name in a Region.

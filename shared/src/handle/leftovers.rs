@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::future::{join_all, join3};
+use futures::future::join3;
 
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
@@ -27,13 +27,14 @@ pub(super) async fn needs<C: Cloud>(cloud: &C, region: &Region, suspects: &[Susp
             .await;
     let mut others = others?;
     // An image in the Recycle Bin can only be brought back with its snapshots.
-    let looks = recycled?.into_iter().map(async |(image, until)| {
-        let own = cloud.snapshots_of(region, &image).await?;
-        let needs = format!("its image {image} lies in the Recycle Bin until {}", until.to_rfc3339());
-        Ok(own.into_iter().map(move |snapshot| (snapshot.id, needs.clone())).collect::<Vec<_>>())
-    });
-    for own in join_all(looks).await {
-        others.extend(own?);
+    let recycled = recycled?;
+    for suspect in suspects {
+        let snapshot = suspect.snapshot;
+        let lies = snapshot.made_for.as_ref().and_then(|image| Some((image, recycled.get(image)?)));
+        if let Some((image, until)) = lies {
+            let need = format!("its image {image} lies in the Recycle Bin until {}", until.to_rfc3339());
+            others.insert(snapshot.id.clone(), need);
+        }
     }
     Ok(Needs { images: images?, others })
 }
@@ -47,10 +48,12 @@ pub(super) async fn of_region<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Vec<Chain> {
     let suspects = leftovers::suspects(snapshots, images, recipes.iter().copied(), now);
+    let mut chains = leftovers::rescued(snapshots, images);
     match needs(cloud, region, &suspects).await {
-        Ok(needs) => leftovers::decide(&suspects, &needs, now),
-        Err(error) => vec![vec![Subject::region(region).unseen(&error)]],
+        Ok(needs) => chains.extend(leftovers::decide(&suspects, &needs, now)),
+        Err(error) => chains.push(vec![Subject::region(region).unseen(&error)]),
     }
+    chains
 }
 
 /// For how long a warm function looks at no other image that is gone in the same Region. Each of Kiln's own deregistrations is

@@ -1,6 +1,7 @@
 //! One module a function: observe, decide, act. What they have in common is here.
 
 pub mod bake;
+mod bases;
 pub mod capture;
 mod ended;
 mod evidence;

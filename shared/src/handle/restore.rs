@@ -7,7 +7,7 @@ use futures::future::{join, join_all};
 
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
-use crate::cloud::{Cloud, Cloudly, Image, Wanted};
+use crate::cloud::{Cloud, CloudError, Cloudly, Image, Kind, Wanted};
 use crate::decide::restore::Restoring;
 use crate::decide::{Action, Chain, Reason, Subject, restore};
 use crate::domain::{ImageId, ImageName, ImageRecord, Region, Tags, tags};
@@ -26,11 +26,11 @@ pub async fn restore<C: Cloud>(
 ) -> Result<Report, Refused> {
     let read = recipes::wanted(cloud, place, None).await?;
     let places = Places::of(cloud, place, &read).await;
-    let chain = match sought(cloud, place, &places, image).await? {
+    let chains = match sought(cloud, place, &places, image).await? {
         Ok((_, record)) => of_release(cloud, place, &read, &places, &record.name, now).await?,
-        Err(refused) => refused,
+        Err(refused) => vec![refused],
     };
-    Ok(act(cloud, vec![chain], Mode::Carry, now).await)
+    Ok(act(cloud, chains, Mode::Carry, now).await)
 }
 
 /// The image that somebody asks about, in whichever Region it is, with its record; or why nothing can be said of it.
@@ -42,6 +42,10 @@ pub(super) async fn sought<C: Cloud>(
 ) -> Cloudly<Result<(Image, ImageRecord), Chain>> {
     let (found, unseen) = places.images(cloud, &Wanted::Id(image.clone())).await?;
     let Some(found) = found.into_iter().next() else {
+        if let Some(error) = &places.unlisted {
+            return Err(error.clone());
+        }
+        let unseen = unseen.into_iter().map(|(region, _)| region).collect();
         return Ok(Err(gone(cloud, places, image, &place.home, unseen).await?));
     };
     Ok(match found.record_at(&place.home) {
@@ -56,6 +60,8 @@ pub(super) struct Places {
     named: BTreeSet<Region>,
     /// The others, which may be closed to this role.
     others: BTreeSet<Region>,
+    /// Why it is not known which others there are.
+    unlisted: Option<CloudError>,
 }
 
 impl Places {
@@ -63,13 +69,20 @@ impl Places {
     pub async fn of<C: Cloud>(cloud: &C, place: &Place, read: &[Result<Recipe, BadRecipe>]) -> Self {
         let further = read.iter().flatten().flat_map(|recipe| &recipe.replicate.regions);
         let named: BTreeSet<Region> = further.chain([&place.home]).cloned().collect();
-        let mut others = cloud.enabled_regions(&place.home).await.unwrap_or_default();
+        let (mut others, unlisted) = match cloud.enabled_regions(&place.home).await {
+            Ok(enabled) => (enabled, None),
+            Err(error) => (BTreeSet::new(), Some(error)),
+        };
         others.retain(|region| !named.contains(region));
-        Self { named, others }
+        Self { named, others, unlisted }
     }
 
-    /// The images that are wanted, and the Regions that could not be seen.
-    async fn images<C: Cloud>(&self, cloud: &C, wanted: &Wanted) -> Cloudly<(Vec<Image>, Vec<Region>)> {
+    /// The images that are wanted, and the Regions that could not be seen, each with why.
+    async fn images<C: Cloud>(
+        &self,
+        cloud: &C,
+        wanted: &Wanted,
+    ) -> Cloudly<(Vec<Image>, Vec<(Region, CloudError)>)> {
         let of_named = join_all(self.named.iter().map(|region| cloud.images(region, wanted)));
         let of_others = join_all(self.others.iter().map(|region| cloud.images(region, wanted)));
         let (of_named, of_others) = join(of_named, of_others).await;
@@ -78,14 +91,15 @@ impl Places {
         for (region, images) in self.others.iter().zip(of_others) {
             match images {
                 Ok(images) => found.extend(images),
-                Err(_) => unseen.push(region.clone()),
+                Err(error) => unseen.push((region.clone(), error)),
             }
         }
         Ok((found, unseen))
     }
 }
 
-/// What brings a release back, whichever of its images are there.
+/// What brings a release back, whichever of its images are there. Where a Region could not be seen there may be more of them:
+/// that is told, and fails the call unless the Region is closed to this role.
 async fn of_release<C: Cloud>(
     cloud: &C,
     place: &Place,
@@ -93,11 +107,20 @@ async fn of_release<C: Cloud>(
     places: &Places,
     name: &ImageName,
     now: DateTime<Utc>,
-) -> Cloudly<Chain> {
+) -> Cloudly<Vec<Chain>> {
     let tagged = Tags::new().with(tags::RECIPE, &name.recipe).with(tags::VERSION, name.version);
-    let (members, _) = places.images(cloud, &Wanted::Tagged(tagged)).await?;
+    let (members, unseen) = places.images(cloud, &Wanted::Tagged(tagged)).await?;
     let recipe = recipes.iter().flatten().find(|recipe| recipe.name == name.recipe);
-    Ok(restore::decide(recipe, &members.iter().collect::<Vec<_>>(), &place.home, now))
+    let unlisted = places.unlisted.iter().map(|error| (place.home.clone(), error.clone()));
+    let told = unseen.into_iter().chain(unlisted).map(|(region, error)| {
+        let subject = Subject::region(&region);
+        vec![match error.kind {
+            Kind::Denied => subject.so(Action::Leave, Reason::LookUpFailed(error)),
+            _ => subject.unseen(&error),
+        }]
+    });
+    let release = restore::decide(recipe, &members.iter().collect::<Vec<_>>(), &place.home, now);
+    Ok([release].into_iter().chain(told).collect())
 }
 
 /// Too late, unless a rule of the Recycle Bin has caught it, or it is where nobody could look.

@@ -6,15 +6,16 @@ use chrono::{DateTime, Utc};
 use futures::future::{join, join_all};
 
 use super::bake::refused;
+use super::bases::bases;
 use super::looks::regions_of;
 use super::{Place, Refused, leftovers, recipes};
-use crate::cloud::{Cloud, CloudError, Cloudly, Image, Snapshot, Wanted};
+use crate::cloud::{Cloud, CloudError, Cloudly, Image, Kind, Snapshot, Wanted};
 use crate::decide::expire::Found;
 use crate::decide::plan::{Sizes, sizes};
 use crate::decide::{Action, Chain, Reason, Subject, ended};
 use crate::domain::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
 use crate::events::inbound::Look;
-use crate::recipe::{BadRecipe, Bake, Base, Recipe};
+use crate::recipe::{BadRecipe, Recipe};
 
 /// The images of one recipe, wherever they are.
 pub(super) struct Family {
@@ -130,17 +131,27 @@ async fn looked_at<C: Cloud>(
     // Of all recipes only those are told that were asked for.
     let bad = bad.filter(|bad| name.is_none_or(|name| bad.name == name.as_str()));
     aside.extend(bad.map(|bad| refused(bad, &place.home)));
+    let at_home = holdings.get(&place.home).and_then(|here| here.images.as_ref().ok());
+    let at_home = at_home.map_or(&[][..], Vec::as_slice);
     let bases = match (name, look) {
         (Some(_), Look::Named | Look::Everywhere) => {
-            let documents = cloud.parameters_below(&place.home, &place.recipes).await;
-            documents.map(|documents| bases(&documents))
+            match cloud.parameters_below(&place.home, &place.recipes).await {
+                Ok(documents) => bases(cloud, &place.home, &documents, at_home).await,
+                Err(error) => Err(error),
+            }
         }
-        _ => Ok(bases(&documents)),
+        _ => bases(cloud, &place.home, &documents, at_home).await,
     };
     let sizes = sizes(holdings.values().filter_map(|one| one.snapshots.as_ref().ok()).flatten());
     let held = holdings.iter().map(|(region, one)| (region.clone(), held(&one.snapshots))).collect();
     let mut others = Vec::new();
-    let families = families(read, name, place, holdings, &mut others);
+    let mut families = families(read, name, place, holdings, &mut others);
+    if enabled.is_some_and(|enabled| enabled.is_err()) {
+        // Where else images of a deleted recipe are nobody knows, and so nothing becomes of any.
+        for (_, gone) in families.extract_if(.., |_, family| family.recipe.is_none()) {
+            others.extend(gone.found.into_values().flatten().flatten());
+        }
+    }
     Ok(Survey { families, others, aside, held, sizes, bases, whole: name.is_none() })
 }
 
@@ -158,7 +169,8 @@ fn families(
     for (region, holdings) in holdings {
         match holdings.images {
             Err(error) => {
-                if holdings.named {
+                // One that is closed to this role is left to whoever closed it.
+                if holdings.named || error.kind != Kind::Denied {
                     blind.insert(region.clone(), Err(error.clone()));
                 }
                 unseen.insert(region, error);
@@ -202,20 +214,25 @@ fn families(
     families
 }
 
-/// A Region that could not be seen fails the run, though nothing in it is touched. One that no recipe names is only told.
+/// A Region that could not be seen fails the run, though nothing in it is touched. One that no recipe names, and that is closed
+/// to this role, is only told.
 fn blind(
     holdings: &BTreeMap<Region, Holdings>,
     enabled: Option<&Cloudly<BTreeSet<Region>>>,
     home: &Region,
 ) -> Vec<Chain> {
-    let leave = |region: &Region, error: &CloudError| {
-        vec![Subject::region(region).so(Action::Leave, Reason::LookUpFailed(error.clone()))]
+    let told = |region: &Region, named: bool, error: &CloudError| {
+        let subject = Subject::region(region);
+        vec![match error.kind {
+            Kind::Denied if !named => subject.so(Action::Leave, Reason::LookUpFailed(error.clone())),
+            _ => subject.unseen(error),
+        }]
     };
     let of_region = |(region, one): (&Region, &Holdings)| {
         let error = one.images.as_ref().err().or(one.snapshots.as_ref().err())?;
-        Some(if one.named { vec![Subject::region(region).unseen(error)] } else { leave(region, error) })
+        Some(told(region, one.named, error))
     };
-    let regions = enabled.and_then(|enabled| Some(leave(home, enabled.as_ref().err()?)));
+    let regions = enabled.and_then(|enabled| Some(told(home, false, enabled.as_ref().err()?)));
     regions.into_iter().chain(holdings.iter().filter_map(of_region)).collect()
 }
 
@@ -238,43 +255,9 @@ async fn left_behind<C: Cloud>(
     join_all(look).await.into_iter().flatten().collect()
 }
 
-/// The images that recipes name as their base. Of one with mistakes every image is taken that its text names anywhere.
-fn bases(documents: &[(String, String)]) -> BTreeMap<ImageId, RecipeName> {
-    let mut named = BTreeMap::new();
-    for (name, document) in documents {
-        match Recipe::parse(name, document) {
-            Ok(Recipe { bake: Bake { base: Base::Image(image), .. }, name, .. }) => {
-                named.insert(image, name);
-            }
-            Ok(_) => {}
-            Err(_) => {
-                let words = document.split(|one: char| !one.is_ascii_alphanumeric() && one != '-');
-                let images = words.filter_map(|word| word.parse::<ImageId>().ok());
-                let name = name.parse::<RecipeName>().ok();
-                named.extend(images.filter_map(|image| Some((image, name.clone()?))));
-            }
-        }
-    }
-    named
-}
-
 /// The snapshots of a Region that somebody holds.
 fn held(snapshots: &Cloudly<Vec<Snapshot>>) -> Cloudly<BTreeMap<SnapshotId, String>> {
     let snapshots = snapshots.as_ref().map_err(Clone::clone)?;
     let held = snapshots.iter().filter_map(|snapshot| Some((snapshot, snapshot.tags.get(tags::HOLD)?)));
     Ok(held.map(|(snapshot, why)| (snapshot.id.clone(), why.to_owned())).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_base_of_a_recipe_with_mistakes_is_a_base_all_the_same() {
-        let good = "name = \"web\"\n[bake]\nbase = \"ami-0a\"\ninstance_type = \"t4g.small\"";
-        let bad = "name = \"app\"\n[bake]\nbase = \"ami-0b\"\ninstance_type = ";
-        let documents = [("web".to_owned(), good.to_owned()), ("app".to_owned(), bad.to_owned())];
-        let named: Vec<String> = bases(&documents).keys().map(ToString::to_string).collect();
-        assert_eq!(named, ["ami-0a", "ami-0b"]);
-    }
 }

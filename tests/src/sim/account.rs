@@ -104,6 +104,11 @@ impl Account {
             tags,
         };
         let ec2 = self.region(region);
+        for snapshot in &snapshots {
+            if let Some(held) = ec2.snapshots.get_mut(snapshot) {
+                held.change(now, |snapshot| snapshot.made_for = Some(id.clone()));
+            }
+        }
         ec2.made_for.insert(id.clone(), snapshots.into_iter().collect());
         ec2.images.insert(id.clone(), Held::new(now, image));
         id
@@ -123,6 +128,7 @@ impl Account {
                 region: region.clone(),
                 started: Some(now),
                 completed: false,
+                made_for: None,
                 full_bytes: None,
                 tags: tags.clone(),
             };

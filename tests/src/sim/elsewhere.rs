@@ -68,7 +68,7 @@ impl Others {
                 true => ReportState::Ready(self.used(&asked.image, asked.at)),
                 false => ReportState::Pending,
             };
-            UsageReport { image: asked.image.clone(), asked: asked.at, says }
+            UsageReport { image: asked.image.clone(), asked: asked.at, whole: true, says }
         })
         .collect()
     }
