@@ -1,6 +1,6 @@
 //! Images and snapshots, on EC2.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, ImageRecycleBinInfo, LockedSnapshotsInfo, ResourceType, Volume};
 use chrono::{DateTime, Utc};
@@ -174,14 +174,12 @@ impl Images for Aws {
         region: &Region,
         snapshots: &[SnapshotId],
     ) -> Cloudly<BTreeMap<SnapshotId, String>> {
-        let mut needs = BTreeMap::new();
-        for some in snapshots.chunks(MOST_VALUES) {
-            let (volumes, locks) =
-                join(self.volumes_being_made(region, some), self.locked(region, some)).await;
-            needs.extend(volumes?);
-            needs.extend(locks?);
+        if snapshots.is_empty() {
+            return Ok(BTreeMap::new());
         }
-        Ok(needs)
+        let wanted: BTreeSet<&SnapshotId> = snapshots.iter().collect();
+        let (volumes, locks) = join(self.volumes_being_made(region), self.locked(region)).await;
+        Ok(volumes?.into_iter().chain(locks?).filter(|(snapshot, _)| wanted.contains(snapshot)).collect())
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSnapshot.html>)
@@ -225,13 +223,9 @@ impl Aws {
         }
     }
 
-    async fn volumes_being_made(
-        &self,
-        region: &Region,
-        snapshots: &[SnapshotId],
-    ) -> Cloudly<Vec<(SnapshotId, String)>> {
+    /// Of any snapshot: there are few at a time.
+    async fn volumes_being_made(&self, region: &Region) -> Cloudly<Vec<(SnapshotId, String)>> {
         let call = self.ec2(region).await.describe_volumes();
-        let call = call.filters(read::filter("snapshot-id", snapshots.iter().map(ToString::to_string)));
         let call = call.filters(read::filter("status", ["creating".to_owned()])).max_results(500);
         let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let given = given.map_err(Call::new("DescribeVolumes", region).on("volumes that are being made"))?;
@@ -242,16 +236,22 @@ impl Aws {
         Ok(given.iter().filter_map(one).collect())
     }
 
-    async fn locked(&self, region: &Region, snapshots: &[SnapshotId]) -> Cloudly<Vec<(SnapshotId, String)>> {
-        let call = self.ec2(region).await.describe_locked_snapshots();
-        let call = call.set_snapshot_ids(Some(snapshots.iter().map(ToString::to_string).collect()));
-        let given =
-            call.send().await.map_err(Call::new("DescribeLockedSnapshots", region).on("snapshots"))?;
-        let one = |lock: &LockedSnapshotsInfo| {
-            let state = lock.lock_state().filter(|state| state.as_str() != "expired")?;
-            Some((lock.snapshot_id()?.parse().ok()?, format!("it is locked ({})", state.as_str())))
-        };
-        Ok(given.snapshots().iter().filter_map(one).collect())
+    /// All that are locked: asked by its id, one that is gone would fail the call for all.
+    async fn locked(&self, region: &Region) -> Cloudly<Vec<(SnapshotId, String)>> {
+        let (mut locked, mut page) = (Vec::new(), None);
+        loop {
+            let call = self.ec2(region).await.describe_locked_snapshots().max_results(PAGE);
+            let given = call.set_next_token(page).send().await;
+            let given = given.map_err(Call::new("DescribeLockedSnapshots", region).on("snapshots"))?;
+            locked.extend(given.snapshots().iter().filter_map(|lock: &LockedSnapshotsInfo| {
+                let state = lock.lock_state().filter(|state| state.as_str() != "expired")?;
+                Some((lock.snapshot_id()?.parse().ok()?, format!("it is locked ({})", state.as_str())))
+            }));
+            page = given.next_token().filter(|token| !token.is_empty()).map(ToOwned::to_owned);
+            if page.is_none() {
+                return Ok(locked);
+            }
+        }
     }
 
     async fn kilns_snapshots(&self, region: &Region, filter: Option<Filter>) -> Cloudly<Vec<Snapshot>> {

@@ -382,3 +382,13 @@ fn an_image_that_was_brought_back_and_stays_is_on_its_way_again() {
     };
     assert_eq!(action(&back.id), Action::BringBack(back.id.clone(), day(40)));
 }
+
+#[test]
+fn what_was_brought_back_goes_nowhere_while_its_use_is_unknown() {
+    let mut back = image("web", 1).retired_on(30).build();
+    back.state = ImageState::Available;
+    let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
+    let chains = by(&recipe("web"), images, &UsageByRegion::new(), day(40));
+    let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(back.id.as_str());
+    assert_eq!(chains.iter().flatten().find(of).unwrap().action, Action::Leave);
+}

@@ -95,6 +95,21 @@ fn what_another_service_manages_is_left_to_it() {
 }
 
 #[test]
+fn what_image_builder_made_and_somebody_gave_to_kiln_is_kilns() {
+    let given = image("web", 1).released().tagged("Ec2ImageBuilderArn", "x");
+    let given = given.tagged(tags::ADOPTED, "us-east-1/ami-0a").build();
+    assert_eq!(hold(&given, Usage::default()), None);
+}
+
+#[test]
+fn an_image_whose_snapshot_something_needs_stays() {
+    let image = an_image();
+    let needed = BTreeMap::from([(image.snapshots[0].clone(), "it is locked (governance)".to_owned())]);
+    let usage = Usage { needed, ..Usage::default() };
+    assert_eq!(hold(&image, usage).as_deref(), Some("it is locked (governance)"));
+}
+
+#[test]
 fn what_was_launched_lately_stays_where_the_recipe_asks() {
     let mut rules = recipe("web");
     let mut image = an_image();
