@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::cloud::{
-    Change, CloudError, Image, Instance, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+    Change, CloudError, Image, Instance, Kind, NewImage, NewInstance, NewReplica, NewTemplateVersion,
 };
 use crate::domain::{
     ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, Version, tags,
@@ -291,6 +291,14 @@ impl Subject {
     /// The decision that it must be looked at again, since something that had to be known could not be seen.
     pub fn unseen(self, error: &CloudError) -> Decision {
         self.so(Action::LookAgain, Reason::LookUpFailed(error.clone()))
+    }
+
+    /// The same of what no recipe names: where it is closed to this role, whoever closed it knows, and it is only told.
+    pub fn unseen_unless_closed(self, error: &CloudError) -> Decision {
+        match error.kind {
+            Kind::Denied => self.so(Action::Leave, Reason::LookUpFailed(error.clone())),
+            _ => self.unseen(error),
+        }
     }
 
     /// A decision on this subject.

@@ -66,13 +66,7 @@ async fn of_region<C: Cloud>(
     parameters: &[String],
 ) -> Cloudly<Usage> {
     let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
-    let snapshots: Vec<SnapshotId> = images
-        .iter()
-        .flat_map(|image| &image.snapshots)
-        .cloned()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    let snapshots: Vec<SnapshotId> = images.iter().flat_map(|image| &image.snapshots).cloned().collect();
     let ((instances, references, launchers, parameters), baked, needed) = join3(
         join4(
             cloud.instances_of(region, &ids),

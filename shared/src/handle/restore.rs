@@ -7,7 +7,7 @@ use futures::future::{join, join_all};
 
 use super::{Place, Refused, recipes};
 use crate::act::{Report, act};
-use crate::cloud::{Cloud, CloudError, Cloudly, Image, Kind, Wanted};
+use crate::cloud::{Cloud, CloudError, Cloudly, Image, Wanted};
 use crate::decide::restore::Restoring;
 use crate::decide::{Action, Chain, Reason, Subject, restore};
 use crate::domain::{ImageId, ImageName, ImageRecord, Region, Tags, tags};
@@ -112,13 +112,8 @@ async fn of_release<C: Cloud>(
     let (members, unseen) = places.images(cloud, &Wanted::Tagged(tagged)).await?;
     let recipe = recipes.iter().flatten().find(|recipe| recipe.name == name.recipe);
     let unlisted = places.unlisted.iter().map(|error| (place.home.clone(), error.clone()));
-    let told = unseen.into_iter().chain(unlisted).map(|(region, error)| {
-        let subject = Subject::region(&region);
-        vec![match error.kind {
-            Kind::Denied => subject.so(Action::Leave, Reason::LookUpFailed(error)),
-            _ => subject.unseen(&error),
-        }]
-    });
+    let told = unseen.into_iter().chain(unlisted);
+    let told = told.map(|(region, error)| vec![Subject::region(&region).unseen_unless_closed(&error)]);
     let release = restore::decide(recipe, &members.iter().collect::<Vec<_>>(), &place.home, now);
     Ok([release].into_iter().chain(told).collect())
 }

@@ -12,7 +12,7 @@ use super::{Place, Refused, leftovers, recipes};
 use crate::cloud::{Cloud, CloudError, Cloudly, Image, Kind, Snapshot, Wanted};
 use crate::decide::expire::Found;
 use crate::decide::plan::{Sizes, sizes};
-use crate::decide::{Action, Chain, Reason, Subject, ended};
+use crate::decide::{Chain, Subject, ended};
 use crate::domain::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
 use crate::events::inbound::Look;
 use crate::recipe::{BadRecipe, Recipe};
@@ -221,18 +221,13 @@ fn blind(
     enabled: Option<&Cloudly<BTreeSet<Region>>>,
     home: &Region,
 ) -> Vec<Chain> {
-    let told = |region: &Region, named: bool, error: &CloudError| {
-        let subject = Subject::region(region);
-        vec![match error.kind {
-            Kind::Denied if !named => subject.so(Action::Leave, Reason::LookUpFailed(error.clone())),
-            _ => subject.unseen(error),
-        }]
-    };
     let of_region = |(region, one): (&Region, &Holdings)| {
         let error = one.images.as_ref().err().or(one.snapshots.as_ref().err())?;
-        Some(told(region, one.named, error))
+        let subject = Subject::region(region);
+        Some(vec![if one.named { subject.unseen(error) } else { subject.unseen_unless_closed(error) }])
     };
-    let regions = enabled.and_then(|enabled| Some(told(home, false, enabled.as_ref().err()?)));
+    let unlisted = enabled.and_then(|enabled| enabled.as_ref().err());
+    let regions = unlisted.map(|error| vec![Subject::region(home).unseen_unless_closed(error)]);
     regions.into_iter().chain(holdings.iter().filter_map(of_region)).collect()
 }
 
