@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::bulk::Written;
 use crate::cloud::image::Deletion;
-use crate::cloud::{Cloud, CloudError, Deregistration, Kind, NewImage, NewInstance, NewReplica, Wanted};
-use crate::decide::bake::BadBase;
+use crate::cloud::{
+    Candidates, Cloud, CloudError, Deregistration, Kind, NewImage, NewInstance, NewReplica, Wanted,
+};
 use crate::decide::{Action, Decision, Reason, capture, elsewhere, share};
 use crate::domain::{ImageId, ImageName, InstanceId, Region, SnapshotId, Stage, Tags, tags};
 use crate::events::inbound::Mode;
@@ -70,7 +71,7 @@ pub(super) async fn perform<C: Cloud>(
     let region = &decision.subject.region;
     match &decision.action {
         Action::Leave | Action::Refuse | Action::LookAgain => Ok(Deed::default()),
-        Action::Launch(builders) => launch(cloud, builders).await,
+        Action::Launch(candidates) => launch(cloud, candidates).await,
         Action::StopForBake { instance, version, deadline } => {
             let marks = Tags::new()
                 .with(tags::VERSION, version)
@@ -213,26 +214,21 @@ fn unless_gone(done: Result<(), CloudError>) -> Result<Deed, CloudError> {
 /// Launches a builder where there is room. A token holds within one zone alone, so before the next zone is tried
 /// it is looked up whether the one before has launched after all. A token that was used stands for a builder of
 /// this very bake, so this bake has begun before, and may even have ended.
-async fn launch<C: Cloud>(cloud: &C, builders: &[NewInstance]) -> Result<Deed, Failure> {
-    let mut no_room = None;
-    for new in builders {
-        if no_room.is_some()
-            && let Some(launched) = launched_already(cloud, new).await?
-        {
-            return Ok(Deed::of(launched));
+async fn launch<C: Cloud>(cloud: &C, candidates: &Candidates) -> Result<Deed, Failure> {
+    let mut outcome = cloud.launch(&candidates.first).await;
+    for next in &candidates.others {
+        if !outcome.as_ref().is_err_and(|error| error.kind == Kind::NoRoom) {
+            break;
         }
-        match cloud.launch(new).await {
-            Err(error) if error.kind == Kind::NoRoom => no_room = Some(error),
-            Err(error) if matches!(error.kind, Kind::TokenSpent | Kind::TokenUsed) => {
-                return Ok(Deed::before());
-            }
-            outcome => return Ok(outcome.map(Deed::of)?),
-        }
+        outcome = match launched_already(cloud, next).await? {
+            Some(launched) => Ok(launched),
+            None => cloud.launch(next).await,
+        };
     }
-    Err(no_room.map_or(
-        Failure::Rule(Reason::BadBase(BadBase::NoBase("no builder was planned".into()))),
-        Failure::Cloud,
-    ))
+    match outcome {
+        Err(error) if matches!(error.kind, Kind::TokenSpent | Kind::TokenUsed) => Ok(Deed::before()),
+        outcome => Ok(outcome.map(Deed::of)?),
+    }
 }
 
 async fn launched_already<C: Cloud>(cloud: &C, new: &NewInstance) -> Result<Option<InstanceId>, CloudError> {

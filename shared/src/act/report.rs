@@ -14,6 +14,9 @@ use crate::domain::{RecipeName, Region, Version};
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>)
 const MOST_BYTES: usize = 5_500_000;
 
+/// How many failures the text of an error tells one by one.
+const MOST_TOLD: usize = 100;
+
 /// What a function did, left, planned or failed to do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
@@ -36,6 +39,9 @@ pub struct Report {
     /// Why some of what was done could not be said on the bus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsaid: Option<CloudError>,
+    /// How the decisions ended, where some of them are left out.
+    #[serde(skip)]
+    pub(super) counted: Option<Counts>,
 }
 
 /// One decision and what became of it.
@@ -104,36 +110,58 @@ impl Report {
         if self.only_asked {
             return false;
         }
-        self.unsaid.is_some() || self.failures().next().is_some()
+        self.unsaid.is_some() || self.counts().failed > 0
     }
 
     /// This report and another.
     #[must_use]
     pub fn and(mut self, other: Report) -> Self {
+        self.counted = match (self.counted, other.counted) {
+            (None, None) => None,
+            _ => Some(self.counts().and(other.counts())),
+        };
         self.lines.extend(other.lines);
         self.unsaid = self.unsaid.or(other.unsaid);
-        self.left_out = self.left_out.or(other.left_out);
+        self.left_out = match (self.left_out, other.left_out) {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
         self.totals = self.totals.or(other.totals);
         self.only_asked |= other.only_asked;
         self.story = self.story.or(other.story);
         self
     }
 
-    /// Leaves out what an answer has no room for. The log has all of it.
+    /// Shortens the answer to what Lambda takes: what failed stands first and goes last. Everything is counted before, so
+    /// that a run that failed stays one, and the log has every line.
     pub fn fit(&mut self) {
         let room = |lines: &[Line]| lines.iter().map(Line::size).sum::<usize>() <= MOST_BYTES;
         if room(&self.lines) {
             return;
         }
+        let counts = self.counts();
         let before = self.lines.len();
+        // An image that its recipe keeps by itself is the least to miss: its recipe's own plan tells it.
         let own = |line: &Line| {
             line.outcome == Outcome::Left && line.plan.as_ref().is_some_and(|plan| plan.verdict.is_none())
         };
-        self.lines.retain(|line| !own(line));
+        self.lines.sort_by_key(|line| match &line.outcome {
+            Outcome::Failed { .. } => 0,
+            _ if own(line) => 2,
+            _ => 1,
+        });
         while !room(&self.lines) {
-            self.lines.truncate(self.lines.len() * 9 / 10);
+            let kept = self.lines.len() * 9 / 10;
+            let first_own = self.lines.partition_point(|line| !own(line));
+            self.lines.truncate(if first_own < self.lines.len() { kept.max(first_own) } else { kept });
         }
         self.left_out = Some(before - self.lines.len());
+        self.counted = Some(counts);
+    }
+
+    /// How the decisions ended: as they were counted before the answer was cut, where it was.
+    fn counts(&self) -> Counts {
+        self.counted.unwrap_or_else(|| Counts::of(&self.lines))
     }
 
     fn failures(&self) -> impl Iterator<Item = (&Line, &str)> {
@@ -150,16 +178,82 @@ impl Report {
     }
 }
 
-/// The failures, one a line, and how much went well.
+/// How many decisions ended in which way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    failed: usize,
+    done: usize,
+    left: usize,
+    planned: usize,
+    waits: usize,
+    not_begun: usize,
+}
+
+impl Counts {
+    fn of(lines: &[Line]) -> Self {
+        let mut counts = Self::default();
+        for line in lines {
+            *match &line.outcome {
+                Outcome::Failed { .. } => &mut counts.failed,
+                Outcome::Done { .. } => &mut counts.done,
+                Outcome::Left => &mut counts.left,
+                Outcome::Planned => &mut counts.planned,
+                Outcome::Waits { .. } => &mut counts.waits,
+                Outcome::NotBegun => &mut counts.not_begun,
+            } += 1;
+        }
+        counts
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            failed: self.failed + other.failed,
+            done: self.done + other.done,
+            left: self.left + other.left,
+            planned: self.planned + other.planned,
+            waits: self.waits + other.waits,
+            not_begun: self.not_begun + other.not_begun,
+        }
+    }
+
+    fn all(self) -> usize {
+        self.failed + self.done + self.left + self.planned + self.waits + self.not_begun
+    }
+}
+
+/// How many failed of how many, and what became of the others: `2 of 7 decisions failed (3 carried out, 2 unchanged)`.
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} decisions failed", self.failed, self.all())?;
+        let others = [
+            (self.done, "carried out"),
+            (self.left, "unchanged"),
+            (self.planned, "only planned"),
+            (self.waits, "waiting"),
+            (self.not_begun, "skipped after a failure"),
+        ];
+        let others: Vec<String> = others
+            .iter()
+            .filter(|(many, _)| *many > 0)
+            .map(|(many, word)| format!("{many} {word}"))
+            .collect();
+        if others.is_empty() { Ok(()) } else { write!(f, " ({})", others.join(", ")) }
+    }
+}
+
+/// How many decisions ended in which way, and the failures, one a line.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failed = self.failures().count() + usize::from(self.unsaid.is_some());
-        write!(f, "{failed} of {} decisions failed; the others were carried out:", self.lines.len())?;
-        for (line, error) in self.failures() {
+        let counts = self.counts();
+        write!(f, "{counts}:")?;
+        for (line, error) in self.failures().take(MOST_TOLD) {
             write!(f, "\n  - {} {}: {error}", line.action, line.address())?;
         }
+        if let Some(more) = counts.failed.checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+            write!(f, "\n  - {more} more failures, each with a line of its own in the log")?;
+        }
         if let Some(error) = &self.unsaid {
-            write!(f, "\n  - say: {error}")?;
+            write!(f, "\n  - what was done could not be said on the bus: {error}")?;
         }
         Ok(())
     }
@@ -194,8 +288,11 @@ impl Line {
         let recipe = self.recipe.as_ref().map(ToString::to_string);
         let version = self.version.map(|version| version.to_string());
         let name = [recipe, version].into_iter().flatten().collect::<Vec<_>>().join("-");
-        let resource = self.resource.as_deref().map(|resource| format!(" ({resource})")).unwrap_or_default();
-        format!("{name}{resource} in {}", self.region)
+        match self.resource.as_deref() {
+            Some(resource) if name.is_empty() => format!("{resource} in {}", self.region),
+            Some(resource) => format!("{name} ({resource}) in {}", self.region),
+            None => format!("{name} in {}", self.region),
+        }
     }
 
     /// Writes the one log line of this decision.
@@ -226,3 +323,7 @@ impl Line {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

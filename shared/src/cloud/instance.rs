@@ -1,5 +1,7 @@
 //! Instances, as they were observed.
 
+use std::fmt;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::{ImageId, ImageName, InstanceId, Region, Role, Tags, Token, tags};
@@ -55,6 +57,19 @@ impl From<&str> for InstanceState {
             "shutting-down" | "terminated" => Self::Gone,
             _ => Self::Unknown,
         }
+    }
+}
+
+impl fmt::Display for InstanceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Gone => "terminated",
+            Self::Unknown => "in a state that Kiln does not know",
+        })
     }
 }
 

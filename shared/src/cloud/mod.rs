@@ -126,6 +126,29 @@ pub struct NewInstance {
     pub token: Token,
 }
 
+/// Where an instance may be launched: the first place, and those that are tried in turn while the one before has no
+/// room. There is always one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidates {
+    /// What is tried first.
+    pub first: NewInstance,
+    /// What is tried after it.
+    pub others: Vec<NewInstance>,
+}
+
+impl Candidates {
+    /// Those of a list; `None` where it is empty.
+    pub fn of(instances: impl IntoIterator<Item = NewInstance>) -> Option<Self> {
+        let mut instances = instances.into_iter();
+        Some(Self { first: instances.next()?, others: instances.collect() })
+    }
+
+    /// All of them, in the order in which they are tried.
+    pub fn iter(&self) -> impl Iterator<Item = &NewInstance> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
 /// A version of a launch template to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTemplateVersion {

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::cloud::{
-    Change, CloudError, Image, Instance, Kind, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+    Candidates, Change, CloudError, Image, Instance, Kind, NewImage, NewReplica, NewTemplateVersion,
 };
 use crate::domain::{
     ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, Version, tags,
@@ -54,7 +54,7 @@ pub enum Action {
     /// Nothing: it cannot be done as asked, and a person must change something.
     Refuse,
     /// Launch a builder or a tester; each is tried in turn while the ones before have no room.
-    Launch(Vec<NewInstance>),
+    Launch(Candidates),
     /// Mark a long-lived builder with the bake and stop it.
     StopForBake {
         /// The builder.

@@ -6,10 +6,10 @@ use thiserror::Error;
 use super::words::list;
 use super::{Action, Decision, Reason, Subject};
 use crate::cloud::{
-    Architecture, CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose,
+    Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose,
 };
 use crate::domain::user_data::user_data;
-use crate::domain::{ImageId, ImageName, InstanceId, Region, Role, Tags, Token, Version, tags};
+use crate::domain::{ImageId, ImageName, InstanceId, Region, Role, SubnetId, Tags, Token, Version, tags};
 use crate::recipe::Recipe;
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
@@ -185,7 +185,7 @@ pub fn decide(wish: &Wish, recipe: &Recipe, seen: &Seen) -> Decision {
         return subject.so(Action::Refuse, because);
     }
     let because = Reason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() };
-    subject.so(Action::Launch(builders(wish, recipe, base)), because)
+    subject.so(Action::Launch(candidates(wish, recipe, base)), because)
 }
 
 /// The newest of several images.
@@ -217,7 +217,7 @@ fn unfit(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc
 /// zone alone, so each subnet has its own, and whoever tries the next one looks first whether the one before
 /// has launched after all.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
-fn builders(wish: &Wish, recipe: &Recipe, base: &Image) -> Vec<NewInstance> {
+fn candidates(wish: &Wish, recipe: &Recipe, base: &Image) -> Candidates {
     let name = &wish.name;
     let deadline = wish.now + recipe.bake.timeout;
     let tags = recipe
@@ -225,26 +225,18 @@ fn builders(wish: &Wish, recipe: &Recipe, base: &Image) -> Vec<NewInstance> {
         .clone()
         .with("Name", format!("{name} (builder)"))
         .and(&builder_tags(name, deadline).with(tags::BASE, &base.id));
-    let subnets = match recipe.bake.subnets.as_slice() {
-        [] => vec![None],
-        named => named.iter().cloned().map(Some).collect(),
+    let builder = |subnet: Option<&SubnetId>| NewInstance {
+        region: wish.home.clone(),
+        image: base.id.clone(),
+        instance_type: recipe.bake.instance_type.clone(),
+        token: Token::launch(Role::Builder, name, subnet.map_or("", |subnet| subnet.as_str())),
+        subnet: subnet.cloned(),
+        user_data: user_data(Role::Builder, name, &recipe.bake.script),
+        tags: tags.clone(),
+        ephemeral_devices: base.lasting_devices.clone(),
     };
-    subnets
-        .into_iter()
-        .map(|subnet| {
-            let place = subnet.as_ref().map_or("", |subnet| subnet.as_str());
-            NewInstance {
-                region: wish.home.clone(),
-                image: base.id.clone(),
-                instance_type: recipe.bake.instance_type.clone(),
-                token: Token::launch(Role::Builder, name, place),
-                subnet,
-                user_data: user_data(Role::Builder, name, &recipe.bake.script),
-                tags: tags.clone(),
-                ephemeral_devices: base.lasting_devices.clone(),
-            }
-        })
-        .collect()
+    let named = recipe.bake.subnets.iter().map(|subnet| builder(Some(subnet)));
+    Candidates::of(named).unwrap_or_else(|| Candidates { first: builder(None), others: Vec::new() })
 }
 
 /// The tags by which a builder is known.

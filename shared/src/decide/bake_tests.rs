@@ -25,7 +25,8 @@ fn refusal(seen: &Seen) -> Reason {
 fn launches_one_builder_with_its_record_in_the_same_call() {
     let decision = decide(&wish(), &recipe("web"), &seen());
     let Action::Launch(builders) = decision.action else { panic!("{decision:?}") };
-    let [builder] = builders.as_slice() else { panic!("{builders:?}") };
+    let Candidates { first: builder, others } = &builders;
+    assert_eq!(others, &[]);
     assert_eq!(builder.tags.get("kiln:recipe"), Some("web"));
     assert_eq!(builder.tags.get("kiln:version"), Some("20260110T020000Z"));
     assert_eq!(builder.tags.get("kiln:role"), Some("builder"));
@@ -38,7 +39,7 @@ fn launches_one_builder_with_its_record_in_the_same_call() {
 #[test]
 fn the_same_bake_has_the_same_token_and_another_bake_or_zone_another() {
     let token = |wish: &Wish, recipe: &Recipe| match decide(wish, recipe, &seen()).action {
-        Action::Launch(builders) => builders.into_iter().map(|builder| builder.token).collect::<Vec<_>>(),
+        Action::Launch(builders) => builders.iter().map(|builder| builder.token.clone()).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
     let mut later = wish();

@@ -42,7 +42,7 @@ pub enum Reason {
     #[error("{instance} is already at work on {}", .version.map_or("another bake".into(), |version| version.to_string()))]
     AlreadyBaking { instance: InstanceId, version: Option<Version> },
     /// A long-lived builder does not run.
-    #[error("the long-lived builder {0} is {1:?}, so somebody else stopped it; start it, and bake again")]
+    #[error("the long-lived builder {0} is {1}, but this bake did not stop it; start it and bake again")]
     LongLivedNotRunning(InstanceId, InstanceState),
     /// An instance that its group would replace once it stops.
     #[error(
@@ -83,7 +83,7 @@ pub enum Reason {
     #[error("it is a builder, but its tag kiln:version does not tell its bake; it is left to its owner")]
     NoBakeOnIt,
     /// It is not stopped.
-    #[error("it is {0:?}, not stopped")]
+    #[error("the instance is {0}; only a stopped instance is acted on")]
     NotStopped(InstanceState),
     /// The script ended well, and the builder stopped by itself.
     #[error("the script succeeded and the builder stopped by itself")]

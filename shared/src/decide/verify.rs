@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Action, Chain, Decision, Reason, Subject};
 use crate::cloud::{
-    CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose, StopCause, Subnet,
+    Candidates, CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose, StopCause,
+    Subnet,
 };
 use crate::domain::user_data::user_data;
 use crate::domain::{ImageId, ImageRecord, InstanceId, Region, Role, Stage, Tags, Token, Verdict, tags};
@@ -226,12 +227,14 @@ fn launch(recipe: &Recipe, seen: &Seen, now: DateTime<Utc>) -> Decision {
     let mut elsewhere: Vec<&Subnet> =
         subnets.iter().filter(|subnet| zone.as_ref() != Some(&subnet.zone)).collect();
     elsewhere.sort_by(|a, b| (&a.zone, &a.id).cmp(&(&b.zone, &b.id)));
-    if elsewhere.is_empty() {
-        let zone = zone.unwrap_or_else(|| "any zone".into());
-        return subject.so(Action::Refuse, Reason::NoOtherZone(zone));
+    let testers = elsewhere.into_iter().map(|subnet| new_tester(recipe, seen, subnet, now));
+    match Candidates::of(testers) {
+        Some(testers) => subject.so(Action::Launch(testers), Reason::TimeToTest(zone)),
+        None => {
+            let zone = zone.unwrap_or_else(|| "any zone".into());
+            subject.so(Action::Refuse, Reason::NoOtherZone(zone))
+        }
     }
-    let testers = elsewhere.into_iter().map(|subnet| new_tester(recipe, seen, subnet, now)).collect();
-    subject.so(Action::Launch(testers), Reason::TimeToTest(zone))
 }
 
 fn new_tester(recipe: &Recipe, seen: &Seen, subnet: &Subnet, now: DateTime<Utc>) -> NewInstance {

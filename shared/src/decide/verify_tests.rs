@@ -43,7 +43,7 @@ fn an_available_image_is_launched_in_each_other_zone_in_turn_with_its_record() {
     let Action::Launch(testers) = &chain[0].action else { panic!("{chain:?}") };
     let subnets: Vec<_> = testers.iter().map(|new| new.subnet.as_ref().unwrap().as_str()).collect();
     assert_eq!(subnets, ["subnet-0b", "subnet-0c"]);
-    for new in testers {
+    for new in testers.iter() {
         assert_eq!(new.image, home().id);
         assert_eq!(new.tags.get("kiln:role"), Some("tester"));
         assert_eq!(new.tags.get("kiln:image"), Some(home().id.as_str()));
@@ -51,7 +51,7 @@ fn an_available_image_is_launched_in_each_other_zone_in_turn_with_its_record() {
         assert!(Token::is_of(new.token.as_str(), Role::Tester, &name("web", 9)));
         assert!(!new.user_data.contains("cloud-init clean"));
     }
-    assert_ne!(testers[0].token, testers[1].token);
+    assert_ne!(testers.first.token, testers.others[0].token);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn the_same_hour_launches_one_tester_and_another_hour_another() {
     let token = |now| {
         let chain = decide(Some(&recipe("web")), &seen(home(), vec![]), now);
         let Action::Launch(testers) = &chain[0].action else { panic!("{chain:?}") };
-        testers[0].token.clone()
+        testers.first.token.clone()
     };
     assert_eq!(token(soon()), token(soon() + TimeDelta::minutes(54)));
     assert_ne!(token(soon()), token(soon() + TimeDelta::minutes(55)));

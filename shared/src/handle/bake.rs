@@ -196,9 +196,7 @@ async fn find<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Image])
             Ok(Some(value)) => match value.trim().parse() {
                 Ok(image) => by_id(cloud, home, image).await,
                 Err(_) => {
-                    return FoundBase::Missing(format!(
-                        "{base} in {home} holds {value:?}, which is no image id"
-                    ));
+                    return FoundBase::Missing(format!("the value of {base} in {home} is not an image id"));
                 }
             },
             Ok(None) => Ok(None),
