@@ -46,7 +46,7 @@ test: ## All tests: rules and properties, the local AWS, the real binaries on it
 
 unit: ## The rules, their properties and the simulation, without the AWS SDK
 	@echo "==> The rules and their properties"
-	@cargo test --quiet -p kiln
+	@cargo test --quiet -p kiln-core -p kiln-engine
 	@echo "==> The simulation: every fault, planted bugs, and a death at each call (it is built with optimisation)"
 	@cargo test --quiet --profile simulation -p kiln-tests
 
@@ -77,7 +77,7 @@ build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) --lambda-dir .build/lambda
 
 check-recipes: ## Checks recipe files, and lists every mistake: RECIPES=infra/recipes
-	@cargo run --quiet -p kiln --example check_recipes -- $(RECIPES)
+	@cargo run --quiet -p kiln-core --example check_recipes -- $(RECIPES)
 
 deploy: build ## Kiln into your account: REGION=us-east-1 REGIONS="eu-west-1 ap-southeast-2" PARAMETERS="LogLevel=debug"
 	@$(BIN)/python -m stack deploy --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \

@@ -8,14 +8,15 @@ mod retiring;
 
 use std::fmt::Debug;
 
-use kiln::cloud::{
-    Cloud, Cloudly, Encryption, Image, ImageState, Images, Instance, InstanceState, Instances, Kind,
-    NewImage, NewInstance, NewReplica, StopCause, Usages, Wanted,
+use kiln_core::inventory::{
+    Cloudly, Encryption, Image, ImageState, Instance, InstanceState, Kind, NewImage, NewInstance, NewReplica,
+    StopCause, Wanted,
 };
-use kiln::domain::record::Copied;
-use kiln::domain::{
+use kiln_core::model::record::Copied;
+use kiln_core::model::{
     ImageId, ImageName, ImageRecord, InstanceId, Origin, Region, Role, SnapshotId, Stage, Tags, Token, tags,
 };
+use kiln_engine::ports::{Cloud, Images, Instances, Usages};
 
 /// Where a cloud stands, and how its time passes.
 #[allow(async_fn_in_trait, reason = "it is used with concrete types, on one thread")]

@@ -5,8 +5,8 @@
 //! a person tagged `kiln:recipe`; nothing else.
 
 use kiln::events::inbound::BakeCall;
-use kiln::handle::bake::bake;
-use kiln::runtime::serve;
+use kiln::handlers::bake::bake;
+use kiln::lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -5,8 +5,8 @@
 //! a person gave it, terminate those that `bake` launched, and deregister images of its own that failed.
 
 use kiln::events::inbound::CaptureCall;
-use kiln::handle::capture::capture;
-use kiln::runtime::serve;
+use kiln::handlers::capture::capture;
+use kiln::lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -7,9 +7,9 @@
 //! tag, with their snapshots, and ask EC2 for usage reports; nothing else.
 
 use kiln::events::inbound::ExpireCall;
-use kiln::handle::Memory;
-use kiln::handle::expire::expire;
-use kiln::runtime::serve;
+use kiln::handlers::Memory;
+use kiln::handlers::expire::expire;
+use kiln::lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

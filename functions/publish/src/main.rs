@@ -5,8 +5,8 @@
 //! parameters and launch templates.
 
 use kiln::events::inbound::PublishCall;
-use kiln::handle::publish::publish;
-use kiln::runtime::serve;
+use kiln::handlers::publish::publish;
+use kiln::lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

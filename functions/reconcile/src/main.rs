@@ -4,8 +4,8 @@
 //! `Drift Repaired`. It may do what `capture` and `replicate` may do, and delete snapshots that were left behind.
 
 use kiln::events::inbound::ReconcileCall;
-use kiln::handle::reconcile::reconcile;
-use kiln::runtime::serve;
+use kiln::handlers::reconcile::reconcile;
+use kiln::lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -6,8 +6,8 @@
 //! of its own that failed, and write the recipes' parameters and launch templates.
 
 use kiln::events::inbound::ReplicateCall;
-use kiln::handle::replicate::replicate;
-use kiln::runtime::serve;
+use kiln::handlers::replicate::replicate;
+use kiln::lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -6,8 +6,8 @@
 //! taken in here. It may launch and terminate testers, and tag images.
 
 use kiln::events::inbound::VerifyCall;
-use kiln::handle::verify::verify;
-use kiln::runtime::serve;
+use kiln::handlers::verify::verify;
+use kiln::lambda::serve;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use kiln::aws::Aws;
-use kiln::domain::ImageId;
+use kiln_core::model::ImageId;
 use kiln_tests::contract::{ALL, Ground, OF_MOTO, check};
 
 struct Endpoint {

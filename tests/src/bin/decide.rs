@@ -13,16 +13,16 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-use kiln::cloud::usage::{Names, User};
-use kiln::cloud::{Architecture, Image, ImageState, Protection, Shared, Usage, Use};
-use kiln::decide::expire::{Found, candidates, decide};
-use kiln::decide::family::Kin;
-use kiln::decide::plan::{Prices, Sizes, last_of, row};
-use kiln::decide::used::{UsageByRegion, Uses};
-use kiln::decide::{Action, blast};
-use kiln::domain::record::Copied;
-use kiln::domain::{ImageId, ImageName, ImageRecord, Origin, Region, Stage, Version};
-use kiln::recipe::Recipe;
+use kiln_core::expire::forecast::{Prices, Sizes, last_of, row};
+use kiln_core::expire::in_use::{UsageByRegion, Uses};
+use kiln_core::expire::lineage::Kin;
+use kiln_core::expire::{Found, candidates, decide, limits};
+use kiln_core::inventory::usage::{Names, User};
+use kiln_core::inventory::{Architecture, Image, ImageState, Protection, Shared, Usage, Use};
+use kiln_core::model::record::Copied;
+use kiln_core::model::{ImageId, ImageName, ImageRecord, Origin, Region, Stage, Version};
+use kiln_core::plan::Action;
+use kiln_core::recipe::Recipe;
 
 const RECIPES: usize = 500;
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
@@ -47,7 +47,7 @@ fn main() {
             read += began.elapsed();
             let began = Instant::now();
             let chains = decide(recipe, &kin, &uses, now);
-            let chains = blast::within(recipe, &home, found, &[], chains, None);
+            let chains = limits::within(recipe, &home, found, &[], chains, None);
             decided += began.elapsed();
             steps += chains.iter().flatten().filter(|one| one.action != Action::Leave).count();
             answered += chains.iter().map(Vec::len).sum::<usize>();

@@ -1,7 +1,8 @@
 //! What Kiln assumes of permissions and of parameters that name images.
 
-use kiln::cloud::{Change, Grantee, Images, Parameters, Sharing};
-use kiln::domain::{ImageId, SnapshotId};
+use kiln_core::inventory::{Change, Grantee};
+use kiln_core::model::{ImageId, SnapshotId};
+use kiln_engine::ports::{Images, Parameters, Sharing};
 
 use super::{Case, Checked, Ground, PATIENCE, home, is, went};
 
@@ -15,7 +16,7 @@ impl<G: Ground> Case<'_, G> {
     }
 
     /// Those added may, those removed may not, and a disabled image has none.
-    pub(super) async fn permissions(&self) -> Checked {
+    pub(crate) async fn permissions(&self) -> Checked {
         let (image, snapshots) = self.captured().await?;
         is("who may launch a new image", self.may_launch(&image).await?, accounts(&[]))?;
         let both = Change { add: accounts(&["111111111111", "222222222222"]), ..Change::default() };
@@ -48,7 +49,7 @@ impl<G: Ground> Case<'_, G> {
     }
 
     /// A value is seen once the image was looked at; to try writes nothing, whether the parameter is there or not.
-    pub(super) async fn parameter(&self) -> Checked {
+    pub(crate) async fn parameter(&self) -> Checked {
         let (name, image) = (format!("/golden/{}", self.name().recipe), self.ground.base().await);
         went("PutParameter, tried", self.cloud().try_parameter(&home(), &name).await)?;
         is("a parameter that was tried", self.shown(&name).await?, None)?;

@@ -1,14 +1,15 @@
 //! What Kiln assumes of images on their way out, and of the tags that say so.
 
-use kiln::cloud::image::Deletion;
-use kiln::cloud::{Deregistration, ImageState, Images, Instances, Kind, Wanted};
-use kiln::domain::{ImageId, SnapshotId, Tags, tags};
+use kiln_core::inventory::image::Deletion;
+use kiln_core::inventory::{Deregistration, ImageState, Kind, Wanted};
+use kiln_core::model::{ImageId, SnapshotId, Tags, tags};
+use kiln_engine::ports::{Images, Instances};
 
 use super::{Case, Checked, Ground, home, is, refused, went};
 
 impl<G: Ground> Case<'_, G> {
     /// It is told by its id and among all, and disabling it once more changes nothing.
-    pub(super) async fn disabled_is_told(&self) -> Checked {
+    pub(crate) async fn disabled_is_told(&self) -> Checked {
         let (_, image) = self.imaged().await?;
         self.available(&home(), &image).await?;
         went("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
@@ -19,7 +20,7 @@ impl<G: Ground> Case<'_, G> {
     }
 
     /// Its snapshots go with it and not before, and the second time is no error.
-    pub(super) async fn goes_once(&self) -> Checked {
+    pub(crate) async fn goes_once(&self) -> Checked {
         let (builder, id) = self.imaged().await?;
         let image = self.available(&home(), &id).await?;
         let kept = self.cloud().delete_snapshot(&home(), &image.snapshots[0]).await;
@@ -46,7 +47,7 @@ impl<G: Ground> Case<'_, G> {
     }
 
     /// By what EC2 writes into their description.
-    pub(super) async fn snapshots_of_it(&self) -> Checked {
+    pub(crate) async fn snapshots_of_it(&self) -> Checked {
         let (_, id) = self.imaged().await?;
         let mut own = self.available(&home(), &id).await?.snapshots;
         own.sort();
@@ -57,7 +58,7 @@ impl<G: Ground> Case<'_, G> {
     }
 
     /// Where one is missing, none is tagged.
-    pub(super) async fn tagged_at_once(&self) -> Checked {
+    pub(crate) async fn tagged_at_once(&self) -> Checked {
         let (_, image) = self.imaged().await?;
         self.available(&home(), &image).await?;
         let images = vec![image];

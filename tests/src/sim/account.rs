@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use kiln::cloud::{
+use kiln_core::inventory::{
     Architecture, Cloudly, Image, ImageState, Instance, InstanceState, NewImage, NewInstance, NewReplica,
     Protection, Snapshot, StopCause,
 };
-use kiln::domain::{ImageId, InstanceId, Origin, Region, SnapshotId, SubnetId, Tags};
+use kiln_core::model::{ImageId, InstanceId, Origin, Region, SnapshotId, SubnetId, Tags};
 
 use super::ec2::{Ec2, Machine, error};
 use super::held::Held;
@@ -29,7 +29,7 @@ pub struct Account {
 const VOLUMES: usize = 2;
 
 /// The zone of a subnet: its last letter.
-pub(super) fn zone_of(region: &Region, subnet: &SubnetId) -> String {
+pub(crate) fn zone_of(region: &Region, subnet: &SubnetId) -> String {
     format!("{region}{}", &subnet.as_str()[subnet.as_str().len() - 1..])
 }
 

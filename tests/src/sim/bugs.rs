@@ -5,15 +5,17 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use kiln::cloud::{
-    Architecture, Bus, Change, Cloudly, DefaultEncryption, Deregistration, Finding, Grantee, Image,
-    ImageState, Images, Instance, InstanceState, Instances, Key, NewImage, NewInstance, NewReplica,
-    NewTemplateVersion, Parameters, PublicImages, Sharing, Snapshot, StopCause, Subnet, Surroundings,
-    Template, Templates, Use, Vcpus, Wanted,
+use kiln_core::events::outbound::Announcement;
+use kiln_core::inventory::{
+    Architecture, Change, Cloudly, DefaultEncryption, Deregistration, Finding, Grantee, Image, ImageState,
+    Instance, InstanceState, Key, NewImage, NewInstance, NewReplica, NewTemplateVersion, PublicImages,
+    Snapshot, StopCause, Subnet, Template, Use, Vcpus, Wanted,
 };
-use kiln::domain::user_data::verdict_nonce;
-use kiln::domain::{ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags};
-use kiln::events::outbound::Announcement;
+use kiln_core::model::user_data::verdict_nonce;
+use kiln_core::model::{
+    ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags,
+};
+use kiln_engine::ports::{Bus, Images, Instances, Parameters, Sharing, Surroundings, Templates};
 
 use super::cloud::Wire;
 use super::lambda::Function;
@@ -84,8 +86,8 @@ pub type FirstUses = RefCell<BTreeMap<(&'static str, ImageId), Vec<Use>>>;
 
 /// The cloud, as Kiln with a bug in it would use it.
 pub struct Sabotaged {
-    pub(super) wire: Wire,
-    pub(super) bug: Bug,
+    pub(crate) wire: Wire,
+    pub(crate) bug: Bug,
     calls: RefCell<u64>,
 }
 

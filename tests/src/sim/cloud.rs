@@ -6,12 +6,12 @@ use std::future::pending;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
-use kiln::cloud::{
-    Bus, CloudError, Cloudly, Deregistration, Image, ImageState, Images, NewImage, NewReplica, Parameters,
-    Snapshot, Wanted,
+use kiln_core::events::outbound::Announcement;
+use kiln_core::inventory::{
+    CloudError, Cloudly, Deregistration, Image, ImageState, NewImage, NewReplica, Snapshot, Wanted,
 };
-use kiln::domain::{ImageId, Region, SnapshotId, Tags};
-use kiln::events::outbound::Announcement;
+use kiln_core::model::{ImageId, Region, SnapshotId, Tags};
+use kiln_engine::ports::{Bus, Images, Parameters};
 
 use super::account::Account;
 use super::bugs::FirstUses;
@@ -21,18 +21,18 @@ use super::world::World;
 
 /// The cloud as one invocation sees it.
 pub struct Wire {
-    pub(super) world: Rc<World>,
+    pub(crate) world: Rc<World>,
     invocation: Rc<Invocation>,
 }
 
 /// Whether a call changes anything.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Does {
+pub(crate) enum Does {
     Read,
     Change,
 }
 
-pub(super) fn failed(operation: &'static str, on: &str, region: &Region, code: &str) -> CloudError {
+pub(crate) fn failed(operation: &'static str, on: &str, region: &Region, code: &str) -> CloudError {
     CloudError::new(operation, on, region, code, "a fault of the simulation")
 }
 
@@ -52,7 +52,7 @@ impl Wire {
         self.invocation.number
     }
 
-    pub(super) fn invocation(&self) -> &Invocation {
+    pub(crate) fn invocation(&self) -> &Invocation {
         &self.invocation
     }
 
@@ -61,7 +61,7 @@ impl Wire {
         &self.world.first_uses
     }
 
-    pub(super) async fn call<T>(
+    pub(crate) async fn call<T>(
         &self,
         does: Does,
         operation: &'static str,
@@ -123,7 +123,7 @@ impl Wire {
         }
     }
 
-    pub(super) async fn read<T>(
+    pub(crate) async fn read<T>(
         &self,
         operation: &'static str,
         region: &Region,
@@ -135,7 +135,7 @@ impl Wire {
     }
 
     /// A thing that was made a moment ago may be unknown to the next call.
-    pub(super) fn known<T: Clone>(&self, held: Option<&Held<T>>) -> bool {
+    pub(crate) fn known<T: Clone>(&self, held: Option<&Held<T>>) -> bool {
         held.is_some_and(|held| held.now().is_some() && held.at(self.world.seen_at()).is_some())
     }
 }

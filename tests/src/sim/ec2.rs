@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use kiln::cloud::image::Deletion;
-use kiln::cloud::usage::{Names, User};
-use kiln::cloud::{
+use kiln_core::inventory::image::Deletion;
+use kiln_core::inventory::usage::{Names, User};
+use kiln_core::inventory::{
     CloudError, Cloudly, Deregistration, Grantee, Image, ImageState, Instance, InstanceState, Snapshot,
     SnapshotDeletion, Use, Wanted,
 };
-use kiln::domain::{ImageId, InstanceId, Region, SnapshotId, tags};
+use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, tags};
 
 use super::elsewhere::Others;
 use super::held::Held;
@@ -56,11 +56,11 @@ pub struct Ec2 {
     /// How often each of them was put.
     pub puts: BTreeMap<String, u64>,
     /// The client tokens that were used, with what the call asked for and the id that it made.
-    pub(super) tokens: BTreeMap<String, (String, String)>,
+    pub(crate) tokens: BTreeMap<String, (String, String)>,
 }
 
 impl Ec2 {
-    pub(super) fn token(
+    pub(crate) fn token(
         &self,
         call: &'static str,
         token: &str,
@@ -75,7 +75,7 @@ impl Ec2 {
     }
 
     /// What can be launched or copied: an image that is available.
-    pub(super) fn usable(&self, call: &'static str, image: &ImageId, asked_in: &Region) -> Cloudly<()> {
+    pub(crate) fn usable(&self, call: &'static str, image: &ImageId, asked_in: &Region) -> Cloudly<()> {
         match self.images.get(image).and_then(Held::now).map(|image| &image.state) {
             Some(ImageState::Available) => Ok(()),
             Some(_) => Err(error(call, image, asked_in, "InvalidAMIID.Unavailable", "not available")),
@@ -83,7 +83,7 @@ impl Ec2 {
         }
     }
 
-    pub(super) fn complete(&mut self, snapshot: &SnapshotId, now: DateTime<Utc>) {
+    pub(crate) fn complete(&mut self, snapshot: &SnapshotId, now: DateTime<Utc>) {
         if let Some(held) = self.snapshots.get_mut(snapshot) {
             held.change(now, |snapshot| snapshot.completed = true);
         }
@@ -281,7 +281,7 @@ impl Ec2 {
 }
 
 /// EC2's error.
-pub(super) fn error(
+pub(crate) fn error(
     operation: &'static str,
     on: impl ToString,
     region: &Region,

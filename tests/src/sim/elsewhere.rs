@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kiln::cloud::{ReportState, UsageReport};
-use kiln::domain::ImageId;
+use kiln_core::inventory::{ReportState, UsageReport};
+use kiln_core::model::ImageId;
 
 /// What a report does not tell yet: use that began so short a time before it was asked for. EC2's is a day; the days of the
 /// simulation are short.

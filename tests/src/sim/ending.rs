@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use kiln::cloud::{Image, ImageState, InstanceState};
-use kiln::domain::{ImageId, ImageName, ImageRecord, Region, SnapshotId, Stage, tags};
+use kiln_core::inventory::{Image, ImageState, InstanceState};
+use kiln_core::model::{ImageId, ImageName, ImageRecord, Region, SnapshotId, Stage, tags};
 
 use super::account::Account;
 use super::held::Held;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use kiln::cloud::{Cloudly, Kind, Launchers, UsageReport, Usages, Use};
-use kiln::domain::{ImageId, Region, Token};
+use kiln_core::inventory::{Cloudly, Kind, Launchers, UsageReport, Use};
+use kiln_core::model::{ImageId, Region, Token};
+use kiln_engine::ports::Usages;
 
 use super::account::Account;
 use super::cloud::{Does, Wire, failed};

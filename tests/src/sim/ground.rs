@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use chrono::{TimeDelta, TimeZone, Utc};
 use futures::future::AbortHandle;
-use kiln::decide::plan::Prices;
-use kiln::domain::{ImageId, Tags};
-use kiln::handle::Place;
+use kiln_core::expire::forecast::Prices;
+use kiln_core::model::{ImageId, Tags};
+use kiln_engine::context::Place;
 
 use super::bugs::Bug;
 use super::clock::{Clock, Stage};

@@ -1,7 +1,8 @@
 //! The port of the instances, over the in-memory account.
 
-use kiln::cloud::{Architecture, Cloudly, Instance, InstanceState, Instances, NewInstance};
-use kiln::domain::{ImageName, InstanceId, Region, Role, Tags, tags};
+use kiln_core::inventory::{Architecture, Cloudly, Instance, InstanceState, NewInstance};
+use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
+use kiln_engine::ports::Instances;
 
 use super::account::Account;
 use super::cloud::{Does, Wire, failed};

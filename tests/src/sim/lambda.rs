@@ -7,13 +7,13 @@ use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{AbortHandle, Abortable};
-use kiln::act::Report;
-use kiln::domain::{ImageId, InstanceId, Region};
-use kiln::events::inbound::{
+use kiln_core::events::inbound::{
     BakeCall, CaptureCall, ExpireCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall,
 };
-use kiln::events::outbound::Announcement;
-use kiln::handle;
+use kiln_core::events::outbound::Announcement;
+use kiln_core::model::{ImageId, InstanceId, Region};
+use kiln_engine::apply::Report;
+use kiln_engine::handlers;
 use serde_json::{Value, json};
 
 use super::bugs::{Bug, Sabotaged};
@@ -207,31 +207,31 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
         match function {
             Function::Bake => {
                 let call = BakeCall::read(&payload).map_err(|error| told(&error))?;
-                handle::bake::bake(&cloud, &place, &call, now).await
+                handlers::bake::bake(&cloud, &place, &call, now).await
             }
             Function::Capture => {
                 let call = CaptureCall::read(&payload).map_err(|error| told(&error))?;
-                handle::capture::capture(&cloud, &place, &call, now).await
+                handlers::capture::capture(&cloud, &place, &call, now).await
             }
             Function::Verify => {
                 let call = VerifyCall::read(&payload).map_err(|error| told(&error))?;
-                handle::verify::verify(&cloud, &place, &call, now).await
+                handlers::verify::verify(&cloud, &place, &call, now).await
             }
             Function::Publish => {
                 let call = PublishCall::read(&payload).map_err(|error| told(&error))?;
-                handle::publish::publish(&cloud, &place, &call, now).await
+                handlers::publish::publish(&cloud, &place, &call, now).await
             }
             Function::Replicate => {
                 let call = ReplicateCall::read(&payload).map_err(|error| told(&error))?;
-                handle::replicate::replicate(&cloud, &place, &call, now).await
+                handlers::replicate::replicate(&cloud, &place, &call, now).await
             }
             Function::Expire => {
                 let call = ExpireCall::read(&payload).map_err(|error| told(&error))?;
-                handle::expire::expire(&cloud, &place, &call, &handle::Memory::default(), now).await
+                handlers::expire::expire(&cloud, &place, &call, &handlers::Memory::default(), now).await
             }
             Function::Reconcile => {
                 ReconcileCall::read(&payload).map_err(|error| told(&error))?;
-                handle::reconcile::reconcile(&cloud, &place, now).await
+                handlers::reconcile::reconcile(&cloud, &place, now).await
             }
         }
         .map_err(|error| told(&error))

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kiln::cloud::usage::{Names, User};
-use kiln::cloud::{Cloudly, Launchers, ReportState, UsageReport, Usages, Use};
-use kiln::domain::{ImageId, Region, Token};
+use kiln_core::inventory::usage::{Names, User};
+use kiln_core::inventory::{Cloudly, Launchers, ReportState, UsageReport, Use};
+use kiln_core::model::{ImageId, Region, Token};
+use kiln_engine::ports::Usages;
 
 use super::bugs::{Bug, Sabotaged};
 

@@ -10,7 +10,7 @@
 //! | [`account`], [`ec2`] | what the account and each Region hold, and what a call does to them |
 //! | [`world`] | one run's account, time and chance; how instances and images live |
 //! | [`odds`] | how likely each fault is |
-//! | [`cloud`], [`instances`] | the ports of `kiln::cloud`, over all that |
+//! | [`cloud`], [`instances`] | the ports of `kiln_core::inventory`, over all that |
 //! | [`publishing`] | the ports of sharing, parameters and surroundings, over it |
 //! | [`lambda`] | events on their way, retries, dead letters, kills |
 //! | [`people`] | people at work beside Kiln |

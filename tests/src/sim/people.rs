@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use kiln::cloud::{Image, ImageState, InstanceState};
-use kiln::domain::{ImageRecord, RecipeName, Region, Tags, tags};
+use kiln_core::inventory::{Image, ImageState, InstanceState};
+use kiln_core::model::{ImageRecord, RecipeName, Region, Tags, tags};
 use serde_json::json;
 
 use super::ec2::{Ec2, Template};
@@ -56,7 +56,7 @@ fn meddles(world: &World, image: &Image, record: &ImageRecord) {
     }
 }
 
-fn one_builder(world: &World, state: Option<InstanceState>) -> Option<kiln::cloud::Instance> {
+fn one_builder(world: &World, state: Option<InstanceState>) -> Option<kiln_core::inventory::Instance> {
     let account = world.account.borrow();
     let machines = account.regions.get(&world.place.home)?.machines.values().filter_map(Held::now);
     let found: Vec<_> = machines
@@ -81,7 +81,7 @@ fn terminates_a_builder(world: &Rc<World>) {
     world.note(|| format!("somebody terminates {}", builder.id));
     let (recipe, version) = (builder.tags.read(tags::RECIPE), builder.tags.read(tags::VERSION));
     if let (Some(recipe), Some(version)) = (recipe, version) {
-        let name = kiln::domain::ImageName { recipe, version };
+        let name = kiln_core::model::ImageName { recipe, version };
         world.watch.borrow_mut().bake(&name).meddled = true;
     }
     let now = world.now();

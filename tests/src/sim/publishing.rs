@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
-use kiln::cloud::{
+use kiln_core::inventory::{
     Change, Cloudly, DefaultEncryption, Finding, Grantee, Image, ImageState, Key, NewTemplateVersion,
-    PublicImages, Sharing, Subnet, Surroundings, Template, Templates, Vcpus,
+    PublicImages, Subnet, Template, Vcpus,
 };
-use kiln::domain::{ImageId, Region, SnapshotId, SubnetId};
+use kiln_core::model::{ImageId, Region, SnapshotId, SubnetId};
+use kiln_engine::ports::{Sharing, Surroundings, Templates};
 
 use super::account::{Account, zone_of};
 use super::cloud::{Does, Wire, failed};
@@ -86,7 +87,7 @@ fn apply(to: &mut BTreeSet<Grantee>, change: &Change) {
 }
 
 impl Wire {
-    pub(super) async fn shown(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>> {
+    pub(crate) async fn shown(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>> {
         let look = |account: &mut Account, at| {
             let shown = &account.region(region).shown;
             let value = |name: &String| Some((name.clone(), shown.get(name)?.at(at)?.to_string()));
@@ -96,7 +97,7 @@ impl Wire {
     }
 
     /// SSM answers at once, and looks at the image a little later: only then is the value seen.
-    pub(super) async fn put(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()> {
+    pub(crate) async fn put(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()> {
         let effect = |account: &mut Account, now| {
             let mut watch = self.world.watch.borrow_mut();
             watch.parameter_put(account, self.invocation(), region, name, image, now);

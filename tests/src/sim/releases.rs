@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kiln::cloud::{Change, Grantee, Image, ImageState, NewInstance};
-use kiln::domain::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags};
+use kiln_core::inventory::{Change, Grantee, Image, ImageState, NewInstance};
+use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags};
 
 use super::account::Account;
 use super::ec2::Ec2;
@@ -241,7 +241,7 @@ impl Watch {
     }
 
     /// Whether an image may be let go, for all that names it.
-    pub(super) fn nothing_names(
+    pub(crate) fn nothing_names(
         &self,
         account: &Account,
         by: &Invocation,

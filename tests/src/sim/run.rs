@@ -6,21 +6,20 @@ use std::rc::Rc;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use fastrand::Rng;
 use futures::future::join_all;
-use kiln::cloud::InstanceState;
-use kiln::decide::plan::Prices;
-use kiln::domain::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags, Version, tags};
-use kiln::handle::Place;
+use kiln_core::expire::forecast::Prices;
+use kiln_core::inventory::InstanceState;
+use kiln_core::model::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags, Version, tags};
+use kiln_engine::context::Place;
 use serde_json::json;
 
 use super::account::Account;
 use super::bugs::Bug;
 use super::clock::{Clock, Stage};
-use super::ending;
 use super::lambda::{self, Function, KillPoint};
 use super::odds::Odds;
-use super::people;
 use super::watch::{Keeps, Watch};
 use super::world::World;
+use super::{ending, people};
 
 /// What is run.
 #[derive(Debug, Clone, Copy)]
@@ -145,7 +144,7 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
 fn released(account: &mut Account, home: &Region, now: DateTime<Utc>) {
     let version = Version::at(now - TimeDelta::days(1)).unwrap();
     let name = ImageName { recipe: "base".parse().unwrap(), version };
-    let record = ImageRecord { name, stage: kiln::domain::Stage::Released, base: None, copied: None };
+    let record = ImageRecord { name, stage: kiln_core::model::Stage::Released, base: None, copied: None };
     let name = record.name.to_string();
     let image = account.register(home, &name, record.write(), now);
     account.made_of(home, &image, now);

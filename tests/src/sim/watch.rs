@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kiln::cloud::{Image, ImageState, InstanceState, NewInstance};
-use kiln::domain::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, tags};
-use kiln::events::outbound::{Announcement, News};
+use kiln_core::events::outbound::{Announcement, News};
+use kiln_core::inventory::{Image, ImageState, InstanceState, NewInstance};
+use kiln_core::model::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, tags};
 use serde_json::Value;
 
 use super::account::Account;

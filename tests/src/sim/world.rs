@@ -7,10 +7,10 @@ use std::rc::Rc;
 use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 use futures::executor::LocalSpawner;
-use kiln::cloud::{ImageState, InstanceState, StopCause};
-use kiln::domain::user_data::verdict_nonce;
-use kiln::domain::{ImageId, ImageName, InstanceId, Region, Role};
-use kiln::handle::Place;
+use kiln_core::inventory::{ImageState, InstanceState, StopCause};
+use kiln_core::model::user_data::verdict_nonce;
+use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
+use kiln_engine::context::Place;
 
 use super::account::Account;
 use super::bugs::{Bug, FirstUses};

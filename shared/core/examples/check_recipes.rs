@@ -1,0 +1,72 @@
+//! `make check-recipes`: checks recipe files as the functions will, and lists every mistake of every file.
+//!
+//! Takes files and folders of `*.toml`; a file's name must be its recipe's. Exits with 1 if any is wrong.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs, io};
+
+use kiln_core::recipe::{BadRecipe, Recipe, cycles};
+
+fn main() -> ExitCode {
+    let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    let mut wrong = 0;
+    let mut found = Vec::new();
+    for path in &arguments {
+        match files(path) {
+            Ok(files) => found.extend(files),
+            Err(error) => {
+                wrong += 1;
+                eprintln!("{}: {error}", path.display());
+            }
+        }
+    }
+    let mut read = Vec::new();
+    for file in &found {
+        match parsed(file) {
+            Ok(recipe) => read.push((file, recipe)),
+            Err(error) => {
+                wrong += 1;
+                eprintln!("{}: {error}", file.display());
+            }
+        }
+    }
+    let (files, recipes): (Vec<&PathBuf>, Vec<_>) = read.into_iter().unzip();
+    let checked = found.len();
+    for (file, recipe) in files.into_iter().zip(cycles::without_cycles(recipes)) {
+        wrong += usize::from(!tell(file, recipe));
+    }
+    if checked == 0 {
+        eprintln!("no recipe was found: name files, or folders of *.toml");
+    }
+    if wrong == 0 && checked > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut found: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;
+    found.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    found.sort();
+    Ok(found)
+}
+
+fn parsed(file: &Path) -> io::Result<Result<Recipe, BadRecipe>> {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(Recipe::parse(&name, &fs::read_to_string(file)?))
+}
+
+fn tell(file: &Path, recipe: Result<Recipe, BadRecipe>) -> bool {
+    match recipe {
+        Ok(recipe) => {
+            println!("{}: recipe {} is right", file.display(), recipe.name);
+            true
+        }
+        Err(mistakes) => {
+            eprintln!("{}: {mistakes}", file.display());
+            false
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Whether a recipe's next image is begun, and on what.
+
+pub mod layers;
+pub mod preflight;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use thiserror::Error;
+
+use crate::inventory::{
+    Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose,
+};
+use crate::model::user_data::user_data;
+use crate::model::{ImageId, ImageName, InstanceId, Region, Role, SubnetId, Tags, Token, Version, tags};
+use crate::plan::text::list;
+use crate::plan::{Action, Decision, Reason, Subject};
+use crate::recipe::Recipe;
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// Why nothing can be baked from a base.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BadBase {
+    /// There is no such base.
+    #[error("there is no base: {0}; correct bake.base, or make what it names")]
+    NoBase(String),
+    /// The base cannot run on the instance type.
+    #[error("the base {image} is {base}, but {instance_type} runs {}; change bake.instance_type or bake.base", list(.runs))]
+    WrongArchitecture { image: ImageId, base: Architecture, instance_type: String, runs: Vec<Architecture> },
+    /// The base cannot be launched.
+    #[error("the base {0} is {1}, not available; change bake.base, or wait until it is")]
+    BaseNotAvailable(ImageId, ImageState),
+    /// The base's owner has deprecated it.
+    #[error("the base {0} is deprecated since {1}; choose a newer one, or set bake.allow_deprecated = true")]
+    BaseDeprecated(ImageId, DateTime<Utc>),
+    /// The base has no EBS root volume.
+    #[error(
+        "the base {0} has its root on an instance store, of which CreateImage makes no image; change bake.base"
+    )]
+    BaseNotOnEbs(ImageId),
+}
+
+/// What was observed for one recipe.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The instances of the home Region that bear this recipe's tag.
+    pub instances: Vec<Instance>,
+    /// The images of the home Region that bear this recipe's tag.
+    pub images: Vec<Image>,
+    /// The base, as the recipe names it.
+    pub base: Base,
+    /// What the recipe's instance type can boot.
+    pub runs: Result<Vec<Architecture>, CloudError>,
+}
+
+/// The base that was looked for.
+#[derive(Debug, Clone)]
+pub enum Base {
+    /// It was found.
+    Found(Box<Image>),
+    /// There is none, and what was looked for.
+    Missing(String),
+    /// It could not be looked up.
+    LookUpFailed(CloudError),
+    /// It was not looked for, since it is not needed.
+    NotNeeded,
+}
+
+/// A recipe's bake, before it is decided whether it begins.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The image that is to be.
+    pub name: ImageName,
+    /// Where.
+    pub home: Region,
+    /// What time it is.
+    pub now: DateTime<Utc>,
+}
+
+/// How far ahead of the present the time of a bake may be: more than any clock is off.
+pub const LEAD: TimeDelta = TimeDelta::hours(1);
+
+/// EC2 Auto Scaling's own tag on the instances of a group.
+const AUTO_SCALING: &str = "aws:autoscaling:groupName";
+
+/// What stands in the way of a bake, or goes before it, told by what is cheap to observe: the instances and the
+/// images of the recipe. `None`: the base must be looked up, and [`decide`] asked.
+pub fn without_base(
+    wish: &Wish,
+    recipe: &Recipe,
+    instances: &[Instance],
+    images: &[Image],
+) -> Option<Decision> {
+    let so = |action, because| Some(Subject::name(&wish.name, &wish.home).so(action, because));
+    let version = wish.name.version;
+    let made = images.iter().find(|image| {
+        image.name == wish.name.to_string()
+            && matches!(image.state, ImageState::Pending | ImageState::Available)
+    });
+    if let Some(image) = made {
+        return so(Action::Leave, Reason::AlreadyBaked(image.id.clone()));
+    }
+    let versions =
+        instances.iter().map(|instance| &instance.tags).chain(images.iter().map(|image| &image.tags));
+    // What bears a time that is yet to come was not baked: somebody wrote it.
+    let begun = |other: &Version| *other > version && other.time() <= wish.now + LEAD;
+    if let Some(newer) = versions.filter_map(|of| of.read(tags::VERSION)).find(begun) {
+        return so(Action::Leave, Reason::NewerBake(newer));
+    }
+    let ended = instances.iter().find(|instance| {
+        instance.state == InstanceState::Gone
+            && instance.purpose() == Purpose::Builder
+            && instance.tags.read(tags::VERSION) == Some(version)
+    });
+    if let Some(builder) = ended {
+        return so(Action::Leave, Reason::BakeEnded(builder.id.clone()));
+    }
+    let living = || instances.iter().filter(|instance| instance.state != InstanceState::Gone);
+    let long_lived: Vec<&Instance> =
+        living().filter(|instance| instance.purpose() == Purpose::LongLived).collect();
+    match long_lived.as_slice() {
+        [] => {}
+        [builder] if builder.tags.has(AUTO_SCALING) => {
+            let group = builder.tags.get(AUTO_SCALING).unwrap_or_default().to_owned();
+            return so(Action::Refuse, Reason::InAutoScaling(builder.id.clone(), group));
+        }
+        [builder] => {
+            let (action, because) = long_lived_builder(wish, recipe, builder);
+            return so(action, because);
+        }
+        several => {
+            let ids: Vec<InstanceId> = several.iter().map(|instance| instance.id.clone()).collect();
+            return so(Action::Refuse, Reason::SeveralLongLived(ids));
+        }
+    }
+    let at_work = living().filter(|instance| instance.purpose() == Purpose::Builder).find(|builder| {
+        let late = builder.deadline().is_some_and(|deadline| deadline < wish.now);
+        builder.tags.read(tags::VERSION) == Some(version) || !late
+    })?;
+    let because =
+        Reason::AlreadyBaking { instance: at_work.id.clone(), version: at_work.tags.read(tags::VERSION) };
+    so(Action::Leave, because)
+}
+
+fn long_lived_builder(wish: &Wish, recipe: &Recipe, builder: &Instance) -> (Action, Reason) {
+    let marked = builder.tags.has(tags::VERSION);
+    let version = builder.tags.read(tags::VERSION);
+    // This very bake marked it and died before it stopped it.
+    let begun = builder.state == InstanceState::Running && version == Some(wish.name.version);
+    let ended = builder.tags.read(tags::BAKED).is_some_and(|last: Version| last >= wish.name.version);
+    match builder.state {
+        _ if ended && !marked => (Action::Leave, Reason::BakeEnded(builder.id.clone())),
+        _ if marked && !begun => {
+            (Action::Leave, Reason::AlreadyBaking { instance: builder.id.clone(), version })
+        }
+        InstanceState::Running => {
+            let stop = Action::StopForBake {
+                instance: builder.id.clone(),
+                version: wish.name.version,
+                deadline: wish.now + recipe.bake.timeout,
+            };
+            (stop, Reason::LongLived(builder.id.clone()))
+        }
+        state => (Action::Refuse, Reason::LongLivedNotRunning(builder.id.clone(), state)),
+    }
+}
+
+/// Whether the bake begins.
+pub fn decide(wish: &Wish, recipe: &Recipe, seen: &Seen) -> Decision {
+    if let Some(decision) = without_base(wish, recipe, &seen.instances, &seen.images) {
+        return decision;
+    }
+    let subject = Subject::name(&wish.name, &wish.home);
+    let base = match &seen.base {
+        Base::Found(image) => image,
+        Base::Missing(what) => {
+            return subject.so(Action::Refuse, Reason::BadBase(BadBase::NoBase(what.clone())));
+        }
+        Base::NotNeeded => {
+            return subject
+                .so(Action::Refuse, Reason::BadBase(BadBase::NoBase(recipe.bake.base.to_string())));
+        }
+        Base::LookUpFailed(error) => return subject.unseen(error),
+    };
+    let runs = match &seen.runs {
+        Ok(runs) => runs,
+        Err(error) => return subject.unseen(error),
+    };
+    if let Some(because) = unfit(base, runs, recipe, wish.now) {
+        return subject.so(Action::Refuse, because);
+    }
+    let because = Reason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() };
+    subject.so(Action::Launch(candidates(wish, recipe, base)), because)
+}
+
+/// The newest of several images.
+pub fn newest(images: Vec<Image>) -> Option<Image> {
+    images.into_iter().max_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)))
+}
+
+/// Why a base cannot serve.
+fn unfit(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc>) -> Option<Reason> {
+    if base.state != ImageState::Available {
+        return Some(Reason::BadBase(BadBase::BaseNotAvailable(base.id.clone(), base.state.clone())));
+    }
+    if !base.root_on_ebs {
+        return Some(Reason::BadBase(BadBase::BaseNotOnEbs(base.id.clone())));
+    }
+    if !runs.contains(&base.architecture) {
+        return Some(Reason::BadBase(BadBase::WrongArchitecture {
+            image: base.id.clone(),
+            base: base.architecture.clone(),
+            instance_type: recipe.bake.instance_type.clone(),
+            runs: runs.to_vec(),
+        }));
+    }
+    let since = base.deprecated.filter(|since| *since <= now && !recipe.bake.allow_deprecated)?;
+    Some(Reason::BadBase(BadBase::BaseDeprecated(base.id.clone(), since)))
+}
+
+/// The builder, once for each subnet that the recipe names. The token of a RunInstances call holds within one
+/// zone alone, so each subnet has its own, and whoever tries the next one looks first whether the one before
+/// has launched after all.
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
+fn candidates(wish: &Wish, recipe: &Recipe, base: &Image) -> Candidates {
+    let name = &wish.name;
+    let deadline = wish.now + recipe.bake.timeout;
+    let tags = recipe
+        .tags
+        .clone()
+        .with("Name", format!("{name} (builder)"))
+        .and(&builder_tags(name, deadline).with(tags::BASE, &base.id));
+    let builder = |subnet: Option<&SubnetId>| NewInstance {
+        region: wish.home.clone(),
+        image: base.id.clone(),
+        instance_type: recipe.bake.instance_type.clone(),
+        token: Token::launch(Role::Builder, name, subnet.map_or("", |subnet| subnet.as_str())),
+        subnet: subnet.cloned(),
+        user_data: user_data(Role::Builder, name, &recipe.bake.script),
+        tags: tags.clone(),
+        ephemeral_devices: base.lasting_devices.clone(),
+    };
+    let named = recipe.bake.subnets.iter().map(|subnet| builder(Some(subnet)));
+    Candidates::of(named).unwrap_or_else(|| Candidates { first: builder(None), others: Vec::new() })
+}
+
+/// The tags by which a builder is known.
+fn builder_tags(name: &ImageName, deadline: DateTime<Utc>) -> Tags {
+    Tags::new()
+        .with(tags::RECIPE, &name.recipe)
+        .with(tags::VERSION, name.version)
+        .with(tags::ROLE, Role::Builder)
+        .with_time(tags::DEADLINE, deadline)
+}
+
+#[cfg(test)]
+#[path = "bake_tests.rs"]
+mod tests;

@@ -1,0 +1,222 @@
+use chrono::TimeDelta;
+
+use super::*;
+use crate::fixtures::*;
+use crate::model::{Role, Tags, Token};
+
+fn seen(instance: Instance) -> Seen {
+    Seen { instance, images: vec![], verdict: Verdict::Passed, console_tail: String::new() }
+}
+
+fn now() -> DateTime<Utc> {
+    day(9) + TimeDelta::minutes(5)
+}
+
+fn decided(seen: &Seen) -> Chain {
+    decide(&name("web", 9), Some(&recipe("web")), seen, now())
+}
+
+fn words(chain: &Chain) -> Vec<&'static str> {
+    chain.iter().map(|decision| decision.action.word()).collect()
+}
+
+fn failed(chain: &Chain) -> (&str, &str) {
+    assert_eq!(words(chain), ["say", "terminate"]);
+    match &chain[0].action {
+        Action::Say(Announcement { news: News::BakeFailed { reason, console_tail, .. }, .. }) => {
+            (reason, console_tail)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_builder_that_stopped_by_itself_with_success_becomes_an_image_with_its_record() {
+    let chain = decided(&seen(builder("web", 9)));
+    let [Decision { action: Action::Capture(new), .. }] = chain.as_slice() else { panic!("{chain:?}") };
+    assert_eq!(new.name, "web-20260110T020000Z");
+    assert_eq!(new.tags.get("kiln:recipe"), Some("web"));
+    assert_eq!(new.tags.get("kiln:version"), Some("20260110T020000Z"));
+    assert_eq!(new.tags.get("kiln:stage"), Some("captured"));
+    assert_eq!(new.tags.get("kiln:base"), Some("ami-ba5e"));
+    assert_eq!(new.tags.get("team"), Some("platform"));
+}
+
+#[test]
+fn a_builder_that_a_person_stopped_makes_no_image() {
+    let stopped = seen(builder("web", 9).stopped_by(StopCause::Someone));
+    assert_eq!(failed(&decided(&stopped)).0, "somebody stopped the builder before its script had ended");
+}
+
+#[test]
+fn a_builder_that_aws_stopped_makes_no_image() {
+    let stopped = seen(builder("web", 9).stopped_by(StopCause::Other("Server.InternalError".into())));
+    assert!(failed(&decided(&stopped)).0.contains("Server.InternalError"));
+}
+
+#[test]
+fn a_failed_script_is_said_with_its_last_lines_before_the_builder_is_terminated() {
+    let verdict = Verdict::Failed { status: 3, tail: "no package nginx".into() };
+    let failing = Seen { verdict, ..seen(builder("web", 9)) };
+    assert_eq!(failed(&decided(&failing)), ("the script failed with status 3", "no package nginx"));
+}
+
+#[test]
+fn a_console_without_verdict_is_looked_at_again_until_the_deadline() {
+    let silent = Seen { verdict: Verdict::Silent, console_tail: "boot".into(), ..seen(builder("web", 9)) };
+    assert_eq!(words(&decided(&silent)), ["look-again"]);
+    let chain = decide(&name("web", 9), Some(&recipe("web")), &silent, day(9) + TimeDelta::hours(1));
+    assert_eq!(failed(&chain).1, "boot");
+}
+
+#[test]
+fn success_on_the_console_is_not_enough_where_the_cause_of_the_stop_is_unknown() {
+    let unknown = seen(builder("web", 9).stopped_by(StopCause::Unknown));
+    assert_eq!(words(&decided(&unknown)), ["look-again"]);
+}
+
+#[test]
+fn a_running_builder_is_left_until_its_time_is_up() {
+    let running = seen(builder("web", 9).in_state(InstanceState::Running));
+    assert_eq!(words(&decided(&running)), ["leave"]);
+    let chain = decide(&name("web", 9), Some(&recipe("web")), &running, day(9) + TimeDelta::hours(1));
+    assert!(failed(&chain).0.contains("time was up"));
+}
+
+#[test]
+fn a_second_stop_event_makes_no_second_image() {
+    let pending = image("web", 9).in_state(ImageState::Pending).build();
+    let again = Seen { images: vec![pending], verdict: Verdict::Unread, ..seen(builder("web", 9)) };
+    assert_eq!(words(&decided(&again)), ["leave"]);
+}
+
+#[test]
+fn a_builder_stays_until_its_image_is_available_and_goes_then() {
+    let with = |state: ImageState| Seen {
+        images: vec![image("web", 9).in_state(state).build()],
+        ..seen(builder("web", 9))
+    };
+    assert_eq!(words(&decided(&with(ImageState::Pending))), ["leave"]);
+    assert_eq!(words(&decided(&with(ImageState::Available))), ["terminate"]);
+}
+
+#[test]
+fn a_failed_image_is_said_and_cleared_away_with_its_builder() {
+    let mut broken = image("web", 9).in_state(ImageState::Failed).build();
+    broken.state_reason = "Client.InternalError".into();
+    let chain = decided(&Seen { images: vec![broken], ..seen(builder("web", 9)) });
+    assert_eq!(words(&chain), ["say", "terminate", "deregister"]);
+}
+
+#[test]
+fn an_image_of_the_name_that_is_not_ours_is_never_adopted() {
+    let mut same_name = image("web", 9).build();
+    same_name.tags = Tags::new();
+    let chain = decided(&Seen { images: vec![same_name], ..seen(builder("web", 9)) });
+    assert_eq!(words(&chain), ["refuse"]);
+}
+
+#[test]
+fn a_builder_whose_image_somebody_took_away_is_terminated_and_not_imaged_again() {
+    let mut imaged = builder("web", 9);
+    imaged.tags = imaged.tags.with(tags::IMAGE, "ami-0123");
+    let after = |minutes| {
+        let now = day(9) + TimeDelta::minutes(minutes);
+        words(&decide(&name("web", 9), Some(&recipe("web")), &seen(imaged.clone()), now))
+    };
+    assert_eq!(after(5), ["leave"]);
+    assert_eq!(after(106), ["terminate"]);
+}
+
+#[test]
+fn of_two_builders_of_one_bake_the_slower_one_is_terminated() {
+    let of_another = |state| {
+        let mut image = image("web", 9).in_state(state).build();
+        image.source_instance = Some("i-0bad".parse().unwrap());
+        words(&decided(&Seen { images: vec![image], ..seen(builder("web", 9)) }))
+    };
+    assert_eq!(of_another(ImageState::Pending), ["terminate"]);
+    assert_eq!(of_another(ImageState::Available), ["terminate"]);
+    assert_eq!(of_another(ImageState::Failed), ["refuse"]);
+}
+
+#[test]
+fn an_instance_that_somebody_launched_like_a_builder_is_left_alone() {
+    let mut alike = builder("web", 9);
+    alike.token = "5f0f6b1e-90ab-4a54-8f3e-3a4a1a0d7d10".into();
+    assert_eq!(bake_of(&alike), Err(Reason::NotABuilder));
+}
+
+#[test]
+fn a_long_lived_builder_is_imaged_and_started_again_and_never_terminated() {
+    let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped).stopped_by(StopCause::Someone);
+    let chain = decided(&Seen { verdict: Verdict::Unread, ..seen(stopped.clone()) });
+    assert_eq!(words(&chain), ["capture", "start"]);
+    for (state, expected) in [
+        (ImageState::Pending, vec!["start"]),
+        (ImageState::Available, vec!["start"]),
+        (ImageState::Failed, vec!["say", "start", "deregister"]),
+    ] {
+        let mut own = image("web", 9).in_state(state).build();
+        own.source_instance = Some(stopped.id.clone());
+        let chain = decided(&Seen { images: vec![own], ..seen(stopped.clone()) });
+        assert_eq!(words(&chain), expected);
+    }
+}
+
+#[test]
+fn a_long_lived_builder_that_never_stopped_or_cannot_be_imaged_goes_back_to_work_and_it_is_said() {
+    let marked = || long_lived("web").marked(9).until(day(9) + TimeDelta::minutes(45));
+    let after = |instance: Instance, passed: TimeDelta| {
+        decide(&name("web", 9), Some(&recipe("web")), &seen(instance), day(9) + passed)
+    };
+    assert_eq!(words(&after(marked(), TimeDelta::minutes(40))), ["leave"]);
+    assert_eq!(words(&after(marked(), TimeDelta::minutes(46))), ["say", "start"]);
+    let stopped = || marked().in_state(InstanceState::Stopped).stopped_by(StopCause::Someone);
+    assert_eq!(words(&after(stopped(), TimeDelta::minutes(100))), ["capture", "start"]);
+    assert_eq!(words(&after(stopped(), TimeDelta::minutes(106))), ["say", "start"]);
+}
+
+#[test]
+fn a_long_lived_builder_that_bake_did_not_stop_is_left_alone() {
+    let stopped = long_lived("web").in_state(InstanceState::Stopped);
+    assert_eq!(bake_of(&stopped), Err(Reason::NoBakeOnIt));
+}
+
+#[test]
+fn an_instance_that_is_not_ours_is_left_alone() {
+    let mut other = builder("web", 9);
+    other.tags = Tags::new().with("Name", "web-20260110T020000Z");
+    assert!(matches!(bake_of(&other), Err(Reason::NotKilns(_))));
+    let mut tester = builder("web", 9);
+    tester.tags = tester.tags.with(tags::ROLE, "tester");
+    tester.token = Token::launch(Role::Tester, &name("web", 9), "").to_string();
+    assert_eq!(bake_of(&tester), Err(Reason::NotABuilder));
+}
+
+#[test]
+fn the_console_is_read_only_where_it_decides() {
+    let own = image("web", 9).build();
+    let stopped = builder("web", 9);
+    assert!(wants_console(&stopped, &[], now()));
+    assert!(!wants_console(&stopped, std::slice::from_ref(&own), now()));
+    assert!(!wants_console(&long_lived("web").in_state(InstanceState::Stopped), &[], now()));
+    assert!(!wants_console(&builder("web", 9).in_state(InstanceState::Running), &[], now()));
+}
+
+#[test]
+fn without_its_recipe_a_bake_has_failed_and_its_builder_is_let_go() {
+    let chain = decide(&name("web", 9), None, &seen(builder("web", 9)), now());
+    assert_eq!(failed(&chain).0, "there is no recipe web any more that can be read");
+    let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped);
+    assert_eq!(words(&decide(&name("web", 9), None, &seen(stopped), now())), ["say", "start"]);
+}
+
+#[test]
+fn a_builder_whose_images_name_stays_taken_is_given_up_after_its_deadline() {
+    let mut same_name = image("web", 9).build();
+    same_name.tags = Tags::new();
+    let taken = Seen { images: vec![same_name], ..seen(builder("web", 9)) };
+    let chain = decide(&name("web", 9), Some(&recipe("web")), &taken, day(9) + TimeDelta::hours(1));
+    assert!(failed(&chain).0.contains("has the name, but was not made of this builder"));
+}

@@ -1,0 +1,259 @@
+//! Whether a stopped builder becomes an image, and when it has done its work.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use crate::events::outbound::{Announcement, News};
+use crate::inventory::{Image, ImageState, Instance, InstanceState, NewImage, Purpose, StopCause};
+use crate::model::record::NoRecord;
+use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, Stage, Verdict, tags};
+use crate::plan::{Action, Chain, Decision, Reason, Subject};
+use crate::recipe::Recipe;
+
+/// How long after its deadline a stopped long-lived builder may still become an image, and a launched one waits for an
+/// image that is not seen: long enough for several sweeps, short enough for whoever waits for the instance.
+pub const PATIENCE: TimeDelta = TimeDelta::hours(1);
+
+/// What was observed of one instance.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The instance.
+    pub instance: Instance,
+    /// The images of its Region that have the name of its bake.
+    pub images: Vec<Image>,
+    /// What its console says; read only where [`wants_console`] asks for it.
+    pub verdict: Verdict,
+    /// The last lines of its console, where it was read.
+    pub console_tail: String,
+}
+
+/// An image that a long-lived builder need not wait for: known, or made by the step before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// It was there.
+    Before(ImageId),
+    /// The step before makes it.
+    JustNow,
+}
+
+impl std::fmt::Display for Begun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Before(image) => write!(f, "{image}"),
+            Self::JustNow => f.write_str("the image"),
+        }
+    }
+}
+
+/// The bake that an instance belongs to, where its tags tell one that capture cares for.
+///
+/// # Errors
+/// Why it is left alone.
+pub fn bake_of(instance: &Instance) -> Result<ImageName, Reason> {
+    match instance.purpose() {
+        Purpose::NotKilns => Err(Reason::NotKilns(NoRecord::NotKilns)),
+        Purpose::Tester | Purpose::Unknown => Err(Reason::NotABuilder),
+        Purpose::Builder | Purpose::LongLived => {
+            match (instance.tags.read(tags::RECIPE), instance.tags.read(tags::VERSION)) {
+                (Some(recipe), Some(version)) => Ok(ImageName { recipe, version }),
+                _ => Err(Reason::NoBakeOnIt),
+            }
+        }
+    }
+}
+
+/// Whether the console must be read before it can be decided: a launched builder whose image was not begun.
+pub fn wants_console(instance: &Instance, images: &[Image], now: DateTime<Utc>) -> bool {
+    let own = |image: &Image| image.source_instance.as_ref() == Some(&instance.id);
+    instance.purpose() == Purpose::Builder
+        && !images.iter().any(own)
+        && (instance.state == InstanceState::Stopped || (running(instance) && late(instance, now)))
+}
+
+/// What becomes of a builder. `recipe` is `None` where there is none of that name any more.
+pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateTime<Utc>) -> Chain {
+    let instance = &seen.instance;
+    let so = |action, because| Subject::instance(instance).so(action, because);
+    let long_lived = is_long_lived(instance);
+    if instance.state == InstanceState::Gone {
+        return vec![so(Action::Leave, Reason::NotStopped(instance.state))];
+    }
+    // A deregistered image is shown for a while; it is nobody's.
+    let mut images = seen.images.iter().filter(|image| image.state != ImageState::Deregistered);
+    if let Some(image) = images.next() {
+        return match made_of(image, name, &instance.id) {
+            false if !long_lived && of_another_builder(image, name) => {
+                let because = Reason::AnotherBuilder(image.id.clone());
+                vec![so(Action::Terminate(instance.id.clone()), because)]
+            }
+            false if late(instance, now) => give_up(seen, name, Reason::NameTaken(image.id.clone())),
+            false => vec![so(Action::Refuse, Reason::NameTaken(image.id.clone()))],
+            true if long_lived => with_image_of_long_lived(instance, image, name),
+            true => with_image(instance, image, name),
+        };
+    }
+    if let Some(taken) = instance.tags.read(tags::IMAGE).filter(|_| !long_lived) {
+        // Its image may only not be seen yet: an hour is more than enough to be sure.
+        let action =
+            if long_late(instance, now) { Action::Terminate(instance.id.clone()) } else { Action::Leave };
+        return vec![so(action, Reason::ImageTaken(taken))];
+    }
+    if running(instance) && late(instance, now) {
+        return give_up(seen, name, Reason::TimeIsUp(instance.deadline().unwrap_or(now)));
+    }
+    if instance.state != InstanceState::Stopped {
+        return vec![so(Action::Leave, Reason::NotStopped(instance.state))];
+    }
+    let capture = |because| match recipe {
+        Some(recipe) => vec![so(Action::Capture(new_image(name, recipe, instance)), because)],
+        None => give_up(seen, name, Reason::RecipeGone(name.recipe.to_string())),
+    };
+    if long_lived {
+        if long_late(instance, now) {
+            return give_up(seen, name, Reason::NoImageInTime(instance.deadline().unwrap_or(now)));
+        }
+        let mut chain = capture(Reason::StoppedForBake);
+        if recipe.is_some() {
+            chain.push(so(Action::StartAgain(instance.id.clone()), Reason::ImageBegun(Begun::JustNow)));
+        }
+        return chain;
+    }
+    match (&instance.stop_cause, &seen.verdict) {
+        (StopCause::Someone, _) => give_up(seen, name, Reason::StoppedBySomeone),
+        (StopCause::Other(code), _) => give_up(seen, name, Reason::StoppedByOther(code.clone())),
+        (StopCause::Itself, Verdict::Passed) => capture(Reason::ScriptSucceeded),
+        (StopCause::Itself | StopCause::Unknown, Verdict::Failed { status, .. }) => {
+            give_up(seen, name, Reason::ScriptFailed(*status))
+        }
+        _ if late(instance, now) => give_up(seen, name, Reason::NoVerdict),
+        _ => vec![so(Action::LookAgain, Reason::NoVerdictYet)],
+    }
+}
+
+/// Whether an image that has the name is the one that was made of this builder: it bears the tags that the call
+/// put on it, and names the instance. What only looks alike is never adopted.
+pub fn made_of(image: &Image, name: &ImageName, instance: &InstanceId) -> bool {
+    image.record().is_ok_and(|record| record.name == *name)
+        && image.source_instance.as_ref() == Some(instance)
+}
+
+/// Whether an image of that name was made of another builder of the same bake: where a zone had no room for one of two
+/// runs of `bake` at once, each launched its own.
+fn of_another_builder(image: &Image, name: &ImageName) -> bool {
+    image.state != ImageState::Failed
+        && image.record().is_ok_and(|record| record.name == *name && record.copied.is_none())
+}
+
+fn with_image(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
+    let so = |action, because| Subject::instance(instance).so(action, because);
+    match image.state {
+        ImageState::Available | ImageState::Disabled => {
+            let because = Reason::ImageAvailable(image.id.clone());
+            vec![so(Action::Terminate(instance.id.clone()), because)]
+        }
+        ImageState::Failed => with_failed_image(instance, image, name),
+        _ => vec![so(Action::Leave, Reason::ImagePending(image.id.clone()))],
+    }
+}
+
+fn with_image_of_long_lived(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
+    match image.state {
+        ImageState::Failed => with_failed_image(instance, image, name),
+        _ => {
+            let because = Reason::ImageBegun(Begun::Before(image.id.clone()));
+            vec![Subject::instance(instance).so(Action::StartAgain(instance.id.clone()), because)]
+        }
+    }
+}
+
+/// The builder is let go before its failed image is: were the image gone first, and this died between the two,
+/// the builder would be imaged once more, after its bake was said to have failed.
+fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
+    let because = Reason::ImageFailed { image: image.id.clone(), why: image.state_reason.clone() };
+    vec![
+        say_failed(instance, name, &because, String::new()),
+        let_go(instance, because.clone()),
+        Subject::image(image).so(Action::Deregister(image.id.clone()), because),
+    ]
+}
+
+/// What becomes of an image whose making failed when its builder is gone already.
+pub fn failed_image(image: &Image, record: &ImageRecord) -> Chain {
+    let because = Reason::ImageFailed { image: image.id.clone(), why: image.state_reason.clone() };
+    let mut chain = Chain::new();
+    if let Some(instance) = &image.source_instance {
+        let news = News::BakeFailed {
+            instance: instance.clone(),
+            reason: because.to_string(),
+            console_tail: String::new(),
+        };
+        let announcement = Announcement { name: record.name.clone(), region: image.region.clone(), news };
+        chain.push(Subject::image(image).so(Action::Say(announcement), because.clone()));
+    }
+    chain.push(Subject::image(image).so(Action::Deregister(image.id.clone()), because));
+    chain
+}
+
+/// A bake that ends without an image: said first, so that no crash makes it silent, then the builder is let go.
+fn give_up(seen: &Seen, name: &ImageName, because: Reason) -> Chain {
+    let instance = &seen.instance;
+    let tail = match &seen.verdict {
+        Verdict::Failed { tail, .. } => tail.clone(),
+        _ => seen.console_tail.clone(),
+    };
+    vec![say_failed(instance, name, &because, tail), let_go(instance, because)]
+}
+
+/// A launched builder is terminated; a long-lived one goes back to its own work.
+fn let_go(instance: &Instance, because: Reason) -> Decision {
+    let id = instance.id.clone();
+    let action = if is_long_lived(instance) { Action::StartAgain(id) } else { Action::Terminate(id) };
+    Subject::instance(instance).so(action, because)
+}
+
+fn say_failed(instance: &Instance, name: &ImageName, because: &Reason, console_tail: String) -> Decision {
+    let news = News::BakeFailed { instance: instance.id.clone(), reason: because.to_string(), console_tail };
+    let announcement = Announcement { name: name.clone(), region: instance.region.clone(), news };
+    Subject::instance(instance).so(Action::Say(announcement), because.clone())
+}
+
+fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage {
+    let base: Option<ImageId> = instance.tags.read(tags::BASE).or_else(|| instance.image.clone());
+    let from = base.as_ref().map_or(String::new(), |base| format!(" from {base}"));
+    let record = ImageRecord { name: name.clone(), stage: Stage::Captured, base, copied: None };
+    let mut written = recipe.tags.clone().with("Name", name).and(&record.write());
+    if let Some(zone) = &instance.zone {
+        written = written.with(tags::ZONE, zone);
+    }
+    NewImage {
+        region: instance.region.clone(),
+        instance: instance.id.clone(),
+        name: name.to_string(),
+        description: format!(
+            "{} baked at {}{from}",
+            name.recipe,
+            name.version.time().to_rfc3339_opts(SecondsFormat::Secs, true)
+        ),
+        tags: written,
+    }
+}
+
+fn running(instance: &Instance) -> bool {
+    matches!(instance.state, InstanceState::Pending | InstanceState::Running)
+}
+
+fn is_long_lived(instance: &Instance) -> bool {
+    instance.purpose() == Purpose::LongLived
+}
+
+fn late(instance: &Instance, now: DateTime<Utc>) -> bool {
+    instance.deadline().is_some_and(|deadline| deadline < now)
+}
+
+/// Whether a builder has waited for its image for so long that it must go on without.
+fn long_late(instance: &Instance, now: DateTime<Utc>) -> bool {
+    late(instance, now - PATIENCE)
+}
+
+#[cfg(test)]
+#[path = "capture_tests.rs"]
+mod tests;

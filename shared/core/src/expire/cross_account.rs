@@ -1,0 +1,227 @@
+//! Whether other accounts use an image that is shared with them: EC2 tells it in a report, which is asked for in one run and
+//! read in a later one.
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>)
+
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use crate::inventory::{Cloudly, Image, ImageState, ReportState, Shared, Usage, UsageReport};
+use crate::model::{ImageId, Region, Token};
+use crate::plan::Reason;
+
+/// For how long a report tells how things are. Longer than from one night to the next, so that what was asked for in one is
+/// read in the other; no longer than a recipe's usual time between two looks, so that each has a report of its own.
+pub const FRESH: TimeDelta = TimeDelta::hours(36);
+
+/// For how long a report that tells of a use keeps an image: so long it is not asked again, for an account has 2,000 reports.
+const USED: TimeDelta = TimeDelta::days(7);
+
+/// Why there is no report that tells how things are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// None was asked for lately, so it is now.
+    Wanted,
+    /// None was asked for, since the image stays anyway.
+    NotAsked,
+    /// One is being made.
+    Pending(DateTime<Utc>),
+    /// The last one could not be made.
+    Failed(String),
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wanted => f.write_str("a usage report is asked for now, and read on a later night"),
+            Self::NotAsked => f.write_str("no usage report is asked for, since it stays anyway"),
+            Self::Pending(asked) => {
+                write!(
+                    f,
+                    "the usage report of {} is not ready",
+                    asked.to_rfc3339_opts(SecondsFormat::Secs, true)
+                )
+            }
+            Self::Failed(why) => write!(f, "the usage report could not be made: {why}"),
+        }
+    }
+}
+
+/// Whether an image could be shared: what is disabled, or failed, can be launched by nobody, and has lost its permissions.
+pub fn may_be_shared(image: &Image) -> bool {
+    matches!(image.state, ImageState::Available | ImageState::Unknown(_))
+}
+
+/// What makes asking twice on one day ask once.
+pub fn token(region: &Region, image: &ImageId, now: DateTime<Utc>) -> Token {
+    let day = now.format("%Y%m%d").to_string();
+    Token::of(&["usage", region.as_str(), image.as_str(), &day])
+}
+
+/// Why an image must stay for what other accounts do with it, or for not knowing that.
+pub fn used(image: &Image, usage: &Usage, now: DateTime<Utc>) -> Option<Reason> {
+    if !may_be_shared(image) {
+        return None;
+    }
+    match usage.shared.get(&image.id) {
+        Some(Ok(shared)) => of_shared(image, shared, now),
+        Some(Err(error)) => Some(Reason::UsageUnknown(error.clone())),
+        None => Some(Reason::SharingUnknown),
+    }
+}
+
+fn of_shared(image: &Image, shared: &Shared, now: DateTime<Utc>) -> Option<Reason> {
+    if shared.with.is_empty() {
+        return None;
+    }
+    // A second verdict rests on a report of its own.
+    let after_first = |asked: DateTime<Utc>| image.unused().is_none_or(|first| first > now || asked > first);
+    let fresh = shared.reports.iter().filter(|report| {
+        // What somebody else asked may have left out whom it concerns: it can keep an image, and let none go.
+        let tells = !users(image, report).is_empty();
+        let tells_for = if tells { USED } else { FRESH };
+        (tells || report.whole) && report.asked + tells_for > now && after_first(report.asked)
+    });
+    // What one tells that is there counts more than that another is being made.
+    let newest = fresh.max_by_key(|report| (matches!(report.says, ReportState::Ready(_)), report.asked));
+    let Some(newest) = newest else { return Some(Reason::NoReport(Awaited::Wanted)) };
+    let asked = newest.asked;
+    match &newest.says {
+        ReportState::Pending => Some(Reason::NoReport(Awaited::Pending(asked))),
+        ReportState::Failed(why) => Some(Reason::NoReport(Awaited::Failed(why.clone()))),
+        ReportState::Ready(_) => {
+            let by = users(image, newest);
+            (!by.is_empty()).then_some(Reason::UsedElsewhere { by, asked })
+        }
+    }
+}
+
+/// The other accounts that use an image by a report.
+fn users(image: &Image, report: &UsageReport) -> Vec<String> {
+    let ReportState::Ready(by) = &report.says else { return Vec::new() };
+    let others = by.iter().filter(|(account, count)| **account != image.owner && **count > 0);
+    others.map(|(account, count)| format!("account {account} ({count} times)")).collect()
+}
+
+/// The images of these that are shared with anybody, as far as that is known.
+pub fn shared_with_others<'a, T>(
+    known: impl IntoIterator<Item = (&'a T, &'a Cloudly<Shared>)>,
+) -> Vec<&'a T> {
+    let is_shared = |shared: &Cloudly<Shared>| shared.as_ref().is_ok_and(|shared| !shared.with.is_empty());
+    known.into_iter().filter(|(_, shared)| is_shared(shared)).map(|(image, _)| image).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashMap};
+
+    use super::*;
+    use crate::fixtures::*;
+    use crate::inventory::{CloudError, Grantee};
+
+    const FRIEND: &str = "111122223333";
+
+    fn an_image() -> Image {
+        image("web", 1).released().build()
+    }
+
+    fn report(hours: i64, says: ReportState) -> UsageReport {
+        UsageReport { image: an_image().id, asked: day(40) - TimeDelta::hours(hours), whole: true, says }
+    }
+
+    fn ready(hours: i64, by: &[(&str, u64)]) -> UsageReport {
+        let by = by.iter().map(|(account, count)| ((*account).to_owned(), *count)).collect();
+        report(hours, ReportState::Ready(by))
+    }
+
+    fn why(image: &Image, shared: Cloudly<Shared>) -> Option<Reason> {
+        let usage = Usage { shared: HashMap::from([(image.id.clone(), shared)]), ..Usage::default() };
+        used(image, &usage, day(40))
+    }
+
+    fn with_friend(reports: Vec<UsageReport>) -> Option<Reason> {
+        let with = BTreeSet::from([Grantee::Account(FRIEND.into())]);
+        why(&an_image(), Ok(Shared { with, reports }))
+    }
+
+    #[test]
+    fn an_image_that_is_shared_with_nobody_is_used_by_nobody_else() {
+        assert_eq!(why(&an_image(), Ok(Shared { with: BTreeSet::new(), reports: vec![] })), None);
+    }
+
+    #[test]
+    fn an_image_that_is_shared_is_unknown_until_a_report_is_read() {
+        assert_eq!(with_friend(vec![]), Some(Reason::NoReport(Awaited::Wanted)));
+        let asked = day(40) - TimeDelta::hours(1);
+        assert_eq!(
+            with_friend(vec![report(1, ReportState::Pending)]),
+            Some(Reason::NoReport(Awaited::Pending(asked)))
+        );
+        assert_eq!(with_friend(vec![ready(24, &[])]), None);
+        assert!(with_friend(vec![]).unwrap().is_unknown());
+    }
+
+    #[test]
+    fn a_report_that_has_grown_old_tells_nothing_any_more() {
+        assert_eq!(with_friend(vec![ready(36, &[])]), Some(Reason::NoReport(Awaited::Wanted)));
+        assert_eq!(with_friend(vec![ready(35, &[]), ready(90, &[(FRIEND, 9)])]), None);
+    }
+
+    #[test]
+    fn what_somebody_else_asked_keeps_an_image_and_lets_none_go() {
+        let theirs = |report: UsageReport| UsageReport { whole: false, ..report };
+        let used = |why: Option<Reason>| matches!(why, Some(Reason::UsedElsewhere { .. }));
+        assert!(used(with_friend(vec![ready(30, &[(FRIEND, 3)]), theirs(ready(1, &[]))])));
+        assert_eq!(with_friend(vec![theirs(ready(1, &[]))]), Some(Reason::NoReport(Awaited::Wanted)));
+        assert!(used(with_friend(vec![ready(30, &[]), theirs(ready(1, &[(FRIEND, 3)]))])));
+    }
+
+    #[test]
+    fn a_report_that_tells_of_a_use_keeps_an_image_for_a_week() {
+        let used = |hours| {
+            matches!(with_friend(vec![ready(hours, &[(FRIEND, 3)])]), Some(Reason::UsedElsewhere { .. }))
+        };
+        assert!(used(167) && !used(168));
+    }
+
+    #[test]
+    fn a_second_verdict_rests_on_a_report_of_its_own() {
+        let first = day(40) - TimeDelta::hours(20);
+        let found = image("web", 1).released().tagged("kiln:unused", &first.to_rfc3339()).build();
+        let with = BTreeSet::from([Grantee::Account(FRIEND.into())]);
+        let told = |hours| why(&found, Ok(Shared { with: with.clone(), reports: vec![ready(hours, &[])] }));
+        assert_eq!(told(21), Some(Reason::NoReport(Awaited::Wanted)));
+        assert_eq!(told(19), None);
+    }
+
+    #[test]
+    fn use_by_another_account_keeps_it_and_that_of_its_own_is_told_elsewhere() {
+        let told = with_friend(vec![ready(24, &[(FRIEND, 2), ("123456789012", 7), ("444455556666", 0)])]);
+        assert_eq!(
+            told.unwrap().to_string(),
+            "it is used by account 111122223333 (2 times), by the usage report of 2026-02-09T02:00:00+00:00"
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_asked_is_unknown() {
+        let error =
+            CloudError::new("DescribeImageAttribute", "ami-1", &region("us-east-1"), "AuthFailure", "no");
+        assert!(why(&an_image(), Err(error)).unwrap().is_unknown());
+        assert_eq!(used(&an_image(), &Usage::default(), day(40)), Some(Reason::SharingUnknown));
+        assert!(Reason::SharingUnknown.is_unknown());
+    }
+
+    #[test]
+    fn what_is_disabled_is_shared_with_nobody() {
+        let retired = image("web", 1).retired_on(30).build();
+        assert_eq!(used(&retired, &Usage::default(), day(40)), None);
+    }
+
+    #[test]
+    fn one_report_is_asked_for_on_a_day() {
+        let of = |now| token(&region("us-east-1"), &an_image().id, now);
+        assert_eq!(of(day(1)), of(day(1) + TimeDelta::hours(3)));
+        assert_ne!(of(day(1)), of(day(2)));
+    }
+}

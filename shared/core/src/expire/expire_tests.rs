@@ -1,0 +1,394 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::expire::in_use::UsageByRegion;
+use crate::fixtures::*;
+use crate::inventory::usage::{Names, User};
+use crate::inventory::{CloudError, ImageState, Protection, Usage, Use};
+use crate::model::{ImageId, Region, Stage, Version};
+use crate::plan::{Action, Decision};
+
+const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+
+fn home() -> Region {
+    region("us-east-1")
+}
+
+fn found(images: Vec<Image>) -> Found {
+    let mut found: Found = REGIONS.iter().map(|code| (region(code), Ok(vec![]))).collect();
+    for image in images {
+        found.get_mut(&image.region).unwrap().as_mut().unwrap().push(image);
+    }
+    found
+}
+
+fn unused() -> UsageByRegion {
+    REGIONS.iter().map(|code| (region(code), Ok(Usage::default()))).collect()
+}
+
+/// Releases of these days at home alone.
+fn releases_of(days: &[i64]) -> Vec<Image> {
+    days.iter().map(|day| image("web", *day).released().build()).collect()
+}
+
+fn decided(images: Vec<Image>, usage: &UsageByRegion) -> Vec<Chain> {
+    by(&recipe("web"), images, usage, day(40))
+}
+
+/// What is decided where nobody else may launch any image.
+fn by(recipe: &Recipe, images: Vec<Image>, usage: &UsageByRegion, now: DateTime<Utc>) -> Vec<Chain> {
+    let found = found(images);
+    decide(recipe, &Kin::of(&found, &home()), &Uses::of(&alone(usage, &found)), now)
+}
+
+/// What is done, by the day of the image and its Region.
+fn deeds(chains: &[Chain]) -> Vec<(String, &'static str)> {
+    let deed = |decision: &Decision| {
+        let version = decision.subject.version.unwrap();
+        (
+            format!("{}@{}", (version.time() - day(0)).num_days(), decision.subject.region),
+            decision.action.word(),
+        )
+    };
+    chains.iter().flatten().filter(|decision| decision.action != Action::Leave).map(deed).collect()
+}
+
+fn why(chains: &[Chain], n: i64) -> String {
+    let version = Version::at(day(n)).unwrap();
+    chains
+        .iter()
+        .flatten()
+        .find(|decision| decision.subject.version == Some(version))
+        .unwrap()
+        .because
+        .to_string()
+}
+
+fn template(image: &ImageId) -> Use {
+    Use { names: Names::Image(image.clone()), by: User::TemplateVersion("lt-0a".into(), 7) }
+}
+
+#[test]
+fn keeps_the_newest_that_the_recipe_keeps_whatever_their_age() {
+    let chains = decided(releases_of(&[1, 2, 3]), &unused());
+    assert_eq!(deeds(&chains), [("1@us-east-1".to_owned(), "retire")]);
+    assert_eq!(why(&chains, 2), "it is number 2 of the 2 newest that the recipe keeps");
+}
+
+#[test]
+fn keeps_what_is_younger_than_the_recipe_says() {
+    let chains = decided(releases_of(&[29, 31, 32, 33, 34]), &unused());
+    assert_eq!(deeds(&chains), [("29@us-east-1".to_owned(), "retire")]);
+    assert_eq!(why(&chains, 31), "it is 9d old, and the recipe keeps what is younger than 10d");
+}
+
+#[test]
+fn goes_on_the_very_day_that_both_rules_let_it_go() {
+    assert_eq!(
+        deeds(&decided(releases_of(&[30, 31, 32]), &unused())),
+        [("30@us-east-1".to_owned(), "retire")]
+    );
+}
+
+#[test]
+fn a_tag_that_was_set_back_makes_no_image_old() {
+    let mut images = releases_of(&[1, 2, 3]);
+    images[0].created = Some(day(39));
+    assert!(deeds(&decided(images, &unused())).is_empty());
+}
+
+#[test]
+fn keeps_an_image_that_an_instance_uses_with_its_whole_release() {
+    let mut images = releases_of(&[1, 2, 3]);
+    let replica = image("web", 1).released().in_region("eu-west-1").build();
+    let mut usage = unused();
+    let user = Use { names: Names::Image(replica.id.clone()), by: User::Instance("i-0fee".parse().unwrap()) };
+    usage.insert(region("eu-west-1"), Ok(Usage { uses: vec![user], ..Usage::default() }));
+    images.push(replica);
+    let chains = decided(images, &usage);
+    assert!(deeds(&chains).is_empty());
+    let reasons: Vec<String> = chains[2].iter().map(|decision| decision.because.to_string()).collect();
+    let used = "it is used by instance arn:aws:ec2:eu-west-1:123456789012:instance/i-0fee";
+    assert_eq!(reasons[0], used);
+    assert!(reasons[1].contains(&format!("of the same release stays, for {used}")));
+}
+
+#[test]
+fn keeps_an_image_that_any_version_of_a_launch_template_names() {
+    let images = releases_of(&[1, 2, 3]);
+    let mut usage = unused();
+    let uses = vec![template(&images[0].id)];
+    usage.insert(region("us-east-1"), Ok(Usage { uses, ..Usage::default() }));
+    let chains = decided(images, &usage);
+    assert!(deeds(&chains).is_empty());
+    assert_eq!(
+        why(&chains, 1),
+        "it is used by version 7 of launch template arn:aws:ec2:us-east-1:123456789012:launch-template/lt-0a"
+    );
+}
+
+#[test]
+fn a_use_in_another_region_is_another_images() {
+    let images = releases_of(&[1, 2, 3]);
+    let mut usage = unused();
+    let uses = vec![template(&images[0].id)];
+    usage.insert(region("eu-west-1"), Ok(Usage { uses, ..Usage::default() }));
+    assert_eq!(deeds(&decided(images, &usage)).len(), 1);
+}
+
+#[test]
+fn keeps_all_of_a_region_where_a_template_could_not_be_resolved() {
+    let mut usage = unused();
+    let names = Names::Unresolved("resolve:ssm:/x".into());
+    let uses = vec![Use { names, by: User::TemplateVersion("lt-0a".into(), 1) }];
+    usage.insert(region("us-east-1"), Ok(Usage { uses, ..Usage::default() }));
+    let chains = decided(releases_of(&[1, 2, 3]), &usage);
+    assert!(deeds(&chains).is_empty());
+    assert!(why(&chains, 1).contains("resolve:ssm:/x, which could not be resolved"));
+}
+
+#[test]
+fn keeps_all_when_a_look_up_fails_is_denied_or_was_not_made() {
+    let denied = CloudError::new(
+        "DescribeLaunchTemplateVersions",
+        "lt-0a",
+        &region("us-east-1"),
+        "UnauthorizedOperation",
+        "no",
+    );
+    let mut usage = unused();
+    usage.insert(region("us-east-1"), Err(denied.clone()));
+    let chains = decided(releases_of(&[1, 2, 3]), &usage);
+    assert!(deeds(&chains).is_empty());
+    assert!(
+        why(&chains, 1)
+            .contains("unknown, so it stays: DescribeLaunchTemplateVersions on lt-0a in us-east-1")
+    );
+    assert!(deeds(&decided(releases_of(&[1, 2, 3]), &UsageByRegion::new())).is_empty());
+    let mut blind = found(releases_of(&[1, 2, 3]));
+    blind.insert(region("eu-west-1"), Err(denied));
+    assert!(
+        deeds(&decide(
+            &recipe("web"),
+            &Kin::of(&blind, &home()),
+            &Uses::of(&alone(&unused(), &blind)),
+            day(40)
+        ))
+        .is_empty()
+    );
+}
+
+#[test]
+fn keeps_what_is_held_protected_or_of_aws_backup() {
+    for (key, value) in [("kiln:hold", "audit"), ("aws:backup:source-resource", "x")] {
+        let mut images = releases_of(&[2, 3]);
+        images.push(image("web", 1).released().tagged(key, value).build());
+        assert!(deeds(&decided(images, &unused())).is_empty(), "{key}");
+    }
+    let mut images = releases_of(&[1, 2, 3]);
+    images[0].protection = Protection::On("enabled-with-cooldown".into());
+    assert!(deeds(&decided(images, &unused())).is_empty());
+}
+
+#[test]
+fn keeps_an_image_that_kiln_did_not_make_or_that_someone_retagged() {
+    let mut images = releases_of(&[1, 2, 3]);
+    images[0].tags = images[0].tags.clone().with("kiln:stage", "golden");
+    let chains = decided(images, &unused());
+    assert!(deeds(&chains).is_empty());
+    assert!(
+        chains
+            .iter()
+            .flatten()
+            .any(|decision| decision.because.to_string().contains("'golden', which Kiln does not write"))
+    );
+}
+
+#[test]
+fn keeps_the_newest_release_even_when_newer_images_were_never_released() {
+    let mut images = releases_of(&[1]);
+    images.extend((2..9).map(|n| image("web", n).build()));
+    assert!(deeds(&decided(images, &unused())).is_empty());
+}
+
+#[test]
+fn an_image_that_was_never_released_goes_once_it_is_old_and_enough_newer_ones_were() {
+    let mut images = releases_of(&[2, 3]);
+    images.push(image("web", 1).build());
+    assert_eq!(deeds(&decided(images, &unused())), [("1@us-east-1".to_owned(), "retire")]);
+}
+
+#[test]
+fn a_release_with_a_copy_under_way_stays() {
+    let mut images = releases_of(&[1, 2, 3]);
+    images.push(image("web", 1).in_region("eu-west-1").in_state(ImageState::Pending).build());
+    assert!(deeds(&decided(images, &unused())).is_empty());
+}
+
+#[test]
+fn a_release_is_disabled_as_a_whole_the_home_image_first() {
+    let mut images = releases_of(&[2, 3]);
+    images.push(image("web", 1).released().build());
+    images.push(image("web", 1).released().in_region("eu-west-1").build());
+    assert_eq!(
+        deeds(&decided(images, &unused())),
+        [("1@us-east-1".to_owned(), "retire"), ("1@eu-west-1".to_owned(), "retire")]
+    );
+}
+
+#[test]
+fn is_deregistered_once_its_quarantine_is_over_replicas_first() {
+    let retired = |since| {
+        let mut images = releases_of(&[2, 3]);
+        images.push(image("web", 1).retired_on(since).build());
+        images.push(image("web", 1).in_region("eu-west-1").retired_on(since).build());
+        decided(images, &unused())
+    };
+    assert_eq!(
+        deeds(&retired(33)),
+        [("1@eu-west-1".to_owned(), "deregister"), ("1@us-east-1".to_owned(), "deregister")]
+    );
+    let chains = retired(34);
+    assert!(deeds(&chains).is_empty());
+    assert_eq!(why(&chains, 1), "it is in quarantine until 2026-02-11T02:00:00+00:00");
+}
+
+#[test]
+fn a_release_half_disabled_is_disabled_whole_before_any_of_it_goes() {
+    let mut images = releases_of(&[2, 3]);
+    images.push(image("web", 1).retired_on(20).build());
+    images.push(image("web", 1).released().in_region("eu-west-1").build());
+    assert_eq!(deeds(&decided(images, &unused())), [("1@eu-west-1".to_owned(), "retire")]);
+}
+
+#[test]
+fn an_image_that_somebody_enabled_again_is_disabled_anew_and_its_quarantine_begins_again() {
+    let mut images = releases_of(&[2, 3]);
+    images.push(image("web", 1).retired_on(20).in_state(ImageState::Available).build());
+    assert_eq!(deeds(&decided(images, &unused())), [("1@us-east-1".to_owned(), "retire")]);
+}
+
+#[test]
+fn a_failed_try_at_copying_goes_with_its_release_without_being_disabled() {
+    let with_failed = |fixture: ImageFixture| {
+        let mut images = releases_of(&[2, 3]);
+        images.push(fixture.build());
+        images.push(
+            image("web", 1)
+                .in_region("eu-west-1")
+                .staged(Stage::Rejected)
+                .in_state(ImageState::Failed)
+                .build(),
+        );
+        deeds(&decided(images, &unused()))
+    };
+    assert_eq!(with_failed(image("web", 1).released()), [("1@us-east-1".to_owned(), "retire")]);
+    assert_eq!(
+        with_failed(image("web", 1).retired_on(30)),
+        [("1@eu-west-1".to_owned(), "deregister"), ("1@us-east-1".to_owned(), "deregister")]
+    );
+}
+
+#[test]
+fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
+    let mut at_once = recipe("web");
+    at_once.expire.quarantine = TimeDelta::zero();
+    let mut images = releases_of(&[1, 2, 3]);
+    images.push(image("web", 1).released().in_region("eu-west-1").build());
+    let chains = by(&at_once, images, &unused(), day(40));
+    assert_eq!(
+        deeds(&chains),
+        [
+            ("1@us-east-1".to_owned(), "mark"),
+            ("1@eu-west-1".to_owned(), "deregister"),
+            ("1@us-east-1".to_owned(), "deregister")
+        ]
+    );
+}
+
+#[test]
+fn only_what_the_rules_let_go_is_asked_about() {
+    let found = found(releases_of(&[1, 2, 3, 39]));
+    let wanted = candidates(&recipe("web"), &Kin::of(&found, &home()), day(40));
+    let ids: Vec<ImageId> = wanted.iter().map(|image| image.id.clone()).collect();
+    assert_eq!(ids, [id_of("us-east-1", 2), id_of("us-east-1", 1)]);
+}
+
+proptest! {
+    #[test]
+    fn never_touches_what_is_newest_young_used_held_or_unseen(
+        days in proptest::collection::btree_set(0i64..40, 1..12),
+        keep in 1usize..6, older_than in 0i64..30, quarantine in 0i64..9,
+        used in proptest::collection::btree_set(0i64..40, 0..4),
+        held in proptest::collection::btree_set(0i64..40, 0..3),
+        with_replica in proptest::collection::btree_set(0i64..40, 0..6),
+        retired in proptest::collection::btree_map(0i64..40, 0i64..40, 0..6),
+        blind in proptest::option::weighted(0.1, 0usize..3),
+    ) {
+        let mut rules = recipe("web");
+        rules.expire.keep = keep;
+        rules.expire.older_than = TimeDelta::days(older_than);
+        rules.expire.quarantine = TimeDelta::days(quarantine);
+        let make = |n: i64| {
+            let fixture = image("web", n).released();
+            let fixture = if held.contains(&n) { fixture.tagged("kiln:hold", "x") } else { fixture };
+            match retired.get(&n) { Some(since) => fixture.retired_on(*since), None => fixture }
+        };
+        let mut images: Vec<Image> = days.iter().map(|n| make(*n).build()).collect();
+        images.extend(days.intersection(&with_replica).map(|n| make(*n).in_region("eu-west-1").build()));
+        let mut usage = unused();
+        let user = || User::Instance("i-01".parse().unwrap());
+        let uses = used.iter().map(|n| Use { names: Names::Image(id_of("us-east-1", *n)), by: user() }).collect();
+        usage.insert(region("us-east-1"), Ok(Usage { uses, ..Usage::default() }));
+        if let Some(at) = blind {
+            let error = CloudError::new("DescribeInstances", "x", &region(REGIONS[at]), "RequestLimitExceeded", "");
+            usage.insert(region(REGIONS[at]), Err(error));
+        }
+        let chains = by(&rules, images.clone(), &usage, day(40));
+
+        // Every image is answered for.
+        let answered: BTreeSet<String> = chains.iter().flatten().filter_map(|decision| decision.subject.resource.clone()).collect();
+        prop_assert_eq!(answered.len(), images.len());
+
+        let living: Vec<i64> = days.iter().rev().copied().filter(|n| !retired.contains_key(n)).collect();
+        for decision in chains.iter().flatten().filter(|decision| decision.action != Action::Leave) {
+            let n = (decision.subject.version.unwrap().time() - day(0)).num_days();
+            prop_assert!(!living.iter().take(keep).any(|newest| *newest == n), "newest {}", n);
+            prop_assert!(40 - n >= older_than, "young {}", n);
+            prop_assert!(!used.contains(&n) && !held.contains(&n), "used or held {}", n);
+            prop_assert!(blind != Some(0), "unseen {}", n);
+            prop_assert!(blind != Some(1) || !with_replica.contains(&n), "replica unseen {}", n);
+            if let Action::Deregister(_) = decision.action {
+                let since = retired.get(&n).copied();
+                prop_assert!(quarantine == 0 || since.is_some_and(|since| since + quarantine <= 40), "quarantine {}", n);
+            }
+        }
+        // A second look at the same things says the same.
+        prop_assert_eq!(by(&rules, images, &usage, day(40)), chains);
+    }
+}
+
+#[test]
+fn an_image_that_was_brought_back_and_stays_is_on_its_way_again() {
+    let mut back = image("web", 1).retired_on(30).tagged("kiln:hold", "audit").build();
+    back.state = ImageState::Available;
+    let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
+    let chains = by(&recipe("web"), images, &unused(), day(40));
+    let action = |id: &ImageId| {
+        let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(id.as_str());
+        chains.iter().flatten().find(of).unwrap().action.clone()
+    };
+    assert_eq!(action(&back.id), Action::BringBack(back.id.clone(), day(40)));
+}
+
+#[test]
+fn what_was_brought_back_goes_nowhere_while_its_use_is_unknown() {
+    let mut back = image("web", 1).retired_on(30).build();
+    back.state = ImageState::Available;
+    let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
+    let chains = by(&recipe("web"), images, &UsageByRegion::new(), day(40));
+    let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(back.id.as_str());
+    assert_eq!(chains.iter().flatten().find(of).unwrap().action, Action::Leave);
+}

@@ -1,0 +1,127 @@
+//! What one image is, and what will become of it: everything that Kiln knows, for a person who asks.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use crate::expire::forecast::Row;
+use crate::inventory::Image;
+use crate::model::{ImageRecord, Region, tags};
+use crate::plan::{Decision, Reason};
+
+/// The story of an image.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Story {
+    /// Which image.
+    pub image: String,
+    /// Where.
+    pub region: Region,
+    /// Of which recipe.
+    pub recipe: String,
+    /// Of which bake, by its start.
+    pub version: String,
+    /// How far it has come, by its tag.
+    pub stage: String,
+    /// From what it was made, and when.
+    pub made: Made,
+    /// When it was released (RFC 3339), where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub released: Option<String>,
+    /// The image and all its replicas.
+    pub release: Vec<Member>,
+    /// What uses it in its own account, each with its ARN.
+    pub used_by: Vec<String>,
+    /// Everything that keeps it whatever its recipe says.
+    pub kept_by: Vec<String>,
+    /// The steps on its way out that it has taken, with their times.
+    pub steps: Vec<Taken>,
+    /// What it costs, whether it is used, its next step and when.
+    pub plan: Row,
+    /// What is decided of it now.
+    pub decided: &'static str,
+    /// Why.
+    pub because: String,
+}
+
+/// From what an image was made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Made {
+    /// When its bake began (RFC 3339).
+    pub at: String,
+    /// The image that it was baked from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The instance that it was made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub builder: Option<String>,
+    /// The image that it is a copy of, as `region/ami-id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copied_from: Option<String>,
+    /// Whether somebody else made it, and gave it to Kiln.
+    pub given: bool,
+}
+
+/// An image of the same release.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Member {
+    /// Where.
+    pub region: Region,
+    /// Which.
+    pub image: String,
+    /// Its state, by EC2's word.
+    pub state: String,
+}
+
+/// A step that was taken.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Taken {
+    /// Which.
+    pub step: &'static str,
+    /// When (RFC 3339).
+    pub at: String,
+}
+
+/// Tells it.
+pub fn tell(
+    (image, record): (&Image, &ImageRecord),
+    release: &[Image],
+    decision: &Decision,
+    users: BTreeSet<String>,
+    kept_by: &[Reason],
+    plan: Row,
+) -> Story {
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let member = |one: &Image| Member {
+        region: one.region.clone(),
+        image: one.id.to_string(),
+        state: one.state.to_string(),
+    };
+    let steps = [
+        ("found unused, and deprecated", image.unused()),
+        ("disabled", image.retired()),
+        ("brought back", image.tags.time(tags::RESTORED)),
+    ];
+    Story {
+        image: image.id.to_string(),
+        region: image.region.clone(),
+        recipe: record.name.recipe.to_string(),
+        version: record.name.version.to_string(),
+        stage: record.stage.to_string(),
+        made: Made {
+            at: text(record.name.version.time()),
+            base: image.tags.get(tags::BASE).map(str::to_owned),
+            builder: image.source_instance.as_ref().map(ToString::to_string),
+            copied_from: record.copied.as_ref().map(|copied| copied.origin.to_string()),
+            given: image.tags.has(tags::ADOPTED),
+        },
+        released: release.iter().find_map(|one| one.tags.get(tags::RELEASED).map(str::to_owned)),
+        release: release.iter().map(member).collect(),
+        used_by: users.into_iter().collect(),
+        kept_by: kept_by.iter().map(ToString::to_string).collect(),
+        steps: steps.into_iter().filter_map(|(step, at)| Some(Taken { step, at: text(at?) })).collect(),
+        plan,
+        decided: decision.action.word(),
+        because: decision.because.to_string(),
+    }
+}

@@ -1,0 +1,131 @@
+use chrono::TimeDelta;
+
+use super::*;
+use crate::fixtures::*;
+use crate::inventory::Use;
+use crate::recipe::Recipe;
+
+fn names(image: &Image, by: User) -> Use {
+    Use { names: Names::Image(image.id.clone()), by }
+}
+
+/// Why the image must stay for what was found in its Region.
+fn hold(image: &Image, usage: Usage) -> Option<String> {
+    let usage = Usage { shared: nobody_else(&[image]).shared, ..usage };
+    let found = UsageByRegion::from([(image.region.clone(), Ok(usage))]);
+    Uses::of(&found).hold(Rules::of(&recipe("web"), None), image, day(40)).map(|reason| reason.to_string())
+}
+
+fn an_image() -> Image {
+    image("web", 1).released().build()
+}
+
+#[test]
+fn each_kind_of_user_keeps_an_image_and_is_told_by_its_arn() {
+    let configuration =
+        "arn:aws:autoscaling:us-east-1:123456789012:launchConfiguration:x:launchConfigurationName/old";
+    for (by, told) in [
+        (
+            User::Instance("i-0fee".parse().unwrap()),
+            "instance arn:aws:ec2:us-east-1:123456789012:instance/i-0fee",
+        ),
+        (
+            User::TemplateVersion("lt-0a".into(), 3),
+            "version 3 of launch template arn:aws:ec2:us-east-1:123456789012:launch-template/lt-0a",
+        ),
+        (
+            User::Told("launch configuration", configuration.into()),
+            &format!("launch configuration {configuration}"),
+        ),
+        (
+            User::SpotFleet("sfr-1".into()),
+            "Spot Fleet arn:aws:ec2:us-east-1:123456789012:spot-fleet-request/sfr-1",
+        ),
+        (User::Fleet("fleet-1".into()), "EC2 Fleet arn:aws:ec2:us-east-1:123456789012:fleet/fleet-1"),
+        (
+            User::Parameter("/golden/web".into()),
+            "parameter arn:aws:ssm:us-east-1:123456789012:parameter/golden/web",
+        ),
+    ] {
+        let image = an_image();
+        let usage = Usage { uses: vec![names(&image, by)], ..Usage::default() };
+        assert_eq!(hold(&image, usage), Some(format!("it is used by {told}")));
+    }
+}
+
+#[test]
+fn many_users_are_counted_after_the_first_five() {
+    let image = an_image();
+    let fleet = |n: i32| names(&image, User::Fleet(format!("fleet-{n}")));
+    let usage = Usage { uses: (1..=7).map(fleet).collect(), ..Usage::default() };
+    let told = hold(&image, usage).unwrap();
+    assert!(told.contains("fleet/fleet-5 and 2 more") && !told.contains("fleet-6"), "{told}");
+}
+
+#[test]
+fn what_nobody_uses_is_unused() {
+    let other = image("web", 2).build();
+    let usage = Usage { uses: vec![names(&other, User::Fleet("fleet-1".into()))], ..Usage::default() };
+    assert_eq!(hold(&an_image(), usage), None);
+}
+
+#[test]
+fn an_image_of_which_a_living_one_was_baked_stays() {
+    let (base, layer) = (an_image(), image("app", 2).build());
+    let usage = Usage { baked: [(base.id.clone(), layer.id.clone())].into(), ..Usage::default() };
+    assert_eq!(
+        hold(&base, usage),
+        Some(format!("{} was baked from it, and can still be launched", layer.id))
+    );
+}
+
+#[test]
+fn what_another_service_manages_is_left_to_it() {
+    for (key, service) in [
+        ("aws:backup:source-resource", "AWS Backup"),
+        ("aws:dlm:lifecycle-policy-id", "Data Lifecycle Manager"),
+        ("Ec2ImageBuilderArn", "EC2 Image Builder"),
+    ] {
+        let image = image("web", 1).released().tagged(key, "x").build();
+        assert_eq!(
+            hold(&image, Usage::default()),
+            Some(format!("{service} manages it, so it is left to it"))
+        );
+    }
+}
+
+#[test]
+fn what_image_builder_made_and_somebody_gave_to_kiln_is_kilns() {
+    let given = image("web", 1).released().tagged("Ec2ImageBuilderArn", "x");
+    let given = given.tagged(tags::ADOPTED, "us-east-1/ami-0a").build();
+    assert_eq!(hold(&given, Usage::default()), None);
+}
+
+#[test]
+fn an_image_whose_snapshot_something_needs_stays() {
+    let image = an_image();
+    let needed = BTreeMap::from([(image.snapshots[0].clone(), "it is locked (governance)".to_owned())]);
+    let usage = Usage { needed, ..Usage::default() };
+    assert_eq!(hold(&image, usage).as_deref(), Some("it is locked (governance)"));
+}
+
+#[test]
+fn what_was_launched_lately_stays_where_the_recipe_asks() {
+    let mut rules = recipe("web");
+    let mut image = an_image();
+    let found = UsageByRegion::from([(region("us-east-1"), Ok(nobody_else(&[&image])))]);
+    let why = |rules: &Recipe, image: &Image| Uses::of(&found).hold(Rules::of(rules, None), image, day(40));
+    image.last_launched = Some(day(35));
+    assert_eq!(why(&rules, &image), None);
+    rules.expire.idle = TimeDelta::days(5);
+    assert_eq!(why(&rules, &image), None);
+    rules.expire.idle = TimeDelta::days(6);
+    assert_eq!(
+        why(&rules, &image).unwrap().to_string(),
+        "it was launched at 2026-02-05T02:00:00+00:00, and the recipe keeps what was launched within 6d"
+    );
+    image.last_launched = None;
+    assert_eq!(why(&rules, &image), None);
+    image.created = Some(day(0) - TimeDelta::days(3_650));
+    assert_eq!(why(&rules, &image), Some(Reason::LaunchUnknown));
+}

@@ -1,0 +1,141 @@
+use chrono::TimeDelta;
+
+use super::*;
+use crate::expire::decide;
+use crate::expire::in_use::{UsageByRegion, Uses};
+use crate::expire::lineage::Kin;
+use crate::fixtures::*;
+use crate::inventory::Usage;
+
+const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+
+/// A recipe that keeps one release, and disables nothing first.
+fn rules(max_per_run: usize, max_percent: usize) -> Recipe {
+    let mut rules = recipe("web");
+    rules.expire.keep = 1;
+    rules.expire.quarantine = TimeDelta::zero();
+    (rules.expire.max_per_run, rules.expire.max_percent) = (max_per_run, max_percent);
+    rules
+}
+
+/// Releases of so many days in those Regions.
+fn found(days: i64, regions: &[&str]) -> Found {
+    let of = |code: &str| {
+        let made = (1..=days).filter(|_| regions.contains(&code)).map(|n| match code {
+            "us-east-1" => image("web", n).released().build(),
+            _ => image("web", n).released().in_region(code).build(),
+        });
+        (region(code), Ok(made.collect()))
+    };
+    REGIONS.iter().map(|code| of(code)).collect()
+}
+
+fn run(rules: &Recipe, found: &Found, allow: Option<usize>) -> Vec<Chain> {
+    let usage: UsageByRegion = REGIONS.iter().map(|code| (region(code), Ok(Usage::default()))).collect();
+    let home = region("us-east-1");
+    let usage = alone(&usage, found);
+    within(rules, &home, found, &[], decide(rules, &Kin::of(found, &home), &Uses::of(&usage), day(40)), allow)
+}
+
+fn gone(chains: &[Chain]) -> usize {
+    chains.iter().flatten().filter(|decision| matches!(decision.action, Action::Deregister(_))).count()
+}
+
+fn said(chains: &[Chain]) -> Vec<String> {
+    let said = chains.iter().flatten().filter_map(|decision| match &decision.action {
+        Action::Say(Announcement { news: News::ExpireStopped { images, reason }, .. }) => {
+            Some(format!("{images}: {reason}"))
+        }
+        _ => None,
+    });
+    said.collect()
+}
+
+#[test]
+fn as_many_as_may_go_in_one_run_go() {
+    let chains = run(&rules(9, 75), &found(4, &REGIONS), None);
+    assert_eq!((gone(&chains), said(&chains)), (9, vec![]));
+}
+
+#[test]
+fn one_more_than_may_go_in_one_run_and_nothing_goes() {
+    let chains = run(&rules(8, 100), &found(4, &REGIONS), None);
+    assert_eq!(gone(&chains), 0);
+    assert!(chains.iter().flatten().all(|one| matches!(one.action, Action::Leave | Action::Say(_))));
+    let [said] = said(&chains).try_into().unwrap();
+    assert!(
+        said.starts_with("9: 9 images would go in one run, which is more than 8 (expire.max_per_run = 8)")
+    );
+    assert!(said.ends_with(r#"{"recipe": …, "dry_run": false, "allow": 9}"#), "{said}");
+}
+
+#[test]
+fn a_larger_part_than_may_go_in_one_run_and_nothing_goes() {
+    let chains = run(&rules(100, 74), &found(4, &REGIONS), None);
+    assert_eq!(gone(&chains), 0);
+    assert!(said(&chains)[0].contains("(expire.max_percent = 74, of 12 images)"));
+}
+
+#[test]
+fn one_release_is_never_too_large_a_part() {
+    let chains = run(&rules(100, 10), &found(2, &REGIONS), None);
+    assert_eq!((gone(&chains), said(&chains)), (3, vec![]));
+}
+
+#[test]
+fn who_has_seen_the_plan_may_allow_it() {
+    let found = found(4, &REGIONS);
+    assert_eq!(gone(&run(&rules(1, 1), &found, Some(9))), 9);
+    let chains = run(&rules(1, 1), &found, Some(8));
+    assert_eq!(gone(&chains), 0);
+    assert!(said(&chains)[0].contains("more than 8 (allow = 8)"));
+}
+
+#[test]
+fn a_region_that_answers_with_nothing_stops_the_run() {
+    let found = found(4, &REGIONS[..2]);
+    let chains = run(&rules(100, 100), &found, None);
+    assert_eq!(gone(&chains), 0);
+    assert!(
+        said(&chains)[0]
+            .contains("ap-southeast-2 answers with no image of the recipe's, though us-east-1/ami-")
+    );
+    assert_eq!(gone(&run(&rules(100, 100), &found, Some(6))), 6);
+}
+
+#[test]
+fn a_home_region_that_answers_with_nothing_keeps_every_replica() {
+    let chains = run(&rules(100, 100), &found(4, &REGIONS[1..]), None);
+    assert_eq!((gone(&chains), said(&chains)), (0, vec![]));
+}
+
+#[test]
+fn a_region_that_holds_no_release_up_may_be_empty() {
+    let mut rules = rules(100, 100);
+    rules.replicate.best_effort = vec![region("ap-southeast-2")];
+    assert_eq!(gone(&run(&rules, &found(4, &REGIONS[..2]), None)), 6);
+}
+
+#[test]
+fn nothing_is_said_where_nothing_would_go() {
+    assert_eq!(said(&run(&rules(1, 1), &found(1, &REGIONS[..1]), None)), Vec::<String>::new());
+}
+
+#[test]
+fn a_small_recipe_of_which_each_night_one_release_takes_each_step_goes_on() {
+    let mut rules = rules(100, 50);
+    (rules.expire.quarantine, rules.expire.confirm_after) = (TimeDelta::days(7), TimeDelta::days(2));
+    let mut waits = image("web", 2).released().tagged("kiln:unused", &day(30).to_rfc3339()).build();
+    waits.deprecated = Some(day(30));
+    let images = vec![
+        image("web", 1).retired_on(20).build(),
+        waits,
+        image("web", 3).released().build(),
+        image("web", 4).released().build(),
+    ];
+    rules.replicate.regions.clear();
+    let found = Found::from([(region("us-east-1"), Ok(images))]);
+    let words: Vec<&str> =
+        run(&rules, &found, None).iter().flatten().map(|decision| decision.action.word()).collect();
+    assert_eq!(words, ["leave", "mark-unused", "retire", "deregister"]);
+}

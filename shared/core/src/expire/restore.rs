@@ -1,0 +1,161 @@
+//! What brings back a release that was retired, as long as it is not deregistered.
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use crate::inventory::{Image, ImageState};
+use crate::model::{ImageRecord, Region, Stage, Tags, tags};
+use crate::plan::text::list;
+use crate::plan::{Action, Chain, Reason, Subject};
+use crate::publish::sharing::deprecated_from;
+use crate::recipe::Recipe;
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// What is said when somebody wants an image back.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Restoring {
+    /// Somebody wants it back.
+    #[error("somebody asked for it to be brought back; it stays until its tag kiln:restored is taken away")]
+    AskedBack,
+    /// Somebody brought it back.
+    #[error("somebody brought it back at {0}; take its tag kiln:restored away when it may go")]
+    Restored(String),
+    /// There is nothing to bring back.
+    #[error("it is not retired: its stage is {0}")]
+    NotRetired(Stage),
+    /// It is deregistered.
+    #[error(
+        "it is in no Region of the account, nor in a Recycle Bin there: it is deregistered, and nothing brings it back; bake the recipe anew, or roll back to a release that is there"
+    )]
+    Gone,
+    /// It may be where nobody could look.
+    #[error("it is in no Region that could be looked at; it may be in {}, which could not", list(.0))]
+    NotFound(Vec<Region>),
+    /// It is deregistered, and in the Recycle Bin.
+    #[error(
+        "it is deregistered, and lies in the Recycle Bin of {region} until {}: restore its snapshots there first, then it (aws ec2 restore-image-from-recycle-bin), and ask again", .until.to_rfc3339()
+    )]
+    InRecycleBin { region: Region, until: DateTime<Utc> },
+}
+
+/// What brings a release back. `members`: an image and its replicas, as far as they are there; whoever asks for one of them
+/// asks for all. `recipe`: theirs, if there still is one.
+///
+/// It is marked first, or the next night would retire it again. Then every member is enabled, and with its home image it
+/// begins anew at its test: it is shared and deprecated as its recipe says *now*, copied to the Regions that lack it, and a
+/// release once more. What is deprecated only, since nobody uses it, is so no longer. A person takes the mark away when it
+/// may go.
+pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: DateTime<Utc>) -> Chain {
+    let mut known: Vec<(&Image, ImageRecord)> = members
+        .iter()
+        .filter(|image| image.state != ImageState::Deregistered)
+        .filter_map(|image| Some((*image, image.record_at(home).ok()?)))
+        .collect();
+    known.sort_by_key(|(image, record)| (record.copied.is_some(), image.region.clone(), image.id.clone()));
+    let is_retired = |(image, record): &(&Image, ImageRecord)| {
+        record.stage == Stage::Retired || image.state == ImageState::Disabled
+    };
+    let is_deprecated = |one: &(&Image, ImageRecord)| !is_retired(one) && one.0.unused().is_some();
+    let on_its_way: Vec<_> = known.iter().filter(|one| is_retired(one) || is_deprecated(one)).collect();
+    if on_its_way.is_empty() {
+        let leave = |(image, record): &(&Image, ImageRecord)| {
+            Subject::image(image).so(Action::Leave, Reason::Restoring(Restoring::NotRetired(record.stage)))
+        };
+        return known.iter().map(leave).collect();
+    }
+    let asked =
+        |image: &Image, action| Subject::image(image).so(action, Reason::Restoring(Restoring::AskedBack));
+    let unmarked = on_its_way.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED));
+    let marked = unmarked.map(|(image, _)| {
+        // Whoever disables it later does not meet a quarantine that has begun long ago.
+        let marks = Tags::new().with_time(tags::RESTORED, now).with(tags::RETIRED, "no");
+        asked(image, Action::Note(image.id.clone(), marks))
+    });
+    let disabled = on_its_way.iter().filter(|(image, _)| image.state == ImageState::Disabled);
+    let enabled = disabled.map(|(image, _)| asked(image, Action::Enable(image.id.clone())));
+    let spared = on_its_way.iter().filter(|one| is_deprecated(one)).map(|(image, record)| {
+        let deprecated = recipe.and_then(|recipe| deprecated_from(recipe, record, now));
+        asked(image, Action::Spare(image.id.clone(), deprecated))
+    });
+    // Without its home image a replica can be launched again, and goes nowhere from there.
+    let has_home = known.iter().any(|(_, record)| record.copied.is_none());
+    let back = on_its_way
+        .iter()
+        .filter(|(_, record)| has_home && record.stage == Stage::Retired)
+        .map(|(image, _)| asked(image, Action::BringBack(image.id.clone(), now)));
+    marked.chain(enabled).chain(spared).chain(back).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::*;
+
+    fn decided(members: &[Image]) -> Vec<(String, &'static str)> {
+        let members: Vec<&Image> = members.iter().collect();
+        let chain = decide(Some(&recipe("web")), &members, &region("us-east-1"), day(40));
+        chain.iter().map(|one| (one.subject.region.to_string(), one.action.word())).collect()
+    }
+
+    fn of(pairs: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
+        pairs.iter().map(|(region, word)| ((*region).to_owned(), *word)).collect()
+    }
+
+    #[test]
+    fn a_release_is_marked_before_it_is_enabled_and_sent_on_its_way() {
+        let replica = image("web", 1).in_region("eu-west-1").retired_on(30).build();
+        let home = image("web", 1).retired_on(30).build();
+        assert_eq!(
+            decided(&[replica, home]),
+            of(&[
+                ("us-east-1", "note"),
+                ("eu-west-1", "note"),
+                ("us-east-1", "enable"),
+                ("eu-west-1", "enable"),
+                ("us-east-1", "bring-back"),
+                ("eu-west-1", "bring-back"),
+            ])
+        );
+    }
+
+    #[test]
+    fn what_was_restored_half_way_is_restored_whole() {
+        let mut home = image("web", 1).retired_on(30).tagged("kiln:restored", "2026-02-10T02:00:00Z").build();
+        home.state = ImageState::Available;
+        assert_eq!(decided(&[home]), of(&[("us-east-1", "bring-back")]));
+    }
+
+    #[test]
+    fn a_replica_without_its_home_image_is_enabled_and_marked_alone() {
+        let replica = image("web", 1).in_region("eu-west-1").retired_on(30).build();
+        assert_eq!(decided(&[replica]), of(&[("eu-west-1", "note"), ("eu-west-1", "enable")]));
+    }
+
+    #[test]
+    fn what_is_deprecated_since_nobody_uses_it_is_so_no_longer() {
+        let since = day(39).to_rfc3339();
+        let home = image("web", 1).released().tagged("kiln:unused", &since).build();
+        assert_eq!(decided(&[home]), of(&[("us-east-1", "note"), ("us-east-1", "spare")]));
+    }
+
+    #[test]
+    fn what_is_not_retired_is_left() {
+        assert_eq!(decided(&[image("web", 1).released().build()]), of(&[("us-east-1", "leave")]));
+    }
+
+    #[test]
+    fn a_restored_release_is_kept_by_the_next_run() {
+        use crate::expire::in_use::{UsageByRegion, Uses};
+        use crate::expire::lineage::Rules;
+        let home = image("web", 1).retired_on(30).build();
+        let chain = decide(None, &[&home], &region("us-east-1"), day(40));
+        let Action::Note(_, noted) = &chain[0].action else { panic!() };
+        let restored = Image { tags: home.tags.clone().and(noted), ..home };
+        let found = UsageByRegion::new();
+        let why = Uses::of(&found).hold(Rules::of(&recipe("web"), None), &restored, day(41)).unwrap();
+        assert_eq!(
+            why.to_string(),
+            "somebody brought it back at 2026-02-10T02:00:00Z; take its tag kiln:restored away when it may go"
+        );
+    }
+}

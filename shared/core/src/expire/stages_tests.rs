@@ -1,0 +1,161 @@
+use super::*;
+use crate::expire;
+use crate::expire::in_use::{UsageByRegion, Uses};
+use crate::expire::lineage::{Found, Kin};
+use crate::fixtures::*;
+use crate::inventory::usage::{Names, User};
+use crate::inventory::{CloudError, Usage, Use};
+use crate::model::{Region, Tags, tags};
+use crate::recipe::Recipe;
+
+/// A recipe that wants to be sure: found unused twice, two days apart.
+fn careful() -> Recipe {
+    let mut careful = recipe("web");
+    careful.expire.confirm_after = TimeDelta::days(2);
+    careful
+}
+
+fn home() -> Region {
+    region("us-east-1")
+}
+
+/// Three releases, of which the first is to go.
+fn three() -> Vec<Image> {
+    [1, 2, 3].iter().map(|n| image("web", *n).released().build()).collect()
+}
+
+fn decided(images: &[Image], usage: Usage, n: i64) -> Chain {
+    decided_with(images, Ok(usage), n)
+}
+
+fn decided_with(images: &[Image], usage: Result<Usage, CloudError>, n: i64) -> Chain {
+    let found = Found::from([(home(), Ok(images.to_vec()))]);
+    by(&careful(), &found, &UsageByRegion::from([(home(), usage)]), n)
+}
+
+/// What is decided where nobody else may launch any image.
+fn by(recipe: &Recipe, found: &Found, usage: &UsageByRegion, n: i64) -> Chain {
+    expire::decide(recipe, &Kin::of(found, &home()), &Uses::of(&alone(usage, found)), day(n)).concat()
+}
+
+fn deeds(chain: &Chain) -> Vec<&'static str> {
+    chain.iter().filter(|one| one.action != Action::Leave).map(|one| one.action.word()).collect()
+}
+
+/// As EC2 shows it once the step was taken.
+fn after(image: &Image, chain: &Chain) -> Image {
+    let mut image = image.clone();
+    for one in chain.iter().filter(|one| one.subject.resource.as_deref() == Some(image.id.as_str())) {
+        match &one.action {
+            Action::MarkUnused(_, since, _) => {
+                image.tags = image.tags.and(&Tags::new().with_time(tags::UNUSED, *since));
+                image.deprecated = Some(*since);
+            }
+            Action::Spare(_, deprecated) => {
+                image.tags = image.tags.with(tags::UNUSED, "no");
+                image.deprecated = *deprecated;
+            }
+            Action::Retire(_, since, _) => {
+                let retired = Tags::new().with(tags::STAGE, Stage::Retired).with_time(tags::RETIRED, *since);
+                image.tags = image.tags.and(&retired);
+                image.state = ImageState::Disabled;
+            }
+            _ => {}
+        }
+    }
+    image
+}
+
+fn used_by_an_instance(image: &Image) -> Usage {
+    let user = User::Instance("i-0fee".parse().unwrap());
+    Usage { uses: vec![Use { names: Names::Image(image.id.clone()), by: user }], ..Usage::default() }
+}
+
+#[test]
+fn goes_step_by_step_each_on_its_own_waiting_time() {
+    let mut images = three();
+    let steps = [
+        (40, vec!["mark-unused"]),
+        (41, vec![]),
+        (42, vec!["retire"]),
+        (48, vec![]),
+        (49, vec!["deregister"]),
+    ];
+    for (n, expected) in steps {
+        let chain = decided(&images, Usage::default(), n);
+        assert_eq!(deeds(&chain), expected, "on day {n}");
+        images[0] = after(&images[0], &chain);
+    }
+}
+
+#[test]
+fn a_use_between_two_verdicts_begins_it_all_anew() {
+    let mut images = three();
+    images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
+    let used = used_by_an_instance(&images[0]);
+    let chain = decided(&images, used, 41);
+    assert_eq!(deeds(&chain), ["spare"]);
+    images[0] = after(&images[0], &chain);
+    assert_eq!(deeds(&decided(&images, Usage::default(), 43)), ["mark-unused"]);
+}
+
+#[test]
+fn what_is_spared_is_deprecated_when_its_recipe_says() {
+    let mut image = image("web", 1).released().tagged("kiln:unused", &day(39).to_rfc3339()).build();
+    image.deprecated = Some(day(39));
+    let mut recipe = careful();
+    recipe.publish.deprecate_after = Some(TimeDelta::days(90));
+    let found = Found::from([(home(), Ok(vec![image.clone()]))]);
+    let chain = by(&recipe, &found, &UsageByRegion::new(), 40);
+    assert_eq!(chain[0].action, Action::Spare(image.id, Some(day(91))));
+}
+
+#[test]
+fn a_verdict_of_unknown_neither_confirms_nor_spares() {
+    let mut images = three();
+    images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
+    let denied = CloudError::new("DescribeInstances", "them", &home(), "UnauthorizedOperation", "no");
+    for n in [41, 45] {
+        assert!(deeds(&decided_with(&images, Err(denied.clone()), n)).is_empty());
+    }
+    assert_eq!(deeds(&decided(&images, Usage::default(), 45)), ["retire"]);
+}
+
+#[test]
+fn what_was_marked_and_is_not_deprecated_is_marked_anew() {
+    let mut images = three();
+    images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
+    images[0].deprecated = None;
+    for n in [41, 50] {
+        let chain = decided(&images, Usage::default(), n);
+        let marked = chain.iter().find(|one| one.action != Action::Leave).unwrap();
+        assert_eq!(marked.action, Action::MarkUnused(images[0].id.clone(), day(n), 3));
+    }
+}
+
+#[test]
+fn a_replica_that_came_later_is_found_unused_twice_as_well() {
+    let mut images = three();
+    images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
+    let mut found = Found::from([(home(), Ok(images))]);
+    let replica = image("web", 1).released().in_region("eu-west-1").build();
+    found.insert(region("eu-west-1"), Ok(vec![replica]));
+    let usage: UsageByRegion =
+        ["us-east-1", "eu-west-1"].iter().map(|code| (region(code), Ok(Usage::default()))).collect();
+    let chain = by(&careful(), &found, &usage, 42);
+    assert_eq!(deeds(&chain), ["mark-unused"]);
+}
+
+#[test]
+fn a_mark_of_the_future_is_none() {
+    let images = [image("web", 1).released().tagged("kiln:unused", &day(60).to_rfc3339()).build()];
+    let images: Vec<Image> = images.into_iter().chain(three().split_off(1)).collect();
+    assert_eq!(deeds(&decided(&images, Usage::default(), 40)), ["mark-unused"]);
+}
+
+#[test]
+fn what_cannot_be_launched_needs_no_verdict() {
+    let mut images = three();
+    images[0].state = ImageState::Failed;
+    assert_eq!(deeds(&decided(&images, Usage::default(), 40)), ["deregister"]);
+}

@@ -1,0 +1,262 @@
+//! Fixtures with words, for tests that read as a story: `image("web", 3).released().in_region("eu-west-1")`.
+
+#![allow(missing_docs, reason = "fixtures are read as words")]
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+
+use crate::expire::in_use::UsageByRegion;
+use crate::expire::lineage::Found;
+use crate::inventory::{
+    Architecture, Image, ImageState, Instance, InstanceState, Protection, Shared, StopCause, Usage,
+};
+use crate::model::record::Copied;
+use crate::model::{
+    ImageId, ImageName, ImageRecord, Origin, Region, Role, SnapshotId, Stage, Tags, Token, Version, tags,
+};
+use crate::recipe::Recipe;
+
+/// Two o'clock on the n-th day after 1 January 2026.
+pub fn day(n: i64) -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 1, 1, 2, 0, 0).unwrap() + TimeDelta::days(n)
+}
+
+pub fn region(code: &str) -> Region {
+    code.parse().unwrap()
+}
+
+/// The name of the image that was baked on the n-th day.
+pub fn name(recipe: &str, n: i64) -> ImageName {
+    ImageName { recipe: recipe.parse().unwrap(), version: Version::at(day(n)).unwrap() }
+}
+
+/// A recipe that keeps 2, and those of less than 10 days, with replicas in two Regions.
+pub fn recipe(name: &str) -> Recipe {
+    Recipe::parse(
+        name,
+        &format!(
+            "name = \"{name}\"\ntags = {{ team = \"platform\" }}\n\
+             [bake]\nbase = \"ami-ba5e\"\ninstance_type = \"t4g.small\"\nscript = \"dnf -y install nginx\"\ntimeout = \"45m\"\n\
+             [replicate]\nregions = [\"eu-west-1\", \"ap-southeast-2\"]\n\
+             [expire]\nkeep = 2\nolder_than = \"10d\"\nconfirm_after = \"0d\"\nquarantine = \"7d\"\n"
+        ),
+    )
+    .unwrap()
+}
+
+/// An image that somebody else made.
+pub fn foreign_image(id: &str) -> Image {
+    Image {
+        id: id.parse().unwrap(),
+        region: region("us-east-1"),
+        owner: "123456789012".into(),
+        name: "al2023-ami".into(),
+        state: ImageState::Available,
+        state_reason: String::new(),
+        created: Some(day(0)),
+        last_launched: None,
+        deprecated: None,
+        architecture: Architecture("arm64".into()),
+        root_on_ebs: true,
+        protection: Protection::Off,
+        source_instance: None,
+        source_image: None,
+        product_codes: vec![],
+        scanned: None,
+        snapshots: vec!["snap-f0".parse().unwrap()],
+        gib: 8,
+        lasting_devices: vec![],
+        tags: Tags::new(),
+    }
+}
+
+/// That nobody else may launch any of these images, as it is found out.
+pub fn nobody_else(images: &[&Image]) -> Usage {
+    let alone =
+        |image: &&Image| (image.id.clone(), Ok(Shared { with: BTreeSet::new(), reports: Vec::new() }));
+    Usage { shared: images.iter().map(alone).collect(), ..Usage::default() }
+}
+
+/// What was found out about use, and that nobody else may launch any of the images.
+pub fn alone(usage: &UsageByRegion, found: &Found) -> UsageByRegion {
+    let mut usage = usage.clone();
+    for (region, usage) in &mut usage {
+        if let (Ok(usage), Some(Ok(images))) = (usage, found.get(region)) {
+            usage.shared = nobody_else(&images.iter().collect::<Vec<_>>()).shared;
+        }
+    }
+    usage
+}
+
+/// The id that a fixture gives to the image of the n-th day in a Region.
+pub fn id_of(region: &str, n: i64) -> ImageId {
+    let place = region.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    format!("ami-{place:08x}{n:04x}").parse().unwrap()
+}
+
+/// An image of Kiln's, captured on the n-th day and available at home.
+pub fn image(recipe: &str, n: i64) -> ImageFixture {
+    ImageFixture {
+        name: name(recipe, n),
+        n,
+        stage: Stage::Captured,
+        state: ImageState::Available,
+        copy: None,
+        extra: Tags::new(),
+    }
+}
+
+pub struct ImageFixture {
+    name: ImageName,
+    n: i64,
+    stage: Stage,
+    state: ImageState,
+    copy: Option<(Region, u32)>,
+    extra: Tags,
+}
+
+impl ImageFixture {
+    pub fn released(mut self) -> Self {
+        self.stage = Stage::Released;
+        self
+    }
+
+    pub fn published(self) -> Self {
+        self.staged(Stage::Published)
+    }
+
+    pub fn staged(mut self, stage: Stage) -> Self {
+        self.stage = stage;
+        self
+    }
+
+    pub fn in_state(mut self, state: ImageState) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// Makes it the replica in that Region, of the first try.
+    pub fn in_region(self, code: &str) -> Self {
+        self.of_try(code, 1)
+    }
+
+    pub fn of_try(mut self, code: &str, attempt: u32) -> Self {
+        self.copy = Some((region(code), attempt));
+        self
+    }
+
+    /// Disabled by Kiln on that day.
+    pub fn retired_on(mut self, since: i64) -> Self {
+        self.stage = Stage::Retired;
+        self.state = ImageState::Disabled;
+        self.extra = self.extra.with(tags::RETIRED, day(since).to_rfc3339());
+        self
+    }
+
+    pub fn tagged(mut self, key: &str, value: &str) -> Self {
+        self.extra = self.extra.with(key, value);
+        self
+    }
+
+    pub fn build(self) -> Image {
+        let home = "us-east-1";
+        let place = self.copy.as_ref().map_or(home.to_owned(), |(region, _)| region.to_string());
+        let id = match &self.copy {
+            Some((region, attempt)) if *attempt > 1 => id_of(&format!("{region}#{attempt}"), self.n),
+            _ => id_of(&place, self.n),
+        };
+        let copied = self.copy.as_ref().map(|(_, attempt)| Copied {
+            origin: Origin { region: region(home), image: id_of(home, self.n) },
+            attempt: *attempt,
+        });
+        let source_image = copied.as_ref().map(|copied| copied.origin.clone());
+        let record = ImageRecord { name: self.name.clone(), stage: self.stage, base: None, copied };
+        let snapshot: SnapshotId = format!("snap-{}", &id.as_str()[4..]).parse().unwrap();
+        Image {
+            name: self.name.to_string(),
+            region: region(&place),
+            state: self.state,
+            created: Some(day(self.n)),
+            source_instance: source_image.is_none().then(|| "i-0b1d".parse().unwrap()),
+            source_image,
+            snapshots: vec![snapshot],
+            tags: self.extra.and(&record.write()),
+            ..foreign_image(id.as_str())
+        }
+    }
+}
+
+/// The builder that `bake` launched on the n-th day: stopped by itself, with a deadline 45 minutes later.
+pub fn builder(recipe: &str, n: i64) -> Instance {
+    let name = name(recipe, n);
+    Instance {
+        id: "i-0b1d".parse().unwrap(),
+        region: region("us-east-1"),
+        state: InstanceState::Stopped,
+        stop_cause: StopCause::Itself,
+        image: Some("ami-ba5e".parse().unwrap()),
+        zone: Some("us-east-1a".into()),
+        launched: Some(day(n)),
+        token: Token::launch(Role::Builder, &name, "").to_string(),
+        tags: Tags::new()
+            .with(tags::RECIPE, &name.recipe)
+            .with(tags::VERSION, name.version)
+            .with(tags::ROLE, "builder")
+            .with(tags::BASE, "ami-ba5e")
+            .with(tags::DEADLINE, (day(n) + TimeDelta::minutes(45)).to_rfc3339()),
+    }
+}
+
+/// The tester that `verify` launched from an image on the n-th day: stopped by itself, with a deadline 15 minutes later.
+pub fn tester(of: &Image, n: i64) -> Instance {
+    let name = of.record().unwrap().name;
+    Instance {
+        id: "i-07e5".parse().unwrap(),
+        region: of.region.clone(),
+        image: Some(of.id.clone()),
+        zone: Some("us-east-1b".into()),
+        token: Token::launch(Role::Tester, &name, "").to_string(),
+        tags: Tags::new()
+            .with(tags::RECIPE, &name.recipe)
+            .with(tags::VERSION, name.version)
+            .with(tags::ROLE, "tester")
+            .with(tags::IMAGE, &of.id)
+            .with(tags::DEADLINE, (day(n) + TimeDelta::minutes(15)).to_rfc3339()),
+        ..builder(name.recipe.as_str(), n)
+    }
+}
+
+/// A person's instance that bears the recipe's tag, running.
+pub fn long_lived(recipe: &str) -> Instance {
+    Instance {
+        id: "i-0a11".parse().unwrap(),
+        state: InstanceState::Running,
+        stop_cause: StopCause::Unknown,
+        tags: Tags::new().with(tags::RECIPE, recipe),
+        ..builder(recipe, 0)
+    }
+}
+
+impl Instance {
+    pub fn in_state(mut self, state: InstanceState) -> Self {
+        self.state = state;
+        self
+    }
+
+    pub fn stopped_by(mut self, cause: StopCause) -> Self {
+        self.stop_cause = cause;
+        self
+    }
+
+    pub fn until(mut self, deadline: DateTime<Utc>) -> Self {
+        self.tags = self.tags.with(tags::DEADLINE, deadline.to_rfc3339());
+        self
+    }
+
+    /// Marked by `bake` with the bake of the n-th day.
+    pub fn marked(mut self, n: i64) -> Self {
+        self.tags = self.tags.with(tags::VERSION, Version::at(day(n)).unwrap());
+        self
+    }
+}

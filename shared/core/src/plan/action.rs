@@ -1,0 +1,307 @@
+//! What is decided, as data: the plan that a person reads, the log line, what a test expects and what is
+//! carried out are the same value.
+
+use chrono::{DateTime, Utc};
+
+use crate::events::outbound::Announcement;
+use crate::inventory::{
+    Candidates, Change, CloudError, Image, Instance, Kind, NewImage, NewReplica, NewTemplateVersion,
+};
+use crate::model::{
+    ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, Version, tags,
+};
+use crate::plan::Reason;
+use crate::recipe::BadRecipe;
+
+/// One thing that is done, or left, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What it is about.
+    pub subject: Subject,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub because: Reason,
+    /// Since when it may have been due; known to a sweep, for which it tells how late a repair is.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// Decisions that are carried out one after another; when one fails, those after it are not begun. Chains
+/// do not depend on each other.
+pub type Chain = Vec<Decision>;
+
+/// What a decision is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Of which family.
+    pub recipe: Option<RecipeName>,
+    /// Of which bake.
+    pub version: Option<Version>,
+    /// Where.
+    pub region: Region,
+    /// The image, instance or snapshot, where there is one already.
+    pub resource: Option<String>,
+}
+
+/// What is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: all is as it should be, or it is not Kiln's to touch.
+    Leave,
+    /// Nothing now: it must be looked at again, so the function fails and Lambda tries it anew.
+    LookAgain,
+    /// Nothing: it cannot be done as asked, and a person must change something.
+    Refuse,
+    /// Launch a builder or a tester; each is tried in turn while the ones before have no room.
+    Launch(Candidates),
+    /// Mark a long-lived builder with the bake and stop it.
+    StopForBake {
+        /// The builder.
+        instance: InstanceId,
+        /// The bake.
+        version: Version,
+        /// When its image must have begun.
+        deadline: DateTime<Utc>,
+    },
+    /// Make an image of a stopped builder.
+    Capture(NewImage),
+    /// Start a long-lived builder again and take the bake's marks from it.
+    StartAgain(InstanceId),
+    /// Terminate a launched builder or tester.
+    Terminate(InstanceId),
+    /// Make a replica.
+    Copy(NewReplica),
+    /// Write the stage on an image.
+    Mark(ImageId, Stage),
+    /// Write on an image that somebody else made, and before that on its snapshots, that it is Kiln's now.
+    Adopt {
+        /// The image.
+        image: ImageId,
+        /// Its snapshots.
+        snapshots: Vec<SnapshotId>,
+        /// What is written.
+        tags: Tags,
+    },
+    /// Change who may launch an image.
+    Share(ImageId, Change),
+    /// Change who may make volumes of a snapshot.
+    ShareSnapshot(SnapshotId, Change),
+    /// Set when an image is deprecated; `None`: never.
+    Deprecate(ImageId, Option<DateTime<Utc>>),
+    /// Guard an image against deregistration.
+    Protect(ImageId),
+    /// Take that guard away.
+    Unprotect(ImageId),
+    /// Write on an image that it is published, and as what.
+    Publish(ImageId, String),
+    /// Write on an image what of its recipe holds for it.
+    Note(ImageId, Tags),
+    /// Let the parameters of several Regions name a release, all at once, and see that they do.
+    MoveParameters(Vec<Move>, Until),
+    /// Let a launch template name a release.
+    MoveTemplate(TemplateMove),
+    /// Take the mark of retirement from an image that stays, and have it copied anew where it lacks a replica.
+    BringBack(ImageId, DateTime<Utc>),
+    /// Enable an image that was disabled.
+    Enable(ImageId),
+    /// Ask EC2 for a report on the use of an image by other accounts.
+    AskUsage(ImageId),
+    /// Deprecate an image that nobody uses, and write on it since when that is known, and how many its recipe has there.
+    MarkUnused(ImageId, DateTime<Utc>, usize),
+    /// Take that back: the image is deprecated when its recipe says, or never.
+    Spare(ImageId, Option<DateTime<Utc>>),
+    /// Disable an image and write on it since when, and how many its recipe has there.
+    Retire(ImageId, DateTime<Utc>, usize),
+    /// Deregister an image and delete its snapshots.
+    Deregister(ImageId),
+    /// Write on a snapshot since when it is left behind.
+    MarkOrphan(SnapshotId, Option<DateTime<Utc>>),
+    /// Delete a snapshot that was left behind.
+    DeleteSnapshot(SnapshotId),
+    /// Say it, before what follows in the chain makes it past.
+    Say(Announcement),
+}
+
+/// A parameter that is to name an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// Where.
+    pub region: Region,
+    /// The parameter.
+    pub parameter: String,
+    /// The image.
+    pub image: ImageId,
+}
+
+/// What the chain goes on after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Every parameter shows its image.
+    Shown,
+    /// SSM has taken every value: it shows them once EC2 has looked at the images, and says so.
+    Taken,
+}
+
+/// A launch template that is to name an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateMove {
+    /// The template's name.
+    pub name: String,
+    /// The image.
+    pub image: ImageId,
+    /// The version to be made of it; `None`: there is one.
+    pub version: Option<NewTemplateVersion>,
+    /// What becomes the default version.
+    pub default: NewDefault,
+}
+
+/// What becomes the default version of a launch template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewDefault {
+    /// It stays.
+    Unchanged,
+    /// The version that is made.
+    Made,
+    /// This version of this template, which is there.
+    Number(String, i64),
+}
+
+impl Action {
+    /// The image on which it writes tags, and those: what may be written on many at once, before anything else is done.
+    pub fn writes(&self) -> Option<(&ImageId, Tags)> {
+        match self {
+            Self::Mark(image, Stage::Retired) => Some((image, Tags::new().with(tags::STAGE, Stage::Retired))),
+            Self::MarkUnused(image, since, counted) => {
+                Some((image, Tags::new().with_time(tags::UNUSED, *since).with(tags::COUNTED, counted)))
+            }
+            Self::Retire(image, since, counted) => {
+                let retired = Tags::new().with(tags::STAGE, Stage::Retired).with_time(tags::RETIRED, *since);
+                Some((image, retired.with(tags::COUNTED, counted)))
+            }
+            Self::Note(image, noted) => Some((image, noted.clone())),
+            _ => None,
+        }
+    }
+
+    /// Its name in logs, answers and plans.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Leave => "leave",
+            Self::LookAgain => "look-again",
+            Self::Refuse => "refuse",
+            Self::Launch(_) => "launch",
+            Self::StopForBake { .. } => "stop",
+            Self::Capture(_) => "capture",
+            Self::StartAgain(_) => "start",
+            Self::Terminate(_) => "terminate",
+            Self::Copy(_) => "copy",
+            Self::Mark(..) => "mark",
+            Self::Adopt { .. } => "adopt",
+            Self::Share(..) => "share",
+            Self::ShareSnapshot(..) => "share-snapshot",
+            Self::Deprecate(..) => "deprecate",
+            Self::Protect(_) => "protect",
+            Self::Unprotect(_) => "unprotect",
+            Self::Publish(..) => "publish",
+            Self::Note(..) => "note",
+            Self::MoveParameters(..) => "move-parameters",
+            Self::MoveTemplate(_) => "move-template",
+            Self::BringBack(..) => "bring-back",
+            Self::Enable(_) => "enable",
+            Self::AskUsage(_) => "ask-usage",
+            Self::MarkUnused(..) => "mark-unused",
+            Self::Spare(..) => "spare",
+            Self::Retire(..) => "retire",
+            Self::Deregister(_) => "deregister",
+            Self::MarkOrphan(..) => "mark-orphan",
+            Self::DeleteSnapshot(_) => "delete-snapshot",
+            Self::Say(_) => "say",
+        }
+    }
+}
+
+impl Subject {
+    /// An image whose record was read.
+    pub fn member(image: &Image, name: &ImageName) -> Self {
+        Self {
+            recipe: Some(name.recipe.clone()),
+            version: Some(name.version),
+            region: image.region.clone(),
+            resource: Some(image.id.to_string()),
+        }
+    }
+
+    /// An image.
+    pub fn image(image: &Image) -> Self {
+        let record = image.record().ok();
+        let name = record.map(|record| record.name).or_else(|| image.name.parse::<ImageName>().ok());
+        Self {
+            recipe: name.as_ref().map(|name| name.recipe.clone()),
+            version: name.map(|name| name.version),
+            region: image.region.clone(),
+            resource: Some(image.id.to_string()),
+        }
+    }
+
+    /// An instance.
+    pub fn instance(instance: &Instance) -> Self {
+        use crate::model::tags::{RECIPE, VERSION};
+        Self {
+            recipe: instance.tags.read(RECIPE),
+            version: instance.tags.read(VERSION),
+            region: instance.region.clone(),
+            resource: Some(instance.id.to_string()),
+        }
+    }
+
+    /// A bake, or an image that is not there yet.
+    pub fn name(name: &ImageName, region: &Region) -> Self {
+        Self {
+            recipe: Some(name.recipe.clone()),
+            version: Some(name.version),
+            region: region.clone(),
+            resource: None,
+        }
+    }
+
+    /// A recipe as a whole, in its home Region.
+    pub fn recipe(recipe: &RecipeName, region: &Region) -> Self {
+        Self { recipe: Some(recipe.clone()), version: None, region: region.clone(), resource: None }
+    }
+
+    /// A recipe with mistakes, under the name that it has in spite of them.
+    pub fn bad_recipe(bad: &BadRecipe, home: &Region) -> Self {
+        match bad.name.parse() {
+            Ok(recipe) => Self::recipe(&recipe, home),
+            Err(_) => Self::resource(&bad.name, home),
+        }
+    }
+
+    /// A Region as a whole.
+    pub fn region(region: &Region) -> Self {
+        Self { recipe: None, version: None, region: region.clone(), resource: None }
+    }
+
+    /// That a thing which bears no name of Kiln's is the subject.
+    pub fn resource(resource: impl ToString, region: &Region) -> Self {
+        Self { recipe: None, version: None, region: region.clone(), resource: Some(resource.to_string()) }
+    }
+
+    /// The decision that it must be looked at again, since something that had to be known could not be seen.
+    pub fn unseen(self, error: &CloudError) -> Decision {
+        self.so(Action::LookAgain, Reason::LookUpFailed(error.clone()))
+    }
+
+    /// The same of what no recipe names: where it is closed to this role, whoever closed it knows, and it is only told.
+    pub fn unseen_unless_closed(self, error: &CloudError) -> Decision {
+        match error.kind {
+            Kind::Denied => self.so(Action::Leave, Reason::LookUpFailed(error.clone())),
+            _ => self.unseen(error),
+        }
+    }
+
+    /// A decision on this subject.
+    pub fn so(self, action: Action, because: Reason) -> Decision {
+        Decision { subject: self, action, because, since: None }
+    }
+}

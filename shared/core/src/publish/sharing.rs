@@ -1,0 +1,218 @@
+//! What an image grants, and to whom, as its recipe's `[publish]` says: what the recipe no longer names is taken away.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::events::outbound::{Announcement, News};
+use crate::inventory::{Change, CloudError, Granted, Grantee, Image, ImageState, Protection};
+use crate::model::token::nonce;
+use crate::model::{ImageRecord, Stage, Tags, tags};
+use crate::plan::{Action, Chain, Reason, Subject};
+use crate::recipe::Recipe;
+
+/// The value of EC2's field for the guard that Kiln itself sets.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deregistration-protection.html>)
+const OWN_GUARD: &str = "enabled-without-cooldown";
+/// What begins the mark of an image that was guarded for its recipe: such a guard is Kiln's own to take away.
+const GUARDED: &str = "protected-";
+/// The mark of an image on which a change was begun.
+const HALF: &str = "half-way";
+/// EC2 takes no deprecation in the past, and counts in minutes.
+const SOON: TimeDelta = TimeDelta::minutes(2);
+
+/// Who may launch an image of that recipe.
+pub fn launchers(recipe: &Recipe) -> BTreeSet<Grantee> {
+    let share = &recipe.publish.share;
+    let accounts = share.accounts.iter().cloned().map(Grantee::Account);
+    let organizations = share.organizations.iter().cloned().map(Grantee::Organization);
+    let units = share.organizational_units.iter().cloned().map(Grantee::Unit);
+    accounts.chain(organizations).chain(units).chain(share.public.then_some(Grantee::Everyone)).collect()
+}
+
+/// Who may make volumes of its snapshots: EC2 knows accounts alone here.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html>)
+pub fn copiers(recipe: &Recipe) -> BTreeSet<Grantee> {
+    let share = &recipe.publish.share;
+    share.accounts.iter().filter(|_| share.snapshots).cloned().map(Grantee::Account).collect()
+}
+
+/// The mark of an image on which all of a recipe's `[publish]` was carried out. Another recipe has another mark, so that a
+/// sweep needs to look closely only at images whose mark is not that of their recipe.
+pub fn mark(recipe: &Recipe) -> String {
+    let publish = &recipe.publish;
+    let text = |of: BTreeSet<Grantee>| of.iter().map(|one| format!("{one} ")).collect::<String>();
+    let after = publish.deprecate_after.map_or(String::new(), |after| after.num_seconds().to_string());
+    let word = nonce(&["publish", &text(launchers(recipe)), &text(copiers(recipe)), &after]);
+    if publish.protect { format!("{GUARDED}{word}") } else { word }
+}
+
+/// Whether a recipe asks for nothing that must be carried out.
+fn asks_nothing(recipe: &Recipe) -> bool {
+    let publish = &recipe.publish;
+    launchers(recipe).is_empty() && publish.deprecate_after.is_none() && !publish.protect
+}
+
+/// Whether an image that was published must be looked at closely: its recipe's wishes have changed since.
+pub fn is_due(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
+    let published = matches!(record.stage, Stage::Published | Stage::Released);
+    let settled = match image.tags.get(tags::SHARED) {
+        Some(carried_out) => carried_out == mark(recipe),
+        // Released before Kiln shared images.
+        None => asks_nothing(recipe),
+    };
+    image.state == ImageState::Available && published && !settled
+}
+
+/// What must be done on an image so that it grants what its recipe says, and no more. Empty: nothing.
+pub fn steps(
+    recipe: &Recipe,
+    image: &Image,
+    record: &ImageRecord,
+    granted: &Granted,
+    now: DateTime<Utc>,
+) -> Chain {
+    let subject = || Subject::image(image);
+    let mut chain = Chain::new();
+    // The snapshots first: whoever may launch it may then copy it as well.
+    for (snapshot, may) in &granted.volumes {
+        if let Some(change) = Change::between(may, &copiers(recipe)) {
+            let because = Reason::SharedOtherwise(change.clone());
+            let of = Subject { resource: Some(snapshot.to_string()), ..subject() };
+            chain.push(of.so(Action::ShareSnapshot(snapshot.clone(), change), because));
+        }
+    }
+    if let Some(change) = Change::between(&granted.launch, &launchers(recipe)) {
+        let because = Reason::SharedOtherwise(change.clone());
+        chain.push(subject().so(Action::Share(image.id.clone(), change), because));
+    }
+    chain.extend(deprecation(recipe, image, record, now).map(|at| {
+        let because = match at {
+            Some(at) => format!("deprecated from {}", at.to_rfc3339()),
+            None => "never deprecated".into(),
+        };
+        subject().so(Action::Deprecate(image.id.clone(), at), Reason::AsRecipe(because))
+    }));
+    let guarded = matches!(&image.protection, Protection::On(_));
+    if recipe.publish.protect && !guarded {
+        let because = Reason::AsRecipe("guarded against deregistration".into());
+        chain.push(subject().so(Action::Protect(image.id.clone()), because));
+    }
+    if !recipe.publish.protect && is_guarded_by_kiln(image) {
+        let because = Reason::AsRecipe("no longer guarded against deregistration".into());
+        chain.push(subject().so(Action::Unprotect(image.id.clone()), because));
+    }
+    chain
+}
+
+/// The first moment from which EC2 takes a deprecation.
+pub fn soon(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + SOON
+}
+
+/// Whether an image is deprecated, or will be in a moment.
+pub fn is_deprecated(image: &Image, now: DateTime<Utc>) -> bool {
+    image.deprecated.is_some_and(|at| at <= now + SOON * 2)
+}
+
+/// From when on the recipe wants an image to be deprecated, as EC2 takes it now; `None`: never. Public images are
+/// deprecated by EC2 itself, two years after they were made.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deprecate.html>)
+pub fn deprecated_from(recipe: &Recipe, record: &ImageRecord, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let of_public = recipe.publish.share.public.then(|| TimeDelta::days(2 * 365));
+    let after = recipe.publish.deprecate_after.or(of_public)?;
+    Some((record.name.version.time() + after).max(soon(now)))
+}
+
+/// Whether the guard on an image is one that Kiln set for its recipe; any other is a person's, and holds.
+pub fn is_guarded_by_kiln(image: &Image) -> bool {
+    let own = |mark: &str| mark.starts_with(GUARDED);
+    image.tags.get(tags::SHARED).is_some_and(own)
+        && matches!(&image.protection, Protection::On(guard) if guard == OWN_GUARD)
+}
+
+/// When an image must be deprecated instead of when it is; `None`: it is as it should be.
+fn deprecation(
+    recipe: &Recipe,
+    image: &Image,
+    record: &ImageRecord,
+    now: DateTime<Utc>,
+) -> Option<Option<DateTime<Utc>>> {
+    // Deprecated since nobody uses it: whoever wants it otherwise says so to `expire`.
+    if image.unused().is_some() {
+        return None;
+    }
+    let Some(after) = recipe.publish.deprecate_after else {
+        // Public images are deprecated by EC2 itself, and cannot be otherwise.
+        return (image.deprecated.is_some() && !recipe.publish.share.public).then_some(None);
+    };
+    let wanted = record.name.version.time() + after;
+    let near = |is: DateTime<Utc>| (is - wanted).abs() < TimeDelta::minutes(1);
+    let past = |is: DateTime<Utc>| wanted <= now + SOON && is <= now + SOON * 2;
+    let as_wanted = image.deprecated.is_some_and(|is| near(is) || past(is));
+    (!as_wanted).then(|| Some(wanted.max(now + SOON)))
+}
+
+/// Brings a published image to what its recipe says now; `None`: there is nothing to do.
+pub fn converge(
+    recipe: &Recipe,
+    image: &Image,
+    record: &ImageRecord,
+    granted: &Result<Granted, CloudError>,
+    now: DateTime<Utc>,
+) -> Option<Chain> {
+    if !is_due(recipe, image, record) {
+        return None;
+    }
+    let granted = match granted {
+        Ok(granted) => granted,
+        Err(error) => return Some(vec![Subject::image(image).unseen(error)]),
+    };
+    let note = |mark: String| {
+        let note = Action::Note(image.id.clone(), Tags::new().with(tags::SHARED, mark));
+        Subject::image(image).so(note, Reason::RecipeChanged)
+    };
+    let steps = steps(recipe, image, record, granted, now);
+    // Should this die half way and the recipe go back to what it was, the old mark must not vouch for what is no more.
+    let guarded = image.tags.get(tags::SHARED).is_some_and(|mark| mark.starts_with(GUARDED));
+    let half = format!("{}{HALF}", if guarded { GUARDED } else { "" });
+    let mut chain: Chain = steps.first().map(|_| note(half)).into_iter().collect();
+    chain.extend(steps);
+    chain.push(note(mark(recipe)));
+    Some(chain)
+}
+
+/// Publishes an image or a replica: brings it to what its recipe says, and writes that on it.
+pub fn publish(
+    recipe: &Recipe,
+    image: &Image,
+    record: &ImageRecord,
+    granted: &Result<Granted, CloudError>,
+    because: Reason,
+    now: DateTime<Utc>,
+) -> Chain {
+    match granted {
+        Ok(granted) => {
+            let mut chain = steps(recipe, image, record, granted, now);
+            let publish = Action::Publish(image.id.clone(), mark(recipe));
+            chain.push(Subject::image(image).so(publish, because.clone()));
+            chain.push(Subject::image(image).so(Action::Say(published(image, record)), because));
+            chain
+        }
+        Err(error) => vec![Subject::image(image).unseen(error)],
+    }
+}
+
+fn published(image: &Image, record: &ImageRecord) -> Announcement {
+    let news = match &record.copied {
+        None => News::ImagePublished { image: image.id.clone() },
+        Some(copied) => {
+            News::ImageReplicated { image: image.id.clone(), origin: copied.origin.image.clone() }
+        }
+    };
+    Announcement { name: record.name.clone(), region: image.region.clone(), news }
+}
+
+#[cfg(test)]
+#[path = "sharing_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::fixtures::*;
+
+fn sharing(accounts: &[&str]) -> Recipe {
+    let mut recipe = recipe("web");
+    recipe.publish.share.accounts = accounts.iter().map(|id| (*id).to_owned()).collect();
+    recipe
+}
+
+fn accounts(ids: &[&str]) -> BTreeSet<Grantee> {
+    ids.iter().map(|id| Grantee::Account((*id).to_owned())).collect()
+}
+
+fn words(recipe: &Recipe, image: &Image, granted: &Granted) -> Vec<String> {
+    let chain = steps(recipe, image, &image.record().unwrap(), granted, day(9));
+    let told = |decision: &crate::plan::Decision| format!("{}: {}", decision.action.word(), decision.because);
+    chain.iter().map(told).collect()
+}
+
+fn published() -> Image {
+    image("web", 9).published().build()
+}
+
+#[test]
+fn who_the_recipe_names_is_added_and_who_it_names_no_more_is_taken_away() {
+    let granted = Granted { launch: accounts(&["111111111111", "222222222222"]), ..Granted::default() };
+    assert_eq!(
+        words(&sharing(&["222222222222", "333333333333"]), &published(), &granted),
+        ["share: the recipe shares it otherwise: +333333333333 -111111111111"]
+    );
+}
+
+#[test]
+fn what_is_as_the_recipe_says_is_left_alone() {
+    let granted = Granted { launch: accounts(&["222222222222"]), ..Granted::default() };
+    assert!(words(&sharing(&["222222222222"]), &published(), &granted).is_empty());
+}
+
+#[test]
+fn snapshots_are_shared_with_accounts_where_the_recipe_asks_and_not_otherwise() {
+    let mut asks = sharing(&["222222222222"]);
+    let snapshot = published().snapshots[0].clone();
+    let none = Granted {
+        launch: accounts(&["222222222222"]),
+        volumes: [(snapshot.clone(), BTreeSet::new())].into(),
+    };
+    assert!(words(&asks, &published(), &none).is_empty());
+    asks.publish.share.snapshots = true;
+    assert_eq!(
+        words(&asks, &published(), &none),
+        ["share-snapshot: the recipe shares it otherwise: +222222222222"]
+    );
+    asks.publish.share.snapshots = false;
+    let shared = Granted { volumes: [(snapshot, accounts(&["222222222222"]))].into(), ..none };
+    assert_eq!(
+        words(&asks, &published(), &shared),
+        ["share-snapshot: the recipe shares it otherwise: -222222222222"]
+    );
+}
+
+#[test]
+fn public_only_where_it_is_asked_for_in_so_many_words() {
+    let mut recipe = recipe("web");
+    assert!(launchers(&recipe).is_empty());
+    recipe.publish.share.public = true;
+    assert_eq!(launchers(&recipe), [Grantee::Everyone].into());
+    let everyone = Granted { launch: [Grantee::Everyone].into(), ..Granted::default() };
+    assert_eq!(
+        words(&sharing(&[]), &published(), &everyone),
+        ["share: the recipe shares it otherwise: -everyone"]
+    );
+}
+
+#[test]
+fn the_deprecation_counts_from_the_bake_and_one_that_is_past_comes_soon() {
+    let mut recipe = recipe("web");
+    recipe.publish.deprecate_after = Some(TimeDelta::days(90));
+    let mut image = published();
+    assert_eq!(words(&recipe, &image, &Granted::default()).len(), 1);
+    image.deprecated = Some(day(99) - TimeDelta::seconds(20));
+    assert!(words(&recipe, &image, &Granted::default()).is_empty());
+    let mut old = crate::fixtures::image("web", -200).published().build();
+    let chain = |image: &Image| steps(&recipe, image, &image.record().unwrap(), &Granted::default(), day(9));
+    let soon = day(9) + TimeDelta::minutes(2);
+    assert_eq!(chain(&old)[0].action, Action::Deprecate(old.id.clone(), Some(soon)));
+    old.deprecated = Some(soon);
+    assert!(chain(&old).is_empty());
+}
+
+#[test]
+fn a_guard_that_kiln_set_is_taken_away_with_the_recipes_wish_and_a_persons_is_not() {
+    let mut recipe = recipe("web");
+    recipe.publish.protect = true;
+    let carried_out = mark(&recipe);
+    let mut image = published();
+    assert_eq!(words(&recipe, &image, &Granted::default()).len(), 1);
+    image.protection = Protection::On("enabled-without-cooldown".into());
+    assert!(words(&recipe, &image, &Granted::default()).is_empty());
+    recipe.publish.protect = false;
+    assert!(words(&recipe, &image, &Granted::default()).is_empty());
+    image.tags = image.tags.with(tags::SHARED, carried_out);
+    assert_eq!(words(&recipe, &image, &Granted::default()).len(), 1);
+}
+
+#[test]
+fn only_an_image_that_is_published_and_not_as_the_recipe_says_is_due() {
+    let recipe = sharing(&["222222222222"]);
+    let due = |image: &Image| is_due(&recipe, image, &image.record().unwrap());
+    assert!(due(&published()));
+    let settled = image("web", 9).released().tagged(tags::SHARED, &mark(&recipe)).build();
+    assert!(!due(&settled));
+    for stage in [Stage::Captured, Stage::Verified, Stage::Rejected, Stage::Retired] {
+        assert!(!due(&image("web", 9).staged(stage).build()), "{stage}");
+    }
+    assert!(!due(&image("web", 9).released().in_state(ImageState::Disabled).build()));
+    assert!(!is_due(&sharing(&[]), &published(), &published().record().unwrap()));
+}
+
+fn any_grantees() -> impl Strategy<Value = BTreeSet<Grantee>> {
+    proptest::collection::btree_set(
+        prop_oneof![
+            (0u8..6).prop_map(|n| Grantee::Account(format!("{n}"))),
+            (0u8..3).prop_map(|n| Grantee::Organization(format!("o{n}"))),
+            Just(Grantee::Everyone),
+        ],
+        0..6,
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_change_leads_exactly_to_what_is_wanted_and_then_there_is_none(may in any_grantees(), shall in any_grantees()) {
+        let mut after = may.clone();
+        if let Some(change) = Change::between(&may, &shall) {
+            prop_assert!(change.add.is_disjoint(&may) && change.remove.is_subset(&may));
+            after.extend(change.add);
+            after.retain(|one| !change.remove.contains(one));
+        }
+        prop_assert_eq!(&after, &shall);
+        prop_assert_eq!(Change::between(&after, &shall), None);
+    }
+
+    #[test]
+    fn recipes_that_grant_otherwise_bear_other_marks(a in any_grantees(), b in any_grantees(), snapshots: bool) {
+        let with = |of: &BTreeSet<Grantee>| {
+            let mut recipe = recipe("web");
+            for one in of {
+                match one {
+                    Grantee::Account(id) => recipe.publish.share.accounts.push(id.clone()),
+                    Grantee::Organization(arn) | Grantee::Unit(arn) => recipe.publish.share.organizations.push(arn.clone()),
+                    Grantee::Everyone => recipe.publish.share.public = true,
+                }
+            }
+            recipe.publish.share.snapshots = snapshots;
+            mark(&recipe)
+        };
+        prop_assert_eq!(a == b, with(&a) == with(&b));
+    }
+}

@@ -1,0 +1,381 @@
+//! Which release the parameters and launch templates of each Region name, and when a release is one.
+//!
+//! With `release = "together"` nothing moves before every required Region is ready, and then everything moves at once;
+//! with `"each"` every Region goes by itself. Nothing ever goes back to an older release by itself: only a rollback does
+//! that, and then nothing goes forward until a newer release comes.
+
+pub mod launch_template;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::events::outbound::{Announcement, News};
+use crate::inventory::{CloudError, Cloudly, Image, ImageState, Template};
+use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
+use crate::plan::action::{Move, Until};
+use crate::plan::{Action, Chain, Decision, Reason, Subject};
+use crate::recipe::{Recipe, Release as Manner};
+use crate::release::launch_template::template_move;
+
+/// What a Region shows to those who launch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// What the recipe's parameter holds; asked where the recipe names one.
+    pub parameter: Option<Cloudly<Option<String>>>,
+    /// The recipe's launch template; asked where the recipe names one.
+    pub template: Option<Cloudly<Option<Template>>>,
+}
+
+/// Whether a parameter that names another image than the newest release is brought back to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// It is.
+    Repaired,
+    /// It is left: it has just been written, perhaps by a rollback that is not seen yet.
+    Left,
+}
+
+/// An image and those of its replicas that are ready: available, proved where that is asked for, and published.
+#[derive(Debug, Clone)]
+struct Release<'a> {
+    home: &'a Image,
+    record: ImageRecord,
+    ready: BTreeMap<&'a Region, &'a Image>,
+}
+
+/// All releases of one recipe, and what each Region shows.
+#[derive(Debug, Clone)]
+pub struct Family<'a> {
+    recipe: &'a Recipe,
+    home: &'a Region,
+    /// The newest first; those that may be launched, and were published.
+    releases: Vec<Release<'a>>,
+    /// The version of each image that can be launched and was not found bad, published or not, by Region.
+    versions: BTreeMap<(&'a Region, &'a ImageId), Version>,
+    /// Regions of the recipe whose images could not be seen.
+    blind: BTreeMap<&'a Region, &'a CloudError>,
+    shown: &'a BTreeMap<Region, Shown>,
+}
+
+impl<'a> Family<'a> {
+    /// The family of a recipe among images by Region.
+    pub fn of(
+        recipe: &'a Recipe,
+        home: &'a Region,
+        images: &'a BTreeMap<Region, Cloudly<Vec<Image>>>,
+        shown: &'a BTreeMap<Region, Shown>,
+    ) -> Self {
+        let regions = || std::iter::once(home).chain(&recipe.replicate.regions);
+        let blind =
+            regions().filter_map(|region| Some((region, images.get(region)?.as_ref().err()?))).collect();
+        let mut replicas: BTreeMap<ImageId, BTreeMap<&Region, &Image>> = BTreeMap::new();
+        let mut homes = Vec::new();
+        let mut versions = BTreeMap::new();
+        for region in regions() {
+            for image in images.get(region).and_then(|found| found.as_ref().ok()).into_iter().flatten() {
+                let Ok(record) = image.record_at(home) else { continue };
+                let published = matches!(record.stage, Stage::Published | Stage::Released);
+                if record.name.recipe != recipe.name || image.state != ImageState::Available {
+                    continue;
+                }
+                if !matches!(record.stage, Stage::Rejected | Stage::Retired) {
+                    versions.insert((region, &image.id), record.name.version);
+                }
+                if !published {
+                    continue;
+                }
+                match &record.copied {
+                    None => homes.push((image, record)),
+                    Some(copied) => {
+                        replicas.entry(copied.origin.image.clone()).or_default().insert(region, image);
+                    }
+                }
+            }
+        }
+        homes.sort_by_key(|(image, record)| std::cmp::Reverse((record.name.version, image.id.clone())));
+        let releases = homes
+            .into_iter()
+            .map(|(image, record)| {
+                let mut ready = replicas.remove(&image.id).unwrap_or_default();
+                ready.insert(home, image);
+                Release { home: image, record, ready }
+            })
+            .collect();
+        Self { recipe, home, releases, versions, blind, shown }
+    }
+
+    fn regions(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
+        let (recipe, home) = (self.recipe, self.home);
+        std::iter::once(home).chain(recipe.replicate.regions.iter().filter(move |region| *region != home))
+    }
+
+    fn required(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
+        let (recipe, home) = (self.recipe, self.home);
+        self.regions().filter(move |region| *region == home || recipe.replicate.requires(region))
+    }
+
+    /// Whether it is a release: it was, or every Region that is required is ready.
+    fn is_complete(&self, release: &Release<'_>) -> bool {
+        release.record.stage == Stage::Released
+            || self.required().all(|region| release.ready.contains_key(region))
+    }
+
+    /// The one to which somebody rolled back last, while no newer release has come, and what it is preferred to.
+    fn pinned(&self) -> Option<(&Release<'a>, Version)> {
+        let pins = self.releases.iter().filter_map(|release| {
+            let over: Version = release.home.tags.read(tags::PINNED_OVER)?;
+            Some((release.home.tags.time(tags::PINNED)?, over, release))
+        });
+        let (_, over, pinned) = pins.max_by_key(|(since, ..)| *since)?;
+        let newer = self.releases.iter().any(|release| release.version() > over && self.is_complete(release));
+        (!newer).then_some((pinned, over))
+    }
+
+    /// The release that a Region is to name, the version beyond which it is not to go back to it, and why.
+    fn target(&self, region: &Region) -> Option<(&Release<'a>, Version, Reason)> {
+        if let Some((pinned, over)) = self.pinned() {
+            return Some((pinned, over, Reason::RolledBackTo(pinned.version())));
+        }
+        let fits = |release: &&Release<'_>| match self.recipe.replicate.release {
+            Manner::Together => self.is_complete(release),
+            Manner::Each => release.ready.contains_key(region),
+        };
+        let target = self.releases.iter().find(fits)?;
+        let because = match (target.record.stage, self.recipe.replicate.release) {
+            (Stage::Released, _) => Reason::NamesOther(target.version()),
+            (_, Manner::Together) => Reason::Ready(target.version()),
+            (_, Manner::Each) => Reason::ReadyHere(target.version()),
+        };
+        Some((target, target.version(), because))
+    }
+
+    /// The release that a Region's parameter names, if it is one that can be launched there.
+    fn named(&self, region: &Region) -> Option<&Release<'a>> {
+        let named: ImageId = self.value(region)?.parse().ok()?;
+        self.releases.iter().find(|release| release.ready.get(region).is_some_and(|image| image.id == named))
+    }
+
+    fn value(&self, region: &Region) -> Option<&str> {
+        self.shown.get(region)?.parameter.as_ref()?.as_ref().ok()?.as_deref()
+    }
+
+    /// The image that a Region is to name instead of what it shows, if it must move.
+    fn due(&self, region: &'a Region) -> Option<(&'a Image, Reason)> {
+        let (target, over, because) = self.target(region)?;
+        let image = target.ready.get(region)?;
+        // What was seen may be older than what is shown: only a rollback goes back, and not from what is newer than it.
+        let shown: Option<ImageId> = self.value(region).and_then(|shown| shown.parse().ok());
+        let shown = shown.and_then(|shown| self.versions.get(&(region, &shown)).copied());
+        let back = shown.is_some_and(|shown| shown > over);
+        (!back).then_some((*image, because))
+    }
+
+    fn move_parameters(&self, drift: Drift, until: Until) -> Option<Decision> {
+        let parameter = self.recipe.publish.parameter.as_ref()?;
+        let mut because = None;
+        let moves: Vec<Move> = self
+            .regions()
+            .filter(|region| {
+                self.shown.get(*region).is_some_and(|shown| matches!(shown.parameter, Some(Ok(_))))
+            })
+            .filter_map(|region| Some((region, self.due(region)?)))
+            .filter(|(_, (_, because))| drift == Drift::Repaired || !matches!(because, Reason::NamesOther(_)))
+            .filter(|(region, (image, _))| self.value(region) != Some(image.id.as_str()))
+            .map(|(region, (image, why))| {
+                because.get_or_insert(why);
+                Move { region: region.clone(), parameter: parameter.clone(), image: image.id.clone() }
+            })
+            .collect();
+        let subject = Subject::recipe(&self.recipe.name, self.home);
+        Some(subject.so(Action::MoveParameters(moves, until), because?))
+    }
+
+    fn move_templates(&self) -> Chain {
+        let Some(wanted) = &self.recipe.publish.launch_template else { return Chain::new() };
+        let mut chain = Chain::new();
+        for region in self.regions() {
+            let Some((image, because)) = self.due(region) else { continue };
+            let subject = Subject::image(image);
+            match self.shown.get(region).and_then(|shown| shown.template.as_ref()) {
+                Some(Ok(Some(template))) => {
+                    let moved = template_move(wanted, template, image);
+                    chain.extend(moved.map(|moved| subject.so(Action::MoveTemplate(moved), because)));
+                }
+                Some(Ok(None)) => {
+                    chain.push(subject.so(Action::Refuse, Reason::NoTemplate(wanted.name.clone())));
+                }
+                Some(Err(error)) => chain.push(subject.unseen(error)),
+                None => {}
+            }
+        }
+        chain
+    }
+
+    /// What could not be seen though it must be.
+    fn unseen(&self) -> Chain {
+        let blind = self.blind.iter().map(|(region, error)| (*region, *error));
+        let shown = self.regions().filter_map(|region| {
+            let shown = self.shown.get(region)?;
+            Some((region, shown.parameter.as_ref()?.as_ref().err()?))
+        });
+        blind.chain(shown).map(|(region, error)| Subject::region(region).unseen(error)).collect()
+    }
+}
+
+impl Release<'_> {
+    fn version(&self) -> Version {
+        self.record.name.version
+    }
+
+    fn images(&self) -> BTreeMap<Region, ImageId> {
+        self.ready.iter().map(|(region, image)| ((*region).clone(), image.id.clone())).collect()
+    }
+}
+
+/// Moves what does not name what it should, and makes releases of the images that are ready everywhere.
+pub fn decide(family: &Family<'_>, drift: Drift, now: DateTime<Utc>) -> Vec<Chain> {
+    let mut chains: Vec<Chain> = family.unseen().into_iter().map(|unseen| vec![unseen]).collect();
+    let required_unseen = family.required().any(|region| {
+        let parameter = family.shown.get(region).and_then(|shown| shown.parameter.as_ref());
+        family.blind.contains_key(region) || matches!(parameter, Some(Err(_)))
+    });
+    // Half of the truth would move half of the Regions.
+    if required_unseen {
+        return chains;
+    }
+    let mut chain = Chain::new();
+    chain.extend(family.move_parameters(drift, Until::Shown));
+    chain.extend(family.move_templates());
+    let finished: Vec<&Release<'_>> = family
+        .releases
+        .iter()
+        .rev()
+        .filter(|release| release.record.stage == Stage::Published && family.is_complete(release))
+        .collect();
+    for release in finished {
+        chain.extend(finish(family, release, now));
+    }
+    if !chain.is_empty() {
+        chains.push(chain);
+    }
+    chains
+}
+
+/// When it was released is written before it is said, so that it is said the same however often; that it is released is
+/// written last, which ends it.
+fn finish(family: &Family<'_>, release: &Release<'_>, now: DateTime<Utc>) -> Chain {
+    let because = || Reason::Ready(release.version());
+    let home = || Subject::image(release.home);
+    let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let known = release.home.tags.time(tags::RELEASED);
+    let released = known.unwrap_or(now);
+    let mut chain = Chain::new();
+    if known.is_none() {
+        let note = Tags::new().with_time(tags::RELEASED, released);
+        chain.push(home().so(Action::Note(release.home.id.clone(), note), because()));
+    }
+    let news = News::ImageReleased {
+        image: release.home.id.clone(),
+        images: release.images(),
+        parameter: family.recipe.publish.parameter.clone(),
+        baked: text(release.version().time()),
+        released: text(released),
+    };
+    let said = Announcement { name: release.record.name.clone(), region: release.home.region.clone(), news };
+    chain.push(home().so(Action::Say(said), because()));
+    let replicas = release.ready.values().filter(|image| image.id != release.home.id);
+    let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
+    chain.extend(
+        unmarked.map(|image| {
+            Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Released), because())
+        }),
+    );
+    chain.push(home().so(Action::Mark(release.home.id.clone(), Stage::Released), because()));
+    chain
+}
+
+/// Moves every Region back to a former release (`to`, or the newest former one that can be launched in all of them), or
+/// refuses with the reason.
+pub fn rollback(family: &Family<'_>, to: Option<Version>, now: DateTime<Utc>) -> Chain {
+    let recipe = Subject::recipe(&family.recipe.name, family.home);
+    let publish = &family.recipe.publish;
+    if publish.parameter.is_none() && publish.launch_template.is_none() {
+        return vec![recipe.so(Action::Refuse, Reason::NothingNamesIt)];
+    }
+    let unseen = family.unseen();
+    if !unseen.is_empty() {
+        return unseen;
+    }
+    let complete = || family.releases.iter().filter(|release| family.is_complete(release));
+    let current = family.named(family.home).or_else(|| complete().next());
+    // One that was begun is brought to its end before another one begins.
+    let half = family
+        .pinned()
+        .filter(|_| to.is_none() && family.move_parameters(Drift::Repaired, Until::Taken).is_some());
+    let half = half.map(|(pinned, _)| pinned);
+    let mut why = Vec::new();
+    let mut can = |release: &&Release<'_>| {
+        let lacking: Vec<&str> = family.lacking(release).iter().map(|region| region.as_str()).collect();
+        if !lacking.is_empty() {
+            why.push(format!("{} cannot be launched in {}", release.version(), lacking.join(", ")));
+        }
+        lacking.is_empty()
+    };
+    let chosen = half.or_else(|| match to {
+        Some(to) => complete().filter(|release| release.version() == to).find(&mut can),
+        None => complete()
+            .filter(|release| current.is_some_and(|current| release.version() < current.version()))
+            .find(&mut can),
+    });
+    let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
+        return vec![recipe.so(Action::Refuse, Reason::NoWayBack { to, why })];
+    };
+    // Finer than other times: of two rollbacks the later one counts.
+    let pin = Tags::new()
+        .with(tags::PINNED, now.to_rfc3339_opts(SecondsFormat::Millis, true))
+        .with(tags::PINNED_OVER, newest.version().max(chosen.version()));
+    let pinned = Image { tags: chosen.home.tags.clone().and(&pin), ..chosen.home.clone() };
+    let mut after = family.clone();
+    for release in &mut after.releases {
+        if release.home.id == pinned.id {
+            release.home = &pinned;
+        }
+    }
+    let because = || Reason::RolledBackTo(chosen.version());
+    let home = || Subject::image(chosen.home);
+    // The pin first: should this die half way, the next sweep goes on to the same end.
+    let mut chain = vec![home().so(Action::Note(chosen.home.id.clone(), pin), because())];
+    chain.extend(after.move_parameters(Drift::Repaired, Until::Taken));
+    chain.extend(after.move_templates());
+    let news = News::ImageRolledBack {
+        image: chosen.home.id.clone(),
+        images: chosen.images(),
+        from: current.map(Release::version).filter(|from| *from != chosen.version()),
+    };
+    let said = Announcement { name: chosen.record.name.clone(), region: chosen.home.region.clone(), news };
+    chain.push(home().so(Action::Say(said), because()));
+    chain
+}
+
+impl<'a> Family<'a> {
+    /// The Regions in which a release cannot be launched though it would have to be named there.
+    fn lacking(&self, release: &Release<'_>) -> Vec<&'a Region> {
+        let names_something = |region: &Region| self.value(region).is_some();
+        let required: Vec<&Region> = self.required().collect();
+        self.regions()
+            .filter(|region| required.contains(region) || names_something(region))
+            .filter(|region| !release.ready.contains_key(region))
+            .collect()
+    }
+}
+
+/// The images that a rollback keeps: the pinned one, with all its replicas.
+pub fn is_pinned(image: &Image, newest: Option<Version>) -> bool {
+    let over = |image: &Image| image.tags.read::<Version>(tags::PINNED_OVER);
+    image.tags.has(tags::PINNED) && over(image).is_some_and(|over| newest.is_none_or(|newest| newest <= over))
+}
+
+#[cfg(test)]
+#[path = "release_tests.rs"]
+mod tests;

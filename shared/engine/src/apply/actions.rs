@@ -1,0 +1,293 @@
+//! What each action is, as calls to the cloud. Each can be made twice.
+
+mod release;
+
+use chrono::{DateTime, Utc};
+use kiln_core::capture;
+use kiln_core::events::inbound::Mode;
+use kiln_core::expire::cross_account;
+use kiln_core::inventory::image::Deletion;
+use kiln_core::inventory::{
+    Candidates, CloudError, Deregistration, Kind, NewImage, NewInstance, NewReplica, Wanted,
+};
+use kiln_core::model::{ImageId, ImageName, InstanceId, Region, SnapshotId, Stage, Tags, tags};
+use kiln_core::plan::{Action, Decision, Reason};
+use kiln_core::publish::sharing;
+
+use crate::apply::batch_tags::Written;
+use crate::ports::Cloud;
+
+/// What carrying out one action brought.
+#[derive(Debug, Default)]
+pub(crate) struct Deed {
+    /// The id of what it made or found made.
+    pub made: Option<String>,
+    /// The snapshots that went.
+    pub deleted: Vec<SnapshotId>,
+    /// The snapshots that should have gone and stayed, each with EC2's word for why.
+    pub stayed: Vec<String>,
+    /// Whether somebody had done it before.
+    pub before: bool,
+}
+
+impl Deed {
+    fn of(made: impl ToString) -> Self {
+        Self { made: Some(made.to_string()), ..Self::default() }
+    }
+
+    /// Somebody, or another run, was faster.
+    fn before() -> Self {
+        Self { before: true, ..Self::default() }
+    }
+}
+
+/// Why an action failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{0}")]
+    Cloud(#[from] CloudError),
+    #[error("{0}")]
+    Rule(Reason),
+    /// It was done, and is not seen yet: whoever is woken by that, or the next sweep, goes on.
+    #[error("{0}")]
+    NotYet(Reason),
+}
+
+impl Failure {
+    /// Whether trying again cannot help.
+    pub fn is_for_good(&self) -> bool {
+        match self {
+            Self::Cloud(error) => !error.kind.passes(),
+            Self::Rule(_) => true,
+            Self::NotYet(_) => false,
+        }
+    }
+}
+
+/// Carries one action out.
+pub(crate) async fn perform<C: Cloud>(
+    cloud: &C,
+    decision: &Decision,
+    written: &Written,
+    mode: Mode,
+    now: DateTime<Utc>,
+) -> Result<Deed, Failure> {
+    let region = &decision.subject.region;
+    match &decision.action {
+        Action::Leave | Action::Refuse | Action::LookAgain => Ok(Deed::default()),
+        Action::Launch(candidates) => launch(cloud, candidates).await,
+        Action::StopForBake { instance, version, deadline } => {
+            let marks = Tags::new()
+                .with(tags::VERSION, version)
+                .with_time(tags::DEADLINE, *deadline)
+                .with(tags::BAKED, version);
+            cloud.tag_instance(region, instance, &marks).await?;
+            match cloud.stop(region, instance).await {
+                // Marked and never stopped by Kiln, it would be imaged whenever its owner stops it.
+                Err(error) if !error.kind.passes() => {
+                    let marks = [tags::VERSION, tags::DEADLINE, tags::BAKED];
+                    let _ = cloud.untag_instance(region, instance, &marks).await;
+                    return Err(error.into());
+                }
+                stopped => stopped?,
+            }
+            Ok(Deed::of(instance))
+        }
+        Action::Capture(new) => {
+            let image = create(cloud, new).await?;
+            // Without it nothing is lost but that a person who takes the image away gets it again.
+            let begun = Tags::new().with(tags::IMAGE, &image);
+            let _ = cloud.tag_instance(region, &new.instance, &begun).await;
+            Ok(Deed::of(image))
+        }
+        Action::StartAgain(instance) => {
+            cloud.start(region, instance).await?;
+            cloud.untag_instance(region, instance, &[tags::VERSION, tags::DEADLINE]).await?;
+            Ok(Deed::default())
+        }
+        Action::Terminate(instance) => {
+            Ok(cloud.terminate(region, instance).await.map(|()| Deed::default())?)
+        }
+        Action::Copy(new) => match cloud.copy_image(new).await {
+            Err(error) if error.kind == Kind::TokenUsed => Ok(Deed::before()),
+            Err(error) => Err(error.into()),
+            Ok(made) => Ok(Deed {
+                before: mode == Mode::Repair && is_gone(cloud, new, &made).await,
+                ..Deed::of(made)
+            }),
+        },
+        Action::Mark(image, stage) => {
+            if *stage == Stage::Retired {
+                return Ok(unless_gone(written.on(cloud, decision).await)?);
+            }
+            let marked = cloud.tag_image(region, image, &Tags::new().with(tags::STAGE, stage)).await;
+            Ok(marked.map(|()| Deed::default())?)
+        }
+        Action::Adopt { image, snapshots, tags } => {
+            // The image last: what bears the record has its snapshots' tags.
+            for snapshot in snapshots {
+                cloud.tag_snapshot(region, snapshot, tags).await?;
+            }
+            Ok(cloud.tag_image(region, image, tags).await.map(|()| Deed::default())?)
+        }
+        Action::Share(image, change) => {
+            Ok(cloud.change_launch(region, image, change).await.map(|()| Deed::default())?)
+        }
+        Action::ShareSnapshot(snapshot, change) => {
+            Ok(cloud.change_volumes(region, snapshot, change).await.map(|()| Deed::default())?)
+        }
+        Action::Deprecate(image, at) => {
+            Ok(cloud.deprecate(region, image, *at).await.map(|()| Deed::default())?)
+        }
+        Action::Protect(image) => Ok(cloud.protect(region, image).await.map(|()| Deed::default())?),
+        Action::Unprotect(image) => Ok(cloud.unprotect(region, image).await.map(|()| Deed::default())?),
+        Action::Publish(image, mark) => {
+            let tags = Tags::new().with(tags::STAGE, Stage::Published).with(tags::SHARED, mark);
+            Ok(cloud.tag_image(region, image, &tags).await.map(|()| Deed::default())?)
+        }
+        Action::Note(..) => Ok(written.on(cloud, decision).await.map(|()| Deed::default())?),
+        Action::MoveParameters(moves, until) => release::move_parameters(cloud, moves, *until).await,
+        Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
+        Action::BringBack(image, now) => {
+            let tags = Tags::new().with(tags::STAGE, Stage::Captured).with_time(tags::AGAIN, *now);
+            let tags = tags.with(tags::UNUSED, "no").with(tags::RETIRED, "no");
+            Ok(unless_gone(cloud.tag_image(region, image, &tags).await)?)
+        }
+        Action::Enable(image) => Ok(cloud.enable_image(region, image).await.map(|()| Deed::default())?),
+        Action::AskUsage(image) => {
+            let token = cross_account::token(region, image, now);
+            Ok(unless_gone(cloud.ask_usage(region, image, &token).await)?)
+        }
+        Action::MarkUnused(image, ..) => {
+            let mark = async {
+                written.on(cloud, decision).await?;
+                cloud.deprecate(region, image, Some(sharing::soon(now))).await
+            };
+            Ok(unless_gone(mark.await)?)
+        }
+        Action::Spare(image, deprecated) => {
+            // The tag last: as long as it is there, the next run does this again.
+            let spare = async {
+                cloud.deprecate(region, image, *deprecated).await?;
+                cloud.tag_image(region, image, &Tags::new().with(tags::UNUSED, "no")).await
+            };
+            Ok(unless_gone(spare.await)?)
+        }
+        Action::Retire(image, ..) => {
+            // The tags first: whoever hears of the disabling already reads why.
+            let retire = async {
+                written.on(cloud, decision).await?;
+                cloud.disable_image(region, image).await
+            };
+            Ok(unless_gone(retire.await)?)
+        }
+        Action::Deregister(image) => deregister(cloud, region, image).await,
+        Action::MarkOrphan(snapshot, since) => {
+            let tags = match since {
+                Some(since) => Tags::new().with_time(tags::ORPHANED, *since),
+                None => Tags::new().with(tags::ORPHANED, "no"),
+            };
+            Ok(cloud.tag_snapshot(region, snapshot, &tags).await.map(|()| Deed::default())?)
+        }
+        Action::DeleteSnapshot(snapshot) => match cloud.delete_snapshot(region, snapshot).await {
+            Err(error) if error.kind == Kind::InUse => {
+                Err(Failure::Rule(Reason::SnapshotUsed(snapshot.clone())))
+            }
+            outcome => Ok(outcome.map(|()| Deed::default())?),
+        },
+        Action::Say(announcement) => {
+            Ok(cloud.send(std::slice::from_ref(announcement), now).await.map(|()| Deed::default())?)
+        }
+    }
+}
+
+/// Whether the replica that a copy answered with is none that is there: a token answers with what it once made even when
+/// somebody has deregistered that since, and then nothing was repaired.
+async fn is_gone<C: Cloud>(cloud: &C, new: &NewReplica, made: &ImageId) -> bool {
+    cloud.images(&new.region, &Wanted::Id(made.clone())).await.is_ok_and(|images| images.is_empty())
+}
+
+/// An image that is gone is more than retired.
+fn unless_gone(done: Result<(), CloudError>) -> Result<Deed, CloudError> {
+    match done {
+        Err(error) if error.kind == Kind::NotFound => Ok(Deed::before()),
+        done => done.map(|()| Deed::default()),
+    }
+}
+
+/// Launches a builder where there is room. A token holds within one zone alone, so before the next zone is tried
+/// it is looked up whether the one before has launched after all. A token that was used stands for a builder of
+/// this very bake, so this bake has begun before, and may even have ended.
+async fn launch<C: Cloud>(cloud: &C, candidates: &Candidates) -> Result<Deed, Failure> {
+    let mut outcome = cloud.launch(&candidates.first).await;
+    for next in &candidates.others {
+        if !outcome.as_ref().is_err_and(|error| error.kind == Kind::NoRoom) {
+            break;
+        }
+        outcome = match launched_already(cloud, next).await? {
+            Some(launched) => Ok(launched),
+            None => cloud.launch(next).await,
+        };
+    }
+    match outcome {
+        Err(error) if matches!(error.kind, Kind::TokenSpent | Kind::TokenUsed) => Ok(Deed::before()),
+        outcome => Ok(outcome.map(Deed::of)?),
+    }
+}
+
+async fn launched_already<C: Cloud>(cloud: &C, new: &NewInstance) -> Result<Option<InstanceId>, CloudError> {
+    let own = |tags: &Tags| {
+        [tags::RECIPE, tags::VERSION, tags::ROLE, tags::IMAGE]
+            .iter()
+            .all(|key| tags.get(key) == new.tags.get(key))
+    };
+    let instances = cloud.instances(&new.region).await?;
+    let living = |state| state != kiln_core::inventory::InstanceState::Gone;
+    Ok(instances
+        .into_iter()
+        .find(|instance| own(&instance.tags) && living(instance.state))
+        .map(|instance| instance.id))
+}
+
+/// Makes an image. A name that is taken is success where the image that has it is the one wanted.
+async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, Failure> {
+    let error = match cloud.create_image(new).await {
+        Err(error) if error.kind == Kind::NameTaken => error,
+        outcome => return Ok(outcome?),
+    };
+    let wanted: Option<ImageName> = new.name.parse().ok();
+    let named = cloud.images(&new.region, &Wanted::Named(new.name.clone())).await?;
+    match named
+        .iter()
+        .find(|image| wanted.as_ref().is_some_and(|name| capture::made_of(image, name, &new.instance)))
+    {
+        Some(image) => Ok(image.id.clone()),
+        None => Err(named
+            .first()
+            .map_or(Failure::Cloud(error), |image| Failure::Rule(Reason::NameTaken(image.id.clone())))),
+    }
+}
+
+/// Deregisters an image. EC2 answers with success even where a snapshot stays, so each one's result is read.
+async fn deregister<C: Cloud>(cloud: &C, region: &Region, image: &ImageId) -> Result<Deed, Failure> {
+    let mut deed = Deed::default();
+    let Deregistration::Now(deletions) = cloud.deregister_image(region, image).await? else {
+        return Ok(Deed::before());
+    };
+    for deletion in deletions {
+        match deletion.outcome {
+            Deletion::Deleted => deed.deleted.push(deletion.snapshot),
+            Deletion::UsedElsewhere => {}
+            Deletion::Failed(code) => deed.stayed.push(format!("{} ({code})", deletion.snapshot)),
+        }
+    }
+    Ok(deed)
+}
+
+/// That snapshots stayed though their image went.
+pub(crate) fn snapshots_stayed(stayed: &[String]) -> String {
+    let stayed = stayed.join(", ");
+    format!(
+        "the image is deregistered, but its snapshots stay and cost money: {stayed}; a later sweep tries again"
+    )
+}

@@ -1,0 +1,67 @@
+//! Lets parameters and launch templates name a release.
+
+use futures::future::join_all;
+use kiln_core::inventory::Cloudly;
+use kiln_core::model::Region;
+use kiln_core::plan::Reason;
+use kiln_core::plan::action::{Move, NewDefault, TemplateMove, Until};
+
+use crate::apply::actions::{Deed, Failure};
+use crate::ports::Cloud;
+
+/// Moves parameters in one step: none is written unless all may be, all are written at the same time, and each is read
+/// back. EC2 looks at the image before the value is seen, which takes its time.
+/// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html>)
+pub(crate) async fn move_parameters<C: Cloud>(
+    cloud: &C,
+    moves: &[Move],
+    until: Until,
+) -> Result<Deed, Failure> {
+    let tried = moves.iter().map(|one| cloud.try_parameter(&one.region, &one.parameter));
+    all(join_all(tried).await)?;
+    let put = moves.iter().map(|one| cloud.put_image(&one.region, &one.parameter, &one.image));
+    all(join_all(put).await)?;
+    if until == Until::Taken {
+        return Ok(Deed::default());
+    }
+    let shown = moves.iter().map(async |one| {
+        let names = [one.parameter.clone()];
+        cloud.parameters(&one.region, &names).await.map(|mut shown| shown.remove(&one.parameter))
+    });
+    for (one, shown) in moves.iter().zip(all(join_all(shown).await)?) {
+        if shown.as_deref() != Some(one.image.as_str()) {
+            return Err(Failure::NotYet(Reason::NotShownYet {
+                region: one.region.clone(),
+                parameter: one.parameter.clone(),
+                image: one.image.clone(),
+            }));
+        }
+    }
+    Ok(Deed::default())
+}
+
+/// What all calls brought, or the first error. All of them were made.
+fn all<T>(results: Vec<Cloudly<T>>) -> Cloudly<Vec<T>> {
+    results.into_iter().collect()
+}
+
+/// Makes a version that names the image, and the default one of it where that is wanted.
+pub(crate) async fn move_template<C: Cloud>(
+    cloud: &C,
+    region: &Region,
+    moved: &TemplateMove,
+) -> Result<Deed, Failure> {
+    let made = match &moved.version {
+        Some(version) => Some((&version.template, cloud.new_template_version(version).await?)),
+        None => None,
+    };
+    let default = match (&moved.default, made) {
+        (NewDefault::Made, Some((template, number))) => Some((template, number)),
+        (NewDefault::Number(template, number), _) => Some((template, *number)),
+        _ => None,
+    };
+    if let Some((template, number)) = default {
+        cloud.set_default_version(region, template, number).await?;
+    }
+    Ok(made.map_or_else(Deed::default, |(template, number)| Deed::of(format!("{template}:{number}"))))
+}

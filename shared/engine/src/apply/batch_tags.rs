@@ -1,0 +1,73 @@
+//! Writes tags on many images in one call, where many get the same ones: EC2 takes a thousand at once.
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>)
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt};
+use kiln_core::inventory::{CloudError, Cloudly, Kind};
+use kiln_core::model::{ImageId, Region, Tags};
+use kiln_core::plan::{Action, Chain, Decision};
+
+use crate::apply::AT_ONCE;
+use crate::ports::Cloud;
+
+/// Tags on one image.
+type Write = (Region, ImageId, Tags);
+
+/// Which tags are written already, and where that failed.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    done: BTreeSet<Write>,
+    failed: BTreeMap<Write, CloudError>,
+}
+
+impl Written {
+    /// Writes what chains are to write before anything else, where more than one image of a Region gets the same: so the tags
+    /// of all stand before the first thing is done with any. What stands behind a refusal is not written.
+    pub async fn by<C: Cloud>(cloud: &C, chains: &[Chain]) -> Self {
+        let mut groups: BTreeMap<(&Region, Tags), Vec<ImageId>> = BTreeMap::new();
+        for chain in chains.iter().filter(|chain| !chain.iter().any(refuses)) {
+            for decision in chain.iter().filter(|decision| comes_first(decision, chain)) {
+                if let Some((image, tags)) = decision.action.writes() {
+                    groups.entry((&decision.subject.region, tags)).or_default().push(image.clone());
+                }
+            }
+        }
+        let several = groups.into_iter().filter(|(_, images)| images.len() > 1);
+        let write = several.map(async |((region, tags), images)| {
+            let written = cloud.tag_images(region, &images, &tags).await;
+            (images.into_iter().map(|image| (region.clone(), image, tags.clone())).collect(), written)
+        });
+        let all: Vec<(Vec<Write>, Cloudly<()>)> = stream::iter(write).buffered(AT_ONCE).collect().await;
+        let mut written = Self::default();
+        for (writes, outcome) in all {
+            match outcome {
+                Ok(()) => written.done.extend(writes),
+                // One of them is gone, and so none was written: each is written by itself.
+                Err(error) if error.kind == Kind::NotFound => {}
+                Err(error) => written.failed.extend(writes.into_iter().map(|write| (write, error.clone()))),
+            }
+        }
+        written
+    }
+
+    /// Writes the tags of one decision, unless that is done.
+    pub async fn on<C: Cloud>(&self, cloud: &C, decision: &Decision) -> Cloudly<()> {
+        let Some((image, tags)) = decision.action.writes() else { return Ok(()) };
+        let write = (decision.subject.region.clone(), image.clone(), tags);
+        match self.failed.get(&write) {
+            Some(error) => Err(error.clone()),
+            None if self.done.contains(&write) => Ok(()),
+            None => cloud.tag_image(&write.0, &write.1, &write.2).await,
+        }
+    }
+}
+
+/// Whether its tags may be written before the rest of its chain. A note among other steps tells that those are done.
+fn comes_first(decision: &Decision, chain: &Chain) -> bool {
+    !matches!(decision.action, Action::Note(..)) || chain.len() == 1
+}
+
+fn refuses(decision: &Decision) -> bool {
+    matches!(decision.action, Action::Refuse | Action::LookAgain)
+}

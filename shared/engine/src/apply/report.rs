@@ -1,0 +1,328 @@
+//! What became of each decision: the answer of a function, and its log lines.
+
+use std::fmt;
+
+use kiln_core::expire::explain::Story;
+use kiln_core::expire::forecast::{Row, Totals};
+use kiln_core::inventory::CloudError;
+use kiln_core::model::{RecipeName, Region, Version};
+use kiln_core::plan::{Decision, Reason};
+use serde::Serialize;
+
+/// What Lambda answers at most is 6 MB.
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>)
+const MOST_BYTES: usize = 5_500_000;
+
+/// How many failures the text of an error tells one by one.
+const MOST_TOLD: usize = 100;
+
+/// What a function did, left, planned or failed to do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// One line for each decision.
+    #[serde(rename = "decisions")]
+    pub lines: Vec<Line>,
+    /// How many decisions are left out of the answer, for an answer of Lambda's has a limit: those of images that their recipe
+    /// keeps by itself. They are counted in the totals, and told by the plan of their recipe alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<usize>,
+    /// What all images cost, and what could be saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Totals>,
+    /// Whether nothing was to be done: then what could not be seen is part of the answer.
+    #[serde(skip)]
+    pub only_asked: bool,
+    /// The story of the one image that was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub story: Option<Story>,
+    /// Why some of what was done could not be said on the bus.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsaid: Option<CloudError>,
+    /// How the decisions ended, where some of them are left out.
+    #[serde(skip)]
+    pub(crate) counted: Option<Counts>,
+}
+
+/// One decision and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Line {
+    /// Of which family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<RecipeName>,
+    /// Of which bake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// Where.
+    pub region: Region,
+    /// The image, instance or snapshot that it is about, or that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What was decided.
+    pub action: &'static str,
+    /// Why.
+    pub reason: String,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// What a plan tells of the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Row>,
+    /// Until when it can be brought back from the Recycle Bin (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recoverable_until: Option<String>,
+    /// Whether it says no more than that a thing is not Kiln's: every AMI event of an account wakes Kiln.
+    #[serde(skip)]
+    quiet: bool,
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It was decided to do nothing.
+    Left,
+    /// It was done.
+    Done {
+        /// The id of what was made, or was found made already.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        made: Option<String>,
+    },
+    /// It would be done, were this no dry run.
+    Planned,
+    /// It failed.
+    Failed {
+        /// What failed, on what, where, and what to do.
+        error: String,
+    },
+    /// It was done, and is not seen yet; what follows on it is done once it is.
+    Waits {
+        /// What must be seen.
+        waits_for: String,
+    },
+    /// A step before it failed, or is waited for.
+    NotBegun,
+}
+
+impl Report {
+    /// Whether anything failed. What was only asked for is answered, whatever could not be seen for it.
+    pub fn failed(&self) -> bool {
+        if self.only_asked {
+            return false;
+        }
+        self.unsaid.is_some() || self.counts().failed > 0
+    }
+
+    /// This report and another.
+    #[must_use]
+    pub fn and(mut self, other: Report) -> Self {
+        self.counted = match (self.counted, other.counted) {
+            (None, None) => None,
+            _ => Some(self.counts().and(other.counts())),
+        };
+        self.lines.extend(other.lines);
+        self.unsaid = self.unsaid.or(other.unsaid);
+        self.left_out = match (self.left_out, other.left_out) {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
+        self.totals = self.totals.or(other.totals);
+        self.only_asked |= other.only_asked;
+        self.story = self.story.or(other.story);
+        self
+    }
+
+    /// Shortens the answer to what Lambda takes: what failed stands first and goes last. Everything is counted before, so
+    /// that a run that failed stays one, and the log has every line.
+    pub fn fit(&mut self) {
+        let room = |lines: &[Line]| lines.iter().map(Line::size).sum::<usize>() <= MOST_BYTES;
+        if room(&self.lines) {
+            return;
+        }
+        let counts = self.counts();
+        let before = self.lines.len();
+        // An image that its recipe keeps by itself is the least to miss: its recipe's own plan tells it.
+        let own = |line: &Line| {
+            line.outcome == Outcome::Left && line.plan.as_ref().is_some_and(|plan| plan.verdict.is_none())
+        };
+        self.lines.sort_by_key(|line| match &line.outcome {
+            Outcome::Failed { .. } => 0,
+            _ if own(line) => 2,
+            _ => 1,
+        });
+        while !room(&self.lines) {
+            let kept = self.lines.len() * 9 / 10;
+            let first_own = self.lines.partition_point(|line| !own(line));
+            self.lines.truncate(if first_own < self.lines.len() { kept.max(first_own) } else { kept });
+        }
+        self.left_out = Some(before - self.lines.len());
+        self.counted = Some(counts);
+    }
+
+    /// How the decisions ended: as they were counted before the answer was cut, where it was.
+    fn counts(&self) -> Counts {
+        self.counted.unwrap_or_else(|| Counts::of(&self.lines))
+    }
+
+    fn failures(&self) -> impl Iterator<Item = (&Line, &str)> {
+        self.lines.iter().filter_map(|line| match &line.outcome {
+            Outcome::Failed { error } => Some((line, error.as_str())),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn log_unsaid(&self) {
+        if let Some(error) = &self.unsaid {
+            tracing::error!(%error, "what was done could not be said on the bus");
+        }
+    }
+}
+
+/// How many decisions ended in which way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    failed: usize,
+    done: usize,
+    left: usize,
+    planned: usize,
+    waits: usize,
+    not_begun: usize,
+}
+
+impl Counts {
+    fn of(lines: &[Line]) -> Self {
+        let mut counts = Self::default();
+        for line in lines {
+            *match &line.outcome {
+                Outcome::Failed { .. } => &mut counts.failed,
+                Outcome::Done { .. } => &mut counts.done,
+                Outcome::Left => &mut counts.left,
+                Outcome::Planned => &mut counts.planned,
+                Outcome::Waits { .. } => &mut counts.waits,
+                Outcome::NotBegun => &mut counts.not_begun,
+            } += 1;
+        }
+        counts
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            failed: self.failed + other.failed,
+            done: self.done + other.done,
+            left: self.left + other.left,
+            planned: self.planned + other.planned,
+            waits: self.waits + other.waits,
+            not_begun: self.not_begun + other.not_begun,
+        }
+    }
+
+    fn all(self) -> usize {
+        self.failed + self.done + self.left + self.planned + self.waits + self.not_begun
+    }
+}
+
+/// How many failed of how many, and what became of the others: `2 of 7 decisions failed (3 carried out, 2 unchanged)`.
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} decisions failed", self.failed, self.all())?;
+        let others = [
+            (self.done, "carried out"),
+            (self.left, "unchanged"),
+            (self.planned, "only planned"),
+            (self.waits, "waiting"),
+            (self.not_begun, "skipped after a failure"),
+        ];
+        let others: Vec<String> = others
+            .iter()
+            .filter(|(many, _)| *many > 0)
+            .map(|(many, word)| format!("{many} {word}"))
+            .collect();
+        if others.is_empty() { Ok(()) } else { write!(f, " ({})", others.join(", ")) }
+    }
+}
+
+/// How many decisions ended in which way, and the failures, one a line.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts();
+        write!(f, "{counts}:")?;
+        for (line, error) in self.failures().take(MOST_TOLD) {
+            write!(f, "\n  - {} {}: {error}", line.action, line.address())?;
+        }
+        if let Some(more) = counts.failed.checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+            write!(f, "\n  - {more} more failures, each with a line of its own in the log")?;
+        }
+        if let Some(error) = &self.unsaid {
+            write!(f, "\n  - what was done could not be said on the bus: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Line {
+    /// About how long it is as JSON, in bytes.
+    fn size(&self) -> usize {
+        // The names of the fields, the ids, and the numbers of a plan.
+        const REST: usize = 330;
+        REST + self.reason.len() + self.recipe.as_ref().map_or(0, |recipe| recipe.as_str().len())
+    }
+
+    /// The line of a decision with its outcome.
+    pub fn of(decision: Decision, outcome: Outcome) -> Self {
+        let subject = decision.subject;
+        Self {
+            recipe: subject.recipe,
+            version: subject.version,
+            region: subject.region,
+            resource: subject.resource,
+            action: decision.action.word(),
+            reason: decision.because.to_string(),
+            outcome,
+            plan: None,
+            recoverable_until: None,
+            quiet: matches!(decision.because, Reason::NotKilns(kiln_core::model::record::NoRecord::NotKilns)),
+        }
+    }
+
+    fn address(&self) -> String {
+        let recipe = self.recipe.as_ref().map(ToString::to_string);
+        let version = self.version.map(|version| version.to_string());
+        let name = [recipe, version].into_iter().flatten().collect::<Vec<_>>().join("-");
+        match self.resource.as_deref() {
+            Some(resource) if name.is_empty() => format!("{resource} in {}", self.region),
+            Some(resource) => format!("{name} ({resource}) in {}", self.region),
+            None => format!("{name} in {}", self.region),
+        }
+    }
+
+    /// Writes the one log line of this decision.
+    pub(crate) fn log(&self) {
+        let version = self.version.map(|version| version.to_string());
+        macro_rules! write {
+            ($level:ident, $outcome:literal, $($more:tt)*) => {
+                tracing::$level!(
+                    recipe = self.recipe.as_ref().map(|recipe| recipe.as_str()),
+                    version,
+                    region = %self.region,
+                    resource = self.resource.as_deref(),
+                    action = self.action,
+                    reason = %self.reason,
+                    outcome = $outcome,
+                    $($more)*
+                )
+            };
+        }
+        match &self.outcome {
+            Outcome::Left if self.quiet => write!(debug, "left", "decided"),
+            Outcome::Left => write!(info, "left", "decided"),
+            Outcome::Done { made } => write!(info, "done", made = made.as_deref(), "decided"),
+            Outcome::Planned => write!(info, "planned", "decided"),
+            Outcome::Failed { error } => write!(error, "failed", error = %error, "decided"),
+            Outcome::Waits { waits_for } => write!(info, "waits", waits_for = %waits_for, "decided"),
+            Outcome::NotBegun => write!(warn, "not-begun", "decided"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -1,0 +1,158 @@
+//! `verify`: proves an image before it is used, and takes in images that somebody else made.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use futures::future::join_all;
+use kiln_core::events::inbound::{Mode, VerifyCall};
+use kiln_core::inventory::{Image, ImageState, Instance, InstanceState, Wanted};
+use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Tags, tags};
+use kiln_core::plan::{Action, Chain, Reason, Subject};
+use kiln_core::recipe::Recipe;
+use kiln_core::verify::{
+    Seen, adopt, decide, image_under_test, orphan, testers_of, wants_console, wants_subnets, wants_test,
+};
+
+use crate::apply::{Report, act};
+use crate::context::{Place, Refused};
+use crate::observe::{images, recipes};
+use crate::ports::Cloud;
+
+/// Looks at the image that an event names, or at the one that its instance tests, as it is now.
+///
+/// # Errors
+/// That nothing was done, and why.
+pub async fn verify<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    call: &VerifyCall,
+    now: DateTime<Utc>,
+) -> Result<Report, Refused> {
+    let chain = match call {
+        VerifyCall::Stopped(region, instance) => of_tester(cloud, place, region, instance, now).await?,
+        VerifyCall::Image(region, image) => of_image(cloud, place, region, image, now).await?,
+    };
+    Ok(act(cloud, vec![chain], Mode::Carry, now).await)
+}
+
+async fn of_tester<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    region: &Region,
+    id: &InstanceId,
+    now: DateTime<Utc>,
+) -> Result<Chain, Refused> {
+    let Some(tester) = cloud.instance(region, id).await? else {
+        let because = Reason::NotStopped(InstanceState::Gone);
+        return Ok(vec![Subject::resource(id, region).so(Action::Leave, because)]);
+    };
+    let under_test = match image_under_test(&tester) {
+        Ok(image) => image,
+        Err(_) if !tester.tags.has(tags::RECIPE) => {
+            let because = Reason::NotKilns(kiln_core::model::record::NoRecord::NotKilns);
+            return Ok(vec![Subject::instance(&tester).so(Action::Leave, because)]);
+        }
+        Err(because) => return Ok(vec![Subject::instance(&tester).so(Action::Leave, because)]),
+    };
+    let image = cloud.images(region, &Wanted::Id(under_test)).await?.pop();
+    match image.and_then(|image| Some((image.record_at(&place.home).ok()?, image))) {
+        Some((record, image)) => {
+            let recipe = recipes::find(cloud, place, &record.name.recipe).await?;
+            let known = vec![tester];
+            test(cloud, recipe.as_ref(), image, record, Testers::Among(known), now).await
+        }
+        None => Ok(vec![orphan(&tester)]),
+    }
+}
+
+async fn of_image<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    region: &Region,
+    id: &ImageId,
+    now: DateTime<Utc>,
+) -> Result<Chain, Refused> {
+    let leave = |subject: Subject, because| Ok(vec![subject.so(Action::Leave, because)]);
+    let Some(image) = cloud.images(region, &Wanted::Id(id.clone())).await?.pop() else {
+        return leave(Subject::resource(id, region), Reason::SourceNot(ImageState::Deregistered));
+    };
+    if let Some(recipe) = adopt::given_to(&image, &place.home) {
+        return take_in(cloud, place, image, &recipe, now).await;
+    }
+    let record = match image.record_at(&place.home) {
+        Ok(record) => record,
+        Err(because) => return leave(Subject::image(&image), Reason::NotKilns(because)),
+    };
+    let Some(recipe) = recipes::find(cloud, place, &record.name.recipe).await? else {
+        return leave(Subject::image(&image), Reason::RecipeGone(record.name.recipe.to_string()));
+    };
+    match wants_test(&recipe, &image, &record) {
+        Ok(()) => test(cloud, Some(&recipe), image, record, Testers::Unknown, now).await,
+        Err(because) => leave(Subject::image(&image), because),
+    }
+}
+
+/// An image that somebody else made: it is Kiln's from now on, and tested as any.
+async fn take_in<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    image: Image,
+    recipe: &RecipeName,
+    now: DateTime<Utc>,
+) -> Result<Chain, Refused> {
+    let Some(recipe) = recipes::find(cloud, place, recipe).await? else {
+        let because = Reason::RecipeGone(recipe.to_string());
+        return Ok(vec![Subject::image(&image).so(Action::Leave, because)]);
+    };
+    let of_recipe = Wanted::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
+    let others = cloud.images(&place.home, &of_recipe).await?;
+    let decision = adopt::decide(&image, &recipe, &others);
+    let Action::Adopt { tags, .. } = &decision.action else { return Ok(vec![decision]) };
+    let image = Image { tags: tags.clone(), ..image };
+    let mut chain = vec![decision];
+    if let Ok(record) = image.record() {
+        chain.extend(test(cloud, Some(&recipe), image, record, Testers::Unknown, now).await?);
+    }
+    Ok(chain)
+}
+
+/// Which testers are looked at.
+enum Testers {
+    /// The one that stopped.
+    Among(Vec<Instance>),
+    /// All of them must be looked for.
+    Unknown,
+}
+
+async fn test<C: Cloud>(
+    cloud: &C,
+    recipe: Option<&Recipe>,
+    image: Image,
+    record: ImageRecord,
+    testers: Testers,
+    now: DateTime<Utc>,
+) -> Result<Chain, Refused> {
+    let testers = match testers {
+        Testers::Among(testers) => testers,
+        Testers::Unknown => {
+            let instances = cloud.instances(&image.region).await?;
+            testers_of(&image.id, &instances).cloned().collect()
+        }
+    };
+    let stopped = testers.iter().filter(|tester| wants_console(tester, now));
+    let consoles = stopped.map(async |tester| {
+        (tester.id.clone(), images::console(cloud, &image.region, &tester.id, &record.name).await)
+    });
+    let consoles: BTreeMap<_, _> = join_all(consoles).await.into_iter().collect();
+    let subnets = match recipe.filter(|recipe| wants_subnets(recipe, &image, &record, &testers)) {
+        Some(recipe) => cloud.subnets(&image.region, subnets_of(recipe, &image)).await,
+        None => Ok(Vec::new()),
+    };
+    Ok(decide(recipe, &Seen { image, record, testers, consoles, subnets }, now))
+}
+
+/// The subnets that the recipe names for testers: those of the home Region, for a subnet is of one Region.
+pub(crate) fn subnets_of<'a>(recipe: &'a Recipe, image: &Image) -> &'a [kiln_core::model::SubnetId] {
+    let at_home = image.tags.get(tags::ORIGIN).is_none();
+    if at_home { &recipe.verify.subnets } else { &[] }
+}

@@ -1,0 +1,103 @@
+//! The images that recipes name as their base, however they name them.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use kiln_core::bake::newest;
+use kiln_core::inventory::{Cloudly, Image, Wanted};
+use kiln_core::model::{ImageId, RecipeName, Region};
+use kiln_core::recipe::{Base, Recipe};
+use kiln_core::replicate::newest_releases;
+
+use crate::ports::Cloud;
+
+/// What Amazon keeps there names none of the account's images.
+const AMAZONS: &str = "/aws/service/";
+
+/// The images that a bake would begin from now. `images`: Kiln's own of the home Region, of which the newest release of a recipe
+/// is a base of its layers also where that recipe was deleted.
+pub(crate) async fn bases<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    documents: &[(String, String)],
+    images: &[Image],
+) -> Cloudly<BTreeMap<ImageId, RecipeName>> {
+    let mut named = BTreeMap::new();
+    let mut looked_up: Vec<(Base, RecipeName)> = Vec::new();
+    for (name, document) in documents {
+        match Recipe::parse(name, document) {
+            Ok(recipe) => looked_up.push((recipe.bake.base, recipe.name)),
+            Err(_) => named.extend(anywhere_in(name, document)),
+        }
+    }
+    looked_up.sort_by_key(|(base, _)| base.to_string());
+    looked_up.dedup_by(|(one, _), (other, _)| one == other);
+    let parameters: Vec<String> = looked_up.iter().filter_map(|(base, _)| of_account(base)).collect();
+    let values = match parameters.as_slice() {
+        [] => BTreeMap::new(),
+        some => cloud.parameters(home, some).await?,
+    };
+    let layered = looked_up.iter().any(|(base, _)| matches!(base, Base::Recipe(_)));
+    let releases = if layered { newest_releases(images) } else { BTreeMap::new() };
+    let look = looked_up.into_iter().map(async |(base, recipe)| {
+        let image = match &base {
+            Base::Image(image) => Some(image.clone()),
+            Base::Parameter(name) => values.get(name).and_then(|value| value.trim().parse().ok()),
+            Base::Recipe(below) => releases.get(below).map(|(_, image)| image.id.clone()),
+            Base::Newest { owner, name } if may_be_own(owner) => {
+                let wanted = Wanted::Newest { owner: owner.clone(), name: name.clone() };
+                newest(cloud.images(home, &wanted).await?).map(|image| image.id)
+            }
+            Base::Newest { .. } => None,
+        };
+        Ok((image, recipe))
+    });
+    for found in join_all(look).await {
+        let (image, recipe) = found?;
+        named.extend(image.map(|image| (image, recipe)));
+    }
+    Ok(named)
+}
+
+/// The parameter that holds the base, where it is one of the account's own.
+fn of_account(base: &Base) -> Option<String> {
+    match base {
+        Base::Parameter(name) if !name.starts_with(AMAZONS) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// An alias, such as `amazon`, stands for somebody else.
+fn may_be_own(owner: &str) -> bool {
+    owner == "self" || owner.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Of a recipe with mistakes every image is taken that its text names anywhere.
+fn anywhere_in(name: &str, document: &str) -> Vec<(ImageId, RecipeName)> {
+    let words = document.split(|one: char| !one.is_ascii_alphanumeric() && one != '-');
+    let images = words.filter_map(|word| word.parse::<ImageId>().ok());
+    match name.parse::<RecipeName>() {
+        Ok(name) => images.map(|image| (image, name.clone())).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_of_a_recipe_with_mistakes_is_a_base_all_the_same() {
+        let bad = "name = \"app\"\n[bake]\nbase = \"ami-0b\"\ninstance_type = ";
+        let named: Vec<String> = anywhere_in("app", bad).iter().map(|(image, _)| image.to_string()).collect();
+        assert_eq!(named, ["ami-0b"]);
+    }
+
+    #[test]
+    fn what_amazon_names_is_none_of_the_accounts() {
+        let of = |name: &str| of_account(&Base::Parameter(name.to_owned()));
+        assert_eq!(of("/aws/service/ami-amazon-linux-latest/al2023"), None);
+        assert_eq!(of("/my/base").as_deref(), Some("/my/base"));
+        assert!(may_be_own("self") && may_be_own("123456789012") && !may_be_own("amazon"));
+    }
+}

@@ -1,0 +1,260 @@
+//! Everything that `expire` looks at before it asks who uses what: the recipes, and in each Region images and snapshots.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use futures::future::{join, join_all};
+use kiln_core::events::inbound::Look;
+use kiln_core::expire::forecast::{Sizes, sizes};
+use kiln_core::expire::{Found, deleted_recipe};
+use kiln_core::inventory::{CloudError, Cloudly, Image, Kind, Snapshot, Wanted};
+use kiln_core::model::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
+use kiln_core::plan::{Chain, Subject};
+use kiln_core::recipe::{BadRecipe, Recipe};
+
+use crate::context::{Place, Refused};
+use crate::handlers::bake::refused;
+use crate::observe::base_images::bases;
+use crate::observe::images::regions_of;
+use crate::observe::{orphans, recipes};
+use crate::ports::Cloud;
+
+/// The images of one recipe, wherever they are.
+pub(crate) struct Family {
+    /// The recipe; `None` where it was deleted.
+    pub recipe: Option<Recipe>,
+    /// Since when somebody says that the images of the deleted recipe may go.
+    pub ended: Option<DateTime<Utc>>,
+    /// Those in its own Regions; of a deleted recipe, all.
+    pub found: Found,
+    /// Those in Regions that it names no longer.
+    pub strays: Vec<Image>,
+}
+
+/// What was seen.
+pub(crate) struct Survey {
+    /// The images, by recipe.
+    pub families: BTreeMap<RecipeName, Family>,
+    /// The images of recipes that cannot be read: nothing becomes of them, but they may have been baked from others.
+    pub others: Vec<Image>,
+    /// What became of everything else: what could not be seen, recipes with mistakes, snapshots that were left behind.
+    pub aside: Vec<Chain>,
+    /// The snapshots that somebody holds, by Region.
+    pub held: BTreeMap<Region, Cloudly<BTreeMap<SnapshotId, String>>>,
+    /// The sizes of all snapshots.
+    pub sizes: Sizes,
+    /// The images that recipes name as their base. An error where not all recipes could be seen.
+    pub bases: Cloudly<BTreeMap<ImageId, RecipeName>>,
+    /// Whether the images of all recipes were looked at.
+    pub whole: bool,
+}
+
+/// What one Region holds of Kiln's.
+struct Holdings {
+    images: Cloudly<Vec<Image>>,
+    snapshots: Cloudly<Vec<Snapshot>>,
+    /// Whether a recipe names the Region, or it is the home Region. Any other may be closed to this role.
+    named: bool,
+}
+
+/// Looks at one recipe or at all, in the Regions that they name, or wherever the account may have images of theirs.
+///
+/// # Errors
+/// That nothing could be decided, and why.
+pub(crate) async fn survey<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    name: Option<&RecipeName>,
+    look: Look,
+    now: DateTime<Utc>,
+) -> Result<Survey, Refused> {
+    looked_at(cloud, place, (name, look), Some(now)).await
+}
+
+/// Looks at the same images once more. What was left behind is not looked for again.
+///
+/// # Errors
+/// That nothing could be decided, and why.
+pub(crate) async fn survey_again<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    name: Option<&RecipeName>,
+    look: Look,
+) -> Result<Survey, Refused> {
+    looked_at(cloud, place, (name, look), None).await
+}
+
+/// `leftovers_at`: when it is, where snapshots are to be looked for that were left behind.
+async fn looked_at<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    (name, look): (Option<&RecipeName>, Look),
+    leftovers_at: Option<DateTime<Utc>>,
+) -> Result<Survey, Refused> {
+    let read = async {
+        match (name, look) {
+            (Some(_), Look::Named | Look::Everywhere) => {
+                Ok((recipes::wanted(cloud, place, name).await?, Vec::new()))
+            }
+            // What is asked of one whose recipe is gone must not be refused for that.
+            _ => {
+                let documents = cloud.parameters_below(&place.home, &place.recipes).await?;
+                Ok::<_, Refused>((recipes::parsed(&documents), documents))
+            }
+        }
+    };
+    let enabled = async {
+        match look {
+            Look::Named => None,
+            Look::Everywhere | Look::Ended => Some(cloud.enabled_regions(&place.home).await),
+        }
+    };
+    let (read, enabled) = join(read, enabled).await;
+    let (read, documents) = read?;
+    let good: Vec<&Recipe> = read.iter().flatten().collect();
+    let named: BTreeSet<&Region> = good.iter().flat_map(|recipe| regions_of(recipe, &place.home)).collect();
+    let named: BTreeSet<&Region> = named.into_iter().chain([&place.home]).collect();
+    let further = enabled.iter().flat_map(|enabled| enabled.as_ref().ok()).flatten();
+    let regions: BTreeSet<&Region> = named.iter().copied().chain(further).collect();
+    let wanted = match name {
+        Some(recipe) => Wanted::Tagged(Tags::new().with(tags::RECIPE, recipe)),
+        None => Wanted::AllOfKilns,
+    };
+    let observe = regions.iter().map(async |region| {
+        let (images, snapshots) = join(cloud.images(region, &wanted), cloud.snapshots(region)).await;
+        ((*region).clone(), Holdings { images, snapshots, named: named.contains(region) })
+    });
+    let holdings: BTreeMap<Region, Holdings> = join_all(observe).await.into_iter().collect();
+    let mut aside = blind(&holdings, enabled.as_ref(), &place.home);
+    if let Some(now) = leftovers_at {
+        aside.extend(left_behind(cloud, &holdings, &good, name, now).await);
+    }
+    let bad = read.iter().filter_map(|recipe| recipe.as_ref().err());
+    // Of all recipes only those are told that were asked for.
+    let bad = bad.filter(|bad| name.is_none_or(|name| bad.name == name.as_str()));
+    aside.extend(bad.map(|bad| refused(bad, &place.home)));
+    let at_home = holdings.get(&place.home).and_then(|here| here.images.as_ref().ok());
+    let at_home = at_home.map_or(&[][..], Vec::as_slice);
+    let bases = match (name, look) {
+        (Some(_), Look::Named | Look::Everywhere) => {
+            match cloud.parameters_below(&place.home, &place.recipes).await {
+                Ok(documents) => bases(cloud, &place.home, &documents, at_home).await,
+                Err(error) => Err(error),
+            }
+        }
+        _ => bases(cloud, &place.home, &documents, at_home).await,
+    };
+    let sizes = sizes(holdings.values().filter_map(|one| one.snapshots.as_ref().ok()).flatten());
+    let held = holdings.iter().map(|(region, one)| (region.clone(), held(&one.snapshots))).collect();
+    let mut others = Vec::new();
+    let mut families = families(read, name, place, holdings, &mut others);
+    if enabled.is_some_and(|enabled| enabled.is_err()) {
+        // Where else images of a deleted recipe are nobody knows, and so nothing becomes of any.
+        for (_, gone) in families.extract_if(.., |_, family| family.recipe.is_none()) {
+            others.extend(gone.found.into_values().flatten().flatten());
+        }
+    }
+    Ok(Survey { families, others, aside, held, sizes, bases, whole: name.is_none() })
+}
+
+/// The images, by the recipe that their tags tell, each in its Region.
+fn families(
+    read: Vec<Result<Recipe, BadRecipe>>,
+    name: Option<&RecipeName>,
+    place: &Place,
+    holdings: BTreeMap<Region, Holdings>,
+    others: &mut Vec<Image>,
+) -> BTreeMap<RecipeName, Family> {
+    let mut found: BTreeMap<String, BTreeMap<Region, Vec<Image>>> = BTreeMap::new();
+    let mut unseen: BTreeMap<Region, CloudError> = BTreeMap::new();
+    let mut blind = Found::new();
+    for (region, holdings) in holdings {
+        match holdings.images {
+            Err(error) => {
+                // One that is closed to this role is left to whoever closed it.
+                if holdings.named || error.kind != Kind::Denied {
+                    blind.insert(region.clone(), Err(error.clone()));
+                }
+                unseen.insert(region, error);
+            }
+            Ok(images) => {
+                for image in images {
+                    let of = image.tags.get(tags::RECIPE).unwrap_or_default();
+                    let of = match found.get_mut(of) {
+                        Some(of) => of,
+                        None => found.entry(of.to_owned()).or_default(),
+                    };
+                    of.entry(region.clone()).or_default().push(image);
+                }
+            }
+        }
+    }
+    let bad: BTreeSet<String> =
+        read.iter().filter_map(|one| Some(one.as_ref().err()?.name.clone())).collect();
+    let mut families = BTreeMap::new();
+    for recipe in read.into_iter().flatten().filter(|recipe| name.is_none_or(|name| *name == recipe.name)) {
+        let mut own = found.remove(recipe.name.as_str()).unwrap_or_default();
+        let here = |region: &Region| match unseen.get(region) {
+            Some(error) => (region.clone(), Err(error.clone())),
+            None => (region.clone(), Ok(own.remove(region).unwrap_or_default())),
+        };
+        let found = regions_of(&recipe, &place.home).map(here).collect();
+        let strays = own.into_values().flatten().collect();
+        families.insert(recipe.name.clone(), Family { recipe: Some(recipe), ended: None, found, strays });
+    }
+    for (name, own) in found {
+        match name.parse::<RecipeName>() {
+            Ok(name) if !bad.contains(name.as_str()) => {
+                let mut found = blind.clone();
+                found.extend(own.into_iter().map(|(region, images)| (region, Ok(images))));
+                let ended = deleted_recipe::since(&found, &place.home);
+                families.insert(name, Family { recipe: None, ended, found, strays: Vec::new() });
+            }
+            _ => others.extend(own.into_values().flatten()),
+        }
+    }
+    families
+}
+
+/// A Region that could not be seen fails the run, though nothing in it is touched. One that no recipe names, and that is closed
+/// to this role, is only told.
+fn blind(
+    holdings: &BTreeMap<Region, Holdings>,
+    enabled: Option<&Cloudly<BTreeSet<Region>>>,
+    home: &Region,
+) -> Vec<Chain> {
+    let of_region = |(region, one): (&Region, &Holdings)| {
+        let error = one.images.as_ref().err().or(one.snapshots.as_ref().err())?;
+        let subject = Subject::region(region);
+        Some(vec![if one.named { subject.unseen(error) } else { subject.unseen_unless_closed(error) }])
+    };
+    let unlisted = enabled.and_then(|enabled| enabled.as_ref().err());
+    let regions = unlisted.map(|error| vec![Subject::region(home).unseen_unless_closed(error)]);
+    regions.into_iter().chain(holdings.iter().filter_map(of_region)).collect()
+}
+
+/// Snapshots that were left behind.
+async fn left_behind<C: Cloud>(
+    cloud: &C,
+    holdings: &BTreeMap<Region, Holdings>,
+    recipes: &[&Recipe],
+    name: Option<&RecipeName>,
+    now: DateTime<Utc>,
+) -> Vec<Chain> {
+    let own: Vec<&Recipe> =
+        recipes.iter().copied().filter(|recipe| name.is_none_or(|name| *name == recipe.name)).collect();
+    let seen = holdings
+        .iter()
+        .filter_map(|(region, one)| Some((region, one.images.as_ref().ok()?, one.snapshots.as_ref().ok()?)));
+    let look = seen.map(async |(region, images, snapshots)| {
+        orphans::of_region(cloud, region, (images, snapshots), &own, now).await
+    });
+    join_all(look).await.into_iter().flatten().collect()
+}
+
+/// The snapshots of a Region that somebody holds.
+fn held(snapshots: &Cloudly<Vec<Snapshot>>) -> Cloudly<BTreeMap<SnapshotId, String>> {
+    let snapshots = snapshots.as_ref().map_err(Clone::clone)?;
+    let held = snapshots.iter().filter_map(|snapshot| Some((snapshot, snapshot.tags.get(tags::HOLD)?)));
+    Ok(held.map(|(snapshot, why)| (snapshot.id.clone(), why.to_owned())).collect())
+}

@@ -1,0 +1,10 @@
+//! Observes the cloud through the ports, in the fewest calls that the API allows.
+
+pub mod base_images;
+pub mod find_image;
+pub mod images;
+pub mod inventory;
+pub mod orphans;
+pub mod preflight;
+pub mod recipes;
+pub mod usage;

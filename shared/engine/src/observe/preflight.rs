@@ -1,0 +1,154 @@
+//! Looks at what a bake, and what follows on it, will need, before anything is launched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::{join, join_all, join3, join4};
+use kiln_core::bake::preflight::{Seen, Zones, shares};
+use kiln_core::inventory::{Cloudly, DefaultEncryption, Image, Key, Wanted};
+use kiln_core::model::{ImageName, Region, SubnetId};
+use kiln_core::recipe::Recipe;
+
+use crate::observe::images::regions_of;
+use crate::ports::Cloud;
+
+/// What was observed once for all recipes.
+#[derive(Debug)]
+pub(crate) struct Common {
+    enabled: Option<Cloudly<BTreeSet<Region>>>,
+    /// Who has the names of the images that are to be.
+    named: Cloudly<Vec<Image>>,
+    /// The parameters that are there already, by Region: Kiln wrote them, and so it may.
+    written: BTreeMap<Region, BTreeSet<String>>,
+}
+
+/// Looks at what recipes have in common, in as few calls as may be.
+pub(crate) async fn common<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipes: &[&Recipe],
+    names: Vec<String>,
+) -> Common {
+    let taken = async {
+        match names.is_empty() {
+            true => Ok(Vec::new()),
+            false => cloud.images(home, &Wanted::AnyNamed(names)).await,
+        }
+    };
+    let further = recipes.iter().any(|recipe| !recipe.replicate.regions.is_empty());
+    let enabled = async {
+        match further {
+            true => Some(cloud.enabled_regions(home).await),
+            false => None,
+        }
+    };
+    let mut parameters: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
+    for recipe in recipes {
+        for region in regions_of(recipe, home) {
+            parameters.entry(region).or_default().extend(recipe.publish.parameter.clone());
+        }
+    }
+    let written =
+        parameters.into_iter().filter(|(_, names)| !names.is_empty()).map(async |(region, names)| {
+            // What cannot be read is tried, which tells more.
+            let values = cloud.parameters(region, &names).await.unwrap_or_default();
+            (region.clone(), values.into_keys().collect())
+        });
+    let (enabled, named, written): (_, _, Vec<_>) = join3(enabled, taken, join_all(written)).await;
+    Common { enabled, named, written: written.into_iter().collect() }
+}
+
+/// Looks at what one recipe needs.
+pub(crate) async fn look<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipe: &Recipe,
+    name: &ImageName,
+    common: &Common,
+    base: Option<&Image>,
+) -> Seen {
+    let named = common.named.as_deref().unwrap_or_default().iter();
+    let named = named.filter(|image| image.name == name.to_string() && image.record().is_err());
+    let named = named.map(|image| image.id.clone()).collect();
+    let (parameters, (keys, defaults), public, (zones, vcpus)) = join4(
+        parameters(cloud, home, recipe, common),
+        join(keys(cloud, recipe), defaults(cloud, home, recipe)),
+        public(cloud, home, recipe),
+        join(zones(cloud, home, recipe), cloud.vcpus(home, &recipe.bake.instance_type)),
+    )
+    .await;
+    Seen {
+        base: base.cloned(),
+        named,
+        enabled: common.enabled.clone(),
+        parameters,
+        keys,
+        defaults,
+        public,
+        zones: Some(zones),
+        vcpus: Some(vcpus),
+    }
+}
+
+async fn parameters<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipe: &Recipe,
+    common: &Common,
+) -> BTreeMap<Region, Cloudly<()>> {
+    let Some(parameter) = &recipe.publish.parameter else { return BTreeMap::new() };
+    let untried = regions_of(recipe, home)
+        .filter(|region| !common.written.get(*region).is_some_and(|names| names.contains(parameter)));
+    let tried = untried.map(async |region| (region.clone(), cloud.try_parameter(region, parameter).await));
+    join_all(tried).await.into_iter().collect()
+}
+
+async fn keys<C: Cloud>(cloud: &C, recipe: &Recipe) -> BTreeMap<Region, Cloudly<Option<Key>>> {
+    let look = recipe.replicate.kms_keys.iter();
+    let look = look.map(async |(region, key)| (region.clone(), cloud.key(region, key).await));
+    join_all(look).await.into_iter().collect()
+}
+
+/// Only what is shared must not be encrypted with a key of AWS's.
+async fn defaults<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipe: &Recipe,
+) -> BTreeMap<Region, Cloudly<(DefaultEncryption, Option<Key>)>> {
+    let keyless = regions_of(recipe, home).filter(|region| !recipe.replicate.kms_keys.contains_key(*region));
+    let look = keyless.filter(|_| shares(recipe)).map(async |region| {
+        let found = async {
+            match cloud.default_encryption(region).await? {
+                DefaultEncryption::Off => Ok((DefaultEncryption::Off, None)),
+                DefaultEncryption::Key(key) => {
+                    let of = cloud.key(region, &key).await?;
+                    Ok((DefaultEncryption::Key(key), of))
+                }
+            }
+        };
+        (region.clone(), found.await)
+    });
+    join_all(look).await.into_iter().collect()
+}
+
+async fn public<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipe: &Recipe,
+) -> BTreeMap<Region, Cloudly<kiln_core::inventory::PublicImages>> {
+    let regions = regions_of(recipe, home).filter(|_| recipe.publish.share.public);
+    let look = regions.map(async |region| (region.clone(), cloud.public_images(region).await));
+    join_all(look).await.into_iter().collect()
+}
+
+async fn zones<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> Cloudly<Zones> {
+    let builder = async {
+        match recipe.bake.subnets.is_empty() {
+            true => Ok(Vec::new()),
+            false => cloud.subnets(home, &recipe.bake.subnets).await,
+        }
+    };
+    let (builder, tester) = join(builder, cloud.subnets(home, &recipe.verify.subnets)).await;
+    let builder: BTreeMap<SubnetId, String> =
+        builder?.into_iter().map(|subnet| (subnet.id, subnet.zone)).collect();
+    Ok(Zones { builder, tester: tester?.into_iter().map(|subnet| subnet.zone).collect() })
+}

@@ -1,0 +1,73 @@
+//! Reads recipes from SSM's Parameter Store.
+
+use kiln_core::model::RecipeName;
+use kiln_core::recipe::{BadRecipe, Recipe, cycles};
+use thiserror::Error;
+
+use crate::context::{Place, Refused};
+use crate::ports::Parameters;
+
+/// A recipe that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "nothing was done: there is no recipe {name}; put it at {path}/{name} in {home} (make recipes), or correct the name"
+)]
+pub struct NoRecipe {
+    /// Its name.
+    pub name: RecipeName,
+    /// Where it was looked for.
+    pub path: String,
+    /// In which Region.
+    pub home: String,
+}
+
+/// One recipe; `None` where there is none of that name.
+///
+/// # Errors
+/// That it could not be read, or every mistake in it.
+pub async fn find<C: Parameters>(
+    cloud: &C,
+    place: &Place,
+    name: &RecipeName,
+) -> Result<Option<Recipe>, Refused> {
+    let parameter = format!("{}/{name}", place.recipes);
+    match cloud.parameter(&place.home, &parameter).await? {
+        Some(document) => Ok(Some(Recipe::parse(name.as_str(), &document)?)),
+        None => Ok(None),
+    }
+}
+
+/// Each document, read as the recipe of its name; those that are baked from each other in a cycle are refused.
+pub fn parsed(documents: &[(String, String)]) -> Vec<Result<Recipe, BadRecipe>> {
+    cycles::without_cycles(documents.iter().map(|(name, document)| Recipe::parse(name, document)).collect())
+}
+
+/// One recipe by its name, or all of them where there is no name. Of all, one with mistakes does not hide the
+/// others.
+///
+/// # Errors
+/// That they could not be read; that there is none of that name, or every mistake in it.
+pub async fn wanted<C: Parameters>(
+    cloud: &C,
+    place: &Place,
+    name: Option<&RecipeName>,
+) -> Result<Vec<Result<Recipe, BadRecipe>>, Refused> {
+    let Some(name) = name else {
+        let documents = cloud.parameters_below(&place.home, &place.recipes).await?;
+        return Ok(parsed(&documents));
+    };
+    let missing =
+        || NoRecipe { name: name.clone(), path: place.recipes.clone(), home: place.home.to_string() };
+    let recipe = find(cloud, place, name).await?.ok_or_else(missing)?;
+    // What it is baked from may be baked from it.
+    let on_recipes = recipe.base_recipe().is_some();
+    let read = match on_recipes {
+        true => parsed(&cloud.parameters_below(&place.home, &place.recipes).await?),
+        false => Vec::new(),
+    };
+    let cyclic = read.into_iter().filter_map(Result::err).find(|bad| bad.name == name.as_str());
+    match cyclic {
+        Some(bad) => Err(bad.into()),
+        None => Ok(vec![Ok(recipe)]),
+    }
+}

@@ -1,0 +1,177 @@
+//! What is found out about the use of images, just before any of them goes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use futures::future::{join_all, join3, join4};
+use futures::stream::{self, StreamExt};
+use kiln_core::expire::cross_account::{may_be_shared, shared_with_others};
+use kiln_core::expire::in_use::{UsageByRegion, is_piecemeal};
+use kiln_core::inventory::usage::{Names, Use, User};
+use kiln_core::inventory::{CloudError, Cloudly, Image, ImageState, Shared, Usage, Wanted};
+use kiln_core::model::{ImageId, Region, SnapshotId, tags};
+
+use crate::context::Place;
+use crate::observe::inventory::Survey;
+use crate::ports::Cloud;
+
+/// How many questions are asked of one Region at the same time.
+const AT_ONCE: usize = 8;
+
+/// The use of those images alone that the rules would let go.
+pub(crate) async fn usage<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    survey: &Survey,
+    wanted: &[&Image],
+) -> UsageByRegion {
+    let parameters: BTreeSet<&String> = survey
+        .families
+        .values()
+        .filter_map(|family| family.recipe.as_ref()?.publish.parameter.as_ref())
+        .collect();
+    let parameters: Vec<String> = parameters.into_iter().cloned().collect();
+    let look = by_region(wanted).into_iter().map(async |(region, images)| {
+        let usage = of_region(cloud, place, survey, region, &images, &parameters).await;
+        (region.clone(), usage)
+    });
+    join_all(look).await.into_iter().collect()
+}
+
+/// Adds what other accounts do with those images: one call for each, so none is asked about that stays anyway.
+pub(crate) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wanted: &[&Image]) {
+    let look = by_region(wanted).into_iter().map(async |(region, images)| {
+        let shared = shared(cloud, region, &images).await;
+        (region, shared)
+    });
+    for (region, shared) in join_all(look).await {
+        if let Some(Ok(usage)) = usage.get_mut(region) {
+            usage.shared = shared;
+        }
+    }
+}
+
+fn by_region<'a>(images: &[&'a Image]) -> BTreeMap<&'a Region, Vec<&'a Image>> {
+    let mut by_region: BTreeMap<&Region, Vec<&Image>> = BTreeMap::new();
+    for image in images {
+        by_region.entry(&image.region).or_default().push(image);
+    }
+    by_region
+}
+
+async fn of_region<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    survey: &Survey,
+    region: &Region,
+    images: &[&Image],
+    parameters: &[String],
+) -> Cloudly<Usage> {
+    let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
+    let snapshots: Vec<SnapshotId> = images.iter().flat_map(|image| &image.snapshots).cloned().collect();
+    let ((instances, references, launchers, parameters), baked, needed) = join3(
+        join4(
+            cloud.instances_of(region, &ids),
+            cloud.references(region, &ids),
+            cloud.launchers(region),
+            named_by_parameters(cloud, region, parameters),
+        ),
+        baked_from(cloud, place, survey, region, &ids),
+        cloud.snapshot_needs(region, &snapshots),
+    )
+    .await;
+    let launchers = launchers?;
+    let (named, piecemeal) = match references {
+        Ok(told) => {
+            let aliased = cloud.aliased_versions(region, &launchers.pinned).await?;
+            ([told, aliased].concat(), None)
+        }
+        Err(error) if is_piecemeal(&error) => (cloud.template_versions(region).await?, Some(error)),
+        Err(error) => return Err(error),
+    };
+    let uses = [instances?, named, launchers.uses, parameters?].concat();
+    let unheard = || CloudError::new("DescribeSnapshots", "snapshots", region, "NotAsked", "nobody looked");
+    let held = survey.held.get(region).cloned().unwrap_or_else(|| Err(unheard()))?;
+    Ok(Usage {
+        uses,
+        held,
+        needed: needed?,
+        bases: survey.bases.clone()?,
+        baked: baked?,
+        shared: HashMap::new(),
+        piecemeal,
+    })
+}
+
+/// The images that the parameters of recipes name in a Region.
+async fn named_by_parameters<C: Cloud>(cloud: &C, region: &Region, names: &[String]) -> Cloudly<Vec<Use>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values = cloud.parameters(region, names).await?;
+    let of = |(name, value): (String, String)| {
+        Some(Use { names: Names::Image(value.trim().parse().ok()?), by: User::Parameter(name) })
+    };
+    Ok(values.into_iter().filter_map(of).collect())
+}
+
+/// The images of which others were baked that can still be launched, or will be. Kiln bakes in its home Region alone.
+async fn baked_from<C: Cloud>(
+    cloud: &C,
+    place: &Place,
+    survey: &Survey,
+    region: &Region,
+    images: &[ImageId],
+) -> Cloudly<BTreeMap<ImageId, ImageId>> {
+    if *region != place.home {
+        return Ok(BTreeMap::new());
+    }
+    let asked;
+    let found: Vec<&Image> = if survey.whole {
+        let at_home = survey.families.values().filter_map(|family| family.found.get(region));
+        let mut all = Vec::new();
+        for images in at_home {
+            all.extend(images.as_ref().map_err(Clone::clone)?);
+        }
+        all.extend(survey.others.iter().filter(|image| image.region == *region));
+        all
+    } else {
+        asked = cloud.images(region, &Wanted::BakedFrom(images.to_vec())).await?;
+        asked.iter().collect()
+    };
+    let living = found.iter().filter(|image| {
+        matches!(image.state, ImageState::Available | ImageState::Pending | ImageState::Unknown(_))
+    });
+    Ok(living.filter_map(|image| Some((image.tags.read(tags::BASE)?, image.id.clone()))).collect())
+}
+
+/// With whom those images are shared that can be, and what EC2 tells of their use by others.
+async fn shared<C: Cloud>(
+    cloud: &C,
+    region: &Region,
+    images: &[&Image],
+) -> HashMap<ImageId, Cloudly<Shared>> {
+    let could_be: Vec<&ImageId> =
+        images.iter().filter(|image| may_be_shared(image)).map(|image| &image.id).collect();
+    let ask = could_be.into_iter().map(async |image| {
+        let with = cloud.launch_permissions(region, image).await;
+        (image.clone(), with.map(|with| Shared { with, reports: Vec::new() }))
+    });
+    let mut known: HashMap<ImageId, Cloudly<Shared>> =
+        stream::iter(ask).buffer_unordered(AT_ONCE).collect().await;
+    let mut others: Vec<ImageId> = shared_with_others(&known).into_iter().cloned().collect();
+    others.sort();
+    if others.is_empty() {
+        return known;
+    }
+    match cloud.usage_reports(region, &others).await {
+        Ok(reports) => {
+            for report in reports {
+                if let Some(Ok(shared)) = known.get_mut(&report.image) {
+                    shared.reports.push(report);
+                }
+            }
+        }
+        Err(error) => known.extend(others.into_iter().map(|image| (image, Err(error.clone())))),
+    }
+    known
+}

@@ -1,0 +1,63 @@
+//! The bus, on EventBridge.
+
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt};
+use kiln_core::events::outbound::{Announcement, SOURCE, calls};
+use kiln_core::inventory::{CloudError, Cloudly};
+use kiln_engine::ports::Bus;
+
+use crate::aws::Aws;
+use crate::aws::errors::Call;
+
+/// How many calls are made at the same time.
+const AT_ONCE: usize = 4;
+/// How often an entry that EventBridge did not take is sent, in all.
+const TRIES: usize = 3;
+
+impl Bus for Aws {
+    /// A call succeeds even where entries in it failed; those are sent again.
+    /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>)
+    async fn send(&self, announcements: &[Announcement], now: DateTime<Utc>) -> Cloudly<()> {
+        let batches = calls(announcements).into_iter().map(|batch| self.send_batch(batch, now));
+        let sent: Vec<Cloudly<()>> = stream::iter(batches).buffered(AT_ONCE).collect().await;
+        sent.into_iter().collect()
+    }
+}
+
+impl Aws {
+    async fn send_batch(&self, batch: &[Announcement], now: DateTime<Utc>) -> Cloudly<()> {
+        let call = Call::new("PutEvents", &self.home);
+        let mut entries: Vec<PutEventsRequestEntry> =
+            batch.iter().map(|news| self.entry(news, now)).collect();
+        let mut last = String::new();
+        for _ in 0..TRIES {
+            let sent = self.events().await.put_events().set_entries(Some(entries.clone())).send().await;
+            let sent = sent.map_err(call.on(&self.bus))?;
+            if sent.failed_entry_count() == 0 {
+                return Ok(());
+            }
+            let results = sent.entries().iter();
+            let mut untaken = Vec::new();
+            for (entry, result) in entries.into_iter().zip(results) {
+                if let Some(code) = result.error_code() {
+                    last = format!("{code}: {}", result.error_message().unwrap_or_default());
+                    untaken.push(entry);
+                }
+            }
+            entries = untaken;
+        }
+        let untaken = format!("{} events were not taken, the last with {last}", entries.len());
+        Err(CloudError::new("PutEvents", &self.bus, &self.home, "FailedEntries", untaken))
+    }
+
+    fn entry(&self, news: &Announcement, now: DateTime<Utc>) -> PutEventsRequestEntry {
+        PutEventsRequestEntry::builder()
+            .event_bus_name(&self.bus)
+            .source(SOURCE)
+            .detail_type(news.detail_type())
+            .detail(news.detail())
+            .time(aws_sdk_eventbridge::primitives::DateTime::from_secs(now.timestamp()))
+            .build()
+    }
+}

@@ -1,0 +1,304 @@
+//! Images and snapshots, on EC2.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::{Filter, ImageRecycleBinInfo, LockedSnapshotsInfo, ResourceType, Volume};
+use chrono::{DateTime, Utc};
+use futures::future::join;
+use kiln_core::inventory::filter::{MOST_VALUES, exactly};
+use kiln_core::inventory::{
+    Cloudly, Deregistration, Encryption, Image, Kind, NewImage, NewReplica, Snapshot, Wanted,
+};
+use kiln_core::model::{ImageId, Region, SnapshotId, Tags, tags};
+use kiln_engine::ports::Images;
+
+use crate::aws::errors::{Call, is_of_image};
+use crate::aws::{Aws, read};
+
+/// The most images that EC2 puts on one page.
+const PAGE: i32 = 1_000;
+/// The most things that one CreateTags takes.
+const MOST_TAGGED: usize = 1_000;
+const MADE_TOGETHER: [ResourceType; 2] = [ResourceType::Image, ResourceType::Snapshot];
+
+impl Images for Aws {
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>)
+    async fn images(&self, region: &Region, wanted: &Wanted) -> Cloudly<Vec<Image>> {
+        match wanted {
+            Wanted::Id(image) => self.image(region, image).await,
+            Wanted::AllOfKilns => {
+                self.own_images(region, vec![read::filter("tag-key", [tags::RECIPE.into()])]).await
+            }
+            Wanted::Tagged(tags) => {
+                let filters =
+                    tags.iter().map(|(key, value)| read::filter(&format!("tag:{key}"), [exactly(value)]));
+                self.own_images(region, filters.collect()).await
+            }
+            Wanted::Named(name) => self.own_images(region, vec![read::filter("name", [exactly(name)])]).await,
+            Wanted::AnyNamed(names) => {
+                let mut found = Vec::new();
+                for some in names.chunks(MOST_VALUES) {
+                    let filters = vec![read::filter("name", some.iter().map(|name| exactly(name)))];
+                    found.extend(self.own_images(region, filters).await?);
+                }
+                Ok(found)
+            }
+            Wanted::OfSnapshots(snapshots) => {
+                let mut found = Vec::new();
+                for some in snapshots.chunks(MOST_VALUES) {
+                    let ids = some.iter().map(ToString::to_string);
+                    let filters = vec![read::filter("block-device-mapping.snapshot-id", ids)];
+                    found.extend(self.own_images(region, filters).await?);
+                }
+                Ok(found)
+            }
+            Wanted::BakedFrom(images) => {
+                let mut found = Vec::new();
+                for some in images.chunks(MOST_VALUES) {
+                    let ids = some.iter().map(ToString::to_string);
+                    let filters = vec![read::filter(&format!("tag:{}", tags::BASE), ids)];
+                    found.extend(self.own_images(region, filters).await?);
+                }
+                Ok(found)
+            }
+            Wanted::Newest { owner, name } => {
+                let filters = vec![
+                    read::filter("name", [name.clone()]),
+                    read::filter("state", ["available".to_owned()]),
+                ];
+                self.images_of(region, owner, filters).await
+            }
+        }
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>)
+    async fn create_image(&self, new: &NewImage) -> Cloudly<ImageId> {
+        let call = Call::new("CreateImage", &new.region);
+        let resource = format!("{} ({})", new.instance, new.name);
+        let made = self
+            .ec2(&new.region)
+            .await
+            .create_image()
+            .instance_id(new.instance.as_str())
+            .name(&new.name)
+            .description(&new.description)
+            .set_tag_specifications(Some(read::tag_specifications(&MADE_TOGETHER, &new.tags)))
+            .send()
+            .await
+            .map_err(call.on(&resource))?;
+        made.image_id().and_then(|id| id.parse().ok()).ok_or_else(|| call.lacks("ImageId", resource))
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html>)
+    async fn copy_image(&self, new: &NewReplica) -> Cloudly<ImageId> {
+        let call = Call::new("CopyImage", &new.region);
+        let resource = format!("{} ({})", new.image, new.name);
+        let copy = self
+            .ec2(&new.region)
+            .await
+            .copy_image()
+            .source_region(new.from.as_str())
+            .source_image_id(new.image.as_str())
+            .name(&new.name)
+            .description(&new.description)
+            .client_token(new.token.as_str())
+            .set_tag_specifications(Some(read::tag_specifications(&MADE_TOGETHER, &new.tags)));
+        let copy = match &new.encryption {
+            Encryption::AsSource => copy,
+            Encryption::Key(key) => copy.encrypted(true).kms_key_id(key),
+        };
+        let made = copy.send().await.map_err(call.on(&resource))?;
+        made.image_id().and_then(|id| id.parse().ok()).ok_or_else(|| call.lacks("ImageId", resource))
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisableImage.html>)
+    async fn disable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        let call = self.ec2(region).await.disable_image().image_id(image.as_str());
+        call.send().await.map_err(Call::new("DisableImage", region).on(image)).map(|_| ())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImage.html>)
+    async fn enable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+        let call = self.ec2(region).await.enable_image().image_id(image.as_str());
+        call.send().await.map_err(Call::new("EnableImage", region).on(image)).map(|_| ())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ListImagesInRecycleBin.html>)
+    async fn recycled_until(&self, region: &Region, image: &ImageId) -> Cloudly<Option<DateTime<Utc>>> {
+        let call = self.ec2(region).await.list_images_in_recycle_bin().image_ids(image.as_str());
+        match call.send().await.map_err(Call::new("ListImagesInRecycleBin", region).on(image)) {
+            Ok(given) => Ok(given.images().iter().find_map(|one| read::instant(one.recycle_bin_exit_time()))),
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn recycled(&self, region: &Region) -> Cloudly<BTreeMap<ImageId, DateTime<Utc>>> {
+        let call = self.ec2(region).await.list_images_in_recycle_bin().max_results(PAGE);
+        let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let given = given.map_err(Call::new("ListImagesInRecycleBin", region).on("the Recycle Bin"))?;
+        let one = |one: &ImageRecycleBinInfo| {
+            Some((one.image_id()?.parse().ok()?, read::instant(one.recycle_bin_exit_time())?))
+        };
+        Ok(given.iter().filter_map(one).collect())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html>)
+    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration> {
+        let call = self.ec2(region).await.deregister_image().image_id(image.as_str());
+        let done = call.delete_associated_snapshots(true).send().await;
+        match done.map_err(Call::new("DeregisterImage", region).on(image)) {
+            Ok(done) => {
+                let results = done.delete_snapshot_results().iter().filter_map(read::deletion);
+                Ok(Deregistration::Now(results.collect()))
+            }
+            // Deregistered before, by us or by another: EC2 answers with either.
+            Err(error) if is_of_image(&error.code) => Ok(Deregistration::Before),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html>)
+    async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>> {
+        self.kilns_snapshots(region, None).await
+    }
+
+    /// CreateImage and CopyImage name the image in the description of each snapshot that they make for it.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html>)
+    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Snapshot>> {
+        self.kilns_snapshots(region, Some(read::filter("description", [format!("*{image}*")]))).await
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLockedSnapshots.html>)
+    async fn snapshot_needs(
+        &self,
+        region: &Region,
+        snapshots: &[SnapshotId],
+    ) -> Cloudly<BTreeMap<SnapshotId, String>> {
+        if snapshots.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let wanted: BTreeSet<&SnapshotId> = snapshots.iter().collect();
+        let (volumes, locks) = join(self.volumes_being_made(region), self.locked(region)).await;
+        Ok(volumes?.into_iter().chain(locks?).filter(|(snapshot, _)| wanted.contains(snapshot)).collect())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSnapshot.html>)
+    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()> {
+        let call = self.ec2(region).await.delete_snapshot().snapshot_id(snapshot.as_str());
+        match call.send().await.map_err(Call::new("DeleteSnapshot", region).on(snapshot)) {
+            Err(error) if error.kind != Kind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
+        self.create_tags(region, image.as_str(), tags).await
+    }
+
+    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Cloudly<()> {
+        for some in images.chunks(MOST_TAGGED) {
+            let ids = some.iter().map(ToString::to_string).collect();
+            let call = self.ec2(region).await.create_tags().set_resources(Some(ids));
+            let done = call.set_tags(Some(read::to_tags(tags))).send().await;
+            done.map_err(Call::new("CreateTags", region).on(format!("{} images", some.len())))?;
+        }
+        Ok(())
+    }
+
+    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()> {
+        self.create_tags(region, snapshot.as_str(), tags).await
+    }
+}
+
+impl Aws {
+    /// One image by its id. By id alone no page size may be given.
+    async fn image(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Image>> {
+        let call = self.ec2(region).await.describe_images().image_ids(image.as_str()).include_disabled(true);
+        match call.send().await.map_err(Call::new("DescribeImages", region).on(image)) {
+            Ok(given) => Ok(given.images().iter().filter_map(|image| read::image(region, image)).collect()),
+            Err(error) if error.kind == Kind::NotFound || error.code == "InvalidAMIID.Unavailable" => {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Of any snapshot: there are few at a time.
+    async fn volumes_being_made(&self, region: &Region) -> Cloudly<Vec<(SnapshotId, String)>> {
+        let call = self.ec2(region).await.describe_volumes();
+        let call = call.filters(read::filter("status", ["creating".to_owned()])).max_results(500);
+        let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let given = given.map_err(Call::new("DescribeVolumes", region).on("volumes that are being made"))?;
+        let one = |volume: &Volume| {
+            let needs = format!("{} is being made of it", volume.volume_id()?);
+            Some((volume.snapshot_id()?.parse().ok()?, needs))
+        };
+        Ok(given.iter().filter_map(one).collect())
+    }
+
+    /// All that are locked: asked by its id, one that is gone would fail the call for all.
+    async fn locked(&self, region: &Region) -> Cloudly<Vec<(SnapshotId, String)>> {
+        let (mut locked, mut page) = (Vec::new(), None);
+        loop {
+            let call = self.ec2(region).await.describe_locked_snapshots().max_results(PAGE);
+            let given = call.set_next_token(page).send().await;
+            let given = given.map_err(Call::new("DescribeLockedSnapshots", region).on("snapshots"))?;
+            locked.extend(given.snapshots().iter().filter_map(|lock: &LockedSnapshotsInfo| {
+                let state = lock.lock_state().filter(|state| state.as_str() != "expired")?;
+                Some((lock.snapshot_id()?.parse().ok()?, format!("it is locked ({})", state.as_str())))
+            }));
+            page = given.next_token().filter(|token| !token.is_empty()).map(ToOwned::to_owned);
+            if page.is_none() {
+                return Ok(locked);
+            }
+        }
+    }
+
+    async fn kilns_snapshots(&self, region: &Region, filter: Option<Filter>) -> Cloudly<Vec<Snapshot>> {
+        let filters = filter.into_iter().chain([read::filter("tag-key", [tags::RECIPE.into()])]).collect();
+        let call = self.ec2(region).await.describe_snapshots().owner_ids("self").set_filters(Some(filters));
+        let mut pages = call.max_results(PAGE).into_paginator().items().send();
+        let failed = Call::new("DescribeSnapshots", region);
+        let mut snapshots = Vec::new();
+        while let Some(snapshot) = pages.next().await {
+            let snapshot = snapshot.map_err(failed.on("the snapshots that bear kiln:recipe"))?;
+            snapshots.extend(read::snapshot(region, &snapshot));
+        }
+        Ok(snapshots)
+    }
+
+    async fn own_images(&self, region: &Region, filters: Vec<Filter>) -> Cloudly<Vec<Image>> {
+        self.images_of(region, "self", filters).await
+    }
+
+    async fn images_of(&self, region: &Region, owner: &str, filters: Vec<Filter>) -> Cloudly<Vec<Image>> {
+        let mut pages = self
+            .ec2(region)
+            .await
+            .describe_images()
+            .owners(owner)
+            .include_disabled(owner == "self")
+            .set_filters(Some(filters))
+            .max_results(PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        let failed = Call::new("DescribeImages", region);
+        // One page at a time: what the SDK tells of an image is several times what Kiln keeps of it.
+        let mut images = Vec::new();
+        while let Some(image) = pages.next().await {
+            let image = image.map_err(failed.on(format!("the images of {owner}")))?;
+            images.extend(read::image(region, &image));
+        }
+        Ok(images)
+    }
+
+    /// Adds tags to anything of EC2's.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>)
+    pub(crate) async fn create_tags(&self, region: &Region, resource: &str, tags: &Tags) -> Cloudly<()> {
+        let call =
+            self.ec2(region).await.create_tags().resources(resource).set_tags(Some(read::to_tags(tags)));
+        call.send().await.map_err(Call::new("CreateTags", region).on(resource)).map(|_| ())
+    }
+}

@@ -1,0 +1,139 @@
+//! Builders, on EC2.
+
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest, InstanceType,
+    ResourceType, ShutdownBehavior, Tag,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kiln_core::inventory::{Architecture, CloudError, Cloudly, Instance, Kind, NewInstance};
+use kiln_core::model::{InstanceId, Region, Tags, tags};
+use kiln_engine::ports::Instances;
+
+use crate::aws::errors::Call;
+use crate::aws::{Aws, read};
+
+const PAGE: i32 = 1_000;
+const MADE_TOGETHER: [ResourceType; 2] = [ResourceType::Instance, ResourceType::Volume];
+
+impl Instances for Aws {
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>)
+    async fn instances(&self, region: &Region) -> Cloudly<Vec<Instance>> {
+        let pages = self
+            .ec2(region)
+            .await
+            .describe_instances()
+            .filters(read::filter("tag-key", [tags::RECIPE.into()]))
+            .max_results(PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        let given = pages.collect::<Result<Vec<_>, _>>().await;
+        let given = given
+            .map_err(Call::new("DescribeInstances", region).on("the instances that bear kiln:recipe"))?;
+        let instances = given.iter().flat_map(|reservation| reservation.instances());
+        Ok(instances.filter_map(|instance| read::instance(region, instance)).collect())
+    }
+
+    async fn instance(&self, region: &Region, instance: &InstanceId) -> Cloudly<Option<Instance>> {
+        let call = self.ec2(region).await.describe_instances().instance_ids(instance.as_str());
+        match call.send().await.map_err(Call::new("DescribeInstances", region).on(instance)) {
+            Ok(given) => {
+                let mut instances =
+                    given.reservations().iter().flat_map(|reservation| reservation.instances());
+                Ok(instances.find_map(|instance| read::instance(region, instance)))
+            }
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>)
+    async fn launch(&self, new: &NewInstance) -> Cloudly<InstanceId> {
+        let call = Call::new("RunInstances", &new.region);
+        let ephemeral = |device: &String| {
+            let ebs = EbsBlockDevice::builder().delete_on_termination(true).build();
+            BlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
+        };
+        let mappings: Vec<_> = new.ephemeral_devices.iter().map(ephemeral).collect();
+        let launched = self
+            .ec2(&new.region)
+            .await
+            .run_instances()
+            .image_id(new.image.as_str())
+            .instance_type(InstanceType::from(new.instance_type.as_str()))
+            .min_count(1)
+            .max_count(1)
+            .client_token(new.token.as_str())
+            .set_subnet_id(new.subnet.as_ref().map(ToString::to_string))
+            .user_data(STANDARD.encode(&new.user_data))
+            .instance_initiated_shutdown_behavior(ShutdownBehavior::Stop)
+            .metadata_options(
+                InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build(),
+            )
+            .set_block_device_mappings((!mappings.is_empty()).then_some(mappings))
+            .set_tag_specifications(Some(read::tag_specifications(&MADE_TOGETHER, &new.tags)))
+            .send()
+            .await
+            .map_err(call.on(&new.image))?;
+        let id = launched.instances().first().and_then(|instance| instance.instance_id()?.parse().ok());
+        id.ok_or_else(|| call.lacks("instance", &new.image))
+    }
+
+    async fn stop(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        let call = self.ec2(region).await.stop_instances().instance_ids(instance.as_str());
+        call.send().await.map_err(Call::new("StopInstances", region).on(instance)).map(|_| ())
+    }
+
+    async fn start(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        let call = self.ec2(region).await.start_instances().instance_ids(instance.as_str());
+        call.send().await.map_err(Call::new("StartInstances", region).on(instance)).map(|_| ())
+    }
+
+    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+        let call = self.ec2(region).await.terminate_instances().instance_ids(instance.as_str());
+        match call.send().await.map_err(Call::new("TerminateInstances", region).on(instance)) {
+            Err(error) if error.kind != Kind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Cloudly<()> {
+        self.create_tags(region, instance.as_str(), tags).await
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html>)
+    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Cloudly<()> {
+        // Without a value the tag goes, whatever its value.
+        let keys = keys.iter().map(|key| Tag::builder().key(*key).build()).collect();
+        let call = self.ec2(region).await.delete_tags().resources(instance.as_str()).set_tags(Some(keys));
+        call.send().await.map_err(Call::new("DeleteTags", region).on(instance)).map(|_| ())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html>)
+    async fn console(&self, region: &Region, instance: &InstanceId) -> Cloudly<String> {
+        let call = self.ec2(region).await.get_console_output().instance_id(instance.as_str());
+        let given = call.send().await.map_err(Call::new("GetConsoleOutput", region).on(instance))?;
+        let mut encoded = given.output().unwrap_or_default().to_owned();
+        encoded.retain(|character| !character.is_ascii_whitespace());
+        let unreadable = |error: base64::DecodeError| {
+            CloudError::new("GetConsoleOutput", instance.as_str(), region, "Unreadable", error.to_string())
+        };
+        let bytes = STANDARD.decode(encoded).map_err(unreadable)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html>)
+    async fn architectures(&self, region: &Region, instance_type: &str) -> Cloudly<Vec<Architecture>> {
+        let call = self
+            .ec2(region)
+            .await
+            .describe_instance_types()
+            .instance_types(InstanceType::from(instance_type));
+        let given =
+            call.send().await.map_err(Call::new("DescribeInstanceTypes", region).on(instance_type))?;
+        let of_type = given.instance_types().iter().filter_map(|found| found.processor_info());
+        let words = of_type.flat_map(|processor| processor.supported_architectures());
+        Ok(words.map(|word| Architecture(word.as_str().to_owned())).collect())
+    }
+}

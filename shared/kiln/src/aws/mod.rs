@@ -1,0 +1,129 @@
+//! The AWS side of the ports.
+
+mod bus;
+mod errors;
+mod images;
+mod instances;
+mod parameters;
+mod read;
+mod reports;
+mod sharing;
+mod surroundings;
+mod templates;
+mod usage;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use kiln_core::model::Region;
+use tokio::sync::OnceCell;
+
+/// AWS, as Kiln calls it. Nothing is built before it is needed; then each client is built once for its Region and
+/// kept as long as the function is warm.
+#[derive(Debug)]
+pub struct Aws {
+    home: Region,
+    bus: String,
+    config: OnceCell<SdkConfig>,
+    ec2: RefCell<BTreeMap<Region, aws_sdk_ec2::Client>>,
+    ssm: RefCell<BTreeMap<Region, aws_sdk_ssm::Client>>,
+    events: OnceCell<aws_sdk_eventbridge::Client>,
+    kms: RefCell<BTreeMap<Region, aws_sdk_kms::Client>>,
+    quotas: OnceCell<aws_sdk_servicequotas::Client>,
+    auto_scaling: RefCell<BTreeMap<Region, aws_sdk_autoscaling::Client>>,
+}
+
+impl Aws {
+    /// AWS with its home Region and the bus on which Kiln says what it did. Makes no call.
+    pub fn new(home: Region, bus: String) -> Self {
+        Self {
+            home,
+            bus,
+            config: OnceCell::new(),
+            ec2: RefCell::default(),
+            ssm: RefCell::default(),
+            events: OnceCell::new(),
+            kms: RefCell::default(),
+            quotas: OnceCell::new(),
+            auto_scaling: RefCell::default(),
+        }
+    }
+
+    async fn config(&self) -> &SdkConfig {
+        let build = || async {
+            // A Lambda function has its credentials in the environment and nowhere else: the rest of the provider
+            // chain (files, SSO, the instance's metadata) would only make the binary larger and a failure slower.
+            aws_config::defaults(BehaviorVersion::latest())
+                .region(aws_config::Region::new(self.home.to_string()))
+                .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+                .retry_config(RetryConfig::adaptive().with_max_attempts(6))
+                .timeout_config(
+                    TimeoutConfig::builder()
+                        .connect_timeout(Duration::from_secs(3))
+                        .operation_attempt_timeout(Duration::from_secs(20))
+                        .build(),
+                )
+                .load()
+                .await
+        };
+        self.config.get_or_init(build).await
+    }
+
+    async fn ec2(&self, region: &Region) -> aws_sdk_ec2::Client {
+        if let Some(client) = self.ec2.borrow().get(region) {
+            return client.clone();
+        }
+        let config = aws_sdk_ec2::config::Builder::from(self.config().await)
+            .region(aws_sdk_ec2::config::Region::new(region.to_string()))
+            .build();
+        let client = || aws_sdk_ec2::Client::from_conf(config);
+        self.ec2.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+    }
+
+    async fn ssm(&self, region: &Region) -> aws_sdk_ssm::Client {
+        if let Some(client) = self.ssm.borrow().get(region) {
+            return client.clone();
+        }
+        let config = aws_sdk_ssm::config::Builder::from(self.config().await)
+            .region(aws_sdk_ssm::config::Region::new(region.to_string()))
+            .build();
+        let client = || aws_sdk_ssm::Client::from_conf(config);
+        self.ssm.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+    }
+
+    async fn kms(&self, region: &Region) -> aws_sdk_kms::Client {
+        if let Some(client) = self.kms.borrow().get(region) {
+            return client.clone();
+        }
+        let config = aws_sdk_kms::config::Builder::from(self.config().await)
+            .region(aws_sdk_kms::config::Region::new(region.to_string()))
+            .build();
+        let client = || aws_sdk_kms::Client::from_conf(config);
+        self.kms.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+    }
+
+    async fn auto_scaling(&self, region: &Region) -> aws_sdk_autoscaling::Client {
+        if let Some(client) = self.auto_scaling.borrow().get(region) {
+            return client.clone();
+        }
+        let config = aws_sdk_autoscaling::config::Builder::from(self.config().await)
+            .region(aws_sdk_autoscaling::config::Region::new(region.to_string()))
+            .build();
+        let client = || aws_sdk_autoscaling::Client::from_conf(config);
+        self.auto_scaling.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+    }
+
+    /// Quotas are asked for in the home Region alone.
+    async fn quotas(&self) -> &aws_sdk_servicequotas::Client {
+        self.quotas.get_or_init(|| async { aws_sdk_servicequotas::Client::new(self.config().await) }).await
+    }
+
+    async fn events(&self) -> &aws_sdk_eventbridge::Client {
+        self.events.get_or_init(|| async { aws_sdk_eventbridge::Client::new(self.config().await) }).await
+    }
+}

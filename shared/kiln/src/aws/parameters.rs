@@ -1,0 +1,75 @@
+//! Parameters, on SSM.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ssm::types::ParameterType;
+use kiln_core::inventory::{Cloudly, Kind};
+use kiln_core::model::{ImageId, Region};
+use kiln_engine::ports::Parameters;
+
+use crate::aws::Aws;
+use crate::aws::errors::Call;
+
+/// The most names that one call takes.
+const NAMES: usize = 10;
+/// What makes SSM look at an image before a parameter names it.
+const IMAGE: &str = "aws:ec2:image";
+
+impl Parameters for Aws {
+    /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html>)
+    async fn parameter(&self, region: &Region, name: &str) -> Cloudly<Option<String>> {
+        let call = self.ssm(region).await.get_parameter().name(name);
+        match call.send().await.map_err(Call::new("GetParameter", region).on(name)) {
+            Ok(given) => Ok(given.parameter.and_then(|parameter| parameter.value)),
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html>)
+    async fn parameters_below(&self, region: &Region, path: &str) -> Cloudly<Vec<(String, String)>> {
+        let pages = self.ssm(region).await.get_parameters_by_path().path(path).into_paginator().send();
+        let pages = pages.collect::<Result<Vec<_>, _>>().await;
+        let pages = pages.map_err(Call::new("GetParametersByPath", region).on(path))?;
+        let given = pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
+        let named = given.filter_map(|parameter| {
+            let name = parameter.name?.rsplit('/').next()?.to_owned();
+            Some((name, parameter.value?))
+        });
+        Ok(named.collect())
+    }
+
+    /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>)
+    async fn parameters(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>> {
+        let mut found = BTreeMap::new();
+        for some in names.chunks(NAMES) {
+            let call = self.ssm(region).await.get_parameters().set_names(Some(some.to_vec()));
+            let given = call.send().await.map_err(Call::new("GetParameters", region).on(some.join(", ")))?;
+            let given = given.parameters.unwrap_or_default().into_iter();
+            found.extend(given.filter_map(|parameter| Some((parameter.name?, parameter.value?))));
+        }
+        Ok(found)
+    }
+
+    /// The former value stays in the parameter's history.
+    /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>)
+    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()> {
+        let call = self.ssm(region).await.put_parameter().name(name).value(image.as_str());
+        let call = call.r#type(ParameterType::String).data_type(IMAGE).overwrite(true);
+        let call = call.description("The newest release of a recipe of Kiln's");
+        call.send().await.map_err(Call::new("PutParameter", region).on(name)).map(|_| ())
+    }
+
+    /// Asks for a value that its own pattern forbids, and not to overwrite: whoever may write is told so by an error, and
+    /// nothing is written whether the parameter is there or not.
+    async fn try_parameter(&self, region: &Region, name: &str) -> Cloudly<()> {
+        let call = self.ssm(region).await.put_parameter().name(name).value("kiln looks whether it may write");
+        let call = call.r#type(ParameterType::String).allowed_pattern("^ami-[0-9a-f]+$").overwrite(false);
+        match call.send().await.map_err(Call::new("PutParameter", region).on(name)) {
+            Err(error) if matches!(error.kind, Kind::Denied | Kind::Throttled | Kind::Unavailable) => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+}

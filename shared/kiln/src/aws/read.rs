@@ -1,0 +1,128 @@
+//! From the SDK's types to what Kiln observes.
+
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use chrono::{DateTime, Utc};
+use kiln_core::inventory::image::{Deletion, made_for};
+use kiln_core::inventory::{
+    Architecture, Image, ImageState, Instance, InstanceState, Protection, Snapshot, SnapshotDeletion,
+    StopCause,
+};
+use kiln_core::model::{Origin, Region, Tags};
+
+pub fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
+    Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
+}
+
+pub fn tags(given: &[Tag]) -> Tags {
+    given.iter().map(|tag| (tag.key().unwrap_or_default(), tag.value().unwrap_or_default())).collect()
+}
+
+pub fn to_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+pub fn tag_specifications(types: &[ResourceType], tags: &Tags) -> Vec<TagSpecification> {
+    let specification = |resource: &ResourceType| {
+        TagSpecification::builder().resource_type(resource.clone()).set_tags(Some(to_tags(tags))).build()
+    };
+    types.iter().map(specification).collect()
+}
+
+/// EC2 writes most times as text, in the form of RFC 3339.
+pub fn time(text: Option<&str>) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc3339(text?).ok()?.to_utc())
+}
+
+/// Some it tells as a time.
+pub fn instant(time: Option<&aws_sdk_ec2::primitives::DateTime>) -> Option<DateTime<Utc>> {
+    let time = time?;
+    DateTime::from_timestamp(time.secs(), time.subsec_nanos())
+}
+
+/// An image; `None` for one without the fields that every image has.
+pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image> {
+    let volumes =
+        || given.block_device_mappings().iter().filter_map(|mapping| Some((mapping, mapping.ebs()?)));
+    let outlives = |ebs: &aws_sdk_ec2::types::EbsBlockDevice| ebs.delete_on_termination() == Some(false);
+    Some(Image {
+        id: given.image_id()?.parse().ok()?,
+        region: region.clone(),
+        owner: given.owner_id().unwrap_or_default().to_owned(),
+        name: given.name().unwrap_or_default().to_owned(),
+        state: ImageState::from(given.state()?.as_str()),
+        state_reason: given
+            .state_reason()
+            .and_then(|reason| reason.message())
+            .unwrap_or("no reason given")
+            .to_owned(),
+        created: time(given.creation_date()),
+        last_launched: time(given.last_launched_time()),
+        deprecated: time(given.deprecation_time()),
+        architecture: Architecture(
+            given.architecture().map(|word| word.as_str().to_owned()).unwrap_or_default(),
+        ),
+        root_on_ebs: given.root_device_type().is_none_or(|kind| kind.as_str() == "ebs"),
+        protection: match given.deregistration_protection() {
+            None | Some("" | "disabled") => Protection::Off,
+            Some(other) => Protection::On(other.to_owned()),
+        },
+        source_instance: given.source_instance_id().and_then(|id| id.parse().ok()),
+        source_image: source_image(given),
+        product_codes: given
+            .product_codes()
+            .iter()
+            .filter_map(|code| Some(code.product_code_id()?.to_owned()))
+            .collect(),
+        scanned: given.scan_results().and_then(|scan| instant(scan.finding_scan_date())),
+        snapshots: volumes().filter_map(|(_, ebs)| ebs.snapshot_id()?.parse().ok()).collect(),
+        gib: volumes().filter_map(|(_, ebs)| u32::try_from(ebs.volume_size()?).ok()).sum(),
+        lasting_devices: volumes()
+            .filter(|(_, ebs)| outlives(ebs))
+            .filter_map(|(mapping, _)| Some(mapping.device_name()?.to_owned()))
+            .collect(),
+        tags: tags(given.tags()),
+    })
+}
+
+fn source_image(given: &aws_sdk_ec2::types::Image) -> Option<Origin> {
+    let region = given.source_image_region()?.parse().ok()?;
+    Some(Origin { region, image: given.source_image_id()?.parse().ok()? })
+}
+
+/// An instance; `None` for one without the fields that every instance has.
+pub fn instance(region: &Region, given: &aws_sdk_ec2::types::Instance) -> Option<Instance> {
+    Some(Instance {
+        id: given.instance_id()?.parse().ok()?,
+        region: region.clone(),
+        state: InstanceState::from(given.state()?.name()?.as_str()),
+        stop_cause: StopCause::from(
+            given.state_reason().and_then(|reason| reason.code()).unwrap_or_default(),
+        ),
+        image: given.image_id().and_then(|id| id.parse().ok()),
+        zone: given.placement().and_then(|placement| Some(placement.availability_zone()?.to_owned())),
+        launched: instant(given.launch_time()),
+        token: given.client_token().unwrap_or_default().to_owned(),
+        tags: tags(given.tags()),
+    })
+}
+
+/// A snapshot; `None` for one without the fields that every snapshot has.
+pub fn snapshot(region: &Region, given: &aws_sdk_ec2::types::Snapshot) -> Option<Snapshot> {
+    Some(Snapshot {
+        id: given.snapshot_id()?.parse().ok()?,
+        region: region.clone(),
+        started: instant(given.start_time()),
+        completed: given.state().is_some_and(|state| state.as_str() == "completed"),
+        made_for: given.description().and_then(made_for),
+        full_bytes: given.full_snapshot_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
+        tags: tags(given.tags()),
+    })
+}
+
+/// What became of a snapshot.
+pub fn deletion(given: &aws_sdk_ec2::types::DeleteSnapshotReturnCode) -> Option<SnapshotDeletion> {
+    Some(SnapshotDeletion {
+        snapshot: given.snapshot_id()?.parse().ok()?,
+        outcome: Deletion::from(given.return_code().map(|code| code.as_str()).unwrap_or_default()),
+    })
+}

@@ -1,0 +1,103 @@
+//! Usage reports: what other accounts do with images, on EC2.
+//! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>)
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::{
+    ImageUsageReport, ImageUsageReportEntry, ImageUsageResourceTypeOptionRequest,
+    ImageUsageResourceTypeRequest, ResourceType,
+};
+use kiln_core::inventory::{Cloudly, ReportState, UsageReport};
+use kiln_core::model::{ImageId, Region, Tags, Token, tags};
+
+use crate::aws::errors::Call;
+use crate::aws::{Aws, read};
+
+/// How many images are asked about in one call, by what EC2 takes of ids elsewhere.
+const AT_ONCE: usize = 200;
+/// Every version of a launch template: it has no more.
+const ALL_VERSIONS: &str = "10000";
+
+impl Aws {
+    pub(crate) async fn reports_on(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<UsageReport>> {
+        let mut reports = Vec::new();
+        for some in images.chunks(AT_ONCE) {
+            let ids: Vec<String> = some.iter().map(ToString::to_string).collect();
+            let call = self.ec2(region).await.describe_image_usage_reports().set_image_ids(Some(ids.clone()));
+            let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+            let failed = Call::new("DescribeImageUsageReports", region);
+            let given = given.map_err(failed.on("the usage reports of images"))?;
+            let ready = given.iter().any(|report| report.state() == Some("available"));
+            let mut entries = if ready { self.entries_of(region, ids).await? } else { BTreeMap::new() };
+            reports.extend(given.iter().filter_map(|report| read_report(report, &mut entries)));
+        }
+        Ok(reports)
+    }
+
+    /// What the reports on these images tell, by the id of the report.
+    async fn entries_of(
+        &self,
+        region: &Region,
+        images: Vec<String>,
+    ) -> Cloudly<BTreeMap<String, BTreeMap<String, u64>>> {
+        let call = self.ec2(region).await.describe_image_usage_report_entries().set_image_ids(Some(images));
+        let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let failed = Call::new("DescribeImageUsageReportEntries", region);
+        let mut entries: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        for entry in given.map_err(failed.on("the usage reports of images"))? {
+            if let Some((report, account, count)) = read_entry(&entry) {
+                *entries.entry(report).or_default().entry(account).or_default() += count;
+            }
+        }
+        Ok(entries)
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImageUsageReport.html>)
+    pub(crate) async fn ask_for_report(
+        &self,
+        region: &Region,
+        image: &ImageId,
+        token: &Token,
+    ) -> Cloudly<()> {
+        let depth = ImageUsageResourceTypeOptionRequest::builder()
+            .option_name("version-depth")
+            .option_values(ALL_VERSIONS)
+            .build();
+        let of = |kind: &str| ImageUsageResourceTypeRequest::builder().resource_type(kind);
+        let own = Tags::new().with(tags::IMAGE, image);
+        let call = self.ec2(region).await.create_image_usage_report().image_id(image.as_str());
+        let done = call
+            .resource_types(of("ec2:Instance").build())
+            .resource_types(of("ec2:LaunchTemplate").resource_type_options(depth).build())
+            .client_token(token.as_str())
+            .set_tag_specifications(Some(read::tag_specifications(&[ResourceType::ImageUsageReport], &own)))
+            .send()
+            .await;
+        done.map_err(Call::new("CreateImageUsageReport", region).on(image)).map(|_| ())
+    }
+}
+
+fn read_report(
+    given: &ImageUsageReport,
+    entries: &mut BTreeMap<String, BTreeMap<String, u64>>,
+) -> Option<UsageReport> {
+    let says = match given.state()? {
+        "available" => ReportState::Ready(entries.remove(given.report_id()?).unwrap_or_default()),
+        "pending" => ReportState::Pending,
+        other => ReportState::Failed(format!("{other} {}", given.state_reason().unwrap_or_default())),
+    };
+    // Which versions a report looked at is not told of it, but Kiln's own bear its tag.
+    let own = read::tags(given.tags()).get(tags::IMAGE) == given.image_id();
+    Some(UsageReport {
+        image: given.image_id()?.parse().ok()?,
+        asked: read::instant(given.creation_time())?,
+        whole: own && given.account_ids().is_empty(),
+        says,
+    })
+}
+
+/// The report, the account, and how many things of its name the image.
+fn read_entry(given: &ImageUsageReportEntry) -> Option<(String, String, u64)> {
+    let count = u64::try_from(given.usage_count().unwrap_or_default()).unwrap_or_default();
+    Some((given.report_id()?.to_owned(), given.account_id()?.to_owned(), count))
+}

@@ -1,0 +1,116 @@
+//! What is around the images, on EC2, KMS and Service Quotas.
+
+use std::collections::BTreeSet;
+
+use aws_config::retry::RetryConfig;
+use aws_sdk_ec2::types::InstanceType;
+use aws_sdk_kms::types::KeyManagerType;
+use kiln_core::inventory::{Cloudly, DefaultEncryption, Key, KeyManager, Kind, PublicImages, Subnet, Vcpus};
+use kiln_core::model::{Region, SubnetId};
+use kiln_engine::ports::Surroundings;
+
+use crate::aws::errors::Call;
+use crate::aws::{Aws, read};
+
+impl Surroundings for Aws {
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html>)
+    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Cloudly<Vec<Subnet>> {
+        let call = self.ec2(region).await.describe_subnets();
+        let call = match named {
+            [] => call.filters(read::filter("default-for-az", ["true".to_owned()])),
+            named => call.set_subnet_ids(Some(named.iter().map(ToString::to_string).collect())),
+        };
+        let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let given = pages.map_err(Call::new("DescribeSubnets", region).on("the subnets of testers"))?;
+        let subnet = |given: &aws_sdk_ec2::types::Subnet| {
+            Some(Subnet { id: given.subnet_id()?.parse().ok()?, zone: given.availability_zone()?.to_owned() })
+        };
+        Ok(given.iter().filter_map(subnet).collect())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html>)
+    async fn enabled_regions(&self, home: &Region) -> Cloudly<BTreeSet<Region>> {
+        let given = self.ec2(home).await.describe_regions().send().await;
+        let given = given.map_err(Call::new("DescribeRegions", home).on("the Regions of the account"))?;
+        Ok(given.regions().iter().filter_map(|region| region.region_name()?.parse().ok()).collect())
+    }
+
+    /// (<https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html>)
+    async fn key(&self, region: &Region, key: &str) -> Cloudly<Option<Key>> {
+        let call = self.kms(region).await.describe_key().key_id(key);
+        let given = match call.send().await.map_err(Call::new("DescribeKey", region).on(key)) {
+            Ok(given) => given,
+            Err(error) if error.kind == Kind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(given.key_metadata.map(|metadata| Key {
+            manager: match metadata.key_manager {
+                Some(KeyManagerType::Customer) => KeyManager::Customer,
+                _ => KeyManager::Aws,
+            },
+            enabled: metadata.enabled,
+        }))
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetEbsEncryptionByDefault.html>)
+    async fn default_encryption(&self, region: &Region) -> Cloudly<DefaultEncryption> {
+        const ON: &str = "encryption by default";
+        let ec2 = self.ec2(region).await;
+        let by_default = ec2.get_ebs_encryption_by_default().send().await;
+        let by_default = by_default.map_err(Call::new("GetEbsEncryptionByDefault", region).on(ON))?;
+        if by_default.ebs_encryption_by_default() != Some(true) {
+            return Ok(DefaultEncryption::Off);
+        }
+        let key = ec2.get_ebs_default_kms_key_id().send().await;
+        let key = key.map_err(Call::new("GetEbsDefaultKmsKeyId", region).on(ON))?;
+        Ok(DefaultEncryption::Key(key.kms_key_id.unwrap_or_else(|| "alias/aws/ebs".into())))
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetImageBlockPublicAccessState.html>)
+    async fn public_images(&self, region: &Region) -> Cloudly<PublicImages> {
+        let given = self.ec2(region).await.get_image_block_public_access_state().send().await;
+        let failed = Call::new("GetImageBlockPublicAccessState", region);
+        let given = given.map_err(failed.on("public images of the account"))?;
+        Ok(match given.image_block_public_access_state() {
+            Some("unblocked") => PublicImages::Allowed,
+            _ => PublicImages::Blocked,
+        })
+    }
+
+    /// What cannot be read is no reason not to bake.
+    /// (<https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html>)
+    async fn vcpus(&self, region: &Region, instance_type: &str) -> Cloudly<Option<Vcpus>> {
+        let Some(quota) = quota_of(instance_type) else { return Ok(None) };
+        let types = self.ec2(region).await.describe_instance_types();
+        let given = types.instance_types(InstanceType::from(instance_type)).send().await;
+        let given = given.map_err(Call::new("DescribeInstanceTypes", region).on(instance_type))?;
+        let needed = given.instance_types().first().and_then(|found| found.v_cpu_info()?.default_v_cpus());
+        let call = self.quotas().await.get_service_quota().service_code("ec2").quota_code(quota);
+        // Tried once: nothing waits for it.
+        let once = RetryConfig::standard().with_max_attempts(1);
+        let once = aws_sdk_servicequotas::config::Builder::new().retry_config(once);
+        let allowed = match call.customize().config_override(once).send().await {
+            Ok(given) => given.quota.and_then(|quota| quota.value),
+            Err(_) => None,
+        };
+        // A quota is a whole number, and no account has more than a double holds.
+        #[allow(clippy::cast_possible_truncation)]
+        let vcpus = |(needed, allowed): (i32, f64)| Vcpus { needed: needed.into(), allowed: allowed as i64 };
+        Ok(needed.zip(allowed).map(vcpus))
+    }
+}
+
+/// The quota of on-demand vCPUs to which an instance type counts, by the letters that its name begins with.
+fn quota_of(instance_type: &str) -> Option<&'static str> {
+    let letters: String = instance_type.chars().take_while(char::is_ascii_lowercase).collect();
+    match letters.as_str() {
+        "inf" => Some("L-1945791B"),
+        "trn" => Some("L-2C3B7624"),
+        "g" | "gr" | "vt" => Some("L-DB2E81BA"),
+        "p" => Some("L-417A185B"),
+        "f" => Some("L-74FC7D96"),
+        "x" => Some("L-7295265B"),
+        "a" | "c" | "d" | "h" | "i" | "im" | "is" | "m" | "r" | "t" | "z" => Some("L-1216C47A"),
+        _ => None,
+    }
+}

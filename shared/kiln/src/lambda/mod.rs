@@ -1,0 +1,127 @@
+//! What every binary shares: settings, logs, and the way from a payload to an answer.
+
+pub mod settings;
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::time::SystemTime;
+
+use chrono::{DateTime, Utc};
+use futures::future::FutureExt;
+use kiln_engine::apply::Report;
+use kiln_engine::context::{Place, Refused};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+
+use crate::aws::Aws;
+
+use settings::{BadSettings, Settings};
+
+/// What a function stands on while it handles one event.
+#[derive(Debug)]
+pub struct Kiln {
+    /// The cloud.
+    pub cloud: Aws,
+    /// Where Kiln lives.
+    pub place: Place,
+}
+
+/// Why an invocation ends as a function error, which Lambda tries again and then sends to the failure queue.
+#[derive(Debug)]
+pub enum Failure {
+    /// The environment lacks something.
+    Settings(BadSettings),
+    /// Nothing was done.
+    Refused(Refused),
+    /// Something of what was decided failed; the rest was done.
+    Partly(Box<Report>),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(bad) => bad.fmt(f),
+            Self::Refused(refused) => refused.fmt(f),
+            Self::Partly(report) => report.fmt(f),
+        }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<kiln_core::events::inbound::BadEvent> for Failure {
+    fn from(bad: kiln_core::events::inbound::BadEvent) -> Self {
+        Self::Refused(bad.into())
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        let error_type = match &failure {
+            Failure::Settings(_) => "Kiln.BadSettings",
+            Failure::Refused(refused) => refused.kind(),
+            Failure::Partly(_) => "Kiln.ActionFailed",
+        };
+        Diagnostic { error_type: error_type.to_owned(), error_message: failure.to_string() }
+    }
+}
+
+/// Runs a function until Lambda ends it. `handle` is given what the function stands on, the payload and the time.
+///
+/// Settings are checked at the start; where one is missing, every invocation is answered with what is missing,
+/// so that whoever called reads it.
+///
+/// # Errors
+/// That Lambda's Runtime API cannot be reached.
+pub async fn serve<H>(function: &'static str, handle: H) -> Result<(), lambda_runtime::Error>
+where
+    H: AsyncFn(&Kiln, &Value, DateTime<Utc>) -> Result<Report, Failure>,
+{
+    let settings = Settings::read(|name| std::env::var(name).ok());
+    log_as_json(settings.as_ref().map_or("info", |settings| &settings.log));
+    let kiln: OnceCell<Kiln> = OnceCell::new();
+    let (settings, kiln, handle) = (&settings, &kiln, &handle);
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let answered = match settings {
+            Ok(settings) => {
+                let kiln = kiln.get_or_init(|| Kiln {
+                    cloud: Aws::new(settings.place.home.clone(), settings.bus.clone()),
+                    place: settings.place.clone(),
+                });
+                handle(kiln, &event.payload, DateTime::from(SystemTime::now())).boxed_local().await
+            }
+            Err(bad) => Err(Failure::Settings(bad.clone())),
+        };
+        let failure = match answered {
+            Ok(report) if !report.failed() => {
+                if report.lines.is_empty() {
+                    tracing::info!(function, request = event.context.request_id, "nothing to decide");
+                }
+                return Ok(report);
+            }
+            Ok(report) => Failure::Partly(Box::new(report)),
+            Err(failure) => failure,
+        };
+        tracing::error!(function, request = event.context.request_id, error = %failure, "the invocation failed");
+        Err(failure)
+    }))
+    .await
+}
+
+/// One JSON object a line, on standard output, where Lambda takes it for CloudWatch Logs.
+fn log_as_json(filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .with_env_filter(filter)
+        .init();
+}

@@ -1,0 +1,135 @@
+//! The settings of a function, from its environment.
+
+use kiln_core::expire::forecast::Prices;
+use kiln_core::model::Region;
+use kiln_engine::context::Place;
+use thiserror::Error;
+
+/// What a function must know before it does anything.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Where Kiln lives.
+    pub place: Place,
+    /// The bus on which Kiln says what it did.
+    pub bus: String,
+    /// What is logged: a level, or a filter such as `kiln=debug`.
+    pub log: String,
+}
+
+/// Settings that were refused, with everything that is wrong with them.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("nothing was done, for the function's environment is wrong:{}; the template sets all of them: deploy it again",
+    .0.iter().map(|problem| format!("\n  - {problem}")).collect::<String>())]
+pub struct BadSettings(pub Vec<String>);
+
+impl Settings {
+    /// Reads the settings through `get`, which tells the value of an environment variable.
+    ///
+    /// # Errors
+    /// Every variable that is missing or wrong.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, BadSettings> {
+        let mut problems = Vec::new();
+        let mut needed = |name: &str, what: &str| {
+            let value = get(name).filter(|value| !value.trim().is_empty());
+            if value.is_none() {
+                problems.push(format!("{name} is not set; it names {what}"));
+            }
+            value.unwrap_or_default()
+        };
+        let home = needed("AWS_REGION", "the home Region, and Lambda itself sets it");
+        let bus = needed("KILN_BUS", "the EventBridge bus on which Kiln says what it did, such as kiln");
+        let recipes = needed("KILN_RECIPES", "the SSM path of the recipes, such as /kiln/recipes");
+        let region = match home.parse::<Region>() {
+            Ok(region) => Some(region),
+            Err(_) if home.is_empty() => None,
+            Err(error) => {
+                problems.push(format!("AWS_REGION: {error}"));
+                None
+            }
+        };
+        if !recipes.is_empty() && !recipes.starts_with('/') {
+            problems.push(format!(
+                "KILN_RECIPES is {recipes:?}; it must begin with a slash, such as /kiln/recipes"
+            ));
+        }
+        let prices = match prices(&get("KILN_SNAPSHOT_PRICES").unwrap_or_default()) {
+            Ok(prices) => prices,
+            Err(part) => {
+                problems.push(format!(
+                    "KILN_SNAPSHOT_PRICES has {part:?}; it names US dollars for a GB and month, and others for a Region: \"0.05 sa-east-1=0.068\""
+                ));
+                Prices::default()
+            }
+        };
+        let log = get("KILN_LOG").filter(|log| !log.is_empty()).unwrap_or_else(|| "info".into());
+        match region {
+            Some(home) if problems.is_empty() => {
+                let recipes = recipes.trim_end_matches('/').to_owned();
+                Ok(Self { place: Place { home, recipes, prices }, bus, log })
+            }
+            _ => Err(BadSettings(problems)),
+        }
+    }
+}
+
+/// Reads prices; what cannot be read is the error.
+fn prices(text: &str) -> Result<Prices, String> {
+    let mut prices = Prices::default();
+    for part in text.split_whitespace() {
+        let (region, price) =
+            part.split_once('=').map_or((None, part), |(region, price)| (Some(region), price));
+        let price = price.parse::<f64>().ok().filter(|price| price.is_finite() && *price >= 0.0);
+        match (region.map(str::parse::<Region>), price) {
+            (None, Some(price)) => prices.usd_per_gb_month = price,
+            (Some(Ok(region)), Some(price)) => {
+                prices.regions.insert(region, price);
+            }
+            _ => return Err(part.to_owned()),
+        }
+    }
+    Ok(prices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_one_for_all_and_others_for_regions() {
+        let read = prices("0.06 sa-east-1=0.068").unwrap();
+        assert_eq!((read.usd_per_gb_month, read.regions.len()), (0.06, 1));
+        assert_eq!(prices("").unwrap(), Prices::default());
+        for wrong in ["cheap", "-1", "nowhere=1", "sa-east-1=", "NaN"] {
+            assert_eq!(prices(wrong), Err(wrong.to_owned()));
+        }
+    }
+
+    fn read(given: &[(&str, &str)]) -> Result<Settings, BadSettings> {
+        Settings::read(|name| {
+            given.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named_at_once_with_what_it_is() {
+        let error = read(&[("AWS_REGION", "us-east-1"), ("KILN_BUS", " ")]).unwrap_err();
+        assert_eq!(error.0.len(), 2);
+        assert!(
+            error.0[0].starts_with("KILN_BUS is not set")
+                && error.0[1].starts_with("KILN_RECIPES is not set")
+        );
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_refused() {
+        let error =
+            read(&[("AWS_REGION", "home"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "recipes")]).unwrap_err();
+        assert_eq!(error.0.len(), 2);
+    }
+
+    #[test]
+    fn the_path_of_the_recipes_may_end_with_a_slash() {
+        let given = [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes/")];
+        assert_eq!(read(&given).unwrap().place.recipes, "/kiln/recipes");
+    }
+}
