@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/kiln/target
-export PYTHONPATH := tests
+export PYTHONPATH := tests:infra
 export PYTHONDONTWRITEBYTECODE := 1
 
 PYTHON ?= python3
@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | cut -d ' ' -f 1)
 # The tools that Kiln is measured beside have one of their own, likewise.
 PEERS := .venv-peers
-PEERS_READY := $(PEERS)/ready-$(shell cksum < tests/peers/requirements.txt | cut -d ' ' -f 1)
+PEERS_READY := $(PEERS)/ready-$(shell cksum < tests/bench/peers/requirements.txt | cut -d ' ' -f 1)
 FUNCTIONS := bake capture verify publish replicate expire reconcile
 LOCAL := .build/local
 # What deploy, recipes, invoke and logs go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
@@ -42,7 +42,7 @@ test: ## All tests: rules and properties, the local AWS, the real binaries on it
 	@$(MAKE) unit
 	@$(MAKE) binaries
 	@echo "==> The local AWS, the templates, and the real binaries end to end"
-	@cd tests && PYTHONPATH=. ../$(BIN)/pytest
+	@$(BIN)/pytest
 
 unit: ## The rules, their properties and the simulation, without the AWS SDK
 	@echo "==> The rules and their properties"
@@ -55,13 +55,13 @@ simulate: ## 100,000 pipelines with every fault, or one seed with what happened:
 	  $(if $(SEED),--seed $(SEED),--pipelines $(PIPELINES) --from $(FROM))
 
 e2e: binaries ## The end-to-end tests alone
-	@cd tests && PYTHONPATH=. ../$(BIN)/pytest e2e
+	@$(BIN)/pytest tests/e2e
 
 lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 	@cargo fmt --all --check
 	@echo "==> clippy (the first time it checks the EC2 SDK too, which takes minutes)"
 	@cargo clippy --quiet --workspace --all-targets --features kiln-tests/aws -- -D warnings
-	@$(BIN)/ruff check tests && $(BIN)/ruff format --check tests
+	@$(BIN)/ruff check infra tests && $(BIN)/ruff format --check infra tests
 	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml && echo "==> lint is clean"
 
 bench: release ## Size, start, memory and calls of the release binaries, each against its limit
@@ -70,7 +70,7 @@ bench: release ## Size, start, memory and calls of the release binaries, each ag
 	@$(BIN)/python -m bench
 
 bench-peers: release $(PEERS_READY) ## Kiln beside other tools: a night of 1,000 images, and what each removes that is in use
-	@$(BIN)/python -m peers --tools $(PEERS)/bin
+	@$(BIN)/python -m bench.peers --tools $(PEERS)/bin
 
 build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or x86_64
 	@echo "==> Building for $(ARCH) (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
@@ -97,7 +97,7 @@ logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=
 
 fmt: tools ## Formats Rust and Python
 	@cargo fmt --all
-	@$(BIN)/ruff format tests && $(BIN)/ruff check --fix tests
+	@$(BIN)/ruff format infra tests && $(BIN)/ruff check --fix infra tests
 
 clean: ## Removes what was built here (the shared compile cache stays: CARGO_TARGET_DIR)
 	rm -rf .build $(VENV) $(PEERS)
@@ -114,10 +114,10 @@ $(READY): tests/requirements.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
 
-$(PEERS_READY): tests/peers/requirements.txt | tools
+$(PEERS_READY): tests/bench/peers/requirements.txt | tools
 	@echo "==> Installing the other tools into $(PEERS) (once)"
 	@rm -rf $(PEERS) && $(PYTHON) -m venv $(PEERS)
-	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r tests/peers/requirements.txt
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r tests/bench/peers/requirements.txt
 	@touch $@
 
 release: tools # The functions as they are measured

@@ -10,7 +10,7 @@ import yaml
 
 Template = dict[str, Any]
 
-INFRA = Path(__file__).resolve().parents[2] / "infra"
+INFRA = Path(__file__).resolve().parents[1]
 HOME_TEMPLATE = INFRA / "template.yaml"
 REGION_TEMPLATE = INFRA / "region.yaml"
 FUNCTION = "AWS::Serverless::Function"

@@ -10,13 +10,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from bench.peers import night, uses
+from bench.peers.night import Night
+from bench.peers.tools import Tool, ami_cleaner, custodian, missing
 from demo.screen import Screen
-from peers import night, uses
-from peers.night import Night
-from peers.tools import Tool, ami_cleaner, custodian, missing
 from stack.operate import FUNCTIONS
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 BUILT = ROOT / ".build" / "release"
 LEAST_TIMES_FASTER = 4.0
 """In the last of `night.RUNS`: with no way to AWS the local AWS itself is what everybody waits for."""
@@ -24,7 +24,7 @@ MOST_CALLS_PERCENT = 55.0
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(prog="peers", description=__doc__)
+    arguments = argparse.ArgumentParser(prog="bench.peers", description=__doc__)
     arguments.add_argument(
         "--tools", type=Path, required=True, help="the folder of the other tools' programs"
     )

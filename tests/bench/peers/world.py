@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from bench.peers.tools import REGION
 from local_aws.client import LocalAws
-from peers.tools import REGION
 
 RECIPE = """
 name = "web"

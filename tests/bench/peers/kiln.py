@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.peers.tools import REGION, Ran
 from local_aws.client import LocalAws
-from peers.tools import REGION, Ran
 from stack import HOME_STACK, deploy
 
 FUNCTION = f"{HOME_STACK}-expire"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.peers import kiln, world
+from bench.peers.tools import REGION, Ran, Tool
 from local_aws.client import LocalAws
-from peers import kiln, world
-from peers.tools import REGION, Ran, Tool
 from scenes import ALL, ANOTHER_ACCOUNT, Keeps, Scene, Use
 
 UNUSED, USED, NEWEST = 200, 150, [2, 1]

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.peers import kiln, world
+from bench.peers.door import Door
+from bench.peers.tools import Ran, Tool
 from local_aws.client import LocalAws
-from peers import kiln, world
-from peers.door import Door
-from peers.tools import Ran, Tool
 
 IMAGES = 1_000
 RUNS = ((1, 20), (2, 0), (2, 20))
