@@ -16,7 +16,8 @@ READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | cut -d ' ' -f 1)
 # The tools that Kiln is measured beside have one of their own, likewise.
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready-$(shell cksum < tests/bench/peers/requirements.txt | cut -d ' ' -f 1)
-FUNCTIONS := bake capture verify publish replicate expire reconcile
+# One folder each; a test holds them equal to those of infra/template.yaml.
+FUNCTIONS := $(notdir $(wildcard functions/*))
 LOCAL := .build/local
 # What deploy, recipes, invoke and logs go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
 REGION ?= us-east-1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack import operate
+from stack import functions, operate
 from stack.deploy import HOME_STACK, Clients, deploy
 from stack.package import PackageError
 from stack.plan import plan
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("invoke", parents=[common], help="wakes a function by hand")
     command.set_defaults(run=_invoke)
-    command.add_argument("function", choices=operate.FUNCTIONS)
+    command.add_argument("function", choices=functions.names())
     command.add_argument("event", type=Path, help="a JSON file, such as those of infra/events")
 
     command = commands.add_parser("plan", parents=[common], help="what expire would do, as a table")
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("logs", parents=[common], help="what a function logged")
     command.set_defaults(run=_logs)
     command.add_argument("--since", default="1h", help="90s, 15m, 1h, 2d (default: %(default)s)")
-    command.add_argument("function", choices=operate.FUNCTIONS)
+    command.add_argument("function", choices=functions.names())
     return parser
 
 

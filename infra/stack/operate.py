@@ -11,7 +11,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-FUNCTIONS = ("bake", "capture", "verify", "publish", "replicate", "expire", "reconcile")
 RECIPES = "/kiln/recipes"
 _SPAN = re.compile(r"^(\d+)([smhd])$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from stack import functions
 from stack import template as templates
 
 _YEAR = (1980, 1, 1, 0, 0, 0)
@@ -42,7 +43,7 @@ def package(
     """
     document = templates.read(template)
     for name, properties in templates.functions(document).items():
-        folder = Path(str(properties["CodeUri"])).name
+        folder = functions.folder(properties)
         data = zipped(build_dir / folder / "bootstrap")
         key = f"{folder}/{hashlib.sha256(data).hexdigest()}.zip"
         fate = "uploaded" if _put(s3, bucket, key, data) else "unchanged"

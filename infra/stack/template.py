@@ -14,6 +14,7 @@ INFRA = Path(__file__).resolve().parents[1]
 HOME_TEMPLATE = INFRA / "template.yaml"
 REGION_TEMPLATE = INFRA / "region.yaml"
 FUNCTION = "AWS::Serverless::Function"
+SCHEDULE = "AWS::Scheduler::Schedule"
 
 
 @dataclass

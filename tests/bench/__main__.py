@@ -20,8 +20,7 @@ from bench.sweep import sweep
 from demo.account import FURTHER, HOME, midnight, prepare
 from demo.screen import Screen
 from local_aws.client import LocalAws
-from stack import HOME_STACK, deploy
-from stack.operate import FUNCTIONS
+from stack import HOME_STACK, deploy, functions
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILT = ROOT / ".build" / "release"
@@ -43,10 +42,9 @@ def memory_of_a_night() -> dict[str, float]:
     with LocalAws() as aws:
         deploy(aws.url, BUILT, home=HOME, regions=list(FURTHER), architecture="x86_64", parameters=SAMPLES)
         prepare(aws, midnight())
-        aws.schedule(f"{HOME_STACK}-bake", at=midnight().strftime("%Y-%m-%dT%H:%M:%SZ"))
-        aws.wait_idle(60)
-        aws.schedule(f"{HOME_STACK}-reconcile")
-        aws.wait_idle(60)
+        for schedule in (name for function in functions.functions() for name in function.schedules):
+            aws.schedule(f"{HOME_STACK}-{schedule}", at=midnight().strftime("%Y-%m-%dT%H:%M:%SZ"))
+            aws.wait_idle(60)
         return peaks(aws.pid)
 
 
@@ -56,7 +54,7 @@ def main() -> int:
     memory = memory_of_a_night()
     rows = [["FUNCTION", "BINARY MB", "ZIP MB", "START ms", "PEAK MiB", "WITHIN"]]
     within = True
-    for name in FUNCTIONS:
+    for name in functions.names():
         binary = BUILT / name / "bootstrap"
         size, start, peak = zipped(binary), spawn_to_first_poll(binary), memory.get(name, float("inf"))
         good = size <= MOST_ZIP_MB and start <= MOST_START_MS and peak <= MOST_PEAK_MIB

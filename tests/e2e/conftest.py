@@ -9,15 +9,14 @@ import pytest
 
 from e2e.kiln import FURTHER, HOME, Kiln
 from local_aws.client import LocalAws
-from stack import deploy
-from stack.operate import FUNCTIONS
+from stack import deploy, functions
 
 BUILT = Path(__file__).resolve().parent.parent.parent / ".build" / "local"
 
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiln]:
-    missing = [fn for fn in FUNCTIONS if not (BUILT / fn / "bootstrap").exists()]
+    missing = [fn for fn in functions.names() if not (BUILT / fn / "bootstrap").exists()]
     assert not missing, f"the binaries {missing} are not built: make binaries"
     log = tmp_path_factory.mktemp("local-aws") / "log"
     with LocalAws(

@@ -1,5 +1,5 @@
-"""Faults on demand: a call that fails before or after its effect, an image that ends failed, a usage report
-that ends in error, an event that is lost, doubled or late."""
+"""Faults on demand, where `*` is any: a call that fails before or after its effect, an image that ends
+failed, a usage report that ends in error, an event that is lost, doubled or late."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Rule:
         """Whether this rule fits what was seen and its turn has come; uses up one time if so."""
         if self.left == 0:
             return False
-        if any(name in self.spec and self.spec[name] != value for name, value in seen.items()):
+        if any(self.spec.get(name, "*") not in ("*", value) for name, value in seen.items()):
             return False
         if self.probability < 1.0 and self.dice.random() >= self.probability:
             return False

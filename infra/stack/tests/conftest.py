@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from local_aws.client import LocalAws
-from stack import Deployed, deploy
-from stack.operate import FUNCTIONS
+from stack import Deployed, deploy, functions
 
 
 def build(folder: Path) -> Path:
     """A build folder with a binary of each function."""
-    for function in FUNCTIONS:
+    for function in functions.names():
         (folder / function).mkdir()
         (folder / function / "bootstrap").write_bytes(b"binary of " + function.encode())
     return folder

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from stack.functions import Function
+
+Call = tuple[str, str, Any]
+"""An action, the resource that it is asked for, and the keys of its context."""
+
 INSTANCE = "arn:aws:ec2:us-east-1:123456789012:instance/i-0a1b2c3d4e5f60718"
 VOLUME = "arn:aws:ec2:us-east-1:123456789012:volume/vol-0a1b2c3d4e5f60718"
 IMAGE = "arn:aws:ec2:us-east-1::image/ami-0c1f2a3b4d5e6f708"
@@ -62,17 +67,32 @@ RELEASE = [
     ("ec2:ModifyLaunchTemplate", TEMPLATE, GIVEN),
     ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:released"]}),
 ]
-COMMON = [
+# What every function does, and what none may do: to what is not Kiln's, or beyond Kiln's own work.
+COMMON: list[Call] = [
     ("ssm:GetParametersByPath", RECIPES, {}),
     ("ssm:GetParameter", f"{RECIPES}/web", {}),
     ("events:PutEvents", "<Bus.Arn>", {"events:source": "kiln"}),
     ("sqs:SendMessage", "<Failures.Arn>", {}),
 ]
-# Each call that a function makes, with what AWS tells of it.
-NEEDED: dict[str, list[tuple[str, str, Any]]] = {
+NEVER: list[Call] = [
+    ("events:PutEvents", "<Bus.Arn>", {"events:source": "aws.ec2"}),
+    ("iam:PassRole", "arn:aws:iam::123456789012:role/admin", {}),
+    ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}),
+    ("ssm:PutParameter", f"{RECIPES}/web", {"ssm:Overwrite": "true"}),
+    ("ec2:StopInstances", INSTANCE, {}),
+    ("ec2:TerminateInstances", INSTANCE, {}),
+    ("ec2:DisableImage", IMAGE, {}),
+    ("ec2:DeregisterImage", IMAGE, {}),
+    ("ec2:DeleteSnapshot", SNAPSHOT, {}),
+    ("ec2:ModifyImageAttribute", IMAGE, {}),
+    ("ec2:ModifySnapshotAttribute", SNAPSHOT, {}),
+    ("ec2:DisableImageDeregistrationProtection", IMAGE, {}),
+    ("ec2:ModifyLaunchTemplate", TEMPLATE, {}),
+    ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
+]
+# Each call that a function makes beside those of COMMON, with what AWS tells of it.
+NEEDED: dict[str, list[Call]] = {
     "BakeRole": [
-        *COMMON,
-        ("logs:PutLogEvents", "<BakeLog.Arn>", {}),
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeInstanceTypes", "*", {}),
@@ -103,8 +123,6 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
         ("kms:CreateGrant", KEY, HERE | GRANT),
     ],
     "CaptureRole": [
-        *COMMON,
-        ("logs:PutLogEvents", "<CaptureLog.Arn>", {}),
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
@@ -123,8 +141,6 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
         ("kms:CreateGrant", KEY, HERE | GRANT),
     ],
     "VerifyRole": [
-        *COMMON,
-        ("logs:PutLogEvents", "<VerifyLog.Arn>", {}),
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeSubnets", "*", {}),
@@ -147,17 +163,13 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
         ("kms:CreateGrant", FAR_KEY, THERE | GRANT),
     ],
     "PublishRole": [
-        *COMMON,
-        ("logs:PutLogEvents", "<PublishLog.Arn>", {}),
         *SHARE,
         *RELEASE,
         ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:pinned", "kiln:pinned-over"]}),
     ],
     "ReplicateRole": [
-        *COMMON,
         *SHARE,
         *RELEASE,
-        ("logs:PutLogEvents", "<ReplicateLog.Arn>", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:CopyImage", IMAGE, {}),
         ("ec2:CopyImage", REPLICA, ASKED),
@@ -174,8 +186,6 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
         ("kms:CreateGrant", FAR_KEY, THERE | GRANT),
     ],
     "ExpireRole": [
-        *COMMON,
-        ("logs:PutLogEvents", "<ExpireLog.Arn>", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeSnapshots", "*", {}),
         ("ec2:DescribeInstances", "*", {}),
@@ -222,8 +232,7 @@ NEEDED: dict[str, list[tuple[str, str, Any]]] = {
 }
 DOES = ("BakeRole", "CaptureRole", "VerifyRole", "ReplicateRole")
 NEEDED["ReconcileRole"] = [
-    *(call for role in DOES for call in NEEDED[role] if "Log.Arn" not in call[1]),
-    ("logs:PutLogEvents", "<ReconcileLog.Arn>", {}),
+    *(call for role in DOES for call in NEEDED[role]),
     ("ec2:DescribeSnapshots", "*", {}),
     ("ec2:DescribeVolumes", "*", {}),
     ("ec2:DescribeLockedSnapshots", "*", {}),
@@ -231,27 +240,22 @@ NEEDED["ReconcileRole"] = [
     ("ec2:CreateTags", REPLICA_SNAPSHOT, COPY | {"aws:TagKeys": ["kiln:orphaned"]}),
     ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
 ]
-# What would harm what is not Kiln's, or let a role out of its job.
-FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
+# What would let a role out of its own job, beside NEVER.
+FORBIDDEN: dict[str, list[Call]] = {
     "BakeRole": [
-        ("events:PutEvents", "<Bus.Arn>", {"events:source": "aws.ec2"}),
         ("ec2:RunInstances", INSTANCE, LAUNCH | {"ec2:MetadataHttpTokens": "optional"}),
         ("ec2:RunInstances", INSTANCE, {"ec2:MetadataHttpTokens": "required"}),
         ("ec2:RunInstances", VOLUME, {}),
         ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:instance/*", LAUNCH),
-        ("ec2:StopInstances", INSTANCE, {}),
         ("ec2:StopInstances", INSTANCE, BUILDER),
         ("ec2:TerminateInstances", INSTANCE, BUILDER),
         ("ec2:CreateTags", INSTANCE, MARKS),
         ("ec2:CreateTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": ["kiln:version", "kiln:role"]}),
         ("ec2:CreateTags", INSTANCE, LONG_LIVED),
-        ("iam:PassRole", "arn:aws:iam::123456789012:role/admin", {}),
-        ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}),
         ("kms:CreateGrant", KEY, HERE),
         ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "true"}),
     ],
     "CaptureRole": [
-        ("ec2:TerminateInstances", INSTANCE, {}),
         ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
         ("ec2:TerminateInstances", INSTANCE, tags("role=builder")),
         ("ec2:TerminateInstances", INSTANCE, tags("recipe=web", "role=tester")),
@@ -263,8 +267,6 @@ FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
         ("ec2:CreateTags", INSTANCE, BUILDER | {"aws:TagKeys": ["kiln:image", "kiln:role"]}),
         ("ec2:DeleteTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": ["kiln:recipe"]}),
         ("ec2:StartInstances", INSTANCE, BUILDER),
-        ("ec2:DeregisterImage", IMAGE, {}),
-        ("ec2:DeleteSnapshot", SNAPSHOT, {}),
         ("ec2:DeregisterImage", REPLICA, COPY),
         ("ec2:RunInstances", INSTANCE, LAUNCH),
     ],
@@ -283,11 +285,7 @@ FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
         ("kms:Decrypt", KEY, {}),
     ],
     "PublishRole": [
-        ("ec2:ModifyImageAttribute", IMAGE, {}),
         ("ec2:ModifyImageAttribute", IMAGE, GIVEN),
-        ("ec2:ModifySnapshotAttribute", SNAPSHOT, {}),
-        ("ec2:DisableImageDeregistrationProtection", IMAGE, {}),
-        ("ec2:ModifyLaunchTemplate", TEMPLATE, {}),
         ("ssm:PutParameter", PARAMETER.replace("golden", "kiln/recipes"), {"ssm:Overwrite": "true"}),
         ("ssm:PutParameter", PARAMETER.replace("golden", "database"), {"ssm:Overwrite": "true"}),
         ("ec2:RunInstances", INSTANCE, LAUNCH),
@@ -308,13 +306,9 @@ FORBIDDEN: dict[str, list[tuple[str, str, Any]]] = {
         ("kms:CreateGrant", FAR_KEY, THERE),
     ],
     "ExpireRole": [
-        ("ec2:DisableImage", IMAGE, {}),
         ("ec2:EnableImageDeprecation", IMAGE, {}),
-        ("ec2:DeregisterImage", IMAGE, {}),
         ("ec2:DeregisterImage", IMAGE, tags("recipe=web")),
-        ("ec2:DeleteSnapshot", SNAPSHOT, {}),
         ("ec2:TerminateInstances", INSTANCE, BUILDER),
-        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
         ("ec2:CreateTags", REPORT, {"aws:TagKeys": ["kiln:image"]}),
         ("ec2:CreateImageUsageReport", IMAGE, {}),
         ("ec2:ModifyImageAttribute", IMAGE, OURS),
@@ -329,3 +323,14 @@ FORBIDDEN["ReconcileRole"] = [
     ("ec2:DisableImage", IMAGE, OURS),
     ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, tags("recipe=web")),
 ]
+
+
+def needed(function: Function) -> list[Call]:
+    """What the role of a function must be able to do."""
+    own_log: Call = ("logs:PutLogEvents", f"<{function.log}.Arn>", {})
+    return [*COMMON, own_log, *NEEDED.get(function.role, [])]
+
+
+def forbidden(function: Function) -> list[Call]:
+    """What the role of a function must not be able to do."""
+    return [*NEVER, *FORBIDDEN.get(function.role, [])]

@@ -11,8 +11,10 @@ import pytest
 from local_aws.client import LocalAws
 from stack import Deployed, StackError, deploy
 from stack.__main__ import main
+from stack.functions import functions
 from stack.stacks import Stack
 from stack.template import INFRA
+from stack.tests.expand import further, home
 
 # AWS's limits, in characters without white space: all inline policies of a role, and one managed policy.
 MOST_INLINE = 10_240
@@ -38,33 +40,40 @@ def hearing(aws: LocalAws, region: str, bus: str, event: dict[str, Any]) -> set[
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "region", "bus", "rules"),
-    [
-        ("builder-stopped", "us-east-1", "default", {"kiln-instance-stopped"}),
-        ("tester-stopped", "eu-west-1", "default", {"kiln-region-forward-instances"}),
-        ("tester-stopped", "us-east-1", "kiln", {"kiln-tester-stopped"}),
-        ("image-available", "us-east-1", "default", {"kiln-image-ended"}),
-        ("image-failed", "us-east-1", "default", {"kiln-image-ended"}),
-        ("replica-available", "eu-west-1", "default", {"kiln-region-forward-images"}),
-        ("replica-available", "us-east-1", "kiln", {"kiln-replica-ended"}),
-        ("image-verified", "us-east-1", "kiln", {"kiln-image-verified"}),
-        ("image-published", "us-east-1", "kiln", {"kiln-image-published"}),
-        ("image-released", "us-east-1", "kiln", {"kiln-image-released"}),
-        ("parameter-changed", "eu-west-1", "default", {"kiln-region-forward-parameters"}),
-        ("parameter-changed", "us-east-1", "kiln", {"kiln-further-parameter-changed"}),
-        # What must wake nobody: others' events handed to our bus, and home events handed to Kiln's.
-        ("replica-available", "us-east-1", "default", set()),
-        ("image-available", "us-east-1", "kiln", set()),
-        ("builder-stopped", "eu-west-1", "default", set()),
-        ("builder-stopped", "us-east-1", "kiln", set()),
-    ],
-)
+# Who hears what, by the rules of each bus. A further rule may hear the same; where it says nobody, none may.
+MEANT: list[tuple[str, str, str, set[str]]] = [
+    ("builder-stopped", "us-east-1", "default", {"kiln-instance-stopped"}),
+    ("tester-stopped", "eu-west-1", "default", {"kiln-region-forward-instances"}),
+    ("tester-stopped", "us-east-1", "kiln", {"kiln-tester-stopped"}),
+    ("image-available", "us-east-1", "default", {"kiln-image-ended"}),
+    ("image-failed", "us-east-1", "default", {"kiln-image-ended"}),
+    ("replica-available", "eu-west-1", "default", {"kiln-region-forward-images"}),
+    ("replica-available", "us-east-1", "kiln", {"kiln-replica-ended"}),
+    ("image-verified", "us-east-1", "kiln", {"kiln-image-verified"}),
+    ("image-published", "us-east-1", "kiln", {"kiln-image-published"}),
+    ("image-released", "us-east-1", "kiln", {"kiln-image-released"}),
+    ("parameter-changed", "eu-west-1", "default", {"kiln-region-forward-parameters"}),
+    ("parameter-changed", "us-east-1", "kiln", {"kiln-further-parameter-changed"}),
+    # What must wake nobody: others' events handed to our bus, and home events handed to Kiln's.
+    ("replica-available", "us-east-1", "default", set()),
+    ("image-available", "us-east-1", "kiln", set()),
+    ("builder-stopped", "eu-west-1", "default", set()),
+    ("builder-stopped", "us-east-1", "kiln", set()),
+]
+RULES = {rule for *_, rules in MEANT for rule in rules} | {
+    "kiln-replica-verified",
+    "kiln-image-deregistered",
+    "kiln-replica-deregistered",
+}
+
+
+@pytest.mark.parametrize(("name", "region", "bus", "rules"), MEANT)
 def test_a_sample_event_is_heard_by_the_rules_meant_for_it(
     aws: LocalAws, deployed: Deployed, name: str, region: str, bus: str, rules: set[str]
 ) -> None:
     account = aws.client("sts").get_caller_identity()["Account"]
-    assert hearing(aws, region, bus, sample(name, account)) == rules
+    heard = hearing(aws, region, bus, sample(name, account))
+    assert heard & RULES == rules and (rules or not heard)
 
 
 def test_a_replica_that_passed_its_test_is_heard_by_replicate_alone(
@@ -72,7 +81,7 @@ def test_a_replica_that_passed_its_test_is_heard_by_replicate_alone(
 ) -> None:
     event = sample("image-verified", aws.client("sts").get_caller_identity()["Account"])
     event["detail"]["region"] = "eu-west-1"
-    assert hearing(aws, "us-east-1", "kiln", event) == {"kiln-replica-verified"}
+    assert hearing(aws, "us-east-1", "kiln", event) & RULES == {"kiln-replica-verified"}
 
 
 def test_a_parameter_that_names_no_image_wakes_nobody(aws: LocalAws, deployed: Deployed) -> None:
@@ -89,10 +98,10 @@ def test_the_disabling_of_an_image_wakes_nobody(aws: LocalAws, deployed: Deploye
 
 def test_the_deregistration_of_an_image_wakes_expire(aws: LocalAws, deployed: Deployed) -> None:
     event = sample("replica-deregistered", aws.client("sts").get_caller_identity()["Account"])
-    assert hearing(aws, "eu-west-1", "default", event) == {"kiln-region-forward-images"}
-    assert hearing(aws, "us-east-1", "kiln", event) == {"kiln-replica-deregistered"}
+    assert hearing(aws, "eu-west-1", "default", event) & RULES == {"kiln-region-forward-images"}
+    assert hearing(aws, "us-east-1", "kiln", event) & RULES == {"kiln-replica-deregistered"}
     event["region"] = "us-east-1"
-    assert hearing(aws, "us-east-1", "default", event) == {"kiln-image-deregistered"}
+    assert hearing(aws, "us-east-1", "default", event) & RULES == {"kiln-image-deregistered"}
 
 
 def test_another_accounts_events_wake_nobody(aws: LocalAws, deployed: Deployed) -> None:
@@ -103,16 +112,9 @@ def test_another_accounts_events_wake_nobody(aws: LocalAws, deployed: Deployed) 
 def test_the_outputs_name_what_a_person_needs(deployed: Deployed) -> None:
     assert deployed.outputs["BusName"] == "kiln"
     assert deployed.outputs["RecipePath"] == "/kiln/recipes"
-    functions = {key: value for key, value in deployed.outputs.items() if key.endswith("Function")}
-    assert functions == {
-        "BakeFunction": "kiln-bake",
-        "CaptureFunction": "kiln-capture",
-        "VerifyFunction": "kiln-verify",
-        "PublishFunction": "kiln-publish",
-        "ReplicateFunction": "kiln-replicate",
-        "ExpireFunction": "kiln-expire",
-        "ReconcileFunction": "kiln-reconcile",
-    }
+    found = {key: value for key, value in deployed.outputs.items() if key.endswith("Function")}
+    assert found["BakeFunction"] == "kiln-bake"
+    assert found == {f"{one.resource}Function": f"kiln-{one.name}" for one in functions()}
     assert deployed.outputs["UndeliveredQueue"].endswith("/kiln-undelivered")
     assert deployed.outputs["FailuresQueue"].endswith("/kiln-failures")
     assert list(deployed.regions) == ["eu-west-1"]
@@ -127,7 +129,8 @@ def test_the_recipes_are_in_parameter_store(aws: LocalAws, deployed: Deployed) -
 def test_the_policies_fit_what_iam_takes(aws: LocalAws, deployed: Deployed) -> None:
     iam = aws.client("iam")
     roles = [role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].startswith("kiln-")]
-    assert len(roles) == 9
+    of_templates = [role for template in (home(), further()) for role in template.of("AWS::IAM::Role")]
+    assert len(roles) == len(of_templates) > len(functions())
     for role in roles:
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
         documents = [iam.get_role_policy(RoleName=role, PolicyName=n)["PolicyDocument"] for n in names]

@@ -19,30 +19,37 @@ OF_EVENTBRIDGE = sorted(name for name, event in EVENTS.items() if "detail-type" 
 FIELDS = ["account", "detail", "detail-type", "id", "region", "resources", "source", "time", "version"]
 
 
-def test_there_is_one_for_each_thing_that_wakes_a_function() -> None:
-    assert list(EVENTS) == [
-        "bake-by-hand",
-        "bake-nightly",
-        "bake-preflight",
-        "builder-stopped",
-        "expire-dry-run",
-        "expire-nightly",
-        "explain",
-        "image-available",
-        "image-failed",
-        "image-published",
-        "image-released",
-        "image-verified",
-        "parameter-changed",
-        "reconcile",
-        "replica-available",
-        "replica-deregistered",
-        "restore",
-        "retire-recipe",
-        "rollback-to",
-        "rollback",
-        "tester-stopped",
-    ]
+def test_each_rule_has_a_sample_of_what_it_hears() -> None:
+    rules = home().of("AWS::Events::Rule")
+    assert rules
+    for name, rule in rules.items():
+        heard = [name for name in OF_EVENTBRIDGE if hears(rule["EventPattern"], EVENTS[name])]
+        assert heard, f"no file of infra/events is heard by the rule {name}: add one"
+
+
+def test_each_sample_of_eventbridge_is_heard_by_a_rule() -> None:
+    patterns = [rule["EventPattern"] for rule in home().of("AWS::Events::Rule").values()]
+    unheard = [name for name in OF_EVENTBRIDGE if not any(hears(one, EVENTS[name]) for one in patterns)]
+    assert unheard == []
+
+
+def test_each_schedule_has_a_sample_of_what_it_sends() -> None:
+    for name, schedule in home().of("AWS::Scheduler::Schedule").items():
+        sent = schedule["Target"]["Input"].replace("<aws.scheduler.scheduled-time>", "2025-11-23T02:00:00Z")
+        assert json.loads(sent) in EVENTS.values(), f"no file of infra/events is what {name} sends: add one"
+
+
+def hears(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
+    """Whether a rule hears such an event in some Region: test_deploy asks AWS itself for each Region."""
+    for key, allowed in pattern.items():
+        if key in ("account", "region"):
+            continue
+        if isinstance(allowed, dict):
+            if not hears(allowed, event.get(key, {})):
+                return False
+        elif event.get(key) not in allowed:
+            return False
+    return True
 
 
 @pytest.mark.parametrize("name", OF_EVENTBRIDGE)
@@ -115,6 +122,7 @@ def test_by_hand_expire_only_plans() -> None:
     assert EVENTS["expire-dry-run"] == {"dry_run": True}
     assert EVENTS["bake-by-hand"] == {"recipe": "web"}
     assert EVENTS["rollback"] == {"rollback": "web"}
+    assert EVENTS["retire-recipe"]["dry_run"] is True
 
 
 def test_no_event_file_is_of_another_kind() -> None:

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stack import template as templates
+from stack.functions import names
 from stack.package import PackageError, package, zipped
 
 
@@ -66,15 +67,8 @@ def test_what_is_there_is_not_put_again(built: Path) -> None:
     (built / "expire" / "bootstrap").write_bytes(b"another binary of expire")
     package(templates.HOME_TEMPLATE, built, bucket, "artifacts", said.append)
     fates = {line.split(":")[0]: line.rsplit(", ", 1)[1] for line in said}
-    assert fates == {
-        "Bake": "unchanged",
-        "Capture": "unchanged",
-        "Verify": "unchanged",
-        "Publish": "unchanged",
-        "Replicate": "unchanged",
-        "Expire": "uploaded",
-        "Reconcile": "unchanged",
-    }
+    assert fates.pop("Expire") == "uploaded"
+    assert len(fates) == len(names()) - 1 and set(fates.values()) == {"unchanged"}
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from stack.functions import Function, functions
 from stack.tests.expand import Expanded, further, home
 from stack.tests.policy import Statement, allowed, listed, statements_of
-from stack.tests.roles import FORBIDDEN, NEEDED
+from stack.tests.roles import FORBIDDEN, NEEDED, Call, forbidden, needed
 
 DESTRUCTIVE = {
     "ec2:TerminateInstances",
@@ -25,20 +27,34 @@ DESTRUCTIVE = {
 }
 
 
-def calls(table: dict[str, list[tuple[str, str, Any]]]) -> list[Any]:
+def calls(of: Callable[[Function], list[Call]]) -> list[Any]:
     return [
-        pytest.param(role, *call, id=f"{role}-{call[0]}-{number}")
-        for role, of_role in table.items()
-        for number, call in enumerate(of_role)
+        pytest.param(function.role, *call, id=f"{function.role}-{call[0]}-{number}")
+        for function in functions()
+        for number, call in enumerate(of(function))
     ]
 
 
-@pytest.mark.parametrize(("role", "action", "resource", "context"), calls(NEEDED))
+@pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
+def test_what_a_role_may_and_may_not_do_is_written_down(function: Function) -> None:
+    for table, what in ((NEEDED, "the calls that it makes"), (FORBIDDEN, "calls that it must never make")):
+        where = "NEEDED" if table is NEEDED else "FORBIDDEN"
+        assert function.role in table, (
+            f"{function.role} has no row in {where} of infra/stack/tests/roles.py: add one with {what}"
+        )
+
+
+def test_no_row_is_of_a_role_that_is_gone() -> None:
+    roles = {function.role for function in functions()}
+    assert NEEDED.keys() <= roles and FORBIDDEN.keys() <= roles
+
+
+@pytest.mark.parametrize(("role", "action", "resource", "context"), calls(needed))
 def test_a_role_may_do_its_job(role: str, action: str, resource: str, context: Any) -> None:
     assert allowed(statements_of(home(), role), action, resource, context)
 
 
-@pytest.mark.parametrize(("role", "action", "resource", "context"), calls(FORBIDDEN))
+@pytest.mark.parametrize(("role", "action", "resource", "context"), calls(forbidden))
 def test_a_role_may_not_do_more(role: str, action: str, resource: str, context: Any) -> None:
     assert not allowed(statements_of(home(), role), action, resource, context)
 
@@ -92,9 +108,8 @@ def test_each_service_may_take_a_role_only_for_kiln() -> None:
     what = ("images", "instances", "parameters")
     rules = [f"arn:aws:events:eu-west-1:{ours}:rule/kiln-region-forward-{each}" for each in what]
     # Lambda checks iam:PassRole of who makes the function, and gives the role no source to compare.
-    names = ("Bake", "Capture", "Verify", "Publish", "Replicate", "Expire", "Reconcile")
-    functions = {f"{name}Role": ("lambda.amazonaws.com", None) for name in names}
-    assert trusted == functions | {
+    of_functions = {function.role: ("lambda.amazonaws.com", None) for function in functions()}
+    assert trusted == of_functions | {
         "ScheduleRole": (
             "scheduler.amazonaws.com",
             {"StringEquals": {"aws:SourceAccount": ours, "aws:SourceArn": group}},
@@ -111,11 +126,13 @@ def named_rules(template: Expanded) -> list[str]:
     return [str(rule["Name"]) for rule in template.of("AWS::Events::Rule").values()]
 
 
-def test_the_schedules_wake_three_functions_and_the_further_region_reaches_one_bus() -> None:
+def test_the_schedules_wake_their_functions_alone_and_the_further_region_reaches_one_bus() -> None:
     wake = statements_of(home(), "ScheduleRole")
-    assert allowed(wake, "lambda:InvokeFunction", "<Bake.Arn>", {})
+    assert {"bake", "expire", "reconcile"} <= {one.name for one in functions() if one.schedules}
+    for one in functions():
+        may = allowed(wake, "lambda:InvokeFunction", f"<{one.resource}.Arn>", {})
+        assert may == bool(one.schedules), f"ScheduleRole may wake {one.name}: {may}"
     assert allowed(wake, "sqs:SendMessage", "<Undelivered.Arn>", {})
-    assert not allowed(wake, "lambda:InvokeFunction", "<Capture.Arn>", {})
     forward = statements_of(further(), "ForwardRole")
     assert allowed(forward, "events:PutEvents", "arn:aws:events:us-east-1:123456789012:event-bus/kiln", {})
     assert not allowed(

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
+from stack.functions import Function, functions, names
 from stack.template import HOME_TEMPLATE, INFRA, REGION_TEMPLATE, read, write
 from stack.tests.expand import Expanded, further, home
 
-FUNCTIONS = ["Bake", "Capture", "Verify", "Publish", "Replicate", "Expire", "Reconcile"]
 # What CloudFormation takes of a template by way of S3, and Parameter Store of a standard parameter, in bytes.
 MOST_TEMPLATE = 1_000_000
 MOST_PARAMETER = 4_096
+
+of_each = pytest.mark.parametrize("one", functions(), ids=lambda one: one.name)
 
 
 @pytest.fixture(params=["home", "further"])
@@ -57,55 +59,56 @@ def test_a_sample_recipe_can_be_a_parameter(path: Any) -> None:
 
 
 def test_the_functions_are_as_agreed() -> None:
-    functions = home().of("AWS::Lambda::Function")
-    assert list(functions) == FUNCTIONS
-    timeouts = {name: function["Timeout"] for name, function in functions.items()}
-    assert timeouts == {
-        "Bake": 60,
-        "Capture": 60,
-        "Verify": 60,
-        "Publish": 120,
-        "Replicate": 120,
-        "Expire": 900,
-        "Reconcile": 300,
-    }
-    for name, function in functions.items():
-        assert function["FunctionName"] == f"kiln-{name.lower()}"
+    """Their timeouts and sizes stand in docs/reference/functions.md, which a test holds to the template."""
+    found = home().of("AWS::Lambda::Function")
+    assert list(found) == [one.resource for one in functions()]
+    for one in functions():
+        function = found[one.resource]
+        assert function["FunctionName"] == f"kiln-{one.name}" and one.name == one.resource.lower()
         assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "bootstrap")
         assert function["Architectures"] == ["arm64"]
-        assert function["MemorySize"] == (256 if name in ("Expire", "Reconcile") else 128)
-        assert function["Role"] == f"<{name}Role.Arn>"
-        prices = {"KILN_SNAPSHOT_PRICES": "0.05"} if name == "Expire" else {}
-        assert function["Environment"]["Variables"] == prices | {
-            "KILN_BUS": "<Bus>",
-            "KILN_RECIPES": "/kiln/recipes",
-            "KILN_LOG": "info",
-        }
+        assert function["MemorySize"] in (128, 256)
+        assert function["Role"] == f"<{one.role}.Arn>"
+        variables = {"KILN_BUS": "<Bus>", "KILN_RECIPES": "/kiln/recipes", "KILN_LOG": "info"}
+        assert function["Environment"]["Variables"].items() >= variables.items()
         assert "ReservedConcurrentExecutions" not in function
+    assert found["Expire"]["Environment"]["Variables"]["KILN_SNAPSHOT_PRICES"] == "0.05"
 
 
-def test_the_functions_of_the_template_are_in_the_order_of_the_chain() -> None:
-    order = [name for name in home().raw["Resources"] if name in {f"{name}Role" for name in FUNCTIONS}]
-    assert order == [f"{name}Role" for name in FUNCTIONS]
+def test_each_function_of_the_template_has_its_folder_and_each_folder_its_function() -> None:
+    folders = {path.parent.name for path in (INFRA.parent / "functions").glob("*/Cargo.toml")}
+    assert folders == set(names())
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_function_keeps_its_failures_and_an_alarm_watches_them(name: str) -> None:
+def test_the_makefile_has_every_function() -> None:
+    command = ["make", "--silent", "--eval", "listed: ; @echo $(FUNCTIONS)", "listed"]
+    made = subprocess.run(command, cwd=INFRA.parent, capture_output=True, text=True, check=True)
+    assert sorted(made.stdout.split()) == sorted(names())
+
+
+def test_the_template_goes_function_by_function() -> None:
+    """Each block is its log, its role and the function, in the order of the chain."""
+    parts = [part for one in functions() for part in (one.log, one.role, one.resource)]
+    assert [name for name in read(HOME_TEMPLATE)["Resources"] if name in parts] == parts
+
+
+@of_each
+def test_each_function_keeps_its_failures_and_an_alarm_watches_them(one: Function) -> None:
     configs = home().of("AWS::Lambda::EventInvokeConfig").values()
-    (config,) = [config for config in configs if config["FunctionName"] == f"<{name}>"]
+    (config,) = [config for config in configs if config["FunctionName"] == f"<{one.resource}>"]
     # The next sweep is the retry of a sweep.
-    assert config["MaximumRetryAttempts"] == (0 if name == "Reconcile" else 2)
+    assert config["MaximumRetryAttempts"] == (0 if one.name == "reconcile" else 2)
     queue = config["DestinationConfig"]["OnFailure"]["Destination"].removeprefix("<").removesuffix(".Arn>")
     assert queue == "Failures"
     assert queue in watched(home())
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_function_has_its_own_log_that_ends(name: str) -> None:
-    log = home().of("AWS::Logs::LogGroup")[f"{name}Log"]
-    assert log["LogGroupName"] == f"/aws/lambda/kiln-{name.lower()}"
+@of_each
+def test_each_function_has_its_own_log_that_ends(one: Function) -> None:
+    log = home().of("AWS::Logs::LogGroup")[one.log]
+    assert log["LogGroupName"] == f"/aws/lambda/kiln-{one.name}"
     assert log["RetentionInDays"] == "30"
-    assert home().of("AWS::Lambda::Function")[name]["LoggingConfig"]["LogGroup"] == f"<{name}Log>"
+    assert home().of("AWS::Lambda::Function")[one.resource]["LoggingConfig"]["LogGroup"] == f"<{one.log}>"
 
 
 def test_each_target_of_a_rule_has_a_watched_dead_letter_queue_that_lets_the_rule_in(
@@ -128,10 +131,10 @@ def test_each_target_of_a_rule_has_a_watched_dead_letter_queue_that_lets_the_rul
 
 def test_each_schedule_has_a_dead_letter_queue_and_one_target() -> None:
     schedules = home().of("AWS::Scheduler::Schedule")
-    assert {name: s["Target"]["Arn"] for name, s in schedules.items()} == {
-        "BakeNightly": "<Bake.Arn>",
-        "ExpireNightly": "<Expire.Arn>",
-        "Sweep": "<Reconcile.Arn>",
+    targets = {s["Name"]: s["Target"]["Arn"] for s in schedules.values()}
+    assert targets["kiln-reconcile"] == "<Reconcile.Arn>"
+    assert targets == {
+        f"kiln-{name}": f"<{one.resource}.Arn>" for one in functions() for name in one.schedules
     }
     for schedule in schedules.values():
         assert schedule["Target"]["DeadLetterConfig"] == {"Arn": "<Undelivered.Arn>"}

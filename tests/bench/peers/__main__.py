@@ -14,7 +14,7 @@ from bench.peers import night, uses
 from bench.peers.night import Night
 from bench.peers.tools import Tool, ami_cleaner, custodian, missing
 from demo.screen import Screen
-from stack.operate import FUNCTIONS
+from stack import functions
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILT = ROOT / ".build" / "release"
@@ -32,7 +32,7 @@ def main() -> int:
     arguments.add_argument("--only", choices=["night", "uses"], help="one of the two comparisons")
     given = arguments.parse_args()
     given.tools = given.tools.absolute()
-    absent = [fn for fn in FUNCTIONS if not (given.built / fn / "bootstrap").exists()]
+    absent = [fn for fn in functions.names() if not (given.built / fn / "bootstrap").exists()]
     if absent:
         print(f"the binaries {absent} are not at {given.built}: make bench-peers builds them")
         return 2

@@ -68,6 +68,14 @@ def test_a_call_is_journalled_with_what_it_asked_and_made(aws: LocalAws) -> None
     assert (call["service"], call["region"], call["status"], call["who"]) == ("ec2", "us-east-1", 200, "-")
 
 
+def test_a_fault_of_any_call_strikes_the_first(aws: LocalAws) -> None:
+    aws.faults({"call": "*", "code": "InternalError", "region": "eu-west-1"})
+    aws.client("ec2").describe_images(Owners=["self"])
+    with refused("InternalError"):
+        aws.client("ssm", "eu-west-1").get_parameters(Names=["/fault"])
+    aws.client("ec2", "eu-west-1").describe_images(Owners=["self"])
+
+
 def test_a_wrong_rule_is_refused_and_the_old_ones_stay(aws: LocalAws) -> None:
     aws.faults({"call": "CopyImage", "code": "X"})
     with pytest.raises(LocalAwsError, match="unknown field"):
