@@ -19,7 +19,7 @@ PEERS_READY := $(PEERS)/ready-$(shell cksum < tests/bench/peers/requirements.txt
 # One folder each; a test holds them equal to those of infra/template.yaml.
 FUNCTIONS := $(notdir $(wildcard functions/*))
 LOCAL := .build/local
-# What deploy, recipes, invoke and logs go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
+# What deploy and all that operates Kiln go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
 REGION ?= us-east-1
 REGIONS ?= eu-west-1 ap-southeast-2
 ARCH ?= arm64
@@ -31,7 +31,7 @@ EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan logs clean binaries release tools
+.PHONY: help demo test unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,21 @@ invoke: tools ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-d
 
 plan: tools ## What would expire, as a table with its cost; nothing is changed: RECIPE=web REGION=...
 	@$(BIN)/python -m stack plan --home $(REGION) $(if $(RECIPE),--recipe $(RECIPE))
+
+explain: tools ## All about one image, and what will become of it: IMAGE=ami-0123456789abcdef0 REGION=...
+	@$(BIN)/python -m stack explain --home $(REGION) --image "$(IMAGE)"
+
+preflight: tools ## What a bake would fail for; nothing is launched: RECIPE=web REGION=...
+	@$(BIN)/python -m stack preflight --home $(REGION) --recipe "$(RECIPE)"
+
+rollback: tools ## Every Region names a former release again: RECIPE=web TO=20261116T020000Z REGION=...
+	@$(BIN)/python -m stack rollback --home $(REGION) --recipe "$(RECIPE)" --to "$(TO)"
+
+restore: tools ## Brings a release back that was deprecated or disabled: IMAGE=ami-0123456789abcdef0 REGION=...
+	@$(BIN)/python -m stack restore --home $(REGION) --image "$(IMAGE)"
+
+retire: tools ## Lets the images of a deleted recipe go: RECIPE=web DRY_RUN=1 REGION=...
+	@$(BIN)/python -m stack retire --home $(REGION) --recipe "$(RECIPE)" --dry-run "$(DRY_RUN)"
 
 logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=...
 	@$(BIN)/python -m stack logs --home $(REGION) --since $(SINCE) $(FN)

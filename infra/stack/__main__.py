@@ -9,7 +9,8 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack import functions, operate
+from stack import ask, functions, operate
+from stack.arguments import ArgumentError
 from stack.deploy import HOME_STACK, Clients, deploy
 from stack.package import PackageError
 from stack.plan import plan
@@ -20,9 +21,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
+    except ArgumentError as error:
+        print(error, file=sys.stderr)
+    except operate.FunctionFailed as error:
+        print(error, file=sys.stderr)
     except (StackError, PackageError, operate.OperateError, ClientError, BotoCoreError) as error:
         print(f"not done: {error}", file=sys.stderr)
-        return 1
+    return 1
 
 
 def _deploy(options: argparse.Namespace) -> int:
@@ -54,6 +59,31 @@ def _invoke(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> int:
     lambdas = Clients(options.endpoint_url).of("lambda", options.home)
     plan(lambdas, f"{HOME_STACK}-expire", options.recipe)
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    ask.explain(Clients(options.endpoint_url).of, options.home, options.image)
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    ask.restore(Clients(options.endpoint_url).of, options.home, options.image)
+    return 0
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    ask.roll_back(Clients(options.endpoint_url).of, options.home, options.recipe, options.to)
+    return 0
+
+
+def _retire(options: argparse.Namespace) -> int:
+    ask.retire(Clients(options.endpoint_url).of, options.home, options.recipe, options.dry_run)
+    return 0
+
+
+def _preflight(options: argparse.Namespace) -> int:
+    ask.preflight(Clients(options.endpoint_url).of, options.home, options.recipe)
     return 0
 
 
@@ -104,6 +134,27 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("plan", parents=[common], help="what expire would do, as a table")
     command.set_defaults(run=_plan)
     command.add_argument("--recipe", help="this one alone")
+
+    for name, run, about in (
+        ("explain", _explain, "what is known of one image, and what will become of it"),
+        ("restore", _restore, "brings back the release of an image that was deprecated or disabled"),
+    ):
+        command = commands.add_parser(name, parents=[common], help=about)
+        command.set_defaults(run=run)
+        command.add_argument("--image", help="its id")
+
+    for name, run, about in (
+        ("rollback", _rollback, "lets every Region name a former release again"),
+        ("retire", _retire, "lets the images of a deleted recipe go"),
+        ("preflight", _preflight, "looks for all that a bake would fail for"),
+    ):
+        command = commands.add_parser(name, parents=[common], help=about)
+        command.set_defaults(run=run)
+        command.add_argument("--recipe", help="its name")
+        if name == "rollback":
+            command.add_argument("--to", help="a version; without it the newest former release")
+        if name == "retire":
+            command.add_argument("--dry-run", help="1: only shows what would be done")
 
     command = commands.add_parser("logs", parents=[common], help="what a function logged")
     command.set_defaults(run=_logs)

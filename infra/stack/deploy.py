@@ -85,8 +85,8 @@ class Clients:
     """boto3 clients of one endpoint."""
 
     def __init__(self, endpoint_url: str | None) -> None:
-        # A function may take five minutes to answer; to ask it again meanwhile would wake it twice.
-        config = Config(retries={"mode": "standard"}, read_timeout=330)
+        # A function may take 15 minutes to answer; to ask it again meanwhile would wake it twice.
+        config = Config(retries={"mode": "standard"}, read_timeout=930)
         self._settings: dict[str, Any] = {"config": config}
         if endpoint_url:
             self._settings |= {

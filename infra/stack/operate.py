@@ -20,6 +20,10 @@ class OperateError(RuntimeError):
     """What was asked for was not done; tells why and what to do."""
 
 
+class FunctionFailed(OperateError):
+    """A function was woken and failed; tells what it says itself."""
+
+
 def put_recipes(ssm: Any, paths: list[Path], say: Callable[[str], None] = print) -> None:
     """Puts recipe files into Parameter Store. The functions read them anew each time they are woken."""
     for file in _recipe_files(paths):
@@ -36,17 +40,27 @@ def put_recipes(ssm: Any, paths: list[Path], say: Callable[[str], None] = print)
 def invoke(lambdas: Any, function: str, event: Path) -> tuple[bool, str]:
     """Wakes a function and waits for its answer. Tells whether it went well, and the answer as text."""
     try:
-        payload = json.dumps(json.loads(event.read_text()))
+        payload = json.loads(event.read_text())
     except (OSError, ValueError) as error:
         raise OperateError(f"{event} is not a JSON file that can be read: {error}") from error
     try:
-        response = lambdas.invoke(FunctionName=function, Payload=payload.encode())
-    except lambdas.exceptions.ResourceNotFoundException as error:
-        raise OperateError(f"there is no function {function} here: deploy first (make deploy)") from error
+        return True, json.dumps(wake(lambdas, function, payload), indent=2)
+    except FunctionFailed as error:
+        return False, str(error)
+
+
+def wake(lambdas: Any, function: str, payload: Any) -> Any:
+    """Wakes a function and waits for its answer. Raises FunctionFailed with what it says if it failed."""
+    try:
+        response = lambdas.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            raise OperateError(f"there is no function {function} here: deploy first (make deploy)") from error
+        raise
     answer = json.loads(response["Payload"].read())
     if "FunctionError" in response:
-        return False, str(answer.get("errorMessage", answer))
-    return True, json.dumps(answer, indent=2)
+        raise FunctionFailed(str(answer.get("errorMessage", answer) if isinstance(answer, dict) else answer))
+    return answer
 
 
 def log_lines(logs: Any, function: str, since_s: float) -> Iterator[str]:

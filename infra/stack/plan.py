@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from stack.operate import OperateError, invoke
+from stack.operate import wake
+from stack.text import moment, table
 
 HEADING = ["RECIPE", "VERSION", "REGION", "IMAGE", "AGE", "GB", "$/MONTH", "VERDICT", "NEXT", "FROM", "WHY"]
-_RIGHT = {"AGE", "GB", "$/MONTH"}
+_RIGHT = {HEADING.index(name) for name in ("AGE", "GB", "$/MONTH")}
 _WORDS = {"mark-unused": "deprecate", "retire": "disable"}
 
 
 def plan(lambdas: Any, function: str, recipe: str | None, say: Callable[[str], None] = print) -> None:
     """Asks for the plan of one recipe or of all, and prints it. Nothing is changed."""
     event = {"dry_run": True} | ({"recipe": recipe} if recipe else {})
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "event.json"
-        file.write_text(json.dumps(event))
-        well, answer = invoke(lambdas, function, file)
-    if not well:
-        raise OperateError(answer)
-    body = json.loads(answer)
-    for line in table([row(line) for line in body["decisions"] if "plan" in line]):
+    body = wake(lambdas, function, event)
+    rows = [row(line) for line in body["decisions"] if "plan" in line]
+    for line in table([HEADING, *rows], right=_RIGHT):
         say(line)
     for line in beside(body):
         say(line)
@@ -48,20 +41,9 @@ def row(line: dict[str, Any]) -> list[str]:
         f"{told['monthly_usd']:.2f}",
         told.get("verdict", "-"),
         next_step or "-",
-        told.get("on", "-")[:16].replace("T", " "),
+        moment(told.get("on", "-")),
         line["reason"],
     ]
-
-
-def table(rows: list[list[str]]) -> list[str]:
-    """Lines with aligned columns; the last column is as long as it is."""
-    rows = [HEADING, *rows]
-    widths = [max(len(one[at]) for one in rows) for at in range(len(HEADING))]
-
-    def cell(at: int, text: str) -> str:
-        return text.rjust(widths[at]) if HEADING[at] in _RIGHT else text.ljust(widths[at])
-
-    return ["  ".join(cell(at, text) for at, text in enumerate(one)).rstrip() for one in rows]
 
 
 def beside(body: dict[str, Any]) -> list[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.kiln import Kiln
-from e2e.test_expire import three_releases
+from e2e.kiln import FURTHER, HOME, REGIONS, Kiln
+from e2e.test_expire import NEW, OLD, three_releases
 from stack.__main__ import main
 from stack.plan import HEADING
 from stack.template import INFRA
@@ -60,3 +60,98 @@ def test_a_function_is_woken_by_hand_and_its_log_read(
     unknown.write_text("{")
     assert run(kiln, "invoke", "bake", str(unknown)) == 1
     assert "is not a JSON file" in capsys.readouterr().err
+
+
+def test_an_image_is_explained_on_a_page(kiln: Kiln, capsys: pytest.CaptureFixture[str]) -> None:
+    oldest = three_releases(kiln, confirm_after="2d", quarantine="7d")
+    before = kiln.aws.journal_end()
+    assert run(kiln, "explain", "--image", oldest[FURTHER[0]]) == 0
+    first, made, cost, _, *facts = capsys.readouterr().out.splitlines()
+    assert first == f"{oldest[FURTHER[0]]} in eu-west-1 is web {OLD} (stage released, state available)."
+    assert made == f"It is a copy of us-east-1/{oldest[HOME]}, whose bake began 2025-01-01 02:00."
+    assert "costs 8 GB of snapshots, at most 0.40 dollars a month" in cost
+    text = "\n".join(facts)
+    assert all(f"{region:<14}  {image}  available" in text for region, image in oldest.items())
+    assert "Used by     nothing that was found" in text and "2 newer releases are kept" in text
+    kiln.aws.seed(instances=[{"region": HOME, "image": oldest[HOME], "state": "stopped"}])
+    assert run(kiln, "explain", "--image", oldest[HOME]) == 0
+    text = capsys.readouterr().out
+    assert "on instance i-0123456789abcdef0" in text and "Used by     instance arn:aws:ec2:us-east-1" in text
+    assert kiln.changes(before) == []
+    assert run(kiln, "explain", "--image", "ami-0123456789abcdef0") == 1
+    assert "it is in no Region of the account" in capsys.readouterr().err
+
+
+def test_a_rollback_tells_from_which_version_to_which_each_region_went(
+    kiln: Kiln, capsys: pytest.CaptureFixture[str]
+) -> None:
+    three_releases(kiln, publish='parameter = "/golden/web"')
+    kiln.sweep()
+    assert run(kiln, "rollback", "--recipe", "web") == 0
+    text = capsys.readouterr().out
+    former = "20250201T020000Z"
+    for region in REGIONS:
+        (row,) = [line for line in text.splitlines() if line.startswith(region) and "parameter" in line]
+        assert row.split() == [region, "parameter", "/golden/web", NEW, former]
+    assert f"web stays on {former} until a release is newer" in text
+    assert kiln.named() == [former] * 3
+    assert run(kiln, "rollback", "--recipe", "web", "--to", NEW) == 0
+    kiln.settle()
+    assert kiln.named() == [NEW] * 3
+    assert run(kiln, "rollback", "--recipe", "web", "--to", "20200101T000000Z") == 1
+    said = capsys.readouterr()
+    assert "there is no release 20200101T000000Z" in said.err and f"{NEW} (as before)" in said.out
+    assert run(kiln, "rollback", "--recipe", "wbe") == 1
+    assert "there is no recipe wbe" in capsys.readouterr().err
+
+
+def test_a_rollback_that_fails_in_one_region_shows_what_each_names(
+    kiln: Kiln, capsys: pytest.CaptureFixture[str]
+) -> None:
+    three_releases(kiln, publish='parameter = "/golden/web"')
+    kiln.sweep()
+    denied = {"code": "AccessDeniedException", "message": "not authorized to put", "status": 400}
+    kiln.aws.faults({"call": "PutParameter", "region": "eu-west-1", "times": -1, **denied})
+    assert run(kiln, "rollback", "--recipe", "web") == 1
+    kiln.aws.faults()
+    said = capsys.readouterr()
+    assert "PutParameter on /golden/web in eu-west-1 failed" in said.err
+    assert any(line.startswith("eu-west-1") and "(as before)" in line for line in said.out.splitlines())
+
+
+def test_what_was_deprecated_is_restored(kiln: Kiln, capsys: pytest.CaptureFixture[str]) -> None:
+    oldest = three_releases(kiln, quarantine="7d")
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.settle()
+    assert run(kiln, "restore", "--image", oldest[HOME]) == 0
+    text = capsys.readouterr().out
+    assert all(oldest[region] in text for region in REGIONS) and "(done)" in text
+    assert run(kiln, "restore", "--image", "ami-0123456789abcdef0") == 1
+
+
+def test_the_images_of_a_deleted_recipe_are_shown_first_and_retired_then(
+    kiln: Kiln, capsys: pytest.CaptureFixture[str]
+) -> None:
+    oldest = three_releases(kiln)
+    assert run(kiln, "retire", "--recipe", "web") == 1
+    assert "recipe web is there: delete its parameter first" in capsys.readouterr().err
+    kiln.aws.client("ssm").delete_parameter(Name="/kiln/recipes/web")
+    before = kiln.aws.journal_end()
+    assert run(kiln, "retire", "--recipe", "web", "--dry-run", "1") == 0
+    text = capsys.readouterr().out
+    assert "(planned)" in text and oldest[HOME] in text and kiln.changes(before) == []
+    assert "To do it: make retire RECIPE=web" in text
+    assert run(kiln, "retire", "--recipe", "web") == 0
+    assert "(done)" in capsys.readouterr().out and kiln.changes(before) != []
+
+
+def test_a_preflight_tells_all_that_a_bake_would_fail_for(
+    kiln: Kiln, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kiln.recipe()
+    assert run(kiln, "preflight", "--recipe", "web") == 0
+    assert "us-east-1  web " in capsys.readouterr().out
+    kiln.recipe(replicate='kms_keys = { eu-west-1 = "alias/gone" }')
+    assert run(kiln, "preflight", "--recipe", "web") == 1
+    assert "there is no KMS key alias/gone in eu-west-1" in capsys.readouterr().err
+    assert kiln.calls("RunInstances") == []
