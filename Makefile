@@ -31,7 +31,7 @@ EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs clean binaries release tools
+.PHONY: help demo test unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ retire: tools ## Lets the images of a deleted recipe go: RECIPE=web DRY_RUN=1 RE
 
 logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=...
 	@$(BIN)/python -m stack logs --home $(REGION) --since $(SINCE) $(FN)
+
+docs: tools ## Writes the pages of docs/reference that are made from the templates
+	@$(BIN)/python -m stack.reference
 
 fmt: tools ## Formats Rust and Python
 	@cargo fmt --all
