@@ -36,8 +36,8 @@ SINCE ?= 1h
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: binaries ## The whole chain on a local AWS, from a nightly bake to the last expired image
-	@$(BIN)/python -m demo
+demo: binaries ## A night of Kiln's on a local AWS, told in 30 lines; V=1 shows the whole journal
+	@$(BIN)/python -m demo $(if $(filter-out 0,$(V)),--everything)
 
 test: ## All tests: rules and properties, the local AWS, the real binaries on it end to end
 	@$(MAKE) unit

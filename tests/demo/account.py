@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from demo import words
 from local_aws.client import LocalAws
 
 HOME = "us-east-1"
@@ -42,7 +43,7 @@ class Account:
     """By Region: images that must be gone, with their snapshots."""
     deprecated: dict[str, list[str]] = field(default_factory=dict)
     """By Region: images that must be deprecated, and no more than that."""
-    retired: dict[str, list[str]] = field(default_factory=dict)
+    disabled: dict[str, list[str]] = field(default_factory=dict)
     """By Region: images that must be disabled."""
     kept: dict[str, list[str]] = field(default_factory=dict)
     """By Region: images of Kiln's that must stay as they were."""
@@ -72,9 +73,9 @@ def prepare(aws: LocalAws, now: datetime) -> Account:
             fate.setdefault(region, []).append(image)
         return ids
 
-    release("web", 120, account.expired, retired=8)
+    release("web", 120, account.expired, disabled=8)
     in_template = release("web", 100, account.kept)
-    release("web", 90, account.retired, unused=3)
+    release("web", 90, account.disabled, unused=3)
     release("web", 80, account.deprecated)
     release("web", 20, account.kept)
     newest = {"web": release("web", 10, account.kept)}
@@ -122,19 +123,24 @@ def _release(
     at: datetime,
     now: datetime,
     unused: int | None = None,
-    retired: int | None = None,
+    disabled: int | None = None,
 ) -> dict[str, str]:
-    """`unused` and `retired`: so many days ago it was deprecated, or disabled."""
+    """`unused` and `disabled`: so many days ago it was deprecated, or disabled."""
     version = at.strftime("%Y%m%dT%H%M%SZ")
-    tags = {"kiln:recipe": recipe, "kiln:version": version, "kiln:stage": "released", "team": "platform"}
-    step: dict[str, Any] = {"state": "available" if retired is None else "disabled"}
+    tags = {
+        words.RECIPE_TAG: recipe,
+        words.VERSION_TAG: version,
+        words.STAGE_TAG: words.STAGE_RELEASED,
+        "team": "platform",
+    }
+    step: dict[str, Any] = {"state": "available" if disabled is None else "disabled"}
     if unused is not None:
         since = (now - timedelta(days=unused)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        tags |= {"kiln:unused": since}
+        tags |= {words.UNUSED_TAG: since}
         step |= {"deprecated": since}
-    if retired is not None:
-        since = (now - timedelta(days=retired)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        tags |= {"kiln:stage": "retired", "kiln:retired": since}
+    if disabled is not None:
+        since = (now - timedelta(days=disabled)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        tags |= {words.STAGE_TAG: words.STAGE_DISABLED, words.DISABLED_TAG: since}
     image: dict[str, Any] = {
         "name": f"{recipe}-{version}",
         "created": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -145,7 +151,7 @@ def _release(
     (home,) = aws.seed(images=[{**image, **made, "region": HOME, "tags": tags}])["images"]
     ids = {HOME: home}
     for region in FURTHER:
-        copied = {**tags, "kiln:origin": f"{HOME}/{home}", "kiln:attempt": "1"}
+        copied = {**tags, words.ORIGIN_TAG: f"{HOME}/{home}", words.ATTEMPT_TAG: "1"}
         made = {"source_image": home, "source_region": HOME}
         (ids[region],) = aws.seed(images=[{**image, **made, "region": region, "tags": copied}])["images"]
     return ids

@@ -1,4 +1,4 @@
-"""Tells the journal of the local AWS as it grows: which event woke which Lambda, and what that changed."""
+"""Follows the journal of the local AWS: which event woke which function, and what that changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import time
 from typing import Any
 
+from demo import words
 from demo.screen import Screen
+from demo.story import Story
 from local_aws.client import LocalAws, LocalAwsError
 
 Entry = dict[str, Any]
@@ -14,18 +16,19 @@ READS = ("Describe", "Get", "List")
 
 
 class Narrator:
-    """Prints what happened since it was made, once each."""
+    """Hands what happens from now on to the story, and writes all of it to the journal, once each."""
 
-    def __init__(self, aws: LocalAws, screen: Screen, prefix: str = "kiln-") -> None:
+    def __init__(self, aws: LocalAws, screen: Screen, story: Story, prefix: str = "kiln-") -> None:
         self._aws = aws
         self._screen = screen
+        self._story = story
         self._prefix = prefix
         self._last = aws.journal_end()
         self._kept: set[tuple[str, str]] = set()
         self.errors: list[str] = []
 
     def until_idle(self, timeout: float) -> None:
-        """Tells on until nothing is under way any more."""
+        """Follows on until nothing is under way any more."""
         deadline = time.monotonic() + timeout
         quiet = 0
         while quiet < 3:
@@ -33,7 +36,7 @@ class Narrator:
             quiet = quiet + 1 if idle else 0
             self.catch_up()
             if not idle and time.monotonic() > deadline:
-                raise LocalAwsError(f"it was not done after {timeout:.0f} s: {'; '.join(why)}")
+                raise LocalAwsError(f"something is still under way after {timeout:.0f} s: {'; '.join(why)}")
             time.sleep(0.05)
         self.catch_up()
 
@@ -42,6 +45,7 @@ class Narrator:
             self._last = entry["n"]
             tell = getattr(self, f"_{entry['kind']}")
             tell(entry)
+            self._story.see(entry)
 
     def _event(self, entry: Entry) -> None:
         detail = entry["detail"]
@@ -93,7 +97,7 @@ class Narrator:
             return
         name = str(entry["function"]).removeprefix(self._prefix)
         about = "-".join(str(line[key]) for key in ("recipe", "version") if line.get(key))
-        done = line["outcome"] != "left"
+        done = line["outcome"] != words.UNCHANGED
         # What is left as it is, is told where a reader may wonder, and once.
         if not done:
             kept = (str(line.get("resource")), line["reason"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from demo import words
 from demo.account import FURTHER, HOME, REGIONS, Account, parameter
 from local_aws.client import LocalAws
 
@@ -46,8 +47,8 @@ class Outcome:
     def checks(self) -> list[Check]:
         return [
             *self._tonight(),
-            self._instances("builder", len(RECIPES) + 1),
-            self._instances("tester", len(RECIPES) + 1),
+            self._instances(words.ROLE_BUILDER, len(RECIPES) + 1),
+            self._instances(words.ROLE_TESTER, len(RECIPES) + 1),
             self._zones(),
             *self._releases(),
             *self._rejected(),
@@ -64,12 +65,12 @@ class Outcome:
                 tags = tags_of(image)
                 rows.append(
                     [
-                        tags.get("kiln:recipe", image["Name"]),
-                        tags.get("kiln:version", "-"),
+                        tags.get(words.RECIPE_TAG, image["Name"]),
+                        tags.get(words.VERSION_TAG, "-"),
                         region,
                         image["ImageId"],
                         image["State"],
-                        tags.get("kiln:stage", "none of Kiln's"),
+                        tags.get(words.STAGE_TAG, "none of Kiln's"),
                         str(len(_snapshots(image))),
                     ]
                 )
@@ -85,7 +86,9 @@ class Outcome:
         checks = []
         for recipe in RECIPES:
             home = self._of_tonight(recipe, HOME)
-            released = [image for image in home if tags_of(image).get("kiln:stage") == "released"]
+            released = [
+                image for image in home if tags_of(image).get(words.STAGE_TAG) == words.STAGE_RELEASED
+            ]
             holds = len(home) == 1 and len(released) == 1 and home[0]["State"] == "available"
             checks.append(Check(f"one image of {recipe} tonight, released", holds, _ids(home)))
             for region in FURTHER:
@@ -97,7 +100,7 @@ class Outcome:
                 for region in REGIONS
                 for image in self._of_tonight(recipe, region)
                 for snapshot in _snapshots(image)
-                if tags_of(self.snapshots[region].get(snapshot, {})).get("kiln:recipe") != recipe
+                if tags_of(self.snapshots[region].get(snapshot, {})).get(words.RECIPE_TAG) != recipe
             ]
             checks.append(Check(f"every snapshot of {recipe} tonight is tagged", not bare, " ".join(bare)))
         return checks
@@ -106,7 +109,7 @@ class Outcome:
         launched = [
             instance
             for instance in self.instances[HOME].values()
-            if tags_of(instance).get("kiln:role") == role
+            if tags_of(instance).get(words.ROLE_TAG) == role
         ]
         left = [i["InstanceId"] for i in launched if i["State"]["Name"] != "terminated"]
         found = f"{len(launched)} launched, left: {left}"
@@ -119,11 +122,11 @@ class Outcome:
         testers = [
             instance
             for instance in self.instances[HOME].values()
-            if tags_of(instance).get("kiln:role") == "tester"
+            if tags_of(instance).get(words.ROLE_TAG) == words.ROLE_TESTER
         ]
         zones = [
             (
-                tags_of(self.images[HOME].get(tags_of(tester)["kiln:image"], {})).get("kiln:zone"),
+                tags_of(self.images[HOME].get(tags_of(tester)[words.IMAGE_TAG], {})).get(words.ZONE_TAG),
                 tester["Placement"]["AvailabilityZone"],
             )
             for tester in testers
@@ -144,7 +147,7 @@ class Outcome:
         rows = []
         for recipe in (*RECIPES, "edge"):
             versions = [
-                tags_of(self.images[region].get(str(image), {})).get("kiln:version", str(image))
+                tags_of(self.images[region].get(str(image), {})).get(words.VERSION_TAG, str(image))
                 for region, image in self.named(recipe).items()
             ]
             rows.append([parameter(recipe), *versions])
@@ -166,19 +169,19 @@ class Outcome:
     def _rejected(self) -> list[Check]:
         """The image whose check failed went nowhere."""
         events = self._aws.journal(kind="event")
-        said = [e["detail"] for e in events if e["detail_type"] == "Image Rejected"]
+        said = [e["detail"] for e in events if e["detail_type"] == words.REJECTED]
         told = {detail["recipe"] for detail in said if "unknown keyword" in detail["console-tail"]}
         image = self._of_tonight("edge", HOME)
-        stages = [tags_of(one).get("kiln:stage") for one in image]
+        stages = [tags_of(one).get(words.STAGE_TAG) for one in image]
         copies = [one["ImageId"] for region in FURTHER for one in self._of_tonight("edge", region)]
         published = [
-            e for e in events if e["detail_type"] == "Image Published" and e["detail"]["recipe"] == "edge"
+            e for e in events if e["detail_type"] == words.PUBLISHED and e["detail"]["recipe"] == "edge"
         ]
         named = self.named("edge")
         return [
             Check(
                 "edge's image is rejected, with its console's tail",
-                stages == ["rejected"] and told == {"edge"},
+                stages == [words.STAGE_REJECTED] and told == {"edge"},
             ),
             Check("nothing of it was published or copied", not copies and not published, str(copies)),
             Check(
@@ -201,16 +204,18 @@ class Outcome:
             - {s for image in self.images[region].values() for s in _snapshots(image)}
         ]
         clean = Check("their snapshots are gone", not orphans, " ".join(orphans))
-        states = [self.images[region][i]["State"] for region, ids in account.retired.items() for i in ids]
+        states = [self.images[region][i]["State"] for region, ids in account.disabled.items() for i in ids]
         disabled = Check(
-            "what nobody used two days ago, nor tonight, is disabled",
+            "what was unused two days ago, and still is, is disabled",
             set(states) == {"disabled"},
             str(states),
         )
         found = [self.images[region][i] for region, ids in account.deprecated.items() for i in ids]
-        marked = [one["State"] == "available" and "kiln:unused" in tags_of(one) for one in found]
+        marked = [one["State"] == "available" and words.UNUSED_TAG in tags_of(one) for one in found]
         deprecated = Check(
-            "what nobody uses tonight is deprecated, and no more", bool(marked) and all(marked), str(marked)
+            "what is unused for the first time is deprecated, and no more",
+            bool(marked) and all(marked),
+            str(marked),
         )
         kept = [
             self.images[region].get(i, {}).get("State") for region, ids in account.kept.items() for i in ids
@@ -221,7 +226,8 @@ class Outcome:
     def _reason(self, what: str, image: str, region: str) -> Check:
         """The reason stands in the log of the function that kept it."""
         lines = [entry["line"] for entry in self._aws.journal(kind="log")]
-        told = [line for line in lines if image in line and f"{what} " in line and '"outcome":"left"' in line]
+        unchanged = f'"outcome":"{words.UNCHANGED}"'
+        told = [line for line in lines if image in line and f"{what} " in line and unchanged in line]
         return Check(
             f"{image} stays in {region}, and the reason names the {what}", bool(told), str(len(told))
         )

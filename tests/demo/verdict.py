@@ -1,0 +1,43 @@
+"""How the demo ends: the checks, how long it took, and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from demo.outcome import Check
+from demo.screen import Screen
+
+GUIDE = "docs/guides/first-image.md"
+
+
+def verdict(
+    screen: Screen, checks: list[Check], errors: list[str], journal: Path, root: Path | None = None
+) -> int:
+    """Prints it, and gives the exit code: 0 only if every check holds and no function failed."""
+    place = journal.relative_to(root) if root else journal
+    screen.title("What had to be")
+    for check in checks:
+        found = "" if check.holds else f" (found: {check.found or 'nothing'})"
+        word, colour = ("ok", "green") if check.holds else ("MISSING", "red")
+        screen.mark(word, check.says + found, colour)
+    for error in errors:
+        screen.mark("FAILED", error, "red")
+    failing = [check for check in checks if not check.holds]
+    screen.say()
+    if not failing and not errors:
+        about = "images, copies, tags, snapshots, parameters, instances, what is not Kiln's"
+        screen.say(f"✓ {len(checks)} checks: {about}", "green")
+        screen.say(f"  It took {screen.seconds():.0f} s. The whole journal: {place}, or make demo V=1.")
+        screen.say(f"  Next: {GUIDE} leads to your first image; make test runs all tests.")
+        return 0
+    if failing:
+        screen.say(f"✗ {len(failing)} of {len(checks)} checks failed:", "red")
+        for check in failing:
+            screen.say(f"  - {check.says}; found: {check.found or 'nothing'}")
+    if errors:
+        screen.say(f"✗ {len(errors)} invocations of functions failed:", "red")
+        for error in errors:
+            screen.say(f"  - {error}")
+    screen.say(f"  It took {screen.seconds():.0f} s. What led to it stands in the whole journal: {place},")
+    screen.say("  or on the screen with make demo V=1.")
+    return 1

@@ -1,0 +1,36 @@
+"""Every word of Kiln's that the demo looks for, in one table: what is renamed there is renamed here, and
+nowhere else in the demo."""
+
+# The types of Kiln's events.
+BAKE_STARTED = "Bake Started"
+CAPTURED = "Image Captured"
+VERIFIED = "Image Verified"
+REJECTED = "Image Rejected"
+PUBLISHED = "Image Published"
+REPLICATED = "Image Replicated"
+RELEASED = "Image Released"
+ROLLED_BACK = "Image Rolled Back"
+DEPRECATED = "Image Deprecated"
+DISABLED = "Image Retired"
+DEREGISTERED = "Image Expired"
+DRIFT_REPAIRED = "Drift Repaired"
+
+# Tags, and what they say.
+RECIPE_TAG = "kiln:recipe"
+VERSION_TAG = "kiln:version"
+STAGE_TAG = "kiln:stage"
+ROLE_TAG = "kiln:role"
+IMAGE_TAG = "kiln:image"
+ZONE_TAG = "kiln:zone"
+ORIGIN_TAG = "kiln:origin"
+ATTEMPT_TAG = "kiln:attempt"
+UNUSED_TAG = "kiln:unused"
+DISABLED_TAG = "kiln:retired"
+STAGE_RELEASED = "released"
+STAGE_REJECTED = "rejected"
+STAGE_DISABLED = "retired"
+ROLE_BUILDER = "builder"
+ROLE_TESTER = "tester"
+
+# A decision in a function's log that changed nothing.
+UNCHANGED = "left"
