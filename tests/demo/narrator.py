@@ -84,7 +84,7 @@ class Narrator:
             return
         error = entry["error"]
         text = error.get("errorMessage", error) if isinstance(error, dict) else error
-        self.errors.append(f"{name}: {text}")
+        self.errors.append(f"the function {name} failed: {text}")
         self._screen.line("lambda", f"{name} failed (try {entry['attempt']}): {text}", "red")
 
     def _log(self, entry: Entry) -> None:

@@ -72,7 +72,8 @@ def stack(screen: Screen, aws: LocalAws) -> None:
     screen.told(
         "",
         "",
-        f"{len(operate.FUNCTIONS)} functions in {HOME}, event rules in {' and '.join(FURTHER)}: about 20 s ...",
+        f"{len(operate.FUNCTIONS)} functions in {HOME}, "
+        f"event rules in {' and '.join(FURTHER)}: about 20 s ...",
     )
     deploy(
         aws.url,

@@ -67,8 +67,10 @@ def sentence(error: Exception, said: str) -> str:
         return f"The local AWS failed: {text}{f' ({said})' if said else ''}."
     if isinstance(error, PackageError | StackError | OperateError):
         return f"{text}."
-    if isinstance(error, ClientError | BotoCoreError):
+    if isinstance(error, ClientError):
         return f"The local AWS refused a call: {text}."
+    if isinstance(error, BotoCoreError):
+        return f"The local AWS did not answer: {text}."
     return f"The demo itself failed: {type(error).__name__}: {text}."
 
 

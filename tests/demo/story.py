@@ -80,6 +80,7 @@ class Story:
         self._last: Entry | None = None
         self._gathered: dict[tuple[str, str, str], Gathering] = {}
         self._once: set[tuple[str, str, str]] = set()
+        self._failed: set[tuple[str, str]] = set()
         self._later: list[Gathering] = []
         self._bases: dict[str, str] = {}
         """Which image an instance was launched from."""
@@ -121,8 +122,9 @@ class Story:
         elif kind == "invoke" and entry["outcome"] != "ok":
             name, error = str(entry["function"]).rpartition("-")[2], entry["error"]
             text = error.get("errorMessage", error) if isinstance(error, dict) else error
-            about = f"the function {name} failed (attempt {entry['attempt']}): {text}"
-            self._tell(self._clock.at(entry), "", about, "red")
+            if (name, str(text)) not in self._failed:
+                self._failed.add((name, str(text)))
+                self._tell(self._clock.at(entry), "", f"the function {name} failed: {text}", "red")
 
     def pause(self) -> None:
         """Nothing more comes for now: what has not come from every Region is told as it is."""
@@ -195,10 +197,10 @@ class Story:
             return f"{day} disabled in {regions(found)}: unused for {confirm}; {next_step}"
 
         def deregistered(found: Found) -> str:
-            snapshots = sum(len(image.get("snapshots", [])) for image in found.values())
+            snapshots = count([one for image in found.values() for one in image["snapshots"]], "snapshot")
             none = quarantine in ("", "0d")
             why = "its recipe sets no quarantine" if none else f"its quarantine of {quarantine} is over"
-            return f"{day} deregistered in {regions(found)} with {snapshots} snapshots: {why}"
+            return f"{day} deregistered in {regions(found)} with {snapshots}: {why}"
 
         return {words.DEPRECATED: deprecated, words.DISABLED: disabled}.get(what, deregistered)
 
@@ -234,9 +236,7 @@ class Story:
         def text(found: Found) -> str:
             versions = {one["version"] for one in found.values()}
             where = regions({one["region"] for one in found.values()})
-            return (
-                f"sweep repairs {len(versions)} older releases in {where}: they are now as their recipe says"
-            )
+            return f"sweep repairs {count(versions, 'older release')} in {where}: now as the recipe says"
 
         place = f"{detail['version']} {detail['region']}"
         self._gather(entry, {"recipe": detail["recipe"], "version": "", "region": place}, detail, None, text)
@@ -277,4 +277,8 @@ def day_of(version: str) -> str:
 
 
 def regions(of: Any) -> str:
-    return f"{len(of)} Region" + ("" if len(of) == 1 else "s")
+    return count(of, "Region")
+
+
+def count(of: Any, what: str) -> str:
+    return f"{len(of)} {what}" + ("" if len(of) == 1 else "s")

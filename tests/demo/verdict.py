@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from demo.outcome import Check
 from demo.screen import Screen
+from demo.story import count
 
 GUIDE = "docs/guides/first-image.md"
 
@@ -30,14 +32,12 @@ def verdict(
         screen.say(f"  It took {screen.seconds():.0f} s. The whole journal: {place}, or make demo V=1.")
         screen.say(f"  Next: {GUIDE} leads to your first image; make test runs all tests.")
         return 0
+    for error, times in Counter(errors).items():
+        screen.say(f"✗ {error} ({count(range(times), 'time')})", "red")
     if failing:
         screen.say(f"✗ {len(failing)} of {len(checks)} checks failed:", "red")
         for check in failing:
-            screen.say(f"  - {check.says}; found: {check.found or 'nothing'}")
-    if errors:
-        screen.say(f"✗ {len(errors)} invocations of functions failed:", "red")
-        for error in errors:
-            screen.say(f"  - {error}")
-    screen.say(f"  It took {screen.seconds():.0f} s. What led to it stands in the whole journal: {place},")
-    screen.say("  or on the screen with make demo V=1.")
+            screen.say(f"  - {check.says}; found: {' '.join(check.found.split()) or 'nothing'}")
+    screen.say(f"  It took {screen.seconds():.0f} s. What led to it stands in {place}, the whole journal;")
+    screen.say("  make demo V=1 prints it.")
     return 1
