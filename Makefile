@@ -36,7 +36,7 @@ SINCE ?= 1h
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: binaries ## A night of Kiln's on a local AWS, told in 30 lines; V=1 shows the whole journal
+demo: binaries ## A night of Kiln's on a local AWS, told step by step; V=1 shows the whole journal
 	@$(BIN)/python -m demo $(if $(filter-out 0,$(V)),--everything)
 
 test: ## All tests: rules and properties, the local AWS, the real binaries on it end to end
