@@ -12,7 +12,7 @@ from demo.screen import Screen
 from demo.story import MINUTES_A_SECOND, Facts, Story, day_of
 from demo.story import regions as in_regions
 from local_aws.client import LocalAws
-from stack import HOME_STACK, deploy, operate
+from stack import HOME_STACK, deploy, functions, operate
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILT = ROOT / ".build" / "local"
@@ -72,7 +72,7 @@ def stack(screen: Screen, aws: LocalAws) -> None:
     screen.told(
         "",
         "",
-        f"{len(operate.FUNCTIONS)} functions in {HOME}, "
+        f"{len(functions.names())} functions in {HOME}, "
         f"event rules in {' and '.join(FURTHER)}: about 20 s ...",
     )
     deploy(

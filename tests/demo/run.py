@@ -16,7 +16,8 @@ from demo.screen import Screen
 from demo.verdict import verdict
 from local_aws.client import LocalAws, LocalAwsError
 from stack import StackError
-from stack.operate import FUNCTIONS, OperateError
+from stack.functions import names
+from stack.operate import OperateError
 from stack.package import PackageError
 
 AGAIN = "Run `make demo` again; if it fails at the same place, `make demo V=1` shows what led to it."
@@ -57,7 +58,7 @@ def watched(screen: Screen) -> int:
 
 
 def not_built(folder: Path) -> list[str]:
-    return [function for function in FUNCTIONS if not (folder / function / "bootstrap").is_file()]
+    return [function for function in names() if not (folder / function / "bootstrap").is_file()]
 
 
 def sentence(error: Exception, said: str) -> str:

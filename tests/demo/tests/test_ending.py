@@ -12,7 +12,7 @@ from demo.outcome import Check
 from demo.screen import WIDTH, Screen
 from demo.verdict import verdict
 from local_aws.client import LocalAwsError
-from stack.operate import FUNCTIONS
+from stack.functions import names
 
 GOOD = [Check(f"thing {number} is so", True) for number in range(14)]
 BAD = Check("edge's parameters still name the old release", False, "{'us-east-1': 'ami-1'}")
@@ -57,7 +57,7 @@ def test_the_journal_has_every_check_whether_it_is_shown_or_not(tmp_path: Path) 
 def test_functions_that_are_not_built_are_named_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, *others = FUNCTIONS
+    first, *others = names()
     for function in others:
         (tmp_path / function).mkdir()
         (tmp_path / function / "bootstrap").touch()
