@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 
 use crate::expire::in_use::UsageByRegion;
-use crate::expire::lineage::Found;
+use crate::expire::inventory::ImagesByRegion;
 use crate::inventory::{
     Architecture, Image, ImageState, Instance, InstanceState, Protection, Shared, StopCause, Usage,
 };
@@ -79,7 +79,7 @@ pub fn nobody_else(images: &[&Image]) -> Usage {
 }
 
 /// What was found out about use, and that nobody else may launch any of the images.
-pub fn alone(usage: &UsageByRegion, found: &Found) -> UsageByRegion {
+pub fn alone(usage: &UsageByRegion, found: &ImagesByRegion) -> UsageByRegion {
     let mut usage = usage.clone();
     for (region, usage) in &mut usage {
         if let (Ok(usage), Some(Ok(images))) = (usage, found.get(region)) {

@@ -3,11 +3,9 @@
 use kiln_core::events::inbound::BadEvent;
 use kiln_core::expire::forecast::Prices;
 use kiln_core::inventory::CloudError;
-use kiln_core::model::Region;
+use kiln_core::model::{RecipeName, Region};
 use kiln_core::recipe::BadRecipe;
 use thiserror::Error;
-
-use crate::observe::recipes::NoRecipe;
 
 /// Where Kiln lives.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +16,20 @@ pub struct Place {
     pub recipes: String,
     /// What snapshots cost.
     pub prices: Prices,
+}
+
+/// A recipe that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "nothing was done: there is no recipe {name}; put it at {path}/{name} in {home} (make recipes), or correct the name"
+)]
+pub struct NoRecipe {
+    /// Its name.
+    pub name: RecipeName,
+    /// Where it was looked for.
+    pub path: String,
+    /// In which Region.
+    pub home: String,
 }
 
 /// Why a function did nothing at all.

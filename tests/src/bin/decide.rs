@@ -13,10 +13,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-use kiln_core::expire::forecast::{Prices, Sizes, last_of, row};
-use kiln_core::expire::in_use::{UsageByRegion, Uses};
-use kiln_core::expire::lineage::Kin;
-use kiln_core::expire::{Found, candidates, decide, limits};
+use kiln_core::expire::forecast::{Prices, Sizes, last_decisions, plan_row};
+use kiln_core::expire::in_use::{UsageByRegion, UsageIndex};
+use kiln_core::expire::keep_rules::{candidates, decide};
+use kiln_core::expire::lineage::Lineage;
+use kiln_core::expire::{ImagesByRegion, limits};
 use kiln_core::inventory::usage::{Names, User};
 use kiln_core::inventory::{Architecture, Image, ImageState, Protection, Shared, Usage, Use};
 use kiln_core::model::record::Copied;
@@ -38,16 +39,16 @@ fn main() {
     let (mut best, mut reading, mut steps, mut answered) = (f64::MAX, f64::MAX, 0, 0);
     for _ in 0..ROUNDS {
         let began = Instant::now();
-        let uses = Uses::of(&usage);
+        let uses = UsageIndex::of(&usage);
         let (mut decided, mut read) = (began.elapsed(), Duration::ZERO);
         (steps, answered) = (0, 0);
         for (recipe, found) in &families {
             let began = Instant::now();
-            let kin = Kin::of(found, &home);
+            let kin = Lineage::of(found, &home);
             read += began.elapsed();
             let began = Instant::now();
             let chains = decide(recipe, &kin, &uses, now);
-            let chains = limits::within(recipe, &home, found, &[], chains, None);
+            let chains = limits::enforce(recipe, &home, found, &[], chains, None);
             decided += began.elapsed();
             steps += chains.iter().flatten().filter(|one| one.action != Action::Leave).count();
             answered += chains.iter().map(Vec::len).sum::<usize>();
@@ -65,27 +66,32 @@ fn main() {
 }
 
 /// The decisions, and what the plan tells of each image.
-fn plan(families: &[(Recipe, Found)], home: &Region, usage: &UsageByRegion, now: DateTime<Utc>) -> usize {
-    let (uses, sizes, prices) = (Uses::of(usage), Sizes::new(), Prices::default());
-    let of_one = |(recipe, found): &(Recipe, Found)| {
-        let chains = decide(recipe, &Kin::of(found, home), &uses, now);
-        let last = last_of(&chains);
+fn plan(
+    families: &[(Recipe, ImagesByRegion)],
+    home: &Region,
+    usage: &UsageByRegion,
+    now: DateTime<Utc>,
+) -> usize {
+    let (uses, sizes, prices) = (UsageIndex::of(usage), Sizes::new(), Prices::default());
+    let of_one = |(recipe, found): &(Recipe, ImagesByRegion)| {
+        let chains = decide(recipe, &Lineage::of(found, home), &uses, now);
+        let last = last_decisions(&chains);
         let images = found.values().flat_map(|images| images.as_ref().unwrap());
         let rows = images.filter_map(|image| {
             let decision = last.get(&(&image.region, image.id.as_str()))?;
-            Some(row(image, decision, &recipe.expire, &sizes, &prices, now))
+            Some(plan_row(image, decision, &sizes, &prices, now))
         });
         rows.count()
     };
     families.iter().map(of_one).sum()
 }
 
-fn families(images: usize, now: DateTime<Utc>) -> Vec<(Recipe, Found)> {
+fn families(images: usize, now: DateTime<Utc>) -> Vec<(Recipe, ImagesByRegion)> {
     let releases = images / RECIPES / REGIONS.len();
     (0..RECIPES).map(|number| family(number, releases, now)).collect()
 }
 
-fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Found) {
+fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, ImagesByRegion) {
     let name = format!("recipe-{number}");
     let document = format!(
         "name = \"{name}\"\n[bake]\nbase = \"ami-0ba5e\"\ninstance_type = \"t4g.small\"\n\
@@ -95,7 +101,8 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Found)
         releases / 3
     );
     let recipe = Recipe::parse(&name, &document).unwrap();
-    let mut found: Found = REGIONS.iter().map(|code| (code.parse().unwrap(), Ok(Vec::new()))).collect();
+    let mut found: ImagesByRegion =
+        REGIONS.iter().map(|code| (code.parse().unwrap(), Ok(Vec::new()))).collect();
     for age in 0..releases {
         let born = now - TimeDelta::days(i64::try_from(age).unwrap()) - TimeDelta::hours(2);
         let name = ImageName { recipe: recipe.name.clone(), version: Version::at(born).unwrap() };
@@ -136,9 +143,10 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Found)
 }
 
 /// Nobody else may launch any of them; each tenth of those that may go has an instance.
-fn usage(families: &[(Recipe, Found)], home: &Region, now: DateTime<Utc>) -> UsageByRegion {
+fn usage(families: &[(Recipe, ImagesByRegion)], home: &Region, now: DateTime<Utc>) -> UsageByRegion {
     let mut by_region: BTreeMap<Region, Usage> = BTreeMap::new();
-    let wanted = families.iter().flat_map(|(recipe, found)| candidates(recipe, &Kin::of(found, home), now));
+    let wanted =
+        families.iter().flat_map(|(recipe, found)| candidates(recipe, &Lineage::of(found, home), now));
     for (number, image) in wanted.enumerate() {
         let usage = by_region.entry(image.region.clone()).or_default();
         let alone = Shared { with: std::collections::BTreeSet::new(), reports: Vec::new() };

@@ -290,7 +290,7 @@ impl Watch {
         let age = now + MOST_SKEW - record.name.version.time();
         if age < keeps.younger_than {
             return Err(format!(
-                "it was {age} old, and the recipe keeps what is younger than {}",
+                "it was {age} old, and the recipe keeps images younger than {}",
                 keeps.younger_than
             ));
         }

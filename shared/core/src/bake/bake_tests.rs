@@ -1,6 +1,7 @@
 use super::*;
 use crate::fixtures::*;
-use crate::replicate::newest_release;
+use crate::plan::reason::BakeReason;
+use crate::release::newest::newest_release;
 
 fn wish() -> Wish {
     Wish { name: name("web", 9), home: region("us-east-1"), now: day(9) }
@@ -82,7 +83,10 @@ fn a_terminated_builder_holds_nothing() {
 #[test]
 fn a_bake_whose_builder_has_come_and_gone_is_not_begun_again() {
     let ended = Seen { instances: vec![builder("web", 9).in_state(InstanceState::Gone)], ..seen() };
-    assert!(matches!(decide(&wish(), &recipe("web"), &ended).because, Reason::BakeEnded(_)));
+    assert!(matches!(
+        decide(&wish(), &recipe("web"), &ended).because,
+        Reason::Bake(BakeReason::BakeEnded(_))
+    ));
 }
 
 #[test]
@@ -93,14 +97,20 @@ fn an_event_that_comes_after_the_next_bake_has_begun_bakes_nothing() {
     ];
     let late = Wish { now: day(10) + TimeDelta::minutes(5), ..wish() };
     for seen in overtaken {
-        assert!(matches!(decide(&late, &recipe("web"), &seen).because, Reason::NewerBake(_)));
+        assert!(matches!(
+            decide(&late, &recipe("web"), &seen).because,
+            Reason::Bake(BakeReason::NewerBake(_))
+        ));
     }
     let to_come = Seen { images: vec![image("web", 400).build()], ..seen() };
     assert!(matches!(decide(&wish(), &recipe("web"), &to_come).action, Action::Launch(_)));
     let mut stopped_before = long_lived("web");
     stopped_before.tags = stopped_before.tags.with(tags::BAKED, name("web", 9).version);
     let again = Seen { instances: vec![stopped_before], ..seen() };
-    assert!(matches!(decide(&wish(), &recipe("web"), &again).because, Reason::BakeEnded(_)));
+    assert!(matches!(
+        decide(&wish(), &recipe("web"), &again).because,
+        Reason::Bake(BakeReason::BakeEnded(_))
+    ));
 }
 
 #[test]
@@ -115,7 +125,7 @@ fn a_bake_whose_image_is_there_is_done() {
     let done = Seen { images: vec![image("web", 9).build()], ..seen() };
     let decision = decide(&wish(), &recipe("web"), &done);
     assert_eq!(decision.action, Action::Leave);
-    assert!(matches!(decision.because, Reason::AlreadyBaked(_)));
+    assert!(matches!(decision.because, Reason::Bake(BakeReason::AlreadyBaked(_))));
 }
 
 #[test]
@@ -137,7 +147,10 @@ fn a_long_lived_builder_is_stopped_instead() {
 #[test]
 fn a_long_lived_builder_that_somebody_stopped_is_left_to_them() {
     let own = Seen { instances: vec![long_lived("web").in_state(InstanceState::Stopped)], ..seen() };
-    assert!(matches!(refusal(&own), Reason::LongLivedNotRunning(_, InstanceState::Stopped)));
+    assert!(matches!(
+        refusal(&own),
+        Reason::Bake(BakeReason::LongLivedNotRunning(_, InstanceState::Stopped))
+    ));
 }
 
 #[test]
@@ -145,7 +158,9 @@ fn an_instance_that_its_group_would_replace_is_refused() {
     let mut of_group = long_lived("web");
     of_group.tags = of_group.tags.with(AUTO_SCALING, "web-servers");
     let seen = Seen { instances: vec![of_group], ..seen() };
-    assert!(matches!(refusal(&seen), Reason::InAutoScaling(_, group) if group == "web-servers"));
+    assert!(
+        matches!(refusal(&seen), Reason::Bake(BakeReason::InAutoScaling(_, group)) if group == "web-servers")
+    );
 }
 
 #[test]
@@ -153,7 +168,7 @@ fn two_instances_with_the_recipes_tag_are_refused() {
     let mut second = long_lived("web").in_state(InstanceState::Running);
     second.id = "i-0a12".parse().unwrap();
     let two = Seen { instances: vec![long_lived("web").in_state(InstanceState::Running), second], ..seen() };
-    assert!(matches!(refusal(&two), Reason::SeveralLongLived(ids) if ids.len() == 2));
+    assert!(matches!(refusal(&two), Reason::Bake(BakeReason::SeveralLongLived(ids)) if ids.len() == 2));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::inventory::{Image, Instance, Purpose};
 use crate::model::{RecipeName, Tags, Version, tags};
 use crate::recipe::Recipe;
-use crate::replicate::newest_releases;
+use crate::release::newest::newest_releases;
 
 /// How long after a release its layers are begun: long enough for what was lost, and no longer, for a bake that fails is
 /// not tried again for ever. What comes later comes with the next night.

@@ -4,39 +4,15 @@ pub mod layers;
 pub mod preflight;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use thiserror::Error;
 
 use crate::inventory::{
     Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose,
 };
 use crate::model::user_data::user_data;
-use crate::model::{ImageId, ImageName, InstanceId, Region, Role, SubnetId, Tags, Token, Version, tags};
-use crate::plan::text::list;
+use crate::model::{ImageName, InstanceId, Region, Role, SubnetId, Tags, Token, Version, tags};
+use crate::plan::reason::{BadBase, BakeReason};
 use crate::plan::{Action, Decision, Reason, Subject};
 use crate::recipe::Recipe;
-
-#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
-/// Why nothing can be baked from a base.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum BadBase {
-    /// There is no such base.
-    #[error("there is no base: {0}; correct bake.base, or make what it names")]
-    NoBase(String),
-    /// The base cannot run on the instance type.
-    #[error("the base {image} is {base}, but {instance_type} runs {}; change bake.instance_type or bake.base", list(.runs))]
-    WrongArchitecture { image: ImageId, base: Architecture, instance_type: String, runs: Vec<Architecture> },
-    /// The base cannot be launched.
-    #[error("the base {0} is {1}, not available; change bake.base, or wait until it is")]
-    BaseNotAvailable(ImageId, ImageState),
-    /// The base's owner has deprecated it.
-    #[error("the base {0} is deprecated since {1}; choose a newer one, or set bake.allow_deprecated = true")]
-    BaseDeprecated(ImageId, DateTime<Utc>),
-    /// The base has no EBS root volume.
-    #[error(
-        "the base {0} has its root on an instance store, of which CreateImage makes no image; change bake.base"
-    )]
-    BaseNotOnEbs(ImageId),
-}
 
 /// What was observed for one recipe.
 #[derive(Debug, Clone)]
@@ -96,14 +72,14 @@ pub fn without_base(
             && matches!(image.state, ImageState::Pending | ImageState::Available)
     });
     if let Some(image) = made {
-        return so(Action::Leave, Reason::AlreadyBaked(image.id.clone()));
+        return so(Action::Leave, Reason::Bake(BakeReason::AlreadyBaked(image.id.clone())));
     }
     let versions =
         instances.iter().map(|instance| &instance.tags).chain(images.iter().map(|image| &image.tags));
     // What bears a time that is yet to come was not baked: somebody wrote it.
     let begun = |other: &Version| *other > version && other.time() <= wish.now + LEAD;
     if let Some(newer) = versions.filter_map(|of| of.read(tags::VERSION)).find(begun) {
-        return so(Action::Leave, Reason::NewerBake(newer));
+        return so(Action::Leave, Reason::Bake(BakeReason::NewerBake(newer)));
     }
     let ended = instances.iter().find(|instance| {
         instance.state == InstanceState::Gone
@@ -111,7 +87,7 @@ pub fn without_base(
             && instance.tags.read(tags::VERSION) == Some(version)
     });
     if let Some(builder) = ended {
-        return so(Action::Leave, Reason::BakeEnded(builder.id.clone()));
+        return so(Action::Leave, Reason::Bake(BakeReason::BakeEnded(builder.id.clone())));
     }
     let living = || instances.iter().filter(|instance| instance.state != InstanceState::Gone);
     let long_lived: Vec<&Instance> =
@@ -120,7 +96,7 @@ pub fn without_base(
         [] => {}
         [builder] if builder.tags.has(AUTO_SCALING) => {
             let group = builder.tags.get(AUTO_SCALING).unwrap_or_default().to_owned();
-            return so(Action::Refuse, Reason::InAutoScaling(builder.id.clone(), group));
+            return so(Action::Refuse, Reason::Bake(BakeReason::InAutoScaling(builder.id.clone(), group)));
         }
         [builder] => {
             let (action, because) = long_lived_builder(wish, recipe, builder);
@@ -128,15 +104,17 @@ pub fn without_base(
         }
         several => {
             let ids: Vec<InstanceId> = several.iter().map(|instance| instance.id.clone()).collect();
-            return so(Action::Refuse, Reason::SeveralLongLived(ids));
+            return so(Action::Refuse, Reason::Bake(BakeReason::SeveralLongLived(ids)));
         }
     }
     let at_work = living().filter(|instance| instance.purpose() == Purpose::Builder).find(|builder| {
         let late = builder.deadline().is_some_and(|deadline| deadline < wish.now);
         builder.tags.read(tags::VERSION) == Some(version) || !late
     })?;
-    let because =
-        Reason::AlreadyBaking { instance: at_work.id.clone(), version: at_work.tags.read(tags::VERSION) };
+    let because = Reason::Bake(BakeReason::AlreadyBaking {
+        instance: at_work.id.clone(),
+        version: at_work.tags.read(tags::VERSION),
+    });
     so(Action::Leave, because)
 }
 
@@ -147,9 +125,9 @@ fn long_lived_builder(wish: &Wish, recipe: &Recipe, builder: &Instance) -> (Acti
     let begun = builder.state == InstanceState::Running && version == Some(wish.name.version);
     let ended = builder.tags.read(tags::BAKED).is_some_and(|last: Version| last >= wish.name.version);
     match builder.state {
-        _ if ended && !marked => (Action::Leave, Reason::BakeEnded(builder.id.clone())),
+        _ if ended && !marked => (Action::Leave, Reason::Bake(BakeReason::BakeEnded(builder.id.clone()))),
         _ if marked && !begun => {
-            (Action::Leave, Reason::AlreadyBaking { instance: builder.id.clone(), version })
+            (Action::Leave, Reason::Bake(BakeReason::AlreadyBaking { instance: builder.id.clone(), version }))
         }
         InstanceState::Running => {
             let stop = Action::StopForBake {
@@ -157,9 +135,9 @@ fn long_lived_builder(wish: &Wish, recipe: &Recipe, builder: &Instance) -> (Acti
                 version: wish.name.version,
                 deadline: wish.now + recipe.bake.timeout,
             };
-            (stop, Reason::LongLived(builder.id.clone()))
+            (stop, Reason::Bake(BakeReason::LongLived(builder.id.clone())))
         }
-        state => (Action::Refuse, Reason::LongLivedNotRunning(builder.id.clone(), state)),
+        state => (Action::Refuse, Reason::Bake(BakeReason::LongLivedNotRunning(builder.id.clone(), state))),
     }
 }
 
@@ -172,11 +150,11 @@ pub fn decide(wish: &Wish, recipe: &Recipe, seen: &Seen) -> Decision {
     let base = match &seen.base {
         Base::Found(image) => image,
         Base::Missing(what) => {
-            return subject.so(Action::Refuse, Reason::BadBase(BadBase::NoBase(what.clone())));
+            return subject.so(Action::Refuse, BakeReason::BadBase(BadBase::NoBase(what.clone())));
         }
         Base::NotNeeded => {
             return subject
-                .so(Action::Refuse, Reason::BadBase(BadBase::NoBase(recipe.bake.base.to_string())));
+                .so(Action::Refuse, BakeReason::BadBase(BadBase::NoBase(recipe.bake.base.to_string())));
         }
         Base::LookUpFailed(error) => return subject.unseen(error),
     };
@@ -187,7 +165,8 @@ pub fn decide(wish: &Wish, recipe: &Recipe, seen: &Seen) -> Decision {
     if let Some(because) = unfit(base, runs, recipe, wish.now) {
         return subject.so(Action::Refuse, because);
     }
-    let because = Reason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() };
+    let because =
+        Reason::Bake(BakeReason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() });
     subject.so(Action::Launch(candidates(wish, recipe, base)), because)
 }
 
@@ -199,21 +178,24 @@ pub fn newest(images: Vec<Image>) -> Option<Image> {
 /// Why a base cannot serve.
 fn unfit(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc>) -> Option<Reason> {
     if base.state != ImageState::Available {
-        return Some(Reason::BadBase(BadBase::BaseNotAvailable(base.id.clone(), base.state.clone())));
+        return Some(Reason::Bake(BakeReason::BadBase(BadBase::BaseNotAvailable(
+            base.id.clone(),
+            base.state.clone(),
+        ))));
     }
     if !base.root_on_ebs {
-        return Some(Reason::BadBase(BadBase::BaseNotOnEbs(base.id.clone())));
+        return Some(Reason::Bake(BakeReason::BadBase(BadBase::BaseNotOnEbs(base.id.clone()))));
     }
     if !runs.contains(&base.architecture) {
-        return Some(Reason::BadBase(BadBase::WrongArchitecture {
+        return Some(Reason::Bake(BakeReason::BadBase(BadBase::WrongArchitecture {
             image: base.id.clone(),
             base: base.architecture.clone(),
             instance_type: recipe.bake.instance_type.clone(),
             runs: runs.to_vec(),
-        }));
+        })));
     }
     let since = base.deprecated.filter(|since| *since <= now && !recipe.bake.allow_deprecated)?;
-    Some(Reason::BadBase(BadBase::BaseDeprecated(base.id.clone(), since)))
+    Some(Reason::Bake(BakeReason::BadBase(BadBase::BaseDeprecated(base.id.clone(), since))))
 }
 
 /// The builder, once for each subnet that the recipe names. The token of a RunInstances call holds within one

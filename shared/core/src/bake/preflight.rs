@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thiserror::Error;
-
-use crate::inventory::{CloudError, Cloudly, DefaultEncryption, Image, Key, KeyManager, PublicImages, Vcpus};
+use crate::inventory::{Cloudly, DefaultEncryption, Image, Key, KeyManager, PublicImages, Vcpus};
 use crate::model::{ImageId, ImageName, Region, SubnetId};
-use crate::plan::{Action, Decision, Reason, Subject};
+use crate::plan::reason::{PreflightReason, Problem};
+use crate::plan::{Action, Decision, Subject};
 use crate::recipe::Recipe;
 
 /// What was observed for one recipe. What was not asked for is not there.
@@ -41,59 +40,6 @@ pub struct Zones {
     pub tester: BTreeSet<String>,
 }
 
-/// Something that would fail, and what to do.
-#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Problem {
-    /// A parameter cannot be written.
-    #[error(
-        "publish.parameter {parameter} cannot be written in {region}; is it below the template's ReleaseParameters? {error}"
-    )]
-    Parameter { parameter: String, region: Region, error: CloudError },
-    /// A Region is not enabled.
-    #[error(
-        "{0} is not enabled for this account, or is none; enable it, or take it out of replicate.regions"
-    )]
-    RegionOff(Region),
-    /// A key is not there.
-    #[error("there is no KMS key {key} in {region}; make it, or correct replicate.kms_keys")]
-    NoKey { key: String, region: Region },
-    /// A key cannot be used.
-    #[error("KMS key {key} in {region} is not enabled; enable it, or correct replicate.kms_keys")]
-    KeyOff { key: String, region: Region },
-    /// A key of AWS's own encrypts what is to be shared.
-    #[error(
-        "what is encrypted with {key} in {region} cannot be shared, for AWS manages that key; name one of your own in {field}"
-    )]
-    AwsKey { key: String, region: Region, field: &'static str },
-    /// Public images are blocked.
-    #[error(
-        "publish.share.public is set, but the account blocks public images in {0}; unblock them (DisableImageBlockPublicAccess)"
-    )]
-    PublicBlocked(Region),
-    /// The name is taken.
-    #[error("the name {name} is taken by {image}; rename or deregister it")]
-    NameTaken { name: String, image: ImageId },
-    /// A base from AWS Marketplace.
-    #[error(
-        "the base {image} bears product codes ({codes}), with which an image {what}; choose another base{more}"
-    )]
-    ProductCodes { image: ImageId, codes: String, what: &'static str, more: &'static str },
-    /// No zone for the tester.
-    #[error(
-        "there is no subnet for a tester in another zone than the builder's ({0}); name one in verify.subnets"
-    )]
-    OneZone(String),
-    /// The quota is too small.
-    #[error(
-        "{instance_type} needs {needed} vCPUs, and the account's quota for its class is {allowed}; ask for a higher one"
-    )]
-    Quota { instance_type: String, needed: i64, allowed: i64 },
-    /// Something could not be found out.
-    #[error("it could not be found out: {0}")]
-    Unknown(CloudError),
-}
-
 /// Everything that speaks against a bake, all at once.
 pub fn problems(recipe: &Recipe, name: &ImageName, seen: &Seen) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -116,7 +62,8 @@ pub fn problems(recipe: &Recipe, name: &ImageName, seen: &Seen) -> Vec<Problem> 
 
 /// The findings as decisions: each is refused, and nothing is launched.
 pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, seen: &Seen) -> Vec<Decision> {
-    let refuse = |problem| Subject::name(name, home).so(Action::Refuse, Reason::Preflight(Box::new(problem)));
+    let refuse =
+        |problem| Subject::name(name, home).so(Action::Refuse, PreflightReason::Found(Box::new(problem)));
     problems(recipe, name, seen).into_iter().map(refuse).collect()
 }
 

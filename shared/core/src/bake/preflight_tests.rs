@@ -1,5 +1,6 @@
 use super::*;
 use crate::fixtures::*;
+use crate::inventory::CloudError;
 
 fn denied(operation: &'static str) -> CloudError {
     CloudError::new(operation, "it", &region("eu-west-1"), "AccessDeniedException", "no")
@@ -32,12 +33,12 @@ fn everything_is_told_at_once_each_with_its_region_and_what_to_do() {
     };
     let told = told(&recipe, &seen);
     for part in [
-        "ap-southeast-2 is not enabled",
+        "Region ap-southeast-2 does not exist or is not enabled",
         "publish.parameter /golden/web cannot be written in eu-west-1",
         "there is no KMS key alias/gone in eu-west-1",
         "the account blocks public images in us-east-1",
         "the name web-20260110T020000Z is taken by ami-0f",
-        "needs 2 vCPUs, and the account's quota for its class is 1",
+        "needs 2 vCPUs, but the account's quota for its class is 1",
     ] {
         assert!(told.iter().any(|problem| problem.contains(part)), "{part}: {told:?}");
     }

@@ -3,6 +3,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::fixtures::*;
 use crate::model::{Role, Tags, Token};
+use crate::plan::reason::CaptureReason;
 
 fn seen(instance: Instance) -> Seen {
     Seen { instance, images: vec![], verdict: Verdict::Passed, console_tail: String::new() }
@@ -45,7 +46,10 @@ fn a_builder_that_stopped_by_itself_with_success_becomes_an_image_with_its_recor
 #[test]
 fn a_builder_that_a_person_stopped_makes_no_image() {
     let stopped = seen(builder("web", 9).stopped_by(StopCause::Someone));
-    assert_eq!(failed(&decided(&stopped)).0, "somebody stopped the builder before its script had ended");
+    assert_eq!(
+        failed(&decided(&stopped)).0,
+        "the instance was stopped by an API call before its script had ended"
+    );
 }
 
 #[test]
@@ -144,7 +148,7 @@ fn of_two_builders_of_one_bake_the_slower_one_is_terminated() {
 fn an_instance_that_somebody_launched_like_a_builder_is_left_alone() {
     let mut alike = builder("web", 9);
     alike.token = "5f0f6b1e-90ab-4a54-8f3e-3a4a1a0d7d10".into();
-    assert_eq!(bake_of(&alike), Err(Reason::NotABuilder));
+    assert_eq!(bake_of(&alike), Err(Reason::Capture(CaptureReason::NotABuilder)));
 }
 
 #[test]
@@ -180,18 +184,18 @@ fn a_long_lived_builder_that_never_stopped_or_cannot_be_imaged_goes_back_to_work
 #[test]
 fn a_long_lived_builder_that_bake_did_not_stop_is_left_alone() {
     let stopped = long_lived("web").in_state(InstanceState::Stopped);
-    assert_eq!(bake_of(&stopped), Err(Reason::NoBakeOnIt));
+    assert_eq!(bake_of(&stopped), Err(Reason::Capture(CaptureReason::NoBakeOnIt)));
 }
 
 #[test]
 fn an_instance_that_is_not_ours_is_left_alone() {
     let mut other = builder("web", 9);
     other.tags = Tags::new().with("Name", "web-20260110T020000Z");
-    assert!(matches!(bake_of(&other), Err(Reason::NotKilns(_))));
+    assert!(matches!(bake_of(&other), Err(Reason::NotManaged(_))));
     let mut tester = builder("web", 9);
     tester.tags = tester.tags.with(tags::ROLE, "tester");
     tester.token = Token::launch(Role::Tester, &name("web", 9), "").to_string();
-    assert_eq!(bake_of(&tester), Err(Reason::NotABuilder));
+    assert_eq!(bake_of(&tester), Err(Reason::Capture(CaptureReason::NotABuilder)));
 }
 
 #[test]
@@ -207,7 +211,7 @@ fn the_console_is_read_only_where_it_decides() {
 #[test]
 fn without_its_recipe_a_bake_has_failed_and_its_builder_is_let_go() {
     let chain = decide(&name("web", 9), None, &seen(builder("web", 9)), now());
-    assert_eq!(failed(&chain).0, "there is no recipe web any more that can be read");
+    assert_eq!(failed(&chain).0, "there is no readable recipe web any more");
     let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped);
     assert_eq!(words(&decide(&name("web", 9), None, &seen(stopped), now())), ["say", "start"]);
 }
@@ -218,5 +222,5 @@ fn a_builder_whose_images_name_stays_taken_is_given_up_after_its_deadline() {
     same_name.tags = Tags::new();
     let taken = Seen { images: vec![same_name], ..seen(builder("web", 9)) };
     let chain = decide(&name("web", 9), Some(&recipe("web")), &taken, day(9) + TimeDelta::hours(1));
-    assert!(failed(&chain).0.contains("has the name, but was not made of this builder"));
+    assert!(failed(&chain).0.contains("has the name of this image, but was not made from this builder"));
 }

@@ -6,6 +6,7 @@ use crate::events::outbound::{Announcement, News};
 use crate::inventory::{Image, ImageState, Instance, InstanceState, NewImage, Purpose, StopCause};
 use crate::model::record::NoRecord;
 use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, Stage, Verdict, tags};
+use crate::plan::reason::{Begun, CaptureReason, ScriptReason};
 use crate::plan::{Action, Chain, Decision, Reason, Subject};
 use crate::recipe::Recipe;
 
@@ -26,36 +27,18 @@ pub struct Seen {
     pub console_tail: String,
 }
 
-/// An image that a long-lived builder need not wait for: known, or made by the step before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
-    /// It was there.
-    Before(ImageId),
-    /// The step before makes it.
-    JustNow,
-}
-
-impl std::fmt::Display for Begun {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Before(image) => write!(f, "{image}"),
-            Self::JustNow => f.write_str("the image"),
-        }
-    }
-}
-
 /// The bake that an instance belongs to, where its tags tell one that capture cares for.
 ///
 /// # Errors
 /// Why it is left alone.
 pub fn bake_of(instance: &Instance) -> Result<ImageName, Reason> {
     match instance.purpose() {
-        Purpose::NotKilns => Err(Reason::NotKilns(NoRecord::NotKilns)),
-        Purpose::Tester | Purpose::Unknown => Err(Reason::NotABuilder),
+        Purpose::NotKilns => Err(Reason::NotManaged(NoRecord::NotKilns)),
+        Purpose::Tester | Purpose::Unknown => Err(Reason::Capture(CaptureReason::NotABuilder)),
         Purpose::Builder | Purpose::LongLived => {
             match (instance.tags.read(tags::RECIPE), instance.tags.read(tags::VERSION)) {
                 (Some(recipe), Some(version)) => Ok(ImageName { recipe, version }),
-                _ => Err(Reason::NoBakeOnIt),
+                _ => Err(Reason::Capture(CaptureReason::NoBakeOnIt)),
             }
         }
     }
@@ -75,18 +58,20 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateT
     let so = |action, because| Subject::instance(instance).so(action, because);
     let long_lived = is_long_lived(instance);
     if instance.state == InstanceState::Gone {
-        return vec![so(Action::Leave, Reason::NotStopped(instance.state))];
+        return vec![so(Action::Leave, Reason::Script(ScriptReason::NotStopped(instance.state)))];
     }
     // A deregistered image is shown for a while; it is nobody's.
     let mut images = seen.images.iter().filter(|image| image.state != ImageState::Deregistered);
     if let Some(image) = images.next() {
         return match made_of(image, name, &instance.id) {
             false if !long_lived && of_another_builder(image, name) => {
-                let because = Reason::AnotherBuilder(image.id.clone());
+                let because = Reason::Capture(CaptureReason::AnotherBuilder(image.id.clone()));
                 vec![so(Action::Terminate(instance.id.clone()), because)]
             }
-            false if late(instance, now) => give_up(seen, name, Reason::NameTaken(image.id.clone())),
-            false => vec![so(Action::Refuse, Reason::NameTaken(image.id.clone()))],
+            false if late(instance, now) => {
+                give_up(seen, name, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
+            }
+            false => vec![so(Action::Refuse, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))],
             true if long_lived => with_image_of_long_lived(instance, image, name),
             true => with_image(instance, image, name),
         };
@@ -95,13 +80,17 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateT
         // Its image may only not be seen yet: an hour is more than enough to be sure.
         let action =
             if long_late(instance, now) { Action::Terminate(instance.id.clone()) } else { Action::Leave };
-        return vec![so(action, Reason::ImageTaken(taken))];
+        return vec![so(action, Reason::Capture(CaptureReason::ImageTaken(taken)))];
     }
     if running(instance) && late(instance, now) {
-        return give_up(seen, name, Reason::TimeIsUp(instance.deadline().unwrap_or(now)));
+        return give_up(
+            seen,
+            name,
+            Reason::Script(ScriptReason::TimeIsUp(instance.deadline().unwrap_or(now))),
+        );
     }
     if instance.state != InstanceState::Stopped {
-        return vec![so(Action::Leave, Reason::NotStopped(instance.state))];
+        return vec![so(Action::Leave, Reason::Script(ScriptReason::NotStopped(instance.state)))];
     }
     let capture = |because| match recipe {
         Some(recipe) => vec![so(Action::Capture(new_image(name, recipe, instance)), because)],
@@ -109,23 +98,32 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateT
     };
     if long_lived {
         if long_late(instance, now) {
-            return give_up(seen, name, Reason::NoImageInTime(instance.deadline().unwrap_or(now)));
+            return give_up(
+                seen,
+                name,
+                Reason::Capture(CaptureReason::NoImageInTime(instance.deadline().unwrap_or(now))),
+            );
         }
-        let mut chain = capture(Reason::StoppedForBake);
+        let mut chain = capture(Reason::Capture(CaptureReason::StoppedForBake));
         if recipe.is_some() {
-            chain.push(so(Action::StartAgain(instance.id.clone()), Reason::ImageBegun(Begun::JustNow)));
+            chain.push(so(
+                Action::StartAgain(instance.id.clone()),
+                Reason::Capture(CaptureReason::ImageBegun(Begun::JustNow)),
+            ));
         }
         return chain;
     }
     match (&instance.stop_cause, &seen.verdict) {
-        (StopCause::Someone, _) => give_up(seen, name, Reason::StoppedBySomeone),
-        (StopCause::Other(code), _) => give_up(seen, name, Reason::StoppedByOther(code.clone())),
-        (StopCause::Itself, Verdict::Passed) => capture(Reason::ScriptSucceeded),
-        (StopCause::Itself | StopCause::Unknown, Verdict::Failed { status, .. }) => {
-            give_up(seen, name, Reason::ScriptFailed(*status))
+        (StopCause::Someone, _) => give_up(seen, name, Reason::Script(ScriptReason::StoppedBySomeone)),
+        (StopCause::Other(code), _) => {
+            give_up(seen, name, Reason::Script(ScriptReason::StoppedByOther(code.clone())))
         }
-        _ if late(instance, now) => give_up(seen, name, Reason::NoVerdict),
-        _ => vec![so(Action::LookAgain, Reason::NoVerdictYet)],
+        (StopCause::Itself, Verdict::Passed) => capture(Reason::Capture(CaptureReason::ScriptSucceeded)),
+        (StopCause::Itself | StopCause::Unknown, Verdict::Failed { status, .. }) => {
+            give_up(seen, name, Reason::Script(ScriptReason::Failed(*status)))
+        }
+        _ if late(instance, now) => give_up(seen, name, Reason::Script(ScriptReason::NoVerdict)),
+        _ => vec![so(Action::LookAgain, Reason::Script(ScriptReason::NoVerdictYet))],
     }
 }
 
@@ -147,11 +145,11 @@ fn with_image(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
     let so = |action, because| Subject::instance(instance).so(action, because);
     match image.state {
         ImageState::Available | ImageState::Disabled => {
-            let because = Reason::ImageAvailable(image.id.clone());
+            let because = Reason::Capture(CaptureReason::ImageAvailable(image.id.clone()));
             vec![so(Action::Terminate(instance.id.clone()), because)]
         }
         ImageState::Failed => with_failed_image(instance, image, name),
-        _ => vec![so(Action::Leave, Reason::ImagePending(image.id.clone()))],
+        _ => vec![so(Action::Leave, Reason::Capture(CaptureReason::ImagePending(image.id.clone())))],
     }
 }
 
@@ -159,7 +157,7 @@ fn with_image_of_long_lived(instance: &Instance, image: &Image, name: &ImageName
     match image.state {
         ImageState::Failed => with_failed_image(instance, image, name),
         _ => {
-            let because = Reason::ImageBegun(Begun::Before(image.id.clone()));
+            let because = Reason::Capture(CaptureReason::ImageBegun(Begun::Before(image.id.clone())));
             vec![Subject::instance(instance).so(Action::StartAgain(instance.id.clone()), because)]
         }
     }
@@ -168,7 +166,10 @@ fn with_image_of_long_lived(instance: &Instance, image: &Image, name: &ImageName
 /// The builder is let go before its failed image is: were the image gone first, and this died between the two,
 /// the builder would be imaged once more, after its bake was said to have failed.
 fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
-    let because = Reason::ImageFailed { image: image.id.clone(), why: image.state_reason.clone() };
+    let because = Reason::Capture(CaptureReason::ImageFailed {
+        image: image.id.clone(),
+        why: image.state_reason.clone(),
+    });
     vec![
         say_failed(instance, name, &because, String::new()),
         let_go(instance, because.clone()),
@@ -178,7 +179,10 @@ fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Ch
 
 /// What becomes of an image whose making failed when its builder is gone already.
 pub fn failed_image(image: &Image, record: &ImageRecord) -> Chain {
-    let because = Reason::ImageFailed { image: image.id.clone(), why: image.state_reason.clone() };
+    let because = Reason::Capture(CaptureReason::ImageFailed {
+        image: image.id.clone(),
+        why: image.state_reason.clone(),
+    });
     let mut chain = Chain::new();
     if let Some(instance) = &image.source_instance {
         let news = News::BakeFailed {

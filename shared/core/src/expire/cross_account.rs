@@ -2,50 +2,19 @@
 //! read in a later one.
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>)
 
-use std::fmt;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-
+use crate::expire::policy::Keep;
 use crate::inventory::{Cloudly, Image, ImageState, ReportState, Shared, Usage, UsageReport};
 use crate::model::{ImageId, Region, Token};
-use crate::plan::Reason;
+use crate::plan::reason::{ReportMissing, UseReason};
 
 /// For how long a report tells how things are. Longer than from one night to the next, so that what was asked for in one is
 /// read in the other; no longer than a recipe's usual time between two looks, so that each has a report of its own.
-pub const FRESH: TimeDelta = TimeDelta::hours(36);
+pub const REPORT_VALID_FOR: TimeDelta = TimeDelta::hours(36);
 
 /// For how long a report that tells of a use keeps an image: so long it is not asked again, for an account has 2,000 reports.
-const USED: TimeDelta = TimeDelta::days(7);
-
-/// Why there is no report that tells how things are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Awaited {
-    /// None was asked for lately, so it is now.
-    Wanted,
-    /// None was asked for, since the image stays anyway.
-    NotAsked,
-    /// One is being made.
-    Pending(DateTime<Utc>),
-    /// The last one could not be made.
-    Failed(String),
-}
-
-impl fmt::Display for Awaited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wanted => f.write_str("a usage report is asked for now, and read on a later night"),
-            Self::NotAsked => f.write_str("no usage report is asked for, since it stays anyway"),
-            Self::Pending(asked) => {
-                write!(
-                    f,
-                    "the usage report of {} is not ready",
-                    asked.to_rfc3339_opts(SecondsFormat::Secs, true)
-                )
-            }
-            Self::Failed(why) => write!(f, "the usage report could not be made: {why}"),
-        }
-    }
-}
+const USE_VALID_FOR: TimeDelta = TimeDelta::days(7);
 
 /// Whether an image could be shared: what is disabled, or failed, can be launched by nobody, and has lost its permissions.
 pub fn may_be_shared(image: &Image) -> bool {
@@ -59,18 +28,18 @@ pub fn token(region: &Region, image: &ImageId, now: DateTime<Utc>) -> Token {
 }
 
 /// Why an image must stay for what other accounts do with it, or for not knowing that.
-pub fn used(image: &Image, usage: &Usage, now: DateTime<Utc>) -> Option<Reason> {
+pub fn used(image: &Image, usage: &Usage, now: DateTime<Utc>) -> Option<Keep> {
     if !may_be_shared(image) {
         return None;
     }
     match usage.shared.get(&image.id) {
         Some(Ok(shared)) => of_shared(image, shared, now),
-        Some(Err(error)) => Some(Reason::UsageUnknown(error.clone())),
-        None => Some(Reason::SharingUnknown),
+        Some(Err(error)) => Some(Keep::unknown(UseReason::Unknown(error.clone()))),
+        None => Some(Keep::unknown(UseReason::SharingUnknown)),
     }
 }
 
-fn of_shared(image: &Image, shared: &Shared, now: DateTime<Utc>) -> Option<Reason> {
+fn of_shared(image: &Image, shared: &Shared, now: DateTime<Utc>) -> Option<Keep> {
     if shared.with.is_empty() {
         return None;
     }
@@ -79,19 +48,21 @@ fn of_shared(image: &Image, shared: &Shared, now: DateTime<Utc>) -> Option<Reaso
     let fresh = shared.reports.iter().filter(|report| {
         // What somebody else asked may have left out whom it concerns: it can keep an image, and let none go.
         let tells = !users(image, report).is_empty();
-        let tells_for = if tells { USED } else { FRESH };
+        let tells_for = if tells { USE_VALID_FOR } else { REPORT_VALID_FOR };
         (tells || report.whole) && report.asked + tells_for > now && after_first(report.asked)
     });
     // What one tells that is there counts more than that another is being made.
     let newest = fresh.max_by_key(|report| (matches!(report.says, ReportState::Ready(_)), report.asked));
-    let Some(newest) = newest else { return Some(Reason::NoReport(Awaited::Wanted)) };
+    let Some(newest) = newest else { return Some(Keep::unknown(UseReason::NoReport(ReportMissing::Wanted))) };
     let asked = newest.asked;
     match &newest.says {
-        ReportState::Pending => Some(Reason::NoReport(Awaited::Pending(asked))),
-        ReportState::Failed(why) => Some(Reason::NoReport(Awaited::Failed(why.clone()))),
+        ReportState::Pending => Some(Keep::unknown(UseReason::NoReport(ReportMissing::Pending(asked)))),
+        ReportState::Failed(why) => {
+            Some(Keep::unknown(UseReason::NoReport(ReportMissing::Failed(why.clone()))))
+        }
         ReportState::Ready(_) => {
             let by = users(image, newest);
-            (!by.is_empty()).then_some(Reason::UsedElsewhere { by, asked })
+            (!by.is_empty()).then_some(Keep::in_use(UseReason::UsedByOtherAccounts { by, asked }))
         }
     }
 }
@@ -118,6 +89,7 @@ mod tests {
     use super::*;
     use crate::fixtures::*;
     use crate::inventory::{CloudError, Grantee};
+    use crate::plan::{self, Reason};
 
     const FRIEND: &str = "111122223333";
 
@@ -134,9 +106,17 @@ mod tests {
         report(hours, ReportState::Ready(by))
     }
 
-    fn why(image: &Image, shared: Cloudly<Shared>) -> Option<Reason> {
+    fn keep(image: &Image, shared: Cloudly<Shared>) -> Option<Keep> {
         let usage = Usage { shared: HashMap::from([(image.id.clone(), shared)]), ..Usage::default() };
         used(image, &usage, day(40))
+    }
+
+    fn why(image: &Image, shared: Cloudly<Shared>) -> Option<Reason> {
+        keep(image, shared).map(|keep| keep.reason)
+    }
+
+    fn is_unknown(keep: &Keep) -> bool {
+        keep.retention.usage == Some(plan::Usage::Unknown)
     }
 
     fn with_friend(reports: Vec<UsageReport>) -> Option<Reason> {
@@ -151,35 +131,46 @@ mod tests {
 
     #[test]
     fn an_image_that_is_shared_is_unknown_until_a_report_is_read() {
-        assert_eq!(with_friend(vec![]), Some(Reason::NoReport(Awaited::Wanted)));
+        assert_eq!(with_friend(vec![]), Some(Reason::Use(UseReason::NoReport(ReportMissing::Wanted))));
         let asked = day(40) - TimeDelta::hours(1);
         assert_eq!(
             with_friend(vec![report(1, ReportState::Pending)]),
-            Some(Reason::NoReport(Awaited::Pending(asked)))
+            Some(Reason::Use(UseReason::NoReport(ReportMissing::Pending(asked))))
         );
         assert_eq!(with_friend(vec![ready(24, &[])]), None);
-        assert!(with_friend(vec![]).unwrap().is_unknown());
+        let with = BTreeSet::from([Grantee::Account(FRIEND.into())]);
+        assert!(is_unknown(&keep(&an_image(), Ok(Shared { with, reports: vec![] })).unwrap()));
     }
 
     #[test]
     fn a_report_that_has_grown_old_tells_nothing_any_more() {
-        assert_eq!(with_friend(vec![ready(36, &[])]), Some(Reason::NoReport(Awaited::Wanted)));
+        assert_eq!(
+            with_friend(vec![ready(36, &[])]),
+            Some(Reason::Use(UseReason::NoReport(ReportMissing::Wanted)))
+        );
         assert_eq!(with_friend(vec![ready(35, &[]), ready(90, &[(FRIEND, 9)])]), None);
     }
 
     #[test]
     fn what_somebody_else_asked_keeps_an_image_and_lets_none_go() {
         let theirs = |report: UsageReport| UsageReport { whole: false, ..report };
-        let used = |why: Option<Reason>| matches!(why, Some(Reason::UsedElsewhere { .. }));
+        let used =
+            |why: Option<Reason>| matches!(why, Some(Reason::Use(UseReason::UsedByOtherAccounts { .. })));
         assert!(used(with_friend(vec![ready(30, &[(FRIEND, 3)]), theirs(ready(1, &[]))])));
-        assert_eq!(with_friend(vec![theirs(ready(1, &[]))]), Some(Reason::NoReport(Awaited::Wanted)));
+        assert_eq!(
+            with_friend(vec![theirs(ready(1, &[]))]),
+            Some(Reason::Use(UseReason::NoReport(ReportMissing::Wanted)))
+        );
         assert!(used(with_friend(vec![ready(30, &[]), theirs(ready(1, &[(FRIEND, 3)]))])));
     }
 
     #[test]
     fn a_report_that_tells_of_a_use_keeps_an_image_for_a_week() {
         let used = |hours| {
-            matches!(with_friend(vec![ready(hours, &[(FRIEND, 3)])]), Some(Reason::UsedElsewhere { .. }))
+            matches!(
+                with_friend(vec![ready(hours, &[(FRIEND, 3)])]),
+                Some(Reason::Use(UseReason::UsedByOtherAccounts { .. }))
+            )
         };
         assert!(used(167) && !used(168));
     }
@@ -190,7 +181,7 @@ mod tests {
         let found = image("web", 1).released().tagged("kiln:unused", &first.to_rfc3339()).build();
         let with = BTreeSet::from([Grantee::Account(FRIEND.into())]);
         let told = |hours| why(&found, Ok(Shared { with: with.clone(), reports: vec![ready(hours, &[])] }));
-        assert_eq!(told(21), Some(Reason::NoReport(Awaited::Wanted)));
+        assert_eq!(told(21), Some(Reason::Use(UseReason::NoReport(ReportMissing::Wanted))));
         assert_eq!(told(19), None);
     }
 
@@ -199,7 +190,7 @@ mod tests {
         let told = with_friend(vec![ready(24, &[(FRIEND, 2), ("123456789012", 7), ("444455556666", 0)])]);
         assert_eq!(
             told.unwrap().to_string(),
-            "it is used by account 111122223333 (2 times), by the usage report of 2026-02-09T02:00:00+00:00"
+            "it is used by account 111122223333 (2 times), according to the usage report of 2026-02-09T02:00:00+00:00"
         );
     }
 
@@ -207,9 +198,10 @@ mod tests {
     fn what_could_not_be_asked_is_unknown() {
         let error =
             CloudError::new("DescribeImageAttribute", "ami-1", &region("us-east-1"), "AuthFailure", "no");
-        assert!(why(&an_image(), Err(error)).unwrap().is_unknown());
-        assert_eq!(used(&an_image(), &Usage::default(), day(40)), Some(Reason::SharingUnknown));
-        assert!(Reason::SharingUnknown.is_unknown());
+        assert!(is_unknown(&keep(&an_image(), Err(error)).unwrap()));
+        let nobody_asked = used(&an_image(), &Usage::default(), day(40)).unwrap();
+        assert_eq!(nobody_asked, Keep::unknown(UseReason::SharingUnknown));
+        assert!(is_unknown(&nobody_asked));
     }
 
     #[test]

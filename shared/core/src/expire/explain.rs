@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::expire::forecast::Row;
+use crate::expire::forecast::PlanRow;
 use crate::inventory::Image;
 use crate::model::{ImageRecord, Region, tags};
 use crate::plan::{Decision, Reason};
 
 /// The story of an image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Story {
+pub struct Explanation {
     /// Which image.
     pub image: String,
     /// Where.
@@ -24,7 +24,7 @@ pub struct Story {
     /// How far it has come, by its tag.
     pub stage: String,
     /// From what it was made, and when.
-    pub made: Made,
+    pub made: Provenance,
     /// When it was released (RFC 3339), where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub released: Option<String>,
@@ -35,9 +35,9 @@ pub struct Story {
     /// Everything that keeps it whatever its recipe says.
     pub kept_by: Vec<String>,
     /// The steps on its way out that it has taken, with their times.
-    pub steps: Vec<Taken>,
+    pub steps: Vec<PastStep>,
     /// What it costs, whether it is used, its next step and when.
-    pub plan: Row,
+    pub plan: PlanRow,
     /// What is decided of it now.
     pub decided: &'static str,
     /// Why.
@@ -46,7 +46,7 @@ pub struct Story {
 
 /// From what an image was made.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Made {
+pub struct Provenance {
     /// When its bake began (RFC 3339).
     pub at: String,
     /// The image that it was baked from.
@@ -75,7 +75,7 @@ pub struct Member {
 
 /// A step that was taken.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Taken {
+pub struct PastStep {
     /// Which.
     pub step: &'static str,
     /// When (RFC 3339).
@@ -83,14 +83,14 @@ pub struct Taken {
 }
 
 /// Tells it.
-pub fn tell(
+pub fn explain(
     (image, record): (&Image, &ImageRecord),
-    release: &[Image],
+    release: &[&Image],
     decision: &Decision,
     users: BTreeSet<String>,
     kept_by: &[Reason],
-    plan: Row,
-) -> Story {
+    plan: PlanRow,
+) -> Explanation {
     let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let member = |one: &Image| Member {
         region: one.region.clone(),
@@ -102,13 +102,13 @@ pub fn tell(
         ("disabled", image.retired()),
         ("brought back", image.tags.time(tags::RESTORED)),
     ];
-    Story {
+    Explanation {
         image: image.id.to_string(),
         region: image.region.clone(),
         recipe: record.name.recipe.to_string(),
         version: record.name.version.to_string(),
         stage: record.stage.to_string(),
-        made: Made {
+        made: Provenance {
             at: text(record.name.version.time()),
             base: image.tags.get(tags::BASE).map(str::to_owned),
             builder: image.source_instance.as_ref().map(ToString::to_string),
@@ -116,10 +116,10 @@ pub fn tell(
             given: image.tags.has(tags::ADOPTED),
         },
         released: release.iter().find_map(|one| one.tags.get(tags::RELEASED).map(str::to_owned)),
-        release: release.iter().map(member).collect(),
+        release: release.iter().copied().map(member).collect(),
         used_by: users.into_iter().collect(),
         kept_by: kept_by.iter().map(ToString::to_string).collect(),
-        steps: steps.into_iter().filter_map(|(step, at)| Some(Taken { step, at: text(at?) })).collect(),
+        steps: steps.into_iter().filter_map(|(step, at)| Some(PastStep { step, at: text(at?) })).collect(),
         plan,
         decided: decision.action.word(),
         because: decision.because.to_string(),

@@ -5,44 +5,44 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::expire::limits::Stop;
-use crate::expire::lineage::{Found, seen};
+use super::inventory::{ImagesByRegion, observed_images};
 use crate::inventory::{Image, ImageState};
 use crate::model::{Region, Tags, tags};
-use crate::plan::{Action, Chain, Reason, Subject};
+use crate::plan::reason::{Limit, RetentionReason};
+use crate::plan::{Action, Chain, Subject};
 
 /// So many fewer at the least, and less than half, are far fewer.
 const FAR_FEWER: usize = 5;
 
 /// How many images there are in each Region.
 #[derive(Debug, Clone, Default)]
-pub struct Census(BTreeMap<Region, usize>);
+pub struct FleetSize(BTreeMap<Region, usize>);
 
 /// Whether an image counts.
-pub fn living(image: &Image) -> bool {
+pub fn counts(image: &Image) -> bool {
     matches!(image.state, ImageState::Available | ImageState::Disabled | ImageState::Pending)
 }
 
-impl Census {
+impl FleetSize {
     /// Of what was found.
-    pub fn of_found(found: &Found) -> Self {
-        let seen = found.iter().filter_map(|(region, images)| Some((region, images.as_ref().ok()?)));
-        let count = |images: &[Image]| images.iter().filter(|image| living(image)).count();
-        Self(seen.map(|(region, images)| (region.clone(), count(images))).collect())
+    pub fn of_regions(found: &ImagesByRegion) -> Self {
+        let regions = found.iter().filter_map(|(region, images)| Some((region, images.as_ref().ok()?)));
+        let count = |images: &[Image]| images.iter().filter(|image| counts(image)).count();
+        Self(regions.map(|(region, images)| (region.clone(), count(images))).collect())
     }
 
     /// Of these images.
     pub fn of<'a>(images: impl IntoIterator<Item = &'a Image>) -> Self {
-        let mut census = BTreeMap::new();
-        for image in images.into_iter().filter(|image| living(image)) {
-            match census.get_mut(&image.region) {
+        let mut fleet = BTreeMap::new();
+        for image in images.into_iter().filter(|image| counts(image)) {
+            match fleet.get_mut(&image.region) {
                 Some(count) => *count += 1,
                 None => {
-                    census.insert(image.region.clone(), 1);
+                    fleet.insert(image.region.clone(), 1);
                 }
             }
         }
-        Self(census)
+        Self(fleet)
     }
 
     /// How many there are in a Region.
@@ -55,25 +55,25 @@ impl Census {
 fn counted(image: &Image) -> Option<usize> {
     let counted = image.tags.read(tags::COUNTED)?;
     let on_its_way = image.unused().is_some() || image.retired().is_some();
-    (on_its_way && living(image)).then_some(counted)
+    (on_its_way && counts(image)).then_some(counted)
 }
 
 /// A Region that shows far fewer images than it did.
-pub fn far_fewer(found: &Found) -> Option<Stop> {
-    let census = Census::of_found(found);
+pub fn unexpected_drop(found: &ImagesByRegion) -> Option<Limit> {
+    let fleet = FleetSize::of_regions(found);
     let fewer = |image: &Image| {
-        let (before, now) = (counted(image)?, census.in_region(&image.region));
+        let (before, now) = (counted(image)?, fleet.in_region(&image.region));
         let far = before > 2 * now && before - now >= FAR_FEWER;
-        far.then(|| Stop::FarFewer { region: image.region.clone(), before, now })
+        far.then(|| Limit::FarFewer { region: image.region.clone(), before, now })
     };
-    seen(found).find_map(fewer)
+    observed_images(found).find_map(fewer)
 }
 
 /// Once images go by this plan, those that stay on their way tell the fewer that are left: else the next step would find them
 /// strange. What takes a step itself writes that number with it, and the others are told in chains of their own.
-pub fn recount(found: &Found, chains: &mut Vec<Chain>) {
+pub fn record_sizes(found: &ImagesByRegion, chains: &mut Vec<Chain>) {
     let lives: BTreeSet<&str> =
-        seen(found).filter(|image| living(image)).map(|image| image.id.as_str()).collect();
+        observed_images(found).filter(|image| counts(image)).map(|image| image.id.as_str()).collect();
     let mut gone: BTreeMap<Region, usize> = BTreeMap::new();
     let (mut going, mut steps) = (BTreeSet::new(), BTreeSet::new());
     for decision in chains.iter().flatten() {
@@ -99,14 +99,14 @@ pub fn recount(found: &Found, chains: &mut Vec<Chain>) {
             *counted = counted.saturating_sub(gone);
         }
     }
-    let census = Census::of_found(found);
-    let waits =
-        seen(found).filter(|image| !going.contains(image.id.as_str()) && !steps.contains(image.id.as_str()));
+    let fleet = FleetSize::of_regions(found);
+    let waits = observed_images(found)
+        .filter(|image| !going.contains(image.id.as_str()) && !steps.contains(image.id.as_str()));
     chains.extend(waits.filter_map(|image| {
-        let now = census.in_region(&image.region).saturating_sub(*gone.get(&image.region)?);
+        let now = fleet.in_region(&image.region).saturating_sub(*gone.get(&image.region)?);
         let before = counted(image).filter(|before| *before > now)?;
         let note = Action::Note(image.id.clone(), Tags::new().with(tags::COUNTED, now));
-        Some(vec![Subject::image(image).so(note, Reason::Recounted { before, now })])
+        Some(vec![Subject::image(image).so(note, RetentionReason::Recounted { before, now })])
     }));
 }
 
@@ -115,8 +115,8 @@ mod tests {
     use super::*;
     use crate::fixtures::*;
 
-    fn found(images: Vec<Image>) -> Found {
-        Found::from([(region("us-east-1"), Ok(images))])
+    fn found(images: Vec<Image>) -> ImagesByRegion {
+        ImagesByRegion::from([(region("us-east-1"), Ok(images))])
     }
 
     fn on_its_way(n: i64, counted: &str) -> Image {
@@ -125,23 +125,23 @@ mod tests {
     }
 
     #[test]
-    fn less_than_half_of_what_was_counted_is_far_fewer() {
-        let now = |counted: &str| far_fewer(&found((1..=5).map(|n| on_its_way(n, counted)).collect()));
+    fn less_than_half_of_what_was_counted_is_unexpected_drop() {
+        let now = |counted: &str| unexpected_drop(&found((1..=5).map(|n| on_its_way(n, counted)).collect()));
         assert_eq!(now("10"), None);
         let told = now("11").unwrap().to_string();
-        assert!(told.starts_with("us-east-1 shows 5 images of the recipe's, and there were 11"), "{told}");
+        assert!(told.starts_with("us-east-1 shows 5 images of the recipe, down from 11"), "{told}");
     }
 
     #[test]
-    fn a_few_images_are_never_far_fewer() {
-        assert_eq!(far_fewer(&found(vec![on_its_way(1, "5")])), None);
-        assert!(far_fewer(&found(vec![on_its_way(1, "6")])).is_some());
+    fn a_few_images_are_never_unexpected_drop() {
+        assert_eq!(unexpected_drop(&found(vec![on_its_way(1, "5")])), None);
+        assert!(unexpected_drop(&found(vec![on_its_way(1, "6")])).is_some());
     }
 
     #[test]
     fn what_is_on_its_way_no_more_tells_nothing() {
         let spared = image("web", 1).released().tagged(tags::UNUSED, "no").tagged(tags::COUNTED, "99");
-        assert_eq!(far_fewer(&found(vec![spared.build()])), None);
+        assert_eq!(unexpected_drop(&found(vec![spared.build()])), None);
     }
 
     #[test]
@@ -150,17 +150,18 @@ mod tests {
         let mut failed = on_its_way(5, "4");
         failed.state = ImageState::Failed;
         images.push(failed);
-        let so = |image: &Image, action| vec![Subject::image(image).so(action, Reason::RegionLeft)];
+        let so =
+            |image: &Image, action| vec![Subject::image(image).so(action, RetentionReason::RegionRemoved)];
         let deregister = |image: &Image| so(image, Action::Deregister(image.id.clone()));
         let retires = |counted| Action::Retire(images[1].id.clone(), day(40), counted);
         let mut chains = vec![deregister(&images[0]), so(&images[1], retires(4)), deregister(&images[4])];
-        recount(&found(images.clone()), &mut chains);
+        record_sizes(&found(images.clone()), &mut chains);
         let told: Vec<&Action> = chains.iter().flatten().map(|one| &one.action).collect();
         let three = |image: &Image| Action::Note(image.id.clone(), Tags::new().with(tags::COUNTED, 3));
         assert_eq!(told[1], &retires(3), "a step writes it itself");
         assert_eq!(told[3..], [&three(&images[2]), &three(&images[3])], "what failed was never counted");
         let mut nothing = vec![so(&images[1], retires(4))];
-        recount(&found(images.clone()), &mut nothing);
+        record_sizes(&found(images.clone()), &mut nothing);
         assert_eq!(nothing, [so(&images[1], retires(4))]);
     }
 }

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::expire::cross_account;
-use crate::expire::lineage::Rules;
-use crate::expire::restore::Restoring;
+use crate::expire::policy::{Keep, RetentionPolicy};
 use crate::inventory::usage::{Names, User};
 use crate::inventory::{CloudError, Image, Protection, Usage};
 use crate::model::{ImageId, Region, Version, tags};
-use crate::plan::Reason;
+use crate::plan::reason::UseReason;
 use crate::publish::sharing::is_guarded_by_kiln;
 use crate::release::is_pinned;
 
@@ -26,13 +25,13 @@ pub fn is_piecemeal(error: &CloudError) -> bool {
 }
 
 /// Who uses what, for look-up.
-pub struct Uses<'a> {
+pub struct UsageIndex<'a> {
     found: &'a UsageByRegion,
     by: HashMap<&'a ImageId, Vec<(&'a Region, &'a User)>>,
     unresolved: BTreeMap<&'a Region, (&'a User, &'a str)>,
 }
 
-impl<'a> Uses<'a> {
+impl<'a> UsageIndex<'a> {
     /// Of what was found.
     pub fn of(found: &'a UsageByRegion) -> Self {
         let mut uses = Self { found, by: HashMap::new(), unresolved: BTreeMap::new() };
@@ -51,20 +50,25 @@ impl<'a> Uses<'a> {
     }
 
     /// Why one image must stay, whatever the rules of its recipe about number and age say: the first reason there is.
-    pub fn hold(&self, rules: Rules<'_>, image: &Image, now: DateTime<Utc>) -> Option<Reason> {
-        held_by_itself(image, rules.newest)
+    pub fn keep_reason(
+        &self,
+        policy: RetentionPolicy<'_>,
+        image: &Image,
+        now: DateTime<Utc>,
+    ) -> Option<Keep> {
+        kept_by_own_state(image, policy.newest)
             .or_else(|| self.used(image))
-            .or_else(|| launched_lately(rules.expire.idle, image, now))
-            .or_else(|| self.used_elsewhere(image, now))
+            .or_else(|| launched_lately(policy.expire.idle, image, now))
+            .or_else(|| self.used_by_other_accounts(image, now))
     }
 
     /// Every reason why one image must stay.
-    pub fn all(&self, rules: Rules<'_>, image: &Image, now: DateTime<Utc>) -> Vec<Reason> {
+    pub fn keep_reasons(&self, policy: RetentionPolicy<'_>, image: &Image, now: DateTime<Utc>) -> Vec<Keep> {
         [
-            held_by_itself(image, rules.newest),
+            kept_by_own_state(image, policy.newest),
             self.used(image),
-            launched_lately(rules.expire.idle, image, now),
-            self.used_elsewhere(image, now),
+            launched_lately(policy.expire.idle, image, now),
+            self.used_by_other_accounts(image, now),
         ]
         .into_iter()
         .flatten()
@@ -77,63 +81,63 @@ impl<'a> Uses<'a> {
         own.map(|(_, by)| format!("{by} {}", by.arn(&image.region, &image.owner))).collect()
     }
 
-    fn used_elsewhere(&self, image: &Image, now: DateTime<Utc>) -> Option<Reason> {
+    fn used_by_other_accounts(&self, image: &Image, now: DateTime<Utc>) -> Option<Keep> {
         let usage = self.found.get(&image.region)?.as_ref().ok()?;
         cross_account::used(image, usage, now)
     }
 
-    fn used(&self, image: &Image) -> Option<Reason> {
+    fn used(&self, image: &Image) -> Option<Keep> {
         let usage = match self.found.get(&image.region) {
             Some(Ok(usage)) => usage,
-            Some(Err(error)) => return Some(Reason::UsageUnknown(error.clone())),
+            Some(Err(error)) => return Some(Keep::unknown(UseReason::Unknown(error.clone()))),
             None => {
                 let call = "DescribeInstances";
                 let nobody =
                     CloudError::new(call, image.id.as_str(), &image.region, "NotAsked", "nobody looked");
-                return Some(Reason::UsageUnknown(nobody));
+                return Some(Keep::unknown(UseReason::Unknown(nobody)));
             }
         };
         if let Some(why) = image.snapshots.iter().find_map(|snapshot| usage.held.get(snapshot)) {
-            return Some(Reason::Held(why.clone()));
+            return Some(Keep::by_choice(UseReason::Held(why.clone())));
         }
         if let Some(need) = image.snapshots.iter().find_map(|snapshot| usage.needed.get(snapshot)) {
-            return Some(Reason::SnapshotNeeded(need.clone()));
+            return Some(Keep::in_use(UseReason::SnapshotNeeded(need.clone())));
         }
         if self.by.contains_key(&image.id) {
             let users = self.users(image);
             if !users.is_empty() {
-                return Some(Reason::Used(users.into_iter().collect()));
+                return Some(Keep::in_use(UseReason::Used(users.into_iter().collect())));
             }
         }
         if let Some(recipe) = usage.bases.get(&image.id) {
-            return Some(Reason::UsedByRecipe(recipe.clone()));
+            return Some(Keep::in_use(UseReason::BaseOfRecipe(recipe.clone())));
         }
         if let Some(other) = usage.baked.get(&image.id) {
-            return Some(Reason::BakedInto(other.clone()));
+            return Some(Keep::in_use(UseReason::BakedInto(other.clone())));
         }
         let (by, what) = self.unresolved.get(&image.region)?;
         let by = format!("{by} {}", by.arn(&image.region, &image.owner));
-        Some(Reason::MightBeUsed { by, what: (*what).to_owned() })
+        Some(Keep::unknown(UseReason::UnresolvedReference { by, what: (*what).to_owned() }))
     }
 }
 
 /// What stands on the image itself.
-fn held_by_itself(image: &Image, newest: Option<Version>) -> Option<Reason> {
+fn kept_by_own_state(image: &Image, newest: Option<Version>) -> Option<Keep> {
     if let Some(why) = image.tags.get(tags::HOLD) {
-        return Some(Reason::Held(why.to_owned()));
+        return Some(Keep::by_choice(UseReason::Held(why.to_owned())));
     }
     if let Some(when) = image.tags.get(tags::RESTORED) {
-        return Some(Reason::Restoring(Restoring::Restored(when.to_owned())));
+        return Some(Keep::in_use(UseReason::Restored(when.to_owned())));
     }
     if is_pinned(image, newest) {
-        return Some(Reason::Pinned);
+        return Some(Keep::in_use(UseReason::Pinned));
     }
     if let Protection::On(protection) = &image.protection
         && !is_guarded_by_kiln(image)
     {
-        return Some(Reason::Protected(protection.clone()));
+        return Some(Keep::by_choice(UseReason::Protected(protection.clone())));
     }
-    manager(image).map(Reason::OfOther)
+    manager(image).map(|service| Keep::by_choice(UseReason::ManagedBy(service)))
 }
 
 const MADE_BY_IMAGE_BUILDER: &str = "Ec2ImageBuilderArn";
@@ -157,18 +161,18 @@ fn manager(image: &Image) -> Option<&'static str> {
 
 /// No time of launch means never, but for images that are older than EC2's memory of it.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-last-launched-time.html>)
-fn launched_lately(idle: TimeDelta, image: &Image, now: DateTime<Utc>) -> Option<Reason> {
+fn launched_lately(idle: TimeDelta, image: &Image, now: DateTime<Utc>) -> Option<Keep> {
     if idle.is_zero() {
         return None;
     }
     let told_since = NaiveDate::from_ymd_opt(2017, 5, 1)?;
     match image.last_launched {
-        Some(at) if at + idle > now => Some(Reason::LaunchedLately { at, idle }),
+        Some(at) if at + idle > now => Some(Keep::in_use(UseReason::LaunchedLately { at, idle })),
         Some(_) => None,
         None => image
             .created
             .is_none_or(|created| created.date_naive() < told_since)
-            .then_some(Reason::LaunchUnknown),
+            .then(|| Keep::unknown(UseReason::LaunchUnknown)),
     }
 }
 

@@ -3,6 +3,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::fixtures::*;
 use crate::inventory::Use;
+use crate::plan::reason::UseReason;
 use crate::recipe::Recipe;
 
 fn names(image: &Image, by: User) -> Use {
@@ -13,7 +14,9 @@ fn names(image: &Image, by: User) -> Use {
 fn hold(image: &Image, usage: Usage) -> Option<String> {
     let usage = Usage { shared: nobody_else(&[image]).shared, ..usage };
     let found = UsageByRegion::from([(image.region.clone(), Ok(usage))]);
-    Uses::of(&found).hold(Rules::of(&recipe("web"), None), image, day(40)).map(|reason| reason.to_string())
+    UsageIndex::of(&found)
+        .keep_reason(RetentionPolicy::of(&recipe("web"), None), image, day(40))
+        .map(|keep| keep.reason.to_string())
 }
 
 fn an_image() -> Image {
@@ -89,7 +92,7 @@ fn what_another_service_manages_is_left_to_it() {
         let image = image("web", 1).released().tagged(key, "x").build();
         assert_eq!(
             hold(&image, Usage::default()),
-            Some(format!("{service} manages it, so it is left to it"))
+            Some(format!("managed by {service}; Kiln does not remove it"))
         );
     }
 }
@@ -114,18 +117,20 @@ fn what_was_launched_lately_stays_where_the_recipe_asks() {
     let mut rules = recipe("web");
     let mut image = an_image();
     let found = UsageByRegion::from([(region("us-east-1"), Ok(nobody_else(&[&image])))]);
-    let why = |rules: &Recipe, image: &Image| Uses::of(&found).hold(Rules::of(rules, None), image, day(40));
+    let why = |rules: &Recipe, image: &Image| {
+        UsageIndex::of(&found).keep_reason(RetentionPolicy::of(rules, None), image, day(40))
+    };
     image.last_launched = Some(day(35));
     assert_eq!(why(&rules, &image), None);
     rules.expire.idle = TimeDelta::days(5);
     assert_eq!(why(&rules, &image), None);
     rules.expire.idle = TimeDelta::days(6);
     assert_eq!(
-        why(&rules, &image).unwrap().to_string(),
-        "it was launched at 2026-02-05T02:00:00+00:00, and the recipe keeps what was launched within 6d"
+        why(&rules, &image).unwrap().reason.to_string(),
+        "it was launched at 2026-02-05T02:00:00+00:00, and the recipe keeps images launched within 6d"
     );
     image.last_launched = None;
     assert_eq!(why(&rules, &image), None);
     image.created = Some(day(0) - TimeDelta::days(3_650));
-    assert_eq!(why(&rules, &image), Some(Reason::LaunchUnknown));
+    assert_eq!(why(&rules, &image), Some(Keep::unknown(UseReason::LaunchUnknown)));
 }

@@ -1,9 +1,9 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::expire::decide;
-use crate::expire::in_use::{UsageByRegion, Uses};
-use crate::expire::lineage::Kin;
+use crate::expire::in_use::{UsageByRegion, UsageIndex};
+use crate::expire::keep_rules::decide;
+use crate::expire::lineage::Lineage;
 use crate::fixtures::*;
 use crate::inventory::Usage;
 
@@ -19,7 +19,7 @@ fn rules(max_per_run: usize, max_percent: usize) -> Recipe {
 }
 
 /// Releases of so many days in those Regions.
-fn found(days: i64, regions: &[&str]) -> Found {
+fn found(days: i64, regions: &[&str]) -> ImagesByRegion {
     let of = |code: &str| {
         let made = (1..=days).filter(|_| regions.contains(&code)).map(|n| match code {
             "us-east-1" => image("web", n).released().build(),
@@ -30,11 +30,18 @@ fn found(days: i64, regions: &[&str]) -> Found {
     REGIONS.iter().map(|code| of(code)).collect()
 }
 
-fn run(rules: &Recipe, found: &Found, allow: Option<usize>) -> Vec<Chain> {
+fn run(rules: &Recipe, found: &ImagesByRegion, allow: Option<usize>) -> Vec<Chain> {
     let usage: UsageByRegion = REGIONS.iter().map(|code| (region(code), Ok(Usage::default()))).collect();
     let home = region("us-east-1");
     let usage = alone(&usage, found);
-    within(rules, &home, found, &[], decide(rules, &Kin::of(found, &home), &Uses::of(&usage), day(40)), allow)
+    enforce(
+        rules,
+        &home,
+        found,
+        &[],
+        decide(rules, &Lineage::of(found, &home), &UsageIndex::of(&usage), day(40)),
+        allow,
+    )
 }
 
 fn gone(chains: &[Chain]) -> usize {
@@ -64,9 +71,11 @@ fn one_more_than_may_go_in_one_run_and_nothing_goes() {
     assert!(chains.iter().flatten().all(|one| matches!(one.action, Action::Leave | Action::Say(_))));
     let [said] = said(&chains).try_into().unwrap();
     assert!(
-        said.starts_with("9: 9 images would go in one run, which is more than 8 (expire.max_per_run = 8)")
+        said.starts_with(
+            "9: blocked: 9 images would be removed, but the limit is 8 (expire.max_per_run = 8)"
+        )
     );
-    assert!(said.ends_with(r#"{"recipe": …, "dry_run": false, "allow": 9}"#), "{said}");
+    assert!(said.ends_with(r#"{"recipe": "web", "dry_run": false, "allow": 9}"#), "{said}");
 }
 
 #[test]
@@ -88,7 +97,7 @@ fn who_has_seen_the_plan_may_allow_it() {
     assert_eq!(gone(&run(&rules(1, 1), &found, Some(9))), 9);
     let chains = run(&rules(1, 1), &found, Some(8));
     assert_eq!(gone(&chains), 0);
-    assert!(said(&chains)[0].contains("more than 8 (allow = 8)"));
+    assert!(said(&chains)[0].contains("the limit is 8 (allow = 8)"));
 }
 
 #[test]
@@ -97,8 +106,7 @@ fn a_region_that_answers_with_nothing_stops_the_run() {
     let chains = run(&rules(100, 100), &found, None);
     assert_eq!(gone(&chains), 0);
     assert!(
-        said(&chains)[0]
-            .contains("ap-southeast-2 answers with no image of the recipe's, though us-east-1/ami-")
+        said(&chains)[0].contains("ap-southeast-2 shows no image of the recipe, although us-east-1/ami-")
     );
     assert_eq!(gone(&run(&rules(100, 100), &found, Some(6))), 6);
 }
@@ -134,7 +142,7 @@ fn a_small_recipe_of_which_each_night_one_release_takes_each_step_goes_on() {
         image("web", 4).released().build(),
     ];
     rules.replicate.regions.clear();
-    let found = Found::from([(region("us-east-1"), Ok(images))]);
+    let found = ImagesByRegion::from([(region("us-east-1"), Ok(images))]);
     let words: Vec<&str> =
         run(&rules, &found, None).iter().flatten().map(|decision| decision.action.word()).collect();
     assert_eq!(words, ["leave", "mark-unused", "retire", "deregister"]);

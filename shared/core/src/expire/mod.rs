@@ -1,7 +1,4 @@
-//! Which images stay and which go.
-//!
-//! A release goes only when every rule of the recipe lets it go *and* nobody uses any of its members; where that could
-//! not be found out, it stays.
+//! Which images stay and which go, of one recipe, whether it exists or was deleted.
 
 pub mod cross_account;
 pub mod deleted_recipe;
@@ -9,108 +6,109 @@ pub mod explain;
 pub mod fleet_size;
 pub mod forecast;
 pub mod in_use;
+pub mod inventory;
+pub mod keep_rules;
 pub mod limits;
 pub mod lineage;
+pub mod outcome;
+pub mod policy;
 pub mod removed_regions;
 pub mod restore;
 pub mod stages;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use crate::expire::forecast::step_of;
-use crate::expire::in_use::Uses;
-use crate::expire::lineage::{Kin, Release, Rules};
-use crate::expire::stages::{Fate, next_step};
 use crate::inventory::Image;
-use crate::plan::{Chain, Reason};
-use crate::recipe::Recipe;
+use crate::model::Region;
+use crate::plan::Chain;
+use crate::recipe::Expire;
 
-pub use crate::expire::lineage::Found;
+use fleet_size::record_sizes;
+use forecast::{PlanRow, Prices, Sizes, last_decisions, plan_row};
+use in_use::UsageIndex;
+use lineage::Lineage;
+use policy::RetentionPolicy;
 
-/// What the rules of the recipe alone say of one release.
-enum ByRule {
-    Stays(Reason),
-    IsYoung { newer: usize, age: TimeDelta },
-    Goes { newer: usize, age: TimeDelta },
+pub use inventory::{ImagesByRegion, Observed, observed_images};
+
+/// One recipe, with the record of each of its images parsed once.
+pub struct OneRecipe<'a> {
+    /// What was observed of it.
+    pub observed: &'a Observed,
+    /// Its releases.
+    pub lineage: Lineage<'a>,
+    home: &'a Region,
 }
 
-/// The images that the rules of the recipe would let go: those whose use must be found out.
-pub fn candidates<'a>(recipe: &Recipe, kin: &Kin<'a>, now: DateTime<Utc>) -> Vec<&'a Image> {
-    goes(recipe, kin, now).flat_map(|release| release.members.iter().map(|(image, _)| *image)).collect()
-}
+impl<'a> OneRecipe<'a> {
+    /// One recipe of the Kiln with that home Region.
+    pub fn of(observed: &'a Observed, home: &'a Region) -> Self {
+        Self { observed, lineage: Lineage::of(&observed.images, home), home }
+    }
 
-/// Those of them that nothing but their use by other accounts could keep.
-pub fn open<'a>(recipe: &Recipe, kin: &Kin<'a>, uses: &Uses<'_>, now: DateTime<Utc>) -> Vec<&'a Image> {
-    let rules = Rules::of(recipe, kin.newest);
-    let open = goes(recipe, kin, now).filter(|release| release.depends_on_sharing(rules, uses, now));
-    open.flat_map(|release| release.members.iter().map(|(image, _)| *image)).collect()
-}
+    /// The images whose use must be found out, because nothing else keeps them.
+    pub fn candidates(&self, now: DateTime<Utc>) -> Vec<&'a Image> {
+        let Some(recipe) = &self.observed.recipe else {
+            let retired = self.observed.retired_at;
+            return retired.map_or_else(Vec::new, |_| deleted_recipe::candidates(&self.lineage));
+        };
+        let mut all = keep_rules::candidates(recipe, &self.lineage, now);
+        all.extend(removed_regions::candidates(self.home, &self.observed.removed));
+        all
+    }
 
-fn goes<'k, 'a>(
-    recipe: &Recipe,
-    kin: &'k Kin<'a>,
-    now: DateTime<Utc>,
-) -> impl Iterator<Item = &'k Release<'a>> {
-    let rules = by_rules(recipe, &kin.releases, now);
-    let goes = |rule: &ByRule| matches!(rule, ByRule::Goes { .. });
-    kin.releases.iter().zip(rules).filter(move |(_, rule)| goes(rule)).map(|(release, _)| release)
-}
+    /// Those of them that only their use by other accounts could keep.
+    pub fn only_sharing_left(&self, uses: &UsageIndex<'_>, now: DateTime<Utc>) -> Vec<&'a Image> {
+        let Some(recipe) = &self.observed.recipe else {
+            let left = || deleted_recipe::only_sharing_left(&self.lineage, uses, now);
+            return self.observed.retired_at.map_or_else(Vec::new, |_| left());
+        };
+        let mut left = keep_rules::only_sharing_left(recipe, &self.lineage, uses, now);
+        let removed = &self.observed.removed;
+        left.extend(removed_regions::only_sharing_left(recipe, self.home, removed, uses, now));
+        left
+    }
 
-/// What becomes of every image of a recipe: one chain for each release, newest first.
-pub fn decide(recipe: &Recipe, kin: &Kin<'_>, uses: &Uses<'_>, now: DateTime<Utc>) -> Vec<Chain> {
-    let by_rules = by_rules(recipe, &kin.releases, now);
-    let (rules, census) = (Rules::of(recipe, kin.newest), &kin.census);
-    let one = |(release, by_rule): (&Release<'_>, ByRule)| match (by_rule, kin.blind) {
-        (ByRule::Stays(because), _) => release.keep(rules, now, |_| because.clone()),
-        (ByRule::IsYoung { newer, age }, _) => {
-            let older_than = recipe.expire.older_than;
-            let then = now + (older_than - age);
-            let because = Reason::Superseded { newer, age: older_than };
-            let later = next_step(rules.expire, &release.members, &Fate { because, census, now: then });
-            release.keep(rules, now, |image| {
-                let next = step_of(&later, image, rules.expire, then);
-                Reason::Young { age, older_than, next }
-            })
-        }
-        (ByRule::Goes { .. }, Some(error)) => {
-            release.keep(rules, now, |_| Reason::UsageUnknown(error.clone()))
-        }
-        (ByRule::Goes { newer, age }, None) => {
-            let because = Reason::Superseded { newer, age };
-            release.by_use(rules, uses, &Fate { because, census, now })
-        }
-    };
-    kin.releases.iter().zip(by_rules).map(one).chain(kin.unreadable()).collect()
-}
+    /// What becomes of every image. `allow`: how many may go, as a person says who has reviewed the plan.
+    pub fn decide(&self, uses: &UsageIndex<'_>, allow: Option<usize>, now: DateTime<Utc>) -> Vec<Chain> {
+        let Observed { recipe, retired_at, images, removed } = self.observed;
+        let Some(recipe) = recipe else {
+            return match retired_at {
+                Some(at) => deleted_recipe::decide(&self.lineage, uses, *at, now),
+                None => deleted_recipe::kept(&self.lineage, now),
+            };
+        };
+        let mut chains = keep_rules::decide(recipe, &self.lineage, uses, now);
+        chains.extend(removed_regions::decide(recipe, self.home, removed, uses, now));
+        let mut chains = limits::enforce(recipe, self.home, images, removed, chains, allow);
+        record_sizes(images, &mut chains);
+        chains.extend(deleted_recipe::reinstate(recipe, self.home, self.observed));
+        chains
+    }
 
-/// The keep rules, for releases from the newest to the oldest. Only releases count among the newest: a run of
-/// images that were never released pushes no good one out.
-fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Vec<ByRule> {
-    let mut released = 0;
-    releases
-        .iter()
-        .map(|release| {
-            let age = now - release.born();
-            let newer = released;
-            if release.is_released() {
-                released += 1;
-                if released <= recipe.expire.keep {
-                    return ByRule::Stays(Reason::AmongNewest { rank: released, keep: recipe.expire.keep });
-                }
+    /// What the plan says of each image of which that was decided.
+    pub fn plan_rows(
+        &self,
+        chains: &[Chain],
+        sizes: &Sizes,
+        prices: &Prices,
+        now: DateTime<Utc>,
+    ) -> Vec<(&'a Image, PlanRow)> {
+        let last = last_decisions(chains);
+        let row = |image: &'a Image| {
+            let decision = last.get(&(&image.region, image.id.as_str()))?;
+            Some((image, plan_row(image, decision, sizes, prices, now)))
+        };
+        self.observed.all().filter_map(row).collect()
+    }
+
+    /// By which policy its images go.
+    pub fn policy(&self, defaults: &'a Expire) -> RetentionPolicy<'a> {
+        match &self.observed.recipe {
+            Some(recipe) => RetentionPolicy::of(recipe, self.lineage.newest),
+            None => {
+                RetentionPolicy { newest: self.lineage.newest, ..RetentionPolicy::without_recipe(defaults) }
             }
-            // Without enough newer releases it is perhaps the best there is, whatever became of it.
-            if newer < recipe.expire.keep {
-                return ByRule::Stays(Reason::InProgress(release.state()));
-            }
-            match release.under_way() {
-                Some(image) => ByRule::Stays(Reason::InProgress(image.state.clone())),
-                None if age < recipe.expire.older_than => ByRule::IsYoung { newer, age },
-                None => ByRule::Goes { newer, age },
-            }
-        })
-        .collect()
+        }
+    }
 }
-
-#[cfg(test)]
-#[path = "expire_tests.rs"]
-mod tests;

@@ -1,39 +1,42 @@
-//! Replicas in Regions that their recipe names no longer: nothing keeps them but that somebody uses them. They go in the
-//! same steps as a release does, each by itself.
+//! Replicas in Regions that their recipe no longer names: only their use keeps them. They go in the same steps as a release,
+//! each on its own.
 
 use chrono::{DateTime, Utc};
 
-use crate::expire::fleet_size::Census;
-use crate::expire::in_use::Uses;
-use crate::expire::lineage::{Release, Rules, releases};
-use crate::expire::stages::Fate;
+use super::fleet_size::FleetSize;
+use super::in_use::UsageIndex;
+use super::lineage::{Release, releases};
+use super::outcome::{depends_on_sharing, keep, unless_used};
+use super::policy::{Keep, RetentionPolicy};
+use super::stages::RetirementContext;
 use crate::inventory::Image;
 use crate::model::Region;
-use crate::plan::{Chain, Reason};
+use crate::plan::Chain;
+use crate::plan::reason::RetentionReason;
 use crate::recipe::Recipe;
 
-/// Those that may go: whose use must be found out.
-pub fn candidates<'a>(home: &Region, strays: &'a [Image]) -> Vec<&'a Image> {
-    let all = releases(strays, home).into_iter().flat_map(|release| release.members);
-    all.map(|(image, _)| image).collect()
+/// The images that may go: those whose use must be found out.
+pub fn candidates<'a>(home: &Region, removed: &'a [Image]) -> Vec<&'a Image> {
+    releases(removed, home).iter().flat_map(Release::images).collect()
 }
 
-/// Those of them that nothing but their use by other accounts could keep.
-pub fn open<'a>(
+/// Those of them that only their use by other accounts could keep.
+pub fn only_sharing_left<'a>(
     recipe: &Recipe,
     home: &Region,
-    strays: &'a [Image],
-    uses: &Uses<'_>,
+    removed: &'a [Image],
+    uses: &UsageIndex<'_>,
     now: DateTime<Utc>,
 ) -> Vec<&'a Image> {
-    let rules = Rules::of(recipe, None);
-    let open = alone(home, strays).filter(|one| one.depends_on_sharing(rules, uses, now));
-    open.flat_map(|one| one.members.into_iter().map(|(image, _)| image)).collect()
+    let policy = RetentionPolicy::of(recipe, None);
+    let left: Vec<Release<'a>> =
+        each(home, removed).filter(|one| depends_on_sharing(one, policy, uses, now)).collect();
+    left.iter().flat_map(Release::images).collect()
 }
 
-/// Each by itself.
-fn alone<'a>(home: &Region, strays: &'a [Image]) -> impl Iterator<Item = Release<'a>> {
-    releases(strays, home).into_iter().flat_map(|release| {
+/// Each replica as a release of its own.
+fn each<'a>(home: &Region, removed: &'a [Image]) -> impl Iterator<Item = Release<'a>> {
+    releases(removed, home).into_iter().flat_map(|release| {
         let version = release.version;
         release.members.into_iter().map(move |member| Release { version, members: vec![member] })
     })
@@ -43,15 +46,19 @@ fn alone<'a>(home: &Region, strays: &'a [Image]) -> impl Iterator<Item = Release
 pub fn decide(
     recipe: &Recipe,
     home: &Region,
-    strays: &[Image],
-    uses: &Uses<'_>,
+    removed: &[Image],
+    uses: &UsageIndex<'_>,
     now: DateTime<Utc>,
 ) -> Vec<Chain> {
-    let (rules, census) = (Rules::of(recipe, None), Census::of(strays));
-    alone(home, strays)
+    let (policy, fleet) = (RetentionPolicy::of(recipe, None), FleetSize::of(removed));
+    let context = RetirementContext { reason: RetentionReason::RegionRemoved.into(), fleet: &fleet, now };
+    each(home, removed)
         .map(|one| match one.under_way() {
-            Some(image) => one.keep(rules, now, |_| Reason::InProgress(image.state.clone())),
-            None => one.by_use(rules, uses, &Fate { because: Reason::RegionLeft, census: &census, now }),
+            Some(image) => {
+                let reason = RetentionReason::InProgress(image.state.clone());
+                keep(&one, policy, now, |_| Keep::by_rule(reason.clone(), None))
+            }
+            None => unless_used(&one, policy, uses, &context),
         })
         .collect()
 }
@@ -73,8 +80,13 @@ mod tests {
         let mut rules = recipe("web");
         rules.expire.confirm_after = TimeDelta::days(2);
         let found = UsageByRegion::from([(region(LEFT), Ok(usage))]);
-        let chains =
-            decide(&rules, &region("us-east-1"), std::slice::from_ref(stray), &Uses::of(&found), day(40));
+        let chains = decide(
+            &rules,
+            &region("us-east-1"),
+            std::slice::from_ref(stray),
+            &UsageIndex::of(&found),
+            day(40),
+        );
         chains.concat().iter().map(|one| (one.action.word(), one.because.to_string())).collect()
     }
 
@@ -85,7 +97,7 @@ mod tests {
     #[test]
     fn a_replica_in_a_region_that_left_the_recipe_goes_step_by_step_however_new_it_is() {
         let stray = image("web", 39).released().in_region(LEFT).build();
-        let why = "its recipe names its Region no longer".to_owned();
+        let why = "its recipe no longer names this Region".to_owned();
         assert_eq!(decided(&stray, quiet(&stray)), [("mark-unused", why.clone())]);
         let mut confirmed = image("web", 39).released().in_region(LEFT);
         confirmed = confirmed.tagged("kiln:unused", &day(37).to_rfc3339());

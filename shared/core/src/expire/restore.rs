@@ -1,42 +1,13 @@
 //! What brings back a release that was retired, as long as it is not deregistered.
 
 use chrono::{DateTime, Utc};
-use thiserror::Error;
 
 use crate::inventory::{Image, ImageState};
 use crate::model::{ImageRecord, Region, Stage, Tags, tags};
-use crate::plan::text::list;
-use crate::plan::{Action, Chain, Reason, Subject};
+use crate::plan::reason::RestoreReason;
+use crate::plan::{Action, Chain, Subject};
 use crate::publish::sharing::deprecated_from;
 use crate::recipe::Recipe;
-
-#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
-/// What is said when somebody wants an image back.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Restoring {
-    /// Somebody wants it back.
-    #[error("somebody asked for it to be brought back; it stays until its tag kiln:restored is taken away")]
-    AskedBack,
-    /// Somebody brought it back.
-    #[error("somebody brought it back at {0}; take its tag kiln:restored away when it may go")]
-    Restored(String),
-    /// There is nothing to bring back.
-    #[error("it is not retired: its stage is {0}")]
-    NotRetired(Stage),
-    /// It is deregistered.
-    #[error(
-        "it is in no Region of the account, nor in a Recycle Bin there: it is deregistered, and nothing brings it back; bake the recipe anew, or roll back to a release that is there"
-    )]
-    Gone,
-    /// It may be where nobody could look.
-    #[error("it is in no Region that could be looked at; it may be in {}, which could not", list(.0))]
-    NotFound(Vec<Region>),
-    /// It is deregistered, and in the Recycle Bin.
-    #[error(
-        "it is deregistered, and lies in the Recycle Bin of {region} until {}: restore its snapshots there first, then it (aws ec2 restore-image-from-recycle-bin), and ask again", .until.to_rfc3339()
-    )]
-    InRecycleBin { region: Region, until: DateTime<Utc> },
-}
 
 /// What brings a release back. `members`: an image and its replicas, as far as they are there; whoever asks for one of them
 /// asks for all. `recipe`: theirs, if there still is one.
@@ -59,12 +30,11 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
     let on_its_way: Vec<_> = known.iter().filter(|one| is_retired(one) || is_deprecated(one)).collect();
     if on_its_way.is_empty() {
         let leave = |(image, record): &(&Image, ImageRecord)| {
-            Subject::image(image).so(Action::Leave, Reason::Restoring(Restoring::NotRetired(record.stage)))
+            Subject::image(image).so(Action::Leave, RestoreReason::NotDisabled(record.stage))
         };
         return known.iter().map(leave).collect();
     }
-    let asked =
-        |image: &Image, action| Subject::image(image).so(action, Reason::Restoring(Restoring::AskedBack));
+    let asked = |image: &Image, action| Subject::image(image).so(action, RestoreReason::AskedBack);
     let unmarked = on_its_way.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED));
     let marked = unmarked.map(|(image, _)| {
         // Whoever disables it later does not meet a quarantine that has begun long ago.
@@ -145,17 +115,19 @@ mod tests {
 
     #[test]
     fn a_restored_release_is_kept_by_the_next_run() {
-        use crate::expire::in_use::{UsageByRegion, Uses};
-        use crate::expire::lineage::Rules;
+        use crate::expire::in_use::{UsageByRegion, UsageIndex};
+        use crate::expire::policy::RetentionPolicy;
         let home = image("web", 1).retired_on(30).build();
         let chain = decide(None, &[&home], &region("us-east-1"), day(40));
         let Action::Note(_, noted) = &chain[0].action else { panic!() };
         let restored = Image { tags: home.tags.clone().and(noted), ..home };
         let found = UsageByRegion::new();
-        let why = Uses::of(&found).hold(Rules::of(&recipe("web"), None), &restored, day(41)).unwrap();
+        let why = UsageIndex::of(&found)
+            .keep_reason(RetentionPolicy::of(&recipe("web"), None), &restored, day(41))
+            .unwrap();
         assert_eq!(
-            why.to_string(),
-            "somebody brought it back at 2026-02-10T02:00:00Z; take its tag kiln:restored away when it may go"
+            why.reason.to_string(),
+            "it was brought back at 2026-02-10T02:00:00Z; remove its tag kiln:restored when it may go"
         );
     }
 }

@@ -1,42 +1,46 @@
-//! In which steps a release goes, each on its own waiting time, and each undone by `restore` but the last: deprecated when
-//! nobody uses it, disabled when that is so a second time, deregistered with its snapshots after its quarantine.
+//! The three steps in which a release goes, each after its own waiting time: deprecated once it is found unused, disabled
+//! when it is still unused after `confirm_after`, deregistered with its snapshots after `quarantine`. `restore` undoes all
+//! but the last.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::expire::fleet_size::Census;
+use crate::expire::fleet_size::FleetSize;
+use crate::expire::lineage::Member;
 use crate::inventory::{Image, ImageState};
-use crate::model::{ImageId, ImageRecord, Stage};
-use crate::plan::{Action, Chain, Decision, Reason, Subject};
+use crate::model::{ImageId, Stage};
+use crate::plan::reason::RetentionReason;
+use crate::plan::{Action, Chain, Decision, Reason, Retention, Step, Subject};
 use crate::publish::sharing::{is_deprecated, is_guarded_by_kiln};
 use crate::recipe::Expire;
 
-/// An image or a replica of a release, with its record.
-pub type Member<'a> = (&'a Image, ImageRecord);
-
-/// What lets a release go, and when it is asked.
-pub struct Fate<'a> {
+/// Why and when a release is retired, and the image counts to record with each step.
+pub struct RetirementContext<'a> {
     /// Why the recipe lets it go.
-    pub because: Reason,
-    /// How many images there are, which is written down with each step.
-    pub census: &'a Census,
+    pub reason: Reason,
+    /// How many images there are in each Region.
+    pub fleet: &'a FleetSize,
     /// The time.
     pub now: DateTime<Utc>,
 }
 
 /// The next step of a release that its recipe lets go, and that nobody uses. `members`: replicas first, home image last.
-pub fn next_step(expire: &Expire, members: &[Member<'_>], fate: &Fate<'_>) -> Chain {
-    let first = first_verdict(expire, members, fate);
+pub fn next_stage(expire: &Expire, members: &[Member<'_>], context: &RetirementContext<'_>) -> Chain {
+    let first = first_confirmation(expire, members, context);
     first.unwrap_or_else(|| match expire.quarantine {
-        none if none.is_zero() => at_once(members, fate),
-        quarantine => disable_then_deregister(members, quarantine, fate),
+        none if none.is_zero() => without_quarantine(members, context),
+        quarantine => disable_then_deregister(members, quarantine, context),
     })
 }
 
 /// Deprecated, and looked at again later. `None`: that is over, or has no sense any more.
-fn first_verdict(expire: &Expire, members: &[Member<'_>], fate: &Fate<'_>) -> Option<Chain> {
-    let (confirm_after, now) = (expire.confirm_after, fate.now);
+fn first_confirmation(
+    expire: &Expire,
+    members: &[Member<'_>],
+    context: &RetirementContext<'_>,
+) -> Option<Chain> {
+    let (confirm_after, now) = (expire.confirm_after, context.now);
     let begun = members.iter().any(|(_, record)| record.stage == Stage::Retired);
     // What cannot be launched has nobody who could begin to use it.
     let launchable = |image: &Image| !matches!(image.state, ImageState::Failed | ImageState::Disabled);
@@ -51,20 +55,35 @@ fn first_verdict(expire: &Expire, members: &[Member<'_>], fate: &Fate<'_>) -> Op
     if youngest.is_some_and(|youngest| youngest + confirm_after <= now) {
         return None;
     }
-    let counted = |image: &Image| fate.census.in_region(&image.region);
+    let fleet = |image: &Image| context.fleet.in_region(&image.region);
     let step = |(image, record): &Member<'_>| match (known(image), launchable(image)) {
-        // Also where somebody took the deprecation away: who looks for what is deprecated must have had the time.
+        // Also where somebody took the deprecation away: whoever looks for deprecated images must have had the time.
         (None, true) => {
-            let mark = Action::MarkUnused(image.id.clone(), now, counted(image));
-            Subject::member(image, &record.name).so(mark, fate.because.clone())
+            let mark = Action::MarkUnused(image.id.clone(), now, fleet(image));
+            let retention = Retention::leaving(Step::Deprecate, now);
+            Subject::member(image, &record.name).retain(mark, context.reason.clone(), retention)
         }
         (known, _) => {
             let since = known.unwrap_or(now);
             let until = youngest.unwrap_or(now) + confirm_after;
-            Subject::member(image, &record.name).so(Action::Leave, Reason::FoundUnused { since, until })
+            let retention = after_confirmation(expire, image, until);
+            let reason = RetentionReason::FoundUnused { since, until };
+            Subject::member(image, &record.name).retain(Action::Leave, reason, retention)
         }
     };
     Some(members.iter().map(step).collect())
+}
+
+/// The step that follows once an image is confirmed to be unused. An image that failed is never disabled: it goes with the
+/// others of its release.
+fn after_confirmation(expire: &Expire, image: &Image, at: DateTime<Utc>) -> Retention {
+    match expire.quarantine {
+        none if none.is_zero() => Retention::leaving(Step::Deregister, at),
+        quarantine if image.state == ImageState::Failed => {
+            Retention::leaving(Step::Deregister, at + quarantine)
+        }
+        _ => Retention::leaving(Step::Disable, at),
+    }
 }
 
 /// The home images that are not marked as retired yet. They are before any replica goes, so that none is copied anew.
@@ -74,17 +93,21 @@ fn unmarked<'a>(members: &'a [Member<'_>]) -> impl Iterator<Item = &'a Image> {
 }
 
 /// Without a quarantine.
-fn at_once(members: &[Member<'_>], fate: &Fate<'_>) -> Chain {
+fn without_quarantine(members: &[Member<'_>], context: &RetirementContext<'_>) -> Chain {
     let mark = unmarked(members).map(|image| {
-        Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Retired), fate.because.clone())
+        Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Retired), context.reason.clone())
     });
-    let go = members.iter().flat_map(|member| deregister(member, fate.because.clone()));
+    let go = members.iter().flat_map(|member| deregister(member, context.reason.clone(), context.now));
     mark.chain(go).collect()
 }
 
 /// Disabled first, and deregistered once the quarantine of all is over.
-fn disable_then_deregister(members: &[Member<'_>], quarantine: TimeDelta, fate: &Fate<'_>) -> Chain {
-    let now = fate.now;
+fn disable_then_deregister(
+    members: &[Member<'_>],
+    quarantine: TimeDelta,
+    context: &RetirementContext<'_>,
+) -> Chain {
+    let now = context.now;
     let waiting: BTreeSet<&ImageId> = members
         .iter()
         // What failed cannot be launched, and so needs no quarantine of its own.
@@ -110,23 +133,31 @@ fn disable_then_deregister(members: &[Member<'_>], quarantine: TimeDelta, fate: 
         .into_iter()
         .flat_map(|member @ (image, record)| match over(image) {
             Some(since) if all_over => {
-                deregister(member, Reason::QuarantineOver { since, why: Box::new(fate.because.clone()) })
+                let why = context.reason.to_string();
+                deregister(member, RetentionReason::QuarantineOver { since, why }.into(), now)
             }
             _ if waiting.contains(&image.id) => {
-                let retire = Action::Retire(image.id.clone(), now, fate.census.in_region(&image.region));
-                vec![Subject::member(image, &record.name).so(retire, fate.because.clone())]
+                let disable = Action::Retire(image.id.clone(), now, context.fleet.in_region(&image.region));
+                let retention = Retention::leaving(Step::Disable, now);
+                vec![Subject::member(image, &record.name).retain(disable, context.reason.clone(), retention)]
             }
-            _ => vec![Subject::member(image, &record.name).so(Action::Leave, Reason::InQuarantine(until))],
+            _ => {
+                let retention = Retention::leaving(Step::Deregister, until);
+                let reason = RetentionReason::InQuarantine(until);
+                vec![Subject::member(image, &record.name).retain(Action::Leave, reason, retention)]
+            }
         })
         .collect()
 }
 
 /// A guard that Kiln set for the recipe is Kiln's own to take away.
-fn deregister((image, record): &Member<'_>, because: Reason) -> Vec<Decision> {
+fn deregister((image, record): &Member<'_>, reason: Reason, now: DateTime<Utc>) -> Vec<Decision> {
     let guarded = is_guarded_by_kiln(image).then(|| {
-        Subject::member(image, &record.name).so(Action::Unprotect(image.id.clone()), because.clone())
+        Subject::member(image, &record.name).so(Action::Unprotect(image.id.clone()), reason.clone())
     });
-    let go = Subject::member(image, &record.name).so(Action::Deregister(image.id.clone()), because);
+    let retention = Retention::leaving(Step::Deregister, now);
+    let go = Action::Deregister(image.id.clone());
+    let go = Subject::member(image, &record.name).retain(go, reason, retention);
     guarded.into_iter().chain([go]).collect()
 }
 

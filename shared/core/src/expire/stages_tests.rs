@@ -1,7 +1,8 @@
 use super::*;
-use crate::expire;
-use crate::expire::in_use::{UsageByRegion, Uses};
-use crate::expire::lineage::{Found, Kin};
+use crate::expire::in_use::{UsageByRegion, UsageIndex};
+use crate::expire::inventory::ImagesByRegion;
+use crate::expire::keep_rules;
+use crate::expire::lineage::Lineage;
 use crate::fixtures::*;
 use crate::inventory::usage::{Names, User};
 use crate::inventory::{CloudError, Usage, Use};
@@ -29,13 +30,14 @@ fn decided(images: &[Image], usage: Usage, n: i64) -> Chain {
 }
 
 fn decided_with(images: &[Image], usage: Result<Usage, CloudError>, n: i64) -> Chain {
-    let found = Found::from([(home(), Ok(images.to_vec()))]);
+    let found = ImagesByRegion::from([(home(), Ok(images.to_vec()))]);
     by(&careful(), &found, &UsageByRegion::from([(home(), usage)]), n)
 }
 
 /// What is decided where nobody else may launch any image.
-fn by(recipe: &Recipe, found: &Found, usage: &UsageByRegion, n: i64) -> Chain {
-    expire::decide(recipe, &Kin::of(found, &home()), &Uses::of(&alone(usage, found)), day(n)).concat()
+fn by(recipe: &Recipe, found: &ImagesByRegion, usage: &UsageByRegion, n: i64) -> Chain {
+    keep_rules::decide(recipe, &Lineage::of(found, &home()), &UsageIndex::of(&alone(usage, found)), day(n))
+        .concat()
 }
 
 fn deeds(chain: &Chain) -> Vec<&'static str> {
@@ -105,7 +107,7 @@ fn what_is_spared_is_deprecated_when_its_recipe_says() {
     image.deprecated = Some(day(39));
     let mut recipe = careful();
     recipe.publish.deprecate_after = Some(TimeDelta::days(90));
-    let found = Found::from([(home(), Ok(vec![image.clone()]))]);
+    let found = ImagesByRegion::from([(home(), Ok(vec![image.clone()]))]);
     let chain = by(&recipe, &found, &UsageByRegion::new(), 40);
     assert_eq!(chain[0].action, Action::Spare(image.id, Some(day(91))));
 }
@@ -137,7 +139,7 @@ fn what_was_marked_and_is_not_deprecated_is_marked_anew() {
 fn a_replica_that_came_later_is_found_unused_twice_as_well() {
     let mut images = three();
     images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
-    let mut found = Found::from([(home(), Ok(images))]);
+    let mut found = ImagesByRegion::from([(home(), Ok(images))]);
     let replica = image("web", 1).released().in_region("eu-west-1").build();
     found.insert(region("eu-west-1"), Ok(vec![replica]));
     let usage: UsageByRegion =

@@ -114,7 +114,7 @@ impl Image {
     }
 
     /// When it came to be: its bake began, or it was registered, whichever is later.
-    pub fn born(&self, version: Version) -> DateTime<Utc> {
+    pub fn effective_age_from(&self, version: Version) -> DateTime<Utc> {
         version.time().max(self.created.unwrap_or(DateTime::<Utc>::MIN_UTC))
     }
 }

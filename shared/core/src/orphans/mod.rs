@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::inventory::{Image, ImageState, Snapshot};
 use crate::model::{SnapshotId, Tags, tags};
+use crate::plan::reason::{OrphanReason, RetentionReason, UseReason};
 use crate::plan::{Action, Chain, Reason, Subject};
 use crate::recipe::Recipe;
 
@@ -75,18 +76,20 @@ pub fn decide(suspects: &[Suspect<'_>], needs: &Needs, now: DateTime<Utc>) -> Ve
         let subject = subject(snapshot);
         let id = || snapshot.id.clone();
         let needed = match needs.others.get(&snapshot.id) {
-            _ if used.contains(&snapshot.id) => Some(Reason::SnapshotUsed(id())),
-            need => need.map(|need| Reason::SnapshotNeeded(need.clone())),
+            _ if used.contains(&snapshot.id) => Some(Reason::Orphan(OrphanReason::SnapshotUsed(id()))),
+            need => need.map(|need| Reason::Use(UseReason::SnapshotNeeded(need.clone()))),
         };
         if let Some(why) = needed {
             return vec![subject.so(unmarked(snapshot).unwrap_or(Action::Leave), why)];
         }
         let until = snapshot.tags.time(tags::ORPHANED).map(|since| since + suspect.quarantine);
         vec![match until {
-            _ if suspect.quarantine.is_zero() => subject.so(Action::DeleteSnapshot(id()), Reason::ImageGone),
-            None => subject.so(Action::MarkOrphan(id(), Some(now)), Reason::ImageGone),
-            Some(until) if until > now => subject.so(Action::Leave, Reason::InQuarantine(until)),
-            Some(_) => subject.so(Action::DeleteSnapshot(id()), Reason::ImageGone),
+            _ if suspect.quarantine.is_zero() => {
+                subject.so(Action::DeleteSnapshot(id()), OrphanReason::ImageGone)
+            }
+            None => subject.so(Action::MarkOrphan(id(), Some(now)), OrphanReason::ImageGone),
+            Some(until) if until > now => subject.so(Action::Leave, RetentionReason::InQuarantine(until)),
+            Some(_) => subject.so(Action::DeleteSnapshot(id()), OrphanReason::ImageGone),
         }]
     };
     suspects.iter().map(one).collect()
@@ -99,7 +102,7 @@ pub fn rescued(snapshots: &[Snapshot], images: &[Image]) -> Vec<Chain> {
     let own = snapshots.iter().filter(|snapshot| used.contains(&snapshot.id));
     own.filter_map(|snapshot| {
         let unmark = unmarked(snapshot)?;
-        Some(vec![subject(snapshot).so(unmark, Reason::SnapshotUsed(snapshot.id.clone()))])
+        Some(vec![subject(snapshot).so(unmark, OrphanReason::SnapshotUsed(snapshot.id.clone()))])
     })
     .collect()
 }

@@ -1,47 +1,11 @@
-//! What is decided, as data: the plan that a person reads, the log line, what a test expects and what is
-//! carried out are the same value.
+//! What is done.
 
 use chrono::{DateTime, Utc};
 
+use super::step::Step;
 use crate::events::outbound::Announcement;
-use crate::inventory::{
-    Candidates, Change, CloudError, Image, Instance, Kind, NewImage, NewReplica, NewTemplateVersion,
-};
-use crate::model::{
-    ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, Version, tags,
-};
-use crate::plan::Reason;
-use crate::recipe::BadRecipe;
-
-/// One thing that is done, or left, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// What it is about.
-    pub subject: Subject,
-    /// What is done.
-    pub action: Action,
-    /// Why.
-    pub because: Reason,
-    /// Since when it may have been due; known to a sweep, for which it tells how late a repair is.
-    pub since: Option<DateTime<Utc>>,
-}
-
-/// Decisions that are carried out one after another; when one fails, those after it are not begun. Chains
-/// do not depend on each other.
-pub type Chain = Vec<Decision>;
-
-/// What a decision is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// Of which family.
-    pub recipe: Option<RecipeName>,
-    /// Of which bake.
-    pub version: Option<Version>,
-    /// Where.
-    pub region: Region,
-    /// The image, instance or snapshot, where there is one already.
-    pub resource: Option<String>,
-}
+use crate::inventory::{Candidates, Change, NewImage, NewReplica, NewTemplateVersion};
+use crate::model::{ImageId, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags};
 
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +147,16 @@ impl Action {
         }
     }
 
+    /// The step of an image on its way out that it is, if it is one.
+    pub fn step(&self) -> Option<Step> {
+        match self {
+            Self::MarkUnused(..) => Some(Step::Deprecate),
+            Self::Retire(..) => Some(Step::Disable),
+            Self::Deregister(_) => Some(Step::Deregister),
+            _ => None,
+        }
+    }
+
     /// Its name in logs, answers and plans.
     pub fn word(&self) -> &'static str {
         match self {
@@ -217,91 +191,5 @@ impl Action {
             Self::DeleteSnapshot(_) => "delete-snapshot",
             Self::Say(_) => "say",
         }
-    }
-}
-
-impl Subject {
-    /// An image whose record was read.
-    pub fn member(image: &Image, name: &ImageName) -> Self {
-        Self {
-            recipe: Some(name.recipe.clone()),
-            version: Some(name.version),
-            region: image.region.clone(),
-            resource: Some(image.id.to_string()),
-        }
-    }
-
-    /// An image.
-    pub fn image(image: &Image) -> Self {
-        let record = image.record().ok();
-        let name = record.map(|record| record.name).or_else(|| image.name.parse::<ImageName>().ok());
-        Self {
-            recipe: name.as_ref().map(|name| name.recipe.clone()),
-            version: name.map(|name| name.version),
-            region: image.region.clone(),
-            resource: Some(image.id.to_string()),
-        }
-    }
-
-    /// An instance.
-    pub fn instance(instance: &Instance) -> Self {
-        use crate::model::tags::{RECIPE, VERSION};
-        Self {
-            recipe: instance.tags.read(RECIPE),
-            version: instance.tags.read(VERSION),
-            region: instance.region.clone(),
-            resource: Some(instance.id.to_string()),
-        }
-    }
-
-    /// A bake, or an image that is not there yet.
-    pub fn name(name: &ImageName, region: &Region) -> Self {
-        Self {
-            recipe: Some(name.recipe.clone()),
-            version: Some(name.version),
-            region: region.clone(),
-            resource: None,
-        }
-    }
-
-    /// A recipe as a whole, in its home Region.
-    pub fn recipe(recipe: &RecipeName, region: &Region) -> Self {
-        Self { recipe: Some(recipe.clone()), version: None, region: region.clone(), resource: None }
-    }
-
-    /// A recipe with mistakes, under the name that it has in spite of them.
-    pub fn bad_recipe(bad: &BadRecipe, home: &Region) -> Self {
-        match bad.name.parse() {
-            Ok(recipe) => Self::recipe(&recipe, home),
-            Err(_) => Self::resource(&bad.name, home),
-        }
-    }
-
-    /// A Region as a whole.
-    pub fn region(region: &Region) -> Self {
-        Self { recipe: None, version: None, region: region.clone(), resource: None }
-    }
-
-    /// That a thing which bears no name of Kiln's is the subject.
-    pub fn resource(resource: impl ToString, region: &Region) -> Self {
-        Self { recipe: None, version: None, region: region.clone(), resource: Some(resource.to_string()) }
-    }
-
-    /// The decision that it must be looked at again, since something that had to be known could not be seen.
-    pub fn unseen(self, error: &CloudError) -> Decision {
-        self.so(Action::LookAgain, Reason::LookUpFailed(error.clone()))
-    }
-
-    /// The same of what no recipe names: where it is closed to this role, whoever closed it knows, and it is only told.
-    pub fn unseen_unless_closed(self, error: &CloudError) -> Decision {
-        match error.kind {
-            Kind::Denied => self.so(Action::Leave, Reason::LookUpFailed(error.clone())),
-            _ => self.unseen(error),
-        }
-    }
-
-    /// A decision on this subject.
-    pub fn so(self, action: Action, because: Reason) -> Decision {
-        Decision { subject: self, action, because, since: None }
     }
 }

@@ -1,8 +1,12 @@
 //! The language of decisions: what is done, to what, and why.
 
 pub mod action;
+pub mod decision;
 pub mod reason;
+pub mod step;
 pub mod text;
 
-pub use action::{Action, Chain, Decision, Subject};
+pub use action::Action;
+pub use decision::{Chain, Decision, Subject};
 pub use reason::Reason;
+pub use step::{NextStep, Retention, Step, Usage};

@@ -1,21 +1,21 @@
-//! How several things are told in one sentence.
+//! How several things become part of one sentence.
 
-/// What is to be said after a colon, if anything.
-pub fn told(reasons: &[String]) -> String {
+/// What is said after a colon, if anything.
+pub fn suffix(reasons: &[String]) -> String {
     if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
 }
 
-/// The first few, and how many there are beside them.
-pub fn some(users: &[String]) -> String {
+/// The first five, and how many more there are.
+pub fn first_few(items: &[String]) -> String {
     const SHOWN: usize = 5;
-    let shown = list(&users[..users.len().min(SHOWN)]);
-    match users.len().saturating_sub(SHOWN) {
+    let shown = join(&items[..items.len().min(SHOWN)]);
+    match items.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
 }
 
-/// All of them.
-pub fn list<T: std::fmt::Display>(items: &[T]) -> String {
+/// All of them, with commas.
+pub fn join<T: std::fmt::Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -3,28 +3,13 @@
 pub mod sharing;
 
 use chrono::{DateTime, Utc};
-use thiserror::Error;
 
 use crate::events::outbound::{Announcement, News};
-use crate::inventory::{CloudError, Finding, Granted, Image, ImageState, Severity};
+use crate::inventory::{CloudError, Finding, Granted, Image, ImageState};
 use crate::model::{ImageRecord, Stage};
+use crate::plan::reason::{PublishReason, ScanReason};
 use crate::plan::{Action, Chain, Reason, Subject};
 use crate::recipe::Recipe;
-
-#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
-/// What Amazon Inspector tells of an image that its recipe lets nobody use unscanned.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Scan {
-    /// Inspector has not scanned it.
-    #[error("Amazon Inspector has not scanned it yet; it waits until {}", .0.to_rfc3339())]
-    NotScanned(DateTime<Utc>),
-    /// Inspector never scanned it.
-    #[error("Amazon Inspector had not scanned it by {}; see that it scans AMIs, or take publish.block_on_findings away", .0.to_rfc3339())]
-    NeverScanned(DateTime<Utc>),
-    /// Inspector found what the recipe bars.
-    #[error("it has {count} findings of {at_least} or above that have a fix, such as {first}")]
-    Findings { count: usize, at_least: Severity, first: String },
-}
 
 /// What was observed of one home image.
 #[derive(Debug, Clone)]
@@ -54,13 +39,15 @@ pub fn decide(recipe: &Recipe, seen: &Seen, now: DateTime<Utc>) -> Chain {
     let Seen { image, record, granted, .. } = seen;
     let leave = |because| vec![Subject::image(image).so(Action::Leave, because)];
     if image.state != ImageState::Available {
-        return leave(Reason::SourceNot(image.state.clone()));
+        return leave(Reason::ImageNotAvailable(image.state.clone()));
     }
     if !is_due(image, record) {
-        return leave(Reason::NotToPublish(record.stage));
+        return leave(Reason::Publish(PublishReason::NotToPublish(record.stage)));
     }
     match gate(recipe, seen, now) {
-        Gate::Open => sharing::publish(recipe, image, record, granted, Reason::Verified, now),
+        Gate::Open => {
+            sharing::publish(recipe, image, record, granted, Reason::Publish(PublishReason::Verified), now)
+        }
         Gate::Wait(because) => leave(because),
         Gate::Blind(error) => vec![Subject::image(image).unseen(error)],
         Gate::Shut(because) => reject(image, record, because),
@@ -80,8 +67,8 @@ fn gate<'a>(recipe: &Recipe, seen: &'a Seen, now: DateTime<Utc>) -> Gate<'a> {
     if seen.image.scanned.is_none() {
         let until = seen.image.created.unwrap_or(now) + recipe.publish.findings_timeout;
         return match now < until {
-            true => Gate::Wait(Reason::Scan(Scan::NotScanned(until))),
-            false => Gate::Shut(Reason::Scan(Scan::NeverScanned(until))),
+            true => Gate::Wait(Reason::Publish(PublishReason::Scan(ScanReason::NotScanned(until)))),
+            false => Gate::Shut(Reason::Publish(PublishReason::Scan(ScanReason::NeverScanned(until)))),
         };
     }
     let findings = match &seen.findings {
@@ -91,11 +78,11 @@ fn gate<'a>(recipe: &Recipe, seen: &'a Seen, now: DateTime<Utc>) -> Gate<'a> {
     let barred = || findings.iter().filter(|found| found.severity >= at_least && found.fixable);
     match barred().max_by_key(|found| found.severity) {
         None => Gate::Open,
-        Some(worst) => Gate::Shut(Reason::Scan(Scan::Findings {
+        Some(worst) => Gate::Shut(Reason::Publish(PublishReason::Scan(ScanReason::Findings {
             count: barred().count(),
             at_least,
             first: format!("{} ({})", worst.title, worst.severity),
-        })),
+        }))),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::events::outbound::{Announcement, News};
 use crate::inventory::{Change, CloudError, Granted, Grantee, Image, ImageState, Protection};
 use crate::model::token::nonce;
 use crate::model::{ImageRecord, Stage, Tags, tags};
+use crate::plan::reason::PublishReason;
 use crate::plan::{Action, Chain, Reason, Subject};
 use crate::recipe::Recipe;
 
@@ -77,13 +78,13 @@ pub fn steps(
     // The snapshots first: whoever may launch it may then copy it as well.
     for (snapshot, may) in &granted.volumes {
         if let Some(change) = Change::between(may, &copiers(recipe)) {
-            let because = Reason::SharedOtherwise(change.clone());
+            let because = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
             let of = Subject { resource: Some(snapshot.to_string()), ..subject() };
             chain.push(of.so(Action::ShareSnapshot(snapshot.clone(), change), because));
         }
     }
     if let Some(change) = Change::between(&granted.launch, &launchers(recipe)) {
-        let because = Reason::SharedOtherwise(change.clone());
+        let because = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
         chain.push(subject().so(Action::Share(image.id.clone(), change), because));
     }
     chain.extend(deprecation(recipe, image, record, now).map(|at| {
@@ -91,15 +92,16 @@ pub fn steps(
             Some(at) => format!("deprecated from {}", at.to_rfc3339()),
             None => "never deprecated".into(),
         };
-        subject().so(Action::Deprecate(image.id.clone(), at), Reason::AsRecipe(because))
+        subject().so(Action::Deprecate(image.id.clone(), at), PublishReason::RecipeRequires(because))
     }));
     let guarded = matches!(&image.protection, Protection::On(_));
     if recipe.publish.protect && !guarded {
-        let because = Reason::AsRecipe("guarded against deregistration".into());
+        let because = Reason::Publish(PublishReason::RecipeRequires("guarded against deregistration".into()));
         chain.push(subject().so(Action::Protect(image.id.clone()), because));
     }
     if !recipe.publish.protect && is_guarded_by_kiln(image) {
-        let because = Reason::AsRecipe("no longer guarded against deregistration".into());
+        let because =
+            Reason::Publish(PublishReason::RecipeRequires("no longer guarded against deregistration".into()));
         chain.push(subject().so(Action::Unprotect(image.id.clone()), because));
     }
     chain
@@ -170,7 +172,7 @@ pub fn converge(
     };
     let note = |mark: String| {
         let note = Action::Note(image.id.clone(), Tags::new().with(tags::SHARED, mark));
-        Subject::image(image).so(note, Reason::RecipeChanged)
+        Subject::image(image).so(note, PublishReason::RecipeChanged)
     };
     let steps = steps(recipe, image, record, granted, now);
     // Should this die half way and the recipe go back to what it was, the old mark must not vouch for what is no more.

@@ -28,7 +28,7 @@ fn who_the_recipe_names_is_added_and_who_it_names_no_more_is_taken_away() {
     let granted = Granted { launch: accounts(&["111111111111", "222222222222"]), ..Granted::default() };
     assert_eq!(
         words(&sharing(&["222222222222", "333333333333"]), &published(), &granted),
-        ["share: the recipe shares it otherwise: +333333333333 -111111111111"]
+        ["share: its permissions differ from the recipe: +333333333333 -111111111111"]
     );
 }
 
@@ -50,13 +50,13 @@ fn snapshots_are_shared_with_accounts_where_the_recipe_asks_and_not_otherwise() 
     asks.publish.share.snapshots = true;
     assert_eq!(
         words(&asks, &published(), &none),
-        ["share-snapshot: the recipe shares it otherwise: +222222222222"]
+        ["share-snapshot: its permissions differ from the recipe: +222222222222"]
     );
     asks.publish.share.snapshots = false;
     let shared = Granted { volumes: [(snapshot, accounts(&["222222222222"]))].into(), ..none };
     assert_eq!(
         words(&asks, &published(), &shared),
-        ["share-snapshot: the recipe shares it otherwise: -222222222222"]
+        ["share-snapshot: its permissions differ from the recipe: -222222222222"]
     );
 }
 
@@ -69,7 +69,7 @@ fn public_only_where_it_is_asked_for_in_so_many_words() {
     let everyone = Granted { launch: [Grantee::Everyone].into(), ..Granted::default() };
     assert_eq!(
         words(&sharing(&[]), &published(), &everyone),
-        ["share: the recipe shares it otherwise: -everyone"]
+        ["share: its permissions differ from the recipe: -everyone"]
     );
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::RecipeName;
-use crate::recipe::{BadRecipe, Mistake, Recipe};
+use crate::recipe::types::Recipe;
+use crate::recipe::violation::{BadRecipe, Violation};
 
 /// Recipes as they were read, where each one that is baked from itself, over others or not, is refused: its bake would
 /// wait for its own release.
@@ -20,10 +21,12 @@ pub fn without_cycles(read: Vec<Result<Recipe, BadRecipe>>) -> Vec<Result<Recipe
                 None => Ok(recipe),
                 Some(way) => Err(BadRecipe {
                     name: recipe.name.to_string(),
-                    mistakes: vec![Mistake {
+                    violations: vec![Violation {
                         field: "bake.base".into(),
-                        found: format!("a cycle: {way}"),
-                        allowed: "recipes that end at a base which is no recipe".into(),
+                        line: None,
+                        problem: format!(
+                            "found a cycle: {way}; expected recipes that end at a base that is no recipe"
+                        ),
                     }],
                 }),
             }

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use toml::{Table, Value};
 
+use super::lines::{Lines, line_at};
+use super::publish::publish;
+use super::table_reader::{TableReader, quoted, show};
+use super::types::{Bake, Base, Expire, Recipe, Release, Replicate, Verify};
+use super::validate::{account_id, checked, elsewhere, kms_key, minutes, optional, parameter_name};
+use super::violation::{BadRecipe, Violations};
 use crate::model::user_data::MOST_SCRIPT_BYTES;
 use crate::model::{RecipeName, Region, SubnetId, Tags, tags};
-use crate::recipe::publish::publish;
-use crate::recipe::table_reader::{Mistakes, Section, quoted, show};
-use crate::recipe::{BadRecipe, Bake, Base, Expire, Recipe, Release, Replicate, Verify};
 
 /// The tags that Kiln itself puts on an image or a snapshot, at most; EC2 allows 50 in all.
 const OWN_TAGS: usize = 20;
@@ -19,109 +22,137 @@ const MOST_BYTES: usize = 8 * 1024;
 const BASE_ALLOWED: &str =
     "\"ssm:/a/parameter\", an image id, \"recipe:<name>\", or { owner = \"…\", name = \"…\" }";
 
-pub fn recipe(found_as: &str, document: &str) -> Result<Recipe, BadRecipe> {
-    let mut mistakes = Mistakes::default();
+impl Recipe {
+    /// Reads a recipe. `name` is where the document was found (the last part of its parameter's name): the
+    /// document must call itself the same.
+    ///
+    /// # Errors
+    /// Every violation, each with its line, its field and what is expected. Only a document that is not TOML at all
+    /// gives one alone.
+    pub fn parse(name: &str, document: &str) -> Result<Self, BadRecipe> {
+        let lines = Lines::of(document);
+        recipe(name, document).map_err(|mut violations| {
+            for violation in violations.0.iter_mut().filter(|violation| violation.line.is_none()) {
+                violation.line = lines.line(&violation.field);
+            }
+            BadRecipe { name: name.to_owned(), violations: violations.0 }
+        })
+    }
+}
+
+fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
+    let mut violations = Violations::default();
     if document.len() > MOST_BYTES {
-        let allowed = format!("at most {MOST_BYTES}, which is what Parameter Store takes");
-        mistakes.add("the document", format!("{} bytes", document.len()), allowed);
+        let expected = format!("at most {MOST_BYTES}, which is what Parameter Store takes");
+        violations.add("the document", format!("{} bytes", document.len()), expected);
     }
     if document.contains("{{") {
-        let allowed = "no {{, which Parameter Store takes for the name of another parameter; write { {";
-        mistakes.add("the document", "{{".to_owned(), allowed);
+        violations.problem(
+            "the document",
+            "it contains {{, which Parameter Store takes for the name of another parameter; write { { instead",
+        );
     }
     let table: Table = match document.parse() {
         Ok(table) => table,
         Err(error) => {
-            let line = error
-                .span()
-                .map_or(1, |span| document[..span.start.min(document.len())].matches('\n').count() + 1);
-            mistakes.add(format!("line {line}"), error.message(), "a TOML document");
-            return Err(BadRecipe { name: found_as.to_owned(), mistakes: mistakes.0 });
+            violations.problem("the document", format!("it is not TOML: {}", error.message()));
+            if let Some(last) = violations.0.last_mut() {
+                last.line = error.span().map(|span| line_at(document, span.start));
+            }
+            return Err(violations);
         }
     };
-    let mut root = Section::root(&table);
-    let name = recipe_name(&mut root, found_as, &mut mistakes);
-    let tags = own_tags(&mut root, &mut mistakes);
-    let bake = bake(&mut root, &mut mistakes);
-    let verify = verify(&mut root, &mut mistakes);
-    let publish = publish(&mut root, &mut mistakes);
-    let replicate = replicate(&mut root, &mut mistakes);
-    let expire = expire(&mut root, &mut mistakes);
-    root.end(&mut mistakes);
+    let mut root = TableReader::root(&table);
+    let name = recipe_name(&mut root, found_as, &mut violations);
+    let tags = own_tags(&mut root, &mut violations);
+    let bake = bake(&mut root, &mut violations);
+    let verify = verify(&mut root, &mut violations);
+    let publish = publish(&mut root, &mut violations);
+    let replicate = replicate(&mut root, &mut violations);
+    let expire = expire(&mut root, &mut violations);
+    root.end(&mut violations);
     if let (Some(name), Some(Base::Recipe(base))) = (&name, &bake.as_ref().map(|bake| bake.base.clone()))
         && name == base
     {
-        mistakes.add("bake.base", format!("\"recipe:{base}\""), "another recipe than this one");
+        violations.add("bake.base", format!("\"recipe:{base}\""), "another recipe than this one");
     }
     match (name, bake) {
-        (Some(name), Some(bake)) if mistakes.0.is_empty() => {
+        (Some(name), Some(bake)) if violations.0.is_empty() => {
             Ok(Recipe { name, tags, bake, verify, publish, replicate, expire })
         }
-        _ => Err(BadRecipe { name: found_as.to_owned(), mistakes: mistakes.0 }),
+        _ => Err(violations),
     }
 }
 
-fn recipe_name(root: &mut Section<'_>, found_as: &str, mistakes: &mut Mistakes) -> Option<RecipeName> {
-    let before = mistakes.0.len();
-    let name: Option<RecipeName> = root.parsed("name", RecipeName::EXPECTED, mistakes);
+fn recipe_name(
+    root: &mut TableReader<'_>,
+    found_as: &str,
+    violations: &mut Violations,
+) -> Option<RecipeName> {
+    let before = violations.0.len();
+    let name: Option<RecipeName> = root.parsed("name", RecipeName::EXPECTED, violations);
     match &name {
         Some(name) if name.as_str() != found_as => {
-            mistakes.add("name", quoted(name.as_str()), format!("{found_as:?}, as its parameter is called"));
+            violations.add(
+                "name",
+                quoted(name.as_str()),
+                format!("{}, the name of its parameter or file", quoted(found_as)),
+            );
         }
-        None if mistakes.0.len() == before => mistakes.add("name", "nothing", RecipeName::EXPECTED),
+        None if violations.0.len() == before => violations.missing("name", RecipeName::EXPECTED),
         _ => {}
     }
     name
 }
 
-fn own_tags(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Tags {
-    let section = root.section("tags", mistakes);
+fn own_tags(root: &mut TableReader<'_>, violations: &mut Violations) -> Tags {
+    let table = root.table("tags", violations);
     let mut read = BTreeMap::new();
-    for (key, value) in section.entries() {
-        let path = section.path_of(key);
+    for (key, value) in table.entries() {
+        let path = table.path_of(key);
         if key.is_empty()
             || key.chars().count() > 127
             || key.starts_with("aws:")
             || key.starts_with(tags::PREFIX)
             || key == "Name"
         {
-            mistakes.add(
+            violations.add(
                 path,
                 quoted(key),
-                "a key of 1 to 127 characters but Name, which begins with neither aws: nor kiln:",
+                "a key of 1 to 127 characters that is not Name and begins with neither aws: nor kiln:",
             );
         } else if let Some(text) = value.as_str().filter(|text| text.chars().count() <= 256) {
             read.insert(key.to_owned(), text.to_owned());
         } else {
-            mistakes.add(path, show(value), "a text of at most 256 characters");
+            violations.add(path, show(value), "a text of at most 256 characters");
         }
     }
     let most = 50 - OWN_TAGS;
     if read.len() > most {
-        mistakes.add(
+        violations.add(
             "tags",
             format!("{} tags", read.len()),
-            format!("at most {most}, for EC2 allows 50 with Kiln's own"),
+            format!("at most {most}: EC2 allows 50 with Kiln's own"),
         );
     }
     read.into_iter().collect()
 }
 
-fn bake(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Bake> {
-    let mut section = root.section("bake", mistakes);
-    let base = base(&mut section, mistakes);
-    let instance_type = checked(&mut section, "instance_type", INSTANCE_TYPE, is_instance_type, mistakes);
-    let script = script(&mut section, mistakes);
-    let timeout = section.span("timeout", minutes(60), (minutes(1), TimeDelta::hours(24)), mistakes);
-    let subnets = section.list("subnets", SubnetId::EXPECTED, mistakes);
-    let allow_deprecated = section.flag("allow_deprecated", mistakes);
-    let allow_product_codes = section.flag("allow_product_codes", mistakes);
-    let on_base_release = section.flag("on_base_release", mistakes);
+fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake> {
+    let mut table = root.table("bake", violations);
+    let base = base(&mut table, violations);
+    let instance_type = checked(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations);
+    let script = script(&mut table, violations);
+    let timeout = table.span("timeout", minutes(60), (minutes(1), TimeDelta::hours(24)), violations);
+    let subnets = table.list("subnets", SubnetId::EXPECTED, violations);
+    let allow_deprecated = table.flag("allow_deprecated", violations);
+    let allow_product_codes = table.flag("allow_product_codes", violations);
+    let on_base_release = table.flag("on_base_release", violations);
     if on_base_release && base.as_ref().is_some_and(|base| !matches!(base, Base::Recipe(_))) {
         let allowed = "only with a base of \"recipe:<name>\", of which Kiln knows the releases";
-        mistakes.add(section.path_of("on_base_release"), "true", allowed);
+        violations.add(table.path_of("on_base_release"), "true", allowed);
     }
-    section.end(mistakes);
+    table.end(violations);
     Some(Bake {
         base: base?,
         instance_type: instance_type?,
@@ -134,9 +165,9 @@ fn bake(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Bake> {
     })
 }
 
-fn base(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Base> {
-    let path = section.path_of("base");
-    match section.take("base") {
+fn base(table: &mut TableReader<'_>, violations: &mut Violations) -> Option<Base> {
+    let path = table.path_of("base");
+    match table.take("base") {
         Some(Value::String(text)) => {
             let read = match text.split_once(':') {
                 Some(("ssm", name)) => parameter_name(name).then(|| Base::Parameter(name.to_owned())),
@@ -144,33 +175,33 @@ fn base(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Base> {
                 _ => text.parse().ok().map(Base::Image),
             };
             if read.is_none() {
-                mistakes.add(path, quoted(text), BASE_ALLOWED);
+                violations.add(path, quoted(text), BASE_ALLOWED);
             }
             read
         }
-        Some(Value::Table(_)) => newest(section.section("base", mistakes), mistakes),
+        Some(Value::Table(_)) => newest(table.table("base", violations), violations),
         Some(other) => {
-            mistakes.add(path, show(other), BASE_ALLOWED);
+            violations.add(path, show(other), BASE_ALLOWED);
             None
         }
         None => {
-            mistakes.add(path, "nothing", BASE_ALLOWED);
+            violations.missing(path, BASE_ALLOWED);
             None
         }
     }
 }
 
-fn newest(mut section: Section<'_>, mistakes: &mut Mistakes) -> Option<Base> {
+fn newest(mut table: TableReader<'_>, violations: &mut Violations) -> Option<Base> {
     const OWNER: &str =
         "a 12-digit account id, \"self\", \"amazon\", \"aws-marketplace\" or \"aws-backup-vault\"";
     const NAME: &str = "a name of 1 to 128 characters, in which * and ? match";
     let is_owner = |text: &str| {
         account_id(text) || ["self", "amazon", "aws-marketplace", "aws-backup-vault"].contains(&text)
     };
-    let owner = checked(&mut section, "owner", OWNER, is_owner, mistakes);
+    let owner = checked(&mut table, "owner", OWNER, is_owner, violations);
     let name =
-        checked(&mut section, "name", NAME, |text| (1..=128).contains(&text.chars().count()), mistakes);
-    section.end(mistakes);
+        checked(&mut table, "name", NAME, |text| (1..=128).contains(&text.chars().count()), violations);
+    table.end(violations);
     Some(Base::Newest { owner: owner?, name: name? })
 }
 
@@ -184,54 +215,54 @@ fn is_instance_type(text: &str) -> bool {
     text.len() <= 64 && text.split_once('.').is_some_and(|(family, size)| word(family) && word(size))
 }
 
-fn script(section: &mut Section<'_>, mistakes: &mut Mistakes) -> String {
+fn script(table: &mut TableReader<'_>, violations: &mut Violations) -> String {
     let allowed = format!("a text of at most {MOST_SCRIPT_BYTES} bytes, without NUL");
-    let path = section.path_of("script");
-    let Some(text) = section.text("script", &allowed, mistakes) else { return String::new() };
+    let path = table.path_of("script");
+    let Some(text) = table.text("script", &allowed, violations) else { return String::new() };
     if text.len() > MOST_SCRIPT_BYTES || text.contains('\0') {
-        mistakes.add(path, format!("a text of {} bytes", text.len()), allowed);
+        violations.add(path, format!("a text of {} bytes", text.len()), allowed);
     }
     text.to_owned()
 }
 
-fn verify(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Verify {
-    let mut section = root.section("verify", mistakes);
-    let script = script(&mut section, mistakes);
-    let timeout = section.span("timeout", minutes(15), (minutes(1), TimeDelta::hours(24)), mistakes);
-    let instance_type = optional(&mut section, "instance_type", INSTANCE_TYPE, is_instance_type, mistakes);
-    let subnets = section.list("subnets", SubnetId::EXPECTED, mistakes);
-    section.end(mistakes);
+fn verify(root: &mut TableReader<'_>, violations: &mut Violations) -> Verify {
+    let mut table = root.table("verify", violations);
+    let script = script(&mut table, violations);
+    let timeout = table.span("timeout", minutes(15), (minutes(1), TimeDelta::hours(24)), violations);
+    let instance_type = optional(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations);
+    let subnets = table.list("subnets", SubnetId::EXPECTED, violations);
+    table.end(violations);
     Verify { script, timeout, instance_type, subnets }
 }
 
-fn replicate(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Replicate {
-    let mut section = root.section("replicate", mistakes);
-    let regions: Vec<Region> = section.list("regions", Region::EXPECTED, mistakes);
-    let release = match section.text("release", "\"together\" or \"each\"", mistakes) {
+fn replicate(root: &mut TableReader<'_>, violations: &mut Violations) -> Replicate {
+    let mut table = root.table("replicate", violations);
+    let regions: Vec<Region> = table.list("regions", Region::EXPECTED, violations);
+    let release = match table.text("release", "\"together\" or \"each\"", violations) {
         None | Some("together") => Release::Together,
         Some("each") => Release::Each,
         Some(other) => {
-            mistakes.add("replicate.release", quoted(other), "\"together\" or \"each\"");
+            violations.add("replicate.release", quoted(other), "\"together\" or \"each\"");
             Release::Together
         }
     };
     let best_effort: Vec<Region> =
-        section.list("best_effort", "a Region that replicate.regions names", mistakes);
+        table.list("best_effort", "a Region that replicate.regions names", violations);
     for region in best_effort.iter().filter(|region| !regions.contains(region)) {
-        mistakes.add(
+        violations.add(
             "replicate.best_effort",
             quoted(region.as_str()),
             "a Region that replicate.regions names",
         );
     }
-    let verify = section.flag("verify", mistakes);
-    let keys = section.section("kms_keys", mistakes);
+    let verify = table.flag("verify", violations);
+    let keys = table.table("kms_keys", violations);
     let mut kms_keys = BTreeMap::new();
     for (key, value) in keys.entries() {
         let path = keys.path_of(key);
         match (key.parse::<Region>(), value.as_str().filter(|key| kms_key(key))) {
             (Ok(region), Some(kms_key)) if regions.contains(&region) && elsewhere(kms_key, &region) => {
-                mistakes.add(
+                violations.add(
                     path,
                     show(value),
                     format!("a key of {region}: a replica is encrypted where it is"),
@@ -241,92 +272,32 @@ fn replicate(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Replicate {
                 kms_keys.insert(region, kms_key.to_owned());
             }
             (Ok(region), _) if !regions.contains(&region) => {
-                mistakes.add(path, quoted(key), "a Region that replicate.regions names");
+                violations.add(path, quoted(key), "a Region that replicate.regions names");
             }
             (Ok(_), _) => {
-                mistakes.add(path, show(value), "a KMS key: its id, its ARN, \"alias/…\" or an alias's ARN")
+                violations.add(path, show(value), "a KMS key: its id, its ARN, \"alias/…\" or an alias's ARN")
             }
-            (Err(_), _) => mistakes.add(path, quoted(key), "a Region that replicate.regions names"),
+            (Err(_), _) => violations.add(path, quoted(key), "a Region that replicate.regions names"),
         }
     }
-    section.end(mistakes);
+    table.end(violations);
     Replicate { regions, release, best_effort, verify, kms_keys }
 }
 
-fn expire(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Expire {
+fn expire(root: &mut TableReader<'_>, violations: &mut Violations) -> Expire {
     let years_10 = TimeDelta::days(3_650);
-    let mut section = root.section("expire", mistakes);
+    let mut table = root.table("expire", violations);
     let usual = Expire::default();
     let span = (TimeDelta::zero(), years_10);
-    let keep = section.number("keep", usual.keep, (1, 1_000), mistakes);
-    let older_than = section.span("older_than", usual.older_than, span, mistakes);
-    let confirm_after = section.span("confirm_after", usual.confirm_after, span, mistakes);
-    let quarantine = section.span("quarantine", usual.quarantine, span, mistakes);
-    let idle = section.span("idle", usual.idle, span, mistakes);
-    let max_per_run = section.number("max_per_run", usual.max_per_run, (1, 100_000), mistakes);
-    let max_percent = section.number("max_percent", usual.max_percent, (1, 100), mistakes);
-    section.end(mistakes);
+    let keep = table.number("keep", usual.keep, (1, 1_000), violations);
+    let older_than = table.span("older_than", usual.older_than, span, violations);
+    let confirm_after = table.span("confirm_after", usual.confirm_after, span, violations);
+    let quarantine = table.span("quarantine", usual.quarantine, span, violations);
+    let idle = table.span("idle", usual.idle, span, violations);
+    let max_per_run = table.number("max_per_run", usual.max_per_run, (1, 100_000), violations);
+    let max_percent = table.number("max_percent", usual.max_percent, (1, 100), violations);
+    table.end(violations);
     Expire { keep, older_than, confirm_after, quarantine, idle, max_per_run, max_percent }
-}
-
-/// A text that must be there and be valid.
-pub(crate) fn checked(
-    section: &mut Section<'_>,
-    key: &'static str,
-    allowed: &str,
-    valid: impl Fn(&str) -> bool,
-    mistakes: &mut Mistakes,
-) -> Option<String> {
-    let path = section.path_of(key);
-    match section.take(key) {
-        Some(Value::String(text)) if valid(text) => return Some(text.clone()),
-        Some(other) => mistakes.add(path, show(other), allowed),
-        None => mistakes.add(path, "nothing", allowed),
-    }
-    None
-}
-
-/// A text that is valid where it is there.
-pub(crate) fn optional(
-    section: &mut Section<'_>,
-    key: &'static str,
-    allowed: &str,
-    valid: impl Fn(&str) -> bool,
-    mistakes: &mut Mistakes,
-) -> Option<String> {
-    section.take(key)?;
-    checked(section, key, allowed, valid, mistakes)
-}
-
-pub(crate) fn minutes(minutes: i64) -> TimeDelta {
-    TimeDelta::minutes(minutes)
-}
-
-pub(crate) fn account_id(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-pub(crate) fn parameter_name(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
-    (2..=1_011).contains(&text.len())
-        && text.starts_with('/')
-        && !text.ends_with('/')
-        && text.bytes().all(allowed)
-}
-
-fn kms_key(text: &str) -> bool {
-    let word = |text: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte))
-    };
-    match text.strip_prefix("arn:") {
-        Some(rest) => rest.contains(":kms:") && (rest.contains(":key/") || rest.contains(":alias/")),
-        None => word(text),
-    }
-}
-
-/// Whether a key's ARN names another Region.
-fn elsewhere(kms_key: &str, region: &Region) -> bool {
-    kms_key.starts_with("arn:") && kms_key.split(':').nth(3) != Some(region.as_str())
 }
 
 #[cfg(test)]

@@ -29,8 +29,12 @@ older_than    = "30d"
 quarantine    = "7d"
 "#;
 
-fn mistakes(document: &str) -> Vec<String> {
-    recipe("web", document).unwrap_err().mistakes.iter().map(|mistake| mistake.field.clone()).collect()
+fn refused(document: &str) -> BadRecipe {
+    Recipe::parse("web", document).unwrap_err()
+}
+
+fn violations(document: &str) -> Vec<String> {
+    refused(document).violations.into_iter().map(|violation| violation.field).collect()
 }
 
 #[test]
@@ -106,49 +110,75 @@ fn five_mistakes_are_five_mistakes() {
         .replace("{ eu-west-1 =", "{ ap-southeast-2 =")
         .replace("keep          = 5", "keep          = 0\nkepe = 3");
     assert_eq!(
-        mistakes(&five),
+        violations(&five),
         ["bake.instance_type", "bake.timeout", "replicate.regions[0]", "expire.keep", "expire.kepe"]
     );
 }
 
 #[test]
-fn a_mistake_says_what_stands_there_and_what_is_allowed() {
-    let error = recipe("web", &WHOLE.replace("\"7d\"", "\"a week\"")).unwrap_err();
+fn a_mistake_says_its_line_what_stands_there_and_what_is_expected() {
+    let error = refused(&WHOLE.replace("\"7d\"", "\"a week\""));
     assert_eq!(
         error.to_string(),
-        "recipe web has 1 mistake; nothing was done:\n  - expire.quarantine: found \"a week\"; allowed: a whole \
+        "recipe web has 1 mistake; nothing was done:\n  - line 24: expire.quarantine: found \"a week\"; expected a whole \
          number and a unit: s, m, h, d or w, such as \"45m\" or \"30d\", between 0s and 3650d"
     );
 }
 
 #[test]
+fn an_unknown_field_is_answered_with_the_nearest_known_one_and_its_line() {
+    let mistyped = WHOLE.replace("older_than ", "max_per_rn = 3\nolder_than ");
+    assert_eq!(
+        refused(&mistyped).violations[0].to_string(),
+        "line 23: expire.max_per_rn: unknown field; did you mean max_per_run? (fields: confirm_after, idle, keep, \
+         max_per_run, max_percent, older_than, quarantine)"
+    );
+    let strange = WHOLE.replace("[verify]", "[banana]\nx = 1\n[verify]");
+    let told = refused(&strange).violations[0].to_string();
+    assert!(told.starts_with("line 10: banana: unknown field (fields: bake,"), "{told}");
+}
+
+#[test]
+fn a_missing_field_says_so_and_the_line_of_its_table() {
+    let without = WHOLE.replace("instance_type = \"t4g.small\"\n", "");
+    assert_eq!(
+        refused(&without).violations[0].to_string(),
+        "line 5: bake.instance_type: missing (required); expected an instance type such as \"t4g.small\""
+    );
+}
+
+#[test]
 fn an_empty_document_misses_its_name_its_base_and_its_type() {
-    assert_eq!(mistakes(""), ["name", "bake.base", "bake.instance_type"]);
+    assert_eq!(violations(""), ["name", "bake.base", "bake.instance_type"]);
 }
 
 #[test]
 fn a_document_must_be_called_as_its_parameter() {
-    assert_eq!(mistakes(&WHOLE.replace("\"web\"\n[tags]", "\"wbe\"\n[tags]")), ["name"]);
+    assert_eq!(violations(&WHOLE.replace("\"web\"\n[tags]", "\"wbe\"\n[tags]")), ["name"]);
 }
 
 #[test]
-fn what_is_not_toml_is_told_with_its_line() {
-    assert_eq!(mistakes("name = \"web\"\n[bake\n"), ["line 2"]);
+fn a_document_that_is_not_toml_is_refused_with_its_line() {
+    let told = refused("name = \"web\"\n[bake\n").violations[0].to_string();
+    assert!(told.starts_with("line 2: the document: it is not TOML: "), "{told}");
 }
 
 #[test]
 fn the_recipes_own_tags_may_not_be_ours() {
-    assert_eq!(mistakes(&WHOLE.replace("team =", "\"kiln:stage\" =")), ["tags.kiln:stage"]);
+    assert_eq!(violations(&WHOLE.replace("team =", "\"kiln:stage\" =")), ["tags.kiln:stage"]);
 }
 
 #[test]
 fn a_key_for_a_region_without_replica_is_a_mistake() {
-    assert_eq!(mistakes(&WHOLE.replace("{ eu-west-1 =", "{ eu-west-9 =")), ["replicate.kms_keys.eu-west-9"]);
+    assert_eq!(
+        violations(&WHOLE.replace("{ eu-west-1 =", "{ eu-west-9 =")),
+        ["replicate.kms_keys.eu-west-9"]
+    );
 }
 
 #[test]
 fn keeping_none_is_refused() {
-    assert_eq!(mistakes(&WHOLE.replace("keep          = 5", "keep = 0")), ["expire.keep"]);
+    assert_eq!(violations(&WHOLE.replace("keep          = 5", "keep = 0")), ["expire.keep"]);
 }
 
 /// A fault that can be put into the whole recipe, and the field that must be named for it.
@@ -175,7 +205,7 @@ proptest! {
             document = document.replacen(right, wrong, 1);
         }
         let mut expected: Vec<&str> = chosen.iter().map(|(_, _, field)| *field).collect();
-        let mut found = mistakes(&document);
+        let mut found = violations(&document);
         expected.sort_unstable();
         found.sort_unstable();
         prop_assert_eq!(found, expected);
@@ -213,8 +243,8 @@ fn what_parameter_store_or_ec2_would_refuse_later_is_refused_now() {
         error
     };
     assert!(mistake(&"x".repeat(8_192), "").contains("at most 8192"));
-    assert!(mistake("podman ps --format '{{.Names}}'", "").contains("no {{"));
-    assert!(mistake("true", "[tags]\nName = \"x\"").contains("but Name"));
+    assert!(mistake("podman ps --format '{{.Names}}'", "").contains("it contains {{"));
+    assert!(mistake("true", "[tags]\nName = \"x\"").contains("that is not Name"));
     let keys = "[replicate]\nregions = [\"eu-west-1\"]\nkms_keys = { eu-west-1 = \"arn:aws:kms:us-east-1:111122223333:key/1\" }";
     assert!(mistake("true", keys).contains("a key of eu-west-1"));
 }

@@ -3,30 +3,31 @@
 use chrono::TimeDelta;
 
 use crate::inventory::Severity;
-use crate::recipe::parse::{account_id, checked, minutes, optional, parameter_name};
-use crate::recipe::table_reader::{Mistakes, Section, quoted};
-use crate::recipe::{LaunchTemplate, Publish, Share};
+use crate::recipe::table_reader::{TableReader, quoted};
+use crate::recipe::types::{LaunchTemplate, Publish, Share};
+use crate::recipe::validate::{account_id, checked, minutes, optional, parameter_name};
+use crate::recipe::violation::Violations;
 
-pub(crate) fn publish(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Publish {
+pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -> Publish {
     const PARAMETER: &str = "a parameter name such as \"/golden/web/latest\"";
-    let mut section = root.section("publish", mistakes);
+    let mut table = root.table("publish", violations);
     let own = |text: &str| parameter_name(text) && !text.starts_with("/aws") && !text.starts_with("/ssm");
-    let parameter = optional(&mut section, "parameter", PARAMETER, own, mistakes);
-    let deprecate_after = section.take("deprecate_after").is_some().then(|| {
-        section.span(
+    let parameter = optional(&mut table, "parameter", PARAMETER, own, violations);
+    let deprecate_after = table.take("deprecate_after").is_some().then(|| {
+        table.span(
             "deprecate_after",
             TimeDelta::days(90),
             (TimeDelta::days(1), TimeDelta::days(3_650)),
-            mistakes,
+            violations,
         )
     });
-    let protect = section.flag("protect", mistakes);
-    let block_on_findings = block_on_findings(&mut section, mistakes);
+    let protect = table.flag("protect", violations);
+    let block_on_findings = block_on_findings(&mut table, violations);
     let findings_timeout =
-        section.span("findings_timeout", TimeDelta::days(1), (minutes(15), TimeDelta::days(30)), mistakes);
-    let launch_template = launch_template(&mut section, mistakes);
-    let share = share(&mut section, mistakes);
-    section.end(mistakes);
+        table.span("findings_timeout", TimeDelta::days(1), (minutes(15), TimeDelta::days(30)), violations);
+    let launch_template = launch_template(&mut table, violations);
+    let share = share(&mut table, violations);
+    table.end(violations);
     Publish {
         parameter,
         share,
@@ -38,37 +39,37 @@ pub(crate) fn publish(root: &mut Section<'_>, mistakes: &mut Mistakes) -> Publis
     }
 }
 
-fn block_on_findings(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<Severity> {
+fn block_on_findings(table: &mut TableReader<'_>, violations: &mut Violations) -> Option<Severity> {
     let barred = |text: &str| {
         matches!(Severity::from(text), Severity::Low | Severity::Medium | Severity::High | Severity::Critical)
     };
-    let word = optional(section, "block_on_findings", Severity::ALLOWED, barred, mistakes)?;
+    let word = optional(table, "block_on_findings", Severity::ALLOWED, barred, violations)?;
     Some(Severity::from(word.as_str()))
 }
 
-fn launch_template(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Option<LaunchTemplate> {
+fn launch_template(table: &mut TableReader<'_>, violations: &mut Violations) -> Option<LaunchTemplate> {
     const NAME: &str = "the name of a launch template: 3 to 128 of letters, digits, ( ) . - / _";
     let is_name = |text: &str| {
         (3..=128).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"()./_-".contains(&byte))
     };
-    section.take("launch_template")?;
-    let mut template = section.section("launch_template", mistakes);
-    let name = checked(&mut template, "name", NAME, is_name, mistakes);
-    let default = template.flag("default", mistakes);
-    template.end(mistakes);
+    table.take("launch_template")?;
+    let mut template = table.table("launch_template", violations);
+    let name = checked(&mut template, "name", NAME, is_name, violations);
+    let default = template.flag("default", violations);
+    template.end(violations);
     Some(LaunchTemplate { name: name?, default })
 }
 
-fn share(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Share {
-    let mut share = section.section("share", mistakes);
-    let accounts: Vec<String> = share.list("accounts", "a 12-digit account id", mistakes);
-    let organizations: Vec<String> = share.list("organizations", "the ARN of an organization", mistakes);
+fn share(table: &mut TableReader<'_>, violations: &mut Violations) -> Share {
+    let mut share = table.table("share", violations);
+    let accounts: Vec<String> = share.list("accounts", "a 12-digit account id", violations);
+    let organizations: Vec<String> = share.list("organizations", "the ARN of an organization", violations);
     let units: Vec<String> =
-        share.list("organizational_units", "the ARN of an organizational unit", mistakes);
+        share.list("organizational_units", "the ARN of an organizational unit", violations);
     let mut each = |key: &str, items: &[String], valid: fn(&str) -> bool, allowed: &str| {
         for (at, item) in items.iter().enumerate().filter(|(_, item)| !valid(item)) {
-            mistakes.add(format!("publish.share.{key}[{at}]"), quoted(item), allowed);
+            violations.add(format!("publish.share.{key}[{at}]"), quoted(item), allowed);
         }
     };
     each("accounts", &accounts, account_id, "a 12-digit account id");
@@ -84,13 +85,13 @@ fn share(section: &mut Section<'_>, mistakes: &mut Mistakes) -> Share {
         |arn| organizations_arn(arn, "ou/"),
         "the ARN of an organizational unit",
     );
-    let public = share.flag("public", mistakes);
-    let snapshots = share.flag("snapshots", mistakes);
+    let public = share.flag("public", violations);
+    let snapshots = share.flag("snapshots", violations);
     if snapshots && accounts.is_empty() {
-        let allowed = "only with share.accounts: EC2 shares snapshots with accounts, not with organizations";
-        mistakes.add("publish.share.snapshots", "true", allowed);
+        let allowed = "false, unless share.accounts names accounts: EC2 shares snapshots with accounts alone";
+        violations.add("publish.share.snapshots", "true", allowed);
     }
-    share.end(mistakes);
+    share.end(violations);
     Share { accounts, organizations, organizational_units: units, public, snapshots }
 }
 

@@ -6,48 +6,37 @@ use std::str::FromStr;
 use chrono::TimeDelta;
 use toml::{Table, Value};
 
+use super::violation::Violations;
 use crate::model::duration;
-use crate::recipe::Mistake;
 
-/// A list of mistakes that grows while a document is read.
-#[derive(Debug, Default)]
-pub struct Mistakes(pub Vec<Mistake>);
-
-impl Mistakes {
-    /// Adds one.
-    pub fn add(&mut self, field: impl Into<String>, found: impl Into<String>, allowed: impl Into<String>) {
-        self.0.push(Mistake { field: field.into(), found: found.into(), allowed: allowed.into() });
-    }
-}
-
-/// One table of the document. Each field is taken once; what nobody took is a mistake.
-pub struct Section<'a> {
+/// One table of the document. Each field is taken once; a field that nobody took is unknown.
+pub struct TableReader<'a> {
     path: String,
     table: Option<&'a Table>,
     known: BTreeSet<&'static str>,
 }
 
-impl<'a> Section<'a> {
+impl<'a> TableReader<'a> {
     /// The document itself.
     pub fn root(table: &'a Table) -> Self {
         Self { path: String::new(), table: Some(table), known: BTreeSet::new() }
     }
 
     /// The table under `key`; where there is none, one without fields.
-    pub fn section(&mut self, key: &'static str, mistakes: &mut Mistakes) -> Section<'a> {
+    pub fn table(&mut self, key: &'static str, violations: &mut Violations) -> TableReader<'a> {
         let path = self.path_of(key);
         let table = match self.take(key) {
             Some(Value::Table(table)) => Some(table),
             Some(other) => {
-                mistakes.add(&path, show(other), format!("a table [{path}]"));
+                violations.add(&path, show(other), format!("a table [{path}]"));
                 None
             }
             None => None,
         };
-        Section { path, table, known: BTreeSet::new() }
+        TableReader { path, table, known: BTreeSet::new() }
     }
 
-    /// The path of a field below this section.
+    /// The path of a field below this table.
     pub fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
@@ -59,27 +48,27 @@ impl<'a> Section<'a> {
     }
 
     /// A text.
-    pub fn text(&mut self, key: &'static str, allowed: &str, mistakes: &mut Mistakes) -> Option<&'a str> {
+    pub fn text(&mut self, key: &'static str, allowed: &str, violations: &mut Violations) -> Option<&'a str> {
         match self.take(key)? {
             Value::String(text) => Some(text),
             other => {
-                mistakes.add(self.path_of(key), show(other), allowed);
+                violations.add(self.path_of(key), show(other), allowed);
                 None
             }
         }
     }
 
-    /// A text that parses, or a mistake; absent is `None`.
+    /// A text that parses, or a violation; absent is `None`.
     pub fn parsed<T: FromStr>(
         &mut self,
         key: &'static str,
         allowed: &str,
-        mistakes: &mut Mistakes,
+        violations: &mut Violations,
     ) -> Option<T> {
-        let text = self.text(key, allowed, mistakes)?;
+        let text = self.text(key, allowed, violations)?;
         let parsed = text.parse().ok();
         if parsed.is_none() {
-            mistakes.add(self.path_of(key), quoted(text), allowed);
+            violations.add(self.path_of(key), quoted(text), allowed);
         }
         parsed
     }
@@ -89,14 +78,14 @@ impl<'a> Section<'a> {
         &mut self,
         key: &'static str,
         allowed: &str,
-        mistakes: &mut Mistakes,
+        violations: &mut Violations,
     ) -> Vec<T> {
         let path = self.path_of(key);
         let items = match self.take(key) {
             None => return Vec::new(),
             Some(Value::Array(items)) => items,
             Some(other) => {
-                mistakes.add(path, show(other), format!("a list, each of it {allowed}"));
+                violations.add(path, show(other), format!("a list; each element is {allowed}"));
                 return Vec::new();
             }
         };
@@ -104,10 +93,10 @@ impl<'a> Section<'a> {
         for (at, item) in items.iter().enumerate() {
             match item.as_str().and_then(|text| text.parse().ok()) {
                 Some(value) if read.contains(&value) => {
-                    mistakes.add(format!("{path}[{at}]"), show(item), "each only once");
+                    violations.add(format!("{path}[{at}]"), show(item), "each only once");
                 }
                 Some(value) => read.push(value),
-                None => mistakes.add(format!("{path}[{at}]"), show(item), allowed),
+                None => violations.add(format!("{path}[{at}]"), show(item), allowed),
             }
         }
         read
@@ -119,15 +108,15 @@ impl<'a> Section<'a> {
         key: &'static str,
         default: TimeDelta,
         (least, most): (TimeDelta, TimeDelta),
-        mistakes: &mut Mistakes,
+        violations: &mut Violations,
     ) -> TimeDelta {
         let allowed =
             format!("{}, between {} and {}", duration::EXPECTED, duration::show(least), duration::show(most));
-        let Some(text) = self.text(key, &allowed, mistakes) else { return default };
+        let Some(text) = self.text(key, &allowed, violations) else { return default };
         match duration::parse(text) {
             Some(span) if (least..=most).contains(&span) => span,
             _ => {
-                mistakes.add(self.path_of(key), quoted(text), allowed);
+                violations.add(self.path_of(key), quoted(text), allowed);
                 default
             }
         }
@@ -139,13 +128,13 @@ impl<'a> Section<'a> {
         key: &'static str,
         default: usize,
         (least, most): (usize, usize),
-        mistakes: &mut Mistakes,
+        violations: &mut Violations,
     ) -> usize {
         let Some(value) = self.take(key) else { return default };
         match value.as_integer().and_then(|number| usize::try_from(number).ok()) {
             Some(number) if (least..=most).contains(&number) => number,
             _ => {
-                mistakes.add(
+                violations.add(
                     self.path_of(key),
                     show(value),
                     format!("a whole number from {least} to {most}"),
@@ -156,12 +145,12 @@ impl<'a> Section<'a> {
     }
 
     /// True or false; absent is false.
-    pub fn flag(&mut self, key: &'static str, mistakes: &mut Mistakes) -> bool {
+    pub fn flag(&mut self, key: &'static str, violations: &mut Violations) -> bool {
         match self.take(key) {
             None => false,
             Some(Value::Boolean(flag)) => *flag,
             Some(other) => {
-                mistakes.add(self.path_of(key), show(other), "true or false");
+                violations.add(self.path_of(key), show(other), "true or false");
                 false
             }
         }
@@ -172,22 +161,25 @@ impl<'a> Section<'a> {
         self.table.into_iter().flatten().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Ends the reading of a section: each field that nobody took is a mistake.
-    pub fn end(self, mistakes: &mut Mistakes) {
-        for (key, value) in self.entries() {
-            if !self.known.contains(key) {
-                let known: Vec<&str> = self.known.iter().copied().collect();
-                mistakes.add(
-                    self.path_of(key),
-                    show(value),
-                    format!("no such field; there are {}", known.join(", ")),
-                );
-            }
+    /// Ends the reading of a table: each field that nobody took is unknown.
+    pub fn end(self, violations: &mut Violations) {
+        for (key, _) in self.entries().filter(|(key, _)| !self.known.contains(key)) {
+            let fields = self.known.iter().copied().collect::<Vec<_>>().join(", ");
+            let meant =
+                nearest(key, &self.known).map_or(String::new(), |meant| format!("; did you mean {meant}?"));
+            violations.problem(self.path_of(key), format!("unknown field{meant} (fields: {fields})"));
         }
     }
 }
 
-/// A value as a mistake shows it: short.
+/// The known field that a mistyped one resembles, if any does.
+fn nearest<'k>(typed: &str, known: &BTreeSet<&'k str>) -> Option<&'k str> {
+    let distance = |field: &str| strsim::damerau_levenshtein(typed, field);
+    let (distance, field) = known.iter().map(|field| (distance(field), *field)).min()?;
+    (distance <= 1 + field.len() / 4).then_some(field)
+}
+
+/// A value as a violation shows it: short.
 pub fn show(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text),

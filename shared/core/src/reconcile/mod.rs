@@ -3,77 +3,24 @@
 //! It has no rules of its own. It looks at everything there is at once, asks [`capture`], [`onward`] and [`leftovers`]
 //! what they still want, and keeps what is more than to leave things alone.
 
+pub mod observed;
 pub mod pipeline;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
 use crate::capture;
-use crate::inventory::{
-    Cloudly, Finding, Image, ImageState, Instance, InstanceState, Purpose, Snapshot, Subnet,
-};
+use crate::inventory::{Image, ImageState, Instance, InstanceState, Purpose};
 use crate::model::script_outcome::{Verdict, tail};
 use crate::model::user_data::verdict_nonce;
-use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Role};
-use crate::orphans::{self, Needs, Suspect};
+use crate::model::{ImageName, ImageRecord, InstanceId, Region, Role};
+use crate::orphans::{self, Suspect};
+use crate::plan::reason::ScriptReason;
 use crate::plan::{Action, Chain, Reason, Subject};
-use crate::recipe::{BadRecipe, Recipe};
-use crate::replicate::Grants;
-use crate::verify::Console;
+use crate::recipe::BadRecipe;
 
-/// All that a sweep observes.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// The home Region.
-    pub home: Region,
-    /// Each recipe that can be read.
-    pub recipes: BTreeMap<RecipeName, Recipe>,
-    /// Each that cannot.
-    pub bad: Vec<BadRecipe>,
-    /// Kiln's instances of the home Region.
-    pub instances: Cloudly<Vec<Instance>>,
-    /// Kiln's images, by Region.
-    pub images: BTreeMap<Region, Cloudly<Vec<Image>>>,
-    /// Kiln's snapshots, by Region.
-    pub snapshots: BTreeMap<Region, Cloudly<Vec<Snapshot>>>,
-    /// What a closer look told of those builders for which [`closer_looks`] asked.
-    pub closer: BTreeMap<InstanceId, Cloudly<Closer>>,
-    /// Kiln's instances of the further Regions: testers of replicas.
-    pub further: BTreeMap<Region, Cloudly<Vec<Instance>>>,
-    /// What the consoles of those testers say for which [`pipeline::consoles_wanted`] asked.
-    pub consoles: BTreeMap<InstanceId, Cloudly<Console>>,
-    /// Where testers can be launched, for the Regions and recipes for which [`pipeline::subnets_wanted`] asked.
-    pub subnets: BTreeMap<(Region, RecipeName), Cloudly<Vec<Subnet>>>,
-    /// Who may use those images for which [`pipeline::grants_wanted`] asked.
-    pub granted: Grants,
-    /// What was found in those images for which [`pipeline::findings_wanted`] asked.
-    pub findings: BTreeMap<ImageId, Cloudly<Vec<Finding>>>,
-    /// Who needs one of the snapshots for which [`suspects`] asked, by Region.
-    pub needs: BTreeMap<Region, Cloudly<Needs>>,
-}
-
-/// What must be known of a builder without an image before it can be decided.
-#[derive(Debug, Clone, Default)]
-pub struct Closer {
-    /// What stands on its console.
-    pub console: String,
-    /// The images that have the name of its bake, whosever they are.
-    pub named: Vec<Image>,
-}
-
-impl Seen {
-    /// The images of the home Region, where they could be seen.
-    pub(crate) fn home_images(&self) -> Option<&[Image]> {
-        self.images.get(&self.home)?.as_ref().ok().map(Vec::as_slice)
-    }
-
-    /// The home images of one name.
-    fn named(&self, name: &ImageName) -> Vec<Image> {
-        let name = name.to_string();
-        self.home_images().unwrap_or_default().iter().filter(|image| image.name == name).cloned().collect()
-    }
-}
+use observed::{Closer, Seen};
 
 /// The builders that must be looked at more closely, with the names of their bakes.
 pub fn closer_looks(seen: &Seen, now: DateTime<Utc>) -> Vec<(InstanceId, ImageName)> {
@@ -205,7 +152,7 @@ fn wanted(mut chain: Chain, since: Option<DateTime<Utc>>) -> Option<Chain> {
     // What a whole Region did not tell is told once, for all.
     let told = |because: &Reason| match because {
         Reason::LookUpFailed(error) => ["DescribeImages", "DescribeInstances"].contains(&error.operation),
-        because => *because == Reason::NoVerdictYet,
+        because => *because == Reason::Script(ScriptReason::NoVerdictYet),
     };
     chain.retain(|decision| match decision.action {
         Action::Leave => false,

@@ -13,7 +13,8 @@ use crate::model::{ImageId, ImageRecord, RecipeName, Region, Version, tags};
 use crate::plan::{Action, Chain, Decision, Subject};
 use crate::publish::{self, sharing};
 use crate::recipe::Recipe;
-use crate::reconcile::Seen;
+use crate::reconcile::observed::Seen;
+use crate::release::newest::newest_releases;
 use crate::release::{self, Drift, Family, Shown};
 use crate::replicate;
 use crate::verify::{self, adopt};
@@ -59,19 +60,13 @@ fn given(seen: &Seen) -> impl Iterator<Item = (&Image, &Recipe)> {
     })
 }
 
-/// The testers of a Region, in any state.
-fn instances<'a>(seen: &'a Seen, region: &Region) -> Option<&'a [Instance]> {
-    let found = if *region == seen.home { &seen.instances } else { seen.further.get(region)? };
-    found.as_ref().ok().map(Vec::as_slice)
-}
-
 /// The testers of every Region, in any state, by Region and the image that they test.
 type Testers<'a> = BTreeMap<(&'a Region, ImageId), Vec<&'a Instance>>;
 
 fn testers(seen: &Seen) -> Testers<'_> {
     let mut found = Testers::new();
     for region in std::iter::once(&seen.home).chain(seen.further.keys()) {
-        for one in instances(seen, region).into_iter().flatten() {
+        for one in seen.instances_in(region).into_iter().flatten() {
             if let Ok(image) = verify::image_under_test(one) {
                 found.entry((region, image)).or_default().push(one);
             }
@@ -88,7 +83,7 @@ fn testers_of(testers: &Testers<'_>, image: &Image) -> Vec<Instance> {
 /// The testers whose console must be read, with the names of their bakes.
 pub fn consoles_wanted(seen: &Seen, now: DateTime<Utc>) -> Vec<&Instance> {
     let regions = std::iter::once(&seen.home).chain(seen.further.keys());
-    let all = regions.filter_map(|region| instances(seen, region)).flatten();
+    let all = regions.filter_map(|region| seen.instances_in(region)).flatten();
     all.filter(|one| verify::image_under_test(one).is_ok() && verify::wants_console(one, now)).collect()
 }
 
@@ -96,7 +91,7 @@ pub fn consoles_wanted(seen: &Seen, now: DateTime<Utc>) -> Vec<&Instance> {
 pub fn subnets_wanted<'a>(seen: &Seen, known: &'a [Known<'_>]) -> Vec<&'a Known<'a>> {
     let testers = testers(seen);
     let wants = |one: &&Known<'_>| {
-        instances(seen, &one.image.region).is_some()
+        seen.instances_in(&one.image.region).is_some()
             && verify::wants_subnets(one.recipe, &one.image, &one.record, &testers_of(&testers, &one.image))
     };
     known.iter().filter(wants).collect()
@@ -152,7 +147,7 @@ fn refused(seen: &Seen) -> Vec<Due> {
 
 fn test(seen: &Seen, testers: &Testers<'_>, one: &Known<'_>, now: DateTime<Utc>) -> Option<Due> {
     let Known { image, record, recipe, adopt } = one;
-    instances(seen, &image.region)?;
+    seen.instances_in(&image.region)?;
     let testers = testers_of(testers, image);
     if testers.is_empty() && verify::wants_test(recipe, image, record).is_err() {
         return None;
@@ -220,7 +215,7 @@ fn copies(seen: &Seen, known: &[Known<'_>], now: DateTime<Utc>) -> Vec<Due> {
             Ok(found.map(|replica| (*replica).clone()).collect())
         }
     };
-    let newest = replicate::newest_releases(seen.home_images().unwrap_or_default());
+    let newest = newest_releases(seen.home_images().unwrap_or_default());
     let mut due = Vec::new();
     let homes = known.iter().filter(|one| one.record.copied.is_none());
     for one in homes.filter(|one| one.image.state == ImageState::Available) {

@@ -1,9 +1,14 @@
 use chrono::TimeDelta;
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::fixtures::*;
 use crate::inventory::{CloudError, Granted, StopCause};
+use crate::inventory::{Cloudly, Snapshot, Subnet};
 use crate::model::tags;
+use crate::orphans::Needs;
+use crate::recipe::Recipe;
 
 fn seen(instances: Vec<Instance>, images: Vec<Image>) -> Seen {
     let mut by_region: BTreeMap<Region, Cloudly<Vec<Image>>> =

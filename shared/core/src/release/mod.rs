@@ -5,6 +5,7 @@
 //! that, and then nothing goes forward until a newer release comes.
 
 pub mod launch_template;
+pub mod newest;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use crate::events::outbound::{Announcement, News};
 use crate::inventory::{CloudError, Cloudly, Image, ImageState, Template};
 use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
 use crate::plan::action::{Move, Until};
+use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Chain, Decision, Reason, Subject};
 use crate::recipe::{Recipe, Release as Manner};
 use crate::release::launch_template::template_move;
@@ -135,7 +137,7 @@ impl<'a> Family<'a> {
     /// The release that a Region is to name, the version beyond which it is not to go back to it, and why.
     fn target(&self, region: &Region) -> Option<(&Release<'a>, Version, Reason)> {
         if let Some((pinned, over)) = self.pinned() {
-            return Some((pinned, over, Reason::RolledBackTo(pinned.version())));
+            return Some((pinned, over, Reason::Release(ReleaseReason::RolledBackTo(pinned.version()))));
         }
         let fits = |release: &&Release<'_>| match self.recipe.replicate.release {
             Manner::Together => self.is_complete(release),
@@ -143,9 +145,9 @@ impl<'a> Family<'a> {
         };
         let target = self.releases.iter().find(fits)?;
         let because = match (target.record.stage, self.recipe.replicate.release) {
-            (Stage::Released, _) => Reason::NamesOther(target.version()),
-            (_, Manner::Together) => Reason::Ready(target.version()),
-            (_, Manner::Each) => Reason::ReadyHere(target.version()),
+            (Stage::Released, _) => Reason::Release(ReleaseReason::PointsElsewhere(target.version())),
+            (_, Manner::Together) => Reason::Release(ReleaseReason::Ready(target.version())),
+            (_, Manner::Each) => Reason::Release(ReleaseReason::ReadyHere(target.version())),
         };
         Some((target, target.version(), because))
     }
@@ -180,7 +182,10 @@ impl<'a> Family<'a> {
                 self.shown.get(*region).is_some_and(|shown| matches!(shown.parameter, Some(Ok(_))))
             })
             .filter_map(|region| Some((region, self.due(region)?)))
-            .filter(|(_, (_, because))| drift == Drift::Repaired || !matches!(because, Reason::NamesOther(_)))
+            .filter(|(_, (_, because))| {
+                drift == Drift::Repaired
+                    || !matches!(because, Reason::Release(ReleaseReason::PointsElsewhere(_)))
+            })
             .filter(|(region, (image, _))| self.value(region) != Some(image.id.as_str()))
             .map(|(region, (image, why))| {
                 because.get_or_insert(why);
@@ -203,7 +208,7 @@ impl<'a> Family<'a> {
                     chain.extend(moved.map(|moved| subject.so(Action::MoveTemplate(moved), because)));
                 }
                 Some(Ok(None)) => {
-                    chain.push(subject.so(Action::Refuse, Reason::NoTemplate(wanted.name.clone())));
+                    chain.push(subject.so(Action::Refuse, ReleaseReason::NoTemplate(wanted.name.clone())));
                 }
                 Some(Err(error)) => chain.push(subject.unseen(error)),
                 None => {}
@@ -265,7 +270,7 @@ pub fn decide(family: &Family<'_>, drift: Drift, now: DateTime<Utc>) -> Vec<Chai
 /// When it was released is written before it is said, so that it is said the same however often; that it is released is
 /// written last, which ends it.
 fn finish(family: &Family<'_>, release: &Release<'_>, now: DateTime<Utc>) -> Chain {
-    let because = || Reason::Ready(release.version());
+    let because = || Reason::Release(ReleaseReason::Ready(release.version()));
     let home = || Subject::image(release.home);
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
     let known = release.home.tags.time(tags::RELEASED);
@@ -301,7 +306,7 @@ pub fn rollback(family: &Family<'_>, to: Option<Version>, now: DateTime<Utc>) ->
     let recipe = Subject::recipe(&family.recipe.name, family.home);
     let publish = &family.recipe.publish;
     if publish.parameter.is_none() && publish.launch_template.is_none() {
-        return vec![recipe.so(Action::Refuse, Reason::NothingNamesIt)];
+        return vec![recipe.so(Action::Refuse, ReleaseReason::NothingNamesIt)];
     }
     let unseen = family.unseen();
     if !unseen.is_empty() {
@@ -329,7 +334,7 @@ pub fn rollback(family: &Family<'_>, to: Option<Version>, now: DateTime<Utc>) ->
             .find(&mut can),
     });
     let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
-        return vec![recipe.so(Action::Refuse, Reason::NoWayBack { to, why })];
+        return vec![recipe.so(Action::Refuse, ReleaseReason::NoRollbackTarget { to, why })];
     };
     // Finer than other times: of two rollbacks the later one counts.
     let pin = Tags::new()
@@ -342,7 +347,7 @@ pub fn rollback(family: &Family<'_>, to: Option<Version>, now: DateTime<Utc>) ->
             release.home = &pinned;
         }
     }
-    let because = || Reason::RolledBackTo(chosen.version());
+    let because = || Reason::Release(ReleaseReason::RolledBackTo(chosen.version()));
     let home = || Subject::image(chosen.home);
     // The pin first: should this die half way, the next sweep goes on to the same end.
     let mut chain = vec![home().so(Action::Note(chosen.home.id.clone(), pin), because())];

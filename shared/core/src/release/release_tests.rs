@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fixtures::*;
+use crate::plan::reason::ReleaseReason;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
@@ -229,7 +230,10 @@ fn a_rollback_that_cannot_reach_every_region_goes_further_back_or_is_refused_wit
     assert!(why.contains("20260109T020000Z cannot be launched in eu-west-1"), "{why}");
     let alone = scene(new.clone(), &showing(&new)).rolled_back(&named(), None);
     assert_eq!(words(&alone), ["refuse"]);
-    assert_eq!(scene(new.clone(), &[]).rolled_back(&recipe("web"), None)[0].because, Reason::NothingNamesIt);
+    assert_eq!(
+        scene(new.clone(), &[]).rolled_back(&recipe("web"), None)[0].because,
+        Reason::Release(ReleaseReason::NothingNamesIt)
+    );
 }
 
 #[test]

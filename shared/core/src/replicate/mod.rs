@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::events::outbound::{Announcement, News};
 use crate::inventory::{CloudError, Encryption, Granted, Image, ImageState, NewReplica};
 use crate::model::record::Copied;
-use crate::model::{ImageId, ImageRecord, Origin, RecipeName, Region, Stage, Token, Version, tags};
+use crate::model::{ImageId, ImageRecord, Origin, Region, Stage, Token, Version, tags};
+use crate::plan::reason::ReplicateReason;
 use crate::plan::{Action, Chain, Reason, Subject};
 use crate::publish::sharing;
 use crate::recipe::Recipe;
@@ -71,10 +72,10 @@ enum Here<'a> {
 pub fn decide(recipe: &Recipe, seen: &Seen) -> Vec<Chain> {
     let leave = |because| vec![vec![Subject::image(&seen.image).so(Action::Leave, because)]];
     if seen.image.state != ImageState::Available {
-        return leave(Reason::SourceNot(seen.image.state.clone()));
+        return leave(Reason::ImageNotAvailable(seen.image.state.clone()));
     }
     if !matches!(seen.record.stage, Stage::Published | Stage::Released) {
-        return leave(Reason::SourceStage(seen.record.stage));
+        return leave(Reason::Replicate(ReplicateReason::SourceStage(seen.record.stage)));
     }
     let here: BTreeMap<&Region, Here<'_>> =
         seen.regions.iter().map(|(region, images)| (region, in_region(images, seen))).collect();
@@ -82,29 +83,6 @@ pub fn decide(recipe: &Recipe, seen: &Seen) -> Vec<Chain> {
         here.iter().map(|(region, here)| one_region(recipe, seen, region, here)).collect();
     chains.extend(failed_tries(seen, &here));
     chains
-}
-
-/// The newest release of each recipe, among the images of the home Region.
-pub fn newest_releases(images: &[Image]) -> BTreeMap<RecipeName, (Version, &Image)> {
-    let mut newest: BTreeMap<RecipeName, (Version, &Image)> = BTreeMap::new();
-    for image in images.iter().filter(|image| image.state == ImageState::Available) {
-        match image.record() {
-            Ok(record) if record.copied.is_none() && record.stage == Stage::Released => {
-                let version = record.name.version;
-                let known = newest.entry(record.name.recipe).or_insert((version, image));
-                if known.0 < version {
-                    *known = (version, image);
-                }
-            }
-            _ => {}
-        }
-    }
-    newest
-}
-
-/// The newest release of one recipe.
-pub fn newest_release<'a>(recipe: &RecipeName, images: &'a [Image]) -> Option<(Version, &'a Image)> {
-    newest_releases(images).remove(recipe)
 }
 
 fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Seen) -> Here<'a> {
@@ -152,24 +130,29 @@ fn one_region(recipe: &Recipe, seen: &Seen, region: &Region, here: &Here<'_>) ->
     match here {
         Here::Available(image) => available(recipe, seen, region, image),
         Here::Rejected(image) => {
-            let because = Reason::ReplicaRejected(image.id.clone());
+            let because = Reason::Replicate(ReplicateReason::ReplicaRejected(image.id.clone()));
             vec![Subject::image(image).so(Action::Leave, because)]
         }
-        Here::Pending(image) => vec![Subject::image(image).so(Action::Leave, Reason::ReplicaPending)],
+        Here::Pending(image) => {
+            vec![Subject::image(image).so(Action::Leave, ReplicateReason::ReplicaPending)]
+        }
         Here::Other(image) => {
-            let because = Reason::ReplicaNot(image.id.clone(), image.state.clone());
+            let because =
+                Reason::Replicate(ReplicateReason::ReplicaNot(image.id.clone(), image.state.clone()));
             vec![Subject::image(image).so(Action::Leave, because)]
         }
         Here::Unknown(error) => vec![missing().unseen(error)],
         // Of an older release nobody fills in what a person took away, or a Region that came to the recipe later.
         Here::Missing { .. } if superseded(seen).is_some() => superseded(seen)
-            .map(|newest| missing().so(Action::Leave, Reason::NotNewest(newest)))
+            .map(|newest| missing().so(Action::Leave, ReplicateReason::NotNewest(newest)))
             .into_iter()
             .collect(),
         Here::Missing { attempt, failed } => {
-            let because = failed.map_or(Reason::ReplicaMissing, |failed| Reason::CopyFailed {
-                attempt: attempt - 1,
-                why: failed.state_reason.clone(),
+            let because = failed.map_or(Reason::Replicate(ReplicateReason::ReplicaMissing), |failed| {
+                Reason::Replicate(ReplicateReason::CopyFailed {
+                    attempt: attempt - 1,
+                    why: failed.state_reason.clone(),
+                })
             });
             vec![missing().so(Action::Copy(new_replica(recipe, seen, region, *attempt)), because)]
         }
@@ -186,23 +169,34 @@ fn superseded(seen: &Seen) -> Option<Version> {
 /// A replica that is there is published, unless it is to be tested first, or was published before.
 fn available(recipe: &Recipe, seen: &Seen, region: &Region, image: &Image) -> Chain {
     let leave = |because| vec![Subject::image(image).so(Action::Leave, because)];
-    let Ok(record) = image.record() else { return leave(Reason::ReplicaAvailable) };
+    let Ok(record) = image.record() else {
+        return leave(Reason::Replicate(ReplicateReason::ReplicaAvailable));
+    };
     if !to_publish(recipe, image, &record) {
         let untested = record.stage == Stage::Captured;
-        return leave(if untested { Reason::ReplicaUntested } else { Reason::ReplicaAvailable });
+        return leave(if untested {
+            Reason::Replicate(ReplicateReason::ReplicaUntested)
+        } else {
+            Reason::Replicate(ReplicateReason::ReplicaAvailable)
+        });
     }
     match seen.granted.get(&(region.clone(), image.id.clone())) {
-        Some(granted) => {
-            sharing::publish(recipe, image, &record, granted, Reason::ReplicaAvailable, seen.now)
-        }
-        None => leave(Reason::ReplicaAvailable),
+        Some(granted) => sharing::publish(
+            recipe,
+            image,
+            &record,
+            granted,
+            Reason::Replicate(ReplicateReason::ReplicaAvailable),
+            seen.now,
+        ),
+        None => leave(Reason::Replicate(ReplicateReason::ReplicaAvailable)),
     }
 }
 
 /// A Region that is given up: said first, then written on the last failed try, so that it is said only until it
 /// is written. The failed try stays as the record.
 fn given_up(seen: &Seen, failed: &Image, attempts: u32) -> Chain {
-    let because = Reason::GaveUp { attempts, why: failed.state_reason.clone() };
+    let because = Reason::Replicate(ReplicateReason::GaveUp { attempts, why: failed.state_reason.clone() });
     if failed.record().is_ok_and(|record| record.stage == Stage::Rejected) {
         return vec![Subject::image(failed).so(Action::Leave, because)];
     }
@@ -233,7 +227,7 @@ fn failed_tries(seen: &Seen, here: &BTreeMap<&Region, Here<'_>>) -> Vec<Chain> {
         .filter(|(_, image)| image.state == ImageState::Failed && attempt_of(image, seen).is_some())
         .filter(|(region, image)| superfluous(region, image))
         .map(|(_, image)| {
-            vec![Subject::image(image).so(Action::Deregister(image.id.clone()), Reason::FailedTry)]
+            vec![Subject::image(image).so(Action::Deregister(image.id.clone()), ReplicateReason::FailedTry)]
         })
         .collect()
 }

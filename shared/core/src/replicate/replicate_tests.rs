@@ -135,7 +135,7 @@ fn a_replica_that_arrived_is_shared_and_published_once() {
 fn where_replicas_are_tested_one_that_is_not_yet_or_was_rejected_is_not_published() {
     let mut tested = recipe("web");
     tested.replicate.verify = true;
-    for (stage, why) in [(Stage::Captured, "is to be booted"), (Stage::Rejected, "was rejected")] {
+    for (stage, why) in [(Stage::Captured, "must pass its test"), (Stage::Rejected, "was rejected")] {
         let arrived = image("web", 9).in_region("eu-west-1").staged(stage).build();
         let mut with = seen(home(), vec![arrived.clone()], vec![replica("ap-southeast-2")]);
         with.granted.insert((region("eu-west-1"), arrived.id), Ok(Granted::default()));

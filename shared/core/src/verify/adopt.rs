@@ -1,31 +1,10 @@
 //! Images that somebody else made and gave to Kiln, by the tag `kiln:recipe`.
 
-use thiserror::Error;
-
-use crate::bake::BadBase;
 use crate::inventory::{Image, ImageState};
-use crate::model::{ImageId, ImageName, ImageRecord, RecipeName, Region, Stage, Version, tags};
-use crate::plan::{Action, Decision, Reason, Subject};
+use crate::model::{ImageName, ImageRecord, RecipeName, Region, Stage, Version, tags};
+use crate::plan::reason::AdoptReason;
+use crate::plan::{Action, Decision, Subject};
 use crate::recipe::Recipe;
-
-#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
-/// What is said of an image that somebody gives to Kiln.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Giving {
-    /// Somebody gave it to Kiln.
-    #[error("somebody tagged it kiln:recipe, which gives it to Kiln as version {0}")]
-    Given(Version),
-    /// Somebody gave it to Kiln under a version that another one has.
-    #[error(
-        "it was given to Kiln as version {version}, which {image} has; tag it kiln:version with another time"
-    )]
-    VersionTaken { version: Version, image: ImageId },
-    /// Somebody gave it to Kiln under a version that is none.
-    #[error(
-        "it was given to Kiln, but it tells no version: tag it kiln:version with a time such as 20261123T020000Z"
-    )]
-    NoVersion,
-}
 
 /// The recipe to which somebody gave an image, where it is one that can be taken in: an available one of the home Region
 /// that bears `kiln:recipe` and nothing that Kiln itself writes.
@@ -44,10 +23,12 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
         Some(told) => told.parse().ok(),
         None => image.created.and_then(|created| Version::at(created).ok()),
     };
-    let Some(version) = version else { return subject.so(Action::Refuse, Reason::Giving(Giving::NoVersion)) };
+    let Some(version) = version else {
+        return subject.so(Action::Refuse, AdoptReason::NoVersion);
+    };
     let subject = Subject { version: Some(version), ..subject };
     if !image.root_on_ebs {
-        return subject.so(Action::Refuse, Reason::BadBase(BadBase::BaseNotOnEbs(image.id.clone())));
+        return subject.so(Action::Refuse, AdoptReason::NotOnEbs(image.id.clone()));
     }
     let name = ImageName { recipe: recipe.name.clone(), version };
     let same = |other: &&Image| {
@@ -55,15 +36,14 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
             && (other.record().is_ok_and(|record| record.name == name) || other.name == name.to_string())
     };
     if let Some(other) = others.iter().find(same) {
-        return subject
-            .so(Action::Refuse, Reason::Giving(Giving::VersionTaken { version, image: other.id.clone() }));
+        return subject.so(Action::Refuse, AdoptReason::VersionTaken { version, image: other.id.clone() });
     }
     let adopt = Action::Adopt {
         image: image.id.clone(),
         snapshots: image.snapshots.clone(),
         tags: adopted(image, recipe, name).tags,
     };
-    subject.so(adopt, Reason::Giving(Giving::Given(version)))
+    subject.so(adopt, AdoptReason::Given(version))
 }
 
 /// The image as it is once it was taken in.
@@ -78,6 +58,7 @@ mod tests {
     use super::*;
     use crate::fixtures::*;
     use crate::model::Tags;
+    use crate::plan::Reason;
 
     fn given(extra: Tags) -> Image {
         let tags = Tags::new().with(tags::RECIPE, "web").and(&extra);
@@ -104,7 +85,7 @@ mod tests {
         let decision = decided(&image, &[]);
         assert_eq!(decision.subject.version.unwrap().to_string(), "20251224T180000Z");
         let bad = given(Tags::new().with(tags::VERSION, "1.2.3"));
-        assert_eq!(decided(&bad, &[]).because, Reason::Giving(Giving::NoVersion));
+        assert_eq!(decided(&bad, &[]).because, Reason::Adopt(AdoptReason::NoVersion));
     }
 
     #[test]
@@ -120,7 +101,7 @@ mod tests {
     #[test]
     fn a_version_that_another_image_has_is_refused_with_what_to_do() {
         let because = decided(&given(Tags::new()), &[image("web", 3).build()]).because.to_string();
-        assert!(because.contains("tag it kiln:version with another time"), "{because}");
+        assert!(because.contains("set its tag kiln:version to another time"), "{because}");
     }
 
     #[test]

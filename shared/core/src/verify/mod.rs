@@ -12,7 +12,10 @@ use crate::inventory::{
     Subnet,
 };
 use crate::model::user_data::user_data;
-use crate::model::{ImageId, ImageRecord, InstanceId, Region, Role, Stage, Tags, Token, Verdict, tags};
+use crate::model::{
+    ImageId, ImageRecord, InstanceId, Region, Role, Stage, SubnetId, Tags, Token, Verdict, tags,
+};
+use crate::plan::reason::{ScriptReason, VerifyReason};
 use crate::plan::{Action, Chain, Decision, Reason, Subject};
 use crate::recipe::Recipe;
 
@@ -46,8 +49,8 @@ pub struct Console {
 /// Why it is none of verify's.
 pub fn image_under_test(instance: &Instance) -> Result<ImageId, Reason> {
     match instance.purpose() {
-        Purpose::Tester => instance.tags.read(tags::IMAGE).ok_or(Reason::NotATester),
-        _ => Err(Reason::NotATester),
+        Purpose::Tester => instance.tags.read(tags::IMAGE).ok_or(Reason::Verify(VerifyReason::NotATester)),
+        _ => Err(Reason::Verify(VerifyReason::NotATester)),
     }
 }
 
@@ -64,9 +67,9 @@ pub fn wants_test(recipe: &Recipe, image: &Image, record: &ImageRecord) -> Resul
     match (&image.state, record.stage) {
         (ImageState::Available, Stage::Captured) if record.copied.is_none() => Ok(()),
         (ImageState::Available, Stage::Captured) if recipe.replicate.verify => Ok(()),
-        (ImageState::Available, Stage::Captured) => Err(Reason::ReplicasUntested),
-        (ImageState::Available, stage) => Err(Reason::NeedsNoTest(stage)),
-        (state, _) => Err(Reason::SourceNot(state.clone())),
+        (ImageState::Available, Stage::Captured) => Err(Reason::Verify(VerifyReason::ReplicasUntested)),
+        (ImageState::Available, stage) => Err(Reason::Verify(VerifyReason::NeedsNoTest(stage))),
+        (state, _) => Err(Reason::ImageNotAvailable(state.clone())),
     }
 }
 
@@ -80,11 +83,18 @@ pub fn wants_subnets(recipe: &Recipe, image: &Image, record: &ImageRecord, teste
     wants_test(recipe, image, record).is_ok() && testers.iter().all(|tester| !lives(tester))
 }
 
+/// The subnets that the recipe names for testers. They are of the home Region, since a subnet is of one Region: elsewhere the
+/// default ones serve.
+pub fn named_subnets<'a>(recipe: &'a Recipe, image: &Image) -> &'a [SubnetId] {
+    let at_home = image.tags.get(tags::ORIGIN).is_none();
+    if at_home { &recipe.verify.subnets } else { &[] }
+}
+
 /// What one tester tells.
 enum Told {
     AtWork,
     Passed,
-    Failed { why: Reason, tail: String },
+    Failed { why: ScriptReason, tail: String },
     NotYet,
     Unseen(CloudError),
 }
@@ -116,8 +126,8 @@ pub fn decide(recipe: Option<&Recipe>, seen: &Seen, now: DateTime<Utc>) -> Chain
     }
     let waits = |(tester, told): (&Instance, Told)| match told {
         Told::Unseen(error) => Subject::instance(tester).unseen(&error),
-        Told::NotYet => Subject::instance(tester).so(Action::LookAgain, Reason::NoVerdictYet),
-        _ => Subject::instance(tester).so(Action::Leave, Reason::TesterAtWork(tester.id.clone())),
+        Told::NotYet => Subject::instance(tester).so(Action::LookAgain, ScriptReason::NoVerdictYet),
+        _ => Subject::instance(tester).so(Action::Leave, VerifyReason::TesterAtWork(tester.id.clone())),
     };
     told.into_iter().map(waits).collect()
 }
@@ -140,8 +150,8 @@ fn beyond(seen: &Seen, living: &[&Instance], because: Reason) -> Chain {
 /// A tester whose image nobody can see any more.
 pub fn orphan(tester: &Instance) -> Decision {
     match lives(tester) {
-        true => end(tester, Reason::NothingToTest),
-        false => Subject::instance(tester).so(Action::Leave, Reason::NothingToTest),
+        true => end(tester, Reason::Verify(VerifyReason::NothingToTest)),
+        false => Subject::instance(tester).so(Action::Leave, VerifyReason::NothingToTest),
     }
 }
 
@@ -157,16 +167,16 @@ fn told(seen: &Seen, tester: &Instance, now: DateTime<Utc>) -> Told {
     };
     let failed = |why| Told::Failed { why, tail: console.tail.clone() };
     if tester.state != InstanceState::Stopped {
-        return failed(Reason::TimeIsUp(tester.deadline().unwrap_or(now)));
+        return failed(ScriptReason::TimeIsUp(tester.deadline().unwrap_or(now)));
     }
     match (&tester.stop_cause, &console.verdict) {
-        (StopCause::Someone, _) => failed(Reason::StoppedBySomeone),
-        (StopCause::Other(code), _) => failed(Reason::StoppedByOther(code.clone())),
+        (StopCause::Someone, _) => failed(ScriptReason::StoppedBySomeone),
+        (StopCause::Other(code), _) => failed(ScriptReason::StoppedByOther(code.clone())),
         (StopCause::Itself, Verdict::Passed) => Told::Passed,
         (StopCause::Itself | StopCause::Unknown, Verdict::Failed { status, tail }) => {
-            Told::Failed { why: Reason::ScriptFailed(*status), tail: tail.clone() }
+            Told::Failed { why: ScriptReason::Failed(*status), tail: tail.clone() }
         }
-        _ if is_late => failed(Reason::NoVerdict),
+        _ if is_late => failed(ScriptReason::NoVerdict),
         _ => Told::NotYet,
     }
 }
@@ -174,7 +184,7 @@ fn told(seen: &Seen, tester: &Instance, now: DateTime<Utc>) -> Told {
 /// The stage first, for whoever is woken by the word acts on it; the tester last, for while it is there it is known that
 /// the word may not have been said.
 fn pass(seen: &Seen, tester: &Instance, living: &[&Instance]) -> Chain {
-    let because = || Reason::TestPassed(tester.id.clone());
+    let because = || Reason::Verify(VerifyReason::Passed(tester.id.clone()));
     let image = &seen.image;
     let mut chain = vec![
         Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Verified), because()),
@@ -186,12 +196,12 @@ fn pass(seen: &Seen, tester: &Instance, living: &[&Instance]) -> Chain {
 
 fn say_passed(seen: &Seen, tester: &Instance) -> Decision {
     let news = News::ImageVerified { image: seen.image.id.clone(), instance: tester.id.clone() };
-    say(seen, news, Reason::TestPassed(tester.id.clone()))
+    say(seen, news, Reason::Verify(VerifyReason::Passed(tester.id.clone())))
 }
 
-fn fail(seen: &Seen, tester: &Instance, why: &Reason, tail: &str, living: &[&Instance]) -> Chain {
+fn fail(seen: &Seen, tester: &Instance, why: &ScriptReason, tail: &str, living: &[&Instance]) -> Chain {
     let image = &seen.image;
-    let because = || Reason::TestFailed { tester: tester.id.clone(), why: Box::new(why.clone()) };
+    let because = || Reason::Verify(VerifyReason::Failed { tester: tester.id.clone(), why: why.clone() });
     let news = News::ImageRejected {
         image: image.id.clone(),
         reason: because().to_string(),
@@ -231,10 +241,10 @@ fn launch(recipe: &Recipe, seen: &Seen, now: DateTime<Utc>) -> Decision {
     elsewhere.sort_by(|a, b| (&a.zone, &a.id).cmp(&(&b.zone, &b.id)));
     let testers = elsewhere.into_iter().map(|subnet| new_tester(recipe, seen, subnet, now));
     match Candidates::of(testers) {
-        Some(testers) => subject.so(Action::Launch(testers), Reason::TimeToTest(zone)),
+        Some(testers) => subject.so(Action::Launch(testers), VerifyReason::TimeToTest(zone)),
         None => {
-            let zone = zone.unwrap_or_else(|| "any zone".into());
-            subject.so(Action::Refuse, Reason::NoOtherZone(zone))
+            let reason = zone.map_or(VerifyReason::NoSubnet, VerifyReason::OnlyBuildersZone);
+            subject.so(Action::Refuse, reason)
         }
     }
 }

@@ -71,7 +71,7 @@ fn without_another_zone_it_is_refused_with_what_to_do() {
     here.subnets = Ok(vec![subnet("subnet-0a", "us-east-1a")]);
     let chain = decide(Some(&recipe("web")), &here, soon());
     assert_eq!(chain[0].action, Action::Refuse);
-    assert!(chain[0].because.to_string().contains("name one in verify.subnets"));
+    assert!(chain[0].because.to_string().contains("add one of another Availability Zone to verify.subnets"));
 }
 
 #[test]

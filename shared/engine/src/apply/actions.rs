@@ -1,6 +1,6 @@
 //! What each action is, as calls to the cloud. Each can be made twice.
 
-mod release;
+pub(crate) mod release;
 
 use chrono::{DateTime, Utc};
 use kiln_core::capture;
@@ -10,59 +10,14 @@ use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::{
     Candidates, CloudError, Deregistration, Kind, NewImage, NewInstance, NewReplica, Wanted,
 };
-use kiln_core::model::{ImageId, ImageName, InstanceId, Region, SnapshotId, Stage, Tags, tags};
+use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Stage, Tags, tags};
+use kiln_core::plan::reason::{CaptureReason, OrphanReason};
 use kiln_core::plan::{Action, Decision, Reason};
 use kiln_core::publish::sharing;
 
 use crate::apply::batch_tags::Written;
+use crate::apply::effect::{Deed, Failure};
 use crate::ports::Cloud;
-
-/// What carrying out one action brought.
-#[derive(Debug, Default)]
-pub(crate) struct Deed {
-    /// The id of what it made or found made.
-    pub made: Option<String>,
-    /// The snapshots that went.
-    pub deleted: Vec<SnapshotId>,
-    /// The snapshots that should have gone and stayed, each with EC2's word for why.
-    pub stayed: Vec<String>,
-    /// Whether somebody had done it before.
-    pub before: bool,
-}
-
-impl Deed {
-    fn of(made: impl ToString) -> Self {
-        Self { made: Some(made.to_string()), ..Self::default() }
-    }
-
-    /// Somebody, or another run, was faster.
-    fn before() -> Self {
-        Self { before: true, ..Self::default() }
-    }
-}
-
-/// Why an action failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    #[error("{0}")]
-    Cloud(#[from] CloudError),
-    #[error("{0}")]
-    Rule(Reason),
-    /// It was done, and is not seen yet: whoever is woken by that, or the next sweep, goes on.
-    #[error("{0}")]
-    NotYet(Reason),
-}
-
-impl Failure {
-    /// Whether trying again cannot help.
-    pub fn is_for_good(&self) -> bool {
-        match self {
-            Self::Cloud(error) => !error.kind.passes(),
-            Self::Rule(_) => true,
-            Self::NotYet(_) => false,
-        }
-    }
-}
 
 /// Carries one action out.
 pub(crate) async fn perform<C: Cloud>(
@@ -191,7 +146,7 @@ pub(crate) async fn perform<C: Cloud>(
         }
         Action::DeleteSnapshot(snapshot) => match cloud.delete_snapshot(region, snapshot).await {
             Err(error) if error.kind == Kind::InUse => {
-                Err(Failure::Rule(Reason::SnapshotUsed(snapshot.clone())))
+                Err(Failure::Rule(Reason::Orphan(OrphanReason::SnapshotUsed(snapshot.clone()))))
             }
             outcome => Ok(outcome.map(|()| Deed::default())?),
         },
@@ -262,9 +217,9 @@ async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, Failure>
         .find(|image| wanted.as_ref().is_some_and(|name| capture::made_of(image, name, &new.instance)))
     {
         Some(image) => Ok(image.id.clone()),
-        None => Err(named
-            .first()
-            .map_or(Failure::Cloud(error), |image| Failure::Rule(Reason::NameTaken(image.id.clone())))),
+        None => Err(named.first().map_or(Failure::Cloud(error), |image| {
+            Failure::Rule(Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
+        })),
     }
 }
 

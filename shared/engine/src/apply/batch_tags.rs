@@ -8,8 +8,10 @@ use kiln_core::inventory::{CloudError, Cloudly, Kind};
 use kiln_core::model::{ImageId, Region, Tags};
 use kiln_core::plan::{Action, Chain, Decision};
 
-use crate::apply::AT_ONCE;
 use crate::ports::Cloud;
+
+/// How many calls are made at the same time.
+const AT_ONCE: usize = 8;
 
 /// Tags on one image.
 type Write = (Region, ImageId, Tags);

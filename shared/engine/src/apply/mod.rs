@@ -2,20 +2,23 @@
 
 mod actions;
 mod batch_tags;
+mod effect;
 mod notify;
 pub mod report;
 
-use actions::{Failure, perform};
-use batch_tags::Written;
 use chrono::{DateTime, Utc};
 use futures::future::FutureExt;
 use futures::stream::{self, StreamExt};
 use kiln_core::events::inbound::Mode;
 use kiln_core::events::outbound::{Announcement, together};
 use kiln_core::plan::{Action, Chain, Decision};
-use notify::{news_of, news_of_failure, news_of_keeping, news_of_repair};
 
 use crate::ports::Cloud;
+
+use actions::perform;
+use batch_tags::Written;
+use effect::Failure;
+use notify::{news_of, news_of_failure, news_of_keeping, news_of_repair};
 
 pub use report::{Line, Outcome, Report};
 

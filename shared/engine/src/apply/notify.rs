@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::{Announcement, Became, News, Told};
-use kiln_core::expire::restore::Restoring;
 use kiln_core::model::{ImageId, ImageName, SnapshotId, tags};
+use kiln_core::plan::reason::{CaptureReason, ReplicateReason, RestoreReason};
 use kiln_core::plan::{Action, Decision, Reason};
 
-use crate::apply::actions::{Deed, Failure};
+use crate::apply::effect::{Deed, Failure};
 
 /// What is said once something was done.
 pub(crate) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> {
@@ -25,13 +25,17 @@ pub(crate) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
         }
         Action::MarkUnused(image, ..) => became(decision, Became::Deprecated, image, None)?,
         Action::Retire(image, ..) => became(decision, Became::Retired, image, None)?,
-        Action::Spare(image, _) if decision.because == Reason::Restoring(Restoring::AskedBack) => {
+        Action::Spare(image, _) if decision.because == Reason::Restore(RestoreReason::AskedBack) => {
             News::ImageRestored { image: image.clone() }
         }
         Action::Enable(image) => News::ImageRestored { image: image.clone() },
         // What never was a good image does not expire: its failure was said.
         Action::Deregister(_)
-            if matches!(decision.because, Reason::ImageFailed { .. } | Reason::FailedTry) =>
+            if matches!(
+                decision.because,
+                Reason::Capture(CaptureReason::ImageFailed { .. })
+                    | Reason::Replicate(ReplicateReason::FailedTry)
+            ) =>
         {
             return None;
         }
@@ -44,10 +48,7 @@ pub(crate) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
 /// What is said of an image that stays though its recipe lets it go: not what uses it, which is how it should be, but
 /// that somebody holds it.
 pub(crate) fn news_of_keeping(decision: &Decision) -> Option<Announcement> {
-    let because = &decision.because;
-    if !matches!(because, Reason::Held(_) | Reason::Protected(_) | Reason::OfOther(_)) {
-        return None;
-    }
+    decision.retention.filter(|known| known.by_choice)?;
     let image = decision.subject.resource.as_deref()?.parse().ok()?;
     announce(decision, became(decision, Became::Kept, &image, None)?)
 }

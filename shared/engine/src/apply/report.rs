@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use kiln_core::expire::explain::Story;
-use kiln_core::expire::forecast::{Row, Totals};
+use kiln_core::expire::explain::Explanation;
+use kiln_core::expire::forecast::{PlanRow, PlanTotals};
 use kiln_core::inventory::CloudError;
 use kiln_core::model::{RecipeName, Region, Version};
 use kiln_core::plan::{Decision, Reason};
@@ -28,13 +28,13 @@ pub struct Report {
     pub left_out: Option<usize>,
     /// What all images cost, and what could be saved.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub totals: Option<Totals>,
+    pub totals: Option<PlanTotals>,
     /// Whether nothing was to be done: then what could not be seen is part of the answer.
     #[serde(skip)]
     pub only_asked: bool,
     /// The story of the one image that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub story: Option<Story>,
+    pub story: Option<Explanation>,
     /// Why some of what was done could not be said on the bus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsaid: Option<CloudError>,
@@ -66,7 +66,7 @@ pub struct Line {
     pub outcome: Outcome,
     /// What a plan tells of the image.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan: Option<Row>,
+    pub plan: Option<PlanRow>,
     /// Until when it can be brought back from the Recycle Bin (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recoverable_until: Option<String>,
@@ -142,7 +142,7 @@ impl Report {
         let before = self.lines.len();
         // An image that its recipe keeps by itself is the least to miss: its recipe's own plan tells it.
         let own = |line: &Line| {
-            line.outcome == Outcome::Left && line.plan.as_ref().is_some_and(|plan| plan.verdict.is_none())
+            line.outcome == Outcome::Left && line.plan.as_ref().is_some_and(|plan| plan.usage.is_none())
         };
         self.lines.sort_by_key(|line| match &line.outcome {
             Outcome::Failed { .. } => 0,
@@ -279,7 +279,10 @@ impl Line {
             outcome,
             plan: None,
             recoverable_until: None,
-            quiet: matches!(decision.because, Reason::NotKilns(kiln_core::model::record::NoRecord::NotKilns)),
+            quiet: matches!(
+                decision.because,
+                Reason::NotManaged(kiln_core::model::record::NoRecord::NotKilns)
+            ),
         }
     }
 

@@ -1,5 +1,5 @@
-use kiln_core::expire::forecast::Verdict;
-use kiln_core::plan::{Action, Subject};
+use kiln_core::plan::reason::UseReason;
+use kiln_core::plan::{Action, Subject, Usage};
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn region() -> Region {
 }
 
 fn line(resource: usize, outcome: Outcome) -> Line {
-    let because = Reason::SnapshotNeeded("x".repeat(300));
+    let because = Reason::Use(UseReason::SnapshotNeeded("x".repeat(300)));
     Line::of(Subject::resource(format!("ami-{resource}"), &region()).so(Action::Leave, because), outcome)
 }
 
@@ -17,12 +17,12 @@ fn failed(resource: usize) -> Line {
 }
 
 fn planned_for_use(resource: usize) -> Line {
-    let plan = Row {
+    let plan = PlanRow {
         state: "available".into(),
         age_days: 1,
         gb: 8.0,
         monthly_usd: 0.4,
-        verdict: Some(Verdict::Used),
+        usage: Some(Usage::InUse),
         next: None,
         on: None,
     };
@@ -60,11 +60,11 @@ fn a_report_of_failures_alone_that_is_cut_counts_all_of_them() {
 fn what_its_recipe_keeps_by_itself_is_left_out_before_anything_else() {
     let kept = (0..6_000).map(|number| {
         let own = planned_for_use(number);
-        Line { plan: own.plan.map(|plan| Row { verdict: None, ..plan }), ..own }
+        Line { plan: own.plan.map(|plan| PlanRow { usage: None, ..plan }), ..own }
     });
     let mut long = report(kept.chain((0..6_000).map(planned_for_use)).collect());
     long.fit();
-    let used = long.lines.iter().filter(|line| line.plan.as_ref().unwrap().verdict.is_some()).count();
+    let used = long.lines.iter().filter(|line| line.plan.as_ref().unwrap().usage.is_some()).count();
     assert_eq!(used, 6_000);
     assert!(!long.failed());
 }

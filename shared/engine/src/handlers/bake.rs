@@ -9,9 +9,10 @@ use kiln_core::bake::{Base as FoundBase, LEAD, Seen, Wish, decide, layers, newes
 use kiln_core::events::inbound::{BadEvent, BakeCall, Baked, Mode};
 use kiln_core::inventory::{Architecture, CloudError, Cloudly, Image, Instance, Wanted};
 use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags};
-use kiln_core::plan::{Action, Chain, Reason, Subject};
-use kiln_core::recipe::{BadRecipe, Base, Recipe};
-use kiln_core::replicate::newest_release;
+use kiln_core::plan::reason::PreflightReason;
+use kiln_core::plan::{Action, Chain, Subject};
+use kiln_core::recipe::{Base, Recipe};
+use kiln_core::release::newest::newest_release;
 
 use crate::apply::{Report, act};
 use crate::context::{Place, Refused};
@@ -49,7 +50,10 @@ pub async fn bake<C: Cloud>(
     }
     let due: Vec<(&Recipe, Version)> = good.into_iter().map(|recipe| (recipe, version)).collect();
     let chains = begin(cloud, place, &due, &held, call.mode, now).await;
-    let bad = recipes.iter().filter_map(|recipe| recipe.as_ref().err()).map(|bad| refused(bad, &place.home));
+    let bad = recipes
+        .iter()
+        .filter_map(|recipe| recipe.as_ref().err())
+        .map(|bad| recipes::refused(bad, &place.home));
     Ok(act(cloud, chains.into_iter().chain(bad).collect(), Mode::Carry, now).await)
 }
 
@@ -157,7 +161,7 @@ async fn begin<C: Cloud>(
                 // What else speaks against it is a finding too.
                 (Mode::DryRun, Action::Refuse | Action::LookAgain) => found.push(decision),
                 (Mode::DryRun, _) if found.is_empty() => {
-                    found.push(Subject::name(&wish.name, home).so(Action::Leave, Reason::PreflightPassed));
+                    found.push(Subject::name(&wish.name, home).so(Action::Leave, PreflightReason::Passed));
                 }
                 (Mode::DryRun, _) => {}
                 (_, Action::Launch(_)) if !found.is_empty() => {}
@@ -233,9 +237,4 @@ async fn architectures<'a, C: Cloud>(
     types.dedup();
     let found = join_all(types.iter().map(|name| cloud.architectures(home, name))).await;
     types.into_iter().zip(found).collect()
-}
-
-/// A recipe with mistakes, as a decision.
-pub(crate) fn refused(bad: &BadRecipe, home: &Region) -> Chain {
-    vec![Subject::bad_recipe(bad, home).so(Action::Refuse, Reason::BadRecipe(bad.clone()))]
 }

@@ -8,6 +8,7 @@ use kiln_core::inventory::{Image, ImageState, Instance, InstanceState, Purpose, 
 use kiln_core::model::script_outcome::{Verdict, tail};
 use kiln_core::model::user_data::verdict_nonce;
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
+use kiln_core::plan::reason::{CaptureReason, ScriptReason};
 use kiln_core::plan::{Action, Chain, Reason, Subject};
 
 use crate::apply::{Report, act};
@@ -41,7 +42,7 @@ async fn of_instance<C: Cloud>(
 ) -> Result<Chain, Refused> {
     let Some(instance) = cloud.instance(region, id).await? else {
         return Ok(vec![
-            Subject::resource(id, region).so(Action::Leave, Reason::NotStopped(InstanceState::Gone)),
+            Subject::resource(id, region).so(Action::Leave, ScriptReason::NotStopped(InstanceState::Gone)),
         ]);
     };
     let name = match bake_of(&instance) {
@@ -62,15 +63,15 @@ async fn of_image<C: Cloud>(
 ) -> Result<Chain, Refused> {
     let leave = |subject: Subject, because| Ok(vec![subject.so(Action::Leave, because)]);
     let Some(image) = cloud.images(region, &Wanted::Id(id.clone())).await?.pop() else {
-        return leave(Subject::resource(id, region), Reason::SourceNot(ImageState::Deregistered));
+        return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };
     let record = match image.record() {
         Ok(record) if record.copied.is_none() => record,
-        Ok(_) => return leave(Subject::image(&image), Reason::NotABuilder),
-        Err(because) => return leave(Subject::image(&image), Reason::NotKilns(because)),
+        Ok(_) => return leave(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder)),
+        Err(because) => return leave(Subject::image(&image), Reason::NotManaged(because)),
     };
     let Some(builder) = &image.source_instance else {
-        return leave(Subject::image(&image), Reason::NotABuilder);
+        return leave(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder));
     };
     let builder =
         cloud.instance(region, builder).await?.filter(|builder| builder.state != InstanceState::Gone);
@@ -80,7 +81,7 @@ async fn of_image<C: Cloud>(
             look_at(cloud, place, record.name, builder, vec![image], now).await
         }
         _ if image.state == ImageState::Failed => Ok(failed_image(&image, &record)),
-        _ => leave(Subject::image(&image), Reason::BuilderGone),
+        _ => leave(Subject::image(&image), Reason::Capture(CaptureReason::BuilderGone)),
     }
 }
 

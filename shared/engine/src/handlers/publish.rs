@@ -5,14 +5,14 @@ use futures::future::join;
 use kiln_core::events::inbound::{Mode, PublishCall};
 use kiln_core::inventory::{ImageState, Wanted};
 use kiln_core::model::{ImageId, RecipeName, Region, Version};
+use kiln_core::plan::reason::PublishReason;
 use kiln_core::plan::{Action, Chain, Reason, Subject};
 use kiln_core::publish::{Seen, decide, is_due, wants_findings};
 use kiln_core::release::{Family, rollback};
 
 use crate::apply::{Report, act};
-use crate::context::{Place, Refused};
-use crate::observe::images;
-use crate::observe::recipes::{self, NoRecipe};
+use crate::context::{NoRecipe, Place, Refused};
+use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
 /// Publishes the image that an event names, as it is now; or rolls back.
@@ -41,17 +41,17 @@ async fn of_image<C: Cloud>(
 ) -> Result<Chain, Refused> {
     let leave = |subject: Subject, because| Ok(vec![subject.so(Action::Leave, because)]);
     let Some(image) = cloud.images(region, &Wanted::Id(id.clone())).await?.pop() else {
-        return leave(Subject::resource(id, region), Reason::SourceNot(ImageState::Deregistered));
+        return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };
     let record = match image.record_at(&place.home) {
         Ok(record) => record,
-        Err(because) => return leave(Subject::image(&image), Reason::NotKilns(because)),
+        Err(because) => return leave(Subject::image(&image), Reason::NotManaged(because)),
     };
     let Some(recipe) = recipes::find(cloud, place, &record.name.recipe).await? else {
         return leave(Subject::image(&image), Reason::RecipeGone(record.name.recipe.to_string()));
     };
     if !is_due(&image, &record) {
-        return leave(Subject::image(&image), Reason::NotToPublish(record.stage));
+        return leave(Subject::image(&image), Reason::Publish(PublishReason::NotToPublish(record.stage)));
     }
     let findings = async {
         match wants_findings(&recipe, &image) {

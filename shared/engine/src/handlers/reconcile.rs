@@ -11,15 +11,16 @@ use kiln_core::model::{ImageName, InstanceId, Region, tags};
 use kiln_core::orphans::Needs;
 use kiln_core::plan::Chain;
 use kiln_core::recipe::Recipe;
+use kiln_core::reconcile::observed::{Closer, Seen};
 use kiln_core::reconcile::pipeline::{
     consoles_wanted, findings_wanted, grants_wanted, known, releases, subnets_wanted,
 };
-use kiln_core::reconcile::{Closer, Seen, closer_looks, decide, suspects};
+use kiln_core::reconcile::{closer_looks, decide, suspects};
+use kiln_core::verify;
 
 use crate::apply::{Report, act};
 use crate::context::{Place, Refused};
 use crate::handlers::bake;
-use crate::handlers::verify::subnets_of;
 use crate::observe::{images, orphans, recipes};
 use crate::ports::Cloud;
 
@@ -125,7 +126,7 @@ async fn onward<C: Cloud>(cloud: &C, seen: &mut Seen, now: DateTime<Utc>) {
         .into_iter()
         .map(|one| {
             let key = (one.image.region.clone(), one.recipe.name.clone());
-            (key, subnets_of(one.recipe, &one.image))
+            (key, verify::named_subnets(one.recipe, &one.image))
         })
         .collect();
     let subnets = subnets.into_iter().map(async |(key, named)| {

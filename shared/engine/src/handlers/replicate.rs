@@ -7,10 +7,12 @@ use futures::future::join;
 use kiln_core::events::inbound::{Mode, ReplicateCall};
 use kiln_core::inventory::{Cloudly, Image, ImageState, Wanted};
 use kiln_core::model::{ImageId, ImageRecord, Region, Stage};
+use kiln_core::plan::reason::{ReleaseReason, ReplicateReason};
 use kiln_core::plan::{Action, Chain, Reason, Subject};
 use kiln_core::recipe::Recipe;
+use kiln_core::release::newest::newest_release;
 use kiln_core::release::{self, Drift, Family};
-use kiln_core::replicate::{Seen, decide, newest_release, to_publish};
+use kiln_core::replicate::{Seen, decide, to_publish};
 
 use crate::apply::{Report, act};
 use crate::context::{Place, Refused};
@@ -48,17 +50,20 @@ async fn home_image<C: Cloud>(
 ) -> Result<Result<(Image, ImageRecord), Chain>, Refused> {
     let leave = |subject: Subject, because| Ok(Err(vec![subject.so(Action::Leave, because)]));
     let Some(image) = cloud.images(region, &Wanted::Id(id.clone())).await?.pop() else {
-        return leave(Subject::resource(id, region), Reason::SourceNot(ImageState::Deregistered));
+        return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };
     let record = match image.record_at(&place.home) {
         Ok(record) => record,
-        Err(because) => return leave(Subject::image(&image), Reason::NotKilns(because)),
+        Err(because) => return leave(Subject::image(&image), Reason::NotManaged(because)),
     };
     let Some(copied) = &record.copied else { return Ok(Ok((image, record))) };
     let origin = cloud.images(&copied.origin.region, &Wanted::Id(copied.origin.image.clone())).await?.pop();
     match origin.map(|origin| (origin.record_at(&place.home), origin)) {
         Some((Ok(record), origin)) if record.copied.is_none() => Ok(Ok((origin, record))),
-        _ => leave(Subject::image(&image), Reason::OriginGone(copied.origin.to_string())),
+        _ => leave(
+            Subject::image(&image),
+            Reason::Replicate(ReplicateReason::OriginGone(copied.origin.to_string())),
+        ),
     }
 }
 
@@ -74,7 +79,7 @@ async fn of_image<C: Cloud>(
         Ok(act(cloud, vec![chain], Mode::Carry, now).await)
     };
     if !matches!(record.stage, Stage::Published | Stage::Released) {
-        return leave(Reason::SourceStage(record.stage)).await;
+        return leave(Reason::Replicate(ReplicateReason::SourceStage(record.stage))).await;
     }
     let Some(recipe) = recipes::find(cloud, place, &record.name.recipe).await? else {
         return leave(Reason::RecipeGone(record.name.recipe.to_string())).await;
@@ -144,7 +149,7 @@ async fn of_parameter<C: Cloud>(
         read.iter().flatten().filter(|recipe| recipe.publish.parameter.as_deref() == Some(name)).collect();
     let subject = || Subject::resource(name, region);
     if named.is_empty() {
-        let because = Reason::NoRecipesParameter(name.to_owned());
+        let because = Reason::Release(ReleaseReason::NoRecipesParameter(name.to_owned()));
         let chain = vec![subject().so(Action::Leave, because)];
         return Ok(act(cloud, vec![chain], Mode::Carry, now).await);
     }
@@ -157,7 +162,10 @@ async fn of_parameter<C: Cloud>(
         let moves = |chain: &Chain| chain.iter().any(|one| matches!(one.action, Action::MoveParameters(..)));
         if let Some(why) = refused.filter(|_| chains.iter().any(moves)) {
             // To put the same again at once would only be refused again: the next sweep does.
-            let because = Reason::ParameterRefused { parameter: name.to_owned(), why: why.to_owned() };
+            let because = Reason::Release(ReleaseReason::ParameterRefused {
+                parameter: name.to_owned(),
+                why: why.to_owned(),
+            });
             chains = vec![vec![subject().so(Action::Refuse, because)]];
         }
         report = report.and(act(cloud, chains, Mode::Carry, now).await);

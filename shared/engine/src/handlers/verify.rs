@@ -7,10 +7,12 @@ use futures::future::join_all;
 use kiln_core::events::inbound::{Mode, VerifyCall};
 use kiln_core::inventory::{Image, ImageState, Instance, InstanceState, Wanted};
 use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Tags, tags};
+use kiln_core::plan::reason::ScriptReason;
 use kiln_core::plan::{Action, Chain, Reason, Subject};
 use kiln_core::recipe::Recipe;
 use kiln_core::verify::{
-    Seen, adopt, decide, image_under_test, orphan, testers_of, wants_console, wants_subnets, wants_test,
+    Seen, adopt, decide, image_under_test, named_subnets, orphan, testers_of, wants_console, wants_subnets,
+    wants_test,
 };
 
 use crate::apply::{Report, act};
@@ -43,13 +45,13 @@ async fn of_tester<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Chain, Refused> {
     let Some(tester) = cloud.instance(region, id).await? else {
-        let because = Reason::NotStopped(InstanceState::Gone);
+        let because = Reason::Script(ScriptReason::NotStopped(InstanceState::Gone));
         return Ok(vec![Subject::resource(id, region).so(Action::Leave, because)]);
     };
     let under_test = match image_under_test(&tester) {
         Ok(image) => image,
         Err(_) if !tester.tags.has(tags::RECIPE) => {
-            let because = Reason::NotKilns(kiln_core::model::record::NoRecord::NotKilns);
+            let because = Reason::NotManaged(kiln_core::model::record::NoRecord::NotKilns);
             return Ok(vec![Subject::instance(&tester).so(Action::Leave, because)]);
         }
         Err(because) => return Ok(vec![Subject::instance(&tester).so(Action::Leave, because)]),
@@ -74,14 +76,14 @@ async fn of_image<C: Cloud>(
 ) -> Result<Chain, Refused> {
     let leave = |subject: Subject, because| Ok(vec![subject.so(Action::Leave, because)]);
     let Some(image) = cloud.images(region, &Wanted::Id(id.clone())).await?.pop() else {
-        return leave(Subject::resource(id, region), Reason::SourceNot(ImageState::Deregistered));
+        return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };
     if let Some(recipe) = adopt::given_to(&image, &place.home) {
         return take_in(cloud, place, image, &recipe, now).await;
     }
     let record = match image.record_at(&place.home) {
         Ok(record) => record,
-        Err(because) => return leave(Subject::image(&image), Reason::NotKilns(because)),
+        Err(because) => return leave(Subject::image(&image), Reason::NotManaged(because)),
     };
     let Some(recipe) = recipes::find(cloud, place, &record.name.recipe).await? else {
         return leave(Subject::image(&image), Reason::RecipeGone(record.name.recipe.to_string()));
@@ -145,14 +147,8 @@ async fn test<C: Cloud>(
     });
     let consoles: BTreeMap<_, _> = join_all(consoles).await.into_iter().collect();
     let subnets = match recipe.filter(|recipe| wants_subnets(recipe, &image, &record, &testers)) {
-        Some(recipe) => cloud.subnets(&image.region, subnets_of(recipe, &image)).await,
+        Some(recipe) => cloud.subnets(&image.region, named_subnets(recipe, &image)).await,
         None => Ok(Vec::new()),
     };
     Ok(decide(recipe, &Seen { image, record, testers, consoles, subnets }, now))
-}
-
-/// The subnets that the recipe names for testers: those of the home Region, for a subnet is of one Region.
-pub(crate) fn subnets_of<'a>(recipe: &'a Recipe, image: &Image) -> &'a [kiln_core::model::SubnetId] {
-    let at_home = image.tags.get(tags::ORIGIN).is_none();
-    if at_home { &recipe.verify.subnets } else { &[] }
 }

@@ -7,7 +7,7 @@ use kiln_core::bake::newest;
 use kiln_core::inventory::{Cloudly, Image, Wanted};
 use kiln_core::model::{ImageId, RecipeName, Region};
 use kiln_core::recipe::{Base, Recipe};
-use kiln_core::replicate::newest_releases;
+use kiln_core::release::newest::newest_releases;
 
 use crate::ports::Cloud;
 

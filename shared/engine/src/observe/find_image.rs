@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use futures::future::{join, join_all};
-use kiln_core::expire::restore::Restoring;
 use kiln_core::inventory::{CloudError, Cloudly, Image, Wanted};
 use kiln_core::model::{ImageId, ImageRecord, Region};
+use kiln_core::plan::reason::RestoreReason;
 use kiln_core::plan::{Action, Chain, Reason, Subject};
 use kiln_core::recipe::{BadRecipe, Recipe};
 
@@ -29,7 +29,7 @@ pub(crate) async fn sought<C: Cloud>(
     };
     Ok(match found.record_at(&place.home) {
         Ok(record) => Ok((found, record)),
-        Err(why) => Err(vec![Subject::image(&found).so(Action::Refuse, Reason::NotKilns(why))]),
+        Err(why) => Err(vec![Subject::image(&found).so(Action::Refuse, Reason::NotManaged(why))]),
     })
 }
 
@@ -90,14 +90,14 @@ async fn gone<C: Cloud>(
     for (region, until) in join_all(looks).await {
         let until = if places.named.contains(region) { until? } else { until.unwrap_or_default() };
         if let Some(until) = until {
-            let because = Reason::Restoring(Restoring::InRecycleBin { region: region.clone(), until });
+            let because = Reason::Restore(RestoreReason::InRecycleBin { region: region.clone(), until });
             return Ok(vec![Subject::resource(image, region).so(Action::Refuse, because)]);
         }
     }
     let because = if unseen.is_empty() {
-        Reason::Restoring(Restoring::Gone)
+        Reason::Restore(RestoreReason::Gone)
     } else {
-        Reason::Restoring(Restoring::NotFound(unseen))
+        Reason::Restore(RestoreReason::NotFound(unseen))
     };
     Ok(vec![Subject::resource(image, home).so(Action::Refuse, because)])
 }

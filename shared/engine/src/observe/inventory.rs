@@ -6,46 +6,33 @@ use chrono::{DateTime, Utc};
 use futures::future::{join, join_all};
 use kiln_core::events::inbound::Look;
 use kiln_core::expire::forecast::{Sizes, sizes};
-use kiln_core::expire::{Found, deleted_recipe};
+use kiln_core::expire::{ImagesByRegion, Observed, deleted_recipe};
 use kiln_core::inventory::{CloudError, Cloudly, Image, Kind, Snapshot, Wanted};
 use kiln_core::model::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
 use kiln_core::plan::{Chain, Subject};
 use kiln_core::recipe::{BadRecipe, Recipe};
 
 use crate::context::{Place, Refused};
-use crate::handlers::bake::refused;
 use crate::observe::base_images::bases;
 use crate::observe::images::regions_of;
 use crate::observe::{orphans, recipes};
 use crate::ports::Cloud;
 
-/// The images of one recipe, wherever they are.
-pub(crate) struct Family {
-    /// The recipe; `None` where it was deleted.
-    pub recipe: Option<Recipe>,
-    /// Since when somebody says that the images of the deleted recipe may go.
-    pub ended: Option<DateTime<Utc>>,
-    /// Those in its own Regions; of a deleted recipe, all.
-    pub found: Found,
-    /// Those in Regions that it names no longer.
-    pub strays: Vec<Image>,
-}
-
-/// What was seen.
-pub(crate) struct Survey {
-    /// The images, by recipe.
-    pub families: BTreeMap<RecipeName, Family>,
-    /// The images of recipes that cannot be read: nothing becomes of them, but they may have been baked from others.
-    pub others: Vec<Image>,
-    /// What became of everything else: what could not be seen, recipes with mistakes, snapshots that were left behind.
-    pub aside: Vec<Chain>,
+/// All that was observed before it is asked who uses what.
+pub(crate) struct Inventory {
+    /// Each recipe with its images.
+    pub recipes: BTreeMap<RecipeName, Observed>,
+    /// The images of recipes that cannot be read: nothing happens to them, but they may have been baked from others.
+    pub unmanaged: Vec<Image>,
+    /// What was decided about everything else: Regions that could not be read, recipes with mistakes, orphaned snapshots.
+    pub other_decisions: Vec<Chain>,
     /// The snapshots that somebody holds, by Region.
     pub held: BTreeMap<Region, Cloudly<BTreeMap<SnapshotId, String>>>,
     /// The sizes of all snapshots.
     pub sizes: Sizes,
-    /// The images that recipes name as their base. An error where not all recipes could be seen.
+    /// The images that recipes use as their base. An error where not all recipes could be read.
     pub bases: Cloudly<BTreeMap<ImageId, RecipeName>>,
-    /// Whether the images of all recipes were looked at.
+    /// Whether the images of all recipes were read.
     pub whole: bool,
 }
 
@@ -61,36 +48,36 @@ struct Holdings {
 ///
 /// # Errors
 /// That nothing could be decided, and why.
-pub(crate) async fn survey<C: Cloud>(
+pub(crate) async fn inventory<C: Cloud>(
     cloud: &C,
     place: &Place,
     name: Option<&RecipeName>,
     look: Look,
     now: DateTime<Utc>,
-) -> Result<Survey, Refused> {
-    looked_at(cloud, place, (name, look), Some(now)).await
+) -> Result<Inventory, Refused> {
+    read_inventory(cloud, place, (name, look), Some(now)).await
 }
 
 /// Looks at the same images once more. What was left behind is not looked for again.
 ///
 /// # Errors
 /// That nothing could be decided, and why.
-pub(crate) async fn survey_again<C: Cloud>(
+pub(crate) async fn inventory_again<C: Cloud>(
     cloud: &C,
     place: &Place,
     name: Option<&RecipeName>,
     look: Look,
-) -> Result<Survey, Refused> {
-    looked_at(cloud, place, (name, look), None).await
+) -> Result<Inventory, Refused> {
+    read_inventory(cloud, place, (name, look), None).await
 }
 
-/// `leftovers_at`: when it is, where snapshots are to be looked for that were left behind.
-async fn looked_at<C: Cloud>(
+/// `orphans_at`: when it is, where snapshots are to be looked for that were left behind.
+async fn read_inventory<C: Cloud>(
     cloud: &C,
     place: &Place,
     (name, look): (Option<&RecipeName>, Look),
-    leftovers_at: Option<DateTime<Utc>>,
-) -> Result<Survey, Refused> {
+    orphans_at: Option<DateTime<Utc>>,
+) -> Result<Inventory, Refused> {
     let read = async {
         match (name, look) {
             (Some(_), Look::Named | Look::Everywhere) => {
@@ -125,14 +112,14 @@ async fn looked_at<C: Cloud>(
         ((*region).clone(), Holdings { images, snapshots, named: named.contains(region) })
     });
     let holdings: BTreeMap<Region, Holdings> = join_all(observe).await.into_iter().collect();
-    let mut aside = blind(&holdings, enabled.as_ref(), &place.home);
-    if let Some(now) = leftovers_at {
-        aside.extend(left_behind(cloud, &holdings, &good, name, now).await);
+    let mut other_decisions = unreadable(&holdings, enabled.as_ref(), &place.home);
+    if let Some(now) = orphans_at {
+        other_decisions.extend(left_behind(cloud, &holdings, &good, name, now).await);
     }
     let bad = read.iter().filter_map(|recipe| recipe.as_ref().err());
     // Of all recipes only those are told that were asked for.
     let bad = bad.filter(|bad| name.is_none_or(|name| bad.name == name.as_str()));
-    aside.extend(bad.map(|bad| refused(bad, &place.home)));
+    other_decisions.extend(bad.map(|bad| recipes::refused(bad, &place.home)));
     let at_home = holdings.get(&place.home).and_then(|here| here.images.as_ref().ok());
     let at_home = at_home.map_or(&[][..], Vec::as_slice);
     let bases = match (name, look) {
@@ -146,28 +133,28 @@ async fn looked_at<C: Cloud>(
     };
     let sizes = sizes(holdings.values().filter_map(|one| one.snapshots.as_ref().ok()).flatten());
     let held = holdings.iter().map(|(region, one)| (region.clone(), held(&one.snapshots))).collect();
-    let mut others = Vec::new();
-    let mut families = families(read, name, place, holdings, &mut others);
+    let mut unmanaged = Vec::new();
+    let mut recipes = by_recipe(read, name, place, holdings, &mut unmanaged);
     if enabled.is_some_and(|enabled| enabled.is_err()) {
         // Where else images of a deleted recipe are nobody knows, and so nothing becomes of any.
-        for (_, gone) in families.extract_if(.., |_, family| family.recipe.is_none()) {
-            others.extend(gone.found.into_values().flatten().flatten());
+        for (_, gone) in recipes.extract_if(.., |_, observed| observed.recipe.is_none()) {
+            unmanaged.extend(gone.images.into_values().flatten().flatten());
         }
     }
-    Ok(Survey { families, others, aside, held, sizes, bases, whole: name.is_none() })
+    Ok(Inventory { recipes, unmanaged, other_decisions, held, sizes, bases, whole: name.is_none() })
 }
 
 /// The images, by the recipe that their tags tell, each in its Region.
-fn families(
+fn by_recipe(
     read: Vec<Result<Recipe, BadRecipe>>,
     name: Option<&RecipeName>,
     place: &Place,
     holdings: BTreeMap<Region, Holdings>,
-    others: &mut Vec<Image>,
-) -> BTreeMap<RecipeName, Family> {
+    unmanaged: &mut Vec<Image>,
+) -> BTreeMap<RecipeName, Observed> {
     let mut found: BTreeMap<String, BTreeMap<Region, Vec<Image>>> = BTreeMap::new();
     let mut unseen: BTreeMap<Region, CloudError> = BTreeMap::new();
-    let mut blind = Found::new();
+    let mut blind = ImagesByRegion::new();
     for (region, holdings) in holdings {
         match holdings.images {
             Err(error) => {
@@ -191,34 +178,37 @@ fn families(
     }
     let bad: BTreeSet<String> =
         read.iter().filter_map(|one| Some(one.as_ref().err()?.name.clone())).collect();
-    let mut families = BTreeMap::new();
+    let mut recipes = BTreeMap::new();
     for recipe in read.into_iter().flatten().filter(|recipe| name.is_none_or(|name| *name == recipe.name)) {
         let mut own = found.remove(recipe.name.as_str()).unwrap_or_default();
         let here = |region: &Region| match unseen.get(region) {
             Some(error) => (region.clone(), Err(error.clone())),
             None => (region.clone(), Ok(own.remove(region).unwrap_or_default())),
         };
-        let found = regions_of(&recipe, &place.home).map(here).collect();
-        let strays = own.into_values().flatten().collect();
-        families.insert(recipe.name.clone(), Family { recipe: Some(recipe), ended: None, found, strays });
+        let images = regions_of(&recipe, &place.home).map(here).collect();
+        let removed = own.into_values().flatten().collect();
+        recipes.insert(
+            recipe.name.clone(),
+            Observed { recipe: Some(recipe), retired_at: None, images, removed },
+        );
     }
     for (name, own) in found {
         match name.parse::<RecipeName>() {
             Ok(name) if !bad.contains(name.as_str()) => {
-                let mut found = blind.clone();
-                found.extend(own.into_iter().map(|(region, images)| (region, Ok(images))));
-                let ended = deleted_recipe::since(&found, &place.home);
-                families.insert(name, Family { recipe: None, ended, found, strays: Vec::new() });
+                let mut images = blind.clone();
+                images.extend(own.into_iter().map(|(region, own)| (region, Ok(own))));
+                let retired_at = deleted_recipe::retired_at(&images, &place.home);
+                recipes.insert(name, Observed { recipe: None, retired_at, images, removed: Vec::new() });
             }
-            _ => others.extend(own.into_values().flatten()),
+            _ => unmanaged.extend(own.into_values().flatten()),
         }
     }
-    families
+    recipes
 }
 
 /// A Region that could not be seen fails the run, though nothing in it is touched. One that no recipe names, and that is closed
 /// to this role, is only told.
-fn blind(
+fn unreadable(
     holdings: &BTreeMap<Region, Holdings>,
     enabled: Option<&Cloudly<BTreeSet<Region>>>,
     home: &Region,

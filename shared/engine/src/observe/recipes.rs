@@ -1,25 +1,11 @@
 //! Reads recipes from SSM's Parameter Store.
 
-use kiln_core::model::RecipeName;
+use kiln_core::model::{RecipeName, Region};
+use kiln_core::plan::{Action, Chain, Reason, Subject};
 use kiln_core::recipe::{BadRecipe, Recipe, cycles};
-use thiserror::Error;
 
-use crate::context::{Place, Refused};
+use crate::context::{NoRecipe, Place, Refused};
 use crate::ports::Parameters;
-
-/// A recipe that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "nothing was done: there is no recipe {name}; put it at {path}/{name} in {home} (make recipes), or correct the name"
-)]
-pub struct NoRecipe {
-    /// Its name.
-    pub name: RecipeName,
-    /// Where it was looked for.
-    pub path: String,
-    /// In which Region.
-    pub home: String,
-}
 
 /// One recipe; `None` where there is none of that name.
 ///
@@ -70,4 +56,9 @@ pub async fn wanted<C: Parameters>(
         Some(bad) => Err(bad.into()),
         None => Ok(vec![Ok(recipe)]),
     }
+}
+
+/// A recipe with mistakes, as a decision.
+pub fn refused(bad: &BadRecipe, home: &Region) -> Chain {
+    vec![Subject::bad_recipe(bad, home).so(Action::Refuse, Reason::BadRecipe(bad.clone()))]
 }

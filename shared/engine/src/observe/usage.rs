@@ -11,7 +11,7 @@ use kiln_core::inventory::{CloudError, Cloudly, Image, ImageState, Shared, Usage
 use kiln_core::model::{ImageId, Region, SnapshotId, tags};
 
 use crate::context::Place;
-use crate::observe::inventory::Survey;
+use crate::observe::inventory::Inventory;
 use crate::ports::Cloud;
 
 /// How many questions are asked of one Region at the same time.
@@ -21,17 +21,17 @@ const AT_ONCE: usize = 8;
 pub(crate) async fn usage<C: Cloud>(
     cloud: &C,
     place: &Place,
-    survey: &Survey,
+    inventory: &Inventory,
     wanted: &[&Image],
 ) -> UsageByRegion {
-    let parameters: BTreeSet<&String> = survey
-        .families
+    let parameters: BTreeSet<&String> = inventory
+        .recipes
         .values()
-        .filter_map(|family| family.recipe.as_ref()?.publish.parameter.as_ref())
+        .filter_map(|observed| observed.recipe.as_ref()?.publish.parameter.as_ref())
         .collect();
     let parameters: Vec<String> = parameters.into_iter().cloned().collect();
     let look = by_region(wanted).into_iter().map(async |(region, images)| {
-        let usage = of_region(cloud, place, survey, region, &images, &parameters).await;
+        let usage = of_region(cloud, place, inventory, region, &images, &parameters).await;
         (region.clone(), usage)
     });
     join_all(look).await.into_iter().collect()
@@ -61,7 +61,7 @@ fn by_region<'a>(images: &[&'a Image]) -> BTreeMap<&'a Region, Vec<&'a Image>> {
 async fn of_region<C: Cloud>(
     cloud: &C,
     place: &Place,
-    survey: &Survey,
+    inventory: &Inventory,
     region: &Region,
     images: &[&Image],
     parameters: &[String],
@@ -75,7 +75,7 @@ async fn of_region<C: Cloud>(
             cloud.launchers(region),
             named_by_parameters(cloud, region, parameters),
         ),
-        baked_from(cloud, place, survey, region, &ids),
+        baked_from(cloud, place, inventory, region, &ids),
         cloud.snapshot_needs(region, &snapshots),
     )
     .await;
@@ -90,12 +90,12 @@ async fn of_region<C: Cloud>(
     };
     let uses = [instances?, named, launchers.uses, parameters?].concat();
     let unheard = || CloudError::new("DescribeSnapshots", "snapshots", region, "NotAsked", "nobody looked");
-    let held = survey.held.get(region).cloned().unwrap_or_else(|| Err(unheard()))?;
+    let held = inventory.held.get(region).cloned().unwrap_or_else(|| Err(unheard()))?;
     Ok(Usage {
         uses,
         held,
         needed: needed?,
-        bases: survey.bases.clone()?,
+        bases: inventory.bases.clone()?,
         baked: baked?,
         shared: HashMap::new(),
         piecemeal,
@@ -118,7 +118,7 @@ async fn named_by_parameters<C: Cloud>(cloud: &C, region: &Region, names: &[Stri
 async fn baked_from<C: Cloud>(
     cloud: &C,
     place: &Place,
-    survey: &Survey,
+    inventory: &Inventory,
     region: &Region,
     images: &[ImageId],
 ) -> Cloudly<BTreeMap<ImageId, ImageId>> {
@@ -126,13 +126,13 @@ async fn baked_from<C: Cloud>(
         return Ok(BTreeMap::new());
     }
     let asked;
-    let found: Vec<&Image> = if survey.whole {
-        let at_home = survey.families.values().filter_map(|family| family.found.get(region));
+    let found: Vec<&Image> = if inventory.whole {
+        let at_home = inventory.recipes.values().filter_map(|observed| observed.images.get(region));
         let mut all = Vec::new();
         for images in at_home {
             all.extend(images.as_ref().map_err(Clone::clone)?);
         }
-        all.extend(survey.others.iter().filter(|image| image.region == *region));
+        all.extend(inventory.unmanaged.iter().filter(|image| image.region == *region));
         all
     } else {
         asked = cloud.images(region, &Wanted::BakedFrom(images.to_vec())).await?;

@@ -4,7 +4,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::events::inbound::{
+use super::payload::{
     BadEvent, IMAGE_CHANGE, Mode, OfRecipe, by_hand, detail_type, fields, image_change, typed, unexpected,
 };
 use crate::model::{ImageId, RecipeName, Region};

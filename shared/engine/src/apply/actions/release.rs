@@ -5,8 +5,9 @@ use kiln_core::inventory::Cloudly;
 use kiln_core::model::Region;
 use kiln_core::plan::Reason;
 use kiln_core::plan::action::{Move, NewDefault, TemplateMove, Until};
+use kiln_core::plan::reason::ReleaseReason;
 
-use crate::apply::actions::{Deed, Failure};
+use crate::apply::effect::{Deed, Failure};
 use crate::ports::Cloud;
 
 /// Moves parameters in one step: none is written unless all may be, all are written at the same time, and each is read
@@ -30,11 +31,11 @@ pub(crate) async fn move_parameters<C: Cloud>(
     });
     for (one, shown) in moves.iter().zip(all(join_all(shown).await)?) {
         if shown.as_deref() != Some(one.image.as_str()) {
-            return Err(Failure::NotYet(Reason::NotShownYet {
+            return Err(Failure::NotYet(Reason::Release(ReleaseReason::NotShownYet {
                 region: one.region.clone(),
                 parameter: one.parameter.clone(),
                 image: one.image.clone(),
-            }));
+            })));
         }
     }
     Ok(Deed::default())

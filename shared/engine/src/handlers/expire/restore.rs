@@ -6,12 +6,11 @@ use kiln_core::expire::restore;
 use kiln_core::inventory::{Cloudly, Wanted};
 use kiln_core::model::{ImageId, ImageName, Tags, tags};
 use kiln_core::plan::{Chain, Subject};
-
-use crate::observe::find_image::{Places, sought};
 use kiln_core::recipe::{BadRecipe, Recipe};
 
 use crate::apply::{Report, act};
 use crate::context::{Place, Refused};
+use crate::observe::find_image::{Places, sought};
 use crate::observe::recipes;
 use crate::ports::Cloud;
 

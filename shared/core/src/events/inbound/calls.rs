@@ -1,28 +1,15 @@
-//! What wakes Kiln. Only ids are taken from an event; what is true is read from the cloud.
+//! What wakes each function but `expire`, as it is understood.
 
-mod expire;
-
-use aws_lambda_events::event::cloudwatch_events::ec2::InstanceStateChange;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
-use thiserror::Error;
 
+use super::payload::{
+    BadEvent, IMAGE_CHANGE, INSTANCE_CHANGE, Mode, OfRecipe, PARAMETER_CHANGE, ParameterChange, by_hand,
+    detail_type, fields, image_change, instance_change, of_image, region_of, typed, unexpected,
+};
 use crate::model::{ImageId, InstanceId, RecipeName, Region, Version};
-
-pub use expire::{ExpireCall, ExpireRun, Look};
-
-/// An event that Kiln does not understand, refused whole.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the event was refused and nothing was done: {problem}; {expected}")]
-pub struct BadEvent {
-    /// What is wrong with it.
-    pub problem: String,
-    /// What is expected.
-    pub expected: &'static str,
-}
 
 /// What wakes `bake`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,57 +80,6 @@ pub enum ReplicateCall {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReconcileCall;
 
-/// Whether a plan is carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// The plan is made and answered.
-    DryRun,
-    /// The plan is made, answered and carried out.
-    Carry,
-    /// It is carried out, and each repair is said as such: nobody's event asked for it.
-    Repair,
-}
-
-/// `EC2 AMI State Change`.
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-ami-events.html>)
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ImageStateChange {
-    image_id: String,
-}
-
-/// `Parameter Store Change`.
-/// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html>)
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct ParameterChange {
-    name: String,
-    #[serde(default)]
-    exception: Option<String>,
-}
-
-/// What Kiln says of an image.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct OfImage {
-    region: Region,
-    image: ImageId,
-}
-
-/// What Kiln says of a recipe.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct OfRecipe {
-    recipe: RecipeName,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ByHand {
-    recipe: Option<RecipeName>,
-    scheduled_time: Option<String>,
-    dry_run: Option<bool>,
-    preflight: Option<bool>,
-    allow: Option<usize>,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RollbackByHand {
@@ -151,9 +87,6 @@ struct RollbackByHand {
     to: Option<Version>,
 }
 
-const INSTANCE_CHANGE: &str = "EC2 Instance State-change Notification";
-const IMAGE_CHANGE: &str = "EC2 AMI State Change";
-const PARAMETER_CHANGE: &str = "Parameter Store Change";
 const BAKE: &str = r#"expected {}, or any of {"recipe": "web"}, {"scheduled_time": "2026-11-23T02:00:00Z"} and {"preflight": true}, or Kiln's own 'Image Released'"#;
 const VERIFY: &str = "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
@@ -283,61 +216,3 @@ impl ReconcileCall {
         }
     }
 }
-
-fn by_hand(payload: &Value, expected: &'static str) -> Result<ByHand, BadEvent> {
-    if !payload.is_object() {
-        return Err(BadEvent { problem: "it is not a JSON object".into(), expected });
-    }
-    fields(payload, expected)
-}
-
-fn fields<T: DeserializeOwned>(payload: &Value, expected: &'static str) -> Result<T, BadEvent> {
-    T::deserialize(payload).map_err(|error| BadEvent { problem: error.to_string(), expected })
-}
-
-fn detail_type<'a>(payload: &'a Value, expected: &'static str) -> Result<&'a str, BadEvent> {
-    let found = payload.get("detail-type").and_then(Value::as_str);
-    found.ok_or(BadEvent { problem: "it has no detail-type".into(), expected })
-}
-
-fn unexpected(detail_type: &str, expected: &'static str) -> BadEvent {
-    BadEvent { problem: format!("its detail-type is {detail_type:?}"), expected }
-}
-
-fn typed<T: Serialize + DeserializeOwned>(
-    payload: &Value,
-    expected: &'static str,
-) -> Result<EventBridgeEvent<T>, BadEvent> {
-    EventBridgeEvent::deserialize(payload).map_err(|error| BadEvent { problem: error.to_string(), expected })
-}
-
-fn instance_change(payload: &Value, expected: &'static str) -> Result<(Region, InstanceId), BadEvent> {
-    let event: EventBridgeEvent<InstanceStateChange> = typed(payload, expected)?;
-    Ok((region_of(event.region.as_deref(), expected)?, id(&event.detail.instance_id, expected)?))
-}
-
-/// Kiln's own event tells the Region of the image, which need not be the one in which it was said.
-fn of_image(payload: &Value, expected: &'static str) -> Result<(Region, ImageId), BadEvent> {
-    let event: EventBridgeEvent<OfImage> = typed(payload, expected)?;
-    Ok((event.detail.region, event.detail.image))
-}
-
-fn image_change(payload: &Value, expected: &'static str) -> Result<(Region, ImageId), BadEvent> {
-    let event: EventBridgeEvent<ImageStateChange> = typed(payload, expected)?;
-    Ok((region_of(event.region.as_deref(), expected)?, id(&event.detail.image_id, expected)?))
-}
-
-fn region_of(region: Option<&str>, expected: &'static str) -> Result<Region, BadEvent> {
-    id(region.unwrap_or_default(), expected)
-}
-
-fn id<T: std::str::FromStr<Err = crate::model::ids::BadId>>(
-    text: &str,
-    expected: &'static str,
-) -> Result<T, BadEvent> {
-    text.parse().map_err(|error: crate::model::ids::BadId| BadEvent { problem: error.to_string(), expected })
-}
-
-#[cfg(test)]
-#[path = "inbound_tests.rs"]
-mod tests;

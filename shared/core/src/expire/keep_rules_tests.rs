@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::expire::in_use::UsageByRegion;
+use crate::expire::inventory::ImagesByRegion;
 use crate::fixtures::*;
 use crate::inventory::usage::{Names, User};
 use crate::inventory::{CloudError, ImageState, Protection, Usage, Use};
@@ -16,8 +17,8 @@ fn home() -> Region {
     region("us-east-1")
 }
 
-fn found(images: Vec<Image>) -> Found {
-    let mut found: Found = REGIONS.iter().map(|code| (region(code), Ok(vec![]))).collect();
+fn found(images: Vec<Image>) -> ImagesByRegion {
+    let mut found: ImagesByRegion = REGIONS.iter().map(|code| (region(code), Ok(vec![]))).collect();
     for image in images {
         found.get_mut(&image.region).unwrap().as_mut().unwrap().push(image);
     }
@@ -40,7 +41,7 @@ fn decided(images: Vec<Image>, usage: &UsageByRegion) -> Vec<Chain> {
 /// What is decided where nobody else may launch any image.
 fn by(recipe: &Recipe, images: Vec<Image>, usage: &UsageByRegion, now: DateTime<Utc>) -> Vec<Chain> {
     let found = found(images);
-    decide(recipe, &Kin::of(&found, &home()), &Uses::of(&alone(usage, &found)), now)
+    decide(recipe, &Lineage::of(&found, &home()), &UsageIndex::of(&alone(usage, &found)), now)
 }
 
 /// What is done, by the day of the image and its Region.
@@ -74,14 +75,14 @@ fn template(image: &ImageId) -> Use {
 fn keeps_the_newest_that_the_recipe_keeps_whatever_their_age() {
     let chains = decided(releases_of(&[1, 2, 3]), &unused());
     assert_eq!(deeds(&chains), [("1@us-east-1".to_owned(), "retire")]);
-    assert_eq!(why(&chains, 2), "it is number 2 of the 2 newest that the recipe keeps");
+    assert_eq!(why(&chains, 2), "it is number 2 of the 2 newest releases that the recipe keeps");
 }
 
 #[test]
 fn keeps_what_is_younger_than_the_recipe_says() {
     let chains = decided(releases_of(&[29, 31, 32, 33, 34]), &unused());
     assert_eq!(deeds(&chains), [("29@us-east-1".to_owned(), "retire")]);
-    assert_eq!(why(&chains, 31), "it is 9d old, and the recipe keeps what is younger than 10d");
+    assert_eq!(why(&chains, 31), "it is 9d old, and the recipe keeps images younger than 10d");
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn keeps_an_image_that_an_instance_uses_with_its_whole_release() {
     let reasons: Vec<String> = chains[2].iter().map(|decision| decision.because.to_string()).collect();
     let used = "it is used by instance arn:aws:ec2:eu-west-1:123456789012:instance/i-0fee";
     assert_eq!(reasons[0], used);
-    assert!(reasons[1].contains(&format!("of the same release stays, for {used}")));
+    assert!(reasons[1].contains(&format!("stays, because {used}")));
 }
 
 #[test]
@@ -164,7 +165,7 @@ fn keeps_all_when_a_look_up_fails_is_denied_or_was_not_made() {
     assert!(deeds(&chains).is_empty());
     assert!(
         why(&chains, 1)
-            .contains("unknown, so it stays: DescribeLaunchTemplateVersions on lt-0a in us-east-1")
+            .contains("unknown, so it is kept: DescribeLaunchTemplateVersions on lt-0a in us-east-1")
     );
     assert!(deeds(&decided(releases_of(&[1, 2, 3]), &UsageByRegion::new())).is_empty());
     let mut blind = found(releases_of(&[1, 2, 3]));
@@ -172,8 +173,8 @@ fn keeps_all_when_a_look_up_fails_is_denied_or_was_not_made() {
     assert!(
         deeds(&decide(
             &recipe("web"),
-            &Kin::of(&blind, &home()),
-            &Uses::of(&alone(&unused(), &blind)),
+            &Lineage::of(&blind, &home()),
+            &UsageIndex::of(&alone(&unused(), &blind)),
             day(40)
         ))
         .is_empty()
@@ -311,7 +312,7 @@ fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
 #[test]
 fn only_what_the_rules_let_go_is_asked_about() {
     let found = found(releases_of(&[1, 2, 3, 39]));
-    let wanted = candidates(&recipe("web"), &Kin::of(&found, &home()), day(40));
+    let wanted = candidates(&recipe("web"), &Lineage::of(&found, &home()), day(40));
     let ids: Vec<ImageId> = wanted.iter().map(|image| image.id.clone()).collect();
     assert_eq!(ids, [id_of("us-east-1", 2), id_of("us-east-1", 1)]);
 }

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::payload::{IMAGE_CHANGE, INSTANCE_CHANGE, PARAMETER_CHANGE};
 use super::*;
+use crate::model::ImageId;
 
 fn event(detail_type: &str, region: &str, detail: Value) -> Value {
     json!({"version": "0", "id": "1", "detail-type": detail_type, "source": "aws.ec2", "account": "123456789012",

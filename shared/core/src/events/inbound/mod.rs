@@ -1,0 +1,13 @@
+//! What wakes Kiln. Only ids are taken from an event; what is true is read from the cloud.
+
+mod calls;
+mod expire;
+pub mod payload;
+
+pub use calls::{BakeCall, Baked, CaptureCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall};
+pub use expire::{ExpireCall, ExpireRun, Look};
+pub use payload::{BadEvent, Mode};
+
+#[cfg(test)]
+#[path = "inbound_tests.rs"]
+mod tests;

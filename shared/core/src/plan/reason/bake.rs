@@ -1,0 +1,54 @@
+//! Why a bake begins, or does not.
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use crate::inventory::{Architecture, ImageState, InstanceState};
+use crate::model::{ImageId, InstanceId, Version};
+use crate::plan::text::join;
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// Why a bake begins, or does not.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BakeReason {
+    #[error("it is time to bake from {image} ({base})")]
+    TimeToBake { image: ImageId, base: String },
+    #[error("the long-lived builder {0} is stopped for its image, and started again afterwards")]
+    LongLived(InstanceId),
+    #[error("{0} was already made by this bake")]
+    AlreadyBaked(ImageId),
+    #[error("a newer bake, {0}, has begun since")]
+    NewerBake(Version),
+    #[error("the builder {0} has finished this bake")]
+    BakeEnded(InstanceId),
+    #[error("{instance} is already at work on {}", .version.map_or("another bake".into(), |version| version.to_string()))]
+    AlreadyBaking { instance: InstanceId, version: Option<Version> },
+    #[error("the long-lived builder {0} is {1}, but this bake did not stop it; start it and bake again")]
+    LongLivedNotRunning(InstanceId, InstanceState),
+    #[error(
+        "instance {0} bears kiln:recipe, but belongs to Auto Scaling group {1}, which replaces it once it stops; remove the tag from it"
+    )]
+    InAutoScaling(InstanceId, String),
+    #[error("{} instances bear kiln:recipe without kiln:role: {}; leave the tag only on the one that is the builder", .0.len(), join(.0))]
+    SeveralLongLived(Vec<InstanceId>),
+    #[error(transparent)]
+    BadBase(#[from] BadBase),
+}
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// Why nothing can be baked from a base.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BadBase {
+    #[error("there is no base: {0}; correct bake.base, or create what it names")]
+    NoBase(String),
+    #[error("the base {image} is {base}, but {instance_type} runs {}; change bake.instance_type or bake.base", join(.runs))]
+    WrongArchitecture { image: ImageId, base: Architecture, instance_type: String, runs: Vec<Architecture> },
+    #[error("the base {0} is {1}, not available; change bake.base, or wait until it is available")]
+    BaseNotAvailable(ImageId, ImageState),
+    #[error("the base {0} is deprecated since {1}; choose a newer one, or set bake.allow_deprecated = true")]
+    BaseDeprecated(ImageId, DateTime<Utc>),
+    #[error(
+        "the root device of {0} is an instance store volume, which CreateImage cannot image; use an EBS-backed image"
+    )]
+    BaseNotOnEbs(ImageId),
+}

@@ -1,0 +1,88 @@
+//! Why something is done, or left alone. As text, a reason is a whole sentence without its full stop.
+//!
+//! Each capability has its reasons in a file of its own. A rule imports reasons; a reason imports only the model and
+//! what was observed, so that no rule and no sentence depend on each other in a circle.
+
+pub mod adopt;
+pub mod bake;
+pub mod capture;
+pub mod deleted_recipe;
+pub mod in_use;
+pub mod limits;
+pub mod orphans;
+pub mod preflight;
+pub mod publish;
+pub mod release;
+pub mod replicate;
+pub mod restore;
+pub mod retention;
+pub mod script;
+pub mod verify;
+
+use thiserror::Error;
+
+use crate::inventory::{CloudError, ImageState};
+use crate::model::record::NoRecord;
+use crate::recipe::BadRecipe;
+
+pub use adopt::AdoptReason;
+pub use bake::{BadBase, BakeReason};
+pub use capture::{Begun, CaptureReason};
+pub use deleted_recipe::DeletedRecipeReason;
+pub use in_use::{ReportMissing, UseReason};
+pub use limits::{Limit, LimitExceeded};
+pub use orphans::OrphanReason;
+pub use preflight::{PreflightReason, Problem};
+pub use publish::{PublishReason, ScanReason};
+pub use release::ReleaseReason;
+pub use replicate::ReplicateReason;
+pub use restore::RestoreReason;
+pub use retention::RetentionReason;
+pub use script::ScriptReason;
+pub use verify::VerifyReason;
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// Why something is done, or left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Reason {
+    #[error("{0}")]
+    LookUpFailed(CloudError),
+    #[error("{0}")]
+    NotManaged(NoRecord),
+    #[error("{0}")]
+    BadRecipe(BadRecipe),
+    #[error("there is no readable recipe {0} any more")]
+    RecipeGone(String),
+    #[error("the image is {0}; only an available image is tested, published or copied")]
+    ImageNotAvailable(ImageState),
+    #[error(transparent)]
+    Bake(#[from] BakeReason),
+    #[error(transparent)]
+    Preflight(#[from] PreflightReason),
+    #[error(transparent)]
+    Script(#[from] ScriptReason),
+    #[error(transparent)]
+    Capture(#[from] CaptureReason),
+    #[error(transparent)]
+    Adopt(#[from] AdoptReason),
+    #[error(transparent)]
+    Verify(#[from] VerifyReason),
+    #[error(transparent)]
+    Publish(#[from] PublishReason),
+    #[error(transparent)]
+    Replicate(#[from] ReplicateReason),
+    #[error(transparent)]
+    Release(#[from] ReleaseReason),
+    #[error(transparent)]
+    Retention(#[from] RetentionReason),
+    #[error(transparent)]
+    Use(#[from] UseReason),
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    #[error(transparent)]
+    DeletedRecipe(#[from] DeletedRecipeReason),
+    #[error(transparent)]
+    Restore(#[from] RestoreReason),
+    #[error(transparent)]
+    Orphan(#[from] OrphanReason),
+}

@@ -1,0 +1,58 @@
+//! What a preflight finds before anything is launched.
+
+use thiserror::Error;
+
+use crate::inventory::CloudError;
+use crate::model::{ImageId, Region};
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// What a preflight found.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PreflightReason {
+    #[error("{0}")]
+    Found(Box<Problem>),
+    #[error("preflight passed: no problems found")]
+    Passed,
+}
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// Something that would make the bake, or what follows it, fail, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Problem {
+    #[error(
+        "publish.parameter {parameter} cannot be written in {region}; is it below the template's ReleaseParameters? {error}"
+    )]
+    Parameter { parameter: String, region: Region, error: CloudError },
+    #[error(
+        "Region {0} does not exist or is not enabled for this account; enable it, or remove it from replicate.regions"
+    )]
+    RegionOff(Region),
+    #[error("there is no KMS key {key} in {region}; create it, or correct replicate.kms_keys")]
+    NoKey { key: String, region: Region },
+    #[error("KMS key {key} in {region} is not enabled; enable it, or correct replicate.kms_keys")]
+    KeyOff { key: String, region: Region },
+    #[error(
+        "images encrypted with {key} in {region} cannot be shared, because AWS manages that key; name a key of your own in {field}"
+    )]
+    AwsKey { key: String, region: Region, field: &'static str },
+    #[error(
+        "publish.share.public is set, but the account blocks public images in {0}; allow them (DisableImageBlockPublicAccess), or remove the field"
+    )]
+    PublicBlocked(Region),
+    #[error("the name {name} is taken by {image}; rename or deregister it")]
+    NameTaken { name: String, image: ImageId },
+    #[error(
+        "the base {image} bears product codes ({codes}), and an image with product codes {what}; choose another base{more}"
+    )]
+    ProductCodes { image: ImageId, codes: String, what: &'static str, more: &'static str },
+    #[error(
+        "there is no subnet for a tester outside of the builder's Availability Zone ({0}); name one in verify.subnets"
+    )]
+    OneZone(String),
+    #[error(
+        "{instance_type} needs {needed} vCPUs, but the account's quota for its class is {allowed}; request a higher quota"
+    )]
+    Quota { instance_type: String, needed: i64, allowed: i64 },
+    #[error("this check could not be made: {0}")]
+    Unknown(CloudError),
+}

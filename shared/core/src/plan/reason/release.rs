@@ -1,0 +1,34 @@
+//! Which release a Region names, and why it moves or stays.
+
+use thiserror::Error;
+
+use crate::model::{ImageId, Region, Version};
+use crate::plan::text::suffix;
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// Why a Region names a release.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReleaseReason {
+    #[error("{0} is ready in every Region that its recipe requires")]
+    Ready(Version),
+    #[error("{0} is ready here, and each Region moves on its own")]
+    ReadyHere(Version),
+    #[error("{0} is the release to name, but another image is named")]
+    PointsElsewhere(Version),
+    #[error("a rollback to {0} is in force")]
+    RolledBackTo(Version),
+    #[error("{parameter} in {region} does not show {image} yet, because EC2 checks the image first")]
+    NotShownYet { region: Region, parameter: String, image: ImageId },
+    #[error("there is no launch template {0} here; create it, and tag it kiln:recipe")]
+    NoTemplate(String),
+    #[error(
+        "the recipe names neither publish.parameter nor publish.launch_template, so there is nothing to roll back"
+    )]
+    NothingNamesIt,
+    #[error("there is no release{} to roll back to{}", .to.map_or(String::new(), |to| format!(" {to}")), suffix(.why))]
+    NoRollbackTarget { to: Option<Version>, why: Vec<String> },
+    #[error("SSM refused parameter {parameter}: {why}")]
+    ParameterRefused { parameter: String, why: String },
+    #[error("no recipe names parameter {0}")]
+    NoRecipesParameter(String),
+}

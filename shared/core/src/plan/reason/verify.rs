@@ -1,0 +1,34 @@
+//! Why an image is tested, passes, or does not.
+
+use thiserror::Error;
+
+use super::script::ScriptReason;
+use crate::model::{InstanceId, Stage};
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// Why an image is tested, passes, or does not.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum VerifyReason {
+    #[error("it is not a tester, so verify leaves it alone")]
+    NotATester,
+    #[error("the image is available; before use it is tested outside of {}", .0.as_deref().unwrap_or("its builder's Availability Zone"))]
+    TimeToTest(Option<String>),
+    #[error(
+        "every subnet for a tester is in {0}, where the image was baked; add one of another Availability Zone to verify.subnets"
+    )]
+    OnlyBuildersZone(String),
+    #[error("there is no subnet for a tester; add one to verify.subnets")]
+    NoSubnet,
+    #[error("{0} is still testing it")]
+    TesterAtWork(InstanceId),
+    #[error("it booted as {0}, and its check succeeded")]
+    Passed(InstanceId),
+    #[error("its test on {tester} failed: {why}")]
+    Failed { tester: InstanceId, why: ScriptReason },
+    #[error("the image that it tested no longer exists")]
+    NothingToTest,
+    #[error("it needs no test: its stage is {0}")]
+    NeedsNoTest(Stage),
+    #[error("the recipe does not ask for replicas to be tested (replicate.verify)")]
+    ReplicasUntested,
+}
