@@ -9,14 +9,14 @@ mod retiring;
 use std::fmt::Debug;
 
 use kiln_core::inventory::{
-    Cloudly, Encryption, Image, ImageState, Instance, InstanceState, Kind, NewImage, NewInstance, NewReplica,
-    StopCause, Wanted,
+    Encryption, ErrorKind, Image, ImageQuery, ImageState, Instance, InstanceState, NewImage, NewInstance,
+    NewReplica, Result, StopReason,
 };
-use kiln_core::model::record::Copied;
+use kiln_core::model::record::CopySource;
 use kiln_core::model::{
     ImageId, ImageName, ImageRecord, InstanceId, Origin, Region, Role, SnapshotId, Stage, Tags, Token, tags,
 };
-use kiln_engine::ports::{Cloud, Images, Instances, Usages};
+use kiln_engine::ports::{Cloud, Images, Instances, References};
 
 /// Where a cloud stands, and how its time passes.
 #[allow(async_fn_in_trait, reason = "it is used with concrete types, on one thread")]
@@ -107,11 +107,11 @@ fn is<T: PartialEq + Debug>(what: &str, found: T, assumed: T) -> Checked {
     if found == assumed { Ok(()) } else { Err(format!("{what} is {found:?}, not {assumed:?}")) }
 }
 
-fn went<T>(what: &str, result: Cloudly<T>) -> Result<T, String> {
+fn went<T>(what: &str, result: Result<T>) -> Result<T, String> {
     result.map_err(|error| format!("{what}: {error}"))
 }
 
-fn refused<T: Debug>(what: &str, result: Cloudly<T>, kinds: &[Kind]) -> Checked {
+fn refused<T: Debug>(what: &str, result: Result<T>, kinds: &[ErrorKind]) -> Checked {
     match result {
         Err(error) if kinds.contains(&error.kind) => Ok(()),
         other => Err(format!("{what} brought {other:?}, not an error of {kinds:?}")),
@@ -129,7 +129,7 @@ impl<G: Ground> Case<'_, G> {
         format!("{letters}-20260101T020000Z").parse().unwrap()
     }
 
-    fn record(&self, copied: Option<Copied>) -> ImageRecord {
+    fn record(&self, copied: Option<CopySource>) -> ImageRecord {
         ImageRecord { name: self.name(), stage: Stage::Captured, base: None, copied }
     }
 
@@ -145,7 +145,7 @@ impl<G: Ground> Case<'_, G> {
                 .with(tags::RECIPE, &name.recipe)
                 .with(tags::VERSION, name.version)
                 .with(tags::ROLE, Role::Builder),
-            ephemeral_devices: Vec::new(),
+            persistent_devices: Vec::new(),
             token: Token::launch(Role::Builder, &name, ""),
         }
     }
@@ -206,14 +206,14 @@ impl<G: Ground> Case<'_, G> {
             image: image.clone(),
             name: self.name().to_string(),
             description: "a contract".into(),
-            tags: self.record(Some(Copied { origin, attempt: 1 })).write(),
+            tags: self.record(Some(CopySource { origin, attempt: 1 })).write(),
             encryption: Encryption::AsSource,
             token: Token::of(&["contract", &self.mark, attempt]),
         }
     }
 
     async fn described(&self, region: &Region, id: &ImageId) -> Result<Image, String> {
-        let found = went("DescribeImages", self.cloud().images(region, &Wanted::Id(id.clone())).await)?;
+        let found = went("DescribeImages", self.cloud().images(region, &ImageQuery::Id(id.clone())).await)?;
         found.into_iter().next().ok_or(format!("{id} is not told"))
     }
 
@@ -261,16 +261,20 @@ impl<G: Ground> Case<'_, G> {
     async fn token_is_spent(&self) -> Checked {
         let builder = self.launched().await?;
         went("TerminateInstances", self.cloud().terminate(&home(), &builder).await)?;
-        self.becomes(&builder, InstanceState::Gone).await?;
-        refused("its token", self.cloud().launch(&self.builder().await).await, &[Kind::TokenSpent])
+        self.becomes(&builder, InstanceState::Terminated).await?;
+        refused(
+            "its token",
+            self.cloud().launch(&self.builder().await).await,
+            &[ErrorKind::InstanceTerminated],
+        )
     }
 
     async fn image_tells(&self) -> Checked {
         let (builder, id) = self.imaged().await?;
         let begun = self.described(&home(), &id).await?;
         is("its record at once", begun.record().ok(), Some(self.record(None)))?;
-        let stopped = self.seen(&builder).await?.map(|instance| instance.stop_cause);
-        is("who stopped its builder", stopped, Some(StopCause::Someone))?;
+        let stopped = self.seen(&builder).await?.map(|instance| instance.stop_reason);
+        is("who stopped its builder", stopped, Some(StopReason::Api))?;
         let image = self.available(&home(), &id).await?;
         is("its instance", image.source_instance.as_ref(), Some(&builder))?;
         self.snapshots_are_tagged(&image).await
@@ -279,8 +283,8 @@ impl<G: Ground> Case<'_, G> {
     async fn name_is_taken(&self) -> Checked {
         let (builder, id) = self.imaged().await?;
         let again = self.cloud().create_image(&self.new_image(&builder)).await;
-        refused("the second image of its name", again, &[Kind::NameTaken])?;
-        let named = Wanted::Named(self.name().to_string());
+        refused("the second image of its name", again, &[ErrorKind::NameTaken])?;
+        let named = ImageQuery::Named(self.name().to_string());
         let told = went("DescribeImages", self.cloud().images(&home(), &named).await)?;
         is("the images of its name", told.iter().map(|image| &image.id).collect(), vec![&id])
     }
@@ -288,18 +292,18 @@ impl<G: Ground> Case<'_, G> {
     async fn image_needs_instance(&self) -> Checked {
         let builder = self.launched().await?;
         went("TerminateInstances", self.cloud().terminate(&home(), &builder).await)?;
-        self.becomes(&builder, InstanceState::Gone).await?;
+        self.becomes(&builder, InstanceState::Terminated).await?;
         let late = self.cloud().create_image(&self.new_image(&builder)).await;
-        refused("an image of a terminated instance", late, &[Kind::WrongState, Kind::NotFound])
+        refused("an image of a terminated instance", late, &[ErrorKind::WrongState, ErrorKind::NotFound])
     }
 
     async fn copy_tells(&self) -> Checked {
         let (_, image) = self.imaged().await?;
         let early = self.cloud().copy_image(&self.new_replica(&image, "early")).await;
-        refused("a copy of what is not available", early, &[Kind::WrongState, Kind::Invalid])?;
+        refused("a copy of what is not available", early, &[ErrorKind::WrongState, ErrorKind::Invalid])?;
         self.available(&home(), &image).await?;
         let id = went("CopyImage", self.cloud().copy_image(&self.new_replica(&image, "1")).await)?;
-        let copied = Copied { origin: Origin { region: home(), image }, attempt: 1 };
+        let copied = CopySource { origin: Origin { region: home(), image }, attempt: 1 };
         let replica = self.available(&west(), &id).await?;
         is("its record", replica.record().ok(), Some(self.record(Some(copied.clone()))))?;
         is("its origin", replica.source_image.clone(), Some(copied.origin))?;
@@ -319,7 +323,7 @@ impl<G: Ground> Case<'_, G> {
         is("whether another token makes another copy", second != first, true)?;
         let name = self.name();
         let wanted = Tags::new().with(tags::RECIPE, &name.recipe).with(tags::VERSION, name.version);
-        let told = went("DescribeImages", self.cloud().images(&west(), &Wanted::Tagged(wanted)).await)?;
+        let told = went("DescribeImages", self.cloud().images(&west(), &ImageQuery::Tagged(wanted)).await)?;
         is("how many copies bear the name", told.len(), 2)
     }
 
@@ -329,14 +333,15 @@ impl<G: Ground> Case<'_, G> {
         let new = self.new_replica(&image, "1");
         went("CopyImage", self.cloud().copy_image(&new).await)?;
         let other = NewReplica { name: format!("{}-b", new.name), ..new };
-        refused("another call with its token", self.cloud().copy_image(&other).await, &[Kind::TokenUsed])
+        refused("another call with its token", self.cloud().copy_image(&other).await, &[ErrorKind::TokenUsed])
     }
 
     async fn not_there(&self) -> Checked {
         let image: ImageId = "ami-0123456789abcdef0".parse().unwrap();
         let instance: InstanceId = "i-0123456789abcdef0".parse().unwrap();
         is("a missing instance", self.seen(&instance).await?, None)?;
-        let told = went("DescribeImages", self.cloud().images(&home(), &Wanted::Id(image.clone())).await)?;
+        let told =
+            went("DescribeImages", self.cloud().images(&home(), &ImageQuery::Id(image.clone())).await)?;
         is("a missing image", told, Vec::new())?;
         went("TerminateInstances", self.cloud().terminate(&home(), &instance).await)?;
         let uses = went("DescribeInstances", self.cloud().instances_of(&home(), &[image]).await)?;

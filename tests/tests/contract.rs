@@ -6,11 +6,11 @@ use kiln_tests::sim::ground::on_memory;
 
 #[test]
 fn the_in_memory_cloud_keeps_every_assumption() {
-    let broken: Vec<String> = ALL
+    let aborted: Vec<String> = ALL
         .into_iter()
         .filter_map(|name| on_memory(name).err().map(|why| format!("{name}: {why}")))
         .collect();
-    assert!(broken.is_empty(), "\n  {}", broken.join("\n  "));
+    assert!(aborted.is_empty(), "\n  {}", aborted.join("\n  "));
 }
 
 #[test]

@@ -27,8 +27,8 @@ fn wherever_a_function_dies_every_promise_is_kept() {
     let work = || {
         while let Some((seed, point)) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
             let outcome = run(options(*seed, Some(*point)));
-            let broken = outcome.broken;
-            assert!(broken.is_empty(), "seed {seed}, {point:?}:\n  {}", broken.join("\n  "));
+            let aborted = outcome.aborted;
+            assert!(aborted.is_empty(), "seed {seed}, {point:?}:\n  {}", aborted.join("\n  "));
             // Regions that go together are seen half moved for no longer than an invocation and the sweep after it.
             let half = outcome.watch.releases.half_longest;
             assert!(half <= TimeDelta::minutes(16), "seed {seed}, {point:?}: half moved for {half}");

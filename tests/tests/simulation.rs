@@ -10,9 +10,9 @@ use kiln_tests::sim::{Bug, Options, Outcome, run};
 fn kept(seed: u64) -> Outcome {
     let outcome = run(Options::seed(seed));
     assert!(
-        outcome.broken.is_empty(),
+        outcome.aborted.is_empty(),
         "seed {seed} (make simulate SEED={seed}):\n  {}",
-        outcome.broken.join("\n  ")
+        outcome.aborted.join("\n  ")
     );
     outcome
 }
@@ -66,7 +66,7 @@ fn with_faults_things_do_go_wrong_and_without_them_nothing_does() {
     assert!(faulty.iter().map(|outcome| outcome.watch.dead_letters).sum::<u32>() > 100);
     for seed in 0..20 {
         let calm = run(Options { odds: Some(Odds::calm()), ..Options::seed(seed) });
-        assert_eq!((calm.broken, calm.watch.dead_letters), (vec![], 0));
+        assert_eq!((calm.aborted, calm.watch.dead_letters), (vec![], 0));
         for news in ["Bake Failed", "Replication Failed"] {
             assert_eq!(calm.watch.news.get(news), None, "{news}");
         }
@@ -76,8 +76,8 @@ fn with_faults_things_do_go_wrong_and_without_them_nothing_does() {
 /// The first seed at which a bug breaks this promise, of so many.
 fn caught(bug: Bug, promise: &str, seeds: u64) -> Option<u64> {
     (0..seeds).find(|seed| {
-        let broken = run(Options { bug, ..Options::seed(*seed) }).broken;
-        broken.iter().any(|what| what.contains(promise))
+        let aborted = run(Options { bug, ..Options::seed(*seed) }).aborted;
+        aborted.iter().any(|what| what.contains(promise))
     })
 }
 

@@ -11,7 +11,7 @@ use kiln::lambda::serve;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     serve("bake", async |kiln, payload, now| {
-        Ok(bake(&kiln.cloud, &kiln.place, &BakeCall::read(payload)?, now).await?)
+        Ok(bake(&kiln.cloud, &kiln.context, &BakeCall::read(payload)?, now).await?)
     })
     .await
 }

@@ -11,7 +11,7 @@ use kiln::lambda::serve;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     serve("capture", async |kiln, payload, now| {
-        Ok(capture(&kiln.cloud, &kiln.place, &CaptureCall::read(payload)?, now).await?)
+        Ok(capture(&kiln.cloud, &kiln.context, &CaptureCall::read(payload)?, now).await?)
     })
     .await
 }

@@ -11,7 +11,7 @@ use kiln::lambda::serve;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     serve("publish", async |kiln, payload, now| {
-        Ok(publish(&kiln.cloud, &kiln.place, &PublishCall::read(payload)?, now).await?)
+        Ok(publish(&kiln.cloud, &kiln.context, &PublishCall::read(payload)?, now).await?)
     })
     .await
 }

@@ -11,7 +11,7 @@ use kiln::lambda::serve;
 async fn main() -> Result<(), lambda_runtime::Error> {
     serve("reconcile", async |kiln, payload, now| {
         ReconcileCall::read(payload)?;
-        Ok(reconcile(&kiln.cloud, &kiln.place, now).await?)
+        Ok(reconcile(&kiln.cloud, &kiln.context, now).await?)
     })
     .await
 }

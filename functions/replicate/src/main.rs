@@ -12,7 +12,7 @@ use kiln::lambda::serve;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     serve("replicate", async |kiln, payload, now| {
-        Ok(replicate(&kiln.cloud, &kiln.place, &ReplicateCall::read(payload)?, now).await?)
+        Ok(replicate(&kiln.cloud, &kiln.context, &ReplicateCall::read(payload)?, now).await?)
     })
     .await
 }

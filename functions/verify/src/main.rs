@@ -12,7 +12,7 @@ use kiln::lambda::serve;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     serve("verify", async |kiln, payload, now| {
-        Ok(verify(&kiln.cloud, &kiln.place, &VerifyCall::read(payload)?, now).await?)
+        Ok(verify(&kiln.cloud, &kiln.context, &VerifyCall::read(payload)?, now).await?)
     })
     .await
 }

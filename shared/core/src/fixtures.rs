@@ -9,9 +9,9 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use crate::expire::in_use::UsageByRegion;
 use crate::expire::inventory::ImagesByRegion;
 use crate::inventory::{
-    Architecture, Image, ImageState, Instance, InstanceState, Protection, Shared, StopCause, Usage,
+    Architecture, Image, ImageState, Instance, InstanceState, Protection, RegionUsage, SharedWith, StopReason,
 };
-use crate::model::record::Copied;
+use crate::model::record::CopySource;
 use crate::model::{
     ImageId, ImageName, ImageRecord, Origin, Region, Role, SnapshotId, Stage, Tags, Token, Version, tags,
 };
@@ -66,16 +66,16 @@ pub fn foreign_image(id: &str) -> Image {
         scanned: None,
         snapshots: vec!["snap-f0".parse().unwrap()],
         gib: 8,
-        lasting_devices: vec![],
+        persistent_devices: vec![],
         tags: Tags::new(),
     }
 }
 
 /// That nobody else may launch any of these images, as it is found out.
-pub fn nobody_else(images: &[&Image]) -> Usage {
+pub fn nobody_else(images: &[&Image]) -> RegionUsage {
     let alone =
-        |image: &&Image| (image.id.clone(), Ok(Shared { with: BTreeSet::new(), reports: Vec::new() }));
-    Usage { shared: images.iter().map(alone).collect(), ..Usage::default() }
+        |image: &&Image| (image.id.clone(), Ok(SharedWith { with: BTreeSet::new(), reports: Vec::new() }));
+    RegionUsage { shared: images.iter().map(alone).collect(), ..RegionUsage::default() }
 }
 
 /// What was found out about use, and that nobody else may launch any of the images.
@@ -91,8 +91,8 @@ pub fn alone(usage: &UsageByRegion, found: &ImagesByRegion) -> UsageByRegion {
 
 /// The id that a fixture gives to the image of the n-th day in a Region.
 pub fn id_of(region: &str, n: i64) -> ImageId {
-    let place = region.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    format!("ami-{place:08x}{n:04x}").parse().unwrap()
+    let context = region.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    format!("ami-{context:08x}{n:04x}").parse().unwrap()
 }
 
 /// An image of Kiln's, captured on the n-th day and available at home.
@@ -161,12 +161,12 @@ impl ImageFixture {
 
     pub fn build(self) -> Image {
         let home = "us-east-1";
-        let place = self.copy.as_ref().map_or(home.to_owned(), |(region, _)| region.to_string());
+        let context = self.copy.as_ref().map_or(home.to_owned(), |(region, _)| region.to_string());
         let id = match &self.copy {
             Some((region, attempt)) if *attempt > 1 => id_of(&format!("{region}#{attempt}"), self.n),
-            _ => id_of(&place, self.n),
+            _ => id_of(&context, self.n),
         };
-        let copied = self.copy.as_ref().map(|(_, attempt)| Copied {
+        let copied = self.copy.as_ref().map(|(_, attempt)| CopySource {
             origin: Origin { region: region(home), image: id_of(home, self.n) },
             attempt: *attempt,
         });
@@ -175,7 +175,7 @@ impl ImageFixture {
         let snapshot: SnapshotId = format!("snap-{}", &id.as_str()[4..]).parse().unwrap();
         Image {
             name: self.name.to_string(),
-            region: region(&place),
+            region: region(&context),
             state: self.state,
             created: Some(day(self.n)),
             source_instance: source_image.is_none().then(|| "i-0b1d".parse().unwrap()),
@@ -194,7 +194,7 @@ pub fn builder(recipe: &str, n: i64) -> Instance {
         id: "i-0b1d".parse().unwrap(),
         region: region("us-east-1"),
         state: InstanceState::Stopped,
-        stop_cause: StopCause::Itself,
+        stop_reason: StopReason::Guest,
         image: Some("ami-ba5e".parse().unwrap()),
         zone: Some("us-east-1a".into()),
         launched: Some(day(n)),
@@ -232,7 +232,7 @@ pub fn long_lived(recipe: &str) -> Instance {
     Instance {
         id: "i-0a11".parse().unwrap(),
         state: InstanceState::Running,
-        stop_cause: StopCause::Unknown,
+        stop_reason: StopReason::Unknown,
         tags: Tags::new().with(tags::RECIPE, recipe),
         ..builder(recipe, 0)
     }
@@ -244,8 +244,8 @@ impl Instance {
         self
     }
 
-    pub fn stopped_by(mut self, cause: StopCause) -> Self {
-        self.stop_cause = cause;
+    pub fn stopped_by(mut self, cause: StopReason) -> Self {
+        self.stop_reason = cause;
         self
     }
 

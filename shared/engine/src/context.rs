@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// Where Kiln lives.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
+pub struct Context {
     /// The Region in which images are made, and in which the functions run.
     pub home: Region,
     /// The path in SSM's Parameter Store below which the recipes are, without a slash at its end.
@@ -34,7 +34,7 @@ pub struct NoRecipe {
 
 /// Why a function did nothing at all.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Refused {
+pub enum HandlerError {
     /// The event is not one that it understands.
     #[error("{0}")]
     Event(#[from] BadEvent),
@@ -52,7 +52,7 @@ pub enum Refused {
     Version(#[from] kiln_core::model::version::BadVersion),
 }
 
-impl Refused {
+impl HandlerError {
     /// The error's type, as Lambda reports it.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -18,9 +18,9 @@ use kiln_core::expire::in_use::{UsageByRegion, UsageIndex};
 use kiln_core::expire::keep_rules::{candidates, decide};
 use kiln_core::expire::lineage::Lineage;
 use kiln_core::expire::{ImagesByRegion, limits};
-use kiln_core::inventory::usage::{Names, User};
-use kiln_core::inventory::{Architecture, Image, ImageState, Protection, Shared, Usage, Use};
-use kiln_core::model::record::Copied;
+use kiln_core::inventory::usage::{Referrer, Target};
+use kiln_core::inventory::{Architecture, Image, ImageState, Protection, Reference, RegionUsage, SharedWith};
+use kiln_core::model::record::CopySource;
 use kiln_core::model::{ImageId, ImageName, ImageRecord, Origin, Region, Stage, Version};
 use kiln_core::plan::Action;
 use kiln_core::recipe::Recipe;
@@ -47,11 +47,11 @@ fn main() {
             let kin = Lineage::of(found, &home);
             read += began.elapsed();
             let began = Instant::now();
-            let chains = decide(recipe, &kin, &uses, now);
-            let chains = limits::enforce(recipe, &home, found, &[], chains, None);
+            let sequences = decide(recipe, &kin, &uses, now);
+            let sequences = limits::enforce(recipe, &home, found, &[], sequences, None);
             decided += began.elapsed();
-            steps += chains.iter().flatten().filter(|one| one.action != Action::Leave).count();
-            answered += chains.iter().map(Vec::len).sum::<usize>();
+            steps += sequences.iter().flatten().filter(|one| one.action != Action::Leave).count();
+            answered += sequences.iter().map(Vec::len).sum::<usize>();
         }
         best = best.min(decided.as_secs_f64() * 1_000.0);
         reading = reading.min(read.as_secs_f64() * 1_000.0);
@@ -74,8 +74,8 @@ fn plan(
 ) -> usize {
     let (uses, sizes, prices) = (UsageIndex::of(usage), Sizes::new(), Prices::default());
     let of_one = |(recipe, found): &(Recipe, ImagesByRegion)| {
-        let chains = decide(recipe, &Lineage::of(found, home), &uses, now);
-        let last = last_decisions(&chains);
+        let sequences = decide(recipe, &Lineage::of(found, home), &uses, now);
+        let last = last_decisions(&sequences);
         let images = found.values().flat_map(|images| images.as_ref().unwrap());
         let rows = images.filter_map(|image| {
             let decision = last.get(&(&image.region, image.id.as_str()))?;
@@ -112,7 +112,7 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
         for (at, code) in REGIONS.iter().enumerate() {
             let region: Region = code.parse().unwrap();
             let origin = Origin { region: REGIONS[0].parse().unwrap(), image: id(0) };
-            let copied = (at > 0).then(|| Copied { origin: origin.clone(), attempt: 1 });
+            let copied = (at > 0).then(|| CopySource { origin: origin.clone(), attempt: 1 });
             let record = ImageRecord { name: name.clone(), stage: Stage::Released, base: None, copied };
             let image = Image {
                 id: id(at),
@@ -133,7 +133,7 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
                 scanned: None,
                 snapshots: vec![id(at).as_str().replace("ami", "snap").parse().unwrap()],
                 gib: 8,
-                lasting_devices: Vec::new(),
+                persistent_devices: Vec::new(),
                 tags: record.write(),
             };
             found.get_mut(&region).unwrap().as_mut().unwrap().push(image);
@@ -144,16 +144,16 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
 
 /// Nobody else may launch any of them; each tenth of those that may go has an instance.
 fn usage(families: &[(Recipe, ImagesByRegion)], home: &Region, now: DateTime<Utc>) -> UsageByRegion {
-    let mut by_region: BTreeMap<Region, Usage> = BTreeMap::new();
+    let mut by_region: BTreeMap<Region, RegionUsage> = BTreeMap::new();
     let wanted =
         families.iter().flat_map(|(recipe, found)| candidates(recipe, &Lineage::of(found, home), now));
     for (number, image) in wanted.enumerate() {
         let usage = by_region.entry(image.region.clone()).or_default();
-        let alone = Shared { with: std::collections::BTreeSet::new(), reports: Vec::new() };
+        let alone = SharedWith { with: std::collections::BTreeSet::new(), reports: Vec::new() };
         usage.shared.insert(image.id.clone(), Ok(alone));
         if number % 10 == 0 {
-            let by = User::Instance(format!("i-{number:017x}").parse().unwrap());
-            usage.uses.push(Use { names: Names::Image(image.id.clone()), by });
+            let by = Referrer::Instance(format!("i-{number:017x}").parse().unwrap());
+            usage.uses.push(Reference { names: Target::Image(image.id.clone()), by });
         }
     }
     by_region.into_iter().map(|(region, usage)| (region, Ok(usage))).collect()

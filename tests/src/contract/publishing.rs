@@ -1,6 +1,6 @@
 //! What Kiln assumes of permissions and of parameters that name images.
 
-use kiln_core::inventory::{Change, Grantee};
+use kiln_core::inventory::{Grantee, PermissionChange};
 use kiln_core::model::{ImageId, SnapshotId};
 use kiln_engine::ports::{Images, Parameters, Sharing};
 
@@ -19,9 +19,13 @@ impl<G: Ground> Case<'_, G> {
     pub(crate) async fn permissions(&self) -> Checked {
         let (image, snapshots) = self.captured().await?;
         is("who may launch a new image", self.may_launch(&image).await?, accounts(&[]))?;
-        let both = Change { add: accounts(&["111111111111", "222222222222"]), ..Change::default() };
+        let both = PermissionChange {
+            add: accounts(&["111111111111", "222222222222"]),
+            ..PermissionChange::default()
+        };
         went("ModifyImageAttribute", self.cloud().change_launch(&home(), &image, &both).await)?;
-        let other = Change { add: accounts(&["333333333333"]), remove: accounts(&["111111111111"]) };
+        let other =
+            PermissionChange { add: accounts(&["333333333333"]), remove: accounts(&["111111111111"]) };
         went("ModifyImageAttribute", self.cloud().change_launch(&home(), &image, &other).await)?;
         let shall = accounts(&["222222222222", "333333333333"]);
         is("who may launch it", self.may_launch(&image).await?, shall)?;
@@ -33,8 +37,14 @@ impl<G: Ground> Case<'_, G> {
 
     async fn volumes(&self, snapshot: &SnapshotId) -> Checked {
         for (change, shall) in [
-            (Change { add: accounts(&["111111111111"]), ..Change::default() }, accounts(&["111111111111"])),
-            (Change { remove: accounts(&["111111111111"]), ..Change::default() }, accounts(&[])),
+            (
+                PermissionChange { add: accounts(&["111111111111"]), ..PermissionChange::default() },
+                accounts(&["111111111111"]),
+            ),
+            (
+                PermissionChange { remove: accounts(&["111111111111"]), ..PermissionChange::default() },
+                accounts(&[]),
+            ),
         ] {
             went("ModifySnapshotAttribute", self.cloud().change_volumes(&home(), snapshot, &change).await)?;
             let may = self.cloud().volume_permissions(&home(), snapshot).await;

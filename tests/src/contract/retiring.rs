@@ -1,7 +1,7 @@
 //! What Kiln assumes of images on their way out, and of the tags that say so.
 
 use kiln_core::inventory::image::Deletion;
-use kiln_core::inventory::{Deregistration, ImageState, Kind, Wanted};
+use kiln_core::inventory::{Deregistration, ErrorKind, ImageQuery, ImageState};
 use kiln_core::model::{ImageId, SnapshotId, Tags, tags};
 use kiln_engine::ports::{Images, Instances};
 
@@ -14,7 +14,7 @@ impl<G: Ground> Case<'_, G> {
         self.available(&home(), &image).await?;
         went("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
         is("its state by its id", self.described(&home(), &image).await?.state, ImageState::Disabled)?;
-        let all = went("DescribeImages", self.cloud().images(&home(), &Wanted::AllOfKilns).await)?;
+        let all = went("DescribeImages", self.cloud().images(&home(), &ImageQuery::AllOfKilns).await)?;
         is("whether it is among all", all.iter().any(|told| told.id == image), true)?;
         went("DisableImage once more", self.cloud().disable_image(&home(), &image).await)
     }
@@ -24,8 +24,8 @@ impl<G: Ground> Case<'_, G> {
         let (builder, id) = self.imaged().await?;
         let image = self.available(&home(), &id).await?;
         let kept = self.cloud().delete_snapshot(&home(), &image.snapshots[0]).await;
-        refused("deleting a snapshot of an image", kept, &[Kind::InUse])?;
-        let users = Wanted::OfSnapshots(image.snapshots.clone());
+        refused("deleting a snapshot of an image", kept, &[ErrorKind::InUse])?;
+        let users = ImageQuery::OfSnapshots(image.snapshots.clone());
         let told = went("DescribeImages", self.cloud().images(&home(), &users).await)?;
         is("who uses its snapshots", told.iter().map(|image| &image.id).collect(), vec![&id])?;
         let Deregistration::Now(deletions) =
@@ -68,7 +68,7 @@ impl<G: Ground> Case<'_, G> {
         let missing: ImageId = "ami-0123456789abcdef0".parse().unwrap();
         let with_missing = [images.clone(), vec![missing]].concat();
         let tagged = self.cloud().tag_images(&home(), &with_missing, &counted("3")).await;
-        refused("tagging what is not there", tagged, &[Kind::NotFound])?;
+        refused("tagging what is not there", tagged, &[ErrorKind::NotFound])?;
         self.ground.wait().await;
         for image in &images {
             let told = self.described(&home(), image).await?;

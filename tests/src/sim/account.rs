@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
-    Architecture, Cloudly, Image, ImageState, Instance, InstanceState, NewImage, NewInstance, NewReplica,
-    Protection, Snapshot, StopCause,
+    Architecture, Image, ImageState, Instance, InstanceState, NewImage, NewInstance, NewReplica, Protection,
+    Result, Snapshot, StopReason,
 };
 use kiln_core::model::{ImageId, InstanceId, Origin, Region, SnapshotId, SubnetId, Tags};
 
@@ -100,7 +100,7 @@ impl Account {
             scanned: None,
             snapshots: snapshots.clone(),
             gib: 16,
-            lasting_devices: Vec::new(),
+            persistent_devices: Vec::new(),
             tags,
         };
         let ec2 = self.region(region);
@@ -151,7 +151,7 @@ impl Account {
             id: id.clone(),
             region: region.clone(),
             state,
-            stop_cause: StopCause::Unknown,
+            stop_reason: StopReason::Unknown,
             image: Some(image.clone()),
             zone: Some("us-east-1a".into()),
             launched: Some(now),
@@ -164,7 +164,7 @@ impl Account {
     }
 
     /// RunInstances. The token holds for ever, answers for what it made, and refuses another call.
-    pub fn launch(&mut self, new: &NewInstance, now: DateTime<Utc>) -> Cloudly<InstanceId> {
+    pub fn launch(&mut self, new: &NewInstance, now: DateTime<Utc>) -> Result<InstanceId> {
         let call = "RunInstances";
         let asked = format!("{:?}", (&new.image, &new.instance_type, &new.subnet, &new.user_data, &new.tags));
         let ec2 = self.region(&new.region);
@@ -172,7 +172,7 @@ impl Account {
             let id: InstanceId = before.parse().unwrap();
             let state = ec2.machines.get(&id).and_then(Held::now).map(|machine| machine.instance.state);
             return match state {
-                None | Some(InstanceState::Gone) => {
+                None | Some(InstanceState::Terminated) => {
                     Err(error(call, &id, &new.region, "IdempotentInstanceTerminated", "it is terminated"))
                 }
                 Some(_) => Ok(id),
@@ -191,7 +191,7 @@ impl Account {
     }
 
     /// CreateImage. There is no token; the name is unique among the account's images of the Region.
-    pub fn create_image(&mut self, new: &NewImage, now: DateTime<Utc>) -> Cloudly<ImageId> {
+    pub fn create_image(&mut self, new: &NewImage, now: DateTime<Utc>) -> Result<ImageId> {
         let call = "CreateImage";
         let ec2 = self.region(&new.region);
         let machine = ec2.machines.get(&new.instance).and_then(Held::now);
@@ -226,7 +226,7 @@ impl Account {
     }
 
     /// CopyImage. Names may repeat; the token holds for ever and answers even for an image that is gone.
-    pub fn copy_image(&mut self, new: &NewReplica, now: DateTime<Utc>) -> Cloudly<ImageId> {
+    pub fn copy_image(&mut self, new: &NewReplica, now: DateTime<Utc>) -> Result<ImageId> {
         let call = "CopyImage";
         let asked = format!("{:?}", (&new.image, &new.from, &new.name, &new.tags, &new.encryption));
         if let Some(before) = self.region(&new.region).token(call, new.token.as_str(), &asked, &new.region)? {

@@ -5,17 +5,17 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use kiln_core::events::outbound::Announcement;
+use kiln_core::events::outbound::Envelope;
 use kiln_core::inventory::{
-    Architecture, Change, Cloudly, DefaultEncryption, Deregistration, Finding, Grantee, Image, ImageState,
-    Instance, InstanceState, Key, NewImage, NewInstance, NewReplica, NewTemplateVersion, PublicImages,
-    Snapshot, StopCause, Subnet, Template, Use, Vcpus, Wanted,
+    Architecture, DefaultEncryption, Deregistration, Finding, Grantee, Image, ImageQuery, ImageState,
+    Instance, InstanceState, Key, NewImage, NewInstance, NewReplica, NewTemplateVersion, PermissionChange,
+    PublicImages, Reference, Result, Snapshot, StopReason, Subnet, Template, Vcpus,
 };
 use kiln_core::model::user_data::verdict_nonce;
 use kiln_core::model::{
     ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags,
 };
-use kiln_engine::ports::{Bus, Images, Instances, Parameters, Sharing, Surroundings, Templates};
+use kiln_engine::ports::{AccountInfo, Bus, Images, Instances, Parameters, Sharing, Templates};
 
 use super::cloud::Wire;
 use super::lambda::Function;
@@ -82,7 +82,7 @@ impl Bug {
 }
 
 /// Who used which image when it was first asked, by the call.
-pub type FirstUses = RefCell<BTreeMap<(&'static str, ImageId), Vec<Use>>>;
+pub type FirstUses = RefCell<BTreeMap<(&'static str, ImageId), Vec<Reference>>>;
 
 /// The cloud, as Kiln with a bug in it would use it.
 pub struct Sabotaged {
@@ -104,17 +104,17 @@ impl Sabotaged {
 }
 
 impl Images for Sabotaged {
-    async fn images(&self, region: &Region, wanted: &Wanted) -> Cloudly<Vec<Image>> {
+    async fn images(&self, region: &Region, wanted: &ImageQuery) -> Result<Vec<Image>> {
         let mut images = self.wire.images(region, wanted).await?;
-        if self.bug == Bug::SharedSnapshotGoes && matches!(wanted, Wanted::OfSnapshots(_)) {
+        if self.bug == Bug::SharedSnapshotGoes && matches!(wanted, ImageQuery::OfSnapshots(_)) {
             images.clear();
         }
         if self.bug == Bug::CopiesWithoutLooking && self.wire.function() != Function::Expire {
-            images.retain(|image| !image.tags.has(tags::ORIGIN) || matches!(wanted, Wanted::Id(_)));
+            images.retain(|image| !image.tags.has(tags::ORIGIN) || matches!(wanted, ImageQuery::Id(_)));
         }
         if self.bug == Bug::MovesBeforeTheLast && self.wire.function() == Function::Replicate {
             for image in images.iter_mut().filter(|image| image.tags.has(tags::ORIGIN)) {
-                if image.state == ImageState::Pending && !matches!(wanted, Wanted::Id(_)) {
+                if image.state == ImageState::Pending && !matches!(wanted, ImageQuery::Id(_)) {
                     image.state = ImageState::Available;
                     image.tags = std::mem::take(&mut image.tags).with(tags::STAGE, "published");
                 }
@@ -134,7 +134,7 @@ impl Images for Sabotaged {
         Ok(images)
     }
 
-    async fn create_image(&self, new: &NewImage) -> Cloudly<ImageId> {
+    async fn create_image(&self, new: &NewImage) -> Result<ImageId> {
         if self.bug != Bug::TagsAfterCreation {
             return self.wire.create_image(new).await;
         }
@@ -143,7 +143,7 @@ impl Images for Sabotaged {
         Ok(image)
     }
 
-    async fn copy_image(&self, new: &NewReplica) -> Cloudly<ImageId> {
+    async fn copy_image(&self, new: &NewReplica) -> Result<ImageId> {
         match self.bug {
             Bug::NoClientToken => {
                 self.wire
@@ -154,27 +154,27 @@ impl Images for Sabotaged {
         }
     }
 
-    async fn disable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn disable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
         self.wire.disable_image(region, image).await
     }
 
-    async fn enable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn enable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
         self.wire.enable_image(region, image).await
     }
 
-    async fn recycled_until(&self, region: &Region, image: &ImageId) -> Cloudly<Option<DateTime<Utc>>> {
+    async fn recycled_until(&self, region: &Region, image: &ImageId) -> Result<Option<DateTime<Utc>>> {
         self.wire.recycled_until(region, image).await
     }
 
-    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration> {
+    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Result<Deregistration> {
         self.wire.deregister_image(region, image).await
     }
 
-    async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>> {
+    async fn snapshots(&self, region: &Region) -> Result<Vec<Snapshot>> {
         self.wire.snapshots(region).await
     }
 
-    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Snapshot>> {
+    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Result<Vec<Snapshot>> {
         self.wire.snapshots_of(region, image).await
     }
 
@@ -182,33 +182,33 @@ impl Images for Sabotaged {
         &self,
         region: &Region,
         snapshots: &[SnapshotId],
-    ) -> Cloudly<BTreeMap<SnapshotId, String>> {
+    ) -> Result<BTreeMap<SnapshotId, String>> {
         self.wire.snapshot_needs(region, snapshots).await
     }
 
-    async fn recycled(&self, region: &Region) -> Cloudly<BTreeMap<ImageId, DateTime<Utc>>> {
+    async fn recycled(&self, region: &Region) -> Result<BTreeMap<ImageId, DateTime<Utc>>> {
         self.wire.recycled(region).await
     }
 
-    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()> {
+    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Result<()> {
         self.wire.delete_snapshot(region, snapshot).await
     }
 
-    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
+    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Result<()> {
         self.wire.tag_image(region, image, tags).await
     }
 
-    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Cloudly<()> {
+    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()> {
         self.wire.tag_images(region, images, tags).await
     }
 
-    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()> {
+    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Result<()> {
         self.wire.tag_snapshot(region, snapshot, tags).await
     }
 }
 
 impl Instances for Sabotaged {
-    async fn instances(&self, region: &Region) -> Cloudly<Vec<Instance>> {
+    async fn instances(&self, region: &Region) -> Result<Vec<Instance>> {
         let mut instances = self.wire.instances(region).await?;
         if self.wire.function() == Function::Reconcile && self.bug == Bug::SweepWithoutDeadline {
             for instance in &mut instances {
@@ -219,18 +219,18 @@ impl Instances for Sabotaged {
         Ok(instances)
     }
 
-    async fn instance(&self, region: &Region, instance: &InstanceId) -> Cloudly<Option<Instance>> {
+    async fn instance(&self, region: &Region, instance: &InstanceId) -> Result<Option<Instance>> {
         let mut instance = self.wire.instance(region, instance).await?;
         if let Some(instance) = &mut instance
             && self.bug == Bug::TrustsTheEvent
             && instance.state == InstanceState::Stopped
         {
-            instance.stop_cause = StopCause::Itself;
+            instance.stop_reason = StopReason::Guest;
         }
         Ok(instance)
     }
 
-    async fn launch(&self, new: &NewInstance) -> Cloudly<InstanceId> {
+    async fn launch(&self, new: &NewInstance) -> Result<InstanceId> {
         match self.bug {
             Bug::NoClientToken if new.tags.get(tags::ROLE) == Some("builder") => {
                 let name = ImageName {
@@ -244,27 +244,27 @@ impl Instances for Sabotaged {
         }
     }
 
-    async fn stop(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+    async fn stop(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         self.wire.stop(region, instance).await
     }
 
-    async fn start(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+    async fn start(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         self.wire.start(region, instance).await
     }
 
-    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         self.wire.terminate(region, instance).await
     }
 
-    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Cloudly<()> {
+    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()> {
         self.wire.tag_instance(region, instance, tags).await
     }
 
-    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Cloudly<()> {
+    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()> {
         self.wire.untag_instance(region, instance, keys).await
     }
 
-    async fn console(&self, region: &Region, instance: &InstanceId) -> Cloudly<String> {
+    async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String> {
         let console = self.wire.console(region, instance).await?;
         if self.bug == Bug::TrustsTheEvent
             && let Some(of) = self.wire.instance(region, instance).await?
@@ -276,111 +276,116 @@ impl Instances for Sabotaged {
         Ok(console)
     }
 
-    async fn architectures(&self, region: &Region, instance_type: &str) -> Cloudly<Vec<Architecture>> {
+    async fn architectures(&self, region: &Region, instance_type: &str) -> Result<Vec<Architecture>> {
         self.wire.architectures(region, instance_type).await
     }
 }
 
 impl Parameters for Sabotaged {
-    async fn parameter(&self, region: &Region, name: &str) -> Cloudly<Option<String>> {
+    async fn parameter(&self, region: &Region, name: &str) -> Result<Option<String>> {
         let value = self.wire.parameter(region, name).await?;
         Ok(value.map(|document| self.recipe(document)))
     }
 
-    async fn parameters_below(&self, region: &Region, path: &str) -> Cloudly<Vec<(String, String)>> {
+    async fn parameters_below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>> {
         let found = self.wire.parameters_below(region, path).await?;
         Ok(found.into_iter().map(|(name, document)| (name, self.recipe(document))).collect())
     }
 
-    async fn parameters(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>> {
+    async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
         self.wire.parameters(region, names).await
     }
 
-    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()> {
+    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
         self.wire.put_image(region, name, image).await
     }
 
-    async fn try_parameter(&self, region: &Region, name: &str) -> Cloudly<()> {
+    async fn try_parameter(&self, region: &Region, name: &str) -> Result<()> {
         self.wire.try_parameter(region, name).await
     }
 }
 
 impl Sharing for Sabotaged {
-    async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Cloudly<BTreeSet<Grantee>> {
+    async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Result<BTreeSet<Grantee>> {
         self.wire.launch_permissions(region, image).await
     }
 
-    async fn change_launch(&self, region: &Region, image: &ImageId, change: &Change) -> Cloudly<()> {
+    async fn change_launch(&self, region: &Region, image: &ImageId, change: &PermissionChange) -> Result<()> {
         match self.bug {
             Bug::PermissionsOnlyAdded => {
-                let change = Change { remove: BTreeSet::new(), ..change.clone() };
+                let change = PermissionChange { remove: BTreeSet::new(), ..change.clone() };
                 self.wire.change_launch(region, image, &change).await
             }
             _ => self.wire.change_launch(region, image, change).await,
         }
     }
 
-    async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<BTreeSet<Grantee>> {
+    async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Result<BTreeSet<Grantee>> {
         self.wire.volume_permissions(region, snapshot).await
     }
 
-    async fn change_volumes(&self, region: &Region, snapshot: &SnapshotId, change: &Change) -> Cloudly<()> {
+    async fn change_volumes(
+        &self,
+        region: &Region,
+        snapshot: &SnapshotId,
+        change: &PermissionChange,
+    ) -> Result<()> {
         self.wire.change_volumes(region, snapshot, change).await
     }
 
-    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Cloudly<()> {
+    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Result<()> {
         self.wire.deprecate(region, image, at).await
     }
 
-    async fn protect(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn protect(&self, region: &Region, image: &ImageId) -> Result<()> {
         self.wire.protect(region, image).await
     }
 
-    async fn unprotect(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn unprotect(&self, region: &Region, image: &ImageId) -> Result<()> {
         self.wire.unprotect(region, image).await
     }
 
-    async fn findings(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Finding>> {
+    async fn findings(&self, region: &Region, image: &ImageId) -> Result<Vec<Finding>> {
         self.wire.findings(region, image).await
     }
 }
 
 impl Templates for Sabotaged {
-    async fn template(&self, region: &Region, name: &str) -> Cloudly<Option<Template>> {
+    async fn template(&self, region: &Region, name: &str) -> Result<Option<Template>> {
         self.wire.template(region, name).await
     }
 
-    async fn new_template_version(&self, new: &NewTemplateVersion) -> Cloudly<i64> {
+    async fn new_template_version(&self, new: &NewTemplateVersion) -> Result<i64> {
         self.wire.new_template_version(new).await
     }
 
-    async fn set_default_version(&self, region: &Region, template: &str, number: i64) -> Cloudly<()> {
+    async fn set_default_version(&self, region: &Region, template: &str, number: i64) -> Result<()> {
         self.wire.set_default_version(region, template, number).await
     }
 }
 
-impl Surroundings for Sabotaged {
-    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Cloudly<Vec<Subnet>> {
+impl AccountInfo for Sabotaged {
+    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>> {
         self.wire.subnets(region, named).await
     }
 
-    async fn enabled_regions(&self, home: &Region) -> Cloudly<BTreeSet<Region>> {
+    async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>> {
         self.wire.enabled_regions(home).await
     }
 
-    async fn key(&self, region: &Region, key: &str) -> Cloudly<Option<Key>> {
+    async fn key(&self, region: &Region, key: &str) -> Result<Option<Key>> {
         self.wire.key(region, key).await
     }
 
-    async fn default_encryption(&self, region: &Region) -> Cloudly<DefaultEncryption> {
+    async fn default_encryption(&self, region: &Region) -> Result<DefaultEncryption> {
         self.wire.default_encryption(region).await
     }
 
-    async fn public_images(&self, region: &Region) -> Cloudly<PublicImages> {
+    async fn public_images(&self, region: &Region) -> Result<PublicImages> {
         self.wire.public_images(region).await
     }
 
-    async fn vcpus(&self, region: &Region, instance_type: &str) -> Cloudly<Option<Vcpus>> {
+    async fn vcpus(&self, region: &Region, instance_type: &str) -> Result<Option<Vcpus>> {
         self.wire.vcpus(region, instance_type).await
     }
 }
@@ -395,7 +400,7 @@ impl Sabotaged {
 }
 
 impl Bus for Sabotaged {
-    async fn send(&self, announcements: &[Announcement], now: DateTime<Utc>) -> Cloudly<()> {
-        self.wire.send(announcements, now).await
+    async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()> {
+        self.wire.send(envelopes, now).await
     }
 }

@@ -6,9 +6,9 @@ use std::future::pending;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
-use kiln_core::events::outbound::Announcement;
+use kiln_core::events::outbound::Envelope;
 use kiln_core::inventory::{
-    CloudError, Cloudly, Deregistration, Image, ImageState, NewImage, NewReplica, Snapshot, Wanted,
+    CloudError, Deregistration, Image, ImageQuery, ImageState, NewImage, NewReplica, Result, Snapshot,
 };
 use kiln_core::model::{ImageId, Region, SnapshotId, Tags};
 use kiln_engine::ports::{Bus, Images, Parameters};
@@ -29,7 +29,7 @@ pub struct Wire {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Does {
     Read,
-    Change,
+    PermissionChange,
 }
 
 pub(crate) fn failed(operation: &'static str, on: &str, region: &Region, code: &str) -> CloudError {
@@ -67,8 +67,8 @@ impl Wire {
         operation: &'static str,
         region: &Region,
         on: &str,
-        effect: impl FnOnce(&mut Account, DateTime<Utc>) -> Cloudly<T>,
-    ) -> Cloudly<T> {
+        effect: impl FnOnce(&mut Account, DateTime<Utc>) -> Result<T>,
+    ) -> Result<T> {
         let world = &self.world;
         let number = self.invocation.calls.get();
         self.invocation.calls.set(number + 1);
@@ -88,7 +88,7 @@ impl Wire {
         }
         let result = effect(&mut world.account.borrow_mut(), world.now());
         let function = self.invocation.function;
-        if does == Does::Change {
+        if does == Does::PermissionChange {
             world.note(|| {
                 let outcome = result.as_ref().err().map_or("done".to_owned(), |error| error.code.clone());
                 format!("       {function:?}: {operation} on {on} in {region}: {outcome}")
@@ -129,7 +129,7 @@ impl Wire {
         region: &Region,
         on: &str,
         look: impl FnOnce(&mut Account, DateTime<Utc>) -> T,
-    ) -> Cloudly<T> {
+    ) -> Result<T> {
         let at = self.world.seen_at();
         self.call(Does::Read, operation, region, on, |account, _| Ok(look(account, at))).await
     }
@@ -155,24 +155,24 @@ impl Wire {
 }
 
 impl Images for Wire {
-    async fn images(&self, region: &Region, wanted: &Wanted) -> Cloudly<Vec<Image>> {
+    async fn images(&self, region: &Region, wanted: &ImageQuery) -> Result<Vec<Image>> {
         self.read("DescribeImages", region, "images", |account, at| {
             account.region(region).described(wanted, at)
         })
         .await
     }
 
-    async fn create_image(&self, new: &NewImage) -> Cloudly<ImageId> {
+    async fn create_image(&self, new: &NewImage) -> Result<ImageId> {
         let effect = |account: &mut Account, now| {
             let id = account.create_image(new, now)?;
             self.world.watch.borrow_mut().image_made(account, &new.region, &id, now);
             self.world.begin_image(&new.region, &id, false);
             Ok(id)
         };
-        self.call(Does::Change, "CreateImage", &new.region, &new.name, effect).await
+        self.call(Does::PermissionChange, "CreateImage", &new.region, &new.name, effect).await
     }
 
-    async fn copy_image(&self, new: &NewReplica) -> Cloudly<ImageId> {
+    async fn copy_image(&self, new: &NewReplica) -> Result<ImageId> {
         let effect = |account: &mut Account, now| {
             let before = account.made();
             let id = account.copy_image(new, now)?;
@@ -183,10 +183,10 @@ impl Images for Wire {
             }
             Ok(id)
         };
-        self.call(Does::Change, "CopyImage", &new.region, &new.name, effect).await
+        self.call(Does::PermissionChange, "CopyImage", &new.region, &new.name, effect).await
     }
 
-    async fn disable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn disable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
         let effect = |account: &mut Account, now| {
             if !self.known(account.region(region).images.get(image)) {
                 return Err(failed("DisableImage", image.as_str(), region, "InvalidAMIID.NotFound"));
@@ -198,20 +198,20 @@ impl Images for Wire {
             self.world.watch.borrow_mut().image_goes(account, &self.invocation, region, image, now);
             account.region(region).disable(region, image, now)
         };
-        self.call(Does::Change, "DisableImage", region, image.as_str(), effect).await
+        self.call(Does::PermissionChange, "DisableImage", region, image.as_str(), effect).await
     }
 
-    async fn enable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn enable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
         let effect = |account: &mut Account, now| account.region(region).enable(region, image, now);
-        self.call(Does::Change, "EnableImage", region, image.as_str(), effect).await
+        self.call(Does::PermissionChange, "EnableImage", region, image.as_str(), effect).await
     }
 
     /// No rule of the Recycle Bin's is set.
-    async fn recycled_until(&self, _: &Region, _: &ImageId) -> Cloudly<Option<DateTime<Utc>>> {
+    async fn recycled_until(&self, _: &Region, _: &ImageId) -> Result<Option<DateTime<Utc>>> {
         Ok(None)
     }
 
-    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration> {
+    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Result<Deregistration> {
         let effect = |account: &mut Account, now| {
             if !self.known(account.region(region).images.get(image)) {
                 return Ok(Deregistration::Before);
@@ -224,10 +224,10 @@ impl Images for Wire {
             self.world.begin(async move { world.tell_image(&region, &image) });
             Ok(outcome)
         };
-        self.call(Does::Change, "DeregisterImage", region, image.as_str(), effect).await
+        self.call(Does::PermissionChange, "DeregisterImage", region, image.as_str(), effect).await
     }
 
-    async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>> {
+    async fn snapshots(&self, region: &Region) -> Result<Vec<Snapshot>> {
         self.read("DescribeSnapshots", region, "snapshots", |account, at| {
             account.region(region).kilns_snapshots(at)
         })
@@ -235,7 +235,7 @@ impl Images for Wire {
     }
 
     /// What was ever made for it.
-    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Snapshot>> {
+    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Result<Vec<Snapshot>> {
         self.read("DescribeSnapshots", region, "snapshots", |account, at| {
             let ec2 = account.region(region);
             let own = ec2.made_for.get(image).cloned().unwrap_or_default();
@@ -249,28 +249,28 @@ impl Images for Wire {
         &self,
         region: &Region,
         _: &[SnapshotId],
-    ) -> Cloudly<BTreeMap<SnapshotId, String>> {
+    ) -> Result<BTreeMap<SnapshotId, String>> {
         self.read("DescribeVolumes", region, "volumes", |_, _| BTreeMap::new()).await
     }
 
-    async fn recycled(&self, _: &Region) -> Cloudly<BTreeMap<ImageId, DateTime<Utc>>> {
+    async fn recycled(&self, _: &Region) -> Result<BTreeMap<ImageId, DateTime<Utc>>> {
         Ok(BTreeMap::new())
     }
 
-    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()> {
+    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Result<()> {
         let effect = |account: &mut Account, now| {
             self.world.watch.borrow_mut().snapshot_goes(account, self.invocation(), region, snapshot);
             account.region(region).delete_snapshot(region, snapshot, now)
         };
-        self.call(Does::Change, "DeleteSnapshot", region, snapshot.as_str(), effect).await
+        self.call(Does::PermissionChange, "DeleteSnapshot", region, snapshot.as_str(), effect).await
     }
 
-    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
+    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Result<()> {
         self.tag_images(region, std::slice::from_ref(image), tags).await
     }
 
     /// All of them or, where one is not there, none.
-    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Cloudly<()> {
+    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()> {
         let effect = |account: &mut Account, now| {
             let ec2 = account.region(region);
             let unknown = |image: &&ImageId| !self.known(ec2.images.get(*image));
@@ -283,10 +283,10 @@ impl Images for Wire {
             Ok(())
         };
         let on = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        self.call(Does::Change, "CreateTags", region, &on, effect).await
+        self.call(Does::PermissionChange, "CreateTags", region, &on, effect).await
     }
 
-    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()> {
+    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Result<()> {
         let effect = |account: &mut Account, now| {
             let Some(held) = account.region(region).snapshots.get_mut(snapshot) else {
                 return Err(failed("CreateTags", snapshot.as_str(), region, "InvalidSnapshot.NotFound"));
@@ -298,16 +298,16 @@ impl Images for Wire {
             }
             Ok(())
         };
-        self.call(Does::Change, "CreateTags", region, snapshot.as_str(), effect).await
+        self.call(Does::PermissionChange, "CreateTags", region, snapshot.as_str(), effect).await
     }
 }
 
 impl Parameters for Wire {
-    async fn parameter(&self, region: &Region, name: &str) -> Cloudly<Option<String>> {
+    async fn parameter(&self, region: &Region, name: &str) -> Result<Option<String>> {
         self.read("GetParameter", region, name, |account, _| account.parameters.get(name).cloned()).await
     }
 
-    async fn parameters_below(&self, region: &Region, path: &str) -> Cloudly<Vec<(String, String)>> {
+    async fn parameters_below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>> {
         let below = format!("{path}/");
         let look = |account: &mut Account, _| {
             let found = account
@@ -319,30 +319,29 @@ impl Parameters for Wire {
         self.read("GetParametersByPath", region, path, look).await
     }
 
-    async fn parameters(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>> {
+    async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
         self.shown(region, names).await
     }
 
-    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()> {
+    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
         self.put(region, name, image).await
     }
 
-    async fn try_parameter(&self, region: &Region, name: &str) -> Cloudly<()> {
+    async fn try_parameter(&self, region: &Region, name: &str) -> Result<()> {
         self.read("PutParameter", region, name, |_, _| ()).await
     }
 }
 
 impl Bus for Wire {
-    async fn send(&self, announcements: &[Announcement], _: DateTime<Utc>) -> Cloudly<()> {
+    async fn send(&self, envelopes: &[Envelope], _: DateTime<Utc>) -> Result<()> {
         let effect = |_: &mut Account, _| {
-            for announcement in announcements {
-                self.world
-                    .note(|| format!("       said: {} {}", announcement.detail_type(), announcement.name));
-                self.world.watch.borrow_mut().said(announcement);
-                lambda::say(&self.world, announcement);
+            for envelope in envelopes {
+                self.world.note(|| format!("       said: {} {}", envelope.detail_type(), envelope.name));
+                self.world.watch.borrow_mut().said(envelope);
+                lambda::say(&self.world, envelope);
             }
             Ok(())
         };
-        self.call(Does::Change, "PutEvents", &self.world.place.home, "kiln", effect).await
+        self.call(Does::PermissionChange, "PutEvents", &self.world.context.home, "kiln", effect).await
     }
 }

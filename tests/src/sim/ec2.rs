@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::Deletion;
-use kiln_core::inventory::usage::{Names, User};
+use kiln_core::inventory::usage::{Referrer, Target};
 use kiln_core::inventory::{
-    CloudError, Cloudly, Deregistration, Grantee, Image, ImageState, Instance, InstanceState, Snapshot,
-    SnapshotDeletion, Use, Wanted,
+    CloudError, Deregistration, Grantee, Image, ImageQuery, ImageState, Instance, InstanceState, Reference,
+    Result, Snapshot, SnapshotDeletion,
 };
 use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, tags};
 
@@ -66,7 +66,7 @@ impl Ec2 {
         token: &str,
         asked: &str,
         region: &Region,
-    ) -> Cloudly<Option<String>> {
+    ) -> Result<Option<String>> {
         match self.tokens.get(token) {
             None => Ok(None),
             Some((before, id)) if before == asked => Ok(Some(id.clone())),
@@ -75,7 +75,7 @@ impl Ec2 {
     }
 
     /// What can be launched or copied: an image that is available.
-    pub(crate) fn usable(&self, call: &'static str, image: &ImageId, asked_in: &Region) -> Cloudly<()> {
+    pub(crate) fn usable(&self, call: &'static str, image: &ImageId, asked_in: &Region) -> Result<()> {
         match self.images.get(image).and_then(Held::now).map(|image| &image.state) {
             Some(ImageState::Available) => Ok(()),
             Some(_) => Err(error(call, image, asked_in, "InvalidAMIID.Unavailable", "not available")),
@@ -104,7 +104,7 @@ impl Ec2 {
         // Its builder must live until it is done.
         let builder = image.source_instance.as_ref().and_then(|id| self.machines.get(id)?.now());
         let gone = image.source_instance.is_some()
-            && builder.is_none_or(|machine| machine.instance.state == InstanceState::Gone);
+            && builder.is_none_or(|machine| machine.instance.state == InstanceState::Terminated);
         let why = if gone { Some("Client.InstanceTerminated") } else { failed };
         for snapshot in &image.snapshots {
             self.complete(snapshot, now);
@@ -123,16 +123,16 @@ impl Ec2 {
     }
 
     /// DescribeImages, of the account's own, as it was at a moment.
-    pub fn described(&self, wanted: &Wanted, at: DateTime<Utc>) -> Vec<Image> {
+    pub fn described(&self, wanted: &ImageQuery, at: DateTime<Utc>) -> Vec<Image> {
         let fits = |image: &&Image| match wanted {
-            Wanted::AllOfKilns => image.tags.has(tags::RECIPE),
-            Wanted::Tagged(tags) => tags.iter().all(|(key, value)| image.tags.get(key) == Some(value)),
-            Wanted::Named(name) => image.name == *name,
-            Wanted::AnyNamed(names) => names.contains(&image.name),
-            Wanted::Id(id) => image.id == *id,
-            Wanted::Newest { name, .. } => image.name == *name && image.state == ImageState::Available,
-            Wanted::OfSnapshots(ids) => image.snapshots.iter().any(|snapshot| ids.contains(snapshot)),
-            Wanted::BakedFrom(ids) => image.tags.read(tags::BASE).is_some_and(|base| ids.contains(&base)),
+            ImageQuery::AllOfKilns => image.tags.has(tags::RECIPE),
+            ImageQuery::Tagged(tags) => tags.iter().all(|(key, value)| image.tags.get(key) == Some(value)),
+            ImageQuery::Named(name) => image.name == *name,
+            ImageQuery::AnyNamed(names) => names.contains(&image.name),
+            ImageQuery::Id(id) => image.id == *id,
+            ImageQuery::Newest { name, .. } => image.name == *name && image.state == ImageState::Available,
+            ImageQuery::OfSnapshots(ids) => image.snapshots.iter().any(|snapshot| ids.contains(snapshot)),
+            ImageQuery::BakedFrom(ids) => image.tags.read(tags::BASE).is_some_and(|base| ids.contains(&base)),
         };
         self.images.values().filter_map(|held| held.at(at)).filter(fits).cloned().collect()
     }
@@ -144,26 +144,26 @@ impl Ec2 {
     }
 
     /// The instances that were launched from any of these images and are not terminated.
-    pub fn instances_of(&self, images: &[ImageId], at: DateTime<Utc>) -> Vec<Use> {
+    pub fn instances_of(&self, images: &[ImageId], at: DateTime<Utc>) -> Vec<Reference> {
         let seen = self.machines.values().filter_map(|held| held.at(at)).map(|machine| &machine.instance);
-        seen.filter(|instance| instance.state != InstanceState::Gone)
+        seen.filter(|instance| instance.state != InstanceState::Terminated)
             .filter_map(|instance| {
                 let image = instance.image.as_ref().filter(|image| images.contains(image))?;
-                let by = User::Instance(instance.id.clone());
-                Some(Use { names: Names::Image(image.clone()), by })
+                let by = Referrer::Instance(instance.id.clone());
+                Some(Reference { names: Target::Image(image.clone()), by })
             })
             .collect()
     }
 
     /// Every version of every launch template.
-    pub fn template_versions(&self, at: DateTime<Utc>) -> Vec<Use> {
+    pub fn template_versions(&self, at: DateTime<Utc>) -> Vec<Reference> {
         self.templates
             .values()
             .filter_map(|held| held.at(at))
             .flat_map(|template| {
-                let of = |(number, image): (i64, &ImageId)| Use {
-                    names: Names::Image(image.clone()),
-                    by: User::TemplateVersion(template.id.clone(), number),
+                let of = |(number, image): (i64, &ImageId)| Reference {
+                    names: Target::Image(image.clone()),
+                    by: Referrer::TemplateVersion(template.id.clone(), number),
                 };
                 (1..).zip(&template.versions).map(of)
             })
@@ -171,13 +171,13 @@ impl Ec2 {
     }
 
     /// DescribeImageReferences.
-    pub fn references(&self, images: &[ImageId], at: DateTime<Utc>) -> Vec<Use> {
+    pub fn references(&self, images: &[ImageId], at: DateTime<Utc>) -> Vec<Reference> {
         let shown = self.shown.iter().filter_map(|(name, held)| {
-            let names = Names::Image(held.at(at)?.clone());
-            Some(Use { names, by: User::Parameter(name.clone()) })
+            let names = Target::Image(held.at(at)?.clone());
+            Some(Reference { names, by: Referrer::Parameter(name.clone()) })
         });
         let named = self.template_versions(at).into_iter().chain(shown);
-        let named = named.filter(|one| matches!(&one.names, Names::Image(image) if images.contains(image)));
+        let named = named.filter(|one| matches!(&one.names, Target::Image(image) if images.contains(image)));
         named.chain(self.instances_of(images, at)).collect()
     }
 
@@ -188,7 +188,7 @@ impl Ec2 {
     }
 
     /// DisableImage.
-    pub fn disable(&mut self, region: &Region, id: &ImageId, now: DateTime<Utc>) -> Cloudly<()> {
+    pub fn disable(&mut self, region: &Region, id: &ImageId, now: DateTime<Utc>) -> Result<()> {
         let call = "DisableImage";
         let Some(held) = self.images.get_mut(id).filter(|held| held.now().is_some()) else {
             return Err(error(call, id, region, "InvalidAMIID.NotFound", "no such image"));
@@ -205,7 +205,7 @@ impl Ec2 {
     }
 
     /// EnableImage: it is available again, as far as its owner goes.
-    pub fn enable(&mut self, region: &Region, id: &ImageId, now: DateTime<Utc>) -> Cloudly<()> {
+    pub fn enable(&mut self, region: &Region, id: &ImageId, now: DateTime<Utc>) -> Result<()> {
         let call = "EnableImage";
         let Some(held) = self.images.get_mut(id).filter(|held| held.now().is_some()) else {
             return Err(error(call, id, region, "InvalidAMIID.NotFound", "no such image"));
@@ -252,7 +252,7 @@ impl Ec2 {
     }
 
     /// DeleteSnapshot.
-    pub fn delete_snapshot(&mut self, region: &Region, id: &SnapshotId, now: DateTime<Utc>) -> Cloudly<()> {
+    pub fn delete_snapshot(&mut self, region: &Region, id: &SnapshotId, now: DateTime<Utc>) -> Result<()> {
         if self.images.values().filter_map(Held::now).any(|image| image.snapshots.contains(id)) {
             return Err(error("DeleteSnapshot", id, region, "InvalidSnapshot.InUse", "an image uses it"));
         }

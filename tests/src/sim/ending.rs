@@ -10,18 +10,18 @@ use super::held::Held;
 use super::watch::{Bake, Keeps, Watch};
 
 /// Everything that is not as it must be.
-pub fn broken(account: &Account, watch: &Watch, home: &Region) -> Vec<String> {
-    let mut broken = testers(account);
-    broken.extend(builders(account, home));
-    broken.extend(super::releases::broken(account, watch, home));
-    broken.extend(failed_images(account, watch, home));
-    broken.extend(snapshots(account));
+pub fn aborted(account: &Account, watch: &Watch, home: &Region) -> Vec<String> {
+    let mut aborted = testers(account);
+    aborted.extend(builders(account, home));
+    aborted.extend(super::releases::aborted(account, watch, home));
+    aborted.extend(failed_images(account, watch, home));
+    aborted.extend(snapshots(account));
     for (name, bake) in &watch.bakes {
         if let Err(why) = one_bake(account, watch, home, name, bake) {
-            broken.push(format!("{name} {why}"));
+            aborted.push(format!("{name} {why}"));
         }
     }
-    broken
+    aborted
 }
 
 fn living(account: &Account) -> impl Iterator<Item = (&Image, ImageRecord)> {
@@ -39,7 +39,7 @@ fn testers(account: &Account) -> Vec<String> {
     machines
         .map(|machine| &machine.instance)
         .filter(|instance| instance.tags.get(tags::ROLE) == Some("tester"))
-        .filter(|instance| instance.state != InstanceState::Gone)
+        .filter(|instance| instance.state != InstanceState::Terminated)
         .map(|instance| format!("the tester {} in {} is left behind", instance.id, instance.region))
         .collect()
 }
@@ -50,7 +50,7 @@ fn builders(account: &Account, home: &Region) -> Vec<String> {
     machines
         .filter_map(Held::now)
         .map(|machine| &machine.instance)
-        .filter(|instance| instance.tags.has(tags::RECIPE) && instance.state != InstanceState::Gone)
+        .filter(|instance| instance.tags.has(tags::RECIPE) && instance.state != InstanceState::Terminated)
         .filter(|instance| instance.tags.get(tags::ROLE) != Some("tester"))
         .filter_map(|instance| {
             let id = &instance.id;
@@ -84,15 +84,15 @@ fn failed_images(account: &Account, watch: &Watch, home: &Region) -> Vec<String>
 
 /// No snapshot of Kiln's is left that no image uses.
 fn snapshots(account: &Account) -> Vec<String> {
-    let mut broken = Vec::new();
+    let mut aborted = Vec::new();
     for (region, ec2) in &account.regions {
         let used: BTreeSet<&SnapshotId> =
             ec2.images.values().filter_map(Held::now).flat_map(|image| &image.snapshots).collect();
         let left = ec2.snapshots.values().filter_map(Held::now);
         let left = left.filter(|snapshot| snapshot.tags.has(tags::RECIPE) && !used.contains(&snapshot.id));
-        broken.extend(left.map(|snapshot| format!("snapshot {} in {region} is left behind", snapshot.id)));
+        aborted.extend(left.map(|snapshot| format!("snapshot {} in {region} is left behind", snapshot.id)));
     }
-    broken
+    aborted
 }
 
 /// A bake that was begun ends as an image in every Region, or as a reported failure.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use kiln_core::inventory::{Cloudly, Kind, Launchers, UsageReport, Use};
+use kiln_core::inventory::{ErrorKind, LaunchSources, Reference, Result, UsageReport};
 use kiln_core::model::{ImageId, Region, Token};
-use kiln_engine::ports::Usages;
+use kiln_engine::ports::References;
 
 use super::account::Account;
 use super::cloud::{Does, Wire, failed};
@@ -12,20 +12,20 @@ use super::elsewhere::Asked;
 use super::lambda::Looked;
 
 impl Wire {
-    fn looked<T>(&self, region: &Region, told: &Cloudly<T>, at: impl FnOnce(&mut Looked)) {
+    fn looked<T>(&self, region: &Region, told: &Result<T>, at: impl FnOnce(&mut Looked)) {
         let mut all = self.invocation().looked.borrow_mut();
         let looked = all.entry(region.clone()).or_default();
         match told {
             Ok(_) => at(looked),
             // What the role may not do is done in another way.
-            Err(error) if error.kind == Kind::Denied => {}
+            Err(error) if error.kind == ErrorKind::Denied => {}
             Err(_) => looked.failed = true,
         }
     }
 }
 
-impl Usages for Wire {
-    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+impl References for Wire {
+    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let look = |account: &mut Account, at| account.region(region).instances_of(images, at);
         let told = self.read("DescribeInstances", region, "uses", look).await;
         self.looked(region, &told, |looked| looked.instances = true);
@@ -33,7 +33,7 @@ impl Usages for Wire {
     }
 
     /// In some accounts nobody may call it.
-    async fn references(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+    async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let look = |account: &mut Account, at| account.region(region).references(images, at);
         let mut told = self.read("DescribeImageReferences", region, "uses", look).await;
         if self.world.without_references {
@@ -43,7 +43,7 @@ impl Usages for Wire {
         told
     }
 
-    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>> {
+    async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>> {
         let look = |account: &mut Account, at| account.region(region).template_versions(at);
         let told = self.read("DescribeLaunchTemplateVersions", region, "templates", look).await;
         self.looked(region, &told, |looked| looked.templates = true);
@@ -51,26 +51,26 @@ impl Usages for Wire {
     }
 
     /// Nobody in the simulation names a parameter in a template.
-    async fn aliased_versions(&self, region: &Region, _: &BTreeSet<String>) -> Cloudly<Vec<Use>> {
+    async fn aliased_versions(&self, region: &Region, _: &BTreeSet<String>) -> Result<Vec<Reference>> {
         let told = self.read("DescribeLaunchTemplateVersions", region, "aliases", |_, _| Vec::new()).await;
         self.looked(region, &told, |_| ());
         told
     }
 
     /// Nobody in the simulation has any: what names an image stands in a template.
-    async fn launchers(&self, region: &Region) -> Cloudly<Launchers> {
-        let told = self.read("DescribeFleets", region, "launchers", |_, _| Launchers::default()).await;
+    async fn launchers(&self, region: &Region) -> Result<LaunchSources> {
+        let told = self.read("DescribeFleets", region, "launchers", |_, _| LaunchSources::default()).await;
         self.looked(region, &told, |_| ());
         told
     }
 
-    async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<UsageReport>> {
+    async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Result<Vec<UsageReport>> {
         let look = |account: &mut Account, at| account.region(region).others.reports(images, at);
         // That it fails concerns these images alone, not all of the Region.
         self.read("DescribeImageUsageReports", region, "reports", look).await
     }
 
-    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Cloudly<()> {
+    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Result<()> {
         let effect = |account: &mut Account, now| {
             let others = &mut account.region(region).others;
             let asked = Asked { image: image.clone(), token: token.to_string(), at: now };
@@ -79,6 +79,6 @@ impl Usages for Wire {
             }
             Ok(())
         };
-        self.call(Does::Change, "CreateImageUsageReport", region, image.as_str(), effect).await
+        self.call(Does::PermissionChange, "CreateImageUsageReport", region, image.as_str(), effect).await
     }
 }

@@ -7,7 +7,7 @@ use chrono::{TimeDelta, TimeZone, Utc};
 use futures::future::AbortHandle;
 use kiln_core::expire::forecast::Prices;
 use kiln_core::model::{ImageId, Tags};
-use kiln_engine::context::Place;
+use kiln_engine::context::Context;
 
 use super::bugs::Bug;
 use super::clock::{Clock, Stage};
@@ -47,15 +47,15 @@ impl Ground for InMemory {
 pub fn on_memory(name: &'static str) -> Checked {
     let clock = Clock::at(Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap());
     let mut stage = Stage::new(Rc::clone(&clock));
-    let place = Place {
+    let context = Context {
         home: "us-east-1".parse().unwrap(),
         recipes: "/kiln/recipes".into(),
         prices: Prices::default(),
     };
-    let world = World::new(clock, stage.spawner(), 1, place, Bug::None, false);
+    let world = World::new(clock, stage.spawner(), 1, context, Bug::None, false);
     // No event arrives: Kiln's functions sleep, and only the check acts.
     world.odds.set(Odds { lost: 1.0, ..Odds::calm() });
-    let base = world.account.borrow_mut().register(&world.place.home, "base", Tags::new(), world.now());
+    let base = world.account.borrow_mut().register(&world.context.home, "base", Tags::new(), world.now());
     // No event woke it, and nothing ends it.
     let (abort, _) = AbortHandle::new_pair();
     let invocation = Invocation::new(Function::Bake, 0, &world, abort);

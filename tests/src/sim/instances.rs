@@ -1,6 +1,6 @@
 //! The port of the instances, over the in-memory account.
 
-use kiln_core::inventory::{Architecture, Cloudly, Instance, InstanceState, NewInstance};
+use kiln_core::inventory::{Architecture, Instance, InstanceState, NewInstance, Result};
 use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
 use kiln_engine::ports::Instances;
 
@@ -9,14 +9,14 @@ use super::cloud::{Does, Wire, failed};
 use super::ec2::Machine;
 
 impl Instances for Wire {
-    async fn instances(&self, region: &Region) -> Cloudly<Vec<Instance>> {
+    async fn instances(&self, region: &Region) -> Result<Vec<Instance>> {
         self.read("DescribeInstances", region, "instances", |account, at| {
             account.region(region).kilns_instances(at)
         })
         .await
     }
 
-    async fn instance(&self, region: &Region, instance: &InstanceId) -> Cloudly<Option<Instance>> {
+    async fn instance(&self, region: &Region, instance: &InstanceId) -> Result<Option<Instance>> {
         let look = |account: &mut Account, at| {
             let machine = account.region(region).machines.get(instance)?.at(at)?;
             Some(machine.instance.clone())
@@ -24,7 +24,7 @@ impl Instances for Wire {
         self.read("DescribeInstances", region, instance.as_str(), look).await
     }
 
-    async fn launch(&self, new: &NewInstance) -> Cloudly<InstanceId> {
+    async fn launch(&self, new: &NewInstance) -> Result<InstanceId> {
         let effect = |account: &mut Account, now| {
             if self.world.chance(self.world.odds.get().no_room) {
                 return Err(failed(
@@ -56,10 +56,10 @@ impl Instances for Wire {
             }
             Ok(id)
         };
-        self.call(Does::Change, "RunInstances", &new.region, &new.instance_type, effect).await
+        self.call(Does::PermissionChange, "RunInstances", &new.region, &new.instance_type, effect).await
     }
 
-    async fn stop(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+    async fn stop(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         let effect = |account: &mut Account, now| match account.region(region).state(instance) {
             Some(InstanceState::Running) => {
                 self.world.watch.borrow_mut().builder_stops(account, region, instance);
@@ -70,10 +70,10 @@ impl Instances for Wire {
             Some(InstanceState::Stopping | InstanceState::Stopped) => Ok(()),
             _ => Err(failed("StopInstances", instance.as_str(), region, "IncorrectInstanceState")),
         };
-        self.call(Does::Change, "StopInstances", region, instance.as_str(), effect).await
+        self.call(Does::PermissionChange, "StopInstances", region, instance.as_str(), effect).await
     }
 
-    async fn start(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+    async fn start(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         let effect = |account: &mut Account, now| match account.region(region).state(instance) {
             Some(InstanceState::Stopped) => {
                 self.world.watch.borrow_mut().changes += 1;
@@ -84,33 +84,35 @@ impl Instances for Wire {
             Some(InstanceState::Running | InstanceState::Pending) => Ok(()),
             _ => Err(failed("StartInstances", instance.as_str(), region, "IncorrectInstanceState")),
         };
-        self.call(Does::Change, "StartInstances", region, instance.as_str(), effect).await
+        self.call(Does::PermissionChange, "StartInstances", region, instance.as_str(), effect).await
     }
 
-    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         let effect = |account: &mut Account, now| {
             let ec2 = account.region(region);
-            if !self.known(ec2.machines.get(instance)) || ec2.state(instance) == Some(InstanceState::Gone) {
+            if !self.known(ec2.machines.get(instance))
+                || ec2.state(instance) == Some(InstanceState::Terminated)
+            {
                 return Ok(());
             }
             self.world.watch.borrow_mut().builder_goes(account, region, instance, now);
-            account.region(region).become_state(instance, now, InstanceState::Gone);
+            account.region(region).become_state(instance, now, InstanceState::Terminated);
             Ok(())
         };
-        self.call(Does::Change, "TerminateInstances", region, instance.as_str(), effect).await
+        self.call(Does::PermissionChange, "TerminateInstances", region, instance.as_str(), effect).await
     }
 
-    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Cloudly<()> {
+    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()> {
         let effect = |account: &mut Account, now| {
             self.world.watch.borrow_mut().changes += 1;
             let add = |machine: &mut Machine| machine.instance.tags = machine.instance.tags.clone().and(tags);
             account.region(region).change(instance, now, add);
             Ok(())
         };
-        self.call(Does::Change, "CreateTags", region, instance.as_str(), effect).await
+        self.call(Does::PermissionChange, "CreateTags", region, instance.as_str(), effect).await
     }
 
-    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Cloudly<()> {
+    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()> {
         let effect = |account: &mut Account, now| {
             self.world.watch.borrow_mut().changes += 1;
             account.region(region).change(instance, now, |machine| {
@@ -119,10 +121,10 @@ impl Instances for Wire {
             });
             Ok(())
         };
-        self.call(Does::Change, "DeleteTags", region, instance.as_str(), effect).await
+        self.call(Does::PermissionChange, "DeleteTags", region, instance.as_str(), effect).await
     }
 
-    async fn console(&self, region: &Region, instance: &InstanceId) -> Cloudly<String> {
+    async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String> {
         let look = |account: &mut Account, at| {
             let machine = account.region(region).machines.get(instance).and_then(|held| held.at(at));
             machine.map(|machine| machine.console.clone()).unwrap_or_default()
@@ -130,7 +132,7 @@ impl Instances for Wire {
         self.read("GetConsoleOutput", region, instance.as_str(), look).await
     }
 
-    async fn architectures(&self, region: &Region, instance_type: &str) -> Cloudly<Vec<Architecture>> {
+    async fn architectures(&self, region: &Region, instance_type: &str) -> Result<Vec<Architecture>> {
         self.read("DescribeInstanceTypes", region, instance_type, |_, _| vec![Architecture("arm64".into())])
             .await
     }

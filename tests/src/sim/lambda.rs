@@ -10,7 +10,7 @@ use futures::future::{AbortHandle, Abortable};
 use kiln_core::events::inbound::{
     BakeCall, CaptureCall, ExpireCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall,
 };
-use kiln_core::events::outbound::Announcement;
+use kiln_core::events::outbound::Envelope;
 use kiln_core::model::{ImageId, InstanceId, Region};
 use kiln_engine::apply::Report;
 use kiln_engine::handlers;
@@ -72,7 +72,7 @@ impl Invocation {
             function,
             number,
             began: world.now(),
-            home: world.place.home.clone(),
+            home: world.context.home.clone(),
             calls: Cell::new(0),
             abort,
             looked: RefCell::default(),
@@ -95,25 +95,25 @@ pub struct Looked {
 pub fn stop_event(world: &Rc<World>, region: &Region, id: &InstanceId) {
     let detail = json!({ "instance-id": id, "state": "stopped" });
     let event = of_ec2("EC2 Instance State-change Notification", region, detail);
-    if *region == world.place.home {
+    if *region == world.context.home {
         send(world, Function::Capture, event.clone());
     }
     send(world, Function::Verify, event);
 }
 
-/// `EC2 AMI State Change`. In a further Region it is forwarded to the home Region, and can be lost on that way too.
+/// `EC2 AMI State PermissionChange`. In a further Region it is forwarded to the home Region, and can be lost on that way too.
 pub fn image_event(world: &Rc<World>, region: &Region, id: &ImageId, state: &str) {
     let detail = json!({ "ImageId": id, "State": state, "ErrorMessage": "", "RequestId": "r" });
     let event = of_ec2("EC2 AMI State Change", region, detail);
     if state == "deregistered" {
         return send(world, Function::Expire, event);
     }
-    let other = if *region == world.place.home { Function::Capture } else { Function::Replicate };
+    let other = if *region == world.context.home { Function::Capture } else { Function::Replicate };
     send(world, other, event.clone());
     send(world, Function::Verify, event);
 }
 
-/// `Parameter Store Change`, of a parameter that names an image.
+/// `Parameter Store PermissionChange`, of a parameter that names an image.
 pub fn parameter_event(world: &Rc<World>, region: &Region, name: &str, shown: bool) {
     let mut detail =
         json!({ "name": name, "type": "String", "operation": "Update", "dataType": "aws:ec2:image" });
@@ -124,17 +124,17 @@ pub fn parameter_event(world: &Rc<World>, region: &Region, name: &str, shown: bo
 }
 
 /// What Kiln says wakes some of its own.
-pub fn say(world: &Rc<World>, announcement: &Announcement) {
-    let at_home = announcement.region == world.place.home;
-    let woken: &[Function] = match announcement.detail_type() {
+pub fn say(world: &Rc<World>, envelope: &Envelope) {
+    let at_home = envelope.region == world.context.home;
+    let woken: &[Function] = match envelope.detail_type() {
         "Image Verified" if at_home => &[Function::Publish],
         "Image Verified" | "Image Published" => &[Function::Replicate],
         "Image Released" => &[Function::Expire, Function::Bake],
         _ => &[],
     };
     for function in woken {
-        let detail: Value = serde_json::from_str(&announcement.detail()).unwrap_or_default();
-        let mut event = of_ec2(announcement.detail_type(), &world.place.home, detail);
+        let detail: Value = serde_json::from_str(&envelope.detail()).unwrap_or_default();
+        let mut event = of_ec2(envelope.detail_type(), &world.context.home, detail);
         event["source"] = json!("kiln");
         send(world, *function, event);
     }
@@ -200,38 +200,38 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
     };
     let now = world.now() + skew;
     let cloud = Sabotaged::new(Wire::new(Rc::clone(world), Rc::clone(&invocation)), world.bug);
-    let place = world.place.clone();
+    let context = world.context.clone();
     let payload = payload.clone();
     let work = async move {
         let told = |error: &dyn ToString| error.to_string();
         match function {
             Function::Bake => {
                 let call = BakeCall::read(&payload).map_err(|error| told(&error))?;
-                handlers::bake::bake(&cloud, &place, &call, now).await
+                handlers::bake::bake(&cloud, &context, &call, now).await
             }
             Function::Capture => {
                 let call = CaptureCall::read(&payload).map_err(|error| told(&error))?;
-                handlers::capture::capture(&cloud, &place, &call, now).await
+                handlers::capture::capture(&cloud, &context, &call, now).await
             }
             Function::Verify => {
                 let call = VerifyCall::read(&payload).map_err(|error| told(&error))?;
-                handlers::verify::verify(&cloud, &place, &call, now).await
+                handlers::verify::verify(&cloud, &context, &call, now).await
             }
             Function::Publish => {
                 let call = PublishCall::read(&payload).map_err(|error| told(&error))?;
-                handlers::publish::publish(&cloud, &place, &call, now).await
+                handlers::publish::publish(&cloud, &context, &call, now).await
             }
             Function::Replicate => {
                 let call = ReplicateCall::read(&payload).map_err(|error| told(&error))?;
-                handlers::replicate::replicate(&cloud, &place, &call, now).await
+                handlers::replicate::replicate(&cloud, &context, &call, now).await
             }
             Function::Expire => {
                 let call = ExpireCall::read(&payload).map_err(|error| told(&error))?;
-                handlers::expire::expire(&cloud, &place, &call, &handlers::Memory::default(), now).await
+                handlers::expire::expire(&cloud, &context, &call, &handlers::Debounce::default(), now).await
             }
             Function::Reconcile => {
                 ReconcileCall::read(&payload).map_err(|error| told(&error))?;
-                handlers::reconcile::reconcile(&cloud, &place, now).await
+                handlers::reconcile::reconcile(&cloud, &context, now).await
             }
         }
         .map_err(|error| told(&error))

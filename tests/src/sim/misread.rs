@@ -2,23 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kiln_core::inventory::usage::{Names, User};
-use kiln_core::inventory::{Cloudly, Launchers, ReportState, UsageReport, Use};
+use kiln_core::inventory::usage::{Referrer, Target};
+use kiln_core::inventory::{LaunchSources, Reference, ReportState, Result, UsageReport};
 use kiln_core::model::{ImageId, Region, Token};
-use kiln_engine::ports::Usages;
+use kiln_engine::ports::References;
 
 use super::bugs::{Bug, Sabotaged};
 
 impl Sabotaged {
-    fn misread(&self, call: &'static str, images: &[ImageId], told: Cloudly<Vec<Use>>) -> Cloudly<Vec<Use>> {
+    fn misread(
+        &self,
+        call: &'static str,
+        images: &[ImageId],
+        told: Result<Vec<Reference>>,
+    ) -> Result<Vec<Reference>> {
         match self.bug {
             Bug::FailedLookUpIsUnused => Ok(told.unwrap_or_default()),
             Bug::DefaultVersionAlone => told.map(default_versions),
             Bug::ExpiryWithoutRecheck => {
                 let told = told?;
                 let mut first = self.wire.first_uses().borrow_mut();
-                let of = |image: &ImageId| -> Vec<Use> {
-                    told.iter().filter(|one| one.names == Names::Image(image.clone())).cloned().collect()
+                let of = |image: &ImageId| -> Vec<Reference> {
+                    told.iter().filter(|one| one.names == Target::Image(image.clone())).cloned().collect()
                 };
                 let first_of =
                     |image: &ImageId| first.entry((call, image.clone())).or_insert_with(|| of(image)).clone();
@@ -30,34 +35,34 @@ impl Sabotaged {
 }
 
 /// In the simulation the last version of a template is the default.
-fn default_versions(told: Vec<Use>) -> Vec<Use> {
+fn default_versions(told: Vec<Reference>) -> Vec<Reference> {
     let mut last: BTreeMap<String, i64> = BTreeMap::new();
     for one in &told {
-        if let User::TemplateVersion(template, number) = &one.by {
+        if let Referrer::TemplateVersion(template, number) = &one.by {
             let last = last.entry(template.clone()).or_default();
             *last = (*last).max(*number);
         }
     }
-    let is_default = |one: &Use| match &one.by {
-        User::TemplateVersion(template, number) => last.get(template) == Some(number),
+    let is_default = |one: &Reference| match &one.by {
+        Referrer::TemplateVersion(template, number) => last.get(template) == Some(number),
         _ => true,
     };
     told.into_iter().filter(|one| is_default(one)).collect()
 }
 
-impl Usages for Sabotaged {
-    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+impl References for Sabotaged {
+    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         self.misread("DescribeInstances", images, self.wire.instances_of(region, images).await)
     }
 
-    async fn references(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+    async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         if self.bug == Bug::DefaultVersionAlone {
             return self.template_versions(region).await;
         }
         self.misread("DescribeImageReferences", images, self.wire.references(region, images).await)
     }
 
-    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>> {
+    async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>> {
         let told = self.wire.template_versions(region).await;
         match self.bug {
             Bug::ExpiryWithoutRecheck => told,
@@ -65,15 +70,15 @@ impl Usages for Sabotaged {
         }
     }
 
-    async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Cloudly<Vec<Use>> {
+    async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Result<Vec<Reference>> {
         self.wire.aliased_versions(region, pinned).await
     }
 
-    async fn launchers(&self, region: &Region) -> Cloudly<Launchers> {
+    async fn launchers(&self, region: &Region) -> Result<LaunchSources> {
         self.wire.launchers(region).await
     }
 
-    async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<UsageReport>> {
+    async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Result<Vec<UsageReport>> {
         let mut reports = self.wire.usage_reports(region, images).await?;
         if self.bug == Bug::OthersUnseen {
             for report in &mut reports {
@@ -83,7 +88,7 @@ impl Usages for Sabotaged {
         Ok(reports)
     }
 
-    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Cloudly<()> {
+    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Result<()> {
         self.wire.ask_usage(region, image, token).await
     }
 }

@@ -58,11 +58,11 @@ fn meddles(world: &World, image: &Image, record: &ImageRecord) {
 
 fn one_builder(world: &World, state: Option<InstanceState>) -> Option<kiln_core::inventory::Instance> {
     let account = world.account.borrow();
-    let machines = account.regions.get(&world.place.home)?.machines.values().filter_map(Held::now);
+    let machines = account.regions.get(&world.context.home)?.machines.values().filter_map(Held::now);
     let found: Vec<_> = machines
         .map(|machine| &machine.instance)
         .filter(|instance| instance.tags.get(tags::ROLE) == Some("builder"))
-        .filter(|instance| instance.state != InstanceState::Gone)
+        .filter(|instance| instance.state != InstanceState::Terminated)
         .filter(|instance| state.is_none_or(|state| instance.state == state))
         .collect();
     let which = world.dice.borrow_mut().usize(0..found.len().max(1));
@@ -85,7 +85,11 @@ fn terminates_a_builder(world: &Rc<World>) {
         world.watch.borrow_mut().bake(&name).meddled = true;
     }
     let now = world.now();
-    world.account.borrow_mut().region(&builder.region).become_state(&builder.id, now, InstanceState::Gone);
+    world.account.borrow_mut().region(&builder.region).become_state(
+        &builder.id,
+        now,
+        InstanceState::Terminated,
+    );
 }
 
 fn one_recipe(world: &World) -> Option<RecipeName> {
@@ -116,7 +120,7 @@ fn shares_otherwise(world: &Rc<World>) {
     else {
         return;
     };
-    let name = format!("{}/{recipe}", world.place.recipes);
+    let name = format!("{}/{recipe}", world.context.recipes);
     if let Some(document) = world.account.borrow_mut().parameters.get_mut(&name) {
         *document = document
             .replace(&format!("accounts = {:?}", keeps.accounts), &format!("accounts = {accounts:?}"));
@@ -128,7 +132,7 @@ fn shares_otherwise(world: &Rc<World>) {
 /// An image that Packer made.
 fn gives_an_image(world: &Rc<World>) {
     let Some(recipe) = one_recipe(world) else { return };
-    let (home, now) = (world.place.home.clone(), world.now());
+    let (home, now) = (world.context.home.clone(), world.now());
     let given = Tags::new().with(tags::RECIPE, &recipe);
     let id = world.account.borrow_mut().register(&home, "packer", given, now);
     world.note(|| format!("somebody gives {id} to {recipe}"));
@@ -178,7 +182,7 @@ fn launch(world: &Rc<World>, image: &Image) {
             world.clock.sleep(lives).await;
             let now = world.now();
             world.note(|| format!("somebody terminates {id}"));
-            world.account.borrow_mut().region(&region).become_state(&id, now, InstanceState::Gone);
+            world.account.borrow_mut().region(&region).become_state(&id, now, InstanceState::Terminated);
         });
     }
 }

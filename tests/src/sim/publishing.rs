@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
-    Change, Cloudly, DefaultEncryption, Finding, Grantee, Image, ImageState, Key, NewTemplateVersion,
-    PublicImages, Subnet, Template, Vcpus,
+    DefaultEncryption, Finding, Grantee, Image, ImageState, Key, NewTemplateVersion, PermissionChange,
+    PublicImages, Result, Subnet, Template, Vcpus,
 };
 use kiln_core::model::{ImageId, Region, SnapshotId, SubnetId};
-use kiln_engine::ports::{Sharing, Surroundings, Templates};
+use kiln_engine::ports::{AccountInfo, Sharing, Templates};
 
 use super::account::{Account, zone_of};
 use super::cloud::{Does, Wire, failed};
@@ -18,12 +18,12 @@ use super::lambda;
 use super::world::World;
 
 impl Sharing for Wire {
-    async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Cloudly<BTreeSet<Grantee>> {
+    async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Result<BTreeSet<Grantee>> {
         let look = |account: &mut Account, _| account.region(region).launchers.get(image).cloned();
         Ok(self.read("DescribeImageAttribute", region, image.as_str(), look).await?.unwrap_or_default())
     }
 
-    async fn change_launch(&self, region: &Region, image: &ImageId, change: &Change) -> Cloudly<()> {
+    async fn change_launch(&self, region: &Region, image: &ImageId, change: &PermissionChange) -> Result<()> {
         let effect = |account: &mut Account, now| {
             let available = |image: &Image| image.state == ImageState::Available;
             let held = account.region(region).images.get(image);
@@ -40,24 +40,29 @@ impl Sharing for Wire {
             apply(account.region(region).launchers.entry(image.clone()).or_default(), change);
             Ok(())
         };
-        self.call(Does::Change, "ModifyImageAttribute", region, image.as_str(), effect).await
+        self.call(Does::PermissionChange, "ModifyImageAttribute", region, image.as_str(), effect).await
     }
 
-    async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<BTreeSet<Grantee>> {
+    async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Result<BTreeSet<Grantee>> {
         let look = |account: &mut Account, _| account.region(region).copiers.get(snapshot).cloned();
         Ok(self.read("DescribeSnapshotAttribute", region, snapshot.as_str(), look).await?.unwrap_or_default())
     }
 
-    async fn change_volumes(&self, region: &Region, snapshot: &SnapshotId, change: &Change) -> Cloudly<()> {
+    async fn change_volumes(
+        &self,
+        region: &Region,
+        snapshot: &SnapshotId,
+        change: &PermissionChange,
+    ) -> Result<()> {
         let effect = |account: &mut Account, _| {
             self.world.watch.borrow_mut().changes += 1;
             apply(account.region(region).copiers.entry(snapshot.clone()).or_default(), change);
             Ok(())
         };
-        self.call(Does::Change, "ModifySnapshotAttribute", region, snapshot.as_str(), effect).await
+        self.call(Does::PermissionChange, "ModifySnapshotAttribute", region, snapshot.as_str(), effect).await
     }
 
-    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Cloudly<()> {
+    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Result<()> {
         let effect = |account: &mut Account, now| {
             self.world.watch.borrow_mut().changes += 1;
             if let Some(held) = account.region(region).images.get_mut(image) {
@@ -65,29 +70,29 @@ impl Sharing for Wire {
             }
             Ok(())
         };
-        self.call(Does::Change, "EnableImageDeprecation", region, image.as_str(), effect).await
+        self.call(Does::PermissionChange, "EnableImageDeprecation", region, image.as_str(), effect).await
     }
 
-    async fn protect(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn protect(&self, region: &Region, image: &ImageId) -> Result<()> {
         Err(failed("EnableImageDeregistrationProtection", image.as_str(), region, "NotModelled"))
     }
 
-    async fn unprotect(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn unprotect(&self, region: &Region, image: &ImageId) -> Result<()> {
         Err(failed("DisableImageDeregistrationProtection", image.as_str(), region, "NotModelled"))
     }
 
-    async fn findings(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Finding>> {
+    async fn findings(&self, region: &Region, image: &ImageId) -> Result<Vec<Finding>> {
         Err(failed("GetImageFindings", image.as_str(), region, "NotModelled"))
     }
 }
 
-fn apply(to: &mut BTreeSet<Grantee>, change: &Change) {
+fn apply(to: &mut BTreeSet<Grantee>, change: &PermissionChange) {
     to.extend(change.add.iter().cloned());
     to.retain(|one| !change.remove.contains(one));
 }
 
 impl Wire {
-    pub(crate) async fn shown(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>> {
+    pub(crate) async fn shown(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
         let look = |account: &mut Account, at| {
             let shown = &account.region(region).shown;
             let value = |name: &String| Some((name.clone(), shown.get(name)?.at(at)?.to_string()));
@@ -97,7 +102,7 @@ impl Wire {
     }
 
     /// SSM answers at once, and looks at the image a little later: only then is the value seen.
-    pub(crate) async fn put(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()> {
+    pub(crate) async fn put(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
         let effect = |account: &mut Account, now| {
             let mut watch = self.world.watch.borrow_mut();
             watch.parameter_put(account, self.invocation(), region, name, image, now);
@@ -119,7 +124,7 @@ impl Wire {
             }
             Ok(())
         };
-        self.call(Does::Change, "PutParameter", region, name, effect).await
+        self.call(Does::PermissionChange, "PutParameter", region, name, effect).await
     }
 }
 
@@ -154,7 +159,7 @@ impl Put {
     fn tell(&self, world: &Rc<World>, shown: bool) {
         world.note(|| format!("       {} in {} names {}: {shown}", self.name, self.region, self.image));
         let (account, now) = (world.account.borrow(), world.now());
-        world.watch.borrow_mut().parameter_shown(&account, &world.place.home, &self.name, now);
+        world.watch.borrow_mut().parameter_shown(&account, &world.context.home, &self.name, now);
         drop(account);
         lambda::parameter_event(world, &self.region, &self.name, shown);
     }
@@ -162,21 +167,21 @@ impl Put {
 
 /// Not modelled: no recipe of the simulation names a launch template.
 impl Templates for Wire {
-    async fn template(&self, region: &Region, name: &str) -> Cloudly<Option<Template>> {
+    async fn template(&self, region: &Region, name: &str) -> Result<Option<Template>> {
         Err(failed("DescribeLaunchTemplateVersions", name, region, "NotModelled"))
     }
 
-    async fn new_template_version(&self, new: &NewTemplateVersion) -> Cloudly<i64> {
+    async fn new_template_version(&self, new: &NewTemplateVersion) -> Result<i64> {
         Err(failed("CreateLaunchTemplateVersion", &new.template, &new.region, "NotModelled"))
     }
 
-    async fn set_default_version(&self, region: &Region, template: &str, _: i64) -> Cloudly<()> {
+    async fn set_default_version(&self, region: &Region, template: &str, _: i64) -> Result<()> {
         Err(failed("ModifyLaunchTemplate", template, region, "NotModelled"))
     }
 }
 
-impl Surroundings for Wire {
-    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Cloudly<Vec<Subnet>> {
+impl AccountInfo for Wire {
+    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>> {
         let ids: Vec<SubnetId> = match named {
             [] => ["subnet-0a", "subnet-0b", "subnet-0c"].map(|id| id.parse().unwrap()).into(),
             named => named.to_vec(),
@@ -185,24 +190,24 @@ impl Surroundings for Wire {
         self.read("DescribeSubnets", region, "subnets", |_, _| ids.iter().map(subnet).collect()).await
     }
 
-    async fn enabled_regions(&self, home: &Region) -> Cloudly<BTreeSet<Region>> {
+    async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>> {
         let regions = ["us-east-1", "eu-west-1", "ap-southeast-2"].map(|code| code.parse().unwrap());
         self.read("DescribeRegions", home, "Regions", |_, _| regions.into()).await
     }
 
-    async fn key(&self, region: &Region, key: &str) -> Cloudly<Option<Key>> {
+    async fn key(&self, region: &Region, key: &str) -> Result<Option<Key>> {
         Err(failed("DescribeKey", key, region, "NotModelled"))
     }
 
-    async fn default_encryption(&self, region: &Region) -> Cloudly<DefaultEncryption> {
+    async fn default_encryption(&self, region: &Region) -> Result<DefaultEncryption> {
         self.read("GetEbsEncryptionByDefault", region, "it", |_, _| DefaultEncryption::Off).await
     }
 
-    async fn public_images(&self, region: &Region) -> Cloudly<PublicImages> {
+    async fn public_images(&self, region: &Region) -> Result<PublicImages> {
         Err(failed("GetImageBlockPublicAccessState", "it", region, "NotModelled"))
     }
 
-    async fn vcpus(&self, region: &Region, instance_type: &str) -> Cloudly<Option<Vcpus>> {
+    async fn vcpus(&self, region: &Region, instance_type: &str) -> Result<Option<Vcpus>> {
         self.read("DescribeInstanceTypes", region, instance_type, |_, _| None).await
     }
 }

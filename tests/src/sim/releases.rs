@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kiln_core::inventory::{Change, Grantee, Image, ImageState, NewInstance};
+use kiln_core::inventory::{Grantee, Image, ImageState, NewInstance, PermissionChange};
 use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags};
 
 use super::account::Account;
@@ -82,10 +82,10 @@ impl Watch {
         let image = ec2.images.get(&new.image).and_then(Held::now);
         let builders = image.and_then(|image| image.tags.get(tags::ZONE).map(str::to_owned));
         if builders.is_some() && builders == zone {
-            self.broken.push(format!("{now}: {id} tests {} in its builder's zone", new.image));
+            self.aborted.push(format!("{now}: {id} tests {} in its builder's zone", new.image));
         }
         if [tags::RECIPE, tags::VERSION, tags::IMAGE, tags::DEADLINE].iter().any(|key| !new.tags.has(key)) {
-            self.broken.push(format!("{now}: tester {id} lacked its tags at its launch"));
+            self.aborted.push(format!("{now}: tester {id} lacked its tags at its launch"));
         }
     }
 
@@ -107,7 +107,8 @@ impl Watch {
     ) {
         let tested = self.releases.tested.contains(&(region.clone(), id.clone()));
         if written.get(tags::STAGE) == Some(Stage::Verified.word()) && !tested {
-            self.broken.push(format!("{now}: {id} in {region} is verified, though no test of it had passed"));
+            self.aborted
+                .push(format!("{now}: {id} in {region} is verified, though no test of it had passed"));
         }
         let image = account.regions.get(region).and_then(|ec2| ec2.images.get(id)?.now());
         let record = image.and_then(|image| image.record().ok());
@@ -124,7 +125,7 @@ impl Watch {
         by: &Invocation,
         region: &Region,
         id: &ImageId,
-        change: &Change,
+        change: &PermissionChange,
         now: DateTime<Utc>,
     ) {
         self.changes += 1;
@@ -136,7 +137,7 @@ impl Watch {
             _ => false,
         };
         if !change.add.is_empty() && !now_or(held, by.began - MOST_LAG).any(may) {
-            self.broken.push(format!("{now}: {id} in {region} was shared, though nothing had proved it"));
+            self.aborted.push(format!("{now}: {id} in {region} was shared, though nothing had proved it"));
         }
     }
 
@@ -153,7 +154,7 @@ impl Watch {
         self.changes += 1;
         if let Err(why) = self.may_name(account, by, region, id, now) {
             let function = by.function;
-            self.broken.push(format!("{now}: {function:?} let {name} in {region} name {id}: {why}"));
+            self.aborted.push(format!("{now}: {function:?} let {name} in {region} name {id}: {why}"));
         }
     }
 
@@ -206,7 +207,7 @@ impl Watch {
         let origin = record.copied.as_ref().map_or(id, |copied| &copied.origin.image);
         let at_home = account.regions.get(&by.home).and_then(|ec2| ec2.images.get(origin));
         let released = |image: &Image| stage(image) == Some(Stage::Released);
-        if !keeps.together || now_or(at_home, seen).any(released) {
+        if !keeps.coalesce || now_or(at_home, seen).any(released) {
             return Ok(());
         }
         let lacks = keeps.required.iter().find(|region| {
@@ -221,7 +222,7 @@ impl Watch {
 
     /// A parameter shows another value now.
     pub fn parameter_shown(&mut self, account: &Account, home: &Region, name: &str, now: DateTime<Utc>) {
-        let named = |keeps: &&Keeps| keeps.together && keeps.parameter.as_deref() == Some(name);
+        let named = |keeps: &&Keeps| keeps.coalesce && keeps.parameter.as_deref() == Some(name);
         let found =
             self.recipes.iter().find(|(_, keeps)| named(keeps)).map(|(name, keeps)| (name.clone(), keeps));
         let Some((recipe, keeps)) = found else { return };
@@ -290,14 +291,14 @@ fn pin_holds(
 }
 
 /// Everything that is not as it must be in the end.
-pub fn broken(account: &Account, watch: &Watch, home: &Region) -> Vec<String> {
-    let mut broken = permissions(account, watch);
+pub fn aborted(account: &Account, watch: &Watch, home: &Region) -> Vec<String> {
+    let mut aborted = permissions(account, watch);
     for (recipe, keeps) in &watch.recipes {
         if let Some(parameter) = &keeps.parameter {
-            broken.extend(parameters(account, watch, home, recipe, keeps, parameter));
+            aborted.extend(parameters(account, watch, home, recipe, keeps, parameter));
         }
     }
-    broken
+    aborted
 }
 
 fn meddled(watch: &Watch, image: &Image, record: &ImageRecord) -> bool {
@@ -308,7 +309,7 @@ fn meddled(watch: &Watch, image: &Image, record: &ImageRecord) -> bool {
 
 /// Who the recipe names may launch what was published, and nobody else may launch anything.
 fn permissions(account: &Account, watch: &Watch) -> Vec<String> {
-    let mut broken = Vec::new();
+    let mut aborted = Vec::new();
     for image in account.images().filter(|image| image.state == ImageState::Available) {
         let Ok(record) = image.record() else { continue };
         let Some(keeps) = watch.recipes.get(&record.name.recipe) else { continue };
@@ -321,20 +322,20 @@ fn permissions(account: &Account, watch: &Watch) -> Vec<String> {
         let shall = if is_out(image) { &named } else { &nobody };
         let may = ec2.launchers.get(&image.id).unwrap_or(&nobody);
         if may != shall {
-            broken.push(format!(
+            aborted.push(format!(
                 "{} ({}) in {} may be launched by {may:?}, not {shall:?}",
                 image.id, record.name, image.region
             ));
         }
         let copiers = image.snapshots.iter().filter_map(|snapshot| ec2.copiers.get(snapshot));
         if copiers.into_iter().any(|may| !may.is_subset(shall) || keeps.snapshots && may != shall) {
-            broken.push(format!(
+            aborted.push(format!(
                 "snapshots of {} ({}) are not shared as their recipe says",
                 image.id, record.name
             ));
         }
     }
-    broken
+    aborted
 }
 
 /// Every Region names the newest release, or the one that was rolled back to.
@@ -352,25 +353,25 @@ fn parameters(
         .bakes
         .iter()
         .any(|(name, bake)| name.recipe == *recipe && (bake.meddled || !bake.replicas_meddled.is_empty()));
-    let mut broken = Vec::new();
+    let mut aborted = Vec::new();
     for region in keeps.regions.iter().chain([home]) {
         let Some(ec2) = account.regions.get(region) else { continue };
         let Some(named) = ec2.shown.get(parameter).and_then(Held::now) else { continue };
         let image = ec2.images.get(named).and_then(Held::now);
         if !meddled_with && !image.is_some_and(is_out) {
-            broken
+            aborted
                 .push(format!("{parameter} in {region} names {named}, which cannot be launched: {image:?}"));
         }
     }
-    if meddled_with || !keeps.together {
-        return broken;
+    if meddled_with || !keeps.coalesce {
+        return aborted;
     }
     let released = of_recipe()
         .filter(|(image, record)| record.copied.is_none() && stage(image) == Some(Stage::Released));
     let released = released.filter(|(image, _)| image.state == ImageState::Available);
     let homes: BTreeMap<Version, ImageId> =
         released.map(|(image, record)| (record.name.version, image.id.clone())).collect();
-    let Some((newest, _)) = homes.last_key_value() else { return broken };
+    let Some((newest, _)) = homes.last_key_value() else { return aborted };
     let back = watch.releases.rollbacks.get(recipe);
     let back = back.filter(|back| *newest <= back.over && homes.contains_key(&back.to));
     let shall = back.map_or(newest, |back| &back.to);
@@ -382,8 +383,8 @@ fn parameters(
         if let Some(wanted) = wanted
             && named != Some(&wanted.id)
         {
-            broken.push(format!("{parameter} in {region} names {named:?}, not {} of {shall}", wanted.id));
+            aborted.push(format!("{parameter} in {region} names {named:?}, not {} of {shall}", wanted.id));
         }
     }
-    broken
+    aborted
 }

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use kiln_core::expire::forecast::Prices;
 use kiln_core::inventory::InstanceState;
 use kiln_core::model::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags, Version, tags};
-use kiln_engine::context::Place;
+use kiln_engine::context::Context;
 use serde_json::json;
 
 use super::account::Account;
@@ -49,7 +49,7 @@ pub struct Outcome {
     /// How many pipelines it was: bakes that were begun, each followed to its end.
     pub pipelines: u32,
     /// Every promise that was broken.
-    pub broken: Vec<String>,
+    pub aborted: Vec<String>,
     /// What happened, where it was asked for.
     pub trace: Vec<String>,
     /// What the watch saw.
@@ -71,8 +71,8 @@ pub fn run(options: Options) -> Outcome {
     let start = Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap();
     let clock = Clock::at(start);
     let mut stage = Stage::new(Rc::clone(&clock));
-    let place = Place { home: region(HOME), recipes: "/kiln/recipes".into(), prices: Prices::default() };
-    let world = World::new(clock, stage.spawner(), options.seed, place, options.bug, options.traced);
+    let context = Context { home: region(HOME), recipes: "/kiln/recipes".into(), prices: Prices::default() };
+    let world = World::new(clock, stage.spawner(), options.seed, context, options.bug, options.traced);
     world.kill_point.set(options.kill_point);
     let odds = options.odds.unwrap_or_else(|| Odds::any(&mut world.dice.borrow_mut()));
     world.note(|| format!("seed {}: {odds:?}", options.seed));
@@ -106,7 +106,7 @@ fn region(code: &str) -> Region {
 
 /// The recipes, their base, long-lived builders, and what is not Kiln's.
 fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
-    let home = world.place.home.clone();
+    let home = world.context.home.clone();
     let mut account = world.account.borrow_mut();
     let base = account.register(&home, "al2023", Tags::new(), now);
     account.parameters.insert("/base".into(), base.to_string());
@@ -117,7 +117,7 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
         if name == &"base" {
             released(&mut account, &home, now);
         }
-        account.parameters.insert(format!("{}/{name}", world.place.recipes), document);
+        account.parameters.insert(format!("{}/{name}", world.context.recipes), document);
         let name: RecipeName = name.parse().unwrap();
         if dice.u8(0..4) == 0 {
             let own = Tags::new().with(tags::RECIPE, &name);
@@ -160,8 +160,8 @@ fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Keeps) {
     let subnets = one_of(dice, &["", "subnets = [\"subnet-0a\", \"subnet-0b\"]\n"]);
     let base = if layered { "recipe:base\"\non_base_release = true\n#\"" } else { "ssm:/base" };
     let best_effort: Vec<&str> = regions.iter().copied().filter(|_| dice.u8(0..4) == 0).collect();
-    let together = dice.u8(0..4) > 0;
-    let manner = if together { "together" } else { "each" };
+    let coalesce = dice.u8(0..4) > 0;
+    let manner = if coalesce { "together" } else { "each" };
     let verify = dice.u8(0..3) == 0;
     let parameter = (dice.u8(0..5) > 0).then(|| format!("/golden/{name}"));
     let named = parameter.as_ref().map_or(String::new(), |name| format!("parameter = {name:?}\n"));
@@ -182,7 +182,7 @@ fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Keeps) {
         younger_than: span(older_than),
         required: required.map(|code| region(code)).collect(),
         regions: regions.into_iter().map(region).collect(),
-        together,
+        coalesce,
         parameter,
         accounts,
         snapshots,
@@ -248,29 +248,29 @@ fn replay(world: &Rc<World>, stage: &mut Stage, events: Vec<(Function, serde_jso
     world.begin(async move {
         for (function, payload) in events {
             if let Err(why) = lambda::run(&player, function, &payload).await {
-                let broken = format!("{function:?} fails though nothing is wrong: {why}");
-                player.watch.borrow_mut().broken.push(broken);
+                let aborted = format!("{function:?} fails though nothing is wrong: {why}");
+                player.watch.borrow_mut().aborted.push(aborted);
             }
         }
         told.set(true);
     });
     stage.run_until(world.now());
     if !done.get() {
-        world.watch.borrow_mut().broken.push("a function did not come to its end".into());
+        world.watch.borrow_mut().aborted.push("a function did not come to its end".into());
     }
     world.watch.borrow().changes - before
 }
 
 fn check_end(world: &Rc<World>) {
-    let broken = ending::broken(&world.account.borrow(), &world.watch.borrow(), &world.place.home);
-    world.watch.borrow_mut().broken.extend(broken.into_iter().map(|what| format!("in the end, {what}")));
+    let aborted = ending::aborted(&world.account.borrow(), &world.watch.borrow(), &world.context.home);
+    world.watch.borrow_mut().aborted.extend(aborted.into_iter().map(|what| format!("in the end, {what}")));
 }
 
 /// Another look changes nothing, and neither does any event that is sent again.
 fn check_fixed_point(world: &Rc<World>, stage: &mut Stage) {
     let changes = look(world, stage);
     if changes > 0 {
-        world.watch.borrow_mut().broken.push(format!("another look made {changes} changes"));
+        world.watch.borrow_mut().aborted.push(format!("another look made {changes} changes"));
     }
     let events = world.watch.borrow().delivered.clone();
     // A bake that never began, for its function failed to the last try, does begin when its event is sent again.
@@ -282,7 +282,7 @@ fn check_fixed_point(world: &Rc<World>, stage: &mut Stage) {
     let events = events.collect();
     let changes = replay(world, stage, events);
     if changes > 0 {
-        world.watch.borrow_mut().broken.push(format!("the events sent again made {changes} changes"));
+        world.watch.borrow_mut().aborted.push(format!("the events sent again made {changes} changes"));
     }
 }
 
@@ -300,7 +300,7 @@ fn outcome(world: &Rc<World>) -> Outcome {
     let begun = watch.bakes.values().filter(|bake| bake.begun).count();
     Outcome {
         pipelines: u32::try_from(begun).unwrap_or(u32::MAX),
-        broken: watch.broken.clone(),
+        aborted: watch.aborted.clone(),
         trace: world.trace.as_ref().map(|trace| trace.take()).unwrap_or_default(),
         watch,
     }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kiln_core::events::outbound::{Announcement, News};
+use kiln_core::events::outbound::{Envelope, Event};
 use kiln_core::inventory::{Image, ImageState, InstanceState, NewInstance};
 use kiln_core::model::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, tags};
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub struct Keeps {
     /// Those of them that a release waits for.
     pub required: Vec<Region>,
     /// Whether all Regions move at once.
-    pub together: bool,
+    pub coalesce: bool,
     /// The parameter that names the newest release.
     pub parameter: Option<String>,
     /// The accounts that may launch what was published.
@@ -45,7 +45,7 @@ pub struct Bake {
     /// It has a builder, or a long-lived one was stopped for it.
     pub begun: bool,
     /// Where builders were launched for it.
-    pub places: BTreeSet<String>,
+    pub scope: BTreeSet<String>,
     /// Its script succeeded, on one of its builders at least.
     pub passed: bool,
     /// A person meddled with its builder or its home image.
@@ -66,7 +66,7 @@ pub struct Bake {
 #[derive(Debug, Default)]
 pub struct Watch {
     /// What was broken, if anything.
-    pub broken: Vec<String>,
+    pub aborted: Vec<String>,
     /// What each recipe promises.
     pub recipes: BTreeMap<RecipeName, Keeps>,
     /// What became of each bake.
@@ -106,7 +106,7 @@ impl Watch {
     }
 
     fn breaks(&mut self, what: String) {
-        self.broken.push(what);
+        self.aborted.push(what);
     }
 
     /// Kiln launched a builder.
@@ -130,8 +130,8 @@ impl Watch {
         }
         // A token holds within its zone: two runs at once may each find room in another one. Of their builders one alone
         // becomes an image.
-        let place = new.subnet.as_ref().map_or(String::new(), ToString::to_string);
-        if !self.bake(name).places.insert(place) {
+        let context = new.subnet.as_ref().map_or(String::new(), ToString::to_string);
+        if !self.bake(name).scope.insert(context) {
             self.breaks(format!("{now}: {name} got a second builder in the same place, {id}"));
         }
         self.bake(name).begun = true;
@@ -273,7 +273,7 @@ impl Watch {
         }
         let user = ec2.machines.values().filter_map(|held| Some((held.at(seen)?, held.now()?))).find(
             |(then, since)| {
-                let living = |state| state != InstanceState::Gone;
+                let living = |state| state != InstanceState::Terminated;
                 then.instance.image.as_ref() == Some(&image.id)
                     && living(then.instance.state)
                     && living(since.instance.state)
@@ -330,15 +330,15 @@ impl Watch {
     }
 
     /// Kiln said something.
-    pub fn said(&mut self, announcement: &Announcement) {
-        *self.news.entry(announcement.detail_type()).or_default() += 1;
-        match &announcement.news {
-            News::BakeFailed { .. } => self.bake(&announcement.name).said_failed = true,
-            News::ImageRejected { image, .. } => {
-                self.releases.rejected.insert((announcement.region.clone(), image.clone()));
+    pub fn said(&mut self, envelope: &Envelope) {
+        *self.news.entry(envelope.detail_type()).or_default() += 1;
+        match &envelope.news {
+            Event::BakeFailed { .. } => self.bake(&envelope.name).said_failed = true,
+            Event::ImageRejected { image, .. } => {
+                self.releases.rejected.insert((envelope.region.clone(), image.clone()));
             }
-            News::ReplicationFailed { .. } => {
-                self.bake(&announcement.name).given_up.insert(announcement.region.clone());
+            Event::ReplicationFailed { .. } => {
+                self.bake(&envelope.name).given_up.insert(envelope.region.clone());
             }
             _ => {}
         }

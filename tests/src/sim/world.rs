@@ -7,10 +7,10 @@ use std::rc::Rc;
 use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 use futures::executor::LocalSpawner;
-use kiln_core::inventory::{ImageState, InstanceState, StopCause};
+use kiln_core::inventory::{ImageState, InstanceState, StopReason};
 use kiln_core::model::user_data::verdict_nonce;
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
-use kiln_engine::context::Place;
+use kiln_engine::context::Context;
 
 use super::account::Account;
 use super::bugs::{Bug, FirstUses};
@@ -32,7 +32,7 @@ pub struct World {
     /// Who watches that the promises are kept.
     pub watch: RefCell<Watch>,
     /// Where Kiln lives.
-    pub place: Place,
+    pub context: Context,
     /// The bug that was planted, where one was.
     pub bug: Bug,
     /// What one planted bug remembers.
@@ -62,7 +62,7 @@ impl World {
         clock: Rc<Clock>,
         spawner: LocalSpawner,
         seed: u64,
-        place: Place,
+        context: Context,
         bug: Bug,
         traced: bool,
     ) -> Rc<Self> {
@@ -72,7 +72,7 @@ impl World {
             dice: RefCell::new(Rng::with_seed(seed)),
             odds: Cell::new(Odds::still()),
             watch: RefCell::new(Watch::default()),
-            place,
+            context,
             bug,
             first_uses: FirstUses::default(),
             without_references: seed % 4 == 3,
@@ -180,8 +180,8 @@ impl World {
             };
             world.begin_console(&region, &id, &name, (role, status));
             let cause = match ending {
-                Ending::AwsStopsIt => StopCause::Other("Server.ScheduledStop".into()),
-                _ => StopCause::Itself,
+                Ending::AwsStopsIt => StopReason::Other("Server.ScheduledStop".into()),
+                _ => StopReason::Guest,
             };
             if ending == Ending::Passes {
                 let mut watch = world.watch.borrow_mut();
@@ -224,7 +224,7 @@ impl World {
     /// An instance that was asked to stop does so a little later.
     pub fn begin_stopping(self: &Rc<Self>, region: &Region, id: &InstanceId) {
         let (world, region, id) = (Rc::clone(self), region.clone(), id.clone());
-        self.begin(async move { world.stops(&region, &id, StopCause::Someone).await });
+        self.begin(async move { world.stops(&region, &id, StopReason::Api).await });
     }
 
     /// An instance that was asked to start runs a little later.
@@ -237,12 +237,12 @@ impl World {
         });
     }
 
-    async fn stops(self: &Rc<Self>, region: &Region, id: &InstanceId, cause: StopCause) {
+    async fn stops(self: &Rc<Self>, region: &Region, id: &InstanceId, cause: StopReason) {
         let takes = self.between(3_000, 40_000);
         self.clock.sleep(takes).await;
         let now = self.now();
         if self.becomes(region, id, InstanceState::Stopping, InstanceState::Stopped) {
-            let change = |machine: &mut super::ec2::Machine| machine.instance.stop_cause = cause;
+            let change = |machine: &mut super::ec2::Machine| machine.instance.stop_reason = cause;
             self.account.borrow_mut().region(region).change(id, now, change);
             self.note(|| format!("       {id} has stopped"));
             lambda::stop_event(self, region, id);

@@ -3,28 +3,28 @@ use crate::fixtures::*;
 use crate::plan::reason::BakeReason;
 use crate::release::newest::newest_release;
 
-fn wish() -> Wish {
-    Wish { name: name("web", 9), home: region("us-east-1"), now: day(9) }
+fn request() -> BakeRequest {
+    BakeRequest { name: name("web", 9), home: region("us-east-1"), now: day(9) }
 }
 
-fn seen() -> Seen {
-    Seen {
+fn seen() -> Observed {
+    Observed {
         instances: vec![],
         images: vec![],
-        base: Base::Found(Box::new(foreign_image("ami-ba5e"))),
+        base: BaseLookup::Found(Box::new(foreign_image("ami-ba5e"))),
         runs: Ok(vec![Architecture("arm64".into())]),
     }
 }
 
-fn refusal(seen: &Seen) -> Reason {
-    let decision = decide(&wish(), &recipe("web"), seen);
-    assert_eq!(decision.action, Action::Refuse, "{:?}", decision.because);
-    decision.because
+fn refusal(seen: &Observed) -> Reason {
+    let decision = decide(&request(), &recipe("web"), seen);
+    assert_eq!(decision.action, Action::Refuse, "{:?}", decision.reason);
+    decision.reason
 }
 
 #[test]
 fn launches_one_builder_with_its_record_in_the_same_call() {
-    let decision = decide(&wish(), &recipe("web"), &seen());
+    let decision = decide(&request(), &recipe("web"), &seen());
     let Action::Launch(builders) = decision.action else { panic!("{decision:?}") };
     let Candidates { first: builder, others } = &builders;
     assert_eq!(others, &[]);
@@ -39,52 +39,53 @@ fn launches_one_builder_with_its_record_in_the_same_call() {
 
 #[test]
 fn the_same_bake_has_the_same_token_and_another_bake_or_zone_another() {
-    let token = |wish: &Wish, recipe: &Recipe| match decide(wish, recipe, &seen()).action {
+    let token = |request: &BakeRequest, recipe: &Recipe| match decide(request, recipe, &seen()).action {
         Action::Launch(builders) => builders.iter().map(|builder| builder.token.clone()).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
-    let mut later = wish();
+    let mut later = request();
     later.now += TimeDelta::minutes(2);
-    assert_eq!(token(&wish(), &recipe("web")), token(&later, &recipe("web")));
-    let mut next = wish();
+    assert_eq!(token(&request(), &recipe("web")), token(&later, &recipe("web")));
+    let mut next = request();
     next.name = name("web", 10);
-    assert_ne!(token(&wish(), &recipe("web")), token(&next, &recipe("web")));
+    assert_ne!(token(&request(), &recipe("web")), token(&next, &recipe("web")));
     let mut zones = recipe("web");
     zones.bake.subnets = vec!["subnet-0a".parse().unwrap(), "subnet-0b".parse().unwrap()];
-    let tokens = token(&wish(), &zones);
+    let tokens = token(&request(), &zones);
     assert_ne!(tokens[0], tokens[1]);
 }
 
 #[test]
 fn launches_nothing_while_a_builder_of_the_recipe_is_at_work() {
-    let at_work = Seen { instances: vec![builder("web", 8).until(day(9) + TimeDelta::hours(1))], ..seen() };
-    let decision = decide(&wish(), &recipe("web"), &at_work);
+    let at_work =
+        Observed { instances: vec![builder("web", 8).until(day(9) + TimeDelta::hours(1))], ..seen() };
+    let decision = decide(&request(), &recipe("web"), &at_work);
     assert_eq!(decision.action, Action::Leave);
 }
 
 #[test]
 fn a_builder_that_missed_its_deadline_does_not_hold_the_next_bake() {
-    let hanging = Seen { instances: vec![builder("web", 8).until(day(8))], ..seen() };
-    assert!(matches!(decide(&wish(), &recipe("web"), &hanging).action, Action::Launch(_)));
+    let hanging = Observed { instances: vec![builder("web", 8).until(day(8))], ..seen() };
+    assert!(matches!(decide(&request(), &recipe("web"), &hanging).action, Action::Launch(_)));
 }
 
 #[test]
 fn the_builder_of_this_very_bake_holds_it_even_after_its_deadline() {
-    let late = Seen { instances: vec![builder("web", 9).until(day(8))], ..seen() };
-    assert_eq!(decide(&wish(), &recipe("web"), &late).action, Action::Leave);
+    let late = Observed { instances: vec![builder("web", 9).until(day(8))], ..seen() };
+    assert_eq!(decide(&request(), &recipe("web"), &late).action, Action::Leave);
 }
 
 #[test]
 fn a_terminated_builder_holds_nothing() {
-    let gone = Seen { instances: vec![builder("web", 8).in_state(InstanceState::Gone)], ..seen() };
-    assert!(matches!(decide(&wish(), &recipe("web"), &gone).action, Action::Launch(_)));
+    let gone = Observed { instances: vec![builder("web", 8).in_state(InstanceState::Terminated)], ..seen() };
+    assert!(matches!(decide(&request(), &recipe("web"), &gone).action, Action::Launch(_)));
 }
 
 #[test]
 fn a_bake_whose_builder_has_come_and_gone_is_not_begun_again() {
-    let ended = Seen { instances: vec![builder("web", 9).in_state(InstanceState::Gone)], ..seen() };
+    let ended = Observed { instances: vec![builder("web", 9).in_state(InstanceState::Terminated)], ..seen() };
     assert!(matches!(
-        decide(&wish(), &recipe("web"), &ended).because,
+        decide(&request(), &recipe("web"), &ended).reason,
         Reason::Bake(BakeReason::BakeEnded(_))
     ));
 }
@@ -92,53 +93,53 @@ fn a_bake_whose_builder_has_come_and_gone_is_not_begun_again() {
 #[test]
 fn an_event_that_comes_after_the_next_bake_has_begun_bakes_nothing() {
     let overtaken = [
-        Seen { images: vec![image("web", 10).build()], ..seen() },
-        Seen { instances: vec![builder("web", 10).in_state(InstanceState::Gone)], ..seen() },
+        Observed { images: vec![image("web", 10).build()], ..seen() },
+        Observed { instances: vec![builder("web", 10).in_state(InstanceState::Terminated)], ..seen() },
     ];
-    let late = Wish { now: day(10) + TimeDelta::minutes(5), ..wish() };
+    let late = BakeRequest { now: day(10) + TimeDelta::minutes(5), ..request() };
     for seen in overtaken {
         assert!(matches!(
-            decide(&late, &recipe("web"), &seen).because,
+            decide(&late, &recipe("web"), &seen).reason,
             Reason::Bake(BakeReason::NewerBake(_))
         ));
     }
-    let to_come = Seen { images: vec![image("web", 400).build()], ..seen() };
-    assert!(matches!(decide(&wish(), &recipe("web"), &to_come).action, Action::Launch(_)));
+    let to_come = Observed { images: vec![image("web", 400).build()], ..seen() };
+    assert!(matches!(decide(&request(), &recipe("web"), &to_come).action, Action::Launch(_)));
     let mut stopped_before = long_lived("web");
     stopped_before.tags = stopped_before.tags.with(tags::BAKED, name("web", 9).version);
-    let again = Seen { instances: vec![stopped_before], ..seen() };
+    let again = Observed { instances: vec![stopped_before], ..seen() };
     assert!(matches!(
-        decide(&wish(), &recipe("web"), &again).because,
+        decide(&request(), &recipe("web"), &again).reason,
         Reason::Bake(BakeReason::BakeEnded(_))
     ));
 }
 
 #[test]
 fn a_long_lived_builder_that_this_bake_marked_and_did_not_stop_is_stopped() {
-    let of_day = |n| Seen { instances: vec![long_lived("web").marked(n)], ..seen() };
-    assert_eq!(decide(&wish(), &recipe("web"), &of_day(9)).action.word(), "stop");
-    assert_eq!(decide(&wish(), &recipe("web"), &of_day(8)).action, Action::Leave);
+    let of_day = |n| Observed { instances: vec![long_lived("web").marked(n)], ..seen() };
+    assert_eq!(decide(&request(), &recipe("web"), &of_day(9)).action.word(), "stop");
+    assert_eq!(decide(&request(), &recipe("web"), &of_day(8)).action, Action::Leave);
 }
 
 #[test]
 fn a_bake_whose_image_is_there_is_done() {
-    let done = Seen { images: vec![image("web", 9).build()], ..seen() };
-    let decision = decide(&wish(), &recipe("web"), &done);
+    let done = Observed { images: vec![image("web", 9).build()], ..seen() };
+    let decision = decide(&request(), &recipe("web"), &done);
     assert_eq!(decision.action, Action::Leave);
-    assert!(matches!(decision.because, Reason::Bake(BakeReason::AlreadyBaked(_))));
+    assert!(matches!(decision.reason, Reason::Bake(BakeReason::AlreadyBaked(_))));
 }
 
 #[test]
 fn a_long_lived_builder_is_stopped_instead() {
-    let own = Seen {
+    let own = Observed {
         instances: vec![long_lived("web").in_state(InstanceState::Running)],
-        base: Base::NotNeeded,
+        base: BaseLookup::NotNeeded,
         ..seen()
     };
-    let decision = decide(&wish(), &recipe("web"), &own);
+    let decision = decide(&request(), &recipe("web"), &own);
     let expected = Action::StopForBake {
         instance: "i-0a11".parse().unwrap(),
-        version: wish().name.version,
+        version: request().name.version,
         deadline: day(9) + TimeDelta::minutes(45),
     };
     assert_eq!(decision.action, expected);
@@ -146,7 +147,7 @@ fn a_long_lived_builder_is_stopped_instead() {
 
 #[test]
 fn a_long_lived_builder_that_somebody_stopped_is_left_to_them() {
-    let own = Seen { instances: vec![long_lived("web").in_state(InstanceState::Stopped)], ..seen() };
+    let own = Observed { instances: vec![long_lived("web").in_state(InstanceState::Stopped)], ..seen() };
     assert!(matches!(
         refusal(&own),
         Reason::Bake(BakeReason::LongLivedNotRunning(_, InstanceState::Stopped))
@@ -157,7 +158,7 @@ fn a_long_lived_builder_that_somebody_stopped_is_left_to_them() {
 fn an_instance_that_its_group_would_replace_is_refused() {
     let mut of_group = long_lived("web");
     of_group.tags = of_group.tags.with(AUTO_SCALING, "web-servers");
-    let seen = Seen { instances: vec![of_group], ..seen() };
+    let seen = Observed { instances: vec![of_group], ..seen() };
     assert!(
         matches!(refusal(&seen), Reason::Bake(BakeReason::InAutoScaling(_, group)) if group == "web-servers")
     );
@@ -167,7 +168,8 @@ fn an_instance_that_its_group_would_replace_is_refused() {
 fn two_instances_with_the_recipes_tag_are_refused() {
     let mut second = long_lived("web").in_state(InstanceState::Running);
     second.id = "i-0a12".parse().unwrap();
-    let two = Seen { instances: vec![long_lived("web").in_state(InstanceState::Running), second], ..seen() };
+    let two =
+        Observed { instances: vec![long_lived("web").in_state(InstanceState::Running), second], ..seen() };
     assert!(matches!(refusal(&two), Reason::Bake(BakeReason::SeveralLongLived(ids)) if ids.len() == 2));
 }
 
@@ -176,7 +178,7 @@ fn a_base_that_cannot_serve_is_refused_with_what_to_do() {
     let base = |change: fn(&mut Image)| {
         let mut image = foreign_image("ami-ba5e");
         change(&mut image);
-        refusal(&Seen { base: Base::Found(Box::new(image)), ..seen() }).to_string()
+        refusal(&Observed { base: BaseLookup::Found(Box::new(image)), ..seen() }).to_string()
     };
     assert_eq!(
         base(|image| image.architecture = Architecture("x86_64".into())),
@@ -185,7 +187,11 @@ fn a_base_that_cannot_serve_is_refused_with_what_to_do() {
     assert!(base(|image| image.state = ImageState::Pending).contains("is pending, not available"));
     assert!(base(|image| image.deprecated = Some(day(1))).contains("bake.allow_deprecated = true"));
     assert!(base(|image| image.root_on_ebs = false).contains("instance store"));
-    assert!(refusal(&Seen { base: Base::Missing("ssm:/x".into()), ..seen() }).to_string().contains("ssm:/x"));
+    assert!(
+        refusal(&Observed { base: BaseLookup::Missing("ssm:/x".into()), ..seen() })
+            .to_string()
+            .contains("ssm:/x")
+    );
 }
 
 #[test]
@@ -206,10 +212,10 @@ fn a_recipe_may_stand_on_the_newest_release_of_another() {
 fn a_deprecated_base_serves_where_the_recipe_allows_it_or_the_day_is_to_come() {
     let mut image = foreign_image("ami-ba5e");
     image.deprecated = Some(day(20));
-    let seen = |image: &Image| Seen { base: Base::Found(Box::new(image.clone())), ..seen() };
-    assert!(matches!(decide(&wish(), &recipe("web"), &seen(&image)).action, Action::Launch(_)));
+    let seen = |image: &Image| Observed { base: BaseLookup::Found(Box::new(image.clone())), ..seen() };
+    assert!(matches!(decide(&request(), &recipe("web"), &seen(&image)).action, Action::Launch(_)));
     image.deprecated = Some(day(1));
     let mut allows = recipe("web");
     allows.bake.allow_deprecated = true;
-    assert!(matches!(decide(&wish(), &allows, &seen(&image)).action, Action::Launch(_)));
+    assert!(matches!(decide(&request(), &allows, &seen(&image)).action, Action::Launch(_)));
 }

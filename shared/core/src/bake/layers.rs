@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::inventory::{Image, Instance, Purpose};
+use crate::inventory::{Image, Instance, InstanceRole};
 use crate::model::{RecipeName, Tags, Version, tags};
 use crate::recipe::Recipe;
 use crate::release::newest::newest_releases;
@@ -31,7 +31,8 @@ pub fn due<'a>(
         let bakes: Vec<&Tags> = of_images.chain(instances.iter().map(|one| &one.tags)).filter(own).collect();
         let begun = bakes.iter().any(|tags| tags.get(tags::BASE) == Some(release.id.as_str()));
         // A long-lived builder has a base of its own.
-        let long_lived = instances.iter().any(|one| own(&&one.tags) && one.purpose() == Purpose::LongLived);
+        let long_lived =
+            instances.iter().any(|one| own(&&one.tags) && one.purpose() == InstanceRole::LongLived);
         if begun || long_lived || released + PATIENCE <= now {
             return None;
         }

@@ -6,7 +6,8 @@ pub mod preflight;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::inventory::{
-    Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose,
+    Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState,
+    NewInstance,
 };
 use crate::model::user_data::user_data;
 use crate::model::{ImageName, InstanceId, Region, Role, SubnetId, Tags, Token, Version, tags};
@@ -16,20 +17,20 @@ use crate::recipe::Recipe;
 
 /// What was observed for one recipe.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct Observed {
     /// The instances of the home Region that bear this recipe's tag.
     pub instances: Vec<Instance>,
     /// The images of the home Region that bear this recipe's tag.
     pub images: Vec<Image>,
     /// The base, as the recipe names it.
-    pub base: Base,
+    pub base: BaseLookup,
     /// What the recipe's instance type can boot.
     pub runs: Result<Vec<Architecture>, CloudError>,
 }
 
 /// The base that was looked for.
 #[derive(Debug, Clone)]
-pub enum Base {
+pub enum BaseLookup {
     /// It was found.
     Found(Box<Image>),
     /// There is none, and what was looked for.
@@ -42,7 +43,7 @@ pub enum Base {
 
 /// A recipe's bake, before it is decided whether it begins.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct BakeRequest {
     /// The image that is to be.
     pub name: ImageName,
     /// Where.
@@ -60,70 +61,74 @@ const AUTO_SCALING: &str = "aws:autoscaling:groupName";
 /// What stands in the way of a bake, or goes before it, told by what is cheap to observe: the instances and the
 /// images of the recipe. `None`: the base must be looked up, and [`decide`] asked.
 pub fn without_base(
-    wish: &Wish,
+    request: &BakeRequest,
     recipe: &Recipe,
     instances: &[Instance],
     images: &[Image],
 ) -> Option<Decision> {
-    let so = |action, because| Some(Subject::name(&wish.name, &wish.home).so(action, because));
-    let version = wish.name.version;
+    let decision = |action, reason| Some(Subject::name(&request.name, &request.home).decide(action, reason));
+    let version = request.name.version;
     let made = images.iter().find(|image| {
-        image.name == wish.name.to_string()
+        image.name == request.name.to_string()
             && matches!(image.state, ImageState::Pending | ImageState::Available)
     });
     if let Some(image) = made {
-        return so(Action::Leave, Reason::Bake(BakeReason::AlreadyBaked(image.id.clone())));
+        return decision(Action::Leave, Reason::Bake(BakeReason::AlreadyBaked(image.id.clone())));
     }
     let versions =
         instances.iter().map(|instance| &instance.tags).chain(images.iter().map(|image| &image.tags));
     // What bears a time that is yet to come was not baked: somebody wrote it.
-    let begun = |other: &Version| *other > version && other.time() <= wish.now + LEAD;
+    let begun = |other: &Version| *other > version && other.time() <= request.now + LEAD;
     if let Some(newer) = versions.filter_map(|of| of.read(tags::VERSION)).find(begun) {
-        return so(Action::Leave, Reason::Bake(BakeReason::NewerBake(newer)));
+        return decision(Action::Leave, Reason::Bake(BakeReason::NewerBake(newer)));
     }
     let ended = instances.iter().find(|instance| {
-        instance.state == InstanceState::Gone
-            && instance.purpose() == Purpose::Builder
+        instance.state == InstanceState::Terminated
+            && instance.purpose() == InstanceRole::Builder
             && instance.tags.read(tags::VERSION) == Some(version)
     });
     if let Some(builder) = ended {
-        return so(Action::Leave, Reason::Bake(BakeReason::BakeEnded(builder.id.clone())));
+        return decision(Action::Leave, Reason::Bake(BakeReason::BakeEnded(builder.id.clone())));
     }
-    let living = || instances.iter().filter(|instance| instance.state != InstanceState::Gone);
+    let living = || instances.iter().filter(|instance| instance.state != InstanceState::Terminated);
     let long_lived: Vec<&Instance> =
-        living().filter(|instance| instance.purpose() == Purpose::LongLived).collect();
+        living().filter(|instance| instance.purpose() == InstanceRole::LongLived).collect();
     match long_lived.as_slice() {
         [] => {}
         [builder] if builder.tags.has(AUTO_SCALING) => {
             let group = builder.tags.get(AUTO_SCALING).unwrap_or_default().to_owned();
-            return so(Action::Refuse, Reason::Bake(BakeReason::InAutoScaling(builder.id.clone(), group)));
+            return decision(
+                Action::Refuse,
+                Reason::Bake(BakeReason::InAutoScaling(builder.id.clone(), group)),
+            );
         }
         [builder] => {
-            let (action, because) = long_lived_builder(wish, recipe, builder);
-            return so(action, because);
+            let (action, reason) = long_lived_builder(request, recipe, builder);
+            return decision(action, reason);
         }
         several => {
             let ids: Vec<InstanceId> = several.iter().map(|instance| instance.id.clone()).collect();
-            return so(Action::Refuse, Reason::Bake(BakeReason::SeveralLongLived(ids)));
+            return decision(Action::Refuse, Reason::Bake(BakeReason::SeveralLongLived(ids)));
         }
     }
-    let at_work = living().filter(|instance| instance.purpose() == Purpose::Builder).find(|builder| {
-        let late = builder.deadline().is_some_and(|deadline| deadline < wish.now);
-        builder.tags.read(tags::VERSION) == Some(version) || !late
-    })?;
-    let because = Reason::Bake(BakeReason::AlreadyBaking {
+    let at_work =
+        living().filter(|instance| instance.purpose() == InstanceRole::Builder).find(|builder| {
+            let late = builder.deadline().is_some_and(|deadline| deadline < request.now);
+            builder.tags.read(tags::VERSION) == Some(version) || !late
+        })?;
+    let reason = Reason::Bake(BakeReason::AlreadyBaking {
         instance: at_work.id.clone(),
         version: at_work.tags.read(tags::VERSION),
     });
-    so(Action::Leave, because)
+    decision(Action::Leave, reason)
 }
 
-fn long_lived_builder(wish: &Wish, recipe: &Recipe, builder: &Instance) -> (Action, Reason) {
+fn long_lived_builder(request: &BakeRequest, recipe: &Recipe, builder: &Instance) -> (Action, Reason) {
     let marked = builder.tags.has(tags::VERSION);
     let version = builder.tags.read(tags::VERSION);
     // This very bake marked it and died before it stopped it.
-    let begun = builder.state == InstanceState::Running && version == Some(wish.name.version);
-    let ended = builder.tags.read(tags::BAKED).is_some_and(|last: Version| last >= wish.name.version);
+    let begun = builder.state == InstanceState::Running && version == Some(request.name.version);
+    let ended = builder.tags.read(tags::BAKED).is_some_and(|last: Version| last >= request.name.version);
     match builder.state {
         _ if ended && !marked => (Action::Leave, Reason::Bake(BakeReason::BakeEnded(builder.id.clone()))),
         _ if marked && !begun => {
@@ -132,8 +137,8 @@ fn long_lived_builder(wish: &Wish, recipe: &Recipe, builder: &Instance) -> (Acti
         InstanceState::Running => {
             let stop = Action::StopForBake {
                 instance: builder.id.clone(),
-                version: wish.name.version,
-                deadline: wish.now + recipe.bake.timeout,
+                version: request.name.version,
+                deadline: request.now + recipe.bake.timeout,
             };
             (stop, Reason::Bake(BakeReason::LongLived(builder.id.clone())))
         }
@@ -142,32 +147,32 @@ fn long_lived_builder(wish: &Wish, recipe: &Recipe, builder: &Instance) -> (Acti
 }
 
 /// Whether the bake begins.
-pub fn decide(wish: &Wish, recipe: &Recipe, seen: &Seen) -> Decision {
-    if let Some(decision) = without_base(wish, recipe, &seen.instances, &seen.images) {
+pub fn decide(request: &BakeRequest, recipe: &Recipe, seen: &Observed) -> Decision {
+    if let Some(decision) = without_base(request, recipe, &seen.instances, &seen.images) {
         return decision;
     }
-    let subject = Subject::name(&wish.name, &wish.home);
+    let subject = Subject::name(&request.name, &request.home);
     let base = match &seen.base {
-        Base::Found(image) => image,
-        Base::Missing(what) => {
-            return subject.so(Action::Refuse, BakeReason::BadBase(BadBase::NoBase(what.clone())));
+        BaseLookup::Found(image) => image,
+        BaseLookup::Missing(what) => {
+            return subject.decide(Action::Refuse, BakeReason::BadBase(BadBase::NoBase(what.clone())));
         }
-        Base::NotNeeded => {
+        BaseLookup::NotNeeded => {
             return subject
-                .so(Action::Refuse, BakeReason::BadBase(BadBase::NoBase(recipe.bake.base.to_string())));
+                .decide(Action::Refuse, BakeReason::BadBase(BadBase::NoBase(recipe.bake.base.to_string())));
         }
-        Base::LookUpFailed(error) => return subject.unseen(error),
+        BaseLookup::LookUpFailed(error) => return subject.retry_later(error),
     };
     let runs = match &seen.runs {
         Ok(runs) => runs,
-        Err(error) => return subject.unseen(error),
+        Err(error) => return subject.retry_later(error),
     };
-    if let Some(because) = unfit(base, runs, recipe, wish.now) {
-        return subject.so(Action::Refuse, because);
+    if let Some(reason) = unfit(base, runs, recipe, request.now) {
+        return subject.decide(Action::Refuse, reason);
     }
-    let because =
+    let reason =
         Reason::Bake(BakeReason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() });
-    subject.so(Action::Launch(candidates(wish, recipe, base)), because)
+    subject.decide(Action::Launch(candidates(request, recipe, base)), reason)
 }
 
 /// The newest of several images.
@@ -202,23 +207,23 @@ fn unfit(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc
 /// zone alone, so each subnet has its own, and whoever tries the next one looks first whether the one before
 /// has launched after all.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
-fn candidates(wish: &Wish, recipe: &Recipe, base: &Image) -> Candidates {
-    let name = &wish.name;
-    let deadline = wish.now + recipe.bake.timeout;
+fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidates {
+    let name = &request.name;
+    let deadline = request.now + recipe.bake.timeout;
     let tags = recipe
         .tags
         .clone()
         .with("Name", format!("{name} (builder)"))
         .and(&builder_tags(name, deadline).with(tags::BASE, &base.id));
     let builder = |subnet: Option<&SubnetId>| NewInstance {
-        region: wish.home.clone(),
+        region: request.home.clone(),
         image: base.id.clone(),
         instance_type: recipe.bake.instance_type.clone(),
         token: Token::launch(Role::Builder, name, subnet.map_or("", |subnet| subnet.as_str())),
         subnet: subnet.cloned(),
         user_data: user_data(Role::Builder, name, &recipe.bake.script),
         tags: tags.clone(),
-        ephemeral_devices: base.lasting_devices.clone(),
+        persistent_devices: base.persistent_devices.clone(),
     };
     let named = recipe.bake.subnets.iter().map(|subnet| builder(Some(subnet)));
     Candidates::of(named).unwrap_or_else(|| Candidates { first: builder(None), others: Vec::new() })

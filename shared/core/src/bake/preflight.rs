@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::inventory::{Cloudly, DefaultEncryption, Image, Key, KeyManager, PublicImages, Vcpus};
+use crate::inventory::{DefaultEncryption, Image, Key, KeyManager, PublicImages, Result, Vcpus};
 use crate::model::{ImageId, ImageName, Region, SubnetId};
 use crate::plan::reason::{PreflightReason, Problem};
 use crate::plan::{Action, Decision, Subject};
@@ -10,25 +10,25 @@ use crate::recipe::Recipe;
 
 /// What was observed for one recipe. What was not asked for is not there.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub struct Observed {
     /// The image that it would be baked from.
     pub base: Option<Image>,
     /// The images of the home Region that have the name already.
     pub named: Vec<ImageId>,
     /// The Regions that are enabled for the account.
-    pub enabled: Option<Cloudly<BTreeSet<Region>>>,
+    pub enabled: Option<Result<BTreeSet<Region>>>,
     /// For each Region, whether the recipe's parameter may be written.
-    pub parameters: BTreeMap<Region, Cloudly<()>>,
+    pub parameters: BTreeMap<Region, Result<()>>,
     /// The KMS keys that the recipe names.
-    pub keys: BTreeMap<Region, Cloudly<Option<Key>>>,
+    pub keys: BTreeMap<Region, Result<Option<Key>>>,
     /// What images are encrypted with where the recipe names no key, with the key itself where there is one.
-    pub defaults: BTreeMap<Region, Cloudly<(DefaultEncryption, Option<Key>)>>,
+    pub defaults: BTreeMap<Region, Result<(DefaultEncryption, Option<Key>)>>,
     /// For each Region, whether images may be public.
-    pub public: BTreeMap<Region, Cloudly<PublicImages>>,
+    pub public: BTreeMap<Region, Result<PublicImages>>,
     /// The subnets of the builder and of the tester, by zone.
-    pub zones: Option<Cloudly<Zones>>,
+    pub zones: Option<Result<Zones>>,
     /// What the instance type needs of its quota.
-    pub vcpus: Option<Cloudly<Option<Vcpus>>>,
+    pub vcpus: Option<Result<Option<Vcpus>>>,
 }
 
 /// The zones in which a builder and a tester can be launched.
@@ -41,7 +41,7 @@ pub struct Zones {
 }
 
 /// Everything that speaks against a bake, all at once.
-pub fn problems(recipe: &Recipe, name: &ImageName, seen: &Seen) -> Vec<Problem> {
+pub fn problems(recipe: &Recipe, name: &ImageName, seen: &Observed) -> Vec<Problem> {
     let mut found = Vec::new();
     regions(recipe, seen, &mut found);
     parameters(recipe, seen, &mut found);
@@ -61,9 +61,9 @@ pub fn problems(recipe: &Recipe, name: &ImageName, seen: &Seen) -> Vec<Problem> 
 }
 
 /// The findings as decisions: each is refused, and nothing is launched.
-pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, seen: &Seen) -> Vec<Decision> {
+pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, seen: &Observed) -> Vec<Decision> {
     let refuse =
-        |problem| Subject::name(name, home).so(Action::Refuse, PreflightReason::Found(Box::new(problem)));
+        |problem| Subject::name(name, home).decide(Action::Refuse, PreflightReason::Found(Box::new(problem)));
     problems(recipe, name, seen).into_iter().map(refuse).collect()
 }
 
@@ -72,7 +72,7 @@ pub fn shares(recipe: &Recipe) -> bool {
     !crate::publish::sharing::launchers(recipe).is_empty()
 }
 
-fn regions(recipe: &Recipe, seen: &Seen, found: &mut Vec<Problem>) {
+fn regions(recipe: &Recipe, seen: &Observed, found: &mut Vec<Problem>) {
     match &seen.enabled {
         Some(Ok(enabled)) => {
             let off = recipe.replicate.regions.iter().filter(|region| !enabled.contains(region));
@@ -83,7 +83,7 @@ fn regions(recipe: &Recipe, seen: &Seen, found: &mut Vec<Problem>) {
     }
 }
 
-fn parameters(recipe: &Recipe, seen: &Seen, found: &mut Vec<Problem>) {
+fn parameters(recipe: &Recipe, seen: &Observed, found: &mut Vec<Problem>) {
     let Some(parameter) = &recipe.publish.parameter else { return };
     let failed = seen.parameters.iter().filter_map(|(region, tried)| Some((region, tried.as_ref().err()?)));
     found.extend(failed.map(|(region, error)| Problem::Parameter {
@@ -93,7 +93,7 @@ fn parameters(recipe: &Recipe, seen: &Seen, found: &mut Vec<Problem>) {
     }));
 }
 
-fn keys(recipe: &Recipe, seen: &Seen, found: &mut Vec<Problem>) {
+fn keys(recipe: &Recipe, seen: &Observed, found: &mut Vec<Problem>) {
     for (region, looked) in &seen.keys {
         let (key, region) =
             (recipe.replicate.kms_keys.get(region).cloned().unwrap_or_default(), region.clone());
@@ -119,7 +119,7 @@ fn keys(recipe: &Recipe, seen: &Seen, found: &mut Vec<Problem>) {
     }
 }
 
-fn public(seen: &Seen, found: &mut Vec<Problem>) {
+fn public(seen: &Observed, found: &mut Vec<Problem>) {
     for (region, state) in &seen.public {
         match state {
             Ok(PublicImages::Allowed) => {}
@@ -148,7 +148,7 @@ fn product_codes(recipe: &Recipe, base: &Image) -> Option<Problem> {
     Some(Problem::ProductCodes { image: base.id.clone(), codes, what, more })
 }
 
-fn zones(seen: &Seen, found: &mut Vec<Problem>) {
+fn zones(seen: &Observed, found: &mut Vec<Problem>) {
     match &seen.zones {
         Some(Ok(zones)) => {
             // Where EC2 chooses the builder's zone, any two will do.

@@ -6,7 +6,7 @@ fn denied(operation: &'static str) -> CloudError {
     CloudError::new(operation, "it", &region("eu-west-1"), "AccessDeniedException", "no")
 }
 
-fn told(recipe: &Recipe, seen: &Seen) -> Vec<String> {
+fn text(recipe: &Recipe, seen: &Observed) -> Vec<String> {
     problems(recipe, &name("web", 9), seen).iter().map(ToString::to_string).collect()
 }
 
@@ -22,16 +22,16 @@ fn everything_is_told_at_once_each_with_its_region_and_what_to_do() {
     recipe.publish.parameter = Some("/golden/web".into());
     recipe.publish.share.public = true;
     recipe.replicate.kms_keys.insert(region("eu-west-1"), "alias/gone".into());
-    let seen = Seen {
+    let seen = Observed {
         named: vec!["ami-0f".parse().unwrap()],
         enabled: Some(Ok([region("us-east-1"), region("eu-west-1")].into())),
         parameters: [(region("eu-west-1"), Err(denied("PutParameter")))].into(),
         keys: [(region("eu-west-1"), Ok(None))].into(),
         public: [(region("us-east-1"), Ok(PublicImages::Blocked))].into(),
         vcpus: Some(Ok(Some(Vcpus { needed: 2, allowed: 1 }))),
-        ..Seen::default()
+        ..Observed::default()
     };
-    let told = told(&recipe, &seen);
+    let text = text(&recipe, &seen);
     for part in [
         "Region ap-southeast-2 does not exist or is not enabled",
         "publish.parameter /golden/web cannot be written in eu-west-1",
@@ -40,14 +40,14 @@ fn everything_is_told_at_once_each_with_its_region_and_what_to_do() {
         "the name web-20260110T020000Z is taken by ami-0f",
         "needs 2 vCPUs, but the account's quota for its class is 1",
     ] {
-        assert!(told.iter().any(|problem| problem.contains(part)), "{part}: {told:?}");
+        assert!(text.iter().any(|problem| problem.contains(part)), "{part}: {text:?}");
     }
-    assert_eq!(told.len(), 6);
+    assert_eq!(text.len(), 6);
 }
 
 #[test]
 fn where_nothing_speaks_against_it_nothing_is_told() {
-    let seen = Seen {
+    let seen = Observed {
         base: Some(foreign_image("ami-ba5e")),
         enabled: Some(Ok(["us-east-1", "eu-west-1", "ap-southeast-2"].map(region).into())),
         zones: Some(Ok(Zones {
@@ -55,35 +55,35 @@ fn where_nothing_speaks_against_it_nothing_is_told() {
             tester: ["us-east-1a".to_owned(), "us-east-1b".to_owned()].into(),
         })),
         vcpus: Some(Ok(None)),
-        ..Seen::default()
+        ..Observed::default()
     };
-    assert!(told(&recipe("web"), &seen).is_empty());
+    assert!(text(&recipe("web"), &seen).is_empty());
 }
 
 #[test]
 fn a_key_of_awss_own_is_no_obstacle_unless_the_image_is_shared() {
     let aws = Key { manager: KeyManager::Aws, enabled: true };
     let key = DefaultEncryption::Key("alias/aws/ebs".into());
-    let seen = Seen {
+    let seen = Observed {
         keys: [(region("eu-west-1"), Ok(Some(aws)))].into(),
         defaults: [(region("us-east-1"), Ok((key, Some(aws))))].into(),
-        ..Seen::default()
+        ..Observed::default()
     };
-    assert!(told(&recipe("web"), &seen).is_empty());
-    assert_eq!(told(&sharing(), &seen).len(), 2);
+    assert!(text(&recipe("web"), &seen).is_empty());
+    assert_eq!(text(&sharing(), &seen).len(), 2);
 }
 
 #[test]
 fn product_codes_bar_copies_unless_allowed_and_public_images_always() {
     let mut base = foreign_image("ami-ba5e");
     base.product_codes.push("abcd1234".into());
-    let seen = Seen { base: Some(base), ..Seen::default() };
+    let seen = Observed { base: Some(base), ..Observed::default() };
     let mut recipe = recipe("web");
-    assert!(told(&recipe, &seen)[0].contains("bake.allow_product_codes = true"));
+    assert!(text(&recipe, &seen)[0].contains("bake.allow_product_codes = true"));
     recipe.bake.allow_product_codes = true;
-    assert!(told(&recipe, &seen).is_empty());
+    assert!(text(&recipe, &seen).is_empty());
     recipe.publish.share.public = true;
-    assert!(told(&recipe, &seen)[0].contains("can never be public"));
+    assert!(text(&recipe, &seen)[0].contains("can never be public"));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_builder_whose_zone_is_the_testers_only_one_is_told() {
         let builder = builder.map(|(n, zone)| (format!("subnet-{n}").parse().unwrap(), (*zone).to_owned()));
         let tester = tester.iter().map(|zone| (*zone).to_owned()).collect();
         let zones = Zones { builder: builder.collect(), tester };
-        told(&recipe("web"), &Seen { zones: Some(Ok(zones)), ..Seen::default() }).len()
+        text(&recipe("web"), &Observed { zones: Some(Ok(zones)), ..Observed::default() }).len()
     };
     assert_eq!(zones(&[], &["a", "b"]), 0);
     assert_eq!(zones(&[], &["a"]), 1);

@@ -5,26 +5,26 @@ use crate::fixtures::*;
 use crate::model::{Role, Tags, Token};
 use crate::plan::reason::CaptureReason;
 
-fn seen(instance: Instance) -> Seen {
-    Seen { instance, images: vec![], verdict: Verdict::Passed, console_tail: String::new() }
+fn seen(instance: Instance) -> Observed {
+    Observed { instance, images: vec![], verdict: ScriptOutcome::Passed, console_tail: String::new() }
 }
 
 fn now() -> DateTime<Utc> {
     day(9) + TimeDelta::minutes(5)
 }
 
-fn decided(seen: &Seen) -> Chain {
+fn decided(seen: &Observed) -> Sequence {
     decide(&name("web", 9), Some(&recipe("web")), seen, now())
 }
 
-fn words(chain: &Chain) -> Vec<&'static str> {
-    chain.iter().map(|decision| decision.action.word()).collect()
+fn words(sequence: &Sequence) -> Vec<&'static str> {
+    sequence.iter().map(|decision| decision.action.word()).collect()
 }
 
-fn failed(chain: &Chain) -> (&str, &str) {
-    assert_eq!(words(chain), ["say", "terminate"]);
-    match &chain[0].action {
-        Action::Say(Announcement { news: News::BakeFailed { reason, console_tail, .. }, .. }) => {
+fn failed(sequence: &Sequence) -> (&str, &str) {
+    assert_eq!(words(sequence), ["say", "terminate"]);
+    match &sequence[0].action {
+        Action::Say(Envelope { news: Event::BakeFailed { reason, console_tail, .. }, .. }) => {
             (reason, console_tail)
         }
         other => panic!("{other:?}"),
@@ -33,8 +33,8 @@ fn failed(chain: &Chain) -> (&str, &str) {
 
 #[test]
 fn a_builder_that_stopped_by_itself_with_success_becomes_an_image_with_its_record() {
-    let chain = decided(&seen(builder("web", 9)));
-    let [Decision { action: Action::Capture(new), .. }] = chain.as_slice() else { panic!("{chain:?}") };
+    let sequence = decided(&seen(builder("web", 9)));
+    let [Decision { action: Action::Capture(new), .. }] = sequence.as_slice() else { panic!("{sequence:?}") };
     assert_eq!(new.name, "web-20260110T020000Z");
     assert_eq!(new.tags.get("kiln:recipe"), Some("web"));
     assert_eq!(new.tags.get("kiln:version"), Some("20260110T020000Z"));
@@ -45,7 +45,7 @@ fn a_builder_that_stopped_by_itself_with_success_becomes_an_image_with_its_recor
 
 #[test]
 fn a_builder_that_a_person_stopped_makes_no_image() {
-    let stopped = seen(builder("web", 9).stopped_by(StopCause::Someone));
+    let stopped = seen(builder("web", 9).stopped_by(StopReason::Api));
     assert_eq!(
         failed(&decided(&stopped)).0,
         "the instance was stopped by an API call before its script had ended"
@@ -54,28 +54,29 @@ fn a_builder_that_a_person_stopped_makes_no_image() {
 
 #[test]
 fn a_builder_that_aws_stopped_makes_no_image() {
-    let stopped = seen(builder("web", 9).stopped_by(StopCause::Other("Server.InternalError".into())));
+    let stopped = seen(builder("web", 9).stopped_by(StopReason::Other("Server.InternalError".into())));
     assert!(failed(&decided(&stopped)).0.contains("Server.InternalError"));
 }
 
 #[test]
 fn a_failed_script_is_said_with_its_last_lines_before_the_builder_is_terminated() {
-    let verdict = Verdict::Failed { status: 3, tail: "no package nginx".into() };
-    let failing = Seen { verdict, ..seen(builder("web", 9)) };
+    let verdict = ScriptOutcome::Failed { status: 3, tail: "no package nginx".into() };
+    let failing = Observed { verdict, ..seen(builder("web", 9)) };
     assert_eq!(failed(&decided(&failing)), ("the script failed with status 3", "no package nginx"));
 }
 
 #[test]
 fn a_console_without_verdict_is_looked_at_again_until_the_deadline() {
-    let silent = Seen { verdict: Verdict::Silent, console_tail: "boot".into(), ..seen(builder("web", 9)) };
+    let silent =
+        Observed { verdict: ScriptOutcome::Silent, console_tail: "boot".into(), ..seen(builder("web", 9)) };
     assert_eq!(words(&decided(&silent)), ["look-again"]);
-    let chain = decide(&name("web", 9), Some(&recipe("web")), &silent, day(9) + TimeDelta::hours(1));
-    assert_eq!(failed(&chain).1, "boot");
+    let sequence = decide(&name("web", 9), Some(&recipe("web")), &silent, day(9) + TimeDelta::hours(1));
+    assert_eq!(failed(&sequence).1, "boot");
 }
 
 #[test]
 fn success_on_the_console_is_not_enough_where_the_cause_of_the_stop_is_unknown() {
-    let unknown = seen(builder("web", 9).stopped_by(StopCause::Unknown));
+    let unknown = seen(builder("web", 9).stopped_by(StopReason::Unknown));
     assert_eq!(words(&decided(&unknown)), ["look-again"]);
 }
 
@@ -83,20 +84,20 @@ fn success_on_the_console_is_not_enough_where_the_cause_of_the_stop_is_unknown()
 fn a_running_builder_is_left_until_its_time_is_up() {
     let running = seen(builder("web", 9).in_state(InstanceState::Running));
     assert_eq!(words(&decided(&running)), ["leave"]);
-    let chain = decide(&name("web", 9), Some(&recipe("web")), &running, day(9) + TimeDelta::hours(1));
-    assert!(failed(&chain).0.contains("time was up"));
+    let sequence = decide(&name("web", 9), Some(&recipe("web")), &running, day(9) + TimeDelta::hours(1));
+    assert!(failed(&sequence).0.contains("time was up"));
 }
 
 #[test]
 fn a_second_stop_event_makes_no_second_image() {
     let pending = image("web", 9).in_state(ImageState::Pending).build();
-    let again = Seen { images: vec![pending], verdict: Verdict::Unread, ..seen(builder("web", 9)) };
+    let again = Observed { images: vec![pending], verdict: ScriptOutcome::Unread, ..seen(builder("web", 9)) };
     assert_eq!(words(&decided(&again)), ["leave"]);
 }
 
 #[test]
 fn a_builder_stays_until_its_image_is_available_and_goes_then() {
-    let with = |state: ImageState| Seen {
+    let with = |state: ImageState| Observed {
         images: vec![image("web", 9).in_state(state).build()],
         ..seen(builder("web", 9))
     };
@@ -106,18 +107,18 @@ fn a_builder_stays_until_its_image_is_available_and_goes_then() {
 
 #[test]
 fn a_failed_image_is_said_and_cleared_away_with_its_builder() {
-    let mut broken = image("web", 9).in_state(ImageState::Failed).build();
-    broken.state_reason = "Client.InternalError".into();
-    let chain = decided(&Seen { images: vec![broken], ..seen(builder("web", 9)) });
-    assert_eq!(words(&chain), ["say", "terminate", "deregister"]);
+    let mut aborted = image("web", 9).in_state(ImageState::Failed).build();
+    aborted.state_reason = "Client.InternalError".into();
+    let sequence = decided(&Observed { images: vec![aborted], ..seen(builder("web", 9)) });
+    assert_eq!(words(&sequence), ["say", "terminate", "deregister"]);
 }
 
 #[test]
 fn an_image_of_the_name_that_is_not_ours_is_never_adopted() {
     let mut same_name = image("web", 9).build();
     same_name.tags = Tags::new();
-    let chain = decided(&Seen { images: vec![same_name], ..seen(builder("web", 9)) });
-    assert_eq!(words(&chain), ["refuse"]);
+    let sequence = decided(&Observed { images: vec![same_name], ..seen(builder("web", 9)) });
+    assert_eq!(words(&sequence), ["refuse"]);
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn of_two_builders_of_one_bake_the_slower_one_is_terminated() {
     let of_another = |state| {
         let mut image = image("web", 9).in_state(state).build();
         image.source_instance = Some("i-0bad".parse().unwrap());
-        words(&decided(&Seen { images: vec![image], ..seen(builder("web", 9)) }))
+        words(&decided(&Observed { images: vec![image], ..seen(builder("web", 9)) }))
     };
     assert_eq!(of_another(ImageState::Pending), ["terminate"]);
     assert_eq!(of_another(ImageState::Available), ["terminate"]);
@@ -153,9 +154,9 @@ fn an_instance_that_somebody_launched_like_a_builder_is_left_alone() {
 
 #[test]
 fn a_long_lived_builder_is_imaged_and_started_again_and_never_terminated() {
-    let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped).stopped_by(StopCause::Someone);
-    let chain = decided(&Seen { verdict: Verdict::Unread, ..seen(stopped.clone()) });
-    assert_eq!(words(&chain), ["capture", "start"]);
+    let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped).stopped_by(StopReason::Api);
+    let sequence = decided(&Observed { verdict: ScriptOutcome::Unread, ..seen(stopped.clone()) });
+    assert_eq!(words(&sequence), ["capture", "start"]);
     for (state, expected) in [
         (ImageState::Pending, vec!["start"]),
         (ImageState::Available, vec!["start"]),
@@ -163,8 +164,8 @@ fn a_long_lived_builder_is_imaged_and_started_again_and_never_terminated() {
     ] {
         let mut own = image("web", 9).in_state(state).build();
         own.source_instance = Some(stopped.id.clone());
-        let chain = decided(&Seen { images: vec![own], ..seen(stopped.clone()) });
-        assert_eq!(words(&chain), expected);
+        let sequence = decided(&Observed { images: vec![own], ..seen(stopped.clone()) });
+        assert_eq!(words(&sequence), expected);
     }
 }
 
@@ -176,7 +177,7 @@ fn a_long_lived_builder_that_never_stopped_or_cannot_be_imaged_goes_back_to_work
     };
     assert_eq!(words(&after(marked(), TimeDelta::minutes(40))), ["leave"]);
     assert_eq!(words(&after(marked(), TimeDelta::minutes(46))), ["say", "start"]);
-    let stopped = || marked().in_state(InstanceState::Stopped).stopped_by(StopCause::Someone);
+    let stopped = || marked().in_state(InstanceState::Stopped).stopped_by(StopReason::Api);
     assert_eq!(words(&after(stopped(), TimeDelta::minutes(100))), ["capture", "start"]);
     assert_eq!(words(&after(stopped(), TimeDelta::minutes(106))), ["say", "start"]);
 }
@@ -210,8 +211,8 @@ fn the_console_is_read_only_where_it_decides() {
 
 #[test]
 fn without_its_recipe_a_bake_has_failed_and_its_builder_is_let_go() {
-    let chain = decide(&name("web", 9), None, &seen(builder("web", 9)), now());
-    assert_eq!(failed(&chain).0, "there is no readable recipe web any more");
+    let sequence = decide(&name("web", 9), None, &seen(builder("web", 9)), now());
+    assert_eq!(failed(&sequence).0, "there is no readable recipe web any more");
     let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped);
     assert_eq!(words(&decide(&name("web", 9), None, &seen(stopped), now())), ["say", "start"]);
 }
@@ -220,7 +221,7 @@ fn without_its_recipe_a_bake_has_failed_and_its_builder_is_let_go() {
 fn a_builder_whose_images_name_stays_taken_is_given_up_after_its_deadline() {
     let mut same_name = image("web", 9).build();
     same_name.tags = Tags::new();
-    let taken = Seen { images: vec![same_name], ..seen(builder("web", 9)) };
-    let chain = decide(&name("web", 9), Some(&recipe("web")), &taken, day(9) + TimeDelta::hours(1));
-    assert!(failed(&chain).0.contains("has the name of this image, but was not made from this builder"));
+    let taken = Observed { images: vec![same_name], ..seen(builder("web", 9)) };
+    let sequence = decide(&name("web", 9), Some(&recipe("web")), &taken, day(9) + TimeDelta::hours(1));
+    assert!(failed(&sequence).0.contains("has the name of this image, but was not made from this builder"));
 }

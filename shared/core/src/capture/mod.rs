@@ -2,27 +2,27 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use crate::events::outbound::{Announcement, News};
-use crate::inventory::{Image, ImageState, Instance, InstanceState, NewImage, Purpose, StopCause};
-use crate::model::record::NoRecord;
-use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, Stage, Verdict, tags};
-use crate::plan::reason::{Begun, CaptureReason, ScriptReason};
-use crate::plan::{Action, Chain, Decision, Reason, Subject};
+use crate::events::outbound::{Envelope, Event};
+use crate::inventory::{Image, ImageState, Instance, InstanceRole, InstanceState, NewImage, StopReason};
+use crate::model::record::RecordError;
+use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, ScriptOutcome, Stage, tags};
+use crate::plan::reason::{CaptureReason, ImageRef, ScriptReason};
+use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
 /// How long after its deadline a stopped long-lived builder may still become an image, and a launched one waits for an
 /// image that is not seen: long enough for several sweeps, short enough for whoever waits for the instance.
-pub const PATIENCE: TimeDelta = TimeDelta::hours(1);
+pub const CAPTURE_GRACE: TimeDelta = TimeDelta::hours(1);
 
 /// What was observed of one instance.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct Observed {
     /// The instance.
     pub instance: Instance,
     /// The images of its Region that have the name of its bake.
     pub images: Vec<Image>,
     /// What its console says; read only where [`wants_console`] asks for it.
-    pub verdict: Verdict,
+    pub verdict: ScriptOutcome,
     /// The last lines of its console, where it was read.
     pub console_tail: String,
 }
@@ -33,9 +33,9 @@ pub struct Seen {
 /// Why it is left alone.
 pub fn bake_of(instance: &Instance) -> Result<ImageName, Reason> {
     match instance.purpose() {
-        Purpose::NotKilns => Err(Reason::NotManaged(NoRecord::NotKilns)),
-        Purpose::Tester | Purpose::Unknown => Err(Reason::Capture(CaptureReason::NotABuilder)),
-        Purpose::Builder | Purpose::LongLived => {
+        InstanceRole::NotManaged => Err(Reason::NotManaged(RecordError::NotManaged)),
+        InstanceRole::Tester | InstanceRole::Unknown => Err(Reason::Capture(CaptureReason::NotABuilder)),
+        InstanceRole::Builder | InstanceRole::LongLived => {
             match (instance.tags.read(tags::RECIPE), instance.tags.read(tags::VERSION)) {
                 (Some(recipe), Some(version)) => Ok(ImageName { recipe, version }),
                 _ => Err(Reason::Capture(CaptureReason::NoBakeOnIt)),
@@ -47,31 +47,33 @@ pub fn bake_of(instance: &Instance) -> Result<ImageName, Reason> {
 /// Whether the console must be read before it can be decided: a launched builder whose image was not begun.
 pub fn wants_console(instance: &Instance, images: &[Image], now: DateTime<Utc>) -> bool {
     let own = |image: &Image| image.source_instance.as_ref() == Some(&instance.id);
-    instance.purpose() == Purpose::Builder
+    instance.purpose() == InstanceRole::Builder
         && !images.iter().any(own)
         && (instance.state == InstanceState::Stopped || (running(instance) && late(instance, now)))
 }
 
 /// What becomes of a builder. `recipe` is `None` where there is none of that name any more.
-pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateTime<Utc>) -> Chain {
+pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: DateTime<Utc>) -> Sequence {
     let instance = &seen.instance;
-    let so = |action, because| Subject::instance(instance).so(action, because);
+    let decision = |action, reason| Subject::instance(instance).decide(action, reason);
     let long_lived = is_long_lived(instance);
-    if instance.state == InstanceState::Gone {
-        return vec![so(Action::Leave, Reason::Script(ScriptReason::NotStopped(instance.state)))];
+    if instance.state == InstanceState::Terminated {
+        return vec![decision(Action::Leave, Reason::Script(ScriptReason::NotStopped(instance.state)))];
     }
     // A deregistered image is shown for a while; it is nobody's.
     let mut images = seen.images.iter().filter(|image| image.state != ImageState::Deregistered);
     if let Some(image) = images.next() {
         return match made_of(image, name, &instance.id) {
             false if !long_lived && of_another_builder(image, name) => {
-                let because = Reason::Capture(CaptureReason::AnotherBuilder(image.id.clone()));
-                vec![so(Action::Terminate(instance.id.clone()), because)]
+                let reason = Reason::Capture(CaptureReason::AnotherBuilder(image.id.clone()));
+                vec![decision(Action::Terminate(instance.id.clone()), reason)]
             }
             false if late(instance, now) => {
                 give_up(seen, name, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
             }
-            false => vec![so(Action::Refuse, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))],
+            false => {
+                vec![decision(Action::Refuse, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))]
+            }
             true if long_lived => with_image_of_long_lived(instance, image, name),
             true => with_image(instance, image, name),
         };
@@ -80,7 +82,7 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateT
         // Its image may only not be seen yet: an hour is more than enough to be sure.
         let action =
             if long_late(instance, now) { Action::Terminate(instance.id.clone()) } else { Action::Leave };
-        return vec![so(action, Reason::Capture(CaptureReason::ImageTaken(taken)))];
+        return vec![decision(action, Reason::Capture(CaptureReason::ImageTaken(taken)))];
     }
     if running(instance) && late(instance, now) {
         return give_up(
@@ -90,10 +92,10 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateT
         );
     }
     if instance.state != InstanceState::Stopped {
-        return vec![so(Action::Leave, Reason::Script(ScriptReason::NotStopped(instance.state)))];
+        return vec![decision(Action::Leave, Reason::Script(ScriptReason::NotStopped(instance.state)))];
     }
-    let capture = |because| match recipe {
-        Some(recipe) => vec![so(Action::Capture(new_image(name, recipe, instance)), because)],
+    let capture = |reason| match recipe {
+        Some(recipe) => vec![decision(Action::Capture(new_image(name, recipe, instance)), reason)],
         None => give_up(seen, name, Reason::RecipeGone(name.recipe.to_string())),
     };
     if long_lived {
@@ -104,26 +106,28 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Seen, now: DateT
                 Reason::Capture(CaptureReason::NoImageInTime(instance.deadline().unwrap_or(now))),
             );
         }
-        let mut chain = capture(Reason::Capture(CaptureReason::StoppedForBake));
+        let mut sequence = capture(Reason::Capture(CaptureReason::StoppedForBake));
         if recipe.is_some() {
-            chain.push(so(
+            sequence.push(decision(
                 Action::StartAgain(instance.id.clone()),
-                Reason::Capture(CaptureReason::ImageBegun(Begun::JustNow)),
+                Reason::Capture(CaptureReason::ImageBegun(ImageRef::Pending)),
             ));
         }
-        return chain;
+        return sequence;
     }
-    match (&instance.stop_cause, &seen.verdict) {
-        (StopCause::Someone, _) => give_up(seen, name, Reason::Script(ScriptReason::StoppedBySomeone)),
-        (StopCause::Other(code), _) => {
+    match (&instance.stop_reason, &seen.verdict) {
+        (StopReason::Api, _) => give_up(seen, name, Reason::Script(ScriptReason::StoppedBySomeone)),
+        (StopReason::Other(code), _) => {
             give_up(seen, name, Reason::Script(ScriptReason::StoppedByOther(code.clone())))
         }
-        (StopCause::Itself, Verdict::Passed) => capture(Reason::Capture(CaptureReason::ScriptSucceeded)),
-        (StopCause::Itself | StopCause::Unknown, Verdict::Failed { status, .. }) => {
+        (StopReason::Guest, ScriptOutcome::Passed) => {
+            capture(Reason::Capture(CaptureReason::ScriptSucceeded))
+        }
+        (StopReason::Guest | StopReason::Unknown, ScriptOutcome::Failed { status, .. }) => {
             give_up(seen, name, Reason::Script(ScriptReason::Failed(*status)))
         }
         _ if late(instance, now) => give_up(seen, name, Reason::Script(ScriptReason::NoVerdict)),
-        _ => vec![so(Action::LookAgain, Reason::Script(ScriptReason::NoVerdictYet))],
+        _ => vec![decision(Action::LookAgain, Reason::Script(ScriptReason::NoVerdictYet))],
     }
 }
 
@@ -141,83 +145,83 @@ fn of_another_builder(image: &Image, name: &ImageName) -> bool {
         && image.record().is_ok_and(|record| record.name == *name && record.copied.is_none())
 }
 
-fn with_image(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
-    let so = |action, because| Subject::instance(instance).so(action, because);
+fn with_image(instance: &Instance, image: &Image, name: &ImageName) -> Sequence {
+    let decision = |action, reason| Subject::instance(instance).decide(action, reason);
     match image.state {
         ImageState::Available | ImageState::Disabled => {
-            let because = Reason::Capture(CaptureReason::ImageAvailable(image.id.clone()));
-            vec![so(Action::Terminate(instance.id.clone()), because)]
+            let reason = Reason::Capture(CaptureReason::ImageAvailable(image.id.clone()));
+            vec![decision(Action::Terminate(instance.id.clone()), reason)]
         }
         ImageState::Failed => with_failed_image(instance, image, name),
-        _ => vec![so(Action::Leave, Reason::Capture(CaptureReason::ImagePending(image.id.clone())))],
+        _ => vec![decision(Action::Leave, Reason::Capture(CaptureReason::ImagePending(image.id.clone())))],
     }
 }
 
-fn with_image_of_long_lived(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
+fn with_image_of_long_lived(instance: &Instance, image: &Image, name: &ImageName) -> Sequence {
     match image.state {
         ImageState::Failed => with_failed_image(instance, image, name),
         _ => {
-            let because = Reason::Capture(CaptureReason::ImageBegun(Begun::Before(image.id.clone())));
-            vec![Subject::instance(instance).so(Action::StartAgain(instance.id.clone()), because)]
+            let reason = Reason::Capture(CaptureReason::ImageBegun(ImageRef::Existing(image.id.clone())));
+            vec![Subject::instance(instance).decide(Action::StartAgain(instance.id.clone()), reason)]
         }
     }
 }
 
 /// The builder is let go before its failed image is: were the image gone first, and this died between the two,
 /// the builder would be imaged once more, after its bake was said to have failed.
-fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Chain {
-    let because = Reason::Capture(CaptureReason::ImageFailed {
+fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Sequence {
+    let reason = Reason::Capture(CaptureReason::ImageFailed {
         image: image.id.clone(),
         why: image.state_reason.clone(),
     });
     vec![
-        say_failed(instance, name, &because, String::new()),
-        let_go(instance, because.clone()),
-        Subject::image(image).so(Action::Deregister(image.id.clone()), because),
+        say_failed(instance, name, &reason, String::new()),
+        let_go(instance, reason.clone()),
+        Subject::image(image).decide(Action::Deregister(image.id.clone()), reason),
     ]
 }
 
 /// What becomes of an image whose making failed when its builder is gone already.
-pub fn failed_image(image: &Image, record: &ImageRecord) -> Chain {
-    let because = Reason::Capture(CaptureReason::ImageFailed {
+pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
+    let reason = Reason::Capture(CaptureReason::ImageFailed {
         image: image.id.clone(),
         why: image.state_reason.clone(),
     });
-    let mut chain = Chain::new();
+    let mut sequence = Sequence::new();
     if let Some(instance) = &image.source_instance {
-        let news = News::BakeFailed {
+        let news = Event::BakeFailed {
             instance: instance.clone(),
-            reason: because.to_string(),
+            reason: reason.to_string(),
             console_tail: String::new(),
         };
-        let announcement = Announcement { name: record.name.clone(), region: image.region.clone(), news };
-        chain.push(Subject::image(image).so(Action::Say(announcement), because.clone()));
+        let envelope = Envelope { name: record.name.clone(), region: image.region.clone(), news };
+        sequence.push(Subject::image(image).decide(Action::Say(envelope), reason.clone()));
     }
-    chain.push(Subject::image(image).so(Action::Deregister(image.id.clone()), because));
-    chain
+    sequence.push(Subject::image(image).decide(Action::Deregister(image.id.clone()), reason));
+    sequence
 }
 
 /// A bake that ends without an image: said first, so that no crash makes it silent, then the builder is let go.
-fn give_up(seen: &Seen, name: &ImageName, because: Reason) -> Chain {
+fn give_up(seen: &Observed, name: &ImageName, reason: Reason) -> Sequence {
     let instance = &seen.instance;
     let tail = match &seen.verdict {
-        Verdict::Failed { tail, .. } => tail.clone(),
+        ScriptOutcome::Failed { tail, .. } => tail.clone(),
         _ => seen.console_tail.clone(),
     };
-    vec![say_failed(instance, name, &because, tail), let_go(instance, because)]
+    vec![say_failed(instance, name, &reason, tail), let_go(instance, reason)]
 }
 
 /// A launched builder is terminated; a long-lived one goes back to its own work.
-fn let_go(instance: &Instance, because: Reason) -> Decision {
+fn let_go(instance: &Instance, reason: Reason) -> Decision {
     let id = instance.id.clone();
     let action = if is_long_lived(instance) { Action::StartAgain(id) } else { Action::Terminate(id) };
-    Subject::instance(instance).so(action, because)
+    Subject::instance(instance).decide(action, reason)
 }
 
-fn say_failed(instance: &Instance, name: &ImageName, because: &Reason, console_tail: String) -> Decision {
-    let news = News::BakeFailed { instance: instance.id.clone(), reason: because.to_string(), console_tail };
-    let announcement = Announcement { name: name.clone(), region: instance.region.clone(), news };
-    Subject::instance(instance).so(Action::Say(announcement), because.clone())
+fn say_failed(instance: &Instance, name: &ImageName, reason: &Reason, console_tail: String) -> Decision {
+    let news = Event::BakeFailed { instance: instance.id.clone(), reason: reason.to_string(), console_tail };
+    let envelope = Envelope { name: name.clone(), region: instance.region.clone(), news };
+    Subject::instance(instance).decide(Action::Say(envelope), reason.clone())
 }
 
 fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage {
@@ -246,7 +250,7 @@ fn running(instance: &Instance) -> bool {
 }
 
 fn is_long_lived(instance: &Instance) -> bool {
-    instance.purpose() == Purpose::LongLived
+    instance.purpose() == InstanceRole::LongLived
 }
 
 fn late(instance: &Instance, now: DateTime<Utc>) -> bool {
@@ -255,7 +259,7 @@ fn late(instance: &Instance, now: DateTime<Utc>) -> bool {
 
 /// Whether a builder has waited for its image for so long that it must go on without.
 fn long_late(instance: &Instance, now: DateTime<Utc>) -> bool {
-    late(instance, now - PATIENCE)
+    late(instance, now - CAPTURE_GRACE)
 }
 
 #[cfg(test)]

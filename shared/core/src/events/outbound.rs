@@ -12,19 +12,19 @@ pub const SOURCE: &str = "kiln";
 /// Something that Kiln did, for others to act upon. It may be said more than once, and is never the only
 /// record of anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Announcement {
+pub struct Envelope {
     /// The image, or the bake that was to make one.
     pub name: ImageName,
     /// Where it happened.
     pub region: Region,
     /// What happened.
-    pub news: News,
+    pub news: Event,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged, rename_all_fields = "kebab-case")]
-pub enum News {
+pub enum Event {
     /// `Bake Started`: a builder was launched, or a long-lived one was asked to stop.
     BakeStarted {
         /// The builder.
@@ -110,9 +110,9 @@ pub enum News {
     Images {
         /// The step.
         #[serde(skip)]
-        became: Became,
+        transition: Transition,
         /// The images, at most [`MOST_IMAGES`].
-        images: Vec<Told>,
+        images: Vec<ImageEntry>,
     },
     /// `Image Restored`: an image that was retired can be launched by its owner again; it is tested, shared and released
     /// anew.
@@ -145,7 +145,7 @@ pub enum News {
 
 /// What became of an old image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Became {
+pub enum Transition {
     /// `Image Deprecated`: nobody uses it, and its recipe lets it go. If that is still so after the recipe's
     /// `confirm_after`, it is retired.
     Deprecated,
@@ -160,7 +160,7 @@ pub enum Became {
 /// One image, and why that became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Told {
+pub struct ImageEntry {
     /// The image.
     pub image: ImageId,
     /// Its version.
@@ -188,36 +188,36 @@ struct Detail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<&'a Region>,
     #[serde(flatten)]
-    news: &'a News,
+    news: &'a Event,
 }
 
-impl Announcement {
+impl Envelope {
     /// The `detail-type` of the event.
     pub fn detail_type(&self) -> &'static str {
         match self.news {
-            News::BakeStarted { .. } => "Bake Started",
-            News::BakeFailed { .. } => "Bake Failed",
-            News::ImageCaptured { .. } => "Image Captured",
-            News::ImageVerified { .. } => "Image Verified",
-            News::ImageRejected { .. } => "Image Rejected",
-            News::ImagePublished { .. } => "Image Published",
-            News::ImageReplicated { .. } => "Image Replicated",
-            News::ImageReleased { .. } => "Image Released",
-            News::ImageRolledBack { .. } => "Image Rolled Back",
-            News::ReplicationFailed { .. } => "Replication Failed",
-            News::Images { became: Became::Deprecated, .. } => "Image Deprecated",
-            News::Images { became: Became::Retired, .. } => "Image Retired",
-            News::Images { became: Became::Expired, .. } => "Image Expired",
-            News::Images { became: Became::Kept, .. } => "Image Kept",
-            News::ImageRestored { .. } => "Image Restored",
-            News::ExpireStopped { .. } => "Expire Stopped",
-            News::DriftRepaired { .. } => "Drift Repaired",
+            Event::BakeStarted { .. } => "Bake Started",
+            Event::BakeFailed { .. } => "Bake Failed",
+            Event::ImageCaptured { .. } => "Image Captured",
+            Event::ImageVerified { .. } => "Image Verified",
+            Event::ImageRejected { .. } => "Image Rejected",
+            Event::ImagePublished { .. } => "Image Published",
+            Event::ImageReplicated { .. } => "Image Replicated",
+            Event::ImageReleased { .. } => "Image Released",
+            Event::ImageRolledBack { .. } => "Image Rolled Back",
+            Event::ReplicationFailed { .. } => "Replication Failed",
+            Event::Images { transition: Transition::Deprecated, .. } => "Image Deprecated",
+            Event::Images { transition: Transition::Retired, .. } => "Image Retired",
+            Event::Images { transition: Transition::Expired, .. } => "Image Expired",
+            Event::Images { transition: Transition::Kept, .. } => "Image Kept",
+            Event::ImageRestored { .. } => "Image Restored",
+            Event::ExpireStopped { .. } => "Expire Stopped",
+            Event::DriftRepaired { .. } => "Drift Repaired",
         }
     }
 
     /// The `detail` of the event, as JSON.
     pub fn detail(&self) -> String {
-        let each_has_its_own = matches!(self.news, News::Images { .. });
+        let each_has_its_own = matches!(self.news, Event::Images { .. });
         let detail = Detail {
             recipe: self.name.recipe.as_str(),
             version: (!each_has_its_own).then(|| self.name.version.to_string()),
@@ -236,11 +236,11 @@ impl Announcement {
     }
 
     /// Tells of the other's images too, if they are of the same recipe and the same became of them. Else gives it back.
-    fn take_in(&mut self, other: Self) -> Option<Self> {
+    fn merge(&mut self, other: Self) -> Option<Self> {
         let same = self.name.recipe == other.name.recipe;
         match (&mut self.news, other.news) {
-            (News::Images { became, images }, News::Images { became: its, images: more })
-                if same && *became == its && images.len() + more.len() <= MOST_IMAGES =>
+            (Event::Images { transition, images }, Event::Images { transition: its, images: more })
+                if same && *transition == its && images.len() + more.len() <= MOST_IMAGES =>
             {
                 images.extend(more);
                 None
@@ -251,13 +251,13 @@ impl Announcement {
 }
 
 /// The same news in as few events as may be, in the order in which each event was begun.
-pub fn together(news: Vec<Announcement>) -> Vec<Announcement> {
-    let mut told: Vec<Announcement> = Vec::new();
+pub fn coalesce(news: Vec<Envelope>) -> Vec<Envelope> {
+    let mut told: Vec<Envelope> = Vec::new();
     let mut begun: BTreeMap<(RecipeName, &str), usize> = BTreeMap::new();
     for one in news {
         let key = (one.name.recipe.clone(), one.detail_type());
         let left = match begun.get(&key).and_then(|at| told.get_mut(*at)) {
-            Some(event) => event.take_in(one),
+            Some(event) => event.merge(one),
             None => Some(one),
         };
         if let Some(one) = left {
@@ -274,19 +274,19 @@ const MOST_EVENTS: usize = 10;
 const MOST_BYTES: usize = 1_000_000;
 
 /// The events of each call that says all of them.
-pub fn calls(news: &[Announcement]) -> Vec<&[Announcement]> {
-    let (mut calls, mut from, mut bytes) = (Vec::new(), 0, 0);
-    for (at, size) in news.iter().map(Announcement::size).enumerate() {
+pub fn batches(news: &[Envelope]) -> Vec<&[Envelope]> {
+    let (mut batches, mut from, mut bytes) = (Vec::new(), 0, 0);
+    for (at, size) in news.iter().map(Envelope::size).enumerate() {
         if at > from && (at - from == MOST_EVENTS || bytes + size > MOST_BYTES) {
-            calls.push(&news[from..at]);
+            batches.push(&news[from..at]);
             (from, bytes) = (at, 0);
         }
         bytes += size;
     }
     if from < news.len() {
-        calls.push(&news[from..]);
+        batches.push(&news[from..]);
     }
-    calls
+    batches
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::expire::policy::Keep;
-use crate::inventory::{Cloudly, Image, ImageState, ReportState, Shared, Usage, UsageReport};
+use crate::inventory::{Image, ImageState, RegionUsage, ReportState, Result, SharedWith, UsageReport};
 use crate::model::{ImageId, Region, Token};
-use crate::plan::reason::{ReportMissing, UseReason};
+use crate::plan::reason::{ReportStatus, UseReason};
 
 /// For how long a report tells how things are. Longer than from one night to the next, so that what was asked for in one is
 /// read in the other; no longer than a recipe's usual time between two looks, so that each has a report of its own.
@@ -28,7 +28,7 @@ pub fn token(region: &Region, image: &ImageId, now: DateTime<Utc>) -> Token {
 }
 
 /// Why an image must stay for what other accounts do with it, or for not knowing that.
-pub fn used(image: &Image, usage: &Usage, now: DateTime<Utc>) -> Option<Keep> {
+pub fn used(image: &Image, usage: &RegionUsage, now: DateTime<Utc>) -> Option<Keep> {
     if !may_be_shared(image) {
         return None;
     }
@@ -39,7 +39,7 @@ pub fn used(image: &Image, usage: &Usage, now: DateTime<Utc>) -> Option<Keep> {
     }
 }
 
-fn of_shared(image: &Image, shared: &Shared, now: DateTime<Utc>) -> Option<Keep> {
+fn of_shared(image: &Image, shared: &SharedWith, now: DateTime<Utc>) -> Option<Keep> {
     if shared.with.is_empty() {
         return None;
     }
@@ -53,12 +53,14 @@ fn of_shared(image: &Image, shared: &Shared, now: DateTime<Utc>) -> Option<Keep>
     });
     // What one tells that is there counts more than that another is being made.
     let newest = fresh.max_by_key(|report| (matches!(report.says, ReportState::Ready(_)), report.asked));
-    let Some(newest) = newest else { return Some(Keep::unknown(UseReason::NoReport(ReportMissing::Wanted))) };
+    let Some(newest) = newest else {
+        return Some(Keep::unknown(UseReason::ReportMissing(ReportStatus::ImageQuery)));
+    };
     let asked = newest.asked;
     match &newest.says {
-        ReportState::Pending => Some(Keep::unknown(UseReason::NoReport(ReportMissing::Pending(asked)))),
+        ReportState::Pending => Some(Keep::unknown(UseReason::ReportMissing(ReportStatus::Pending(asked)))),
         ReportState::Failed(why) => {
-            Some(Keep::unknown(UseReason::NoReport(ReportMissing::Failed(why.clone()))))
+            Some(Keep::unknown(UseReason::ReportMissing(ReportStatus::Failed(why.clone()))))
         }
         ReportState::Ready(_) => {
             let by = users(image, newest);
@@ -76,9 +78,9 @@ fn users(image: &Image, report: &UsageReport) -> Vec<String> {
 
 /// The images of these that are shared with anybody, as far as that is known.
 pub fn shared_with_others<'a, T>(
-    known: impl IntoIterator<Item = (&'a T, &'a Cloudly<Shared>)>,
+    known: impl IntoIterator<Item = (&'a T, &'a Result<SharedWith>)>,
 ) -> Vec<&'a T> {
-    let is_shared = |shared: &Cloudly<Shared>| shared.as_ref().is_ok_and(|shared| !shared.with.is_empty());
+    let is_shared = |shared: &Result<SharedWith>| shared.as_ref().is_ok_and(|shared| !shared.with.is_empty());
     known.into_iter().filter(|(_, shared)| is_shared(shared)).map(|(image, _)| image).collect()
 }
 
@@ -106,12 +108,13 @@ mod tests {
         report(hours, ReportState::Ready(by))
     }
 
-    fn keep(image: &Image, shared: Cloudly<Shared>) -> Option<Keep> {
-        let usage = Usage { shared: HashMap::from([(image.id.clone(), shared)]), ..Usage::default() };
+    fn keep(image: &Image, shared: Result<SharedWith>) -> Option<Keep> {
+        let usage =
+            RegionUsage { shared: HashMap::from([(image.id.clone(), shared)]), ..RegionUsage::default() };
         used(image, &usage, day(40))
     }
 
-    fn why(image: &Image, shared: Cloudly<Shared>) -> Option<Reason> {
+    fn why(image: &Image, shared: Result<SharedWith>) -> Option<Reason> {
         keep(image, shared).map(|keep| keep.reason)
     }
 
@@ -121,32 +124,35 @@ mod tests {
 
     fn with_friend(reports: Vec<UsageReport>) -> Option<Reason> {
         let with = BTreeSet::from([Grantee::Account(FRIEND.into())]);
-        why(&an_image(), Ok(Shared { with, reports }))
+        why(&an_image(), Ok(SharedWith { with, reports }))
     }
 
     #[test]
     fn an_image_that_is_shared_with_nobody_is_used_by_nobody_else() {
-        assert_eq!(why(&an_image(), Ok(Shared { with: BTreeSet::new(), reports: vec![] })), None);
+        assert_eq!(why(&an_image(), Ok(SharedWith { with: BTreeSet::new(), reports: vec![] })), None);
     }
 
     #[test]
     fn an_image_that_is_shared_is_unknown_until_a_report_is_read() {
-        assert_eq!(with_friend(vec![]), Some(Reason::Use(UseReason::NoReport(ReportMissing::Wanted))));
+        assert_eq!(
+            with_friend(vec![]),
+            Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)))
+        );
         let asked = day(40) - TimeDelta::hours(1);
         assert_eq!(
             with_friend(vec![report(1, ReportState::Pending)]),
-            Some(Reason::Use(UseReason::NoReport(ReportMissing::Pending(asked))))
+            Some(Reason::Use(UseReason::ReportMissing(ReportStatus::Pending(asked))))
         );
         assert_eq!(with_friend(vec![ready(24, &[])]), None);
         let with = BTreeSet::from([Grantee::Account(FRIEND.into())]);
-        assert!(is_unknown(&keep(&an_image(), Ok(Shared { with, reports: vec![] })).unwrap()));
+        assert!(is_unknown(&keep(&an_image(), Ok(SharedWith { with, reports: vec![] })).unwrap()));
     }
 
     #[test]
     fn a_report_that_has_grown_old_tells_nothing_any_more() {
         assert_eq!(
             with_friend(vec![ready(36, &[])]),
-            Some(Reason::Use(UseReason::NoReport(ReportMissing::Wanted)))
+            Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)))
         );
         assert_eq!(with_friend(vec![ready(35, &[]), ready(90, &[(FRIEND, 9)])]), None);
     }
@@ -159,7 +165,7 @@ mod tests {
         assert!(used(with_friend(vec![ready(30, &[(FRIEND, 3)]), theirs(ready(1, &[]))])));
         assert_eq!(
             with_friend(vec![theirs(ready(1, &[]))]),
-            Some(Reason::Use(UseReason::NoReport(ReportMissing::Wanted)))
+            Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)))
         );
         assert!(used(with_friend(vec![ready(30, &[]), theirs(ready(1, &[(FRIEND, 3)]))])));
     }
@@ -180,16 +186,17 @@ mod tests {
         let first = day(40) - TimeDelta::hours(20);
         let found = image("web", 1).released().tagged("kiln:unused", &first.to_rfc3339()).build();
         let with = BTreeSet::from([Grantee::Account(FRIEND.into())]);
-        let told = |hours| why(&found, Ok(Shared { with: with.clone(), reports: vec![ready(hours, &[])] }));
-        assert_eq!(told(21), Some(Reason::Use(UseReason::NoReport(ReportMissing::Wanted))));
-        assert_eq!(told(19), None);
+        let text =
+            |hours| why(&found, Ok(SharedWith { with: with.clone(), reports: vec![ready(hours, &[])] }));
+        assert_eq!(text(21), Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery))));
+        assert_eq!(text(19), None);
     }
 
     #[test]
     fn use_by_another_account_keeps_it_and_that_of_its_own_is_told_elsewhere() {
-        let told = with_friend(vec![ready(24, &[(FRIEND, 2), ("123456789012", 7), ("444455556666", 0)])]);
+        let text = with_friend(vec![ready(24, &[(FRIEND, 2), ("123456789012", 7), ("444455556666", 0)])]);
         assert_eq!(
-            told.unwrap().to_string(),
+            text.unwrap().to_string(),
             "it is used by account 111122223333 (2 times), according to the usage report of 2026-02-09T02:00:00+00:00"
         );
     }
@@ -199,7 +206,7 @@ mod tests {
         let error =
             CloudError::new("DescribeImageAttribute", "ami-1", &region("us-east-1"), "AuthFailure", "no");
         assert!(is_unknown(&keep(&an_image(), Err(error)).unwrap()));
-        let nobody_asked = used(&an_image(), &Usage::default(), day(40)).unwrap();
+        let nobody_asked = used(&an_image(), &RegionUsage::default(), day(40)).unwrap();
         assert_eq!(nobody_asked, Keep::unknown(UseReason::SharingUnknown));
         assert!(is_unknown(&nobody_asked));
     }
@@ -207,7 +214,7 @@ mod tests {
     #[test]
     fn what_is_disabled_is_shared_with_nobody() {
         let retired = image("web", 1).retired_on(30).build();
-        assert_eq!(used(&retired, &Usage::default(), day(40)), None);
+        assert_eq!(used(&retired, &RegionUsage::default(), day(40)), None);
     }
 
     #[test]

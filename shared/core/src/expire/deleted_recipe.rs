@@ -11,7 +11,7 @@ use super::stages::RetirementContext;
 use crate::inventory::{Image, ImageState};
 use crate::model::{Region, Tags, tags};
 use crate::plan::reason::{DeletedRecipeReason, RetentionReason, UseReason};
-use crate::plan::{Action, Chain, Subject};
+use crate::plan::{Action, Sequence, Subject};
 use crate::recipe::{Expire, Recipe};
 
 /// When the deleted recipe was retired by a user, if every remaining image carries the mark. `None` if any does not, for
@@ -41,7 +41,7 @@ pub fn only_sharing_left<'a>(
 }
 
 /// Keeps every image of a recipe that nobody retired, and says how to retire it.
-pub fn kept(lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<Chain> {
+pub fn kept(lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<Sequence> {
     let defaults = Expire::default();
     let policy = RetentionPolicy::without_recipe(&defaults);
     let one = |release: &Release<'_>| {
@@ -53,24 +53,24 @@ pub fn kept(lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<Chain> {
 }
 
 /// Writes on every image that its recipe was retired.
-pub fn mark(found: &ImagesByRegion, home: &Region, now: DateTime<Utc>) -> Vec<Chain> {
+pub fn mark(found: &ImagesByRegion, home: &Region, now: DateTime<Utc>) -> Vec<Sequence> {
     let unmarked = observed_images(found).filter(|image| image.tags.time(tags::ENDED).is_none());
     let unmarked = unmarked.filter(|image| image.record_at(home).is_ok());
     let note = |image: &Image| {
         let tags = Tags::new().with_time(tags::ENDED, now);
         let note = Action::Note(image.id.clone(), tags);
-        vec![Subject::image(image).so(note, DeletedRecipeReason::Retired(now))]
+        vec![Subject::image(image).decide(note, DeletedRecipeReason::Retired(now))]
     };
     unmarked.map(note).collect()
 }
 
 /// Takes back, for a recipe that exists again, that it was retired.
-pub fn reinstate(recipe: &Recipe, home: &Region, observed: &Observed) -> Vec<Chain> {
+pub fn reinstate(recipe: &Recipe, home: &Region, observed: &Observed) -> Vec<Sequence> {
     let marked = observed.all().filter(|image| image.tags.time(tags::ENDED).is_some());
     let marked = marked.filter(|image| image.record_at(home).is_ok());
     let note = |image: &Image| {
         let note = Action::Note(image.id.clone(), Tags::new().with(tags::ENDED, "no"));
-        vec![Subject::image(image).so(note, DeletedRecipeReason::RecipeIsBack(recipe.name.clone()))]
+        vec![Subject::image(image).decide(note, DeletedRecipeReason::RecipeIsBack(recipe.name.clone()))]
     };
     marked.map(note).collect()
 }
@@ -82,7 +82,7 @@ pub fn decide(
     uses: &UsageIndex<'_>,
     retired_at: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Vec<Chain> {
+) -> Vec<Sequence> {
     let defaults = Expire::default();
     let policy = RetentionPolicy::without_recipe(&defaults);
     let reason = DeletedRecipeReason::Retired(retired_at).into();
@@ -126,8 +126,8 @@ mod tests {
         assert_eq!(marked.concat().iter().map(|one| one.action.word()).collect::<Vec<_>>(), ["note"; 2]);
         let usage = UsageByRegion::from([(home(), Ok(nobody_else(&[&images[0], &images[1]])))]);
         let all = found(&images);
-        let chains = decide(&Lineage::of(&all, &home()), &UsageIndex::of(&usage), day(40), day(40));
-        let words: Vec<_> = chains.concat().iter().map(|one| one.action.word()).collect();
+        let sequences = decide(&Lineage::of(&all, &home()), &UsageIndex::of(&usage), day(40), day(40));
+        let words: Vec<_> = sequences.concat().iter().map(|one| one.action.word()).collect();
         assert_eq!(words, ["mark-unused"; 2]);
         let noted = images[0].tags.clone().with_time(tags::ENDED, day(40));
         let again = Image { tags: noted, ..images[0].clone() };

@@ -29,7 +29,7 @@ pub struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub released: Option<String>,
     /// The image and all its replicas.
-    pub release: Vec<Member>,
+    pub release: Vec<ReleaseMember>,
     /// What uses it in its own account, each with its ARN.
     pub used_by: Vec<String>,
     /// Everything that keeps it whatever its recipe says.
@@ -41,7 +41,7 @@ pub struct Explanation {
     /// What is decided of it now.
     pub decided: &'static str,
     /// Why.
-    pub because: String,
+    pub reason: String,
 }
 
 /// From what an image was made.
@@ -64,7 +64,7 @@ pub struct Provenance {
 
 /// An image of the same release.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Member {
+pub struct ReleaseMember {
     /// Where.
     pub region: Region,
     /// Which.
@@ -92,7 +92,7 @@ pub fn explain(
     plan: PlanRow,
 ) -> Explanation {
     let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let member = |one: &Image| Member {
+    let member = |one: &Image| ReleaseMember {
         region: one.region.clone(),
         image: one.id.to_string(),
         state: one.state.to_string(),
@@ -122,6 +122,6 @@ pub fn explain(
         steps: steps.into_iter().filter_map(|(step, at)| Some(PastStep { step, at: text(at?) })).collect(),
         plan,
         decided: decision.action.word(),
-        because: decision.because.to_string(),
+        reason: decision.reason.to_string(),
     }
 }

@@ -9,7 +9,7 @@ use super::inventory::{ImagesByRegion, observed_images};
 use crate::inventory::{Image, ImageState};
 use crate::model::{Region, Tags, tags};
 use crate::plan::reason::{Limit, RetentionReason};
-use crate::plan::{Action, Chain, Subject};
+use crate::plan::{Action, Sequence, Subject};
 
 /// So many fewer at the least, and less than half, are far fewer.
 const FAR_FEWER: usize = 5;
@@ -71,12 +71,12 @@ pub fn unexpected_drop(found: &ImagesByRegion) -> Option<Limit> {
 
 /// Once images go by this plan, those that stay on their way tell the fewer that are left: else the next step would find them
 /// strange. What takes a step itself writes that number with it, and the others are told in chains of their own.
-pub fn record_sizes(found: &ImagesByRegion, chains: &mut Vec<Chain>) {
+pub fn record_sizes(found: &ImagesByRegion, sequences: &mut Vec<Sequence>) {
     let lives: BTreeSet<&str> =
         observed_images(found).filter(|image| counts(image)).map(|image| image.id.as_str()).collect();
     let mut gone: BTreeMap<Region, usize> = BTreeMap::new();
     let (mut going, mut steps) = (BTreeSet::new(), BTreeSet::new());
-    for decision in chains.iter().flatten() {
+    for decision in sequences.iter().flatten() {
         let Some(id) = decision.subject.resource.clone() else { continue };
         match decision.action {
             Action::Deregister(_) => {
@@ -93,7 +93,7 @@ pub fn record_sizes(found: &ImagesByRegion, chains: &mut Vec<Chain>) {
     if gone.is_empty() {
         return;
     }
-    for decision in chains.iter_mut().flatten() {
+    for decision in sequences.iter_mut().flatten() {
         let gone = gone.get(&decision.subject.region).copied().unwrap_or_default();
         if let Action::MarkUnused(_, _, counted) | Action::Retire(_, _, counted) = &mut decision.action {
             *counted = counted.saturating_sub(gone);
@@ -102,11 +102,11 @@ pub fn record_sizes(found: &ImagesByRegion, chains: &mut Vec<Chain>) {
     let fleet = FleetSize::of_regions(found);
     let waits = observed_images(found)
         .filter(|image| !going.contains(image.id.as_str()) && !steps.contains(image.id.as_str()));
-    chains.extend(waits.filter_map(|image| {
+    sequences.extend(waits.filter_map(|image| {
         let now = fleet.in_region(&image.region).saturating_sub(*gone.get(&image.region)?);
         let before = counted(image).filter(|before| *before > now)?;
         let note = Action::Note(image.id.clone(), Tags::new().with(tags::COUNTED, now));
-        Some(vec![Subject::image(image).so(note, RetentionReason::Recounted { before, now })])
+        Some(vec![Subject::image(image).decide(note, RetentionReason::Recounted { before, now })])
     }));
 }
 
@@ -128,8 +128,8 @@ mod tests {
     fn less_than_half_of_what_was_counted_is_unexpected_drop() {
         let now = |counted: &str| unexpected_drop(&found((1..=5).map(|n| on_its_way(n, counted)).collect()));
         assert_eq!(now("10"), None);
-        let told = now("11").unwrap().to_string();
-        assert!(told.starts_with("us-east-1 shows 5 images of the recipe, down from 11"), "{told}");
+        let text = now("11").unwrap().to_string();
+        assert!(text.starts_with("us-east-1 shows 5 images of the recipe, down from 11"), "{text}");
     }
 
     #[test]
@@ -150,18 +150,20 @@ mod tests {
         let mut failed = on_its_way(5, "4");
         failed.state = ImageState::Failed;
         images.push(failed);
-        let so =
-            |image: &Image, action| vec![Subject::image(image).so(action, RetentionReason::RegionRemoved)];
-        let deregister = |image: &Image| so(image, Action::Deregister(image.id.clone()));
+        let decision = |image: &Image, action| {
+            vec![Subject::image(image).decide(action, RetentionReason::RegionRemoved)]
+        };
+        let deregister = |image: &Image| decision(image, Action::Deregister(image.id.clone()));
         let retires = |counted| Action::Retire(images[1].id.clone(), day(40), counted);
-        let mut chains = vec![deregister(&images[0]), so(&images[1], retires(4)), deregister(&images[4])];
-        record_sizes(&found(images.clone()), &mut chains);
-        let told: Vec<&Action> = chains.iter().flatten().map(|one| &one.action).collect();
+        let mut sequences =
+            vec![deregister(&images[0]), decision(&images[1], retires(4)), deregister(&images[4])];
+        record_sizes(&found(images.clone()), &mut sequences);
+        let text: Vec<&Action> = sequences.iter().flatten().map(|one| &one.action).collect();
         let three = |image: &Image| Action::Note(image.id.clone(), Tags::new().with(tags::COUNTED, 3));
-        assert_eq!(told[1], &retires(3), "a step writes it itself");
-        assert_eq!(told[3..], [&three(&images[2]), &three(&images[3])], "what failed was never counted");
-        let mut nothing = vec![so(&images[1], retires(4))];
+        assert_eq!(text[1], &retires(3), "a step writes it itself");
+        assert_eq!(text[3..], [&three(&images[2]), &three(&images[3])], "what failed was never counted");
+        let mut nothing = vec![decision(&images[1], retires(4))];
         record_sizes(&found(images.clone()), &mut nothing);
-        assert_eq!(nothing, [so(&images[1], retires(4))]);
+        assert_eq!(nothing, [decision(&images[1], retires(4))]);
     }
 }

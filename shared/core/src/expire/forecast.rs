@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::inventory::{Image, Snapshot};
 use crate::model::{Region, SnapshotId, Version};
-use crate::plan::{Action, Chain, Decision, Step, Usage};
+use crate::plan::{Action, Decision, Sequence, Step, Usage};
 
 const GIB: f64 = 1_073_741_824.0;
 
@@ -132,8 +132,9 @@ pub fn plan_row(
 }
 
 /// The last decision about each thing of these chains: the others prepare it.
-pub fn last_decisions(chains: &[Chain]) -> BTreeMap<(&Region, &str), &Decision> {
-    let own = chains.iter().flatten().filter(|one| !matches!(one.action, Action::Say(_) | Action::Note(..)));
+pub fn last_decisions(sequences: &[Sequence]) -> BTreeMap<(&Region, &str), &Decision> {
+    let own =
+        sequences.iter().flatten().filter(|one| !matches!(one.action, Action::Say(_) | Action::Note(..)));
     own.filter_map(|one| Some(((&one.subject.region, one.subject.resource.as_deref()?), one))).collect()
 }
 

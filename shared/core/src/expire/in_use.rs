@@ -6,15 +6,15 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::expire::cross_account;
 use crate::expire::policy::{Keep, RetentionPolicy};
-use crate::inventory::usage::{Names, User};
-use crate::inventory::{CloudError, Image, Protection, Usage};
+use crate::inventory::usage::{Referrer, Target};
+use crate::inventory::{CloudError, Image, Protection, RegionUsage};
 use crate::model::{ImageId, Region, Version, tags};
 use crate::plan::reason::UseReason;
 use crate::publish::sharing::is_guarded_by_kiln;
 use crate::release::is_pinned;
 
 /// What was found out about use, by Region. A Region that is missing was not asked.
-pub type UsageByRegion = BTreeMap<Region, Result<Usage, CloudError>>;
+pub type UsageByRegion = BTreeMap<Region, Result<RegionUsage, CloudError>>;
 
 /// Whether EC2 cannot be asked what names images, here or by this role, so that it must be looked for piece by piece: any
 /// other error leaves the use unknown.
@@ -27,8 +27,8 @@ pub fn is_piecemeal(error: &CloudError) -> bool {
 /// Who uses what, for look-up.
 pub struct UsageIndex<'a> {
     found: &'a UsageByRegion,
-    by: HashMap<&'a ImageId, Vec<(&'a Region, &'a User)>>,
-    unresolved: BTreeMap<&'a Region, (&'a User, &'a str)>,
+    by: HashMap<&'a ImageId, Vec<(&'a Region, &'a Referrer)>>,
+    unresolved: BTreeMap<&'a Region, (&'a Referrer, &'a str)>,
 }
 
 impl<'a> UsageIndex<'a> {
@@ -39,8 +39,8 @@ impl<'a> UsageIndex<'a> {
         for (region, usage) in known {
             for one in &usage.uses {
                 match &one.names {
-                    Names::Image(image) => uses.by.entry(image).or_default().push((region, &one.by)),
-                    Names::Unresolved(what) => {
+                    Target::Image(image) => uses.by.entry(image).or_default().push((region, &one.by)),
+                    Target::Unresolved(what) => {
                         uses.unresolved.entry(region).or_insert((&one.by, what));
                     }
                 }

@@ -2,17 +2,17 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::Use;
+use crate::inventory::Reference;
 use crate::plan::reason::UseReason;
 use crate::recipe::Recipe;
 
-fn names(image: &Image, by: User) -> Use {
-    Use { names: Names::Image(image.id.clone()), by }
+fn names(image: &Image, by: Referrer) -> Reference {
+    Reference { names: Target::Image(image.id.clone()), by }
 }
 
 /// Why the image must stay for what was found in its Region.
-fn hold(image: &Image, usage: Usage) -> Option<String> {
-    let usage = Usage { shared: nobody_else(&[image]).shared, ..usage };
+fn kept_because(image: &Image, usage: RegionUsage) -> Option<String> {
+    let usage = RegionUsage { shared: nobody_else(&[image]).shared, ..usage };
     let found = UsageByRegion::from([(image.region.clone(), Ok(usage))]);
     UsageIndex::of(&found)
         .keep_reason(RetentionPolicy::of(&recipe("web"), None), image, day(40))
@@ -27,57 +27,60 @@ fn an_image() -> Image {
 fn each_kind_of_user_keeps_an_image_and_is_told_by_its_arn() {
     let configuration =
         "arn:aws:autoscaling:us-east-1:123456789012:launchConfiguration:x:launchConfigurationName/old";
-    for (by, told) in [
+    for (by, text) in [
         (
-            User::Instance("i-0fee".parse().unwrap()),
+            Referrer::Instance("i-0fee".parse().unwrap()),
             "instance arn:aws:ec2:us-east-1:123456789012:instance/i-0fee",
         ),
         (
-            User::TemplateVersion("lt-0a".into(), 3),
+            Referrer::TemplateVersion("lt-0a".into(), 3),
             "version 3 of launch template arn:aws:ec2:us-east-1:123456789012:launch-template/lt-0a",
         ),
         (
-            User::Told("launch configuration", configuration.into()),
+            Referrer::Other("launch configuration", configuration.into()),
             &format!("launch configuration {configuration}"),
         ),
         (
-            User::SpotFleet("sfr-1".into()),
+            Referrer::SpotFleet("sfr-1".into()),
             "Spot Fleet arn:aws:ec2:us-east-1:123456789012:spot-fleet-request/sfr-1",
         ),
-        (User::Fleet("fleet-1".into()), "EC2 Fleet arn:aws:ec2:us-east-1:123456789012:fleet/fleet-1"),
+        (Referrer::Fleet("fleet-1".into()), "EC2 Fleet arn:aws:ec2:us-east-1:123456789012:fleet/fleet-1"),
         (
-            User::Parameter("/golden/web".into()),
+            Referrer::Parameter("/golden/web".into()),
             "parameter arn:aws:ssm:us-east-1:123456789012:parameter/golden/web",
         ),
     ] {
         let image = an_image();
-        let usage = Usage { uses: vec![names(&image, by)], ..Usage::default() };
-        assert_eq!(hold(&image, usage), Some(format!("it is used by {told}")));
+        let usage = RegionUsage { uses: vec![names(&image, by)], ..RegionUsage::default() };
+        assert_eq!(kept_because(&image, usage), Some(format!("it is used by {text}")));
     }
 }
 
 #[test]
 fn many_users_are_counted_after_the_first_five() {
     let image = an_image();
-    let fleet = |n: i32| names(&image, User::Fleet(format!("fleet-{n}")));
-    let usage = Usage { uses: (1..=7).map(fleet).collect(), ..Usage::default() };
-    let told = hold(&image, usage).unwrap();
-    assert!(told.contains("fleet/fleet-5 and 2 more") && !told.contains("fleet-6"), "{told}");
+    let fleet = |n: i32| names(&image, Referrer::Fleet(format!("fleet-{n}")));
+    let usage = RegionUsage { uses: (1..=7).map(fleet).collect(), ..RegionUsage::default() };
+    let text = kept_because(&image, usage).unwrap();
+    assert!(text.contains("fleet/fleet-5 and 2 more") && !text.contains("fleet-6"), "{text}");
 }
 
 #[test]
 fn what_nobody_uses_is_unused() {
     let other = image("web", 2).build();
-    let usage = Usage { uses: vec![names(&other, User::Fleet("fleet-1".into()))], ..Usage::default() };
-    assert_eq!(hold(&an_image(), usage), None);
+    let usage = RegionUsage {
+        uses: vec![names(&other, Referrer::Fleet("fleet-1".into()))],
+        ..RegionUsage::default()
+    };
+    assert_eq!(kept_because(&an_image(), usage), None);
 }
 
 #[test]
 fn an_image_of_which_a_living_one_was_baked_stays() {
     let (base, layer) = (an_image(), image("app", 2).build());
-    let usage = Usage { baked: [(base.id.clone(), layer.id.clone())].into(), ..Usage::default() };
+    let usage = RegionUsage { baked: [(base.id.clone(), layer.id.clone())].into(), ..RegionUsage::default() };
     assert_eq!(
-        hold(&base, usage),
+        kept_because(&base, usage),
         Some(format!("{} was baked from it, and can still be launched", layer.id))
     );
 }
@@ -91,7 +94,7 @@ fn what_another_service_manages_is_left_to_it() {
     ] {
         let image = image("web", 1).released().tagged(key, "x").build();
         assert_eq!(
-            hold(&image, Usage::default()),
+            kept_because(&image, RegionUsage::default()),
             Some(format!("managed by {service}; Kiln does not remove it"))
         );
     }
@@ -101,15 +104,15 @@ fn what_another_service_manages_is_left_to_it() {
 fn what_image_builder_made_and_somebody_gave_to_kiln_is_kilns() {
     let given = image("web", 1).released().tagged("Ec2ImageBuilderArn", "x");
     let given = given.tagged(tags::ADOPTED, "us-east-1/ami-0a").build();
-    assert_eq!(hold(&given, Usage::default()), None);
+    assert_eq!(kept_because(&given, RegionUsage::default()), None);
 }
 
 #[test]
 fn an_image_whose_snapshot_something_needs_stays() {
     let image = an_image();
     let needed = BTreeMap::from([(image.snapshots[0].clone(), "it is locked (governance)".to_owned())]);
-    let usage = Usage { needed, ..Usage::default() };
-    assert_eq!(hold(&image, usage).as_deref(), Some("it is locked (governance)"));
+    let usage = RegionUsage { needed, ..RegionUsage::default() };
+    assert_eq!(kept_because(&image, usage).as_deref(), Some("it is locked (governance)"));
 }
 
 #[test]

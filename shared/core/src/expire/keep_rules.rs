@@ -12,7 +12,7 @@ use super::policy::{Keep, RetentionPolicy};
 use super::stages::{RetirementContext, next_stage};
 use crate::inventory::Image;
 use crate::plan::reason::{RetentionReason, UseReason};
-use crate::plan::{Chain, NextStep};
+use crate::plan::{NextStep, Sequence};
 use crate::recipe::Recipe;
 
 /// What the rules of the recipe alone say of one release.
@@ -56,7 +56,7 @@ pub fn decide(
     lineage: &Lineage<'_>,
     uses: &UsageIndex<'_>,
     now: DateTime<Utc>,
-) -> Vec<Chain> {
+) -> Vec<Sequence> {
     let rules = by_rules(recipe, &lineage.releases, now);
     let (policy, fleet) = (RetentionPolicy::of(recipe, lineage.newest), &lineage.fleet);
     let one = |(release, rule): (&Release<'_>, ByRule)| match (rule, lineage.unobservable) {
@@ -83,7 +83,7 @@ pub fn decide(
 }
 
 /// The step of one image that these decisions of a later time take.
-fn first_step(later: &Chain, image: &Image) -> Option<NextStep> {
+fn first_step(later: &Sequence, image: &Image) -> Option<NextStep> {
     let own = later.iter().rev().find(|one| one.subject.resource.as_deref() == Some(image.id.as_str()));
     own?.retention?.next
 }

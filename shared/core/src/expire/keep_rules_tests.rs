@@ -6,8 +6,8 @@ use super::*;
 use crate::expire::in_use::UsageByRegion;
 use crate::expire::inventory::ImagesByRegion;
 use crate::fixtures::*;
-use crate::inventory::usage::{Names, User};
-use crate::inventory::{CloudError, ImageState, Protection, Usage, Use};
+use crate::inventory::usage::{Referrer, Target};
+use crate::inventory::{CloudError, ImageState, Protection, Reference, RegionUsage};
 use crate::model::{ImageId, Region, Stage, Version};
 use crate::plan::{Action, Decision};
 
@@ -26,7 +26,7 @@ fn found(images: Vec<Image>) -> ImagesByRegion {
 }
 
 fn unused() -> UsageByRegion {
-    REGIONS.iter().map(|code| (region(code), Ok(Usage::default()))).collect()
+    REGIONS.iter().map(|code| (region(code), Ok(RegionUsage::default()))).collect()
 }
 
 /// Releases of these days at home alone.
@@ -34,55 +34,55 @@ fn releases_of(days: &[i64]) -> Vec<Image> {
     days.iter().map(|day| image("web", *day).released().build()).collect()
 }
 
-fn decided(images: Vec<Image>, usage: &UsageByRegion) -> Vec<Chain> {
+fn decided(images: Vec<Image>, usage: &UsageByRegion) -> Vec<Sequence> {
     by(&recipe("web"), images, usage, day(40))
 }
 
 /// What is decided where nobody else may launch any image.
-fn by(recipe: &Recipe, images: Vec<Image>, usage: &UsageByRegion, now: DateTime<Utc>) -> Vec<Chain> {
+fn by(recipe: &Recipe, images: Vec<Image>, usage: &UsageByRegion, now: DateTime<Utc>) -> Vec<Sequence> {
     let found = found(images);
     decide(recipe, &Lineage::of(&found, &home()), &UsageIndex::of(&alone(usage, &found)), now)
 }
 
 /// What is done, by the day of the image and its Region.
-fn deeds(chains: &[Chain]) -> Vec<(String, &'static str)> {
-    let deed = |decision: &Decision| {
+fn deeds(sequences: &[Sequence]) -> Vec<(String, &'static str)> {
+    let effect = |decision: &Decision| {
         let version = decision.subject.version.unwrap();
         (
             format!("{}@{}", (version.time() - day(0)).num_days(), decision.subject.region),
             decision.action.word(),
         )
     };
-    chains.iter().flatten().filter(|decision| decision.action != Action::Leave).map(deed).collect()
+    sequences.iter().flatten().filter(|decision| decision.action != Action::Leave).map(effect).collect()
 }
 
-fn why(chains: &[Chain], n: i64) -> String {
+fn why(sequences: &[Sequence], n: i64) -> String {
     let version = Version::at(day(n)).unwrap();
-    chains
+    sequences
         .iter()
         .flatten()
         .find(|decision| decision.subject.version == Some(version))
         .unwrap()
-        .because
+        .reason
         .to_string()
 }
 
-fn template(image: &ImageId) -> Use {
-    Use { names: Names::Image(image.clone()), by: User::TemplateVersion("lt-0a".into(), 7) }
+fn template(image: &ImageId) -> Reference {
+    Reference { names: Target::Image(image.clone()), by: Referrer::TemplateVersion("lt-0a".into(), 7) }
 }
 
 #[test]
 fn keeps_the_newest_that_the_recipe_keeps_whatever_their_age() {
-    let chains = decided(releases_of(&[1, 2, 3]), &unused());
-    assert_eq!(deeds(&chains), [("1@us-east-1".to_owned(), "retire")]);
-    assert_eq!(why(&chains, 2), "it is number 2 of the 2 newest releases that the recipe keeps");
+    let sequences = decided(releases_of(&[1, 2, 3]), &unused());
+    assert_eq!(deeds(&sequences), [("1@us-east-1".to_owned(), "retire")]);
+    assert_eq!(why(&sequences, 2), "it is number 2 of the 2 newest releases that the recipe keeps");
 }
 
 #[test]
 fn keeps_what_is_younger_than_the_recipe_says() {
-    let chains = decided(releases_of(&[29, 31, 32, 33, 34]), &unused());
-    assert_eq!(deeds(&chains), [("29@us-east-1".to_owned(), "retire")]);
-    assert_eq!(why(&chains, 31), "it is 9d old, and the recipe keeps images younger than 10d");
+    let sequences = decided(releases_of(&[29, 31, 32, 33, 34]), &unused());
+    assert_eq!(deeds(&sequences), [("29@us-east-1".to_owned(), "retire")]);
+    assert_eq!(why(&sequences, 31), "it is 9d old, and the recipe keeps images younger than 10d");
 }
 
 #[test]
@@ -105,12 +105,15 @@ fn keeps_an_image_that_an_instance_uses_with_its_whole_release() {
     let mut images = releases_of(&[1, 2, 3]);
     let replica = image("web", 1).released().in_region("eu-west-1").build();
     let mut usage = unused();
-    let user = Use { names: Names::Image(replica.id.clone()), by: User::Instance("i-0fee".parse().unwrap()) };
-    usage.insert(region("eu-west-1"), Ok(Usage { uses: vec![user], ..Usage::default() }));
+    let user = Reference {
+        names: Target::Image(replica.id.clone()),
+        by: Referrer::Instance("i-0fee".parse().unwrap()),
+    };
+    usage.insert(region("eu-west-1"), Ok(RegionUsage { uses: vec![user], ..RegionUsage::default() }));
     images.push(replica);
-    let chains = decided(images, &usage);
-    assert!(deeds(&chains).is_empty());
-    let reasons: Vec<String> = chains[2].iter().map(|decision| decision.because.to_string()).collect();
+    let sequences = decided(images, &usage);
+    assert!(deeds(&sequences).is_empty());
+    let reasons: Vec<String> = sequences[2].iter().map(|decision| decision.reason.to_string()).collect();
     let used = "it is used by instance arn:aws:ec2:eu-west-1:123456789012:instance/i-0fee";
     assert_eq!(reasons[0], used);
     assert!(reasons[1].contains(&format!("stays, because {used}")));
@@ -121,11 +124,11 @@ fn keeps_an_image_that_any_version_of_a_launch_template_names() {
     let images = releases_of(&[1, 2, 3]);
     let mut usage = unused();
     let uses = vec![template(&images[0].id)];
-    usage.insert(region("us-east-1"), Ok(Usage { uses, ..Usage::default() }));
-    let chains = decided(images, &usage);
-    assert!(deeds(&chains).is_empty());
+    usage.insert(region("us-east-1"), Ok(RegionUsage { uses, ..RegionUsage::default() }));
+    let sequences = decided(images, &usage);
+    assert!(deeds(&sequences).is_empty());
     assert_eq!(
-        why(&chains, 1),
+        why(&sequences, 1),
         "it is used by version 7 of launch template arn:aws:ec2:us-east-1:123456789012:launch-template/lt-0a"
     );
 }
@@ -135,19 +138,19 @@ fn a_use_in_another_region_is_another_images() {
     let images = releases_of(&[1, 2, 3]);
     let mut usage = unused();
     let uses = vec![template(&images[0].id)];
-    usage.insert(region("eu-west-1"), Ok(Usage { uses, ..Usage::default() }));
+    usage.insert(region("eu-west-1"), Ok(RegionUsage { uses, ..RegionUsage::default() }));
     assert_eq!(deeds(&decided(images, &usage)).len(), 1);
 }
 
 #[test]
 fn keeps_all_of_a_region_where_a_template_could_not_be_resolved() {
     let mut usage = unused();
-    let names = Names::Unresolved("resolve:ssm:/x".into());
-    let uses = vec![Use { names, by: User::TemplateVersion("lt-0a".into(), 1) }];
-    usage.insert(region("us-east-1"), Ok(Usage { uses, ..Usage::default() }));
-    let chains = decided(releases_of(&[1, 2, 3]), &usage);
-    assert!(deeds(&chains).is_empty());
-    assert!(why(&chains, 1).contains("resolve:ssm:/x, which could not be resolved"));
+    let names = Target::Unresolved("resolve:ssm:/x".into());
+    let uses = vec![Reference { names, by: Referrer::TemplateVersion("lt-0a".into(), 1) }];
+    usage.insert(region("us-east-1"), Ok(RegionUsage { uses, ..RegionUsage::default() }));
+    let sequences = decided(releases_of(&[1, 2, 3]), &usage);
+    assert!(deeds(&sequences).is_empty());
+    assert!(why(&sequences, 1).contains("resolve:ssm:/x, which could not be resolved"));
 }
 
 #[test]
@@ -161,20 +164,20 @@ fn keeps_all_when_a_look_up_fails_is_denied_or_was_not_made() {
     );
     let mut usage = unused();
     usage.insert(region("us-east-1"), Err(denied.clone()));
-    let chains = decided(releases_of(&[1, 2, 3]), &usage);
-    assert!(deeds(&chains).is_empty());
+    let sequences = decided(releases_of(&[1, 2, 3]), &usage);
+    assert!(deeds(&sequences).is_empty());
     assert!(
-        why(&chains, 1)
+        why(&sequences, 1)
             .contains("unknown, so it is kept: DescribeLaunchTemplateVersions on lt-0a in us-east-1")
     );
     assert!(deeds(&decided(releases_of(&[1, 2, 3]), &UsageByRegion::new())).is_empty());
-    let mut blind = found(releases_of(&[1, 2, 3]));
-    blind.insert(region("eu-west-1"), Err(denied));
+    let mut unobservable = found(releases_of(&[1, 2, 3]));
+    unobservable.insert(region("eu-west-1"), Err(denied));
     assert!(
         deeds(&decide(
             &recipe("web"),
-            &Lineage::of(&blind, &home()),
-            &UsageIndex::of(&alone(&unused(), &blind)),
+            &Lineage::of(&unobservable, &home()),
+            &UsageIndex::of(&alone(&unused(), &unobservable)),
             day(40)
         ))
         .is_empty()
@@ -197,13 +200,13 @@ fn keeps_what_is_held_protected_or_of_aws_backup() {
 fn keeps_an_image_that_kiln_did_not_make_or_that_someone_retagged() {
     let mut images = releases_of(&[1, 2, 3]);
     images[0].tags = images[0].tags.clone().with("kiln:stage", "golden");
-    let chains = decided(images, &unused());
-    assert!(deeds(&chains).is_empty());
+    let sequences = decided(images, &unused());
+    assert!(deeds(&sequences).is_empty());
     assert!(
-        chains
+        sequences
             .iter()
             .flatten()
-            .any(|decision| decision.because.to_string().contains("'golden', which Kiln does not write"))
+            .any(|decision| decision.reason.to_string().contains("'golden', which Kiln does not write"))
     );
 }
 
@@ -251,9 +254,9 @@ fn is_deregistered_once_its_quarantine_is_over_replicas_first() {
         deeds(&retired(33)),
         [("1@eu-west-1".to_owned(), "deregister"), ("1@us-east-1".to_owned(), "deregister")]
     );
-    let chains = retired(34);
-    assert!(deeds(&chains).is_empty());
-    assert_eq!(why(&chains, 1), "it is in quarantine until 2026-02-11T02:00:00+00:00");
+    let sequences = retired(34);
+    assert!(deeds(&sequences).is_empty());
+    assert_eq!(why(&sequences, 1), "it is in quarantine until 2026-02-11T02:00:00+00:00");
 }
 
 #[test]
@@ -298,9 +301,9 @@ fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
     at_once.expire.quarantine = TimeDelta::zero();
     let mut images = releases_of(&[1, 2, 3]);
     images.push(image("web", 1).released().in_region("eu-west-1").build());
-    let chains = by(&at_once, images, &unused(), day(40));
+    let sequences = by(&at_once, images, &unused(), day(40));
     assert_eq!(
-        deeds(&chains),
+        deeds(&sequences),
         [
             ("1@us-east-1".to_owned(), "mark"),
             ("1@eu-west-1".to_owned(), "deregister"),
@@ -326,7 +329,7 @@ proptest! {
         held in proptest::collection::btree_set(0i64..40, 0..3),
         with_replica in proptest::collection::btree_set(0i64..40, 0..6),
         retired in proptest::collection::btree_map(0i64..40, 0i64..40, 0..6),
-        blind in proptest::option::weighted(0.1, 0usize..3),
+        unobservable in proptest::option::weighted(0.1, 0usize..3),
     ) {
         let mut rules = recipe("web");
         rules.expire.keep = keep;
@@ -340,34 +343,34 @@ proptest! {
         let mut images: Vec<Image> = days.iter().map(|n| make(*n).build()).collect();
         images.extend(days.intersection(&with_replica).map(|n| make(*n).in_region("eu-west-1").build()));
         let mut usage = unused();
-        let user = || User::Instance("i-01".parse().unwrap());
-        let uses = used.iter().map(|n| Use { names: Names::Image(id_of("us-east-1", *n)), by: user() }).collect();
-        usage.insert(region("us-east-1"), Ok(Usage { uses, ..Usage::default() }));
-        if let Some(at) = blind {
+        let user = || Referrer::Instance("i-01".parse().unwrap());
+        let uses = used.iter().map(|n| Reference { names: Target::Image(id_of("us-east-1", *n)), by: user() }).collect();
+        usage.insert(region("us-east-1"), Ok(RegionUsage { uses, ..RegionUsage::default() }));
+        if let Some(at) = unobservable {
             let error = CloudError::new("DescribeInstances", "x", &region(REGIONS[at]), "RequestLimitExceeded", "");
             usage.insert(region(REGIONS[at]), Err(error));
         }
-        let chains = by(&rules, images.clone(), &usage, day(40));
+        let sequences = by(&rules, images.clone(), &usage, day(40));
 
         // Every image is answered for.
-        let answered: BTreeSet<String> = chains.iter().flatten().filter_map(|decision| decision.subject.resource.clone()).collect();
+        let answered: BTreeSet<String> = sequences.iter().flatten().filter_map(|decision| decision.subject.resource.clone()).collect();
         prop_assert_eq!(answered.len(), images.len());
 
         let living: Vec<i64> = days.iter().rev().copied().filter(|n| !retired.contains_key(n)).collect();
-        for decision in chains.iter().flatten().filter(|decision| decision.action != Action::Leave) {
+        for decision in sequences.iter().flatten().filter(|decision| decision.action != Action::Leave) {
             let n = (decision.subject.version.unwrap().time() - day(0)).num_days();
             prop_assert!(!living.iter().take(keep).any(|newest| *newest == n), "newest {}", n);
             prop_assert!(40 - n >= older_than, "young {}", n);
             prop_assert!(!used.contains(&n) && !held.contains(&n), "used or held {}", n);
-            prop_assert!(blind != Some(0), "unseen {}", n);
-            prop_assert!(blind != Some(1) || !with_replica.contains(&n), "replica unseen {}", n);
+            prop_assert!(unobservable != Some(0), "unseen {}", n);
+            prop_assert!(unobservable != Some(1) || !with_replica.contains(&n), "replica unseen {}", n);
             if let Action::Deregister(_) = decision.action {
                 let since = retired.get(&n).copied();
                 prop_assert!(quarantine == 0 || since.is_some_and(|since| since + quarantine <= 40), "quarantine {}", n);
             }
         }
         // A second look at the same things says the same.
-        prop_assert_eq!(by(&rules, images, &usage, day(40)), chains);
+        prop_assert_eq!(by(&rules, images, &usage, day(40)), sequences);
     }
 }
 
@@ -376,10 +379,10 @@ fn an_image_that_was_brought_back_and_stays_is_on_its_way_again() {
     let mut back = image("web", 1).retired_on(30).tagged("kiln:hold", "audit").build();
     back.state = ImageState::Available;
     let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
-    let chains = by(&recipe("web"), images, &unused(), day(40));
+    let sequences = by(&recipe("web"), images, &unused(), day(40));
     let action = |id: &ImageId| {
         let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(id.as_str());
-        chains.iter().flatten().find(of).unwrap().action.clone()
+        sequences.iter().flatten().find(of).unwrap().action.clone()
     };
     assert_eq!(action(&back.id), Action::BringBack(back.id.clone(), day(40)));
 }
@@ -389,7 +392,7 @@ fn what_was_brought_back_goes_nowhere_while_its_use_is_unknown() {
     let mut back = image("web", 1).retired_on(30).build();
     back.state = ImageState::Available;
     let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
-    let chains = by(&recipe("web"), images, &UsageByRegion::new(), day(40));
+    let sequences = by(&recipe("web"), images, &UsageByRegion::new(), day(40));
     let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(back.id.as_str());
-    assert_eq!(chains.iter().flatten().find(of).unwrap().action, Action::Leave);
+    assert_eq!(sequences.iter().flatten().find(of).unwrap().action, Action::Leave);
 }

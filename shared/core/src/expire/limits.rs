@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use super::fleet_size::{counts, unexpected_drop};
 use super::inventory::{ImagesByRegion, observed_images};
-use crate::events::outbound::{Announcement, News};
+use crate::events::outbound::{Envelope, Event};
 use crate::inventory::Image;
 use crate::model::{ImageName, Region, Stage};
 use crate::plan::reason::{Limit, LimitExceeded};
-use crate::plan::{Action, Chain, Decision, NextStep, Retention, Step, Subject, Usage};
+use crate::plan::{Action, Decision, NextStep, Retention, Sequence, Step, Subject, Usage};
 use crate::recipe::Recipe;
 
 /// Lets the chains of one recipe pass if they stay within its limits; else every image that would go is kept.
@@ -21,28 +21,28 @@ pub fn enforce(
     home: &Region,
     found: &ImagesByRegion,
     removed: &[Image],
-    chains: Vec<Chain>,
+    sequences: Vec<Sequence>,
     allow: Option<usize>,
-) -> Vec<Chain> {
-    let images = affected(&chains).len();
+) -> Vec<Sequence> {
+    let images = affected(&sequences).len();
     let limit = match allow {
         _ if images == 0 => None,
         Some(most) => (images > most).then(|| Limit::TooMany { most, setting: format!("allow = {most}") }),
         None => empty_region(recipe, home, found)
             .or_else(|| unexpected_drop(found))
-            .or_else(|| over_limit(recipe, (found, removed), &chains, images)),
+            .or_else(|| over_limit(recipe, (found, removed), &sequences, images)),
     };
     match limit {
-        None => chains,
+        None => sequences,
         Some(limit) => {
-            block(home, found, chains, &LimitExceeded { recipe: recipe.name.clone(), images, limit })
+            block(home, found, sequences, &LimitExceeded { recipe: recipe.name.clone(), images, limit })
         }
     }
 }
 
 /// The images that would be deprecated, disabled or deregistered.
-fn affected(chains: &[Chain]) -> BTreeSet<(&Region, &str)> {
-    let images = chains.iter().flatten().filter(|decision| decision.action.step().is_some());
+fn affected(sequences: &[Sequence]) -> BTreeSet<(&Region, &str)> {
+    let images = sequences.iter().flatten().filter(|decision| decision.action.step().is_some());
     images
         .filter_map(|decision| Some((&decision.subject.region, decision.subject.resource.as_deref()?)))
         .collect()
@@ -72,7 +72,7 @@ fn empty_region(recipe: &Recipe, home: &Region, found: &ImagesByRegion) -> Optio
 fn over_limit(
     recipe: &Recipe,
     (found, removed): (&ImagesByRegion, &[Image]),
-    chains: &[Chain],
+    sequences: &[Sequence],
     images: usize,
 ) -> Option<Limit> {
     let (per_run, percent) = (recipe.expire.max_per_run, recipe.expire.max_percent);
@@ -82,8 +82,9 @@ fn over_limit(
     let all = observed_images(found).chain(removed).filter(|image| counts(image)).count();
     let most = all * percent / 100;
     let is_too_large = |wanted: Step| {
-        let of = |chain: &Chain| chain.iter().filter(|one| one.action.step() == Some(wanted)).count();
-        let releases: Vec<usize> = chains.iter().map(of).filter(|images| *images > 0).collect();
+        let of =
+            |sequence: &Sequence| sequence.iter().filter(|one| one.action.step() == Some(wanted)).count();
+        let releases: Vec<usize> = sequences.iter().map(of).filter(|images| *images > 0).collect();
         releases.len() > 1 && releases.iter().sum::<usize>() > most
     };
     let too_large = [Step::Deprecate, Step::Disable, Step::Deregister].into_iter().any(is_too_large);
@@ -92,30 +93,35 @@ fn over_limit(
 }
 
 /// Keeps every image that would go, and says why in one event.
-fn block(home: &Region, found: &ImagesByRegion, chains: Vec<Chain>, why: &LimitExceeded) -> Vec<Chain> {
+fn block(
+    home: &Region,
+    found: &ImagesByRegion,
+    sequences: Vec<Sequence>,
+    why: &LimitExceeded,
+) -> Vec<Sequence> {
     let blocked = |mut decision: Decision| {
         if let Some(step) = decision.action.step() {
-            (decision.action, decision.because) = (Action::Leave, why.clone().into());
+            (decision.action, decision.reason) = (Action::Leave, why.clone().into());
             let next = Some(NextStep { step, at: None });
             decision.retention = Some(Retention { usage: Some(Usage::Unused), next, by_choice: false });
         }
         decision
     };
-    let mut chains: Vec<Chain> = chains
+    let mut sequences: Vec<Sequence> = sequences
         .into_iter()
-        .map(|chain| chain.into_iter().filter(|one| !prepares_a_step(one)).map(blocked).collect())
+        .map(|sequence| sequence.into_iter().filter(|one| !prepares_a_step(one)).map(blocked).collect())
         .collect();
     let versions = observed_images(found).filter_map(|image| Some(image.record_at(home).ok()?.name.version));
     if let Some(version) = versions.max() {
-        let say = Announcement {
+        let say = Envelope {
             name: ImageName { recipe: why.recipe.clone(), version },
             region: home.clone(),
-            news: News::ExpireStopped { images: why.images, reason: why.to_string() },
+            news: Event::ExpireStopped { images: why.images, reason: why.to_string() },
         };
         let subject = Subject::recipe(&why.recipe, home);
-        chains.insert(0, vec![subject.so(Action::Say(say), why.clone())]);
+        sequences.insert(0, vec![subject.decide(Action::Say(say), why.clone())]);
     }
-    chains
+    sequences
 }
 
 #[cfg(test)]

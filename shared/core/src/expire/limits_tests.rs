@@ -5,7 +5,7 @@ use crate::expire::in_use::{UsageByRegion, UsageIndex};
 use crate::expire::keep_rules::decide;
 use crate::expire::lineage::Lineage;
 use crate::fixtures::*;
-use crate::inventory::Usage;
+use crate::inventory::RegionUsage;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
@@ -30,8 +30,9 @@ fn found(days: i64, regions: &[&str]) -> ImagesByRegion {
     REGIONS.iter().map(|code| of(code)).collect()
 }
 
-fn run(rules: &Recipe, found: &ImagesByRegion, allow: Option<usize>) -> Vec<Chain> {
-    let usage: UsageByRegion = REGIONS.iter().map(|code| (region(code), Ok(Usage::default()))).collect();
+fn run(rules: &Recipe, found: &ImagesByRegion, allow: Option<usize>) -> Vec<Sequence> {
+    let usage: UsageByRegion =
+        REGIONS.iter().map(|code| (region(code), Ok(RegionUsage::default()))).collect();
     let home = region("us-east-1");
     let usage = alone(&usage, found);
     enforce(
@@ -44,13 +45,13 @@ fn run(rules: &Recipe, found: &ImagesByRegion, allow: Option<usize>) -> Vec<Chai
     )
 }
 
-fn gone(chains: &[Chain]) -> usize {
-    chains.iter().flatten().filter(|decision| matches!(decision.action, Action::Deregister(_))).count()
+fn gone(sequences: &[Sequence]) -> usize {
+    sequences.iter().flatten().filter(|decision| matches!(decision.action, Action::Deregister(_))).count()
 }
 
-fn said(chains: &[Chain]) -> Vec<String> {
-    let said = chains.iter().flatten().filter_map(|decision| match &decision.action {
-        Action::Say(Announcement { news: News::ExpireStopped { images, reason }, .. }) => {
+fn said(sequences: &[Sequence]) -> Vec<String> {
+    let said = sequences.iter().flatten().filter_map(|decision| match &decision.action {
+        Action::Say(Envelope { news: Event::ExpireStopped { images, reason }, .. }) => {
             Some(format!("{images}: {reason}"))
         }
         _ => None,
@@ -60,16 +61,16 @@ fn said(chains: &[Chain]) -> Vec<String> {
 
 #[test]
 fn as_many_as_may_go_in_one_run_go() {
-    let chains = run(&rules(9, 75), &found(4, &REGIONS), None);
-    assert_eq!((gone(&chains), said(&chains)), (9, vec![]));
+    let sequences = run(&rules(9, 75), &found(4, &REGIONS), None);
+    assert_eq!((gone(&sequences), said(&sequences)), (9, vec![]));
 }
 
 #[test]
 fn one_more_than_may_go_in_one_run_and_nothing_goes() {
-    let chains = run(&rules(8, 100), &found(4, &REGIONS), None);
-    assert_eq!(gone(&chains), 0);
-    assert!(chains.iter().flatten().all(|one| matches!(one.action, Action::Leave | Action::Say(_))));
-    let [said] = said(&chains).try_into().unwrap();
+    let sequences = run(&rules(8, 100), &found(4, &REGIONS), None);
+    assert_eq!(gone(&sequences), 0);
+    assert!(sequences.iter().flatten().all(|one| matches!(one.action, Action::Leave | Action::Say(_))));
+    let [said] = said(&sequences).try_into().unwrap();
     assert!(
         said.starts_with(
             "9: blocked: 9 images would be removed, but the limit is 8 (expire.max_per_run = 8)"
@@ -80,41 +81,41 @@ fn one_more_than_may_go_in_one_run_and_nothing_goes() {
 
 #[test]
 fn a_larger_part_than_may_go_in_one_run_and_nothing_goes() {
-    let chains = run(&rules(100, 74), &found(4, &REGIONS), None);
-    assert_eq!(gone(&chains), 0);
-    assert!(said(&chains)[0].contains("(expire.max_percent = 74, of 12 images)"));
+    let sequences = run(&rules(100, 74), &found(4, &REGIONS), None);
+    assert_eq!(gone(&sequences), 0);
+    assert!(said(&sequences)[0].contains("(expire.max_percent = 74, of 12 images)"));
 }
 
 #[test]
 fn one_release_is_never_too_large_a_part() {
-    let chains = run(&rules(100, 10), &found(2, &REGIONS), None);
-    assert_eq!((gone(&chains), said(&chains)), (3, vec![]));
+    let sequences = run(&rules(100, 10), &found(2, &REGIONS), None);
+    assert_eq!((gone(&sequences), said(&sequences)), (3, vec![]));
 }
 
 #[test]
 fn who_has_seen_the_plan_may_allow_it() {
     let found = found(4, &REGIONS);
     assert_eq!(gone(&run(&rules(1, 1), &found, Some(9))), 9);
-    let chains = run(&rules(1, 1), &found, Some(8));
-    assert_eq!(gone(&chains), 0);
-    assert!(said(&chains)[0].contains("the limit is 8 (allow = 8)"));
+    let sequences = run(&rules(1, 1), &found, Some(8));
+    assert_eq!(gone(&sequences), 0);
+    assert!(said(&sequences)[0].contains("the limit is 8 (allow = 8)"));
 }
 
 #[test]
 fn a_region_that_answers_with_nothing_stops_the_run() {
     let found = found(4, &REGIONS[..2]);
-    let chains = run(&rules(100, 100), &found, None);
-    assert_eq!(gone(&chains), 0);
+    let sequences = run(&rules(100, 100), &found, None);
+    assert_eq!(gone(&sequences), 0);
     assert!(
-        said(&chains)[0].contains("ap-southeast-2 shows no image of the recipe, although us-east-1/ami-")
+        said(&sequences)[0].contains("ap-southeast-2 shows no image of the recipe, although us-east-1/ami-")
     );
     assert_eq!(gone(&run(&rules(100, 100), &found, Some(6))), 6);
 }
 
 #[test]
 fn a_home_region_that_answers_with_nothing_keeps_every_replica() {
-    let chains = run(&rules(100, 100), &found(4, &REGIONS[1..]), None);
-    assert_eq!((gone(&chains), said(&chains)), (0, vec![]));
+    let sequences = run(&rules(100, 100), &found(4, &REGIONS[1..]), None);
+    assert_eq!((gone(&sequences), said(&sequences)), (0, vec![]));
 }
 
 #[test]

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use super::fleet_size::FleetSize;
 use super::inventory::{ImagesByRegion, observed_images};
 use crate::inventory::{CloudError, Image, ImageState};
-use crate::model::record::NoRecord;
+use crate::model::record::RecordError;
 use crate::model::{ImageRecord, Region, Stage, Version};
-use crate::plan::{Action, Chain, Reason, Subject};
+use crate::plan::{Action, Reason, Sequence, Subject};
 
 /// An image or a replica of a release, with its record.
 pub type Member<'a> = (&'a Image, ImageRecord);
@@ -35,7 +35,7 @@ pub struct Lineage<'a> {
     /// Why a Region could not be read, where one could not.
     pub unobservable: Option<&'a CloudError>,
     /// Images that bear the recipe's tag, but no record that can be believed.
-    unreadable: Vec<(&'a Image, NoRecord)>,
+    unreadable: Vec<(&'a Image, RecordError)>,
 }
 
 impl<'a> Lineage<'a> {
@@ -57,9 +57,9 @@ impl<'a> Lineage<'a> {
     }
 
     /// Images without a record are kept, and each says why.
-    pub fn unreadable(&self) -> impl Iterator<Item = Chain> {
-        let why = |(image, why): &(&Image, NoRecord)| {
-            vec![Subject::image(image).so(Action::Leave, Reason::NotManaged(why.clone()))]
+    pub fn unreadable(&self) -> impl Iterator<Item = Sequence> {
+        let why = |(image, why): &(&Image, RecordError)| {
+            vec![Subject::image(image).decide(Action::Leave, Reason::NotManaged(why.clone()))]
         };
         self.unreadable.iter().map(why)
     }
@@ -73,7 +73,7 @@ pub fn releases<'a>(images: impl IntoIterator<Item = &'a Image>, home: &Region) 
 fn sorted<'a>(
     images: impl IntoIterator<Item = &'a Image>,
     home: &Region,
-) -> (Vec<Release<'a>>, Vec<(&'a Image, NoRecord)>) {
+) -> (Vec<Release<'a>>, Vec<(&'a Image, RecordError)>) {
     let mut by_version: BTreeMap<Version, Vec<Member<'a>>> = BTreeMap::new();
     let mut unreadable = Vec::new();
     for image in images {

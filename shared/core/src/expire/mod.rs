@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 
 use crate::inventory::Image;
 use crate::model::Region;
-use crate::plan::Chain;
+use crate::plan::Sequence;
 use crate::recipe::Expire;
 
 use fleet_size::record_sizes;
@@ -70,7 +70,7 @@ impl<'a> OneRecipe<'a> {
     }
 
     /// What becomes of every image. `allow`: how many may go, as a person says who has reviewed the plan.
-    pub fn decide(&self, uses: &UsageIndex<'_>, allow: Option<usize>, now: DateTime<Utc>) -> Vec<Chain> {
+    pub fn decide(&self, uses: &UsageIndex<'_>, allow: Option<usize>, now: DateTime<Utc>) -> Vec<Sequence> {
         let Observed { recipe, retired_at, images, removed } = self.observed;
         let Some(recipe) = recipe else {
             return match retired_at {
@@ -78,23 +78,23 @@ impl<'a> OneRecipe<'a> {
                 None => deleted_recipe::kept(&self.lineage, now),
             };
         };
-        let mut chains = keep_rules::decide(recipe, &self.lineage, uses, now);
-        chains.extend(removed_regions::decide(recipe, self.home, removed, uses, now));
-        let mut chains = limits::enforce(recipe, self.home, images, removed, chains, allow);
-        record_sizes(images, &mut chains);
-        chains.extend(deleted_recipe::reinstate(recipe, self.home, self.observed));
-        chains
+        let mut sequences = keep_rules::decide(recipe, &self.lineage, uses, now);
+        sequences.extend(removed_regions::decide(recipe, self.home, removed, uses, now));
+        let mut sequences = limits::enforce(recipe, self.home, images, removed, sequences, allow);
+        record_sizes(images, &mut sequences);
+        sequences.extend(deleted_recipe::reinstate(recipe, self.home, self.observed));
+        sequences
     }
 
     /// What the plan says of each image of which that was decided.
     pub fn plan_rows(
         &self,
-        chains: &[Chain],
+        sequences: &[Sequence],
         sizes: &Sizes,
         prices: &Prices,
         now: DateTime<Utc>,
     ) -> Vec<(&'a Image, PlanRow)> {
-        let last = last_decisions(chains);
+        let last = last_decisions(sequences);
         let row = |image: &'a Image| {
             let decision = last.get(&(&image.region, image.id.as_str()))?;
             Some((image, plan_row(image, decision, sizes, prices, now)))

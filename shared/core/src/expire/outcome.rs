@@ -10,8 +10,8 @@ use super::policy::{Keep, RetentionPolicy};
 use super::stages::{RetirementContext, next_stage};
 use crate::inventory::{Image, ImageState};
 use crate::model::{ImageId, Stage};
-use crate::plan::reason::{ReportMissing, RetentionReason, UseReason};
-use crate::plan::{Action, Chain, Decision, Reason, Subject};
+use crate::plan::reason::{ReportStatus, RetentionReason, UseReason};
+use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::publish::sharing;
 
 /// What becomes of a release that only its use could keep.
@@ -20,7 +20,7 @@ pub fn unless_used(
     policy: RetentionPolicy<'_>,
     uses: &UsageIndex<'_>,
     context: &RetirementContext<'_>,
-) -> Chain {
+) -> Sequence {
     let kept = |image: &&Image| uses.keep_reason(policy, image, context.now);
     let reasons: BTreeMap<&ImageId, Keep> =
         release.images().filter_map(|image| Some((&image.id, kept(&image)?))).collect();
@@ -30,10 +30,10 @@ pub fn unless_used(
     };
     // No report is requested that would not let the release go.
     let request = certain.is_none();
-    let no_report = |missing| Reason::Use(UseReason::NoReport(missing));
+    let no_report = |missing| Reason::Use(UseReason::ReportMissing(missing));
     keep(release, policy, context.now, |member| match reasons.get(&member.id) {
-        Some(own) if own.reason == no_report(ReportMissing::Wanted) && !request => {
-            Keep { reason: no_report(ReportMissing::NotAsked), ..own.clone() }
+        Some(own) if own.reason == no_report(ReportStatus::ImageQuery) && !request => {
+            Keep { reason: no_report(ReportStatus::NotAsked), ..own.clone() }
         }
         Some(own) if request || own.reason != Reason::Use(UseReason::SharingUnknown) => own.clone(),
         _ => Keep::unused(RetentionReason::ReleaseStays {
@@ -53,7 +53,7 @@ pub fn keep(
     policy: RetentionPolicy<'_>,
     now: DateTime<Utc>,
     why: impl Fn(&Image) -> Keep,
-) -> Chain {
+) -> Sequence {
     let of_home =
         |(image, record): &Member<'_>| record.copied.is_none() && image.state == ImageState::Available;
     let is_back = policy.recipe.is_some() && release.members.iter().any(of_home);
@@ -61,7 +61,7 @@ pub fn keep(
     let certain = reasons.iter().any(Keep::is_certain);
     let keep = |((image, record), keep): (&Member<'_>, Keep)| -> Decision {
         let action = match (&image.state, record.stage) {
-            _ if keep.reason == Reason::Use(UseReason::NoReport(ReportMissing::Wanted)) => {
+            _ if keep.reason == Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)) => {
                 Action::AskUsage(image.id.clone())
             }
             (ImageState::Available, Stage::Retired) if is_back && certain => {

@@ -80,6 +80,6 @@ impl Keep {
 
     /// Whether only what other accounts do with the image is not known yet.
     pub(super) fn waits_for_sharing(&self) -> bool {
-        matches!(self.reason, Reason::Use(UseReason::NoReport(_) | UseReason::SharingUnknown))
+        matches!(self.reason, Reason::Use(UseReason::ReportMissing(_) | UseReason::SharingUnknown))
     }
 }

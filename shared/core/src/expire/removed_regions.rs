@@ -11,7 +11,7 @@ use super::policy::{Keep, RetentionPolicy};
 use super::stages::RetirementContext;
 use crate::inventory::Image;
 use crate::model::Region;
-use crate::plan::Chain;
+use crate::plan::Sequence;
 use crate::plan::reason::RetentionReason;
 use crate::recipe::Recipe;
 
@@ -49,7 +49,7 @@ pub fn decide(
     removed: &[Image],
     uses: &UsageIndex<'_>,
     now: DateTime<Utc>,
-) -> Vec<Chain> {
+) -> Vec<Sequence> {
     let (policy, fleet) = (RetentionPolicy::of(recipe, None), FleetSize::of(removed));
     let context = RetirementContext { reason: RetentionReason::RegionRemoved.into(), fleet: &fleet, now };
     each(home, removed)
@@ -70,27 +70,27 @@ mod tests {
     use super::*;
     use crate::expire::in_use::UsageByRegion;
     use crate::fixtures::*;
-    use crate::inventory::usage::{Names, User};
-    use crate::inventory::{Usage, Use};
+    use crate::inventory::usage::{Referrer, Target};
+    use crate::inventory::{Reference, RegionUsage};
     use crate::plan::Action;
 
     const LEFT: &str = "eu-central-1";
 
-    fn decided(stray: &Image, usage: Usage) -> Vec<(&'static str, String)> {
+    fn decided(stray: &Image, usage: RegionUsage) -> Vec<(&'static str, String)> {
         let mut rules = recipe("web");
         rules.expire.confirm_after = TimeDelta::days(2);
         let found = UsageByRegion::from([(region(LEFT), Ok(usage))]);
-        let chains = decide(
+        let sequences = decide(
             &rules,
             &region("us-east-1"),
             std::slice::from_ref(stray),
             &UsageIndex::of(&found),
             day(40),
         );
-        chains.concat().iter().map(|one| (one.action.word(), one.because.to_string())).collect()
+        sequences.concat().iter().map(|one| (one.action.word(), one.reason.to_string())).collect()
     }
 
-    fn quiet(stray: &Image) -> Usage {
+    fn quiet(stray: &Image) -> RegionUsage {
         nobody_else(&[stray])
     }
 
@@ -111,9 +111,9 @@ mod tests {
     #[test]
     fn it_stays_while_somebody_uses_it_and_is_not_brought_back_to_its_recipe() {
         let stray = image("web", 39).in_region(LEFT).staged(crate::model::Stage::Retired).build();
-        let by = User::Instance("i-0fee".parse().unwrap());
-        let uses = vec![Use { names: Names::Image(stray.id.clone()), by }];
-        let told = decided(&stray, Usage { uses, ..quiet(&stray) });
+        let by = Referrer::Instance("i-0fee".parse().unwrap());
+        let uses = vec![Reference { names: Target::Image(stray.id.clone()), by }];
+        let told = decided(&stray, RegionUsage { uses, ..quiet(&stray) });
         assert_eq!(told[0].0, Action::Leave.word());
         assert!(told[0].1.starts_with("it is used by instance"), "{told:?}");
     }

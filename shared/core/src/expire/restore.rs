@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::inventory::{Image, ImageState};
 use crate::model::{ImageRecord, Region, Stage, Tags, tags};
 use crate::plan::reason::RestoreReason;
-use crate::plan::{Action, Chain, Subject};
+use crate::plan::{Action, Sequence, Subject};
 use crate::publish::sharing::deprecated_from;
 use crate::recipe::Recipe;
 
@@ -16,7 +16,7 @@ use crate::recipe::Recipe;
 /// begins anew at its test: it is shared and deprecated as its recipe says *now*, copied to the Regions that lack it, and a
 /// release once more. What is deprecated only, since nobody uses it, is so no longer. A person takes the mark away when it
 /// may go.
-pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: DateTime<Utc>) -> Chain {
+pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: DateTime<Utc>) -> Sequence {
     let mut known: Vec<(&Image, ImageRecord)> = members
         .iter()
         .filter(|image| image.state != ImageState::Deregistered)
@@ -30,11 +30,11 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
     let on_its_way: Vec<_> = known.iter().filter(|one| is_retired(one) || is_deprecated(one)).collect();
     if on_its_way.is_empty() {
         let leave = |(image, record): &(&Image, ImageRecord)| {
-            Subject::image(image).so(Action::Leave, RestoreReason::NotDisabled(record.stage))
+            Subject::image(image).decide(Action::Leave, RestoreReason::NotDisabled(record.stage))
         };
         return known.iter().map(leave).collect();
     }
-    let asked = |image: &Image, action| Subject::image(image).so(action, RestoreReason::AskedBack);
+    let asked = |image: &Image, action| Subject::image(image).decide(action, RestoreReason::AskedBack);
     let unmarked = on_its_way.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED));
     let marked = unmarked.map(|(image, _)| {
         // Whoever disables it later does not meet a quarantine that has begun long ago.
@@ -63,8 +63,8 @@ mod tests {
 
     fn decided(members: &[Image]) -> Vec<(String, &'static str)> {
         let members: Vec<&Image> = members.iter().collect();
-        let chain = decide(Some(&recipe("web")), &members, &region("us-east-1"), day(40));
-        chain.iter().map(|one| (one.subject.region.to_string(), one.action.word())).collect()
+        let sequence = decide(Some(&recipe("web")), &members, &region("us-east-1"), day(40));
+        sequence.iter().map(|one| (one.subject.region.to_string(), one.action.word())).collect()
     }
 
     fn of(pairs: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
@@ -118,8 +118,8 @@ mod tests {
         use crate::expire::in_use::{UsageByRegion, UsageIndex};
         use crate::expire::policy::RetentionPolicy;
         let home = image("web", 1).retired_on(30).build();
-        let chain = decide(None, &[&home], &region("us-east-1"), day(40));
-        let Action::Note(_, noted) = &chain[0].action else { panic!() };
+        let sequence = decide(None, &[&home], &region("us-east-1"), day(40));
+        let Action::Note(_, noted) = &sequence[0].action else { panic!() };
         let restored = Image { tags: home.tags.clone().and(noted), ..home };
         let found = UsageByRegion::new();
         let why = UsageIndex::of(&found)

@@ -11,7 +11,7 @@ use crate::expire::lineage::Member;
 use crate::inventory::{Image, ImageState};
 use crate::model::{ImageId, Stage};
 use crate::plan::reason::RetentionReason;
-use crate::plan::{Action, Chain, Decision, Reason, Retention, Step, Subject};
+use crate::plan::{Action, Decision, Reason, Retention, Sequence, Step, Subject};
 use crate::publish::sharing::{is_deprecated, is_guarded_by_kiln};
 use crate::recipe::Expire;
 
@@ -26,7 +26,7 @@ pub struct RetirementContext<'a> {
 }
 
 /// The next step of a release that its recipe lets go, and that nobody uses. `members`: replicas first, home image last.
-pub fn next_stage(expire: &Expire, members: &[Member<'_>], context: &RetirementContext<'_>) -> Chain {
+pub fn next_stage(expire: &Expire, members: &[Member<'_>], context: &RetirementContext<'_>) -> Sequence {
     let first = first_confirmation(expire, members, context);
     first.unwrap_or_else(|| match expire.quarantine {
         none if none.is_zero() => without_quarantine(members, context),
@@ -39,7 +39,7 @@ fn first_confirmation(
     expire: &Expire,
     members: &[Member<'_>],
     context: &RetirementContext<'_>,
-) -> Option<Chain> {
+) -> Option<Sequence> {
     let (confirm_after, now) = (expire.confirm_after, context.now);
     let begun = members.iter().any(|(_, record)| record.stage == Stage::Retired);
     // What cannot be launched has nobody who could begin to use it.
@@ -93,9 +93,9 @@ fn unmarked<'a>(members: &'a [Member<'_>]) -> impl Iterator<Item = &'a Image> {
 }
 
 /// Without a quarantine.
-fn without_quarantine(members: &[Member<'_>], context: &RetirementContext<'_>) -> Chain {
+fn without_quarantine(members: &[Member<'_>], context: &RetirementContext<'_>) -> Sequence {
     let mark = unmarked(members).map(|image| {
-        Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Retired), context.reason.clone())
+        Subject::image(image).decide(Action::Mark(image.id.clone(), Stage::Retired), context.reason.clone())
     });
     let go = members.iter().flat_map(|member| deregister(member, context.reason.clone(), context.now));
     mark.chain(go).collect()
@@ -106,7 +106,7 @@ fn disable_then_deregister(
     members: &[Member<'_>],
     quarantine: TimeDelta,
     context: &RetirementContext<'_>,
-) -> Chain {
+) -> Sequence {
     let now = context.now;
     let waiting: BTreeSet<&ImageId> = members
         .iter()
@@ -153,7 +153,7 @@ fn disable_then_deregister(
 /// A guard that Kiln set for the recipe is Kiln's own to take away.
 fn deregister((image, record): &Member<'_>, reason: Reason, now: DateTime<Utc>) -> Vec<Decision> {
     let guarded = is_guarded_by_kiln(image).then(|| {
-        Subject::member(image, &record.name).so(Action::Unprotect(image.id.clone()), reason.clone())
+        Subject::member(image, &record.name).decide(Action::Unprotect(image.id.clone()), reason.clone())
     });
     let retention = Retention::leaving(Step::Deregister, now);
     let go = Action::Deregister(image.id.clone());

@@ -4,8 +4,8 @@ use crate::expire::inventory::ImagesByRegion;
 use crate::expire::keep_rules;
 use crate::expire::lineage::Lineage;
 use crate::fixtures::*;
-use crate::inventory::usage::{Names, User};
-use crate::inventory::{CloudError, Usage, Use};
+use crate::inventory::usage::{Referrer, Target};
+use crate::inventory::{CloudError, Reference, RegionUsage};
 use crate::model::{Region, Tags, tags};
 use crate::recipe::Recipe;
 
@@ -25,29 +25,29 @@ fn three() -> Vec<Image> {
     [1, 2, 3].iter().map(|n| image("web", *n).released().build()).collect()
 }
 
-fn decided(images: &[Image], usage: Usage, n: i64) -> Chain {
+fn decided(images: &[Image], usage: RegionUsage, n: i64) -> Sequence {
     decided_with(images, Ok(usage), n)
 }
 
-fn decided_with(images: &[Image], usage: Result<Usage, CloudError>, n: i64) -> Chain {
+fn decided_with(images: &[Image], usage: Result<RegionUsage, CloudError>, n: i64) -> Sequence {
     let found = ImagesByRegion::from([(home(), Ok(images.to_vec()))]);
     by(&careful(), &found, &UsageByRegion::from([(home(), usage)]), n)
 }
 
 /// What is decided where nobody else may launch any image.
-fn by(recipe: &Recipe, found: &ImagesByRegion, usage: &UsageByRegion, n: i64) -> Chain {
+fn by(recipe: &Recipe, found: &ImagesByRegion, usage: &UsageByRegion, n: i64) -> Sequence {
     keep_rules::decide(recipe, &Lineage::of(found, &home()), &UsageIndex::of(&alone(usage, found)), day(n))
         .concat()
 }
 
-fn deeds(chain: &Chain) -> Vec<&'static str> {
-    chain.iter().filter(|one| one.action != Action::Leave).map(|one| one.action.word()).collect()
+fn deeds(sequence: &Sequence) -> Vec<&'static str> {
+    sequence.iter().filter(|one| one.action != Action::Leave).map(|one| one.action.word()).collect()
 }
 
 /// As EC2 shows it once the step was taken.
-fn after(image: &Image, chain: &Chain) -> Image {
+fn after(image: &Image, sequence: &Sequence) -> Image {
     let mut image = image.clone();
-    for one in chain.iter().filter(|one| one.subject.resource.as_deref() == Some(image.id.as_str())) {
+    for one in sequence.iter().filter(|one| one.subject.resource.as_deref() == Some(image.id.as_str())) {
         match &one.action {
             Action::MarkUnused(_, since, _) => {
                 image.tags = image.tags.and(&Tags::new().with_time(tags::UNUSED, *since));
@@ -68,9 +68,12 @@ fn after(image: &Image, chain: &Chain) -> Image {
     image
 }
 
-fn used_by_an_instance(image: &Image) -> Usage {
-    let user = User::Instance("i-0fee".parse().unwrap());
-    Usage { uses: vec![Use { names: Names::Image(image.id.clone()), by: user }], ..Usage::default() }
+fn used_by_an_instance(image: &Image) -> RegionUsage {
+    let user = Referrer::Instance("i-0fee".parse().unwrap());
+    RegionUsage {
+        uses: vec![Reference { names: Target::Image(image.id.clone()), by: user }],
+        ..RegionUsage::default()
+    }
 }
 
 #[test]
@@ -84,21 +87,21 @@ fn goes_step_by_step_each_on_its_own_waiting_time() {
         (49, vec!["deregister"]),
     ];
     for (n, expected) in steps {
-        let chain = decided(&images, Usage::default(), n);
-        assert_eq!(deeds(&chain), expected, "on day {n}");
-        images[0] = after(&images[0], &chain);
+        let sequence = decided(&images, RegionUsage::default(), n);
+        assert_eq!(deeds(&sequence), expected, "on day {n}");
+        images[0] = after(&images[0], &sequence);
     }
 }
 
 #[test]
 fn a_use_between_two_verdicts_begins_it_all_anew() {
     let mut images = three();
-    images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
+    images[0] = after(&images[0], &decided(&images, RegionUsage::default(), 40));
     let used = used_by_an_instance(&images[0]);
-    let chain = decided(&images, used, 41);
-    assert_eq!(deeds(&chain), ["spare"]);
-    images[0] = after(&images[0], &chain);
-    assert_eq!(deeds(&decided(&images, Usage::default(), 43)), ["mark-unused"]);
+    let sequence = decided(&images, used, 41);
+    assert_eq!(deeds(&sequence), ["spare"]);
+    images[0] = after(&images[0], &sequence);
+    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 43)), ["mark-unused"]);
 }
 
 #[test]
@@ -108,29 +111,29 @@ fn what_is_spared_is_deprecated_when_its_recipe_says() {
     let mut recipe = careful();
     recipe.publish.deprecate_after = Some(TimeDelta::days(90));
     let found = ImagesByRegion::from([(home(), Ok(vec![image.clone()]))]);
-    let chain = by(&recipe, &found, &UsageByRegion::new(), 40);
-    assert_eq!(chain[0].action, Action::Spare(image.id, Some(day(91))));
+    let sequence = by(&recipe, &found, &UsageByRegion::new(), 40);
+    assert_eq!(sequence[0].action, Action::Spare(image.id, Some(day(91))));
 }
 
 #[test]
 fn a_verdict_of_unknown_neither_confirms_nor_spares() {
     let mut images = three();
-    images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
+    images[0] = after(&images[0], &decided(&images, RegionUsage::default(), 40));
     let denied = CloudError::new("DescribeInstances", "them", &home(), "UnauthorizedOperation", "no");
     for n in [41, 45] {
         assert!(deeds(&decided_with(&images, Err(denied.clone()), n)).is_empty());
     }
-    assert_eq!(deeds(&decided(&images, Usage::default(), 45)), ["retire"]);
+    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 45)), ["retire"]);
 }
 
 #[test]
 fn what_was_marked_and_is_not_deprecated_is_marked_anew() {
     let mut images = three();
-    images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
+    images[0] = after(&images[0], &decided(&images, RegionUsage::default(), 40));
     images[0].deprecated = None;
     for n in [41, 50] {
-        let chain = decided(&images, Usage::default(), n);
-        let marked = chain.iter().find(|one| one.action != Action::Leave).unwrap();
+        let sequence = decided(&images, RegionUsage::default(), n);
+        let marked = sequence.iter().find(|one| one.action != Action::Leave).unwrap();
         assert_eq!(marked.action, Action::MarkUnused(images[0].id.clone(), day(n), 3));
     }
 }
@@ -138,26 +141,26 @@ fn what_was_marked_and_is_not_deprecated_is_marked_anew() {
 #[test]
 fn a_replica_that_came_later_is_found_unused_twice_as_well() {
     let mut images = three();
-    images[0] = after(&images[0], &decided(&images, Usage::default(), 40));
+    images[0] = after(&images[0], &decided(&images, RegionUsage::default(), 40));
     let mut found = ImagesByRegion::from([(home(), Ok(images))]);
     let replica = image("web", 1).released().in_region("eu-west-1").build();
     found.insert(region("eu-west-1"), Ok(vec![replica]));
     let usage: UsageByRegion =
-        ["us-east-1", "eu-west-1"].iter().map(|code| (region(code), Ok(Usage::default()))).collect();
-    let chain = by(&careful(), &found, &usage, 42);
-    assert_eq!(deeds(&chain), ["mark-unused"]);
+        ["us-east-1", "eu-west-1"].iter().map(|code| (region(code), Ok(RegionUsage::default()))).collect();
+    let sequence = by(&careful(), &found, &usage, 42);
+    assert_eq!(deeds(&sequence), ["mark-unused"]);
 }
 
 #[test]
 fn a_mark_of_the_future_is_none() {
     let images = [image("web", 1).released().tagged("kiln:unused", &day(60).to_rfc3339()).build()];
     let images: Vec<Image> = images.into_iter().chain(three().split_off(1)).collect();
-    assert_eq!(deeds(&decided(&images, Usage::default(), 40)), ["mark-unused"]);
+    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 40)), ["mark-unused"]);
 }
 
 #[test]
 fn what_cannot_be_launched_needs_no_verdict() {
     let mut images = three();
     images[0].state = ImageState::Failed;
-    assert_eq!(deeds(&decided(&images, Usage::default(), 40)), ["deregister"]);
+    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 40)), ["deregister"]);
 }

@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::model::Region;
 
 /// The result of a call to the cloud.
-pub type Cloudly<T> = Result<T, CloudError>;
+pub type Result<T, E = CloudError> = std::result::Result<T, E>;
 
 /// A call to the cloud that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
@@ -23,13 +23,13 @@ pub struct CloudError {
     /// AWS's message.
     pub message: String,
     /// What the code means to Kiln.
-    pub kind: Kind,
+    pub kind: ErrorKind,
 }
 
 /// What an error means, whatever the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ErrorKind {
     /// The role may not make the call.
     Denied,
     /// Too many calls at the moment.
@@ -37,7 +37,7 @@ pub enum Kind {
     /// A quota of the account is used up at the moment.
     Limit,
     /// The zone has no room for the instance at the moment.
-    NoRoom,
+    InsufficientCapacity,
     /// The thing is not there, or not yet seen.
     NotFound,
     /// The name belongs to another image.
@@ -47,7 +47,7 @@ pub enum Kind {
     /// The thing is used by another.
     InUse,
     /// The token was used for an instance that has been terminated since.
-    TokenSpent,
+    InstanceTerminated,
     /// The token was used before, by a call that differs: what it stands for was made then.
     TokenUsed,
     /// AWS did not answer, or failed itself.
@@ -56,7 +56,7 @@ pub enum Kind {
     Invalid,
 }
 
-impl Kind {
+impl ErrorKind {
     /// Reads a code and its message as AWS documents them.
     /// (<https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html>)
     pub fn of(code: &str, message: &str) -> Self {
@@ -94,9 +94,9 @@ impl Kind {
             | "InsufficientHostCapacity"
             | "InsufficientFreeAddressesInSubnet"
             | "InsufficientCapacity"
-            | "Unsupported" => Self::NoRoom,
+            | "Unsupported" => Self::InsufficientCapacity,
             "InvalidAMIName.Duplicate" => Self::NameTaken,
-            "IdempotentInstanceTerminated" => Self::TokenSpent,
+            "IdempotentInstanceTerminated" => Self::InstanceTerminated,
             "IdempotentParameterMismatch" => Self::TokenUsed,
             "InvalidSnapshot.InUse" => Self::InUse,
             "InvalidAMIID.Unavailable" | "IncorrectState" | "IncorrectInstanceState" => Self::WrongState,
@@ -118,18 +118,18 @@ impl Kind {
     }
 
     /// Whether the same call may succeed later with nothing changed by a person.
-    pub fn passes(self) -> bool {
+    pub fn is_retryable(self) -> bool {
         match self {
             Self::Throttled
             | Self::Limit
-            | Self::NoRoom
+            | Self::InsufficientCapacity
             | Self::NotFound
             | Self::WrongState
             | Self::Unavailable => true,
             Self::Denied
             | Self::NameTaken
             | Self::InUse
-            | Self::TokenSpent
+            | Self::InstanceTerminated
             | Self::TokenUsed
             | Self::Invalid => false,
         }
@@ -145,14 +145,16 @@ impl Kind {
                 "it is tried again; should it last, look for what else calls EC2 in this account"
             }
             Self::Limit => "it is tried again; should it last, ask for a higher quota",
-            Self::NoRoom => "it is tried again; name more subnets or another instance type in the recipe",
+            Self::InsufficientCapacity => {
+                "it is tried again; name more subnets or another instance type in the recipe"
+            }
             Self::NotFound => {
                 "it is tried again, for new things are seen late; should it last, someone removed it"
             }
             Self::NameTaken => "rename or deregister the image that has the name",
             Self::WrongState => "it is tried again; should it last, look at the thing's state",
             Self::InUse => "nothing; it stays while it is used",
-            Self::TokenSpent => {
+            Self::InstanceTerminated => {
                 "the builder of this bake was terminated; bake again, which is another version"
             }
             Self::TokenUsed => "nothing; a call with this token has made it before",
@@ -172,7 +174,7 @@ impl CloudError {
         message: impl Into<String>,
     ) -> Self {
         let (code, message) = (code.into(), message.into());
-        let kind = Kind::of(&code, &message);
+        let kind = ErrorKind::of(&code, &message);
         Self { operation, resource: resource.into(), region: region.clone(), code, message, kind }
     }
 }
@@ -195,28 +197,28 @@ mod tests {
             "CopyImage on ami-0123456789abcdef0 in eu-west-1 failed: UnauthorizedOperation: You are not authorized to \
              perform this operation. [allow the call in the function's role, and see that no SCP or key policy denies it]"
         );
-        assert!(!error.kind.passes());
+        assert!(!error.kind.is_retryable());
     }
 
     #[test]
     fn codes_mean_what_aws_documents() {
         for (code, message, kind) in [
-            ("RequestLimitExceeded", "", Kind::Throttled),
-            ("ResourceLimitExceeded", "", Kind::Limit),
-            ("InvalidAMIName.Duplicate", "", Kind::NameTaken),
-            ("InvalidAMIID.NotFound", "", Kind::NotFound),
+            ("RequestLimitExceeded", "", ErrorKind::Throttled),
+            ("ResourceLimitExceeded", "", ErrorKind::Limit),
+            ("InvalidAMIName.Duplicate", "", ErrorKind::NameTaken),
+            ("InvalidAMIID.NotFound", "", ErrorKind::NotFound),
             (
                 "InvalidParameterValue",
                 "Instance is not in state 'running' or 'stopping' or 'stopped'",
-                Kind::WrongState,
+                ErrorKind::WrongState,
             ),
-            ("InvalidParameterValue", "Value (x) for parameter", Kind::Invalid),
-            ("InsufficientInstanceCapacity", "", Kind::NoRoom),
-            ("IdempotentInstanceTerminated", "", Kind::TokenSpent),
-            ("IdempotentParameterMismatch", "", Kind::TokenUsed),
-            ("SomethingNew", "", Kind::Invalid),
+            ("InvalidParameterValue", "Value (x) for parameter", ErrorKind::Invalid),
+            ("InsufficientInstanceCapacity", "", ErrorKind::InsufficientCapacity),
+            ("IdempotentInstanceTerminated", "", ErrorKind::InstanceTerminated),
+            ("IdempotentParameterMismatch", "", ErrorKind::TokenUsed),
+            ("SomethingNew", "", ErrorKind::Invalid),
         ] {
-            assert_eq!(Kind::of(code, message), kind, "{code}");
+            assert_eq!(ErrorKind::of(code, message), kind, "{code}");
         }
     }
 }

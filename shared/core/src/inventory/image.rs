@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use crate::model::record::NoRecord;
+use crate::model::record::RecordError;
 use crate::model::{ImageId, ImageRecord, InstanceId, Origin, Region, SnapshotId, Tags, Version, tags};
 
 /// An image, as it was observed.
@@ -48,7 +48,7 @@ pub struct Image {
     /// The size of the volumes that are made of it, in GiB: the most that its snapshots can take.
     pub gib: u32,
     /// The devices whose volumes would outlive an instance.
-    pub lasting_devices: Vec<String>,
+    pub persistent_devices: Vec<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -59,26 +59,26 @@ impl Image {
     ///
     /// # Errors
     /// Says why there is none, or none that can be read or believed.
-    pub fn record(&self) -> Result<ImageRecord, NoRecord> {
+    pub fn record(&self) -> Result<ImageRecord, RecordError> {
         let record = ImageRecord::read(&self.tags)?;
         if let Some(adopted) = self.tags.get(tags::ADOPTED) {
             return match adopted == self.address().to_string() && record.copied.is_none() {
                 true => Ok(record),
-                false => Err(NoRecord::Borrowed("it is a copy of an image that was given to Kiln")),
+                false => Err(RecordError::TagsCopied("it is a copy of an image that was given to Kiln")),
             };
         }
         if !record.name.is(&self.name) {
-            return Err(NoRecord::Borrowed("it has another name"));
+            return Err(RecordError::TagsCopied("it has another name"));
         }
         match &record.copied {
             None if self.source_instance.is_none() => {
-                Err(NoRecord::Borrowed("it was not made of an instance"))
+                Err(RecordError::TagsCopied("it was not made of an instance"))
             }
             Some(copied) if copied.origin.region == self.region => {
-                Err(NoRecord::Borrowed("its origin is in its own Region"))
+                Err(RecordError::TagsCopied("its origin is in its own Region"))
             }
             Some(copied) if self.source_image.as_ref() != Some(&copied.origin) => {
-                Err(NoRecord::Borrowed("it is a copy of another image than its tags say"))
+                Err(RecordError::TagsCopied("it is a copy of another image than its tags say"))
             }
             _ => Ok(record),
         }
@@ -88,13 +88,13 @@ impl Image {
     ///
     /// # Errors
     /// As [`Image::record`], and that it belongs to another.
-    pub fn record_at(&self, home: &Region) -> Result<ImageRecord, NoRecord> {
+    pub fn record_at(&self, home: &Region) -> Result<ImageRecord, RecordError> {
         let record = self.record()?;
         let made_at = record.copied.as_ref().map_or(&self.region, |copied| &copied.origin.region);
         if made_at == home {
             Ok(record)
         } else {
-            Err(NoRecord::Borrowed("it is of a Kiln with another home Region"))
+            Err(RecordError::TagsCopied("it is of a Kiln with another home Region"))
         }
     }
 

@@ -16,7 +16,7 @@ pub struct Instance {
     /// Its state.
     pub state: InstanceState,
     /// What stopped it, where it is stopped.
-    pub stop_cause: StopCause,
+    pub stop_reason: StopReason,
     /// The image that it was launched from.
     pub image: Option<ImageId>,
     /// The Availability Zone in which it is.
@@ -42,7 +42,7 @@ pub enum InstanceState {
     /// It has stopped; its volumes are at rest.
     Stopped,
     /// It is terminated, or about to be.
-    Gone,
+    Terminated,
     /// Another state, which Kiln leaves alone.
     Unknown,
 }
@@ -54,7 +54,7 @@ impl From<&str> for InstanceState {
             "running" => Self::Running,
             "stopping" => Self::Stopping,
             "stopped" => Self::Stopped,
-            "shutting-down" | "terminated" => Self::Gone,
+            "shutting-down" | "terminated" => Self::Terminated,
             _ => Self::Unknown,
         }
     }
@@ -67,7 +67,7 @@ impl fmt::Display for InstanceState {
             Self::Running => "running",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
-            Self::Gone => "terminated",
+            Self::Terminated => "terminated",
             Self::Unknown => "in a state that Kiln does not know",
         })
     }
@@ -76,22 +76,22 @@ impl fmt::Display for InstanceState {
 /// What stopped an instance.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html>)
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StopCause {
+pub enum StopReason {
     /// It stopped by itself: it was shut down from within.
-    Itself,
+    Guest,
     /// Someone called StopInstances.
-    Someone,
+    Api,
     /// Something else: AWS's code.
     Other(String),
     /// It did not stop, or AWS does not say.
     Unknown,
 }
 
-impl From<&str> for StopCause {
+impl From<&str> for StopReason {
     fn from(code: &str) -> Self {
         match code {
-            "Client.InstanceInitiatedShutdown" => Self::Itself,
-            "Client.UserInitiatedShutdown" => Self::Someone,
+            "Client.InstanceInitiatedShutdown" => Self::Guest,
+            "Client.UserInitiatedShutdown" => Self::Api,
             "" => Self::Unknown,
             other => Self::Other(other.to_owned()),
         }
@@ -100,9 +100,9 @@ impl From<&str> for StopCause {
 
 /// What an instance is to Kiln, by its tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum InstanceRole {
     /// Nothing: it does not bear `kiln:recipe`.
-    NotKilns,
+    NotManaged,
     /// Launched by `bake` to make one image.
     Builder,
     /// Launched to prove one image.
@@ -115,18 +115,18 @@ pub enum Purpose {
 
 impl Instance {
     /// What it is to Kiln.
-    pub fn purpose(&self) -> Purpose {
+    pub fn purpose(&self) -> InstanceRole {
         if !self.tags.has(tags::RECIPE) {
-            return Purpose::NotKilns;
+            return InstanceRole::NotManaged;
         }
         match self.tags.get(tags::ROLE) {
-            None => Purpose::LongLived,
+            None => InstanceRole::LongLived,
             Some(role) => match role.parse() {
                 Ok(role) if self.launched_as(role) => match role {
-                    Role::Builder => Purpose::Builder,
-                    Role::Tester => Purpose::Tester,
+                    Role::Builder => InstanceRole::Builder,
+                    Role::Tester => InstanceRole::Tester,
                 },
-                _ => Purpose::Unknown,
+                _ => InstanceRole::Unknown,
             },
         }
     }

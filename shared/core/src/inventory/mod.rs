@@ -10,9 +10,11 @@ pub mod sharing;
 pub mod usage;
 
 pub use account::{DefaultEncryption, Key, KeyManager, PublicImages, Subnet, Template, TemplatePoint, Vcpus};
-pub use error::{CloudError, Cloudly, Kind};
+pub use error::{CloudError, ErrorKind, Result};
 pub use image::{Architecture, Deregistration, Image, ImageState, Protection, Snapshot, SnapshotDeletion};
-pub use instance::{Instance, InstanceState, Purpose, StopCause};
-pub use request::{Candidates, Encryption, NewImage, NewInstance, NewReplica, NewTemplateVersion, Wanted};
-pub use sharing::{Change, Finding, Granted, Grantee, Severity};
-pub use usage::{Launchers, ReportState, Shared, Usage, UsageReport, Use};
+pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
+pub use request::{
+    Candidates, Encryption, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+};
+pub use sharing::{Finding, Grantee, PermissionChange, Permissions, Severity};
+pub use usage::{LaunchSources, Reference, RegionUsage, ReportState, SharedWith, UsageReport};

@@ -3,9 +3,9 @@
 use crate::model::{ImageId, InstanceId, Region, SnapshotId, SubnetId, Tags, Token};
 
 /// Which images to look for. All of them are looked for among those of the account itself, disabled ones
-/// included, but for [`Wanted::Id`] and [`Wanted::Newest`].
+/// included, but for [`ImageQuery::Id`] and [`ImageQuery::Newest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum ImageQuery {
     /// All that bear `kiln:recipe`.
     AllOfKilns,
     /// Those that bear all of these tags.
@@ -90,7 +90,7 @@ pub struct NewInstance {
     /// For the instance and its volumes.
     pub tags: Tags,
     /// The devices of the image whose volumes would outlive the instance; they are told not to.
-    pub ephemeral_devices: Vec<String>,
+    pub persistent_devices: Vec<String>,
     /// What makes the call safe to be made twice within its zone.
     pub token: Token,
 }

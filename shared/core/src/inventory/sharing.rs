@@ -30,14 +30,14 @@ impl fmt::Display for Grantee {
 
 /// What is added to, and taken from, those that may use something.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Change {
+pub struct PermissionChange {
     /// Those that may use it from now on.
     pub add: BTreeSet<Grantee>,
     /// Those that may no more.
     pub remove: BTreeSet<Grantee>,
 }
 
-impl Change {
+impl PermissionChange {
     /// What leads from those that may to those that shall; `None` where they are the same.
     pub fn between(may: &BTreeSet<Grantee>, shall: &BTreeSet<Grantee>) -> Option<Self> {
         let change = Self {
@@ -48,7 +48,7 @@ impl Change {
     }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for PermissionChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |sign: &'static str, of: &BTreeSet<Grantee>| {
             of.iter().map(|one| format!("{sign}{one}")).collect::<Vec<_>>()
@@ -59,7 +59,7 @@ impl fmt::Display for Change {
 
 /// Who may use one image at present.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Granted {
+pub struct Permissions {
     /// Who may launch it.
     pub launch: BTreeSet<Grantee>,
     /// Who may make volumes of each of its snapshots.

@@ -14,7 +14,7 @@ pub mod version;
 pub use ids::{ImageId, InstanceId, RecipeName, Region, SnapshotId, SubnetId};
 pub use name::ImageName;
 pub use record::{ImageRecord, Origin, Role, Stage};
-pub use script_outcome::Verdict;
+pub use script_outcome::ScriptOutcome;
 pub use tags::Tags;
 pub use token::Token;
 pub use version::Version;

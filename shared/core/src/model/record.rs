@@ -121,12 +121,12 @@ pub struct ImageRecord {
     /// What it was baked from.
     pub base: Option<ImageId>,
     /// For a replica, what it is a copy of.
-    pub copied: Option<Copied>,
+    pub copied: Option<CopySource>,
 }
 
 /// What stands on a replica besides.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copied {
+pub struct CopySource {
     /// The image that it is a copy of.
     pub origin: Origin,
     /// Which try it came from, counted from 1.
@@ -135,13 +135,13 @@ pub struct Copied {
 
 /// Why tags do not make a record of Kiln's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NoRecord {
+pub enum RecordError {
     /// Kiln did not make it, and nobody gave it to Kiln.
     #[error("it does not bear the tag kiln:recipe")]
-    NotKilns,
+    NotManaged,
     /// It bears `kiln:recipe`, but the rest does not say what Kiln would have said: someone changed it.
     #[error("its tag {key} is {found}, which Kiln does not write")]
-    Unreadable {
+    Malformed {
         /// The tag.
         key: &'static str,
         /// Its value in quotes, or that it is missing.
@@ -150,7 +150,7 @@ pub enum NoRecord {
     /// Tags can be copied by anyone, and are by the console; what EC2 itself says of the image is not what it would
     /// say had Kiln made it.
     #[error("its tags are Kiln's, but Kiln did not make it: {0}")]
-    Borrowed(&'static str),
+    TagsCopied(&'static str),
 }
 
 impl ImageRecord {
@@ -158,7 +158,7 @@ impl ImageRecord {
     ///
     /// # Errors
     /// Says why the tags are not a whole record; what is not whole is left alone everywhere.
-    pub fn read(tags: &Tags) -> Result<Self, NoRecord> {
+    pub fn read(tags: &Tags) -> Result<Self, RecordError> {
         // In one pass: every image that is looked at is read so, and more than once.
         let [mut recipe, mut version, mut stage, mut base, mut origin, mut attempt] = [None::<&str>; 6];
         for (key, value) in tags.iter() {
@@ -172,12 +172,12 @@ impl ImageRecord {
                 _ => {}
             }
         }
-        let recipe = wanted(recipe, tags::RECIPE)?.ok_or(NoRecord::NotKilns)?;
+        let recipe = wanted(recipe, tags::RECIPE)?.ok_or(RecordError::NotManaged)?;
         let name = ImageName { recipe, version: needed(version, tags::VERSION)? };
         let stage = needed(stage, tags::STAGE)?;
         let base = wanted(base, tags::BASE)?;
         let copied = match wanted(origin, tags::ORIGIN)? {
-            Some(origin) => Some(Copied { origin, attempt: needed(attempt, tags::ATTEMPT)? }),
+            Some(origin) => Some(CopySource { origin, attempt: needed(attempt, tags::ATTEMPT)? }),
             None => None,
         };
         Ok(Self { name, stage, base, copied })
@@ -199,13 +199,13 @@ impl ImageRecord {
     }
 }
 
-fn needed<T: FromStr>(value: Option<&str>, key: &'static str) -> Result<T, NoRecord> {
-    wanted(value, key)?.ok_or(NoRecord::Unreadable { key, found: "missing".into() })
+fn needed<T: FromStr>(value: Option<&str>, key: &'static str) -> Result<T, RecordError> {
+    wanted(value, key)?.ok_or(RecordError::Malformed { key, found: "missing".into() })
 }
 
-fn wanted<T: FromStr>(value: Option<&str>, key: &'static str) -> Result<Option<T>, NoRecord> {
+fn wanted<T: FromStr>(value: Option<&str>, key: &'static str) -> Result<Option<T>, RecordError> {
     let read =
-        |value: &str| value.parse().map_err(|_| NoRecord::Unreadable { key, found: format!("'{value}'") });
+        |value: &str| value.parse().map_err(|_| RecordError::Malformed { key, found: format!("'{value}'") });
     value.map(read).transpose()
 }
 
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn an_image_without_our_tag_is_not_ours() {
         let tags = Tags::new().with("Name", "web-20261123T020000Z").with(tags::STAGE, "released");
-        assert_eq!(ImageRecord::read(&tags), Err(NoRecord::NotKilns));
+        assert_eq!(ImageRecord::read(&tags), Err(RecordError::NotManaged));
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
                 name: ImageName { recipe: recipe.parse().unwrap(), version },
                 stage,
                 base: base.map(|id| id.parse().unwrap()),
-                copied: origin.map(|id| Copied {
+                copied: origin.map(|id| CopySource {
                     origin: Origin { region: "us-east-1".parse().unwrap(), image: id.parse().unwrap() },
                     attempt,
                 }),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// How a script ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum ScriptOutcome {
     /// Nobody looked.
     Unread,
     /// The console bears no verdict of this bake, or not yet: EC2 posts the console a little after the stop.
@@ -26,7 +26,7 @@ const TAIL_LINES: usize = 20;
 const TAIL_BYTES: usize = 4_000;
 const TAIL_LINE_CHARS: usize = 400;
 
-impl Verdict {
+impl ScriptOutcome {
     /// Reads the verdict that bears `nonce`. The last one counts; a line cut short counts for nothing.
     pub fn read(console: &str, nonce: &str) -> Self {
         let mut before = console.len();
@@ -82,35 +82,38 @@ mod tests {
     #[test]
     fn status_0_with_our_word_is_success() {
         assert_eq!(
-            Verdict::read("[  1.0] boot\nhello\n\nkiln-verdict abc 0\n[ 9.9] power down\n", "abc"),
-            Verdict::Passed
+            ScriptOutcome::read("[  1.0] boot\nhello\n\nkiln-verdict abc 0\n[ 9.9] power down\n", "abc"),
+            ScriptOutcome::Passed
         );
     }
 
     #[test]
     fn another_bakes_word_is_silence() {
-        assert_eq!(Verdict::read("kiln-verdict old 0\n", "abc"), Verdict::Silent);
-        assert_eq!(Verdict::read("", "abc"), Verdict::Silent);
+        assert_eq!(ScriptOutcome::read("kiln-verdict old 0\n", "abc"), ScriptOutcome::Silent);
+        assert_eq!(ScriptOutcome::read("", "abc"), ScriptOutcome::Silent);
     }
 
     #[test]
     fn failure_tells_the_scripts_last_lines() {
         let console = "boot\nE: no package nginx\r\n\nkiln-verdict abc 100\r\nreboot: Power down\n";
         assert_eq!(
-            Verdict::read(console, "abc"),
-            Verdict::Failed { status: 100, tail: "boot\nE: no package nginx".into() }
+            ScriptOutcome::read(console, "abc"),
+            ScriptOutcome::Failed { status: 100, tail: "boot\nE: no package nginx".into() }
         );
     }
 
     #[test]
     fn a_line_cut_short_is_silence() {
-        assert_eq!(Verdict::read("kiln-verdict abc 1", "abc"), Verdict::Silent);
-        assert_eq!(Verdict::read("kiln-verdict ab", "abc"), Verdict::Silent);
+        assert_eq!(ScriptOutcome::read("kiln-verdict abc 1", "abc"), ScriptOutcome::Silent);
+        assert_eq!(ScriptOutcome::read("kiln-verdict ab", "abc"), ScriptOutcome::Silent);
     }
 
     #[test]
     fn the_kernels_timestamp_may_stand_before_it() {
-        assert_eq!(Verdict::read("[   12.1] cloud-init[99]: kiln-verdict abc 0\n", "abc"), Verdict::Passed);
+        assert_eq!(
+            ScriptOutcome::read("[   12.1] cloud-init[99]: kiln-verdict abc 0\n", "abc"),
+            ScriptOutcome::Passed
+        );
     }
 
     #[test]
@@ -125,15 +128,15 @@ mod tests {
     proptest! {
         #[test]
         fn any_console_is_read_without_a_panic(console in ".*", nonce in ".{0,16}") {
-            let _ = Verdict::read(&console, &nonce);
+            let _ = ScriptOutcome::read(&console, &nonce);
         }
 
         #[test]
         fn whatever_a_script_wrote_before_our_line_counts(noise in "[^\u{0}]{0,200}", status in 0i32..256) {
             let console = format!("{noise}\nkiln-verdict abc {status}\n");
-            let verdict = Verdict::read(&console, "abc");
-            prop_assert_eq!(verdict == Verdict::Passed, status == 0);
-            prop_assert_ne!(verdict, Verdict::Silent);
+            let verdict = ScriptOutcome::read(&console, "abc");
+            prop_assert_eq!(verdict == ScriptOutcome::Passed, status == 0);
+            prop_assert_ne!(verdict, ScriptOutcome::Silent);
         }
     }
 }

@@ -21,9 +21,9 @@ impl Token {
 
     /// The token with which the builder or tester of a bake is launched into one place. It begins with what tells that
     /// bake, so that an instance can be told from one that somebody launched like it.
-    pub fn launch(role: Role, name: &ImageName, place: &str) -> Self {
+    pub fn launch(role: Role, name: &ImageName, context: &str) -> Self {
         let mut token = launched(role, name);
-        let rest = digest(&[role.word(), name.recipe.as_str(), &name.version.to_string(), place]);
+        let rest = digest(&[role.word(), name.recipe.as_str(), &name.version.to_string(), context]);
         token.push_str(&rest[token.len()..]);
         Self(token)
     }

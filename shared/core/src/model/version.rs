@@ -43,8 +43,8 @@ impl FromStr for Version {
         let bytes: &[u8; 16] = text.as_bytes().try_into().map_err(|_| bad())?;
         // By hand, for every image that is looked at is read so.
         let mut digits = [0u32; 14];
-        let places = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14];
-        for (digit, at) in digits.iter_mut().zip(places) {
+        let scope = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14];
+        for (digit, at) in digits.iter_mut().zip(scope) {
             *digit = u32::from(bytes[at].wrapping_sub(b'0'));
         }
         if bytes[8] != b'T' || bytes[15] != b'Z' || digits.iter().any(|digit| *digit > 9) {

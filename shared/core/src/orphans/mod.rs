@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::inventory::{Image, ImageState, Snapshot};
 use crate::model::{SnapshotId, Tags, tags};
 use crate::plan::reason::{OrphanReason, RetentionReason, UseReason};
-use crate::plan::{Action, Chain, Reason, Subject};
+use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
 /// How old a snapshot must be before it can be a leftover: by then every image that was made of it is seen.
@@ -15,7 +15,7 @@ pub const GRACE: TimeDelta = TimeDelta::hours(1);
 
 /// A snapshot that no image of Kiln's uses.
 #[derive(Debug, Clone, Copy)]
-pub struct Suspect<'a> {
+pub struct Candidate<'a> {
     /// The snapshot.
     pub snapshot: &'a Snapshot,
     /// How long it stays after it was first seen to be left behind: as long as its recipe has images disabled before
@@ -25,7 +25,7 @@ pub struct Suspect<'a> {
 
 /// Who else needs suspects.
 #[derive(Debug, Clone, Default)]
-pub struct Needs {
+pub struct SnapshotReferences {
     /// All images, anyone's, that use any of them.
     pub images: Vec<Image>,
     /// What else needs one of them: a volume that is being made of it, or a lock.
@@ -33,12 +33,12 @@ pub struct Needs {
 }
 
 /// The snapshots of these recipes that no image of Kiln's uses: those for which any other image must still be looked for.
-pub fn suspects<'a, 'r>(
+pub fn candidates<'a, 'r>(
     snapshots: &'a [Snapshot],
     images: &[Image],
     recipes: impl IntoIterator<Item = &'r Recipe>,
     now: DateTime<Utc>,
-) -> Vec<Suspect<'a>> {
+) -> Vec<Candidate<'a>> {
     let quarantines: BTreeMap<&str, TimeDelta> =
         recipes.into_iter().map(|recipe| (recipe.name.as_str(), recipe.expire.quarantine)).collect();
     let used: BTreeSet<&SnapshotId> = images.iter().flat_map(|image| &image.snapshots).collect();
@@ -62,17 +62,17 @@ pub fn suspects<'a, 'r>(
         .filter(|snapshot| !snapshot.tags.has(tags::HOLD) && !used.contains(&snapshot.id))
         .filter_map(|snapshot| {
             let quarantine = *quarantines.get(snapshot.tags.get(tags::RECIPE)?)?;
-            Some(Suspect { snapshot, quarantine })
+            Some(Candidate { snapshot, quarantine })
         })
         .collect()
 }
 
 /// What becomes of suspects, once it is known who else needs them. Each is written down first, and goes when
 /// it is still left behind after its quarantine.
-pub fn decide(suspects: &[Suspect<'_>], needs: &Needs, now: DateTime<Utc>) -> Vec<Chain> {
+pub fn decide(candidates: &[Candidate<'_>], needs: &SnapshotReferences, now: DateTime<Utc>) -> Vec<Sequence> {
     let used: BTreeSet<&SnapshotId> = needs.images.iter().flat_map(|image| &image.snapshots).collect();
-    let one = |suspect: &Suspect<'_>| {
-        let snapshot = suspect.snapshot;
+    let one = |candidate: &Candidate<'_>| {
+        let snapshot = candidate.snapshot;
         let subject = subject(snapshot);
         let id = || snapshot.id.clone();
         let needed = match needs.others.get(&snapshot.id) {
@@ -80,29 +80,29 @@ pub fn decide(suspects: &[Suspect<'_>], needs: &Needs, now: DateTime<Utc>) -> Ve
             need => need.map(|need| Reason::Use(UseReason::SnapshotNeeded(need.clone()))),
         };
         if let Some(why) = needed {
-            return vec![subject.so(unmarked(snapshot).unwrap_or(Action::Leave), why)];
+            return vec![subject.decide(unmarked(snapshot).unwrap_or(Action::Leave), why)];
         }
-        let until = snapshot.tags.time(tags::ORPHANED).map(|since| since + suspect.quarantine);
+        let until = snapshot.tags.time(tags::ORPHANED).map(|since| since + candidate.quarantine);
         vec![match until {
-            _ if suspect.quarantine.is_zero() => {
-                subject.so(Action::DeleteSnapshot(id()), OrphanReason::ImageGone)
+            _ if candidate.quarantine.is_zero() => {
+                subject.decide(Action::DeleteSnapshot(id()), OrphanReason::ImageGone)
             }
-            None => subject.so(Action::MarkOrphan(id(), Some(now)), OrphanReason::ImageGone),
-            Some(until) if until > now => subject.so(Action::Leave, RetentionReason::InQuarantine(until)),
-            Some(_) => subject.so(Action::DeleteSnapshot(id()), OrphanReason::ImageGone),
+            None => subject.decide(Action::MarkOrphan(id(), Some(now)), OrphanReason::ImageGone),
+            Some(until) if until > now => subject.decide(Action::Leave, RetentionReason::InQuarantine(until)),
+            Some(_) => subject.decide(Action::DeleteSnapshot(id()), OrphanReason::ImageGone),
         }]
     };
-    suspects.iter().map(one).collect()
+    candidates.iter().map(one).collect()
 }
 
 /// What somebody has made use of since it was left behind is not left behind any more: should it be again, its quarantine begins
 /// anew.
-pub fn rescued(snapshots: &[Snapshot], images: &[Image]) -> Vec<Chain> {
+pub fn reclaimed(snapshots: &[Snapshot], images: &[Image]) -> Vec<Sequence> {
     let used: BTreeSet<&SnapshotId> = images.iter().flat_map(|image| &image.snapshots).collect();
     let own = snapshots.iter().filter(|snapshot| used.contains(&snapshot.id));
     own.filter_map(|snapshot| {
         let unmark = unmarked(snapshot)?;
-        Some(vec![subject(snapshot).so(unmark, OrphanReason::SnapshotUsed(snapshot.id.clone()))])
+        Some(vec![subject(snapshot).decide(unmark, OrphanReason::SnapshotUsed(snapshot.id.clone()))])
     })
     .collect()
 }
@@ -140,8 +140,8 @@ mod tests {
     }
 
     fn ids(snapshots: &[Snapshot], images: &[Image]) -> Vec<String> {
-        let suspects = suspects(snapshots, images, &[recipe("web")], day(9));
-        suspects.iter().map(|suspect| suspect.snapshot.id.to_string()).collect()
+        let candidates = candidates(snapshots, images, &[recipe("web")], day(9));
+        candidates.iter().map(|candidate| candidate.snapshot.id.to_string()).collect()
     }
 
     #[test]
@@ -156,8 +156,8 @@ mod tests {
     }
 
     fn after(snapshot: &Snapshot, days: i64) -> Action {
-        let suspect = Suspect { snapshot, quarantine: TimeDelta::days(days) };
-        decide(&[suspect], &Needs::default(), day(9))[0][0].action.clone()
+        let candidate = Candidate { snapshot, quarantine: TimeDelta::days(days) };
+        decide(&[candidate], &SnapshotReferences::default(), day(9))[0][0].action.clone()
     }
 
     #[test]
@@ -173,12 +173,15 @@ mod tests {
         let mut user = image("web", 3).build();
         user.snapshots = vec![marked.id.clone()];
         let unmark = Action::MarkOrphan(marked.id.clone(), None);
-        assert_eq!(rescued(std::slice::from_ref(&marked), std::slice::from_ref(&user))[0][0].action, unmark);
-        let suspect = Suspect { snapshot: &marked, quarantine: TimeDelta::days(1) };
-        let needs = Needs { images: vec![user.clone()], ..Needs::default() };
-        assert_eq!(decide(&[suspect], &needs, day(9))[0][0].action, unmark);
+        assert_eq!(
+            reclaimed(std::slice::from_ref(&marked), std::slice::from_ref(&user))[0][0].action,
+            unmark
+        );
+        let candidate = Candidate { snapshot: &marked, quarantine: TimeDelta::days(1) };
+        let needs = SnapshotReferences { images: vec![user.clone()], ..SnapshotReferences::default() };
+        assert_eq!(decide(&[candidate], &needs, day(9))[0][0].action, unmark);
         let unmarked = Snapshot { tags: marked.tags.with(tags::ORPHANED, "no"), ..marked };
-        assert!(rescued(&[unmarked], &[user]).is_empty());
+        assert!(reclaimed(&[unmarked], &[user]).is_empty());
     }
 
     #[test]
@@ -196,19 +199,21 @@ mod tests {
         user.snapshots.push("snap-01".parse().unwrap());
         assert!(ids(&[snapshot("snap-01")], std::slice::from_ref(&user)).is_empty());
         let foreign = Image { snapshots: user.snapshots, ..foreign_image("ami-0f") };
-        let suspect = Suspect { snapshot: &snapshot("snap-01"), quarantine: TimeDelta::zero() };
-        let needs = Needs { images: vec![foreign], ..Needs::default() };
-        assert_eq!(decide(&[suspect], &needs, day(9))[0][0].action, Action::Leave);
+        let candidate = Candidate { snapshot: &snapshot("snap-01"), quarantine: TimeDelta::zero() };
+        let needs = SnapshotReferences { images: vec![foreign], ..SnapshotReferences::default() };
+        assert_eq!(decide(&[candidate], &needs, day(9))[0][0].action, Action::Leave);
     }
 
     #[test]
     fn a_snapshot_that_a_volume_is_being_made_of_or_that_is_locked_stays() {
         let left = snapshot("snap-01");
-        let suspect = Suspect { snapshot: &left, quarantine: TimeDelta::zero() };
+        let candidate = Candidate { snapshot: &left, quarantine: TimeDelta::zero() };
         let others = BTreeMap::from([(left.id.clone(), "vol-01 is being made of it".to_owned())]);
-        let decided = &decide(&[suspect], &Needs { others, ..Needs::default() }, day(9))[0][0];
+        let decided =
+            &decide(&[candidate], &SnapshotReferences { others, ..SnapshotReferences::default() }, day(9))[0]
+                [0];
         assert_eq!(
-            (&decided.action, decided.because.to_string().as_str()),
+            (&decided.action, decided.reason.to_string().as_str()),
             (&Action::Leave, "vol-01 is being made of it")
         );
     }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::step::Step;
-use crate::events::outbound::Announcement;
-use crate::inventory::{Candidates, Change, NewImage, NewReplica, NewTemplateVersion};
+use crate::events::outbound::Envelope;
+use crate::inventory::{Candidates, NewImage, NewReplica, NewTemplateVersion, PermissionChange};
 use crate::model::{ImageId, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags};
 
 /// What is done.
@@ -47,9 +47,9 @@ pub enum Action {
         tags: Tags,
     },
     /// Change who may launch an image.
-    Share(ImageId, Change),
+    Share(ImageId, PermissionChange),
     /// Change who may make volumes of a snapshot.
-    ShareSnapshot(SnapshotId, Change),
+    ShareSnapshot(SnapshotId, PermissionChange),
     /// Set when an image is deprecated; `None`: never.
     Deprecate(ImageId, Option<DateTime<Utc>>),
     /// Guard an image against deregistration.
@@ -61,7 +61,7 @@ pub enum Action {
     /// Write on an image what of its recipe holds for it.
     Note(ImageId, Tags),
     /// Let the parameters of several Regions name a release, all at once, and see that they do.
-    MoveParameters(Vec<Move>, Until),
+    MoveParameters(Vec<Move>, WaitFor),
     /// Let a launch template name a release.
     MoveTemplate(TemplateMove),
     /// Take the mark of retirement from an image that stays, and have it copied anew where it lacks a replica.
@@ -83,7 +83,7 @@ pub enum Action {
     /// Delete a snapshot that was left behind.
     DeleteSnapshot(SnapshotId),
     /// Say it, before what follows in the chain makes it past.
-    Say(Announcement),
+    Say(Envelope),
 }
 
 /// A parameter that is to name an image.
@@ -99,11 +99,11 @@ pub struct Move {
 
 /// What the chain goes on after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
+pub enum WaitFor {
     /// Every parameter shows its image.
-    Shown,
+    Pointers,
     /// SSM has taken every value: it shows them once EC2 has looked at the images, and says so.
-    Taken,
+    Accepted,
 }
 
 /// A launch template that is to name an image.
@@ -125,7 +125,7 @@ pub enum NewDefault {
     /// It stays.
     Unchanged,
     /// The version that is made.
-    Made,
+    NewVersion,
     /// This version of this template, which is there.
     Number(String, i64),
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::action::Action;
 use super::reason::Reason;
 use super::step::Retention;
-use crate::inventory::{CloudError, Image, Instance, Kind};
+use crate::inventory::{CloudError, ErrorKind, Image, Instance};
 use crate::model::{ImageName, RecipeName, Region, Version};
 use crate::recipe::BadRecipe;
 
@@ -18,7 +18,7 @@ pub struct Decision {
     /// What is done.
     pub action: Action,
     /// Why.
-    pub because: Reason,
+    pub reason: Reason,
     /// Since when it may have been due; known to a sweep, which says how late a repair is.
     pub since: Option<DateTime<Utc>>,
     /// What the rule knows of an image that it lets go or keeps; `None` for every other decision.
@@ -27,7 +27,7 @@ pub struct Decision {
 
 /// Decisions that are carried out one after another; when one fails, those after it are not begun. Chains
 /// do not depend on each other.
-pub type Chain = Vec<Decision>;
+pub type Sequence = Vec<Decision>;
 
 /// What a decision is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,25 +110,25 @@ impl Subject {
     }
 
     /// The decision that it must be looked at again, since something that had to be known could not be seen.
-    pub fn unseen(self, error: &CloudError) -> Decision {
-        self.so(Action::LookAgain, Reason::LookUpFailed(error.clone()))
+    pub fn retry_later(self, error: &CloudError) -> Decision {
+        self.decide(Action::LookAgain, Reason::LookUpFailed(error.clone()))
     }
 
     /// The same of what no recipe names: where it is closed to this role, whoever closed it knows, and it is only told.
-    pub fn unseen_unless_closed(self, error: &CloudError) -> Decision {
+    pub fn retry_unless_denied(self, error: &CloudError) -> Decision {
         match error.kind {
-            Kind::Denied => self.so(Action::Leave, Reason::LookUpFailed(error.clone())),
-            _ => self.unseen(error),
+            ErrorKind::Denied => self.decide(Action::Leave, Reason::LookUpFailed(error.clone())),
+            _ => self.retry_later(error),
         }
     }
 
     /// A decision about this subject.
-    pub fn so(self, action: Action, because: impl Into<Reason>) -> Decision {
-        Decision { subject: self, action, because: because.into(), since: None, retention: None }
+    pub fn decide(self, action: Action, reason: impl Into<Reason>) -> Decision {
+        Decision { subject: self, action, reason: reason.into(), since: None, retention: None }
     }
 
     /// A decision about an image that is let go or kept, with what the rule knows of it.
-    pub fn retain(self, action: Action, because: impl Into<Reason>, retention: Retention) -> Decision {
-        Decision { retention: Some(retention), ..self.so(action, because) }
+    pub fn retain(self, action: Action, reason: impl Into<Reason>, retention: Retention) -> Decision {
+        Decision { retention: Some(retention), ..self.decide(action, reason) }
     }
 }

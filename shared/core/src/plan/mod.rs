@@ -7,6 +7,6 @@ pub mod step;
 pub mod text;
 
 pub use action::Action;
-pub use decision::{Chain, Decision, Subject};
+pub use decision::{Decision, Sequence, Subject};
 pub use reason::Reason;
 pub use step::{NextStep, Retention, Step, Usage};

@@ -4,22 +4,22 @@ pub mod sharing;
 
 use chrono::{DateTime, Utc};
 
-use crate::events::outbound::{Announcement, News};
-use crate::inventory::{CloudError, Finding, Granted, Image, ImageState};
+use crate::events::outbound::{Envelope, Event};
+use crate::inventory::{CloudError, Finding, Image, ImageState, Permissions};
 use crate::model::{ImageRecord, Stage};
 use crate::plan::reason::{PublishReason, ScanReason};
-use crate::plan::{Action, Chain, Reason, Subject};
+use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
 /// What was observed of one home image.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct Observed {
     /// The image.
     pub image: Image,
     /// Its record.
     pub record: ImageRecord,
     /// Who may use it.
-    pub granted: Result<Granted, CloudError>,
+    pub permissions: Result<Permissions, CloudError>,
     /// What Amazon Inspector found in it; looked for where [`wants_findings`] says so.
     pub findings: Result<Vec<Finding>, CloudError>,
 }
@@ -35,9 +35,9 @@ pub fn is_due(image: &Image, record: &ImageRecord) -> bool {
 }
 
 /// What becomes of an image.
-pub fn decide(recipe: &Recipe, seen: &Seen, now: DateTime<Utc>) -> Chain {
-    let Seen { image, record, granted, .. } = seen;
-    let leave = |because| vec![Subject::image(image).so(Action::Leave, because)];
+pub fn decide(recipe: &Recipe, seen: &Observed, now: DateTime<Utc>) -> Sequence {
+    let Observed { image, record, permissions, .. } = seen;
+    let leave = |reason| vec![Subject::image(image).decide(Action::Leave, reason)];
     if image.state != ImageState::Available {
         return leave(Reason::ImageNotAvailable(image.state.clone()));
     }
@@ -45,40 +45,45 @@ pub fn decide(recipe: &Recipe, seen: &Seen, now: DateTime<Utc>) -> Chain {
         return leave(Reason::Publish(PublishReason::NotToPublish(record.stage)));
     }
     match gate(recipe, seen, now) {
-        Gate::Open => {
-            sharing::publish(recipe, image, record, granted, Reason::Publish(PublishReason::Verified), now)
-        }
-        Gate::Wait(because) => leave(because),
-        Gate::Blind(error) => vec![Subject::image(image).unseen(error)],
-        Gate::Shut(because) => reject(image, record, because),
+        ScanGate::Pass => sharing::publish(
+            recipe,
+            image,
+            record,
+            permissions,
+            Reason::Publish(PublishReason::Verified),
+            now,
+        ),
+        ScanGate::Wait(reason) => leave(reason),
+        ScanGate::Unknown(error) => vec![Subject::image(image).retry_later(error)],
+        ScanGate::Block(reason) => reject(image, record, reason),
     }
 }
 
 /// Whether an image may pass.
-enum Gate<'a> {
-    Open,
+enum ScanGate<'a> {
+    Pass,
     Wait(Reason),
-    Blind(&'a CloudError),
-    Shut(Reason),
+    Unknown(&'a CloudError),
+    Block(Reason),
 }
 
-fn gate<'a>(recipe: &Recipe, seen: &'a Seen, now: DateTime<Utc>) -> Gate<'a> {
-    let Some(at_least) = recipe.publish.block_on_findings else { return Gate::Open };
+fn gate<'a>(recipe: &Recipe, seen: &'a Observed, now: DateTime<Utc>) -> ScanGate<'a> {
+    let Some(at_least) = recipe.publish.block_on_findings else { return ScanGate::Pass };
     if seen.image.scanned.is_none() {
         let until = seen.image.created.unwrap_or(now) + recipe.publish.findings_timeout;
         return match now < until {
-            true => Gate::Wait(Reason::Publish(PublishReason::Scan(ScanReason::NotScanned(until)))),
-            false => Gate::Shut(Reason::Publish(PublishReason::Scan(ScanReason::NeverScanned(until)))),
+            true => ScanGate::Wait(Reason::Publish(PublishReason::Scan(ScanReason::NotScanned(until)))),
+            false => ScanGate::Block(Reason::Publish(PublishReason::Scan(ScanReason::NeverScanned(until)))),
         };
     }
     let findings = match &seen.findings {
         Ok(findings) => findings,
-        Err(error) => return Gate::Blind(error),
+        Err(error) => return ScanGate::Unknown(error),
     };
     let barred = || findings.iter().filter(|found| found.severity >= at_least && found.fixable);
     match barred().max_by_key(|found| found.severity) {
-        None => Gate::Open,
-        Some(worst) => Gate::Shut(Reason::Publish(PublishReason::Scan(ScanReason::Findings {
+        None => ScanGate::Pass,
+        Some(worst) => ScanGate::Block(Reason::Publish(PublishReason::Scan(ScanReason::Findings {
             count: barred().count(),
             at_least,
             first: format!("{} ({})", worst.title, worst.severity),
@@ -87,16 +92,16 @@ fn gate<'a>(recipe: &Recipe, seen: &'a Seen, now: DateTime<Utc>) -> Gate<'a> {
 }
 
 /// Said first, so that no crash makes it silent.
-fn reject(image: &Image, record: &ImageRecord, because: Reason) -> Chain {
-    let news = News::ImageRejected {
+fn reject(image: &Image, record: &ImageRecord, reason: Reason) -> Sequence {
+    let news = Event::ImageRejected {
         image: image.id.clone(),
-        reason: because.to_string(),
+        reason: reason.to_string(),
         console_tail: String::new(),
     };
-    let said = Announcement { name: record.name.clone(), region: image.region.clone(), news };
+    let said = Envelope { name: record.name.clone(), region: image.region.clone(), news };
     vec![
-        Subject::image(image).so(Action::Say(said), because.clone()),
-        Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Rejected), because),
+        Subject::image(image).decide(Action::Say(said), reason.clone()),
+        Subject::image(image).decide(Action::Mark(image.id.clone(), Stage::Rejected), reason),
     ]
 }
 

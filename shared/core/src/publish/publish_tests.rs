@@ -4,10 +4,10 @@ use super::*;
 use crate::fixtures::*;
 use crate::inventory::Severity;
 
-fn seen(stage: Stage) -> Seen {
+fn seen(stage: Stage) -> Observed {
     let image = image("web", 9).staged(stage).build();
     let record = image.record().unwrap();
-    Seen { image, record, granted: Ok(Granted::default()), findings: Ok(vec![]) }
+    Observed { image, record, permissions: Ok(Permissions::default()), findings: Ok(vec![]) }
 }
 
 fn barring(at_least: Severity) -> Recipe {
@@ -20,7 +20,7 @@ fn finding(severity: Severity, fixable: bool) -> Finding {
     Finding { severity, title: "CVE-2026-1 in openssl".into(), fixable }
 }
 
-fn words(recipe: &Recipe, seen: &Seen) -> Vec<&'static str> {
+fn words(recipe: &Recipe, seen: &Observed) -> Vec<&'static str> {
     decide(recipe, seen, day(9) + TimeDelta::hours(1)).iter().map(|one| one.action.word()).collect()
 }
 
@@ -38,9 +38,9 @@ fn what_is_not_scanned_waits_and_is_rejected_when_its_time_is_up() {
     let seen = seen(Stage::Verified);
     assert!(!wants_findings(&barring, &seen.image));
     assert_eq!(words(&barring, &seen), ["leave"]);
-    let chain = decide(&barring, &seen, day(10));
-    assert_eq!(chain[1].action, Action::Mark(seen.image.id.clone(), Stage::Rejected));
-    let Action::Say(said) = &chain[0].action else { panic!() };
+    let sequence = decide(&barring, &seen, day(10));
+    assert_eq!(sequence[1].action, Action::Mark(seen.image.id.clone(), Stage::Rejected));
+    let Action::Say(said) = &sequence[0].action else { panic!() };
     assert!(said.detail_type() == "Image Rejected" && said.detail().contains("had not scanned it"));
 }
 
@@ -66,10 +66,10 @@ fn a_finding_bars_from_the_named_severity_on_and_only_with_a_fix() {
 fn findings_or_permissions_that_cannot_be_seen_publish_nothing() {
     let denied =
         || CloudError::new("GetImageFindings", "ami", &region("us-east-1"), "UnauthorizedOperation", "no");
-    let mut blind = seen(Stage::Verified);
-    blind.image.scanned = Some(day(9));
-    blind.findings = Err(denied());
-    assert_eq!(words(&barring(Severity::Low), &blind), ["look-again"]);
-    let blind = Seen { granted: Err(denied()), ..seen(Stage::Verified) };
-    assert_eq!(words(&recipe("web"), &blind), ["look-again"]);
+    let mut denied_once = seen(Stage::Verified);
+    denied_once.image.scanned = Some(day(9));
+    denied_once.findings = Err(denied());
+    assert_eq!(words(&barring(Severity::Low), &denied_once), ["look-again"]);
+    let denied_once = Observed { permissions: Err(denied()), ..seen(Stage::Verified) };
+    assert_eq!(words(&recipe("web"), &denied_once), ["look-again"]);
 }

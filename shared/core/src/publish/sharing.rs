@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::events::outbound::{Announcement, News};
-use crate::inventory::{Change, CloudError, Granted, Grantee, Image, ImageState, Protection};
+use crate::events::outbound::{Envelope, Event};
+use crate::inventory::{CloudError, Grantee, Image, ImageState, PermissionChange, Permissions, Protection};
 use crate::model::token::nonce;
 use crate::model::{ImageRecord, Stage, Tags, tags};
 use crate::plan::reason::PublishReason;
-use crate::plan::{Action, Chain, Reason, Subject};
+use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
 /// The value of EC2's field for the guard that Kiln itself sets.
@@ -70,41 +70,41 @@ pub fn steps(
     recipe: &Recipe,
     image: &Image,
     record: &ImageRecord,
-    granted: &Granted,
+    permissions: &Permissions,
     now: DateTime<Utc>,
-) -> Chain {
+) -> Sequence {
     let subject = || Subject::image(image);
-    let mut chain = Chain::new();
+    let mut sequence = Sequence::new();
     // The snapshots first: whoever may launch it may then copy it as well.
-    for (snapshot, may) in &granted.volumes {
-        if let Some(change) = Change::between(may, &copiers(recipe)) {
-            let because = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
+    for (snapshot, may) in &permissions.volumes {
+        if let Some(change) = PermissionChange::between(may, &copiers(recipe)) {
+            let reason = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
             let of = Subject { resource: Some(snapshot.to_string()), ..subject() };
-            chain.push(of.so(Action::ShareSnapshot(snapshot.clone(), change), because));
+            sequence.push(of.decide(Action::ShareSnapshot(snapshot.clone(), change), reason));
         }
     }
-    if let Some(change) = Change::between(&granted.launch, &launchers(recipe)) {
-        let because = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
-        chain.push(subject().so(Action::Share(image.id.clone(), change), because));
+    if let Some(change) = PermissionChange::between(&permissions.launch, &launchers(recipe)) {
+        let reason = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
+        sequence.push(subject().decide(Action::Share(image.id.clone(), change), reason));
     }
-    chain.extend(deprecation(recipe, image, record, now).map(|at| {
-        let because = match at {
+    sequence.extend(deprecation(recipe, image, record, now).map(|at| {
+        let reason = match at {
             Some(at) => format!("deprecated from {}", at.to_rfc3339()),
             None => "never deprecated".into(),
         };
-        subject().so(Action::Deprecate(image.id.clone(), at), PublishReason::RecipeRequires(because))
+        subject().decide(Action::Deprecate(image.id.clone(), at), PublishReason::RecipeRequires(reason))
     }));
     let guarded = matches!(&image.protection, Protection::On(_));
     if recipe.publish.protect && !guarded {
-        let because = Reason::Publish(PublishReason::RecipeRequires("guarded against deregistration".into()));
-        chain.push(subject().so(Action::Protect(image.id.clone()), because));
+        let reason = Reason::Publish(PublishReason::RecipeRequires("guarded against deregistration".into()));
+        sequence.push(subject().decide(Action::Protect(image.id.clone()), reason));
     }
     if !recipe.publish.protect && is_guarded_by_kiln(image) {
-        let because =
+        let reason =
             Reason::Publish(PublishReason::RecipeRequires("no longer guarded against deregistration".into()));
-        chain.push(subject().so(Action::Unprotect(image.id.clone()), because));
+        sequence.push(subject().decide(Action::Unprotect(image.id.clone()), reason));
     }
-    chain
+    sequence
 }
 
 /// The first moment from which EC2 takes a deprecation.
@@ -160,28 +160,28 @@ pub fn converge(
     recipe: &Recipe,
     image: &Image,
     record: &ImageRecord,
-    granted: &Result<Granted, CloudError>,
+    permissions: &Result<Permissions, CloudError>,
     now: DateTime<Utc>,
-) -> Option<Chain> {
+) -> Option<Sequence> {
     if !is_due(recipe, image, record) {
         return None;
     }
-    let granted = match granted {
-        Ok(granted) => granted,
-        Err(error) => return Some(vec![Subject::image(image).unseen(error)]),
+    let permissions = match permissions {
+        Ok(permissions) => permissions,
+        Err(error) => return Some(vec![Subject::image(image).retry_later(error)]),
     };
     let note = |mark: String| {
         let note = Action::Note(image.id.clone(), Tags::new().with(tags::SHARED, mark));
-        Subject::image(image).so(note, PublishReason::RecipeChanged)
+        Subject::image(image).decide(note, PublishReason::RecipeChanged)
     };
-    let steps = steps(recipe, image, record, granted, now);
+    let steps = steps(recipe, image, record, permissions, now);
     // Should this die half way and the recipe go back to what it was, the old mark must not vouch for what is no more.
     let guarded = image.tags.get(tags::SHARED).is_some_and(|mark| mark.starts_with(GUARDED));
     let half = format!("{}{HALF}", if guarded { GUARDED } else { "" });
-    let mut chain: Chain = steps.first().map(|_| note(half)).into_iter().collect();
-    chain.extend(steps);
-    chain.push(note(mark(recipe)));
-    Some(chain)
+    let mut sequence: Sequence = steps.first().map(|_| note(half)).into_iter().collect();
+    sequence.extend(steps);
+    sequence.push(note(mark(recipe)));
+    Some(sequence)
 }
 
 /// Publishes an image or a replica: brings it to what its recipe says, and writes that on it.
@@ -189,30 +189,30 @@ pub fn publish(
     recipe: &Recipe,
     image: &Image,
     record: &ImageRecord,
-    granted: &Result<Granted, CloudError>,
-    because: Reason,
+    permissions: &Result<Permissions, CloudError>,
+    reason: Reason,
     now: DateTime<Utc>,
-) -> Chain {
-    match granted {
-        Ok(granted) => {
-            let mut chain = steps(recipe, image, record, granted, now);
+) -> Sequence {
+    match permissions {
+        Ok(permissions) => {
+            let mut sequence = steps(recipe, image, record, permissions, now);
             let publish = Action::Publish(image.id.clone(), mark(recipe));
-            chain.push(Subject::image(image).so(publish, because.clone()));
-            chain.push(Subject::image(image).so(Action::Say(published(image, record)), because));
-            chain
+            sequence.push(Subject::image(image).decide(publish, reason.clone()));
+            sequence.push(Subject::image(image).decide(Action::Say(published(image, record)), reason));
+            sequence
         }
-        Err(error) => vec![Subject::image(image).unseen(error)],
+        Err(error) => vec![Subject::image(image).retry_later(error)],
     }
 }
 
-fn published(image: &Image, record: &ImageRecord) -> Announcement {
+fn published(image: &Image, record: &ImageRecord) -> Envelope {
     let news = match &record.copied {
-        None => News::ImagePublished { image: image.id.clone() },
+        None => Event::ImagePublished { image: image.id.clone() },
         Some(copied) => {
-            News::ImageReplicated { image: image.id.clone(), origin: copied.origin.image.clone() }
+            Event::ImageReplicated { image: image.id.clone(), origin: copied.origin.image.clone() }
         }
     };
-    Announcement { name: record.name.clone(), region: image.region.clone(), news }
+    Envelope { name: record.name.clone(), region: image.region.clone(), news }
 }
 
 #[cfg(test)]

@@ -13,10 +13,10 @@ fn accounts(ids: &[&str]) -> BTreeSet<Grantee> {
     ids.iter().map(|id| Grantee::Account((*id).to_owned())).collect()
 }
 
-fn words(recipe: &Recipe, image: &Image, granted: &Granted) -> Vec<String> {
-    let chain = steps(recipe, image, &image.record().unwrap(), granted, day(9));
-    let told = |decision: &crate::plan::Decision| format!("{}: {}", decision.action.word(), decision.because);
-    chain.iter().map(told).collect()
+fn words(recipe: &Recipe, image: &Image, permissions: &Permissions) -> Vec<String> {
+    let sequence = steps(recipe, image, &image.record().unwrap(), permissions, day(9));
+    let text = |decision: &crate::plan::Decision| format!("{}: {}", decision.action.word(), decision.reason);
+    sequence.iter().map(text).collect()
 }
 
 fn published() -> Image {
@@ -25,24 +25,25 @@ fn published() -> Image {
 
 #[test]
 fn who_the_recipe_names_is_added_and_who_it_names_no_more_is_taken_away() {
-    let granted = Granted { launch: accounts(&["111111111111", "222222222222"]), ..Granted::default() };
+    let permissions =
+        Permissions { launch: accounts(&["111111111111", "222222222222"]), ..Permissions::default() };
     assert_eq!(
-        words(&sharing(&["222222222222", "333333333333"]), &published(), &granted),
+        words(&sharing(&["222222222222", "333333333333"]), &published(), &permissions),
         ["share: its permissions differ from the recipe: +333333333333 -111111111111"]
     );
 }
 
 #[test]
 fn what_is_as_the_recipe_says_is_left_alone() {
-    let granted = Granted { launch: accounts(&["222222222222"]), ..Granted::default() };
-    assert!(words(&sharing(&["222222222222"]), &published(), &granted).is_empty());
+    let permissions = Permissions { launch: accounts(&["222222222222"]), ..Permissions::default() };
+    assert!(words(&sharing(&["222222222222"]), &published(), &permissions).is_empty());
 }
 
 #[test]
 fn snapshots_are_shared_with_accounts_where_the_recipe_asks_and_not_otherwise() {
     let mut asks = sharing(&["222222222222"]);
     let snapshot = published().snapshots[0].clone();
-    let none = Granted {
+    let none = Permissions {
         launch: accounts(&["222222222222"]),
         volumes: [(snapshot.clone(), BTreeSet::new())].into(),
     };
@@ -53,7 +54,7 @@ fn snapshots_are_shared_with_accounts_where_the_recipe_asks_and_not_otherwise() 
         ["share-snapshot: its permissions differ from the recipe: +222222222222"]
     );
     asks.publish.share.snapshots = false;
-    let shared = Granted { volumes: [(snapshot, accounts(&["222222222222"]))].into(), ..none };
+    let shared = Permissions { volumes: [(snapshot, accounts(&["222222222222"]))].into(), ..none };
     assert_eq!(
         words(&asks, &published(), &shared),
         ["share-snapshot: its permissions differ from the recipe: -222222222222"]
@@ -66,7 +67,7 @@ fn public_only_where_it_is_asked_for_in_so_many_words() {
     assert!(launchers(&recipe).is_empty());
     recipe.publish.share.public = true;
     assert_eq!(launchers(&recipe), [Grantee::Everyone].into());
-    let everyone = Granted { launch: [Grantee::Everyone].into(), ..Granted::default() };
+    let everyone = Permissions { launch: [Grantee::Everyone].into(), ..Permissions::default() };
     assert_eq!(
         words(&sharing(&[]), &published(), &everyone),
         ["share: its permissions differ from the recipe: -everyone"]
@@ -78,15 +79,16 @@ fn the_deprecation_counts_from_the_bake_and_one_that_is_past_comes_soon() {
     let mut recipe = recipe("web");
     recipe.publish.deprecate_after = Some(TimeDelta::days(90));
     let mut image = published();
-    assert_eq!(words(&recipe, &image, &Granted::default()).len(), 1);
+    assert_eq!(words(&recipe, &image, &Permissions::default()).len(), 1);
     image.deprecated = Some(day(99) - TimeDelta::seconds(20));
-    assert!(words(&recipe, &image, &Granted::default()).is_empty());
+    assert!(words(&recipe, &image, &Permissions::default()).is_empty());
     let mut old = crate::fixtures::image("web", -200).published().build();
-    let chain = |image: &Image| steps(&recipe, image, &image.record().unwrap(), &Granted::default(), day(9));
+    let sequence =
+        |image: &Image| steps(&recipe, image, &image.record().unwrap(), &Permissions::default(), day(9));
     let soon = day(9) + TimeDelta::minutes(2);
-    assert_eq!(chain(&old)[0].action, Action::Deprecate(old.id.clone(), Some(soon)));
+    assert_eq!(sequence(&old)[0].action, Action::Deprecate(old.id.clone(), Some(soon)));
     old.deprecated = Some(soon);
-    assert!(chain(&old).is_empty());
+    assert!(sequence(&old).is_empty());
 }
 
 #[test]
@@ -95,13 +97,13 @@ fn a_guard_that_kiln_set_is_taken_away_with_the_recipes_wish_and_a_persons_is_no
     recipe.publish.protect = true;
     let carried_out = mark(&recipe);
     let mut image = published();
-    assert_eq!(words(&recipe, &image, &Granted::default()).len(), 1);
+    assert_eq!(words(&recipe, &image, &Permissions::default()).len(), 1);
     image.protection = Protection::On("enabled-without-cooldown".into());
-    assert!(words(&recipe, &image, &Granted::default()).is_empty());
+    assert!(words(&recipe, &image, &Permissions::default()).is_empty());
     recipe.publish.protect = false;
-    assert!(words(&recipe, &image, &Granted::default()).is_empty());
+    assert!(words(&recipe, &image, &Permissions::default()).is_empty());
     image.tags = image.tags.with(tags::SHARED, carried_out);
-    assert_eq!(words(&recipe, &image, &Granted::default()).len(), 1);
+    assert_eq!(words(&recipe, &image, &Permissions::default()).len(), 1);
 }
 
 #[test]
@@ -133,13 +135,13 @@ proptest! {
     #[test]
     fn a_change_leads_exactly_to_what_is_wanted_and_then_there_is_none(may in any_grantees(), shall in any_grantees()) {
         let mut after = may.clone();
-        if let Some(change) = Change::between(&may, &shall) {
+        if let Some(change) = PermissionChange::between(&may, &shall) {
             prop_assert!(change.add.is_disjoint(&may) && change.remove.is_subset(&may));
             after.extend(change.add);
             after.retain(|one| !change.remove.contains(one));
         }
         prop_assert_eq!(&after, &shall);
-        prop_assert_eq!(Change::between(&after, &shall), None);
+        prop_assert_eq!(PermissionChange::between(&after, &shall), None);
     }
 
     #[test]

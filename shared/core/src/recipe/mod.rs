@@ -14,5 +14,7 @@ mod types;
 mod validate;
 mod violation;
 
-pub use types::{Bake, Base, Expire, LaunchTemplate, Publish, Recipe, Release, Replicate, Share, Verify};
+pub use types::{
+    Bake, Base, Expire, LaunchTemplate, Publish, Recipe, ReleaseStrategy, Replicate, Share, Verify,
+};
 pub use violation::{BadRecipe, Violation};

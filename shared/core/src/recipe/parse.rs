@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::lines::{Lines, line_at};
 use super::publish::publish;
 use super::table_reader::{TableReader, quoted, show};
-use super::types::{Bake, Base, Expire, Recipe, Release, Replicate, Verify};
+use super::types::{Bake, Base, Expire, Recipe, ReleaseStrategy, Replicate, Verify};
 use super::validate::{account_id, checked, elsewhere, kms_key, minutes, optional, parameter_name};
 use super::violation::{BadRecipe, Violations};
 use crate::model::user_data::MOST_SCRIPT_BYTES;
@@ -239,11 +239,11 @@ fn replicate(root: &mut TableReader<'_>, violations: &mut Violations) -> Replica
     let mut table = root.table("replicate", violations);
     let regions: Vec<Region> = table.list("regions", Region::EXPECTED, violations);
     let release = match table.text("release", "\"together\" or \"each\"", violations) {
-        None | Some("together") => Release::Together,
-        Some("each") => Release::Each,
+        None | Some("together") => ReleaseStrategy::AllRegions,
+        Some("each") => ReleaseStrategy::PerRegion,
         Some(other) => {
             violations.add("replicate.release", quoted(other), "\"together\" or \"each\"");
-            Release::Together
+            ReleaseStrategy::AllRegions
         }
     };
     let best_effort: Vec<Region> =

@@ -134,8 +134,8 @@ fn an_unknown_field_is_answered_with_the_nearest_known_one_and_its_line() {
          max_per_run, max_percent, older_than, quarantine)"
     );
     let strange = WHOLE.replace("[verify]", "[banana]\nx = 1\n[verify]");
-    let told = refused(&strange).violations[0].to_string();
-    assert!(told.starts_with("line 10: banana: unknown field (fields: bake,"), "{told}");
+    let text = refused(&strange).violations[0].to_string();
+    assert!(text.starts_with("line 10: banana: unknown field (fields: bake,"), "{text}");
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn a_document_must_be_called_as_its_parameter() {
 
 #[test]
 fn a_document_that_is_not_toml_is_refused_with_its_line() {
-    let told = refused("name = \"web\"\n[bake\n").violations[0].to_string();
-    assert!(told.starts_with("line 2: the document: it is not TOML: "), "{told}");
+    let text = refused("name = \"web\"\n[bake\n").violations[0].to_string();
+    assert!(text.starts_with("line 2: the document: it is not TOML: "), "{text}");
 }
 
 #[test]

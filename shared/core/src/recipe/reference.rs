@@ -380,11 +380,11 @@ mod tests {
         let spans = spans.map(|(path, span)| (path, show(span)));
         let numbers = numbers.map(|(path, number)| (path, number.to_string()));
         for (path, default) in spans.into_iter().chain(numbers) {
-            let told = FIELDS.iter().find(|field| field.path == path).unwrap().default;
-            let same = told == default
-                || told.starts_with(&format!("{default}:"))
-                || crate::model::duration::parse(told).map(show).as_ref() == Some(&default);
-            assert!(same, "{path}: the reference says {told}, the parser {default}");
+            let text = FIELDS.iter().find(|field| field.path == path).unwrap().default;
+            let same = text == default
+                || text.starts_with(&format!("{default}:"))
+                || crate::model::duration::parse(text).map(show).as_ref() == Some(&default);
+            assert!(same, "{path}: the reference says {text}, the parser {default}");
         }
     }
 

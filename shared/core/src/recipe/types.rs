@@ -139,7 +139,7 @@ pub struct Replicate {
     /// The Regions that get a replica.
     pub regions: Vec<Region>,
     /// When the parameters of the Regions move.
-    pub release: Release,
+    pub release: ReleaseStrategy,
     /// Those of them that do not hold a release up.
     pub best_effort: Vec<Region>,
     /// Whether each replica is booted in its Region before it counts as ready.
@@ -150,11 +150,11 @@ pub struct Replicate {
 
 /// `replicate.release`: when the parameters of the Regions move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Release {
+pub enum ReleaseStrategy {
     /// All at once, when the last Region has its replica.
-    Together,
+    AllRegions,
     /// Each as soon as its own replica is there.
-    Each,
+    PerRegion,
 }
 
 /// `[expire]`: how long an image stays. `keep` and `older_than` must both let it go.

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::inventory::{Cloudly, Finding, Image, Instance, Snapshot, Subnet};
+use crate::inventory::{Finding, Image, Instance, Result, Snapshot, Subnet};
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region};
-use crate::orphans::Needs;
+use crate::orphans::SnapshotReferences;
 use crate::recipe::{BadRecipe, Recipe};
-use crate::replicate::Grants;
+use crate::replicate::PermissionsByImage;
 use crate::verify::Console;
 
 /// All that a sweep observes.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct Observed {
     /// The home Region.
     pub home: Region,
     /// Each recipe that can be read.
@@ -19,37 +19,37 @@ pub struct Seen {
     /// Each that cannot.
     pub bad: Vec<BadRecipe>,
     /// Kiln's instances of the home Region.
-    pub instances: Cloudly<Vec<Instance>>,
+    pub instances: Result<Vec<Instance>>,
     /// Kiln's images, by Region.
-    pub images: BTreeMap<Region, Cloudly<Vec<Image>>>,
+    pub images: BTreeMap<Region, Result<Vec<Image>>>,
     /// Kiln's snapshots, by Region.
-    pub snapshots: BTreeMap<Region, Cloudly<Vec<Snapshot>>>,
-    /// What a closer look told of those builders for which [`super::closer_looks`] asked.
-    pub closer: BTreeMap<InstanceId, Cloudly<Closer>>,
+    pub snapshots: BTreeMap<Region, Result<Vec<Snapshot>>>,
+    /// What a closer look told of those builders for which [`super::builders_to_inspect`] asked.
+    pub closer: BTreeMap<InstanceId, Result<BuilderDetail>>,
     /// Kiln's instances of the further Regions: testers of replicas.
-    pub further: BTreeMap<Region, Cloudly<Vec<Instance>>>,
+    pub further: BTreeMap<Region, Result<Vec<Instance>>>,
     /// What the consoles of those testers say for which [`super::pipeline::consoles_wanted`] asked.
-    pub consoles: BTreeMap<InstanceId, Cloudly<Console>>,
+    pub consoles: BTreeMap<InstanceId, Result<Console>>,
     /// Where testers can be launched, for the Regions and recipes for which [`super::pipeline::subnets_wanted`] asked.
-    pub subnets: BTreeMap<(Region, RecipeName), Cloudly<Vec<Subnet>>>,
+    pub subnets: BTreeMap<(Region, RecipeName), Result<Vec<Subnet>>>,
     /// Who may use those images for which [`super::pipeline::grants_wanted`] asked.
-    pub granted: Grants,
+    pub permissions: PermissionsByImage,
     /// What was found in those images for which [`super::pipeline::findings_wanted`] asked.
-    pub findings: BTreeMap<ImageId, Cloudly<Vec<Finding>>>,
-    /// Who needs one of the snapshots for which [`super::suspects`] asked, by Region.
-    pub needs: BTreeMap<Region, Cloudly<Needs>>,
+    pub findings: BTreeMap<ImageId, Result<Vec<Finding>>>,
+    /// Who needs one of the snapshots for which [`super::candidates`] asked, by Region.
+    pub needs: BTreeMap<Region, Result<SnapshotReferences>>,
 }
 
 /// What must be known of a builder without an image before it can be decided.
 #[derive(Debug, Clone, Default)]
-pub struct Closer {
+pub struct BuilderDetail {
     /// What stands on its console.
     pub console: String,
     /// The images that have the name of its bake, whosever they are.
     pub named: Vec<Image>,
 }
 
-impl Seen {
+impl Observed {
     /// The images of the home Region, where they could be seen.
     pub(crate) fn home_images(&self) -> Option<&[Image]> {
         self.images.get(&self.home)?.as_ref().ok().map(Vec::as_slice)

@@ -8,23 +8,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use crate::inventory::{Image, ImageState, Instance};
-use crate::model::record::Copied;
+use crate::model::record::CopySource;
 use crate::model::{ImageId, ImageRecord, RecipeName, Region, Version, tags};
-use crate::plan::{Action, Chain, Decision, Subject};
+use crate::plan::{Action, Decision, Sequence, Subject};
 use crate::publish::{self, sharing};
 use crate::recipe::Recipe;
-use crate::reconcile::observed::Seen;
+use crate::reconcile::observed::Observed;
 use crate::release::newest::newest_releases;
-use crate::release::{self, Drift, Family, Shown};
+use crate::release::{self, Drift, Pointers, ReleaseState};
 use crate::replicate;
 use crate::verify::{self, adopt};
 
 /// A chain, and since when it may have been due.
-pub(crate) type Due = (Chain, Option<DateTime<Utc>>);
+pub(crate) type DueSteps = (Sequence, Option<DateTime<Utc>>);
 
 /// An image of Kiln's with its record and its recipe.
 #[derive(Debug, Clone)]
-pub struct Known<'a> {
+pub struct Tracked<'a> {
     /// The image, as it is once it was taken in.
     pub image: Cow<'a, Image>,
     /// Its record.
@@ -36,26 +36,31 @@ pub struct Known<'a> {
 }
 
 /// Every image of every Region that belongs to a recipe that can be read.
-pub fn known(seen: &Seen) -> Vec<Known<'_>> {
+pub fn known(seen: &Observed) -> Vec<Tracked<'_>> {
     let all = seen.images.values().filter_map(|images| images.as_ref().ok()).flatten();
     all.filter_map(|image| {
         let record = image.record_at(&seen.home).ok()?;
         let recipe = seen.recipes.get(&record.name.recipe)?;
-        Some(Known { image: Cow::Borrowed(image), record, recipe, adopt: None })
+        Some(Tracked { image: Cow::Borrowed(image), record, recipe, adopt: None })
     })
     .chain(given(seen).filter_map(|(image, recipe)| {
         let decision = adopt::decide(image, recipe, seen.home_images()?);
         let Action::Adopt { tags, .. } = &decision.action else { return None };
         let image = Image { tags: tags.clone(), ..image.clone() };
-        Some(Known { record: image.record().ok()?, image: Cow::Owned(image), recipe, adopt: Some(decision) })
+        Some(Tracked {
+            record: image.record().ok()?,
+            image: Cow::Owned(image),
+            recipe,
+            adopt: Some(decision),
+        })
     }))
     .collect()
 }
 
 /// The images that somebody gave to Kiln.
-fn given(seen: &Seen) -> impl Iterator<Item = (&Image, &Recipe)> {
+fn given(seen: &Observed) -> impl Iterator<Item = (&Image, &Recipe)> {
     seen.home_images().unwrap_or_default().iter().filter_map(|image| {
-        let recipe = adopt::given_to(image, &seen.home)?;
+        let recipe = adopt::adoption_target(image, &seen.home)?;
         Some((image, seen.recipes.get(&recipe)?))
     })
 }
@@ -63,7 +68,7 @@ fn given(seen: &Seen) -> impl Iterator<Item = (&Image, &Recipe)> {
 /// The testers of every Region, in any state, by Region and the image that they test.
 type Testers<'a> = BTreeMap<(&'a Region, ImageId), Vec<&'a Instance>>;
 
-fn testers(seen: &Seen) -> Testers<'_> {
+fn testers(seen: &Observed) -> Testers<'_> {
     let mut found = Testers::new();
     for region in std::iter::once(&seen.home).chain(seen.further.keys()) {
         for one in seen.instances_in(region).into_iter().flatten() {
@@ -81,16 +86,16 @@ fn testers_of(testers: &Testers<'_>, image: &Image) -> Vec<Instance> {
 }
 
 /// The testers whose console must be read, with the names of their bakes.
-pub fn consoles_wanted(seen: &Seen, now: DateTime<Utc>) -> Vec<&Instance> {
+pub fn consoles_wanted(seen: &Observed, now: DateTime<Utc>) -> Vec<&Instance> {
     let regions = std::iter::once(&seen.home).chain(seen.further.keys());
     let all = regions.filter_map(|region| seen.instances_in(region)).flatten();
     all.filter(|one| verify::image_under_test(one).is_ok() && verify::wants_console(one, now)).collect()
 }
 
 /// The images for which it must be known where a tester can be launched.
-pub fn subnets_wanted<'a>(seen: &Seen, known: &'a [Known<'_>]) -> Vec<&'a Known<'a>> {
+pub fn subnets_wanted<'a>(seen: &Observed, known: &'a [Tracked<'_>]) -> Vec<&'a Tracked<'a>> {
     let testers = testers(seen);
-    let wants = |one: &&Known<'_>| {
+    let wants = |one: &&Tracked<'_>| {
         seen.instances_in(&one.image.region).is_some()
             && verify::wants_subnets(one.recipe, &one.image, &one.record, &testers_of(&testers, &one.image))
     };
@@ -98,46 +103,46 @@ pub fn subnets_wanted<'a>(seen: &Seen, known: &'a [Known<'_>]) -> Vec<&'a Known<
 }
 
 /// How many images one sweep looks at closely. When the recipe of thousands changes, the next sweeps go on.
-pub const MOST_LOOKS: usize = 200;
+pub const MAX_INSPECTIONS: usize = 200;
 
 /// The images of which it must be known who may use them: those on their way first, then the newest.
-pub fn grants_wanted<'a>(known: &'a [Known<'_>]) -> Vec<&'a Image> {
-    let wants = |one: &&Known<'_>| {
+pub fn grants_wanted<'a>(known: &'a [Tracked<'_>]) -> Vec<&'a Image> {
+    let wants = |one: &&Tracked<'_>| {
         publish::is_due(&one.image, &one.record)
             || sharing::is_due(one.recipe, &one.image, &one.record)
-            || replicate::to_publish(one.recipe, &one.image, &one.record)
+            || replicate::is_ready_to_publish(one.recipe, &one.image, &one.record)
     };
-    let settled = |one: &Known<'_>| sharing::is_due(one.recipe, &one.image, &one.record);
-    let mut wanted: Vec<&Known<'_>> = known.iter().filter(wants).collect();
+    let settled = |one: &Tracked<'_>| sharing::is_due(one.recipe, &one.image, &one.record);
+    let mut wanted: Vec<&Tracked<'_>> = known.iter().filter(wants).collect();
     wanted.sort_by_key(|one| (settled(one), std::cmp::Reverse(one.record.name.version)));
-    wanted.truncate(MOST_LOOKS);
+    wanted.truncate(MAX_INSPECTIONS);
     wanted.into_iter().map(|one| &*one.image).collect()
 }
 
 /// The images of which it must be known what Amazon Inspector found.
-pub fn findings_wanted<'a>(known: &'a [Known<'_>]) -> Vec<&'a Image> {
-    let wants = |one: &&Known<'_>| {
+pub fn findings_wanted<'a>(known: &'a [Tracked<'_>]) -> Vec<&'a Image> {
+    let wants = |one: &&Tracked<'_>| {
         publish::is_due(&one.image, &one.record) && publish::wants_findings(one.recipe, &one.image)
     };
     known.iter().filter(wants).map(|one| &*one.image).collect()
 }
 
 /// What is wanted of every image, but for its release.
-pub(crate) fn decide(seen: &Seen, now: DateTime<Utc>) -> Vec<Due> {
+pub(crate) fn decide(seen: &Observed, now: DateTime<Utc>) -> Vec<DueSteps> {
     let known = known(seen);
-    let mut due: Vec<Due> = refused(seen);
+    let mut due: Vec<DueSteps> = refused(seen);
     let testers = testers(seen);
     due.extend(known.iter().filter_map(|one| test(seen, &testers, one, now)));
     due.extend(orphans(seen, &testers, &known));
     for one in &known {
-        due.extend(published(seen, one, now).map(|chain| (chain, one.image.created)));
+        due.extend(published(seen, one, now).map(|sequence| (sequence, one.image.created)));
     }
     due.extend(copies(seen, &known, now));
     due
 }
 
 /// What was given to Kiln and cannot be taken in.
-fn refused(seen: &Seen) -> Vec<Due> {
+fn refused(seen: &Observed) -> Vec<DueSteps> {
     let decided = given(seen).filter_map(|(image, recipe)| {
         let decision = adopt::decide(image, recipe, seen.home_images()?);
         (!matches!(decision.action, Action::Adopt { .. })).then(|| (vec![decision], image.created))
@@ -145,15 +150,15 @@ fn refused(seen: &Seen) -> Vec<Due> {
     decided.collect()
 }
 
-fn test(seen: &Seen, testers: &Testers<'_>, one: &Known<'_>, now: DateTime<Utc>) -> Option<Due> {
-    let Known { image, record, recipe, adopt } = one;
+fn test(seen: &Observed, testers: &Testers<'_>, one: &Tracked<'_>, now: DateTime<Utc>) -> Option<DueSteps> {
+    let Tracked { image, record, recipe, adopt } = one;
     seen.instances_in(&image.region)?;
     let testers = testers_of(testers, image);
     if testers.is_empty() && verify::wants_test(recipe, image, record).is_err() {
         return None;
     }
     let key = (image.region.clone(), recipe.name.clone());
-    let observed = verify::Seen {
+    let observed = verify::Observed {
         image: image.clone().into_owned(),
         record: record.clone(),
         consoles: testers
@@ -163,13 +168,13 @@ fn test(seen: &Seen, testers: &Testers<'_>, one: &Known<'_>, now: DateTime<Utc>)
         testers,
         subnets: seen.subnets.get(&key).cloned().unwrap_or_else(|| Ok(Vec::new())),
     };
-    let mut chain: Chain = adopt.clone().into_iter().collect();
-    chain.extend(verify::decide(Some(recipe), &observed, now));
-    Some((chain, image.created))
+    let mut sequence: Sequence = adopt.clone().into_iter().collect();
+    sequence.extend(verify::decide(Some(recipe), &observed, now));
+    Some((sequence, image.created))
 }
 
 /// Testers of images that are gone, or whose recipe is.
-fn orphans(seen: &Seen, testers: &Testers<'_>, known: &[Known<'_>]) -> Vec<Due> {
+fn orphans(seen: &Observed, testers: &Testers<'_>, known: &[Tracked<'_>]) -> Vec<DueSteps> {
     let known: BTreeSet<(&Region, &ImageId)> =
         known.iter().map(|one| (&one.image.region, &one.image.id)).collect();
     // Without the images, or a recipe that can be read, nobody knows whether there is one.
@@ -183,28 +188,28 @@ fn orphans(seen: &Seen, testers: &Testers<'_>, known: &[Known<'_>]) -> Vec<Due> 
 }
 
 /// An image that passed its test is published; one whose recipe has changed is brought to what that says.
-fn published(seen: &Seen, one: &Known<'_>, now: DateTime<Utc>) -> Option<Chain> {
-    let Known { image, record, recipe, .. } = one;
+fn published(seen: &Observed, one: &Tracked<'_>, now: DateTime<Utc>) -> Option<Sequence> {
+    let Tracked { image, record, recipe, .. } = one;
     // What was not looked at is looked at by a later sweep.
-    let granted = seen.granted.get(&(image.region.clone(), image.id.clone()))?;
+    let permissions = seen.permissions.get(&(image.region.clone(), image.id.clone()))?;
     if publish::is_due(image, record) {
         let findings = seen.findings.get(&image.id).cloned().unwrap_or_else(|| Ok(Vec::new()));
-        let observed = publish::Seen {
+        let observed = publish::Observed {
             image: image.clone().into_owned(),
             record: record.clone(),
-            granted: granted.clone(),
+            permissions: permissions.clone(),
             findings,
         };
         return Some(publish::decide(recipe, &observed, now));
     }
-    sharing::converge(recipe, image, record, granted, now)
+    sharing::converge(recipe, image, record, permissions, now)
 }
 
 /// Images that are not in every Region of their recipe.
-fn copies(seen: &Seen, known: &[Known<'_>], now: DateTime<Utc>) -> Vec<Due> {
+fn copies(seen: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec<DueSteps> {
     let mut replicas: BTreeMap<(&Region, &ImageId), Vec<&Image>> = BTreeMap::new();
     for one in known {
-        if let Some(Copied { origin, .. }) = &one.record.copied {
+        if let Some(CopySource { origin, .. }) = &one.record.copied {
             replicas.entry((&one.image.region, &origin.image)).or_default().push(&one.image);
         }
     }
@@ -221,46 +226,45 @@ fn copies(seen: &Seen, known: &[Known<'_>], now: DateTime<Utc>) -> Vec<Due> {
     for one in homes.filter(|one| one.image.state == ImageState::Available) {
         let further = one.recipe.replicate.regions.iter().filter(|region| **region != seen.home);
         let newest: Option<Version> = newest.get(&one.recipe.name).map(|(version, _)| *version);
-        let observed = replicate::Seen {
+        let observed = replicate::Observed {
             image: one.image.clone().into_owned(),
             regions: further.map(|region| (region.clone(), here(region, &one.image))).collect(),
-            granted: seen.granted.clone(),
+            permissions: seen.permissions.clone(),
             newest,
             record: one.record.clone(),
             now,
         };
         let decided = replicate::decide(one.recipe, &observed).into_iter();
-        due.extend(decided.map(|chain| (chain, one.image.created)));
+        due.extend(decided.map(|sequence| (sequence, one.image.created)));
     }
     due
 }
 
-/// What is wanted of the releases of every recipe, once what was decided before is done. `shown` is what every Region
+/// What is wanted of the releases of every recipe, once what was decided before is done. `pointers` is what every Region
 /// shows for each recipe.
 pub fn releases(
-    seen: &Seen,
-    shown: &BTreeMap<RecipeName, BTreeMap<Region, Shown>>,
+    seen: &Observed,
+    pointers: &BTreeMap<RecipeName, BTreeMap<Region, Pointers>>,
     now: DateTime<Utc>,
-) -> Vec<Chain> {
+) -> Vec<Sequence> {
     if seen.home_images().is_none() {
         return Vec::new();
     }
     let nothing = BTreeMap::new();
-    let mut chains = Vec::new();
+    let mut sequences = Vec::new();
     for recipe in seen.recipes.values() {
-        let shown = shown.get(&recipe.name).unwrap_or(&nothing);
-        let family = Family::of(recipe, &seen.home, &seen.images, shown);
-        let decided = release::decide(&family, Drift::Repaired, now).into_iter();
+        let pointers = pointers.get(&recipe.name).unwrap_or(&nothing);
+        let state = ReleaseState::of(recipe, &seen.home, &seen.images, pointers);
+        let decided = release::decide(&state, Drift::Repair, now).into_iter();
         // Regions that could not be seen were told of before.
         let told = |decision: &Decision| {
             seen.images.values().any(|images| {
-                images
-                    .as_ref()
-                    .err()
-                    .is_some_and(|error| *decision == Subject::region(&decision.subject.region).unseen(error))
+                images.as_ref().err().is_some_and(|error| {
+                    *decision == Subject::region(&decision.subject.region).retry_later(error)
+                })
             })
         };
-        chains.extend(decided.filter(|chain| !chain.iter().all(told)));
+        sequences.extend(decided.filter(|sequence| !sequence.iter().all(told)));
     }
-    chains
+    sequences
 }

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::{CloudError, Granted, StopCause};
-use crate::inventory::{Cloudly, Snapshot, Subnet};
+use crate::inventory::{CloudError, Permissions, StopReason};
+use crate::inventory::{Result, Snapshot, Subnet};
 use crate::model::tags;
-use crate::orphans::Needs;
+use crate::orphans::SnapshotReferences;
 use crate::recipe::Recipe;
 
-fn seen(instances: Vec<Instance>, images: Vec<Image>) -> Seen {
-    let mut by_region: BTreeMap<Region, Cloudly<Vec<Image>>> =
+fn seen(instances: Vec<Instance>, images: Vec<Image>) -> Observed {
+    let mut by_region: BTreeMap<Region, Result<Vec<Image>>> =
         ["us-east-1", "eu-west-1", "ap-southeast-2"].map(|code| (region(code), Ok(Vec::new()))).into();
     for image in images {
         by_region.get_mut(&image.region).unwrap().as_mut().unwrap().push(image);
     }
-    Seen {
+    Observed {
         home: region("us-east-1"),
         recipes: [("web".parse().unwrap(), recipe("web"))].into(),
         bad: vec![],
@@ -28,7 +28,7 @@ fn seen(instances: Vec<Instance>, images: Vec<Image>) -> Seen {
         further: BTreeMap::new(),
         consoles: BTreeMap::new(),
         subnets: BTreeMap::new(),
-        granted: BTreeMap::new(),
+        permissions: BTreeMap::new(),
         findings: BTreeMap::new(),
     }
 }
@@ -37,8 +37,11 @@ fn now() -> DateTime<Utc> {
     day(9) + TimeDelta::minutes(30)
 }
 
-fn words(chains: &[Chain]) -> Vec<Vec<&'static str>> {
-    chains.iter().map(|chain| chain.iter().map(|decision| decision.action.word()).collect()).collect()
+fn words(sequences: &[Sequence]) -> Vec<Vec<&'static str>> {
+    sequences
+        .iter()
+        .map(|sequence| sequence.iter().map(|decision| decision.action.word()).collect())
+        .collect()
 }
 
 fn everywhere(n: i64) -> Vec<Image> {
@@ -46,8 +49,8 @@ fn everywhere(n: i64) -> Vec<Image> {
     vec![image("web", n).released().build(), replica("eu-west-1"), replica("ap-southeast-2")]
 }
 
-fn console(text: &str) -> Closer {
-    Closer { console: text.to_owned(), named: vec![] }
+fn console(text: &str) -> BuilderDetail {
+    BuilderDetail { console: text.to_owned(), named: vec![] }
 }
 
 fn denied() -> CloudError {
@@ -64,12 +67,12 @@ fn where_all_is_well_nothing_is_decided() {
 #[test]
 fn a_stopped_builder_without_its_image_becomes_one_once_its_console_says_so() {
     let mut stopped = seen(vec![builder("web", 9)], vec![]);
-    assert_eq!(closer_looks(&stopped, now()), [(builder("web", 9).id, name("web", 9))]);
+    assert_eq!(builders_to_inspect(&stopped, now()), [(builder("web", 9).id, name("web", 9))]);
     let nonce = verdict_nonce(Role::Builder, &name("web", 9));
     stopped.closer.insert(builder("web", 9).id, Ok(console(&format!("kiln-verdict {nonce} 0\n"))));
-    let chains = decide(&stopped, now());
-    assert_eq!(words(&chains), [["capture"]]);
-    assert_eq!(chains[0][0].since, Some(day(9)));
+    let sequences = decide(&stopped, now());
+    assert_eq!(words(&sequences), [["capture"]]);
+    assert_eq!(sequences[0][0].since, Some(day(9)));
     stopped.closer.insert(builder("web", 9).id, Ok(console("")));
     assert!(decide(&stopped, now()).is_empty());
 }
@@ -79,7 +82,7 @@ fn a_builder_whose_images_name_is_anothers_is_refused_and_given_up_after_its_dea
     let mut taken = seen(vec![builder("web", 9)], vec![]);
     let nonce = verdict_nonce(Role::Builder, &name("web", 9));
     let anothers = Image { name: name("web", 9).to_string(), ..foreign_image("ami-0f") };
-    let closer = Closer { console: format!("kiln-verdict {nonce} 0\n"), named: vec![anothers] };
+    let closer = BuilderDetail { console: format!("kiln-verdict {nonce} 0\n"), named: vec![anothers] };
     taken.closer.insert(builder("web", 9).id, Ok(closer));
     assert_eq!(words(&decide(&taken, now())), [["refuse"]]);
     assert_eq!(words(&decide(&taken, day(9) + TimeDelta::hours(1))), [["say", "terminate"]]);
@@ -87,28 +90,30 @@ fn a_builder_whose_images_name_is_anothers_is_refused_and_given_up_after_its_dea
 
 #[test]
 fn a_hanging_builder_is_given_up_with_its_console_and_it_is_known_how_late() {
-    let hanging = builder("web", 8).in_state(InstanceState::Running).stopped_by(StopCause::Unknown);
+    let hanging = builder("web", 8).in_state(InstanceState::Running).stopped_by(StopReason::Unknown);
     let mut hangs = seen(vec![hanging], vec![]);
     hangs.closer.insert(builder("web", 8).id, Ok(console("waiting for a lock\n")));
-    let chains = decide(&hangs, now());
-    assert_eq!(words(&chains), [["say", "terminate"]]);
-    assert_eq!(chains[0][1].since, Some(day(8) + TimeDelta::minutes(45)));
-    let Action::Say(said) = &chains[0][0].action else { panic!() };
+    let sequences = decide(&hangs, now());
+    assert_eq!(words(&sequences), [["say", "terminate"]]);
+    assert_eq!(sequences[0][1].since, Some(day(8) + TimeDelta::minutes(45)));
+    let Action::Say(said) = &sequences[0][0].action else { panic!() };
     assert!(said.detail().contains("waiting for a lock"));
 }
 
 #[test]
 fn an_image_on_its_way_is_copied_where_it_lacks_a_replica() {
-    let chains = decide(&seen(vec![], vec![image("web", 9).published().build()]), now());
-    assert_eq!(words(&chains), [["copy"], ["copy"]]);
+    let sequences = decide(&seen(vec![], vec![image("web", 9).published().build()]), now());
+    assert_eq!(words(&sequences), [["copy"], ["copy"]]);
 }
 
 #[test]
 fn the_newest_release_is_filled_in_and_older_ones_are_left_as_they_are() {
     let homes = vec![image("web", 7).released().build(), image("web", 8).released().build()];
-    let chains = decide(&seen(vec![], homes), now());
-    assert_eq!(words(&chains), [["copy"], ["copy"]]);
-    assert!(chains.iter().flatten().all(|decision| decision.subject.version == Some(name("web", 8).version)));
+    let sequences = decide(&seen(vec![], homes), now());
+    assert_eq!(words(&sequences), [["copy"], ["copy"]]);
+    assert!(
+        sequences.iter().flatten().all(|decision| decision.subject.version == Some(name("web", 8).version))
+    );
 }
 
 #[test]
@@ -117,8 +122,8 @@ fn the_end_of_replication_that_nobody_heard_of_is_said_and_written() {
     images[0] = image("web", 9).published().build();
     let seen = seen(vec![], images);
     assert!(decide(&seen, now()).is_empty());
-    let chains = pipeline::releases(&seen, &BTreeMap::new(), now());
-    assert_eq!(words(&chains), [["note", "say", "mark"]]);
+    let sequences = pipeline::releases(&seen, &BTreeMap::new(), now());
+    assert_eq!(words(&sequences), [["note", "say", "mark"]]);
 }
 
 #[test]
@@ -127,19 +132,19 @@ fn a_failed_image_is_cleared_away_by_its_builder_or_without_one() {
     assert_eq!(words(&decide(&seen(vec![], vec![failed()]), now())), [["say", "deregister"]]);
     let with_builder = decide(&seen(vec![builder("web", 9)], vec![failed()]), now());
     assert_eq!(words(&with_builder), [["say", "terminate", "deregister"]]);
-    let mut blind = seen(vec![], vec![failed()]);
-    blind.instances = Err(denied());
-    assert_eq!(words(&decide(&blind, now())), [["look-again"]]);
+    let mut unobservable = seen(vec![], vec![failed()]);
+    unobservable.instances = Err(denied());
+    assert_eq!(words(&decide(&unobservable, now())), [["look-again"]]);
 }
 
 #[test]
 fn a_region_that_cannot_be_seen_is_told_once_and_holds_no_other() {
     let images = (1..9).map(|n| image("web", n).published().build()).collect();
-    let mut blind = seen(vec![], images);
-    blind.images.insert(region("eu-west-1"), Err(denied()));
-    let words = words(&decide(&blind, now()));
-    assert_eq!(words.iter().filter(|chain| **chain == ["look-again"]).count(), 1);
-    assert_eq!(words.iter().filter(|chain| **chain == ["copy"]).count(), 8);
+    let mut unobservable = seen(vec![], images);
+    unobservable.images.insert(region("eu-west-1"), Err(denied()));
+    let words = words(&decide(&unobservable, now()));
+    assert_eq!(words.iter().filter(|sequence| **sequence == ["look-again"]).count(), 1);
+    assert_eq!(words.iter().filter(|sequence| **sequence == ["copy"]).count(), 8);
 }
 
 #[test]
@@ -161,11 +166,11 @@ fn an_image_that_nobody_tested_is_tested_in_another_zone() {
     let subnet = |id: &str, zone: &str| Subnet { id: id.parse().unwrap(), zone: zone.into() };
     let both = vec![subnet("subnet-0a", "us-east-1a"), subnet("subnet-0b", "us-east-1b")];
     untested.subnets.insert((region("us-east-1"), "web".parse().unwrap()), Ok(both));
-    let chains = decide(&untested, now());
+    let sequences = decide(&untested, now());
     let [Action::Launch(testers)] =
-        &chains.iter().flatten().map(|one| one.action.clone()).collect::<Vec<_>>()[..]
+        &sequences.iter().flatten().map(|one| one.action.clone()).collect::<Vec<_>>()[..]
     else {
-        panic!("{chains:?}")
+        panic!("{sequences:?}")
     };
     let subnets: Vec<_> = testers.iter().map(|new| new.subnet.as_ref().unwrap().as_str()).collect();
     assert_eq!(subnets, ["subnet-0b"]);
@@ -210,7 +215,7 @@ fn a_changed_recipe_is_brought_to_every_image_that_is_not_as_it_says() {
     assert_eq!(wanted.len(), 3);
     assert!(decide(&changed, now()).is_empty());
     for image in wanted {
-        changed.granted.insert((image.region, image.id), Ok(Granted::default()));
+        changed.permissions.insert((image.region, image.id), Ok(Permissions::default()));
     }
     assert_eq!(words(&decide(&changed, now())), [["note", "share", "note"]; 3]);
 }
@@ -222,7 +227,7 @@ fn of_thousands_of_images_a_sweep_looks_closely_at_few_and_at_the_newest_first()
     changed.recipes.get_mut(&"web".parse().unwrap()).unwrap().publish.share.public = true;
     let known = pipeline::known(&changed);
     let wanted = pipeline::grants_wanted(&known);
-    assert_eq!(wanted.len(), pipeline::MOST_LOOKS);
+    assert_eq!(wanted.len(), pipeline::MAX_INSPECTIONS);
     assert_eq!(wanted[0].name, name("web", 499).to_string());
 }
 
@@ -239,13 +244,16 @@ fn a_snapshot_that_no_image_uses_is_on_its_way_out() {
     };
     let mut with = seen(vec![], vec![]);
     with.snapshots.insert(region("eu-west-1"), Ok(vec![left]));
-    assert_eq!(suspects(&with, &region("eu-west-1"), now()).len(), 1);
-    with.needs.insert(region("eu-west-1"), Ok(Needs::default()));
-    let chains = decide(&with, now());
-    assert_eq!(words(&chains), [["mark-orphan"]]);
-    assert_eq!(chains[0][0].since, Some(day(1)));
+    assert_eq!(candidates(&with, &region("eu-west-1"), now()).len(), 1);
+    with.needs.insert(region("eu-west-1"), Ok(SnapshotReferences::default()));
+    let sequences = decide(&with, now());
+    assert_eq!(words(&sequences), [["mark-orphan"]]);
+    assert_eq!(sequences[0][0].since, Some(day(1)));
     let mut user = foreign_image("ami-0f");
     user.snapshots = vec!["snap-01".parse().unwrap()];
-    with.needs.insert(region("eu-west-1"), Ok(Needs { images: vec![user], ..Needs::default() }));
+    with.needs.insert(
+        region("eu-west-1"),
+        Ok(SnapshotReferences { images: vec![user], ..SnapshotReferences::default() }),
+    );
     assert!(decide(&with, now()).is_empty());
 }

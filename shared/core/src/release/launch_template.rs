@@ -26,7 +26,7 @@ pub fn template_move(wanted: &LaunchTemplate, template: &Template, image: &Image
         // The latest version is part of it: whoever comes back to an image after another one makes one more version.
         token: Token::of(&["template", &template.id, image.id.as_str(), &template.latest.number.to_string()]),
     };
-    moved(Some(version), if wanted.default { NewDefault::Made } else { NewDefault::Unchanged })
+    moved(Some(version), if wanted.default { NewDefault::NewVersion } else { NewDefault::Unchanged })
 }
 
 #[cfg(test)]
@@ -49,7 +49,7 @@ mod tests {
         };
         let made = moved(false, None, None).unwrap();
         assert!(made.version.is_some() && made.default == NewDefault::Unchanged);
-        assert_eq!(moved(true, None, None).unwrap().default, NewDefault::Made);
+        assert_eq!(moved(true, None, None).unwrap().default, NewDefault::NewVersion);
         assert_eq!(moved(false, Some(&new), None), None);
         let there = moved(true, Some(&new), None).unwrap();
         assert_eq!((there.version, there.default), (None, NewDefault::Number("lt-0a".into(), 7)));

@@ -1,6 +1,6 @@
 //! Which release the parameters and launch templates of each Region name, and when a release is one.
 //!
-//! With `release = "together"` nothing moves before every required Region is ready, and then everything moves at once;
+//! With `release = "coalesce"` nothing moves before every required Region is ready, and then everything moves at once;
 //! with `"each"` every Region goes by itself. Nothing ever goes back to an older release by itself: only a rollback does
 //! that, and then nothing goes forward until a newer release comes.
 
@@ -11,36 +11,36 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::events::outbound::{Announcement, News};
-use crate::inventory::{CloudError, Cloudly, Image, ImageState, Template};
+use crate::events::outbound::{Envelope, Event};
+use crate::inventory::{CloudError, Image, ImageState, Result, Template};
 use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
-use crate::plan::action::{Move, Until};
+use crate::plan::action::{Move, WaitFor};
 use crate::plan::reason::ReleaseReason;
-use crate::plan::{Action, Chain, Decision, Reason, Subject};
-use crate::recipe::{Recipe, Release as Manner};
+use crate::plan::{Action, Decision, Reason, Sequence, Subject};
+use crate::recipe::{Recipe, ReleaseStrategy};
 use crate::release::launch_template::template_move;
 
 /// What a Region shows to those who launch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shown {
+pub struct Pointers {
     /// What the recipe's parameter holds; asked where the recipe names one.
-    pub parameter: Option<Cloudly<Option<String>>>,
+    pub parameter: Option<Result<Option<String>>>,
     /// The recipe's launch template; asked where the recipe names one.
-    pub template: Option<Cloudly<Option<Template>>>,
+    pub template: Option<Result<Option<Template>>>,
 }
 
 /// Whether a parameter that names another image than the newest release is brought back to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drift {
     /// It is.
-    Repaired,
+    Repair,
     /// It is left: it has just been written, perhaps by a rollback that is not seen yet.
-    Left,
+    Ignore,
 }
 
 /// An image and those of its replicas that are ready: available, proved where that is asked for, and published.
 #[derive(Debug, Clone)]
-struct Release<'a> {
+struct ReadyRelease<'a> {
     home: &'a Image,
     record: ImageRecord,
     ready: BTreeMap<&'a Region, &'a Image>,
@@ -48,28 +48,28 @@ struct Release<'a> {
 
 /// All releases of one recipe, and what each Region shows.
 #[derive(Debug, Clone)]
-pub struct Family<'a> {
+pub struct ReleaseState<'a> {
     recipe: &'a Recipe,
     home: &'a Region,
     /// The newest first; those that may be launched, and were published.
-    releases: Vec<Release<'a>>,
+    releases: Vec<ReadyRelease<'a>>,
     /// The version of each image that can be launched and was not found bad, published or not, by Region.
     versions: BTreeMap<(&'a Region, &'a ImageId), Version>,
     /// Regions of the recipe whose images could not be seen.
-    blind: BTreeMap<&'a Region, &'a CloudError>,
-    shown: &'a BTreeMap<Region, Shown>,
+    unobservable: BTreeMap<&'a Region, &'a CloudError>,
+    pointers: &'a BTreeMap<Region, Pointers>,
 }
 
-impl<'a> Family<'a> {
+impl<'a> ReleaseState<'a> {
     /// The family of a recipe among images by Region.
     pub fn of(
         recipe: &'a Recipe,
         home: &'a Region,
-        images: &'a BTreeMap<Region, Cloudly<Vec<Image>>>,
-        shown: &'a BTreeMap<Region, Shown>,
+        images: &'a BTreeMap<Region, Result<Vec<Image>>>,
+        pointers: &'a BTreeMap<Region, Pointers>,
     ) -> Self {
         let regions = || std::iter::once(home).chain(&recipe.replicate.regions);
-        let blind =
+        let unobservable =
             regions().filter_map(|region| Some((region, images.get(region)?.as_ref().err()?))).collect();
         let mut replicas: BTreeMap<ImageId, BTreeMap<&Region, &Image>> = BTreeMap::new();
         let mut homes = Vec::new();
@@ -101,10 +101,10 @@ impl<'a> Family<'a> {
             .map(|(image, record)| {
                 let mut ready = replicas.remove(&image.id).unwrap_or_default();
                 ready.insert(home, image);
-                Release { home: image, record, ready }
+                ReadyRelease { home: image, record, ready }
             })
             .collect();
-        Self { recipe, home, releases, versions, blind, shown }
+        Self { recipe, home, releases, versions, unobservable, pointers }
     }
 
     fn regions(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
@@ -118,13 +118,13 @@ impl<'a> Family<'a> {
     }
 
     /// Whether it is a release: it was, or every Region that is required is ready.
-    fn is_complete(&self, release: &Release<'_>) -> bool {
+    fn is_complete(&self, release: &ReadyRelease<'_>) -> bool {
         release.record.stage == Stage::Released
             || self.required().all(|region| release.ready.contains_key(region))
     }
 
     /// The one to which somebody rolled back last, while no newer release has come, and what it is preferred to.
-    fn pinned(&self) -> Option<(&Release<'a>, Version)> {
+    fn pinned(&self) -> Option<(&ReadyRelease<'a>, Version)> {
         let pins = self.releases.iter().filter_map(|release| {
             let over: Version = release.home.tags.read(tags::PINNED_OVER)?;
             Some((release.home.tags.time(tags::PINNED)?, over, release))
@@ -135,100 +135,104 @@ impl<'a> Family<'a> {
     }
 
     /// The release that a Region is to name, the version beyond which it is not to go back to it, and why.
-    fn target(&self, region: &Region) -> Option<(&Release<'a>, Version, Reason)> {
+    fn target(&self, region: &Region) -> Option<(&ReadyRelease<'a>, Version, Reason)> {
         if let Some((pinned, over)) = self.pinned() {
             return Some((pinned, over, Reason::Release(ReleaseReason::RolledBackTo(pinned.version()))));
         }
-        let fits = |release: &&Release<'_>| match self.recipe.replicate.release {
-            Manner::Together => self.is_complete(release),
-            Manner::Each => release.ready.contains_key(region),
+        let fits = |release: &&ReadyRelease<'_>| match self.recipe.replicate.release {
+            ReleaseStrategy::AllRegions => self.is_complete(release),
+            ReleaseStrategy::PerRegion => release.ready.contains_key(region),
         };
         let target = self.releases.iter().find(fits)?;
-        let because = match (target.record.stage, self.recipe.replicate.release) {
+        let reason = match (target.record.stage, self.recipe.replicate.release) {
             (Stage::Released, _) => Reason::Release(ReleaseReason::PointsElsewhere(target.version())),
-            (_, Manner::Together) => Reason::Release(ReleaseReason::Ready(target.version())),
-            (_, Manner::Each) => Reason::Release(ReleaseReason::ReadyHere(target.version())),
+            (_, ReleaseStrategy::AllRegions) => Reason::Release(ReleaseReason::Ready(target.version())),
+            (_, ReleaseStrategy::PerRegion) => Reason::Release(ReleaseReason::ReadyHere(target.version())),
         };
-        Some((target, target.version(), because))
+        Some((target, target.version(), reason))
     }
 
     /// The release that a Region's parameter names, if it is one that can be launched there.
-    fn named(&self, region: &Region) -> Option<&Release<'a>> {
+    fn named(&self, region: &Region) -> Option<&ReadyRelease<'a>> {
         let named: ImageId = self.value(region)?.parse().ok()?;
         self.releases.iter().find(|release| release.ready.get(region).is_some_and(|image| image.id == named))
     }
 
     fn value(&self, region: &Region) -> Option<&str> {
-        self.shown.get(region)?.parameter.as_ref()?.as_ref().ok()?.as_deref()
+        self.pointers.get(region)?.parameter.as_ref()?.as_ref().ok()?.as_deref()
     }
 
     /// The image that a Region is to name instead of what it shows, if it must move.
-    fn due(&self, region: &'a Region) -> Option<(&'a Image, Reason)> {
-        let (target, over, because) = self.target(region)?;
+    fn pending_move(&self, region: &'a Region) -> Option<(&'a Image, Reason)> {
+        let (target, over, reason) = self.target(region)?;
         let image = target.ready.get(region)?;
         // What was seen may be older than what is shown: only a rollback goes back, and not from what is newer than it.
-        let shown: Option<ImageId> = self.value(region).and_then(|shown| shown.parse().ok());
-        let shown = shown.and_then(|shown| self.versions.get(&(region, &shown)).copied());
-        let back = shown.is_some_and(|shown| shown > over);
-        (!back).then_some((*image, because))
+        let pointers: Option<ImageId> = self.value(region).and_then(|pointers| pointers.parse().ok());
+        let pointers = pointers.and_then(|pointers| self.versions.get(&(region, &pointers)).copied());
+        let back = pointers.is_some_and(|pointers| pointers > over);
+        (!back).then_some((*image, reason))
     }
 
-    fn move_parameters(&self, drift: Drift, until: Until) -> Option<Decision> {
+    fn move_parameters(&self, drift: Drift, until: WaitFor) -> Option<Decision> {
         let parameter = self.recipe.publish.parameter.as_ref()?;
-        let mut because = None;
+        let mut reason = None;
         let moves: Vec<Move> = self
             .regions()
             .filter(|region| {
-                self.shown.get(*region).is_some_and(|shown| matches!(shown.parameter, Some(Ok(_))))
+                self.pointers.get(*region).is_some_and(|pointers| matches!(pointers.parameter, Some(Ok(_))))
             })
-            .filter_map(|region| Some((region, self.due(region)?)))
-            .filter(|(_, (_, because))| {
-                drift == Drift::Repaired
-                    || !matches!(because, Reason::Release(ReleaseReason::PointsElsewhere(_)))
+            .filter_map(|region| Some((region, self.pending_move(region)?)))
+            .filter(|(_, (_, reason))| {
+                drift == Drift::Repair
+                    || !matches!(reason, Reason::Release(ReleaseReason::PointsElsewhere(_)))
             })
             .filter(|(region, (image, _))| self.value(region) != Some(image.id.as_str()))
             .map(|(region, (image, why))| {
-                because.get_or_insert(why);
+                reason.get_or_insert(why);
                 Move { region: region.clone(), parameter: parameter.clone(), image: image.id.clone() }
             })
             .collect();
         let subject = Subject::recipe(&self.recipe.name, self.home);
-        Some(subject.so(Action::MoveParameters(moves, until), because?))
+        Some(subject.decide(Action::MoveParameters(moves, until), reason?))
     }
 
-    fn move_templates(&self) -> Chain {
-        let Some(wanted) = &self.recipe.publish.launch_template else { return Chain::new() };
-        let mut chain = Chain::new();
+    fn move_templates(&self) -> Sequence {
+        let Some(wanted) = &self.recipe.publish.launch_template else { return Sequence::new() };
+        let mut sequence = Sequence::new();
         for region in self.regions() {
-            let Some((image, because)) = self.due(region) else { continue };
+            let Some((image, reason)) = self.pending_move(region) else { continue };
             let subject = Subject::image(image);
-            match self.shown.get(region).and_then(|shown| shown.template.as_ref()) {
+            match self.pointers.get(region).and_then(|pointers| pointers.template.as_ref()) {
                 Some(Ok(Some(template))) => {
                     let moved = template_move(wanted, template, image);
-                    chain.extend(moved.map(|moved| subject.so(Action::MoveTemplate(moved), because)));
+                    sequence.extend(moved.map(|moved| subject.decide(Action::MoveTemplate(moved), reason)));
                 }
                 Some(Ok(None)) => {
-                    chain.push(subject.so(Action::Refuse, ReleaseReason::NoTemplate(wanted.name.clone())));
+                    sequence
+                        .push(subject.decide(Action::Refuse, ReleaseReason::NoTemplate(wanted.name.clone())));
                 }
-                Some(Err(error)) => chain.push(subject.unseen(error)),
+                Some(Err(error)) => sequence.push(subject.retry_later(error)),
                 None => {}
             }
         }
-        chain
+        sequence
     }
 
     /// What could not be seen though it must be.
-    fn unseen(&self) -> Chain {
-        let blind = self.blind.iter().map(|(region, error)| (*region, *error));
-        let shown = self.regions().filter_map(|region| {
-            let shown = self.shown.get(region)?;
-            Some((region, shown.parameter.as_ref()?.as_ref().err()?))
+    fn unreadable(&self) -> Sequence {
+        let unobservable = self.unobservable.iter().map(|(region, error)| (*region, *error));
+        let pointers = self.regions().filter_map(|region| {
+            let pointers = self.pointers.get(region)?;
+            Some((region, pointers.parameter.as_ref()?.as_ref().err()?))
         });
-        blind.chain(shown).map(|(region, error)| Subject::region(region).unseen(error)).collect()
+        unobservable
+            .chain(pointers)
+            .map(|(region, error)| Subject::region(region).retry_later(error))
+            .collect()
     }
 }
 
-impl Release<'_> {
+impl ReadyRelease<'_> {
     fn version(&self) -> Version {
         self.record.name.version
     }
@@ -239,93 +243,93 @@ impl Release<'_> {
 }
 
 /// Moves what does not name what it should, and makes releases of the images that are ready everywhere.
-pub fn decide(family: &Family<'_>, drift: Drift, now: DateTime<Utc>) -> Vec<Chain> {
-    let mut chains: Vec<Chain> = family.unseen().into_iter().map(|unseen| vec![unseen]).collect();
-    let required_unseen = family.required().any(|region| {
-        let parameter = family.shown.get(region).and_then(|shown| shown.parameter.as_ref());
-        family.blind.contains_key(region) || matches!(parameter, Some(Err(_)))
+pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec<Sequence> {
+    let mut sequences: Vec<Sequence> =
+        state.unreadable().into_iter().map(|unreadable| vec![unreadable]).collect();
+    let required_unseen = state.required().any(|region| {
+        let parameter = state.pointers.get(region).and_then(|pointers| pointers.parameter.as_ref());
+        state.unobservable.contains_key(region) || matches!(parameter, Some(Err(_)))
     });
     // Half of the truth would move half of the Regions.
     if required_unseen {
-        return chains;
+        return sequences;
     }
-    let mut chain = Chain::new();
-    chain.extend(family.move_parameters(drift, Until::Shown));
-    chain.extend(family.move_templates());
-    let finished: Vec<&Release<'_>> = family
+    let mut sequence = Sequence::new();
+    sequence.extend(state.move_parameters(drift, WaitFor::Pointers));
+    sequence.extend(state.move_templates());
+    let finished: Vec<&ReadyRelease<'_>> = state
         .releases
         .iter()
         .rev()
-        .filter(|release| release.record.stage == Stage::Published && family.is_complete(release))
+        .filter(|release| release.record.stage == Stage::Published && state.is_complete(release))
         .collect();
     for release in finished {
-        chain.extend(finish(family, release, now));
+        sequence.extend(finish(state, release, now));
     }
-    if !chain.is_empty() {
-        chains.push(chain);
+    if !sequence.is_empty() {
+        sequences.push(sequence);
     }
-    chains
+    sequences
 }
 
 /// When it was released is written before it is said, so that it is said the same however often; that it is released is
 /// written last, which ends it.
-fn finish(family: &Family<'_>, release: &Release<'_>, now: DateTime<Utc>) -> Chain {
-    let because = || Reason::Release(ReleaseReason::Ready(release.version()));
+fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Utc>) -> Sequence {
+    let reason = || Reason::Release(ReleaseReason::Ready(release.version()));
     let home = || Subject::image(release.home);
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
     let known = release.home.tags.time(tags::RELEASED);
     let released = known.unwrap_or(now);
-    let mut chain = Chain::new();
+    let mut sequence = Sequence::new();
     if known.is_none() {
         let note = Tags::new().with_time(tags::RELEASED, released);
-        chain.push(home().so(Action::Note(release.home.id.clone(), note), because()));
+        sequence.push(home().decide(Action::Note(release.home.id.clone(), note), reason()));
     }
-    let news = News::ImageReleased {
+    let news = Event::ImageReleased {
         image: release.home.id.clone(),
         images: release.images(),
-        parameter: family.recipe.publish.parameter.clone(),
+        parameter: state.recipe.publish.parameter.clone(),
         baked: text(release.version().time()),
         released: text(released),
     };
-    let said = Announcement { name: release.record.name.clone(), region: release.home.region.clone(), news };
-    chain.push(home().so(Action::Say(said), because()));
+    let said = Envelope { name: release.record.name.clone(), region: release.home.region.clone(), news };
+    sequence.push(home().decide(Action::Say(said), reason()));
     let replicas = release.ready.values().filter(|image| image.id != release.home.id);
     let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
-    chain.extend(
-        unmarked.map(|image| {
-            Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Released), because())
-        }),
-    );
-    chain.push(home().so(Action::Mark(release.home.id.clone(), Stage::Released), because()));
-    chain
+    sequence.extend(unmarked.map(|image| {
+        Subject::image(image).decide(Action::Mark(image.id.clone(), Stage::Released), reason())
+    }));
+    sequence.push(home().decide(Action::Mark(release.home.id.clone(), Stage::Released), reason()));
+    sequence
 }
 
 /// Moves every Region back to a former release (`to`, or the newest former one that can be launched in all of them), or
 /// refuses with the reason.
-pub fn rollback(family: &Family<'_>, to: Option<Version>, now: DateTime<Utc>) -> Chain {
-    let recipe = Subject::recipe(&family.recipe.name, family.home);
-    let publish = &family.recipe.publish;
+pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc>) -> Sequence {
+    let recipe = Subject::recipe(&state.recipe.name, state.home);
+    let publish = &state.recipe.publish;
     if publish.parameter.is_none() && publish.launch_template.is_none() {
-        return vec![recipe.so(Action::Refuse, ReleaseReason::NothingNamesIt)];
+        return vec![recipe.decide(Action::Refuse, ReleaseReason::NothingNamesIt)];
     }
-    let unseen = family.unseen();
-    if !unseen.is_empty() {
-        return unseen;
+    let unreadable = state.unreadable();
+    if !unreadable.is_empty() {
+        return unreadable;
     }
-    let complete = || family.releases.iter().filter(|release| family.is_complete(release));
-    let current = family.named(family.home).or_else(|| complete().next());
+    let complete = || state.releases.iter().filter(|release| state.is_complete(release));
+    let current = state.named(state.home).or_else(|| complete().next());
     // One that was begun is brought to its end before another one begins.
-    let half = family
+    let half = state
         .pinned()
-        .filter(|_| to.is_none() && family.move_parameters(Drift::Repaired, Until::Taken).is_some());
+        .filter(|_| to.is_none() && state.move_parameters(Drift::Repair, WaitFor::Accepted).is_some());
     let half = half.map(|(pinned, _)| pinned);
     let mut why = Vec::new();
-    let mut can = |release: &&Release<'_>| {
-        let lacking: Vec<&str> = family.lacking(release).iter().map(|region| region.as_str()).collect();
-        if !lacking.is_empty() {
-            why.push(format!("{} cannot be launched in {}", release.version(), lacking.join(", ")));
+    let mut can = |release: &&ReadyRelease<'_>| {
+        let missing_regions: Vec<&str> =
+            state.missing_regions(release).iter().map(|region| region.as_str()).collect();
+        if !missing_regions.is_empty() {
+            why.push(format!("{} cannot be launched in {}", release.version(), missing_regions.join(", ")));
         }
-        lacking.is_empty()
+        missing_regions.is_empty()
     };
     let chosen = half.or_else(|| match to {
         Some(to) => complete().filter(|release| release.version() == to).find(&mut can),
@@ -334,38 +338,38 @@ pub fn rollback(family: &Family<'_>, to: Option<Version>, now: DateTime<Utc>) ->
             .find(&mut can),
     });
     let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
-        return vec![recipe.so(Action::Refuse, ReleaseReason::NoRollbackTarget { to, why })];
+        return vec![recipe.decide(Action::Refuse, ReleaseReason::NoRollbackTarget { to, why })];
     };
     // Finer than other times: of two rollbacks the later one counts.
     let pin = Tags::new()
         .with(tags::PINNED, now.to_rfc3339_opts(SecondsFormat::Millis, true))
         .with(tags::PINNED_OVER, newest.version().max(chosen.version()));
     let pinned = Image { tags: chosen.home.tags.clone().and(&pin), ..chosen.home.clone() };
-    let mut after = family.clone();
+    let mut after = state.clone();
     for release in &mut after.releases {
         if release.home.id == pinned.id {
             release.home = &pinned;
         }
     }
-    let because = || Reason::Release(ReleaseReason::RolledBackTo(chosen.version()));
+    let reason = || Reason::Release(ReleaseReason::RolledBackTo(chosen.version()));
     let home = || Subject::image(chosen.home);
     // The pin first: should this die half way, the next sweep goes on to the same end.
-    let mut chain = vec![home().so(Action::Note(chosen.home.id.clone(), pin), because())];
-    chain.extend(after.move_parameters(Drift::Repaired, Until::Taken));
-    chain.extend(after.move_templates());
-    let news = News::ImageRolledBack {
+    let mut sequence = vec![home().decide(Action::Note(chosen.home.id.clone(), pin), reason())];
+    sequence.extend(after.move_parameters(Drift::Repair, WaitFor::Accepted));
+    sequence.extend(after.move_templates());
+    let news = Event::ImageRolledBack {
         image: chosen.home.id.clone(),
         images: chosen.images(),
-        from: current.map(Release::version).filter(|from| *from != chosen.version()),
+        from: current.map(ReadyRelease::version).filter(|from| *from != chosen.version()),
     };
-    let said = Announcement { name: chosen.record.name.clone(), region: chosen.home.region.clone(), news };
-    chain.push(home().so(Action::Say(said), because()));
-    chain
+    let said = Envelope { name: chosen.record.name.clone(), region: chosen.home.region.clone(), news };
+    sequence.push(home().decide(Action::Say(said), reason()));
+    sequence
 }
 
-impl<'a> Family<'a> {
+impl<'a> ReleaseState<'a> {
     /// The Regions in which a release cannot be launched though it would have to be named there.
-    fn lacking(&self, release: &Release<'_>) -> Vec<&'a Region> {
+    fn missing_regions(&self, release: &ReadyRelease<'_>) -> Vec<&'a Region> {
         let names_something = |region: &Region| self.value(region).is_some();
         let required: Vec<&Region> = self.required().collect();
         self.regions()

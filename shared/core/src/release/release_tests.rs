@@ -15,33 +15,37 @@ fn named() -> Recipe {
 
 /// What there is: images by Region, and what each Region shows.
 struct Scene {
-    images: BTreeMap<Region, Cloudly<Vec<Image>>>,
-    shown: BTreeMap<Region, Shown>,
+    images: BTreeMap<Region, Result<Vec<Image>>>,
+    pointers: BTreeMap<Region, Pointers>,
 }
 
-fn scene(images: Vec<Image>, shown: &[(&str, Option<&Image>)]) -> Scene {
-    let mut by_region: BTreeMap<Region, Cloudly<Vec<Image>>> =
+fn scene(images: Vec<Image>, pointers: &[(&str, Option<&Image>)]) -> Scene {
+    let mut by_region: BTreeMap<Region, Result<Vec<Image>>> =
         REGIONS.map(|code| (region(code), Ok(vec![]))).into();
     for image in images {
         by_region.get_mut(&image.region).unwrap().as_mut().unwrap().push(image);
     }
-    let value = |image: Option<&Image>| Shown {
+    let value = |image: Option<&Image>| Pointers {
         parameter: Some(Ok(image.map(|image| image.id.to_string()))),
         template: None,
     };
     Scene {
         images: by_region,
-        shown: shown.iter().map(|(code, image)| (region(code), value(*image))).collect(),
+        pointers: pointers.iter().map(|(code, image)| (region(code), value(*image))).collect(),
     }
 }
 
 impl Scene {
-    fn decided(&self, recipe: &Recipe) -> Vec<Chain> {
-        decide(&Family::of(recipe, &region("us-east-1"), &self.images, &self.shown), Drift::Repaired, day(30))
+    fn decided(&self, recipe: &Recipe) -> Vec<Sequence> {
+        decide(
+            &ReleaseState::of(recipe, &region("us-east-1"), &self.images, &self.pointers),
+            Drift::Repair,
+            day(30),
+        )
     }
 
-    fn rolled_back(&self, recipe: &Recipe, to: Option<Version>) -> Chain {
-        rollback(&Family::of(recipe, &region("us-east-1"), &self.images, &self.shown), to, day(30))
+    fn rolled_back(&self, recipe: &Recipe, to: Option<Version>) -> Sequence {
+        rollback(&ReleaseState::of(recipe, &region("us-east-1"), &self.images, &self.pointers), to, day(30))
     }
 }
 
@@ -58,8 +62,8 @@ fn showing(images: &[Image]) -> Vec<(&'static str, Option<&Image>)> {
     REGIONS.iter().map(|code| (*code, images.iter().find(|image| image.region.as_str() == *code))).collect()
 }
 
-fn moves(chains: &[Chain]) -> Vec<(String, ImageId)> {
-    let actions = chains.iter().flatten().map(|decision| &decision.action);
+fn moves(sequences: &[Sequence]) -> Vec<(String, ImageId)> {
+    let actions = sequences.iter().flatten().map(|decision| &decision.action);
     let moves = actions.filter_map(|action| match action {
         Action::MoveParameters(moves, _) => Some(moves),
         _ => None,
@@ -67,18 +71,18 @@ fn moves(chains: &[Chain]) -> Vec<(String, ImageId)> {
     moves.flatten().map(|one| (one.region.to_string(), one.image.clone())).collect()
 }
 
-fn words(chain: &Chain) -> Vec<&'static str> {
-    chain.iter().map(|decision| decision.action.word()).collect()
+fn words(sequence: &Sequence) -> Vec<&'static str> {
+    sequence.iter().map(|decision| decision.action.word()).collect()
 }
 
 #[test]
 fn together_all_regions_move_in_one_action_once_the_last_is_ready_and_then_it_is_a_release() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
-    let chains = scene([old.clone(), new.clone()].concat(), &showing(&old)).decided(&named());
-    assert_eq!(words(&chains[0]), ["move-parameters", "note", "say", "mark", "mark", "mark"]);
-    assert_eq!(moves(&chains).len(), 3);
-    assert!(moves(&chains).iter().all(|(_, image)| new.iter().any(|one| one.id == *image)));
-    let Action::Mark(last, stage) = &chains[0].last().unwrap().action else { panic!() };
+    let sequences = scene([old.clone(), new.clone()].concat(), &showing(&old)).decided(&named());
+    assert_eq!(words(&sequences[0]), ["move-parameters", "note", "say", "mark", "mark", "mark"]);
+    assert_eq!(moves(&sequences).len(), 3);
+    assert!(moves(&sequences).iter().all(|(_, image)| new.iter().any(|one| one.id == *image)));
+    let Action::Mark(last, stage) = &sequences[0].last().unwrap().action else { panic!() };
     assert_eq!((last, *stage), (&new[0].id, Stage::Released));
 }
 
@@ -98,42 +102,42 @@ fn a_best_effort_region_holds_nobody_and_moves_when_it_arrives() {
     let mut recipe = named();
     recipe.replicate.best_effort.push(region("ap-southeast-2"));
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
-    let chains = scene([old.clone(), new[..2].to_vec()].concat(), &showing(&old)).decided(&recipe);
-    let moved: Vec<String> = moves(&chains).into_iter().map(|(region, _)| region).collect();
+    let sequences = scene([old.clone(), new[..2].to_vec()].concat(), &showing(&old)).decided(&recipe);
+    let moved: Vec<String> = moves(&sequences).into_iter().map(|(region, _)| region).collect();
     assert_eq!(moved, ["us-east-1", "eu-west-1"]);
     let mut done = everywhere(9, Stage::Released);
     done[2] = new[2].clone();
-    let shown =
+    let pointers =
         [("us-east-1", Some(&done[0])), ("eu-west-1", Some(&done[1])), ("ap-southeast-2", Some(&old[2]))];
-    let later = scene([old.clone(), done.clone()].concat(), &shown).decided(&recipe);
+    let later = scene([old.clone(), done.clone()].concat(), &pointers).decided(&recipe);
     assert_eq!(moves(&later), [("ap-southeast-2".to_owned(), new[2].id.clone())]);
 }
 
 #[test]
 fn each_region_moves_by_itself_where_the_recipe_says_so() {
     let mut recipe = named();
-    recipe.replicate.release = Manner::Each;
+    recipe.replicate.release = ReleaseStrategy::PerRegion;
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
-    let chains = scene([old.clone(), new[..2].to_vec()].concat(), &showing(&old)).decided(&recipe);
-    assert_eq!(words(&chains[0]), ["move-parameters"]);
-    let moved: Vec<String> = moves(&chains).into_iter().map(|(region, _)| region).collect();
+    let sequences = scene([old.clone(), new[..2].to_vec()].concat(), &showing(&old)).decided(&recipe);
+    assert_eq!(words(&sequences[0]), ["move-parameters"]);
+    let moved: Vec<String> = moves(&sequences).into_iter().map(|(region, _)| region).collect();
     assert_eq!(moved, ["us-east-1", "eu-west-1"]);
 }
 
 #[test]
 fn nothing_goes_back_by_itself_though_the_newer_one_seems_unready() {
     let (old, mut new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
-    let shown = showing(&new).into_iter().map(|(code, image)| (code, image.cloned())).collect::<Vec<_>>();
-    let shown: Vec<_> = shown.iter().map(|(code, image)| (*code, image.as_ref())).collect();
+    let pointers = showing(&new).into_iter().map(|(code, image)| (code, image.cloned())).collect::<Vec<_>>();
+    let pointers: Vec<_> = pointers.iter().map(|(code, image)| (*code, image.as_ref())).collect();
     new[2] = image("web", 9).in_region("ap-southeast-2").build();
-    assert!(moves(&scene([old.clone(), new.clone()].concat(), &shown).decided(&named())).is_empty());
+    assert!(moves(&scene([old.clone(), new.clone()].concat(), &pointers).decided(&named())).is_empty());
     // What was found bad is not to be named.
     new[2] = image("web", 9).in_region("ap-southeast-2").staged(Stage::Rejected).build();
-    let moved = moves(&scene([old.clone(), new.clone()].concat(), &shown).decided(&named()));
+    let moved = moves(&scene([old.clone(), new.clone()].concat(), &pointers).decided(&named()));
     assert_eq!(moved, [("ap-southeast-2".to_owned(), old[2].id.clone())]);
     // Nor does a rollback to the old one go back from what is newer than it was preferred to.
     new[2] = image("web", 9).in_region("ap-southeast-2").build();
-    let moved = moves(&scene([pinned(old, 8), new].concat(), &shown).decided(&named()));
+    let moved = moves(&scene([pinned(old, 8), new].concat(), &pointers).decided(&named()));
     assert!(moved.is_empty(), "{moved:?}");
 }
 
@@ -142,8 +146,8 @@ fn what_somebody_wrote_into_a_parameter_is_brought_back_and_what_is_right_is_lef
     let done = everywhere(9, Stage::Released);
     assert!(scene(done.clone(), &showing(&done)).decided(&named()).is_empty());
     let stranger = foreign_image("ami-0f");
-    let shown = [("us-east-1", Some(&done[0])), ("eu-west-1", Some(&stranger)), ("ap-southeast-2", None)];
-    let moved = moves(&scene(done.clone(), &shown).decided(&named()));
+    let pointers = [("us-east-1", Some(&done[0])), ("eu-west-1", Some(&stranger)), ("ap-southeast-2", None)];
+    let moved = moves(&scene(done.clone(), &pointers).decided(&named()));
     assert_eq!(moved.len(), 2);
 }
 
@@ -152,25 +156,26 @@ fn a_parameter_that_was_just_written_is_left_to_whoever_wrote_it() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     let scene = scene([old.clone(), new].concat(), &showing(&old));
     let (recipe, home) = (named(), region("us-east-1"));
-    let decided = |drift| decide(&Family::of(&recipe, &home, &scene.images, &scene.shown), drift, day(30));
-    assert_eq!(moves(&decided(Drift::Repaired)).len(), 3);
-    assert!(decided(Drift::Left).is_empty());
+    let decided =
+        |drift| decide(&ReleaseState::of(&recipe, &home, &scene.images, &scene.pointers), drift, day(30));
+    assert_eq!(moves(&decided(Drift::Repair)).len(), 3);
+    assert!(decided(Drift::Ignore).is_empty());
 }
 
 #[test]
 fn an_older_image_that_is_ready_late_becomes_a_release_and_moves_nothing() {
     let (late, new) = (everywhere(8, Stage::Published), everywhere(9, Stage::Released));
-    let chains = scene([late, new.clone()].concat(), &showing(&new)).decided(&named());
-    assert_eq!(words(&chains[0]), ["note", "say", "mark", "mark", "mark"]);
+    let sequences = scene([late, new.clone()].concat(), &showing(&new)).decided(&named());
+    assert_eq!(words(&sequences[0]), ["note", "say", "mark", "mark", "mark"]);
 }
 
 #[test]
 fn the_time_of_a_release_is_written_once_and_said_the_same_ever_after() {
     let mut new = everywhere(9, Stage::Published);
     new[0].tags = new[0].tags.clone().with(tags::RELEASED, "2026-01-20T00:00:00Z");
-    let chains = scene(new.clone(), &showing(&new)).decided(&named());
-    assert_eq!(words(&chains[0]), ["say", "mark", "mark", "mark"]);
-    let Action::Say(said) = &chains[0][0].action else { panic!() };
+    let sequences = scene(new.clone(), &showing(&new)).decided(&named());
+    assert_eq!(words(&sequences[0]), ["say", "mark", "mark", "mark"]);
+    let Action::Say(said) = &sequences[0][0].action else { panic!() };
     assert!(said.detail().contains(r#""released":"2026-01-20T00:00:00Z""#), "{}", said.detail());
 }
 
@@ -178,20 +183,22 @@ fn the_time_of_a_release_is_written_once_and_said_the_same_ever_after() {
 fn a_required_region_that_cannot_be_seen_holds_everything() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     let error = CloudError::new("GetParameters", "x", &region("eu-west-1"), "AccessDeniedException", "no");
-    let mut blind = scene([old.clone(), new].concat(), &showing(&old));
-    blind.shown.insert(region("eu-west-1"), Shown { parameter: Some(Err(error)), template: None });
-    let chains = blind.decided(&named());
-    assert_eq!(chains.iter().map(words).collect::<Vec<_>>(), [["look-again"]]);
+    let mut unobservable = scene([old.clone(), new].concat(), &showing(&old));
+    unobservable
+        .pointers
+        .insert(region("eu-west-1"), Pointers { parameter: Some(Err(error)), template: None });
+    let sequences = unobservable.decided(&named());
+    assert_eq!(sequences.iter().map(words).collect::<Vec<_>>(), [["look-again"]]);
 }
 
 #[test]
 fn a_rollback_pins_the_former_release_moves_every_region_and_says_so() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
-    let chain = scene([old.clone(), new.clone()].concat(), &showing(&new)).rolled_back(&named(), None);
-    assert_eq!(words(&chain), ["note", "move-parameters", "say"]);
-    let Action::Note(pinned, pin) = &chain[0].action else { panic!() };
+    let sequence = scene([old.clone(), new.clone()].concat(), &showing(&new)).rolled_back(&named(), None);
+    assert_eq!(words(&sequence), ["note", "move-parameters", "say"]);
+    let Action::Note(pinned, pin) = &sequence[0].action else { panic!() };
     assert_eq!((pinned, pin.get(tags::PINNED_OVER)), (&old[0].id, Some("20260110T020000Z")));
-    assert_eq!(moves(&[chain]).len(), 3);
+    assert_eq!(moves(&[sequence]).len(), 3);
 }
 
 fn pinned(mut images: Vec<Image>, over: i64) -> Vec<Image> {
@@ -221,17 +228,17 @@ fn a_rollback_that_cannot_reach_every_region_goes_further_back_or_is_refused_wit
         (everywhere(7, Stage::Released), everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     old.remove(1);
     let all = [first.clone(), old.clone(), new.clone()].concat();
-    let chain = scene(all.clone(), &showing(&new)).rolled_back(&named(), None);
-    assert!(moves(&[chain]).iter().all(|(_, image)| first.iter().any(|one| one.id == *image)));
+    let sequence = scene(all.clone(), &showing(&new)).rolled_back(&named(), None);
+    assert!(moves(&[sequence]).iter().all(|(_, image)| first.iter().any(|one| one.id == *image)));
     let to = Version::at(day(8)).ok();
     let refused = scene(all, &showing(&new)).rolled_back(&named(), to);
     assert_eq!(words(&refused), ["refuse"]);
-    let why = refused[0].because.to_string();
+    let why = refused[0].reason.to_string();
     assert!(why.contains("20260109T020000Z cannot be launched in eu-west-1"), "{why}");
     let alone = scene(new.clone(), &showing(&new)).rolled_back(&named(), None);
     assert_eq!(words(&alone), ["refuse"]);
     assert_eq!(
-        scene(new.clone(), &[]).rolled_back(&recipe("web"), None)[0].because,
+        scene(new.clone(), &[]).rolled_back(&recipe("web"), None)[0].reason,
         Reason::Release(ReleaseReason::NothingNamesIt)
     );
 }
@@ -245,8 +252,8 @@ fn a_rollback_that_was_begun_is_ended_before_another_one_begins() {
     );
     let half =
         [("us-east-1", Some(&old[0])), ("eu-west-1", Some(&bad[1])), ("ap-southeast-2", Some(&bad[2]))];
-    let chain = scene([first, old.clone(), bad.clone()].concat(), &half).rolled_back(&named(), None);
-    assert!(moves(&[chain]).iter().all(|(_, image)| old.iter().any(|one| one.id == *image)));
+    let sequence = scene([first, old.clone(), bad.clone()].concat(), &half).rolled_back(&named(), None);
+    assert!(moves(&[sequence]).iter().all(|(_, image)| old.iter().any(|one| one.id == *image)));
 }
 
 proptest! {
@@ -254,12 +261,12 @@ proptest! {
     /// moved names an image that can be launched there, and together none of them is ahead of the others.
     #[test]
     fn what_was_decided_once_is_decided_no_more(
-        stages in proptest::collection::vec(proptest::collection::vec(0usize..4, 3), 1..5), together: bool,
+        stages in proptest::collection::vec(proptest::collection::vec(0usize..4, 3), 1..5), coalesce: bool,
         first_shown in 0usize..4,
     ) {
         let mut recipe = named();
-        if !together {
-            recipe.replicate.release = Manner::Each;
+        if !coalesce {
+            recipe.replicate.release = ReleaseStrategy::PerRegion;
         }
         let mut images = Vec::new();
         for (n, in_regions) in stages.iter().enumerate() {
@@ -270,20 +277,20 @@ proptest! {
                 images.push(if *code == "us-east-1" { at.build() } else { at.in_region(code).build() });
             }
         }
-        let shown: Vec<Image> = images.iter().filter(|one| one.created == Some(day(i64::try_from(first_shown).unwrap()))).cloned().collect();
-        let mut scene = scene(images, &showing(&shown));
+        let pointers: Vec<Image> = images.iter().filter(|one| one.created == Some(day(i64::try_from(first_shown).unwrap()))).cloned().collect();
+        let mut scene = scene(images, &showing(&pointers));
         for round in 0..2 {
-            let chains = scene.decided(&recipe);
-            prop_assert!(round == 0 || chains.is_empty(), "{chains:?}");
-            let moved = moves(&chains);
+            let sequences = scene.decided(&recipe);
+            prop_assert!(round == 0 || sequences.is_empty(), "{sequences:?}");
+            let moved = moves(&sequences);
             for (code, id) in &moved {
                 let here = scene.images[&region(code)].as_ref().unwrap();
                 let stage = here.iter().find(|one| one.id == *id).unwrap().record().unwrap().stage;
                 prop_assert!(matches!(stage, Stage::Published | Stage::Released));
-                let shows = Shown { parameter: Some(Ok(Some(id.to_string()))), template: None };
-                scene.shown.insert(region(code), shows);
+                let shows = Pointers { parameter: Some(Ok(Some(id.to_string()))), template: None };
+                scene.pointers.insert(region(code), shows);
             }
-            for decision in chains.iter().flatten() {
+            for decision in sequences.iter().flatten() {
                 let (id, tag) = match &decision.action {
                     Action::Mark(id, stage) => (id, Tags::new().with(tags::STAGE, stage)),
                     Action::Note(id, note) => (id, note.clone()),

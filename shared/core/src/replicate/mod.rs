@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::events::outbound::{Announcement, News};
-use crate::inventory::{CloudError, Encryption, Granted, Image, ImageState, NewReplica};
-use crate::model::record::Copied;
+use crate::events::outbound::{Envelope, Event};
+use crate::inventory::{CloudError, Encryption, Image, ImageState, NewReplica, Permissions};
+use crate::model::record::CopySource;
 use crate::model::{ImageId, ImageRecord, Origin, Region, Stage, Token, Version, tags};
 use crate::plan::reason::ReplicateReason;
-use crate::plan::{Action, Chain, Reason, Subject};
+use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::sharing;
 use crate::recipe::Recipe;
 use crate::verify;
@@ -20,15 +20,15 @@ pub const MOST_ATTEMPTS: u32 = 3;
 
 /// What was observed of one image and its replicas.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct Observed {
     /// The home image.
     pub image: Image,
     /// Its record.
     pub record: ImageRecord,
     /// For each Region of the recipe but the home Region, the images that bear its recipe and version.
     pub regions: BTreeMap<Region, Result<Vec<Image>, CloudError>>,
-    /// Who may use the replicas for which [`to_publish`] asks, by Region and id.
-    pub granted: Grants,
+    /// Who may use the replicas for which [`is_ready_to_publish`] asks, by Region and id.
+    pub permissions: PermissionsByImage,
     /// The newest release of the recipe; looked for where the home image itself is released.
     pub newest: Option<Version>,
     /// What time it is.
@@ -36,10 +36,10 @@ pub struct Seen {
 }
 
 /// Who may use images, by Region and id.
-pub type Grants = BTreeMap<(Region, ImageId), Result<Granted, CloudError>>;
+pub type PermissionsByImage = BTreeMap<(Region, ImageId), Result<Permissions, CloudError>>;
 
 /// Whether a replica is there and only lacks being published: it must be known who may use it.
-pub fn to_publish(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
+pub fn is_ready_to_publish(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
     record.copied.is_some()
         && image.state == ImageState::Available
         && match record.stage {
@@ -50,7 +50,7 @@ pub fn to_publish(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool 
 }
 
 /// What one Region has of the image.
-enum Here<'a> {
+enum ReplicaStatus<'a> {
     Available(&'a Image),
     /// It is there and was found bad.
     Rejected(&'a Image),
@@ -69,26 +69,26 @@ enum Here<'a> {
 }
 
 /// Brings an image to every Region of its recipe. Regions do not hold each other up.
-pub fn decide(recipe: &Recipe, seen: &Seen) -> Vec<Chain> {
-    let leave = |because| vec![vec![Subject::image(&seen.image).so(Action::Leave, because)]];
+pub fn decide(recipe: &Recipe, seen: &Observed) -> Vec<Sequence> {
+    let leave = |reason| vec![vec![Subject::image(&seen.image).decide(Action::Leave, reason)]];
     if seen.image.state != ImageState::Available {
         return leave(Reason::ImageNotAvailable(seen.image.state.clone()));
     }
     if !matches!(seen.record.stage, Stage::Published | Stage::Released) {
         return leave(Reason::Replicate(ReplicateReason::SourceStage(seen.record.stage)));
     }
-    let here: BTreeMap<&Region, Here<'_>> =
+    let here: BTreeMap<&Region, ReplicaStatus<'_>> =
         seen.regions.iter().map(|(region, images)| (region, in_region(images, seen))).collect();
-    let mut chains: Vec<Chain> =
+    let mut sequences: Vec<Sequence> =
         here.iter().map(|(region, here)| one_region(recipe, seen, region, here)).collect();
-    chains.extend(failed_tries(seen, &here));
-    chains
+    sequences.extend(failed_tries(seen, &here));
+    sequences
 }
 
-fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Seen) -> Here<'a> {
+fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Observed) -> ReplicaStatus<'a> {
     let images = match images {
         Ok(images) => images,
-        Err(error) => return Here::Unknown(error),
+        Err(error) => return ReplicaStatus::Unknown(error),
     };
     let ours: Vec<(&Image, u32)> =
         images.iter().filter_map(|image| Some((image, attempt_of(image, seen)?))).collect();
@@ -96,14 +96,14 @@ fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Seen) -> Her
         |state: ImageState| ours.iter().find(|(image, _)| image.state == state).map(|(image, _)| *image);
     if let Some(image) = in_state(ImageState::Available) {
         let rejected = image.tags.get(tags::STAGE) == Some(Stage::Rejected.word());
-        return if rejected { Here::Rejected(image) } else { Here::Available(image) };
+        return if rejected { ReplicaStatus::Rejected(image) } else { ReplicaStatus::Available(image) };
     }
     if let Some(image) = in_state(ImageState::Pending) {
-        return Here::Pending(image);
+        return ReplicaStatus::Pending(image);
     }
     let other = |image: &&Image| matches!(image.state, ImageState::Disabled | ImageState::Unknown(_));
     if let Some(image) = ours.iter().map(|(image, _)| *image).find(other) {
-        return Here::Other(image);
+        return ReplicaStatus::Other(image);
     }
     let last = ours
         .iter()
@@ -111,68 +111,68 @@ fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Seen) -> Her
         .max_by_key(|(_, attempt)| *attempt);
     match last {
         Some((failed, attempts)) if *attempts >= MOST_ATTEMPTS => {
-            Here::GivenUp { attempts: *attempts, failed }
+            ReplicaStatus::GivenUp { attempts: *attempts, failed }
         }
-        Some((failed, attempts)) => Here::Missing { attempt: attempts + 1, failed: Some(failed) },
-        None => Here::Missing { attempt: 1, failed: None },
+        Some((failed, attempts)) => ReplicaStatus::Missing { attempt: attempts + 1, failed: Some(failed) },
+        None => ReplicaStatus::Missing { attempt: 1, failed: None },
     }
 }
 
 /// The try that an image came from, where it is a replica of the home image.
-fn attempt_of(image: &Image, seen: &Seen) -> Option<u32> {
+fn attempt_of(image: &Image, seen: &Observed) -> Option<u32> {
     let copied = image.record().ok()?.copied?;
     (copied.origin.image == seen.image.id && copied.origin.region == seen.image.region)
         .then_some(copied.attempt)
 }
 
-fn one_region(recipe: &Recipe, seen: &Seen, region: &Region, here: &Here<'_>) -> Chain {
+fn one_region(recipe: &Recipe, seen: &Observed, region: &Region, here: &ReplicaStatus<'_>) -> Sequence {
     let missing = || Subject::name(&seen.record.name, region);
     match here {
-        Here::Available(image) => available(recipe, seen, region, image),
-        Here::Rejected(image) => {
-            let because = Reason::Replicate(ReplicateReason::ReplicaRejected(image.id.clone()));
-            vec![Subject::image(image).so(Action::Leave, because)]
+        ReplicaStatus::Available(image) => available(recipe, seen, region, image),
+        ReplicaStatus::Rejected(image) => {
+            let reason = Reason::Replicate(ReplicateReason::ReplicaRejected(image.id.clone()));
+            vec![Subject::image(image).decide(Action::Leave, reason)]
         }
-        Here::Pending(image) => {
-            vec![Subject::image(image).so(Action::Leave, ReplicateReason::ReplicaPending)]
+        ReplicaStatus::Pending(image) => {
+            vec![Subject::image(image).decide(Action::Leave, ReplicateReason::ReplicaPending)]
         }
-        Here::Other(image) => {
-            let because =
+        ReplicaStatus::Other(image) => {
+            let reason =
                 Reason::Replicate(ReplicateReason::ReplicaNot(image.id.clone(), image.state.clone()));
-            vec![Subject::image(image).so(Action::Leave, because)]
+            vec![Subject::image(image).decide(Action::Leave, reason)]
         }
-        Here::Unknown(error) => vec![missing().unseen(error)],
+        ReplicaStatus::Unknown(error) => vec![missing().retry_later(error)],
         // Of an older release nobody fills in what a person took away, or a Region that came to the recipe later.
-        Here::Missing { .. } if superseded(seen).is_some() => superseded(seen)
-            .map(|newest| missing().so(Action::Leave, ReplicateReason::NotNewest(newest)))
+        ReplicaStatus::Missing { .. } if superseded(seen).is_some() => superseded(seen)
+            .map(|newest| missing().decide(Action::Leave, ReplicateReason::NotNewest(newest)))
             .into_iter()
             .collect(),
-        Here::Missing { attempt, failed } => {
-            let because = failed.map_or(Reason::Replicate(ReplicateReason::ReplicaMissing), |failed| {
+        ReplicaStatus::Missing { attempt, failed } => {
+            let reason = failed.map_or(Reason::Replicate(ReplicateReason::ReplicaMissing), |failed| {
                 Reason::Replicate(ReplicateReason::CopyFailed {
                     attempt: attempt - 1,
                     why: failed.state_reason.clone(),
                 })
             });
-            vec![missing().so(Action::Copy(new_replica(recipe, seen, region, *attempt)), because)]
+            vec![missing().decide(Action::Copy(new_replica(recipe, seen, region, *attempt)), reason)]
         }
-        Here::GivenUp { attempts, failed } => given_up(seen, failed, *attempts),
+        ReplicaStatus::GivenUp { attempts, failed } => given_up(seen, failed, *attempts),
     }
 }
 
 /// The newer release for which this one is not filled in.
-fn superseded(seen: &Seen) -> Option<Version> {
+fn superseded(seen: &Observed) -> Option<Version> {
     let newer = seen.newest.filter(|newest| *newest > seen.record.name.version);
     newer.filter(|_| seen.record.stage == Stage::Released)
 }
 
 /// A replica that is there is published, unless it is to be tested first, or was published before.
-fn available(recipe: &Recipe, seen: &Seen, region: &Region, image: &Image) -> Chain {
-    let leave = |because| vec![Subject::image(image).so(Action::Leave, because)];
+fn available(recipe: &Recipe, seen: &Observed, region: &Region, image: &Image) -> Sequence {
+    let leave = |reason| vec![Subject::image(image).decide(Action::Leave, reason)];
     let Ok(record) = image.record() else {
         return leave(Reason::Replicate(ReplicateReason::ReplicaAvailable));
     };
-    if !to_publish(recipe, image, &record) {
+    if !is_ready_to_publish(recipe, image, &record) {
         let untested = record.stage == Stage::Captured;
         return leave(if untested {
             Reason::Replicate(ReplicateReason::ReplicaUntested)
@@ -180,12 +180,12 @@ fn available(recipe: &Recipe, seen: &Seen, region: &Region, image: &Image) -> Ch
             Reason::Replicate(ReplicateReason::ReplicaAvailable)
         });
     }
-    match seen.granted.get(&(region.clone(), image.id.clone())) {
-        Some(granted) => sharing::publish(
+    match seen.permissions.get(&(region.clone(), image.id.clone())) {
+        Some(permissions) => sharing::publish(
             recipe,
             image,
             &record,
-            granted,
+            permissions,
             Reason::Replicate(ReplicateReason::ReplicaAvailable),
             seen.now,
         ),
@@ -195,27 +195,27 @@ fn available(recipe: &Recipe, seen: &Seen, region: &Region, image: &Image) -> Ch
 
 /// A Region that is given up: said first, then written on the last failed try, so that it is said only until it
 /// is written. The failed try stays as the record.
-fn given_up(seen: &Seen, failed: &Image, attempts: u32) -> Chain {
-    let because = Reason::Replicate(ReplicateReason::GaveUp { attempts, why: failed.state_reason.clone() });
+fn given_up(seen: &Observed, failed: &Image, attempts: u32) -> Sequence {
+    let reason = Reason::Replicate(ReplicateReason::GaveUp { attempts, why: failed.state_reason.clone() });
     if failed.record().is_ok_and(|record| record.stage == Stage::Rejected) {
-        return vec![Subject::image(failed).so(Action::Leave, because)];
+        return vec![Subject::image(failed).decide(Action::Leave, reason)];
     }
-    let news = News::ReplicationFailed { image: seen.image.id.clone(), reason: because.to_string() };
-    let announcement = Announcement { name: seen.record.name.clone(), region: failed.region.clone(), news };
+    let news = Event::ReplicationFailed { image: seen.image.id.clone(), reason: reason.to_string() };
+    let envelope = Envelope { name: seen.record.name.clone(), region: failed.region.clone(), news };
     vec![
-        Subject::image(failed).so(Action::Say(announcement), because.clone()),
-        Subject::image(failed).so(Action::Mark(failed.id.clone(), Stage::Rejected), because),
+        Subject::image(failed).decide(Action::Say(envelope), reason.clone()),
+        Subject::image(failed).decide(Action::Mark(failed.id.clone(), Stage::Rejected), reason),
     ]
 }
 
 /// Failed tries in Regions where a later one came to its end, or where the last one is the record of having given up.
 /// Until then they stay, for the number of the next try is told by them.
-fn failed_tries(seen: &Seen, here: &BTreeMap<&Region, Here<'_>>) -> Vec<Chain> {
+fn failed_tries(seen: &Observed, here: &BTreeMap<&Region, ReplicaStatus<'_>>) -> Vec<Sequence> {
     let superfluous = |region: &Region, image: &Image| match &here[region] {
-        Here::Available(_) | Here::Rejected(_) => true,
+        ReplicaStatus::Available(_) | ReplicaStatus::Rejected(_) => true,
         // There will be no other try.
-        Here::Missing { .. } => superseded(seen).is_some(),
-        Here::GivenUp { failed, .. } => {
+        ReplicaStatus::Missing { .. } => superseded(seen).is_some(),
+        ReplicaStatus::GivenUp { failed, .. } => {
             image.id != failed.id && failed.record().is_ok_and(|record| record.stage == Stage::Rejected)
         }
         _ => false,
@@ -227,12 +227,15 @@ fn failed_tries(seen: &Seen, here: &BTreeMap<&Region, Here<'_>>) -> Vec<Chain> {
         .filter(|(_, image)| image.state == ImageState::Failed && attempt_of(image, seen).is_some())
         .filter(|(region, image)| superfluous(region, image))
         .map(|(_, image)| {
-            vec![Subject::image(image).so(Action::Deregister(image.id.clone()), ReplicateReason::FailedTry)]
+            vec![
+                Subject::image(image)
+                    .decide(Action::Deregister(image.id.clone()), ReplicateReason::FailedTry),
+            ]
         })
         .collect()
 }
 
-fn new_replica(recipe: &Recipe, seen: &Seen, region: &Region, attempt: u32) -> NewReplica {
+fn new_replica(recipe: &Recipe, seen: &Observed, region: &Region, attempt: u32) -> NewReplica {
     let name = &seen.record.name;
     let origin = Origin { region: seen.image.region.clone(), image: seen.image.id.clone() };
     let key = recipe.replicate.kms_keys.get(region);
@@ -250,7 +253,7 @@ fn new_replica(recipe: &Recipe, seen: &Seen, region: &Region, attempt: u32) -> N
         name: name.clone(),
         stage: Stage::Captured,
         base: seen.record.base.clone(),
-        copied: Some(Copied { origin: origin.clone(), attempt }),
+        copied: Some(CopySource { origin: origin.clone(), attempt }),
     };
     NewReplica {
         region: region.clone(),
@@ -266,7 +269,7 @@ fn new_replica(recipe: &Recipe, seen: &Seen, region: &Region, attempt: u32) -> N
 
 /// The day of the image's life, counted from 0. A token answers with the replica that it once made even when
 /// somebody has deregistered that one since; the next day's token makes a new one.
-fn day_of(seen: &Seen) -> i64 {
+fn day_of(seen: &Observed) -> i64 {
     seen.image.created.map_or(0, |created| (seen.now - created).num_days())
 }
 

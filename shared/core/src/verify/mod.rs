@@ -6,22 +6,22 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::events::outbound::{Announcement, News};
+use crate::events::outbound::{Envelope, Event};
 use crate::inventory::{
-    Candidates, CloudError, Image, ImageState, Instance, InstanceState, NewInstance, Purpose, StopCause,
-    Subnet,
+    Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState, NewInstance,
+    StopReason, Subnet,
 };
 use crate::model::user_data::user_data;
 use crate::model::{
-    ImageId, ImageRecord, InstanceId, Region, Role, Stage, SubnetId, Tags, Token, Verdict, tags,
+    ImageId, ImageRecord, InstanceId, Region, Role, ScriptOutcome, Stage, SubnetId, Tags, Token, tags,
 };
 use crate::plan::reason::{ScriptReason, VerifyReason};
-use crate::plan::{Action, Chain, Decision, Reason, Subject};
+use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
 /// What was observed of one image and its testers.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct Observed {
     /// The image, or the replica.
     pub image: Image,
     /// Its record.
@@ -38,7 +38,7 @@ pub struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Console {
     /// The verdict on it.
-    pub verdict: Verdict,
+    pub verdict: ScriptOutcome,
     /// Its last lines.
     pub tail: String,
 }
@@ -49,7 +49,9 @@ pub struct Console {
 /// Why it is none of verify's.
 pub fn image_under_test(instance: &Instance) -> Result<ImageId, Reason> {
     match instance.purpose() {
-        Purpose::Tester => instance.tags.read(tags::IMAGE).ok_or(Reason::Verify(VerifyReason::NotATester)),
+        InstanceRole::Tester => {
+            instance.tags.read(tags::IMAGE).ok_or(Reason::Verify(VerifyReason::NotATester))
+        }
         _ => Err(Reason::Verify(VerifyReason::NotATester)),
     }
 }
@@ -75,7 +77,7 @@ pub fn wants_test(recipe: &Recipe, image: &Image, record: &ImageRecord) -> Resul
 
 /// Whether a tester's console must be read before it can be decided.
 pub fn wants_console(tester: &Instance, now: DateTime<Utc>) -> bool {
-    tester.state == InstanceState::Stopped || (tester.state != InstanceState::Gone && late(tester, now))
+    tester.state == InstanceState::Stopped || (tester.state != InstanceState::Terminated && late(tester, now))
 }
 
 /// Whether it must be known where a tester can be launched.
@@ -91,7 +93,7 @@ pub fn named_subnets<'a>(recipe: &'a Recipe, image: &Image) -> &'a [SubnetId] {
 }
 
 /// What one tester tells.
-enum Told {
+enum TesterStatus {
     AtWork,
     Passed,
     Failed { why: ScriptReason, tail: String },
@@ -100,7 +102,7 @@ enum Told {
 }
 
 /// What becomes of an image and its testers. `recipe` is `None` where there is none of that name any more.
-pub fn decide(recipe: Option<&Recipe>, seen: &Seen, now: DateTime<Utc>) -> Chain {
+pub fn decide(recipe: Option<&Recipe>, seen: &Observed, now: DateTime<Utc>) -> Sequence {
     let living: Vec<&Instance> = seen.testers.iter().filter(|tester| lives(tester)).collect();
     let gone = || Reason::RecipeGone(seen.record.name.recipe.to_string());
     let recipe = match recipe
@@ -108,42 +110,44 @@ pub fn decide(recipe: Option<&Recipe>, seen: &Seen, now: DateTime<Utc>) -> Chain
         .and_then(|recipe| wants_test(recipe, &seen.image, &seen.record).map(|()| recipe))
     {
         Ok(recipe) => recipe,
-        Err(because) => return beyond(seen, &living, because),
+        Err(reason) => return after_its_test(seen, &living, reason),
     };
     if living.is_empty() {
         return vec![launch(recipe, seen, now)];
     }
-    let told: Vec<(&Instance, Told)> =
-        living.iter().map(|tester| (*tester, told(seen, tester, now))).collect();
-    if let Some((tester, _)) = told.iter().find(|(_, told)| matches!(told, Told::Passed)) {
+    let status: Vec<(&Instance, TesterStatus)> =
+        living.iter().map(|tester| (*tester, status(seen, tester, now))).collect();
+    if let Some((tester, _)) = status.iter().find(|(_, status)| matches!(status, TesterStatus::Passed)) {
         return pass(seen, tester, &living);
     }
-    if let Some((tester, why, tail)) = told.iter().find_map(|(tester, told)| match told {
-        Told::Failed { why, tail } => Some((*tester, why, tail)),
+    if let Some((tester, why, tail)) = status.iter().find_map(|(tester, status)| match status {
+        TesterStatus::Failed { why, tail } => Some((*tester, why, tail)),
         _ => None,
     }) {
         return fail(seen, tester, why, tail, &living);
     }
-    let waits = |(tester, told): (&Instance, Told)| match told {
-        Told::Unseen(error) => Subject::instance(tester).unseen(&error),
-        Told::NotYet => Subject::instance(tester).so(Action::LookAgain, ScriptReason::NoVerdictYet),
-        _ => Subject::instance(tester).so(Action::Leave, VerifyReason::TesterAtWork(tester.id.clone())),
+    let waits = |(tester, status): (&Instance, TesterStatus)| match status {
+        TesterStatus::Unseen(error) => Subject::instance(tester).retry_later(&error),
+        TesterStatus::NotYet => {
+            Subject::instance(tester).decide(Action::LookAgain, ScriptReason::NoVerdictYet)
+        }
+        _ => Subject::instance(tester).decide(Action::Leave, VerifyReason::TesterAtWork(tester.id.clone())),
     };
-    told.into_iter().map(waits).collect()
+    status.into_iter().map(waits).collect()
 }
 
 /// A tester whose image is gone, or needs no test any more: whoever wrote the verdict may have died before it was said.
-fn beyond(seen: &Seen, living: &[&Instance], because: Reason) -> Chain {
+fn after_its_test(seen: &Observed, living: &[&Instance], reason: Reason) -> Sequence {
     let Some(tester) = living.first() else {
-        return vec![Subject::image(&seen.image).so(Action::Leave, because)];
+        return vec![Subject::image(&seen.image).decide(Action::Leave, reason)];
     };
     match seen.record.stage {
         Stage::Verified if seen.image.state == ImageState::Available => {
-            let mut chain = vec![say_passed(seen, tester)];
-            chain.extend(living.iter().map(|tester| end(tester, because.clone())));
-            chain
+            let mut sequence = vec![say_passed(seen, tester)];
+            sequence.extend(living.iter().map(|tester| end(tester, reason.clone())));
+            sequence
         }
-        _ => living.iter().map(|tester| end(tester, because.clone())).collect(),
+        _ => living.iter().map(|tester| end(tester, reason.clone())).collect(),
     }
 }
 
@@ -151,77 +155,83 @@ fn beyond(seen: &Seen, living: &[&Instance], because: Reason) -> Chain {
 pub fn orphan(tester: &Instance) -> Decision {
     match lives(tester) {
         true => end(tester, Reason::Verify(VerifyReason::NothingToTest)),
-        false => Subject::instance(tester).so(Action::Leave, VerifyReason::NothingToTest),
+        false => Subject::instance(tester).decide(Action::Leave, VerifyReason::NothingToTest),
     }
 }
 
-fn told(seen: &Seen, tester: &Instance, now: DateTime<Utc>) -> Told {
+fn status(seen: &Observed, tester: &Instance, now: DateTime<Utc>) -> TesterStatus {
     let is_late = late(tester, now);
     if !wants_console(tester, now) {
-        return Told::AtWork;
+        return TesterStatus::AtWork;
     }
     let console = match seen.consoles.get(&tester.id) {
         Some(Ok(console)) => console,
-        Some(Err(error)) => return Told::Unseen(error.clone()),
-        None => return Told::AtWork,
+        Some(Err(error)) => return TesterStatus::Unseen(error.clone()),
+        None => return TesterStatus::AtWork,
     };
-    let failed = |why| Told::Failed { why, tail: console.tail.clone() };
+    let failed = |why| TesterStatus::Failed { why, tail: console.tail.clone() };
     if tester.state != InstanceState::Stopped {
         return failed(ScriptReason::TimeIsUp(tester.deadline().unwrap_or(now)));
     }
-    match (&tester.stop_cause, &console.verdict) {
-        (StopCause::Someone, _) => failed(ScriptReason::StoppedBySomeone),
-        (StopCause::Other(code), _) => failed(ScriptReason::StoppedByOther(code.clone())),
-        (StopCause::Itself, Verdict::Passed) => Told::Passed,
-        (StopCause::Itself | StopCause::Unknown, Verdict::Failed { status, tail }) => {
-            Told::Failed { why: ScriptReason::Failed(*status), tail: tail.clone() }
+    match (&tester.stop_reason, &console.verdict) {
+        (StopReason::Api, _) => failed(ScriptReason::StoppedBySomeone),
+        (StopReason::Other(code), _) => failed(ScriptReason::StoppedByOther(code.clone())),
+        (StopReason::Guest, ScriptOutcome::Passed) => TesterStatus::Passed,
+        (StopReason::Guest | StopReason::Unknown, ScriptOutcome::Failed { status, tail }) => {
+            TesterStatus::Failed { why: ScriptReason::Failed(*status), tail: tail.clone() }
         }
         _ if is_late => failed(ScriptReason::NoVerdict),
-        _ => Told::NotYet,
+        _ => TesterStatus::NotYet,
     }
 }
 
 /// The stage first, for whoever is woken by the word acts on it; the tester last, for while it is there it is known that
 /// the word may not have been said.
-fn pass(seen: &Seen, tester: &Instance, living: &[&Instance]) -> Chain {
-    let because = || Reason::Verify(VerifyReason::Passed(tester.id.clone()));
+fn pass(seen: &Observed, tester: &Instance, living: &[&Instance]) -> Sequence {
+    let reason = || Reason::Verify(VerifyReason::Passed(tester.id.clone()));
     let image = &seen.image;
-    let mut chain = vec![
-        Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Verified), because()),
+    let mut sequence = vec![
+        Subject::image(image).decide(Action::Mark(image.id.clone(), Stage::Verified), reason()),
         say_passed(seen, tester),
     ];
-    chain.extend(living.iter().map(|tester| end(tester, because())));
-    chain
+    sequence.extend(living.iter().map(|tester| end(tester, reason())));
+    sequence
 }
 
-fn say_passed(seen: &Seen, tester: &Instance) -> Decision {
-    let news = News::ImageVerified { image: seen.image.id.clone(), instance: tester.id.clone() };
+fn say_passed(seen: &Observed, tester: &Instance) -> Decision {
+    let news = Event::ImageVerified { image: seen.image.id.clone(), instance: tester.id.clone() };
     say(seen, news, Reason::Verify(VerifyReason::Passed(tester.id.clone())))
 }
 
-fn fail(seen: &Seen, tester: &Instance, why: &ScriptReason, tail: &str, living: &[&Instance]) -> Chain {
+fn fail(
+    seen: &Observed,
+    tester: &Instance,
+    why: &ScriptReason,
+    tail: &str,
+    living: &[&Instance],
+) -> Sequence {
     let image = &seen.image;
-    let because = || Reason::Verify(VerifyReason::Failed { tester: tester.id.clone(), why: why.clone() });
-    let news = News::ImageRejected {
+    let reason = || Reason::Verify(VerifyReason::Failed { tester: tester.id.clone(), why: why.clone() });
+    let news = Event::ImageRejected {
         image: image.id.clone(),
-        reason: because().to_string(),
+        reason: reason().to_string(),
         console_tail: tail.to_owned(),
     };
-    let mut chain = vec![
-        say(seen, news, because()),
-        Subject::image(image).so(Action::Mark(image.id.clone(), Stage::Rejected), because()),
+    let mut sequence = vec![
+        say(seen, news, reason()),
+        Subject::image(image).decide(Action::Mark(image.id.clone(), Stage::Rejected), reason()),
     ];
-    chain.extend(living.iter().map(|tester| end(tester, because())));
-    chain
+    sequence.extend(living.iter().map(|tester| end(tester, reason())));
+    sequence
 }
 
-fn say(seen: &Seen, news: News, because: Reason) -> Decision {
-    let said = Announcement { name: seen.record.name.clone(), region: seen.image.region.clone(), news };
-    Subject::image(&seen.image).so(Action::Say(said), because)
+fn say(seen: &Observed, news: Event, reason: Reason) -> Decision {
+    let said = Envelope { name: seen.record.name.clone(), region: seen.image.region.clone(), news };
+    Subject::image(&seen.image).decide(Action::Say(said), reason)
 }
 
-fn end(tester: &Instance, because: Reason) -> Decision {
-    Subject::instance(tester).so(Action::Terminate(tester.id.clone()), because)
+fn end(tester: &Instance, reason: Reason) -> Decision {
+    Subject::instance(tester).decide(Action::Terminate(tester.id.clone()), reason)
 }
 
 /// Where the image's builder ran.
@@ -229,11 +239,11 @@ fn builders_zone(image: &Image) -> Option<String> {
     image.tags.get(tags::ZONE).map(str::to_owned)
 }
 
-fn launch(recipe: &Recipe, seen: &Seen, now: DateTime<Utc>) -> Decision {
+fn launch(recipe: &Recipe, seen: &Observed, now: DateTime<Utc>) -> Decision {
     let subject = Subject::image(&seen.image);
     let subnets = match &seen.subnets {
         Ok(subnets) => subnets,
-        Err(error) => return subject.unseen(error),
+        Err(error) => return subject.retry_later(error),
     };
     let zone = builders_zone(&seen.image);
     let mut elsewhere: Vec<&Subnet> =
@@ -241,15 +251,15 @@ fn launch(recipe: &Recipe, seen: &Seen, now: DateTime<Utc>) -> Decision {
     elsewhere.sort_by(|a, b| (&a.zone, &a.id).cmp(&(&b.zone, &b.id)));
     let testers = elsewhere.into_iter().map(|subnet| new_tester(recipe, seen, subnet, now));
     match Candidates::of(testers) {
-        Some(testers) => subject.so(Action::Launch(testers), VerifyReason::TimeToTest(zone)),
+        Some(testers) => subject.decide(Action::Launch(testers), VerifyReason::TimeToTest(zone)),
         None => {
             let reason = zone.map_or(VerifyReason::NoSubnet, VerifyReason::OnlyBuildersZone);
-            subject.so(Action::Refuse, reason)
+            subject.decide(Action::Refuse, reason)
         }
     }
 }
 
-fn new_tester(recipe: &Recipe, seen: &Seen, subnet: &Subnet, now: DateTime<Utc>) -> NewInstance {
+fn new_tester(recipe: &Recipe, seen: &Observed, subnet: &Subnet, now: DateTime<Utc>) -> NewInstance {
     let name = &seen.record.name;
     let deadline = now + recipe.verify.timeout;
     let own = Tags::new()
@@ -266,7 +276,7 @@ fn new_tester(recipe: &Recipe, seen: &Seen, subnet: &Subnet, now: DateTime<Utc>)
         subnet: Some(subnet.id.clone()),
         user_data: user_data(Role::Tester, name, &recipe.verify.script),
         tags: recipe.tags.clone().and(&own),
-        ephemeral_devices: seen.image.lasting_devices.clone(),
+        persistent_devices: seen.image.persistent_devices.clone(),
         token: Token::launch(Role::Tester, name, &place(&seen.image.region, &seen.image, subnet, now)),
     }
 }
@@ -279,7 +289,7 @@ fn place(region: &Region, image: &Image, subnet: &Subnet, now: DateTime<Utc>) ->
 }
 
 fn lives(tester: &Instance) -> bool {
-    tester.state != InstanceState::Gone
+    tester.state != InstanceState::Terminated
 }
 
 fn late(tester: &Instance, now: DateTime<Utc>) -> bool {

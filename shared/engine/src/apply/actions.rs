@@ -8,28 +8,28 @@ use kiln_core::events::inbound::Mode;
 use kiln_core::expire::cross_account;
 use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::{
-    Candidates, CloudError, Deregistration, Kind, NewImage, NewInstance, NewReplica, Wanted,
+    Candidates, CloudError, Deregistration, ErrorKind, ImageQuery, NewImage, NewInstance, NewReplica,
 };
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Stage, Tags, tags};
 use kiln_core::plan::reason::{CaptureReason, OrphanReason};
 use kiln_core::plan::{Action, Decision, Reason};
 use kiln_core::publish::sharing;
 
-use crate::apply::batch_tags::Written;
-use crate::apply::effect::{Deed, Failure};
+use crate::apply::batch_tags::BatchedTags;
+use crate::apply::effect::{ApplyError, Effect};
 use crate::ports::Cloud;
 
 /// Carries one action out.
-pub(crate) async fn perform<C: Cloud>(
+pub(crate) async fn apply_one<C: Cloud>(
     cloud: &C,
     decision: &Decision,
-    written: &Written,
+    written: &BatchedTags,
     mode: Mode,
     now: DateTime<Utc>,
-) -> Result<Deed, Failure> {
+) -> Result<Effect, ApplyError> {
     let region = &decision.subject.region;
     match &decision.action {
-        Action::Leave | Action::Refuse | Action::LookAgain => Ok(Deed::default()),
+        Action::Leave | Action::Refuse | Action::LookAgain => Ok(Effect::default()),
         Action::Launch(candidates) => launch(cloud, candidates).await,
         Action::StopForBake { instance, version, deadline } => {
             let marks = Tags::new()
@@ -39,36 +39,36 @@ pub(crate) async fn perform<C: Cloud>(
             cloud.tag_instance(region, instance, &marks).await?;
             match cloud.stop(region, instance).await {
                 // Marked and never stopped by Kiln, it would be imaged whenever its owner stops it.
-                Err(error) if !error.kind.passes() => {
+                Err(error) if !error.kind.is_retryable() => {
                     let marks = [tags::VERSION, tags::DEADLINE, tags::BAKED];
                     let _ = cloud.untag_instance(region, instance, &marks).await;
                     return Err(error.into());
                 }
                 stopped => stopped?,
             }
-            Ok(Deed::of(instance))
+            Ok(Effect::of(instance))
         }
         Action::Capture(new) => {
             let image = create(cloud, new).await?;
             // Without it nothing is lost but that a person who takes the image away gets it again.
             let begun = Tags::new().with(tags::IMAGE, &image);
             let _ = cloud.tag_instance(region, &new.instance, &begun).await;
-            Ok(Deed::of(image))
+            Ok(Effect::of(image))
         }
         Action::StartAgain(instance) => {
             cloud.start(region, instance).await?;
             cloud.untag_instance(region, instance, &[tags::VERSION, tags::DEADLINE]).await?;
-            Ok(Deed::default())
+            Ok(Effect::default())
         }
         Action::Terminate(instance) => {
-            Ok(cloud.terminate(region, instance).await.map(|()| Deed::default())?)
+            Ok(cloud.terminate(region, instance).await.map(|()| Effect::default())?)
         }
         Action::Copy(new) => match cloud.copy_image(new).await {
-            Err(error) if error.kind == Kind::TokenUsed => Ok(Deed::before()),
+            Err(error) if error.kind == ErrorKind::TokenUsed => Ok(Effect::before()),
             Err(error) => Err(error.into()),
-            Ok(made) => Ok(Deed {
+            Ok(made) => Ok(Effect {
                 before: mode == Mode::Repair && is_gone(cloud, new, &made).await,
-                ..Deed::of(made)
+                ..Effect::of(made)
             }),
         },
         Action::Mark(image, stage) => {
@@ -76,31 +76,31 @@ pub(crate) async fn perform<C: Cloud>(
                 return Ok(unless_gone(written.on(cloud, decision).await)?);
             }
             let marked = cloud.tag_image(region, image, &Tags::new().with(tags::STAGE, stage)).await;
-            Ok(marked.map(|()| Deed::default())?)
+            Ok(marked.map(|()| Effect::default())?)
         }
         Action::Adopt { image, snapshots, tags } => {
             // The image last: what bears the record has its snapshots' tags.
             for snapshot in snapshots {
                 cloud.tag_snapshot(region, snapshot, tags).await?;
             }
-            Ok(cloud.tag_image(region, image, tags).await.map(|()| Deed::default())?)
+            Ok(cloud.tag_image(region, image, tags).await.map(|()| Effect::default())?)
         }
         Action::Share(image, change) => {
-            Ok(cloud.change_launch(region, image, change).await.map(|()| Deed::default())?)
+            Ok(cloud.change_launch(region, image, change).await.map(|()| Effect::default())?)
         }
         Action::ShareSnapshot(snapshot, change) => {
-            Ok(cloud.change_volumes(region, snapshot, change).await.map(|()| Deed::default())?)
+            Ok(cloud.change_volumes(region, snapshot, change).await.map(|()| Effect::default())?)
         }
         Action::Deprecate(image, at) => {
-            Ok(cloud.deprecate(region, image, *at).await.map(|()| Deed::default())?)
+            Ok(cloud.deprecate(region, image, *at).await.map(|()| Effect::default())?)
         }
-        Action::Protect(image) => Ok(cloud.protect(region, image).await.map(|()| Deed::default())?),
-        Action::Unprotect(image) => Ok(cloud.unprotect(region, image).await.map(|()| Deed::default())?),
+        Action::Protect(image) => Ok(cloud.protect(region, image).await.map(|()| Effect::default())?),
+        Action::Unprotect(image) => Ok(cloud.unprotect(region, image).await.map(|()| Effect::default())?),
         Action::Publish(image, mark) => {
             let tags = Tags::new().with(tags::STAGE, Stage::Published).with(tags::SHARED, mark);
-            Ok(cloud.tag_image(region, image, &tags).await.map(|()| Deed::default())?)
+            Ok(cloud.tag_image(region, image, &tags).await.map(|()| Effect::default())?)
         }
-        Action::Note(..) => Ok(written.on(cloud, decision).await.map(|()| Deed::default())?),
+        Action::Note(..) => Ok(written.on(cloud, decision).await.map(|()| Effect::default())?),
         Action::MoveParameters(moves, until) => release::move_parameters(cloud, moves, *until).await,
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
         Action::BringBack(image, now) => {
@@ -108,7 +108,7 @@ pub(crate) async fn perform<C: Cloud>(
             let tags = tags.with(tags::UNUSED, "no").with(tags::RETIRED, "no");
             Ok(unless_gone(cloud.tag_image(region, image, &tags).await)?)
         }
-        Action::Enable(image) => Ok(cloud.enable_image(region, image).await.map(|()| Deed::default())?),
+        Action::Enable(image) => Ok(cloud.enable_image(region, image).await.map(|()| Effect::default())?),
         Action::AskUsage(image) => {
             let token = cross_account::token(region, image, now);
             Ok(unless_gone(cloud.ask_usage(region, image, &token).await)?)
@@ -142,16 +142,16 @@ pub(crate) async fn perform<C: Cloud>(
                 Some(since) => Tags::new().with_time(tags::ORPHANED, *since),
                 None => Tags::new().with(tags::ORPHANED, "no"),
             };
-            Ok(cloud.tag_snapshot(region, snapshot, &tags).await.map(|()| Deed::default())?)
+            Ok(cloud.tag_snapshot(region, snapshot, &tags).await.map(|()| Effect::default())?)
         }
         Action::DeleteSnapshot(snapshot) => match cloud.delete_snapshot(region, snapshot).await {
-            Err(error) if error.kind == Kind::InUse => {
-                Err(Failure::Rule(Reason::Orphan(OrphanReason::SnapshotUsed(snapshot.clone()))))
+            Err(error) if error.kind == ErrorKind::InUse => {
+                Err(ApplyError::Rule(Reason::Orphan(OrphanReason::SnapshotUsed(snapshot.clone()))))
             }
-            outcome => Ok(outcome.map(|()| Deed::default())?),
+            outcome => Ok(outcome.map(|()| Effect::default())?),
         },
-        Action::Say(announcement) => {
-            Ok(cloud.send(std::slice::from_ref(announcement), now).await.map(|()| Deed::default())?)
+        Action::Say(envelope) => {
+            Ok(cloud.send(std::slice::from_ref(envelope), now).await.map(|()| Effect::default())?)
         }
     }
 }
@@ -159,24 +159,24 @@ pub(crate) async fn perform<C: Cloud>(
 /// Whether the replica that a copy answered with is none that is there: a token answers with what it once made even when
 /// somebody has deregistered that since, and then nothing was repaired.
 async fn is_gone<C: Cloud>(cloud: &C, new: &NewReplica, made: &ImageId) -> bool {
-    cloud.images(&new.region, &Wanted::Id(made.clone())).await.is_ok_and(|images| images.is_empty())
+    cloud.images(&new.region, &ImageQuery::Id(made.clone())).await.is_ok_and(|images| images.is_empty())
 }
 
 /// An image that is gone is more than retired.
-fn unless_gone(done: Result<(), CloudError>) -> Result<Deed, CloudError> {
+fn unless_gone(done: Result<(), CloudError>) -> Result<Effect, CloudError> {
     match done {
-        Err(error) if error.kind == Kind::NotFound => Ok(Deed::before()),
-        done => done.map(|()| Deed::default()),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(Effect::before()),
+        done => done.map(|()| Effect::default()),
     }
 }
 
 /// Launches a builder where there is room. A token holds within one zone alone, so before the next zone is tried
 /// it is looked up whether the one before has launched after all. A token that was used stands for a builder of
 /// this very bake, so this bake has begun before, and may even have ended.
-async fn launch<C: Cloud>(cloud: &C, candidates: &Candidates) -> Result<Deed, Failure> {
+async fn launch<C: Cloud>(cloud: &C, candidates: &Candidates) -> Result<Effect, ApplyError> {
     let mut outcome = cloud.launch(&candidates.first).await;
     for next in &candidates.others {
-        if !outcome.as_ref().is_err_and(|error| error.kind == Kind::NoRoom) {
+        if !outcome.as_ref().is_err_and(|error| error.kind == ErrorKind::InsufficientCapacity) {
             break;
         }
         outcome = match launched_already(cloud, next).await? {
@@ -185,8 +185,10 @@ async fn launch<C: Cloud>(cloud: &C, candidates: &Candidates) -> Result<Deed, Fa
         };
     }
     match outcome {
-        Err(error) if matches!(error.kind, Kind::TokenSpent | Kind::TokenUsed) => Ok(Deed::before()),
-        outcome => Ok(outcome.map(Deed::of)?),
+        Err(error) if matches!(error.kind, ErrorKind::InstanceTerminated | ErrorKind::TokenUsed) => {
+            Ok(Effect::before())
+        }
+        outcome => Ok(outcome.map(Effect::of)?),
     }
 }
 
@@ -197,7 +199,7 @@ async fn launched_already<C: Cloud>(cloud: &C, new: &NewInstance) -> Result<Opti
             .all(|key| tags.get(key) == new.tags.get(key))
     };
     let instances = cloud.instances(&new.region).await?;
-    let living = |state| state != kiln_core::inventory::InstanceState::Gone;
+    let living = |state| state != kiln_core::inventory::InstanceState::Terminated;
     Ok(instances
         .into_iter()
         .find(|instance| own(&instance.tags) && living(instance.state))
@@ -205,44 +207,44 @@ async fn launched_already<C: Cloud>(cloud: &C, new: &NewInstance) -> Result<Opti
 }
 
 /// Makes an image. A name that is taken is success where the image that has it is the one wanted.
-async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, Failure> {
+async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, ApplyError> {
     let error = match cloud.create_image(new).await {
-        Err(error) if error.kind == Kind::NameTaken => error,
+        Err(error) if error.kind == ErrorKind::NameTaken => error,
         outcome => return Ok(outcome?),
     };
     let wanted: Option<ImageName> = new.name.parse().ok();
-    let named = cloud.images(&new.region, &Wanted::Named(new.name.clone())).await?;
+    let named = cloud.images(&new.region, &ImageQuery::Named(new.name.clone())).await?;
     match named
         .iter()
         .find(|image| wanted.as_ref().is_some_and(|name| capture::made_of(image, name, &new.instance)))
     {
         Some(image) => Ok(image.id.clone()),
-        None => Err(named.first().map_or(Failure::Cloud(error), |image| {
-            Failure::Rule(Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
+        None => Err(named.first().map_or(ApplyError::Cloud(error), |image| {
+            ApplyError::Rule(Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
         })),
     }
 }
 
 /// Deregisters an image. EC2 answers with success even where a snapshot stays, so each one's result is read.
-async fn deregister<C: Cloud>(cloud: &C, region: &Region, image: &ImageId) -> Result<Deed, Failure> {
-    let mut deed = Deed::default();
+async fn deregister<C: Cloud>(cloud: &C, region: &Region, image: &ImageId) -> Result<Effect, ApplyError> {
+    let mut effect = Effect::default();
     let Deregistration::Now(deletions) = cloud.deregister_image(region, image).await? else {
-        return Ok(Deed::before());
+        return Ok(Effect::before());
     };
     for deletion in deletions {
         match deletion.outcome {
-            Deletion::Deleted => deed.deleted.push(deletion.snapshot),
+            Deletion::Deleted => effect.deleted.push(deletion.snapshot),
             Deletion::UsedElsewhere => {}
-            Deletion::Failed(code) => deed.stayed.push(format!("{} ({code})", deletion.snapshot)),
+            Deletion::Failed(code) => effect.undeleted.push(format!("{} ({code})", deletion.snapshot)),
         }
     }
-    Ok(deed)
+    Ok(effect)
 }
 
 /// That snapshots stayed though their image went.
-pub(crate) fn snapshots_stayed(stayed: &[String]) -> String {
-    let stayed = stayed.join(", ");
+pub(crate) fn snapshots_stayed(undeleted: &[String]) -> String {
+    let undeleted = undeleted.join(", ");
     format!(
-        "the image is deregistered, but its snapshots stay and cost money: {stayed}; a later sweep tries again"
+        "the image is deregistered, but its snapshots stay and cost money: {undeleted}; a later sweep tries again"
     )
 }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
-use kiln_core::inventory::{CloudError, Cloudly, Kind};
+use kiln_core::inventory::{CloudError, ErrorKind, Result};
 use kiln_core::model::{ImageId, Region, Tags};
-use kiln_core::plan::{Action, Chain, Decision};
+use kiln_core::plan::{Action, Decision, Sequence};
 
 use crate::ports::Cloud;
 
@@ -18,18 +18,18 @@ type Write = (Region, ImageId, Tags);
 
 /// Which tags are written already, and where that failed.
 #[derive(Debug, Default)]
-pub(crate) struct Written {
+pub(crate) struct BatchedTags {
     done: BTreeSet<Write>,
     failed: BTreeMap<Write, CloudError>,
 }
 
-impl Written {
+impl BatchedTags {
     /// Writes what chains are to write before anything else, where more than one image of a Region gets the same: so the tags
     /// of all stand before the first thing is done with any. What stands behind a refusal is not written.
-    pub async fn by<C: Cloud>(cloud: &C, chains: &[Chain]) -> Self {
+    pub async fn by<C: Cloud>(cloud: &C, sequences: &[Sequence]) -> Self {
         let mut groups: BTreeMap<(&Region, Tags), Vec<ImageId>> = BTreeMap::new();
-        for chain in chains.iter().filter(|chain| !chain.iter().any(refuses)) {
-            for decision in chain.iter().filter(|decision| comes_first(decision, chain)) {
+        for sequence in sequences.iter().filter(|sequence| !sequence.iter().any(refuses)) {
+            for decision in sequence.iter().filter(|decision| comes_first(decision, sequence)) {
                 if let Some((image, tags)) = decision.action.writes() {
                     groups.entry((&decision.subject.region, tags)).or_default().push(image.clone());
                 }
@@ -40,13 +40,13 @@ impl Written {
             let written = cloud.tag_images(region, &images, &tags).await;
             (images.into_iter().map(|image| (region.clone(), image, tags.clone())).collect(), written)
         });
-        let all: Vec<(Vec<Write>, Cloudly<()>)> = stream::iter(write).buffered(AT_ONCE).collect().await;
+        let all: Vec<(Vec<Write>, Result<()>)> = stream::iter(write).buffered(AT_ONCE).collect().await;
         let mut written = Self::default();
         for (writes, outcome) in all {
             match outcome {
                 Ok(()) => written.done.extend(writes),
                 // One of them is gone, and so none was written: each is written by itself.
-                Err(error) if error.kind == Kind::NotFound => {}
+                Err(error) if error.kind == ErrorKind::NotFound => {}
                 Err(error) => written.failed.extend(writes.into_iter().map(|write| (write, error.clone()))),
             }
         }
@@ -54,7 +54,7 @@ impl Written {
     }
 
     /// Writes the tags of one decision, unless that is done.
-    pub async fn on<C: Cloud>(&self, cloud: &C, decision: &Decision) -> Cloudly<()> {
+    pub async fn on<C: Cloud>(&self, cloud: &C, decision: &Decision) -> Result<()> {
         let Some((image, tags)) = decision.action.writes() else { return Ok(()) };
         let write = (decision.subject.region.clone(), image.clone(), tags);
         match self.failed.get(&write) {
@@ -66,8 +66,8 @@ impl Written {
 }
 
 /// Whether its tags may be written before the rest of its chain. A note among other steps tells that those are done.
-fn comes_first(decision: &Decision, chain: &Chain) -> bool {
-    !matches!(decision.action, Action::Note(..)) || chain.len() == 1
+fn comes_first(decision: &Decision, sequence: &Sequence) -> bool {
+    !matches!(decision.action, Action::Note(..)) || sequence.len() == 1
 }
 
 fn refuses(decision: &Decision) -> bool {

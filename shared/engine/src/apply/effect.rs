@@ -6,18 +6,18 @@ use kiln_core::plan::Reason;
 
 /// What carrying out one action brought.
 #[derive(Debug, Default)]
-pub(crate) struct Deed {
+pub(crate) struct Effect {
     /// The id of what it made or found made.
     pub made: Option<String>,
     /// The snapshots that went.
     pub deleted: Vec<SnapshotId>,
     /// The snapshots that should have gone and stayed, each with EC2's word for why.
-    pub stayed: Vec<String>,
+    pub undeleted: Vec<String>,
     /// Whether somebody had done it before.
     pub before: bool,
 }
 
-impl Deed {
+impl Effect {
     pub fn of(made: impl ToString) -> Self {
         Self { made: Some(made.to_string()), ..Self::default() }
     }
@@ -30,7 +30,7 @@ impl Deed {
 
 /// Why an action failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum ApplyError {
     #[error("{0}")]
     Cloud(#[from] CloudError),
     #[error("{0}")]
@@ -40,11 +40,11 @@ pub(crate) enum Failure {
     NotYet(Reason),
 }
 
-impl Failure {
+impl ApplyError {
     /// Whether trying again cannot help.
-    pub fn is_for_good(&self) -> bool {
+    pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Cloud(error) => !error.kind.passes(),
+            Self::Cloud(error) => !error.kind.is_retryable(),
             Self::Rule(_) => true,
             Self::NotYet(_) => false,
         }

@@ -1,45 +1,47 @@
 //! What is said on the bus of what was done, and of what failed.
 
 use chrono::{DateTime, Utc};
-use kiln_core::events::outbound::{Announcement, Became, News, Told};
+use kiln_core::events::outbound::{Envelope, Event, ImageEntry, Transition};
 use kiln_core::model::{ImageId, ImageName, SnapshotId, tags};
 use kiln_core::plan::reason::{CaptureReason, ReplicateReason, RestoreReason};
 use kiln_core::plan::{Action, Decision, Reason};
 
-use crate::apply::effect::{Deed, Failure};
+use crate::apply::effect::{ApplyError, Effect};
 
 /// What is said once something was done.
-pub(crate) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> {
+pub(crate) fn event_for(decision: &Decision, effect: &Effect) -> Option<Envelope> {
     // Whoever did it has said it.
-    if deed.before {
+    if effect.before {
         return None;
     }
-    let made = deed.made.as_deref();
+    let made = effect.made.as_deref();
     let news = match &decision.action {
         // A tester is told of once it has ended.
         Action::Launch(launched) if launched.iter().any(|new| new.tags.has(tags::IMAGE)) => return None,
-        Action::Launch(_) => News::BakeStarted { instance: made?.parse().ok()? },
-        Action::StopForBake { instance, .. } => News::BakeStarted { instance: instance.clone() },
+        Action::Launch(_) => Event::BakeStarted { instance: made?.parse().ok()? },
+        Action::StopForBake { instance, .. } => Event::BakeStarted { instance: instance.clone() },
         Action::Capture(new) => {
-            News::ImageCaptured { image: made?.parse().ok()?, instance: new.instance.clone() }
+            Event::ImageCaptured { image: made?.parse().ok()?, instance: new.instance.clone() }
         }
-        Action::MarkUnused(image, ..) => became(decision, Became::Deprecated, image, None)?,
-        Action::Retire(image, ..) => became(decision, Became::Retired, image, None)?,
-        Action::Spare(image, _) if decision.because == Reason::Restore(RestoreReason::AskedBack) => {
-            News::ImageRestored { image: image.clone() }
+        Action::MarkUnused(image, ..) => transition(decision, Transition::Deprecated, image, None)?,
+        Action::Retire(image, ..) => transition(decision, Transition::Retired, image, None)?,
+        Action::Spare(image, _) if decision.reason == Reason::Restore(RestoreReason::AskedBack) => {
+            Event::ImageRestored { image: image.clone() }
         }
-        Action::Enable(image) => News::ImageRestored { image: image.clone() },
+        Action::Enable(image) => Event::ImageRestored { image: image.clone() },
         // What never was a good image does not expire: its failure was said.
         Action::Deregister(_)
             if matches!(
-                decision.because,
+                decision.reason,
                 Reason::Capture(CaptureReason::ImageFailed { .. })
                     | Reason::Replicate(ReplicateReason::FailedTry)
             ) =>
         {
             return None;
         }
-        Action::Deregister(image) => became(decision, Became::Expired, image, Some(deed.deleted.clone()))?,
+        Action::Deregister(image) => {
+            transition(decision, Transition::Expired, image, Some(effect.deleted.clone()))?
+        }
         _ => return None,
     };
     announce(decision, news)
@@ -47,19 +49,19 @@ pub(crate) fn news_of(decision: &Decision, deed: &Deed) -> Option<Announcement> 
 
 /// What is said of an image that stays though its recipe lets it go: not what uses it, which is how it should be, but
 /// that somebody holds it.
-pub(crate) fn news_of_keeping(decision: &Decision) -> Option<Announcement> {
+pub(crate) fn event_for_keeping(decision: &Decision) -> Option<Envelope> {
     decision.retention.filter(|known| known.by_choice)?;
     let image = decision.subject.resource.as_deref()?.parse().ok()?;
-    announce(decision, became(decision, Became::Kept, &image, None)?)
+    announce(decision, transition(decision, Transition::Kept, &image, None)?)
 }
 
 /// What is said of the repair that one chain was.
-pub(crate) fn news_of_repair(repaired: &[Decision], now: DateTime<Utc>) -> Option<Announcement> {
+pub(crate) fn event_for_repair(repaired: &[Decision], now: DateTime<Utc>) -> Option<Envelope> {
     let last = repaired.last()?;
-    let news = News::DriftRepaired {
+    let news = Event::DriftRepaired {
         actions: repaired.iter().map(|decision| decision.action.word()).collect(),
         resource: last.subject.resource.clone(),
-        reason: last.because.to_string(),
+        reason: last.reason.to_string(),
         late_seconds: last.since.map(|since| (now - since).num_seconds()),
     };
     announce(last, news)
@@ -67,15 +69,15 @@ pub(crate) fn news_of_repair(repaired: &[Decision], now: DateTime<Utc>) -> Optio
 
 /// What is said when something failed. A launched builder whose image could not be begun is tried again; a long-lived one
 /// is not, for it does not wait.
-pub(crate) fn news_of_failure(
+pub(crate) fn event_for_failure(
     decision: &Decision,
-    failure: &Failure,
+    failure: &ApplyError,
     long_lived: bool,
-) -> Option<Announcement> {
+) -> Option<Envelope> {
     match &decision.action {
-        Action::Capture(new) if long_lived && failure.is_for_good() => announce(
+        Action::Capture(new) if long_lived && failure.is_permanent() => announce(
             decision,
-            News::BakeFailed {
+            Event::BakeFailed {
                 instance: new.instance.clone(),
                 reason: failure.to_string(),
                 console_tail: String::new(),
@@ -83,30 +85,30 @@ pub(crate) fn news_of_failure(
         ),
         Action::Copy(new) => announce(
             decision,
-            News::ReplicationFailed { image: new.image.clone(), reason: failure.to_string() },
+            Event::ReplicationFailed { image: new.image.clone(), reason: failure.to_string() },
         ),
         _ => None,
     }
 }
 
 /// What became of one image. Those of many are told together.
-fn became(
+fn transition(
     decision: &Decision,
-    became: Became,
+    transition: Transition,
     image: &ImageId,
     snapshots: Option<Vec<SnapshotId>>,
-) -> Option<News> {
-    let told = Told {
+) -> Option<Event> {
+    let told = ImageEntry {
         image: image.clone(),
         version: decision.subject.version?,
         region: decision.subject.region.clone(),
-        reason: decision.because.to_string(),
+        reason: decision.reason.to_string(),
         snapshots,
     };
-    Some(News::Images { became, images: vec![told] })
+    Some(Event::Images { transition, images: vec![told] })
 }
 
-fn announce(decision: &Decision, news: News) -> Option<Announcement> {
+fn announce(decision: &Decision, news: Event) -> Option<Envelope> {
     let subject = &decision.subject;
     let name = match &decision.action {
         Action::StopForBake { version, .. } => {
@@ -114,5 +116,5 @@ fn announce(decision: &Decision, news: News) -> Option<Announcement> {
         }
         _ => ImageName { recipe: subject.recipe.clone()?, version: subject.version? },
     };
-    Some(Announcement { name, region: subject.region.clone(), news })
+    Some(Envelope { name, region: subject.region.clone(), news })
 }

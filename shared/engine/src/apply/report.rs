@@ -21,7 +21,7 @@ const MOST_TOLD: usize = 100;
 pub struct Report {
     /// One line for each decision.
     #[serde(rename = "decisions")]
-    pub lines: Vec<Line>,
+    pub entries: Vec<Entry>,
     /// How many decisions are left out of the answer, for an answer of Lambda's has a limit: those of images that their recipe
     /// keeps by itself. They are counted in the totals, and told by the plan of their recipe alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub struct Report {
     pub totals: Option<PlanTotals>,
     /// Whether nothing was to be done: then what could not be seen is part of the answer.
     #[serde(skip)]
-    pub only_asked: bool,
+    pub read_only: bool,
     /// The story of the one image that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub story: Option<Explanation>,
@@ -45,7 +45,7 @@ pub struct Report {
 
 /// One decision and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Line {
+pub struct Entry {
     /// Of which family.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<RecipeName>,
@@ -106,7 +106,7 @@ pub enum Outcome {
 impl Report {
     /// Whether anything failed. What was only asked for is answered, whatever could not be seen for it.
     pub fn failed(&self) -> bool {
-        if self.only_asked {
+        if self.read_only {
             return false;
         }
         self.unsaid.is_some() || self.counts().failed > 0
@@ -119,53 +119,53 @@ impl Report {
             (None, None) => None,
             _ => Some(self.counts().and(other.counts())),
         };
-        self.lines.extend(other.lines);
+        self.entries.extend(other.entries);
         self.unsaid = self.unsaid.or(other.unsaid);
         self.left_out = match (self.left_out, other.left_out) {
             (Some(one), Some(other)) => Some(one + other),
             (one, other) => one.or(other),
         };
         self.totals = self.totals.or(other.totals);
-        self.only_asked |= other.only_asked;
+        self.read_only |= other.read_only;
         self.story = self.story.or(other.story);
         self
     }
 
     /// Shortens the answer to what Lambda takes: what failed stands first and goes last. Everything is counted before, so
     /// that a run that failed stays one, and the log has every line.
-    pub fn fit(&mut self) {
-        let room = |lines: &[Line]| lines.iter().map(Line::size).sum::<usize>() <= MOST_BYTES;
-        if room(&self.lines) {
+    pub fn truncate_to_limit(&mut self) {
+        let room = |entries: &[Entry]| entries.iter().map(Entry::size).sum::<usize>() <= MOST_BYTES;
+        if room(&self.entries) {
             return;
         }
         let counts = self.counts();
-        let before = self.lines.len();
+        let before = self.entries.len();
         // An image that its recipe keeps by itself is the least to miss: its recipe's own plan tells it.
-        let own = |line: &Line| {
-            line.outcome == Outcome::Left && line.plan.as_ref().is_some_and(|plan| plan.usage.is_none())
+        let own = |entry: &Entry| {
+            entry.outcome == Outcome::Left && entry.plan.as_ref().is_some_and(|plan| plan.usage.is_none())
         };
-        self.lines.sort_by_key(|line| match &line.outcome {
+        self.entries.sort_by_key(|entry| match &entry.outcome {
             Outcome::Failed { .. } => 0,
-            _ if own(line) => 2,
+            _ if own(entry) => 2,
             _ => 1,
         });
-        while !room(&self.lines) {
-            let kept = self.lines.len() * 9 / 10;
-            let first_own = self.lines.partition_point(|line| !own(line));
-            self.lines.truncate(if first_own < self.lines.len() { kept.max(first_own) } else { kept });
+        while !room(&self.entries) {
+            let kept = self.entries.len() * 9 / 10;
+            let first_own = self.entries.partition_point(|entry| !own(entry));
+            self.entries.truncate(if first_own < self.entries.len() { kept.max(first_own) } else { kept });
         }
-        self.left_out = Some(before - self.lines.len());
+        self.left_out = Some(before - self.entries.len());
         self.counted = Some(counts);
     }
 
     /// How the decisions ended: as they were counted before the answer was cut, where it was.
     fn counts(&self) -> Counts {
-        self.counted.unwrap_or_else(|| Counts::of(&self.lines))
+        self.counted.unwrap_or_else(|| Counts::of(&self.entries))
     }
 
-    fn failures(&self) -> impl Iterator<Item = (&Line, &str)> {
-        self.lines.iter().filter_map(|line| match &line.outcome {
-            Outcome::Failed { error } => Some((line, error.as_str())),
+    fn failures(&self) -> impl Iterator<Item = (&Entry, &str)> {
+        self.entries.iter().filter_map(|entry| match &entry.outcome {
+            Outcome::Failed { error } => Some((entry, error.as_str())),
             _ => None,
         })
     }
@@ -189,10 +189,10 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    fn of(lines: &[Line]) -> Self {
+    fn of(entries: &[Entry]) -> Self {
         let mut counts = Self::default();
-        for line in lines {
-            *match &line.outcome {
+        for entry in entries {
+            *match &entry.outcome {
                 Outcome::Failed { .. } => &mut counts.failed,
                 Outcome::Done { .. } => &mut counts.done,
                 Outcome::Left => &mut counts.left,
@@ -245,8 +245,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.counts();
         write!(f, "{counts}:")?;
-        for (line, error) in self.failures().take(MOST_TOLD) {
-            write!(f, "\n  - {} {}: {error}", line.action, line.address())?;
+        for (entry, error) in self.failures().take(MOST_TOLD) {
+            write!(f, "\n  - {} {}: {error}", entry.action, entry.address())?;
         }
         if let Some(more) = counts.failed.checked_sub(MOST_TOLD).filter(|more| *more > 0) {
             write!(f, "\n  - {more} more failures, each with a line of its own in the log")?;
@@ -258,7 +258,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl Line {
+impl Entry {
     /// About how long it is as JSON, in bytes.
     fn size(&self) -> usize {
         // The names of the fields, the ids, and the numbers of a plan.
@@ -275,13 +275,13 @@ impl Line {
             region: subject.region,
             resource: subject.resource,
             action: decision.action.word(),
-            reason: decision.because.to_string(),
+            reason: decision.reason.to_string(),
             outcome,
             plan: None,
             recoverable_until: None,
             quiet: matches!(
-                decision.because,
-                Reason::NotManaged(kiln_core::model::record::NoRecord::NotKilns)
+                decision.reason,
+                Reason::NotManaged(kiln_core::model::record::RecordError::NotManaged)
             ),
         }
     }

@@ -7,16 +7,16 @@ fn region() -> Region {
     "us-east-1".parse().unwrap()
 }
 
-fn line(resource: usize, outcome: Outcome) -> Line {
-    let because = Reason::Use(UseReason::SnapshotNeeded("x".repeat(300)));
-    Line::of(Subject::resource(format!("ami-{resource}"), &region()).so(Action::Leave, because), outcome)
+fn entry(resource: usize, outcome: Outcome) -> Entry {
+    let reason = Reason::Use(UseReason::SnapshotNeeded("x".repeat(300)));
+    Entry::of(Subject::resource(format!("ami-{resource}"), &region()).decide(Action::Leave, reason), outcome)
 }
 
-fn failed(resource: usize) -> Line {
-    line(resource, Outcome::Failed { error: "EC2 said no".into() })
+fn failed(resource: usize) -> Entry {
+    entry(resource, Outcome::Failed { error: "EC2 said no".into() })
 }
 
-fn planned_for_use(resource: usize) -> Line {
+fn planned_for_use(resource: usize) -> Entry {
     let plan = PlanRow {
         state: "available".into(),
         age_days: 1,
@@ -26,31 +26,31 @@ fn planned_for_use(resource: usize) -> Line {
         next: None,
         on: None,
     };
-    Line { plan: Some(plan), ..line(resource, Outcome::Left) }
+    Entry { plan: Some(plan), ..entry(resource, Outcome::Left) }
 }
 
-fn report(lines: Vec<Line>) -> Report {
-    Report { lines, ..Report::default() }
+fn report(entries: Vec<Entry>) -> Report {
+    Report { entries, ..Report::default() }
 }
 
 /// More lines than an answer has room for, each of which a plan has a verdict on.
-fn many() -> impl Iterator<Item = Line> {
+fn many() -> impl Iterator<Item = Entry> {
     (0..12_000).map(planned_for_use)
 }
 
 #[test]
 fn a_report_that_is_cut_still_fails_when_its_last_decision_failed() {
     let mut long = report(many().chain([failed(99_999)]).collect());
-    long.fit();
-    assert!(long.left_out.is_some() && long.lines.len() < 12_001);
+    long.truncate_to_limit();
+    assert!(long.left_out.is_some() && long.entries.len() < 12_001);
     assert!(long.failed());
-    assert!(matches!(long.lines[0].outcome, Outcome::Failed { .. }), "what failed stands first");
+    assert!(matches!(long.entries[0].outcome, Outcome::Failed { .. }), "what failed stands first");
 }
 
 #[test]
 fn a_report_of_failures_alone_that_is_cut_counts_all_of_them() {
     let mut long = report((0..20_000).map(failed).collect());
-    long.fit();
+    long.truncate_to_limit();
     let text = long.to_string();
     assert!(text.starts_with("20000 of 20000 decisions failed:"), "{}", &text[..80]);
     assert!(text.ends_with("19900 more failures, each with a line of its own in the log"));
@@ -60,20 +60,20 @@ fn a_report_of_failures_alone_that_is_cut_counts_all_of_them() {
 fn what_its_recipe_keeps_by_itself_is_left_out_before_anything_else() {
     let kept = (0..6_000).map(|number| {
         let own = planned_for_use(number);
-        Line { plan: own.plan.map(|plan| PlanRow { usage: None, ..plan }), ..own }
+        Entry { plan: own.plan.map(|plan| PlanRow { usage: None, ..plan }), ..own }
     });
     let mut long = report(kept.chain((0..6_000).map(planned_for_use)).collect());
-    long.fit();
-    let used = long.lines.iter().filter(|line| line.plan.as_ref().unwrap().usage.is_some()).count();
+    long.truncate_to_limit();
+    let used = long.entries.iter().filter(|entry| entry.plan.as_ref().unwrap().usage.is_some()).count();
     assert_eq!(used, 6_000);
     assert!(!long.failed());
 }
 
 #[test]
 fn the_error_of_a_run_that_failed_in_part_says_what_became_of_each() {
-    let done = line(1, Outcome::Done { made: None });
+    let done = entry(1, Outcome::Done { made: None });
     let told =
-        report(vec![failed(1), done.clone(), done, line(2, Outcome::Left), line(3, Outcome::NotBegun)])
+        report(vec![failed(1), done.clone(), done, entry(2, Outcome::Left), entry(3, Outcome::NotBegun)])
             .to_string();
     let first = told.lines().next().unwrap();
     assert_eq!(first, "1 of 5 decisions failed (2 carried out, 1 unchanged, 1 skipped after a failure):");
@@ -84,7 +84,7 @@ fn the_error_of_a_run_that_failed_in_part_says_what_became_of_each() {
 fn two_reports_that_were_cut_are_counted_together() {
     let cut = || {
         let mut long = report(many().chain([failed(99_999)]).collect());
-        long.fit();
+        long.truncate_to_limit();
         long
     };
     let both = cut().and(cut());

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures::future::{join, join_all};
 use kiln_core::bake::preflight::decisions;
-use kiln_core::bake::{Base as FoundBase, LEAD, Seen, Wish, decide, layers, newest, without_base};
-use kiln_core::events::inbound::{BadEvent, BakeCall, Baked, Mode};
-use kiln_core::inventory::{Architecture, CloudError, Cloudly, Image, Instance, Wanted};
+use kiln_core::bake::{BakeRequest, BaseLookup, LEAD, Observed, decide, layers, newest, without_base};
+use kiln_core::events::inbound::{BadEvent, BakeCall, BakeTarget, Mode};
+use kiln_core::inventory::{Architecture, CloudError, Image, ImageQuery, Instance, Result};
 use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags};
 use kiln_core::plan::reason::PreflightReason;
-use kiln_core::plan::{Action, Chain, Subject};
+use kiln_core::plan::{Action, Sequence, Subject};
 use kiln_core::recipe::{Base, Recipe};
 use kiln_core::release::newest::newest_release;
 
-use crate::apply::{Report, act};
-use crate::context::{Place, Refused};
+use crate::apply::{Report, apply};
+use crate::context::{Context, HandlerError};
 use crate::observe::{preflight, recipes};
 use crate::ports::Cloud;
 
@@ -26,10 +26,10 @@ use crate::ports::Cloud;
 /// That nothing was done, and why.
 pub async fn bake<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     call: &BakeCall,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
+) -> Result<Report, HandlerError> {
     let minute = || now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
     if let Some(scheduled) = call.scheduled.filter(|scheduled| *scheduled > now + LEAD) {
         return Err(BadEvent {
@@ -39,36 +39,37 @@ pub async fn bake<C: Cloud>(
         .into());
     }
     let version = Version::at(call.scheduled.unwrap_or_else(minute))?;
-    let one = if let Baked::One(recipe) = &call.what { Some(recipe) } else { None };
-    let recipes = recipes::wanted(cloud, place, one).await?;
+    let one = if let BakeTarget::One(recipe) = &call.what { Some(recipe) } else { None };
+    let recipes = recipes::wanted(cloud, context, one).await?;
     let good: Vec<&Recipe> = recipes.iter().flatten().collect();
-    let held = Holdings::look(cloud, &place.home, &good).await?;
-    if let Baked::LayersOn(base) = &call.what {
-        let due = layers::due(good, Some(base), &held.images, &held.instances, now);
-        let chains = begin(cloud, place, &due, &held, call.mode, now).await;
-        return Ok(act(cloud, chains, Mode::Carry, now).await);
+    let at_home = HomeInventory::look(cloud, &context.home, &good).await?;
+    if let BakeTarget::LayersOn(base) = &call.what {
+        let due = layers::due(good, Some(base), &at_home.images, &at_home.instances, now);
+        let sequences = begin(cloud, context, &due, &at_home, call.mode, now).await;
+        return Ok(apply(cloud, sequences, Mode::Apply, now).await);
     }
     let due: Vec<(&Recipe, Version)> = good.into_iter().map(|recipe| (recipe, version)).collect();
-    let chains = begin(cloud, place, &due, &held, call.mode, now).await;
+    let sequences = begin(cloud, context, &due, &at_home, call.mode, now).await;
     let bad = recipes
         .iter()
         .filter_map(|recipe| recipe.as_ref().err())
-        .map(|bad| recipes::refused(bad, &place.home));
-    Ok(act(cloud, chains.into_iter().chain(bad).collect(), Mode::Carry, now).await)
+        .map(|bad| recipes::refused(bad, &context.home));
+    Ok(apply(cloud, sequences.into_iter().chain(bad).collect(), Mode::Apply, now).await)
 }
 
 /// What the home Region holds of Kiln's.
-pub(crate) struct Holdings {
+pub(crate) struct HomeInventory {
     pub instances: Vec<Instance>,
     pub images: Vec<Image>,
 }
 
-impl Holdings {
-    async fn look<C: Cloud>(cloud: &C, home: &Region, recipes: &[&Recipe]) -> Result<Self, Refused> {
+impl HomeInventory {
+    async fn look<C: Cloud>(cloud: &C, home: &Region, recipes: &[&Recipe]) -> Result<Self, HandlerError> {
         if recipes.is_empty() {
             return Ok(Self { instances: Vec::new(), images: Vec::new() });
         }
-        let (instances, images) = join(cloud.instances(home), cloud.images(home, &Wanted::AllOfKilns)).await;
+        let (instances, images) =
+            join(cloud.instances(home), cloud.images(home, &ImageQuery::AllOfKilns)).await;
         Ok(Self { instances: instances?, images: images? })
     }
 
@@ -80,32 +81,32 @@ impl Holdings {
 }
 
 /// A bake that is wished for, and what was observed for it.
-type Wished<'a> = (&'a Recipe, Wish, Seen);
+type ObservedRequest<'a> = (&'a Recipe, BakeRequest, Observed);
 
 /// Looks up the bases of those bakes that nothing else stands in the way of; in a dry run, of all.
-async fn wished<'a, C: Cloud>(
+async fn observed_requests<'a, C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     due: &[(&'a Recipe, Version)],
-    held: &Holdings,
+    at_home: &HomeInventory,
     mode: Mode,
     now: DateTime<Utc>,
-) -> Vec<Wished<'a>> {
-    let home = &place.home;
-    let wish = |(recipe, version): &(&'a Recipe, Version)| {
+) -> Vec<ObservedRequest<'a>> {
+    let home = &context.home;
+    let request = |(recipe, version): &(&'a Recipe, Version)| {
         let name = ImageName { recipe: recipe.name.clone(), version: *version };
-        let (instances, images) = held.of(recipe);
-        let seen = Seen { instances, images, base: FoundBase::NotNeeded, runs: Ok(Vec::new()) };
-        (*recipe, Wish { name, home: home.clone(), now }, seen)
+        let (instances, images) = at_home.of(recipe);
+        let seen = Observed { instances, images, base: BaseLookup::NotNeeded, runs: Ok(Vec::new()) };
+        (*recipe, BakeRequest { name, home: home.clone(), now }, seen)
     };
-    let mut wishes: Vec<Wished<'a>> = due.iter().map(wish).collect();
-    let open = |(recipe, wish, seen): &&Wished<'a>| {
-        mode == Mode::DryRun || without_base(wish, recipe, &seen.instances, &seen.images).is_none()
+    let mut requests: Vec<ObservedRequest<'a>> = due.iter().map(request).collect();
+    let open = |(recipe, request, seen): &&ObservedRequest<'a>| {
+        mode == Mode::DryRun || without_base(request, recipe, &seen.instances, &seen.images).is_none()
     };
-    let open: Vec<&Recipe> = wishes.iter().filter(open).map(|(recipe, ..)| *recipe).collect();
+    let open: Vec<&Recipe> = requests.iter().filter(open).map(|(recipe, ..)| *recipe).collect();
     let (mut bases, runs) =
-        join(bases(cloud, home, &open, &held.images), architectures(cloud, home, &open)).await;
-    for (recipe, _, seen) in &mut wishes {
+        join(bases(cloud, home, &open, &at_home.images), architectures(cloud, home, &open)).await;
+    for (recipe, _, seen) in &mut requests {
         if let Some(base) = bases.remove(&recipe.name) {
             seen.base = base;
         }
@@ -113,55 +114,57 @@ async fn wished<'a, C: Cloud>(
             seen.runs = runs.clone();
         }
     }
-    wishes
+    requests
 }
 
 /// Begins these bakes without a preflight: for a sweep, which does what an event should have led to.
-pub(crate) async fn catch_up<C: Cloud>(
+pub(crate) async fn bake_missed<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     due: &[(&Recipe, Version)],
-    held: &Holdings,
+    at_home: &HomeInventory,
     now: DateTime<Utc>,
-) -> Vec<Chain> {
-    let wishes = wished(cloud, place, due, held, Mode::Carry, now).await;
-    wishes.iter().map(|(recipe, wish, seen)| vec![decide(wish, recipe, seen)]).collect()
+) -> Vec<Sequence> {
+    let requests = observed_requests(cloud, context, due, at_home, Mode::Apply, now).await;
+    requests.iter().map(|(recipe, request, seen)| vec![decide(request, recipe, seen)]).collect()
 }
 
 /// Begins these bakes, unless a preflight finds what would make them fail; in a dry run it is only told what it found.
 async fn begin<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     due: &[(&Recipe, Version)],
-    held: &Holdings,
+    at_home: &HomeInventory,
     mode: Mode,
     now: DateTime<Utc>,
-) -> Vec<Chain> {
-    let home = &place.home;
-    let wishes = wished(cloud, place, due, held, mode, now).await;
-    let launches = |(recipe, wish, seen): &&Wished<'_>| {
-        mode == Mode::DryRun || matches!(decide(wish, recipe, seen).action, Action::Launch(_))
+) -> Vec<Sequence> {
+    let home = &context.home;
+    let requests = observed_requests(cloud, context, due, at_home, mode, now).await;
+    let launches = |(recipe, request, seen): &&ObservedRequest<'_>| {
+        mode == Mode::DryRun || matches!(decide(request, recipe, seen).action, Action::Launch(_))
     };
-    let open: Vec<&Wished<'_>> = wishes.iter().filter(launches).collect();
+    let open: Vec<&ObservedRequest<'_>> = requests.iter().filter(launches).collect();
     let recipes: Vec<&Recipe> = open.iter().map(|(recipe, ..)| *recipe).collect();
-    let names = open.iter().map(|(_, wish, _)| wish.name.to_string()).collect();
+    let names = open.iter().map(|(_, request, _)| request.name.to_string()).collect();
     let common = preflight::common(cloud, home, &recipes, names).await;
-    let looked = open.iter().map(async |(recipe, wish, seen)| {
-        let base = if let FoundBase::Found(base) = &seen.base { Some(base.as_ref()) } else { None };
-        let seen = preflight::look(cloud, home, recipe, &wish.name, &common, base).await;
-        (recipe.name.clone(), decisions(recipe, home, &wish.name, &seen))
+    let looked = open.iter().map(async |(recipe, request, seen)| {
+        let base = if let BaseLookup::Found(base) = &seen.base { Some(base.as_ref()) } else { None };
+        let seen = preflight::look(cloud, home, recipe, &request.name, &common, base).await;
+        (recipe.name.clone(), decisions(recipe, home, &request.name, &seen))
     });
-    let mut problems: BTreeMap<RecipeName, Chain> = join_all(looked).await.into_iter().collect();
-    wishes
+    let mut problems: BTreeMap<RecipeName, Sequence> = join_all(looked).await.into_iter().collect();
+    requests
         .iter()
-        .map(|(recipe, wish, seen)| {
+        .map(|(recipe, request, seen)| {
             let mut found = problems.remove(&recipe.name).unwrap_or_default();
-            let decision = decide(wish, recipe, seen);
+            let decision = decide(request, recipe, seen);
             match (mode, &decision.action) {
                 // What else speaks against it is a finding too.
                 (Mode::DryRun, Action::Refuse | Action::LookAgain) => found.push(decision),
                 (Mode::DryRun, _) if found.is_empty() => {
-                    found.push(Subject::name(&wish.name, home).so(Action::Leave, PreflightReason::Passed));
+                    found.push(
+                        Subject::name(&request.name, home).decide(Action::Leave, PreflightReason::Passed),
+                    );
                 }
                 (Mode::DryRun, _) => {}
                 (_, Action::Launch(_)) if !found.is_empty() => {}
@@ -178,7 +181,7 @@ async fn bases<C: Cloud>(
     home: &Region,
     recipes: &[&Recipe],
     images: &[Image],
-) -> BTreeMap<RecipeName, FoundBase> {
+) -> BTreeMap<RecipeName, BaseLookup> {
     let mut different: Vec<&Base> = Vec::new();
     for recipe in recipes {
         if !different.contains(&&recipe.bake.base) {
@@ -186,7 +189,7 @@ async fn bases<C: Cloud>(
         }
     }
     let found = join_all(different.iter().map(|base| find(cloud, home, base, images))).await;
-    let by_base: Vec<(&Base, FoundBase)> = different.into_iter().zip(found).collect();
+    let by_base: Vec<(&Base, BaseLookup)> = different.into_iter().zip(found).collect();
     recipes
         .iter()
         .filter_map(|recipe| {
@@ -196,13 +199,13 @@ async fn bases<C: Cloud>(
         .collect()
 }
 
-async fn find<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Image]) -> FoundBase {
+async fn find<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Image]) -> BaseLookup {
     let found = match base {
         Base::Parameter(name) => match cloud.parameter(home, name).await {
             Ok(Some(value)) => match value.trim().parse() {
                 Ok(image) => by_id(cloud, home, image).await,
                 Err(_) => {
-                    return FoundBase::Missing(format!("the value of {base} in {home} is not an image id"));
+                    return BaseLookup::Missing(format!("the value of {base} in {home} is not an image id"));
                 }
             },
             Ok(None) => Ok(None),
@@ -211,19 +214,19 @@ async fn find<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Image])
         Base::Image(image) => by_id(cloud, home, image.clone()).await,
         Base::Recipe(recipe) => Ok(newest_release(recipe, images).map(|(_, image)| image.clone())),
         Base::Newest { owner, name } => {
-            let wanted = Wanted::Newest { owner: owner.clone(), name: name.clone() };
+            let wanted = ImageQuery::Newest { owner: owner.clone(), name: name.clone() };
             cloud.images(home, &wanted).await.map(newest)
         }
     };
     match found {
-        Ok(Some(image)) => FoundBase::Found(Box::new(image)),
-        Ok(None) => FoundBase::Missing(format!("{base} in {home}")),
-        Err(error) => FoundBase::LookUpFailed(error),
+        Ok(Some(image)) => BaseLookup::Found(Box::new(image)),
+        Ok(None) => BaseLookup::Missing(format!("{base} in {home}")),
+        Err(error) => BaseLookup::LookUpFailed(error),
     }
 }
 
-async fn by_id<C: Cloud>(cloud: &C, home: &Region, image: ImageId) -> Cloudly<Option<Image>> {
-    Ok(cloud.images(home, &Wanted::Id(image)).await?.pop())
+async fn by_id<C: Cloud>(cloud: &C, home: &Region, image: ImageId) -> Result<Option<Image>> {
+    Ok(cloud.images(home, &ImageQuery::Id(image)).await?.pop())
 }
 
 /// What each instance type can boot, each asked once.

@@ -2,17 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use futures::future::join;
-use kiln_core::capture::{Seen, bake_of, decide, failed_image, wants_console};
+use kiln_core::capture::{Observed, bake_of, decide, failed_image, wants_console};
 use kiln_core::events::inbound::{CaptureCall, Mode};
-use kiln_core::inventory::{Image, ImageState, Instance, InstanceState, Purpose, Wanted};
-use kiln_core::model::script_outcome::{Verdict, tail};
+use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance, InstanceRole, InstanceState};
+use kiln_core::model::script_outcome::{ScriptOutcome, tail};
 use kiln_core::model::user_data::verdict_nonce;
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
 use kiln_core::plan::reason::{CaptureReason, ScriptReason};
-use kiln_core::plan::{Action, Chain, Reason, Subject};
+use kiln_core::plan::{Action, Reason, Sequence, Subject};
 
-use crate::apply::{Report, act};
-use crate::context::{Place, Refused};
+use crate::apply::{Report, apply};
+use crate::context::{Context, HandlerError};
 use crate::observe::recipes;
 use crate::ports::Cloud;
 
@@ -22,63 +22,64 @@ use crate::ports::Cloud;
 /// That nothing was done, and why.
 pub async fn capture<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     call: &CaptureCall,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
-    let chain = match call {
-        CaptureCall::Stopped(region, instance) => of_instance(cloud, place, region, instance, now).await?,
-        CaptureCall::Image(region, image) => of_image(cloud, place, region, image, now).await?,
+) -> Result<Report, HandlerError> {
+    let sequence = match call {
+        CaptureCall::Stopped(region, instance) => of_instance(cloud, context, region, instance, now).await?,
+        CaptureCall::Image(region, image) => of_image(cloud, context, region, image, now).await?,
     };
-    Ok(act(cloud, vec![chain], Mode::Carry, now).await)
+    Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
 }
 
 async fn of_instance<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     region: &Region,
     id: &InstanceId,
     now: DateTime<Utc>,
-) -> Result<Chain, Refused> {
+) -> Result<Sequence, HandlerError> {
     let Some(instance) = cloud.instance(region, id).await? else {
         return Ok(vec![
-            Subject::resource(id, region).so(Action::Leave, ScriptReason::NotStopped(InstanceState::Gone)),
+            Subject::resource(id, region)
+                .decide(Action::Leave, ScriptReason::NotStopped(InstanceState::Terminated)),
         ]);
     };
     let name = match bake_of(&instance) {
         Ok(name) => name,
-        Err(because) => return Ok(vec![Subject::instance(&instance).so(Action::Leave, because)]),
+        Err(reason) => return Ok(vec![Subject::instance(&instance).decide(Action::Leave, reason)]),
     };
-    let images = cloud.images(region, &Wanted::Named(name.to_string())).await?;
-    look_at(cloud, place, name, instance, images, now).await
+    let images = cloud.images(region, &ImageQuery::Named(name.to_string())).await?;
+    look_at(cloud, context, name, instance, images, now).await
 }
 
 /// An image that came to its end tells its builder's: terminated, or given up.
 async fn of_image<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     region: &Region,
     id: &ImageId,
     now: DateTime<Utc>,
-) -> Result<Chain, Refused> {
-    let leave = |subject: Subject, because| Ok(vec![subject.so(Action::Leave, because)]);
-    let Some(image) = cloud.images(region, &Wanted::Id(id.clone())).await?.pop() else {
+) -> Result<Sequence, HandlerError> {
+    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Leave, reason)]);
+    let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
         return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };
     let record = match image.record() {
         Ok(record) if record.copied.is_none() => record,
         Ok(_) => return leave(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder)),
-        Err(because) => return leave(Subject::image(&image), Reason::NotManaged(because)),
+        Err(reason) => return leave(Subject::image(&image), Reason::NotManaged(reason)),
     };
     let Some(builder) = &image.source_instance else {
         return leave(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder));
     };
     let builder =
-        cloud.instance(region, builder).await?.filter(|builder| builder.state != InstanceState::Gone);
+        cloud.instance(region, builder).await?.filter(|builder| builder.state != InstanceState::Terminated);
     match builder {
         // A long-lived builder goes on to the next bake, and is then none of this image's any more.
         Some(builder) if bake_of(&builder).is_ok_and(|name| name == record.name) => {
-            look_at(cloud, place, record.name, builder, vec![image], now).await
+            look_at(cloud, context, record.name, builder, vec![image], now).await
         }
         _ if image.state == ImageState::Failed => Ok(failed_image(&image, &record)),
         _ => leave(Subject::image(&image), Reason::Capture(CaptureReason::BuilderGone)),
@@ -87,12 +88,12 @@ async fn of_image<C: Cloud>(
 
 async fn look_at<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     name: ImageName,
     instance: Instance,
     images: Vec<Image>,
     now: DateTime<Utc>,
-) -> Result<Chain, Refused> {
+) -> Result<Sequence, HandlerError> {
     // With an image under way neither the console nor the recipe decides anything.
     let console = async {
         match wants_console(&instance, &images, now) {
@@ -102,9 +103,9 @@ async fn look_at<C: Cloud>(
     };
     let recipe = async {
         match images.is_empty() {
-            true => match recipes::find(cloud, place, &name.recipe).await {
+            true => match recipes::find(cloud, context, &name.recipe).await {
                 // A person's own instance does not wait until somebody has corrected a recipe.
-                Err(Refused::Recipe(_)) if instance.purpose() == Purpose::LongLived => Ok(None),
+                Err(HandlerError::Recipe(_)) if instance.purpose() == InstanceRole::LongLived => Ok(None),
                 found => found,
             },
             false => Ok(None),
@@ -112,8 +113,10 @@ async fn look_at<C: Cloud>(
     };
     let (console, recipe) = join(console, recipe).await;
     let (verdict, console_tail) = match console? {
-        Some(console) => (Verdict::read(&console, &verdict_nonce(Role::Builder, &name)), tail(&console)),
-        None => (Verdict::Unread, String::new()),
+        Some(console) => {
+            (ScriptOutcome::read(&console, &verdict_nonce(Role::Builder, &name)), tail(&console))
+        }
+        None => (ScriptOutcome::Unread, String::new()),
     };
-    Ok(decide(&name, recipe?.as_ref(), &Seen { instance, images, verdict, console_tail }, now))
+    Ok(decide(&name, recipe?.as_ref(), &Observed { instance, images, verdict, console_tail }, now))
 }

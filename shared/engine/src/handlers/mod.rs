@@ -8,4 +8,4 @@ pub mod reconcile;
 pub mod replicate;
 pub mod verify;
 
-pub use expire::image_deregistered::Memory;
+pub use expire::image_deregistered::Debounce;

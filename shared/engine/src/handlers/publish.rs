@@ -3,15 +3,15 @@
 use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::events::inbound::{Mode, PublishCall};
-use kiln_core::inventory::{ImageState, Wanted};
+use kiln_core::inventory::{ImageQuery, ImageState};
 use kiln_core::model::{ImageId, RecipeName, Region, Version};
 use kiln_core::plan::reason::PublishReason;
-use kiln_core::plan::{Action, Chain, Reason, Subject};
-use kiln_core::publish::{Seen, decide, is_due, wants_findings};
-use kiln_core::release::{Family, rollback};
+use kiln_core::plan::{Action, Reason, Sequence, Subject};
+use kiln_core::publish::{Observed, decide, is_due, wants_findings};
+use kiln_core::release::{ReleaseState, rollback};
 
-use crate::apply::{Report, act};
-use crate::context::{NoRecipe, Place, Refused};
+use crate::apply::{Report, apply};
+use crate::context::{Context, HandlerError, NoRecipe};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
@@ -21,33 +21,33 @@ use crate::ports::Cloud;
 /// That nothing was done, and why.
 pub async fn publish<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     call: &PublishCall,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
-    let chain = match call {
-        PublishCall::Image(region, image) => of_image(cloud, place, region, image, now).await?,
-        PublishCall::Rollback(recipe, to) => back(cloud, place, recipe, *to, now).await?,
+) -> Result<Report, HandlerError> {
+    let sequence = match call {
+        PublishCall::Image(region, image) => of_image(cloud, context, region, image, now).await?,
+        PublishCall::Rollback(recipe, to) => back(cloud, context, recipe, *to, now).await?,
     };
-    Ok(act(cloud, vec![chain], Mode::Carry, now).await)
+    Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
 }
 
 async fn of_image<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     region: &Region,
     id: &ImageId,
     now: DateTime<Utc>,
-) -> Result<Chain, Refused> {
-    let leave = |subject: Subject, because| Ok(vec![subject.so(Action::Leave, because)]);
-    let Some(image) = cloud.images(region, &Wanted::Id(id.clone())).await?.pop() else {
+) -> Result<Sequence, HandlerError> {
+    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Leave, reason)]);
+    let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
         return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };
-    let record = match image.record_at(&place.home) {
+    let record = match image.record_at(&context.home) {
         Ok(record) => record,
-        Err(because) => return leave(Subject::image(&image), Reason::NotManaged(because)),
+        Err(reason) => return leave(Subject::image(&image), Reason::NotManaged(reason)),
     };
-    let Some(recipe) = recipes::find(cloud, place, &record.name.recipe).await? else {
+    let Some(recipe) = recipes::find(cloud, context, &record.name.recipe).await? else {
         return leave(Subject::image(&image), Reason::RecipeGone(record.name.recipe.to_string()));
     };
     if !is_due(&image, &record) {
@@ -59,26 +59,27 @@ async fn of_image<C: Cloud>(
             false => Ok(Vec::new()),
         }
     };
-    let (granted, findings) = join(images::granted(cloud, &image), findings).await;
-    Ok(decide(&recipe, &Seen { image, record, granted, findings }, now))
+    let (permissions, findings) = join(images::permissions(cloud, &image), findings).await;
+    Ok(decide(&recipe, &Observed { image, record, permissions, findings }, now))
 }
 
 async fn back<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     name: &RecipeName,
     to: Option<Version>,
     now: DateTime<Utc>,
-) -> Result<Chain, Refused> {
-    let recipe = recipes::find(cloud, place, name).await?;
+) -> Result<Sequence, HandlerError> {
+    let recipe = recipes::find(cloud, context, name).await?;
     let recipe = recipe.ok_or_else(|| NoRecipe {
         name: name.clone(),
-        path: place.recipes.clone(),
-        home: place.home.to_string(),
+        path: context.recipes.clone(),
+        home: context.home.to_string(),
     })?;
     let one = [&recipe];
-    let (images, mut shown) =
-        join(images::family(cloud, place, &recipe), images::shown(cloud, &place.home, &one)).await;
-    let shown = shown.remove(&recipe.name).unwrap_or_default();
-    Ok(rollback(&Family::of(&recipe, &place.home, &images, &shown), to, now))
+    let (images, mut pointers) =
+        join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
+            .await;
+    let pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    Ok(rollback(&ReleaseState::of(&recipe, &context.home, &images, &pointers), to, now))
 }

@@ -6,20 +6,20 @@ use chrono::{DateTime, Utc};
 use futures::future::{join, join_all, join3};
 use kiln_core::bake::layers;
 use kiln_core::events::inbound::Mode;
-use kiln_core::inventory::{Cloudly, Wanted};
+use kiln_core::inventory::{ImageQuery, Result};
 use kiln_core::model::{ImageName, InstanceId, Region, tags};
-use kiln_core::orphans::Needs;
-use kiln_core::plan::Chain;
+use kiln_core::orphans::SnapshotReferences;
+use kiln_core::plan::Sequence;
 use kiln_core::recipe::Recipe;
-use kiln_core::reconcile::observed::{Closer, Seen};
+use kiln_core::reconcile::observed::{BuilderDetail, Observed};
 use kiln_core::reconcile::pipeline::{
     consoles_wanted, findings_wanted, grants_wanted, known, releases, subnets_wanted,
 };
-use kiln_core::reconcile::{closer_looks, decide, suspects};
+use kiln_core::reconcile::{builders_to_inspect, candidates, decide};
 use kiln_core::verify;
 
-use crate::apply::{Report, act};
-use crate::context::{Place, Refused};
+use crate::apply::{Report, apply};
+use crate::context::{Context, HandlerError};
 use crate::handlers::bake;
 use crate::observe::{images, orphans, recipes};
 use crate::ports::Cloud;
@@ -32,17 +32,21 @@ use crate::ports::Cloud;
 ///
 /// # Errors
 /// That nothing was done, and why.
-pub async fn reconcile<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Result<Report, Refused> {
-    let mut seen = observe(cloud, place, now).await?;
-    let mut chains = decide(&seen, now);
-    chains.extend(layered(cloud, place, &seen, now).await);
-    let report = act(cloud, chains, Mode::Repair, now).await;
+pub async fn reconcile<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    now: DateTime<Utc>,
+) -> Result<Report, HandlerError> {
+    let mut seen = observe(cloud, context, now).await?;
+    let mut sequences = decide(&seen, now);
+    sequences.extend(layered(cloud, context, &seen, now).await);
+    let report = apply(cloud, sequences, Mode::Repair, now).await;
 
     images::as_published(&mut seen.images, &report);
     let recipes: Vec<&Recipe> = seen.recipes.values().collect();
-    let shown = images::shown(cloud, &place.home, &recipes).await;
-    let report = report.and(act(cloud, releases(&seen, &shown, now), Mode::Repair, now).await);
-    if report.lines.is_empty() {
+    let pointers = images::pointers(cloud, &context.home, &recipes).await;
+    let report = report.and(apply(cloud, releases(&seen, &pointers, now), Mode::Repair, now).await);
+    if report.entries.is_empty() {
         let images = seen.images.values().flatten().map(Vec::len).sum::<usize>();
         let instances = seen.instances.as_ref().map_or(0, Vec::len);
         tracing::info!(
@@ -56,8 +60,12 @@ pub async fn reconcile<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -
     Ok(report)
 }
 
-async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Result<Seen, Refused> {
-    let (read, instances) = join(recipes::wanted(cloud, place, None), cloud.instances(&place.home)).await;
+async fn observe<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    now: DateTime<Utc>,
+) -> Result<Observed, HandlerError> {
+    let (read, instances) = join(recipes::wanted(cloud, context, None), cloud.instances(&context.home)).await;
     let (mut known, mut bad) = (BTreeMap::new(), Vec::new());
     for recipe in read? {
         match recipe {
@@ -68,22 +76,22 @@ async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Resu
         }
     }
     let further = known.values().flat_map(|recipe| &recipe.replicate.regions);
-    let regions: BTreeSet<&Region> = std::iter::once(&place.home).chain(further).collect();
+    let regions: BTreeSet<&Region> = std::iter::once(&context.home).chain(further).collect();
     let look = regions.iter().map(async |region| {
         // The home Region's instances were looked for with the recipes.
         let instances = async {
-            match **region == place.home {
+            match **region == context.home {
                 true => None,
                 false => Some(cloud.instances(region).await),
             }
         };
-        let images = cloud.images(region, &Wanted::AllOfKilns);
+        let images = cloud.images(region, &ImageQuery::AllOfKilns);
         let (images, snapshots, instances) = join3(images, cloud.snapshots(region), instances).await;
         ((*region).clone(), images, snapshots, instances)
     });
     let looked = join_all(look).await;
-    let mut seen = Seen {
-        home: place.home.clone(),
+    let mut seen = Observed {
+        home: context.home.clone(),
         instances,
         images: BTreeMap::new(),
         snapshots: BTreeMap::new(),
@@ -92,7 +100,7 @@ async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Resu
         further: BTreeMap::new(),
         consoles: BTreeMap::new(),
         subnets: BTreeMap::new(),
-        granted: BTreeMap::new(),
+        permissions: BTreeMap::new(),
         findings: BTreeMap::new(),
         bad,
         recipes: known,
@@ -105,12 +113,12 @@ async fn observe<C: Cloud>(cloud: &C, place: &Place, now: DateTime<Utc>) -> Resu
         seen.snapshots.insert(region, snapshots);
     }
     (seen.closer, seen.needs) = join(closer(cloud, &seen, now), needs(cloud, &seen, now)).await;
-    onward(cloud, &mut seen, now).await;
+    pipeline_steps(cloud, &mut seen, now).await;
     Ok(seen)
 }
 
 /// What must be known besides of images that go on.
-async fn onward<C: Cloud>(cloud: &C, seen: &mut Seen, now: DateTime<Utc>) {
+async fn pipeline_steps<C: Cloud>(cloud: &C, seen: &mut Observed, now: DateTime<Utc>) {
     let all = known(seen);
     let consoles =
         consoles_wanted(seen, now).into_iter().filter_map(|tester| {
@@ -137,50 +145,60 @@ async fn onward<C: Cloud>(cloud: &C, seen: &mut Seen, now: DateTime<Utc>) {
     let findings = findings_wanted(&all)
         .into_iter()
         .map(async |image| (image.id.clone(), cloud.findings(&image.region, &image.id).await));
-    let ((consoles, subnets), (granted, findings)): ((Vec<_>, Vec<_>), (_, Vec<_>)) = join(
+    let ((consoles, subnets), (permissions, findings)): ((Vec<_>, Vec<_>), (_, Vec<_>)) = join(
         join(join_all(consoles), join_all(subnets)),
-        join(images::grants(cloud, &to_look), join_all(findings)),
+        join(images::permissions_by_image(cloud, &to_look), join_all(findings)),
     )
     .await;
     seen.consoles = consoles.into_iter().collect();
     seen.subnets = subnets.into_iter().collect();
-    seen.granted = granted;
+    seen.permissions = permissions;
     seen.findings = findings.into_iter().collect();
 }
 
 /// The bakes that a release of a base should have begun.
-async fn layered<C: Cloud>(cloud: &C, place: &Place, seen: &Seen, now: DateTime<Utc>) -> Vec<Chain> {
-    let (Ok(instances), Some(Ok(images))) = (&seen.instances, seen.images.get(&place.home)) else {
+async fn layered<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    seen: &Observed,
+    now: DateTime<Utc>,
+) -> Vec<Sequence> {
+    let (Ok(instances), Some(Ok(images))) = (&seen.instances, seen.images.get(&context.home)) else {
         return Vec::new();
     };
     let due = layers::due(seen.recipes.values(), None, images, instances, now);
     if due.is_empty() {
         return Vec::new();
     }
-    let held = bake::Holdings { instances: instances.clone(), images: images.clone() };
-    let mut chains = bake::catch_up(cloud, place, &due, &held, now).await;
-    chains.retain(|chain| chain.iter().any(|decision| decision.action != kiln_core::plan::Action::Leave));
-    chains
+    let held = bake::HomeInventory { instances: instances.clone(), images: images.clone() };
+    let mut sequences = bake::bake_missed(cloud, context, &due, &held, now).await;
+    sequences
+        .retain(|sequence| sequence.iter().any(|decision| decision.action != kiln_core::plan::Action::Leave));
+    sequences
 }
 
 async fn closer<C: Cloud>(
     cloud: &C,
-    seen: &Seen,
+    seen: &Observed,
     now: DateTime<Utc>,
-) -> BTreeMap<InstanceId, Cloudly<Closer>> {
-    let look = closer_looks(seen, now).into_iter().map(async |(instance, name)| {
-        let named = Wanted::Named(name.to_string());
+) -> BTreeMap<InstanceId, Result<BuilderDetail>> {
+    let look = builders_to_inspect(seen, now).into_iter().map(async |(instance, name)| {
+        let named = ImageQuery::Named(name.to_string());
         let (console, named) =
             join(cloud.console(&seen.home, &instance), cloud.images(&seen.home, &named)).await;
-        (instance, console.and_then(|console| Ok(Closer { console, named: named? })))
+        (instance, console.and_then(|console| Ok(BuilderDetail { console, named: named? })))
     });
     join_all(look).await.into_iter().collect()
 }
 
-async fn needs<C: Cloud>(cloud: &C, seen: &Seen, now: DateTime<Utc>) -> BTreeMap<Region, Cloudly<Needs>> {
-    let look = seen.images.keys().map(|region| (region, suspects(seen, region, now)));
-    let look = look.filter(|(_, suspects)| !suspects.is_empty());
-    let look =
-        look.map(async |(region, suspects)| (region.clone(), orphans::needs(cloud, region, &suspects).await));
+async fn needs<C: Cloud>(
+    cloud: &C,
+    seen: &Observed,
+    now: DateTime<Utc>,
+) -> BTreeMap<Region, Result<SnapshotReferences>> {
+    let look = seen.images.keys().map(|region| (region, candidates(seen, region, now)));
+    let look = look.filter(|(_, candidates)| !candidates.is_empty());
+    let look = look
+        .map(async |(region, candidates)| (region.clone(), orphans::needs(cloud, region, &candidates).await));
     join_all(look).await.into_iter().collect()
 }

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::events::inbound::{Mode, ReplicateCall};
-use kiln_core::inventory::{Cloudly, Image, ImageState, Wanted};
+use kiln_core::inventory::{Image, ImageQuery, ImageState, Result};
 use kiln_core::model::{ImageId, ImageRecord, Region, Stage};
 use kiln_core::plan::reason::{ReleaseReason, ReplicateReason};
-use kiln_core::plan::{Action, Chain, Reason, Subject};
+use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::Recipe;
 use kiln_core::release::newest::newest_release;
-use kiln_core::release::{self, Drift, Family};
-use kiln_core::replicate::{Seen, decide, to_publish};
+use kiln_core::release::{self, Drift, ReleaseState};
+use kiln_core::replicate::{Observed, decide, is_ready_to_publish};
 
-use crate::apply::{Report, act};
-use crate::context::{Place, Refused};
+use crate::apply::{Report, apply};
+use crate::context::{Context, HandlerError};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
@@ -26,17 +26,17 @@ use crate::ports::Cloud;
 /// That nothing was done, and why.
 pub async fn replicate<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     call: &ReplicateCall,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
+) -> Result<Report, HandlerError> {
     match call {
-        ReplicateCall::Image(region, image) => match home_image(cloud, place, region, image).await? {
-            Ok((image, record)) => of_image(cloud, place, &image, &record, now).await,
-            Err(chain) => Ok(act(cloud, vec![chain], Mode::Carry, now).await),
+        ReplicateCall::Image(region, image) => match home_image(cloud, context, region, image).await? {
+            Ok((image, record)) => of_image(cloud, context, &image, &record, now).await,
+            Err(sequence) => Ok(apply(cloud, vec![sequence], Mode::Apply, now).await),
         },
         ReplicateCall::Parameter { region, name, refused } => {
-            of_parameter(cloud, place, region, name, refused.as_deref(), now).await
+            of_parameter(cloud, context, region, name, refused.as_deref(), now).await
         }
     }
 }
@@ -44,21 +44,22 @@ pub async fn replicate<C: Cloud>(
 /// The home image that an event leads to, or why it leads to none.
 async fn home_image<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     region: &Region,
     id: &ImageId,
-) -> Result<Result<(Image, ImageRecord), Chain>, Refused> {
-    let leave = |subject: Subject, because| Ok(Err(vec![subject.so(Action::Leave, because)]));
-    let Some(image) = cloud.images(region, &Wanted::Id(id.clone())).await?.pop() else {
+) -> Result<Result<(Image, ImageRecord), Sequence>, HandlerError> {
+    let leave = |subject: Subject, reason| Ok(Err(vec![subject.decide(Action::Leave, reason)]));
+    let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
         return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };
-    let record = match image.record_at(&place.home) {
+    let record = match image.record_at(&context.home) {
         Ok(record) => record,
-        Err(because) => return leave(Subject::image(&image), Reason::NotManaged(because)),
+        Err(reason) => return leave(Subject::image(&image), Reason::NotManaged(reason)),
     };
     let Some(copied) = &record.copied else { return Ok(Ok((image, record))) };
-    let origin = cloud.images(&copied.origin.region, &Wanted::Id(copied.origin.image.clone())).await?.pop();
-    match origin.map(|origin| (origin.record_at(&place.home), origin)) {
+    let origin =
+        cloud.images(&copied.origin.region, &ImageQuery::Id(copied.origin.image.clone())).await?.pop();
+    match origin.map(|origin| (origin.record_at(&context.home), origin)) {
         Some((Ok(record), origin)) if record.copied.is_none() => Ok(Ok((origin, record))),
         _ => leave(
             Subject::image(&image),
@@ -69,61 +70,63 @@ async fn home_image<C: Cloud>(
 
 async fn of_image<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     image: &Image,
     record: &ImageRecord,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
-    let leave = async |because| {
-        let chain = vec![Subject::image(image).so(Action::Leave, because)];
-        Ok(act(cloud, vec![chain], Mode::Carry, now).await)
+) -> Result<Report, HandlerError> {
+    let leave = async |reason| {
+        let sequence = vec![Subject::image(image).decide(Action::Leave, reason)];
+        Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
     };
     if !matches!(record.stage, Stage::Published | Stage::Released) {
         return leave(Reason::Replicate(ReplicateReason::SourceStage(record.stage))).await;
     }
-    let Some(recipe) = recipes::find(cloud, place, &record.name.recipe).await? else {
+    let Some(recipe) = recipes::find(cloud, context, &record.name.recipe).await? else {
         return leave(Reason::RecipeGone(record.name.recipe.to_string())).await;
     };
     let one = [&recipe];
-    let (mut images, mut shown) =
-        join(images::family(cloud, place, &recipe), images::shown(cloud, &place.home, &one)).await;
-    let regions = replicas(&recipe, place, image, record, &images);
+    let (mut images, mut pointers) =
+        join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
+            .await;
+    let regions = replicas(&recipe, context, image, record, &images);
     let unpublished: Vec<&Image> = regions
         .values()
         .flatten()
         .flatten()
-        .filter(|replica| replica.record().is_ok_and(|its| to_publish(&recipe, replica, &its)))
+        .filter(|replica| replica.record().is_ok_and(|its| is_ready_to_publish(&recipe, replica, &its)))
         .collect();
-    let granted = images::grants(cloud, &unpublished).await;
-    let newest = match images.get(&place.home) {
+    let permissions = images::permissions_by_image(cloud, &unpublished).await;
+    let newest = match images.get(&context.home) {
         Some(Ok(at_home)) => newest_release(&recipe.name, at_home).map(|(version, _)| version),
         Some(Err(error)) => return Err(error.clone().into()),
         None => None,
     };
-    let seen = Seen { image: image.clone(), record: record.clone(), regions, granted, newest, now };
-    let report = act(cloud, decide(&recipe, &seen), Mode::Carry, now).await;
+    let seen = Observed { image: image.clone(), record: record.clone(), regions, permissions, newest, now };
+    let report = apply(cloud, decide(&recipe, &seen), Mode::Apply, now).await;
 
     // What was published just now may have been the last that a release waited for.
     images::as_published(&mut images, &report);
-    let shown = shown.remove(&recipe.name).unwrap_or_default();
-    let chains = release::decide(&Family::of(&recipe, &place.home, &images, &shown), Drift::Repaired, now);
-    Ok(report.and(act(cloud, chains, Mode::Carry, now).await))
+    let pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    let sequences =
+        release::decide(&ReleaseState::of(&recipe, &context.home, &images, &pointers), Drift::Repair, now);
+    Ok(report.and(apply(cloud, sequences, Mode::Apply, now).await))
 }
 
 /// What each further Region has of one image.
 fn replicas(
     recipe: &Recipe,
-    place: &Place,
+    context: &Context,
     image: &Image,
     record: &ImageRecord,
-    images: &BTreeMap<Region, Cloudly<Vec<Image>>>,
-) -> BTreeMap<Region, Cloudly<Vec<Image>>> {
+    images: &BTreeMap<Region, Result<Vec<Image>>>,
+) -> BTreeMap<Region, Result<Vec<Image>>> {
     let of_it = |replica: &&Image| {
-        replica.record_at(&place.home).is_ok_and(|its| {
+        replica.record_at(&context.home).is_ok_and(|its| {
             its.name == record.name && its.copied.is_some_and(|copied| copied.origin.image == image.id)
         })
     };
-    let further = recipe.replicate.regions.iter().filter(|region| **region != place.home);
+    let further = recipe.replicate.regions.iter().filter(|region| **region != context.home);
     further
         .filter_map(|region| {
             let found = match images.get(region)? {
@@ -138,37 +141,39 @@ fn replicas(
 /// A parameter names another image now, or was refused one: the release that it belongs to goes on.
 async fn of_parameter<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     region: &Region,
     name: &str,
     refused: Option<&str>,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
-    let read = recipes::wanted(cloud, place, None).await?;
+) -> Result<Report, HandlerError> {
+    let read = recipes::wanted(cloud, context, None).await?;
     let named: Vec<&Recipe> =
         read.iter().flatten().filter(|recipe| recipe.publish.parameter.as_deref() == Some(name)).collect();
     let subject = || Subject::resource(name, region);
     if named.is_empty() {
-        let because = Reason::Release(ReleaseReason::NoRecipesParameter(name.to_owned()));
-        let chain = vec![subject().so(Action::Leave, because)];
-        return Ok(act(cloud, vec![chain], Mode::Carry, now).await);
+        let reason = Reason::Release(ReleaseReason::NoRecipesParameter(name.to_owned()));
+        let sequence = vec![subject().decide(Action::Leave, reason)];
+        return Ok(apply(cloud, vec![sequence], Mode::Apply, now).await);
     }
-    let mut shown = images::shown(cloud, &place.home, &named).await;
+    let mut pointers = images::pointers(cloud, &context.home, &named).await;
     let mut report = Report::default();
     for recipe in named {
-        let images = images::family(cloud, place, recipe).await;
-        let shown = shown.remove(&recipe.name).unwrap_or_default();
-        let mut chains = release::decide(&Family::of(recipe, &place.home, &images, &shown), Drift::Left, now);
-        let moves = |chain: &Chain| chain.iter().any(|one| matches!(one.action, Action::MoveParameters(..)));
-        if let Some(why) = refused.filter(|_| chains.iter().any(moves)) {
+        let images = images::recipe_images(cloud, context, recipe).await;
+        let pointers = pointers.remove(&recipe.name).unwrap_or_default();
+        let mut sequences =
+            release::decide(&ReleaseState::of(recipe, &context.home, &images, &pointers), Drift::Ignore, now);
+        let moves =
+            |sequence: &Sequence| sequence.iter().any(|one| matches!(one.action, Action::MoveParameters(..)));
+        if let Some(why) = refused.filter(|_| sequences.iter().any(moves)) {
             // To put the same again at once would only be refused again: the next sweep does.
-            let because = Reason::Release(ReleaseReason::ParameterRefused {
+            let reason = Reason::Release(ReleaseReason::ParameterRefused {
                 parameter: name.to_owned(),
                 why: why.to_owned(),
             });
-            chains = vec![vec![subject().so(Action::Refuse, because)]];
+            sequences = vec![vec![subject().decide(Action::Refuse, reason)]];
         }
-        report = report.and(act(cloud, chains, Mode::Carry, now).await);
+        report = report.and(apply(cloud, sequences, Mode::Apply, now).await);
     }
     Ok(report)
 }

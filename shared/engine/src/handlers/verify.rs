@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use kiln_core::events::inbound::{Mode, VerifyCall};
-use kiln_core::inventory::{Image, ImageState, Instance, InstanceState, Wanted};
+use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance, InstanceState};
 use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Tags, tags};
 use kiln_core::plan::reason::ScriptReason;
-use kiln_core::plan::{Action, Chain, Reason, Subject};
+use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::Recipe;
 use kiln_core::verify::{
-    Seen, adopt, decide, image_under_test, named_subnets, orphan, testers_of, wants_console, wants_subnets,
-    wants_test,
+    Observed, adopt, decide, image_under_test, named_subnets, orphan, testers_of, wants_console,
+    wants_subnets, wants_test,
 };
 
-use crate::apply::{Report, act};
-use crate::context::{Place, Refused};
+use crate::apply::{Report, apply};
+use crate::context::{Context, HandlerError};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
@@ -26,40 +26,40 @@ use crate::ports::Cloud;
 /// That nothing was done, and why.
 pub async fn verify<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     call: &VerifyCall,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
-    let chain = match call {
-        VerifyCall::Stopped(region, instance) => of_tester(cloud, place, region, instance, now).await?,
-        VerifyCall::Image(region, image) => of_image(cloud, place, region, image, now).await?,
+) -> Result<Report, HandlerError> {
+    let sequence = match call {
+        VerifyCall::Stopped(region, instance) => of_tester(cloud, context, region, instance, now).await?,
+        VerifyCall::Image(region, image) => of_image(cloud, context, region, image, now).await?,
     };
-    Ok(act(cloud, vec![chain], Mode::Carry, now).await)
+    Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
 }
 
 async fn of_tester<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     region: &Region,
     id: &InstanceId,
     now: DateTime<Utc>,
-) -> Result<Chain, Refused> {
+) -> Result<Sequence, HandlerError> {
     let Some(tester) = cloud.instance(region, id).await? else {
-        let because = Reason::Script(ScriptReason::NotStopped(InstanceState::Gone));
-        return Ok(vec![Subject::resource(id, region).so(Action::Leave, because)]);
+        let reason = Reason::Script(ScriptReason::NotStopped(InstanceState::Terminated));
+        return Ok(vec![Subject::resource(id, region).decide(Action::Leave, reason)]);
     };
     let under_test = match image_under_test(&tester) {
         Ok(image) => image,
         Err(_) if !tester.tags.has(tags::RECIPE) => {
-            let because = Reason::NotManaged(kiln_core::model::record::NoRecord::NotKilns);
-            return Ok(vec![Subject::instance(&tester).so(Action::Leave, because)]);
+            let reason = Reason::NotManaged(kiln_core::model::record::RecordError::NotManaged);
+            return Ok(vec![Subject::instance(&tester).decide(Action::Leave, reason)]);
         }
-        Err(because) => return Ok(vec![Subject::instance(&tester).so(Action::Leave, because)]),
+        Err(reason) => return Ok(vec![Subject::instance(&tester).decide(Action::Leave, reason)]),
     };
-    let image = cloud.images(region, &Wanted::Id(under_test)).await?.pop();
-    match image.and_then(|image| Some((image.record_at(&place.home).ok()?, image))) {
+    let image = cloud.images(region, &ImageQuery::Id(under_test)).await?.pop();
+    match image.and_then(|image| Some((image.record_at(&context.home).ok()?, image))) {
         Some((record, image)) => {
-            let recipe = recipes::find(cloud, place, &record.name.recipe).await?;
+            let recipe = recipes::find(cloud, context, &record.name.recipe).await?;
             let known = vec![tester];
             test(cloud, recipe.as_ref(), image, record, Testers::Among(known), now).await
         }
@@ -69,53 +69,53 @@ async fn of_tester<C: Cloud>(
 
 async fn of_image<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     region: &Region,
     id: &ImageId,
     now: DateTime<Utc>,
-) -> Result<Chain, Refused> {
-    let leave = |subject: Subject, because| Ok(vec![subject.so(Action::Leave, because)]);
-    let Some(image) = cloud.images(region, &Wanted::Id(id.clone())).await?.pop() else {
+) -> Result<Sequence, HandlerError> {
+    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Leave, reason)]);
+    let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
         return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };
-    if let Some(recipe) = adopt::given_to(&image, &place.home) {
-        return take_in(cloud, place, image, &recipe, now).await;
+    if let Some(recipe) = adopt::adoption_target(&image, &context.home) {
+        return adopt_image(cloud, context, image, &recipe, now).await;
     }
-    let record = match image.record_at(&place.home) {
+    let record = match image.record_at(&context.home) {
         Ok(record) => record,
-        Err(because) => return leave(Subject::image(&image), Reason::NotManaged(because)),
+        Err(reason) => return leave(Subject::image(&image), Reason::NotManaged(reason)),
     };
-    let Some(recipe) = recipes::find(cloud, place, &record.name.recipe).await? else {
+    let Some(recipe) = recipes::find(cloud, context, &record.name.recipe).await? else {
         return leave(Subject::image(&image), Reason::RecipeGone(record.name.recipe.to_string()));
     };
     match wants_test(&recipe, &image, &record) {
         Ok(()) => test(cloud, Some(&recipe), image, record, Testers::Unknown, now).await,
-        Err(because) => leave(Subject::image(&image), because),
+        Err(reason) => leave(Subject::image(&image), reason),
     }
 }
 
 /// An image that somebody else made: it is Kiln's from now on, and tested as any.
-async fn take_in<C: Cloud>(
+async fn adopt_image<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     image: Image,
     recipe: &RecipeName,
     now: DateTime<Utc>,
-) -> Result<Chain, Refused> {
-    let Some(recipe) = recipes::find(cloud, place, recipe).await? else {
-        let because = Reason::RecipeGone(recipe.to_string());
-        return Ok(vec![Subject::image(&image).so(Action::Leave, because)]);
+) -> Result<Sequence, HandlerError> {
+    let Some(recipe) = recipes::find(cloud, context, recipe).await? else {
+        let reason = Reason::RecipeGone(recipe.to_string());
+        return Ok(vec![Subject::image(&image).decide(Action::Leave, reason)]);
     };
-    let of_recipe = Wanted::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
-    let others = cloud.images(&place.home, &of_recipe).await?;
+    let of_recipe = ImageQuery::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
+    let others = cloud.images(&context.home, &of_recipe).await?;
     let decision = adopt::decide(&image, &recipe, &others);
     let Action::Adopt { tags, .. } = &decision.action else { return Ok(vec![decision]) };
     let image = Image { tags: tags.clone(), ..image };
-    let mut chain = vec![decision];
+    let mut sequence = vec![decision];
     if let Ok(record) = image.record() {
-        chain.extend(test(cloud, Some(&recipe), image, record, Testers::Unknown, now).await?);
+        sequence.extend(test(cloud, Some(&recipe), image, record, Testers::Unknown, now).await?);
     }
-    Ok(chain)
+    Ok(sequence)
 }
 
 /// Which testers are looked at.
@@ -133,7 +133,7 @@ async fn test<C: Cloud>(
     record: ImageRecord,
     testers: Testers,
     now: DateTime<Utc>,
-) -> Result<Chain, Refused> {
+) -> Result<Sequence, HandlerError> {
     let testers = match testers {
         Testers::Among(testers) => testers,
         Testers::Unknown => {
@@ -150,5 +150,5 @@ async fn test<C: Cloud>(
         Some(recipe) => cloud.subnets(&image.region, named_subnets(recipe, &image)).await,
         None => Ok(Vec::new()),
     };
-    Ok(decide(recipe, &Seen { image, record, testers, consoles, subnets }, now))
+    Ok(decide(recipe, &Observed { image, record, testers, consoles, subnets }, now))
 }

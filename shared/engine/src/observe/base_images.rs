@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use kiln_core::bake::newest;
-use kiln_core::inventory::{Cloudly, Image, Wanted};
+use kiln_core::inventory::{Image, ImageQuery, Result};
 use kiln_core::model::{ImageId, RecipeName, Region};
 use kiln_core::recipe::{Base, Recipe};
 use kiln_core::release::newest::newest_releases;
@@ -21,7 +21,7 @@ pub(crate) async fn bases<C: Cloud>(
     home: &Region,
     documents: &[(String, String)],
     images: &[Image],
-) -> Cloudly<BTreeMap<ImageId, RecipeName>> {
+) -> Result<BTreeMap<ImageId, RecipeName>> {
     let mut named = BTreeMap::new();
     let mut looked_up: Vec<(Base, RecipeName)> = Vec::new();
     for (name, document) in documents {
@@ -45,7 +45,7 @@ pub(crate) async fn bases<C: Cloud>(
             Base::Parameter(name) => values.get(name).and_then(|value| value.trim().parse().ok()),
             Base::Recipe(below) => releases.get(below).map(|(_, image)| image.id.clone()),
             Base::Newest { owner, name } if may_be_own(owner) => {
-                let wanted = Wanted::Newest { owner: owner.clone(), name: name.clone() };
+                let wanted = ImageQuery::Newest { owner: owner.clone(), name: name.clone() };
                 newest(cloud.images(home, &wanted).await?).map(|image| image.id)
             }
             Base::Newest { .. } => None,

@@ -3,38 +3,38 @@
 use std::collections::BTreeSet;
 
 use futures::future::{join, join_all};
-use kiln_core::inventory::{CloudError, Cloudly, Image, Wanted};
+use kiln_core::inventory::{CloudError, Image, ImageQuery, Result};
 use kiln_core::model::{ImageId, ImageRecord, Region};
 use kiln_core::plan::reason::RestoreReason;
-use kiln_core::plan::{Action, Chain, Reason, Subject};
+use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::{BadRecipe, Recipe};
 
-use crate::context::Place;
+use crate::context::Context;
 use crate::ports::Cloud;
 
 /// The image that somebody asks about, in whichever Region it is, with its record; or why nothing can be said of it.
-pub(crate) async fn sought<C: Cloud>(
+pub(crate) async fn find_image<C: Cloud>(
     cloud: &C,
-    place: &Place,
-    places: &Places,
+    context: &Context,
+    scope: &RegionScope,
     image: &ImageId,
-) -> Cloudly<Result<(Image, ImageRecord), Chain>> {
-    let (found, unseen) = places.images(cloud, &Wanted::Id(image.clone())).await?;
+) -> Result<Result<(Image, ImageRecord), Sequence>> {
+    let (found, unreadable) = scope.images(cloud, &ImageQuery::Id(image.clone())).await?;
     let Some(found) = found.into_iter().next() else {
-        if let Some(error) = &places.unlisted {
+        if let Some(error) = &scope.unlisted {
             return Err(error.clone());
         }
-        let unseen = unseen.into_iter().map(|(region, _)| region).collect();
-        return Ok(Err(gone(cloud, places, image, &place.home, unseen).await?));
+        let unreadable = unreadable.into_iter().map(|(region, _)| region).collect();
+        return Ok(Err(gone(cloud, scope, image, &context.home, unreadable).await?));
     };
-    Ok(match found.record_at(&place.home) {
+    Ok(match found.record_at(&context.home) {
         Ok(record) => Ok((found, record)),
-        Err(why) => Err(vec![Subject::image(&found).so(Action::Refuse, Reason::NotManaged(why))]),
+        Err(why) => Err(vec![Subject::image(&found).decide(Action::Refuse, Reason::NotManaged(why))]),
     })
 }
 
 /// Where images may be: `expire` acts in every Region of the account.
-pub(crate) struct Places {
+pub(crate) struct RegionScope {
     /// The Regions that recipes name, and the home Region.
     named: BTreeSet<Region>,
     /// The others, which may be closed to this role.
@@ -43,12 +43,12 @@ pub(crate) struct Places {
     pub unlisted: Option<CloudError>,
 }
 
-impl Places {
+impl RegionScope {
     /// By the recipes that can be read.
-    pub async fn of<C: Cloud>(cloud: &C, place: &Place, read: &[Result<Recipe, BadRecipe>]) -> Self {
+    pub async fn of<C: Cloud>(cloud: &C, context: &Context, read: &[Result<Recipe, BadRecipe>]) -> Self {
         let further = read.iter().flatten().flat_map(|recipe| &recipe.replicate.regions);
-        let named: BTreeSet<Region> = further.chain([&place.home]).cloned().collect();
-        let (mut others, unlisted) = match cloud.enabled_regions(&place.home).await {
+        let named: BTreeSet<Region> = further.chain([&context.home]).cloned().collect();
+        let (mut others, unlisted) = match cloud.enabled_regions(&context.home).await {
             Ok(enabled) => (enabled, None),
             Err(error) => (BTreeSet::new(), Some(error)),
         };
@@ -60,44 +60,44 @@ impl Places {
     pub async fn images<C: Cloud>(
         &self,
         cloud: &C,
-        wanted: &Wanted,
-    ) -> Cloudly<(Vec<Image>, Vec<(Region, CloudError)>)> {
+        wanted: &ImageQuery,
+    ) -> Result<(Vec<Image>, Vec<(Region, CloudError)>)> {
         let of_named = join_all(self.named.iter().map(|region| cloud.images(region, wanted)));
         let of_others = join_all(self.others.iter().map(|region| cloud.images(region, wanted)));
         let (of_named, of_others) = join(of_named, of_others).await;
-        let mut found = of_named.into_iter().collect::<Cloudly<Vec<_>>>()?.concat();
-        let mut unseen = Vec::new();
+        let mut found = of_named.into_iter().collect::<Result<Vec<_>>>()?.concat();
+        let mut unreadable = Vec::new();
         for (region, images) in self.others.iter().zip(of_others) {
             match images {
                 Ok(images) => found.extend(images),
-                Err(error) => unseen.push((region.clone(), error)),
+                Err(error) => unreadable.push((region.clone(), error)),
             }
         }
-        Ok((found, unseen))
+        Ok((found, unreadable))
     }
 }
 
 /// Too late, unless a rule of the Recycle Bin has caught it, or it is where nobody could look.
 async fn gone<C: Cloud>(
     cloud: &C,
-    places: &Places,
+    scope: &RegionScope,
     image: &ImageId,
     home: &Region,
-    unseen: Vec<Region>,
-) -> Cloudly<Chain> {
-    let regions = places.named.iter().chain(&places.others);
+    unreadable: Vec<Region>,
+) -> Result<Sequence> {
+    let regions = scope.named.iter().chain(&scope.others);
     let looks = regions.map(async |region| (region, cloud.recycled_until(region, image).await));
     for (region, until) in join_all(looks).await {
-        let until = if places.named.contains(region) { until? } else { until.unwrap_or_default() };
+        let until = if scope.named.contains(region) { until? } else { until.unwrap_or_default() };
         if let Some(until) = until {
-            let because = Reason::Restore(RestoreReason::InRecycleBin { region: region.clone(), until });
-            return Ok(vec![Subject::resource(image, region).so(Action::Refuse, because)]);
+            let reason = Reason::Restore(RestoreReason::InRecycleBin { region: region.clone(), until });
+            return Ok(vec![Subject::resource(image, region).decide(Action::Refuse, reason)]);
         }
     }
-    let because = if unseen.is_empty() {
+    let reason = if unreadable.is_empty() {
         Reason::Restore(RestoreReason::Gone)
     } else {
-        Reason::Restore(RestoreReason::NotFound(unseen))
+        Reason::Restore(RestoreReason::NotFound(unreadable))
     };
-    Ok(vec![Subject::resource(image, home).so(Action::Refuse, because)])
+    Ok(vec![Subject::resource(image, home).decide(Action::Refuse, reason)])
 }

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use futures::future::{join, join_all};
-use kiln_core::inventory::{Cloudly, Granted, Image, Wanted};
+use kiln_core::inventory::{Image, ImageQuery, Permissions, Result};
 use kiln_core::model::script_outcome::tail;
 use kiln_core::model::user_data::verdict_nonce;
 use kiln_core::model::{
-    ImageId, ImageName, InstanceId, RecipeName, Region, Role, Stage, Tags, Verdict, tags,
+    ImageId, ImageName, InstanceId, RecipeName, Region, Role, ScriptOutcome, Stage, Tags, tags,
 };
 use kiln_core::recipe::Recipe;
-use kiln_core::release::Shown;
-use kiln_core::replicate::Grants;
+use kiln_core::release::Pointers;
+use kiln_core::replicate::PermissionsByImage;
 use kiln_core::verify::Console;
 
 use crate::apply::{Outcome, Report};
-use crate::context::Place;
+use crate::context::Context;
 use crate::ports::Cloud;
 
 /// The home Region and the further Regions of a recipe.
@@ -24,41 +24,41 @@ pub(crate) fn regions_of<'a>(recipe: &'a Recipe, home: &'a Region) -> impl Itera
 }
 
 /// The images of a recipe in all its Regions.
-pub(crate) async fn family<C: Cloud>(
+pub(crate) async fn recipe_images<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     recipe: &Recipe,
-) -> BTreeMap<Region, Cloudly<Vec<Image>>> {
-    let wanted = Wanted::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
-    let look = regions_of(recipe, &place.home)
+) -> BTreeMap<Region, Result<Vec<Image>>> {
+    let wanted = ImageQuery::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
+    let look = regions_of(recipe, &context.home)
         .map(async |region| (region.clone(), cloud.images(region, &wanted).await));
     join_all(look).await.into_iter().collect()
 }
 
 /// Who may use each of these images.
-pub(crate) async fn grants<C: Cloud>(cloud: &C, images: &[&Image]) -> Grants {
+pub(crate) async fn permissions_by_image<C: Cloud>(cloud: &C, images: &[&Image]) -> PermissionsByImage {
     let look = images
         .iter()
-        .map(async |image| ((image.region.clone(), image.id.clone()), granted(cloud, image).await));
+        .map(async |image| ((image.region.clone(), image.id.clone()), permissions(cloud, image).await));
     join_all(look).await.into_iter().collect()
 }
 
 /// Who may use an image.
-pub(crate) async fn granted<C: Cloud>(cloud: &C, image: &Image) -> Cloudly<Granted> {
+pub(crate) async fn permissions<C: Cloud>(cloud: &C, image: &Image) -> Result<Permissions> {
     let volumes = image.snapshots.iter().map(async |snapshot| {
         Ok((snapshot.clone(), cloud.volume_permissions(&image.region, snapshot).await?))
     });
-    let (launch, volumes): (_, Vec<Cloudly<_>>) =
+    let (launch, volumes): (_, Vec<Result<_>>) =
         join(cloud.launch_permissions(&image.region, &image.id), join_all(volumes)).await;
-    Ok(Granted { launch: launch?, volumes: volumes.into_iter().collect::<Cloudly<_>>()? })
+    Ok(Permissions { launch: launch?, volumes: volumes.into_iter().collect::<Result<_>>()? })
 }
 
 /// What every Region shows for these recipes: the parameters of a Region in as few calls as may be.
-pub(crate) async fn shown<C: Cloud>(
+pub(crate) async fn pointers<C: Cloud>(
     cloud: &C,
     home: &Region,
     recipes: &[&Recipe],
-) -> BTreeMap<RecipeName, BTreeMap<Region, Shown>> {
+) -> BTreeMap<RecipeName, BTreeMap<Region, Pointers>> {
     let mut names: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
     let mut templates = Vec::new();
     for recipe in recipes {
@@ -80,22 +80,22 @@ pub(crate) async fn shown<C: Cloud>(
         ((&recipe.name, region), cloud.template(region, &template.name).await)
     });
     let (parameters, templates): (Vec<_>, Vec<_>) = join(join_all(parameters), join_all(templates)).await;
-    let parameters: BTreeMap<&Region, Cloudly<BTreeMap<String, String>>> = parameters.into_iter().collect();
+    let parameters: BTreeMap<&Region, Result<BTreeMap<String, String>>> = parameters.into_iter().collect();
     let mut templates: BTreeMap<_, _> = templates.into_iter().collect();
     let of = |recipe: &Recipe, region: &Region, template| {
         let parameter =
             recipe.publish.parameter.as_ref().and_then(|name| {
                 Some(parameters.get(region)?.clone().map(|values| values.get(name).cloned()))
             });
-        Shown { parameter, template }
+        Pointers { parameter, template }
     };
-    let mut shown = BTreeMap::new();
+    let mut pointers = BTreeMap::new();
     for recipe in recipes {
         let in_regions = regions_of(recipe, home)
             .map(|region| (region.clone(), of(recipe, region, templates.remove(&(&recipe.name, region)))));
-        shown.insert(recipe.name.clone(), in_regions.collect());
+        pointers.insert(recipe.name.clone(), in_regions.collect());
     }
-    shown
+    pointers
 }
 
 /// What the console of a tester says.
@@ -104,16 +104,16 @@ pub(crate) async fn console<C: Cloud>(
     region: &Region,
     tester: &InstanceId,
     name: &ImageName,
-) -> Cloudly<Console> {
+) -> Result<Console> {
     let said = cloud.console(region, tester).await?;
-    let verdict = Verdict::read(&said, &verdict_nonce(Role::Tester, name));
+    let verdict = ScriptOutcome::read(&said, &verdict_nonce(Role::Tester, name));
     Ok(Console { verdict, tail: tail(&said) })
 }
 
 /// The images as they are after what was done: those that were published just now are. A look this soon might not tell.
-pub(crate) fn as_published(images: &mut BTreeMap<Region, Cloudly<Vec<Image>>>, report: &Report) {
+pub(crate) fn as_published(images: &mut BTreeMap<Region, Result<Vec<Image>>>, report: &Report) {
     let published = |region: &Region, image: &ImageId| {
-        report.lines.iter().any(|line| {
+        report.entries.iter().any(|line| {
             line.action == "publish"
                 && line.region == *region
                 && line.resource.as_deref() == Some(image.as_str())

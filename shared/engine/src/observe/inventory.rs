@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures::future::{join, join_all};
-use kiln_core::events::inbound::Look;
+use kiln_core::events::inbound::Scope;
 use kiln_core::expire::forecast::{Sizes, sizes};
 use kiln_core::expire::{ImagesByRegion, Observed, deleted_recipe};
-use kiln_core::inventory::{CloudError, Cloudly, Image, Kind, Snapshot, Wanted};
+use kiln_core::inventory::{CloudError, ErrorKind, Image, ImageQuery, Result, Snapshot};
 use kiln_core::model::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
-use kiln_core::plan::{Chain, Subject};
+use kiln_core::plan::{Sequence, Subject};
 use kiln_core::recipe::{BadRecipe, Recipe};
 
-use crate::context::{Place, Refused};
+use crate::context::{Context, HandlerError};
 use crate::observe::base_images::bases;
 use crate::observe::images::regions_of;
 use crate::observe::{orphans, recipes};
@@ -25,21 +25,21 @@ pub(crate) struct Inventory {
     /// The images of recipes that cannot be read: nothing happens to them, but they may have been baked from others.
     pub unmanaged: Vec<Image>,
     /// What was decided about everything else: Regions that could not be read, recipes with mistakes, orphaned snapshots.
-    pub other_decisions: Vec<Chain>,
+    pub other_decisions: Vec<Sequence>,
     /// The snapshots that somebody holds, by Region.
-    pub held: BTreeMap<Region, Cloudly<BTreeMap<SnapshotId, String>>>,
+    pub held: BTreeMap<Region, Result<BTreeMap<SnapshotId, String>>>,
     /// The sizes of all snapshots.
     pub sizes: Sizes,
     /// The images that recipes use as their base. An error where not all recipes could be read.
-    pub bases: Cloudly<BTreeMap<ImageId, RecipeName>>,
+    pub bases: Result<BTreeMap<ImageId, RecipeName>>,
     /// Whether the images of all recipes were read.
     pub whole: bool,
 }
 
 /// What one Region holds of Kiln's.
-struct Holdings {
-    images: Cloudly<Vec<Image>>,
-    snapshots: Cloudly<Vec<Snapshot>>,
+struct RegionInventory {
+    images: Result<Vec<Image>>,
+    snapshots: Result<Vec<Snapshot>>,
     /// Whether a recipe names the Region, or it is the home Region. Any other may be closed to this role.
     named: bool,
 }
@@ -50,12 +50,12 @@ struct Holdings {
 /// That nothing could be decided, and why.
 pub(crate) async fn inventory<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     name: Option<&RecipeName>,
-    look: Look,
+    scope: Scope,
     now: DateTime<Utc>,
-) -> Result<Inventory, Refused> {
-    read_inventory(cloud, place, (name, look), Some(now)).await
+) -> Result<Inventory, HandlerError> {
+    read_inventory(cloud, context, (name, scope), Some(now)).await
 }
 
 /// Looks at the same images once more. What was left behind is not looked for again.
@@ -64,77 +64,77 @@ pub(crate) async fn inventory<C: Cloud>(
 /// That nothing could be decided, and why.
 pub(crate) async fn inventory_again<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     name: Option<&RecipeName>,
-    look: Look,
-) -> Result<Inventory, Refused> {
-    read_inventory(cloud, place, (name, look), None).await
+    scope: Scope,
+) -> Result<Inventory, HandlerError> {
+    read_inventory(cloud, context, (name, scope), None).await
 }
 
 /// `orphans_at`: when it is, where snapshots are to be looked for that were left behind.
 async fn read_inventory<C: Cloud>(
     cloud: &C,
-    place: &Place,
-    (name, look): (Option<&RecipeName>, Look),
+    context: &Context,
+    (name, scope): (Option<&RecipeName>, Scope),
     orphans_at: Option<DateTime<Utc>>,
-) -> Result<Inventory, Refused> {
+) -> Result<Inventory, HandlerError> {
     let read = async {
-        match (name, look) {
-            (Some(_), Look::Named | Look::Everywhere) => {
-                Ok((recipes::wanted(cloud, place, name).await?, Vec::new()))
+        match (name, scope) {
+            (Some(_), Scope::RecipeRegions | Scope::AllRegions) => {
+                Ok((recipes::wanted(cloud, context, name).await?, Vec::new()))
             }
             // What is asked of one whose recipe is gone must not be refused for that.
             _ => {
-                let documents = cloud.parameters_below(&place.home, &place.recipes).await?;
-                Ok::<_, Refused>((recipes::parsed(&documents), documents))
+                let documents = cloud.parameters_below(&context.home, &context.recipes).await?;
+                Ok::<_, HandlerError>((recipes::parsed(&documents), documents))
             }
         }
     };
     let enabled = async {
-        match look {
-            Look::Named => None,
-            Look::Everywhere | Look::Ended => Some(cloud.enabled_regions(&place.home).await),
+        match scope {
+            Scope::RecipeRegions => None,
+            Scope::AllRegions | Scope::DeletedRecipe => Some(cloud.enabled_regions(&context.home).await),
         }
     };
     let (read, enabled) = join(read, enabled).await;
     let (read, documents) = read?;
     let good: Vec<&Recipe> = read.iter().flatten().collect();
-    let named: BTreeSet<&Region> = good.iter().flat_map(|recipe| regions_of(recipe, &place.home)).collect();
-    let named: BTreeSet<&Region> = named.into_iter().chain([&place.home]).collect();
+    let named: BTreeSet<&Region> = good.iter().flat_map(|recipe| regions_of(recipe, &context.home)).collect();
+    let named: BTreeSet<&Region> = named.into_iter().chain([&context.home]).collect();
     let further = enabled.iter().flat_map(|enabled| enabled.as_ref().ok()).flatten();
     let regions: BTreeSet<&Region> = named.iter().copied().chain(further).collect();
     let wanted = match name {
-        Some(recipe) => Wanted::Tagged(Tags::new().with(tags::RECIPE, recipe)),
-        None => Wanted::AllOfKilns,
+        Some(recipe) => ImageQuery::Tagged(Tags::new().with(tags::RECIPE, recipe)),
+        None => ImageQuery::AllOfKilns,
     };
     let observe = regions.iter().map(async |region| {
         let (images, snapshots) = join(cloud.images(region, &wanted), cloud.snapshots(region)).await;
-        ((*region).clone(), Holdings { images, snapshots, named: named.contains(region) })
+        ((*region).clone(), RegionInventory { images, snapshots, named: named.contains(region) })
     });
-    let holdings: BTreeMap<Region, Holdings> = join_all(observe).await.into_iter().collect();
-    let mut other_decisions = unreadable(&holdings, enabled.as_ref(), &place.home);
+    let by_region: BTreeMap<Region, RegionInventory> = join_all(observe).await.into_iter().collect();
+    let mut other_decisions = unreadable(&by_region, enabled.as_ref(), &context.home);
     if let Some(now) = orphans_at {
-        other_decisions.extend(left_behind(cloud, &holdings, &good, name, now).await);
+        other_decisions.extend(left_behind(cloud, &by_region, &good, name, now).await);
     }
     let bad = read.iter().filter_map(|recipe| recipe.as_ref().err());
     // Of all recipes only those are told that were asked for.
     let bad = bad.filter(|bad| name.is_none_or(|name| bad.name == name.as_str()));
-    other_decisions.extend(bad.map(|bad| recipes::refused(bad, &place.home)));
-    let at_home = holdings.get(&place.home).and_then(|here| here.images.as_ref().ok());
+    other_decisions.extend(bad.map(|bad| recipes::refused(bad, &context.home)));
+    let at_home = by_region.get(&context.home).and_then(|here| here.images.as_ref().ok());
     let at_home = at_home.map_or(&[][..], Vec::as_slice);
-    let bases = match (name, look) {
-        (Some(_), Look::Named | Look::Everywhere) => {
-            match cloud.parameters_below(&place.home, &place.recipes).await {
-                Ok(documents) => bases(cloud, &place.home, &documents, at_home).await,
+    let bases = match (name, scope) {
+        (Some(_), Scope::RecipeRegions | Scope::AllRegions) => {
+            match cloud.parameters_below(&context.home, &context.recipes).await {
+                Ok(documents) => bases(cloud, &context.home, &documents, at_home).await,
                 Err(error) => Err(error),
             }
         }
-        _ => bases(cloud, &place.home, &documents, at_home).await,
+        _ => bases(cloud, &context.home, &documents, at_home).await,
     };
-    let sizes = sizes(holdings.values().filter_map(|one| one.snapshots.as_ref().ok()).flatten());
-    let held = holdings.iter().map(|(region, one)| (region.clone(), held(&one.snapshots))).collect();
+    let sizes = sizes(by_region.values().filter_map(|one| one.snapshots.as_ref().ok()).flatten());
+    let held = by_region.iter().map(|(region, one)| (region.clone(), held(&one.snapshots))).collect();
     let mut unmanaged = Vec::new();
-    let mut recipes = by_recipe(read, name, place, holdings, &mut unmanaged);
+    let mut recipes = by_recipe(read, name, context, by_region, &mut unmanaged);
     if enabled.is_some_and(|enabled| enabled.is_err()) {
         // Where else images of a deleted recipe are nobody knows, and so nothing becomes of any.
         for (_, gone) in recipes.extract_if(.., |_, observed| observed.recipe.is_none()) {
@@ -148,21 +148,21 @@ async fn read_inventory<C: Cloud>(
 fn by_recipe(
     read: Vec<Result<Recipe, BadRecipe>>,
     name: Option<&RecipeName>,
-    place: &Place,
-    holdings: BTreeMap<Region, Holdings>,
+    context: &Context,
+    by_region: BTreeMap<Region, RegionInventory>,
     unmanaged: &mut Vec<Image>,
 ) -> BTreeMap<RecipeName, Observed> {
     let mut found: BTreeMap<String, BTreeMap<Region, Vec<Image>>> = BTreeMap::new();
-    let mut unseen: BTreeMap<Region, CloudError> = BTreeMap::new();
-    let mut blind = ImagesByRegion::new();
-    for (region, holdings) in holdings {
-        match holdings.images {
+    let mut unreadable: BTreeMap<Region, CloudError> = BTreeMap::new();
+    let mut unobservable = ImagesByRegion::new();
+    for (region, by_region) in by_region {
+        match by_region.images {
             Err(error) => {
                 // One that is closed to this role is left to whoever closed it.
-                if holdings.named || error.kind != Kind::Denied {
-                    blind.insert(region.clone(), Err(error.clone()));
+                if by_region.named || error.kind != ErrorKind::Denied {
+                    unobservable.insert(region.clone(), Err(error.clone()));
                 }
-                unseen.insert(region, error);
+                unreadable.insert(region, error);
             }
             Ok(images) => {
                 for image in images {
@@ -181,11 +181,11 @@ fn by_recipe(
     let mut recipes = BTreeMap::new();
     for recipe in read.into_iter().flatten().filter(|recipe| name.is_none_or(|name| *name == recipe.name)) {
         let mut own = found.remove(recipe.name.as_str()).unwrap_or_default();
-        let here = |region: &Region| match unseen.get(region) {
+        let here = |region: &Region| match unreadable.get(region) {
             Some(error) => (region.clone(), Err(error.clone())),
             None => (region.clone(), Ok(own.remove(region).unwrap_or_default())),
         };
-        let images = regions_of(&recipe, &place.home).map(here).collect();
+        let images = regions_of(&recipe, &context.home).map(here).collect();
         let removed = own.into_values().flatten().collect();
         recipes.insert(
             recipe.name.clone(),
@@ -195,9 +195,9 @@ fn by_recipe(
     for (name, own) in found {
         match name.parse::<RecipeName>() {
             Ok(name) if !bad.contains(name.as_str()) => {
-                let mut images = blind.clone();
+                let mut images = unobservable.clone();
                 images.extend(own.into_iter().map(|(region, own)| (region, Ok(own))));
-                let retired_at = deleted_recipe::retired_at(&images, &place.home);
+                let retired_at = deleted_recipe::retired_at(&images, &context.home);
                 recipes.insert(name, Observed { recipe: None, retired_at, images, removed: Vec::new() });
             }
             _ => unmanaged.extend(own.into_values().flatten()),
@@ -209,31 +209,31 @@ fn by_recipe(
 /// A Region that could not be seen fails the run, though nothing in it is touched. One that no recipe names, and that is closed
 /// to this role, is only told.
 fn unreadable(
-    holdings: &BTreeMap<Region, Holdings>,
-    enabled: Option<&Cloudly<BTreeSet<Region>>>,
+    by_region: &BTreeMap<Region, RegionInventory>,
+    enabled: Option<&Result<BTreeSet<Region>>>,
     home: &Region,
-) -> Vec<Chain> {
-    let of_region = |(region, one): (&Region, &Holdings)| {
+) -> Vec<Sequence> {
+    let of_region = |(region, one): (&Region, &RegionInventory)| {
         let error = one.images.as_ref().err().or(one.snapshots.as_ref().err())?;
         let subject = Subject::region(region);
-        Some(vec![if one.named { subject.unseen(error) } else { subject.unseen_unless_closed(error) }])
+        Some(vec![if one.named { subject.retry_later(error) } else { subject.retry_unless_denied(error) }])
     };
     let unlisted = enabled.and_then(|enabled| enabled.as_ref().err());
-    let regions = unlisted.map(|error| vec![Subject::region(home).unseen_unless_closed(error)]);
-    regions.into_iter().chain(holdings.iter().filter_map(of_region)).collect()
+    let regions = unlisted.map(|error| vec![Subject::region(home).retry_unless_denied(error)]);
+    regions.into_iter().chain(by_region.iter().filter_map(of_region)).collect()
 }
 
 /// Snapshots that were left behind.
 async fn left_behind<C: Cloud>(
     cloud: &C,
-    holdings: &BTreeMap<Region, Holdings>,
+    by_region: &BTreeMap<Region, RegionInventory>,
     recipes: &[&Recipe],
     name: Option<&RecipeName>,
     now: DateTime<Utc>,
-) -> Vec<Chain> {
+) -> Vec<Sequence> {
     let own: Vec<&Recipe> =
         recipes.iter().copied().filter(|recipe| name.is_none_or(|name| *name == recipe.name)).collect();
-    let seen = holdings
+    let seen = by_region
         .iter()
         .filter_map(|(region, one)| Some((region, one.images.as_ref().ok()?, one.snapshots.as_ref().ok()?)));
     let look = seen.map(async |(region, images, snapshots)| {
@@ -243,7 +243,7 @@ async fn left_behind<C: Cloud>(
 }
 
 /// The snapshots of a Region that somebody holds.
-fn held(snapshots: &Cloudly<Vec<Snapshot>>) -> Cloudly<BTreeMap<SnapshotId, String>> {
+fn held(snapshots: &Result<Vec<Snapshot>>) -> Result<BTreeMap<SnapshotId, String>> {
     let snapshots = snapshots.as_ref().map_err(Clone::clone)?;
     let held = snapshots.iter().filter_map(|snapshot| Some((snapshot, snapshot.tags.get(tags::HOLD)?)));
     Ok(held.map(|(snapshot, why)| (snapshot.id.clone(), why.to_owned())).collect())

@@ -2,36 +2,40 @@
 
 use chrono::{DateTime, Utc};
 use futures::future::join3;
-use kiln_core::inventory::{Cloudly, Image, Snapshot, Wanted};
+use kiln_core::inventory::{Image, ImageQuery, Result, Snapshot};
 use kiln_core::model::{Region, SnapshotId};
-use kiln_core::orphans::{self, Needs, Suspect};
-use kiln_core::plan::{Chain, Subject};
+use kiln_core::orphans::{self, Candidate, SnapshotReferences};
+use kiln_core::plan::{Sequence, Subject};
 use kiln_core::recipe::Recipe;
 
 use crate::ports::Cloud;
 
 /// What is needed of the snapshots of one Region that no image of Kiln's uses.
-pub(crate) async fn needs<C: Cloud>(cloud: &C, region: &Region, suspects: &[Suspect<'_>]) -> Cloudly<Needs> {
-    if suspects.is_empty() {
-        return Ok(Needs::default());
+pub(crate) async fn needs<C: Cloud>(
+    cloud: &C,
+    region: &Region,
+    candidates: &[Candidate<'_>],
+) -> Result<SnapshotReferences> {
+    if candidates.is_empty() {
+        return Ok(SnapshotReferences::default());
     }
-    let ids: Vec<SnapshotId> = suspects.iter().map(|suspect| suspect.snapshot.id.clone()).collect();
-    let wanted = Wanted::OfSnapshots(ids.clone());
+    let ids: Vec<SnapshotId> = candidates.iter().map(|candidate| candidate.snapshot.id.clone()).collect();
+    let wanted = ImageQuery::OfSnapshots(ids.clone());
     let (images, others, recycled) =
         join3(cloud.images(region, &wanted), cloud.snapshot_needs(region, &ids), cloud.recycled(region))
             .await;
     let mut others = others?;
     // An image in the Recycle Bin can only be brought back with its snapshots.
     let recycled = recycled?;
-    for suspect in suspects {
-        let snapshot = suspect.snapshot;
+    for candidate in candidates {
+        let snapshot = candidate.snapshot;
         let lies = snapshot.made_for.as_ref().and_then(|image| Some((image, recycled.get(image)?)));
         if let Some((image, until)) = lies {
             let need = format!("its image {image} lies in the Recycle Bin until {}", until.to_rfc3339());
             others.insert(snapshot.id.clone(), need);
         }
     }
-    Ok(Needs { images: images?, others })
+    Ok(SnapshotReferences { images: images?, others })
 }
 
 /// What becomes of the snapshots of one Region.
@@ -41,12 +45,12 @@ pub(crate) async fn of_region<C: Cloud>(
     (images, snapshots): (&[Image], &[Snapshot]),
     recipes: &[&Recipe],
     now: DateTime<Utc>,
-) -> Vec<Chain> {
-    let suspects = orphans::suspects(snapshots, images, recipes.iter().copied(), now);
-    let mut chains = orphans::rescued(snapshots, images);
-    match needs(cloud, region, &suspects).await {
-        Ok(needs) => chains.extend(orphans::decide(&suspects, &needs, now)),
-        Err(error) => chains.push(vec![Subject::region(region).unseen(&error)]),
+) -> Vec<Sequence> {
+    let candidates = orphans::candidates(snapshots, images, recipes.iter().copied(), now);
+    let mut sequences = orphans::reclaimed(snapshots, images);
+    match needs(cloud, region, &candidates).await {
+        Ok(needs) => sequences.extend(orphans::decide(&candidates, &needs, now)),
+        Err(error) => sequences.push(vec![Subject::region(region).retry_later(&error)]),
     }
-    chains
+    sequences
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{join, join_all, join3, join4};
-use kiln_core::bake::preflight::{Seen, Zones, shares};
-use kiln_core::inventory::{Cloudly, DefaultEncryption, Image, Key, Wanted};
+use kiln_core::bake::preflight::{Observed, Zones, shares};
+use kiln_core::inventory::{DefaultEncryption, Image, ImageQuery, Key, Result};
 use kiln_core::model::{ImageName, Region, SubnetId};
 use kiln_core::recipe::Recipe;
 
@@ -14,9 +14,9 @@ use crate::ports::Cloud;
 /// What was observed once for all recipes.
 #[derive(Debug)]
 pub(crate) struct Common {
-    enabled: Option<Cloudly<BTreeSet<Region>>>,
+    enabled: Option<Result<BTreeSet<Region>>>,
     /// Who has the names of the images that are to be.
-    named: Cloudly<Vec<Image>>,
+    named: Result<Vec<Image>>,
     /// The parameters that are there already, by Region: Kiln wrote them, and so it may.
     written: BTreeMap<Region, BTreeSet<String>>,
 }
@@ -31,7 +31,7 @@ pub(crate) async fn common<C: Cloud>(
     let taken = async {
         match names.is_empty() {
             true => Ok(Vec::new()),
-            false => cloud.images(home, &Wanted::AnyNamed(names)).await,
+            false => cloud.images(home, &ImageQuery::AnyNamed(names)).await,
         }
     };
     let further = recipes.iter().any(|recipe| !recipe.replicate.regions.is_empty());
@@ -65,7 +65,7 @@ pub(crate) async fn look<C: Cloud>(
     name: &ImageName,
     common: &Common,
     base: Option<&Image>,
-) -> Seen {
+) -> Observed {
     let named = common.named.as_deref().unwrap_or_default().iter();
     let named = named.filter(|image| image.name == name.to_string() && image.record().is_err());
     let named = named.map(|image| image.id.clone()).collect();
@@ -76,7 +76,7 @@ pub(crate) async fn look<C: Cloud>(
         join(zones(cloud, home, recipe), cloud.vcpus(home, &recipe.bake.instance_type)),
     )
     .await;
-    Seen {
+    Observed {
         base: base.cloned(),
         named,
         enabled: common.enabled.clone(),
@@ -94,7 +94,7 @@ async fn parameters<C: Cloud>(
     home: &Region,
     recipe: &Recipe,
     common: &Common,
-) -> BTreeMap<Region, Cloudly<()>> {
+) -> BTreeMap<Region, Result<()>> {
     let Some(parameter) = &recipe.publish.parameter else { return BTreeMap::new() };
     let untried = regions_of(recipe, home)
         .filter(|region| !common.written.get(*region).is_some_and(|names| names.contains(parameter)));
@@ -102,7 +102,7 @@ async fn parameters<C: Cloud>(
     join_all(tried).await.into_iter().collect()
 }
 
-async fn keys<C: Cloud>(cloud: &C, recipe: &Recipe) -> BTreeMap<Region, Cloudly<Option<Key>>> {
+async fn keys<C: Cloud>(cloud: &C, recipe: &Recipe) -> BTreeMap<Region, Result<Option<Key>>> {
     let look = recipe.replicate.kms_keys.iter();
     let look = look.map(async |(region, key)| (region.clone(), cloud.key(region, key).await));
     join_all(look).await.into_iter().collect()
@@ -113,7 +113,7 @@ async fn defaults<C: Cloud>(
     cloud: &C,
     home: &Region,
     recipe: &Recipe,
-) -> BTreeMap<Region, Cloudly<(DefaultEncryption, Option<Key>)>> {
+) -> BTreeMap<Region, Result<(DefaultEncryption, Option<Key>)>> {
     let keyless = regions_of(recipe, home).filter(|region| !recipe.replicate.kms_keys.contains_key(*region));
     let look = keyless.filter(|_| shares(recipe)).map(async |region| {
         let found = async {
@@ -134,13 +134,13 @@ async fn public<C: Cloud>(
     cloud: &C,
     home: &Region,
     recipe: &Recipe,
-) -> BTreeMap<Region, Cloudly<kiln_core::inventory::PublicImages>> {
+) -> BTreeMap<Region, Result<kiln_core::inventory::PublicImages>> {
     let regions = regions_of(recipe, home).filter(|_| recipe.publish.share.public);
     let look = regions.map(async |region| (region.clone(), cloud.public_images(region).await));
     join_all(look).await.into_iter().collect()
 }
 
-async fn zones<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> Cloudly<Zones> {
+async fn zones<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> Result<Zones> {
     let builder = async {
         match recipe.bake.subnets.is_empty() {
             true => Ok(Vec::new()),

@@ -1,10 +1,10 @@
 //! Reads recipes from SSM's Parameter Store.
 
 use kiln_core::model::{RecipeName, Region};
-use kiln_core::plan::{Action, Chain, Reason, Subject};
+use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::{BadRecipe, Recipe, cycles};
 
-use crate::context::{NoRecipe, Place, Refused};
+use crate::context::{Context, HandlerError, NoRecipe};
 use crate::ports::Parameters;
 
 /// One recipe; `None` where there is none of that name.
@@ -13,11 +13,11 @@ use crate::ports::Parameters;
 /// That it could not be read, or every mistake in it.
 pub async fn find<C: Parameters>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     name: &RecipeName,
-) -> Result<Option<Recipe>, Refused> {
-    let parameter = format!("{}/{name}", place.recipes);
-    match cloud.parameter(&place.home, &parameter).await? {
+) -> Result<Option<Recipe>, HandlerError> {
+    let parameter = format!("{}/{name}", context.recipes);
+    match cloud.parameter(&context.home, &parameter).await? {
         Some(document) => Ok(Some(Recipe::parse(name.as_str(), &document)?)),
         None => Ok(None),
     }
@@ -35,20 +35,20 @@ pub fn parsed(documents: &[(String, String)]) -> Vec<Result<Recipe, BadRecipe>> 
 /// That they could not be read; that there is none of that name, or every mistake in it.
 pub async fn wanted<C: Parameters>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     name: Option<&RecipeName>,
-) -> Result<Vec<Result<Recipe, BadRecipe>>, Refused> {
+) -> Result<Vec<Result<Recipe, BadRecipe>>, HandlerError> {
     let Some(name) = name else {
-        let documents = cloud.parameters_below(&place.home, &place.recipes).await?;
+        let documents = cloud.parameters_below(&context.home, &context.recipes).await?;
         return Ok(parsed(&documents));
     };
     let missing =
-        || NoRecipe { name: name.clone(), path: place.recipes.clone(), home: place.home.to_string() };
-    let recipe = find(cloud, place, name).await?.ok_or_else(missing)?;
+        || NoRecipe { name: name.clone(), path: context.recipes.clone(), home: context.home.to_string() };
+    let recipe = find(cloud, context, name).await?.ok_or_else(missing)?;
     // What it is baked from may be baked from it.
     let on_recipes = recipe.base_recipe().is_some();
     let read = match on_recipes {
-        true => parsed(&cloud.parameters_below(&place.home, &place.recipes).await?),
+        true => parsed(&cloud.parameters_below(&context.home, &context.recipes).await?),
         false => Vec::new(),
     };
     let cyclic = read.into_iter().filter_map(Result::err).find(|bad| bad.name == name.as_str());
@@ -59,6 +59,6 @@ pub async fn wanted<C: Parameters>(
 }
 
 /// A recipe with mistakes, as a decision.
-pub fn refused(bad: &BadRecipe, home: &Region) -> Chain {
-    vec![Subject::bad_recipe(bad, home).so(Action::Refuse, Reason::BadRecipe(bad.clone()))]
+pub fn refused(bad: &BadRecipe, home: &Region) -> Sequence {
+    vec![Subject::bad_recipe(bad, home).decide(Action::Refuse, Reason::BadRecipe(bad.clone()))]
 }

@@ -6,11 +6,11 @@ use futures::future::{join_all, join3, join4};
 use futures::stream::{self, StreamExt};
 use kiln_core::expire::cross_account::{may_be_shared, shared_with_others};
 use kiln_core::expire::in_use::{UsageByRegion, is_piecemeal};
-use kiln_core::inventory::usage::{Names, Use, User};
-use kiln_core::inventory::{CloudError, Cloudly, Image, ImageState, Shared, Usage, Wanted};
+use kiln_core::inventory::usage::{Reference, Referrer, Target};
+use kiln_core::inventory::{CloudError, Image, ImageQuery, ImageState, RegionUsage, Result, SharedWith};
 use kiln_core::model::{ImageId, Region, SnapshotId, tags};
 
-use crate::context::Place;
+use crate::context::Context;
 use crate::observe::inventory::Inventory;
 use crate::ports::Cloud;
 
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 8;
 /// The use of those images alone that the rules would let go.
 pub(crate) async fn usage<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     inventory: &Inventory,
     wanted: &[&Image],
 ) -> UsageByRegion {
@@ -31,7 +31,7 @@ pub(crate) async fn usage<C: Cloud>(
         .collect();
     let parameters: Vec<String> = parameters.into_iter().cloned().collect();
     let look = by_region(wanted).into_iter().map(async |(region, images)| {
-        let usage = of_region(cloud, place, inventory, region, &images, &parameters).await;
+        let usage = of_region(cloud, context, inventory, region, &images, &parameters).await;
         (region.clone(), usage)
     });
     join_all(look).await.into_iter().collect()
@@ -60,12 +60,12 @@ fn by_region<'a>(images: &[&'a Image]) -> BTreeMap<&'a Region, Vec<&'a Image>> {
 
 async fn of_region<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     inventory: &Inventory,
     region: &Region,
     images: &[&Image],
     parameters: &[String],
-) -> Cloudly<Usage> {
+) -> Result<RegionUsage> {
     let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
     let snapshots: Vec<SnapshotId> = images.iter().flat_map(|image| &image.snapshots).cloned().collect();
     let ((instances, references, launchers, parameters), baked, needed) = join3(
@@ -75,7 +75,7 @@ async fn of_region<C: Cloud>(
             cloud.launchers(region),
             named_by_parameters(cloud, region, parameters),
         ),
-        baked_from(cloud, place, inventory, region, &ids),
+        baked_from(cloud, context, inventory, region, &ids),
         cloud.snapshot_needs(region, &snapshots),
     )
     .await;
@@ -91,7 +91,7 @@ async fn of_region<C: Cloud>(
     let uses = [instances?, named, launchers.uses, parameters?].concat();
     let unheard = || CloudError::new("DescribeSnapshots", "snapshots", region, "NotAsked", "nobody looked");
     let held = inventory.held.get(region).cloned().unwrap_or_else(|| Err(unheard()))?;
-    Ok(Usage {
+    Ok(RegionUsage {
         uses,
         held,
         needed: needed?,
@@ -103,13 +103,17 @@ async fn of_region<C: Cloud>(
 }
 
 /// The images that the parameters of recipes name in a Region.
-async fn named_by_parameters<C: Cloud>(cloud: &C, region: &Region, names: &[String]) -> Cloudly<Vec<Use>> {
+async fn named_by_parameters<C: Cloud>(
+    cloud: &C,
+    region: &Region,
+    names: &[String],
+) -> Result<Vec<Reference>> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
     let values = cloud.parameters(region, names).await?;
     let of = |(name, value): (String, String)| {
-        Some(Use { names: Names::Image(value.trim().parse().ok()?), by: User::Parameter(name) })
+        Some(Reference { names: Target::Image(value.trim().parse().ok()?), by: Referrer::Parameter(name) })
     };
     Ok(values.into_iter().filter_map(of).collect())
 }
@@ -117,12 +121,12 @@ async fn named_by_parameters<C: Cloud>(cloud: &C, region: &Region, names: &[Stri
 /// The images of which others were baked that can still be launched, or will be. Kiln bakes in its home Region alone.
 async fn baked_from<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     inventory: &Inventory,
     region: &Region,
     images: &[ImageId],
-) -> Cloudly<BTreeMap<ImageId, ImageId>> {
-    if *region != place.home {
+) -> Result<BTreeMap<ImageId, ImageId>> {
+    if *region != context.home {
         return Ok(BTreeMap::new());
     }
     let asked;
@@ -135,7 +139,7 @@ async fn baked_from<C: Cloud>(
         all.extend(inventory.unmanaged.iter().filter(|image| image.region == *region));
         all
     } else {
-        asked = cloud.images(region, &Wanted::BakedFrom(images.to_vec())).await?;
+        asked = cloud.images(region, &ImageQuery::BakedFrom(images.to_vec())).await?;
         asked.iter().collect()
     };
     let living = found.iter().filter(|image| {
@@ -149,14 +153,14 @@ async fn shared<C: Cloud>(
     cloud: &C,
     region: &Region,
     images: &[&Image],
-) -> HashMap<ImageId, Cloudly<Shared>> {
+) -> HashMap<ImageId, Result<SharedWith>> {
     let could_be: Vec<&ImageId> =
         images.iter().filter(|image| may_be_shared(image)).map(|image| &image.id).collect();
     let ask = could_be.into_iter().map(async |image| {
         let with = cloud.launch_permissions(region, image).await;
-        (image.clone(), with.map(|with| Shared { with, reports: Vec::new() }))
+        (image.clone(), with.map(|with| SharedWith { with, reports: Vec::new() }))
     });
-    let mut known: HashMap<ImageId, Cloudly<Shared>> =
+    let mut known: HashMap<ImageId, Result<SharedWith>> =
         stream::iter(ask).buffer_unordered(AT_ONCE).collect().await;
     let mut others: Vec<ImageId> = shared_with_others(&known).into_iter().cloned().collect();
     others.sort();

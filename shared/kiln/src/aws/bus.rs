@@ -3,8 +3,8 @@
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt};
-use kiln_core::events::outbound::{Announcement, SOURCE, calls};
-use kiln_core::inventory::{CloudError, Cloudly};
+use kiln_core::events::outbound::{Envelope, SOURCE, batches};
+use kiln_core::inventory::{CloudError, Result};
 use kiln_engine::ports::Bus;
 
 use crate::aws::Aws;
@@ -18,15 +18,15 @@ const TRIES: usize = 3;
 impl Bus for Aws {
     /// A call succeeds even where entries in it failed; those are sent again.
     /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>)
-    async fn send(&self, announcements: &[Announcement], now: DateTime<Utc>) -> Cloudly<()> {
-        let batches = calls(announcements).into_iter().map(|batch| self.send_batch(batch, now));
-        let sent: Vec<Cloudly<()>> = stream::iter(batches).buffered(AT_ONCE).collect().await;
+    async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()> {
+        let batches = batches(envelopes).into_iter().map(|batch| self.send_batch(batch, now));
+        let sent: Vec<Result<()>> = stream::iter(batches).buffered(AT_ONCE).collect().await;
         sent.into_iter().collect()
     }
 }
 
 impl Aws {
-    async fn send_batch(&self, batch: &[Announcement], now: DateTime<Utc>) -> Cloudly<()> {
+    async fn send_batch(&self, batch: &[Envelope], now: DateTime<Utc>) -> Result<()> {
         let call = Call::new("PutEvents", &self.home);
         let mut entries: Vec<PutEventsRequestEntry> =
             batch.iter().map(|news| self.entry(news, now)).collect();
@@ -51,7 +51,7 @@ impl Aws {
         Err(CloudError::new("PutEvents", &self.bus, &self.home, "FailedEntries", untaken))
     }
 
-    fn entry(&self, news: &Announcement, now: DateTime<Utc>) -> PutEventsRequestEntry {
+    fn entry(&self, news: &Envelope, now: DateTime<Utc>) -> PutEventsRequestEntry {
         PutEventsRequestEntry::builder()
             .event_bus_name(&self.bus)
             .source(SOURCE)

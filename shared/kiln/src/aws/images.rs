@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::inventory::filter::{MOST_VALUES, exactly};
 use kiln_core::inventory::{
-    Cloudly, Deregistration, Encryption, Image, Kind, NewImage, NewReplica, Snapshot, Wanted,
+    Deregistration, Encryption, ErrorKind, Image, ImageQuery, NewImage, NewReplica, Result, Snapshot,
 };
 use kiln_core::model::{ImageId, Region, SnapshotId, Tags, tags};
 use kiln_engine::ports::Images;
@@ -23,19 +23,21 @@ const MADE_TOGETHER: [ResourceType; 2] = [ResourceType::Image, ResourceType::Sna
 
 impl Images for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>)
-    async fn images(&self, region: &Region, wanted: &Wanted) -> Cloudly<Vec<Image>> {
+    async fn images(&self, region: &Region, wanted: &ImageQuery) -> Result<Vec<Image>> {
         match wanted {
-            Wanted::Id(image) => self.image(region, image).await,
-            Wanted::AllOfKilns => {
+            ImageQuery::Id(image) => self.image(region, image).await,
+            ImageQuery::AllOfKilns => {
                 self.own_images(region, vec![read::filter("tag-key", [tags::RECIPE.into()])]).await
             }
-            Wanted::Tagged(tags) => {
+            ImageQuery::Tagged(tags) => {
                 let filters =
                     tags.iter().map(|(key, value)| read::filter(&format!("tag:{key}"), [exactly(value)]));
                 self.own_images(region, filters.collect()).await
             }
-            Wanted::Named(name) => self.own_images(region, vec![read::filter("name", [exactly(name)])]).await,
-            Wanted::AnyNamed(names) => {
+            ImageQuery::Named(name) => {
+                self.own_images(region, vec![read::filter("name", [exactly(name)])]).await
+            }
+            ImageQuery::AnyNamed(names) => {
                 let mut found = Vec::new();
                 for some in names.chunks(MOST_VALUES) {
                     let filters = vec![read::filter("name", some.iter().map(|name| exactly(name)))];
@@ -43,7 +45,7 @@ impl Images for Aws {
                 }
                 Ok(found)
             }
-            Wanted::OfSnapshots(snapshots) => {
+            ImageQuery::OfSnapshots(snapshots) => {
                 let mut found = Vec::new();
                 for some in snapshots.chunks(MOST_VALUES) {
                     let ids = some.iter().map(ToString::to_string);
@@ -52,7 +54,7 @@ impl Images for Aws {
                 }
                 Ok(found)
             }
-            Wanted::BakedFrom(images) => {
+            ImageQuery::BakedFrom(images) => {
                 let mut found = Vec::new();
                 for some in images.chunks(MOST_VALUES) {
                     let ids = some.iter().map(ToString::to_string);
@@ -61,7 +63,7 @@ impl Images for Aws {
                 }
                 Ok(found)
             }
-            Wanted::Newest { owner, name } => {
+            ImageQuery::Newest { owner, name } => {
                 let filters = vec![
                     read::filter("name", [name.clone()]),
                     read::filter("state", ["available".to_owned()]),
@@ -72,7 +74,7 @@ impl Images for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>)
-    async fn create_image(&self, new: &NewImage) -> Cloudly<ImageId> {
+    async fn create_image(&self, new: &NewImage) -> Result<ImageId> {
         let call = Call::new("CreateImage", &new.region);
         let resource = format!("{} ({})", new.instance, new.name);
         let made = self
@@ -90,7 +92,7 @@ impl Images for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html>)
-    async fn copy_image(&self, new: &NewReplica) -> Cloudly<ImageId> {
+    async fn copy_image(&self, new: &NewReplica) -> Result<ImageId> {
         let call = Call::new("CopyImage", &new.region);
         let resource = format!("{} ({})", new.image, new.name);
         let copy = self
@@ -112,28 +114,28 @@ impl Images for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisableImage.html>)
-    async fn disable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn disable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
         let call = self.ec2(region).await.disable_image().image_id(image.as_str());
         call.send().await.map_err(Call::new("DisableImage", region).on(image)).map(|_| ())
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImage.html>)
-    async fn enable_image(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn enable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
         let call = self.ec2(region).await.enable_image().image_id(image.as_str());
         call.send().await.map_err(Call::new("EnableImage", region).on(image)).map(|_| ())
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ListImagesInRecycleBin.html>)
-    async fn recycled_until(&self, region: &Region, image: &ImageId) -> Cloudly<Option<DateTime<Utc>>> {
+    async fn recycled_until(&self, region: &Region, image: &ImageId) -> Result<Option<DateTime<Utc>>> {
         let call = self.ec2(region).await.list_images_in_recycle_bin().image_ids(image.as_str());
         match call.send().await.map_err(Call::new("ListImagesInRecycleBin", region).on(image)) {
             Ok(given) => Ok(given.images().iter().find_map(|one| read::instant(one.recycle_bin_exit_time()))),
-            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    async fn recycled(&self, region: &Region) -> Cloudly<BTreeMap<ImageId, DateTime<Utc>>> {
+    async fn recycled(&self, region: &Region) -> Result<BTreeMap<ImageId, DateTime<Utc>>> {
         let call = self.ec2(region).await.list_images_in_recycle_bin().max_results(PAGE);
         let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let given = given.map_err(Call::new("ListImagesInRecycleBin", region).on("the Recycle Bin"))?;
@@ -144,7 +146,7 @@ impl Images for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html>)
-    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Cloudly<Deregistration> {
+    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Result<Deregistration> {
         let call = self.ec2(region).await.deregister_image().image_id(image.as_str());
         let done = call.delete_associated_snapshots(true).send().await;
         match done.map_err(Call::new("DeregisterImage", region).on(image)) {
@@ -159,13 +161,13 @@ impl Images for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html>)
-    async fn snapshots(&self, region: &Region) -> Cloudly<Vec<Snapshot>> {
+    async fn snapshots(&self, region: &Region) -> Result<Vec<Snapshot>> {
         self.kilns_snapshots(region, None).await
     }
 
     /// CreateImage and CopyImage name the image in the description of each snapshot that they make for it.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html>)
-    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Snapshot>> {
+    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Result<Vec<Snapshot>> {
         self.kilns_snapshots(region, Some(read::filter("description", [format!("*{image}*")]))).await
     }
 
@@ -174,7 +176,7 @@ impl Images for Aws {
         &self,
         region: &Region,
         snapshots: &[SnapshotId],
-    ) -> Cloudly<BTreeMap<SnapshotId, String>> {
+    ) -> Result<BTreeMap<SnapshotId, String>> {
         if snapshots.is_empty() {
             return Ok(BTreeMap::new());
         }
@@ -184,19 +186,19 @@ impl Images for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSnapshot.html>)
-    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<()> {
+    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Result<()> {
         let call = self.ec2(region).await.delete_snapshot().snapshot_id(snapshot.as_str());
         match call.send().await.map_err(Call::new("DeleteSnapshot", region).on(snapshot)) {
-            Err(error) if error.kind != Kind::NotFound => Err(error),
+            Err(error) if error.kind != ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Cloudly<()> {
+    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Result<()> {
         self.create_tags(region, image.as_str(), tags).await
     }
 
-    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Cloudly<()> {
+    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()> {
         for some in images.chunks(MOST_TAGGED) {
             let ids = some.iter().map(ToString::to_string).collect();
             let call = self.ec2(region).await.create_tags().set_resources(Some(ids));
@@ -206,18 +208,18 @@ impl Images for Aws {
         Ok(())
     }
 
-    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Cloudly<()> {
+    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Result<()> {
         self.create_tags(region, snapshot.as_str(), tags).await
     }
 }
 
 impl Aws {
     /// One image by its id. By id alone no page size may be given.
-    async fn image(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Image>> {
+    async fn image(&self, region: &Region, image: &ImageId) -> Result<Vec<Image>> {
         let call = self.ec2(region).await.describe_images().image_ids(image.as_str()).include_disabled(true);
         match call.send().await.map_err(Call::new("DescribeImages", region).on(image)) {
             Ok(given) => Ok(given.images().iter().filter_map(|image| read::image(region, image)).collect()),
-            Err(error) if error.kind == Kind::NotFound || error.code == "InvalidAMIID.Unavailable" => {
+            Err(error) if error.kind == ErrorKind::NotFound || error.code == "InvalidAMIID.Unavailable" => {
                 Ok(Vec::new())
             }
             Err(error) => Err(error),
@@ -225,7 +227,7 @@ impl Aws {
     }
 
     /// Of any snapshot: there are few at a time.
-    async fn volumes_being_made(&self, region: &Region) -> Cloudly<Vec<(SnapshotId, String)>> {
+    async fn volumes_being_made(&self, region: &Region) -> Result<Vec<(SnapshotId, String)>> {
         let call = self.ec2(region).await.describe_volumes();
         let call = call.filters(read::filter("status", ["creating".to_owned()])).max_results(500);
         let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
@@ -238,7 +240,7 @@ impl Aws {
     }
 
     /// All that are locked: asked by its id, one that is gone would fail the call for all.
-    async fn locked(&self, region: &Region) -> Cloudly<Vec<(SnapshotId, String)>> {
+    async fn locked(&self, region: &Region) -> Result<Vec<(SnapshotId, String)>> {
         let (mut locked, mut page) = (Vec::new(), None);
         loop {
             let call = self.ec2(region).await.describe_locked_snapshots().max_results(PAGE);
@@ -255,7 +257,7 @@ impl Aws {
         }
     }
 
-    async fn kilns_snapshots(&self, region: &Region, filter: Option<Filter>) -> Cloudly<Vec<Snapshot>> {
+    async fn kilns_snapshots(&self, region: &Region, filter: Option<Filter>) -> Result<Vec<Snapshot>> {
         let filters = filter.into_iter().chain([read::filter("tag-key", [tags::RECIPE.into()])]).collect();
         let call = self.ec2(region).await.describe_snapshots().owner_ids("self").set_filters(Some(filters));
         let mut pages = call.max_results(PAGE).into_paginator().items().send();
@@ -268,11 +270,11 @@ impl Aws {
         Ok(snapshots)
     }
 
-    async fn own_images(&self, region: &Region, filters: Vec<Filter>) -> Cloudly<Vec<Image>> {
+    async fn own_images(&self, region: &Region, filters: Vec<Filter>) -> Result<Vec<Image>> {
         self.images_of(region, "self", filters).await
     }
 
-    async fn images_of(&self, region: &Region, owner: &str, filters: Vec<Filter>) -> Cloudly<Vec<Image>> {
+    async fn images_of(&self, region: &Region, owner: &str, filters: Vec<Filter>) -> Result<Vec<Image>> {
         let mut pages = self
             .ec2(region)
             .await
@@ -296,7 +298,7 @@ impl Aws {
 
     /// Adds tags to anything of EC2's.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>)
-    pub(crate) async fn create_tags(&self, region: &Region, resource: &str, tags: &Tags) -> Cloudly<()> {
+    pub(crate) async fn create_tags(&self, region: &Region, resource: &str, tags: &Tags) -> Result<()> {
         let call =
             self.ec2(region).await.create_tags().resources(resource).set_tags(Some(read::to_tags(tags)));
         call.send().await.map_err(Call::new("CreateTags", region).on(resource)).map(|_| ())

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kiln_core::inventory::{Architecture, CloudError, Cloudly, Instance, Kind, NewInstance};
+use kiln_core::inventory::{Architecture, CloudError, ErrorKind, Instance, NewInstance, Result};
 use kiln_core::model::{InstanceId, Region, Tags, tags};
 use kiln_engine::ports::Instances;
 
@@ -18,7 +18,7 @@ const MADE_TOGETHER: [ResourceType; 2] = [ResourceType::Instance, ResourceType::
 
 impl Instances for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>)
-    async fn instances(&self, region: &Region) -> Cloudly<Vec<Instance>> {
+    async fn instances(&self, region: &Region) -> Result<Vec<Instance>> {
         let pages = self
             .ec2(region)
             .await
@@ -35,7 +35,7 @@ impl Instances for Aws {
         Ok(instances.filter_map(|instance| read::instance(region, instance)).collect())
     }
 
-    async fn instance(&self, region: &Region, instance: &InstanceId) -> Cloudly<Option<Instance>> {
+    async fn instance(&self, region: &Region, instance: &InstanceId) -> Result<Option<Instance>> {
         let call = self.ec2(region).await.describe_instances().instance_ids(instance.as_str());
         match call.send().await.map_err(Call::new("DescribeInstances", region).on(instance)) {
             Ok(given) => {
@@ -43,19 +43,19 @@ impl Instances for Aws {
                     given.reservations().iter().flat_map(|reservation| reservation.instances());
                 Ok(instances.find_map(|instance| read::instance(region, instance)))
             }
-            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>)
-    async fn launch(&self, new: &NewInstance) -> Cloudly<InstanceId> {
+    async fn launch(&self, new: &NewInstance) -> Result<InstanceId> {
         let call = Call::new("RunInstances", &new.region);
         let ephemeral = |device: &String| {
             let ebs = EbsBlockDevice::builder().delete_on_termination(true).build();
             BlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
         };
-        let mappings: Vec<_> = new.ephemeral_devices.iter().map(ephemeral).collect();
+        let mappings: Vec<_> = new.persistent_devices.iter().map(ephemeral).collect();
         let launched = self
             .ec2(&new.region)
             .await
@@ -80,30 +80,30 @@ impl Instances for Aws {
         id.ok_or_else(|| call.lacks("instance", &new.image))
     }
 
-    async fn stop(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+    async fn stop(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         let call = self.ec2(region).await.stop_instances().instance_ids(instance.as_str());
         call.send().await.map_err(Call::new("StopInstances", region).on(instance)).map(|_| ())
     }
 
-    async fn start(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+    async fn start(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         let call = self.ec2(region).await.start_instances().instance_ids(instance.as_str());
         call.send().await.map_err(Call::new("StartInstances", region).on(instance)).map(|_| ())
     }
 
-    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Cloudly<()> {
+    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         let call = self.ec2(region).await.terminate_instances().instance_ids(instance.as_str());
         match call.send().await.map_err(Call::new("TerminateInstances", region).on(instance)) {
-            Err(error) if error.kind != Kind::NotFound => Err(error),
+            Err(error) if error.kind != ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Cloudly<()> {
+    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()> {
         self.create_tags(region, instance.as_str(), tags).await
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html>)
-    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Cloudly<()> {
+    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()> {
         // Without a value the tag goes, whatever its value.
         let keys = keys.iter().map(|key| Tag::builder().key(*key).build()).collect();
         let call = self.ec2(region).await.delete_tags().resources(instance.as_str()).set_tags(Some(keys));
@@ -111,7 +111,7 @@ impl Instances for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html>)
-    async fn console(&self, region: &Region, instance: &InstanceId) -> Cloudly<String> {
+    async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String> {
         let call = self.ec2(region).await.get_console_output().instance_id(instance.as_str());
         let given = call.send().await.map_err(Call::new("GetConsoleOutput", region).on(instance))?;
         let mut encoded = given.output().unwrap_or_default().to_owned();
@@ -124,7 +124,7 @@ impl Instances for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html>)
-    async fn architectures(&self, region: &Region, instance_type: &str) -> Cloudly<Vec<Architecture>> {
+    async fn architectures(&self, region: &Region, instance_type: &str) -> Result<Vec<Architecture>> {
         let call = self
             .ec2(region)
             .await

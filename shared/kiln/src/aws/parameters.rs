@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ssm::types::ParameterType;
-use kiln_core::inventory::{Cloudly, Kind};
+use kiln_core::inventory::{ErrorKind, Result};
 use kiln_core::model::{ImageId, Region};
 use kiln_engine::ports::Parameters;
 
@@ -17,17 +17,17 @@ const IMAGE: &str = "aws:ec2:image";
 
 impl Parameters for Aws {
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html>)
-    async fn parameter(&self, region: &Region, name: &str) -> Cloudly<Option<String>> {
+    async fn parameter(&self, region: &Region, name: &str) -> Result<Option<String>> {
         let call = self.ssm(region).await.get_parameter().name(name);
         match call.send().await.map_err(Call::new("GetParameter", region).on(name)) {
             Ok(given) => Ok(given.parameter.and_then(|parameter| parameter.value)),
-            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html>)
-    async fn parameters_below(&self, region: &Region, path: &str) -> Cloudly<Vec<(String, String)>> {
+    async fn parameters_below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>> {
         let pages = self.ssm(region).await.get_parameters_by_path().path(path).into_paginator().send();
         let pages = pages.collect::<Result<Vec<_>, _>>().await;
         let pages = pages.map_err(Call::new("GetParametersByPath", region).on(path))?;
@@ -40,7 +40,7 @@ impl Parameters for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>)
-    async fn parameters(&self, region: &Region, names: &[String]) -> Cloudly<BTreeMap<String, String>> {
+    async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
         let mut found = BTreeMap::new();
         for some in names.chunks(NAMES) {
             let call = self.ssm(region).await.get_parameters().set_names(Some(some.to_vec()));
@@ -53,7 +53,7 @@ impl Parameters for Aws {
 
     /// The former value stays in the parameter's history.
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>)
-    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Cloudly<()> {
+    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
         let call = self.ssm(region).await.put_parameter().name(name).value(image.as_str());
         let call = call.r#type(ParameterType::String).data_type(IMAGE).overwrite(true);
         let call = call.description("The newest release of a recipe of Kiln's");
@@ -62,11 +62,16 @@ impl Parameters for Aws {
 
     /// Asks for a value that its own pattern forbids, and not to overwrite: whoever may write is told so by an error, and
     /// nothing is written whether the parameter is there or not.
-    async fn try_parameter(&self, region: &Region, name: &str) -> Cloudly<()> {
+    async fn try_parameter(&self, region: &Region, name: &str) -> Result<()> {
         let call = self.ssm(region).await.put_parameter().name(name).value("kiln looks whether it may write");
         let call = call.r#type(ParameterType::String).allowed_pattern("^ami-[0-9a-f]+$").overwrite(false);
         match call.send().await.map_err(Call::new("PutParameter", region).on(name)) {
-            Err(error) if matches!(error.kind, Kind::Denied | Kind::Throttled | Kind::Unavailable) => {
+            Err(error)
+                if matches!(
+                    error.kind,
+                    ErrorKind::Denied | ErrorKind::Throttled | ErrorKind::Unavailable
+                ) =>
+            {
                 Err(error)
             }
             _ => Ok(()),

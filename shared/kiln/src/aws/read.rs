@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::{Deletion, made_for};
 use kiln_core::inventory::{
     Architecture, Image, ImageState, Instance, InstanceState, Protection, Snapshot, SnapshotDeletion,
-    StopCause,
+    StopReason,
 };
 use kiln_core::model::{Origin, Region, Tags};
 
@@ -76,7 +76,7 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
         scanned: given.scan_results().and_then(|scan| instant(scan.finding_scan_date())),
         snapshots: volumes().filter_map(|(_, ebs)| ebs.snapshot_id()?.parse().ok()).collect(),
         gib: volumes().filter_map(|(_, ebs)| u32::try_from(ebs.volume_size()?).ok()).sum(),
-        lasting_devices: volumes()
+        persistent_devices: volumes()
             .filter(|(_, ebs)| outlives(ebs))
             .filter_map(|(mapping, _)| Some(mapping.device_name()?.to_owned()))
             .collect(),
@@ -95,7 +95,7 @@ pub fn instance(region: &Region, given: &aws_sdk_ec2::types::Instance) -> Option
         id: given.instance_id()?.parse().ok()?,
         region: region.clone(),
         state: InstanceState::from(given.state()?.name()?.as_str()),
-        stop_cause: StopCause::from(
+        stop_reason: StopReason::from(
             given.state_reason().and_then(|reason| reason.code()).unwrap_or_default(),
         ),
         image: given.image_id().and_then(|id| id.parse().ok()),

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{
     ImageUsageReport, ImageUsageReportEntry, ImageUsageResourceTypeOptionRequest,
     ImageUsageResourceTypeRequest, ResourceType,
 };
-use kiln_core::inventory::{Cloudly, ReportState, UsageReport};
+use kiln_core::inventory::{ReportState, Result, UsageReport};
 use kiln_core::model::{ImageId, Region, Tags, Token, tags};
 
 use crate::aws::errors::Call;
@@ -19,7 +19,7 @@ const AT_ONCE: usize = 200;
 const ALL_VERSIONS: &str = "10000";
 
 impl Aws {
-    pub(crate) async fn reports_on(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<UsageReport>> {
+    pub(crate) async fn reports_on(&self, region: &Region, images: &[ImageId]) -> Result<Vec<UsageReport>> {
         let mut reports = Vec::new();
         for some in images.chunks(AT_ONCE) {
             let ids: Vec<String> = some.iter().map(ToString::to_string).collect();
@@ -39,7 +39,7 @@ impl Aws {
         &self,
         region: &Region,
         images: Vec<String>,
-    ) -> Cloudly<BTreeMap<String, BTreeMap<String, u64>>> {
+    ) -> Result<BTreeMap<String, BTreeMap<String, u64>>> {
         let call = self.ec2(region).await.describe_image_usage_report_entries().set_image_ids(Some(images));
         let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         let failed = Call::new("DescribeImageUsageReportEntries", region);
@@ -53,12 +53,7 @@ impl Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImageUsageReport.html>)
-    pub(crate) async fn ask_for_report(
-        &self,
-        region: &Region,
-        image: &ImageId,
-        token: &Token,
-    ) -> Cloudly<()> {
+    pub(crate) async fn ask_for_report(&self, region: &Region, image: &ImageId, token: &Token) -> Result<()> {
         let depth = ImageUsageResourceTypeOptionRequest::builder()
             .option_name("version-depth")
             .option_values(ALL_VERSIONS)

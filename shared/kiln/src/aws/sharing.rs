@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{
     LaunchPermissionModifications, PermissionGroup, SnapshotAttributeName,
 };
 use chrono::{DateTime, Utc};
-use kiln_core::inventory::{Change, Cloudly, Finding, Grantee, Kind, Severity};
+use kiln_core::inventory::{ErrorKind, Finding, Grantee, PermissionChange, Result, Severity};
 use kiln_core::model::{ImageId, Region, SnapshotId};
 use kiln_core::publish::sharing;
 use kiln_engine::ports::Sharing;
@@ -20,7 +20,7 @@ const MOST_VOLUME_CHANGES: usize = 500;
 
 impl Sharing for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImageAttribute.html>)
-    async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Cloudly<BTreeSet<Grantee>> {
+    async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Result<BTreeSet<Grantee>> {
         let call = self.ec2(region).await.describe_image_attribute().image_id(image.as_str());
         let given = call.attribute(ImageAttributeName::LaunchPermission).send().await;
         let given = given.map_err(Call::new("DescribeImageAttribute", region).on(image))?;
@@ -28,7 +28,7 @@ impl Sharing for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyImageAttribute.html>)
-    async fn change_launch(&self, region: &Region, image: &ImageId, change: &Change) -> Cloudly<()> {
+    async fn change_launch(&self, region: &Region, image: &ImageId, change: &PermissionChange) -> Result<()> {
         let permissions = |of: &BTreeSet<Grantee>| {
             let all: Vec<LaunchPermission> = of.iter().map(launch_permission).collect();
             (!all.is_empty()).then_some(all)
@@ -43,7 +43,7 @@ impl Sharing for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshotAttribute.html>)
-    async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Cloudly<BTreeSet<Grantee>> {
+    async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Result<BTreeSet<Grantee>> {
         let call = self.ec2(region).await.describe_snapshot_attribute().snapshot_id(snapshot.as_str());
         let given = call.attribute(SnapshotAttributeName::CreateVolumePermission).send().await;
         let given = given.map_err(Call::new("DescribeSnapshotAttribute", region).on(snapshot))?;
@@ -56,7 +56,12 @@ impl Sharing for Aws {
 
     /// One call adds or removes, and takes 500 changes.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html>)
-    async fn change_volumes(&self, region: &Region, snapshot: &SnapshotId, change: &Change) -> Cloudly<()> {
+    async fn change_volumes(
+        &self,
+        region: &Region,
+        snapshot: &SnapshotId,
+        change: &PermissionChange,
+    ) -> Result<()> {
         let permission = |one: &Grantee| match one {
             Grantee::Account(id) => Some(CreateVolumePermission::builder().user_id(id).build()),
             Grantee::Everyone => Some(CreateVolumePermission::builder().group(PermissionGroup::All).build()),
@@ -79,7 +84,7 @@ impl Sharing for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeprecation.html>)
-    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Cloudly<()> {
+    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Result<()> {
         let ec2 = self.ec2(region).await;
         match at {
             Some(at) => {
@@ -97,7 +102,7 @@ impl Sharing for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeregistrationProtection.html>)
-    async fn protect(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn protect(&self, region: &Region, image: &ImageId) -> Result<()> {
         let ec2 = self.ec2(region).await;
         let call = ec2.enable_image_deregistration_protection().image_id(image.as_str());
         let done = call.with_cooldown(false).send().await;
@@ -105,17 +110,17 @@ impl Sharing for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisableImageDeregistrationProtection.html>)
-    async fn unprotect(&self, region: &Region, image: &ImageId) -> Cloudly<()> {
+    async fn unprotect(&self, region: &Region, image: &ImageId) -> Result<()> {
         let ec2 = self.ec2(region).await;
         let done = ec2.disable_image_deregistration_protection().image_id(image.as_str()).send().await;
         match done.map_err(Call::new("DisableImageDeregistrationProtection", region).on(image)) {
-            Err(error) if error.kind != Kind::NotFound => Err(error),
+            Err(error) if error.kind != ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetImageFindings.html>)
-    async fn findings(&self, region: &Region, image: &ImageId) -> Cloudly<Vec<Finding>> {
+    async fn findings(&self, region: &Region, image: &ImageId) -> Result<Vec<Finding>> {
         let call = self.ec2(region).await.get_image_findings().image_id(image.as_str());
         let mut pages = call.into_paginator().send();
         let failed = Call::new("GetImageFindings", region);

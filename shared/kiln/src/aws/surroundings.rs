@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::types::InstanceType;
 use aws_sdk_kms::types::KeyManagerType;
-use kiln_core::inventory::{Cloudly, DefaultEncryption, Key, KeyManager, Kind, PublicImages, Subnet, Vcpus};
+use kiln_core::inventory::{
+    DefaultEncryption, ErrorKind, Key, KeyManager, PublicImages, Result, Subnet, Vcpus,
+};
 use kiln_core::model::{Region, SubnetId};
-use kiln_engine::ports::Surroundings;
+use kiln_engine::ports::AccountInfo;
 
 use crate::aws::errors::Call;
 use crate::aws::{Aws, read};
 
-impl Surroundings for Aws {
+impl AccountInfo for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html>)
-    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Cloudly<Vec<Subnet>> {
+    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>> {
         let call = self.ec2(region).await.describe_subnets();
         let call = match named {
             [] => call.filters(read::filter("default-for-az", ["true".to_owned()])),
@@ -29,18 +31,18 @@ impl Surroundings for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html>)
-    async fn enabled_regions(&self, home: &Region) -> Cloudly<BTreeSet<Region>> {
+    async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>> {
         let given = self.ec2(home).await.describe_regions().send().await;
         let given = given.map_err(Call::new("DescribeRegions", home).on("the Regions of the account"))?;
         Ok(given.regions().iter().filter_map(|region| region.region_name()?.parse().ok()).collect())
     }
 
     /// (<https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html>)
-    async fn key(&self, region: &Region, key: &str) -> Cloudly<Option<Key>> {
+    async fn key(&self, region: &Region, key: &str) -> Result<Option<Key>> {
         let call = self.kms(region).await.describe_key().key_id(key);
         let given = match call.send().await.map_err(Call::new("DescribeKey", region).on(key)) {
             Ok(given) => given,
-            Err(error) if error.kind == Kind::NotFound => return Ok(None),
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         Ok(given.key_metadata.map(|metadata| Key {
@@ -53,7 +55,7 @@ impl Surroundings for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetEbsEncryptionByDefault.html>)
-    async fn default_encryption(&self, region: &Region) -> Cloudly<DefaultEncryption> {
+    async fn default_encryption(&self, region: &Region) -> Result<DefaultEncryption> {
         const ON: &str = "encryption by default";
         let ec2 = self.ec2(region).await;
         let by_default = ec2.get_ebs_encryption_by_default().send().await;
@@ -67,7 +69,7 @@ impl Surroundings for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetImageBlockPublicAccessState.html>)
-    async fn public_images(&self, region: &Region) -> Cloudly<PublicImages> {
+    async fn public_images(&self, region: &Region) -> Result<PublicImages> {
         let given = self.ec2(region).await.get_image_block_public_access_state().send().await;
         let failed = Call::new("GetImageBlockPublicAccessState", region);
         let given = given.map_err(failed.on("public images of the account"))?;
@@ -79,7 +81,7 @@ impl Surroundings for Aws {
 
     /// What cannot be read is no reason not to bake.
     /// (<https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html>)
-    async fn vcpus(&self, region: &Region, instance_type: &str) -> Cloudly<Option<Vcpus>> {
+    async fn vcpus(&self, region: &Region, instance_type: &str) -> Result<Option<Vcpus>> {
         let Some(quota) = quota_of(instance_type) else { return Ok(None) };
         let types = self.ec2(region).await.describe_instance_types();
         let given = types.instance_types(InstanceType::from(instance_type)).send().await;

@@ -1,7 +1,7 @@
 //! Launch templates that releases go to, on EC2.
 
 use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData};
-use kiln_core::inventory::{Cloudly, Kind, NewTemplateVersion, Template, TemplatePoint};
+use kiln_core::inventory::{ErrorKind, NewTemplateVersion, Result, Template, TemplatePoint};
 use kiln_core::model::Region;
 use kiln_engine::ports::Templates;
 
@@ -10,13 +10,13 @@ use crate::aws::errors::Call;
 
 impl Templates for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplateVersions.html>)
-    async fn template(&self, region: &Region, name: &str) -> Cloudly<Option<Template>> {
+    async fn template(&self, region: &Region, name: &str) -> Result<Option<Template>> {
         let ec2 = self.ec2(region).await;
         let call = ec2.describe_launch_template_versions().launch_template_name(name);
         let given = call.versions("$Latest").versions("$Default").send().await;
         let given = match given.map_err(Call::new("DescribeLaunchTemplateVersions", region).on(name)) {
             Ok(given) => given,
-            Err(error) if error.kind == Kind::NotFound => return Ok(None),
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let versions = || given.launch_template_versions().iter();
@@ -29,7 +29,7 @@ impl Templates for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplateVersion.html>)
-    async fn new_template_version(&self, new: &NewTemplateVersion) -> Cloudly<i64> {
+    async fn new_template_version(&self, new: &NewTemplateVersion) -> Result<i64> {
         let failed = Call::new("CreateLaunchTemplateVersion", &new.region);
         let call = self
             .ec2(&new.region)
@@ -46,7 +46,7 @@ impl Templates for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyLaunchTemplate.html>)
-    async fn set_default_version(&self, region: &Region, template: &str, number: i64) -> Cloudly<()> {
+    async fn set_default_version(&self, region: &Region, template: &str, number: i64) -> Result<()> {
         let call = self.ec2(region).await.modify_launch_template().launch_template_id(template);
         let done = call.default_version(number.to_string()).send().await;
         done.map_err(Call::new("ModifyLaunchTemplate", region).on(template)).map(|_| ())

@@ -11,10 +11,12 @@ use aws_sdk_ec2::types::{
 use futures::future::join5;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kiln_core::inventory::filter::MOST_VALUES;
-use kiln_core::inventory::usage::{Names, Use, User};
-use kiln_core::inventory::{CloudError, Cloudly, ImageState, Kind, Launchers, UsageReport, Wanted};
+use kiln_core::inventory::usage::{Reference, Referrer, Target};
+use kiln_core::inventory::{
+    CloudError, ErrorKind, ImageQuery, ImageState, LaunchSources, Result, UsageReport,
+};
 use kiln_core::model::{ImageId, Region, Token};
-use kiln_engine::ports::{Images, Usages};
+use kiln_engine::ports::{Images, References};
 
 use crate::aws::errors::{Call, is_of_image};
 use crate::aws::{Aws, read};
@@ -28,10 +30,10 @@ const AT_ONCE: usize = 8;
 /// Any state but terminated.
 const LIVING: [&str; 5] = ["pending", "running", "shutting-down", "stopping", "stopped"];
 
-impl Usages for Aws {
+impl References for Aws {
     /// Instances that AWS services manage are asked for too: they are hidden otherwise.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>)
-    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+    async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let mut uses = Vec::new();
         for some in images.chunks(MOST_VALUES) {
             let pages = self
@@ -49,9 +51,9 @@ impl Usages for Aws {
             let given =
                 given.map_err(Call::new("DescribeInstances", region).on("the instances of images"))?;
             let found = given.iter().flat_map(|reservation| reservation.instances()).filter_map(|instance| {
-                Some(Use {
-                    names: Names::Image(instance.image_id()?.parse().ok()?),
-                    by: User::Instance(instance.instance_id()?.parse().ok()?),
+                Some(Reference {
+                    names: Target::Image(instance.image_id()?.parse().ok()?),
+                    by: Referrer::Instance(instance.instance_id()?.parse().ok()?),
                 })
             });
             uses.extend(found);
@@ -62,7 +64,7 @@ impl Usages for Aws {
     /// Only by its template does EC2 tell every version; for all templates at once it tells the latest and the
     /// default alone.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplateVersions.html>)
-    async fn template_versions(&self, region: &Region) -> Cloudly<Vec<Use>> {
+    async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>> {
         let pages = self
             .ec2(region)
             .await
@@ -79,7 +81,7 @@ impl Usages for Aws {
     }
 
     /// A template that names a parameter does so in its latest or default version, or somebody pins the version that does.
-    async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Cloudly<Vec<Use>> {
+    async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Result<Vec<Reference>> {
         let pages = self
             .ec2(region)
             .await
@@ -96,21 +98,21 @@ impl Usages for Aws {
         let given = given.map_err(failed.on("the latest and default versions"))?;
         let aliased = given.iter().filter(|version| {
             let image = version.launch_template_data().and_then(|data| data.image_id());
-            matches!(Names::read(image), Some(Names::Unresolved(_)))
+            matches!(Target::read(image), Some(Target::Unresolved(_)))
         });
         let found = aliased.filter_map(|version| version.launch_template_id.clone());
         let templates: BTreeSet<String> = found.chain(pinned.iter().cloned()).collect();
         self.versions_of_all(region, templates).await
     }
 
-    async fn references(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+    async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let asked = stream::iter(images.chunks(MOST_REFERENCED))
             .map(|some| self.references_to_those_there(region, some));
-        let found: Vec<Vec<Use>> = asked.buffered(AT_ONCE).try_collect().await?;
+        let found: Vec<Vec<Reference>> = asked.buffered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 
-    async fn launchers(&self, region: &Region) -> Cloudly<Launchers> {
+    async fn launchers(&self, region: &Region) -> Result<LaunchSources> {
         let (ec2, spot, groups, configurations, requests) = join5(
             self.ec2_fleets(region),
             self.spot_fleets(region),
@@ -119,7 +121,7 @@ impl Usages for Aws {
             self.spot_requests(region),
         )
         .await;
-        let mut all = Launchers { uses: [configurations?, requests?].concat(), pinned: BTreeSet::new() };
+        let mut all = LaunchSources { uses: [configurations?, requests?].concat(), pinned: BTreeSet::new() };
         for launchers in [ec2?, spot?, groups?] {
             all.uses.extend(launchers.uses);
             all.pinned.extend(launchers.pinned);
@@ -127,19 +129,19 @@ impl Usages for Aws {
         Ok(all)
     }
 
-    async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<UsageReport>> {
+    async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Result<Vec<UsageReport>> {
         self.reports_on(region, images).await
     }
 
-    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Cloudly<()> {
+    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Result<()> {
         self.ask_for_report(region, image, token).await
     }
 }
 
 impl Aws {
     /// Of these templates, by id or name.
-    async fn versions_of_all(&self, region: &Region, templates: BTreeSet<String>) -> Cloudly<Vec<Use>> {
-        let versions: Vec<Vec<Use>> = stream::iter(templates)
+    async fn versions_of_all(&self, region: &Region, templates: BTreeSet<String>) -> Result<Vec<Reference>> {
+        let versions: Vec<Vec<Reference>> = stream::iter(templates)
             .map(|template| self.versions_of(region, template))
             .buffered(AT_ONCE)
             .try_collect()
@@ -147,7 +149,7 @@ impl Aws {
         Ok(versions.into_iter().flatten().collect())
     }
 
-    async fn versions_of(&self, region: &Region, template: String) -> Cloudly<Vec<Use>> {
+    async fn versions_of(&self, region: &Region, template: String) -> Result<Vec<Reference>> {
         let call = self.ec2(region).await.describe_launch_template_versions();
         let of = match template.starts_with("lt-") {
             true => call.launch_template_id(&template),
@@ -164,14 +166,14 @@ impl Aws {
         let given = match given.map_err(Call::new("DescribeLaunchTemplateVersions", region).on(&template)) {
             Ok(given) => given,
             // Deleted since it was listed: it launches nothing any more.
-            Err(error) if error.kind == Kind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let of = |version: &LaunchTemplateVersion| {
-            let names = Names::read(version.launch_template_data()?.image_id())?;
+            let names = Target::read(version.launch_template_data()?.image_id())?;
             let number = version.version_number().unwrap_or_default();
             let id = version.launch_template_id().unwrap_or(&template).to_owned();
-            Some(Use { names, by: User::TemplateVersion(id, number) })
+            Some(Reference { names, by: Referrer::TemplateVersion(id, number) })
         };
         Ok(given.iter().filter_map(of).collect())
     }
@@ -179,7 +181,7 @@ impl Aws {
     /// An image that another run, or a person, has deregistered since it was seen fails the call for all that are asked about
     /// with it. Then each is asked about alone; what is gone is used by nobody. EC2 asks other services here, so an error may
     /// be of something else that is missing: what is gone is believed of an image alone that EC2 shows no more.
-    async fn references_to_those_there(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+    async fn references_to_those_there(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let is_gone = |error: &CloudError| is_of_image(&error.code);
         match self.references_to(region, images).await {
             Err(error) if is_gone(&error) => {}
@@ -189,7 +191,7 @@ impl Aws {
         for image in images {
             match self.references_to(region, std::slice::from_ref(image)).await {
                 Err(error) if is_gone(&error) => {
-                    let there = self.images(region, &Wanted::Id(image.clone())).await?;
+                    let there = self.images(region, &ImageQuery::Id(image.clone())).await?;
                     if there.iter().any(|image| image.state != ImageState::Deregistered) {
                         return Err(error);
                     }
@@ -203,7 +205,7 @@ impl Aws {
     /// The recipes that are asked for are those of Image Builder. With version-depth 10,000 every version of a template is
     /// looked at: a template has no more.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-ami-references.html>)
-    async fn references_to(&self, region: &Region, images: &[ImageId]) -> Cloudly<Vec<Use>> {
+    async fn references_to(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         use ImageReferenceOptionName::{StateName, VersionDepth};
         use ImageReferenceResourceType::{
             Ec2Instance, Ec2LaunchTemplate, ImageBuilderContainerRecipe, ImageBuilderImageRecipe,
@@ -240,15 +242,15 @@ impl Aws {
             _ => "resource",
         };
         let uses = given.map_err(failed)?.into_iter().filter_map(|reference| {
-            let by = User::Told(what(reference.resource_type()), reference.arn.clone()?);
-            Some(Use { names: Names::read(reference.image_id())?, by })
+            let by = Referrer::Other(what(reference.resource_type()), reference.arn.clone()?);
+            Some(Reference { names: Target::read(reference.image_id())?, by })
         });
         Ok(uses.collect())
     }
 
     /// All of them: a group may take any at any time.
     /// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeLaunchConfigurations.html>)
-    async fn launch_configurations(&self, region: &Region) -> Cloudly<Vec<Use>> {
+    async fn launch_configurations(&self, region: &Region) -> Result<Vec<Reference>> {
         let client = self.auto_scaling(region).await;
         let pages = client.describe_launch_configurations().max_records(100).into_paginator().items().send();
         let given = pages.collect::<Result<Vec<_>, _>>().await;
@@ -256,28 +258,31 @@ impl Aws {
         let given = given.map_err(failed.on("the launch configurations"))?;
         let of = |one: &LaunchConfiguration| {
             let arn = one.launch_configuration_arn().unwrap_or_default().to_owned();
-            Some(Use { names: Names::read(one.image_id())?, by: User::Told("launch configuration", arn) })
+            Some(Reference {
+                names: Target::read(one.image_id())?,
+                by: Referrer::Other("launch configuration", arn),
+            })
         };
         Ok(given.iter().filter_map(of).collect())
     }
 
     /// What groups name beside their launch configurations.
     /// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LaunchTemplateOverrides.html>)
-    async fn auto_scaling_groups(&self, region: &Region) -> Cloudly<Launchers> {
+    async fn auto_scaling_groups(&self, region: &Region) -> Result<LaunchSources> {
         let client = self.auto_scaling(region).await;
         let pages = client.describe_auto_scaling_groups().max_records(100).into_paginator().items().send();
         let given = pages.collect::<Result<Vec<_>, _>>().await;
         let failed = Call::new("DescribeAutoScalingGroups", region);
-        let mut launchers = Launchers::default();
+        let mut launchers = LaunchSources::default();
         for group in given.map_err(failed.on("the Auto Scaling groups"))? {
-            let by = User::Told("Auto Scaling group", group.auto_scaling_group_arn.unwrap_or_default());
+            let by = Referrer::Other("Auto Scaling group", group.auto_scaling_group_arn.unwrap_or_default());
             let mixed = group.mixed_instances_policy.and_then(|policy| policy.launch_template);
             let mut templates: Vec<LaunchTemplateSpecification> = group.launch_template.into_iter().collect();
             if let Some(mixed) = mixed {
                 templates.extend(mixed.launch_template_specification);
                 for one in mixed.overrides.unwrap_or_default() {
-                    let named = Names::read(one.image_id());
-                    launchers.uses.extend(named.map(|names| Use { names, by: by.clone() }));
+                    let named = Target::read(one.image_id());
+                    launchers.uses.extend(named.map(|names| Reference { names, by: by.clone() }));
                     templates.extend(one.launch_template_specification);
                 }
             }
@@ -291,7 +296,7 @@ impl Aws {
 
     /// Fleets that may still launch. What launches at once and never again is told by its instances.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeFleets.html>)
-    async fn ec2_fleets(&self, region: &Region) -> Cloudly<Launchers> {
+    async fn ec2_fleets(&self, region: &Region) -> Result<LaunchSources> {
         let pages = self.ec2(region).await.describe_fleets().into_paginator().items().send();
         let given = pages.collect::<Result<Vec<_>, _>>().await;
         let given = given.map_err(Call::new("DescribeFleets", region).on("the EC2 Fleets"))?;
@@ -300,12 +305,12 @@ impl Aws {
             fleet.r#type() != Some(&FleetType::Instant)
                 && fleet.fleet_state().is_some_and(|state| states.contains(state))
         };
-        let mut launchers = Launchers::default();
+        let mut launchers = LaunchSources::default();
         for fleet in given.iter().filter(may_launch) {
-            let by = User::Fleet(fleet.fleet_id().unwrap_or_default().to_owned());
+            let by = Referrer::Fleet(fleet.fleet_id().unwrap_or_default().to_owned());
             for config in fleet.launch_template_configs() {
-                let named = config.overrides().iter().filter_map(|one| Names::read(one.image_id()));
-                launchers.uses.extend(named.map(|names| Use { names, by: by.clone() }));
+                let named = config.overrides().iter().filter_map(|one| Target::read(one.image_id()));
+                launchers.uses.extend(named.map(|names| Reference { names, by: by.clone() }));
                 launchers.pinned.extend(config.launch_template_specification().and_then(template_of_fleet));
             }
         }
@@ -314,7 +319,7 @@ impl Aws {
 
     /// Spot Fleets that may still launch, by launch specifications of their own; those with a template are told by it.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotFleetRequests.html>)
-    async fn spot_fleets(&self, region: &Region) -> Cloudly<Launchers> {
+    async fn spot_fleets(&self, region: &Region) -> Result<LaunchSources> {
         let pages = self.ec2(region).await.describe_spot_fleet_requests().into_paginator().items().send();
         let given = pages.collect::<Result<Vec<_>, _>>().await;
         let given = given.map_err(Call::new("DescribeSpotFleetRequests", region).on("the Spot Fleets"))?;
@@ -324,12 +329,12 @@ impl Aws {
                 Some(BatchState::Submitted | BatchState::Active | BatchState::Modifying)
             )
         };
-        let mut launchers = Launchers::default();
+        let mut launchers = LaunchSources::default();
         for fleet in given.iter().filter(may_launch) {
-            let by = User::SpotFleet(fleet.spot_fleet_request_id().unwrap_or_default().to_owned());
+            let by = Referrer::SpotFleet(fleet.spot_fleet_request_id().unwrap_or_default().to_owned());
             let Some(config) = fleet.spot_fleet_request_config() else { continue };
-            let named = config.launch_specifications().iter().filter_map(|one| Names::read(one.image_id()));
-            launchers.uses.extend(named.map(|names| Use { names, by: by.clone() }));
+            let named = config.launch_specifications().iter().filter_map(|one| Target::read(one.image_id()));
+            launchers.uses.extend(named.map(|names| Reference { names, by: by.clone() }));
             let templates = config.launch_template_configs().iter();
             let templates = templates.filter_map(|one| one.launch_template_specification());
             launchers.pinned.extend(templates.filter_map(template_of_fleet));
@@ -341,7 +346,7 @@ impl Aws {
 impl Aws {
     /// Spot requests that may still launch: a persistent one does so again whenever its instance is taken from it.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotInstanceRequests.html>)
-    async fn spot_requests(&self, region: &Region) -> Cloudly<Vec<Use>> {
+    async fn spot_requests(&self, region: &Region) -> Result<Vec<Reference>> {
         let call = self.ec2(region).await.describe_spot_instance_requests();
         let open = ["open", "active"].map(str::to_owned);
         let pages = call.filters(read::filter("state", open)).max_results(1_000).into_paginator();
@@ -349,8 +354,8 @@ impl Aws {
         let failed = Call::new("DescribeSpotInstanceRequests", region);
         let given = given.map_err(failed.on("the Spot requests"))?;
         let of = |request: &SpotInstanceRequest| {
-            let by = User::SpotRequest(request.spot_instance_request_id()?.to_owned());
-            Some(Use { names: Names::read(request.launch_specification()?.image_id())?, by })
+            let by = Referrer::SpotRequest(request.spot_instance_request_id()?.to_owned());
+            Some(Reference { names: Target::read(request.launch_specification()?.image_id())?, by })
         };
         Ok(given.iter().filter_map(of).collect())
     }

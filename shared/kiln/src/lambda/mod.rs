@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, Utc};
 use futures::future::FutureExt;
 use kiln_engine::apply::Report;
-use kiln_engine::context::{Place, Refused};
+use kiln_engine::context::{Context, HandlerError};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
@@ -24,48 +24,48 @@ pub struct Kiln {
     /// The cloud.
     pub cloud: Aws,
     /// Where Kiln lives.
-    pub place: Place,
+    pub context: Context,
 }
 
 /// Why an invocation ends as a function error, which Lambda tries again and then sends to the failure queue.
 #[derive(Debug)]
-pub enum Failure {
+pub enum InvocationError {
     /// The environment lacks something.
     Settings(BadSettings),
     /// Nothing was done.
-    Refused(Refused),
+    HandlerError(HandlerError),
     /// Something of what was decided failed; the rest was done.
     Partly(Box<Report>),
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for InvocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Settings(bad) => bad.fmt(f),
-            Self::Refused(refused) => refused.fmt(f),
+            Self::HandlerError(refused) => refused.fmt(f),
             Self::Partly(report) => report.fmt(f),
         }
     }
 }
 
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
+impl From<HandlerError> for InvocationError {
+    fn from(refused: HandlerError) -> Self {
+        Self::HandlerError(refused)
     }
 }
 
-impl From<kiln_core::events::inbound::BadEvent> for Failure {
+impl From<kiln_core::events::inbound::BadEvent> for InvocationError {
     fn from(bad: kiln_core::events::inbound::BadEvent) -> Self {
-        Self::Refused(bad.into())
+        Self::HandlerError(bad.into())
     }
 }
 
-impl From<Failure> for Diagnostic {
-    fn from(failure: Failure) -> Self {
+impl From<InvocationError> for Diagnostic {
+    fn from(failure: InvocationError) -> Self {
         let error_type = match &failure {
-            Failure::Settings(_) => "Kiln.BadSettings",
-            Failure::Refused(refused) => refused.kind(),
-            Failure::Partly(_) => "Kiln.ActionFailed",
+            InvocationError::Settings(_) => "Kiln.BadSettings",
+            InvocationError::HandlerError(refused) => refused.kind(),
+            InvocationError::Partly(_) => "Kiln.ActionFailed",
         };
         Diagnostic { error_type: error_type.to_owned(), error_message: failure.to_string() }
     }
@@ -80,7 +80,7 @@ impl From<Failure> for Diagnostic {
 /// That Lambda's Runtime API cannot be reached.
 pub async fn serve<H>(function: &'static str, handle: H) -> Result<(), lambda_runtime::Error>
 where
-    H: AsyncFn(&Kiln, &Value, DateTime<Utc>) -> Result<Report, Failure>,
+    H: AsyncFn(&Kiln, &Value, DateTime<Utc>) -> Result<Report, InvocationError>,
 {
     let settings = Settings::read(|name| std::env::var(name).ok());
     log_as_json(settings.as_ref().map_or("info", |settings| &settings.log));
@@ -90,21 +90,21 @@ where
         let answered = match settings {
             Ok(settings) => {
                 let kiln = kiln.get_or_init(|| Kiln {
-                    cloud: Aws::new(settings.place.home.clone(), settings.bus.clone()),
-                    place: settings.place.clone(),
+                    cloud: Aws::new(settings.context.home.clone(), settings.bus.clone()),
+                    context: settings.context.clone(),
                 });
                 handle(kiln, &event.payload, DateTime::from(SystemTime::now())).boxed_local().await
             }
-            Err(bad) => Err(Failure::Settings(bad.clone())),
+            Err(bad) => Err(InvocationError::Settings(bad.clone())),
         };
         let failure = match answered {
             Ok(report) if !report.failed() => {
-                if report.lines.is_empty() {
+                if report.entries.is_empty() {
                     tracing::info!(function, request = event.context.request_id, "nothing to decide");
                 }
                 return Ok(report);
             }
-            Ok(report) => Failure::Partly(Box::new(report)),
+            Ok(report) => InvocationError::Partly(Box::new(report)),
             Err(failure) => failure,
         };
         tracing::error!(function, request = event.context.request_id, error = %failure, "the invocation failed");

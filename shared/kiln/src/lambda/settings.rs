@@ -2,14 +2,14 @@
 
 use kiln_core::expire::forecast::Prices;
 use kiln_core::model::Region;
-use kiln_engine::context::Place;
+use kiln_engine::context::Context;
 use thiserror::Error;
 
 /// What a function must know before it does anything.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Where Kiln lives.
-    pub place: Place,
+    pub context: Context,
     /// The bus on which Kiln says what it did.
     pub bus: String,
     /// What is logged: a level, or a filter such as `kiln=debug`.
@@ -65,7 +65,7 @@ impl Settings {
         match region {
             Some(home) if problems.is_empty() => {
                 let recipes = recipes.trim_end_matches('/').to_owned();
-                Ok(Self { place: Place { home, recipes, prices }, bus, log })
+                Ok(Self { context: Context { home, recipes, prices }, bus, log })
             }
             _ => Err(BadSettings(problems)),
         }
@@ -130,6 +130,6 @@ mod tests {
     #[test]
     fn the_path_of_the_recipes_may_end_with_a_slash() {
         let given = [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes/")];
-        assert_eq!(read(&given).unwrap().place.recipes, "/kiln/recipes");
+        assert_eq!(read(&given).unwrap().context.recipes, "/kiln/recipes");
     }
 }

@@ -15,7 +15,7 @@ use crate::model::{ImageId, InstanceId, RecipeName, Region, Version};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BakeCall {
     /// What is baked.
-    pub what: Baked,
+    pub what: BakeTarget,
     /// For which time it was scheduled; `None`: asked for by hand.
     pub scheduled: Option<DateTime<Utc>>,
     /// [`Mode::DryRun`]: it is only answered what would fail.
@@ -24,7 +24,7 @@ pub struct BakeCall {
 
 /// What is baked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Baked {
+pub enum BakeTarget {
     /// Every recipe.
     All,
     /// One recipe.
@@ -105,8 +105,8 @@ impl BakeCall {
             return match detail_type(payload, BAKE)? {
                 "Image Released" => {
                     let event: EventBridgeEvent<OfRecipe> = typed(payload, BAKE)?;
-                    let what = Baked::LayersOn(event.detail.recipe);
-                    Ok(Self { what, scheduled: None, mode: Mode::Carry })
+                    let what = BakeTarget::LayersOn(event.detail.recipe);
+                    Ok(Self { what, scheduled: None, mode: Mode::Apply })
                 }
                 other => Err(unexpected(other, BAKE)),
             };
@@ -119,14 +119,14 @@ impl BakeCall {
             let problem = r#"bake has no dry run; {"preflight": true} tells what would fail"#;
             return Err(BadEvent { problem: problem.into(), expected: BAKE });
         }
-        let mode = if call.preflight.unwrap_or(false) { Mode::DryRun } else { Mode::Carry };
+        let mode = if call.preflight.unwrap_or(false) { Mode::DryRun } else { Mode::Apply };
         let time = |text: String| {
             DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).map_err(|_| BadEvent {
                 problem: format!("scheduled_time {text:?} is no time"),
                 expected: BAKE,
             })
         };
-        let what = call.recipe.map_or(Baked::All, Baked::One);
+        let what = call.recipe.map_or(BakeTarget::All, BakeTarget::One);
         Ok(Self { what, scheduled: call.scheduled_time.map(time).transpose()?, mode })
     }
 }

@@ -21,18 +21,18 @@ pub enum ExpireCall {
     /// A person says that the images of a deleted recipe may go.
     RetireRecipe(RecipeName, Mode),
     /// An image was deregistered, by whomever.
-    Gone(Region, ImageId),
+    ImageDeregistered(Region, ImageId),
 }
 
 /// Where `expire` looks for images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum Scope {
     /// In the Regions that recipes name.
-    Named,
+    RecipeRegions,
     /// In every Region of the account: a recipe may have named it before.
-    Everywhere,
+    AllRegions,
     /// As everywhere, for a recipe that need not be there.
-    Ended,
+    DeletedRecipe,
 }
 
 /// One run of `expire`.
@@ -43,7 +43,7 @@ pub struct ExpireRun {
     /// Whether only to answer with the plan.
     pub mode: Mode,
     /// Where to look.
-    pub look: Look,
+    pub scope: Scope,
     /// How many images may go, as a person says who has seen the plan; `None`: what the recipe allows.
     pub allow: Option<usize>,
 }
@@ -86,7 +86,7 @@ impl ExpireCall {
             }
             if payload.get("retire_recipe").is_some() {
                 let call: RetireRecipeByHand = fields(payload, EXPIRE)?;
-                let mode = if call.dry_run.unwrap_or(false) { Mode::DryRun } else { Mode::Carry };
+                let mode = if call.dry_run.unwrap_or(false) { Mode::DryRun } else { Mode::Apply };
                 return Ok(Self::RetireRecipe(call.retire_recipe, mode));
             }
             let call = by_hand(payload, EXPIRE)?;
@@ -98,17 +98,24 @@ impl ExpireCall {
                 let problem = "allow is said of one recipe, whose plan was seen";
                 return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
             }
-            let mode = if call.dry_run.unwrap_or(true) { Mode::DryRun } else { Mode::Carry };
-            let look = Look::Everywhere;
-            return Ok(Self::Run(ExpireRun { recipe: call.recipe, mode, look, allow: call.allow }));
+            let mode = if call.dry_run.unwrap_or(true) { Mode::DryRun } else { Mode::Apply };
+            let scope = Scope::AllRegions;
+            return Ok(Self::Run(ExpireRun { recipe: call.recipe, mode, scope, allow: call.allow }));
         }
         match detail_type(payload, EXPIRE)? {
             "Image Released" => {
                 let event: EventBridgeEvent<OfRecipe> = typed(payload, EXPIRE)?;
                 let recipe = Some(event.detail.recipe);
-                Ok(Self::Run(ExpireRun { recipe, mode: Mode::Carry, look: Look::Named, allow: None }))
+                Ok(Self::Run(ExpireRun {
+                    recipe,
+                    mode: Mode::Apply,
+                    scope: Scope::RecipeRegions,
+                    allow: None,
+                }))
             }
-            IMAGE_CHANGE => image_change(payload, EXPIRE).map(|(region, image)| Self::Gone(region, image)),
+            IMAGE_CHANGE => {
+                image_change(payload, EXPIRE).map(|(region, image)| Self::ImageDeregistered(region, image))
+            }
             other => Err(unexpected(other, EXPIRE)),
         }
     }

@@ -50,9 +50,9 @@ fn a_rollback_names_a_recipe_and_perhaps_a_version() {
 #[test]
 fn a_preflight_bakes_nothing_and_a_release_bakes_its_layers() {
     let call = BakeCall::read(&json!({"recipe": "web", "preflight": true})).unwrap();
-    assert_eq!((call.what, call.mode), (Baked::One("web".parse().unwrap()), Mode::DryRun));
+    assert_eq!((call.what, call.mode), (BakeTarget::One("web".parse().unwrap()), Mode::DryRun));
     let released = event("Image Released", "us-east-1", json!({"recipe": "base"}));
-    assert_eq!(BakeCall::read(&released).unwrap().what, Baked::LayersOn("base".parse().unwrap()));
+    assert_eq!(BakeCall::read(&released).unwrap().what, BakeTarget::LayersOn("base".parse().unwrap()));
 }
 
 #[test]
@@ -63,12 +63,12 @@ fn expire_by_hand_is_a_dry_run_unless_told_otherwise() {
     };
     assert_eq!(run(json!({})).mode, Mode::DryRun);
     assert_eq!(run(json!({"recipe": "web"})).mode, Mode::DryRun);
-    assert_eq!(run(json!({"dry_run": false})).mode, Mode::Carry);
+    assert_eq!(run(json!({"dry_run": false})).mode, Mode::Apply);
     assert_eq!(run(json!({"recipe": "web", "dry_run": false, "allow": 3})).allow, Some(3));
     let released =
         event("Image Released", "us-east-1", json!({"recipe": "web", "version": "20261123T020000Z"}));
     let call = run(released);
-    assert_eq!((call.recipe.unwrap().as_str(), call.mode), ("web", Mode::Carry));
+    assert_eq!((call.recipe.unwrap().as_str(), call.mode), ("web", Mode::Apply));
 }
 
 #[test]
@@ -86,12 +86,12 @@ fn what_else_is_asked_of_expire_is_named_alone() {
     assert_eq!(read(json!({"explain": image})), Ok(ExpireCall::Explain(image.clone())));
     assert!(read(json!({"explain": image, "recipe": "web"})).is_err());
     let web = || "web".parse().unwrap();
-    assert_eq!(read(json!({"retire_recipe": "web"})), Ok(ExpireCall::RetireRecipe(web(), Mode::Carry)));
+    assert_eq!(read(json!({"retire_recipe": "web"})), Ok(ExpireCall::RetireRecipe(web(), Mode::Apply)));
     let planned = read(json!({"retire_recipe": "web", "dry_run": true}));
     assert_eq!(planned, Ok(ExpireCall::RetireRecipe(web(), Mode::DryRun)));
     let detail = json!({"RequestId": "r", "ImageId": image, "State": "deregistered", "ErrorMessage": ""});
     let gone = read(event(IMAGE_CHANGE, "eu-west-1", detail));
-    assert_eq!(gone, Ok(ExpireCall::Gone("eu-west-1".parse().unwrap(), image)));
+    assert_eq!(gone, Ok(ExpireCall::ImageDeregistered("eu-west-1".parse().unwrap(), image)));
 }
 
 #[test]

@@ -4,8 +4,8 @@ mod calls;
 mod expire;
 pub mod payload;
 
-pub use calls::{BakeCall, Baked, CaptureCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall};
-pub use expire::{ExpireCall, ExpireRun, Look};
+pub use calls::{BakeCall, BakeTarget, CaptureCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall};
+pub use expire::{ExpireCall, ExpireRun, Scope};
 pub use payload::{BadEvent, Mode};
 
 #[cfg(test)]

@@ -26,12 +26,12 @@ pub enum Mode {
     /// The plan is made and answered.
     DryRun,
     /// The plan is made, answered and carried out.
-    Carry,
+    Apply,
     /// It is carried out, and each repair is said as such: nobody's event asked for it.
     Repair,
 }
 
-/// `EC2 AMI State Change`.
+/// `EC2 AMI State PermissionChange`.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-ami-events.html>)
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -40,7 +40,7 @@ pub struct ImageStateChange {
     pub image_id: String,
 }
 
-/// `Parameter Store Change`.
+/// `Parameter Store PermissionChange`.
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html>)
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ParameterChange {
@@ -152,7 +152,7 @@ pub fn of_image(payload: &Value, expected: &'static str) -> Result<(Region, Imag
     Ok((event.detail.region, event.detail.image))
 }
 
-/// The image of an `EC2 AMI State Change`, and its Region.
+/// The image of an `EC2 AMI State PermissionChange`, and its Region.
 ///
 /// # Errors
 /// Says what is wrong with the event and what is expected.

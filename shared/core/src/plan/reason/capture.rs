@@ -20,7 +20,7 @@ pub enum CaptureReason {
     #[error("the long-lived builder has stopped for its bake")]
     StoppedForBake,
     #[error("{0} is being made, so the long-lived builder starts again")]
-    ImageBegun(Begun),
+    ImageBegun(ImageRef),
     #[error("{0} is still being made from this builder")]
     ImagePending(ImageId),
     #[error("{0} is available, so its builder is no longer needed")]
@@ -41,18 +41,18 @@ pub enum CaptureReason {
 
 /// An image that a long-lived builder need not wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
+pub enum ImageRef {
     /// It is there already.
-    Before(ImageId),
+    Existing(ImageId),
     /// The step before makes it.
-    JustNow,
+    Pending,
 }
 
-impl fmt::Display for Begun {
+impl fmt::Display for ImageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Before(image) => write!(f, "{image}"),
-            Self::JustNow => f.write_str("the image"),
+            Self::Existing(image) => write!(f, "{image}"),
+            Self::Pending => f.write_str("the image"),
         }
     }
 }

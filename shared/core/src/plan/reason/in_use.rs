@@ -23,7 +23,7 @@ pub enum UseReason {
     #[error("it is used by {}, according to the usage report of {}", join(.by), .asked.to_rfc3339())]
     UsedByOtherAccounts { by: Vec<String>, asked: DateTime<Utc> },
     #[error("whether other accounts use it is unknown, so it is kept: {0}")]
-    NoReport(ReportMissing),
+    ReportMissing(ReportStatus),
     #[error("whether it is shared with other accounts is unknown, so it is kept")]
     SharingUnknown,
     #[error("{0} was baked from it, and can still be launched")]
@@ -50,9 +50,9 @@ pub enum UseReason {
 
 /// Why there is no usage report that says how things are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReportMissing {
+pub enum ReportStatus {
     /// None was requested lately, so one is requested now.
-    Wanted,
+    ImageQuery,
     /// None was requested, since the image stays anyway.
     NotAsked,
     /// One is being made.
@@ -61,10 +61,10 @@ pub enum ReportMissing {
     Failed(String),
 }
 
-impl fmt::Display for ReportMissing {
+impl fmt::Display for ReportStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wanted => f.write_str("a usage report is requested now and read on a later night"),
+            Self::ImageQuery => f.write_str("a usage report is requested now and read on a later night"),
             Self::NotAsked => f.write_str("no usage report is requested, since it is kept anyway"),
             Self::Pending(asked) => {
                 let asked = asked.to_rfc3339_opts(SecondsFormat::Secs, true);

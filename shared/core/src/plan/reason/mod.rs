@@ -22,14 +22,14 @@ pub mod verify;
 use thiserror::Error;
 
 use crate::inventory::{CloudError, ImageState};
-use crate::model::record::NoRecord;
+use crate::model::record::RecordError;
 use crate::recipe::BadRecipe;
 
 pub use adopt::AdoptReason;
 pub use bake::{BadBase, BakeReason};
-pub use capture::{Begun, CaptureReason};
+pub use capture::{CaptureReason, ImageRef};
 pub use deleted_recipe::DeletedRecipeReason;
-pub use in_use::{ReportMissing, UseReason};
+pub use in_use::{ReportStatus, UseReason};
 pub use limits::{Limit, LimitExceeded};
 pub use orphans::OrphanReason;
 pub use preflight::{PreflightReason, Problem};
@@ -48,7 +48,7 @@ pub enum Reason {
     #[error("{0}")]
     LookUpFailed(CloudError),
     #[error("{0}")]
-    NotManaged(NoRecord),
+    NotManaged(RecordError),
     #[error("{0}")]
     BadRecipe(BadRecipe),
     #[error("there is no readable recipe {0} any more")]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use crate::inventory::{Change, Severity};
+use crate::inventory::{PermissionChange, Severity};
 use crate::model::Stage;
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
@@ -21,7 +21,7 @@ pub enum PublishReason {
     #[error(transparent)]
     Scan(#[from] ScanReason),
     #[error("its permissions differ from the recipe: {0}")]
-    SharedOtherwise(Change),
+    SharedOtherwise(PermissionChange),
 }
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]

@@ -1,13 +1,13 @@
 //! Lets parameters and launch templates name a release.
 
 use futures::future::join_all;
-use kiln_core::inventory::Cloudly;
+use kiln_core::inventory::Result;
 use kiln_core::model::Region;
 use kiln_core::plan::Reason;
-use kiln_core::plan::action::{Move, NewDefault, TemplateMove, Until};
+use kiln_core::plan::action::{Move, NewDefault, TemplateMove, WaitFor};
 use kiln_core::plan::reason::ReleaseReason;
 
-use crate::apply::effect::{Deed, Failure};
+use crate::apply::effect::{ApplyError, Effect};
 use crate::ports::Cloud;
 
 /// Moves parameters in one step: none is written unless all may be, all are written at the same time, and each is read
@@ -16,14 +16,14 @@ use crate::ports::Cloud;
 pub(crate) async fn move_parameters<C: Cloud>(
     cloud: &C,
     moves: &[Move],
-    until: Until,
-) -> Result<Deed, Failure> {
+    until: WaitFor,
+) -> Result<Effect, ApplyError> {
     let tried = moves.iter().map(|one| cloud.try_parameter(&one.region, &one.parameter));
     all(join_all(tried).await)?;
     let put = moves.iter().map(|one| cloud.put_image(&one.region, &one.parameter, &one.image));
     all(join_all(put).await)?;
-    if until == Until::Taken {
-        return Ok(Deed::default());
+    if until == WaitFor::Accepted {
+        return Ok(Effect::default());
     }
     let shown = moves.iter().map(async |one| {
         let names = [one.parameter.clone()];
@@ -31,18 +31,18 @@ pub(crate) async fn move_parameters<C: Cloud>(
     });
     for (one, shown) in moves.iter().zip(all(join_all(shown).await)?) {
         if shown.as_deref() != Some(one.image.as_str()) {
-            return Err(Failure::NotYet(Reason::Release(ReleaseReason::NotShownYet {
+            return Err(ApplyError::NotYet(Reason::Release(ReleaseReason::NotShownYet {
                 region: one.region.clone(),
                 parameter: one.parameter.clone(),
                 image: one.image.clone(),
             })));
         }
     }
-    Ok(Deed::default())
+    Ok(Effect::default())
 }
 
 /// What all calls brought, or the first error. All of them were made.
-fn all<T>(results: Vec<Cloudly<T>>) -> Cloudly<Vec<T>> {
+fn all<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
     results.into_iter().collect()
 }
 
@@ -51,18 +51,18 @@ pub(crate) async fn move_template<C: Cloud>(
     cloud: &C,
     region: &Region,
     moved: &TemplateMove,
-) -> Result<Deed, Failure> {
+) -> Result<Effect, ApplyError> {
     let made = match &moved.version {
         Some(version) => Some((&version.template, cloud.new_template_version(version).await?)),
         None => None,
     };
     let default = match (&moved.default, made) {
-        (NewDefault::Made, Some((template, number))) => Some((template, number)),
+        (NewDefault::NewVersion, Some((template, number))) => Some((template, number)),
         (NewDefault::Number(template, number), _) => Some((template, *number)),
         _ => None,
     };
     if let Some((template, number)) = default {
         cloud.set_default_version(region, template, number).await?;
     }
-    Ok(made.map_or_else(Deed::default, |(template, number)| Deed::of(format!("{template}:{number}"))))
+    Ok(made.map_or_else(Effect::default, |(template, number)| Effect::of(format!("{template}:{number}"))))
 }

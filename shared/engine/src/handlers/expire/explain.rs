@@ -1,19 +1,19 @@
 //! `expire`, asked to explain one image.
 
 use chrono::{DateTime, Utc};
-use kiln_core::events::inbound::{Look, Mode};
+use kiln_core::events::inbound::{Mode, Scope};
 use kiln_core::expire::explain::explain as explanation;
 use kiln_core::expire::forecast::last_decisions;
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex};
 use kiln_core::expire::{Observed, OneRecipe};
 use kiln_core::inventory::Image;
 use kiln_core::model::{ImageId, ImageRecord};
-use kiln_core::plan::{Chain, Subject};
+use kiln_core::plan::{Sequence, Subject};
 use kiln_core::recipe::Expire;
 
-use crate::apply::{Report, act};
-use crate::context::{Place, Refused};
-use crate::observe::find_image::{Places, sought};
+use crate::apply::{Report, apply};
+use crate::context::{Context, HandlerError};
+use crate::observe::find_image::{RegionScope, find_image};
 use crate::observe::inventory::inventory;
 use crate::observe::recipes;
 use crate::observe::usage::{by_others, usage};
@@ -25,29 +25,29 @@ use crate::ports::Cloud;
 /// That it could not be found out, and why.
 pub(crate) async fn explain<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     image: &ImageId,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
-    let read = recipes::wanted(cloud, place, None).await?;
-    let places = Places::of(cloud, place, &read).await;
-    let (found, record) = match sought(cloud, place, &places, image).await? {
+) -> Result<Report, HandlerError> {
+    let read = recipes::wanted(cloud, context, None).await?;
+    let scope = RegionScope::of(cloud, context, &read).await;
+    let (found, record) = match find_image(cloud, context, &scope, image).await? {
         Ok(found) => found,
-        Err(refused) => return Ok(act(cloud, vec![refused], Mode::DryRun, now).await),
+        Err(refused) => return Ok(apply(cloud, vec![refused], Mode::DryRun, now).await),
     };
-    let inventory = inventory(cloud, place, Some(&record.name.recipe), Look::Ended, now).await?;
+    let inventory = inventory(cloud, context, Some(&record.name.recipe), Scope::DeletedRecipe, now).await?;
     let mut report = Report::default();
     if let Some(observed) = inventory.recipes.get(&record.name.recipe) {
         let release = of_release(observed, &record);
-        let mut usage = usage(cloud, place, &inventory, &release).await;
+        let mut usage = usage(cloud, context, &inventory, &release).await;
         by_others(cloud, &mut usage, &release).await;
         let uses = UsageIndex::of(&usage);
-        let recipe = OneRecipe::of(observed, &place.home);
+        let recipe = OneRecipe::of(observed, &context.home);
         // How much one run may remove says nothing of this image.
-        let chains = recipe.decide(&uses, Some(usize::MAX), now);
-        let rows = recipe.plan_rows(&chains, &inventory.sizes, &place.prices, now);
+        let sequences = recipe.decide(&uses, Some(usize::MAX), now);
+        let rows = recipe.plan_rows(&sequences, &inventory.sizes, &context.prices, now);
         let row = rows.into_iter().find(|(image, _)| image.address() == found.address());
-        let decision = last_decisions(&chains).remove(&(&found.region, found.id.as_str())).cloned();
+        let decision = last_decisions(&sequences).remove(&(&found.region, found.id.as_str())).cloned();
         if let (Some((_, row)), Some(decision)) = (row, decision) {
             let defaults = Expire::default();
             let kept = uses.keep_reasons(recipe.policy(&defaults), &found, now);
@@ -55,16 +55,16 @@ pub(crate) async fn explain<C: Cloud>(
             let users = uses.users(&found);
             report.story = Some(explanation((&found, &record), &release, &decision, users, &kept, row));
         }
-        report = report.and(act(cloud, unknown(&usage), Mode::DryRun, now).await);
+        report = report.and(apply(cloud, unknown(&usage), Mode::DryRun, now).await);
     }
-    report.only_asked = report.story.is_some();
+    report.read_only = report.story.is_some();
     Ok(report)
 }
 
 /// What could not be found out in its Region stands in the answer like any other look-up that failed.
-fn unknown(usage: &UsageByRegion) -> Vec<Chain> {
+fn unknown(usage: &UsageByRegion) -> Vec<Sequence> {
     let failed = usage.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().err()?)));
-    failed.map(|(region, error)| vec![Subject::region(region).unseen(error)]).collect()
+    failed.map(|(region, error)| vec![Subject::region(region).retry_later(error)]).collect()
 }
 
 /// All images of the same bake, wherever they are.

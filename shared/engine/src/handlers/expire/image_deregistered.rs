@@ -8,8 +8,8 @@ use kiln_core::events::inbound::Mode;
 use kiln_core::model::{ImageId, Region};
 use kiln_core::recipe::Recipe;
 
-use crate::apply::{Report, act};
-use crate::context::{Place, Refused};
+use crate::apply::{Report, apply};
+use crate::context::{Context, HandlerError};
 use crate::observe::orphans::of_region;
 use crate::observe::recipes;
 use crate::ports::Cloud;
@@ -20,9 +20,9 @@ const PAUSE: TimeDelta = TimeDelta::seconds(60);
 
 /// What a warm function remembers: when it looked at an image that was gone, by Region.
 #[derive(Debug, Default)]
-pub struct Memory(RefCell<BTreeMap<Region, DateTime<Utc>>>);
+pub struct Debounce(RefCell<BTreeMap<Region, DateTime<Utc>>>);
 
-impl Memory {
+impl Debounce {
     /// Whether it is time to look; then it counts as done.
     fn may_look(&self, region: &Region, now: DateTime<Utc>) -> bool {
         let mut looked = self.0.borrow_mut();
@@ -40,23 +40,23 @@ impl Memory {
 /// That nothing was done, and why.
 pub(crate) async fn of_image<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     region: &Region,
     image: &ImageId,
-    memory: &Memory,
+    debounce: &Debounce,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
-    if !memory.may_look(region, now) {
+) -> Result<Report, HandlerError> {
+    if !debounce.may_look(region, now) {
         return Ok(Report::default());
     }
     let left = cloud.snapshots_of(region, image).await?;
     if left.is_empty() {
         return Ok(Report::default());
     }
-    let read = recipes::wanted(cloud, place, None).await?;
+    let read = recipes::wanted(cloud, context, None).await?;
     let good: Vec<&Recipe> = read.iter().flatten().collect();
-    let chains = of_region(cloud, region, (&[], &left), &good, now).await;
-    Ok(act(cloud, chains, Mode::Carry, now).await)
+    let sequences = of_region(cloud, region, (&[], &left), &good, now).await;
+    Ok(apply(cloud, sequences, Mode::Apply, now).await)
 }
 
 #[cfg(test)]
@@ -73,17 +73,17 @@ mod tests {
 
     #[test]
     fn of_many_deregistrations_at_once_the_first_is_looked_at_in_each_region() {
-        let memory = Memory::default();
+        let debounce = Debounce::default();
         let (home, away) = (region("us-east-1"), region("eu-west-1"));
-        assert!(memory.may_look(&home, day(1)) && memory.may_look(&away, day(1)));
-        assert!(!memory.may_look(&home, day(1) + TimeDelta::seconds(59)));
-        assert!(memory.may_look(&home, day(1) + TimeDelta::seconds(60)));
+        assert!(debounce.may_look(&home, day(1)) && debounce.may_look(&away, day(1)));
+        assert!(!debounce.may_look(&home, day(1) + TimeDelta::seconds(59)));
+        assert!(debounce.may_look(&home, day(1) + TimeDelta::seconds(60)));
     }
 
     #[test]
     fn a_clock_that_was_set_back_stops_no_look() {
-        let memory = Memory::default();
-        assert!(memory.may_look(&region("us-east-1"), day(2)));
-        assert!(memory.may_look(&region("us-east-1"), day(1)));
+        let debounce = Debounce::default();
+        assert!(debounce.may_look(&region("us-east-1"), day(2)));
+        assert!(debounce.may_look(&region("us-east-1"), day(1)));
     }
 }

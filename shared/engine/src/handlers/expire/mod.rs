@@ -14,19 +14,19 @@ use kiln_core::events::inbound::{ExpireCall, ExpireRun, Mode};
 use kiln_core::expire::OneRecipe;
 use kiln_core::expire::forecast::{PlanRow, PlanTotals};
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex};
-use kiln_core::inventory::{Cloudly, Image, Usage};
+use kiln_core::inventory::{Image, RegionUsage, Result};
 use kiln_core::model::{ImageId, RecipeName, Region};
 use kiln_core::plan::reason::RetentionReason;
-use kiln_core::plan::{Action, Chain, Subject};
+use kiln_core::plan::{Action, Sequence, Subject};
 
-use crate::apply::{Line, Outcome, Report, act};
-use crate::context::{Place, Refused};
+use crate::apply::{Entry, Outcome, Report, apply};
+use crate::context::{Context, HandlerError};
 use crate::observe::inventory::{Inventory, inventory, inventory_again};
 use crate::observe::usage::{by_others, usage};
 use crate::ports::Cloud;
 
 use explain::explain;
-use image_deregistered::{Memory, of_image};
+use image_deregistered::{Debounce, of_image};
 use restore::restore;
 use retire_recipe::retire_recipe;
 
@@ -37,88 +37,90 @@ const BATCH_SIZE: usize = 1_000;
 /// What the plan says, by image.
 type Rows = BTreeMap<(Region, String), PlanRow>;
 
-/// Makes the plan and carries it out unless it was only asked for, or does what else it was asked to. `memory` is what the
+/// Makes the plan and carries it out unless it was only asked for, or does what else it was asked to. `debounce` is what the
 /// warm function remembers.
 ///
 /// # Errors
 /// That nothing was done, and why.
 pub async fn expire<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     call: &ExpireCall,
-    memory: &Memory,
+    debounce: &Debounce,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
+) -> Result<Report, HandlerError> {
     match call {
-        ExpireCall::Run(call) => run(cloud, place, call, now).await,
-        ExpireCall::Restore(image) => restore(cloud, place, image, now).await,
-        ExpireCall::Explain(image) => explain(cloud, place, image, now).await,
-        ExpireCall::Gone(region, image) => of_image(cloud, place, region, image, memory, now).await,
-        ExpireCall::RetireRecipe(recipe, mode) => retire_recipe(cloud, place, recipe, *mode, now).await,
+        ExpireCall::Run(call) => run(cloud, context, call, now).await,
+        ExpireCall::Restore(image) => restore(cloud, context, image, now).await,
+        ExpireCall::Explain(image) => explain(cloud, context, image, now).await,
+        ExpireCall::ImageDeregistered(region, image) => {
+            of_image(cloud, context, region, image, debounce, now).await
+        }
+        ExpireCall::RetireRecipe(recipe, mode) => retire_recipe(cloud, context, recipe, *mode, now).await,
     }
 }
 
 /// The plan for one recipe or for all. Each batch is decided and applied before the next one is looked at.
 async fn run<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     call: &ExpireRun,
     now: DateTime<Utc>,
-) -> Result<Report, Refused> {
-    let mut observed = inventory(cloud, place, call.recipe.as_ref(), call.look, now).await?;
-    let mut report = act(cloud, std::mem::take(&mut observed.other_decisions), call.mode, now).await;
+) -> Result<Report, HandlerError> {
+    let mut observed = inventory(cloud, context, call.recipe.as_ref(), call.scope, now).await?;
+    let mut report = apply(cloud, std::mem::take(&mut observed.other_decisions), call.mode, now).await;
     let mut rows = Rows::new();
     let of = |name: &RecipeName, inventory: &Inventory| inventory.recipes.contains_key(name);
     let all: Vec<OneRecipe<'_>> =
-        observed.recipes.values().map(|one| OneRecipe::of(one, &place.home)).collect();
+        observed.recipes.values().map(|one| OneRecipe::of(one, &context.home)).collect();
     let counts: Vec<usize> = all.iter().map(|one| one.candidates(now).len()).collect();
     let names: Vec<&RecipeName> = observed.recipes.keys().collect();
     for (number, batch) in batches(&counts).into_iter().enumerate() {
-        let chains = if number == 0 || call.mode == Mode::DryRun {
-            decide_batch(cloud, place, (&observed, &all[batch]), call.allow, &mut rows, now).await
+        let sequences = if number == 0 || call.mode == Mode::DryRun {
+            decide_batch(cloud, context, (&observed, &all[batch]), call.allow, &mut rows, now).await
         } else {
             // Applying the batches before took its time: tags and states are read again before anything is done here.
-            let again = inventory_again(cloud, place, call.recipe.as_ref(), call.look).await?;
+            let again = inventory_again(cloud, context, call.recipe.as_ref(), call.scope).await?;
             let all: Vec<OneRecipe<'_>> = names[batch]
                 .iter()
                 .filter(|name| of(name, &again))
-                .map(|name| OneRecipe::of(&again.recipes[*name], &place.home))
+                .map(|name| OneRecipe::of(&again.recipes[*name], &context.home))
                 .collect();
-            decide_batch(cloud, place, (&again, &all), call.allow, &mut rows, now).await
+            decide_batch(cloud, context, (&again, &all), call.allow, &mut rows, now).await
         };
-        report = report.and(act(cloud, chains, call.mode, now).await);
+        report = report.and(apply(cloud, sequences, call.mode, now).await);
     }
-    annotate(cloud, &mut report, rows, place).await;
-    report.fit();
-    report.only_asked = call.mode == Mode::DryRun;
+    annotate(cloud, &mut report, rows, context).await;
+    report.truncate_to_limit();
+    report.read_only = call.mode == Mode::DryRun;
     Ok(report)
 }
 
 /// What becomes of the images of a few recipes, by what uses them now.
 async fn decide_batch<C: Cloud>(
     cloud: &C,
-    place: &Place,
+    context: &Context,
     (inventory, recipes): (&Inventory, &[OneRecipe<'_>]),
     allow: Option<usize>,
     rows: &mut Rows,
     now: DateTime<Utc>,
-) -> Vec<Chain> {
+) -> Vec<Sequence> {
     let candidates: Vec<&Image> = recipes.iter().flat_map(|one| one.candidates(now)).collect();
-    let mut usage = usage(cloud, place, inventory, &candidates).await;
+    let mut usage = usage(cloud, context, inventory, &candidates).await;
     let left: Vec<&Image> = {
         let uses = UsageIndex::of(&usage);
         recipes.iter().flat_map(|one| one.only_sharing_left(&uses, now)).collect()
     };
     by_others(cloud, &mut usage, &left).await;
     let uses = UsageIndex::of(&usage);
-    let mut chains = unknown_usage(&usage);
+    let mut sequences = unknown_usage(&usage);
     for one in recipes {
         let decided = one.decide(&uses, allow, now);
-        let planned = one.plan_rows(&decided, &inventory.sizes, &place.prices, now).into_iter();
+        let planned = one.plan_rows(&decided, &inventory.sizes, &context.prices, now).into_iter();
         rows.extend(planned.map(|(image, row)| ((image.region.clone(), image.id.to_string()), row)));
-        chains.extend(decided);
+        sequences.extend(decided);
     }
-    chains
+    sequences
 }
 
 /// Which recipes are one batch, by how many images each has to be asked about.
@@ -137,14 +139,15 @@ fn batches(counts: &[usize]) -> Vec<Range<usize>> {
 
 /// Adds to the last entry of each image what the plan says of it, and to what was deregistered until when it can be brought
 /// back.
-async fn annotate<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, place: &Place) {
-    report.totals = Some(PlanTotals::of(rows.values(), &place.prices));
-    for line in report.lines.iter_mut().rev().filter(|line| !["say", "note"].contains(&line.action)) {
+async fn annotate<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, context: &Context) {
+    report.totals = Some(PlanTotals::of(rows.values(), &context.prices));
+    for line in report.entries.iter_mut().rev().filter(|line| !["say", "note"].contains(&line.action)) {
         let Some(resource) = line.resource.clone() else { continue };
         line.plan = rows.remove(&(line.region.clone(), resource));
     }
-    let went = |line: &&mut Line| line.action == "deregister" && matches!(line.outcome, Outcome::Done { .. });
-    let mut went: Vec<_> = report.lines.iter_mut().filter(went).collect();
+    let went =
+        |line: &&mut Entry| line.action == "deregister" && matches!(line.outcome, Outcome::Done { .. });
+    let mut went: Vec<_> = report.entries.iter_mut().filter(went).collect();
     let regions: BTreeSet<Region> = went.iter().map(|line| line.region.clone()).collect();
     let look = regions.into_iter().map(async |region| {
         let recycled = cloud.recycled(&region).await;
@@ -162,15 +165,15 @@ async fn annotate<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, plac
 
 /// A Region whose usage could not be found out keeps everything, and fails the run, so that somebody hears of it. A Region
 /// where it was found out in another way than the best says so.
-fn unknown_usage(usage: &UsageByRegion) -> Vec<Chain> {
-    let one = |(region, usage): (&Region, &Cloudly<Usage>)| {
+fn unknown_usage(usage: &UsageByRegion) -> Vec<Sequence> {
+    let one = |(region, usage): (&Region, &Result<RegionUsage>)| {
         let subject = Subject::region(region);
         match usage {
             Ok(usage) => usage
                 .piecemeal
                 .clone()
-                .map(|why| vec![subject.so(Action::Leave, RetentionReason::ReferencesDenied(why))]),
-            Err(error) => Some(vec![subject.unseen(error)]),
+                .map(|why| vec![subject.decide(Action::Leave, RetentionReason::ReferencesDenied(why))]),
+            Err(error) => Some(vec![subject.retry_later(error)]),
         }
     };
     usage.iter().filter_map(one).collect()
