@@ -7,9 +7,9 @@ from typing import Any
 from stack.text import table
 
 # The fields of an answer that are read here.
-DECISIONS, LEFT_OUT, UNSAID = "decisions", "left_out", "unsaid"
+DECISIONS, LEFT_OUT, UNSAID = "decisions", "omitted", "event_error"
 # The fields of a decision.
-ACTION, OUTCOME, REASON, ERROR, WAITS_FOR = "action", "outcome", "reason", "error", "waits_for"
+ACTION, OUTCOME, REASON, ERROR, WAITS_FOR = "action", "outcome", "reason", "error", "waiting_for"
 RECIPE, VERSION, REGION, RESOURCE = "recipe", "version", "region", "resource"
 
 

@@ -8,14 +8,29 @@ from stack import answers
 from stack.text import moment, table
 
 # The fields of the answer that are read here.
-STORY, DECISIONS = "story", answers.DECISIONS
+STORY, DECISIONS = "explanation", answers.DECISIONS
 IMAGE, REGION, RECIPE, VERSION, STAGE = "image", "region", "recipe", "version", "stage"
-MADE, BAKED_AT, BASE, BUILDER, COPIED_FROM, ADOPTED = "made", "at", "base", "builder", "copied_from", "given"
-RELEASED_AT, MEMBERS, STATE = "released", "release", "state"
+MADE, BAKED_AT, BASE, BUILDER, COPIED_FROM, ADOPTED = (
+    "provenance",
+    "baked_at",
+    "base",
+    "builder",
+    "copied_from",
+    "adopted",
+)
+RELEASED_AT, MEMBERS, STATE = "released_at", "members", "state"
 USED_BY, KEPT_BY = "used_by", "kept_by"
-STEPS, STEP, STEP_AT = "steps", "step", "at"
-PLAN, AGE, SIZE, COST, USAGE, NEXT, NEXT_AT = "plan", "age_days", "gb", "monthly_usd", "verdict", "next", "on"
-ACTION, REASON = "decided", "because"
+STEPS, STEP, STEP_AT = "past_steps", "step", "at"
+PLAN, AGE, SIZE, COST, USAGE, NEXT, NEXT_AT = (
+    "plan",
+    "age_days",
+    "gb",
+    "monthly_usd",
+    "usage",
+    "next_step",
+    "next_step_at",
+)
+ACTION, REASON = "action", "reason"
 
 
 def explain(body: dict[str, Any]) -> list[str]:

@@ -8,9 +8,8 @@ from typing import Any
 from stack.operate import wake
 from stack.text import moment, table
 
-HEADING = ["RECIPE", "VERSION", "REGION", "IMAGE", "AGE", "GB", "$/MONTH", "VERDICT", "NEXT", "FROM", "WHY"]
+HEADING = ["RECIPE", "VERSION", "REGION", "IMAGE", "AGE", "GB", "$/MONTH", "USAGE", "NEXT", "FROM", "WHY"]
 _RIGHT = {HEADING.index(name) for name in ("AGE", "GB", "$/MONTH")}
-_WORDS = {"mark-unused": "deprecate", "retire": "disable"}
 
 
 def plan(lambdas: Any, function: str, recipe: str | None, say: Callable[[str], None] = print) -> None:
@@ -26,39 +25,37 @@ def plan(lambdas: Any, function: str, recipe: str | None, say: Callable[[str], N
 
 
 def row(line: dict[str, Any]) -> list[str]:
-    told = line["plan"]
-    days = f"{told['age_days']} d"
-    next_step = told.get("next") or _WORDS.get(
-        line["action"], "" if line["action"] == "leave" else line["action"]
-    )
+    plan = line["plan"]
+    days = f"{plan['age_days']} d"
+    next_step = plan.get("next_step") or ("" if line["action"] == "keep" else line["action"])
     return [
         line.get("recipe", ""),
         line.get("version", ""),
         line["region"],
         line["resource"],
         days,
-        f"{told['gb']:g}",
-        f"{told['monthly_usd']:.2f}",
-        told.get("verdict", "-"),
+        f"{plan['gb']:g}",
+        f"{plan['monthly_usd']:.2f}",
+        plan.get("usage", "-"),
         next_step or "-",
-        moment(told.get("on", "-")),
+        moment(plan.get("next_step_at", "-")),
         line["reason"],
     ]
 
 
 def beside(body: dict[str, Any]) -> list[str]:
-    """What is no image: Regions that could not be seen, recipes with mistakes, leftover snapshots."""
+    """What is no image: Regions that could not be read, recipes with mistakes, orphaned snapshots."""
     others = [
         line
         for line in body["decisions"]
-        if "plan" not in line and line["action"] not in ("mark", "unprotect")
+        if "plan" not in line and line["action"] not in ("set-stage", "unprotect")
     ]
-    told = [
+    entries = [
         f"{line['action']}  {line.get('resource') or line['region']}: {line['reason']}" for line in others
     ]
-    return (["", *told] if told else []) + (
-        [f"{body['left_out']} images that their recipes keep are left out: ask for one recipe alone"]
-        if body.get("left_out")
+    return (["", *entries] if entries else []) + (
+        [f"{body['omitted']} images that their recipes keep are omitted: ask for one recipe alone"]
+        if body.get("omitted")
         else []
     )
 

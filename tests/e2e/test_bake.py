@@ -64,7 +64,7 @@ def test_a_second_bake_by_hand_waits_for_the_first(kiln: Kiln) -> None:
     kiln.invoke("bake", {"recipe": "web"})
     later = (datetime.now(UTC) + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     (second,) = kiln.invoke("bake", {"recipe": "web", "scheduled_time": later}).decisions
-    assert second["outcome"] == "left" and "is already at work" in second["reason"]
+    assert second["outcome"] == "unchanged" and "is already at work" in second["reason"]
     (builder,) = kiln.living()
     kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])
 

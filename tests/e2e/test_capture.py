@@ -130,7 +130,7 @@ def test_a_long_lived_builder_is_stopped_imaged_and_started_again(kiln: Kiln) ->
     assert tags_of(instance) == {
         "kiln:recipe": "web",
         "Name": "gold",
-        "kiln:baked": tags_of(image)["kiln:version"],
+        "kiln:last-bake": tags_of(image)["kiln:version"],
         "kiln:image": image["ImageId"],
     }
     assert image["SourceInstanceId"] == builder and tags_of(image)["kiln:stage"] == "released"

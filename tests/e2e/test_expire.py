@@ -39,7 +39,7 @@ def test_a_dry_run_answers_every_image_with_its_reason_and_changes_nothing(kiln:
     images = {line["resource"] for line in decisions}
     assert images == {image["ImageId"] for region in REGIONS for image in kiln.images(region)}
     planned = {(line["action"], line["resource"]) for line in decisions if line["outcome"] == "planned"}
-    assert planned == {("mark", oldest[HOME])} | {("deregister", image) for image in oldest.values()}
+    assert planned == {("set-stage", oldest[HOME])} | {("deregister", image) for image in oldest.values()}
     assert kiln.changes(before) == []
 
 
@@ -48,8 +48,8 @@ def test_what_goes_is_deregistered_in_every_region_with_its_snapshots(kiln: Kiln
     kiln.invoke("expire", {"dry_run": False})
     assert there(kiln, oldest) == []
     assert [len(kiln.snapshots_of("web", region)) for region in REGIONS] == [2, 2, 2]
-    assert {news["image"] for news in kiln.told_of("Image Expired")} == set(oldest.values())
-    assert all(len(news["snapshots"]) == 1 for news in kiln.told_of("Image Expired"))
+    assert {news["image"] for news in kiln.told_of("Image Deregistered")} == set(oldest.values())
+    assert all(len(news["snapshots"]) == 1 for news in kiln.told_of("Image Deregistered"))
 
 
 def test_by_hand_nothing_goes_unless_it_is_said(kiln: Kiln) -> None:
@@ -80,11 +80,11 @@ def test_what_nobody_uses_is_deprecated_then_disabled_then_deregistered(kiln: Ki
     assert "it is used by instance" in reason(kiln, oldest[HOME], dry_run=False)
     old = [image for region in REGIONS for image in kiln.images(region) if OLD in image["Name"]]
     assert ["DeprecationTime" in one for one in old] == [False] * 3, "somebody has begun to use it"
-    assert [tags_of(one)["kiln:unused"] for one in old] == ["no"] * 3
+    assert [tags_of(one)["kiln:unused-since"] for one in old] == ["no"] * 3
     kiln.ec2().terminate_instances(InstanceIds=[kiln.living()[0]["InstanceId"]])
     kiln.settle()
 
-    for tag, state in [("kiln:unused", "disabled"), ("kiln:retired", None)]:
+    for tag, state in [("kiln:unused-since", "disabled"), ("kiln:disabled-at", None)]:
         kiln.invoke("expire", {"dry_run": False})
         for region, image in oldest.items():
             past = [{"Key": tag, "Value": "2026-01-01T00:00:00Z"}]
@@ -98,13 +98,13 @@ def test_an_image_is_disabled_first_and_goes_after_its_quarantine(kiln: Kiln) ->
     oldest = three_releases(kiln, quarantine="7d")
     kiln.invoke("expire", {"dry_run": False})
     states = [image["State"] for region in REGIONS for image in kiln.images(region) if OLD in image["Name"]]
-    assert states == ["disabled"] * 3 and len(kiln.told_of("Image Retired")) == 3
+    assert states == ["disabled"] * 3 and len(kiln.told_of("Image Disabled")) == 3
     before = kiln.aws.journal_end()
     assert "it is in quarantine until" in reason(kiln, oldest[HOME], dry_run=False)
     assert kiln.changes(before) == []
     for region, image in oldest.items():
         kiln.ec2(region).create_tags(
-            Resources=[image], Tags=[{"Key": "kiln:retired", "Value": "2026-01-01T00:00:00Z"}]
+            Resources=[image], Tags=[{"Key": "kiln:disabled-at", "Value": "2026-01-01T00:00:00Z"}]
         )
     kiln.invoke("expire", {"dry_run": False})
     assert there(kiln, oldest) == []
@@ -225,7 +225,7 @@ def test_a_snapshot_that_another_image_shares_stays(kiln: Kiln) -> None:
     (image,) = kiln.ec2().describe_images(ImageIds=[other])["Images"]
     shared = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
     assert shared in [snapshot["SnapshotId"] for snapshot in kiln.snapshots()]
-    news = next(news for news in kiln.told_of("Image Expired") if news["region"] == HOME)
+    news = next(news for news in kiln.told_of("Image Deregistered") if news["region"] == HOME)
     assert news["snapshots"] == []
 
 
@@ -342,9 +342,9 @@ def test_a_snapshot_that_was_left_behind_is_written_down_and_goes_after_its_quar
     oldest = three_releases(kiln, quarantine="7d")
     kiln.ec2().deregister_image(ImageId=oldest[HOME])
     kiln.invoke("expire", {"dry_run": False})
-    left = [snapshot for snapshot in kiln.snapshots_of("web") if "kiln:orphaned" in tags_of(snapshot)]
+    left = [snapshot for snapshot in kiln.snapshots_of("web") if "kiln:orphaned-since" in tags_of(snapshot)]
     assert len(left) == 1 and len(kiln.snapshots_of("web")) == 3
-    past = [{"Key": "kiln:orphaned", "Value": "2026-01-01T00:00:00Z"}]
+    past = [{"Key": "kiln:orphaned-since", "Value": "2026-01-01T00:00:00Z"}]
     kiln.ec2().create_tags(Resources=[left[0]["SnapshotId"]], Tags=past)
     kiln.invoke("expire", {"dry_run": False})
     assert len(kiln.snapshots_of("web")) == 2

@@ -23,14 +23,14 @@ def test_more_than_may_go_in_one_run_and_nothing_goes_until_who_saw_the_plan_all
     kiln.aws.schedule("kiln-expire")
     kiln.settle()
     assert left(kiln) == [6, 6, 6]
-    (news,) = kiln.said("Expire Stopped")
+    (news,) = kiln.said("Expiry Blocked")
     assert news["images"] == 12 and (news["recipe"], news["version"]) == ("web", VERSIONS[-1])
     assert "expire.max_percent = 50, of 18 images" in news["reason"] and '"allow": 12' in news["reason"]
 
     planned = kiln.invoke("expire", {"recipe": "web"}).decisions
     assert {line["reason"] for line in planned if line["outcome"] == "planned"} == {news["reason"]}
     spared = [line["plan"] for line in planned if line["reason"] == news["reason"] and "plan" in line]
-    assert [(one["next"], one.get("on")) for one in spared] == [("deregister", None)] * 12
+    assert [(one["next_step"], one.get("next_step_at")) for one in spared] == [("deregister", None)] * 12
     would = kiln.invoke("expire", {"recipe": "web", "allow": 12}).decisions
     assert len([line for line in would if line["action"] == "deregister"]) == 12 and left(kiln) == [6, 6, 6]
 
@@ -44,7 +44,7 @@ def test_the_recipe_says_how_much_may_go(kiln: Kiln) -> None:
     six_releases(kiln, expire="max_percent = 100\nmax_per_run = 11")
     kiln.invoke("expire", {"dry_run": False})
     kiln.settle()
-    (news,) = kiln.said("Expire Stopped")
+    (news,) = kiln.said("Expiry Blocked")
     assert "more than 11 (expire.max_per_run = 11)" in news["reason"] and left(kiln) == [6, 6, 6]
     kiln.recipe(expire="max_percent = 67\nmax_per_run = 12")
     kiln.invoke("expire", {"dry_run": False})
@@ -64,7 +64,7 @@ def test_a_region_that_answers_with_no_images_where_there_should_be_some_stops_t
     six_releases(kiln, regions=(HOME, FURTHER[0]), expire="max_percent = 100")
     kiln.invoke("expire", {"dry_run": False})
     kiln.settle()
-    (news,) = kiln.said("Expire Stopped")
+    (news,) = kiln.said("Expiry Blocked")
     assert f"{FURTHER[1]} answers with no image of the recipe's" in news["reason"]
     assert left(kiln) == [6, 6, 0]
 
@@ -80,14 +80,14 @@ def test_a_region_that_shows_far_fewer_images_than_before_stops_the_run(kiln: Ki
     kiln.invoke("expire", {"dry_run": False})
     away = kiln.ec2(FURTHER[0])
     images = kiln.images(FURTHER[0])
-    assert {tags_of(image).get("kiln:counted") for image in images} == {"6", None}
+    assert {tags_of(image).get("kiln:fleet-size") for image in images} == {"6", None}
     for image in images[1:]:
         away.deregister_image(ImageId=image["ImageId"])
     kiln.aws.days_pass(7)
     before = kiln.aws.journal_end()
     kiln.invoke("expire", {"dry_run": False})
     kiln.settle()
-    (news,) = kiln.said("Expire Stopped", before)
+    (news,) = kiln.said("Expiry Blocked", before)
     told = f"{FURTHER[0]} shows 1 images of the recipe's, and there were 6 at an earlier step"
     assert told in news["reason"] and "DeregisterImage" not in kiln.changes(before)
     kiln.invoke("expire", {"recipe": "web", "dry_run": False, "allow": 12})

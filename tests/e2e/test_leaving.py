@@ -48,7 +48,7 @@ def test_a_region_that_no_recipe_names_may_be_closed(kiln: Kiln) -> None:
     denied = {"code": "UnauthorizedOperation", "message": "An SCP denies it.", "status": 403}
     kiln.aws.faults({"call": "DescribeImages", "region": LEFT, "times": -1, **denied})
     decisions = kiln.invoke("expire", {"dry_run": True}).decisions
-    assert [line["outcome"] for line in decisions if line["region"] == LEFT] == ["left"]
+    assert [line["outcome"] for line in decisions if line["region"] == LEFT] == ["unchanged"]
 
 
 def test_the_images_of_a_deleted_recipe_stay_until_somebody_says_otherwise(kiln: Kiln) -> None:
@@ -63,7 +63,7 @@ def test_the_images_of_a_deleted_recipe_stay_until_somebody_says_otherwise(kiln:
     assert {line["outcome"] for line in plan} == {"planned"} and kiln.changes(before) == []
 
     kiln.invoke("expire", {"retire_recipe": "web"})
-    assert all(tags_of(image)["kiln:unused"] for image in kiln.images())
+    assert all(tags_of(image)["kiln:unused-since"] for image in kiln.images())
     for days in (2, 7):
         kiln.aws.days_pass(days)
         night(kiln)
@@ -78,7 +78,7 @@ def test_a_recipe_that_is_there_again_takes_its_images_back(kiln: Kiln) -> None:
     kiln.recipe(keep=5)
     night(kiln)
     tags = [tags_of(image) for region in REGIONS for image in kiln.images(region)]
-    assert {(of["kiln:ended"], of["kiln:unused"]) for of in tags} == {("no", "no")}
+    assert {(of["kiln:recipe-retired-at"], of["kiln:unused-since"]) for of in tags} == {("no", "no")}
 
 
 def test_a_recipe_of_which_nothing_is_there_is_told(kiln: Kiln) -> None:
@@ -94,7 +94,7 @@ def test_snapshots_of_an_image_that_somebody_deregistered_are_seen_at_once(kiln:
     kiln.ec2(LEFT).deregister_image(ImageId=oldest[LEFT])
     kiln.settle()
     (left,) = [one for one in kiln.snapshots_of("web", LEFT) if OLD in str(tags_of(one))]
-    assert "kiln:orphaned" in tags_of(left), "by the event alone"
+    assert "kiln:orphaned-since" in tags_of(left), "by the event alone"
     kiln.aws.days_pass(6)
     kiln.sweep()
     assert len(kiln.snapshots_of("web", LEFT)) == 3, "whoever did it by mistake can make it anew"

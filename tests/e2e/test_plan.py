@@ -27,7 +27,7 @@ def test_a_plan_tells_what_each_image_costs_and_what_could_be_saved(kiln: Kiln) 
     first = told[oldest[HOME]]
     assert (first["state"], first["gb"], first["monthly_usd"]) == ("available", 8.0, 0.4)
     assert first["age_days"] > 600
-    assert (first["verdict"], first["next"]) == ("unused", "deprecate")
+    assert (first["usage"], first["next_step"]) == ("unused", "deprecate")
     totals = body["totals"]
     assert totals["prices"] == {"usd_per_gb_month": 0.05}
     assert (totals["images"], totals["gb"], totals["monthly_usd"]) == (9, 72.0, 3.6)
@@ -38,24 +38,24 @@ def test_the_next_step_of_each_image_is_told_with_its_day(kiln: Kiln) -> None:
     oldest = three_releases(kiln, confirm_after="2d", quarantine="7d")
     kiln.invoke("expire", {"dry_run": False})
     row = rows(plan(kiln))[oldest[HOME]]
-    assert (row["verdict"], row["next"]) == ("unused", "disable") and row["on"] > "2026"
+    assert (row["usage"], row["next_step"]) == ("unused", "disable") and row["next_step_at"] > "2026"
     kiln.aws.days_pass(2)
     kiln.invoke("expire", {"dry_run": False})
     row = rows(plan(kiln))[oldest[HOME]]
-    assert (row["state"], row["verdict"], row["next"]) == ("disabled", "unused", "deregister")
+    assert (row["state"], row["usage"], row["next_step"]) == ("disabled", "unused", "deregister")
 
 
 def test_what_is_used_is_told_with_what_uses_it_and_what_nobody_can_tell_is_unknown(kiln: Kiln) -> None:
     oldest = three_releases(kiln)
     kiln.aws.seed(instances=[{"region": FURTHER[0], "image": oldest[FURTHER[0]]}])
     told = rows(plan(kiln))
-    assert [told[oldest[region]]["verdict"] for region in (FURTHER[0], HOME)] == ["used", "unused"]
-    assert "next" not in told[oldest[HOME]], "its release stays"
+    assert [told[oldest[region]]["usage"] for region in (FURTHER[0], HOME)] == ["in-use", "unused"]
+    assert "next_step" not in told[oldest[HOME]], "its release stays"
     denied = {"code": "UnauthorizedOperation", "message": "no", "status": 403}
     kiln.aws.faults({"call": "DescribeFleets", "region": HOME, "times": -1, **denied})
     body = plan(kiln)
     told = {line.get("resource"): line for line in body["decisions"]}
-    assert told[oldest[HOME]]["plan"]["verdict"] == "unknown"
+    assert told[oldest[HOME]]["plan"]["usage"] == "unknown"
     assert "DescribeFleets" in told[oldest[HOME]]["reason"] and "UnauthorizedOperation" in str(told[None])
 
 
@@ -78,24 +78,27 @@ def test_the_story_of_an_image_is_told_whole(kiln: Kiln) -> None:
     template = {"region": FURTHER[0], "name": "fleet", "versions": [oldest[FURTHER[0]], "ami-0123abcd"]}
     (fleet,) = kiln.aws.seed(launch_templates=[template])["launch_templates"]
     before = kiln.aws.journal_end()
-    story = kiln.invoke("expire", {"explain": oldest[FURTHER[0]]}).body["story"]
+    story = kiln.invoke("expire", {"explain": oldest[FURTHER[0]]}).body["explanation"]
     assert kiln.changes(before) == []
     assert (story["recipe"], story["version"], story["stage"]) == ("web", OLD, "released")
-    assert story["made"]["at"] == "2025-01-01T02:00:00Z" and story["made"]["base"] == base[HOME]
-    assert story["made"]["copied_from"] == f"{HOME}/{oldest[HOME]}"
-    assert {one["image"] for one in story["release"]} == set(oldest.values())
+    assert (
+        story["provenance"]["baked_at"] == "2025-01-01T02:00:00Z"
+        and story["provenance"]["base"] == base[HOME]
+    )
+    assert story["provenance"]["copied_from"] == f"{HOME}/{oldest[HOME]}"
+    assert {one["image"] for one in story["members"]} == set(oldest.values())
     arn = f"arn:aws:ec2:{FURTHER[0]}:{ACCOUNT}:launch-template/{fleet}"
     assert story["used_by"] == [f"launch template {arn}"]
     assert story["kept_by"] == [f"it is used by launch template {arn}"]
-    assert story["plan"]["verdict"] == "used" and story["decided"] == "leave"
+    assert story["plan"]["usage"] == "in-use" and story["action"] == "keep"
 
 
 def test_the_story_of_an_image_that_its_recipe_keeps_tells_its_use_all_the_same(kiln: Kiln) -> None:
     three_releases(kiln)
     newest = kiln.images()[-1]["ImageId"]
     (instance,) = kiln.aws.seed(instances=[{"region": HOME, "image": newest}])["instances"]
-    story = kiln.invoke("expire", {"explain": newest}).body["story"]
-    assert story["because"] == "it is number 1 of the 2 newest that the recipe keeps"
+    story = kiln.invoke("expire", {"explain": newest}).body["explanation"]
+    assert story["reason"] == "it is number 1 of the 2 newest releases that the recipe keeps"
     assert story["used_by"] == [f"instance arn:aws:ec2:{HOME}:{ACCOUNT}:instance/{instance}"]
 
 

@@ -73,9 +73,9 @@ def test_each_next_step_is_told_with_the_time_at_which_it_comes(at_scale: Planne
     differences = []
     for key, wanted in at_scale.expected.items():
         for plan in [line["plan"] for line in compare.telling(lines.get(key, []))]:
-            on = seen.instant(plan.get("on"))
+            on = seen.instant(plan.get("next_step_at"))
             is_near = wanted.on and on and abs(on - wanted.on) < timedelta(minutes=5)
-            if plan.get("next") == wanted.next and not is_near and (on or wanted.on):
+            if plan.get("next_step") == wanted.next and not is_near and (on or wanted.on):
                 differences.append(f"{'/'.join(key)}: {wanted.next} on {on}; the oracle: on {wanted.on}")
     assert differences == [], told(differences)
 

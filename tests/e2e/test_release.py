@@ -55,7 +55,7 @@ def test_a_release_is_said_with_its_regions_ids_and_times_and_the_former_value_i
     news = kiln.said("Image Released")[-1]
     assert news["images"] == {region: kiln.parameter(region) for region in REGIONS}
     assert news["parameter"] == "/golden/web" and news["baked"] == "2025-06-02T02:00:00Z"
-    assert news["released"] == tags_of(kiln.images()[-1])["kiln:released"]
+    assert news["released"] == tags_of(kiln.images()[-1])["kiln:released-at"]
     for region in REGIONS:
         history = kiln.aws.client("ssm", region).get_parameter_history(Name="/golden/web")["Parameters"]
         assert kiln.images(region)[0]["ImageId"] in [entry["Value"] for entry in history]

@@ -126,7 +126,7 @@ def test_the_echoes_of_our_own_calls_change_nothing(kiln: Kiln) -> None:
 
 def test_an_image_that_expire_retired_and_someone_enabled_is_not_copied_again(kiln: Kiln) -> None:
     kiln.recipe()
-    tags = {"kiln:stage": "retired", "kiln:retired": "2026-01-01T00:00:00Z"}
+    tags = {"kiln:stage": "disabled", "kiln:disabled-at": "2026-01-01T00:00:00Z"}
     old = kiln.release("web", "20250101T020000Z", regions=(HOME,), tags=tags, state="disabled")
     before = kiln.aws.journal_end()
     kiln.ec2().enable_image(ImageId=old[HOME])

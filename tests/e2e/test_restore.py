@@ -44,9 +44,9 @@ def test_a_release_that_was_retired_comes_back_with_all_that_its_recipe_grants(k
     kiln.settle()
     assert states(kiln, OLD) == ["available"] * 3, "the next night leaves it"
     decisions = kiln.invoke("expire", {"recipe": "web"}).decisions
-    assert any("take its tag kiln:restored away" in line["reason"] for line in decisions)
+    assert any("take its tag kiln:restored-at away" in line["reason"] for line in decisions)
     for region in REGIONS:
-        kiln.ec2(region).delete_tags(Resources=[oldest[region]], Tags=[{"Key": "kiln:restored"}])
+        kiln.ec2(region).delete_tags(Resources=[oldest[region]], Tags=[{"Key": "kiln:restored-at"}])
     night_after_night(kiln, 2)
     assert states(kiln, OLD) == ["disabled"] * 3, "until its mark is taken away"
 
@@ -57,7 +57,7 @@ def test_what_is_only_deprecated_is_so_no_longer(kiln: Kiln) -> None:
     kiln.invoke("expire", {"restore": oldest[HOME]})
     for region in REGIONS:
         image = next(one for one in kiln.images(region) if OLD in one["Name"])
-        assert image["State"] == "available" and tags_of(image)["kiln:unused"] == "no"
+        assert image["State"] == "available" and tags_of(image)["kiln:unused-since"] == "no"
         assert image["DeprecationTime"].startswith("2034-"), "as its recipe says"
     before = kiln.aws.journal_end()
     kiln.invoke("expire", {"dry_run": False})
@@ -107,7 +107,7 @@ def test_what_somebody_disables_after_it_was_brought_back_has_a_quarantine_of_it
         kiln.sweep()
     kiln.aws.days_pass(60)
     for region, image in oldest.items():
-        kiln.ec2(region).delete_tags(Resources=[image], Tags=[{"Key": "kiln:restored"}])
+        kiln.ec2(region).delete_tags(Resources=[image], Tags=[{"Key": "kiln:restored-at"}])
         kiln.ec2(region).disable_image(ImageId=image)
     night_after_night(kiln, 2)
     assert states(kiln, OLD) == ["disabled"] * 3, "it was in quarantine long ago, and not since"

@@ -16,7 +16,9 @@ def steps(kiln: Kiln) -> list[str]:
     found = [image for region in REGIONS for image in kiln.images(region) if OLD in image["Name"]]
     return [
         "deprecated"
-        if image["State"] == "available" and "DeprecationTime" in image and "kiln:unused" in tags_of(image)
+        if image["State"] == "available"
+        and "DeprecationTime" in image
+        and "kiln:unused-since" in tags_of(image)
         else image["State"]
         for image in found
     ]

@@ -20,7 +20,7 @@ def unlike(before: Account, after: Account, planned: list[Line], run: Run) -> li
     """One text for each image or snapshot that is not as the plan has said."""
     steps: dict[Key, set[str]] = {}
     for line in planned:
-        if line["action"] != "say":
+        if line["action"] != "emit":
             steps.setdefault((line["region"], line["resource"]), set()).add(line["action"])
     gone = {key for key, words in steps.items() if "deregister" in words}
     told = [f"{'/'.join(key)}: it came from nowhere" for key in after.images.keys() - before.images.keys()]
@@ -44,19 +44,19 @@ def _as_planned(before: Account, after: Account, was: Seen, is_now: Seen, words:
         written, (began, ended) = is_now.time(tag), run
         return is_now.tags[tag] if written and began <= written <= ended else "a time of this run"
 
-    if "mark-unused" in words:
-        tags["kiln:unused"], deprecated = now("kiln:unused"), _soon(is_now, run)
-    if "retire" in words:
-        tags |= {"kiln:stage": "retired", "kiln:retired": now("kiln:retired")}
+    if "deprecate" in words:
+        tags["kiln:unused-since"], deprecated = now("kiln:unused-since"), _soon(is_now, run)
+    if "disable" in words:
+        tags |= {"kiln:stage": "disabled", "kiln:disabled-at": now("kiln:disabled-at")}
         state = "disabled"
-    if "bring-back" in words:
-        tags |= {"kiln:stage": "captured", "kiln:again": now("kiln:again")}
-        tags |= {"kiln:unused": "no", "kiln:retired": "no"}
-    if "spare" in words:
-        tags["kiln:unused"], deprecated = "no", _by_recipe(before, was, is_now, run)
-    if words & {"mark-unused", "retire", "note"}:
+    if "reactivate" in words:
+        tags |= {"kiln:stage": "captured", "kiln:recopy": now("kiln:recopy")}
+        tags |= {"kiln:unused-since": "no", "kiln:disabled-at": "no"}
+    if "clear-unused" in words:
+        tags["kiln:unused-since"], deprecated = "no", _by_recipe(before, was, is_now, run)
+    if words & {"deprecate", "disable", "tag"}:
         # Of what is left: else the next night would take what has gone in this one for lost.
-        tags["kiln:counted"] = str(sum(_is_of(image, was) for image in after.images.values()))
+        tags["kiln:fleet-size"] = str(sum(_is_of(image, was) for image in after.images.values()))
     return replace(was, tags=tags, deprecated=deprecated, state=state)
 
 

@@ -27,7 +27,7 @@ def telling(lines: list[Line]) -> list[Line]:
 
 def differences(account: Account, expected: dict[Key, Expected], answer: dict[str, Any]) -> list[str]:
     """One text for each image of which they say something else."""
-    lines, left_out = of_images(answer["decisions"]), answer.get("left_out", 0)
+    lines, left_out = of_images(answer["decisions"]), answer.get("omitted", 0)
     told = [f"{'/'.join(key)}: it is told of, and there is none" for key in lines.keys() - expected]
     missing = 0
     for key, wanted in expected.items():
@@ -39,7 +39,7 @@ def differences(account: Account, expected: dict[Key, Expected], answer: dict[st
             told.append(f"{'/'.join(key)}: {len(plans)} lines bear a plan; the oracle: {wanted}")
             continue
         (line,) = plans
-        said = (line["action"], line["plan"].get("verdict"), line["plan"].get("next"))
+        said = (line["action"], line["plan"].get("usage"), line["plan"].get("next_step"))
         if said != (wanted.action, wanted.verdict, wanted.next):
             told.append(_difference(account, key, said, wanted, line))
     return told

@@ -41,11 +41,11 @@ def mark_that_does_not_count(rng: random.Random, family: Family, release: Releas
     for member in release.some(rng):
         match rng.randrange(5):
             case 0:
-                member.tags["kiln:unused"] = "no"
+                member.tags["kiln:unused-since"] = "no"
             case 1:
-                member.tags["kiln:unused"] = text(since)
+                member.tags["kiln:unused-since"] = text(since)
             case 2:
-                member.tags["kiln:unused"] = "some time in May"
+                member.tags["kiln:unused-since"] = "some time in May"
             case 3:
                 _mark(member, now + days(rng, 1, 3))
             case _:
@@ -96,7 +96,7 @@ def marked_as_retired_and_no_more(
     """Without a quarantine the home image is marked first; then the function died."""
     for member in release.members:
         if member.is_home:
-            member.tags["kiln:stage"] = "retired"
+            member.tags["kiln:stage"] = "disabled"
 
 
 def held(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
@@ -122,8 +122,8 @@ def held_by_its_snapshot(rng: random.Random, family: Family, release: Release, n
 
 def restored(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
     for member in release.some(rng):
-        member.tags["kiln:restored"] = text(_ago(rng, release, now, 1, 30))
-        member.tags["kiln:unused"] = "no"
+        member.tags["kiln:restored-at"] = text(_ago(rng, release, now, 1, 30))
+        member.tags["kiln:unused-since"] = "no"
 
 
 def rolled_back_to(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
@@ -144,7 +144,7 @@ def protected_by_its_recipe(rng: random.Random, family: Family, release: Release
     """A guard that Kiln itself set."""
     for member in release.members:
         member.fields["protected"] = "enabled-without-cooldown"
-        member.tags["kiln:shared"] = f"protected-{rng.getrandbits(64):016x}"
+        member.tags["kiln:published-as"] = f"protected-{rng.getrandbits(64):016x}"
 
 
 def of_another_service(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
@@ -294,11 +294,11 @@ def _ago(rng: random.Random, release: Release, now: datetime, least: int, most: 
 
 def _mark(member: Member, since: datetime) -> None:
     if member.state == "available":
-        member.tags["kiln:unused"] = text(since)
+        member.tags["kiln:unused-since"] = text(since)
         member.fields["deprecated"] = text(since + DEPRECATED_AFTER)
 
 
 def _retire(member: Member, since: datetime) -> None:
-    member.tags |= {"kiln:stage": "retired", "kiln:retired": text(since)}
+    member.tags |= {"kiln:stage": "disabled", "kiln:disabled-at": text(since)}
     if member.state == "available":
         member.fields["state"] = "disabled"

@@ -12,9 +12,9 @@ from oracle.model import HOME
 from oracle.seen import Account, Key, Seen
 from oracle.uses import Use, Uses
 
-STEPS = {"deprecate": "mark-unused", "disable": "retire", "deregister": "deregister"}
-"""Each step on the way out, and the word of the action that takes it."""
-STAGES = ("captured", "verified", "published", "released", "rejected", "retired")
+# The actions that are the steps of an image on its way out.
+STEPS = ("deprecate", "disable", "deregister")
+STAGES = ("captured", "verified", "published", "released", "rejected", "disabled")
 LIVING = ("available", "disabled", "pending")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -30,7 +30,7 @@ class Expected:
     on: datetime | None = None
 
 
-LEFT = Expected("leave")
+LEFT = Expected("keep")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def born(release: list[Seen]) -> datetime:
 
 def is_released(release: list[Seen]) -> bool:
     return any(
-        is_home(image) and image.state == "available" and image.tags["kiln:stage"] in ("released", "retired")
+        is_home(image) and image.state == "available" and image.tags["kiln:stage"] in ("released", "disabled")
         for image in release
     )
 
@@ -137,14 +137,14 @@ def _of_recipe(
         use = {image.key: uses.of(image, rules.idle, newest) for image in release}
         told = _of_release(rules, release, newer, use, now)
         found |= told
-        going.append(Counter(one.action for one in told.values() if one.action in STEPS.values()))
+        going.append(Counter(one.action for one in told.values() if one.action in STEPS))
         newer += is_released(release)
 
     required = [region for region in regions[1:] if region not in replicate.get("best_effort", [])]
     if _is_too_much(rules, own, going) or _looks_wrong(own, required):
         for key, one in found.items():
-            if one.action in STEPS.values():
-                found[key] = Expected("leave", "unused", one.next)
+            if one.action in STEPS:
+                found[key] = Expected("keep", "unused", one.next)
     return found
 
 
@@ -159,7 +159,7 @@ def _of_release(
         later = moves(rules, release, old_from)
         stays = _stays(release, Use.CERTAIN, {})
         return {
-            key: Expected(one.action, None, *later[key]) if one.action == "leave" else one
+            key: Expected(one.action, None, *later[key]) if one.action == "keep" else one
             for key, one in stays.items()
         }
     if any(use.values()):
@@ -170,7 +170,7 @@ def _of_release(
         return _stays(release, why, use)
     told = {}
     for key, (step, at) in moves(rules, release, now).items():
-        told[key] = Expected(STEPS[step] if at <= now else "leave", "unused", step, at)
+        told[key] = Expected(step if at <= now else "keep", "unused", step, at)
     return told
 
 
@@ -181,14 +181,14 @@ def _stays(release: list[Seen], why: Use, use: dict[Key, Use]) -> dict[Key, Expe
     def action(image: Seen) -> str:
         can_be_launched = image.state == "available"
         if use.get(image.key) == Use.UNREPORTED == why:
-            return "ask-usage"
-        if can_be_launched and image.tags["kiln:stage"] == "retired" and is_back and why == Use.CERTAIN:
-            return "bring-back"
-        if can_be_launched and image.time("kiln:unused") and why == Use.CERTAIN:
-            return "spare"
-        return "leave"
+            return "request-usage-report"
+        if can_be_launched and image.tags["kiln:stage"] == "disabled" and is_back and why == Use.CERTAIN:
+            return "reactivate"
+        if can_be_launched and image.time("kiln:unused-since") and why == Use.CERTAIN:
+            return "clear-unused"
+        return "keep"
 
-    words = {Use.NONE: "unused", Use.UNREPORTED: "unknown", Use.UNKNOWN: "unknown", Use.CERTAIN: "used"}
+    words = {Use.NONE: "unused", Use.UNREPORTED: "unknown", Use.UNKNOWN: "unknown", Use.CERTAIN: "in-use"}
     return {
         image.key: Expected(action(image), words[use[image.key]] if image.key in use else None)
         for image in release
@@ -199,7 +199,7 @@ def moves(rules: Rules, release: list[Seen], at: datetime) -> dict[Key, tuple[st
     """The next step of each image of a release that goes and that nobody uses, and when it is taken, were it
     looked at every moment from `at` on."""
     launchable = [image for image in release if image.state == "available"]
-    begun = any(image.tags["kiln:stage"] == "retired" for image in release)
+    begun = any(image.tags["kiln:stage"] == "disabled" for image in release)
     if not rules.confirm_after or not launchable or begun:
         return _leaving(rules, release, at)
     marks = {image.key: _found_unused(image, at) for image in launchable}
@@ -210,7 +210,7 @@ def moves(rules: Rules, release: list[Seen], at: datetime) -> dict[Key, tuple[st
 
 def _found_unused(image: Seen, at: datetime) -> datetime | None:
     """Since when it is known that nobody uses it: it says so, and has been deprecated since."""
-    since = image.time("kiln:unused")
+    since = image.time("kiln:unused-since")
     is_deprecated = image.deprecated is not None and image.deprecated <= at
     return since if since is not None and since <= at and is_deprecated else None
 
@@ -222,7 +222,7 @@ def _leaving(rules: Rules, release: list[Seen], at: datetime) -> dict[Key, tuple
     since: list[datetime] = []
     told: dict[Key, tuple[str, datetime]] = {}
     for image in release:
-        retired = image.time("kiln:retired") if image.state == "disabled" else None
+        retired = image.time("kiln:disabled-at") if image.state == "disabled" else None
         if image.state != "failed":
             since.append(retired or at)
             if retired is None:
@@ -235,7 +235,7 @@ def _is_too_much(rules: Rules, own: list[Seen], going: list[Counter[str]]) -> bo
     """`going`: how many images of each release take which step."""
     images, living = sum(map(Counter.total, going)), sum(image.state in LIVING for image in own)
     too_large = False
-    for step in STEPS.values():
+    for step in STEPS:
         of_releases = [release[step] for release in going if release[step]]
         is_large = sum(of_releases) * 100 > living * rules.max_percent
         too_large = too_large or (is_large and len(of_releases) > 1)
@@ -253,8 +253,8 @@ def _looks_wrong(own: list[Seen], required: list[str]) -> bool:
     if told and not all(here.values()):
         return True
     for image in living:
-        on_its_way = image.time("kiln:unused") or image.time("kiln:retired")
-        counted = int(image.tags.get("kiln:counted", "0")) if on_its_way else 0
+        on_its_way = image.time("kiln:unused-since") or image.time("kiln:disabled-at")
+        counted = int(image.tags.get("kiln:fleet-size", "0")) if on_its_way else 0
         now = sum(other.region == image.region for other in living)
         if counted > 2 * now and counted - now >= 5:
             return True

@@ -63,7 +63,7 @@ class Uses:
 
     def _is_kept_by_hand(self, image: Seen, newest: str | None) -> bool:
         on_it = [image.tags, *(self._account.snapshots[image.region, one] for one in image.snapshots)]
-        if any("kiln:hold" in tags for tags in on_it) or "kiln:restored" in image.tags:
+        if any("kiln:hold" in tags for tags in on_it) or "kiln:restored-at" in image.tags:
             return True
         over = image.tags.get("kiln:pinned-over")
         return "kiln:pinned" in image.tags and over is not None and (newest is None or newest <= over)
@@ -81,7 +81,7 @@ class Uses:
         report counts that was asked for since."""
         if image.state != "available" or not self.is_shared(image.key):
             return Use.NONE
-        since, first = self._now - REPORT_TELLS, image.time("kiln:unused")
+        since, first = self._now - REPORT_TELLS, image.time("kiln:unused-since")
         if first is None or first > self._now:
             first = self._now - USE_TELLS
         since = max(since, first)
@@ -100,7 +100,7 @@ class Uses:
 
 def is_guarded_by_kiln(image: Seen) -> bool:
     """A guard that the recipe asked for is Kiln's own to take away."""
-    by_recipe = image.tags.get("kiln:shared", "").startswith("protected-")
+    by_recipe = image.tags.get("kiln:published-as", "").startswith("protected-")
     return by_recipe and image.protection == "enabled-without-cooldown"
 
 

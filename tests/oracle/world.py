@@ -179,8 +179,8 @@ def _count(rng: random.Random, family: Family) -> None:
     for member in family.members():
         living[member.region] = living.get(member.region, 0) + (member.state != "failed")
     for member in family.members():
-        if {"kiln:unused", "kiln:retired"} & set(member.tags):
-            member.tags["kiln:counted"] = str(living[member.region] + rng.choice([0, 0, 0, 1, 2]))
+        if {"kiln:unused-since", "kiln:disabled-at"} & set(member.tags):
+            member.tags["kiln:fleet-size"] = str(living[member.region] + rng.choice([0, 0, 0, 1, 2]))
 
 
 def _seed(aws: LocalAws, kind: str, things: list[dict[str, Any]]) -> None:

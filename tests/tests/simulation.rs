@@ -58,8 +58,8 @@ fn with_faults_things_do_go_wrong_and_without_them_nothing_does() {
         "Image Released",
         "Image Rolled Back",
         "Drift Repaired",
-        "Image Retired",
-        "Image Expired",
+        "Image Disabled",
+        "Image Deregistered",
     ] {
         assert!(said(news) > 10, "{news}: {}", said(news));
     }

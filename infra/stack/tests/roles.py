@@ -57,7 +57,7 @@ SHARE = [
     ("ec2:DisableImageDeprecation", REPLICA, COPY),
     ("ec2:EnableImageDeregistrationProtection", REPLICA, COPY),
     ("ec2:GetImageFindings", IMAGE, {}),
-    ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:shared"]}),
+    ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:published-as"]}),
 ]
 RELEASE = [
     ("ssm:GetParameters", PARAMETER, {}),
@@ -65,7 +65,7 @@ RELEASE = [
     ("ec2:DescribeLaunchTemplateVersions", "*", {}),
     ("ec2:CreateLaunchTemplateVersion", TEMPLATE, GIVEN),
     ("ec2:ModifyLaunchTemplate", TEMPLATE, GIVEN),
-    ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:released"]}),
+    ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:released-at"]}),
 ]
 # What every function does, and what none may do: to what is not Kiln's, or beyond Kiln's own work.
 COMMON: list[Call] = [
@@ -116,8 +116,8 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:RunInstances", VOLUME, ASKED),
         ("ec2:CreateTags", INSTANCE, {"ec2:CreateAction": "RunInstances"}),
         ("ec2:CreateTags", VOLUME, {"ec2:CreateAction": "RunInstances"}),
-        ("ec2:CreateTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": [*MARKS["aws:TagKeys"], "kiln:baked"]}),
-        ("ec2:DeleteTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": [*MARKS["aws:TagKeys"], "kiln:baked"]}),
+        ("ec2:CreateTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": [*MARKS["aws:TagKeys"], "kiln:last-bake"]}),
+        ("ec2:DeleteTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": [*MARKS["aws:TagKeys"], "kiln:last-bake"]}),
         ("ec2:StopInstances", INSTANCE, LONG_LIVED),
         ("kms:Decrypt", KEY, HERE),
         ("kms:CreateGrant", KEY, HERE | GRANT),
@@ -205,17 +205,21 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:CreateImageUsageReport", REPLICA, COPY),
         ("ec2:CreateImageUsageReport", REPORT, {}),
         ("ec2:CreateTags", REPORT, ASKED_FOR),
-        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:counted", "kiln:ended"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:fleet-size", "kiln:recipe-retired-at"]}),
         ("ec2:DescribeImageReferences", "*", {}),
         ("ssm:DescribeParameters", "*", {}),
         ("imagebuilder:ListImageRecipes", "*", {}),
         ("imagebuilder:ListContainerRecipes", "*", {}),
         ("imagebuilder:GetContainerRecipe", "*", {}),
         ("ssm:GetParameters", "arn:aws:ssm:eu-west-1:123456789012:parameter/golden/web/latest", {}),
-        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:retired", "kiln:unused"]}),
-        ("ec2:CreateTags", SNAPSHOT, OURS | {"aws:TagKeys": ["kiln:orphaned"]}),
-        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage", "kiln:again"]}),
-        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:restored"]}),
+        (
+            "ec2:CreateTags",
+            REPLICA,
+            COPY | {"aws:TagKeys": ["kiln:stage", "kiln:disabled-at", "kiln:unused-since"]},
+        ),
+        ("ec2:CreateTags", SNAPSHOT, OURS | {"aws:TagKeys": ["kiln:orphaned-since"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage", "kiln:recopy"]}),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:restored-at"]}),
         ("ec2:DisableImage", REPLICA, COPY),
         ("ec2:EnableImage", REPLICA, COPY),
         ("ec2:EnableImageDeprecation", REPLICA, COPY),
@@ -237,7 +241,7 @@ NEEDED["ReconcileRole"] = [
     ("ec2:DescribeVolumes", "*", {}),
     ("ec2:DescribeLockedSnapshots", "*", {}),
     ("ec2:ListImagesInRecycleBin", "*", {}),
-    ("ec2:CreateTags", REPLICA_SNAPSHOT, COPY | {"aws:TagKeys": ["kiln:orphaned"]}),
+    ("ec2:CreateTags", REPLICA_SNAPSHOT, COPY | {"aws:TagKeys": ["kiln:orphaned-since"]}),
     ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
 ]
 # What would let a role out of its own job, beside NEVER.
@@ -298,7 +302,7 @@ FORBIDDEN: dict[str, list[Call]] = {
         ("ec2:DeregisterImage", IMAGE, OURS),
         ("ec2:DeregisterImage", REPLICA, {}),
         ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, {}),
-        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:restored"]}),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:restored-at"]}),
         ("ec2:DisableImage", REPLICA, COPY),
         ("ec2:EnableImage", REPLICA, COPY),
         ("ec2:ListImagesInRecycleBin", "*", {}),

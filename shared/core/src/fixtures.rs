@@ -147,10 +147,10 @@ impl ImageFixture {
     }
 
     /// Disabled by Kiln on that day.
-    pub fn retired_on(mut self, since: i64) -> Self {
-        self.stage = Stage::Retired;
+    pub fn disabled_on(mut self, since: i64) -> Self {
+        self.stage = Stage::Disabled;
         self.state = ImageState::Disabled;
-        self.extra = self.extra.with(tags::RETIRED, day(since).to_rfc3339());
+        self.extra = self.extra.with(tags::DISABLED_AT, day(since).to_rfc3339());
         self
     }
 

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::inventory::{
-    Architecture, DefaultEncryption, Deregistration, Finding, Grantee, Image, ImageQuery, Instance, Key,
-    LaunchSources, NewImage, NewInstance, NewReplica, NewTemplateVersion, PermissionChange, PublicImages,
-    Reference, Result, Snapshot, Subnet, Template, UsageReport, Vcpus,
+    Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
+    Instance, Key, LaunchSources, NewImage, NewInstance, NewReplica, NewTemplateVersion, PermissionChange,
+    PublicImages, Reference, Result, Snapshot, Subnet, Template, UsageReport, Vcpus,
 };
 use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, SubnetId, Tags, Token};
 
@@ -71,7 +71,7 @@ pub trait Sharing {
         change: &PermissionChange,
     ) -> Result<()>;
     /// Sets when an image is deprecated, or that it never is.
-    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Result<()>;
+    async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()>;
     /// Guards an image against deregistration.
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()>;
     /// Takes that guard away.

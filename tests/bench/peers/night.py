@@ -79,7 +79,7 @@ def of_kiln(built: Path, snapshots: int, away_ms: int) -> list[Night]:
 def _due() -> dict[str, Any]:
     """Kiln's steps before the last were taken long ago."""
     past = {days: f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (60, 50)}
-    tags = {"kiln:stage": "retired", "kiln:unused": past[60], "kiln:retired": past[50]}
+    tags = {"kiln:stage": "disabled", "kiln:unused-since": past[60], "kiln:disabled-at": past[50]}
     return {"tags": tags, "state": "disabled"}
 
 

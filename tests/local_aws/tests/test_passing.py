@@ -45,8 +45,8 @@ def test_snapshots_instances_and_templates_become_older(aws: LocalAws) -> None:
 
 def test_the_times_in_kilns_tags_become_older(aws: LocalAws) -> None:
     tags = {
-        "kiln:unused": "2026-03-10T10:11:12Z",
-        "kiln:retired": "2026-03-10T10:11:12.345+02:00",
+        "kiln:unused-since": "2026-03-10T10:11:12Z",
+        "kiln:disabled-at": "2026-03-10T10:11:12.345+02:00",
         "kiln:version": "2026-03-10T10:11:12Z",
         "kiln:stage": "released",
         "Name": "2026-03-10T10:11:12Z",
@@ -56,7 +56,11 @@ def test_the_times_in_kilns_tags_become_older(aws: LocalAws) -> None:
     aws.days_pass(10)
     (found,) = ec2.describe_images(ImageIds=[made])["Images"]
     (snapshot,) = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
-    aged = {**tags, "kiln:unused": "2026-02-28T10:11:12Z", "kiln:retired": "2026-02-28T10:11:12.345+02:00"}
+    aged = {
+        **tags,
+        "kiln:unused-since": "2026-02-28T10:11:12Z",
+        "kiln:disabled-at": "2026-02-28T10:11:12.345+02:00",
+    }
     assert (_tags(found), _tags(snapshot)) == (aged, aged)
     there = ec2.describe_instances(InstanceIds=[machine])["Reservations"][0]["Instances"][0]
     assert _tags(there) == {"kiln:deadline": "2026-02-28T10:11:12Z"}

@@ -50,7 +50,7 @@ fn main() {
             let sequences = decide(recipe, &kin, &uses, now);
             let sequences = limits::enforce(recipe, &home, found, &[], sequences, None);
             decided += began.elapsed();
-            steps += sequences.iter().flatten().filter(|one| one.action != Action::Leave).count();
+            steps += sequences.iter().flatten().filter(|one| one.action != Action::Keep).count();
             answered += sequences.iter().map(Vec::len).sum::<usize>();
         }
         best = best.min(decided.as_secs_f64() * 1_000.0);

@@ -62,7 +62,7 @@ impl<G: Ground> Case<'_, G> {
         let (_, image) = self.imaged().await?;
         self.available(&home(), &image).await?;
         let images = vec![image];
-        let counted = |of: &str| Tags::new().with(tags::COUNTED, of);
+        let counted = |of: &str| Tags::new().with(tags::FLEET_SIZE, of);
         went("CreateTags", self.cloud().tag_images(&home(), &images, &counted("2")).await)?;
         self.ground.wait().await;
         let missing: ImageId = "ami-0123456789abcdef0".parse().unwrap();
@@ -72,7 +72,7 @@ impl<G: Ground> Case<'_, G> {
         self.ground.wait().await;
         for image in &images {
             let told = self.described(&home(), image).await?;
-            is("its tag", told.tags.get(tags::COUNTED), Some("2"))?;
+            is("its tag", told.tags.get(tags::FLEET_SIZE), Some("2"))?;
         }
         Ok(())
     }

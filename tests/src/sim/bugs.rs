@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::inventory::{
-    Architecture, DefaultEncryption, Deregistration, Finding, Grantee, Image, ImageQuery, ImageState,
-    Instance, InstanceState, Key, NewImage, NewInstance, NewReplica, NewTemplateVersion, PermissionChange,
-    PublicImages, Reference, Result, Snapshot, StopReason, Subnet, Template, Vcpus,
+    Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
+    ImageState, Instance, InstanceState, Key, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+    PermissionChange, PublicImages, Reference, Result, Snapshot, StopReason, Subnet, Template, Vcpus,
 };
 use kiln_core::model::user_data::verdict_nonce;
 use kiln_core::model::{
@@ -333,8 +333,8 @@ impl Sharing for Sabotaged {
         self.wire.change_volumes(region, snapshot, change).await
     }
 
-    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Result<()> {
-        self.wire.deprecate(region, image, at).await
+    async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()> {
+        self.wire.deprecate(region, image, to).await
     }
 
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()> {

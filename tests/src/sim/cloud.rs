@@ -29,7 +29,7 @@ pub struct Wire {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Does {
     Read,
-    PermissionChange,
+    Change,
 }
 
 pub(crate) fn failed(operation: &'static str, on: &str, region: &Region, code: &str) -> CloudError {
@@ -88,7 +88,7 @@ impl Wire {
         }
         let result = effect(&mut world.account.borrow_mut(), world.now());
         let function = self.invocation.function;
-        if does == Does::PermissionChange {
+        if does == Does::Change {
             world.note(|| {
                 let outcome = result.as_ref().err().map_or("done".to_owned(), |error| error.code.clone());
                 format!("       {function:?}: {operation} on {on} in {region}: {outcome}")
@@ -169,7 +169,7 @@ impl Images for Wire {
             self.world.begin_image(&new.region, &id, false);
             Ok(id)
         };
-        self.call(Does::PermissionChange, "CreateImage", &new.region, &new.name, effect).await
+        self.call(Does::Change, "CreateImage", &new.region, &new.name, effect).await
     }
 
     async fn copy_image(&self, new: &NewReplica) -> Result<ImageId> {
@@ -183,7 +183,7 @@ impl Images for Wire {
             }
             Ok(id)
         };
-        self.call(Does::PermissionChange, "CopyImage", &new.region, &new.name, effect).await
+        self.call(Does::Change, "CopyImage", &new.region, &new.name, effect).await
     }
 
     async fn disable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
@@ -198,12 +198,12 @@ impl Images for Wire {
             self.world.watch.borrow_mut().image_goes(account, &self.invocation, region, image, now);
             account.region(region).disable(region, image, now)
         };
-        self.call(Does::PermissionChange, "DisableImage", region, image.as_str(), effect).await
+        self.call(Does::Change, "DisableImage", region, image.as_str(), effect).await
     }
 
     async fn enable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
         let effect = |account: &mut Account, now| account.region(region).enable(region, image, now);
-        self.call(Does::PermissionChange, "EnableImage", region, image.as_str(), effect).await
+        self.call(Does::Change, "EnableImage", region, image.as_str(), effect).await
     }
 
     /// No rule of the Recycle Bin's is set.
@@ -224,7 +224,7 @@ impl Images for Wire {
             self.world.begin(async move { world.tell_image(&region, &image) });
             Ok(outcome)
         };
-        self.call(Does::PermissionChange, "DeregisterImage", region, image.as_str(), effect).await
+        self.call(Does::Change, "DeregisterImage", region, image.as_str(), effect).await
     }
 
     async fn snapshots(&self, region: &Region) -> Result<Vec<Snapshot>> {
@@ -262,7 +262,7 @@ impl Images for Wire {
             self.world.watch.borrow_mut().snapshot_goes(account, self.invocation(), region, snapshot);
             account.region(region).delete_snapshot(region, snapshot, now)
         };
-        self.call(Does::PermissionChange, "DeleteSnapshot", region, snapshot.as_str(), effect).await
+        self.call(Does::Change, "DeleteSnapshot", region, snapshot.as_str(), effect).await
     }
 
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Result<()> {
@@ -283,7 +283,7 @@ impl Images for Wire {
             Ok(())
         };
         let on = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        self.call(Does::PermissionChange, "CreateTags", region, &on, effect).await
+        self.call(Does::Change, "CreateTags", region, &on, effect).await
     }
 
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Result<()> {
@@ -298,7 +298,7 @@ impl Images for Wire {
             }
             Ok(())
         };
-        self.call(Does::PermissionChange, "CreateTags", region, snapshot.as_str(), effect).await
+        self.call(Does::Change, "CreateTags", region, snapshot.as_str(), effect).await
     }
 }
 
@@ -342,6 +342,6 @@ impl Bus for Wire {
             }
             Ok(())
         };
-        self.call(Does::PermissionChange, "PutEvents", &self.world.context.home, "kiln", effect).await
+        self.call(Does::Change, "PutEvents", &self.world.context.home, "kiln", effect).await
     }
 }

@@ -128,7 +128,7 @@ fn has_newer(account: &Account, image: &Image, record: &ImageRecord) -> bool {
             && its.copied.is_none()
             && its.name.recipe == record.name.recipe
             && its.name.version > record.name.version
-            && matches!(its.stage, Stage::Released | Stage::Retired)
+            && matches!(its.stage, Stage::Released | Stage::Disabled)
     })
 }
 

@@ -79,6 +79,6 @@ impl References for Wire {
             }
             Ok(())
         };
-        self.call(Does::PermissionChange, "CreateImageUsageReport", region, image.as_str(), effect).await
+        self.call(Does::Change, "CreateImageUsageReport", region, image.as_str(), effect).await
     }
 }

@@ -56,7 +56,7 @@ impl Instances for Wire {
             }
             Ok(id)
         };
-        self.call(Does::PermissionChange, "RunInstances", &new.region, &new.instance_type, effect).await
+        self.call(Does::Change, "RunInstances", &new.region, &new.instance_type, effect).await
     }
 
     async fn stop(&self, region: &Region, instance: &InstanceId) -> Result<()> {
@@ -70,7 +70,7 @@ impl Instances for Wire {
             Some(InstanceState::Stopping | InstanceState::Stopped) => Ok(()),
             _ => Err(failed("StopInstances", instance.as_str(), region, "IncorrectInstanceState")),
         };
-        self.call(Does::PermissionChange, "StopInstances", region, instance.as_str(), effect).await
+        self.call(Does::Change, "StopInstances", region, instance.as_str(), effect).await
     }
 
     async fn start(&self, region: &Region, instance: &InstanceId) -> Result<()> {
@@ -84,7 +84,7 @@ impl Instances for Wire {
             Some(InstanceState::Running | InstanceState::Pending) => Ok(()),
             _ => Err(failed("StartInstances", instance.as_str(), region, "IncorrectInstanceState")),
         };
-        self.call(Does::PermissionChange, "StartInstances", region, instance.as_str(), effect).await
+        self.call(Does::Change, "StartInstances", region, instance.as_str(), effect).await
     }
 
     async fn terminate(&self, region: &Region, instance: &InstanceId) -> Result<()> {
@@ -99,7 +99,7 @@ impl Instances for Wire {
             account.region(region).become_state(instance, now, InstanceState::Terminated);
             Ok(())
         };
-        self.call(Does::PermissionChange, "TerminateInstances", region, instance.as_str(), effect).await
+        self.call(Does::Change, "TerminateInstances", region, instance.as_str(), effect).await
     }
 
     async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()> {
@@ -109,7 +109,7 @@ impl Instances for Wire {
             account.region(region).change(instance, now, add);
             Ok(())
         };
-        self.call(Does::PermissionChange, "CreateTags", region, instance.as_str(), effect).await
+        self.call(Does::Change, "CreateTags", region, instance.as_str(), effect).await
     }
 
     async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()> {
@@ -121,7 +121,7 @@ impl Instances for Wire {
             });
             Ok(())
         };
-        self.call(Does::PermissionChange, "DeleteTags", region, instance.as_str(), effect).await
+        self.call(Does::Change, "DeleteTags", region, instance.as_str(), effect).await
     }
 
     async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String> {

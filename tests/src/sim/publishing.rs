@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
-    DefaultEncryption, Finding, Grantee, Image, ImageState, Key, NewTemplateVersion, PermissionChange,
-    PublicImages, Result, Subnet, Template, Vcpus,
+    DefaultEncryption, Deprecation, Finding, Grantee, Image, ImageState, Key, NewTemplateVersion,
+    PermissionChange, PublicImages, Result, Subnet, Template, Vcpus,
 };
 use kiln_core::model::{ImageId, Region, SnapshotId, SubnetId};
 use kiln_engine::ports::{AccountInfo, Sharing, Templates};
@@ -40,7 +40,7 @@ impl Sharing for Wire {
             apply(account.region(region).launchers.entry(image.clone()).or_default(), change);
             Ok(())
         };
-        self.call(Does::PermissionChange, "ModifyImageAttribute", region, image.as_str(), effect).await
+        self.call(Does::Change, "ModifyImageAttribute", region, image.as_str(), effect).await
     }
 
     async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Result<BTreeSet<Grantee>> {
@@ -59,18 +59,18 @@ impl Sharing for Wire {
             apply(account.region(region).copiers.entry(snapshot.clone()).or_default(), change);
             Ok(())
         };
-        self.call(Does::PermissionChange, "ModifySnapshotAttribute", region, snapshot.as_str(), effect).await
+        self.call(Does::Change, "ModifySnapshotAttribute", region, snapshot.as_str(), effect).await
     }
 
-    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Result<()> {
+    async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()> {
         let effect = |account: &mut Account, now| {
             self.world.watch.borrow_mut().changes += 1;
             if let Some(held) = account.region(region).images.get_mut(image) {
-                held.change(now, |image| image.deprecated = at);
+                held.change(now, |image| image.deprecated = to.time());
             }
             Ok(())
         };
-        self.call(Does::PermissionChange, "EnableImageDeprecation", region, image.as_str(), effect).await
+        self.call(Does::Change, "EnableImageDeprecation", region, image.as_str(), effect).await
     }
 
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()> {
@@ -124,7 +124,7 @@ impl Wire {
             }
             Ok(())
         };
-        self.call(Does::PermissionChange, "PutParameter", region, name, effect).await
+        self.call(Does::Change, "PutParameter", region, name, effect).await
     }
 }
 

@@ -51,7 +51,7 @@ fn is_out(image: &Image) -> bool {
 /// EC2 has no compare and swap: whoever read late may write the stage before the last once more over it. The image is none
 /// the worse, and comes to its stage again.
 fn is_or_was_out(image: &Image) -> bool {
-    let again = || stage(image) == Some(Stage::Verified) && image.tags.has(tags::SHARED);
+    let again = || stage(image) == Some(Stage::Verified) && image.tags.has(tags::PUBLISHED_AS);
     is_out(image) || image.state == ImageState::Available && again()
 }
 
@@ -313,7 +313,7 @@ fn permissions(account: &Account, watch: &Watch) -> Vec<String> {
     for image in account.images().filter(|image| image.state == ImageState::Available) {
         let Ok(record) = image.record() else { continue };
         let Some(keeps) = watch.recipes.get(&record.name.recipe) else { continue };
-        if meddled(watch, image, &record) || record.stage == Stage::Retired {
+        if meddled(watch, image, &record) || record.stage == Stage::Disabled {
             continue;
         }
         let ec2 = &account.regions[&image.region];

@@ -301,7 +301,7 @@ impl Watch {
                 .filter(|other| other.state == ImageState::Available)
                 .filter_map(|other| other.record().ok())
                 .filter(|its| its.copied.is_none() && its.name.recipe == record.name.recipe)
-                .filter(|its| matches!(its.stage, Stage::Released | Stage::Retired))
+                .filter(|its| matches!(its.stage, Stage::Released | Stage::Disabled))
                 .filter(|its| its.name.version > record.name.version)
                 .count()
         };
@@ -319,7 +319,8 @@ impl Watch {
     /// knows whatever had begun long enough before that.
     fn nobody_else_uses(&self, ec2: &Ec2, by: &Invocation, image: &Image) -> Result<(), String> {
         let shared = ec2.launchers.get(&image.id).is_some_and(|with| !with.is_empty());
-        let Some(first) = image.unused().filter(|_| shared && image.state == ImageState::Available) else {
+        let Some(first) = image.unused_since().filter(|_| shared && image.state == ImageState::Available)
+        else {
             return Ok(());
         };
         let reported = first - REPORT_LAG - MOST_SKEW - MOST_LAG;

@@ -18,7 +18,7 @@ fn seen() -> Observed {
 
 fn refusal(seen: &Observed) -> Reason {
     let decision = decide(&request(), &recipe("web"), seen);
-    assert_eq!(decision.action, Action::Refuse, "{:?}", decision.reason);
+    assert_eq!(decision.action, Action::Reject, "{:?}", decision.reason);
     decision.reason
 }
 
@@ -60,7 +60,7 @@ fn launches_nothing_while_a_builder_of_the_recipe_is_at_work() {
     let at_work =
         Observed { instances: vec![builder("web", 8).until(day(9) + TimeDelta::hours(1))], ..seen() };
     let decision = decide(&request(), &recipe("web"), &at_work);
-    assert_eq!(decision.action, Action::Leave);
+    assert_eq!(decision.action, Action::Keep);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_builder_that_missed_its_deadline_does_not_hold_the_next_bake() {
 #[test]
 fn the_builder_of_this_very_bake_holds_it_even_after_its_deadline() {
     let late = Observed { instances: vec![builder("web", 9).until(day(8))], ..seen() };
-    assert_eq!(decide(&request(), &recipe("web"), &late).action, Action::Leave);
+    assert_eq!(decide(&request(), &recipe("web"), &late).action, Action::Keep);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn an_event_that_comes_after_the_next_bake_has_begun_bakes_nothing() {
     let to_come = Observed { images: vec![image("web", 400).build()], ..seen() };
     assert!(matches!(decide(&request(), &recipe("web"), &to_come).action, Action::Launch(_)));
     let mut stopped_before = long_lived("web");
-    stopped_before.tags = stopped_before.tags.with(tags::BAKED, name("web", 9).version);
+    stopped_before.tags = stopped_before.tags.with(tags::LAST_BAKE, name("web", 9).version);
     let again = Observed { instances: vec![stopped_before], ..seen() };
     assert!(matches!(
         decide(&request(), &recipe("web"), &again).reason,
@@ -118,14 +118,14 @@ fn an_event_that_comes_after_the_next_bake_has_begun_bakes_nothing() {
 fn a_long_lived_builder_that_this_bake_marked_and_did_not_stop_is_stopped() {
     let of_day = |n| Observed { instances: vec![long_lived("web").marked(n)], ..seen() };
     assert_eq!(decide(&request(), &recipe("web"), &of_day(9)).action.word(), "stop");
-    assert_eq!(decide(&request(), &recipe("web"), &of_day(8)).action, Action::Leave);
+    assert_eq!(decide(&request(), &recipe("web"), &of_day(8)).action, Action::Keep);
 }
 
 #[test]
 fn a_bake_whose_image_is_there_is_done() {
     let done = Observed { images: vec![image("web", 9).build()], ..seen() };
     let decision = decide(&request(), &recipe("web"), &done);
-    assert_eq!(decision.action, Action::Leave);
+    assert_eq!(decision.action, Action::Keep);
     assert!(matches!(decision.reason, Reason::Bake(BakeReason::AlreadyBaked(_))));
 }
 
@@ -201,7 +201,7 @@ fn a_recipe_may_stand_on_the_newest_release_of_another() {
         image("base", 1).released().build(),
         image("base", 3).released().build(),
         image("base", 4).build(),
-        image("base", 5).retired_on(8).build(),
+        image("base", 5).disabled_on(8).build(),
         image("web", 6).released().build(),
     ];
     assert_eq!(newest_release(&base, &images).unwrap().1.id, id_of("us-east-1", 3));

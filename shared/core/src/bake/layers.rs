@@ -25,7 +25,7 @@ pub fn due<'a>(
     let layer = |recipe: &'a Recipe| {
         let base = recipe.base_recipe().filter(|base| of.is_none_or(|of| of == *base))?;
         let (_, release) = newest.get(base)?;
-        let released = release.tags.time(tags::RELEASED)?;
+        let released = release.tags.time(tags::RELEASED_AT)?;
         let own = |tags: &&Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
         let of_images = images.iter().map(|image| &image.tags);
         let bakes: Vec<&Tags> = of_images.chain(instances.iter().map(|one| &one.tags)).filter(own).collect();
@@ -57,7 +57,7 @@ mod tests {
     }
 
     fn released(n: i64) -> Image {
-        image("base", n).released().tagged(tags::RELEASED, &day(n).to_rfc3339()).build()
+        image("base", n).released().tagged(tags::RELEASED_AT, &day(n).to_rfc3339()).build()
     }
 
     fn versions(recipe: &Recipe, images: &[Image], instances: &[Instance]) -> Vec<String> {

@@ -73,14 +73,14 @@ pub fn without_base(
             && matches!(image.state, ImageState::Pending | ImageState::Available)
     });
     if let Some(image) = made {
-        return decision(Action::Leave, Reason::Bake(BakeReason::AlreadyBaked(image.id.clone())));
+        return decision(Action::Keep, Reason::Bake(BakeReason::AlreadyBaked(image.id.clone())));
     }
     let versions =
         instances.iter().map(|instance| &instance.tags).chain(images.iter().map(|image| &image.tags));
     // What bears a time that is yet to come was not baked: somebody wrote it.
     let begun = |other: &Version| *other > version && other.time() <= request.now + LEAD;
     if let Some(newer) = versions.filter_map(|of| of.read(tags::VERSION)).find(begun) {
-        return decision(Action::Leave, Reason::Bake(BakeReason::NewerBake(newer)));
+        return decision(Action::Keep, Reason::Bake(BakeReason::NewerBake(newer)));
     }
     let ended = instances.iter().find(|instance| {
         instance.state == InstanceState::Terminated
@@ -88,7 +88,7 @@ pub fn without_base(
             && instance.tags.read(tags::VERSION) == Some(version)
     });
     if let Some(builder) = ended {
-        return decision(Action::Leave, Reason::Bake(BakeReason::BakeEnded(builder.id.clone())));
+        return decision(Action::Keep, Reason::Bake(BakeReason::BakeEnded(builder.id.clone())));
     }
     let living = || instances.iter().filter(|instance| instance.state != InstanceState::Terminated);
     let long_lived: Vec<&Instance> =
@@ -98,7 +98,7 @@ pub fn without_base(
         [builder] if builder.tags.has(AUTO_SCALING) => {
             let group = builder.tags.get(AUTO_SCALING).unwrap_or_default().to_owned();
             return decision(
-                Action::Refuse,
+                Action::Reject,
                 Reason::Bake(BakeReason::InAutoScaling(builder.id.clone(), group)),
             );
         }
@@ -108,7 +108,7 @@ pub fn without_base(
         }
         several => {
             let ids: Vec<InstanceId> = several.iter().map(|instance| instance.id.clone()).collect();
-            return decision(Action::Refuse, Reason::Bake(BakeReason::SeveralLongLived(ids)));
+            return decision(Action::Reject, Reason::Bake(BakeReason::SeveralLongLived(ids)));
         }
     }
     let at_work =
@@ -120,7 +120,7 @@ pub fn without_base(
         instance: at_work.id.clone(),
         version: at_work.tags.read(tags::VERSION),
     });
-    decision(Action::Leave, reason)
+    decision(Action::Keep, reason)
 }
 
 fn long_lived_builder(request: &BakeRequest, recipe: &Recipe, builder: &Instance) -> (Action, Reason) {
@@ -128,11 +128,11 @@ fn long_lived_builder(request: &BakeRequest, recipe: &Recipe, builder: &Instance
     let version = builder.tags.read(tags::VERSION);
     // This very bake marked it and died before it stopped it.
     let begun = builder.state == InstanceState::Running && version == Some(request.name.version);
-    let ended = builder.tags.read(tags::BAKED).is_some_and(|last: Version| last >= request.name.version);
+    let ended = builder.tags.read(tags::LAST_BAKE).is_some_and(|last: Version| last >= request.name.version);
     match builder.state {
-        _ if ended && !marked => (Action::Leave, Reason::Bake(BakeReason::BakeEnded(builder.id.clone()))),
+        _ if ended && !marked => (Action::Keep, Reason::Bake(BakeReason::BakeEnded(builder.id.clone()))),
         _ if marked && !begun => {
-            (Action::Leave, Reason::Bake(BakeReason::AlreadyBaking { instance: builder.id.clone(), version }))
+            (Action::Keep, Reason::Bake(BakeReason::AlreadyBaking { instance: builder.id.clone(), version }))
         }
         InstanceState::Running => {
             let stop = Action::StopForBake {
@@ -142,7 +142,7 @@ fn long_lived_builder(request: &BakeRequest, recipe: &Recipe, builder: &Instance
             };
             (stop, Reason::Bake(BakeReason::LongLived(builder.id.clone())))
         }
-        state => (Action::Refuse, Reason::Bake(BakeReason::LongLivedNotRunning(builder.id.clone(), state))),
+        state => (Action::Reject, Reason::Bake(BakeReason::LongLivedNotRunning(builder.id.clone(), state))),
     }
 }
 
@@ -155,11 +155,11 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, seen: &Observed) -> Decisi
     let base = match &seen.base {
         BaseLookup::Found(image) => image,
         BaseLookup::Missing(what) => {
-            return subject.decide(Action::Refuse, BakeReason::BadBase(BadBase::NoBase(what.clone())));
+            return subject.decide(Action::Reject, BakeReason::BadBase(BadBase::NoBase(what.clone())));
         }
         BaseLookup::NotNeeded => {
             return subject
-                .decide(Action::Refuse, BakeReason::BadBase(BadBase::NoBase(recipe.bake.base.to_string())));
+                .decide(Action::Reject, BakeReason::BadBase(BadBase::NoBase(recipe.bake.base.to_string())));
         }
         BaseLookup::LookUpFailed(error) => return subject.retry_later(error),
     };
@@ -168,7 +168,7 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, seen: &Observed) -> Decisi
         Err(error) => return subject.retry_later(error),
     };
     if let Some(reason) = unfit(base, runs, recipe, request.now) {
-        return subject.decide(Action::Refuse, reason);
+        return subject.decide(Action::Reject, reason);
     }
     let reason =
         Reason::Bake(BakeReason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() });

@@ -63,7 +63,7 @@ pub fn problems(recipe: &Recipe, name: &ImageName, seen: &Observed) -> Vec<Probl
 /// The findings as decisions: each is refused, and nothing is launched.
 pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, seen: &Observed) -> Vec<Decision> {
     let refuse =
-        |problem| Subject::name(name, home).decide(Action::Refuse, PreflightReason::Found(Box::new(problem)));
+        |problem| Subject::name(name, home).decide(Action::Reject, PreflightReason::Found(Box::new(problem)));
     problems(recipe, name, seen).into_iter().map(refuse).collect()
 }
 

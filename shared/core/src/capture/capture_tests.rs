@@ -22,9 +22,9 @@ fn words(sequence: &Sequence) -> Vec<&'static str> {
 }
 
 fn failed(sequence: &Sequence) -> (&str, &str) {
-    assert_eq!(words(sequence), ["say", "terminate"]);
+    assert_eq!(words(sequence), ["emit", "terminate"]);
     match &sequence[0].action {
-        Action::Say(Envelope { news: Event::BakeFailed { reason, console_tail, .. }, .. }) => {
+        Action::Emit(Envelope { news: Event::BakeFailed { reason, console_tail, .. }, .. }) => {
             (reason, console_tail)
         }
         other => panic!("{other:?}"),
@@ -69,7 +69,7 @@ fn a_failed_script_is_said_with_its_last_lines_before_the_builder_is_terminated(
 fn a_console_without_verdict_is_looked_at_again_until_the_deadline() {
     let silent =
         Observed { verdict: ScriptOutcome::Silent, console_tail: "boot".into(), ..seen(builder("web", 9)) };
-    assert_eq!(words(&decided(&silent)), ["look-again"]);
+    assert_eq!(words(&decided(&silent)), ["retry"]);
     let sequence = decide(&name("web", 9), Some(&recipe("web")), &silent, day(9) + TimeDelta::hours(1));
     assert_eq!(failed(&sequence).1, "boot");
 }
@@ -77,13 +77,13 @@ fn a_console_without_verdict_is_looked_at_again_until_the_deadline() {
 #[test]
 fn success_on_the_console_is_not_enough_where_the_cause_of_the_stop_is_unknown() {
     let unknown = seen(builder("web", 9).stopped_by(StopReason::Unknown));
-    assert_eq!(words(&decided(&unknown)), ["look-again"]);
+    assert_eq!(words(&decided(&unknown)), ["retry"]);
 }
 
 #[test]
 fn a_running_builder_is_left_until_its_time_is_up() {
     let running = seen(builder("web", 9).in_state(InstanceState::Running));
-    assert_eq!(words(&decided(&running)), ["leave"]);
+    assert_eq!(words(&decided(&running)), ["keep"]);
     let sequence = decide(&name("web", 9), Some(&recipe("web")), &running, day(9) + TimeDelta::hours(1));
     assert!(failed(&sequence).0.contains("time was up"));
 }
@@ -92,7 +92,7 @@ fn a_running_builder_is_left_until_its_time_is_up() {
 fn a_second_stop_event_makes_no_second_image() {
     let pending = image("web", 9).in_state(ImageState::Pending).build();
     let again = Observed { images: vec![pending], verdict: ScriptOutcome::Unread, ..seen(builder("web", 9)) };
-    assert_eq!(words(&decided(&again)), ["leave"]);
+    assert_eq!(words(&decided(&again)), ["keep"]);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_builder_stays_until_its_image_is_available_and_goes_then() {
         images: vec![image("web", 9).in_state(state).build()],
         ..seen(builder("web", 9))
     };
-    assert_eq!(words(&decided(&with(ImageState::Pending))), ["leave"]);
+    assert_eq!(words(&decided(&with(ImageState::Pending))), ["keep"]);
     assert_eq!(words(&decided(&with(ImageState::Available))), ["terminate"]);
 }
 
@@ -110,7 +110,7 @@ fn a_failed_image_is_said_and_cleared_away_with_its_builder() {
     let mut aborted = image("web", 9).in_state(ImageState::Failed).build();
     aborted.state_reason = "Client.InternalError".into();
     let sequence = decided(&Observed { images: vec![aborted], ..seen(builder("web", 9)) });
-    assert_eq!(words(&sequence), ["say", "terminate", "deregister"]);
+    assert_eq!(words(&sequence), ["emit", "terminate", "deregister"]);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn an_image_of_the_name_that_is_not_ours_is_never_adopted() {
     let mut same_name = image("web", 9).build();
     same_name.tags = Tags::new();
     let sequence = decided(&Observed { images: vec![same_name], ..seen(builder("web", 9)) });
-    assert_eq!(words(&sequence), ["refuse"]);
+    assert_eq!(words(&sequence), ["reject"]);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_builder_whose_image_somebody_took_away_is_terminated_and_not_imaged_again()
         let now = day(9) + TimeDelta::minutes(minutes);
         words(&decide(&name("web", 9), Some(&recipe("web")), &seen(imaged.clone()), now))
     };
-    assert_eq!(after(5), ["leave"]);
+    assert_eq!(after(5), ["keep"]);
     assert_eq!(after(106), ["terminate"]);
 }
 
@@ -142,7 +142,7 @@ fn of_two_builders_of_one_bake_the_slower_one_is_terminated() {
     };
     assert_eq!(of_another(ImageState::Pending), ["terminate"]);
     assert_eq!(of_another(ImageState::Available), ["terminate"]);
-    assert_eq!(of_another(ImageState::Failed), ["refuse"]);
+    assert_eq!(of_another(ImageState::Failed), ["reject"]);
 }
 
 #[test]
@@ -156,11 +156,11 @@ fn an_instance_that_somebody_launched_like_a_builder_is_left_alone() {
 fn a_long_lived_builder_is_imaged_and_started_again_and_never_terminated() {
     let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped).stopped_by(StopReason::Api);
     let sequence = decided(&Observed { verdict: ScriptOutcome::Unread, ..seen(stopped.clone()) });
-    assert_eq!(words(&sequence), ["capture", "start"]);
+    assert_eq!(words(&sequence), ["capture", "restart"]);
     for (state, expected) in [
-        (ImageState::Pending, vec!["start"]),
-        (ImageState::Available, vec!["start"]),
-        (ImageState::Failed, vec!["say", "start", "deregister"]),
+        (ImageState::Pending, vec!["restart"]),
+        (ImageState::Available, vec!["restart"]),
+        (ImageState::Failed, vec!["emit", "restart", "deregister"]),
     ] {
         let mut own = image("web", 9).in_state(state).build();
         own.source_instance = Some(stopped.id.clone());
@@ -175,11 +175,11 @@ fn a_long_lived_builder_that_never_stopped_or_cannot_be_imaged_goes_back_to_work
     let after = |instance: Instance, passed: TimeDelta| {
         decide(&name("web", 9), Some(&recipe("web")), &seen(instance), day(9) + passed)
     };
-    assert_eq!(words(&after(marked(), TimeDelta::minutes(40))), ["leave"]);
-    assert_eq!(words(&after(marked(), TimeDelta::minutes(46))), ["say", "start"]);
+    assert_eq!(words(&after(marked(), TimeDelta::minutes(40))), ["keep"]);
+    assert_eq!(words(&after(marked(), TimeDelta::minutes(46))), ["emit", "restart"]);
     let stopped = || marked().in_state(InstanceState::Stopped).stopped_by(StopReason::Api);
-    assert_eq!(words(&after(stopped(), TimeDelta::minutes(100))), ["capture", "start"]);
-    assert_eq!(words(&after(stopped(), TimeDelta::minutes(106))), ["say", "start"]);
+    assert_eq!(words(&after(stopped(), TimeDelta::minutes(100))), ["capture", "restart"]);
+    assert_eq!(words(&after(stopped(), TimeDelta::minutes(106))), ["emit", "restart"]);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn without_its_recipe_a_bake_has_failed_and_its_builder_is_let_go() {
     let sequence = decide(&name("web", 9), None, &seen(builder("web", 9)), now());
     assert_eq!(failed(&sequence).0, "there is no readable recipe web any more");
     let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped);
-    assert_eq!(words(&decide(&name("web", 9), None, &seen(stopped), now())), ["say", "start"]);
+    assert_eq!(words(&decide(&name("web", 9), None, &seen(stopped), now())), ["emit", "restart"]);
 }
 
 #[test]

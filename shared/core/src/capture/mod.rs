@@ -58,7 +58,7 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: D
     let decision = |action, reason| Subject::instance(instance).decide(action, reason);
     let long_lived = is_long_lived(instance);
     if instance.state == InstanceState::Terminated {
-        return vec![decision(Action::Leave, Reason::Script(ScriptReason::NotStopped(instance.state)))];
+        return vec![decision(Action::Keep, Reason::Script(ScriptReason::NotStopped(instance.state)))];
     }
     // A deregistered image is shown for a while; it is nobody's.
     let mut images = seen.images.iter().filter(|image| image.state != ImageState::Deregistered);
@@ -72,7 +72,7 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: D
                 give_up(seen, name, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
             }
             false => {
-                vec![decision(Action::Refuse, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))]
+                vec![decision(Action::Reject, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))]
             }
             true if long_lived => with_image_of_long_lived(instance, image, name),
             true => with_image(instance, image, name),
@@ -81,7 +81,7 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: D
     if let Some(taken) = instance.tags.read(tags::IMAGE).filter(|_| !long_lived) {
         // Its image may only not be seen yet: an hour is more than enough to be sure.
         let action =
-            if long_late(instance, now) { Action::Terminate(instance.id.clone()) } else { Action::Leave };
+            if long_late(instance, now) { Action::Terminate(instance.id.clone()) } else { Action::Keep };
         return vec![decision(action, Reason::Capture(CaptureReason::ImageTaken(taken)))];
     }
     if running(instance) && late(instance, now) {
@@ -92,7 +92,7 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: D
         );
     }
     if instance.state != InstanceState::Stopped {
-        return vec![decision(Action::Leave, Reason::Script(ScriptReason::NotStopped(instance.state)))];
+        return vec![decision(Action::Keep, Reason::Script(ScriptReason::NotStopped(instance.state)))];
     }
     let capture = |reason| match recipe {
         Some(recipe) => vec![decision(Action::Capture(new_image(name, recipe, instance)), reason)],
@@ -109,7 +109,7 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: D
         let mut sequence = capture(Reason::Capture(CaptureReason::StoppedForBake));
         if recipe.is_some() {
             sequence.push(decision(
-                Action::StartAgain(instance.id.clone()),
+                Action::Restart(instance.id.clone()),
                 Reason::Capture(CaptureReason::ImageBegun(ImageRef::Pending)),
             ));
         }
@@ -127,7 +127,7 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: D
             give_up(seen, name, Reason::Script(ScriptReason::Failed(*status)))
         }
         _ if late(instance, now) => give_up(seen, name, Reason::Script(ScriptReason::NoVerdict)),
-        _ => vec![decision(Action::LookAgain, Reason::Script(ScriptReason::NoVerdictYet))],
+        _ => vec![decision(Action::Retry, Reason::Script(ScriptReason::NoVerdictYet))],
     }
 }
 
@@ -153,7 +153,7 @@ fn with_image(instance: &Instance, image: &Image, name: &ImageName) -> Sequence 
             vec![decision(Action::Terminate(instance.id.clone()), reason)]
         }
         ImageState::Failed => with_failed_image(instance, image, name),
-        _ => vec![decision(Action::Leave, Reason::Capture(CaptureReason::ImagePending(image.id.clone())))],
+        _ => vec![decision(Action::Keep, Reason::Capture(CaptureReason::ImagePending(image.id.clone())))],
     }
 }
 
@@ -162,7 +162,7 @@ fn with_image_of_long_lived(instance: &Instance, image: &Image, name: &ImageName
         ImageState::Failed => with_failed_image(instance, image, name),
         _ => {
             let reason = Reason::Capture(CaptureReason::ImageBegun(ImageRef::Existing(image.id.clone())));
-            vec![Subject::instance(instance).decide(Action::StartAgain(instance.id.clone()), reason)]
+            vec![Subject::instance(instance).decide(Action::Restart(instance.id.clone()), reason)]
         }
     }
 }
@@ -195,7 +195,7 @@ pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
             console_tail: String::new(),
         };
         let envelope = Envelope { name: record.name.clone(), region: image.region.clone(), news };
-        sequence.push(Subject::image(image).decide(Action::Say(envelope), reason.clone()));
+        sequence.push(Subject::image(image).decide(Action::Emit(envelope), reason.clone()));
     }
     sequence.push(Subject::image(image).decide(Action::Deregister(image.id.clone()), reason));
     sequence
@@ -214,14 +214,14 @@ fn give_up(seen: &Observed, name: &ImageName, reason: Reason) -> Sequence {
 /// A launched builder is terminated; a long-lived one goes back to its own work.
 fn let_go(instance: &Instance, reason: Reason) -> Decision {
     let id = instance.id.clone();
-    let action = if is_long_lived(instance) { Action::StartAgain(id) } else { Action::Terminate(id) };
+    let action = if is_long_lived(instance) { Action::Restart(id) } else { Action::Terminate(id) };
     Subject::instance(instance).decide(action, reason)
 }
 
 fn say_failed(instance: &Instance, name: &ImageName, reason: &Reason, console_tail: String) -> Decision {
     let news = Event::BakeFailed { instance: instance.id.clone(), reason: reason.to_string(), console_tail };
     let envelope = Envelope { name: name.clone(), region: instance.region.clone(), news };
-    Subject::instance(instance).decide(Action::Say(envelope), reason.clone())
+    Subject::instance(instance).decide(Action::Emit(envelope), reason.clone())
 }
 
 fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage {

@@ -120,9 +120,9 @@ pub enum Event {
         /// The image.
         image: ImageId,
     },
-    /// `Expire Stopped`: so much would have gone, or a Region looked so strange, that nothing of the recipe's went. The
+    /// `Expiry Blocked`: so much would have gone, or a Region looked so strange, that nothing of the recipe's went. The
     /// version is that of the newest image.
-    ExpireStopped {
+    ExpiryBlocked {
         /// How many images would have gone.
         images: usize,
         /// Why they did not.
@@ -149,10 +149,10 @@ pub enum Transition {
     /// `Image Deprecated`: nobody uses it, and its recipe lets it go. If that is still so after the recipe's
     /// `confirm_after`, it is retired.
     Deprecated,
-    /// `Image Retired`: it was disabled; until its quarantine has passed it can be enabled again.
-    Retired,
-    /// `Image Expired`: it was deregistered.
-    Expired,
+    /// `Image Disabled`: it was disabled; until its quarantine has passed it can be enabled again.
+    Disabled,
+    /// `Image Deregistered`: it was deregistered.
+    Deregistered,
     /// `Image Kept`: the recipe lets it go, and somebody, or another service, keeps it.
     Kept,
 }
@@ -206,11 +206,11 @@ impl Envelope {
             Event::ImageRolledBack { .. } => "Image Rolled Back",
             Event::ReplicationFailed { .. } => "Replication Failed",
             Event::Images { transition: Transition::Deprecated, .. } => "Image Deprecated",
-            Event::Images { transition: Transition::Retired, .. } => "Image Retired",
-            Event::Images { transition: Transition::Expired, .. } => "Image Expired",
+            Event::Images { transition: Transition::Disabled, .. } => "Image Disabled",
+            Event::Images { transition: Transition::Deregistered, .. } => "Image Deregistered",
             Event::Images { transition: Transition::Kept, .. } => "Image Kept",
             Event::ImageRestored { .. } => "Image Restored",
-            Event::ExpireStopped { .. } => "Expire Stopped",
+            Event::ExpiryBlocked { .. } => "Expiry Blocked",
             Event::DriftRepaired { .. } => "Drift Repaired",
         }
     }

@@ -45,7 +45,7 @@ fn images(envelope: &Envelope) -> Vec<&str> {
 fn one_event_tells_of_all_images_of_a_recipe_that_the_same_became_of() {
     let mut retired = kept("web", 1, "us-east-1", "ami-05");
     if let Event::Images { transition, .. } = &mut retired.news {
-        *transition = Transition::Retired;
+        *transition = Transition::Disabled;
     }
     let text = coalesce(vec![
         kept("web", 1, "us-east-1", "ami-01"),

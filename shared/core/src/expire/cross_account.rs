@@ -44,7 +44,8 @@ fn of_shared(image: &Image, shared: &SharedWith, now: DateTime<Utc>) -> Option<K
         return None;
     }
     // A second verdict rests on a report of its own.
-    let after_first = |asked: DateTime<Utc>| image.unused().is_none_or(|first| first > now || asked > first);
+    let after_first =
+        |asked: DateTime<Utc>| image.unused_since().is_none_or(|first| first > now || asked > first);
     let fresh = shared.reports.iter().filter(|report| {
         // What somebody else asked may have left out whom it concerns: it can keep an image, and let none go.
         let tells = !users(image, report).is_empty();
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn a_second_verdict_rests_on_a_report_of_its_own() {
         let first = day(40) - TimeDelta::hours(20);
-        let found = image("web", 1).released().tagged("kiln:unused", &first.to_rfc3339()).build();
+        let found = image("web", 1).released().tagged("kiln:unused-since", &first.to_rfc3339()).build();
         let with = BTreeSet::from([Grantee::Account(FRIEND.into())]);
         let text =
             |hours| why(&found, Ok(SharedWith { with: with.clone(), reports: vec![ready(hours, &[])] }));
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_is_disabled_is_shared_with_nobody() {
-        let retired = image("web", 1).retired_on(30).build();
+        let retired = image("web", 1).disabled_on(30).build();
         assert_eq!(used(&retired, &RegionUsage::default(), day(40)), None);
     }
 

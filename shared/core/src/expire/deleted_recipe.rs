@@ -19,7 +19,7 @@ use crate::recipe::{Expire, Recipe};
 pub fn retired_at(found: &ImagesByRegion, home: &Region) -> Option<DateTime<Utc>> {
     let own = observed_images(found).filter(|image| image.state != ImageState::Deregistered);
     let own = own.filter(|image| image.record_at(home).is_ok());
-    own.map(|image| image.tags.time(tags::ENDED))
+    own.map(|image| image.tags.time(tags::RECIPE_RETIRED_AT))
         .reduce(|one, other| one.zip(other).map(|(a, b)| a.max(b)))?
 }
 
@@ -54,11 +54,11 @@ pub fn kept(lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<Sequence> {
 
 /// Writes on every image that its recipe was retired.
 pub fn mark(found: &ImagesByRegion, home: &Region, now: DateTime<Utc>) -> Vec<Sequence> {
-    let unmarked = observed_images(found).filter(|image| image.tags.time(tags::ENDED).is_none());
+    let unmarked = observed_images(found).filter(|image| image.tags.time(tags::RECIPE_RETIRED_AT).is_none());
     let unmarked = unmarked.filter(|image| image.record_at(home).is_ok());
     let note = |image: &Image| {
-        let tags = Tags::new().with_time(tags::ENDED, now);
-        let note = Action::Note(image.id.clone(), tags);
+        let tags = Tags::new().with_time(tags::RECIPE_RETIRED_AT, now);
+        let note = Action::Tag(image.id.clone(), tags);
         vec![Subject::image(image).decide(note, DeletedRecipeReason::Retired(now))]
     };
     unmarked.map(note).collect()
@@ -66,10 +66,10 @@ pub fn mark(found: &ImagesByRegion, home: &Region, now: DateTime<Utc>) -> Vec<Se
 
 /// Takes back, for a recipe that exists again, that it was retired.
 pub fn reinstate(recipe: &Recipe, home: &Region, observed: &Observed) -> Vec<Sequence> {
-    let marked = observed.all().filter(|image| image.tags.time(tags::ENDED).is_some());
+    let marked = observed.all().filter(|image| image.tags.time(tags::RECIPE_RETIRED_AT).is_some());
     let marked = marked.filter(|image| image.record_at(home).is_ok());
     let note = |image: &Image| {
-        let note = Action::Note(image.id.clone(), Tags::new().with(tags::ENDED, "no"));
+        let note = Action::Tag(image.id.clone(), Tags::new().with(tags::RECIPE_RETIRED_AT, "no"));
         vec![Subject::image(image).decide(note, DeletedRecipeReason::RecipeIsBack(recipe.name.clone()))]
     };
     marked.map(note).collect()
@@ -123,13 +123,13 @@ mod tests {
     fn all_go_step_by_step_once_it_was_said_the_newest_too() {
         let images = [image("web", 1).released().build(), image("web", 2).released().build()];
         let marked = mark(&found(&images), &home(), day(40));
-        assert_eq!(marked.concat().iter().map(|one| one.action.word()).collect::<Vec<_>>(), ["note"; 2]);
+        assert_eq!(marked.concat().iter().map(|one| one.action.word()).collect::<Vec<_>>(), ["tag"; 2]);
         let usage = UsageByRegion::from([(home(), Ok(nobody_else(&[&images[0], &images[1]])))]);
         let all = found(&images);
         let sequences = decide(&Lineage::of(&all, &home()), &UsageIndex::of(&usage), day(40), day(40));
         let words: Vec<_> = sequences.concat().iter().map(|one| one.action.word()).collect();
-        assert_eq!(words, ["mark-unused"; 2]);
-        let noted = images[0].tags.clone().with_time(tags::ENDED, day(40));
+        assert_eq!(words, ["deprecate"; 2]);
+        let noted = images[0].tags.clone().with_time(tags::RECIPE_RETIRED_AT, day(40));
         let again = Image { tags: noted, ..images[0].clone() };
         assert_eq!(retired_at(&found(std::slice::from_ref(&again)), &home()), Some(day(40)));
         assert!(mark(&found(std::slice::from_ref(&again)), &home(), day(41)).is_empty());

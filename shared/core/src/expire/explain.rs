@@ -24,22 +24,22 @@ pub struct Explanation {
     /// How far it has come, by its tag.
     pub stage: String,
     /// From what it was made, and when.
-    pub made: Provenance,
+    pub provenance: Provenance,
     /// When it was released (RFC 3339), where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub released: Option<String>,
+    pub released_at: Option<String>,
     /// The image and all its replicas.
-    pub release: Vec<ReleaseMember>,
+    pub members: Vec<ReleaseMember>,
     /// What uses it in its own account, each with its ARN.
     pub used_by: Vec<String>,
     /// Everything that keeps it whatever its recipe says.
     pub kept_by: Vec<String>,
     /// The steps on its way out that it has taken, with their times.
-    pub steps: Vec<PastStep>,
+    pub past_steps: Vec<PastStep>,
     /// What it costs, whether it is used, its next step and when.
     pub plan: PlanRow,
     /// What is decided of it now.
-    pub decided: &'static str,
+    pub action: &'static str,
     /// Why.
     pub reason: String,
 }
@@ -48,7 +48,7 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Provenance {
     /// When its bake began (RFC 3339).
-    pub at: String,
+    pub baked_at: String,
     /// The image that it was baked from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
@@ -59,7 +59,7 @@ pub struct Provenance {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copied_from: Option<String>,
     /// Whether somebody else made it, and gave it to Kiln.
-    pub given: bool,
+    pub adopted: bool,
 }
 
 /// An image of the same release.
@@ -98,9 +98,9 @@ pub fn explain(
         state: one.state.to_string(),
     };
     let steps = [
-        ("found unused, and deprecated", image.unused()),
-        ("disabled", image.retired()),
-        ("brought back", image.tags.time(tags::RESTORED)),
+        ("found unused, and deprecated", image.unused_since()),
+        ("disabled", image.disabled_at()),
+        ("brought back", image.tags.time(tags::RESTORED_AT)),
     ];
     Explanation {
         image: image.id.to_string(),
@@ -108,20 +108,23 @@ pub fn explain(
         recipe: record.name.recipe.to_string(),
         version: record.name.version.to_string(),
         stage: record.stage.to_string(),
-        made: Provenance {
-            at: text(record.name.version.time()),
+        provenance: Provenance {
+            baked_at: text(record.name.version.time()),
             base: image.tags.get(tags::BASE).map(str::to_owned),
             builder: image.source_instance.as_ref().map(ToString::to_string),
             copied_from: record.copied.as_ref().map(|copied| copied.origin.to_string()),
-            given: image.tags.has(tags::ADOPTED),
+            adopted: image.tags.has(tags::ADOPTED),
         },
-        released: release.iter().find_map(|one| one.tags.get(tags::RELEASED).map(str::to_owned)),
-        release: release.iter().copied().map(member).collect(),
+        released_at: release.iter().find_map(|one| one.tags.get(tags::RELEASED_AT).map(str::to_owned)),
+        members: release.iter().copied().map(member).collect(),
         used_by: users.into_iter().collect(),
         kept_by: kept_by.iter().map(ToString::to_string).collect(),
-        steps: steps.into_iter().filter_map(|(step, at)| Some(PastStep { step, at: text(at?) })).collect(),
+        past_steps: steps
+            .into_iter()
+            .filter_map(|(step, at)| Some(PastStep { step, at: text(at?) }))
+            .collect(),
         plan,
-        decided: decision.action.word(),
+        action: decision.action.word(),
         reason: decision.reason.to_string(),
     }
 }

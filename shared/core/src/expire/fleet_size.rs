@@ -53,8 +53,8 @@ impl FleetSize {
 
 /// What an image on its way out tells of how many there were; a mark that was taken back tells nothing.
 fn counted(image: &Image) -> Option<usize> {
-    let counted = image.tags.read(tags::COUNTED)?;
-    let on_its_way = image.unused().is_some() || image.retired().is_some();
+    let counted = image.tags.read(tags::FLEET_SIZE)?;
+    let on_its_way = image.unused_since().is_some() || image.disabled_at().is_some();
     (on_its_way && counts(image)).then_some(counted)
 }
 
@@ -84,7 +84,7 @@ pub fn record_sizes(found: &ImagesByRegion, sequences: &mut Vec<Sequence>) {
                     usize::from(lives.contains(id.as_str()));
                 going.insert(id);
             }
-            Action::MarkUnused(..) | Action::Retire(..) => {
+            Action::Deprecate(..) | Action::Disable(..) => {
                 steps.insert(id);
             }
             _ => {}
@@ -95,7 +95,7 @@ pub fn record_sizes(found: &ImagesByRegion, sequences: &mut Vec<Sequence>) {
     }
     for decision in sequences.iter_mut().flatten() {
         let gone = gone.get(&decision.subject.region).copied().unwrap_or_default();
-        if let Action::MarkUnused(_, _, counted) | Action::Retire(_, _, counted) = &mut decision.action {
+        if let Action::Deprecate(_, _, counted) | Action::Disable(_, _, counted) = &mut decision.action {
             *counted = counted.saturating_sub(gone);
         }
     }
@@ -105,7 +105,7 @@ pub fn record_sizes(found: &ImagesByRegion, sequences: &mut Vec<Sequence>) {
     sequences.extend(waits.filter_map(|image| {
         let now = fleet.in_region(&image.region).saturating_sub(*gone.get(&image.region)?);
         let before = counted(image).filter(|before| *before > now)?;
-        let note = Action::Note(image.id.clone(), Tags::new().with(tags::COUNTED, now));
+        let note = Action::Tag(image.id.clone(), Tags::new().with(tags::FLEET_SIZE, now));
         Some(vec![Subject::image(image).decide(note, RetentionReason::Recounted { before, now })])
     }));
 }
@@ -121,7 +121,11 @@ mod tests {
 
     fn on_its_way(n: i64, counted: &str) -> Image {
         let since = day(30).to_rfc3339();
-        image("web", n).released().tagged(tags::UNUSED, &since).tagged(tags::COUNTED, counted).build()
+        image("web", n)
+            .released()
+            .tagged(tags::UNUSED_SINCE, &since)
+            .tagged(tags::FLEET_SIZE, counted)
+            .build()
     }
 
     #[test]
@@ -140,7 +144,8 @@ mod tests {
 
     #[test]
     fn what_is_on_its_way_no_more_tells_nothing() {
-        let spared = image("web", 1).released().tagged(tags::UNUSED, "no").tagged(tags::COUNTED, "99");
+        let spared =
+            image("web", 1).released().tagged(tags::UNUSED_SINCE, "no").tagged(tags::FLEET_SIZE, "99");
         assert_eq!(unexpected_drop(&found(vec![spared.build()])), None);
     }
 
@@ -154,12 +159,12 @@ mod tests {
             vec![Subject::image(image).decide(action, RetentionReason::RegionRemoved)]
         };
         let deregister = |image: &Image| decision(image, Action::Deregister(image.id.clone()));
-        let retires = |counted| Action::Retire(images[1].id.clone(), day(40), counted);
+        let retires = |counted| Action::Disable(images[1].id.clone(), day(40), counted);
         let mut sequences =
             vec![deregister(&images[0]), decision(&images[1], retires(4)), deregister(&images[4])];
         record_sizes(&found(images.clone()), &mut sequences);
         let text: Vec<&Action> = sequences.iter().flatten().map(|one| &one.action).collect();
-        let three = |image: &Image| Action::Note(image.id.clone(), Tags::new().with(tags::COUNTED, 3));
+        let three = |image: &Image| Action::Tag(image.id.clone(), Tags::new().with(tags::FLEET_SIZE, 3));
         assert_eq!(text[1], &retires(3), "a step writes it itself");
         assert_eq!(text[3..], [&three(&images[2]), &three(&images[3])], "what failed was never counted");
         let mut nothing = vec![decision(&images[1], retires(4))];

@@ -47,14 +47,14 @@ pub struct PlanRow {
     /// What they cost in a month, at most.
     pub monthly_usd: f64,
     /// Whether it is used; missing where nobody looked, because its recipe keeps it.
-    #[serde(rename = "verdict", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// Its next step.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<Step>,
+    pub next_step: Option<Step>,
     /// From when on (RFC 3339); nobody knows where a stop must be lifted before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub on: Option<String>,
+    pub next_step_at: Option<String>,
 }
 
 /// What all images cost, and what those save in a year that nobody uses.
@@ -84,7 +84,7 @@ impl PlanTotals {
             totals.images += 1;
             totals.gb += row.gb;
             totals.monthly_usd += row.monthly_usd;
-            if row.usage == Some(Usage::Unused) && row.next.is_some() {
+            if row.usage == Some(Usage::Unused) && row.next_step.is_some() {
                 totals.unused_images += 1;
                 totals.unused_gb += row.gb;
                 totals.yearly_saving_usd += row.monthly_usd * 12.0;
@@ -126,15 +126,15 @@ pub fn plan_row(
         gb: rounded(gb),
         monthly_usd: rounded(gb * prices.in_region(&image.region)),
         usage: retention.and_then(|known| known.usage),
-        next: next.map(|next| next.step),
-        on: next.and_then(|next| Some(next.at?.to_rfc3339_opts(SecondsFormat::Secs, true))),
+        next_step: next.map(|next| next.step),
+        next_step_at: next.and_then(|next| Some(next.at?.to_rfc3339_opts(SecondsFormat::Secs, true))),
     }
 }
 
 /// The last decision about each thing of these chains: the others prepare it.
 pub fn last_decisions(sequences: &[Sequence]) -> BTreeMap<(&Region, &str), &Decision> {
     let own =
-        sequences.iter().flatten().filter(|one| !matches!(one.action, Action::Say(_) | Action::Note(..)));
+        sequences.iter().flatten().filter(|one| !matches!(one.action, Action::Emit(_) | Action::Tag(..)));
     own.filter_map(|one| Some(((&one.subject.region, one.subject.resource.as_deref()?), one))).collect()
 }
 
@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn row_at(image: &Image, retention: Retention, sizes: &Sizes, prices: &Prices) -> PlanRow {
-        let decision = Subject::image(image).retain(Action::Leave, UseReason::Pinned, retention);
+        let decision = Subject::image(image).retain(Action::Keep, UseReason::Pinned, retention);
         plan_row(image, &decision, sizes, prices, day(40))
     }
 
@@ -189,13 +189,13 @@ mod tests {
         let image = an_image();
         let leaving = row(&image, Retention::leaving(Step::Disable, day(41)));
         assert_eq!(
-            (leaving.next, leaving.on.as_deref()),
+            (leaving.next_step, leaving.next_step_at.as_deref()),
             (Some(Step::Disable), Some("2026-02-11T02:00:00Z"))
         );
         let next = Some(NextStep { step: Step::Disable, at: None });
         let blocked = row(&image, Retention { usage: Some(Usage::Unused), next, by_choice: false });
         assert_eq!(
-            (blocked.usage, blocked.next, blocked.on),
+            (blocked.usage, blocked.next_step, blocked.next_step_at),
             (Some(Usage::Unused), Some(Step::Disable), None)
         );
     }

@@ -126,7 +126,7 @@ fn kept_by_own_state(image: &Image, newest: Option<Version>) -> Option<Keep> {
     if let Some(why) = image.tags.get(tags::HOLD) {
         return Some(Keep::by_choice(UseReason::Held(why.to_owned())));
     }
-    if let Some(when) = image.tags.get(tags::RESTORED) {
+    if let Some(when) = image.tags.get(tags::RESTORED_AT) {
         return Some(Keep::in_use(UseReason::Restored(when.to_owned())));
     }
     if is_pinned(image, newest) {

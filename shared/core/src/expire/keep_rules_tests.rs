@@ -53,7 +53,7 @@ fn deeds(sequences: &[Sequence]) -> Vec<(String, &'static str)> {
             decision.action.word(),
         )
     };
-    sequences.iter().flatten().filter(|decision| decision.action != Action::Leave).map(effect).collect()
+    sequences.iter().flatten().filter(|decision| decision.action != Action::Keep).map(effect).collect()
 }
 
 fn why(sequences: &[Sequence], n: i64) -> String {
@@ -74,14 +74,14 @@ fn template(image: &ImageId) -> Reference {
 #[test]
 fn keeps_the_newest_that_the_recipe_keeps_whatever_their_age() {
     let sequences = decided(releases_of(&[1, 2, 3]), &unused());
-    assert_eq!(deeds(&sequences), [("1@us-east-1".to_owned(), "retire")]);
+    assert_eq!(deeds(&sequences), [("1@us-east-1".to_owned(), "disable")]);
     assert_eq!(why(&sequences, 2), "it is number 2 of the 2 newest releases that the recipe keeps");
 }
 
 #[test]
 fn keeps_what_is_younger_than_the_recipe_says() {
     let sequences = decided(releases_of(&[29, 31, 32, 33, 34]), &unused());
-    assert_eq!(deeds(&sequences), [("29@us-east-1".to_owned(), "retire")]);
+    assert_eq!(deeds(&sequences), [("29@us-east-1".to_owned(), "disable")]);
     assert_eq!(why(&sequences, 31), "it is 9d old, and the recipe keeps images younger than 10d");
 }
 
@@ -89,7 +89,7 @@ fn keeps_what_is_younger_than_the_recipe_says() {
 fn goes_on_the_very_day_that_both_rules_let_it_go() {
     assert_eq!(
         deeds(&decided(releases_of(&[30, 31, 32]), &unused())),
-        [("30@us-east-1".to_owned(), "retire")]
+        [("30@us-east-1".to_owned(), "disable")]
     );
 }
 
@@ -221,7 +221,7 @@ fn keeps_the_newest_release_even_when_newer_images_were_never_released() {
 fn an_image_that_was_never_released_goes_once_it_is_old_and_enough_newer_ones_were() {
     let mut images = releases_of(&[2, 3]);
     images.push(image("web", 1).build());
-    assert_eq!(deeds(&decided(images, &unused())), [("1@us-east-1".to_owned(), "retire")]);
+    assert_eq!(deeds(&decided(images, &unused())), [("1@us-east-1".to_owned(), "disable")]);
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_release_is_disabled_as_a_whole_the_home_image_first() {
     images.push(image("web", 1).released().in_region("eu-west-1").build());
     assert_eq!(
         deeds(&decided(images, &unused())),
-        [("1@us-east-1".to_owned(), "retire"), ("1@eu-west-1".to_owned(), "retire")]
+        [("1@us-east-1".to_owned(), "disable"), ("1@eu-west-1".to_owned(), "disable")]
     );
 }
 
@@ -246,8 +246,8 @@ fn a_release_is_disabled_as_a_whole_the_home_image_first() {
 fn is_deregistered_once_its_quarantine_is_over_replicas_first() {
     let retired = |since| {
         let mut images = releases_of(&[2, 3]);
-        images.push(image("web", 1).retired_on(since).build());
-        images.push(image("web", 1).in_region("eu-west-1").retired_on(since).build());
+        images.push(image("web", 1).disabled_on(since).build());
+        images.push(image("web", 1).in_region("eu-west-1").disabled_on(since).build());
         decided(images, &unused())
     };
     assert_eq!(
@@ -262,16 +262,16 @@ fn is_deregistered_once_its_quarantine_is_over_replicas_first() {
 #[test]
 fn a_release_half_disabled_is_disabled_whole_before_any_of_it_goes() {
     let mut images = releases_of(&[2, 3]);
-    images.push(image("web", 1).retired_on(20).build());
+    images.push(image("web", 1).disabled_on(20).build());
     images.push(image("web", 1).released().in_region("eu-west-1").build());
-    assert_eq!(deeds(&decided(images, &unused())), [("1@eu-west-1".to_owned(), "retire")]);
+    assert_eq!(deeds(&decided(images, &unused())), [("1@eu-west-1".to_owned(), "disable")]);
 }
 
 #[test]
 fn an_image_that_somebody_enabled_again_is_disabled_anew_and_its_quarantine_begins_again() {
     let mut images = releases_of(&[2, 3]);
-    images.push(image("web", 1).retired_on(20).in_state(ImageState::Available).build());
-    assert_eq!(deeds(&decided(images, &unused())), [("1@us-east-1".to_owned(), "retire")]);
+    images.push(image("web", 1).disabled_on(20).in_state(ImageState::Available).build());
+    assert_eq!(deeds(&decided(images, &unused())), [("1@us-east-1".to_owned(), "disable")]);
 }
 
 #[test]
@@ -288,9 +288,9 @@ fn a_failed_try_at_copying_goes_with_its_release_without_being_disabled() {
         );
         deeds(&decided(images, &unused()))
     };
-    assert_eq!(with_failed(image("web", 1).released()), [("1@us-east-1".to_owned(), "retire")]);
+    assert_eq!(with_failed(image("web", 1).released()), [("1@us-east-1".to_owned(), "disable")]);
     assert_eq!(
-        with_failed(image("web", 1).retired_on(30)),
+        with_failed(image("web", 1).disabled_on(30)),
         [("1@eu-west-1".to_owned(), "deregister"), ("1@us-east-1".to_owned(), "deregister")]
     );
 }
@@ -305,7 +305,7 @@ fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
     assert_eq!(
         deeds(&sequences),
         [
-            ("1@us-east-1".to_owned(), "mark"),
+            ("1@us-east-1".to_owned(), "set-stage"),
             ("1@eu-west-1".to_owned(), "deregister"),
             ("1@us-east-1".to_owned(), "deregister")
         ]
@@ -338,7 +338,7 @@ proptest! {
         let make = |n: i64| {
             let fixture = image("web", n).released();
             let fixture = if held.contains(&n) { fixture.tagged("kiln:hold", "x") } else { fixture };
-            match retired.get(&n) { Some(since) => fixture.retired_on(*since), None => fixture }
+            match retired.get(&n) { Some(since) => fixture.disabled_on(*since), None => fixture }
         };
         let mut images: Vec<Image> = days.iter().map(|n| make(*n).build()).collect();
         images.extend(days.intersection(&with_replica).map(|n| make(*n).in_region("eu-west-1").build()));
@@ -357,7 +357,7 @@ proptest! {
         prop_assert_eq!(answered.len(), images.len());
 
         let living: Vec<i64> = days.iter().rev().copied().filter(|n| !retired.contains_key(n)).collect();
-        for decision in sequences.iter().flatten().filter(|decision| decision.action != Action::Leave) {
+        for decision in sequences.iter().flatten().filter(|decision| decision.action != Action::Keep) {
             let n = (decision.subject.version.unwrap().time() - day(0)).num_days();
             prop_assert!(!living.iter().take(keep).any(|newest| *newest == n), "newest {}", n);
             prop_assert!(40 - n >= older_than, "young {}", n);
@@ -376,7 +376,7 @@ proptest! {
 
 #[test]
 fn an_image_that_was_brought_back_and_stays_is_on_its_way_again() {
-    let mut back = image("web", 1).retired_on(30).tagged("kiln:hold", "audit").build();
+    let mut back = image("web", 1).disabled_on(30).tagged("kiln:hold", "audit").build();
     back.state = ImageState::Available;
     let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
     let sequences = by(&recipe("web"), images, &unused(), day(40));
@@ -384,15 +384,15 @@ fn an_image_that_was_brought_back_and_stays_is_on_its_way_again() {
         let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(id.as_str());
         sequences.iter().flatten().find(of).unwrap().action.clone()
     };
-    assert_eq!(action(&back.id), Action::BringBack(back.id.clone(), day(40)));
+    assert_eq!(action(&back.id), Action::Reactivate(back.id.clone(), day(40)));
 }
 
 #[test]
 fn what_was_brought_back_goes_nowhere_while_its_use_is_unknown() {
-    let mut back = image("web", 1).retired_on(30).build();
+    let mut back = image("web", 1).disabled_on(30).build();
     back.state = ImageState::Available;
     let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
     let sequences = by(&recipe("web"), images, &UsageByRegion::new(), day(40));
     let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(back.id.as_str());
-    assert_eq!(sequences.iter().flatten().find(of).unwrap().action, Action::Leave);
+    assert_eq!(sequences.iter().flatten().find(of).unwrap().action, Action::Keep);
 }

@@ -50,7 +50,7 @@ fn affected(sequences: &[Sequence]) -> BTreeSet<(&Region, &str)> {
 
 /// Whether a decision only prepares a step, and makes no sense without it.
 fn prepares_a_step(decision: &Decision) -> bool {
-    matches!(decision.action, Action::Mark(_, Stage::Retired) | Action::Unprotect(_))
+    matches!(decision.action, Action::SetStage(_, Stage::Disabled) | Action::Unprotect(_))
 }
 
 /// A Region that shows no image, although there are releases, which are in every Region. The home Region needs no such check:
@@ -101,7 +101,7 @@ fn block(
 ) -> Vec<Sequence> {
     let blocked = |mut decision: Decision| {
         if let Some(step) = decision.action.step() {
-            (decision.action, decision.reason) = (Action::Leave, why.clone().into());
+            (decision.action, decision.reason) = (Action::Keep, why.clone().into());
             let next = Some(NextStep { step, at: None });
             decision.retention = Some(Retention { usage: Some(Usage::Unused), next, by_choice: false });
         }
@@ -116,10 +116,10 @@ fn block(
         let say = Envelope {
             name: ImageName { recipe: why.recipe.clone(), version },
             region: home.clone(),
-            news: Event::ExpireStopped { images: why.images, reason: why.to_string() },
+            news: Event::ExpiryBlocked { images: why.images, reason: why.to_string() },
         };
         let subject = Subject::recipe(&why.recipe, home);
-        sequences.insert(0, vec![subject.decide(Action::Say(say), why.clone())]);
+        sequences.insert(0, vec![subject.decide(Action::Emit(say), why.clone())]);
     }
     sequences
 }

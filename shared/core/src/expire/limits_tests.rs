@@ -51,7 +51,7 @@ fn gone(sequences: &[Sequence]) -> usize {
 
 fn said(sequences: &[Sequence]) -> Vec<String> {
     let said = sequences.iter().flatten().filter_map(|decision| match &decision.action {
-        Action::Say(Envelope { news: Event::ExpireStopped { images, reason }, .. }) => {
+        Action::Emit(Envelope { news: Event::ExpiryBlocked { images, reason }, .. }) => {
             Some(format!("{images}: {reason}"))
         }
         _ => None,
@@ -69,7 +69,7 @@ fn as_many_as_may_go_in_one_run_go() {
 fn one_more_than_may_go_in_one_run_and_nothing_goes() {
     let sequences = run(&rules(8, 100), &found(4, &REGIONS), None);
     assert_eq!(gone(&sequences), 0);
-    assert!(sequences.iter().flatten().all(|one| matches!(one.action, Action::Leave | Action::Say(_))));
+    assert!(sequences.iter().flatten().all(|one| matches!(one.action, Action::Keep | Action::Emit(_))));
     let [said] = said(&sequences).try_into().unwrap();
     assert!(
         said.starts_with(
@@ -134,10 +134,10 @@ fn nothing_is_said_where_nothing_would_go() {
 fn a_small_recipe_of_which_each_night_one_release_takes_each_step_goes_on() {
     let mut rules = rules(100, 50);
     (rules.expire.quarantine, rules.expire.confirm_after) = (TimeDelta::days(7), TimeDelta::days(2));
-    let mut waits = image("web", 2).released().tagged("kiln:unused", &day(30).to_rfc3339()).build();
+    let mut waits = image("web", 2).released().tagged("kiln:unused-since", &day(30).to_rfc3339()).build();
     waits.deprecated = Some(day(30));
     let images = vec![
-        image("web", 1).retired_on(20).build(),
+        image("web", 1).disabled_on(20).build(),
         waits,
         image("web", 3).released().build(),
         image("web", 4).released().build(),
@@ -146,5 +146,5 @@ fn a_small_recipe_of_which_each_night_one_release_takes_each_step_goes_on() {
     let found = ImagesByRegion::from([(region("us-east-1"), Ok(images))]);
     let words: Vec<&str> =
         run(&rules, &found, None).iter().flatten().map(|decision| decision.action.word()).collect();
-    assert_eq!(words, ["leave", "mark-unused", "retire", "deregister"]);
+    assert_eq!(words, ["keep", "deprecate", "disable", "deregister"]);
 }

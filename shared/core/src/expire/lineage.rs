@@ -59,7 +59,7 @@ impl<'a> Lineage<'a> {
     /// Images without a record are kept, and each says why.
     pub fn unreadable(&self) -> impl Iterator<Item = Sequence> {
         let why = |(image, why): &(&Image, RecordError)| {
-            vec![Subject::image(image).decide(Action::Leave, Reason::NotManaged(why.clone()))]
+            vec![Subject::image(image).decide(Action::Keep, Reason::NotManaged(why.clone()))]
         };
         self.unreadable.iter().map(why)
     }
@@ -114,7 +114,7 @@ impl<'a> Release<'a> {
     pub fn is_released(&self) -> bool {
         self.members.iter().any(|(image, record)| {
             record.copied.is_none()
-                && matches!(record.stage, Stage::Released | Stage::Retired)
+                && matches!(record.stage, Stage::Released | Stage::Disabled)
                 && image.state == ImageState::Available
         })
     }

@@ -8,7 +8,7 @@ use super::in_use::UsageIndex;
 use super::lineage::{Member, Release};
 use super::policy::{Keep, RetentionPolicy};
 use super::stages::{RetirementContext, next_stage};
-use crate::inventory::{Image, ImageState};
+use crate::inventory::{Deprecation, Image, ImageState};
 use crate::model::{ImageId, Stage};
 use crate::plan::reason::{ReportStatus, RetentionReason, UseReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
@@ -62,16 +62,16 @@ pub fn keep(
     let keep = |((image, record), keep): (&Member<'_>, Keep)| -> Decision {
         let action = match (&image.state, record.stage) {
             _ if keep.reason == Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)) => {
-                Action::AskUsage(image.id.clone())
+                Action::RequestUsageReport(image.id.clone())
             }
-            (ImageState::Available, Stage::Retired) if is_back && certain => {
-                Action::BringBack(image.id.clone(), now)
+            (ImageState::Available, Stage::Disabled) if is_back && certain => {
+                Action::Reactivate(image.id.clone(), now)
             }
-            (ImageState::Available, _) if image.unused().is_some() && certain => {
-                let deprecated = policy.recipe.map(|recipe| sharing::deprecated_from(recipe, record, now));
-                Action::Spare(image.id.clone(), deprecated.flatten())
+            (ImageState::Available, _) if image.unused_since().is_some() && certain => {
+                let by_recipe = |recipe| sharing::deprecation_by_recipe(recipe, record, now);
+                Action::ClearUnused(image.id.clone(), policy.recipe.map_or(Deprecation::Never, by_recipe))
             }
-            _ => Action::Leave,
+            _ => Action::Keep,
         };
         Subject::member(image, &record.name).retain(action, keep.reason, keep.retention)
     };

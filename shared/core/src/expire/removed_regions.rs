@@ -98,23 +98,23 @@ mod tests {
     fn a_replica_in_a_region_that_left_the_recipe_goes_step_by_step_however_new_it_is() {
         let stray = image("web", 39).released().in_region(LEFT).build();
         let why = "its recipe no longer names this Region".to_owned();
-        assert_eq!(decided(&stray, quiet(&stray)), [("mark-unused", why.clone())]);
+        assert_eq!(decided(&stray, quiet(&stray)), [("deprecate", why.clone())]);
         let mut confirmed = image("web", 39).released().in_region(LEFT);
-        confirmed = confirmed.tagged("kiln:unused", &day(37).to_rfc3339());
+        confirmed = confirmed.tagged("kiln:unused-since", &day(37).to_rfc3339());
         let mut confirmed = confirmed.build();
         confirmed.deprecated = Some(day(37));
-        assert_eq!(decided(&confirmed, quiet(&confirmed)), [("retire", why)]);
-        let over = image("web", 39).in_region(LEFT).retired_on(30).build();
+        assert_eq!(decided(&confirmed, quiet(&confirmed)), [("disable", why)]);
+        let over = image("web", 39).in_region(LEFT).disabled_on(30).build();
         assert_eq!(decided(&over, quiet(&over))[0].0, "deregister");
     }
 
     #[test]
     fn it_stays_while_somebody_uses_it_and_is_not_brought_back_to_its_recipe() {
-        let stray = image("web", 39).in_region(LEFT).staged(crate::model::Stage::Retired).build();
+        let stray = image("web", 39).in_region(LEFT).staged(crate::model::Stage::Disabled).build();
         let by = Referrer::Instance("i-0fee".parse().unwrap());
         let uses = vec![Reference { names: Target::Image(stray.id.clone()), by }];
         let told = decided(&stray, RegionUsage { uses, ..quiet(&stray) });
-        assert_eq!(told[0].0, Action::Leave.word());
+        assert_eq!(told[0].0, Action::Keep.word());
         assert!(told[0].1.starts_with("it is used by instance"), "{told:?}");
     }
 }

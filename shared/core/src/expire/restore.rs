@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::inventory::{Image, ImageState};
+use crate::inventory::{Deprecation, Image, ImageState};
 use crate::model::{ImageRecord, Region, Stage, Tags, tags};
 use crate::plan::reason::RestoreReason;
 use crate::plan::{Action, Sequence, Subject};
-use crate::publish::sharing::deprecated_from;
+use crate::publish::sharing::deprecation_by_recipe;
 use crate::recipe::Recipe;
 
 /// What brings a release back. `members`: an image and its replicas, as far as they are there; whoever asks for one of them
@@ -24,35 +24,36 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
         .collect();
     known.sort_by_key(|(image, record)| (record.copied.is_some(), image.region.clone(), image.id.clone()));
     let is_retired = |(image, record): &(&Image, ImageRecord)| {
-        record.stage == Stage::Retired || image.state == ImageState::Disabled
+        record.stage == Stage::Disabled || image.state == ImageState::Disabled
     };
-    let is_deprecated = |one: &(&Image, ImageRecord)| !is_retired(one) && one.0.unused().is_some();
+    let is_deprecated = |one: &(&Image, ImageRecord)| !is_retired(one) && one.0.unused_since().is_some();
     let on_its_way: Vec<_> = known.iter().filter(|one| is_retired(one) || is_deprecated(one)).collect();
     if on_its_way.is_empty() {
         let leave = |(image, record): &(&Image, ImageRecord)| {
-            Subject::image(image).decide(Action::Leave, RestoreReason::NotDisabled(record.stage))
+            Subject::image(image).decide(Action::Keep, RestoreReason::NotDisabled(record.stage))
         };
         return known.iter().map(leave).collect();
     }
     let asked = |image: &Image, action| Subject::image(image).decide(action, RestoreReason::AskedBack);
-    let unmarked = on_its_way.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED));
+    let unmarked = on_its_way.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED_AT));
     let marked = unmarked.map(|(image, _)| {
         // Whoever disables it later does not meet a quarantine that has begun long ago.
-        let marks = Tags::new().with_time(tags::RESTORED, now).with(tags::RETIRED, "no");
-        asked(image, Action::Note(image.id.clone(), marks))
+        let marks = Tags::new().with_time(tags::RESTORED_AT, now).with(tags::DISABLED_AT, "no");
+        asked(image, Action::Tag(image.id.clone(), marks))
     });
     let disabled = on_its_way.iter().filter(|(image, _)| image.state == ImageState::Disabled);
     let enabled = disabled.map(|(image, _)| asked(image, Action::Enable(image.id.clone())));
     let spared = on_its_way.iter().filter(|one| is_deprecated(one)).map(|(image, record)| {
-        let deprecated = recipe.and_then(|recipe| deprecated_from(recipe, record, now));
-        asked(image, Action::Spare(image.id.clone(), deprecated))
+        let by_recipe = |recipe| deprecation_by_recipe(recipe, record, now);
+        let deprecation = recipe.map_or(Deprecation::Never, by_recipe);
+        asked(image, Action::ClearUnused(image.id.clone(), deprecation))
     });
     // Without its home image a replica can be launched again, and goes nowhere from there.
     let has_home = known.iter().any(|(_, record)| record.copied.is_none());
     let back = on_its_way
         .iter()
-        .filter(|(_, record)| has_home && record.stage == Stage::Retired)
-        .map(|(image, _)| asked(image, Action::BringBack(image.id.clone(), now)));
+        .filter(|(_, record)| has_home && record.stage == Stage::Disabled)
+        .map(|(image, _)| asked(image, Action::Reactivate(image.id.clone(), now)));
     marked.chain(enabled).chain(spared).chain(back).collect()
 }
 
@@ -73,53 +74,54 @@ mod tests {
 
     #[test]
     fn a_release_is_marked_before_it_is_enabled_and_sent_on_its_way() {
-        let replica = image("web", 1).in_region("eu-west-1").retired_on(30).build();
-        let home = image("web", 1).retired_on(30).build();
+        let replica = image("web", 1).in_region("eu-west-1").disabled_on(30).build();
+        let home = image("web", 1).disabled_on(30).build();
         assert_eq!(
             decided(&[replica, home]),
             of(&[
-                ("us-east-1", "note"),
-                ("eu-west-1", "note"),
+                ("us-east-1", "tag"),
+                ("eu-west-1", "tag"),
                 ("us-east-1", "enable"),
                 ("eu-west-1", "enable"),
-                ("us-east-1", "bring-back"),
-                ("eu-west-1", "bring-back"),
+                ("us-east-1", "reactivate"),
+                ("eu-west-1", "reactivate"),
             ])
         );
     }
 
     #[test]
     fn what_was_restored_half_way_is_restored_whole() {
-        let mut home = image("web", 1).retired_on(30).tagged("kiln:restored", "2026-02-10T02:00:00Z").build();
+        let mut home =
+            image("web", 1).disabled_on(30).tagged("kiln:restored-at", "2026-02-10T02:00:00Z").build();
         home.state = ImageState::Available;
-        assert_eq!(decided(&[home]), of(&[("us-east-1", "bring-back")]));
+        assert_eq!(decided(&[home]), of(&[("us-east-1", "reactivate")]));
     }
 
     #[test]
     fn a_replica_without_its_home_image_is_enabled_and_marked_alone() {
-        let replica = image("web", 1).in_region("eu-west-1").retired_on(30).build();
-        assert_eq!(decided(&[replica]), of(&[("eu-west-1", "note"), ("eu-west-1", "enable")]));
+        let replica = image("web", 1).in_region("eu-west-1").disabled_on(30).build();
+        assert_eq!(decided(&[replica]), of(&[("eu-west-1", "tag"), ("eu-west-1", "enable")]));
     }
 
     #[test]
     fn what_is_deprecated_since_nobody_uses_it_is_so_no_longer() {
         let since = day(39).to_rfc3339();
-        let home = image("web", 1).released().tagged("kiln:unused", &since).build();
-        assert_eq!(decided(&[home]), of(&[("us-east-1", "note"), ("us-east-1", "spare")]));
+        let home = image("web", 1).released().tagged("kiln:unused-since", &since).build();
+        assert_eq!(decided(&[home]), of(&[("us-east-1", "tag"), ("us-east-1", "clear-unused")]));
     }
 
     #[test]
     fn what_is_not_retired_is_left() {
-        assert_eq!(decided(&[image("web", 1).released().build()]), of(&[("us-east-1", "leave")]));
+        assert_eq!(decided(&[image("web", 1).released().build()]), of(&[("us-east-1", "keep")]));
     }
 
     #[test]
     fn a_restored_release_is_kept_by_the_next_run() {
         use crate::expire::in_use::{UsageByRegion, UsageIndex};
         use crate::expire::policy::RetentionPolicy;
-        let home = image("web", 1).retired_on(30).build();
+        let home = image("web", 1).disabled_on(30).build();
         let sequence = decide(None, &[&home], &region("us-east-1"), day(40));
-        let Action::Note(_, noted) = &sequence[0].action else { panic!() };
+        let Action::Tag(_, noted) = &sequence[0].action else { panic!() };
         let restored = Image { tags: home.tags.clone().and(noted), ..home };
         let found = UsageByRegion::new();
         let why = UsageIndex::of(&found)
@@ -127,7 +129,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             why.reason.to_string(),
-            "it was brought back at 2026-02-10T02:00:00Z; remove its tag kiln:restored when it may go"
+            "it was brought back at 2026-02-10T02:00:00Z; remove its tag kiln:restored-at when it may go"
         );
     }
 }

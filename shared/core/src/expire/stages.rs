@@ -41,13 +41,14 @@ fn first_confirmation(
     context: &RetirementContext<'_>,
 ) -> Option<Sequence> {
     let (confirm_after, now) = (expire.confirm_after, context.now);
-    let begun = members.iter().any(|(_, record)| record.stage == Stage::Retired);
+    let begun = members.iter().any(|(_, record)| record.stage == Stage::Disabled);
     // What cannot be launched has nobody who could begin to use it.
     let launchable = |image: &Image| !matches!(image.state, ImageState::Failed | ImageState::Disabled);
     if confirm_after.is_zero() || begun || !members.iter().any(|(image, _)| launchable(image)) {
         return None;
     }
-    let known = |image: &Image| image.unused().filter(|since| *since <= now && is_deprecated(image, now));
+    let known =
+        |image: &Image| image.unused_since().filter(|since| *since <= now && is_deprecated(image, now));
     let looked_at = members.iter().map(|(image, _)| *image).filter(|image| launchable(image));
     // All of them, or the youngest verdict is this one.
     let youngest =
@@ -59,7 +60,7 @@ fn first_confirmation(
     let step = |(image, record): &Member<'_>| match (known(image), launchable(image)) {
         // Also where somebody took the deprecation away: whoever looks for deprecated images must have had the time.
         (None, true) => {
-            let mark = Action::MarkUnused(image.id.clone(), now, fleet(image));
+            let mark = Action::Deprecate(image.id.clone(), now, fleet(image));
             let retention = Retention::leaving(Step::Deprecate, now);
             Subject::member(image, &record.name).retain(mark, context.reason.clone(), retention)
         }
@@ -68,7 +69,7 @@ fn first_confirmation(
             let until = youngest.unwrap_or(now) + confirm_after;
             let retention = after_confirmation(expire, image, until);
             let reason = RetentionReason::FoundUnused { since, until };
-            Subject::member(image, &record.name).retain(Action::Leave, reason, retention)
+            Subject::member(image, &record.name).retain(Action::Keep, reason, retention)
         }
     };
     Some(members.iter().map(step).collect())
@@ -88,14 +89,15 @@ fn after_confirmation(expire: &Expire, image: &Image, at: DateTime<Utc>) -> Rete
 
 /// The home images that are not marked as retired yet. They are before any replica goes, so that none is copied anew.
 fn unmarked<'a>(members: &'a [Member<'_>]) -> impl Iterator<Item = &'a Image> {
-    let home = |(_, record): &&Member<'_>| record.copied.is_none() && record.stage != Stage::Retired;
+    let home = |(_, record): &&Member<'_>| record.copied.is_none() && record.stage != Stage::Disabled;
     members.iter().filter(home).map(|(image, _)| *image)
 }
 
 /// Without a quarantine.
 fn without_quarantine(members: &[Member<'_>], context: &RetirementContext<'_>) -> Sequence {
     let mark = unmarked(members).map(|image| {
-        Subject::image(image).decide(Action::Mark(image.id.clone(), Stage::Retired), context.reason.clone())
+        Subject::image(image)
+            .decide(Action::SetStage(image.id.clone(), Stage::Disabled), context.reason.clone())
     });
     let go = members.iter().flat_map(|member| deregister(member, context.reason.clone(), context.now));
     mark.chain(go).collect()
@@ -112,17 +114,17 @@ fn disable_then_deregister(
         .iter()
         // What failed cannot be launched, and so needs no quarantine of its own.
         .filter(|(image, _)| image.state != ImageState::Failed)
-        .filter(|(image, _)| image.retired().is_none() || image.state == ImageState::Available)
+        .filter(|(image, _)| image.disabled_at().is_none() || image.state == ImageState::Available)
         .map(|(image, _)| &image.id)
         .collect();
     let over = |image: &Image| match image.state {
         ImageState::Failed => Some(image.created.unwrap_or(now)),
-        _ => image.retired().filter(|since| *since + quarantine <= now),
+        _ => image.disabled_at().filter(|since| *since + quarantine <= now),
     };
     let all_over = waiting.is_empty() && members.iter().all(|(image, _)| over(image).is_some());
     // They go together, so the last of them tells when.
     let disabled = members.iter().filter(|(image, _)| image.state != ImageState::Failed);
-    let since = |image: &Image| image.retired().filter(|_| !waiting.contains(&image.id)).unwrap_or(now);
+    let since = |image: &Image| image.disabled_at().filter(|_| !waiting.contains(&image.id)).unwrap_or(now);
     let until = disabled.map(|(image, _)| since(image)).max().unwrap_or(now) + quarantine;
     let mut members: Vec<&Member<'_>> = members.iter().collect();
     if !all_over {
@@ -137,14 +139,14 @@ fn disable_then_deregister(
                 deregister(member, RetentionReason::QuarantineOver { since, why }.into(), now)
             }
             _ if waiting.contains(&image.id) => {
-                let disable = Action::Retire(image.id.clone(), now, context.fleet.in_region(&image.region));
+                let disable = Action::Disable(image.id.clone(), now, context.fleet.in_region(&image.region));
                 let retention = Retention::leaving(Step::Disable, now);
                 vec![Subject::member(image, &record.name).retain(disable, context.reason.clone(), retention)]
             }
             _ => {
                 let retention = Retention::leaving(Step::Deregister, until);
                 let reason = RetentionReason::InQuarantine(until);
-                vec![Subject::member(image, &record.name).retain(Action::Leave, reason, retention)]
+                vec![Subject::member(image, &record.name).retain(Action::Keep, reason, retention)]
             }
         })
         .collect()

@@ -5,7 +5,7 @@ use crate::expire::keep_rules;
 use crate::expire::lineage::Lineage;
 use crate::fixtures::*;
 use crate::inventory::usage::{Referrer, Target};
-use crate::inventory::{CloudError, Reference, RegionUsage};
+use crate::inventory::{CloudError, Deprecation, Reference, RegionUsage};
 use crate::model::{Region, Tags, tags};
 use crate::recipe::Recipe;
 
@@ -41,7 +41,7 @@ fn by(recipe: &Recipe, found: &ImagesByRegion, usage: &UsageByRegion, n: i64) ->
 }
 
 fn deeds(sequence: &Sequence) -> Vec<&'static str> {
-    sequence.iter().filter(|one| one.action != Action::Leave).map(|one| one.action.word()).collect()
+    sequence.iter().filter(|one| one.action != Action::Keep).map(|one| one.action.word()).collect()
 }
 
 /// As EC2 shows it once the step was taken.
@@ -49,16 +49,17 @@ fn after(image: &Image, sequence: &Sequence) -> Image {
     let mut image = image.clone();
     for one in sequence.iter().filter(|one| one.subject.resource.as_deref() == Some(image.id.as_str())) {
         match &one.action {
-            Action::MarkUnused(_, since, _) => {
-                image.tags = image.tags.and(&Tags::new().with_time(tags::UNUSED, *since));
+            Action::Deprecate(_, since, _) => {
+                image.tags = image.tags.and(&Tags::new().with_time(tags::UNUSED_SINCE, *since));
                 image.deprecated = Some(*since);
             }
-            Action::Spare(_, deprecated) => {
-                image.tags = image.tags.with(tags::UNUSED, "no");
-                image.deprecated = *deprecated;
+            Action::ClearUnused(_, deprecation) => {
+                image.tags = image.tags.with(tags::UNUSED_SINCE, "no");
+                image.deprecated = deprecation.time();
             }
-            Action::Retire(_, since, _) => {
-                let retired = Tags::new().with(tags::STAGE, Stage::Retired).with_time(tags::RETIRED, *since);
+            Action::Disable(_, since, _) => {
+                let retired =
+                    Tags::new().with(tags::STAGE, Stage::Disabled).with_time(tags::DISABLED_AT, *since);
                 image.tags = image.tags.and(&retired);
                 image.state = ImageState::Disabled;
             }
@@ -80,9 +81,9 @@ fn used_by_an_instance(image: &Image) -> RegionUsage {
 fn goes_step_by_step_each_on_its_own_waiting_time() {
     let mut images = three();
     let steps = [
-        (40, vec!["mark-unused"]),
+        (40, vec!["deprecate"]),
         (41, vec![]),
-        (42, vec!["retire"]),
+        (42, vec!["disable"]),
         (48, vec![]),
         (49, vec!["deregister"]),
     ];
@@ -99,20 +100,20 @@ fn a_use_between_two_verdicts_begins_it_all_anew() {
     images[0] = after(&images[0], &decided(&images, RegionUsage::default(), 40));
     let used = used_by_an_instance(&images[0]);
     let sequence = decided(&images, used, 41);
-    assert_eq!(deeds(&sequence), ["spare"]);
+    assert_eq!(deeds(&sequence), ["clear-unused"]);
     images[0] = after(&images[0], &sequence);
-    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 43)), ["mark-unused"]);
+    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 43)), ["deprecate"]);
 }
 
 #[test]
 fn what_is_spared_is_deprecated_when_its_recipe_says() {
-    let mut image = image("web", 1).released().tagged("kiln:unused", &day(39).to_rfc3339()).build();
+    let mut image = image("web", 1).released().tagged("kiln:unused-since", &day(39).to_rfc3339()).build();
     image.deprecated = Some(day(39));
     let mut recipe = careful();
     recipe.publish.deprecate_after = Some(TimeDelta::days(90));
     let found = ImagesByRegion::from([(home(), Ok(vec![image.clone()]))]);
     let sequence = by(&recipe, &found, &UsageByRegion::new(), 40);
-    assert_eq!(sequence[0].action, Action::Spare(image.id, Some(day(91))));
+    assert_eq!(sequence[0].action, Action::ClearUnused(image.id, Deprecation::At(day(91))));
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn a_verdict_of_unknown_neither_confirms_nor_spares() {
     for n in [41, 45] {
         assert!(deeds(&decided_with(&images, Err(denied.clone()), n)).is_empty());
     }
-    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 45)), ["retire"]);
+    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 45)), ["disable"]);
 }
 
 #[test]
@@ -133,8 +134,8 @@ fn what_was_marked_and_is_not_deprecated_is_marked_anew() {
     images[0].deprecated = None;
     for n in [41, 50] {
         let sequence = decided(&images, RegionUsage::default(), n);
-        let marked = sequence.iter().find(|one| one.action != Action::Leave).unwrap();
-        assert_eq!(marked.action, Action::MarkUnused(images[0].id.clone(), day(n), 3));
+        let marked = sequence.iter().find(|one| one.action != Action::Keep).unwrap();
+        assert_eq!(marked.action, Action::Deprecate(images[0].id.clone(), day(n), 3));
     }
 }
 
@@ -148,14 +149,14 @@ fn a_replica_that_came_later_is_found_unused_twice_as_well() {
     let usage: UsageByRegion =
         ["us-east-1", "eu-west-1"].iter().map(|code| (region(code), Ok(RegionUsage::default()))).collect();
     let sequence = by(&careful(), &found, &usage, 42);
-    assert_eq!(deeds(&sequence), ["mark-unused"]);
+    assert_eq!(deeds(&sequence), ["deprecate"]);
 }
 
 #[test]
 fn a_mark_of_the_future_is_none() {
-    let images = [image("web", 1).released().tagged("kiln:unused", &day(60).to_rfc3339()).build()];
+    let images = [image("web", 1).released().tagged("kiln:unused-since", &day(60).to_rfc3339()).build()];
     let images: Vec<Image> = images.into_iter().chain(three().split_off(1)).collect();
-    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 40)), ["mark-unused"]);
+    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 40)), ["deprecate"]);
 }
 
 #[test]

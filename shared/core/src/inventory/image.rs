@@ -104,13 +104,13 @@ impl Image {
     }
 
     /// Since when it is known that nobody uses it, though its recipe lets it go.
-    pub fn unused(&self) -> Option<DateTime<Utc>> {
-        self.tags.time(tags::UNUSED)
+    pub fn unused_since(&self) -> Option<DateTime<Utc>> {
+        self.tags.time(tags::UNUSED_SINCE)
     }
 
     /// Since when it is in quarantine, where Kiln put it there.
-    pub fn retired(&self) -> Option<DateTime<Utc>> {
-        self.tags.time(tags::RETIRED)
+    pub fn disabled_at(&self) -> Option<DateTime<Utc>> {
+        self.tags.time(tags::DISABLED_AT)
     }
 
     /// When it came to be: its bake began, or it was registered, whichever is later.
@@ -170,6 +170,26 @@ pub struct Architecture(pub String);
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// When an image is deprecated.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deprecate.html>)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deprecation {
+    /// At this time.
+    At(DateTime<Utc>),
+    /// Never.
+    Never,
+}
+
+impl Deprecation {
+    /// The time, as EC2 shows it on the image.
+    pub fn time(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::At(time) => Some(time),
+            Self::Never => None,
+        }
     }
 }
 

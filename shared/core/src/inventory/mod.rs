@@ -11,7 +11,9 @@ pub mod usage;
 
 pub use account::{DefaultEncryption, Key, KeyManager, PublicImages, Subnet, Template, TemplatePoint, Vcpus};
 pub use error::{CloudError, ErrorKind, Result};
-pub use image::{Architecture, Deregistration, Image, ImageState, Protection, Snapshot, SnapshotDeletion};
+pub use image::{
+    Architecture, Deprecation, Deregistration, Image, ImageState, Protection, Snapshot, SnapshotDeletion,
+};
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
 pub use request::{
     Candidates, Encryption, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,

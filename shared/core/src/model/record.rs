@@ -25,7 +25,7 @@ pub enum Stage {
     /// Found bad, or, for a replica, given up.
     Rejected,
     /// On its way out: disabled, and deregistered once its quarantine has passed.
-    Retired,
+    Disabled,
 }
 
 /// What an instance of Kiln's is for.
@@ -77,7 +77,7 @@ words!(Stage {
     Published = "published",
     Released = "released",
     Rejected = "rejected",
-    Retired = "retired",
+    Disabled = "disabled",
 });
 words!(Role { Builder = "builder", Tester = "tester" });
 
@@ -254,7 +254,7 @@ mod tests {
             Stage::Published,
             Stage::Released,
             Stage::Rejected,
-            Stage::Retired,
+            Stage::Disabled,
         ])
     }
 

@@ -20,38 +20,38 @@ pub const ORIGIN: &str = "kiln:origin";
 pub const DEADLINE: &str = "kiln:deadline";
 /// On a home image: that it is to be copied anew where a replica is missing, whatever was copied before. Kiln writes the
 /// time at which it brought the image back; a person may write anything that was not there before.
-pub const AGAIN: &str = "kiln:again";
+pub const RECOPY: &str = "kiln:recopy";
 /// On a tester: the image that it proves. On a launched builder: the image that was begun of it, so that none is begun
 /// again when somebody takes that one away.
 pub const IMAGE: &str = "kiln:image";
 /// On a long-lived builder: the last bake for which it was stopped, so that an event that comes late bakes nothing
 /// again.
-pub const BAKED: &str = "kiln:baked";
+pub const LAST_BAKE: &str = "kiln:last-bake";
 /// On a replica: which try at copying it came from, counted from 1.
 pub const ATTEMPT: &str = "kiln:attempt";
 /// When an image was disabled by Kiln (RFC 3339); its quarantine runs from then. `no` where it was brought back since.
-pub const RETIRED: &str = "kiln:retired";
+pub const DISABLED_AT: &str = "kiln:disabled-at";
 /// On an image that its recipe lets go: when it was first found that nobody uses it (RFC 3339), which is when it was deprecated.
 /// `no` where that was so once, and is so no longer.
-pub const UNUSED: &str = "kiln:unused";
+pub const UNUSED_SINCE: &str = "kiln:unused-since";
 /// On an image on its way out: how many images its recipe had in its Region at that step. Far fewer at the next one are no
 /// reason to go on, but to stop.
-pub const COUNTED: &str = "kiln:counted";
+pub const FLEET_SIZE: &str = "kiln:fleet-size";
 /// On an image whose recipe was deleted: when somebody said that its images may go as well (RFC 3339). `no` where there is
 /// such a recipe again.
-pub const ENDED: &str = "kiln:ended";
+pub const RECIPE_RETIRED_AT: &str = "kiln:recipe-retired-at";
 /// On an image that somebody asked to be brought back: when (RFC 3339). It stays until a person takes the tag away.
-pub const RESTORED: &str = "kiln:restored";
+pub const RESTORED_AT: &str = "kiln:restored-at";
 /// On a snapshot that was left behind: when Kiln first saw that (RFC 3339).
-pub const ORPHANED: &str = "kiln:orphaned";
+pub const ORPHANED_SINCE: &str = "kiln:orphaned-since";
 /// On a home image: the Availability Zone in which its builder ran. It is tested in another one.
 pub const ZONE: &str = "kiln:zone";
 /// On an image that somebody else made and gave to Kiln: its own `region/ami-id`, so that no copy of it is taken for it.
 pub const ADOPTED: &str = "kiln:adopted";
 /// On an image or replica: what of its recipe's `[publish]` was carried out on it, as [`crate::publish::sharing::mark`] writes it.
-pub const SHARED: &str = "kiln:shared";
+pub const PUBLISHED_AS: &str = "kiln:published-as";
 /// On a home image: when it was released (RFC 3339), written before anyone hears of it.
-pub const RELEASED: &str = "kiln:released";
+pub const RELEASED_AT: &str = "kiln:released-at";
 /// On a home image to which somebody rolled back: when (RFC 3339).
 pub const PINNED: &str = "kiln:pinned";
 /// On a home image to which somebody rolled back: the newest version that it is preferred to. A newer one ends that.
@@ -71,20 +71,20 @@ const OWN: [&str; 24] = [
     BASE,
     ORIGIN,
     DEADLINE,
-    AGAIN,
+    RECOPY,
     IMAGE,
-    BAKED,
+    LAST_BAKE,
     ATTEMPT,
-    RETIRED,
-    UNUSED,
-    COUNTED,
-    ENDED,
-    RESTORED,
-    ORPHANED,
+    DISABLED_AT,
+    UNUSED_SINCE,
+    FLEET_SIZE,
+    RECIPE_RETIRED_AT,
+    RESTORED_AT,
+    ORPHANED_SINCE,
     ZONE,
     ADOPTED,
-    SHARED,
-    RELEASED,
+    PUBLISHED_AS,
+    RELEASED_AT,
     PINNED,
     PINNED_OVER,
     HOLD,

@@ -80,15 +80,15 @@ pub fn decide(candidates: &[Candidate<'_>], needs: &SnapshotReferences, now: Dat
             need => need.map(|need| Reason::Use(UseReason::SnapshotNeeded(need.clone()))),
         };
         if let Some(why) = needed {
-            return vec![subject.decide(unmarked(snapshot).unwrap_or(Action::Leave), why)];
+            return vec![subject.decide(unmarked(snapshot).unwrap_or(Action::Keep), why)];
         }
-        let until = snapshot.tags.time(tags::ORPHANED).map(|since| since + candidate.quarantine);
+        let until = snapshot.tags.time(tags::ORPHANED_SINCE).map(|since| since + candidate.quarantine);
         vec![match until {
             _ if candidate.quarantine.is_zero() => {
                 subject.decide(Action::DeleteSnapshot(id()), OrphanReason::ImageGone)
             }
-            None => subject.decide(Action::MarkOrphan(id(), Some(now)), OrphanReason::ImageGone),
-            Some(until) if until > now => subject.decide(Action::Leave, RetentionReason::InQuarantine(until)),
+            None => subject.decide(Action::MarkOrphan(id(), now), OrphanReason::ImageGone),
+            Some(until) if until > now => subject.decide(Action::Keep, RetentionReason::InQuarantine(until)),
             Some(_) => subject.decide(Action::DeleteSnapshot(id()), OrphanReason::ImageGone),
         }]
     };
@@ -109,7 +109,7 @@ pub fn reclaimed(snapshots: &[Snapshot], images: &[Image]) -> Vec<Sequence> {
 
 /// Takes the mark away that it was left behind, where it bears one.
 fn unmarked(snapshot: &Snapshot) -> Option<Action> {
-    snapshot.tags.time(tags::ORPHANED).map(|_| Action::MarkOrphan(snapshot.id.clone(), None))
+    snapshot.tags.time(tags::ORPHANED_SINCE).map(|_| Action::ClearOrphan(snapshot.id.clone()))
 }
 
 fn subject(snapshot: &Snapshot) -> Subject {
@@ -148,9 +148,10 @@ mod tests {
     fn a_snapshot_whose_image_is_gone_is_written_down_and_deleted_after_its_quarantine() {
         let left = snapshot("snap-01");
         assert_eq!(ids(std::slice::from_ref(&left), &[]), ["snap-01"]);
-        assert_eq!(after(&left, 7), Action::MarkOrphan(left.id.clone(), Some(day(9))));
-        let marked = Snapshot { tags: left.tags.clone().with(tags::ORPHANED, day(3).to_rfc3339()), ..left };
-        assert_eq!(after(&marked, 7), Action::Leave);
+        assert_eq!(after(&left, 7), Action::MarkOrphan(left.id.clone(), day(9)));
+        let marked =
+            Snapshot { tags: left.tags.clone().with(tags::ORPHANED_SINCE, day(3).to_rfc3339()), ..left };
+        assert_eq!(after(&marked, 7), Action::Keep);
         assert_eq!(after(&marked, 6), Action::DeleteSnapshot(marked.id.clone()));
         assert_eq!(after(&marked, 0), Action::DeleteSnapshot(marked.id.clone()));
     }
@@ -169,10 +170,11 @@ mod tests {
     #[test]
     fn what_is_used_again_is_left_behind_no_more() {
         let left = snapshot("snap-01");
-        let marked = Snapshot { tags: left.tags.clone().with(tags::ORPHANED, day(3).to_rfc3339()), ..left };
+        let marked =
+            Snapshot { tags: left.tags.clone().with(tags::ORPHANED_SINCE, day(3).to_rfc3339()), ..left };
         let mut user = image("web", 3).build();
         user.snapshots = vec![marked.id.clone()];
-        let unmark = Action::MarkOrphan(marked.id.clone(), None);
+        let unmark = Action::ClearOrphan(marked.id.clone());
         assert_eq!(
             reclaimed(std::slice::from_ref(&marked), std::slice::from_ref(&user))[0][0].action,
             unmark
@@ -180,7 +182,7 @@ mod tests {
         let candidate = Candidate { snapshot: &marked, quarantine: TimeDelta::days(1) };
         let needs = SnapshotReferences { images: vec![user.clone()], ..SnapshotReferences::default() };
         assert_eq!(decide(&[candidate], &needs, day(9))[0][0].action, unmark);
-        let unmarked = Snapshot { tags: marked.tags.with(tags::ORPHANED, "no"), ..marked };
+        let unmarked = Snapshot { tags: marked.tags.with(tags::ORPHANED_SINCE, "no"), ..marked };
         assert!(reclaimed(&[unmarked], &[user]).is_empty());
     }
 
@@ -201,7 +203,7 @@ mod tests {
         let foreign = Image { snapshots: user.snapshots, ..foreign_image("ami-0f") };
         let candidate = Candidate { snapshot: &snapshot("snap-01"), quarantine: TimeDelta::zero() };
         let needs = SnapshotReferences { images: vec![foreign], ..SnapshotReferences::default() };
-        assert_eq!(decide(&[candidate], &needs, day(9))[0][0].action, Action::Leave);
+        assert_eq!(decide(&[candidate], &needs, day(9))[0][0].action, Action::Keep);
     }
 
     #[test]
@@ -214,7 +216,7 @@ mod tests {
                 [0];
         assert_eq!(
             (&decided.action, decided.reason.to_string().as_str()),
-            (&Action::Leave, "vol-01 is being made of it")
+            (&Action::Keep, "vol-01 is being made of it")
         );
     }
 

@@ -111,13 +111,13 @@ impl Subject {
 
     /// The decision that it must be looked at again, since something that had to be known could not be seen.
     pub fn retry_later(self, error: &CloudError) -> Decision {
-        self.decide(Action::LookAgain, Reason::LookUpFailed(error.clone()))
+        self.decide(Action::Retry, Reason::LookUpFailed(error.clone()))
     }
 
     /// The same of what no recipe names: where it is closed to this role, whoever closed it knows, and it is only told.
     pub fn retry_unless_denied(self, error: &CloudError) -> Decision {
         match error.kind {
-            ErrorKind::Denied => self.decide(Action::Leave, Reason::LookUpFailed(error.clone())),
+            ErrorKind::Denied => self.decide(Action::Keep, Reason::LookUpFailed(error.clone())),
             _ => self.retry_later(error),
         }
     }

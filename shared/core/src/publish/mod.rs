@@ -37,7 +37,7 @@ pub fn is_due(image: &Image, record: &ImageRecord) -> bool {
 /// What becomes of an image.
 pub fn decide(recipe: &Recipe, seen: &Observed, now: DateTime<Utc>) -> Sequence {
     let Observed { image, record, permissions, .. } = seen;
-    let leave = |reason| vec![Subject::image(image).decide(Action::Leave, reason)];
+    let leave = |reason| vec![Subject::image(image).decide(Action::Keep, reason)];
     if image.state != ImageState::Available {
         return leave(Reason::ImageNotAvailable(image.state.clone()));
     }
@@ -100,8 +100,8 @@ fn reject(image: &Image, record: &ImageRecord, reason: Reason) -> Sequence {
     };
     let said = Envelope { name: record.name.clone(), region: image.region.clone(), news };
     vec![
-        Subject::image(image).decide(Action::Say(said), reason.clone()),
-        Subject::image(image).decide(Action::Mark(image.id.clone(), Stage::Rejected), reason),
+        Subject::image(image).decide(Action::Emit(said), reason.clone()),
+        Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Rejected), reason),
     ]
 }
 

@@ -26,9 +26,9 @@ fn words(recipe: &Recipe, seen: &Observed) -> Vec<&'static str> {
 
 #[test]
 fn an_image_that_passed_its_test_is_published_and_no_other() {
-    assert_eq!(words(&recipe("web"), &seen(Stage::Verified)), ["publish", "say"]);
-    for stage in [Stage::Captured, Stage::Published, Stage::Released, Stage::Rejected, Stage::Retired] {
-        assert_eq!(words(&recipe("web"), &seen(stage)), ["leave"], "{stage}");
+    assert_eq!(words(&recipe("web"), &seen(Stage::Verified)), ["publish", "emit"]);
+    for stage in [Stage::Captured, Stage::Published, Stage::Released, Stage::Rejected, Stage::Disabled] {
+        assert_eq!(words(&recipe("web"), &seen(stage)), ["keep"], "{stage}");
     }
 }
 
@@ -37,10 +37,10 @@ fn what_is_not_scanned_waits_and_is_rejected_when_its_time_is_up() {
     let barring = barring(Severity::Critical);
     let seen = seen(Stage::Verified);
     assert!(!wants_findings(&barring, &seen.image));
-    assert_eq!(words(&barring, &seen), ["leave"]);
+    assert_eq!(words(&barring, &seen), ["keep"]);
     let sequence = decide(&barring, &seen, day(10));
-    assert_eq!(sequence[1].action, Action::Mark(seen.image.id.clone(), Stage::Rejected));
-    let Action::Say(said) = &sequence[0].action else { panic!() };
+    assert_eq!(sequence[1].action, Action::SetStage(seen.image.id.clone(), Stage::Rejected));
+    let Action::Emit(said) = &sequence[0].action else { panic!() };
     assert!(said.detail_type() == "Image Rejected" && said.detail().contains("had not scanned it"));
 }
 
@@ -52,14 +52,14 @@ fn a_finding_bars_from_the_named_severity_on_and_only_with_a_fix() {
         seen.findings = Ok(findings);
         words(&barring(Severity::High), &seen)
     };
-    assert_eq!(with(vec![]), ["publish", "say"]);
+    assert_eq!(with(vec![]), ["publish", "emit"]);
     assert_eq!(
         with(vec![finding(Severity::Medium, true), finding(Severity::Critical, false)]),
-        ["publish", "say"]
+        ["publish", "emit"]
     );
-    assert_eq!(with(vec![finding(Severity::High, true)]), ["say", "mark"]);
-    assert_eq!(with(vec![finding(Severity::Critical, true)]), ["say", "mark"]);
-    assert_eq!(with(vec![finding(Severity::Unknown, true)]), ["say", "mark"]);
+    assert_eq!(with(vec![finding(Severity::High, true)]), ["emit", "set-stage"]);
+    assert_eq!(with(vec![finding(Severity::Critical, true)]), ["emit", "set-stage"]);
+    assert_eq!(with(vec![finding(Severity::Unknown, true)]), ["emit", "set-stage"]);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn findings_or_permissions_that_cannot_be_seen_publish_nothing() {
     let mut denied_once = seen(Stage::Verified);
     denied_once.image.scanned = Some(day(9));
     denied_once.findings = Err(denied());
-    assert_eq!(words(&barring(Severity::Low), &denied_once), ["look-again"]);
+    assert_eq!(words(&barring(Severity::Low), &denied_once), ["retry"]);
     let denied_once = Observed { permissions: Err(denied()), ..seen(Stage::Verified) };
-    assert_eq!(words(&recipe("web"), &denied_once), ["look-again"]);
+    assert_eq!(words(&recipe("web"), &denied_once), ["retry"]);
 }

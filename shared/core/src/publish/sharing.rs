@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::events::outbound::{Envelope, Event};
-use crate::inventory::{CloudError, Grantee, Image, ImageState, PermissionChange, Permissions, Protection};
+use crate::inventory::{
+    CloudError, Deprecation, Grantee, Image, ImageState, PermissionChange, Permissions, Protection,
+};
 use crate::model::token::nonce;
 use crate::model::{ImageRecord, Stage, Tags, tags};
 use crate::plan::reason::PublishReason;
@@ -57,7 +59,7 @@ fn asks_nothing(recipe: &Recipe) -> bool {
 /// Whether an image that was published must be looked at closely: its recipe's wishes have changed since.
 pub fn is_due(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
     let published = matches!(record.stage, Stage::Published | Stage::Released);
-    let settled = match image.tags.get(tags::SHARED) {
+    let settled = match image.tags.get(tags::PUBLISHED_AS) {
         Some(carried_out) => carried_out == mark(recipe),
         // Released before Kiln shared images.
         None => asks_nothing(recipe),
@@ -89,10 +91,10 @@ pub fn steps(
     }
     sequence.extend(deprecation(recipe, image, record, now).map(|at| {
         let reason = match at {
-            Some(at) => format!("deprecated from {}", at.to_rfc3339()),
-            None => "never deprecated".into(),
+            Deprecation::At(at) => format!("deprecated from {}", at.to_rfc3339()),
+            Deprecation::Never => "never deprecated".into(),
         };
-        subject().decide(Action::Deprecate(image.id.clone(), at), PublishReason::RecipeRequires(reason))
+        subject().decide(Action::SetDeprecation(image.id.clone(), at), PublishReason::RecipeRequires(reason))
     }));
     let guarded = matches!(&image.protection, Protection::On(_));
     if recipe.publish.protect && !guarded {
@@ -117,42 +119,44 @@ pub fn is_deprecated(image: &Image, now: DateTime<Utc>) -> bool {
     image.deprecated.is_some_and(|at| at <= now + SOON * 2)
 }
 
-/// From when on the recipe wants an image to be deprecated, as EC2 takes it now; `None`: never. Public images are
-/// deprecated by EC2 itself, two years after they were made.
+/// From when on the recipe wants an image to be deprecated, as EC2 takes it now. EC2 itself deprecates public images two
+/// years after they were made.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deprecate.html>)
-pub fn deprecated_from(recipe: &Recipe, record: &ImageRecord, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub fn deprecation_by_recipe(recipe: &Recipe, record: &ImageRecord, now: DateTime<Utc>) -> Deprecation {
     let of_public = recipe.publish.share.public.then(|| TimeDelta::days(2 * 365));
-    let after = recipe.publish.deprecate_after.or(of_public)?;
-    Some((record.name.version.time() + after).max(soon(now)))
+    match recipe.publish.deprecate_after.or(of_public) {
+        Some(after) => Deprecation::At((record.name.version.time() + after).max(soon(now))),
+        None => Deprecation::Never,
+    }
 }
 
 /// Whether the guard on an image is one that Kiln set for its recipe; any other is a person's, and holds.
 pub fn is_guarded_by_kiln(image: &Image) -> bool {
     let own = |mark: &str| mark.starts_with(GUARDED);
-    image.tags.get(tags::SHARED).is_some_and(own)
+    image.tags.get(tags::PUBLISHED_AS).is_some_and(own)
         && matches!(&image.protection, Protection::On(guard) if guard == OWN_GUARD)
 }
 
-/// When an image must be deprecated instead of when it is; `None`: it is as it should be.
+/// The deprecation that an image must get; `None` where it has the right one.
 fn deprecation(
     recipe: &Recipe,
     image: &Image,
     record: &ImageRecord,
     now: DateTime<Utc>,
-) -> Option<Option<DateTime<Utc>>> {
+) -> Option<Deprecation> {
     // Deprecated since nobody uses it: whoever wants it otherwise says so to `expire`.
-    if image.unused().is_some() {
+    if image.unused_since().is_some() {
         return None;
     }
     let Some(after) = recipe.publish.deprecate_after else {
         // Public images are deprecated by EC2 itself, and cannot be otherwise.
-        return (image.deprecated.is_some() && !recipe.publish.share.public).then_some(None);
+        return (image.deprecated.is_some() && !recipe.publish.share.public).then_some(Deprecation::Never);
     };
     let wanted = record.name.version.time() + after;
     let near = |is: DateTime<Utc>| (is - wanted).abs() < TimeDelta::minutes(1);
     let past = |is: DateTime<Utc>| wanted <= now + SOON && is <= now + SOON * 2;
     let as_wanted = image.deprecated.is_some_and(|is| near(is) || past(is));
-    (!as_wanted).then(|| Some(wanted.max(now + SOON)))
+    (!as_wanted).then(|| Deprecation::At(wanted.max(now + SOON)))
 }
 
 /// Brings a published image to what its recipe says now; `None`: there is nothing to do.
@@ -171,12 +175,12 @@ pub fn converge(
         Err(error) => return Some(vec![Subject::image(image).retry_later(error)]),
     };
     let note = |mark: String| {
-        let note = Action::Note(image.id.clone(), Tags::new().with(tags::SHARED, mark));
+        let note = Action::Tag(image.id.clone(), Tags::new().with(tags::PUBLISHED_AS, mark));
         Subject::image(image).decide(note, PublishReason::RecipeChanged)
     };
     let steps = steps(recipe, image, record, permissions, now);
     // Should this die half way and the recipe go back to what it was, the old mark must not vouch for what is no more.
-    let guarded = image.tags.get(tags::SHARED).is_some_and(|mark| mark.starts_with(GUARDED));
+    let guarded = image.tags.get(tags::PUBLISHED_AS).is_some_and(|mark| mark.starts_with(GUARDED));
     let half = format!("{}{HALF}", if guarded { GUARDED } else { "" });
     let mut sequence: Sequence = steps.first().map(|_| note(half)).into_iter().collect();
     sequence.extend(steps);
@@ -198,7 +202,7 @@ pub fn publish(
             let mut sequence = steps(recipe, image, record, permissions, now);
             let publish = Action::Publish(image.id.clone(), mark(recipe));
             sequence.push(Subject::image(image).decide(publish, reason.clone()));
-            sequence.push(Subject::image(image).decide(Action::Say(published(image, record)), reason));
+            sequence.push(Subject::image(image).decide(Action::Emit(published(image, record)), reason));
             sequence
         }
         Err(error) => vec![Subject::image(image).retry_later(error)],

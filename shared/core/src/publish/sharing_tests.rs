@@ -86,7 +86,7 @@ fn the_deprecation_counts_from_the_bake_and_one_that_is_past_comes_soon() {
     let sequence =
         |image: &Image| steps(&recipe, image, &image.record().unwrap(), &Permissions::default(), day(9));
     let soon = day(9) + TimeDelta::minutes(2);
-    assert_eq!(sequence(&old)[0].action, Action::Deprecate(old.id.clone(), Some(soon)));
+    assert_eq!(sequence(&old)[0].action, Action::SetDeprecation(old.id.clone(), Deprecation::At(soon)));
     old.deprecated = Some(soon);
     assert!(sequence(&old).is_empty());
 }
@@ -102,7 +102,7 @@ fn a_guard_that_kiln_set_is_taken_away_with_the_recipes_wish_and_a_persons_is_no
     assert!(words(&recipe, &image, &Permissions::default()).is_empty());
     recipe.publish.protect = false;
     assert!(words(&recipe, &image, &Permissions::default()).is_empty());
-    image.tags = image.tags.with(tags::SHARED, carried_out);
+    image.tags = image.tags.with(tags::PUBLISHED_AS, carried_out);
     assert_eq!(words(&recipe, &image, &Permissions::default()).len(), 1);
 }
 
@@ -111,9 +111,9 @@ fn only_an_image_that_is_published_and_not_as_the_recipe_says_is_due() {
     let recipe = sharing(&["222222222222"]);
     let due = |image: &Image| is_due(&recipe, image, &image.record().unwrap());
     assert!(due(&published()));
-    let settled = image("web", 9).released().tagged(tags::SHARED, &mark(&recipe)).build();
+    let settled = image("web", 9).released().tagged(tags::PUBLISHED_AS, &mark(&recipe)).build();
     assert!(!due(&settled));
-    for stage in [Stage::Captured, Stage::Verified, Stage::Rejected, Stage::Retired] {
+    for stage in [Stage::Captured, Stage::Verified, Stage::Rejected, Stage::Disabled] {
         assert!(!due(&image("web", 9).staged(stage).build()), "{stage}");
     }
     assert!(!due(&image("web", 9).released().in_state(ImageState::Disabled).build()));

@@ -156,8 +156,8 @@ fn wanted(mut sequence: Sequence, since: Option<DateTime<Utc>>) -> Option<Sequen
         reason => *reason == Reason::Script(ScriptReason::NoVerdictYet),
     };
     sequence.retain(|decision| match decision.action {
-        Action::Leave => false,
-        Action::LookAgain => !told(&decision.reason),
+        Action::Keep => false,
+        Action::Retry => !told(&decision.reason),
         _ => true,
     });
     for decision in &mut sequence {
@@ -183,7 +183,7 @@ fn unobservable(seen: &Observed) -> Vec<Sequence> {
 /// A recipe with mistakes fails its bake every night; a sweep only mentions it.
 fn bad_recipes(seen: &Observed) -> Vec<Sequence> {
     let mention = |bad: &BadRecipe| {
-        vec![Subject::bad_recipe(bad, &seen.home).decide(Action::Leave, Reason::BadRecipe(bad.clone()))]
+        vec![Subject::bad_recipe(bad, &seen.home).decide(Action::Keep, Reason::BadRecipe(bad.clone()))]
     };
     seen.bad.iter().map(mention).collect()
 }

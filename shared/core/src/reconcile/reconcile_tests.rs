@@ -1,11 +1,10 @@
-use chrono::TimeDelta;
-
 use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
 
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::{CloudError, Permissions, StopReason};
-use crate::inventory::{Result, Snapshot, Subnet};
+use crate::inventory::{CloudError, Permissions, Result, Snapshot, StopReason, Subnet};
 use crate::model::tags;
 use crate::orphans::SnapshotReferences;
 use crate::recipe::Recipe;
@@ -84,8 +83,8 @@ fn a_builder_whose_images_name_is_anothers_is_refused_and_given_up_after_its_dea
     let anothers = Image { name: name("web", 9).to_string(), ..foreign_image("ami-0f") };
     let closer = BuilderDetail { console: format!("kiln-verdict {nonce} 0\n"), named: vec![anothers] };
     taken.closer.insert(builder("web", 9).id, Ok(closer));
-    assert_eq!(words(&decide(&taken, now())), [["refuse"]]);
-    assert_eq!(words(&decide(&taken, day(9) + TimeDelta::hours(1))), [["say", "terminate"]]);
+    assert_eq!(words(&decide(&taken, now())), [["reject"]]);
+    assert_eq!(words(&decide(&taken, day(9) + TimeDelta::hours(1))), [["emit", "terminate"]]);
 }
 
 #[test]
@@ -94,9 +93,9 @@ fn a_hanging_builder_is_given_up_with_its_console_and_it_is_known_how_late() {
     let mut hangs = seen(vec![hanging], vec![]);
     hangs.closer.insert(builder("web", 8).id, Ok(console("waiting for a lock\n")));
     let sequences = decide(&hangs, now());
-    assert_eq!(words(&sequences), [["say", "terminate"]]);
+    assert_eq!(words(&sequences), [["emit", "terminate"]]);
     assert_eq!(sequences[0][1].since, Some(day(8) + TimeDelta::minutes(45)));
-    let Action::Say(said) = &sequences[0][0].action else { panic!() };
+    let Action::Emit(said) = &sequences[0][0].action else { panic!() };
     assert!(said.detail().contains("waiting for a lock"));
 }
 
@@ -123,18 +122,18 @@ fn the_end_of_replication_that_nobody_heard_of_is_said_and_written() {
     let seen = seen(vec![], images);
     assert!(decide(&seen, now()).is_empty());
     let sequences = pipeline::releases(&seen, &BTreeMap::new(), now());
-    assert_eq!(words(&sequences), [["note", "say", "mark"]]);
+    assert_eq!(words(&sequences), [["tag", "emit", "set-stage"]]);
 }
 
 #[test]
 fn a_failed_image_is_cleared_away_by_its_builder_or_without_one() {
     let failed = || image("web", 9).in_state(ImageState::Failed).build();
-    assert_eq!(words(&decide(&seen(vec![], vec![failed()]), now())), [["say", "deregister"]]);
+    assert_eq!(words(&decide(&seen(vec![], vec![failed()]), now())), [["emit", "deregister"]]);
     let with_builder = decide(&seen(vec![builder("web", 9)], vec![failed()]), now());
-    assert_eq!(words(&with_builder), [["say", "terminate", "deregister"]]);
+    assert_eq!(words(&with_builder), [["emit", "terminate", "deregister"]]);
     let mut unobservable = seen(vec![], vec![failed()]);
     unobservable.instances = Err(denied());
-    assert_eq!(words(&decide(&unobservable, now())), [["look-again"]]);
+    assert_eq!(words(&decide(&unobservable, now())), [["retry"]]);
 }
 
 #[test]
@@ -143,7 +142,7 @@ fn a_region_that_cannot_be_seen_is_told_once_and_holds_no_other() {
     let mut unobservable = seen(vec![], images);
     unobservable.images.insert(region("eu-west-1"), Err(denied()));
     let words = words(&decide(&unobservable, now()));
-    assert_eq!(words.iter().filter(|sequence| **sequence == ["look-again"]).count(), 1);
+    assert_eq!(words.iter().filter(|sequence| **sequence == ["retry"]).count(), 1);
     assert_eq!(words.iter().filter(|sequence| **sequence == ["copy"]).count(), 8);
 }
 
@@ -152,9 +151,9 @@ fn without_a_readable_recipe_nothing_is_copied_and_a_builder_waits_for_its_deadl
     let mut bad = seen(vec![builder("web", 9)], vec![image("web", 8).published().build()]);
     bad.recipes.clear();
     bad.bad = vec![Recipe::parse("web", "name = 1").unwrap_err()];
-    assert_eq!(words(&decide(&bad, now())), [["leave"]]);
+    assert_eq!(words(&decide(&bad, now())), [["keep"]]);
     let late = decide(&bad, day(9) + TimeDelta::hours(1));
-    assert_eq!(words(&late), [vec!["leave"], vec!["say", "terminate"]]);
+    assert_eq!(words(&late), [vec!["keep"], vec!["emit", "terminate"]]);
 }
 
 #[test]
@@ -186,7 +185,7 @@ fn a_tester_whose_image_is_gone_is_ended_unless_its_region_cannot_be_seen() {
     further.further.insert(region("eu-west-1"), Ok(vec![tester(&replica, 9)]));
     assert_eq!(words(&decide(&further, now())), [["terminate"]]);
     further.images.insert(region("eu-west-1"), Err(denied()));
-    assert_eq!(words(&decide(&further, now())), [["look-again"]]);
+    assert_eq!(words(&decide(&further, now())), [["retry"]]);
 }
 
 #[test]
@@ -217,7 +216,7 @@ fn a_changed_recipe_is_brought_to_every_image_that_is_not_as_it_says() {
     for image in wanted {
         changed.permissions.insert((image.region, image.id), Ok(Permissions::default()));
     }
-    assert_eq!(words(&decide(&changed, now())), [["note", "share", "note"]; 3]);
+    assert_eq!(words(&decide(&changed, now())), [["tag", "share", "tag"]; 3]);
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl<'a> ReleaseState<'a> {
                 if record.name.recipe != recipe.name || image.state != ImageState::Available {
                     continue;
                 }
-                if !matches!(record.stage, Stage::Rejected | Stage::Retired) {
+                if !matches!(record.stage, Stage::Rejected | Stage::Disabled) {
                     versions.insert((region, &image.id), record.name.version);
                 }
                 if !published {
@@ -209,7 +209,7 @@ impl<'a> ReleaseState<'a> {
                 }
                 Some(Ok(None)) => {
                     sequence
-                        .push(subject.decide(Action::Refuse, ReleaseReason::NoTemplate(wanted.name.clone())));
+                        .push(subject.decide(Action::Reject, ReleaseReason::NoTemplate(wanted.name.clone())));
                 }
                 Some(Err(error)) => sequence.push(subject.retry_later(error)),
                 None => {}
@@ -278,12 +278,12 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
     let reason = || Reason::Release(ReleaseReason::Ready(release.version()));
     let home = || Subject::image(release.home);
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let known = release.home.tags.time(tags::RELEASED);
+    let known = release.home.tags.time(tags::RELEASED_AT);
     let released = known.unwrap_or(now);
     let mut sequence = Sequence::new();
     if known.is_none() {
-        let note = Tags::new().with_time(tags::RELEASED, released);
-        sequence.push(home().decide(Action::Note(release.home.id.clone(), note), reason()));
+        let note = Tags::new().with_time(tags::RELEASED_AT, released);
+        sequence.push(home().decide(Action::Tag(release.home.id.clone(), note), reason()));
     }
     let news = Event::ImageReleased {
         image: release.home.id.clone(),
@@ -293,13 +293,13 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
         released: text(released),
     };
     let said = Envelope { name: release.record.name.clone(), region: release.home.region.clone(), news };
-    sequence.push(home().decide(Action::Say(said), reason()));
+    sequence.push(home().decide(Action::Emit(said), reason()));
     let replicas = release.ready.values().filter(|image| image.id != release.home.id);
     let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
     sequence.extend(unmarked.map(|image| {
-        Subject::image(image).decide(Action::Mark(image.id.clone(), Stage::Released), reason())
+        Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Released), reason())
     }));
-    sequence.push(home().decide(Action::Mark(release.home.id.clone(), Stage::Released), reason()));
+    sequence.push(home().decide(Action::SetStage(release.home.id.clone(), Stage::Released), reason()));
     sequence
 }
 
@@ -309,7 +309,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     let recipe = Subject::recipe(&state.recipe.name, state.home);
     let publish = &state.recipe.publish;
     if publish.parameter.is_none() && publish.launch_template.is_none() {
-        return vec![recipe.decide(Action::Refuse, ReleaseReason::NothingNamesIt)];
+        return vec![recipe.decide(Action::Reject, ReleaseReason::NothingNamesIt)];
     }
     let unreadable = state.unreadable();
     if !unreadable.is_empty() {
@@ -338,7 +338,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
             .find(&mut can),
     });
     let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
-        return vec![recipe.decide(Action::Refuse, ReleaseReason::NoRollbackTarget { to, why })];
+        return vec![recipe.decide(Action::Reject, ReleaseReason::NoRollbackTarget { to, why })];
     };
     // Finer than other times: of two rollbacks the later one counts.
     let pin = Tags::new()
@@ -354,7 +354,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     let reason = || Reason::Release(ReleaseReason::RolledBackTo(chosen.version()));
     let home = || Subject::image(chosen.home);
     // The pin first: should this die half way, the next sweep goes on to the same end.
-    let mut sequence = vec![home().decide(Action::Note(chosen.home.id.clone(), pin), reason())];
+    let mut sequence = vec![home().decide(Action::Tag(chosen.home.id.clone(), pin), reason())];
     sequence.extend(after.move_parameters(Drift::Repair, WaitFor::Accepted));
     sequence.extend(after.move_templates());
     let news = Event::ImageRolledBack {
@@ -363,7 +363,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
         from: current.map(ReadyRelease::version).filter(|from| *from != chosen.version()),
     };
     let said = Envelope { name: chosen.record.name.clone(), region: chosen.home.region.clone(), news };
-    sequence.push(home().decide(Action::Say(said), reason()));
+    sequence.push(home().decide(Action::Emit(said), reason()));
     sequence
 }
 

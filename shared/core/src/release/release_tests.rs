@@ -79,10 +79,13 @@ fn words(sequence: &Sequence) -> Vec<&'static str> {
 fn together_all_regions_move_in_one_action_once_the_last_is_ready_and_then_it_is_a_release() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     let sequences = scene([old.clone(), new.clone()].concat(), &showing(&old)).decided(&named());
-    assert_eq!(words(&sequences[0]), ["move-parameters", "note", "say", "mark", "mark", "mark"]);
+    assert_eq!(
+        words(&sequences[0]),
+        ["move-parameters", "tag", "emit", "set-stage", "set-stage", "set-stage"]
+    );
     assert_eq!(moves(&sequences).len(), 3);
     assert!(moves(&sequences).iter().all(|(_, image)| new.iter().any(|one| one.id == *image)));
-    let Action::Mark(last, stage) = &sequences[0].last().unwrap().action else { panic!() };
+    let Action::SetStage(last, stage) = &sequences[0].last().unwrap().action else { panic!() };
     assert_eq!((last, *stage), (&new[0].id, Stage::Released));
 }
 
@@ -166,16 +169,16 @@ fn a_parameter_that_was_just_written_is_left_to_whoever_wrote_it() {
 fn an_older_image_that_is_ready_late_becomes_a_release_and_moves_nothing() {
     let (late, new) = (everywhere(8, Stage::Published), everywhere(9, Stage::Released));
     let sequences = scene([late, new.clone()].concat(), &showing(&new)).decided(&named());
-    assert_eq!(words(&sequences[0]), ["note", "say", "mark", "mark", "mark"]);
+    assert_eq!(words(&sequences[0]), ["tag", "emit", "set-stage", "set-stage", "set-stage"]);
 }
 
 #[test]
 fn the_time_of_a_release_is_written_once_and_said_the_same_ever_after() {
     let mut new = everywhere(9, Stage::Published);
-    new[0].tags = new[0].tags.clone().with(tags::RELEASED, "2026-01-20T00:00:00Z");
+    new[0].tags = new[0].tags.clone().with(tags::RELEASED_AT, "2026-01-20T00:00:00Z");
     let sequences = scene(new.clone(), &showing(&new)).decided(&named());
-    assert_eq!(words(&sequences[0]), ["say", "mark", "mark", "mark"]);
-    let Action::Say(said) = &sequences[0][0].action else { panic!() };
+    assert_eq!(words(&sequences[0]), ["emit", "set-stage", "set-stage", "set-stage"]);
+    let Action::Emit(said) = &sequences[0][0].action else { panic!() };
     assert!(said.detail().contains(r#""released":"2026-01-20T00:00:00Z""#), "{}", said.detail());
 }
 
@@ -188,15 +191,15 @@ fn a_required_region_that_cannot_be_seen_holds_everything() {
         .pointers
         .insert(region("eu-west-1"), Pointers { parameter: Some(Err(error)), template: None });
     let sequences = unobservable.decided(&named());
-    assert_eq!(sequences.iter().map(words).collect::<Vec<_>>(), [["look-again"]]);
+    assert_eq!(sequences.iter().map(words).collect::<Vec<_>>(), [["retry"]]);
 }
 
 #[test]
 fn a_rollback_pins_the_former_release_moves_every_region_and_says_so() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     let sequence = scene([old.clone(), new.clone()].concat(), &showing(&new)).rolled_back(&named(), None);
-    assert_eq!(words(&sequence), ["note", "move-parameters", "say"]);
-    let Action::Note(pinned, pin) = &sequence[0].action else { panic!() };
+    assert_eq!(words(&sequence), ["tag", "move-parameters", "emit"]);
+    let Action::Tag(pinned, pin) = &sequence[0].action else { panic!() };
     assert_eq!((pinned, pin.get(tags::PINNED_OVER)), (&old[0].id, Some("20260110T020000Z")));
     assert_eq!(moves(&[sequence]).len(), 3);
 }
@@ -232,11 +235,11 @@ fn a_rollback_that_cannot_reach_every_region_goes_further_back_or_is_refused_wit
     assert!(moves(&[sequence]).iter().all(|(_, image)| first.iter().any(|one| one.id == *image)));
     let to = Version::at(day(8)).ok();
     let refused = scene(all, &showing(&new)).rolled_back(&named(), to);
-    assert_eq!(words(&refused), ["refuse"]);
+    assert_eq!(words(&refused), ["reject"]);
     let why = refused[0].reason.to_string();
     assert!(why.contains("20260109T020000Z cannot be launched in eu-west-1"), "{why}");
     let alone = scene(new.clone(), &showing(&new)).rolled_back(&named(), None);
-    assert_eq!(words(&alone), ["refuse"]);
+    assert_eq!(words(&alone), ["reject"]);
     assert_eq!(
         scene(new.clone(), &[]).rolled_back(&recipe("web"), None)[0].reason,
         Reason::Release(ReleaseReason::NothingNamesIt)
@@ -292,8 +295,8 @@ proptest! {
             }
             for decision in sequences.iter().flatten() {
                 let (id, tag) = match &decision.action {
-                    Action::Mark(id, stage) => (id, Tags::new().with(tags::STAGE, stage)),
-                    Action::Note(id, note) => (id, note.clone()),
+                    Action::SetStage(id, stage) => (id, Tags::new().with(tags::STAGE, stage)),
+                    Action::Tag(id, note) => (id, note.clone()),
                     _ => continue,
                 };
                 let here = scene.images.get_mut(&decision.subject.region).unwrap().as_mut().unwrap();

@@ -70,7 +70,7 @@ enum ReplicaStatus<'a> {
 
 /// Brings an image to every Region of its recipe. Regions do not hold each other up.
 pub fn decide(recipe: &Recipe, seen: &Observed) -> Vec<Sequence> {
-    let leave = |reason| vec![vec![Subject::image(&seen.image).decide(Action::Leave, reason)]];
+    let leave = |reason| vec![vec![Subject::image(&seen.image).decide(Action::Keep, reason)]];
     if seen.image.state != ImageState::Available {
         return leave(Reason::ImageNotAvailable(seen.image.state.clone()));
     }
@@ -131,20 +131,20 @@ fn one_region(recipe: &Recipe, seen: &Observed, region: &Region, here: &ReplicaS
         ReplicaStatus::Available(image) => available(recipe, seen, region, image),
         ReplicaStatus::Rejected(image) => {
             let reason = Reason::Replicate(ReplicateReason::ReplicaRejected(image.id.clone()));
-            vec![Subject::image(image).decide(Action::Leave, reason)]
+            vec![Subject::image(image).decide(Action::Keep, reason)]
         }
         ReplicaStatus::Pending(image) => {
-            vec![Subject::image(image).decide(Action::Leave, ReplicateReason::ReplicaPending)]
+            vec![Subject::image(image).decide(Action::Keep, ReplicateReason::ReplicaPending)]
         }
         ReplicaStatus::Other(image) => {
             let reason =
                 Reason::Replicate(ReplicateReason::ReplicaNot(image.id.clone(), image.state.clone()));
-            vec![Subject::image(image).decide(Action::Leave, reason)]
+            vec![Subject::image(image).decide(Action::Keep, reason)]
         }
         ReplicaStatus::Unknown(error) => vec![missing().retry_later(error)],
         // Of an older release nobody fills in what a person took away, or a Region that came to the recipe later.
         ReplicaStatus::Missing { .. } if superseded(seen).is_some() => superseded(seen)
-            .map(|newest| missing().decide(Action::Leave, ReplicateReason::NotNewest(newest)))
+            .map(|newest| missing().decide(Action::Keep, ReplicateReason::NotNewest(newest)))
             .into_iter()
             .collect(),
         ReplicaStatus::Missing { attempt, failed } => {
@@ -168,7 +168,7 @@ fn superseded(seen: &Observed) -> Option<Version> {
 
 /// A replica that is there is published, unless it is to be tested first, or was published before.
 fn available(recipe: &Recipe, seen: &Observed, region: &Region, image: &Image) -> Sequence {
-    let leave = |reason| vec![Subject::image(image).decide(Action::Leave, reason)];
+    let leave = |reason| vec![Subject::image(image).decide(Action::Keep, reason)];
     let Ok(record) = image.record() else {
         return leave(Reason::Replicate(ReplicateReason::ReplicaAvailable));
     };
@@ -198,13 +198,13 @@ fn available(recipe: &Recipe, seen: &Observed, region: &Region, image: &Image) -
 fn given_up(seen: &Observed, failed: &Image, attempts: u32) -> Sequence {
     let reason = Reason::Replicate(ReplicateReason::GaveUp { attempts, why: failed.state_reason.clone() });
     if failed.record().is_ok_and(|record| record.stage == Stage::Rejected) {
-        return vec![Subject::image(failed).decide(Action::Leave, reason)];
+        return vec![Subject::image(failed).decide(Action::Keep, reason)];
     }
     let news = Event::ReplicationFailed { image: seen.image.id.clone(), reason: reason.to_string() };
     let envelope = Envelope { name: seen.record.name.clone(), region: failed.region.clone(), news };
     vec![
-        Subject::image(failed).decide(Action::Say(envelope), reason.clone()),
-        Subject::image(failed).decide(Action::Mark(failed.id.clone(), Stage::Rejected), reason),
+        Subject::image(failed).decide(Action::Emit(envelope), reason.clone()),
+        Subject::image(failed).decide(Action::SetStage(failed.id.clone(), Stage::Rejected), reason),
     ]
 }
 
@@ -247,7 +247,7 @@ fn new_replica(recipe: &Recipe, seen: &Observed, region: &Region, attempt: u32) 
         name.recipe.as_str(),
         &attempt.to_string(),
         &day_of(seen).to_string(),
-        seen.image.tags.get(tags::AGAIN).unwrap_or_default(),
+        seen.image.tags.get(tags::RECOPY).unwrap_or_default(),
     ]);
     let record = ImageRecord {
         name: name.clone(),

@@ -76,7 +76,7 @@ fn an_available_image_is_copied_to_every_region_at_once_with_its_record() {
 fn what_exists_is_not_copied_again() {
     let pending = image("web", 9).in_region("ap-southeast-2").in_state(ImageState::Pending).build();
     let sequences = decided(&seen(home(), vec![replica("eu-west-1")], vec![pending]));
-    assert_eq!(words(&sequences), [("ap-southeast-2", vec!["leave"]), ("eu-west-1", vec!["leave"])]);
+    assert_eq!(words(&sequences), [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["keep"])]);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_replica_that_somebody_took_away_is_copied_with_another_token_on_another_day
     let token = |seen: &Observed| copies(&decided(seen))[0].token.clone();
     let before = token(&first);
     let mut again = first.clone();
-    again.image.tags = again.image.tags.with(tags::AGAIN, "please");
+    again.image.tags = again.image.tags.with(tags::RECOPY, "please");
     assert_ne!(token(&again), before);
     first.now = day(10) - TimeDelta::seconds(1);
     assert_eq!(token(&first), before);
@@ -110,9 +110,12 @@ fn a_failed_copy_is_tried_anew_twice_and_then_given_up_once() {
     assert_eq!(west.tags.get("kiln:attempt"), Some("3"));
     let last = failed("eu-west-1", 3);
     let sequences = decided(&seen(home(), vec![last.clone()], vec![replica("ap-southeast-2")]));
-    assert_eq!(words(&sequences), [("ap-southeast-2", vec!["leave"]), ("eu-west-1", vec!["say", "mark"])]);
-    let Action::Say(said) =
-        &sequences.iter().flatten().find(|decision| decision.action.word() == "say").unwrap().action
+    assert_eq!(
+        words(&sequences),
+        [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["emit", "set-stage"])]
+    );
+    let Action::Emit(said) =
+        &sequences.iter().flatten().find(|decision| decision.action.word() == "emit").unwrap().action
     else {
         panic!()
     };
@@ -121,7 +124,7 @@ fn a_failed_copy_is_tried_anew_twice_and_then_given_up_once() {
     let marked =
         image("web", 9).of_try("eu-west-1", 3).staged(Stage::Rejected).in_state(ImageState::Failed).build();
     let sequences = decided(&seen(home(), vec![marked], vec![replica("ap-southeast-2")]));
-    assert_eq!(words(&sequences), [("ap-southeast-2", vec!["leave"]), ("eu-west-1", vec!["leave"])]);
+    assert_eq!(words(&sequences), [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["keep"])]);
 }
 
 #[test]
@@ -135,9 +138,9 @@ fn a_replica_that_arrived_is_shared_and_published_once() {
     let sequences = decide(&shared, &with);
     assert_eq!(
         words(&sequences),
-        [("ap-southeast-2", vec!["leave"]), ("eu-west-1", vec!["share", "publish", "say"])]
+        [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["share", "publish", "emit"])]
     );
-    let Action::Say(said) = &sequences.iter().flatten().last().unwrap().action else { panic!() };
+    let Action::Emit(said) = &sequences.iter().flatten().last().unwrap().action else { panic!() };
     assert_eq!(said.detail_type(), "Image Replicated");
 }
 
@@ -151,7 +154,7 @@ fn where_replicas_are_tested_one_that_is_not_yet_or_was_rejected_is_not_publishe
         with.permissions.insert((region("eu-west-1"), arrived.id), Ok(Permissions::default()));
         let sequences = decide(&tested, &with);
         let west = sequences.iter().flatten().find(|one| one.subject.region.as_str() == "eu-west-1").unwrap();
-        assert!(west.action == Action::Leave && west.reason.to_string().contains(why), "{west:?}");
+        assert!(west.action == Action::Keep && west.reason.to_string().contains(why), "{west:?}");
     }
 }
 
@@ -159,7 +162,7 @@ fn where_replicas_are_tested_one_that_is_not_yet_or_was_rejected_is_not_publishe
 fn a_release_that_is_everywhere_is_left_as_it_is() {
     let done = image("web", 9).released().build();
     let sequences = decided(&seen(done, vec![replica("eu-west-1")], vec![replica("ap-southeast-2")]));
-    assert!(sequences.iter().flatten().all(|decision| decision.action == Action::Leave));
+    assert!(sequences.iter().flatten().all(|decision| decision.action == Action::Keep));
 }
 
 #[test]
@@ -171,19 +174,19 @@ fn what_somebody_took_away_is_filled_in_for_the_newest_release_alone() {
     missing_regions.newest = Some(name("web", 10).version);
     assert_eq!(
         words(&decided(&missing_regions)),
-        [("ap-southeast-2", vec!["leave"]), ("eu-west-1", vec!["leave"])]
+        [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["keep"])]
     );
 }
 
 #[test]
 fn an_image_on_its_way_out_is_not_copied_however_often_it_becomes_available() {
-    for stage in [Stage::Captured, Stage::Verified, Stage::Retired, Stage::Rejected] {
+    for stage in [Stage::Captured, Stage::Verified, Stage::Disabled, Stage::Rejected] {
         let sequences = decided(&seen(image("web", 9).staged(stage).build(), vec![], vec![]));
-        assert_eq!(words(&sequences), [("us-east-1", vec!["leave"])]);
+        assert_eq!(words(&sequences), [("us-east-1", vec!["keep"])]);
     }
     for state in [ImageState::Pending, ImageState::Disabled, ImageState::Deregistered, ImageState::Failed] {
         let sequences = decided(&seen(image("web", 9).in_state(state).build(), vec![], vec![]));
-        assert_eq!(words(&sequences), [("us-east-1", vec!["leave"])]);
+        assert_eq!(words(&sequences), [("us-east-1", vec!["keep"])]);
     }
 }
 
@@ -196,7 +199,7 @@ fn a_region_that_cannot_be_seen_gets_no_copy_and_holds_no_other() {
     unobservable.regions.insert(region("eu-west-1"), Err(error));
     assert_eq!(
         words(&decided(&unobservable)),
-        [("ap-southeast-2", vec!["copy"]), ("eu-west-1", vec!["look-again"])]
+        [("ap-southeast-2", vec!["copy"]), ("eu-west-1", vec!["retry"])]
     );
 }
 

@@ -24,11 +24,11 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
         None => image.created.and_then(|created| Version::at(created).ok()),
     };
     let Some(version) = version else {
-        return subject.decide(Action::Refuse, AdoptReason::NoVersion);
+        return subject.decide(Action::Reject, AdoptReason::NoVersion);
     };
     let subject = Subject { version: Some(version), ..subject };
     if !image.root_on_ebs {
-        return subject.decide(Action::Refuse, AdoptReason::NotOnEbs(image.id.clone()));
+        return subject.decide(Action::Reject, AdoptReason::NotOnEbs(image.id.clone()));
     }
     let name = ImageName { recipe: recipe.name.clone(), version };
     let same = |other: &&Image| {
@@ -37,7 +37,7 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
     };
     if let Some(other) = others.iter().find(same) {
         return subject
-            .decide(Action::Refuse, AdoptReason::VersionTaken { version, image: other.id.clone() });
+            .decide(Action::Reject, AdoptReason::VersionTaken { version, image: other.id.clone() });
     }
     let adopt = Action::Adopt {
         image: image.id.clone(),

@@ -128,10 +128,8 @@ pub fn decide(recipe: Option<&Recipe>, seen: &Observed, now: DateTime<Utc>) -> S
     }
     let waits = |(tester, status): (&Instance, TesterStatus)| match status {
         TesterStatus::Unseen(error) => Subject::instance(tester).retry_later(&error),
-        TesterStatus::NotYet => {
-            Subject::instance(tester).decide(Action::LookAgain, ScriptReason::NoVerdictYet)
-        }
-        _ => Subject::instance(tester).decide(Action::Leave, VerifyReason::TesterAtWork(tester.id.clone())),
+        TesterStatus::NotYet => Subject::instance(tester).decide(Action::Retry, ScriptReason::NoVerdictYet),
+        _ => Subject::instance(tester).decide(Action::Keep, VerifyReason::TesterAtWork(tester.id.clone())),
     };
     status.into_iter().map(waits).collect()
 }
@@ -139,7 +137,7 @@ pub fn decide(recipe: Option<&Recipe>, seen: &Observed, now: DateTime<Utc>) -> S
 /// A tester whose image is gone, or needs no test any more: whoever wrote the verdict may have died before it was said.
 fn after_its_test(seen: &Observed, living: &[&Instance], reason: Reason) -> Sequence {
     let Some(tester) = living.first() else {
-        return vec![Subject::image(&seen.image).decide(Action::Leave, reason)];
+        return vec![Subject::image(&seen.image).decide(Action::Keep, reason)];
     };
     match seen.record.stage {
         Stage::Verified if seen.image.state == ImageState::Available => {
@@ -155,7 +153,7 @@ fn after_its_test(seen: &Observed, living: &[&Instance], reason: Reason) -> Sequ
 pub fn orphan(tester: &Instance) -> Decision {
     match lives(tester) {
         true => end(tester, Reason::Verify(VerifyReason::NothingToTest)),
-        false => Subject::instance(tester).decide(Action::Leave, VerifyReason::NothingToTest),
+        false => Subject::instance(tester).decide(Action::Keep, VerifyReason::NothingToTest),
     }
 }
 
@@ -191,7 +189,7 @@ fn pass(seen: &Observed, tester: &Instance, living: &[&Instance]) -> Sequence {
     let reason = || Reason::Verify(VerifyReason::Passed(tester.id.clone()));
     let image = &seen.image;
     let mut sequence = vec![
-        Subject::image(image).decide(Action::Mark(image.id.clone(), Stage::Verified), reason()),
+        Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Verified), reason()),
         say_passed(seen, tester),
     ];
     sequence.extend(living.iter().map(|tester| end(tester, reason())));
@@ -219,7 +217,7 @@ fn fail(
     };
     let mut sequence = vec![
         say(seen, news, reason()),
-        Subject::image(image).decide(Action::Mark(image.id.clone(), Stage::Rejected), reason()),
+        Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Rejected), reason()),
     ];
     sequence.extend(living.iter().map(|tester| end(tester, reason())));
     sequence
@@ -227,7 +225,7 @@ fn fail(
 
 fn say(seen: &Observed, news: Event, reason: Reason) -> Decision {
     let said = Envelope { name: seen.record.name.clone(), region: seen.image.region.clone(), news };
-    Subject::image(&seen.image).decide(Action::Say(said), reason)
+    Subject::image(&seen.image).decide(Action::Emit(said), reason)
 }
 
 fn end(tester: &Instance, reason: Reason) -> Decision {
@@ -254,7 +252,7 @@ fn launch(recipe: &Recipe, seen: &Observed, now: DateTime<Utc>) -> Decision {
         Some(testers) => subject.decide(Action::Launch(testers), VerifyReason::TimeToTest(zone)),
         None => {
             let reason = zone.map_or(VerifyReason::NoSubnet, VerifyReason::OnlyBuildersZone);
-            subject.decide(Action::Refuse, reason)
+            subject.decide(Action::Reject, reason)
         }
     }
 }

@@ -70,7 +70,7 @@ fn without_another_zone_it_is_refused_with_what_to_do() {
     let mut here = seen(home(), vec![]);
     here.subnets = Ok(vec![subnet("subnet-0a", "us-east-1a")]);
     let sequence = decide(Some(&recipe("web")), &here, soon());
-    assert_eq!(sequence[0].action, Action::Refuse);
+    assert_eq!(sequence[0].action, Action::Reject);
     assert!(
         sequence[0].reason.to_string().contains("add one of another Availability Zone to verify.subnets")
     );
@@ -80,12 +80,12 @@ fn without_another_zone_it_is_refused_with_what_to_do() {
 fn a_pass_is_written_said_and_then_the_tester_ends() {
     let passed = said(seen(home(), vec![tester(&home(), 9)]), ScriptOutcome::Passed);
     let sequence = decide(Some(&recipe("web")), &passed, soon());
-    assert_eq!(sequence[0].action, Action::Mark(home().id, Stage::Verified));
-    assert_eq!(words(&passed, soon()), ["mark", "say", "terminate"]);
+    assert_eq!(sequence[0].action, Action::SetStage(home().id, Stage::Verified));
+    assert_eq!(words(&passed, soon()), ["set-stage", "emit", "terminate"]);
     // Whoever died between the two says it again, and ends the tester.
     let written = image("web", 9).staged(Stage::Verified).build();
-    assert_eq!(words(&seen(written.clone(), vec![tester(&written, 9)]), soon()), ["say", "terminate"]);
-    assert_eq!(words(&seen(written, vec![]), soon()), ["leave"]);
+    assert_eq!(words(&seen(written.clone(), vec![tester(&written, 9)]), soon()), ["emit", "terminate"]);
+    assert_eq!(words(&seen(written, vec![]), soon()), ["keep"]);
 }
 
 #[test]
@@ -93,9 +93,9 @@ fn a_failure_is_said_with_the_consoles_tail_and_written() {
     let verdict = ScriptOutcome::Failed { status: 7, tail: "curl: connection refused".into() };
     let failed = said(seen(home(), vec![tester(&home(), 9)]), verdict);
     let sequence = decide(Some(&recipe("web")), &failed, soon());
-    assert_eq!(words(&failed, soon()), ["say", "mark", "terminate"]);
-    assert_eq!(sequence[1].action, Action::Mark(home().id, Stage::Rejected));
-    let Action::Say(said) = &sequence[0].action else { panic!() };
+    assert_eq!(words(&failed, soon()), ["emit", "set-stage", "terminate"]);
+    assert_eq!(sequence[1].action, Action::SetStage(home().id, Stage::Rejected));
+    let Action::Emit(said) = &sequence[0].action else { panic!() };
     assert_eq!(said.detail_type(), "Image Rejected");
     assert!(said.detail().contains("curl: connection refused") && said.detail().contains("status 7"));
 }
@@ -106,10 +106,10 @@ fn a_tester_that_is_late_silent_or_stopped_by_another_is_no_pass() {
         said(seen(home(), vec![change(tester(&home(), 9))]), ScriptOutcome::Silent)
     };
     let late = day(9) + TimeDelta::minutes(16);
-    let rejected = ["say", "mark", "terminate"];
-    assert_eq!(words(&of(|it| it), soon()), ["look-again"]);
+    let rejected = ["emit", "set-stage", "terminate"];
+    assert_eq!(words(&of(|it| it), soon()), ["retry"]);
     assert_eq!(words(&of(|it| it), late), rejected);
-    assert_eq!(words(&of(|it| it.in_state(InstanceState::Running)), soon()), ["leave"]);
+    assert_eq!(words(&of(|it| it.in_state(InstanceState::Running)), soon()), ["keep"]);
     assert_eq!(words(&of(|it| it.in_state(InstanceState::Running)), late), rejected);
     assert_eq!(words(&of(|it| it.stopped_by(StopReason::Api)), soon()), rejected);
     assert_eq!(words(&of(|it| it.stopped_by(StopReason::Other("Server.X".into()))), soon()), rejected);
@@ -121,7 +121,7 @@ fn a_tester_that_is_late_silent_or_stopped_by_another_is_no_pass() {
 #[test]
 fn a_replica_is_tested_only_where_the_recipe_asks_and_a_terminated_tester_is_none() {
     let replica = image("web", 9).in_region("eu-west-1").build();
-    assert_eq!(words(&seen(replica.clone(), vec![]), soon()), ["leave"]);
+    assert_eq!(words(&seen(replica.clone(), vec![]), soon()), ["keep"]);
     let mut asks = recipe("web");
     asks.replicate.verify = true;
     let sequence = decide(Some(&asks), &seen(replica, vec![]), soon());

@@ -8,7 +8,8 @@ use kiln_core::events::inbound::Mode;
 use kiln_core::expire::cross_account;
 use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::{
-    Candidates, CloudError, Deregistration, ErrorKind, ImageQuery, NewImage, NewInstance, NewReplica,
+    Candidates, CloudError, Deprecation, Deregistration, ErrorKind, ImageQuery, NewImage, NewInstance,
+    NewReplica,
 };
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Stage, Tags, tags};
 use kiln_core::plan::reason::{CaptureReason, OrphanReason};
@@ -29,18 +30,18 @@ pub(crate) async fn apply_one<C: Cloud>(
 ) -> Result<Effect, ApplyError> {
     let region = &decision.subject.region;
     match &decision.action {
-        Action::Leave | Action::Refuse | Action::LookAgain => Ok(Effect::default()),
+        Action::Keep | Action::Reject | Action::Retry => Ok(Effect::default()),
         Action::Launch(candidates) => launch(cloud, candidates).await,
         Action::StopForBake { instance, version, deadline } => {
             let marks = Tags::new()
                 .with(tags::VERSION, version)
                 .with_time(tags::DEADLINE, *deadline)
-                .with(tags::BAKED, version);
+                .with(tags::LAST_BAKE, version);
             cloud.tag_instance(region, instance, &marks).await?;
             match cloud.stop(region, instance).await {
                 // Marked and never stopped by Kiln, it would be imaged whenever its owner stops it.
                 Err(error) if !error.kind.is_retryable() => {
-                    let marks = [tags::VERSION, tags::DEADLINE, tags::BAKED];
+                    let marks = [tags::VERSION, tags::DEADLINE, tags::LAST_BAKE];
                     let _ = cloud.untag_instance(region, instance, &marks).await;
                     return Err(error.into());
                 }
@@ -55,7 +56,7 @@ pub(crate) async fn apply_one<C: Cloud>(
             let _ = cloud.tag_instance(region, &new.instance, &begun).await;
             Ok(Effect::of(image))
         }
-        Action::StartAgain(instance) => {
+        Action::Restart(instance) => {
             cloud.start(region, instance).await?;
             cloud.untag_instance(region, instance, &[tags::VERSION, tags::DEADLINE]).await?;
             Ok(Effect::default())
@@ -71,8 +72,8 @@ pub(crate) async fn apply_one<C: Cloud>(
                 ..Effect::of(made)
             }),
         },
-        Action::Mark(image, stage) => {
-            if *stage == Stage::Retired {
+        Action::SetStage(image, stage) => {
+            if *stage == Stage::Disabled {
                 return Ok(unless_gone(written.on(cloud, decision).await)?);
             }
             let marked = cloud.tag_image(region, image, &Tags::new().with(tags::STAGE, stage)).await;
@@ -91,44 +92,44 @@ pub(crate) async fn apply_one<C: Cloud>(
         Action::ShareSnapshot(snapshot, change) => {
             Ok(cloud.change_volumes(region, snapshot, change).await.map(|()| Effect::default())?)
         }
-        Action::Deprecate(image, at) => {
+        Action::SetDeprecation(image, at) => {
             Ok(cloud.deprecate(region, image, *at).await.map(|()| Effect::default())?)
         }
         Action::Protect(image) => Ok(cloud.protect(region, image).await.map(|()| Effect::default())?),
         Action::Unprotect(image) => Ok(cloud.unprotect(region, image).await.map(|()| Effect::default())?),
         Action::Publish(image, mark) => {
-            let tags = Tags::new().with(tags::STAGE, Stage::Published).with(tags::SHARED, mark);
+            let tags = Tags::new().with(tags::STAGE, Stage::Published).with(tags::PUBLISHED_AS, mark);
             Ok(cloud.tag_image(region, image, &tags).await.map(|()| Effect::default())?)
         }
-        Action::Note(..) => Ok(written.on(cloud, decision).await.map(|()| Effect::default())?),
+        Action::Tag(..) => Ok(written.on(cloud, decision).await.map(|()| Effect::default())?),
         Action::MoveParameters(moves, until) => release::move_parameters(cloud, moves, *until).await,
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
-        Action::BringBack(image, now) => {
-            let tags = Tags::new().with(tags::STAGE, Stage::Captured).with_time(tags::AGAIN, *now);
-            let tags = tags.with(tags::UNUSED, "no").with(tags::RETIRED, "no");
+        Action::Reactivate(image, now) => {
+            let tags = Tags::new().with(tags::STAGE, Stage::Captured).with_time(tags::RECOPY, *now);
+            let tags = tags.with(tags::UNUSED_SINCE, "no").with(tags::DISABLED_AT, "no");
             Ok(unless_gone(cloud.tag_image(region, image, &tags).await)?)
         }
         Action::Enable(image) => Ok(cloud.enable_image(region, image).await.map(|()| Effect::default())?),
-        Action::AskUsage(image) => {
+        Action::RequestUsageReport(image) => {
             let token = cross_account::token(region, image, now);
             Ok(unless_gone(cloud.ask_usage(region, image, &token).await)?)
         }
-        Action::MarkUnused(image, ..) => {
+        Action::Deprecate(image, ..) => {
             let mark = async {
                 written.on(cloud, decision).await?;
-                cloud.deprecate(region, image, Some(sharing::soon(now))).await
+                cloud.deprecate(region, image, Deprecation::At(sharing::soon(now))).await
             };
             Ok(unless_gone(mark.await)?)
         }
-        Action::Spare(image, deprecated) => {
+        Action::ClearUnused(image, deprecation) => {
             // The tag last: as long as it is there, the next run does this again.
             let spare = async {
-                cloud.deprecate(region, image, *deprecated).await?;
-                cloud.tag_image(region, image, &Tags::new().with(tags::UNUSED, "no")).await
+                cloud.deprecate(region, image, *deprecation).await?;
+                cloud.tag_image(region, image, &Tags::new().with(tags::UNUSED_SINCE, "no")).await
             };
             Ok(unless_gone(spare.await)?)
         }
-        Action::Retire(image, ..) => {
+        Action::Disable(image, ..) => {
             // The tags first: whoever hears of the disabling already reads why.
             let retire = async {
                 written.on(cloud, decision).await?;
@@ -138,10 +139,11 @@ pub(crate) async fn apply_one<C: Cloud>(
         }
         Action::Deregister(image) => deregister(cloud, region, image).await,
         Action::MarkOrphan(snapshot, since) => {
-            let tags = match since {
-                Some(since) => Tags::new().with_time(tags::ORPHANED, *since),
-                None => Tags::new().with(tags::ORPHANED, "no"),
-            };
+            let tags = Tags::new().with_time(tags::ORPHANED_SINCE, *since);
+            Ok(cloud.tag_snapshot(region, snapshot, &tags).await.map(|()| Effect::default())?)
+        }
+        Action::ClearOrphan(snapshot) => {
+            let tags = Tags::new().with(tags::ORPHANED_SINCE, "no");
             Ok(cloud.tag_snapshot(region, snapshot, &tags).await.map(|()| Effect::default())?)
         }
         Action::DeleteSnapshot(snapshot) => match cloud.delete_snapshot(region, snapshot).await {
@@ -150,7 +152,7 @@ pub(crate) async fn apply_one<C: Cloud>(
             }
             outcome => Ok(outcome.map(|()| Effect::default())?),
         },
-        Action::Say(envelope) => {
+        Action::Emit(envelope) => {
             Ok(cloud.send(std::slice::from_ref(envelope), now).await.map(|()| Effect::default())?)
         }
     }

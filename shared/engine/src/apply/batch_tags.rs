@@ -67,9 +67,9 @@ impl BatchedTags {
 
 /// Whether its tags may be written before the rest of its chain. A note among other steps tells that those are done.
 fn comes_first(decision: &Decision, sequence: &Sequence) -> bool {
-    !matches!(decision.action, Action::Note(..)) || sequence.len() == 1
+    !matches!(decision.action, Action::Tag(..)) || sequence.len() == 1
 }
 
 fn refuses(decision: &Decision) -> bool {
-    matches!(decision.action, Action::Refuse | Action::LookAgain)
+    matches!(decision.action, Action::Reject | Action::Retry)
 }

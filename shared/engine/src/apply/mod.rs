@@ -43,9 +43,9 @@ pub async fn apply<C: Cloud>(cloud: &C, sequences: Vec<Sequence>, mode: Mode, no
         news.extend(said);
     }
     let news = coalesce(news);
-    let unsaid = if news.is_empty() { None } else { cloud.send(&news, now).await.err() };
-    let report = Report { entries, unsaid, ..Report::default() };
-    report.log_unsaid();
+    let event_error = if news.is_empty() { None } else { cloud.send(&news, now).await.err() };
+    let report = Report { entries, event_error, ..Report::default() };
+    report.log_event_error();
     report
 }
 
@@ -58,32 +58,32 @@ async fn carry_out<C: Cloud>(
 ) -> (Vec<Entry>, Vec<Envelope>) {
     let (mut entries, mut news) = (Vec::new(), Vec::new());
     let mut repaired: Vec<Decision> = Vec::new();
-    let long_lived = sequence.iter().any(|decision| matches!(decision.action, Action::StartAgain(_)));
+    let long_lived = sequence.iter().any(|decision| matches!(decision.action, Action::Restart(_)));
     let (mut aborted, mut permanent) = (false, false);
     for decision in sequence {
         let outcome = match (&decision.action, mode) {
-            (Action::Leave, _) => {
+            (Action::Keep, _) => {
                 news.extend(event_for_keeping(&decision).filter(|_| mode == Mode::Apply));
-                Outcome::Left
+                Outcome::Unchanged
             }
             // Whatever became of its image: a person's own instance goes back to its work.
-            (Action::StartAgain(_), Mode::Apply | Mode::Repair) if aborted && permanent => {
+            (Action::Restart(_), Mode::Apply | Mode::Repair) if aborted && permanent => {
                 match apply_one(cloud, &decision, written, mode, now).await {
                     Ok(_) => Outcome::Done { made: None },
                     Err(failure) => Outcome::Failed { error: failure.to_string() },
                 }
             }
-            (Action::Refuse | Action::LookAgain, _) => {
+            (Action::Reject | Action::Retry, _) => {
                 aborted = true;
                 Outcome::Failed { error: decision.reason.to_string() }
             }
-            _ if aborted => Outcome::NotBegun,
+            _ if aborted => Outcome::Skipped,
             (_, Mode::DryRun) => Outcome::Planned,
             (action, Mode::Apply | Mode::Repair) => {
                 match apply_one(cloud, &decision, written, mode, now).await {
                     Ok(effect) => {
                         news.extend(event_for(&decision, &effect));
-                        if mode == Mode::Repair && !effect.before && !matches!(action, Action::Say(_)) {
+                        if mode == Mode::Repair && !effect.before && !matches!(action, Action::Emit(_)) {
                             repaired.push(decision.clone());
                         }
                         match effect.undeleted.as_slice() {
@@ -94,7 +94,7 @@ async fn carry_out<C: Cloud>(
                     }
                     Err(ApplyError::NotYet(reason)) => {
                         aborted = true;
-                        Outcome::Waits { waits_for: reason.to_string() }
+                        Outcome::Waiting { waiting_for: reason.to_string() }
                     }
                     Err(failure) => {
                         aborted = true;

@@ -23,9 +23,9 @@ pub(crate) fn event_for(decision: &Decision, effect: &Effect) -> Option<Envelope
         Action::Capture(new) => {
             Event::ImageCaptured { image: made?.parse().ok()?, instance: new.instance.clone() }
         }
-        Action::MarkUnused(image, ..) => transition(decision, Transition::Deprecated, image, None)?,
-        Action::Retire(image, ..) => transition(decision, Transition::Retired, image, None)?,
-        Action::Spare(image, _) if decision.reason == Reason::Restore(RestoreReason::AskedBack) => {
+        Action::Deprecate(image, ..) => transition(decision, Transition::Deprecated, image, None)?,
+        Action::Disable(image, ..) => transition(decision, Transition::Disabled, image, None)?,
+        Action::ClearUnused(image, _) if decision.reason == Reason::Restore(RestoreReason::AskedBack) => {
             Event::ImageRestored { image: image.clone() }
         }
         Action::Enable(image) => Event::ImageRestored { image: image.clone() },
@@ -40,7 +40,7 @@ pub(crate) fn event_for(decision: &Decision, effect: &Effect) -> Option<Envelope
             return None;
         }
         Action::Deregister(image) => {
-            transition(decision, Transition::Expired, image, Some(effect.deleted.clone()))?
+            transition(decision, Transition::Deregistered, image, Some(effect.deleted.clone()))?
         }
         _ => return None,
     };

@@ -25,7 +25,7 @@ pub struct Report {
     /// How many decisions are left out of the answer, for an answer of Lambda's has a limit: those of images that their recipe
     /// keeps by itself. They are counted in the totals, and told by the plan of their recipe alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_out: Option<usize>,
+    pub omitted: Option<usize>,
     /// What all images cost, and what could be saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub totals: Option<PlanTotals>,
@@ -34,10 +34,10 @@ pub struct Report {
     pub read_only: bool,
     /// The story of the one image that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub story: Option<Explanation>,
+    pub explanation: Option<Explanation>,
     /// Why some of what was done could not be said on the bus.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unsaid: Option<CloudError>,
+    pub event_error: Option<CloudError>,
     /// How the decisions ended, where some of them are left out.
     #[serde(skip)]
     pub(crate) counted: Option<Counts>,
@@ -80,7 +80,7 @@ pub struct Entry {
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
     /// It was decided to do nothing.
-    Left,
+    Unchanged,
     /// It was done.
     Done {
         /// The id of what was made, or was found made already.
@@ -95,12 +95,12 @@ pub enum Outcome {
         error: String,
     },
     /// It was done, and is not seen yet; what follows on it is done once it is.
-    Waits {
+    Waiting {
         /// What must be seen.
-        waits_for: String,
+        waiting_for: String,
     },
     /// A step before it failed, or is waited for.
-    NotBegun,
+    Skipped,
 }
 
 impl Report {
@@ -109,7 +109,7 @@ impl Report {
         if self.read_only {
             return false;
         }
-        self.unsaid.is_some() || self.counts().failed > 0
+        self.event_error.is_some() || self.counts().failed > 0
     }
 
     /// This report and another.
@@ -120,14 +120,14 @@ impl Report {
             _ => Some(self.counts().and(other.counts())),
         };
         self.entries.extend(other.entries);
-        self.unsaid = self.unsaid.or(other.unsaid);
-        self.left_out = match (self.left_out, other.left_out) {
+        self.event_error = self.event_error.or(other.event_error);
+        self.omitted = match (self.omitted, other.omitted) {
             (Some(one), Some(other)) => Some(one + other),
             (one, other) => one.or(other),
         };
         self.totals = self.totals.or(other.totals);
         self.read_only |= other.read_only;
-        self.story = self.story.or(other.story);
+        self.explanation = self.explanation.or(other.explanation);
         self
     }
 
@@ -142,7 +142,8 @@ impl Report {
         let before = self.entries.len();
         // An image that its recipe keeps by itself is the least to miss: its recipe's own plan tells it.
         let own = |entry: &Entry| {
-            entry.outcome == Outcome::Left && entry.plan.as_ref().is_some_and(|plan| plan.usage.is_none())
+            entry.outcome == Outcome::Unchanged
+                && entry.plan.as_ref().is_some_and(|plan| plan.usage.is_none())
         };
         self.entries.sort_by_key(|entry| match &entry.outcome {
             Outcome::Failed { .. } => 0,
@@ -154,7 +155,7 @@ impl Report {
             let first_own = self.entries.partition_point(|entry| !own(entry));
             self.entries.truncate(if first_own < self.entries.len() { kept.max(first_own) } else { kept });
         }
-        self.left_out = Some(before - self.entries.len());
+        self.omitted = Some(before - self.entries.len());
         self.counted = Some(counts);
     }
 
@@ -170,9 +171,9 @@ impl Report {
         })
     }
 
-    pub(crate) fn log_unsaid(&self) {
-        if let Some(error) = &self.unsaid {
-            tracing::error!(%error, "what was done could not be said on the bus");
+    pub(crate) fn log_event_error(&self) {
+        if let Some(error) = &self.event_error {
+            tracing::error!(%error, "the events of what was done could not be sent");
         }
     }
 }
@@ -182,10 +183,10 @@ impl Report {
 pub(crate) struct Counts {
     failed: usize,
     done: usize,
-    left: usize,
+    unchanged: usize,
     planned: usize,
-    waits: usize,
-    not_begun: usize,
+    waiting: usize,
+    skipped: usize,
 }
 
 impl Counts {
@@ -195,10 +196,10 @@ impl Counts {
             *match &entry.outcome {
                 Outcome::Failed { .. } => &mut counts.failed,
                 Outcome::Done { .. } => &mut counts.done,
-                Outcome::Left => &mut counts.left,
+                Outcome::Unchanged => &mut counts.unchanged,
                 Outcome::Planned => &mut counts.planned,
-                Outcome::Waits { .. } => &mut counts.waits,
-                Outcome::NotBegun => &mut counts.not_begun,
+                Outcome::Waiting { .. } => &mut counts.waiting,
+                Outcome::Skipped => &mut counts.skipped,
             } += 1;
         }
         counts
@@ -208,15 +209,15 @@ impl Counts {
         Self {
             failed: self.failed + other.failed,
             done: self.done + other.done,
-            left: self.left + other.left,
+            unchanged: self.unchanged + other.unchanged,
             planned: self.planned + other.planned,
-            waits: self.waits + other.waits,
-            not_begun: self.not_begun + other.not_begun,
+            waiting: self.waiting + other.waiting,
+            skipped: self.skipped + other.skipped,
         }
     }
 
     fn all(self) -> usize {
-        self.failed + self.done + self.left + self.planned + self.waits + self.not_begun
+        self.failed + self.done + self.unchanged + self.planned + self.waiting + self.skipped
     }
 }
 
@@ -226,10 +227,10 @@ impl fmt::Display for Counts {
         write!(f, "{} of {} decisions failed", self.failed, self.all())?;
         let others = [
             (self.done, "carried out"),
-            (self.left, "unchanged"),
+            (self.unchanged, "unchanged"),
             (self.planned, "only planned"),
-            (self.waits, "waiting"),
-            (self.not_begun, "skipped after a failure"),
+            (self.waiting, "waiting"),
+            (self.skipped, "skipped after a failure"),
         ];
         let others: Vec<String> = others
             .iter()
@@ -251,8 +252,8 @@ impl fmt::Display for Report {
         if let Some(more) = counts.failed.checked_sub(MOST_TOLD).filter(|more| *more > 0) {
             write!(f, "\n  - {more} more failures, each with a line of its own in the log")?;
         }
-        if let Some(error) = &self.unsaid {
-            write!(f, "\n  - what was done could not be said on the bus: {error}")?;
+        if let Some(error) = &self.event_error {
+            write!(f, "\n  - the events of what was done could not be sent: {error}")?;
         }
         Ok(())
     }
@@ -315,13 +316,15 @@ impl Entry {
             };
         }
         match &self.outcome {
-            Outcome::Left if self.quiet => write!(debug, "left", "decided"),
-            Outcome::Left => write!(info, "left", "decided"),
+            Outcome::Unchanged if self.quiet => write!(debug, "unchanged", "decided"),
+            Outcome::Unchanged => write!(info, "unchanged", "decided"),
             Outcome::Done { made } => write!(info, "done", made = made.as_deref(), "decided"),
             Outcome::Planned => write!(info, "planned", "decided"),
             Outcome::Failed { error } => write!(error, "failed", error = %error, "decided"),
-            Outcome::Waits { waits_for } => write!(info, "waits", waits_for = %waits_for, "decided"),
-            Outcome::NotBegun => write!(warn, "not-begun", "decided"),
+            Outcome::Waiting { waiting_for } => {
+                write!(info, "waiting", waiting_for = %waiting_for, "decided")
+            }
+            Outcome::Skipped => write!(warn, "skipped", "decided"),
         }
     }
 }

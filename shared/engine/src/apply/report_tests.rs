@@ -9,7 +9,7 @@ fn region() -> Region {
 
 fn entry(resource: usize, outcome: Outcome) -> Entry {
     let reason = Reason::Use(UseReason::SnapshotNeeded("x".repeat(300)));
-    Entry::of(Subject::resource(format!("ami-{resource}"), &region()).decide(Action::Leave, reason), outcome)
+    Entry::of(Subject::resource(format!("ami-{resource}"), &region()).decide(Action::Keep, reason), outcome)
 }
 
 fn failed(resource: usize) -> Entry {
@@ -23,10 +23,10 @@ fn planned_for_use(resource: usize) -> Entry {
         gb: 8.0,
         monthly_usd: 0.4,
         usage: Some(Usage::InUse),
-        next: None,
-        on: None,
+        next_step: None,
+        next_step_at: None,
     };
-    Entry { plan: Some(plan), ..entry(resource, Outcome::Left) }
+    Entry { plan: Some(plan), ..entry(resource, Outcome::Unchanged) }
 }
 
 fn report(entries: Vec<Entry>) -> Report {
@@ -42,7 +42,7 @@ fn many() -> impl Iterator<Item = Entry> {
 fn a_report_that_is_cut_still_fails_when_its_last_decision_failed() {
     let mut long = report(many().chain([failed(99_999)]).collect());
     long.truncate_to_limit();
-    assert!(long.left_out.is_some() && long.entries.len() < 12_001);
+    assert!(long.omitted.is_some() && long.entries.len() < 12_001);
     assert!(long.failed());
     assert!(matches!(long.entries[0].outcome, Outcome::Failed { .. }), "what failed stands first");
 }
@@ -73,11 +73,11 @@ fn what_its_recipe_keeps_by_itself_is_left_out_before_anything_else() {
 fn the_error_of_a_run_that_failed_in_part_says_what_became_of_each() {
     let done = entry(1, Outcome::Done { made: None });
     let told =
-        report(vec![failed(1), done.clone(), done, entry(2, Outcome::Left), entry(3, Outcome::NotBegun)])
+        report(vec![failed(1), done.clone(), done, entry(2, Outcome::Unchanged), entry(3, Outcome::Skipped)])
             .to_string();
     let first = told.lines().next().unwrap();
     assert_eq!(first, "1 of 5 decisions failed (2 carried out, 1 unchanged, 1 skipped after a failure):");
-    assert!(told.contains("- leave ami-1 in us-east-1: EC2 said no"), "{told}");
+    assert!(told.contains("- keep ami-1 in us-east-1: EC2 said no"), "{told}");
 }
 
 #[test]

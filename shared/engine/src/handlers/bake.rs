@@ -160,10 +160,10 @@ async fn begin<C: Cloud>(
             let decision = decide(request, recipe, seen);
             match (mode, &decision.action) {
                 // What else speaks against it is a finding too.
-                (Mode::DryRun, Action::Refuse | Action::LookAgain) => found.push(decision),
+                (Mode::DryRun, Action::Reject | Action::Retry) => found.push(decision),
                 (Mode::DryRun, _) if found.is_empty() => {
                     found.push(
-                        Subject::name(&request.name, home).decide(Action::Leave, PreflightReason::Passed),
+                        Subject::name(&request.name, home).decide(Action::Keep, PreflightReason::Passed),
                     );
                 }
                 (Mode::DryRun, _) => {}

@@ -43,12 +43,12 @@ async fn of_instance<C: Cloud>(
     let Some(instance) = cloud.instance(region, id).await? else {
         return Ok(vec![
             Subject::resource(id, region)
-                .decide(Action::Leave, ScriptReason::NotStopped(InstanceState::Terminated)),
+                .decide(Action::Keep, ScriptReason::NotStopped(InstanceState::Terminated)),
         ]);
     };
     let name = match bake_of(&instance) {
         Ok(name) => name,
-        Err(reason) => return Ok(vec![Subject::instance(&instance).decide(Action::Leave, reason)]),
+        Err(reason) => return Ok(vec![Subject::instance(&instance).decide(Action::Keep, reason)]),
     };
     let images = cloud.images(region, &ImageQuery::Named(name.to_string())).await?;
     look_at(cloud, context, name, instance, images, now).await
@@ -62,7 +62,7 @@ async fn of_image<C: Cloud>(
     id: &ImageId,
     now: DateTime<Utc>,
 ) -> Result<Sequence, HandlerError> {
-    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Leave, reason)]);
+    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Keep, reason)]);
     let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
         return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };

@@ -39,7 +39,7 @@ async fn of_image<C: Cloud>(
     id: &ImageId,
     now: DateTime<Utc>,
 ) -> Result<Sequence, HandlerError> {
-    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Leave, reason)]);
+    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Keep, reason)]);
     let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
         return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };

@@ -173,7 +173,7 @@ async fn layered<C: Cloud>(
     let held = bake::HomeInventory { instances: instances.clone(), images: images.clone() };
     let mut sequences = bake::bake_missed(cloud, context, &due, &held, now).await;
     sequences
-        .retain(|sequence| sequence.iter().any(|decision| decision.action != kiln_core::plan::Action::Leave));
+        .retain(|sequence| sequence.iter().any(|decision| decision.action != kiln_core::plan::Action::Keep));
     sequences
 }
 

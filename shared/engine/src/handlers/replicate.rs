@@ -48,7 +48,7 @@ async fn home_image<C: Cloud>(
     region: &Region,
     id: &ImageId,
 ) -> Result<Result<(Image, ImageRecord), Sequence>, HandlerError> {
-    let leave = |subject: Subject, reason| Ok(Err(vec![subject.decide(Action::Leave, reason)]));
+    let leave = |subject: Subject, reason| Ok(Err(vec![subject.decide(Action::Keep, reason)]));
     let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
         return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };
@@ -76,7 +76,7 @@ async fn of_image<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     let leave = async |reason| {
-        let sequence = vec![Subject::image(image).decide(Action::Leave, reason)];
+        let sequence = vec![Subject::image(image).decide(Action::Keep, reason)];
         Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
     };
     if !matches!(record.stage, Stage::Published | Stage::Released) {
@@ -153,7 +153,7 @@ async fn of_parameter<C: Cloud>(
     let subject = || Subject::resource(name, region);
     if named.is_empty() {
         let reason = Reason::Release(ReleaseReason::NoRecipesParameter(name.to_owned()));
-        let sequence = vec![subject().decide(Action::Leave, reason)];
+        let sequence = vec![subject().decide(Action::Keep, reason)];
         return Ok(apply(cloud, vec![sequence], Mode::Apply, now).await);
     }
     let mut pointers = images::pointers(cloud, &context.home, &named).await;
@@ -171,7 +171,7 @@ async fn of_parameter<C: Cloud>(
                 parameter: name.to_owned(),
                 why: why.to_owned(),
             });
-            sequences = vec![vec![subject().decide(Action::Refuse, reason)]];
+            sequences = vec![vec![subject().decide(Action::Reject, reason)]];
         }
         report = report.and(apply(cloud, sequences, Mode::Apply, now).await);
     }

@@ -46,15 +46,15 @@ async fn of_tester<C: Cloud>(
 ) -> Result<Sequence, HandlerError> {
     let Some(tester) = cloud.instance(region, id).await? else {
         let reason = Reason::Script(ScriptReason::NotStopped(InstanceState::Terminated));
-        return Ok(vec![Subject::resource(id, region).decide(Action::Leave, reason)]);
+        return Ok(vec![Subject::resource(id, region).decide(Action::Keep, reason)]);
     };
     let under_test = match image_under_test(&tester) {
         Ok(image) => image,
         Err(_) if !tester.tags.has(tags::RECIPE) => {
             let reason = Reason::NotManaged(kiln_core::model::record::RecordError::NotManaged);
-            return Ok(vec![Subject::instance(&tester).decide(Action::Leave, reason)]);
+            return Ok(vec![Subject::instance(&tester).decide(Action::Keep, reason)]);
         }
-        Err(reason) => return Ok(vec![Subject::instance(&tester).decide(Action::Leave, reason)]),
+        Err(reason) => return Ok(vec![Subject::instance(&tester).decide(Action::Keep, reason)]),
     };
     let image = cloud.images(region, &ImageQuery::Id(under_test)).await?.pop();
     match image.and_then(|image| Some((image.record_at(&context.home).ok()?, image))) {
@@ -74,7 +74,7 @@ async fn of_image<C: Cloud>(
     id: &ImageId,
     now: DateTime<Utc>,
 ) -> Result<Sequence, HandlerError> {
-    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Leave, reason)]);
+    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Keep, reason)]);
     let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
         return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
     };
@@ -104,7 +104,7 @@ async fn adopt_image<C: Cloud>(
 ) -> Result<Sequence, HandlerError> {
     let Some(recipe) = recipes::find(cloud, context, recipe).await? else {
         let reason = Reason::RecipeGone(recipe.to_string());
-        return Ok(vec![Subject::image(&image).decide(Action::Leave, reason)]);
+        return Ok(vec![Subject::image(&image).decide(Action::Keep, reason)]);
     };
     let of_recipe = ImageQuery::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
     let others = cloud.images(&context.home, &of_recipe).await?;

@@ -29,7 +29,7 @@ pub(crate) async fn find_image<C: Cloud>(
     };
     Ok(match found.record_at(&context.home) {
         Ok(record) => Ok((found, record)),
-        Err(why) => Err(vec![Subject::image(&found).decide(Action::Refuse, Reason::NotManaged(why))]),
+        Err(why) => Err(vec![Subject::image(&found).decide(Action::Reject, Reason::NotManaged(why))]),
     })
 }
 
@@ -91,7 +91,7 @@ async fn gone<C: Cloud>(
         let until = if scope.named.contains(region) { until? } else { until.unwrap_or_default() };
         if let Some(until) = until {
             let reason = Reason::Restore(RestoreReason::InRecycleBin { region: region.clone(), until });
-            return Ok(vec![Subject::resource(image, region).decide(Action::Refuse, reason)]);
+            return Ok(vec![Subject::resource(image, region).decide(Action::Reject, reason)]);
         }
     }
     let reason = if unreadable.is_empty() {
@@ -99,5 +99,5 @@ async fn gone<C: Cloud>(
     } else {
         Reason::Restore(RestoreReason::NotFound(unreadable))
     };
-    Ok(vec![Subject::resource(image, home).decide(Action::Refuse, reason)])
+    Ok(vec![Subject::resource(image, home).decide(Action::Reject, reason)])
 }

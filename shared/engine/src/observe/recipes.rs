@@ -60,5 +60,5 @@ pub async fn wanted<C: Parameters>(
 
 /// A recipe with mistakes, as a decision.
 pub fn refused(bad: &BadRecipe, home: &Region) -> Sequence {
-    vec![Subject::bad_recipe(bad, home).decide(Action::Refuse, Reason::BadRecipe(bad.clone()))]
+    vec![Subject::bad_recipe(bad, home).decide(Action::Reject, Reason::BadRecipe(bad.clone()))]
 }

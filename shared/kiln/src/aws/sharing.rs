@@ -6,8 +6,8 @@ use aws_sdk_ec2::types::{
     CreateVolumePermission, CreateVolumePermissionModifications, ImageAttributeName, LaunchPermission,
     LaunchPermissionModifications, PermissionGroup, SnapshotAttributeName,
 };
-use chrono::{DateTime, Utc};
-use kiln_core::inventory::{ErrorKind, Finding, Grantee, PermissionChange, Result, Severity};
+use chrono::Utc;
+use kiln_core::inventory::{Deprecation, ErrorKind, Finding, Grantee, PermissionChange, Result, Severity};
 use kiln_core::model::{ImageId, Region, SnapshotId};
 use kiln_core::publish::sharing;
 use kiln_engine::ports::Sharing;
@@ -84,17 +84,17 @@ impl Sharing for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeprecation.html>)
-    async fn deprecate(&self, region: &Region, image: &ImageId, at: Option<DateTime<Utc>>) -> Result<()> {
+    async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()> {
         let ec2 = self.ec2(region).await;
-        match at {
-            Some(at) => {
+        match to {
+            Deprecation::At(at) => {
                 // EC2 takes no moment that has passed, and one that lay ahead when it was decided may have by now.
                 let at = at.max(sharing::soon(Utc::now()));
                 let at = aws_sdk_ec2::primitives::DateTime::from_secs(at.timestamp());
                 let call = ec2.enable_image_deprecation().image_id(image.as_str()).deprecate_at(at);
                 call.send().await.map_err(Call::new("EnableImageDeprecation", region).on(image)).map(|_| ())
             }
-            None => {
+            Deprecation::Never => {
                 let call = ec2.disable_image_deprecation().image_id(image.as_str());
                 call.send().await.map_err(Call::new("DisableImageDeprecation", region).on(image)).map(|_| ())
             }

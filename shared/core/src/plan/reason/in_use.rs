@@ -44,7 +44,7 @@ pub enum UseReason {
     ManagedBy(&'static str),
     #[error("{0}")]
     SnapshotNeeded(String),
-    #[error("it was brought back at {0}; remove its tag kiln:restored when it may go")]
+    #[error("it was brought back at {0}; remove its tag kiln:restored-at when it may go")]
     Restored(String),
 }
 

@@ -10,7 +10,7 @@ use crate::plan::text::join;
 /// What is said when somebody wants an image back.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RestoreReason {
-    #[error("somebody asked to bring it back; it stays until its tag kiln:restored is removed")]
+    #[error("somebody asked to bring it back; it stays until its tag kiln:restored-at is removed")]
     AskedBack,
     #[error("there is nothing to bring back: its stage is {0}")]
     NotDisabled(Stage),

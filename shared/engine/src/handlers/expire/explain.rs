@@ -53,11 +53,11 @@ pub(crate) async fn explain<C: Cloud>(
             let kept = uses.keep_reasons(recipe.policy(&defaults), &found, now);
             let kept: Vec<_> = kept.into_iter().map(|keep| keep.reason).collect();
             let users = uses.users(&found);
-            report.story = Some(explanation((&found, &record), &release, &decision, users, &kept, row));
+            report.explanation = Some(explanation((&found, &record), &release, &decision, users, &kept, row));
         }
         report = report.and(apply(cloud, unknown(&usage), Mode::DryRun, now).await);
     }
-    report.read_only = report.story.is_some();
+    report.read_only = report.explanation.is_some();
     Ok(report)
 }
 

@@ -141,7 +141,7 @@ fn batches(counts: &[usize]) -> Vec<Range<usize>> {
 /// back.
 async fn annotate<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, context: &Context) {
     report.totals = Some(PlanTotals::of(rows.values(), &context.prices));
-    for line in report.entries.iter_mut().rev().filter(|line| !["say", "note"].contains(&line.action)) {
+    for line in report.entries.iter_mut().rev().filter(|line| !["emit", "tag"].contains(&line.action)) {
         let Some(resource) = line.resource.clone() else { continue };
         line.plan = rows.remove(&(line.region.clone(), resource));
     }
@@ -172,7 +172,7 @@ fn unknown_usage(usage: &UsageByRegion) -> Vec<Sequence> {
             Ok(usage) => usage
                 .piecemeal
                 .clone()
-                .map(|why| vec![subject.decide(Action::Leave, RetentionReason::ReferencesDenied(why))]),
+                .map(|why| vec![subject.decide(Action::Keep, RetentionReason::ReferencesDenied(why))]),
             Err(error) => Some(vec![subject.retry_later(error)]),
         }
     };

@@ -28,7 +28,7 @@ pub(crate) async fn retire_recipe<C: Cloud>(
 ) -> Result<Report, HandlerError> {
     let there = cloud.parameter(&context.home, &format!("{}/{recipe}", context.recipes)).await?.is_some();
     let refuse = |reason: DeletedRecipeReason| {
-        vec![Subject::recipe(recipe, &context.home).decide(Action::Refuse, reason)]
+        vec![Subject::recipe(recipe, &context.home).decide(Action::Reject, reason)]
     };
     if there {
         let refused = refuse(DeletedRecipeReason::RecipeStillThere(recipe.clone()));
