@@ -113,6 +113,7 @@ logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=
 
 docs: tools ## Writes the pages of docs/reference that are made from the templates
 	@$(BIN)/python -m stack.reference
+	@cargo run --quiet -p kiln-core --example reference docs/reference
 
 fmt: tools ## Formats Rust and Python
 	@cargo fmt --all

@@ -1,0 +1,100 @@
+//! An example of each event that Kiln sends.
+
+#![allow(clippy::panic, reason = "a page that cannot be made stops the run")]
+
+use std::collections::BTreeMap;
+
+use kiln_core::events::outbound::{Envelope, Event, ImageEntry, Transition};
+use kiln_core::model::{ImageId, ImageName, InstanceId, Region, SnapshotId, Version};
+
+fn of<T: std::str::FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_| panic!("{text} does not parse"))
+}
+
+fn version() -> Version {
+    of("20261123T020000Z")
+}
+
+fn image() -> ImageId {
+    of("ami-0123456789abcdef0")
+}
+
+fn images() -> BTreeMap<Region, ImageId> {
+    BTreeMap::from([(of("us-east-1"), image()), (of("eu-west-1"), of("ami-0fedcba9876543210"))])
+}
+
+fn entries(reason: &str, snapshots: Option<Vec<SnapshotId>>) -> Vec<ImageEntry> {
+    let entry = ImageEntry {
+        image: of("ami-0a1b2c3d4e5f60718"),
+        version: of("20261001T020000Z"),
+        region: of("us-east-1"),
+        reason: reason.into(),
+        snapshots,
+    };
+    vec![entry]
+}
+
+/// One example of every event, in the order of a bake's life.
+pub fn examples() -> Vec<Envelope> {
+    let instance: InstanceId = of("i-0123456789abcdef0");
+    let text = |time: &str| time.to_owned();
+    let transition = |transition, reason: &str, snapshots| Event::Images {
+        transition,
+        images: entries(reason, snapshots),
+    };
+    let gone = Some(vec![of("snap-0123456789abcdef0")]);
+    let events = vec![
+        Event::BakeStarted { instance: instance.clone() },
+        Event::BakeFailed {
+            instance: instance.clone(),
+            reason: "the script failed with status 1".into(),
+            console_tail: "Error: Unable to find a match: ngnix".into(),
+        },
+        Event::ImageCaptured { image: image(), instance: instance.clone() },
+        Event::ImageVerified { image: image(), instance },
+        Event::ImageRejected {
+            image: image(),
+            reason: "its test on i-0fedcba9876543210 failed: the script failed with status 7".into(),
+            console_tail: "curl: (7) Failed to connect to localhost port 80".into(),
+        },
+        Event::ImagePublished { image: image() },
+        Event::ImageReplicated { image: of("ami-0fedcba9876543210"), origin: image() },
+        Event::ReplicationFailed {
+            image: image(),
+            reason: "all 3 attempts to copy it failed, the last one with: Given key ID is not accessible"
+                .into(),
+        },
+        Event::ImageReleased {
+            image: image(),
+            images: images(),
+            parameter: Some("/golden/web/latest".into()),
+            baked: text("2026-11-23T02:00:00Z"),
+            released: text("2026-11-23T02:27:00Z"),
+        },
+        Event::ImageRolledBack { image: image(), images: images(), from: Some(of("20261124T020000Z")) },
+        transition(Transition::Kept, "it is held: kiln:hold = 'audit until June'", None),
+        transition(Transition::Deprecated, "5 newer releases are kept, and it is 53d old", None),
+        transition(Transition::Disabled, "5 newer releases are kept, and it is 55d old", None),
+        transition(
+            Transition::Deregistered,
+            "its quarantine since 2026-11-25T03:00:00+00:00 is over; 5 newer releases are kept, and it is 62d old",
+            gone,
+        ),
+        Event::ImageRestored { image: image() },
+        Event::ExpiryBlocked {
+            images: 12,
+            reason: "blocked: 12 images would be removed, but the limit is 8 (expire.max_per_run = 8); \
+                     nothing was removed. Review `make plan RECIPE=web`; if it is right, allow it: \
+                     {\"recipe\": \"web\", \"dry_run\": false, \"allow\": 12}"
+                .into(),
+        },
+        Event::DriftRepaired {
+            actions: vec!["copy"],
+            resource: None,
+            reason: "the recipe names this Region, and it has no replica yet".into(),
+            late_seconds: Some(840),
+        },
+    ];
+    let name = ImageName { recipe: of("web"), version: version() };
+    events.into_iter().map(|news| Envelope { name: name.clone(), region: of("us-east-1"), news }).collect()
+}

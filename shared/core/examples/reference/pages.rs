@@ -1,0 +1,176 @@
+//! The pages of the reference that are made from the code.
+
+#![allow(clippy::panic, reason = "a page that cannot be made stops the run")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use kiln_core::recipe::reference::{FIELDS, Field};
+use serde_json::Value;
+
+use crate::events::examples;
+use crate::source::{Described, Source};
+
+const TAGS: &str = include_str!("../../src/model/tags.rs");
+const EVENTS: &str = include_str!("../../src/events/outbound.rs");
+const ACTIONS: &str = include_str!("../../src/plan/action.rs");
+const REPORT: &str = include_str!("../../../engine/src/apply/report.rs");
+
+/// The files of reasons, in the order of a bake's life.
+const REASONS: [(&str, &str); 16] = [
+    ("General", include_str!("../../src/plan/reason/mod.rs")),
+    ("Bake", include_str!("../../src/plan/reason/bake.rs")),
+    ("Preflight", include_str!("../../src/plan/reason/preflight.rs")),
+    ("Script", include_str!("../../src/plan/reason/script.rs")),
+    ("Capture", include_str!("../../src/plan/reason/capture.rs")),
+    ("Adoption", include_str!("../../src/plan/reason/adopt.rs")),
+    ("Verify", include_str!("../../src/plan/reason/verify.rs")),
+    ("Publish", include_str!("../../src/plan/reason/publish.rs")),
+    ("Replicate", include_str!("../../src/plan/reason/replicate.rs")),
+    ("Release", include_str!("../../src/plan/reason/release.rs")),
+    ("Retention", include_str!("../../src/plan/reason/retention.rs")),
+    ("Use", include_str!("../../src/plan/reason/in_use.rs")),
+    ("Limits", include_str!("../../src/plan/reason/limits.rs")),
+    ("Deleted recipes", include_str!("../../src/plan/reason/deleted_recipe.rs")),
+    ("Restore", include_str!("../../src/plan/reason/restore.rs")),
+    ("Orphaned snapshots", include_str!("../../src/plan/reason/orphans.rs")),
+];
+
+/// Each page with its file name.
+pub fn pages() -> [(&'static str, String); 4] {
+    [
+        ("recipe.md", recipe()),
+        ("events.md", events()),
+        ("tags.md", tags()),
+        ("actions-and-reasons.md", actions_and_reasons()),
+    ]
+}
+
+fn head(title: &str, from: &str) -> String {
+    format!("# {title}\n\n<!-- Made from {from} by `make docs`: change it there. -->\n\n")
+}
+
+/// A cell of a table: a pipe would end it.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;")
+}
+
+fn recipe() -> String {
+    let mut page = head("Recipe fields", "shared/core/src/recipe/reference.rs");
+    page += "A recipe is a TOML document of at most 8 KiB in SSM Parameter Store, below the path `/kiln/recipes/`. It is\n\
+        checked whole before anything is done: every mistake is reported at once, with its line and what is expected.\n\
+        A time span is a whole number and a unit: `s`, `m`, `h`, `d` or `w`. `make check-recipes RECIPES=<folder>`\n\
+        checks files without an account.\n";
+    let mut tables: Vec<(&str, Vec<&Field>)> = Vec::new();
+    for field in FIELDS {
+        let table = match field.path.split_once('.') {
+            None => "",
+            Some((table, _)) => table,
+        };
+        match tables.last_mut() {
+            Some((last, fields)) if *last == table => fields.push(field),
+            _ => tables.push((table, vec![field])),
+        }
+    }
+    for (table, fields) in tables {
+        let title = if table.is_empty() { "The document".to_owned() } else { format!("`[{table}]`") };
+        write!(
+            page,
+            "\n## {title}\n\n| field | type | default | accepted | meaning |\n|---|---|---|---|---|\n"
+        )
+        .unwrap_or_default();
+        for field in fields {
+            let name = field.path.strip_prefix(&format!("{table}.")).unwrap_or(field.path);
+            let default = if field.default.is_empty() { "**required**" } else { field.default };
+            let cells = [&format!("`{name}`"), field.kind, default, field.bounds, field.meaning].map(cell);
+            writeln!(page, "| {} |", cells.join(" | ")).unwrap_or_default();
+        }
+    }
+    page
+}
+
+fn tags() -> String {
+    let mut page = head("Tags", "shared/core/src/model/tags.rs");
+    page += "Kiln has no database: what it knows stands in these tags on images, snapshots and instances. Times are\n\
+        RFC 3339. Everything but `kiln:hold`, and what the guides tell you to set, is written by Kiln alone.\n\n\
+        | tag | meaning |\n|---|---|\n";
+    for tag in Source::of(TAGS).constants() {
+        let name = tag.value.unwrap_or_default();
+        if name.len() > "kiln:".len() {
+            writeln!(page, "| `{name}` | {} |", cell(&tag.doc)).unwrap_or_default();
+        }
+    }
+    page
+}
+
+fn events() -> String {
+    let source = Source::of(EVENTS);
+    let mut said: BTreeMap<String, Described> = BTreeMap::new();
+    for one in source.variants("Event").into_iter().chain(source.variants("Transition")) {
+        if let Some((name, meaning)) = one.doc.strip_prefix('`').and_then(|doc| doc.split_once("`: ")) {
+            said.insert(name.to_owned(), Described { doc: meaning.to_owned(), ..one });
+        }
+    }
+    let entry = source.fields("ImageEntry");
+    let mut page = head("Events", "shared/core/src/events/outbound.rs");
+    page += "Kiln sends these events to the stack's bus (`kiln`) with the source `kiln`. Events are delivered at least\n\
+        once, and can be lost if a function dies right after the change: tags are the record, events are notifications.\n\
+        Every detail bears `recipe`; those of one image or bake bear `version` and `region` too, those of several\n\
+        images bear a list `images` (at most 100) with the version, Region and reason of each.\n";
+    for example in examples() {
+        let name = example.detail_type();
+        let described = said.get(name).unwrap_or_else(|| panic!("no variant is documented as {name}"));
+        let detail: Value = serde_json::from_str(&example.detail()).unwrap_or_default();
+        let shown = serde_json::json!({"source": "kiln", "detail-type": name, "detail": detail});
+        let shown = serde_json::to_string_pretty(&shown).unwrap_or_default();
+        let fields = if described.fields.is_empty() { &entry } else { &described.fields };
+        write!(page, "\n## {name}\n\n{}{}\n\n", described.doc[..1].to_uppercase(), &described.doc[1..])
+            .unwrap_or_default();
+        page += "| field | meaning |\n|---|---|\n";
+        for (field, doc) in fields {
+            writeln!(page, "| `{}` | {} |", field.replace('_', "-"), cell(doc)).unwrap_or_default();
+        }
+        write!(page, "\n```json\n{shown}\n```\n").unwrap_or_default();
+    }
+    page
+}
+
+fn actions_and_reasons() -> String {
+    let mut page =
+        head("Actions, outcomes and reasons", "shared/core/src/plan and shared/engine/src/apply/report.rs");
+    page += "Each decision in an answer, a plan or a log line has an `action`, a `reason` and an `outcome`.\n\n\
+        ## Actions\n\n| action | meaning |\n|---|---|\n";
+    for action in Source::of(ACTIONS).variants("Action") {
+        let word = word_of(&action.name);
+        writeln!(page, "| `{word}` | {} |", cell(&action.doc)).unwrap_or_default();
+    }
+    page += "\n## Outcomes\n\n| outcome | meaning |\n|---|---|\n";
+    for outcome in Source::of(REPORT).variants("Outcome") {
+        writeln!(page, "| `{}` | {} |", outcome.name.to_lowercase(), cell(&outcome.doc)).unwrap_or_default();
+    }
+    page += "\n## Reasons\n\nA reason is a sentence. What stands in angle brackets, or as …, is filled in.\n";
+    for (title, text) in REASONS {
+        let source = Source::of(text);
+        write!(page, "\n### {title}\n\n{}.\n\n", source.title()).unwrap_or_default();
+        for name in source.enums() {
+            let sentences = source.variants(&name).into_iter().filter_map(|variant| variant.sentence);
+            for sentence in sentences.filter(|sentence| sentence != "…") {
+                writeln!(page, "- {}", cell(&sentence)).unwrap_or_default();
+            }
+        }
+        if let Some(sentence) = source.sentence("LimitExceeded") {
+            writeln!(page, "- {}", cell(&sentence)).unwrap_or_default();
+        }
+    }
+    page
+}
+
+/// The word of an action, as its source says it.
+fn word_of(variant: &str) -> String {
+    let arm = ACTIONS.lines().find_map(|line| {
+        let (pattern, word) = line.trim().strip_prefix("Self::")?.split_once(" => \"")?;
+        let name: String = pattern.chars().take_while(|one| one.is_alphanumeric()).collect();
+        (name == variant).then(|| word.trim_end_matches("\",").to_owned())
+    });
+    arm.unwrap_or_else(|| panic!("{variant} has no word"))
+}
