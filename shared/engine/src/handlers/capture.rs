@@ -13,7 +13,7 @@ use kiln_core::plan::{Action, Reason, Sequence, Subject};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
-use crate::observe::recipes;
+use crate::observe::{event_image, recipes};
 use crate::ports::Cloud;
 
 /// Looks at the builder that an event names, as it is now.
@@ -62,10 +62,11 @@ async fn of_image<C: Cloud>(
     id: &ImageId,
     now: DateTime<Utc>,
 ) -> Result<Sequence, HandlerError> {
-    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Keep, reason)]);
-    let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
-        return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
+    let image = match event_image::image(cloud, region, id).await? {
+        Ok(image) => image,
+        Err(kept) => return Ok(kept),
     };
+    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Keep, reason)]);
     let record = match image.record() {
         Ok(record) if record.copied.is_none() => record,
         Ok(_) => return leave(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder)),

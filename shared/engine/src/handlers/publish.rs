@@ -3,16 +3,15 @@
 use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::events::inbound::{Mode, PublishCall};
-use kiln_core::inventory::{ImageQuery, ImageState};
 use kiln_core::model::{ImageId, RecipeName, Region, Version};
 use kiln_core::plan::reason::PublishReason;
-use kiln_core::plan::{Action, Reason, Sequence, Subject};
+use kiln_core::plan::{Action, Sequence, Subject};
 use kiln_core::publish::{Observed, decide, is_due, wants_findings};
 use kiln_core::release::{ReleaseState, rollback};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError, NoRecipe};
-use crate::observe::{images, recipes};
+use crate::observe::{event_image, images, recipes};
 use crate::ports::Cloud;
 
 /// Publishes the image that an event names, as it is now; or rolls back.
@@ -39,19 +38,22 @@ async fn of_image<C: Cloud>(
     id: &ImageId,
     now: DateTime<Utc>,
 ) -> Result<Sequence, HandlerError> {
-    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Keep, reason)]);
-    let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
-        return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
+    let image = match event_image::image(cloud, region, id).await? {
+        Ok(image) => image,
+        Err(kept) => return Ok(kept),
     };
-    let record = match image.record_at(&context.home) {
+    let record = match event_image::record(&image, &context.home) {
         Ok(record) => record,
-        Err(reason) => return leave(Subject::image(&image), Reason::NotManaged(reason)),
+        Err(kept) => return Ok(kept),
     };
-    let Some(recipe) = recipes::find(cloud, context, &record.name.recipe).await? else {
-        return leave(Subject::image(&image), Reason::RecipeGone(record.name.recipe.to_string()));
+    let recipe = match event_image::recipe(cloud, context, &image, &record.name.recipe).await? {
+        Ok(recipe) => recipe,
+        Err(kept) => return Ok(kept),
     };
     if !is_due(&image, &record) {
-        return leave(Subject::image(&image), Reason::Publish(PublishReason::NotToPublish(record.stage)));
+        return Ok(vec![
+            Subject::image(&image).decide(Action::Keep, PublishReason::NotToPublish(record.stage)),
+        ]);
     }
     let findings = async {
         match wants_findings(&recipe, &image) {

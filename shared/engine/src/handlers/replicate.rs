@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::events::inbound::{Mode, ReplicateCall};
-use kiln_core::inventory::{Image, ImageQuery, ImageState, Result};
+use kiln_core::inventory::{Image, ImageQuery, Result};
 use kiln_core::model::{ImageId, ImageRecord, Region, Stage};
 use kiln_core::plan::reason::{ReleaseReason, ReplicateReason};
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
@@ -16,6 +16,7 @@ use kiln_core::replicate::{Observed, decide, is_ready_to_publish};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
+use crate::observe::event_image::{self, Found, keep};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
@@ -47,24 +48,21 @@ async fn home_image<C: Cloud>(
     context: &Context,
     region: &Region,
     id: &ImageId,
-) -> Result<Result<(Image, ImageRecord), Sequence>, HandlerError> {
-    let leave = |subject: Subject, reason| Ok(Err(vec![subject.decide(Action::Keep, reason)]));
-    let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
-        return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
+) -> Result<Found<(Image, ImageRecord)>, HandlerError> {
+    let image = match event_image::image(cloud, region, id).await? {
+        Ok(image) => image,
+        Err(kept) => return Ok(Err(kept)),
     };
-    let record = match image.record_at(&context.home) {
+    let record = match event_image::record(&image, &context.home) {
         Ok(record) => record,
-        Err(reason) => return leave(Subject::image(&image), Reason::NotManaged(reason)),
+        Err(kept) => return Ok(Err(kept)),
     };
     let Some(copied) = &record.copied else { return Ok(Ok((image, record))) };
     let origin =
         cloud.images(&copied.origin.region, &ImageQuery::Id(copied.origin.image.clone())).await?.pop();
     match origin.map(|origin| (origin.record_at(&context.home), origin)) {
         Some((Ok(record), origin)) if record.copied.is_none() => Ok(Ok((origin, record))),
-        _ => leave(
-            Subject::image(&image),
-            Reason::Replicate(ReplicateReason::OriginGone(copied.origin.to_string())),
-        ),
+        _ => Ok(keep(Subject::image(&image), ReplicateReason::OriginGone(copied.origin.to_string()))),
     }
 }
 
@@ -75,15 +73,13 @@ async fn of_image<C: Cloud>(
     record: &ImageRecord,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
-    let leave = async |reason| {
-        let sequence = vec![Subject::image(image).decide(Action::Keep, reason)];
-        Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
-    };
     if !matches!(record.stage, Stage::Published | Stage::Released) {
-        return leave(Reason::Replicate(ReplicateReason::SourceStage(record.stage))).await;
+        let kept = Subject::image(image).decide(Action::Keep, ReplicateReason::SourceStage(record.stage));
+        return Ok(apply(cloud, vec![vec![kept]], Mode::Apply, now).await);
     }
-    let Some(recipe) = recipes::find(cloud, context, &record.name.recipe).await? else {
-        return leave(Reason::RecipeGone(record.name.recipe.to_string())).await;
+    let recipe = match event_image::recipe(cloud, context, image, &record.name.recipe).await? {
+        Ok(recipe) => recipe,
+        Err(kept) => return Ok(apply(cloud, vec![kept], Mode::Apply, now).await),
     };
     let one = [&recipe];
     let (mut images, mut pointers) =

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use kiln_core::events::inbound::{Mode, VerifyCall};
-use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance, InstanceState};
+use kiln_core::inventory::{Image, ImageQuery, Instance, InstanceState};
 use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Tags, tags};
 use kiln_core::plan::reason::ScriptReason;
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
@@ -17,7 +17,7 @@ use kiln_core::verify::{
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
-use crate::observe::{images, recipes};
+use crate::observe::{event_image, images, recipes};
 use crate::ports::Cloud;
 
 /// Looks at the image that an event names, or at the one that its instance tests, as it is now.
@@ -74,23 +74,24 @@ async fn of_image<C: Cloud>(
     id: &ImageId,
     now: DateTime<Utc>,
 ) -> Result<Sequence, HandlerError> {
-    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Keep, reason)]);
-    let Some(image) = cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() else {
-        return leave(Subject::resource(id, region), Reason::ImageNotAvailable(ImageState::Deregistered));
+    let image = match event_image::image(cloud, region, id).await? {
+        Ok(image) => image,
+        Err(kept) => return Ok(kept),
     };
     if let Some(recipe) = adopt::adoption_target(&image, &context.home) {
         return adopt_image(cloud, context, image, &recipe, now).await;
     }
-    let record = match image.record_at(&context.home) {
+    let record = match event_image::record(&image, &context.home) {
         Ok(record) => record,
-        Err(reason) => return leave(Subject::image(&image), Reason::NotManaged(reason)),
+        Err(kept) => return Ok(kept),
     };
-    let Some(recipe) = recipes::find(cloud, context, &record.name.recipe).await? else {
-        return leave(Subject::image(&image), Reason::RecipeGone(record.name.recipe.to_string()));
+    let recipe = match event_image::recipe(cloud, context, &image, &record.name.recipe).await? {
+        Ok(recipe) => recipe,
+        Err(kept) => return Ok(kept),
     };
     match wants_test(&recipe, &image, &record) {
         Ok(()) => test(cloud, Some(&recipe), image, record, Testers::Unknown, now).await,
-        Err(reason) => leave(Subject::image(&image), reason),
+        Err(reason) => Ok(vec![Subject::image(&image).decide(Action::Keep, reason)]),
     }
 }
 
@@ -102,9 +103,9 @@ async fn adopt_image<C: Cloud>(
     recipe: &RecipeName,
     now: DateTime<Utc>,
 ) -> Result<Sequence, HandlerError> {
-    let Some(recipe) = recipes::find(cloud, context, recipe).await? else {
-        let reason = Reason::RecipeGone(recipe.to_string());
-        return Ok(vec![Subject::image(&image).decide(Action::Keep, reason)]);
+    let recipe = match event_image::recipe(cloud, context, &image, recipe).await? {
+        Ok(recipe) => recipe,
+        Err(kept) => return Ok(kept),
     };
     let of_recipe = ImageQuery::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
     let others = cloud.images(&context.home, &of_recipe).await?;

@@ -1,6 +1,7 @@
 //! Observes the cloud through the ports, in the fewest calls that the API allows.
 
 pub mod base_images;
+pub mod event_image;
 pub mod find_image;
 pub mod images;
 pub mod inventory;
