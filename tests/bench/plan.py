@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.memory import peaks
 from local_aws.client import LocalAws
-from oracle import fates, world
+from oracle import histories, world
 from oracle.model import FURTHER, HOME, REGIONS, Family, Size
 from stack import HOME_STACK, deploy
 
@@ -124,7 +124,7 @@ def _tonight(now: datetime) -> world.World:
             at = now - timedelta(days=40 + 7 * len(family.releases), hours=rng.randint(1, 22))
             release = world.released(rng, family, at)
             if len(family.releases) >= KEPT:
-                fates.quarantine_is_over(rng, family, release, now)
+                histories.quarantine_is_over(rng, family, release, now)
                 release.members = release.members[:share]
                 share -= len(release.members)
             family.releases.append(release)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from e2e.kiln import Answer, Kiln
-from oracle import after, compare, rules, seen, world
+from oracle import compare, rules, snapshot, verify_applied, world
 from oracle.model import Size
-from oracle.seen import Account, Key
+from oracle.snapshot import Account, Key
 
 SEED = 20_261_124
 SHOWN = 10
@@ -32,7 +32,7 @@ class Planned:
 def inhabited(kiln: Kiln, size: Size) -> Planned:
     now = datetime.now(UTC).replace(microsecond=0)
     world.put(kiln.aws, world.make(SEED, size, now))
-    account = seen.look(kiln.aws)
+    account = snapshot.look(kiln.aws)
     expected = rules.expected(account, datetime.now(UTC))
     return Planned(account, expected, kiln.invoke("expire", {"dry_run": True}))
 
@@ -73,7 +73,7 @@ def test_each_next_step_is_told_with_the_time_at_which_it_comes(at_scale: Planne
     differences = []
     for key, wanted in at_scale.expected.items():
         for plan in [line["plan"] for line in compare.telling(lines.get(key, []))]:
-            on = seen.instant(plan.get("next_step_at"))
+            on = snapshot.instant(plan.get("next_step_at"))
             is_near = wanted.on and on and abs(on - wanted.on) < timedelta(minutes=5)
             if plan.get("next_step") == wanted.next and not is_near and (on or wanted.on):
                 differences.append(f"{'/'.join(key)}: {wanted.next} on {on}; the oracle: on {wanted.on}")
@@ -114,6 +114,6 @@ def test_what_is_done_is_what_was_planned_and_nothing_else_has_changed(empty: Ki
     wanted = lines(planned.answer, "planned")
     assert len(wanted) > 500 and wanted == lines(done, "done")
     left = [line for line in planned.answer.decisions if line["outcome"] == "planned"]
-    unlike = after.unlike(planned.account, seen.look(empty.aws), left, (began, ended))
+    unlike = verify_applied.unlike(planned.account, snapshot.look(empty.aws), left, (began, ended))
     assert unlike == [], told(unlike)
     assert empty.dead_letters() == []

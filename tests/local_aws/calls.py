@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from local_aws.bridge import error_body
+from local_aws.dispatch import error_body
 
 _CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _CBOR = re.compile(r"/service/[^/]+/operation/(\w+)")

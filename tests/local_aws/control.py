@@ -16,10 +16,10 @@ from local_aws.faults import FaultError
 from local_aws.overlay.references import RECIPES, kind_of
 from local_aws.overlay.region import kept
 from local_aws.overlay.volumes import STATES
-from local_aws.passing import pass_days
 from local_aws.schedules import ScheduleError, Schedules
 from local_aws.seed import Seeder, SeedError
 from local_aws.settings import ACCOUNT, HOME_REGION
+from local_aws.time_travel import pass_days
 from local_aws.world import World
 
 Answer = dict[str, Any]

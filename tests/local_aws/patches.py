@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from local_aws.bridge import Ec2Bridge
 from local_aws.buses import Buses
+from local_aws.dispatch import Ec2Bridge
 from local_aws.hooks import check
 from local_aws.image_parameters import ImageParameters
 from local_aws.lambdas import AsyncInvokes, Identities, JournalingStream, journal_execution
 from local_aws.lifecycle import Spawner
-from local_aws.overlay.used import used
+from local_aws.overlay.reference_index import used
 from local_aws.world import World
 
 

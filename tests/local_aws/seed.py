@@ -13,9 +13,9 @@ from moto.ec2.utils import random_ami_id, random_reservation_id
 from local_aws import parameters
 from local_aws.overlay import tags
 from local_aws.overlay.image import Device, Image, add_snapshot, moment
-from local_aws.overlay.life import CODES
+from local_aws.overlay.image_lifecycle import enter
+from local_aws.overlay.instance_lifecycle import CODES
 from local_aws.overlay.region import kept
-from local_aws.overlay.settle import enter
 from local_aws.overlay.snapshots import GIB
 from local_aws.overlay.times import instant
 from local_aws.overlay.usage import INSTANCE, TYPES, Asked, Elsewhere, Report

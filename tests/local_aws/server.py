@@ -77,11 +77,11 @@ def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
 
     from local_aws import patches
     from local_aws.control import Control
-    from local_aws.gate import Gate
+    from local_aws.ec2_events import Pump
+    from local_aws.http import Gate
     from local_aws.lambdas import AsyncInvokes, Identities
     from local_aws.lifecycle import Spawner
-    from local_aws.overlay.life import Life
-    from local_aws.pump import Pump
+    from local_aws.overlay.instance_lifecycle import Life
     from local_aws.schedules import Schedules
     from local_aws.seed import Seeder
     from local_aws.world import World

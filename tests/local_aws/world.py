@@ -14,8 +14,8 @@ from local_aws.journal import Journal
 from local_aws.settings import Timing
 
 if TYPE_CHECKING:
-    from local_aws.overlay.life import Life
-    from local_aws.pump import Pump
+    from local_aws.ec2_events import Pump
+    from local_aws.overlay.instance_lifecycle import Life
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from oracle.rules import Expected
-from oracle.seen import Account, Key
+from oracle.snapshot import Account, Key
 
 Line = dict[str, Any]
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from oracle.model import HOME
-from oracle.seen import Account, Key, Seen
-from oracle.uses import Use, Uses
+from oracle.snapshot import Account, Key, Seen
+from oracle.usage import Use, Uses
 
 # The actions that are the steps of an image on its way out.
 STEPS = ("deprecate", "disable", "deregister")

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from local_aws.client import LocalAws
-from oracle import users
-from oracle.fates import befall
+from oracle import consumers
+from oracle.histories import befall
 from oracle.model import FURTHER, HOME, Family, Member, Release, Size, days, identity
 
 AL2023 = "ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
@@ -24,7 +24,7 @@ BEFORE_EC2_REMEMBERS = timedelta(days=10 * 365)
 @dataclass
 class World:
     families: list[Family] = field(default_factory=list)
-    used: users.Users = field(default_factory=users.Users)
+    used: consumers.Users = field(default_factory=consumers.Users)
 
     def members(self) -> list[Member]:
         return [member for family in self.families for member in family.members()]
@@ -42,7 +42,7 @@ def make(seed: int, size: Size, now: datetime) -> World:
         _releases(rng, family, share, now)
         _count(rng, family)
         left -= sum(1 for _ in family.members())
-    world.used = users.make(rng, size, world.families, now)
+    world.used = consumers.make(rng, size, world.families, now)
     return world
 
 
@@ -71,7 +71,7 @@ def clear(aws: LocalAws) -> None:
         ssm = aws.client("ssm", region)
         pages = ssm.get_paginator("describe_parameters").paginate()
         names = [one["Name"] for page in pages for one in page["Parameters"]]
-        own = [name for name in names if name.startswith(("/kiln/recipes/", "/golden/", users.PATH))]
+        own = [name for name in names if name.startswith(("/kiln/recipes/", "/golden/", consumers.PATH))]
         for at in range(0, len(own), 10):
             ssm.delete_parameters(Names=own[at : at + 10])
 

@@ -20,7 +20,7 @@ use kiln_engine::ports::{Cloud, Images, Instances, References};
 
 /// Where a cloud stands, and how its time passes.
 #[allow(async_fn_in_trait, reason = "it is used with concrete types, on one thread")]
-pub trait Ground {
+pub trait ContractAdapter {
     /// The cloud.
     type Cloud: Cloud;
 
@@ -66,8 +66,8 @@ pub const OF_MOTO: [&str; 2] =
 ///
 /// # Errors
 /// What went otherwise.
-pub async fn check<G: Ground>(ground: &G, name: &str) -> Checked {
-    let case = Case { ground, mark: name.len().to_string() + &name[..12.min(name.len())] };
+pub async fn check<G: ContractAdapter>(adapter: &G, name: &str) -> Checked {
+    let case = Case { adapter, mark: name.len().to_string() + &name[..12.min(name.len())] };
     match name {
         "a_builder_is_seen_with_its_tags_and_its_token" => case.builder_is_seen().await,
         "the_same_token_launches_one_builder" => case.one_builder().await,
@@ -91,7 +91,7 @@ pub async fn check<G: Ground>(ground: &G, name: &str) -> Checked {
 
 /// One assumption, with names that no other one uses.
 struct Case<'a, G> {
-    ground: &'a G,
+    adapter: &'a G,
     mark: String,
 }
 
@@ -118,9 +118,9 @@ fn refused<T: Debug>(what: &str, result: Result<T>, kinds: &[ErrorKind]) -> Chec
     }
 }
 
-impl<G: Ground> Case<'_, G> {
+impl<G: ContractAdapter> Case<'_, G> {
     fn cloud(&self) -> &G::Cloud {
-        self.ground.cloud()
+        self.adapter.cloud()
     }
 
     /// The name of a bake of this assumption's own.
@@ -137,7 +137,7 @@ impl<G: Ground> Case<'_, G> {
         let name = self.name();
         NewInstance {
             region: home(),
-            image: self.ground.base().await,
+            image: self.adapter.base().await,
             instance_type: "t4g.small".into(),
             subnet: None,
             user_data: "#!/bin/sh\nsleep 600\n".into(),
@@ -167,7 +167,7 @@ impl<G: Ground> Case<'_, G> {
             if last == Some(state) {
                 return Ok(());
             }
-            self.ground.wait().await;
+            self.adapter.wait().await;
         }
         is("the instance's state", last, Some(state))
     }
@@ -223,16 +223,16 @@ impl<G: Ground> Case<'_, G> {
             if image.state == ImageState::Available {
                 return Ok(image);
             }
-            self.ground.wait().await;
+            self.adapter.wait().await;
         }
         Err(format!("{id} does not become available"))
     }
 
     async fn snapshots_are_tagged(&self, image: &Image) -> Checked {
         is("whether it has snapshots", image.snapshots.is_empty(), false)?;
-        let told = went("DescribeSnapshots", self.cloud().snapshots(&image.region).await)?;
+        let answered = went("DescribeSnapshots", self.cloud().snapshots(&image.region).await)?;
         for id in &image.snapshots {
-            let snapshot = told.iter().find(|snapshot| snapshot.id == *id);
+            let snapshot = answered.iter().find(|snapshot| snapshot.id == *id);
             let version = snapshot.and_then(|snapshot| snapshot.tags.read(tags::VERSION));
             is("a snapshot's version", version, Some(self.name().version))?;
         }
@@ -242,8 +242,8 @@ impl<G: Ground> Case<'_, G> {
     async fn builder_is_seen(&self) -> Checked {
         let new = self.builder().await;
         let id = went("RunInstances", self.cloud().launch(&new).await)?;
-        let told = went("DescribeInstances", self.cloud().instances(&home()).await)?;
-        let found = told.iter().find(|instance| instance.id == id).ok_or("it is not told")?;
+        let answered = went("DescribeInstances", self.cloud().instances(&home()).await)?;
+        let found = answered.iter().find(|instance| instance.id == id).ok_or("it is not told")?;
         for (key, value) in new.tags.iter() {
             is(key, found.tags.get(key), Some(value))?;
         }
@@ -285,8 +285,8 @@ impl<G: Ground> Case<'_, G> {
         let again = self.cloud().create_image(&self.new_image(&builder)).await;
         refused("the second image of its name", again, &[ErrorKind::NameTaken])?;
         let named = ImageQuery::Named(self.name().to_string());
-        let told = went("DescribeImages", self.cloud().images(&home(), &named).await)?;
-        is("the images of its name", told.iter().map(|image| &image.id).collect(), vec![&id])
+        let answered = went("DescribeImages", self.cloud().images(&home(), &named).await)?;
+        is("the images of its name", answered.iter().map(|image| &image.id).collect(), vec![&id])
     }
 
     async fn image_needs_instance(&self) -> Checked {
@@ -323,8 +323,9 @@ impl<G: Ground> Case<'_, G> {
         is("whether another token makes another copy", second != first, true)?;
         let name = self.name();
         let wanted = Tags::new().with(tags::RECIPE, &name.recipe).with(tags::VERSION, name.version);
-        let told = went("DescribeImages", self.cloud().images(&west(), &ImageQuery::Tagged(wanted)).await)?;
-        is("how many copies bear the name", told.len(), 2)
+        let answered =
+            went("DescribeImages", self.cloud().images(&west(), &ImageQuery::Tagged(wanted)).await)?;
+        is("how many copies bear the name", answered.len(), 2)
     }
 
     async fn token_is_refused(&self) -> Checked {
@@ -340,9 +341,9 @@ impl<G: Ground> Case<'_, G> {
         let image: ImageId = "ami-0123456789abcdef0".parse().unwrap();
         let instance: InstanceId = "i-0123456789abcdef0".parse().unwrap();
         is("a missing instance", self.seen(&instance).await?, None)?;
-        let told =
+        let answered =
             went("DescribeImages", self.cloud().images(&home(), &ImageQuery::Id(image.clone())).await)?;
-        is("a missing image", told, Vec::new())?;
+        is("a missing image", answered, Vec::new())?;
         went("TerminateInstances", self.cloud().terminate(&home(), &instance).await)?;
         let uses = went("DescribeInstances", self.cloud().instances_of(&home(), &[image]).await)?;
         is("the uses of a missing image", uses, Vec::new())

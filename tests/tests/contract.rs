@@ -2,15 +2,15 @@
 //! moto, through Kiln's own AWS side: `tests/e2e/test_contract.py`.
 
 use kiln_tests::contract::ALL;
-use kiln_tests::sim::ground::on_memory;
+use kiln_tests::sim::contract_adapter::on_memory;
 
 #[test]
 fn the_in_memory_cloud_keeps_every_assumption() {
-    let aborted: Vec<String> = ALL
+    let broken_promises: Vec<String> = ALL
         .into_iter()
         .filter_map(|name| on_memory(name).err().map(|why| format!("{name}: {why}")))
         .collect();
-    assert!(aborted.is_empty(), "\n  {}", aborted.join("\n  "));
+    assert!(broken_promises.is_empty(), "\n  {}", broken_promises.join("\n  "));
 }
 
 #[test]

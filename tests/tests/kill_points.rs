@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
+use kiln_tests::sim::faults::Faults;
 use kiln_tests::sim::lambda::{Function, KillPoint};
-use kiln_tests::sim::odds::Odds;
 use kiln_tests::sim::{Options, run};
 
 /// Runs in which all goes well but for the one death: a launched builder, a long-lived one, replicas in two Regions,
@@ -15,7 +15,7 @@ use kiln_tests::sim::{Options, run};
 const SEEDS: std::ops::Range<u64> = 0..4;
 
 fn options(seed: u64, kill_point: Option<KillPoint>) -> Options {
-    Options { odds: Some(Odds::calm()), kill_point, ..Options::seed(seed) }
+    Options { faults: Some(Faults::calm()), kill_point, ..Options::seed(seed) }
 }
 
 #[test]
@@ -27,10 +27,14 @@ fn wherever_a_function_dies_every_promise_is_kept() {
     let work = || {
         while let Some((seed, point)) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
             let outcome = run(options(*seed, Some(*point)));
-            let aborted = outcome.aborted;
-            assert!(aborted.is_empty(), "seed {seed}, {point:?}:\n  {}", aborted.join("\n  "));
+            let broken_promises = outcome.broken_promises;
+            assert!(
+                broken_promises.is_empty(),
+                "seed {seed}, {point:?}:\n  {}",
+                broken_promises.join("\n  ")
+            );
             // Regions that go together are seen half moved for no longer than an invocation and the sweep after it.
-            let half = outcome.watch.releases.half_longest;
+            let half = outcome.invariants.releases.half_longest;
             assert!(half <= TimeDelta::minutes(16), "seed {seed}, {point:?}: half moved for {half}");
         }
     };
@@ -42,7 +46,7 @@ fn wherever_a_function_dies_every_promise_is_kept() {
 /// Every call of a run in which nothing goes wrong, before and after.
 fn points_of(seed: u64) -> Vec<(u64, KillPoint)> {
     let mut points = Vec::new();
-    for (function, invocations) in run(options(seed, None)).watch.calls {
+    for (function, invocations) in run(options(seed, None)).invariants.calls {
         for (invocation, calls) in (0..).zip(invocations).take(most(function)) {
             let both = |call| [false, true].map(|after| KillPoint { function, invocation, call, after });
             points.extend((0..calls).flat_map(both).map(|point| (seed, point)));

@@ -4,15 +4,15 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use kiln_tests::sim::odds::Odds;
+use kiln_tests::sim::faults::Faults;
 use kiln_tests::sim::{Bug, Options, Outcome, run};
 
 fn kept(seed: u64) -> Outcome {
     let outcome = run(Options::seed(seed));
     assert!(
-        outcome.aborted.is_empty(),
+        outcome.broken_promises.is_empty(),
         "seed {seed} (make simulate SEED={seed}):\n  {}",
-        outcome.aborted.join("\n  ")
+        outcome.broken_promises.join("\n  ")
     );
     outcome
 }
@@ -49,7 +49,8 @@ fn a_run_is_a_function_of_its_seed() {
 #[test]
 fn with_faults_things_do_go_wrong_and_without_them_nothing_does() {
     let faulty: Vec<Outcome> = (0..100).map(kept).collect();
-    let said = |what: &str| faulty.iter().filter_map(|outcome| outcome.watch.news.get(what)).sum::<u32>();
+    let said =
+        |what: &str| faulty.iter().filter_map(|outcome| outcome.invariants.news.get(what)).sum::<u32>();
     for news in [
         "Bake Failed",
         "Image Verified",
@@ -63,12 +64,12 @@ fn with_faults_things_do_go_wrong_and_without_them_nothing_does() {
     ] {
         assert!(said(news) > 10, "{news}: {}", said(news));
     }
-    assert!(faulty.iter().map(|outcome| outcome.watch.dead_letters).sum::<u32>() > 100);
+    assert!(faulty.iter().map(|outcome| outcome.invariants.dead_letters).sum::<u32>() > 100);
     for seed in 0..20 {
-        let calm = run(Options { odds: Some(Odds::calm()), ..Options::seed(seed) });
-        assert_eq!((calm.aborted, calm.watch.dead_letters), (vec![], 0));
+        let calm = run(Options { faults: Some(Faults::calm()), ..Options::seed(seed) });
+        assert_eq!((calm.broken_promises, calm.invariants.dead_letters), (vec![], 0));
         for news in ["Bake Failed", "Replication Failed"] {
-            assert_eq!(calm.watch.news.get(news), None, "{news}");
+            assert_eq!(calm.invariants.news.get(news), None, "{news}");
         }
     }
 }
@@ -76,8 +77,8 @@ fn with_faults_things_do_go_wrong_and_without_them_nothing_does() {
 /// The first seed at which a bug breaks this promise, of so many.
 fn caught(bug: Bug, promise: &str, seeds: u64) -> Option<u64> {
     (0..seeds).find(|seed| {
-        let aborted = run(Options { bug, ..Options::seed(*seed) }).aborted;
-        aborted.iter().any(|what| what.contains(promise))
+        let broken_promises = run(Options { bug, ..Options::seed(*seed) }).broken_promises;
+        broken_promises.iter().any(|what| what.contains(promise))
     })
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers import kiln, world
-from bench.peers.door import Door
+from bench.peers.latency_proxy import Door
 from bench.peers.tools import Ran, Tool
 from local_aws.client import LocalAws
 

@@ -9,10 +9,10 @@ from moto.core.responses import ActionResult
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_value, error
 from local_aws.overlay.image import PROTECTED, PROTECTED_WITH_COOLDOWN, UNPROTECTED, Image
+from local_aws.overlay.image_lifecycle import images_with, leave, tell_image
 from local_aws.overlay.images_seen import own_image
 from local_aws.overlay.locks import locked
 from local_aws.overlay.recycle_bin import recycle
-from local_aws.overlay.settle import images_with, leave, tell_image
 from local_aws.overlay.times import instant
 
 DONE = {"Return": True}

@@ -19,8 +19,8 @@ from local_aws.overlay.errors import (
     instance_not_found,
 )
 from local_aws.overlay.image import Device, Image, add_snapshot
+from local_aws.overlay.image_lifecycle import begin_image
 from local_aws.overlay.region import kept
-from local_aws.overlay.settle import begin_image
 
 NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 CAN_BE_IMAGED = ("running", "stopping", "stopped")

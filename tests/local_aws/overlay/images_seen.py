@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.responses.amis import AmisResponse
 
-from local_aws.overlay import filters, paging, tags, wire
+from local_aws.overlay import fast_xml, filters, paging, tags
 from local_aws.overlay.account import scan_results
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import (
@@ -65,8 +65,8 @@ class ImagesSeen(Overlay):
         shown, token = paging.page(
             chosen, size, self._get_param("NextToken"), lambda image: image.id, lowest=1
         )
-        wired = [{**image.wire(), wire.RAW: scan_results(image)} for image in shown]
-        return wire.answer("DescribeImages", {"Images": wired, "NextToken": token})
+        wired = [{**image.wire(), fast_xml.RAW: scan_results(image)} for image in shown]
+        return fast_xml.answer("DescribeImages", {"Images": wired, "NextToken": token})
 
     def describe_image_attribute(self) -> ActionResult:
         image = own_image(self, self.need("ImageId"))

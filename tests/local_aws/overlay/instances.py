@@ -13,7 +13,7 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.responses.instances import InstanceResponse
 
 from local_aws import parameters
-from local_aws.overlay import filters, paging, tags, wire
+from local_aws.overlay import fast_xml, filters, paging, tags
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import (
     bad_combination,
@@ -25,9 +25,9 @@ from local_aws.overlay.errors import (
     instance_state,
 )
 from local_aws.overlay.image import Image
+from local_aws.overlay.instance_lifecycle import CODES
 from local_aws.overlay.instance_wire import described
-from local_aws.overlay.life import CODES
-from local_aws.overlay.used import used
+from local_aws.overlay.reference_index import used
 
 USER_DATA_LIMIT = 16 * 1024
 TAGGABLE = ("instance", "volume", "network-interface", "spot-instances-request", "elastic-gpu")
@@ -138,7 +138,7 @@ class Instances(Overlay):
             )
             entry["Instances"].append(described(instance))
         told = {"Reservations": list(grouped.values()), "NextToken": token}
-        return wire.answer("DescribeInstances", told)
+        return fast_xml.answer("DescribeInstances", told)
 
     def start_instances(self) -> ActionResult:
         return self._change("StartingInstances", "started", ("pending", "running"), ("stopped",), "start")

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from local_aws import parameters
-from local_aws.overlay import paging, wire
+from local_aws.overlay import fast_xml, paging
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_value
 from local_aws.overlay.images_seen import own_image
+from local_aws.overlay.reference_index import used
 from local_aws.overlay.region import kept
-from local_aws.overlay.used import used
 
 MOST_IMAGES, MOST_VERSIONS, USUAL_VERSIONS = 10, 10_000, 10
 INSTANCE, TEMPLATE, PARAMETER = "ec2:Instance", "ec2:LaunchTemplate", "ssm:Parameter"
@@ -45,7 +45,7 @@ class References(Overlay):
             self._get_param("NextToken"),
             lambda one: f"{one['ImageId']} {one['Arn']}",
         )
-        return wire.answer("DescribeImageReferences", {"ImageReferences": shown, "NextToken": token})
+        return fast_xml.answer("DescribeImageReferences", {"ImageReferences": shown, "NextToken": token})
 
     def _naming(self, kind: str, options: dict[str, list[str]], ids: list[str]) -> Iterator[tuple[str, str]]:
         """The image and the ARN of each resource of that kind that names one of the images."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from local_aws.overlay.image import Image
     from local_aws.overlay.locks import Lock
+    from local_aws.overlay.reference_index import Used
     from local_aws.overlay.spot import SpotRequest
     from local_aws.overlay.usage import Elsewhere, Report
-    from local_aws.overlay.used import Used
 
 _NAME = "overlay"
 

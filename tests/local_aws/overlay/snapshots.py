@@ -7,12 +7,12 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models.elastic_block_store import Snapshot
 
-from local_aws.overlay import filters, paging, tags, wire
+from local_aws.overlay import fast_xml, filters, paging, tags
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_combination, error, snapshot_not_found
+from local_aws.overlay.image_lifecycle import images_with
 from local_aws.overlay.locks import locked
 from local_aws.overlay.region import kept
-from local_aws.overlay.settle import images_with
 
 GIB = 1024**3
 
@@ -97,7 +97,7 @@ class Snapshots(Overlay):
         found = filters.select(self.filters(), found, lambda one: tags.of(backend, one.id), filter_values)
         shown, token = paging.page(found, size, self._get_param("NextToken"), lambda one: one.id)
         wired = [described(snapshot) for snapshot in shown]
-        return wire.answer("DescribeSnapshots", {"Snapshots": wired, "NextToken": token})
+        return fast_xml.answer("DescribeSnapshots", {"Snapshots": wired, "NextToken": token})
 
     def delete_snapshot(self) -> ActionResult:
         """Refused while an image stands on it, a disabled one too, and while it is locked."""

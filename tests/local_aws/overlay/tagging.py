@@ -17,8 +17,8 @@ from local_aws.overlay.errors import (
     snapshot_not_found,
     volume_not_found,
 )
+from local_aws.overlay.reference_index import used
 from local_aws.overlay.region import kept
-from local_aws.overlay.used import used
 
 MOST_RESOURCES = 1000
 

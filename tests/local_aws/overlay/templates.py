@@ -8,7 +8,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 
 from local_aws import parameters
-from local_aws.overlay import filters, paging, tags, wire
+from local_aws.overlay import fast_xml, filters, paging, tags
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_value, error, missing
 
@@ -68,7 +68,7 @@ class Templates(Overlay):
         )
         wired = [self._wire(template, version, resolve) for template, version in shown]
         told = {"LaunchTemplateVersions": wired, "NextToken": token}
-        return wire.answer("DescribeLaunchTemplateVersions", told)
+        return fast_xml.answer("DescribeLaunchTemplateVersions", told)
 
     def create_launch_template_version(self) -> ActionResult:
         """Idempotent by its token; what is not said is taken from the source version."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local_aws.overlay import tags
-from local_aws.overlay.used import used
+from local_aws.overlay.reference_index import used
 
 INSTANCE, TEMPLATE = "ec2:Instance", "ec2:LaunchTemplate"
 TYPES = (INSTANCE, TEMPLATE)

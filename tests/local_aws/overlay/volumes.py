@@ -7,7 +7,7 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models.elastic_block_store import Volume
 
-from local_aws.overlay import filters, paging, tags, wire
+from local_aws.overlay import fast_xml, filters, paging, tags
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_combination, volume_not_found
 from local_aws.overlay.image import stamp
@@ -64,7 +64,7 @@ class Volumes(Overlay):
         found = filters.select(self.filters(), found, lambda one: tags.of(backend, one.id), filter_values)
         shown, token = paging.page(found, size, self._get_param("NextToken"), lambda one: one.id)
         wired = [_wire(volume) for volume in shown]
-        return wire.answer("DescribeVolumes", {"Volumes": wired, "NextToken": token})
+        return fast_xml.answer("DescribeVolumes", {"Volumes": wired, "NextToken": token})
 
     def delete_volume(self) -> ActionResult:
         """Gone at once. Whether EC2 deletes a volume that is still being created is not documented."""

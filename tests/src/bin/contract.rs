@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use kiln::aws::Aws;
 use kiln_core::model::ImageId;
-use kiln_tests::contract::{ALL, Ground, OF_MOTO, check};
+use kiln_tests::contract::{ALL, ContractAdapter, OF_MOTO, check};
 
 struct Endpoint {
     aws: Aws,
     base: ImageId,
 }
 
-impl Ground for Endpoint {
+impl ContractAdapter for Endpoint {
     type Cloud = Aws;
 
     fn cloud(&self) -> &Aws {
@@ -49,10 +49,10 @@ async fn main() -> ExitCode {
         Some(_) => asked.iter().map(String::as_str).collect(),
     };
     let Ok(home) = "us-east-1".parse() else { return ExitCode::FAILURE };
-    let ground = Endpoint { aws: Aws::new(home, "kiln".into()), base };
+    let adapter = Endpoint { aws: Aws::new(home, "kiln".into()), base };
     let mut kept = ExitCode::SUCCESS;
     for name in names {
-        match check(&ground, name).await {
+        match check(&adapter, name).await {
             Ok(()) => println!("ok {name}"),
             Err(why) => {
                 println!("FAILED {name}: {why}");

@@ -62,16 +62,16 @@ fn replay(seed: u64, bug: Bug) -> ExitCode {
     for line in &outcome.trace {
         println!("{line}");
     }
-    tell(seed, &outcome.aborted)
+    tell(seed, &outcome.broken_promises)
 }
 
-fn tell(seed: u64, aborted: &[String]) -> ExitCode {
-    if aborted.is_empty() {
+fn tell(seed: u64, broken_promises: &[String]) -> ExitCode {
+    if broken_promises.is_empty() {
         println!("seed {seed}: every promise was kept");
         return ExitCode::SUCCESS;
     }
-    println!("seed {seed}: {} promises were broken", aborted.len());
-    for what in aborted {
+    println!("seed {seed}: {} promises were broken", broken_promises.len());
+    for what in broken_promises {
         println!("  - {what}");
     }
     println!("replay it with: make simulate SEED={seed}");
@@ -82,7 +82,7 @@ fn many(given: &Arguments) -> ExitCode {
     let began = Instant::now();
     let (next, pipelines, stop) = (AtomicU64::new(given.from), AtomicU64::new(0), AtomicBool::new(false));
     let work = || {
-        let mut aborted = Vec::new();
+        let mut broken_promises = Vec::new();
         while !stop.load(Ordering::Relaxed) && pipelines.load(Ordering::Relaxed) < given.pipelines {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             let outcome = run(Options { bug: given.bug, ..Options::seed(seed) });
@@ -91,14 +91,14 @@ fn many(given: &Arguments) -> ExitCode {
             if before / 10_000 != after / 10_000 {
                 println!("  {after:>7} pipelines after {:.0} s", began.elapsed().as_secs_f64());
             }
-            if !outcome.aborted.is_empty() {
+            if !outcome.broken_promises.is_empty() {
                 stop.store(true, Ordering::Relaxed);
-                aborted.push((seed, outcome.aborted));
+                broken_promises.push((seed, outcome.broken_promises));
             }
         }
-        aborted
+        broken_promises
     };
-    let aborted: Vec<(u64, Vec<String>)> = std::thread::scope(|scope| {
+    let broken_promises: Vec<(u64, Vec<String>)> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..given.threads).map(|_| scope.spawn(work)).collect();
         threads
             .into_iter()
@@ -111,10 +111,10 @@ fn many(given: &Arguments) -> ExitCode {
         pipelines.load(Ordering::Relaxed),
         given.from,
         began.elapsed().as_secs_f64(),
-        aborted.len()
+        broken_promises.len()
     );
     let mut all_kept = ExitCode::SUCCESS;
-    for (seed, what) in aborted {
+    for (seed, what) in broken_promises {
         all_kept = tell(seed, &what);
     }
     all_kept

@@ -4,13 +4,13 @@ use kiln_core::inventory::{Grantee, PermissionChange};
 use kiln_core::model::{ImageId, SnapshotId};
 use kiln_engine::ports::{Images, Parameters, Sharing};
 
-use super::{Case, Checked, Ground, PATIENCE, home, is, went};
+use super::{Case, Checked, ContractAdapter, PATIENCE, home, is, went};
 
 fn accounts(ids: &[&str]) -> std::collections::BTreeSet<Grantee> {
     ids.iter().map(|id| Grantee::Account((*id).to_owned())).collect()
 }
 
-impl<G: Ground> Case<'_, G> {
+impl<G: ContractAdapter> Case<'_, G> {
     async fn may_launch(&self, image: &ImageId) -> Result<std::collections::BTreeSet<Grantee>, String> {
         went("DescribeImageAttribute", self.cloud().launch_permissions(&home(), image).await)
     }
@@ -31,7 +31,7 @@ impl<G: Ground> Case<'_, G> {
         is("who may launch it", self.may_launch(&image).await?, shall)?;
         self.volumes(snapshots.first().ok_or("it has no snapshot")?).await?;
         went("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
-        self.ground.wait().await;
+        self.adapter.wait().await;
         is("who may launch a disabled image", self.may_launch(&image).await?, accounts(&[]))
     }
 
@@ -60,7 +60,7 @@ impl<G: Ground> Case<'_, G> {
 
     /// A value is seen once the image was looked at; to try writes nothing, whether the parameter is there or not.
     pub(crate) async fn parameter(&self) -> Checked {
-        let (name, image) = (format!("/golden/{}", self.name().recipe), self.ground.base().await);
+        let (name, image) = (format!("/golden/{}", self.name().recipe), self.adapter.base().await);
         went("PutParameter, tried", self.cloud().try_parameter(&home(), &name).await)?;
         is("a parameter that was tried", self.shown(&name).await?, None)?;
         went("PutParameter", self.cloud().put_image(&home(), &name, &image).await)?;
@@ -68,11 +68,11 @@ impl<G: Ground> Case<'_, G> {
             if self.shown(&name).await?.is_some() {
                 break;
             }
-            self.ground.wait().await;
+            self.adapter.wait().await;
         }
         is("the parameter", self.shown(&name).await?, Some(image.to_string()))?;
         went("PutParameter, tried", self.cloud().try_parameter(&home(), &name).await)?;
-        self.ground.wait().await;
+        self.adapter.wait().await;
         is("the parameter that was tried", self.shown(&name).await?, Some(image.to_string()))
     }
 }

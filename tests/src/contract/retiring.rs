@@ -5,9 +5,9 @@ use kiln_core::inventory::{Deregistration, ErrorKind, ImageQuery, ImageState};
 use kiln_core::model::{ImageId, SnapshotId, Tags, tags};
 use kiln_engine::ports::{Images, Instances};
 
-use super::{Case, Checked, Ground, home, is, refused, went};
+use super::{Case, Checked, ContractAdapter, home, is, refused, went};
 
-impl<G: Ground> Case<'_, G> {
+impl<G: ContractAdapter> Case<'_, G> {
     /// It is told by its id and among all, and disabling it once more changes nothing.
     pub(crate) async fn disabled_is_told(&self) -> Checked {
         let (_, image) = self.imaged().await?;
@@ -15,7 +15,7 @@ impl<G: Ground> Case<'_, G> {
         went("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
         is("its state by its id", self.described(&home(), &image).await?.state, ImageState::Disabled)?;
         let all = went("DescribeImages", self.cloud().images(&home(), &ImageQuery::AllOfKilns).await)?;
-        is("whether it is among all", all.iter().any(|told| told.id == image), true)?;
+        is("whether it is among all", all.iter().any(|answered| answered.id == image), true)?;
         went("DisableImage once more", self.cloud().disable_image(&home(), &image).await)
     }
 
@@ -26,8 +26,8 @@ impl<G: Ground> Case<'_, G> {
         let kept = self.cloud().delete_snapshot(&home(), &image.snapshots[0]).await;
         refused("deleting a snapshot of an image", kept, &[ErrorKind::InUse])?;
         let users = ImageQuery::OfSnapshots(image.snapshots.clone());
-        let told = went("DescribeImages", self.cloud().images(&home(), &users).await)?;
-        is("who uses its snapshots", told.iter().map(|image| &image.id).collect(), vec![&id])?;
+        let answered = went("DescribeImages", self.cloud().images(&home(), &users).await)?;
+        is("who uses its snapshots", answered.iter().map(|image| &image.id).collect(), vec![&id])?;
         let Deregistration::Now(deletions) =
             went("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?
         else {
@@ -51,10 +51,10 @@ impl<G: Ground> Case<'_, G> {
         let (_, id) = self.imaged().await?;
         let mut own = self.available(&home(), &id).await?.snapshots;
         own.sort();
-        let told = went("DescribeSnapshots", self.cloud().snapshots_of(&home(), &id).await)?;
-        let mut told: Vec<SnapshotId> = told.into_iter().map(|snapshot| snapshot.id).collect();
-        told.sort();
-        is("its snapshots", told, own)
+        let answered = went("DescribeSnapshots", self.cloud().snapshots_of(&home(), &id).await)?;
+        let mut answered: Vec<SnapshotId> = answered.into_iter().map(|snapshot| snapshot.id).collect();
+        answered.sort();
+        is("its snapshots", answered, own)
     }
 
     /// Where one is missing, none is tagged.
@@ -64,15 +64,15 @@ impl<G: Ground> Case<'_, G> {
         let images = vec![image];
         let counted = |of: &str| Tags::new().with(tags::FLEET_SIZE, of);
         went("CreateTags", self.cloud().tag_images(&home(), &images, &counted("2")).await)?;
-        self.ground.wait().await;
+        self.adapter.wait().await;
         let missing: ImageId = "ami-0123456789abcdef0".parse().unwrap();
         let with_missing = [images.clone(), vec![missing]].concat();
         let tagged = self.cloud().tag_images(&home(), &with_missing, &counted("3")).await;
         refused("tagging what is not there", tagged, &[ErrorKind::NotFound])?;
-        self.ground.wait().await;
+        self.adapter.wait().await;
         for image in &images {
-            let told = self.described(&home(), image).await?;
-            is("its tag", told.tags.get(tags::FLEET_SIZE), Some("2"))?;
+            let answered = self.described(&home(), image).await?;
+            is("its tag", answered.tags.get(tags::FLEET_SIZE), Some("2"))?;
         }
         Ok(())
     }

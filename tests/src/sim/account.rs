@@ -13,7 +13,7 @@ use kiln_core::inventory::{
 use kiln_core::model::{ImageId, InstanceId, Origin, Region, SnapshotId, SubnetId, Tags};
 
 use super::ec2::{Ec2, Machine, error};
-use super::held::Held;
+use super::history::History;
 
 /// An account.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +33,7 @@ pub(crate) fn zone_of(region: &Region, subnet: &SubnetId) -> String {
     format!("{region}{}", &subnet.as_str()[subnet.as_str().len() - 1..])
 }
 
-fn image_of<'a>(account: &'a mut Account, region: &Region, id: &ImageId) -> &'a mut Held<Image> {
+fn image_of<'a>(account: &'a mut Account, region: &Region, id: &ImageId) -> &'a mut History<Image> {
     account.region(region).images.get_mut(id).unwrap()
 }
 
@@ -110,7 +110,7 @@ impl Account {
             }
         }
         ec2.made_for.insert(id.clone(), snapshots.into_iter().collect());
-        ec2.images.insert(id.clone(), Held::new(now, image));
+        ec2.images.insert(id.clone(), History::new(now, image));
         id
     }
 
@@ -132,7 +132,7 @@ impl Account {
                 full_bytes: None,
                 tags: tags.clone(),
             };
-            self.region(region).snapshots.insert(id.clone(), Held::new(now, snapshot));
+            self.region(region).snapshots.insert(id.clone(), History::new(now, snapshot));
         }
         ids
     }
@@ -159,7 +159,7 @@ impl Account {
             tags,
         };
         let machine = Machine { instance, console: String::new() };
-        self.region(region).machines.insert(id.clone(), Held::new(now, machine));
+        self.region(region).machines.insert(id.clone(), History::new(now, machine));
         id
     }
 
@@ -170,7 +170,7 @@ impl Account {
         let ec2 = self.region(&new.region);
         if let Some(before) = ec2.token(call, new.token.as_str(), &asked, &new.region)? {
             let id: InstanceId = before.parse().unwrap();
-            let state = ec2.machines.get(&id).and_then(Held::now).map(|machine| machine.instance.state);
+            let state = ec2.machines.get(&id).and_then(History::now).map(|machine| machine.instance.state);
             return match state {
                 None | Some(InstanceState::Terminated) => {
                     Err(error(call, &id, &new.region, "IdempotentInstanceTerminated", "it is terminated"))
@@ -194,7 +194,7 @@ impl Account {
     pub fn create_image(&mut self, new: &NewImage, now: DateTime<Utc>) -> Result<ImageId> {
         let call = "CreateImage";
         let ec2 = self.region(&new.region);
-        let machine = ec2.machines.get(&new.instance).and_then(Held::now);
+        let machine = ec2.machines.get(&new.instance).and_then(History::now);
         match machine.map(|machine| machine.instance.state) {
             Some(InstanceState::Stopped | InstanceState::Running | InstanceState::Stopping) => {}
             Some(_) => {
@@ -211,7 +211,7 @@ impl Account {
                 ));
             }
         }
-        if ec2.images.values().filter_map(Held::now).any(|image| image.name == new.name) {
+        if ec2.images.values().filter_map(History::now).any(|image| image.name == new.name) {
             return Err(error(call, &new.name, &new.region, "InvalidAMIName.Duplicate", "the name is taken"));
         }
         let id = self.pending(&new.region, &new.name, &new.tags, now);
@@ -248,6 +248,6 @@ impl Account {
 
     /// All things that exist, for whoever checks the whole.
     pub fn images(&self) -> impl Iterator<Item = &Image> {
-        self.regions.values().flat_map(|ec2| ec2.images.values()).filter_map(Held::now)
+        self.regions.values().flat_map(|ec2| ec2.images.values()).filter_map(History::now)
     }
 }

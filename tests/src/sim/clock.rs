@@ -96,12 +96,12 @@ impl Clock {
 }
 
 /// Runs tasks in virtual time, on one thread.
-pub struct Stage {
+pub struct Executor {
     pool: LocalPool,
     clock: Rc<Clock>,
 }
 
-impl Stage {
+impl Executor {
     /// A stage on which nothing happens yet.
     pub fn new(clock: Rc<Clock>) -> Self {
         Self { pool: LocalPool::new(), clock }

@@ -15,7 +15,7 @@ use kiln_engine::ports::{Bus, Images, Parameters};
 
 use super::account::Account;
 use super::bugs::FirstUses;
-use super::held::Held;
+use super::history::History;
 use super::lambda::{self, Function, Invocation, KillPoint};
 use super::world::World;
 
@@ -72,17 +72,17 @@ impl Wire {
         let world = &self.world;
         let number = self.invocation.calls.get();
         self.invocation.calls.set(number + 1);
-        let odds = world.odds.get();
+        let faults = world.faults.get();
         self.perhaps_die(number, false).await;
-        if odds.slow {
+        if faults.slow {
             world.clock.sleep(world.between(10, 150)).await;
         }
-        if world.chance(odds.throttled) {
+        if world.chance(faults.throttled) {
             world.clock.sleep(world.between(5_000, 20_000)).await;
             world.note(|| format!("       {operation} on {on} in {region} is throttled"));
             return Err(failed(operation, on, region, "RequestLimitExceeded"));
         }
-        if world.chance(odds.fails_before) {
+        if world.chance(faults.fails_before) {
             world.note(|| format!("       {operation} on {on} in {region} fails"));
             return Err(failed(operation, on, region, "InternalError"));
         }
@@ -95,10 +95,10 @@ impl Wire {
             });
         }
         self.perhaps_die(number, true).await;
-        if odds.slow {
+        if faults.slow {
             world.clock.sleep(world.between(10, 150)).await;
         }
-        if world.chance(odds.fails_after) {
+        if world.chance(faults.fails_after) {
             world.note(|| {
                 format!("       {operation} on {on} in {region} took effect, and its answer is lost")
             });
@@ -112,7 +112,8 @@ impl Wire {
         let invocation = &self.invocation;
         let (function, number) = (invocation.function, invocation.number);
         let here = KillPoint { function, invocation: number, call, after };
-        if self.world.kill_point.get() == Some(here) || self.world.chance(self.world.odds.get().killed / 2.0)
+        if self.world.kill_point.get() == Some(here)
+            || self.world.chance(self.world.faults.get().killed / 2.0)
         {
             self.world.note(|| {
                 let when = if after { "after" } else { "before" };
@@ -135,7 +136,7 @@ impl Wire {
     }
 
     /// A thing that was made a moment ago may be unknown to the next call.
-    pub(crate) fn known<T: Clone>(&self, held: Option<&Held<T>>) -> bool {
+    pub(crate) fn known<T: Clone>(&self, held: Option<&History<T>>) -> bool {
         held.is_some_and(|held| held.now().is_some() && held.at(self.world.seen_at()).is_some())
     }
 }
@@ -147,9 +148,9 @@ impl Wire {
         let after = before.clone().and(tags);
         if after != before {
             held.change(now, |image| image.tags = after);
-            let mut watch = self.world.watch.borrow_mut();
-            watch.changes += 1;
-            watch.image_tagged(account, region, image, tags, now);
+            let mut invariants = self.world.invariants.borrow_mut();
+            invariants.changes += 1;
+            invariants.image_tagged(account, region, image, tags, now);
         }
     }
 }
@@ -165,7 +166,7 @@ impl Images for Wire {
     async fn create_image(&self, new: &NewImage) -> Result<ImageId> {
         let effect = |account: &mut Account, now| {
             let id = account.create_image(new, now)?;
-            self.world.watch.borrow_mut().image_made(account, &new.region, &id, now);
+            self.world.invariants.borrow_mut().image_made(account, &new.region, &id, now);
             self.world.begin_image(&new.region, &id, false);
             Ok(id)
         };
@@ -178,7 +179,7 @@ impl Images for Wire {
             let id = account.copy_image(new, now)?;
             // A token that was used before makes nothing.
             if account.made() != before {
-                self.world.watch.borrow_mut().image_made(account, &new.region, &id, now);
+                self.world.invariants.borrow_mut().image_made(account, &new.region, &id, now);
                 self.world.begin_image(&new.region, &id, true);
             }
             Ok(id)
@@ -192,10 +193,10 @@ impl Images for Wire {
                 return Err(failed("DisableImage", image.as_str(), region, "InvalidAMIID.NotFound"));
             }
             let disabled = |image: &Image| image.state == ImageState::Disabled;
-            if account.region(region).images.get(image).and_then(Held::now).is_some_and(disabled) {
+            if account.region(region).images.get(image).and_then(History::now).is_some_and(disabled) {
                 return Ok(());
             }
-            self.world.watch.borrow_mut().image_goes(account, &self.invocation, region, image, now);
+            self.world.invariants.borrow_mut().image_goes(account, &self.invocation, region, image, now);
             account.region(region).disable(region, image, now)
         };
         self.call(Does::Change, "DisableImage", region, image.as_str(), effect).await
@@ -216,8 +217,8 @@ impl Images for Wire {
             if !self.known(account.region(region).images.get(image)) {
                 return Ok(Deregistration::Before);
             }
-            self.world.watch.borrow_mut().image_goes(account, &self.invocation, region, image, now);
-            let stays = self.world.odds.get().snapshot_stays;
+            self.world.invariants.borrow_mut().image_goes(account, &self.invocation, region, image, now);
+            let stays = self.world.faults.get().snapshot_stays;
             let keeps = |_: &SnapshotId| self.world.chance(stays).then_some("internal-error");
             let outcome = account.region(region).deregister(image, now, keeps);
             let (world, region, image) = (Rc::clone(&self.world), region.clone(), image.clone());
@@ -259,7 +260,7 @@ impl Images for Wire {
 
     async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Result<()> {
         let effect = |account: &mut Account, now| {
-            self.world.watch.borrow_mut().snapshot_goes(account, self.invocation(), region, snapshot);
+            self.world.invariants.borrow_mut().snapshot_goes(account, self.invocation(), region, snapshot);
             account.region(region).delete_snapshot(region, snapshot, now)
         };
         self.call(Does::Change, "DeleteSnapshot", region, snapshot.as_str(), effect).await
@@ -293,7 +294,7 @@ impl Images for Wire {
             };
             let after = held.now().map(|snapshot| snapshot.tags.clone().and(tags)).unwrap_or_default();
             if held.now().is_some_and(|snapshot| snapshot.tags != after) {
-                self.world.watch.borrow_mut().changes += 1;
+                self.world.invariants.borrow_mut().changes += 1;
                 held.change(now, |snapshot| snapshot.tags = after);
             }
             Ok(())
@@ -337,7 +338,7 @@ impl Bus for Wire {
         let effect = |_: &mut Account, _| {
             for envelope in envelopes {
                 self.world.note(|| format!("       said: {} {}", envelope.detail_type(), envelope.name));
-                self.world.watch.borrow_mut().said(envelope);
+                self.world.invariants.borrow_mut().said(envelope);
                 lambda::say(&self.world, envelope);
             }
             Ok(())

@@ -11,8 +11,8 @@ use kiln_core::inventory::{
 };
 use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, tags};
 
-use super::elsewhere::Others;
-use super::held::Held;
+use super::history::History;
+use super::other_accounts::Others;
 
 /// An instance and what is behind it.
 #[derive(Debug, Clone)]
@@ -36,13 +36,13 @@ pub struct Template {
 #[derive(Debug, Clone, Default)]
 pub struct Ec2 {
     /// The images.
-    pub images: BTreeMap<ImageId, Held<Image>>,
+    pub images: BTreeMap<ImageId, History<Image>>,
     /// The snapshots.
-    pub snapshots: BTreeMap<SnapshotId, Held<Snapshot>>,
+    pub snapshots: BTreeMap<SnapshotId, History<Snapshot>>,
     /// The instances.
-    pub machines: BTreeMap<InstanceId, Held<Machine>>,
+    pub machines: BTreeMap<InstanceId, History<Machine>>,
     /// The launch templates.
-    pub templates: BTreeMap<String, Held<Template>>,
+    pub templates: BTreeMap<String, History<Template>>,
     /// Who may launch each image.
     pub launchers: BTreeMap<ImageId, BTreeSet<Grantee>>,
     /// Who may make volumes of each snapshot.
@@ -52,7 +52,7 @@ pub struct Ec2 {
     /// The snapshots that were made for each image.
     pub made_for: BTreeMap<ImageId, BTreeSet<SnapshotId>>,
     /// What the parameters that name images show.
-    pub shown: BTreeMap<String, Held<ImageId>>,
+    pub shown: BTreeMap<String, History<ImageId>>,
     /// How often each of them was put.
     pub puts: BTreeMap<String, u64>,
     /// The client tokens that were used, with what the call asked for and the id that it made.
@@ -76,7 +76,7 @@ impl Ec2 {
 
     /// What can be launched or copied: an image that is available.
     pub(crate) fn usable(&self, call: &'static str, image: &ImageId, asked_in: &Region) -> Result<()> {
-        match self.images.get(image).and_then(Held::now).map(|image| &image.state) {
+        match self.images.get(image).and_then(History::now).map(|image| &image.state) {
             Some(ImageState::Available) => Ok(()),
             Some(_) => Err(error(call, image, asked_in, "InvalidAMIID.Unavailable", "not available")),
             None => Err(error(call, image, asked_in, "InvalidAMIID.NotFound", "no such image")),
@@ -97,7 +97,7 @@ impl Ec2 {
         loses_snapshots: bool,
         now: DateTime<Utc>,
     ) -> bool {
-        let Some(image) = self.images.get(id).and_then(Held::now).cloned() else { return false };
+        let Some(image) = self.images.get(id).and_then(History::now).cloned() else { return false };
         if image.state != ImageState::Pending {
             return false;
         }
@@ -226,13 +226,13 @@ impl Ec2 {
         now: DateTime<Utc>,
         mut keeps: impl FnMut(&SnapshotId) -> Option<&'static str>,
     ) -> Deregistration {
-        let Some(image) = self.images.get(id).and_then(Held::now).cloned() else {
+        let Some(image) = self.images.get(id).and_then(History::now).cloned() else {
             return Deregistration::Before;
         };
         self.images.get_mut(id).unwrap().remove(now);
         let mut outcome = |ec2: &mut Self, snapshot: &SnapshotId| {
             let shared =
-                ec2.images.values().filter_map(Held::now).any(|image| image.snapshots.contains(snapshot));
+                ec2.images.values().filter_map(History::now).any(|image| image.snapshots.contains(snapshot));
             if shared {
                 return Deletion::UsedElsewhere;
             }
@@ -253,7 +253,7 @@ impl Ec2 {
 
     /// DeleteSnapshot.
     pub fn delete_snapshot(&mut self, region: &Region, id: &SnapshotId, now: DateTime<Utc>) -> Result<()> {
-        if self.images.values().filter_map(Held::now).any(|image| image.snapshots.contains(id)) {
+        if self.images.values().filter_map(History::now).any(|image| image.snapshots.contains(id)) {
             return Err(error("DeleteSnapshot", id, region, "InvalidSnapshot.InUse", "an image uses it"));
         }
         if let Some(held) = self.snapshots.get_mut(id) {

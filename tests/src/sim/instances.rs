@@ -26,7 +26,7 @@ impl Instances for Wire {
 
     async fn launch(&self, new: &NewInstance) -> Result<InstanceId> {
         let effect = |account: &mut Account, now| {
-            if self.world.chance(self.world.odds.get().no_room) {
+            if self.world.chance(self.world.faults.get().no_room) {
                 return Err(failed(
                     "RunInstances",
                     new.instance_type.as_str(),
@@ -41,14 +41,14 @@ impl Instances for Wire {
                     recipe: new.tags.read(tags::RECIPE).unwrap(),
                     version: new.tags.read(tags::VERSION).unwrap(),
                 };
-                let mut watch = self.world.watch.borrow_mut();
+                let mut invariants = self.world.invariants.borrow_mut();
                 let role = match new.tags.read(tags::ROLE) {
                     Some(Role::Tester) => {
-                        watch.tester_made(account, new, &id, now);
+                        invariants.tester_made(account, new, &id, now);
                         Role::Tester
                     }
                     _ => {
-                        watch.builder_made(account, new, &id, &name, now);
+                        invariants.builder_made(account, new, &id, &name, now);
                         Role::Builder
                     }
                 };
@@ -62,7 +62,7 @@ impl Instances for Wire {
     async fn stop(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         let effect = |account: &mut Account, now| match account.region(region).state(instance) {
             Some(InstanceState::Running) => {
-                self.world.watch.borrow_mut().builder_stops(account, region, instance);
+                self.world.invariants.borrow_mut().builder_stops(account, region, instance);
                 account.region(region).become_state(instance, now, InstanceState::Stopping);
                 self.world.begin_stopping(region, instance);
                 Ok(())
@@ -76,7 +76,7 @@ impl Instances for Wire {
     async fn start(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         let effect = |account: &mut Account, now| match account.region(region).state(instance) {
             Some(InstanceState::Stopped) => {
-                self.world.watch.borrow_mut().changes += 1;
+                self.world.invariants.borrow_mut().changes += 1;
                 account.region(region).become_state(instance, now, InstanceState::Pending);
                 self.world.begin_starting(region, instance);
                 Ok(())
@@ -95,7 +95,7 @@ impl Instances for Wire {
             {
                 return Ok(());
             }
-            self.world.watch.borrow_mut().builder_goes(account, region, instance, now);
+            self.world.invariants.borrow_mut().builder_goes(account, region, instance, now);
             account.region(region).become_state(instance, now, InstanceState::Terminated);
             Ok(())
         };
@@ -104,7 +104,7 @@ impl Instances for Wire {
 
     async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()> {
         let effect = |account: &mut Account, now| {
-            self.world.watch.borrow_mut().changes += 1;
+            self.world.invariants.borrow_mut().changes += 1;
             let add = |machine: &mut Machine| machine.instance.tags = machine.instance.tags.clone().and(tags);
             account.region(region).change(instance, now, add);
             Ok(())
@@ -114,7 +114,7 @@ impl Instances for Wire {
 
     async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()> {
         let effect = |account: &mut Account, now| {
-            self.world.watch.borrow_mut().changes += 1;
+            self.world.invariants.borrow_mut().changes += 1;
             account.region(region).change(instance, now, |machine| {
                 let kept = machine.instance.tags.iter().filter(|(key, _)| !keys.contains(key));
                 machine.instance.tags = kept.collect();

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::bugs::{Bug, Sabotaged};
 use super::cloud::Wire;
-use super::odds::MOST_SKEW;
+use super::faults::MOST_SKEW;
 use super::world::World;
 
 /// One of Kiln's functions.
@@ -147,19 +147,19 @@ fn of_ec2(detail_type: &str, region: &Region, detail: Value) -> Value {
 
 /// An event on its way to a function.
 fn send(world: &Rc<World>, function: Function, event: Value) {
-    let odds = world.odds.get();
-    if world.chance(odds.lost) {
+    let faults = world.faults.get();
+    if world.chance(faults.lost) {
         world.note(|| format!("       an event for {function:?} is lost: {}", event["detail"]));
         return;
     }
-    let times = if world.chance(odds.doubled) { 2 } else { 1 };
+    let times = if world.chance(faults.doubled) { 2 } else { 1 };
     for _ in 0..times {
-        let most = if world.chance(odds.late) { 30 * 60_000 } else { 2_000 };
-        let way = if odds.slow { world.between(100, most) } else { TimeDelta::zero() };
+        let most = if world.chance(faults.late) { 30 * 60_000 } else { 2_000 };
+        let way = if faults.slow { world.between(100, most) } else { TimeDelta::zero() };
         let (sender, event) = (Rc::clone(world), event.clone());
         world.begin(async move {
             sender.clock.sleep(way).await;
-            sender.watch.borrow_mut().delivered.push((function, event.clone()));
+            sender.invariants.borrow_mut().delivered.push((function, event.clone()));
             invoke(&sender, function, event).await;
         });
     }
@@ -175,9 +175,11 @@ pub async fn invoke(world: &Rc<World>, function: Function, payload: Value) {
             Err(why) => world.note(|| format!("{function:?} failed: {why}")),
         }
         match pause {
-            Some(pause) if world.odds.get().slow => world.clock.sleep(TimeDelta::milliseconds(*pause)).await,
+            Some(pause) if world.faults.get().slow => {
+                world.clock.sleep(TimeDelta::milliseconds(*pause)).await
+            }
             Some(_) => {}
-            None => world.watch.borrow_mut().dead_letters += 1,
+            None => world.invariants.borrow_mut().dead_letters += 1,
         }
     }
 }
@@ -191,10 +193,10 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
         return Ok(Report::default());
     }
     let (abort, registration) = AbortHandle::new_pair();
-    let number = world.watch.borrow_mut().invocation(function);
+    let number = world.invariants.borrow_mut().invocation(function);
     let invocation = Rc::new(Invocation::new(function, number, world, abort));
     world.note(|| format!("{function:?} #{number} is woken"));
-    let skew = match world.odds.get().slow {
+    let skew = match world.faults.get().slow {
         true => world.between(-MOST_SKEW.num_milliseconds(), MOST_SKEW.num_milliseconds()),
         false => TimeDelta::zero(),
     };
@@ -203,41 +205,41 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
     let context = world.context.clone();
     let payload = payload.clone();
     let work = async move {
-        let told = |error: &dyn ToString| error.to_string();
+        let answered = |error: &dyn ToString| error.to_string();
         match function {
             Function::Bake => {
-                let call = BakeCall::read(&payload).map_err(|error| told(&error))?;
+                let call = BakeCall::read(&payload).map_err(|error| answered(&error))?;
                 handlers::bake::bake(&cloud, &context, &call, now).await
             }
             Function::Capture => {
-                let call = CaptureCall::read(&payload).map_err(|error| told(&error))?;
+                let call = CaptureCall::read(&payload).map_err(|error| answered(&error))?;
                 handlers::capture::capture(&cloud, &context, &call, now).await
             }
             Function::Verify => {
-                let call = VerifyCall::read(&payload).map_err(|error| told(&error))?;
+                let call = VerifyCall::read(&payload).map_err(|error| answered(&error))?;
                 handlers::verify::verify(&cloud, &context, &call, now).await
             }
             Function::Publish => {
-                let call = PublishCall::read(&payload).map_err(|error| told(&error))?;
+                let call = PublishCall::read(&payload).map_err(|error| answered(&error))?;
                 handlers::publish::publish(&cloud, &context, &call, now).await
             }
             Function::Replicate => {
-                let call = ReplicateCall::read(&payload).map_err(|error| told(&error))?;
+                let call = ReplicateCall::read(&payload).map_err(|error| answered(&error))?;
                 handlers::replicate::replicate(&cloud, &context, &call, now).await
             }
             Function::Expire => {
-                let call = ExpireCall::read(&payload).map_err(|error| told(&error))?;
+                let call = ExpireCall::read(&payload).map_err(|error| answered(&error))?;
                 handlers::expire::expire(&cloud, &context, &call, &handlers::Debounce::default(), now).await
             }
             Function::Reconcile => {
-                ReconcileCall::read(&payload).map_err(|error| told(&error))?;
+                ReconcileCall::read(&payload).map_err(|error| answered(&error))?;
                 handlers::reconcile::reconcile(&cloud, &context, now).await
             }
         }
-        .map_err(|error| told(&error))
+        .map_err(|error| answered(&error))
     };
     let ended = Abortable::new(work, registration).await;
-    world.watch.borrow_mut().made_calls(function, number, invocation.calls.get());
+    world.invariants.borrow_mut().made_calls(function, number, invocation.calls.get());
     match ended {
         Ok(Ok(report)) if report.failed() => Err(report.to_string()),
         Ok(answered) => answered,

@@ -6,40 +6,40 @@
 //! | module | is |
 //! |---|---|
 //! | [`clock`] | virtual time |
-//! | [`held`] | a thing with its history, for reads that lag |
+//! | [`history`] | a thing with its history, for reads that lag |
 //! | [`account`], [`ec2`] | what the account and each Region hold, and what a call does to them |
 //! | [`world`] | one run's account, time and chance; how instances and images live |
-//! | [`odds`] | how likely each fault is |
+//! | [`faults`] | how likely each fault is |
 //! | [`cloud`], [`instances`] | the ports of `kiln_core::inventory`, over all that |
 //! | [`publishing`] | the ports of sharing, parameters and surroundings, over it |
 //! | [`lambda`] | events on their way, retries, dead letters, kills |
-//! | [`people`] | people at work beside Kiln |
+//! | [`operators`] | people at work beside Kiln |
 //! | [`bugs`] | planted bugs |
-//! | [`watch`] | the promises that hold at every moment |
+//! | [`invariants`] | the promises that hold at every moment |
 //! | [`releases`] | the promises on parameters, permissions, tests and rollbacks |
-//! | [`ending`] | the promises that hold in the end |
+//! | [`final_state`] | the promises that hold in the end |
 //! | [`run`] | one run from a seed |
-//! | [`ground`] | the in-memory cloud, held against the contract that AWS keeps |
+//! | [`contract_adapter`] | the in-memory cloud, held against the contract that AWS keeps |
 
 pub mod account;
+pub mod bad_answers;
 pub mod bugs;
 pub mod clock;
 pub mod cloud;
+pub mod contract_adapter;
 pub mod ec2;
-pub mod elsewhere;
-pub mod ending;
-pub mod evidence;
-pub mod ground;
-pub mod held;
+pub mod faults;
+pub mod final_state;
+pub mod history;
 pub mod instances;
+pub mod invariants;
 pub mod lambda;
-pub mod misread;
-pub mod odds;
-pub mod people;
+pub mod operators;
+pub mod other_accounts;
 pub mod publishing;
 pub mod releases;
 pub mod run;
-pub mod watch;
+pub mod usage;
 pub mod world;
 
 pub use bugs::Bug;

@@ -13,7 +13,7 @@ use kiln_engine::ports::{AccountInfo, Sharing, Templates};
 
 use super::account::{Account, zone_of};
 use super::cloud::{Does, Wire, failed};
-use super::held::Held;
+use super::history::History;
 use super::lambda;
 use super::world::World;
 
@@ -27,7 +27,7 @@ impl Sharing for Wire {
         let effect = |account: &mut Account, now| {
             let available = |image: &Image| image.state == ImageState::Available;
             let held = account.region(region).images.get(image);
-            if !self.known(held) || !held.and_then(Held::now).is_some_and(available) {
+            if !self.known(held) || !held.and_then(History::now).is_some_and(available) {
                 return Err(failed(
                     "ModifyImageAttribute",
                     image.as_str(),
@@ -35,8 +35,8 @@ impl Sharing for Wire {
                     "InvalidAMIID.Unavailable",
                 ));
             }
-            let mut watch = self.world.watch.borrow_mut();
-            watch.image_shared(account, self.invocation(), region, image, change, now);
+            let mut invariants = self.world.invariants.borrow_mut();
+            invariants.image_shared(account, self.invocation(), region, image, change, now);
             apply(account.region(region).launchers.entry(image.clone()).or_default(), change);
             Ok(())
         };
@@ -55,7 +55,7 @@ impl Sharing for Wire {
         change: &PermissionChange,
     ) -> Result<()> {
         let effect = |account: &mut Account, _| {
-            self.world.watch.borrow_mut().changes += 1;
+            self.world.invariants.borrow_mut().changes += 1;
             apply(account.region(region).copiers.entry(snapshot.clone()).or_default(), change);
             Ok(())
         };
@@ -64,7 +64,7 @@ impl Sharing for Wire {
 
     async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()> {
         let effect = |account: &mut Account, now| {
-            self.world.watch.borrow_mut().changes += 1;
+            self.world.invariants.borrow_mut().changes += 1;
             if let Some(held) = account.region(region).images.get_mut(image) {
                 held.change(now, |image| image.deprecated = to.time());
             }
@@ -104,12 +104,12 @@ impl Wire {
     /// SSM answers at once, and looks at the image a little later: only then is the value seen.
     pub(crate) async fn put(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
         let effect = |account: &mut Account, now| {
-            let mut watch = self.world.watch.borrow_mut();
-            watch.parameter_put(account, self.invocation(), region, name, image, now);
-            drop(watch);
+            let mut invariants = self.world.invariants.borrow_mut();
+            invariants.parameter_put(account, self.invocation(), region, name, image, now);
+            drop(invariants);
             let puts = account.region(region).puts.entry(name.to_owned()).or_default();
             *puts += 1;
-            let (world, slow) = (Rc::clone(&self.world), self.world.odds.get().slow);
+            let (world, slow) = (Rc::clone(&self.world), self.world.faults.get().slow);
             let put =
                 Put { region: region.clone(), name: name.to_owned(), image: image.clone(), number: *puts };
             match slow {
@@ -144,13 +144,13 @@ impl Put {
             return true;
         }
         let available = |image: &Image| image.state == ImageState::Available;
-        if !ec2.images.get(&self.image).and_then(Held::now).is_some_and(available) {
+        if !ec2.images.get(&self.image).and_then(History::now).is_some_and(available) {
             return false;
         }
         match ec2.shown.get_mut(&self.name) {
             Some(held) => held.change(now, |shown| *shown = self.image.clone()),
             None => {
-                ec2.shown.insert(self.name.clone(), Held::new(now, self.image.clone()));
+                ec2.shown.insert(self.name.clone(), History::new(now, self.image.clone()));
             }
         }
         true
@@ -159,7 +159,7 @@ impl Put {
     fn tell(&self, world: &Rc<World>, shown: bool) {
         world.note(|| format!("       {} in {} names {}: {shown}", self.name, self.region, self.image));
         let (account, now) = (world.account.borrow(), world.now());
-        world.watch.borrow_mut().parameter_shown(&account, &world.context.home, &self.name, now);
+        world.invariants.borrow_mut().parameter_shown(&account, &world.context.home, &self.name, now);
         drop(account);
         lambda::parameter_event(world, &self.region, &self.name, shown);
     }

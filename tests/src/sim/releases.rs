@@ -9,10 +9,10 @@ use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Sta
 
 use super::account::Account;
 use super::ec2::Ec2;
-use super::held::Held;
+use super::faults::{MOST_LAG, MOST_SKEW};
+use super::history::History;
+use super::invariants::{Invariants, Keeps};
 use super::lambda::Invocation;
-use super::odds::{MOST_LAG, MOST_SKEW};
-use super::watch::{Keeps, Watch};
 
 /// What must hold of releases, beside what each bake promises.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ struct Rollback {
     over: Version,
 }
 
-fn now_or(held: Option<&Held<Image>>, seen: DateTime<Utc>) -> impl Iterator<Item = &Image> {
+fn now_or(held: Option<&History<Image>>, seen: DateTime<Utc>) -> impl Iterator<Item = &Image> {
     held.into_iter().flat_map(move |held| [held.now(), held.at(seen)]).flatten()
 }
 
@@ -62,7 +62,7 @@ fn member<'a>(
     of: &ImageId,
     region: &Region,
     seen: DateTime<Utc>,
-) -> impl Iterator<Item = &'a Held<Image>> {
+) -> impl Iterator<Item = &'a History<Image>> {
     let (at_home, of) = (region == home, of.clone());
     let images = account.regions.get(region).into_iter().flat_map(|ec2| ec2.images.iter());
     images
@@ -73,19 +73,20 @@ fn member<'a>(
         .map(|(_, held)| held)
 }
 
-impl Watch {
+impl Invariants {
     /// Kiln launched a tester.
     pub fn tester_made(&mut self, account: &Account, new: &NewInstance, id: &InstanceId, now: DateTime<Utc>) {
         self.changes += 1;
         let Some(ec2) = account.regions.get(&new.region) else { return };
-        let zone = ec2.machines.get(id).and_then(Held::now).and_then(|machine| machine.instance.zone.clone());
-        let image = ec2.images.get(&new.image).and_then(Held::now);
+        let zone =
+            ec2.machines.get(id).and_then(History::now).and_then(|machine| machine.instance.zone.clone());
+        let image = ec2.images.get(&new.image).and_then(History::now);
         let builders = image.and_then(|image| image.tags.get(tags::ZONE).map(str::to_owned));
         if builders.is_some() && builders == zone {
-            self.aborted.push(format!("{now}: {id} tests {} in its builder's zone", new.image));
+            self.broken_promises.push(format!("{now}: {id} tests {} in its builder's zone", new.image));
         }
         if [tags::RECIPE, tags::VERSION, tags::IMAGE, tags::DEADLINE].iter().any(|key| !new.tags.has(key)) {
-            self.aborted.push(format!("{now}: tester {id} lacked its tags at its launch"));
+            self.broken_promises.push(format!("{now}: tester {id} lacked its tags at its launch"));
         }
     }
 
@@ -107,7 +108,7 @@ impl Watch {
     ) {
         let tested = self.releases.tested.contains(&(region.clone(), id.clone()));
         if written.get(tags::STAGE) == Some(Stage::Verified.word()) && !tested {
-            self.aborted
+            self.broken_promises
                 .push(format!("{now}: {id} in {region} is verified, though no test of it had passed"));
         }
         let image = account.regions.get(region).and_then(|ec2| ec2.images.get(id)?.now());
@@ -137,7 +138,8 @@ impl Watch {
             _ => false,
         };
         if !change.add.is_empty() && !now_or(held, by.began - MOST_LAG).any(may) {
-            self.aborted.push(format!("{now}: {id} in {region} was shared, though nothing had proved it"));
+            self.broken_promises
+                .push(format!("{now}: {id} in {region} was shared, though nothing had proved it"));
         }
     }
 
@@ -154,7 +156,7 @@ impl Watch {
         self.changes += 1;
         if let Err(why) = self.may_name(account, by, region, id, now) {
             let function = by.function;
-            self.aborted.push(format!("{now}: {function:?} let {name} in {region} name {id}: {why}"));
+            self.broken_promises.push(format!("{now}: {function:?} let {name} in {region} name {id}: {why}"));
         }
     }
 
@@ -168,7 +170,7 @@ impl Watch {
     ) -> Result<(), String> {
         let seen = by.began - MOST_LAG;
         let held = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
-        let record = held.and_then(Held::now).and_then(|image| image.record().ok());
+        let record = held.and_then(History::now).and_then(|image| image.record().ok());
         let keeps = record.as_ref().and_then(|record| self.recipes.get(&record.name.recipe));
         if let Some((record, keeps)) = record.as_ref().zip(keeps) {
             self.may_go_first(account, by, keeps, id, record)?;
@@ -226,7 +228,7 @@ impl Watch {
         let found =
             self.recipes.iter().find(|(_, keeps)| named(keeps)).map(|(name, keeps)| (name.clone(), keeps));
         let Some((recipe, keeps)) = found else { return };
-        let version = |ec2: &Ec2, shown: &Held<ImageId>| {
+        let version = |ec2: &Ec2, shown: &History<ImageId>| {
             let image = ec2.images.get(shown.now()?)?.now()?;
             Some(image.record().ok()?.name.version)
         };
@@ -269,7 +271,7 @@ fn pin_holds(
     seen: DateTime<Utc>,
 ) -> bool {
     let at_home = account.regions.get(&by.home).into_iter().flat_map(|ec2| ec2.images.values());
-    let homes: Vec<&Held<Image>> = at_home
+    let homes: Vec<&History<Image>> = at_home
         .filter(|held| {
             held.now()
                 .and_then(|image| image.record().ok())
@@ -291,29 +293,29 @@ fn pin_holds(
 }
 
 /// Everything that is not as it must be in the end.
-pub fn aborted(account: &Account, watch: &Watch, home: &Region) -> Vec<String> {
-    let mut aborted = permissions(account, watch);
-    for (recipe, keeps) in &watch.recipes {
+pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region) -> Vec<String> {
+    let mut broken_promises = permissions(account, invariants);
+    for (recipe, keeps) in &invariants.recipes {
         if let Some(parameter) = &keeps.parameter {
-            aborted.extend(parameters(account, watch, home, recipe, keeps, parameter));
+            broken_promises.extend(parameters(account, invariants, home, recipe, keeps, parameter));
         }
     }
-    aborted
+    broken_promises
 }
 
-fn meddled(watch: &Watch, image: &Image, record: &ImageRecord) -> bool {
-    watch.bakes.get(&record.name).is_some_and(|bake| {
+fn meddled(invariants: &Invariants, image: &Image, record: &ImageRecord) -> bool {
+    invariants.bakes.get(&record.name).is_some_and(|bake| {
         bake.meddled || record.copied.is_some() && bake.replicas_meddled.contains(&image.region)
     })
 }
 
 /// Who the recipe names may launch what was published, and nobody else may launch anything.
-fn permissions(account: &Account, watch: &Watch) -> Vec<String> {
-    let mut aborted = Vec::new();
+fn permissions(account: &Account, invariants: &Invariants) -> Vec<String> {
+    let mut broken_promises = Vec::new();
     for image in account.images().filter(|image| image.state == ImageState::Available) {
         let Ok(record) = image.record() else { continue };
-        let Some(keeps) = watch.recipes.get(&record.name.recipe) else { continue };
-        if meddled(watch, image, &record) || record.stage == Stage::Disabled {
+        let Some(keeps) = invariants.recipes.get(&record.name.recipe) else { continue };
+        if meddled(invariants, image, &record) || record.stage == Stage::Disabled {
             continue;
         }
         let ec2 = &account.regions[&image.region];
@@ -322,26 +324,26 @@ fn permissions(account: &Account, watch: &Watch) -> Vec<String> {
         let shall = if is_out(image) { &named } else { &nobody };
         let may = ec2.launchers.get(&image.id).unwrap_or(&nobody);
         if may != shall {
-            aborted.push(format!(
+            broken_promises.push(format!(
                 "{} ({}) in {} may be launched by {may:?}, not {shall:?}",
                 image.id, record.name, image.region
             ));
         }
         let copiers = image.snapshots.iter().filter_map(|snapshot| ec2.copiers.get(snapshot));
         if copiers.into_iter().any(|may| !may.is_subset(shall) || keeps.snapshots && may != shall) {
-            aborted.push(format!(
+            broken_promises.push(format!(
                 "snapshots of {} ({}) are not shared as their recipe says",
                 image.id, record.name
             ));
         }
     }
-    aborted
+    broken_promises
 }
 
 /// Every Region names the newest release, or the one that was rolled back to.
 fn parameters(
     account: &Account,
-    watch: &Watch,
+    invariants: &Invariants,
     home: &Region,
     recipe: &RecipeName,
     keeps: &Keeps,
@@ -349,42 +351,43 @@ fn parameters(
 ) -> Vec<String> {
     let of_recipe = || account.images().filter_map(|image| Some((image, image.record().ok()?)));
     let of_recipe = || of_recipe().filter(|(_, record)| record.name.recipe == *recipe);
-    let meddled_with = watch
+    let meddled_with = invariants
         .bakes
         .iter()
         .any(|(name, bake)| name.recipe == *recipe && (bake.meddled || !bake.replicas_meddled.is_empty()));
-    let mut aborted = Vec::new();
+    let mut broken_promises = Vec::new();
     for region in keeps.regions.iter().chain([home]) {
         let Some(ec2) = account.regions.get(region) else { continue };
-        let Some(named) = ec2.shown.get(parameter).and_then(Held::now) else { continue };
-        let image = ec2.images.get(named).and_then(Held::now);
+        let Some(named) = ec2.shown.get(parameter).and_then(History::now) else { continue };
+        let image = ec2.images.get(named).and_then(History::now);
         if !meddled_with && !image.is_some_and(is_out) {
-            aborted
+            broken_promises
                 .push(format!("{parameter} in {region} names {named}, which cannot be launched: {image:?}"));
         }
     }
     if meddled_with || !keeps.coalesce {
-        return aborted;
+        return broken_promises;
     }
     let released = of_recipe()
         .filter(|(image, record)| record.copied.is_none() && stage(image) == Some(Stage::Released));
     let released = released.filter(|(image, _)| image.state == ImageState::Available);
     let homes: BTreeMap<Version, ImageId> =
         released.map(|(image, record)| (record.name.version, image.id.clone())).collect();
-    let Some((newest, _)) = homes.last_key_value() else { return aborted };
-    let back = watch.releases.rollbacks.get(recipe);
+    let Some((newest, _)) = homes.last_key_value() else { return broken_promises };
+    let back = invariants.releases.rollbacks.get(recipe);
     let back = back.filter(|back| *newest <= back.over && homes.contains_key(&back.to));
     let shall = back.map_or(newest, |back| &back.to);
     for region in keeps.required.iter().chain([home]) {
         let wanted = member(account, home, &homes[shall], region, DateTime::<Utc>::MAX_UTC)
-            .filter_map(Held::now)
+            .filter_map(History::now)
             .find(|image| is_out(image));
         let named = account.regions.get(region).and_then(|ec2| ec2.shown.get(parameter)?.now());
         if let Some(wanted) = wanted
             && named != Some(&wanted.id)
         {
-            aborted.push(format!("{parameter} in {region} names {named:?}, not {} of {shall}", wanted.id));
+            broken_promises
+                .push(format!("{parameter} in {region} names {named:?}, not {} of {shall}", wanted.id));
         }
     }
-    aborted
+    broken_promises
 }

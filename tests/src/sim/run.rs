@@ -14,12 +14,12 @@ use serde_json::json;
 
 use super::account::Account;
 use super::bugs::Bug;
-use super::clock::{Clock, Stage};
+use super::clock::{Clock, Executor};
+use super::faults::Faults;
+use super::invariants::{Invariants, Keeps};
 use super::lambda::{self, Function, KillPoint};
-use super::odds::Odds;
-use super::watch::{Keeps, Watch};
 use super::world::World;
-use super::{ending, people};
+use super::{final_state, operators};
 
 /// What is run.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ pub struct Options {
     /// The bug that is planted.
     pub bug: Bug,
     /// The odds of the faults; none: the seed decides them.
-    pub odds: Option<Odds>,
+    pub faults: Option<Faults>,
     /// Where a function is killed.
     pub kill_point: Option<KillPoint>,
     /// Whether a trace is kept.
@@ -39,7 +39,7 @@ pub struct Options {
 impl Options {
     /// Kiln as it is, with the faults that the seed decides.
     pub fn seed(seed: u64) -> Self {
-        Self { seed, bug: Bug::None, odds: None, kill_point: None, traced: false }
+        Self { seed, bug: Bug::None, faults: None, kill_point: None, traced: false }
     }
 }
 
@@ -49,11 +49,11 @@ pub struct Outcome {
     /// How many pipelines it was: bakes that were begun, each followed to its end.
     pub pipelines: u32,
     /// Every promise that was broken.
-    pub aborted: Vec<String>,
+    pub broken_promises: Vec<String>,
     /// What happened, where it was asked for.
     pub trace: Vec<String>,
     /// What the watch saw.
-    pub watch: Watch,
+    pub invariants: Invariants,
 }
 
 const HOME: &str = "us-east-1";
@@ -70,33 +70,33 @@ const SETTLING: TimeDelta = TimeDelta::hours(6);
 pub fn run(options: Options) -> Outcome {
     let start = Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap();
     let clock = Clock::at(start);
-    let mut stage = Stage::new(Rc::clone(&clock));
+    let mut executor = Executor::new(Rc::clone(&clock));
     let context = Context { home: region(HOME), recipes: "/kiln/recipes".into(), prices: Prices::default() };
-    let world = World::new(clock, stage.spawner(), options.seed, context, options.bug, options.traced);
+    let world = World::new(clock, executor.spawner(), options.seed, context, options.bug, options.traced);
     world.kill_point.set(options.kill_point);
-    let odds = options.odds.unwrap_or_else(|| Odds::any(&mut world.dice.borrow_mut()));
-    world.note(|| format!("seed {}: {odds:?}", options.seed));
+    let faults = options.faults.unwrap_or_else(|| Faults::any(&mut world.dice.borrow_mut()));
+    world.note(|| format!("seed {}: {faults:?}", options.seed));
     set_up(&world, start);
-    world.odds.set(odds);
+    world.faults.set(faults);
 
     let nights = world.dice.borrow_mut().i32(3..6);
     let end_of_faults = start + HOUR + NIGHT * nights;
     let end = end_of_faults + SETTLING;
     schedules(&world, start, nights, end);
-    stage.run_until(end_of_faults);
+    executor.run_until(end_of_faults);
     world.note(|| "the faults cease".into());
-    world.odds.set(Odds::calm());
-    stage.run_until(end);
+    world.faults.set(Faults::calm());
+    executor.run_until(end);
 
     // What time alone made due since the last look, then what that began.
-    look(&world, &mut stage);
-    world.odds.set(Odds::calm());
-    stage.run_until(world.now() + HOUR);
-    look(&world, &mut stage);
+    look(&world, &mut executor);
+    world.faults.set(Faults::calm());
+    executor.run_until(world.now() + HOUR);
+    look(&world, &mut executor);
     // A base goes in the run after that in which the last layer of it went.
-    look(&world, &mut stage);
+    look(&world, &mut executor);
     check_end(&world);
-    check_fixed_point(&world, &mut stage);
+    check_fixed_point(&world, &mut executor);
     outcome(&world)
 }
 
@@ -123,7 +123,7 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
             let own = Tags::new().with(tags::RECIPE, &name);
             account.run(&home, &base, InstanceState::Running, own, now);
         }
-        world.watch.borrow_mut().recipes.insert(name, keeps);
+        world.invariants.borrow_mut().recipes.insert(name, keeps);
     }
     let others: Vec<(Region, ImageId)> = [HOME, FURTHER[0]]
         .map(region)
@@ -208,8 +208,8 @@ fn schedules(world: &Rc<World>, start: DateTime<Utc>, nights: i32, end: DateTime
         let passer_by = Rc::clone(world);
         world.begin(async move {
             passer_by.clock.sleep(at - passer_by.now() + TimeDelta::minutes(7)).await;
-            if passer_by.chance(passer_by.odds.get().person) {
-                people::somebody(&passer_by);
+            if passer_by.chance(passer_by.faults.get().person) {
+                operators::somebody(&passer_by);
             }
         });
         at += QUARTER;
@@ -221,87 +221,99 @@ fn wake(world: &Rc<World>, at: DateTime<Utc>, function: Function, payload: serde
     let world = Rc::clone(world);
     world.clone().begin(async move {
         world.clock.sleep(at - world.now()).await;
-        let times = if world.chance(world.odds.get().doubled) { 2 } else { 1 };
+        let times = if world.chance(world.faults.get().doubled) { 2 } else { 1 };
         if function == Function::Bake {
-            world.watch.borrow_mut().delivered.push((function, payload.clone()));
+            world.invariants.borrow_mut().delivered.push((function, payload.clone()));
         }
         join_all((0..times).map(|_| lambda::invoke(&world, function, payload.clone()))).await;
     });
 }
 
 /// One sweep and one expiry, in no time at all; tells how many calls changed anything.
-fn look(world: &Rc<World>, stage: &mut Stage) -> u64 {
+fn look(world: &Rc<World>, executor: &mut Executor) -> u64 {
     replay(
         world,
-        stage,
+        executor,
         vec![(Function::Reconcile, json!({})), (Function::Expire, json!({ "dry_run": false }))],
     )
 }
 
 /// Hands events to their functions, one after another, in no time at all; tells how many calls changed anything.
-fn replay(world: &Rc<World>, stage: &mut Stage, events: Vec<(Function, serde_json::Value)>) -> u64 {
-    world.odds.set(Odds::still());
+fn replay(world: &Rc<World>, executor: &mut Executor, events: Vec<(Function, serde_json::Value)>) -> u64 {
+    world.faults.set(Faults::still());
     world.kill_point.set(None);
-    let before = world.watch.borrow().changes;
+    let before = world.invariants.borrow().changes;
     let done = Rc::new(Cell::new(false));
-    let (player, told) = (Rc::clone(world), Rc::clone(&done));
+    let (player, answered) = (Rc::clone(world), Rc::clone(&done));
     world.begin(async move {
         for (function, payload) in events {
             if let Err(why) = lambda::run(&player, function, &payload).await {
-                let aborted = format!("{function:?} fails though nothing is wrong: {why}");
-                player.watch.borrow_mut().aborted.push(aborted);
+                let broken_promises = format!("{function:?} fails though nothing is wrong: {why}");
+                player.invariants.borrow_mut().broken_promises.push(broken_promises);
             }
         }
-        told.set(true);
+        answered.set(true);
     });
-    stage.run_until(world.now());
+    executor.run_until(world.now());
     if !done.get() {
-        world.watch.borrow_mut().aborted.push("a function did not come to its end".into());
+        world.invariants.borrow_mut().broken_promises.push("a function did not come to its end".into());
     }
-    world.watch.borrow().changes - before
+    world.invariants.borrow().changes - before
 }
 
 fn check_end(world: &Rc<World>) {
-    let aborted = ending::aborted(&world.account.borrow(), &world.watch.borrow(), &world.context.home);
-    world.watch.borrow_mut().aborted.extend(aborted.into_iter().map(|what| format!("in the end, {what}")));
+    let broken_promises = final_state::broken_promises(
+        &world.account.borrow(),
+        &world.invariants.borrow(),
+        &world.context.home,
+    );
+    world
+        .invariants
+        .borrow_mut()
+        .broken_promises
+        .extend(broken_promises.into_iter().map(|what| format!("in the end, {what}")));
 }
 
 /// Another look changes nothing, and neither does any event that is sent again.
-fn check_fixed_point(world: &Rc<World>, stage: &mut Stage) {
-    let changes = look(world, stage);
+fn check_fixed_point(world: &Rc<World>, executor: &mut Executor) {
+    let changes = look(world, executor);
     if changes > 0 {
-        world.watch.borrow_mut().aborted.push(format!("another look made {changes} changes"));
+        world.invariants.borrow_mut().broken_promises.push(format!("another look made {changes} changes"));
     }
-    let events = world.watch.borrow().delivered.clone();
+    let events = world.invariants.borrow().delivered.clone();
     // A bake that never began, for its function failed to the last try, does begin when its event is sent again.
     let events = events.into_iter().filter(|(function, payload)| {
         *function != Function::Bake
             || payload.get("detail-type").is_some()
-            || all_begun(&world.watch.borrow(), payload)
+            || all_begun(&world.invariants.borrow(), payload)
     });
     let events = events.collect();
-    let changes = replay(world, stage, events);
+    let changes = replay(world, executor, events);
     if changes > 0 {
-        world.watch.borrow_mut().aborted.push(format!("the events sent again made {changes} changes"));
+        world
+            .invariants
+            .borrow_mut()
+            .broken_promises
+            .push(format!("the events sent again made {changes} changes"));
     }
 }
 
-fn all_begun(watch: &Watch, payload: &serde_json::Value) -> bool {
+fn all_begun(invariants: &Invariants, payload: &serde_json::Value) -> bool {
     let time = payload["scheduled_time"].as_str().and_then(|time| time.parse::<DateTime<Utc>>().ok());
     let version = time.and_then(|time| Version::at(time).ok());
-    watch.recipes.keys().all(|recipe| {
+    invariants.recipes.keys().all(|recipe| {
         let name = version.map(|version| ImageName { recipe: recipe.clone(), version });
-        name.and_then(|name| watch.bakes.get(&name)).is_some_and(|bake| bake.begun)
+        name.and_then(|name| invariants.bakes.get(&name)).is_some_and(|bake| bake.begun)
     })
 }
 
 fn outcome(world: &Rc<World>) -> Outcome {
-    let watch = std::mem::take(&mut *world.watch.borrow_mut());
-    let begun = watch.bakes.values().filter(|bake| bake.begun).count();
+    let invariants = std::mem::take(&mut *world.invariants.borrow_mut());
+    let begun = invariants.bakes.values().filter(|bake| bake.begun).count();
     Outcome {
         pipelines: u32::try_from(begun).unwrap_or(u32::MAX),
-        aborted: watch.aborted.clone(),
+        broken_promises: invariants.broken_promises.clone(),
         trace: world.trace.as_ref().map(|trace| trace.take()).unwrap_or_default(),
-        watch,
+        invariants,
     }
 }

@@ -15,9 +15,9 @@ use kiln_engine::context::Context;
 use super::account::Account;
 use super::bugs::{Bug, FirstUses};
 use super::clock::{self, Clock};
+use super::faults::{Faults, MOST_LAG};
+use super::invariants::Invariants;
 use super::lambda::{self, KillPoint};
-use super::odds::{MOST_LAG, Odds};
-use super::watch::Watch;
 
 /// The world of one run.
 pub struct World {
@@ -28,9 +28,9 @@ pub struct World {
     /// Its chance, which the seed decides.
     pub dice: RefCell<Rng>,
     /// How likely which fault is at present.
-    pub odds: Cell<Odds>,
+    pub faults: Cell<Faults>,
     /// Who watches that the promises are kept.
-    pub watch: RefCell<Watch>,
+    pub invariants: RefCell<Invariants>,
     /// Where Kiln lives.
     pub context: Context,
     /// The bug that was planted, where one was.
@@ -70,8 +70,8 @@ impl World {
             clock,
             account: RefCell::new(Account::default()),
             dice: RefCell::new(Rng::with_seed(seed)),
-            odds: Cell::new(Odds::still()),
-            watch: RefCell::new(Watch::default()),
+            faults: Cell::new(Faults::still()),
+            invariants: RefCell::new(Invariants::default()),
             context,
             bug,
             first_uses: FirstUses::default(),
@@ -99,7 +99,7 @@ impl World {
 
     /// The moment that a read sees.
     pub fn seen_at(&self) -> DateTime<Utc> {
-        let lag = match self.chance(self.odds.get().stale) {
+        let lag = match self.chance(self.faults.get().stale) {
             true => self.between(0, MOST_LAG.num_milliseconds()),
             false => TimeDelta::zero(),
         };
@@ -123,8 +123,8 @@ impl World {
     pub fn begin_image(self: &Rc<Self>, region: &Region, id: &ImageId, copied: bool) {
         let (world, region, id) = (Rc::clone(self), region.clone(), id.clone());
         let (takes, fails, loses) = {
-            let odds = self.odds.get();
-            let fails = self.chance(if copied { odds.copy_fails } else { odds.image_fails });
+            let faults = self.faults.get();
+            let fails = self.chance(if copied { faults.copy_fails } else { faults.image_fails });
             (self.between(60_000, 20 * 60_000), fails, self.chance(0.3))
         };
         self.begin(async move {
@@ -147,7 +147,7 @@ impl World {
         let state = {
             let account = self.account.borrow();
             let held = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
-            held.and_then(super::held::Held::now)
+            held.and_then(super::history::History::now)
                 .map_or(ImageState::Deregistered, |image| image.state.clone())
         };
         self.note(|| format!("       {id} in {region} is {state}"));
@@ -158,7 +158,7 @@ impl World {
 
     /// The life of a builder or a tester that was just launched.
     pub fn begin_machine(self: &Rc<Self>, region: &Region, id: &InstanceId, name: &ImageName, role: Role) {
-        let ending = match self.chance(self.odds.get().script_ends_badly) {
+        let ending = match self.chance(self.faults.get().script_ends_badly) {
             true => [Ending::Fails, Ending::Hangs, Ending::SaysNothing, Ending::AwsStopsIt]
                 [self.dice.borrow_mut().usize(0..4)],
             false => Ending::Passes,
@@ -184,10 +184,10 @@ impl World {
                 _ => StopReason::Guest,
             };
             if ending == Ending::Passes {
-                let mut watch = world.watch.borrow_mut();
+                let mut invariants = world.invariants.borrow_mut();
                 match role {
-                    Role::Builder => watch.bake(&name).passed = true,
-                    Role::Tester => watch.test_passed(&world.account.borrow(), &region, &id),
+                    Role::Builder => invariants.bake(&name).passed = true,
+                    Role::Tester => invariants.test_passed(&world.account.borrow(), &region, &id),
                 }
             }
             world.stops(&region, &id, cause).await;

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from local_aws.settings import ACCOUNT
 from oracle.model import HOME
-from oracle.seen import Account, Key, Report, Seen
+from oracle.snapshot import Account, Key, Report, Seen
 
 REPORT_TELLS = timedelta(hours=36)
 """For so long a usage report tells how things are."""

@@ -14,30 +14,30 @@ impl Sabotaged {
         &self,
         call: &'static str,
         images: &[ImageId],
-        told: Result<Vec<Reference>>,
+        answered: Result<Vec<Reference>>,
     ) -> Result<Vec<Reference>> {
         match self.bug {
-            Bug::FailedLookUpIsUnused => Ok(told.unwrap_or_default()),
-            Bug::DefaultVersionAlone => told.map(default_versions),
+            Bug::FailedLookUpIsUnused => Ok(answered.unwrap_or_default()),
+            Bug::DefaultVersionAlone => answered.map(default_versions),
             Bug::ExpiryWithoutRecheck => {
-                let told = told?;
+                let answered = answered?;
                 let mut first = self.wire.first_uses().borrow_mut();
                 let of = |image: &ImageId| -> Vec<Reference> {
-                    told.iter().filter(|one| one.names == Target::Image(image.clone())).cloned().collect()
+                    answered.iter().filter(|one| one.names == Target::Image(image.clone())).cloned().collect()
                 };
                 let first_of =
                     |image: &ImageId| first.entry((call, image.clone())).or_insert_with(|| of(image)).clone();
                 Ok(images.iter().flat_map(first_of).collect())
             }
-            _ => told,
+            _ => answered,
         }
     }
 }
 
 /// In the simulation the last version of a template is the default.
-fn default_versions(told: Vec<Reference>) -> Vec<Reference> {
+fn default_versions(answered: Vec<Reference>) -> Vec<Reference> {
     let mut last: BTreeMap<String, i64> = BTreeMap::new();
-    for one in &told {
+    for one in &answered {
         if let Referrer::TemplateVersion(template, number) = &one.by {
             let last = last.entry(template.clone()).or_default();
             *last = (*last).max(*number);
@@ -47,7 +47,7 @@ fn default_versions(told: Vec<Reference>) -> Vec<Reference> {
         Referrer::TemplateVersion(template, number) => last.get(template) == Some(number),
         _ => true,
     };
-    told.into_iter().filter(|one| is_default(one)).collect()
+    answered.into_iter().filter(|one| is_default(one)).collect()
 }
 
 impl References for Sabotaged {
@@ -63,10 +63,10 @@ impl References for Sabotaged {
     }
 
     async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>> {
-        let told = self.wire.template_versions(region).await;
+        let answered = self.wire.template_versions(region).await;
         match self.bug {
-            Bug::ExpiryWithoutRecheck => told,
-            _ => self.misread("DescribeLaunchTemplateVersions", &[], told),
+            Bug::ExpiryWithoutRecheck => answered,
+            _ => self.misread("DescribeLaunchTemplateVersions", &[], answered),
         }
     }
 

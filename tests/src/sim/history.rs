@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 /// seconds. Its writes are not.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>)
 #[derive(Debug, Clone)]
-pub struct Held<T> {
+pub struct History<T> {
     /// From when on it was what; `None`: gone.
     history: Vec<(DateTime<Utc>, Option<T>)>,
 }
 
-impl<T: Clone> Held<T> {
+impl<T: Clone> History<T> {
     /// A thing that is made now.
     pub fn new(now: DateTime<Utc>, thing: T) -> Self {
         Self { history: vec![(now, Some(thing))] }
@@ -59,7 +59,7 @@ mod tests {
     fn a_read_that_lags_sees_what_was() {
         let start = DateTime::UNIX_EPOCH;
         let after = |seconds| start + TimeDelta::seconds(seconds);
-        let mut held = Held::new(start, 1);
+        let mut held = History::new(start, 1);
         held.change(after(10), |value| *value = 2);
         held.remove(after(20));
         assert_eq!(held.at(after(-1)), None);

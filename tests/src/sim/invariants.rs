@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::ec2::Ec2;
-use super::elsewhere::REPORT_LAG;
-use super::held::Held;
+use super::faults::{MOST_LAG, MOST_SKEW};
+use super::history::History;
 use super::lambda::{Function, Invocation};
-use super::odds::{MOST_LAG, MOST_SKEW};
+use super::other_accounts::REPORT_LAG;
 use super::releases::Releases;
 
 /// What a recipe promises to keep.
@@ -64,9 +64,9 @@ pub struct Bake {
 
 /// Watches one run.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct Invariants {
     /// What was broken, if anything.
-    pub aborted: Vec<String>,
+    pub broken_promises: Vec<String>,
     /// What each recipe promises.
     pub recipes: BTreeMap<RecipeName, Keeps>,
     /// What became of each bake.
@@ -85,7 +85,7 @@ pub struct Watch {
     pub calls: BTreeMap<Function, Vec<u32>>,
 }
 
-impl Watch {
+impl Invariants {
     /// What became of a bake.
     pub fn bake(&mut self, name: &ImageName) -> &mut Bake {
         self.bakes.entry(name.clone()).or_default()
@@ -106,7 +106,7 @@ impl Watch {
     }
 
     fn breaks(&mut self, what: String) {
-        self.aborted.push(what);
+        self.broken_promises.push(what);
     }
 
     /// Kiln launched a builder.
@@ -158,13 +158,13 @@ impl Watch {
     pub fn builder_goes(&mut self, account: &Account, region: &Region, id: &InstanceId, now: DateTime<Utc>) {
         self.changes += 1;
         let Some(ec2) = account.regions.get(region) else { return };
-        let Some(machine) = ec2.machines.get(id).and_then(Held::now) else { return };
+        let Some(machine) = ec2.machines.get(id).and_then(History::now) else { return };
         let of = &machine.instance.tags;
         if !of.has(tags::ROLE) || !of.has(tags::RECIPE) {
             self.breaks(format!("{now}: {id}, which Kiln did not launch, was terminated"));
         }
         let pending =
-            ec2.images.values().filter_map(Held::now).find(|image| {
+            ec2.images.values().filter_map(History::now).find(|image| {
                 image.source_instance.as_ref() == Some(id) && image.state == ImageState::Pending
             });
         if let Some(image) = pending {
@@ -176,7 +176,7 @@ impl Watch {
     pub fn image_made(&mut self, account: &Account, region: &Region, id: &ImageId, now: DateTime<Utc>) {
         self.changes += 1;
         let Some(ec2) = account.regions.get(region) else { return };
-        let Some(image) = ec2.images.get(id).and_then(Held::now) else { return };
+        let Some(image) = ec2.images.get(id).and_then(History::now) else { return };
         let marked = |of: &Tags| [tags::RECIPE, tags::VERSION, tags::STAGE].iter().all(|key| of.has(key));
         let snapshots = image.snapshots.iter().filter_map(|snapshot| ec2.snapshots.get(snapshot)?.now());
         if !marked(&image.tags) || !snapshots.into_iter().all(|snapshot| marked(&snapshot.tags)) {
@@ -187,7 +187,7 @@ impl Watch {
         }
         let Ok(record) = image.record() else { return };
         let home = record.copied.is_none();
-        let same = ec2.images.values().filter_map(Held::now).filter(|other| {
+        let same = ec2.images.values().filter_map(History::now).filter(|other| {
             other.record().is_ok_and(|its| its.name == record.name && its.copied.is_none() == home)
                 && (home || other.state != ImageState::Failed)
         });
@@ -206,12 +206,12 @@ impl Watch {
     /// Kiln deletes a snapshot by itself.
     pub fn snapshot_goes(&mut self, account: &Account, by: &Invocation, region: &Region, id: &SnapshotId) {
         let Some(ec2) = account.regions.get(region) else { return };
-        let Some(snapshot) = ec2.snapshots.get(id).and_then(Held::now) else { return };
+        let Some(snapshot) = ec2.snapshots.get(id).and_then(History::now) else { return };
         self.changes += 1;
         let seen = by.began - MOST_LAG;
         let uses = |image: Option<&Image>| image.is_some_and(|image| image.snapshots.contains(id));
         let user = ec2.images.values().find(|held| uses(held.at(seen)) && uses(held.now()));
-        if let Some(user) = user.and_then(Held::now) {
+        if let Some(user) = user.and_then(History::now) {
             self.breaks(format!("{id} in {region} was to be deleted, and {} stands on it", user.id));
         }
         if !snapshot.tags.has(tags::RECIPE) || !snapshot.tags.has(tags::VERSION) {
@@ -263,7 +263,7 @@ impl Watch {
         };
         let seen = by.began - MOST_LAG;
         let Some(ec2) = account.regions.get(&image.region) else { return Ok(()) };
-        let before = |held: &Held<Image>| held.at(seen).is_some_and(|image| image.tags.has(tags::HOLD));
+        let before = |held: &History<Image>| held.at(seen).is_some_and(|image| image.tags.has(tags::HOLD));
         if ec2.images.get(&image.id).is_some_and(before) {
             return Err("somebody held it".into());
         }

@@ -5,7 +5,7 @@ use fastrand::Rng;
 
 /// The probabilities of one run, each from 0 to 1; for a call, for an event, or for a thing that is made.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Odds {
+pub struct Faults {
     /// An event is never delivered.
     pub lost: f64,
     /// An event is delivered twice.
@@ -43,7 +43,7 @@ pub const MOST_LAG: TimeDelta = TimeDelta::seconds(8);
 /// How far a function's clock is off at most.
 pub const MOST_SKEW: TimeDelta = TimeDelta::seconds(2);
 
-impl Odds {
+impl Faults {
     /// No faults; the world goes its way at its own pace.
     pub fn calm() -> Self {
         Self { slow: true, ..Self::default() }

@@ -10,12 +10,12 @@ use kiln_core::model::{ImageId, Tags};
 use kiln_engine::context::Context;
 
 use super::bugs::Bug;
-use super::clock::{Clock, Stage};
+use super::clock::{Clock, Executor};
 use super::cloud::Wire;
+use super::faults::Faults;
 use super::lambda::{Function, Invocation};
-use super::odds::Odds;
 use super::world::World;
-use crate::contract::{Checked, Ground, check};
+use crate::contract::{Checked, ContractAdapter, check};
 
 /// The ground of one check.
 struct InMemory {
@@ -24,7 +24,7 @@ struct InMemory {
     base: ImageId,
 }
 
-impl Ground for InMemory {
+impl ContractAdapter for InMemory {
     type Cloud = Wire;
 
     fn cloud(&self) -> &Wire {
@@ -46,7 +46,7 @@ impl Ground for InMemory {
 /// What went otherwise than assumed.
 pub fn on_memory(name: &'static str) -> Checked {
     let clock = Clock::at(Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap());
-    let mut stage = Stage::new(Rc::clone(&clock));
+    let mut stage = Executor::new(Rc::clone(&clock));
     let context = Context {
         home: "us-east-1".parse().unwrap(),
         recipes: "/kiln/recipes".into(),
@@ -54,20 +54,20 @@ pub fn on_memory(name: &'static str) -> Checked {
     };
     let world = World::new(clock, stage.spawner(), 1, context, Bug::None, false);
     // No event arrives: Kiln's functions sleep, and only the check acts.
-    world.odds.set(Odds { lost: 1.0, ..Odds::calm() });
+    world.faults.set(Faults { lost: 1.0, ..Faults::calm() });
     let base = world.account.borrow_mut().register(&world.context.home, "base", Tags::new(), world.now());
     // No event woke it, and nothing ends it.
     let (abort, _) = AbortHandle::new_pair();
     let invocation = Invocation::new(Function::Bake, 0, &world, abort);
     let wire = Wire::new(Rc::clone(&world), Rc::new(invocation));
-    let ground = InMemory { world: Rc::clone(&world), wire, base };
-    let told: Rc<RefCell<Option<Checked>>> = Rc::default();
-    let tell = Rc::clone(&told);
+    let adapter = InMemory { world: Rc::clone(&world), wire, base };
+    let answered: Rc<RefCell<Option<Checked>>> = Rc::default();
+    let tell = Rc::clone(&answered);
     world.begin(async move {
-        let checked = check(&ground, name).await;
+        let checked = check(&adapter, name).await;
         *tell.borrow_mut() = Some(checked);
     });
     stage.run_until(world.now() + TimeDelta::days(1));
-    let checked = told.borrow_mut().take();
+    let checked = answered.borrow_mut().take();
     checked.unwrap_or(Err("it did not come to its end".into()))
 }

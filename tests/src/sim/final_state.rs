@@ -6,22 +6,22 @@ use kiln_core::inventory::{Image, ImageState, InstanceState};
 use kiln_core::model::{ImageId, ImageName, ImageRecord, Region, SnapshotId, Stage, tags};
 
 use super::account::Account;
-use super::held::Held;
-use super::watch::{Bake, Keeps, Watch};
+use super::history::History;
+use super::invariants::{Bake, Invariants, Keeps};
 
 /// Everything that is not as it must be.
-pub fn aborted(account: &Account, watch: &Watch, home: &Region) -> Vec<String> {
-    let mut aborted = testers(account);
-    aborted.extend(builders(account, home));
-    aborted.extend(super::releases::aborted(account, watch, home));
-    aborted.extend(failed_images(account, watch, home));
-    aborted.extend(snapshots(account));
-    for (name, bake) in &watch.bakes {
-        if let Err(why) = one_bake(account, watch, home, name, bake) {
-            aborted.push(format!("{name} {why}"));
+pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region) -> Vec<String> {
+    let mut broken_promises = testers(account);
+    broken_promises.extend(builders(account, home));
+    broken_promises.extend(super::releases::broken_promises(account, invariants, home));
+    broken_promises.extend(failed_images(account, invariants, home));
+    broken_promises.extend(snapshots(account));
+    for (name, bake) in &invariants.bakes {
+        if let Err(why) = one_bake(account, invariants, home, name, bake) {
+            broken_promises.push(format!("{name} {why}"));
         }
     }
-    aborted
+    broken_promises
 }
 
 fn living(account: &Account) -> impl Iterator<Item = (&Image, ImageRecord)> {
@@ -35,7 +35,7 @@ fn home_of<'a>(account: &'a Account, home: &Region, name: &ImageName) -> Option<
 
 /// No tester is left, in any Region.
 fn testers(account: &Account) -> Vec<String> {
-    let machines = account.regions.values().flat_map(|ec2| ec2.machines.values()).filter_map(Held::now);
+    let machines = account.regions.values().flat_map(|ec2| ec2.machines.values()).filter_map(History::now);
     machines
         .map(|machine| &machine.instance)
         .filter(|instance| instance.tags.get(tags::ROLE) == Some("tester"))
@@ -48,7 +48,7 @@ fn testers(account: &Account) -> Vec<String> {
 fn builders(account: &Account, home: &Region) -> Vec<String> {
     let machines = account.regions.get(home).into_iter().flat_map(|ec2| ec2.machines.values());
     machines
-        .filter_map(Held::now)
+        .filter_map(History::now)
         .map(|machine| &machine.instance)
         .filter(|instance| instance.tags.has(tags::RECIPE) && instance.state != InstanceState::Terminated)
         .filter(|instance| instance.tags.get(tags::ROLE) != Some("tester"))
@@ -64,13 +64,13 @@ fn builders(account: &Account, home: &Region) -> Vec<String> {
 }
 
 /// No failed image is left, but the last try of a Region that was given up, which is the record of that.
-fn failed_images(account: &Account, watch: &Watch, home: &Region) -> Vec<String> {
+fn failed_images(account: &Account, invariants: &Invariants, home: &Region) -> Vec<String> {
     living(account)
         .filter(|(image, _)| image.state == ImageState::Failed)
         .filter(|(image, record)| {
             let meddled =
                 |bake: &Bake| bake.meddled || bake.retired || bake.replicas_meddled.contains(&image.region);
-            !watch.bakes.get(&record.name).is_some_and(meddled)
+            !invariants.bakes.get(&record.name).is_some_and(meddled)
         })
         .filter(|(_, record)| {
             record.copied.is_none()
@@ -84,21 +84,22 @@ fn failed_images(account: &Account, watch: &Watch, home: &Region) -> Vec<String>
 
 /// No snapshot of Kiln's is left that no image uses.
 fn snapshots(account: &Account) -> Vec<String> {
-    let mut aborted = Vec::new();
+    let mut broken_promises = Vec::new();
     for (region, ec2) in &account.regions {
         let used: BTreeSet<&SnapshotId> =
-            ec2.images.values().filter_map(Held::now).flat_map(|image| &image.snapshots).collect();
-        let left = ec2.snapshots.values().filter_map(Held::now);
+            ec2.images.values().filter_map(History::now).flat_map(|image| &image.snapshots).collect();
+        let left = ec2.snapshots.values().filter_map(History::now);
         let left = left.filter(|snapshot| snapshot.tags.has(tags::RECIPE) && !used.contains(&snapshot.id));
-        aborted.extend(left.map(|snapshot| format!("snapshot {} in {region} is left behind", snapshot.id)));
+        broken_promises
+            .extend(left.map(|snapshot| format!("snapshot {} in {region} is left behind", snapshot.id)));
     }
-    aborted
+    broken_promises
 }
 
 /// A bake that was begun ends as an image in every Region, or as a reported failure.
 fn one_bake(
     account: &Account,
-    watch: &Watch,
+    invariants: &Invariants,
     home: &Region,
     name: &ImageName,
     bake: &Bake,
@@ -106,7 +107,7 @@ fn one_bake(
     if !bake.begun || bake.meddled || bake.retired || bake.said_failed {
         return Ok(());
     }
-    let Some(keeps) = watch.recipes.get(&name.recipe) else { return Ok(()) };
+    let Some(keeps) = invariants.recipes.get(&name.recipe) else { return Ok(()) };
     let Some((image, record)) = home_of(account, home, name) else {
         return Err(format!("has no image, and nobody was told why: {bake:?}"));
     };
@@ -114,10 +115,10 @@ fn one_bake(
         return Err(format!("is {} in the end", image.state));
     }
     let rejected =
-        |image: &Image| watch.releases.rejected.contains(&(image.region.clone(), image.id.clone()));
+        |image: &Image| invariants.releases.rejected.contains(&(image.region.clone(), image.id.clone()));
     match record.stage {
         Stage::Rejected if rejected(image) => Ok(()),
-        Stage::Published | Stage::Released => everywhere(account, watch, bake, keeps, image, &record),
+        Stage::Published | Stage::Released => everywhere(account, invariants, bake, keeps, image, &record),
         stage => Err(format!("is {stage} in the end, and goes no further")),
     }
 }
@@ -134,7 +135,7 @@ fn has_newer(account: &Account, image: &Image, record: &ImageRecord) -> bool {
 
 fn everywhere(
     account: &Account,
-    watch: &Watch,
+    invariants: &Invariants,
     bake: &Bake,
     keeps: &Keeps,
     image: &Image,
@@ -161,7 +162,7 @@ fn everywhere(
         }
         missing += usize::from(keeps.required.contains(region));
         let refused = |replica: &&Image| {
-            watch.releases.rejected.contains(&(replica.region.clone(), replica.id.clone()))
+            invariants.releases.rejected.contains(&(replica.region.clone(), replica.id.clone()))
         };
         // A Region that holds nobody up may be overtaken by the next release.
         let overtaken = !keeps.required.contains(region) && has_newer(account, image, record);
@@ -172,9 +173,9 @@ fn everywhere(
             replica.state == ImageState::Failed
                 && replica.record().is_ok_and(|its| its.stage == Stage::Rejected)
         };
-        let told = bake.given_up.contains(region) && replicas.iter().any(rejected);
+        let answered = bake.given_up.contains(region) && replicas.iter().any(rejected);
         // A person may take a replica away, or change it; of an older release it does not come back.
-        if !told && !bake.replicas_meddled.contains(region) {
+        if !answered && !bake.replicas_meddled.contains(region) {
             return Err(format!("has no replica in {region}, and nobody was told why"));
         }
     }

@@ -75,8 +75,9 @@ impl Others {
 
     fn used(&self, image: &ImageId, asked: DateTime<Utc>) -> BTreeMap<String, u64> {
         let mut used = BTreeMap::new();
-        let told = |stay: &&Stay| stay.image == *image && stay.at(asked) && stay.since + REPORT_LAG <= asked;
-        for stay in self.stays.iter().filter(told) {
+        let answered =
+            |stay: &&Stay| stay.image == *image && stay.at(asked) && stay.since + REPORT_LAG <= asked;
+        for stay in self.stays.iter().filter(answered) {
             *used.entry(stay.account.clone()).or_default() += 1;
         }
         used

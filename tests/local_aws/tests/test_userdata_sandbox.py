@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local_aws.lifecycle import Spawner
-from local_aws.overlay.guest import Guest
+from local_aws.overlay.userdata_sandbox import Guest
 
 
 @pytest.fixture

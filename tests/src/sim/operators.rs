@@ -7,9 +7,9 @@ use kiln_core::model::{ImageRecord, RecipeName, Region, Tags, tags};
 use serde_json::json;
 
 use super::ec2::{Ec2, Template};
-use super::elsewhere::Stay;
-use super::held::Held;
+use super::history::History;
 use super::lambda::{self, Function};
+use super::other_accounts::Stay;
 use super::world::World;
 
 /// Somebody does something.
@@ -46,8 +46,8 @@ fn one_image(world: &World, fits: impl Fn(&Image) -> bool) -> Option<(Image, Ima
 
 /// Whoever changes an image takes its fate into their own hands.
 fn meddles(world: &World, image: &Image, record: &ImageRecord) {
-    let mut watch = world.watch.borrow_mut();
-    let bake = watch.bake(&record.name);
+    let mut invariants = world.invariants.borrow_mut();
+    let bake = invariants.bake(&record.name);
     match record.copied {
         None => bake.meddled = true,
         Some(_) => {
@@ -58,7 +58,7 @@ fn meddles(world: &World, image: &Image, record: &ImageRecord) {
 
 fn one_builder(world: &World, state: Option<InstanceState>) -> Option<kiln_core::inventory::Instance> {
     let account = world.account.borrow();
-    let machines = account.regions.get(&world.context.home)?.machines.values().filter_map(Held::now);
+    let machines = account.regions.get(&world.context.home)?.machines.values().filter_map(History::now);
     let found: Vec<_> = machines
         .map(|machine| &machine.instance)
         .filter(|instance| instance.tags.get(tags::ROLE) == Some("builder"))
@@ -82,7 +82,7 @@ fn terminates_a_builder(world: &Rc<World>) {
     let (recipe, version) = (builder.tags.read(tags::RECIPE), builder.tags.read(tags::VERSION));
     if let (Some(recipe), Some(version)) = (recipe, version) {
         let name = kiln_core::model::ImageName { recipe, version };
-        world.watch.borrow_mut().bake(&name).meddled = true;
+        world.invariants.borrow_mut().bake(&name).meddled = true;
     }
     let now = world.now();
     world.account.borrow_mut().region(&builder.region).become_state(
@@ -93,7 +93,7 @@ fn terminates_a_builder(world: &Rc<World>) {
 }
 
 fn one_recipe(world: &World) -> Option<RecipeName> {
-    let recipes: Vec<RecipeName> = world.watch.borrow().recipes.keys().cloned().collect();
+    let recipes: Vec<RecipeName> = world.invariants.borrow().recipes.keys().cloned().collect();
     let which = world.dice.borrow_mut().usize(0..recipes.len().max(1));
     recipes.get(which).cloned()
 }
@@ -115,8 +115,9 @@ fn shares_otherwise(world: &Rc<World>) {
     let accounts = ["111111111111", "222222222222", "333333333333"];
     let accounts: Vec<String> =
         accounts.into_iter().filter(|_| world.chance(0.5)).map(str::to_owned).collect();
-    let mut watch = world.watch.borrow_mut();
-    let Some(keeps) = watch.recipes.get_mut(&recipe).filter(|keeps| !keeps.snapshots || !accounts.is_empty())
+    let mut invariants = world.invariants.borrow_mut();
+    let Some(keeps) =
+        invariants.recipes.get_mut(&recipe).filter(|keeps| !keeps.snapshots || !accounts.is_empty())
     else {
         return;
     };
@@ -214,7 +215,7 @@ fn names_an_image_in_a_template(world: &Rc<World>) {
     match templates.get_mut(&id) {
         Some(held) => held.change(now, |template| template.versions.push(image.id)),
         None => {
-            templates.insert(id.clone(), Held::new(now, Template { id, versions: vec![image.id] }));
+            templates.insert(id.clone(), History::new(now, Template { id, versions: vec![image.id] }));
         }
     }
 }
@@ -226,7 +227,7 @@ fn registers_a_snapshot_again(world: &Rc<World>) {
     let mut account = world.account.borrow_mut();
     let id = account.register(&image.region, "a copy by hand", Tags::new(), now);
     world.note(|| format!("somebody registers {id} of the snapshots of {} in {}", image.id, image.region));
-    let alive = |ec2: &Ec2, snapshot| ec2.snapshots.get(snapshot).and_then(Held::now).is_some();
+    let alive = |ec2: &Ec2, snapshot| ec2.snapshots.get(snapshot).and_then(History::now).is_some();
     let ec2 = account.region(&image.region);
     if image.snapshots.iter().all(|snapshot| alive(ec2, snapshot))
         && let Some(held) = ec2.images.get_mut(&id)

@@ -13,8 +13,8 @@ from typing import Any
 from moto.ec2.models.instances import Instance, StateReason
 
 from local_aws.lifecycle import Spawner
-from local_aws.overlay.guest import Guest
-from local_aws.overlay.settle import fail_image
+from local_aws.overlay.image_lifecycle import fail_image
+from local_aws.overlay.userdata_sandbox import Guest
 from local_aws.world import World
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}

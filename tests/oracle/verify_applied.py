@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from oracle.compare import Line
 from oracle.model import REGIONS
 from oracle.rules import LIVING, at_of, span
-from oracle.seen import Account, Key, Seen
+from oracle.snapshot import Account, Key, Seen
 
 Run = tuple[datetime, datetime]
 """When the run began, and when it had ended."""
