@@ -1,7 +1,7 @@
 //! What Kiln assumes of the cloud, as tests that run against any side of the ports: the simulation's in-memory cloud,
 //! and, through Kiln's own AWS side, the local AWS and unpatched moto.
 //!
-//! The table of these assumptions with their sources stands in `tests/ASSUMPTIONS.md`.
+//! The table of these assumptions with their sources stands in `docs/assumptions.md`.
 
 mod publishing;
 mod retiring;
