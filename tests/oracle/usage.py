@@ -1,4 +1,4 @@
-"""Whether an image is used, by everything that the README counts as a use."""
+"""Whether an image is used, by everything that docs/concepts counts as a use."""
 
 from __future__ import annotations
 
