@@ -1,4 +1,4 @@
-"""What must become of every image of every recipe, by the rules of docs/concepts, one image after the other."""
+"""What must become of every image of every recipe, by the rules of docs/concepts, one image after another."""
 
 from __future__ import annotations
 
