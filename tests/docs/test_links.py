@@ -121,6 +121,16 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert sorted(str(page) for page in set(PAGES) - reached) == []
 
 
+def test_the_reasons_that_troubleshooting_quotes_are_kilns_own() -> None:
+    quotes = re.findall(
+        r"(?<!\*)\*([a-z][^*]+)\*(?!\*)", (DOCS / "guides" / "troubleshooting.md").read_text()
+    )
+    reasons = " ".join((DOCS / "reference" / "actions-and-reasons.md").read_text().split())
+    parts = {part.strip() for quote in quotes for part in " ".join(quote.split()).split("…")}
+    assert len(parts) > 15
+    assert {part for part in parts if part not in reasons} == set()
+
+
 def test_the_assumptions_name_every_check_of_the_contract_and_no_other() -> None:
     check = r"[a-z]+(?:_[a-z0-9]+){3,}"
     named = set(re.findall(rf"`({check})`", (DOCS / "assumptions.md").read_text()))
