@@ -113,8 +113,8 @@ fn events() -> String {
     }
     let entry = source.fields("ImageEntry");
     let mut page = head("Events", "shared/core/src/events/outbound.rs");
-    page += "Kiln sends these events to the stack's bus (`kiln`) with the source `kiln`. Events are delivered at least\n\
-        once, and can be lost if a function dies right after the change: tags are the record, events are notifications.\n\
+    page += "Kiln sends these events to the stack's bus (`kiln`) with the source `kiln`. An event may come more than\n\
+        once, and is lost if a function dies right after the change: tags are the record, events are notifications.\n\
         Every detail bears `recipe`; those of one image or bake bear `version` and `region` too, those of several\n\
         images bear a list `images` (at most 100) with the version, Region and reason of each.\n";
     for example in examples() {
