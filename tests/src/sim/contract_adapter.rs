@@ -46,13 +46,13 @@ impl ContractAdapter for InMemory {
 /// What went otherwise than assumed.
 pub fn on_memory(name: &'static str) -> Checked {
     let clock = Clock::at(Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap());
-    let mut stage = Executor::new(Rc::clone(&clock));
+    let mut executor = Executor::new(Rc::clone(&clock));
     let context = Context {
         home: "us-east-1".parse().unwrap(),
         recipes: "/kiln/recipes".into(),
         prices: Prices::default(),
     };
-    let world = World::new(clock, stage.spawner(), 1, context, Bug::None, false);
+    let world = World::new(clock, executor.spawner(), 1, context, Bug::None, false);
     // No event arrives: Kiln's functions sleep, and only the check acts.
     world.faults.set(Faults { lost: 1.0, ..Faults::calm() });
     let base = world.account.borrow_mut().register(&world.context.home, "base", Tags::new(), world.now());
@@ -67,7 +67,7 @@ pub fn on_memory(name: &'static str) -> Checked {
         let checked = check(&adapter, name).await;
         *tell.borrow_mut() = Some(checked);
     });
-    stage.run_until(world.now() + TimeDelta::days(1));
+    executor.run_until(world.now() + TimeDelta::days(1));
     let checked = answered.borrow_mut().take();
     checked.unwrap_or(Err("it did not come to its end".into()))
 }

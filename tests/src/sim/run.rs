@@ -244,7 +244,7 @@ fn replay(world: &Rc<World>, executor: &mut Executor, events: Vec<(Function, ser
     world.kill_point.set(None);
     let before = world.invariants.borrow().changes;
     let done = Rc::new(Cell::new(false));
-    let (player, answered) = (Rc::clone(world), Rc::clone(&done));
+    let (player, ended) = (Rc::clone(world), Rc::clone(&done));
     world.begin(async move {
         for (function, payload) in events {
             if let Err(why) = lambda::run(&player, function, &payload).await {
@@ -252,7 +252,7 @@ fn replay(world: &Rc<World>, executor: &mut Executor, events: Vec<(Function, ser
                 player.invariants.borrow_mut().broken_promises.push(broken_promises);
             }
         }
-        answered.set(true);
+        ended.set(true);
     });
     executor.run_until(world.now());
     if !done.get() {
