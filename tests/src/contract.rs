@@ -38,55 +38,52 @@ const PATIENCE: usize = 400;
 /// What went otherwise than assumed.
 pub type Checked = Result<(), String>;
 
-/// The assumptions, by their names.
-pub const ALL: [&str; 16] = [
-    "a_builder_is_seen_with_its_tags_and_its_token",
-    "the_same_token_launches_one_builder",
-    "the_token_of_a_terminated_builder_is_spent",
-    "an_image_bears_its_tags_and_tells_its_instance",
-    "a_name_is_taken_by_one_image",
-    "an_image_needs_an_instance_that_is_there",
-    "a_copy_bears_its_tags_and_tells_its_origin",
-    "the_same_token_makes_one_copy_and_another_makes_another_of_the_same_name",
-    "a_token_with_another_call_is_refused",
-    "a_disabled_image_is_still_told",
-    "a_deregistered_image_goes_with_its_snapshots_and_only_once",
-    "the_snapshots_that_were_made_for_an_image_are_told_with_it",
-    "many_images_are_tagged_at_once_or_none",
-    "what_is_not_there_is_told_as_such",
-    "permissions_are_changed_as_said_and_go_with_disabling",
-    "a_parameter_names_an_image_once_it_was_looked_at_and_a_try_writes_nothing",
-];
+/// The table of the assumptions: the name of each, and the check that proves it.
+macro_rules! assumptions {
+    ($($name:ident => $check:ident,)*) => {
+        /// The names of all assumptions.
+        pub const ALL: &[&str] = &[$(stringify!($name)),*];
 
-/// The assumptions that unpatched moto keeps too: it knows neither tokens, nor names, nor images that take time.
-pub const OF_MOTO: [&str; 2] =
-    ["a_builder_is_seen_with_its_tags_and_its_token", "what_is_not_there_is_told_as_such"];
+        async fn run<A: ContractAdapter>(case: &Case<'_, A>, name: &str) -> Checked {
+            match name {
+                $(stringify!($name) => case.$check().await,)*
+                unknown => Err(format!("there is no assumption {unknown}")),
+            }
+        }
+    };
+}
+
+assumptions! {
+    a_builder_is_seen_with_its_tags_and_its_token => builder_is_seen,
+    the_same_token_launches_one_builder => one_builder,
+    the_token_of_a_terminated_builder_is_spent => token_is_spent,
+    an_image_bears_its_tags_and_tells_its_instance => image_tells,
+    a_name_is_taken_by_one_image => name_is_taken,
+    an_image_needs_an_instance_that_is_there => image_needs_instance,
+    a_copy_bears_its_tags_and_tells_its_origin => copy_tells,
+    the_same_token_makes_one_copy_and_another_makes_another_of_the_same_name => one_copy,
+    a_token_with_another_call_is_refused => token_is_refused,
+    a_disabled_image_is_still_described => disabled_is_told,
+    a_deregistered_image_goes_with_its_snapshots_and_only_once => goes_once,
+    the_snapshots_of_an_image_are_found_by_its_id => snapshots_of_it,
+    many_images_are_tagged_at_once_or_none => tagged_at_once,
+    what_does_not_exist_is_reported_as_such => not_there,
+    permissions_are_changed_as_said_and_go_with_disabling => permissions,
+    a_parameter_names_an_image_once_it_was_looked_at_and_a_try_writes_nothing => parameter,
+}
+
+/// The assumptions that unpatched moto keeps too. It has no client tokens, no unique names, and images are available at
+/// once.
+pub const OF_MOTO: &[&str] =
+    &["a_builder_is_seen_with_its_tags_and_its_token", "what_does_not_exist_is_reported_as_such"];
 
 /// Checks one assumption.
 ///
 /// # Errors
-/// What went otherwise.
-pub async fn check<G: ContractAdapter>(adapter: &G, name: &str) -> Checked {
+/// What differs from the assumption, or that there is no assumption of this name.
+pub async fn check<A: ContractAdapter>(adapter: &A, name: &str) -> Checked {
     let case = Case { adapter, mark: name.len().to_string() + &name[..12.min(name.len())] };
-    match name {
-        "a_builder_is_seen_with_its_tags_and_its_token" => case.builder_is_seen().await,
-        "the_same_token_launches_one_builder" => case.one_builder().await,
-        "the_token_of_a_terminated_builder_is_spent" => case.token_is_spent().await,
-        "an_image_bears_its_tags_and_tells_its_instance" => case.image_tells().await,
-        "a_name_is_taken_by_one_image" => case.name_is_taken().await,
-        "an_image_needs_an_instance_that_is_there" => case.image_needs_instance().await,
-        "a_copy_bears_its_tags_and_tells_its_origin" => case.copy_tells().await,
-        "the_same_token_makes_one_copy_and_another_makes_another_of_the_same_name" => case.one_copy().await,
-        "a_token_with_another_call_is_refused" => case.token_is_refused().await,
-        "a_disabled_image_is_still_told" => case.disabled_is_told().await,
-        "a_deregistered_image_goes_with_its_snapshots_and_only_once" => case.goes_once().await,
-        "the_snapshots_that_were_made_for_an_image_are_told_with_it" => case.snapshots_of_it().await,
-        "many_images_are_tagged_at_once_or_none" => case.tagged_at_once().await,
-        "what_is_not_there_is_told_as_such" => case.not_there().await,
-        "permissions_are_changed_as_said_and_go_with_disabling" => case.permissions().await,
-        "a_parameter_names_an_image_once_it_was_looked_at_and_a_try_writes_nothing" => case.parameter().await,
-        other => Err(format!("there is no assumption {other}")),
-    }
+    run(&case, name).await
 }
 
 /// One assumption, with names that no other one uses.

@@ -1,4 +1,4 @@
-//! How Kiln with a bug in it would read the evidence of use.
+//! Planted bugs in what Kiln reads of the use of images.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,11 @@ use kiln_core::inventory::{LaunchSources, Reference, ReportState, Result, UsageR
 use kiln_core::model::{ImageId, Region, Token};
 use kiln_engine::ports::References;
 
-use super::bugs::{Bug, Sabotaged};
+use super::bugs::{Bug, BuggyCloud, forward};
 
-impl Sabotaged {
-    fn misread(
+impl BuggyCloud {
+    /// What Kiln with this bug makes of an answer.
+    fn distort(
         &self,
         call: &'static str,
         images: &[ImageId],
@@ -34,7 +35,7 @@ impl Sabotaged {
     }
 }
 
-/// In the simulation the last version of a template is the default.
+/// The references by default versions alone; in the simulation the last version of a template is its default.
 fn default_versions(answered: Vec<Reference>) -> Vec<Reference> {
     let mut last: BTreeMap<String, i64> = BTreeMap::new();
     for one in &answered {
@@ -50,32 +51,24 @@ fn default_versions(answered: Vec<Reference>) -> Vec<Reference> {
     answered.into_iter().filter(|one| is_default(one)).collect()
 }
 
-impl References for Sabotaged {
+impl References for BuggyCloud {
     async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
-        self.misread("DescribeInstances", images, self.wire.instances_of(region, images).await)
+        self.distort("DescribeInstances", images, self.wire.instances_of(region, images).await)
     }
 
     async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         if self.bug == Bug::DefaultVersionAlone {
             return self.template_versions(region).await;
         }
-        self.misread("DescribeImageReferences", images, self.wire.references(region, images).await)
+        self.distort("DescribeImageReferences", images, self.wire.references(region, images).await)
     }
 
     async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>> {
         let answered = self.wire.template_versions(region).await;
         match self.bug {
             Bug::ExpiryWithoutRecheck => answered,
-            _ => self.misread("DescribeLaunchTemplateVersions", &[], answered),
+            _ => self.distort("DescribeLaunchTemplateVersions", &[], answered),
         }
-    }
-
-    async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Result<Vec<Reference>> {
-        self.wire.aliased_versions(region, pinned).await
-    }
-
-    async fn launchers(&self, region: &Region) -> Result<LaunchSources> {
-        self.wire.launchers(region).await
     }
 
     async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Result<Vec<UsageReport>> {
@@ -88,7 +81,9 @@ impl References for Sabotaged {
         Ok(reports)
     }
 
-    async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Result<()> {
-        self.wire.ask_usage(region, image, token).await
+    forward! {
+        aliased_versions(region: &Region, pinned: &BTreeSet<String>) -> Vec<Reference>;
+        launchers(region: &Region) -> LaunchSources;
+        ask_usage(region: &Region, image: &ImageId, token: &Token) -> ();
     }
 }

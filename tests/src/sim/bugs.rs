@@ -1,5 +1,5 @@
-//! Planted bugs: Kiln as it would behave with a mistake in it. They are made where Kiln meets the cloud, so that
-//! no switch of a test stands in the code that is shipped.
+//! Planted bugs: Kiln as it would behave with a mistake in it. Each is made between Kiln and the cloud, by a changed call
+//! or a changed answer, so the shipped code has no switch for tests.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,47 +20,57 @@ use kiln_engine::ports::{AccountInfo, Bus, Images, Instances, Parameters, Sharin
 use super::cloud::Wire;
 use super::lambda::Function;
 
-/// A mistake that a person could make in Kiln.
+/// Port methods that no planted bug changes: each calls the same method of the wire.
+macro_rules! forward {
+    ($($method:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {$(
+        async fn $method(&self, $($arg: $type),*) -> Result<$answer> {
+            self.wire.$method($($arg),*).await
+        }
+    )*};
+}
+pub(super) use forward;
+
+/// A mistake that somebody could make in Kiln.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
     /// Kiln as it is.
     None,
-    /// Calls bear a token of their own each time, as the SDK would fill in.
+    /// Every call has a new client token, as the SDK would generate one.
     NoClientToken,
-    /// Images are tagged by a second call.
+    /// An image gets its tags by a second call, after it was created.
     TagsAfterCreation,
-    /// A builder that has stopped is taken for one that has succeeded.
+    /// A builder that stopped counts as one whose script succeeded.
     TrustsTheEvent,
-    /// Who uses an image is asked before it is disabled, and not again before it is deregistered.
+    /// The use of an image is read before it is disabled, and not read again before it is deregistered.
     ExpiryWithoutRecheck,
-    /// One release fewer is kept.
+    /// Expiry keeps one release fewer than the recipe says.
     KeepsOneFewer,
-    /// A copy is begun without looking whether one is there, or failed.
+    /// A replica is copied without reading whether one exists already, or failed.
     CopiesWithoutLooking,
-    /// A look-up of use that failed is read as "unused".
+    /// A read of usage that failed counts as "unused".
     FailedLookUpIsUnused,
-    /// Of a launch template the default version alone is looked at.
+    /// Only the default version of a launch template is read.
     DefaultVersionAlone,
-    /// What other accounts do with an image is not read.
+    /// Use by other accounts is not read.
     OthersUnseen,
-    /// A snapshot goes with its image, whoever else stands on it.
+    /// A snapshot is deleted with its image, even if another image uses it.
     SharedSnapshotGoes,
-    /// The sweep does not know deadlines.
+    /// The sweep ignores deadlines.
     SweepWithoutDeadline,
-    /// A builder is let go while its image is still being made.
+    /// A builder is terminated while its image is still pending.
     TerminatesTooEarly,
-    /// The sweep repairs nothing.
+    /// The sweep does not run.
     NoSweep,
-    /// The parameters move before the last Region has its replica.
+    /// Parameters move before the last Region has its replica.
     MovesBeforeTheLast,
-    /// Who the recipe no longer names is not taken away.
+    /// An account that the recipe no longer names keeps its permission.
     PermissionsOnlyAdded,
-    /// The sweep does not know of rollbacks.
+    /// The sweep ignores rollbacks.
     RollbackUndone,
 }
 
 impl Bug {
-    /// All of them.
+    /// Every planted bug.
     pub const ALL: [Self; 16] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
@@ -81,55 +91,68 @@ impl Bug {
     ];
 }
 
-/// Who used which image when it was first asked, by the call.
+/// The references that each call answered when an image was first asked about.
 pub type FirstUses = RefCell<BTreeMap<(&'static str, ImageId), Vec<Reference>>>;
 
-/// The cloud, as Kiln with a bug in it would use it.
-pub struct Sabotaged {
+/// The cloud as Kiln with a bug in it would call and understand it.
+pub struct BuggyCloud {
     pub(crate) wire: Wire,
     pub(crate) bug: Bug,
     calls: RefCell<u64>,
 }
 
-impl Sabotaged {
-    /// The cloud for one invocation.
+impl BuggyCloud {
+    /// The cloud of one invocation.
     pub fn new(wire: Wire, bug: Bug) -> Self {
         Self { wire, bug, calls: RefCell::new(0) }
     }
 
-    fn anything(&self) -> String {
+    /// A text that no other call of the run has.
+    fn unique(&self) -> String {
         *self.calls.borrow_mut() += 1;
         format!("{:?} {} {}", self.wire.function(), self.wire.number(), self.calls.borrow())
     }
+
+    /// The recipe document as Kiln reads it.
+    fn recipe(&self, document: String) -> String {
+        match self.bug {
+            Bug::KeepsOneFewer => document.replace("keep = 2", "keep = 1").replace("keep = 3", "keep = 2"),
+            _ => document,
+        }
+    }
 }
 
-impl Images for Sabotaged {
-    async fn images(&self, region: &Region, wanted: &ImageQuery) -> Result<Vec<Image>> {
-        let mut images = self.wire.images(region, wanted).await?;
-        if self.bug == Bug::SharedSnapshotGoes && matches!(wanted, ImageQuery::OfSnapshots(_)) {
-            images.clear();
-        }
-        if self.bug == Bug::CopiesWithoutLooking && self.wire.function() != Function::Expire {
-            images.retain(|image| !image.tags.has(tags::ORIGIN) || matches!(wanted, ImageQuery::Id(_)));
-        }
-        if self.bug == Bug::MovesBeforeTheLast && self.wire.function() == Function::Replicate {
-            for image in images.iter_mut().filter(|image| image.tags.has(tags::ORIGIN)) {
-                if image.state == ImageState::Pending && !matches!(wanted, ImageQuery::Id(_)) {
+fn without(tags: &Tags, removed: &str) -> Tags {
+    tags.iter().filter(|(key, _)| *key != removed).collect()
+}
+
+fn is_replica(image: &Image) -> bool {
+    image.tags.has(tags::ORIGIN)
+}
+
+impl Images for BuggyCloud {
+    async fn images(&self, region: &Region, query: &ImageQuery) -> Result<Vec<Image>> {
+        let mut images = self.wire.images(region, query).await?;
+        let by_id = matches!(query, ImageQuery::Id(_));
+        let pending = |image: &&mut Image| image.state == ImageState::Pending;
+        match (self.bug, self.wire.function()) {
+            (Bug::SharedSnapshotGoes, _) if matches!(query, ImageQuery::OfSnapshots(_)) => images.clear(),
+            (Bug::CopiesWithoutLooking, function) if function != Function::Expire => {
+                images.retain(|image| by_id || !is_replica(image));
+            }
+            (Bug::MovesBeforeTheLast, Function::Replicate) if !by_id => {
+                for image in images.iter_mut().filter(pending).filter(|image| is_replica(image)) {
                     image.state = ImageState::Available;
                     image.tags = std::mem::take(&mut image.tags).with(tags::STAGE, "published");
                 }
             }
-        }
-        if self.bug == Bug::RollbackUndone && self.wire.function() == Function::Reconcile {
-            for image in &mut images {
-                let kept = image.tags.iter().filter(|(key, _)| *key != tags::PINNED);
-                image.tags = kept.collect();
+            (Bug::RollbackUndone, Function::Reconcile) => {
+                images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::PINNED));
             }
-        }
-        if self.bug == Bug::TerminatesTooEarly && self.wire.function() == Function::Capture {
-            for image in images.iter_mut().filter(|image| image.state == ImageState::Pending) {
-                image.state = ImageState::Available;
+            (Bug::TerminatesTooEarly, Function::Capture) => {
+                images.iter_mut().filter(pending).for_each(|image| image.state = ImageState::Available);
             }
+            _ => {}
         }
         Ok(images)
     }
@@ -144,77 +167,34 @@ impl Images for Sabotaged {
     }
 
     async fn copy_image(&self, new: &NewReplica) -> Result<ImageId> {
-        match self.bug {
-            Bug::NoClientToken => {
-                self.wire
-                    .copy_image(&NewReplica { token: Token::of(&[&self.anything()]), ..new.clone() })
-                    .await
-            }
-            _ => self.wire.copy_image(new).await,
+        if self.bug != Bug::NoClientToken {
+            return self.wire.copy_image(new).await;
         }
+        let token = Token::of(&[&self.unique()]);
+        self.wire.copy_image(&NewReplica { token, ..new.clone() }).await
     }
 
-    async fn disable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
-        self.wire.disable_image(region, image).await
-    }
-
-    async fn enable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
-        self.wire.enable_image(region, image).await
-    }
-
-    async fn recycled_until(&self, region: &Region, image: &ImageId) -> Result<Option<DateTime<Utc>>> {
-        self.wire.recycled_until(region, image).await
-    }
-
-    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Result<Deregistration> {
-        self.wire.deregister_image(region, image).await
-    }
-
-    async fn snapshots(&self, region: &Region) -> Result<Vec<Snapshot>> {
-        self.wire.snapshots(region).await
-    }
-
-    async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Result<Vec<Snapshot>> {
-        self.wire.snapshots_of(region, image).await
-    }
-
-    async fn snapshot_needs(
-        &self,
-        region: &Region,
-        snapshots: &[SnapshotId],
-    ) -> Result<BTreeMap<SnapshotId, String>> {
-        self.wire.snapshot_needs(region, snapshots).await
-    }
-
-    async fn recycled(&self, region: &Region) -> Result<BTreeMap<ImageId, DateTime<Utc>>> {
-        self.wire.recycled(region).await
-    }
-
-    async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Result<()> {
-        self.wire.delete_snapshot(region, snapshot).await
-    }
-
-    async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Result<()> {
-        self.wire.tag_image(region, image, tags).await
-    }
-
-    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()> {
-        self.wire.tag_images(region, images, tags).await
-    }
-
-    async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Result<()> {
-        self.wire.tag_snapshot(region, snapshot, tags).await
+    forward! {
+        disable_image(region: &Region, image: &ImageId) -> ();
+        enable_image(region: &Region, image: &ImageId) -> ();
+        recycled_until(region: &Region, image: &ImageId) -> Option<DateTime<Utc>>;
+        recycled(region: &Region) -> BTreeMap<ImageId, DateTime<Utc>>;
+        deregister_image(region: &Region, image: &ImageId) -> Deregistration;
+        snapshots(region: &Region) -> Vec<Snapshot>;
+        snapshots_of(region: &Region, image: &ImageId) -> Vec<Snapshot>;
+        snapshot_needs(region: &Region, snapshots: &[SnapshotId]) -> BTreeMap<SnapshotId, String>;
+        delete_snapshot(region: &Region, snapshot: &SnapshotId) -> ();
+        tag_image(region: &Region, image: &ImageId, tags: &Tags) -> ();
+        tag_images(region: &Region, images: &[ImageId], tags: &Tags) -> ();
+        tag_snapshot(region: &Region, snapshot: &SnapshotId, tags: &Tags) -> ();
     }
 }
 
-impl Instances for Sabotaged {
+impl Instances for BuggyCloud {
     async fn instances(&self, region: &Region) -> Result<Vec<Instance>> {
         let mut instances = self.wire.instances(region).await?;
-        if self.wire.function() == Function::Reconcile && self.bug == Bug::SweepWithoutDeadline {
-            for instance in &mut instances {
-                let kept = instance.tags.iter().filter(|(key, _)| *key != tags::DEADLINE);
-                instance.tags = kept.collect();
-            }
+        if self.bug == Bug::SweepWithoutDeadline && self.wire.function() == Function::Reconcile {
+            instances.iter_mut().for_each(|instance| instance.tags = without(&instance.tags, tags::DEADLINE));
         }
         Ok(instances)
     }
@@ -231,37 +211,13 @@ impl Instances for Sabotaged {
     }
 
     async fn launch(&self, new: &NewInstance) -> Result<InstanceId> {
-        match self.bug {
-            Bug::NoClientToken if new.tags.get(tags::ROLE) == Some("builder") => {
-                let name = ImageName {
-                    recipe: new.tags.read(tags::RECIPE).unwrap(),
-                    version: new.tags.read(tags::VERSION).unwrap(),
-                };
-                let token = Token::launch(Role::Builder, &name, &self.anything());
-                self.wire.launch(&NewInstance { token, ..new.clone() }).await
-            }
-            _ => self.wire.launch(new).await,
+        if self.bug != Bug::NoClientToken || new.tags.get(tags::ROLE) != Some("builder") {
+            return self.wire.launch(new).await;
         }
-    }
-
-    async fn stop(&self, region: &Region, instance: &InstanceId) -> Result<()> {
-        self.wire.stop(region, instance).await
-    }
-
-    async fn start(&self, region: &Region, instance: &InstanceId) -> Result<()> {
-        self.wire.start(region, instance).await
-    }
-
-    async fn terminate(&self, region: &Region, instance: &InstanceId) -> Result<()> {
-        self.wire.terminate(region, instance).await
-    }
-
-    async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()> {
-        self.wire.tag_instance(region, instance, tags).await
-    }
-
-    async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()> {
-        self.wire.untag_instance(region, instance, keys).await
+        let recipe = new.tags.read(tags::RECIPE).unwrap();
+        let name = ImageName { recipe, version: new.tags.read(tags::VERSION).unwrap() };
+        let token = Token::launch(Role::Builder, &name, &self.unique());
+        self.wire.launch(&NewInstance { token, ..new.clone() }).await
     }
 
     async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String> {
@@ -276,12 +232,17 @@ impl Instances for Sabotaged {
         Ok(console)
     }
 
-    async fn architectures(&self, region: &Region, instance_type: &str) -> Result<Vec<Architecture>> {
-        self.wire.architectures(region, instance_type).await
+    forward! {
+        stop(region: &Region, instance: &InstanceId) -> ();
+        start(region: &Region, instance: &InstanceId) -> ();
+        terminate(region: &Region, instance: &InstanceId) -> ();
+        tag_instance(region: &Region, instance: &InstanceId, tags: &Tags) -> ();
+        untag_instance(region: &Region, instance: &InstanceId, keys: &[&str]) -> ();
+        architectures(region: &Region, instance_type: &str) -> Vec<Architecture>;
     }
 }
 
-impl Parameters for Sabotaged {
+impl Parameters for BuggyCloud {
     async fn parameter(&self, region: &Region, name: &str) -> Result<Option<String>> {
         let value = self.wire.parameter(region, name).await?;
         Ok(value.map(|document| self.recipe(document)))
@@ -292,115 +253,54 @@ impl Parameters for Sabotaged {
         Ok(found.into_iter().map(|(name, document)| (name, self.recipe(document))).collect())
     }
 
-    async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
-        self.wire.parameters(region, names).await
-    }
-
-    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
-        self.wire.put_image(region, name, image).await
-    }
-
-    async fn try_parameter(&self, region: &Region, name: &str) -> Result<()> {
-        self.wire.try_parameter(region, name).await
+    forward! {
+        parameters(region: &Region, names: &[String]) -> BTreeMap<String, String>;
+        put_image(region: &Region, name: &str, image: &ImageId) -> ();
+        try_parameter(region: &Region, name: &str) -> ();
     }
 }
 
-impl Sharing for Sabotaged {
-    async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Result<BTreeSet<Grantee>> {
-        self.wire.launch_permissions(region, image).await
-    }
-
+impl Sharing for BuggyCloud {
     async fn change_launch(&self, region: &Region, image: &ImageId, change: &PermissionChange) -> Result<()> {
-        match self.bug {
-            Bug::PermissionsOnlyAdded => {
-                let change = PermissionChange { remove: BTreeSet::new(), ..change.clone() };
-                self.wire.change_launch(region, image, &change).await
-            }
-            _ => self.wire.change_launch(region, image, change).await,
+        let mut change = change.clone();
+        if self.bug == Bug::PermissionsOnlyAdded {
+            change.remove.clear();
         }
+        self.wire.change_launch(region, image, &change).await
     }
 
-    async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Result<BTreeSet<Grantee>> {
-        self.wire.volume_permissions(region, snapshot).await
-    }
-
-    async fn change_volumes(
-        &self,
-        region: &Region,
-        snapshot: &SnapshotId,
-        change: &PermissionChange,
-    ) -> Result<()> {
-        self.wire.change_volumes(region, snapshot, change).await
-    }
-
-    async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()> {
-        self.wire.deprecate(region, image, to).await
-    }
-
-    async fn protect(&self, region: &Region, image: &ImageId) -> Result<()> {
-        self.wire.protect(region, image).await
-    }
-
-    async fn unprotect(&self, region: &Region, image: &ImageId) -> Result<()> {
-        self.wire.unprotect(region, image).await
-    }
-
-    async fn findings(&self, region: &Region, image: &ImageId) -> Result<Vec<Finding>> {
-        self.wire.findings(region, image).await
+    forward! {
+        launch_permissions(region: &Region, image: &ImageId) -> BTreeSet<Grantee>;
+        volume_permissions(region: &Region, snapshot: &SnapshotId) -> BTreeSet<Grantee>;
+        change_volumes(region: &Region, snapshot: &SnapshotId, change: &PermissionChange) -> ();
+        deprecate(region: &Region, image: &ImageId, to: Deprecation) -> ();
+        protect(region: &Region, image: &ImageId) -> ();
+        unprotect(region: &Region, image: &ImageId) -> ();
+        findings(region: &Region, image: &ImageId) -> Vec<Finding>;
     }
 }
 
-impl Templates for Sabotaged {
-    async fn template(&self, region: &Region, name: &str) -> Result<Option<Template>> {
-        self.wire.template(region, name).await
-    }
-
-    async fn new_template_version(&self, new: &NewTemplateVersion) -> Result<i64> {
-        self.wire.new_template_version(new).await
-    }
-
-    async fn set_default_version(&self, region: &Region, template: &str, number: i64) -> Result<()> {
-        self.wire.set_default_version(region, template, number).await
+impl Templates for BuggyCloud {
+    forward! {
+        template(region: &Region, name: &str) -> Option<Template>;
+        new_template_version(new: &NewTemplateVersion) -> i64;
+        set_default_version(region: &Region, template: &str, number: i64) -> ();
     }
 }
 
-impl AccountInfo for Sabotaged {
-    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>> {
-        self.wire.subnets(region, named).await
-    }
-
-    async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>> {
-        self.wire.enabled_regions(home).await
-    }
-
-    async fn key(&self, region: &Region, key: &str) -> Result<Option<Key>> {
-        self.wire.key(region, key).await
-    }
-
-    async fn default_encryption(&self, region: &Region) -> Result<DefaultEncryption> {
-        self.wire.default_encryption(region).await
-    }
-
-    async fn public_images(&self, region: &Region) -> Result<PublicImages> {
-        self.wire.public_images(region).await
-    }
-
-    async fn vcpus(&self, region: &Region, instance_type: &str) -> Result<Option<Vcpus>> {
-        self.wire.vcpus(region, instance_type).await
+impl AccountInfo for BuggyCloud {
+    forward! {
+        subnets(region: &Region, named: &[SubnetId]) -> Vec<Subnet>;
+        enabled_regions(home: &Region) -> BTreeSet<Region>;
+        key(region: &Region, key: &str) -> Option<Key>;
+        default_encryption(region: &Region) -> DefaultEncryption;
+        public_images(region: &Region) -> PublicImages;
+        vcpus(region: &Region, instance_type: &str) -> Option<Vcpus>;
     }
 }
 
-impl Sabotaged {
-    fn recipe(&self, document: String) -> String {
-        match self.bug {
-            Bug::KeepsOneFewer => document.replace("keep = 2", "keep = 1").replace("keep = 3", "keep = 2"),
-            _ => document,
-        }
-    }
-}
-
-impl Bus for Sabotaged {
-    async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()> {
-        self.wire.send(envelopes, now).await
+impl Bus for BuggyCloud {
+    forward! {
+        send(envelopes: &[Envelope], now: DateTime<Utc>) -> ();
     }
 }

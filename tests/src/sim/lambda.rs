@@ -16,7 +16,7 @@ use kiln_engine::apply::Report;
 use kiln_engine::handlers;
 use serde_json::{Value, json};
 
-use super::bugs::{Bug, Sabotaged};
+use super::bugs::{Bug, BuggyCloud};
 use super::cloud::Wire;
 use super::faults::MOST_SKEW;
 use super::world::World;
@@ -201,7 +201,7 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
         false => TimeDelta::zero(),
     };
     let now = world.now() + skew;
-    let cloud = Sabotaged::new(Wire::new(Rc::clone(world), Rc::clone(&invocation)), world.bug);
+    let cloud = BuggyCloud::new(Wire::new(Rc::clone(world), Rc::clone(&invocation)), world.bug);
     let context = world.context.clone();
     let payload = payload.clone();
     let work = async move {
