@@ -1,8 +1,9 @@
 """The local AWS: moto's EC2 and MiniStack's other services in one process, on one loopback port.
 
-EC2 is moto's with an overlay (`overlay/`): images, instances and snapshots that live, fail, and tell
-EventBridge so. Everything else is MiniStack's, with a few of its ways corrected (`hooks.py` names each).
-A control surface under `/_local` seeds, breaks and watches it (`control.py`; from Python, `client.LocalAws`).
+EC2 is moto's with an overlay (`overlay/`): images, instances and snapshots change state over time, can fail,
+and send EC2's events to EventBridge. All other services are MiniStack's, with corrections (`patches.py` has
+each with its reason). The control API under `/_local` creates resources, injects faults and reads the journal
+(`control.py`; from Python, `client.LocalAws`).
 
     PYTHONPATH=tests python -m local_aws --port 4566
 

@@ -1,4 +1,5 @@
-"""`python -m local_aws [--port 0] [--ready FILE]`: serve until told to stop or until the parent ends."""
+"""`python -m local_aws [--port 0] [--ready FILE]`: serves until a signal stops it or its parent process
+ends."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def main() -> None:
     finally:
         sys.stdout.flush()
         if sys.exc_info()[0] in (None, SystemExit):
-            os._exit(0)  # threads that wait for something must not hold up the end
+            os._exit(0)  # waiting threads must not delay the exit
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is still under way, so that a test can wait for quiet instead of sleeping."""
+"""Counts the work that is still going on, so that a test can wait until it is done instead of sleeping."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 RETRY = "retry"
-"""A retry that waits for its time. It is quiet until then, so it counts only when asked for."""
+"""A retry that waits for its time. Nothing happens until then, so it counts as activity only if the caller
+says so."""
 
 
 class Activity:
-    """Whoever starts something that will go on by itself begins it here *before* letting go of it."""
+    """Work that goes on by itself. Its starter must call `begin` *before* it hands the work on."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,6 +39,6 @@ class Activity:
             self.end(number)
 
     def why(self, retries: bool = False) -> list[str]:
-        """The reasons for not being idle; empty when all is quiet."""
+        """What is still going on; empty if nothing is."""
         with self._lock:
             return [f"{kind}: {what}" for kind, what in self._open.values() if retries or kind != RETRY]

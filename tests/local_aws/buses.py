@@ -1,4 +1,4 @@
-"""EventBridge's way from a bus to its targets: faults, the journal, other Regions, dead letters."""
+"""Delivers events from a bus to its targets, with faults, the journal, other Regions and dead letters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CROSSED = "_CrossedRegion"
 
 
 class Buses:
-    """Holds MiniStack's own functions (`original_*`) and what is done before and instead of them."""
+    """Wraps MiniStack's own functions (`original_*`) for the delivery of events."""
 
     def __init__(
         self,
@@ -37,15 +37,15 @@ class Buses:
         self._to_bus = original_to_bus
 
     def dispatch(self, event: Event, view: Any = None) -> None:
-        """Deliver an event that reached a bus, unless a fault has it lost, doubled or late.
+        """Deliver an event that reached a bus; a fault may lose, double or delay it.
 
-        Faults strike where an event enters, not again where a rule hands it on to another bus.
+        Faults apply where an event first enters, not again where a rule forwards it to another bus.
         """
-        handed_on = bool(event.get("_DispatchPath"))
+        forwarded = bool(event.get("_DispatchPath"))
         detail = _detail(event)
         state = detail.get("state") or detail.get("State")
         fault = None
-        if not handed_on:
+        if not forwarded:
             fault = self._world.faults.of_event(event.get("DetailType", ""), state, get_region())
         effect = fault["effect"] if fault else None
         if effect == "lose":
@@ -57,7 +57,8 @@ class Buses:
                 self._deliver(event, view, detail, effect)
 
     def invoke_target(self, target: Event, event: Event, rule: Event, view: Any = None) -> None:
-        """Note where the event goes; without a function there, the rule's dead-letter queue gets it."""
+        """Record the target and invoke it. If its function does not exist, the event goes to the target's
+        dead-letter queue."""
         arn = target.get("Arn", "")
         seen = TARGETS.get()
         if seen is not None:
@@ -68,7 +69,7 @@ class Buses:
         self._invoke_target(target, event, rule, view)
 
     def to_lambda(self, arn: str, payload: str) -> None:
-        """A rule's target is invoked asynchronously, with Lambda's retries and failure destination."""
+        """Invoke a rule's function asynchronously, with Lambda's retries and failure destination."""
         func, config, _ = lambda_svc._get_func_record_for_ref(arn)
         if func is None or config is None:
             return
@@ -78,7 +79,8 @@ class Buses:
     def to_bus(
         self, spec: Any, event: Event, rule: Event, path: set[str], payload: str | None = None
     ) -> None:
-        """Hand an event on to a bus, also in another Region: once, and bearing the Region it came from."""
+        """Forward an event to a bus, also in another Region. It keeps its first Region, and is not forwarded
+        a second time."""
         here = spec.account_id == get_account_id() and spec.region == get_region()
         if here:
             self._to_bus(spec, event, rule, path, payload)
@@ -88,7 +90,7 @@ class Buses:
             return
         bus = spec.resource.split("/", 1)[1]
         key = eventbridge._rule_key(rule.get("Name"), rule.get("EventBusName", "default"))
-        handed = {
+        copy = {
             **event,
             "EventBusName": bus,
             "Region": event.get("Region") or get_region(),
@@ -96,15 +98,15 @@ class Buses:
             CROSSED: True,
         }
         if payload is not None:
-            handed["Detail"] = payload
+            copy["Detail"] = payload
         with request_scope(spec.account_id, spec.region):
             if bus != "default" and bus not in eventbridge._event_buses:
                 self._note(event, _detail(event), [], f"no bus {bus} in {spec.region}")
                 return
-            eventbridge._dispatch_event(handed)
+            eventbridge._dispatch_event(copy)
 
     def _deliver(self, event: Event, view: Any, detail: Event, effect: str | None) -> None:
-        """The journal has the event before what it sets going; its targets are filled in as they get it."""
+        """Journal the event before its consequences; its targets are added to the entry as they get it."""
         to: list[str] = []
         token = TARGETS.set(to)
         try:

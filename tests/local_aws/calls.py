@@ -1,4 +1,4 @@
-"""Which AWS call an HTTP request is, and how its protocol says an error."""
+"""Recognizes the AWS call in an HTTP request, and writes errors in its protocol."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST = 60
 
 @dataclass
 class Call:
-    """One AWS call, told apart by its signature's scope and its protocol."""
+    """One AWS call, recognized by the scope of its signature and by its protocol."""
 
     service: str
     action: str
@@ -44,7 +44,7 @@ class Call:
 
 
 def parse(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Call | None:
-    """None for what is no signed AWS call (a health check, say)."""
+    """The call, or None if the request is not a signed AWS call (a health check, for example)."""
     scope = _CREDENTIAL.search(headers.get("authorization", ""))
     if scope is None:
         return None
@@ -67,7 +67,7 @@ def parse(method: str, path: str, query: str, headers: dict[str, str], body: byt
 
 
 def error_code(status: int, headers: dict[str, str], body: bytes) -> str | None:
-    """The error code of an answer, also that of a half-failed PutEvents."""
+    """The error code of an answer, also of a PutEvents of which some entries failed."""
     if status >= 400:
         named = headers.get("x-amzn-errortype", "")
         if named:
@@ -85,7 +85,7 @@ def error_code(status: int, headers: dict[str, str], body: bytes) -> str | None:
 
 
 def made(action: str, body: bytes) -> dict[str, str]:
-    """The ids of what a call made."""
+    """The ids of the resources that a call created."""
     if not action.startswith(("Create", "Copy", "Run", "Register")):
         return {}
     return {name.decode(): value.decode() for name, value in _MADE.findall(body)[:3]}

@@ -1,4 +1,4 @@
-"""The local AWS from a test's side."""
+"""Starts a local AWS and controls it from Python."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class LocalAwsError(RuntimeError):
 
 
 class LocalAws:
-    """A server of its own on a free port, for as long as the `with` block lasts.
+    """A local AWS on a free port, for the time of the `with` block.
 
     `environment` sets the server's timing, e.g. `LOCAL_AWS_IMAGE_S="0.1"`. Start it from a thread that
-    lives as long as the server shall: the kernel ends it with the thread that started it.
+    lives at least as long: the kernel kills the server when the thread that started it ends.
     """
 
     def __init__(self, log: Path | None = None, **environment: str) -> None:
@@ -94,9 +94,9 @@ class LocalAws:
         self.stop()
 
     def client(self, service: str, region: str = HOME_REGION, retries: bool = False) -> Any:
-        """A boto3 client, kept for the next time (making one takes longer than most calls).
+        """A boto3 client. It is cached, because creating one takes longer than most calls.
 
-        It does not retry unless asked, so that a test sees every error.
+        It does not retry by default, so that a test sees every error.
         """
         key = (service, region, retries)
         if key not in self._clients:
@@ -125,11 +125,11 @@ class LocalAws:
         return self._post("seed", kinds)
 
     def faults(self, *rules: dict[str, Any]) -> None:
-        """Replaces all rules; none given means no faults any more."""
+        """Replaces all fault rules. Without arguments there are no faults any more."""
         self._post("faults", list(rules))
 
     def faults_report(self) -> list[dict[str, Any]]:
-        """The rules with how often each struck and may still strike."""
+        """The fault rules, with how often each was applied and can still be."""
         return list(self._get("faults")["faults"])
 
     def emit(
@@ -158,23 +158,24 @@ class LocalAws:
         self._post("stop-by-itself", {"instance": instance, "region": region})
 
     def scan(self, image: str, findings: list[dict[str, Any]], region: str = HOME_REGION) -> None:
-        """Each finding has a `severity` and a `title`, and `fix=False` where there is none."""
+        """Sets the findings of Amazon Inspector. Each has a `severity` and a `title`, and `fix=False` if
+        there is no fix."""
         self._post("scan", {"image": image, "findings": findings, "region": region})
 
     def days_pass(self, days: float) -> None:
-        """All that stands in EC2, in every Region, is that many days older, with the times in Kiln's tags."""
+        """Makes everything in EC2 that many days older, in every Region, with the times in Kiln's tags."""
         self._post("pass", {"days": days})
 
     def ends_elsewhere(self, image: str, account: str, region: str = HOME_REGION) -> None:
-        """Ends what `seed(launches_elsewhere=[...])` began."""
+        """Ends the use that `seed(launches_elsewhere=[...])` started."""
         self._post("ends-elsewhere", {"image": image, "account": account, "region": region})
 
     def recipe_ends(self, name: str, kind: str, region: str = HOME_REGION) -> None:
-        """Deletes what `seed(image_recipes=[...])` made."""
+        """Deletes a recipe that `seed(image_recipes=[...])` created."""
         self._post("recipe-ends", {"name": name, "kind": kind, "region": region})
 
     def volume_becomes(self, volume: str, state: str = "available", region: str = HOME_REGION) -> None:
-        """The next state of what `seed(volumes=[...])` made."""
+        """Sets the state of a volume that `seed(volumes=[...])` created."""
         self._post("volume", {"volume": volume, "state": state, "region": region})
 
     def journal(self, after: int = 0, kind: str | None = None) -> list[dict[str, Any]]:
@@ -182,7 +183,7 @@ class LocalAws:
         return list(self._get(f"journal?after={after}{suffix}")["entries"])
 
     def journal_end(self) -> int:
-        """The number of the newest entry: hand it to `journal` later to see only what came since."""
+        """The number of the newest entry. Pass it to `journal` later to read only newer entries."""
         return int(self._get("journal?after=999999999999")["last"])
 
     def idle(self, retries: bool = False) -> tuple[bool, list[str]]:
@@ -190,7 +191,7 @@ class LocalAws:
         return bool(answer["idle"]), list(answer["why"])
 
     def wait_idle(self, timeout: float = 20.0, retries: bool = True) -> None:
-        """Wait until nothing is under way, by default including retries that wait for their time."""
+        """Waits until nothing is going on any more, by default also no retry that waits for its time."""
         deadline = time.monotonic() + timeout
         quiet = 0
         while quiet < 2:

@@ -1,4 +1,4 @@
-"""One thread that does things later, in the order of their time."""
+"""One thread that runs actions at their time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local_aws.activity import Activity
 
 
 class Clock:
-    """Timers that show up as activity. What they run must be short: they share one thread."""
+    """Timers that count as activity. Their actions must be short, because they share one thread."""
 
     def __init__(self, activity: Activity) -> None:
         self._activity = activity
@@ -29,7 +29,7 @@ class Clock:
             self._wake.notify()
 
     def forget(self) -> None:
-        """Drop all that is still to come (a reset)."""
+        """Drop all pending timers, for a reset."""
         with self._wake:
             for _, _, number, _ in self._due:
                 self._activity.end(number)

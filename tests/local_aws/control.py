@@ -1,4 +1,4 @@
-"""The control surface under /_local: what no AWS has, and every test needs."""
+"""The control API under /_local: what a test needs and AWS does not have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from moto.ec2.models import ec2_backends
 
 from local_aws.faults import FaultError
 from local_aws.overlay.references import RECIPES, kind_of
-from local_aws.overlay.region import kept
+from local_aws.overlay.region import region_state
 from local_aws.overlay.volumes import STATES
 from local_aws.schedules import ScheduleError, Schedules
 from local_aws.seed import Seeder, SeedError
@@ -26,8 +26,8 @@ Answer = dict[str, Any]
 Query = dict[str, str]
 
 
-class Refused(ValueError):
-    """A request that makes no sense; the text says why."""
+class BadRequest(ValueError):
+    """A wrong control request; the text says why."""
 
 
 class Control:
@@ -62,7 +62,7 @@ class Control:
         try:
             data = json.loads(body) if body else {}
             result = await asyncio.to_thread(route, flat, data)
-        except (Refused, FaultError, SeedError, ScheduleError, KeyError, TypeError, ValueError) as wrong:
+        except (BadRequest, FaultError, SeedError, ScheduleError, KeyError, TypeError, ValueError) as wrong:
             traceback.print_exc()
             return 400, json.dumps({"error": f"{type(wrong).__name__}: {wrong}"}).encode()
         except Exception as bug:
@@ -74,11 +74,12 @@ class Control:
         return {"status": "ok", "account": ACCOUNT, "home": HOME_REGION}
 
     def _reset(self, query: Query, body: Any) -> Answer:
-        """Back to how it was at the start; with `all` also functions, rules, parameters and stacks."""
+        """Back to the initial state; with `all` functions, rules, parameters and stacks are removed as
+        well."""
         world = self._world
         with world.lock:
             world.clock.forget()
-            world.life.forget()
+            world.instance_lifecycle.forget()
             world.tokens.clear()
             world.public_images.clear()
             world.faults.replace([])
@@ -101,7 +102,7 @@ class Control:
         return {"faults": self._world.faults.replace(rules)}
 
     def _emit(self, query: Query, body: Any) -> Answer:
-        self._world.pump.emit(
+        self._world.ec2_events.emit(
             body.get("region", HOME_REGION),
             body["detail_type"],
             body["detail"],
@@ -119,64 +120,64 @@ class Control:
         with self._world.lock:
             instance = backend.get_instance_by_id(body["instance"])
             if instance is None:
-                raise Refused(f"there is no instance {body['instance']}")
+                raise BadRequest(f"there is no instance {body['instance']}")
             if instance.state != "running":
-                raise Refused(f"{instance.id} is {instance.state}, not running")
-            self._world.life.switch_off(instance)
+                raise BadRequest(f"{instance.id} is {instance.state}, not running")
+            self._world.instance_lifecycle.switch_off(instance)
         return {"instance": instance.id, "state": instance.state}
 
     def _scan(self, query: Query, body: Any) -> Answer:
-        """As if Amazon Inspector had scanned an image, and found this."""
+        """Sets what Amazon Inspector found in an image."""
         with self._world.lock:
             image = ec2_backends[ACCOUNT][body.get("region", HOME_REGION)].amis.get(body["image"])
             if image is None:
-                raise Refused(f"there is no image {body['image']}")
+                raise BadRequest(f"there is no image {body['image']}")
             image.scanned, image.findings = "2026-01-01T00:00:00.000Z", list(body.get("findings") or [])
         return {"image": image.id, "findings": len(image.findings)}
 
     def _ends_elsewhere(self, query: Query, body: Any) -> Answer:
-        """Another account has nothing of an image any more; reports made before do not know it."""
+        """Another account stops using an image. Reports that exist already do not change."""
         region, image, account = body.get("region", HOME_REGION), body["image"], str(body["account"])
         with self._world.lock:
-            here = kept(ec2_backends[ACCOUNT][region])
-            left = [one for one in here.elsewhere if (one.image_id, one.account) != (image, account)]
-            ended = len(here.elsewhere) - len(left)
+            here = region_state(ec2_backends[ACCOUNT][region])
+            left = [one for one in here.external_uses if (one.image_id, one.account) != (image, account)]
+            ended = len(here.external_uses) - len(left)
             if not ended:
-                raise Refused(f"{account} has nothing of {image} in {region}")
-            here.elsewhere = left
+                raise BadRequest(f"{account} has nothing of {image} in {region}")
+            here.external_uses = left
         return {"ended": ended}
 
     def _recipe_ends(self, query: Query, body: Any) -> Answer:
-        """Somebody deletes a recipe of Image Builder's; one of the other kind may bear the same name."""
+        """Deletes a recipe of Image Builder. A recipe of the other kind may have the same name."""
         region, name, kind = body.get("region", HOME_REGION), body["name"], body.get("kind", RECIPES[0])
         with self._world.lock:
-            here = kept(ec2_backends[ACCOUNT][region])
+            here = region_state(ec2_backends[ACCOUNT][region])
             left = [one for one in here.image_recipes if (one["name"], kind_of(one)) != (name, kind)]
             ended = len(here.image_recipes) - len(left)
             if not ended:
-                raise Refused(f"there is no {kind} {name} in {region}")
+                raise BadRequest(f"there is no {kind} {name} in {region}")
             here.image_recipes = left
         return {"ended": ended}
 
     def _volume(self, query: Query, body: Any) -> Answer:
-        """A volume that was seeded comes into another state."""
+        """Sets the state of a seeded volume."""
         state = body.get("state", "available")
         with self._world.lock:
             backend = ec2_backends[ACCOUNT][body.get("region", HOME_REGION)]
             if body["volume"] not in backend.volumes:
-                raise Refused(f"there is no volume {body['volume']}")
+                raise BadRequest(f"there is no volume {body['volume']}")
             if state not in STATES:
-                raise Refused(f"unknown state of a volume: {state}")
-            kept(backend).volume_states[body["volume"]] = state
+                raise BadRequest(f"unknown state of a volume: {state}")
+            region_state(backend).volume_states[body["volume"]] = state
         return {"volume": body["volume"], "state": state}
 
     def _pass(self, query: Query, body: Any) -> Answer:
         days = float(body["days"])
         if not 0 < days < 36_500:
-            raise Refused(f"{days} days cannot pass")
+            raise BadRequest(f"{days} days cannot pass")
         with self._world.lock:
             pass_days(days)
-            # Nobody asks twice, days apart, with what made it one.
+            # No caller repeats a call after days and expects its client token to be known.
             self._world.tokens.clear()
         return {"passed": days}
 

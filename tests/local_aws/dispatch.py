@@ -1,4 +1,4 @@
-"""The door of EC2 and Auto Scaling: MiniStack takes the request, moto and the overlay answer it."""
+"""Passes requests for EC2 and Auto Scaling, which MiniStack receives, to moto and the overlay."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def refuse(code: str, message: str, status: int = 400) -> Response:
 def _request(
     service: str, method: str, path: str, headers: dict[str, str], body: bytes, account: str, region: str
 ) -> Request:
-    kept = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
+    region_state = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
     address = f"http://{service}.{region}.amazonaws.com{path}"
-    return Request.from_primitives(method, address, {**kept, "x-moto-account-id": account}, body)
+    return Request.from_primitives(method, address, {**region_state, "x-moto-account-id": account}, body)
 
 
-class Ec2Bridge:
+class Ec2Dispatch:
     """Answers one EC2 request at a time; see `World.lock`."""
 
     def __init__(self, world: World) -> None:
@@ -52,25 +52,27 @@ class Ec2Bridge:
     def answer(
         self, method: str, path: str, headers: dict[str, str], body: bytes, account: str, region: str
     ) -> Response:
-        """Never an HTTP 500: an SDK would retry it and hide a gap of the emulator for a long time."""
+        """Answers one request. Errors are never HTTP 500: an SDK would retry it for long and hide a gap of
+        the emulator."""
         action = (parse_qs(body.decode(errors="replace")).get("Action") or [""])[0]
         if action == "GetImageFindings":
             return self._findings(parse_qs(body.decode())["ImageId"][0], account, region)
         request = _request("ec2", method, path, headers, body, account, region)
-        return self._dispatched(Ec2Api, action, request)
+        return self._dispatch(Ec2Api, action, request)
 
     def answer_auto_scaling(
         self, method: str, path: str, headers: dict[str, str], body: bytes, account: str, region: str
     ) -> Response:
-        """MiniStack's Auto Scaling knows no mixed instances, nor the launch templates that moto holds."""
+        """Answers by moto, because MiniStack's Auto Scaling has no mixed instances and does not see moto's
+        launch templates."""
         action = (parse_qs(body.decode(errors="replace")).get("Action") or [""])[0]
         request = _request("autoscaling", method, path, headers, body, account, region)
-        return self._dispatched(AutoScalingResponse, action, request)
+        return self._dispatch(AutoScalingResponse, action, request)
 
-    def _dispatched(self, service: Any, action: str, request: Request) -> Response:
+    def _dispatch(self, service: Any, action: str, request: Request) -> Response:
         try:
             with self._world.lock:
-                status, answered, out = service.dispatch(request)
+                status, headers_out, out = service.dispatch(request)
         except FilterNotImplementedError as gap:
             return refuse("InvalidParameterValue", f"{action}: {gap}")
         except (NotImplementedError, OperationNotFoundError):
@@ -78,16 +80,17 @@ class Ec2Bridge:
         except Exception as bug:
             traceback.print_exc()
             return refuse("EmulatorBug", f"{action}: {type(bug).__name__}: {bug}")
-        return self._answered(status, answered, out)
+        return self._response(status, headers_out, out)
 
     def _findings(self, image_id: str, account: str, region: str) -> Response:
-        """Too new for botocore's model, by which moto finds its operations."""
+        """GetImageFindings. moto finds its operations in botocore's model, which does not have this one
+        yet."""
         with self._world.lock:
             image = ec2_backends[account][region].amis.get(image_id)
             if image is None:
                 return refuse("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
             return 200, {"Content-Type": "text/xml"}, findings_answer(image)
 
-    def _answered(self, status: int, answered: Any, out: Any) -> Response:
+    def _response(self, status: int, headers_out: Any, out: Any) -> Response:
         data = out if isinstance(out, bytes) else str(out).encode()
-        return int(status), {"Content-Type": str(answered.get("Content-Type", "text/xml"))}, data
+        return int(status), {"Content-Type": str(headers_out.get("Content-Type", "text/xml"))}, data

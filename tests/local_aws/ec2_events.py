@@ -1,4 +1,4 @@
-"""EC2's own events: from its state changes onto the default bus of their Region."""
+"""Sends EC2's own events about state changes to the default bus of their Region."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ IMAGE_CHANGE = "EC2 AMI State Change"
 INSTANCE_CHANGE = "EC2 Instance State-change Notification"
 
 
-class Pump:
-    """One thread puts the events, in the order in which they arose. Nobody waits for it."""
+class Ec2Events:
+    """One thread sends the events in order. The calls that cause them do not wait for it."""
 
     def __init__(self, activity: Activity) -> None:
         self._activity = activity
         self._queue: queue.Queue[tuple[int, str, dict[str, Any]]] = queue.Queue()
-        threading.Thread(target=self._run, name="pump", daemon=True).start()
+        threading.Thread(target=self._run, name="ec2-events", daemon=True).start()
 
     def image(self, image: Any, state: str, message: str) -> None:
         detail = {

@@ -1,5 +1,5 @@
-"""Faults on demand, where `*` is any: a call that fails before or after its effect, an image that ends
-failed, a usage report that ends in error, an event that is lost, doubled or late."""
+"""Faults on demand: a call fails before or after its effect, an image becomes `failed`, a usage report ends
+in error, an event is lost, doubled or late. `*` in a rule matches anything."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _SHAPES: dict[str, set[str]] = {
     "event": {"event", "state", "region", "effect", "seconds", "times"},
 }
 _EVERY = {"probability", "seed"}
-# What DeregisterImage may say of a snapshot that it was to delete and did not.
+# The codes of DeregisterImage for a snapshot that it should delete and did not.
 _SNAPSHOT_CODES = ("missing-permissions", "internal-error", "client-error")
 _EFFECTS = ("lose", "double", "late")
 
 
 class FaultError(ValueError):
-    """A rule that nobody could carry out, told at once rather than silently never matching."""
+    """A wrong rule. It is an error at once, because it would silently never match."""
 
 
 @dataclass
 class Rule:
-    """One rule and how often it may still strike. `times` -1 is without end."""
+    """One rule and how often it can still be applied; -1 is without limit."""
 
     kind: str
     spec: dict[str, Any]
     left: int
     dice: random.Random
     probability: float
-    struck: int = field(default=0)
+    applied: int = field(default=0)
 
     @classmethod
     def parse(cls, spec: dict[str, Any]) -> Rule:
@@ -63,8 +63,8 @@ class Rule:
             probability=float(spec.get("probability", 1.0)),
         )
 
-    def strikes(self, **seen: str | None) -> bool:
-        """Whether this rule fits what was seen and its turn has come; uses up one time if so."""
+    def applies(self, **seen: str | None) -> bool:
+        """Whether the rule matches and applies now; if so, counts one time."""
         if self.left == 0:
             return False
         if any(self.spec.get(name, "*") not in ("*", value) for name, value in seen.items()):
@@ -72,12 +72,12 @@ class Rule:
         if self.probability < 1.0 and self.dice.random() >= self.probability:
             return False
         self.left -= 1 if self.left > 0 else 0
-        self.struck += 1
+        self.applied += 1
         return True
 
 
 class Faults:
-    """The rules in force. The first that fits wins."""
+    """The current rules. The first that matches applies."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -91,23 +91,23 @@ class Faults:
 
     def report(self) -> list[dict[str, Any]]:
         with self._lock:
-            return [{**rule.spec, "left": rule.left, "struck": rule.struck} for rule in self._rules]
+            return [{**rule.spec, "left": rule.left, "struck": rule.applied} for rule in self._rules]
 
     def of_call(self, service: str, action: str, region: str, who: str) -> dict[str, Any] | None:
         return self._first("call", call=action, service=service, region=region, who=who)
 
     def of_image(self, action: str, region: str) -> str | None:
-        """The message with which the image that this call makes shall fail."""
+        """The message with which the image of this call must fail; None if it must not."""
         spec = self._first("image", image=action, region=region)
         return None if spec is None else str(spec.get("message") or "Internal error")
 
     def of_snapshot(self, region: str) -> str | None:
-        """The code with which a snapshot of a deregistered image shall stay."""
+        """The code with which a snapshot of a deregistered image is not deleted; None if it is."""
         spec = self._first("snapshot", region=region)
         return None if spec is None else str(spec["snapshot"])
 
     def of_report(self, region: str) -> str | None:
-        """The reason for which a usage report shall end in error."""
+        """The reason for which a usage report must end in error; None if it must not."""
         spec = self._first("report", region=region)
         return None if spec is None else str(spec["report"])
 
@@ -117,6 +117,6 @@ class Faults:
     def _first(self, kind: str, **seen: str | None) -> dict[str, Any] | None:
         with self._lock:
             for rule in self._rules:
-                if rule.kind == kind and rule.strikes(**seen):
+                if rule.kind == kind and rule.applies(**seen):
                     return rule.spec
         return None

@@ -1,8 +1,7 @@
-"""Every private name of moto and MiniStack that is used or replaced here, in one place.
+"""The list of all private names of moto and MiniStack that are used or replaced here.
 
-Both packages are pinned, and private names move from one release to the next. `check` compares each with
-what this code was written against, before `patches` replaces anything, so that an upgrade fails with the
-name of what moved instead of with a strange answer somewhere else.
+Both packages are pinned, but private names change from release to release. `check` runs before `patches`
+replaces anything, so an upgrade fails with the name that changed and not with a wrong answer somewhere else.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Any
 
 
 class HookMovedError(RuntimeError):
-    """A package was upgraded and no longer has what is hooked here."""
+    """An upgraded package no longer has a name that is used here."""
 
 
 @dataclass(frozen=True)
 class Hook:
-    """A dotted name within a module; for a function, the parameters it must have, in order."""
+    """A dotted name in a module and, for a function, the names of its parameters in order."""
 
     module: str
     name: str

@@ -1,4 +1,4 @@
-"""The HTTP boundary: the control surface, faults of calls, and the journal of calls."""
+"""The HTTP server: the control API, faults of calls, and the journal of calls."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Gate:
-    """An ASGI application before MiniStack's."""
+class HttpApp:
+    """An ASGI application that wraps MiniStack's."""
 
     def __init__(self, inner: App, world: World, identities: Identities, control: Control) -> None:
         self._inner = inner
@@ -46,7 +46,8 @@ class Gate:
         await self._call(call, scope, body, receive, send)
 
     async def _call(self, call: calls.Call, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
-        """Pass a call on unless a fault comes before it; a fault after it keeps the effect."""
+        """Pass a call on, unless a fault fails it before. A fault after the call keeps its effect and
+        replaces its answer."""
         who = self._identities.who(call.key)
         began = time.monotonic()
         fault = self._world.faults.of_call(call.service, call.action, call.region, who)
@@ -76,7 +77,7 @@ class Gate:
 
 
 class _Replay:
-    """Gives the body, which was read already, once more."""
+    """Hands the body, which was read already, to the wrapped application."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body: bytes | None = body
@@ -90,7 +91,7 @@ class _Replay:
 
 
 class _Capture:
-    """Holds an answer back until it has been journalled and perhaps replaced."""
+    """Keeps an answer until it is journalled and, by a fault, replaced."""
 
     def __init__(self) -> None:
         self._messages: list[Message] = []

@@ -1,4 +1,5 @@
-"""Parameters that name images: SSM answers at once, looks at the image a little later, and tells the end.
+"""Parameters of type `aws:ec2:image`: SSM answers at once, checks the image a little later, and sends an
+event about the outcome.
 
 (https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html)
 """
@@ -23,7 +24,7 @@ Put = Callable[[Data], Any]
 
 
 class ImageParameters:
-    """Takes the place of MiniStack's PutParameter, which checks neither patterns nor images."""
+    """Replaces MiniStack's PutParameter, which checks neither patterns nor images."""
 
     def __init__(self, world: World, put: Put) -> None:
         self._world = world
@@ -68,4 +69,4 @@ class ImageParameters:
             detail["exception"] = REFUSED
         state = f"showing {data['Value']}" if available else f"not showing {data['Value']}"
         self._world.journal.add("state", what="parameter", id=data["Name"], region=region, state=state)
-        self._world.pump.emit(region, CHANGE, detail, [], source="aws.ssm")
+        self._world.ec2_events.emit(region, CHANGE, detail, [], source="aws.ssm")

@@ -1,4 +1,4 @@
-"""One ordered record of everything that happened: calls, events, invocations, log lines, states."""
+"""The journal: calls, events, invocations, log lines and state changes in one order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KINDS = ("call", "event", "invoke", "log", "state")
 
 
 class Journal:
-    """Entries bear a number that only ever grows, also across a reset, so `after=N` never misses one."""
+    """The numbers of entries only grow, also across a reset, so `after(N)` never misses an entry."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -26,7 +26,7 @@ class Journal:
             self._entries.append({"n": self._last, "at": at, "kind": kind, **fields})
 
     def after(self, number: int) -> tuple[list[dict[str, Any]], int]:
-        """The entries with a number above `number`, and the last number given out."""
+        """The entries with a greater number, and the last number."""
         with self._lock:
             first = self._entries[0]["n"] if self._entries else self._last + 1
             return self._entries[max(0, number + 1 - first) :], self._last

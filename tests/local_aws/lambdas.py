@@ -1,4 +1,5 @@
-"""Lambda's asynchronous invocation as AWS does it, and what a function sees of the world."""
+"""Lambda's asynchronous invocations with retries and failure destinations, and the identity and logs of
+functions."""
 
 from __future__ import annotations
 
@@ -28,18 +29,18 @@ Record = dict[str, Any]
 
 
 class AsyncInvokes:
-    """Lambda's internal queue: retries after errors, patience with throttles, a failure destination."""
+    """Lambda's internal queue: it retries errors and throttles, and then uses the failure destination."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def submit(self, func: Record, event: Any, cause: str) -> None:
-        """Take an event; whoever sends it is done with it."""
+        """Queue an event. The sender does not wait for the function."""
         _Delivery(self._world, func, event, cause).start()
 
 
 class _Delivery:
-    """One event on its way through one function."""
+    """The delivery of one event to one function."""
 
     def __init__(self, world: World, func: Record, event: Any, cause: str) -> None:
         self._world = world
@@ -103,7 +104,8 @@ class _Delivery:
         self._world.clock.after(pause, kind, what, self.start)
 
     def _give_up(self, condition: str, result: Record) -> None:
-        """Hand the event to the failure destination, else to the dead-letter queue, else it is lost."""
+        """Send the event to the failure destination or else to the dead-letter queue; without either it is
+        lost."""
         destination = (self._settings.get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
         queue = (self._config.get("DeadLetterConfig") or {}).get("TargetArn")
         body = self._failure_record(condition, result) if destination else self._event
@@ -166,7 +168,7 @@ def _invoke_settings(func: Record) -> Record:
 
 
 class Identities:
-    """An access key of its own for each function, so that a call says who made it."""
+    """Gives each function its own access key, so that a call shows which function made it."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
@@ -183,7 +185,7 @@ class Identities:
 def journal_execution(
     world: World, func: Record, config: Record, event: Any, started: float, result: Record
 ) -> None:
-    """One line for each run of a function, by whatever way it was invoked."""
+    """Journal one run of a function, however it was invoked."""
     body = result.get("body")
     failed = bool(result.get("error"))
     error = None
@@ -206,7 +208,7 @@ def journal_execution(
 
 
 class JournalingStream:
-    """Stands before a function's output: each line goes to the journal on its way to MiniStack."""
+    """The output of a function; each line is copied to the journal before MiniStack reads it."""
 
     def __init__(self, stream: Any, world: World, function: str) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Processes: none may outlive the server, however it ends."""
+"""Child processes: all end with the server, however it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with_parent(sent: signal.Signals = signal.SIGTERM) -> None:
-    """Ask the kernel for `sent` when the parent ends. Ends at once if the parent is gone already."""
+    """Ask the kernel to send the signal `sent` when the parent ends; exits at once if it has ended
+    already."""
     parent = os.getppid()
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(sent), 0, 0, 0)
     if os.getppid() != parent:
@@ -52,7 +53,7 @@ class Spawner:
         return child
 
     def close(self) -> None:
-        """Kill what is left, each with its process group where it leads one, and start nothing more."""
+        """Kill all children that still run, with their process groups, and start no more."""
         with self._lock:
             self._closed = True
             children, self._alive = self._alive, []
@@ -61,7 +62,7 @@ class Spawner:
 
 
 def kill_group(child: subprocess.Popen[Any]) -> None:
-    """Kill a child and, if it leads a process group, all that it started in it."""
+    """Kill a child and, if it leads a process group, the whole group."""
     try:
         if os.getpgid(child.pid) == child.pid:
             os.killpg(child.pid, signal.SIGKILL)
@@ -76,7 +77,7 @@ def kill_group(child: subprocess.Popen[Any]) -> None:
 
 
 def _kill_orphans(group: int) -> None:
-    """The leader has ended, but what it left in the background may go on."""
+    """Kill background processes of a group whose leader has ended."""
     try:
         os.killpg(group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

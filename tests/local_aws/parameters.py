@@ -1,4 +1,4 @@
-"""Parameter Store, read and written in this process (MiniStack holds it)."""
+"""Reads and writes MiniStack's Parameter Store inside this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ministack.services import ssm
 from local_aws.settings import ACCOUNT
 
 PREFIX = "resolve:ssm:"
-# Seeded values are there at once, whatever is put in PutParameter's place later.
+# The original PutParameter: seeded values take effect at once.
 _put_now = ssm._put_parameter
 
 
@@ -37,7 +37,7 @@ def naming_images(region: str) -> list[tuple[str, str]]:
 
 
 def write(region: str, name: str, value: str, data_type: str = "text", kind: str = "String") -> None:
-    """Like PutParameter with Overwrite, also for AWS's own names, which nobody else may put."""
+    """Like PutParameter with Overwrite, but AWS's reserved names are allowed too."""
     reserved = ssm._reserved_name_error
     wanted = {"Name": name, "Value": value, "Type": kind, "DataType": data_type, "Overwrite": True}
     try:

@@ -1,4 +1,4 @@
-"""What is replaced in moto and MiniStack, each in its own function with the reason."""
+"""The patches of moto and MiniStack: one function for each, with its reason."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 from local_aws.buses import Buses
-from local_aws.dispatch import Ec2Bridge
+from local_aws.dispatch import Ec2Dispatch
 from local_aws.hooks import check
 from local_aws.image_parameters import ImageParameters
 from local_aws.lambdas import AsyncInvokes, Identities, JournalingStream, journal_execution
 from local_aws.lifecycle import Spawner
-from local_aws.overlay.reference_index import used
+from local_aws.overlay.reference_index import reference_index
 from local_aws.world import World
 
 
 def index_tags() -> None:
-    """moto asks every tag of the Region for each resource it shows: quadratic, minutes for 10,000 images."""
+    """moto scans all tags of the Region for each resource it describes, which takes minutes for 10,000
+    images."""
     from moto.ec2.models.core import TaggedEC2Resource
     from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
@@ -33,7 +34,7 @@ def index_tags() -> None:
 
 
 def index_images() -> None:
-    """moto filters all images of the Region for each instance it makes."""
+    """moto scans all images of the Region for each instance it creates."""
     from moto.ec2.models.amis import AmiBackend
 
     original = AmiBackend.describe_images
@@ -56,7 +57,7 @@ def index_instances() -> None:
     from moto.ec2.models.instances import InstanceBackend
 
     def get_instance_by_id(self: Any, instance_id: str) -> Any:
-        return used(self).instances.get(instance_id)
+        return reference_index(self).instances.get(instance_id)
 
     def get_instance(self: Any, instance_id: str) -> Any:
         found = get_instance_by_id(self, instance_id)
@@ -69,14 +70,14 @@ def index_instances() -> None:
 
 
 def check_image_parameters(world: World) -> None:
-    """MiniStack takes any value for a parameter at once, whatever its data type and its pattern."""
+    """MiniStack accepts any value of a parameter at once, without checking its data type and pattern."""
     from ministack.services import ssm
 
     ssm._put_parameter = ImageParameters(world, ssm._put_parameter).put
 
 
-def bridge_ec2(bridge: Ec2Bridge) -> None:
-    """MiniStack's EC2 has no images to speak of; moto's has, and the overlay makes them live."""
+def dispatch_ec2(ec2_dispatch: Ec2Dispatch) -> None:
+    """MiniStack's EC2 has almost no images; requests go to moto and the overlay instead."""
     from ministack.core.responses import get_account_id, get_region
     from ministack.services import autoscaling, ec2
 
@@ -90,12 +91,12 @@ def bridge_ec2(bridge: Ec2Bridge) -> None:
 
         return handle_request
 
-    ec2.handle_request = through(bridge.answer)
-    autoscaling.handle_request = through(bridge.answer_auto_scaling)
+    ec2.handle_request = through(ec2_dispatch.answer)
+    autoscaling.handle_request = through(ec2_dispatch.answer_auto_scaling)
 
 
 def stop_wall_clock() -> None:
-    """Schedules and rate rules must fire when a test says so, not when the machine's clock does."""
+    """Schedules and rate rules must fire when a test says so, not by the clock of the machine."""
     from ministack.services import eventbridge, scheduler
 
     eventbridge.start_scheduler = lambda: None
@@ -103,7 +104,7 @@ def stop_wall_clock() -> None:
 
 
 def route_events(world: World, invokes: AsyncInvokes) -> Buses:
-    """MiniStack tries a failing function behind a rule once, and keeps events within their Region."""
+    """MiniStack does not retry the function of a rule, and does not forward events to other Regions."""
     from ministack.services import eventbridge
 
     buses = Buses(
@@ -121,7 +122,7 @@ def route_events(world: World, invokes: AsyncInvokes) -> Buses:
 
 
 def queue_async_invokes(invokes: AsyncInvokes) -> None:
-    """MiniStack counts a throttle as a failed attempt, so events are lost over reserved concurrency."""
+    """MiniStack counts a throttle as a failed attempt, so a reserved concurrency would lose events."""
     from ministack.services import lambda_svc
 
     def invoke_async_with_retry(func: dict[str, Any], event: Any) -> None:
@@ -131,7 +132,7 @@ def queue_async_invokes(invokes: AsyncInvokes) -> None:
 
 
 def journal_executions(world: World) -> None:
-    """The one place through which each run of a function passes, however it was invoked."""
+    """Every run of a function passes through this function, so it is journalled here."""
     import time
 
     from ministack.services import lambda_svc
@@ -149,7 +150,8 @@ def journal_executions(world: World) -> None:
 
 
 def name_callers(identities: Identities) -> None:
-    """MiniStack gives every function the account's number as access key; then a call has no author."""
+    """MiniStack gives every function the account's number as access key, so a call would not show its
+    function."""
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 
@@ -162,13 +164,13 @@ def name_callers(identities: Identities) -> None:
 
 
 def clean_environment() -> None:
-    """A function sees what Lambda gives it and its own variables, not the environment of the server."""
+    """A function must see its own variables and those of Lambda, not the environment of the server."""
     import os
 
     from ministack.services import lambda_svc
 
     original = lambda_svc._provided_worker_env
-    kept = ("PATH", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+    region_state = ("PATH", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 
     def worker_env(config: dict[str, Any], code_dir: str, port: int) -> dict[str, str]:
         whole: dict[str, str] = original(config, code_dir, port)
@@ -176,7 +178,7 @@ def clean_environment() -> None:
         out = {
             key: value
             for key, value in whole.items()
-            if key in own or key in kept or os.environ.get(key) != value or key.startswith("AWS_")
+            if key in own or key in region_state or os.environ.get(key) != value or key.startswith("AWS_")
         }
         return {**out, "AWS_EXECUTION_ENV": "AWS_Lambda_provided.al2023"}
 
@@ -184,7 +186,8 @@ def clean_environment() -> None:
 
 
 def journal_function_logs(world: World) -> None:
-    """A function's lines, as it writes them; MiniStack shows them only after the invocation."""
+    """MiniStack shows the output of a function only after the invocation; the journal needs each line at
+    once."""
     from ministack.core.lambda_runtime import ProvidedWorker
 
     original = ProvidedWorker._pump_output
@@ -196,11 +199,11 @@ def journal_function_logs(world: World) -> None:
 
 
 def tie_workers(spawner: Spawner) -> None:
-    """Function processes must end with the server even when it is killed; see `Spawner`."""
+    """The processes of functions must end with the server, even if it is killed; see `Spawner`."""
     from ministack.core import lambda_runtime
 
     class Subprocess:
-        """The subprocess module, but for how children are started."""
+        """The subprocess module with another `Popen`."""
 
         Popen = staticmethod(spawner.popen)
 
@@ -240,14 +243,14 @@ def keep_function_properties() -> None:
 
 
 def own_public_parameters() -> None:
-    """MiniStack answers two public parameters with images that exist nowhere else."""
+    """MiniStack has two public parameters whose images do not exist."""
     from ministack.services import ssm
 
     ssm._PUBLIC_AMI_PARAMETERS.clear()
 
 
 def install(world: World, identities: Identities, spawner: Spawner, invokes: AsyncInvokes) -> None:
-    """Check all hooks, then put them all in place."""
+    """Check all hooks, then apply all patches."""
     check()
     steps: list[Callable[[], Any]] = [
         index_tags,
@@ -258,7 +261,7 @@ def install(world: World, identities: Identities, spawner: Spawner, invokes: Asy
         own_public_parameters,
         keep_function_properties,
         lambda: check_image_parameters(world),
-        lambda: bridge_ec2(Ec2Bridge(world)),
+        lambda: dispatch_ec2(Ec2Dispatch(world)),
         lambda: route_events(world, invokes),
         lambda: queue_async_invokes(invokes),
         lambda: journal_executions(world),

@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: schedules fire when told, never by the wall clock."""
+"""EventBridge Scheduler: schedules fire when a test says so, never by the clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local_aws.world import World
 
 
 class ScheduleError(ValueError):
-    """No such schedule, or one that cannot fire."""
+    """The schedule does not exist or cannot fire."""
 
 
 class Schedules:

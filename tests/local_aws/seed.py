@@ -1,4 +1,4 @@
-"""State made at once, in this process: what would take minutes over HTTP takes a second."""
+"""Creates resources inside this process, which takes a second where HTTP calls would take minutes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from moto.ec2.utils import random_ami_id, random_reservation_id
 from local_aws import parameters
 from local_aws.overlay import tags
 from local_aws.overlay.image import Device, Image, add_snapshot, moment
-from local_aws.overlay.image_lifecycle import enter
+from local_aws.overlay.image_lifecycle import add_image
 from local_aws.overlay.instance_lifecycle import CODES
-from local_aws.overlay.region import kept
+from local_aws.overlay.region import region_state
 from local_aws.overlay.snapshots import GIB
 from local_aws.overlay.times import instant
-from local_aws.overlay.usage import INSTANCE, TYPES, Asked, Elsewhere, Report
+from local_aws.overlay.usage import INSTANCE, TYPES, ExternalUse, Report, ReportScope
 from local_aws.overlay.volumes import STATES
 from local_aws.settings import ACCOUNT, REGIONS
 from local_aws.world import World
@@ -77,7 +77,7 @@ _FIELDS = {
 
 
 class SeedError(ValueError):
-    """A seed that names something unknown."""
+    """A seed with an unknown field, resource or state."""
 
 
 class Seeder:
@@ -85,21 +85,21 @@ class Seeder:
         self._world = world
 
     def all(self, wanted: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
-        """Make everything asked for and answer the ids, in order. No events are sent for it."""
+        """Create all resources and return their ids, in order. No events are sent."""
         unknown = set(wanted) - set(_FIELDS)
         if unknown:
             raise SeedError(f"unknown kind of seed: {sorted(unknown)}")
         for kind, entries in wanted.items():
             for entry in entries:
-                strange = set(entry) - _FIELDS[kind]
-                if strange:
-                    raise SeedError(f"unknown field {sorted(strange)} in a seed of {kind}")
+                unknown = set(entry) - _FIELDS[kind]
+                if unknown:
+                    raise SeedError(f"unknown field {sorted(unknown)} in a seed of {kind}")
         out: dict[str, list[str]] = {}
         with self._world.lock:
             out["images"] = [self._image(entry) for entry in wanted.get("images", [])]
             out["instances"] = [self._instance(entry) for entry in wanted.get("instances", [])]
             for entry in wanted.get("image_recipes", []):
-                kept(ec2_backends[ACCOUNT][entry["region"]]).image_recipes.append(entry)
+                region_state(ec2_backends[ACCOUNT][entry["region"]]).image_recipes.append(entry)
             for entry in wanted.get("launches_elsewhere", []):
                 _elsewhere(entry)
             out["usage_reports"] = [
@@ -115,7 +115,7 @@ class Seeder:
         return out
 
     def public_images(self) -> None:
-        """The vendors' images and Amazon's parameters, there from the start."""
+        """Create the public images of Amazon and Debian, and Amazon's public parameters."""
         for region in REGIONS:
             for architecture in ("arm64", "x86_64"):
                 name = f"al2023-ami-kernel-default-{architecture}"
@@ -189,9 +189,9 @@ class Seeder:
             )
             tags.put(backend, snapshot.id, entry.get("snapshot_tags", entry.get("tags", {})))
             if "full_gb" in entry:
-                kept(backend).full_bytes[snapshot.id] = int(float(entry["full_gb"]) * GIB)
+                region_state(backend).full_bytes[snapshot.id] = int(float(entry["full_gb"]) * GIB)
         tags.put(backend, image.id, entry.get("tags", {}))
-        enter(image)
+        add_image(image)
         return image.id
 
     def _instance(self, entry: dict[str, Any]) -> str:
@@ -212,7 +212,7 @@ class Seeder:
             None,
             [],
             instance_type=entry.get("type", "t4g.small"),
-            is_instance_type_default=True,  # else moto looks through all offers of the Region each time
+            is_instance_type_default=True,  # otherwise moto reads all offerings of the Region each time
             region_name=entry["region"],
             subnet_id=entry.get("subnet"),
             nics=[],
@@ -225,7 +225,7 @@ class Seeder:
         instance = reservation.instances[0]
         if entry.get("launched"):
             instance.launch_time = moment(entry["launched"])
-        self._world.life.adopt(instance, state)
+        self._world.instance_lifecycle.adopt(instance, state)
         return instance.id
 
     def _template(self, entry: dict[str, Any]) -> str:
@@ -255,16 +255,20 @@ def _elsewhere(entry: dict[str, Any]) -> None:
         raise SeedError(f"unknown type of resource: {kind}")
     since = instant(entry["since"]) if entry.get("since") else datetime.now(UTC) - timedelta(days=30)
     count = int(entry.get("count", 1))
-    kept(backend).elsewhere.append(Elsewhere(entry["image"], str(entry["account"]), kind, count, since))
+    region_state(backend).external_uses.append(
+        ExternalUse(entry["image"], str(entry["account"]), kind, count, since)
+    )
 
 
 def _reports(entry: dict[str, Any]) -> list[str]:
-    """Reports that tell of nobody, available already: there may only be so many."""
+    """Create available reports that show no use, to fill the quota of reports."""
     created = instant(entry["created"]) if entry.get("created") else datetime.now(UTC)
     ids, backend = [], ec2_backends[ACCOUNT][entry["region"]]
     for _ in range(int(entry.get("count", 1))):
-        report = Report(entry["image"], Asked({INSTANCE: None}, []), [], state="available", created=created)
-        kept(backend).reports[report.id] = report
+        report = Report(
+            entry["image"], ReportScope({INSTANCE: None}, []), [], state="available", created=created
+        )
+        region_state(backend).reports[report.id] = report
         tags.put(backend, report.id, entry.get("tags", {}))
         ids.append(report.id)
     return ids
@@ -277,7 +281,7 @@ def _volume(entry: dict[str, Any]) -> str:
         raise SeedError(f"unknown state of a volume: {state}")
     zone = f"{entry['region']}a"
     volume: Volume = backend.create_volume(entry.get("size_gb"), zone, entry["snapshot"], volume_type="gp3")
-    kept(backend).volume_states[volume.id] = state
+    region_state(backend).volume_states[volume.id] = state
     return volume.id
 
 

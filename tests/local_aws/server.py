@@ -1,4 +1,4 @@
-"""Puts the parts together and serves them on one loopback port until told to stop."""
+"""Builds the local AWS from its parts and serves it on one loopback port until a signal stops it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _FOREIGN = ("AWS_", "MINISTACK_", "MOTO_", "LAMBDA_", "LOCALSTACK_")
 
 
 def prepare_environment(port: int, home: Path) -> None:
-    """What moto and MiniStack read when they are imported. Nothing of the caller's AWS set-up may get in."""
+    """Set the variables that moto and MiniStack read when they are imported, and remove all AWS settings of
+    the caller."""
     for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
         del os.environ[name]
     os.environ.update(
@@ -45,14 +46,14 @@ def prepare_environment(port: int, home: Path) -> None:
 
 
 def run(port: int, ready: Path | None) -> None:
-    """Serve until SIGTERM, SIGINT or SIGHUP. The folder of its own is gone afterwards."""
+    """Serve until SIGTERM, SIGINT or SIGHUP, then remove the temporary folder."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     listener.listen(128)
     os.umask(0o022)
     home = Path(tempfile.mkdtemp(prefix="local-aws-"))
-    home.chmod(0o711)  # a guest, which runs as nobody, must get to its own folder in it
+    home.chmod(0o711)  # user data runs as nobody, and must reach its own folder below
     for number in _SIGNALS:
         signal.signal(number, _leave)
     try:
@@ -65,7 +66,7 @@ def run(port: int, ready: Path | None) -> None:
 
 
 def _leave(number: int, frame: object) -> None:
-    """A signal that comes while the server is still being put together must end it as well."""
+    """Ends the process at a signal that comes before the server runs."""
     raise SystemExit(0)
 
 
@@ -77,22 +78,22 @@ def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
 
     from local_aws import patches
     from local_aws.control import Control
-    from local_aws.ec2_events import Pump
-    from local_aws.http import Gate
+    from local_aws.ec2_events import Ec2Events
+    from local_aws.http import HttpApp
     from local_aws.lambdas import AsyncInvokes, Identities
     from local_aws.lifecycle import Spawner
-    from local_aws.overlay.instance_lifecycle import Life
+    from local_aws.overlay.instance_lifecycle import InstanceLifecycle
     from local_aws.schedules import Schedules
     from local_aws.seed import Seeder
     from local_aws.world import World
 
     logging.getLogger("ministack").setLevel(os.environ["LOG_LEVEL"])
     world, identities, spawner = World(Timing.from_environment(), home), Identities(), Spawner()
-    world.pump, world.life = Pump(world.activity), Life(world, spawner)
+    world.ec2_events, world.instance_lifecycle = Ec2Events(world.activity), InstanceLifecycle(world, spawner)
     invokes, seeder = AsyncInvokes(world), Seeder(world)
     patches.install(world, identities, spawner, invokes)
     seeder.public_images()
-    gate = Gate(ministack.app, world, identities, Control(world, seeder, Schedules(world, invokes)))
+    http_app = HttpApp(ministack.app, world, identities, Control(world, seeder, Schedules(world, invokes)))
 
     config = Config()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -106,13 +107,14 @@ def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
         loop = asyncio.get_running_loop()
 
         def end() -> None:
-            """The functions go first: a request that waits for one would hold up the server's own end."""
+            """Ends the functions first, because a request that waits for one would delay the end of the
+            server."""
             spawner.close()
             stop.set()
 
         for number in _SIGNALS:
             loop.add_signal_handler(number, end)
-        serving = asyncio.create_task(serve(gate, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+        serving = asyncio.create_task(serve(http_app, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
         await _answers(url)
         print(f"local AWS ready on {url}", flush=True)
         if ready is not None:
@@ -129,7 +131,7 @@ def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
 
 
 async def _answers(url: str) -> None:
-    """Wait until the port is served; the socket listens before its server does."""
+    """Wait until the server answers; the socket accepts connections before that."""
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"GET /_local/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -1,4 +1,4 @@
-"""What can be set from outside, and the names that are the same everywhere."""
+"""Settings from the environment, and constants that all parts share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def _seconds(name: str, default: float) -> float:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long things take here. On AWS these are minutes; the order of events is the same."""
+    """How long each step takes here, in seconds. On AWS these are minutes; the order of events is the
+    same."""
 
     boot: float = 0.2
     image: float = 0.5

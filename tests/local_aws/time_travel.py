@@ -1,4 +1,5 @@
-"""Days that pass at once: what stands in EC2 becomes older, and what has come to its end is gone."""
+"""Moves the local AWS's time forward: everything in EC2 becomes older, and what expires in that time is
+removed."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from moto.ec2.models import ec2_backends
 
 from local_aws.overlay import tags
 from local_aws.overlay.image import UNPROTECTED, Image
-from local_aws.overlay.region import kept
+from local_aws.overlay.region import region_state
 from local_aws.overlay.times import earlier, instant
 from local_aws.settings import ACCOUNT
 
@@ -18,7 +19,7 @@ OURS, NO_TIME = "kiln:", ("kiln:version",)
 
 
 def pass_days(days: float) -> None:
-    """In every Region. Expects `World.lock` to be held; nothing is announced, as on AWS."""
+    """Let days pass in every Region. The caller holds `World.lock`; no events are sent, as on AWS."""
     by = timedelta(days=days)
     for backend in list(ec2_backends[ACCOUNT].values()):
         for image in backend.amis.values():
@@ -52,7 +53,7 @@ def _image(image: Image, by: timedelta) -> None:
 
 
 def _tags(backend: Any, resource_id: str, by: timedelta) -> None:
-    """The times that Kiln wrote, by which it knows how long something has waited."""
+    """Move the times in Kiln's tags, from which Kiln computes how long something has waited."""
     own = tags.of(backend, resource_id)
     for key, value in own.items():
         if key.startswith(OURS) and key not in NO_TIME:
@@ -60,13 +61,13 @@ def _tags(backend: Any, resource_id: str, by: timedelta) -> None:
 
 
 def _kept(backend: Any, by: timedelta) -> None:
-    now, here = datetime.now(UTC), kept(backend)
+    now, here = datetime.now(UTC), region_state(backend)
     for report in here.reports.values():
         report.created -= by
     for one in [one for one, report in here.reports.items() if report.expires <= now]:
         del here.reports[one]
         backend.tags.pop(one, None)
-    for use in here.elsewhere:
+    for use in here.external_uses:
         use.since -= by
     for entry in here.recycle_bin.values():
         entry["RecycleBinEnterTime"] -= by

@@ -1,4 +1,4 @@
-"""What the parts of the local AWS share."""
+"""The state that all parts of the local AWS share."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from local_aws.journal import Journal
 from local_aws.settings import Timing
 
 if TYPE_CHECKING:
-    from local_aws.ec2_events import Pump
-    from local_aws.overlay.instance_lifecycle import Life
+    from local_aws.ec2_events import Ec2Events
+    from local_aws.overlay.instance_lifecycle import InstanceLifecycle
 
 
 @dataclass
 class World:
-    """Made once per process by `server.main` and handed to every part.
+    """Created once per process by `server.run` and passed to every part.
 
-    `lock` guards all of EC2: moto's models are not made for several threads, and the timers change them too.
+    `lock` guards all of EC2, because moto's models are not thread-safe and timers change them too.
     """
 
     timing: Timing
@@ -34,8 +34,8 @@ class World:
     tokens: dict[tuple[str, ...], Any] = field(default_factory=dict)
     public_images: dict[str, str] = field(default_factory=dict)
     clock: Clock = field(init=False)
-    pump: Pump = field(init=False)
-    life: Life = field(init=False)
+    ec2_events: Ec2Events = field(init=False)
+    instance_lifecycle: InstanceLifecycle = field(init=False)
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.activity)

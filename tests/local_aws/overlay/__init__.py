@@ -1,1 +1,1 @@
-"""What moto's EC2 lacks, as subclasses of its responses and models of its own."""
+"""The overlay: operations and models of EC2 that moto lacks or simplifies too much."""

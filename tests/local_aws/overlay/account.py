@@ -1,4 +1,4 @@
-"""Settings of the account, and what Amazon Inspector found."""
+"""Regions, settings of the account, and findings of Amazon Inspector."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BLOCKED, UNBLOCKED = "block-new-sharing", "unblocked"
 
 class Account(Overlay):
     def describe_regions(self) -> ActionResult:
-        """Those that are enabled; the others too if all are asked for, or if one is named."""
+        """The enabled Regions; with AllRegions or by name also others."""
         asked = self._get_param("RegionNames", [])
         self.error_on_dryrun()
         known = {region.name: _region(region.name) for region in self.ec2_backend.describe_regions()}
@@ -48,7 +48,7 @@ class Account(Overlay):
         return ActionResult({"ImageBlockPublicAccessState": BLOCKED})
 
     def get_ebs_default_kms_key_id(self) -> ActionResult:
-        """What encrypts new volumes where nobody names a key: AWS's own, until somebody chooses another."""
+        """The key of new encrypted volumes: AWS's own, unless the account has set another."""
         return ActionResult({"KmsKeyId": self.ec2_backend.default_kms_key_id or "alias/aws/ebs"})
 
 
@@ -66,14 +66,14 @@ def _region_values(region: dict[str, str], name: str) -> list[str] | None:
 
 
 def scan_results(image: Image) -> str | None:
-    """A member of DescribeImages that botocore's model does not know yet."""
+    """The XML of `scanResults`, a member of DescribeImages that botocore's model does not have yet."""
     if image.scanned is None:
         return None
     return f"<scanResults><findingScanDate>{escape(image.scanned)}</findingScanDate></scanResults>"
 
 
 def findings_answer(image: Image) -> bytes:
-    """The answer of GetImageFindings, an operation that botocore's model does not know yet."""
+    """The answer of GetImageFindings, an operation that botocore's model does not have yet."""
 
     def one(finding: dict[str, Any]) -> str:
         fix = "true" if finding.get("fix", True) else "false"

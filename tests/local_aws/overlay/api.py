@@ -1,13 +1,13 @@
-"""EC2 as this local AWS answers it: the overlay before moto."""
+"""All operations of EC2: the overlay first, then moto."""
 
 from __future__ import annotations
 
 from moto.ec2.responses import EC2Response
 
 from local_aws.overlay.account import Account
-from local_aws.overlay.images_ended import ImagesEnded
-from local_aws.overlay.images_made import ImagesMade
-from local_aws.overlay.images_seen import ImagesSeen
+from local_aws.overlay.image_creation import ImageCreation
+from local_aws.overlay.image_queries import ImageQueries
+from local_aws.overlay.image_retirement import ImageRetirement
 from local_aws.overlay.instances import Instances
 from local_aws.overlay.locks import Locks
 from local_aws.overlay.recycle_bin import RecycleBin
@@ -21,9 +21,9 @@ from local_aws.overlay.volumes import Volumes
 
 
 class Ec2Api(
-    ImagesMade,
-    ImagesSeen,
-    ImagesEnded,
+    ImageCreation,
+    ImageQueries,
+    ImageRetirement,
     Instances,
     Spot,
     Snapshots,
@@ -37,4 +37,4 @@ class Ec2Api(
     Account,
     EC2Response,
 ):
-    """Each class answers the operations named by its methods; what none of them has, moto answers."""
+    """Each class has a method for each operation that it answers. moto answers all other operations."""

@@ -1,4 +1,4 @@
-"""What all operations of the overlay share."""
+"""The base class of all operations of the overlay: parameters, filters and client tokens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOKEN_LIMIT = 64
 
 
 class Overlay(EC2BaseResponse):
-    """A moto response with the world at hand. The bridge sets `world` before the first call."""
+    """A moto response that knows the world; `Ec2Dispatch` sets `world` before the first call."""
 
     world: ClassVar[World]
 
@@ -28,7 +28,8 @@ class Overlay(EC2BaseResponse):
         return self._get_param("Filters", []) or self._get_param("Filter", [])
 
     def replayed(self, action: str, token: str | None, *scope: str, longest: int = TOKEN_LIMIT) -> Any:
-        """What this token made before, or None. The same token with other parameters is refused."""
+        """What an earlier call with this token created, or None. Other parameters with the same token are an
+        error."""
         if not token:
             return None
         if len(token) > longest or not token.isascii():

@@ -1,4 +1,4 @@
-"""EC2's errors with AWS's codes and texts."""
+"""EC2's errors, with AWS's codes and messages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def volume_not_found(volume_id: str) -> EC2ClientError:
 
 
 def report_not_found(report_id: str) -> EC2ClientError:
-    """EC2's code for an image usage report that is not there is not documented."""
+    """The code of EC2 for an unknown image usage report is not documented; this one is a guess."""
     text = f"The image usage report '{report_id}' does not exist"
     return error("InvalidImageUsageReportId.NotFound", text)
 

@@ -1,8 +1,8 @@
-"""Long answers written straight as XML.
+"""Writes long answers as XML without moto's serializer.
 
-moto's serializer looks for each member of a shape under several names and in several places, which
-takes minutes of a test day when 10,000 images are described again and again. Plain dictionaries with the
-model's own member names need none of that.
+moto's serializer looks up each member of a shape under several names, which takes minutes in tests that
+describe 10,000 images again and again. Here the results are plain dictionaries with the member names of
+botocore's model.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from xml.sax.saxutils import escape
 from moto.core.utils import get_service_model
 
 RAW = "raw XML"
-"""The key of what is written as it stands: members that botocore's model does not know yet."""
+"""The key for XML that is copied unchanged, for members that botocore's model does not have yet."""
 Writer = Callable[[list[str], str, Any], None]
 _NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
 
 def answer(operation: str, result: dict[str, Any]) -> str:
-    """The XML body of an operation's result; members that are None are left out."""
+    """The XML body of an operation's result. Members that are None are omitted."""
     out: list[str] = []
     write = _writer_of(operation)
     write(out, f"{operation}Response", {**result, "requestId": None})

@@ -1,4 +1,5 @@
-"""AWS's filters: all must hold, one value of each is enough, `*` and `?` stand for others unless escaped."""
+"""AWS's filters: a resource must match one value of every filter; `*` and `?` are wildcards unless
+escaped."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ MAX_VALUES = 200
 
 
 def pattern(text: str) -> re.Pattern[str]:
-    r"""The regular expression of one filter value; `\*`, `\?` and `\\` mean themselves."""
+    r"""The regular expression of one filter value; `\*`, `\?` and `\\` are literal characters."""
     out: list[str] = []
     characters = iter(text)
     for character in characters:
@@ -34,7 +35,7 @@ def pattern(text: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The values of one filter. Most of them are plain ids, of which there may be 200."""
+    """The values of one filter: most are plain ids, up to 200, so those are compared by a set."""
 
     literals: frozenset[str]
     patterns: tuple[re.Pattern[str], ...]
@@ -72,7 +73,8 @@ def select(
     tags_of: Callable[[Thing], dict[str, str]],
     values_of: Callable[[Thing, str], Values],
 ) -> list[Thing]:
-    """The things that pass. `values_of` answers None for a filter that the operation does not have."""
+    """The resources that match all filters. `values_of` returns None for a filter that the operation does not
+    have."""
     filters = parse(raw)
 
     def values(thing: Thing, name: str) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""The image and its devices, as EC2 keeps them."""
+"""The image and its block devices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stamp(at: datetime) -> str:
 
 
 def moment(text: str) -> datetime:
-    """A time given as text, without its zone, as moto keeps times."""
+    """Parse a time to UTC without a time zone, as moto keeps times."""
     at = datetime.fromisoformat(text)
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
 
@@ -53,10 +53,10 @@ class Device:
 
 @dataclass(eq=False)
 class Image(TaggedEC2Resource):
-    """Takes the place of moto's Ami, which always has one snapshot of 15 GB and is available at once.
+    """Replaces moto's Ami, which always has one snapshot of 15 GB and is available at once.
 
-    moto's own code reads a few attributes of the images it finds (architecture, platform, kernel_id, ...),
-    so they bear moto's names here.
+    moto's own code reads some attributes of images (architecture, platform, kernel_id, ...), so these have
+    moto's names.
     """
 
     ec2_backend: Any
@@ -101,7 +101,7 @@ class Image(TaggedEC2Resource):
         return [device.snapshot_id for device in self.devices]
 
     def mappings(self) -> list[dict[str, Any]]:
-        """The devices as moto takes them for an instance of this image."""
+        """The block device mappings that moto needs to launch an instance of this image."""
         return [
             {
                 "DeviceName": device.name,
@@ -119,7 +119,7 @@ class Image(TaggedEC2Resource):
         return self.owner_id == account or self.is_public or {"UserId": account} in self.launch_permissions
 
     def get_filter_value(self, filter_name: str, method_name: str | None = None) -> Any:
-        """For moto's own look-ups by `image-id`."""
+        """moto's own lookups by `image-id`."""
         if filter_name == "image-id":
             return self.id
         return super().get_filter_value(filter_name, method_name)
@@ -162,7 +162,7 @@ class Image(TaggedEC2Resource):
         return several.get(name)
 
     def wire(self) -> dict[str, Any]:
-        """The image as DescribeImages answers it; what is None is left out."""
+        """The image in an answer of DescribeImages. Members that are None are omitted."""
         return {
             "ImageId": self.id,
             "Name": self.name,
@@ -214,7 +214,7 @@ def add_snapshot(
     kms_key_id: str | None = None,
     state: str = "pending",
 ) -> Snapshot:
-    """A snapshot in the Region's list. A copied one bears an arbitrary volume id, as on AWS."""
+    """Add a snapshot to the Region. A copied one has an arbitrary volume id, as on AWS."""
     snapshot = Snapshot(
         backend,
         random_snapshot_id(),

@@ -1,4 +1,4 @@
-"""The life of an instance: pending, running, its user data, stopping, stopped, and its end."""
+"""The states of an instance, from pending to terminated, and its user data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from moto.ec2.models.instances import Instance, StateReason
 
 from local_aws.lifecycle import Spawner
 from local_aws.overlay.image_lifecycle import fail_image
-from local_aws.overlay.userdata_sandbox import Guest
+from local_aws.overlay.userdata_sandbox import Sandbox
 from local_aws.world import World
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
@@ -24,17 +24,17 @@ BY_ITSELF = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
 
 @dataclass
 class _Record:
-    """What moto does not keep of an instance. `epoch` makes a timer of an earlier state void."""
+    """What moto does not keep of an instance. A timer whose `epoch` is not the current one is ignored."""
 
     epoch: int = 0
     booted: bool = False
-    guest: Guest | None = None
-    quiet: int | None = None
+    sandbox: Sandbox | None = None
+    activity: int | None = None
     printed: float = 0.0
 
 
-class Life:
-    """All methods but those called by guests expect `world.lock` to be held."""
+class InstanceLifecycle:
+    """Callers hold `world.lock`. Callbacks of user data take it themselves."""
 
     def __init__(self, world: World, spawner: Spawner) -> None:
         self._world = world
@@ -47,7 +47,7 @@ class Life:
         self._power_on(instance)
 
     def adopt(self, instance: Instance, state: str) -> None:
-        """A seeded instance: in its state already, its user data long done, nothing announced."""
+        """Register a seeded instance in its state. Its user data does not run, and no event is sent."""
         self._records[instance.id] = _Record(booted=True)
         self._set(instance, state, None, silent=True)
         if state == "stopped":
@@ -66,7 +66,7 @@ class Life:
         self._later(instance, self._world.timing.stop, lambda: self._terminated(instance, reason))
 
     def switch_off(self, instance: Instance) -> None:
-        """As if `poweroff` had been typed inside: what then happens is the launch's choice."""
+        """`poweroff` inside the instance: it stops or terminates, as its launch said."""
         if instance.state != "running":
             return
         if instance.instance_initiated_shutdown_behavior == "terminate":
@@ -75,23 +75,25 @@ class Life:
             self.stop(instance, BY_ITSELF)
 
     def console(self, instance: Instance) -> bytes:
-        """Posted when the instance has stopped, or a moment after it last changed its state."""
+        """The console output. EC2 posts it when the instance has stopped, or some time after its last change
+        of state."""
         record = self._records.get(instance.id)
-        if record is None or record.guest is None:
+        if record is None or record.sandbox is None:
             return b""
         settled = instance.state in ("stopped", "terminated")
         if not settled and time.monotonic() - record.printed < self._world.timing.console:
             return b""
-        return record.guest.console()
+        return record.sandbox.console()
 
     def forget(self) -> None:
         for record in self._records.values():
-            self._let_go(record)
+            self._end_user_data(record)
         self._records.clear()
         shutil.rmtree(self._world.home / "guests", ignore_errors=True)
 
     def _record(self, instance: Instance) -> _Record:
-        """An instance that moto made by itself, for a fleet or a group, has been up for long."""
+        """The record of an instance. One that moto launched for a fleet or a group has none yet, and counts
+        as booted."""
         return self._records.setdefault(instance.id, _Record(booted=True))
 
     def _power_on(self, instance: Instance) -> None:
@@ -108,41 +110,41 @@ class Life:
             self._boot(instance, record)
 
     def _boot(self, instance: Instance, record: _Record) -> None:
-        """Cloud-init's part: the user data is run on the first boot only."""
-        world, quiet = (
+        """Run the user data, on the first boot only, as cloud-init does."""
+        world, activity = (
             self._world,
             self._world.activity.begin("instance", f"{instance.id} runs its user data"),
         )
-        record.quiet = quiet
+        record.activity = activity
 
-        def switched_off() -> None:
+        def on_poweroff() -> None:
             with world.lock:
-                if self._records.get(instance.id) is record and record.guest is guest:
+                if self._records.get(instance.id) is record and record.sandbox is sandbox:
                     self.switch_off(instance)
 
         scratch = world.home / "guests" / f"{instance.id}-{next(self._runs)}"
-        guest = Guest(scratch, self._spawner, switched_off, lambda: world.activity.end(quiet))
-        record.guest = guest
-        guest.print(f"Linux version 6.1 ({instance.id})\n")
-        guest.start(base64.b64decode(str(instance.user_data)).decode(errors="replace"))
+        sandbox = Sandbox(scratch, self._spawner, on_poweroff, lambda: world.activity.end(activity))
+        record.sandbox = sandbox
+        sandbox.print(f"Linux version 6.1 ({instance.id})\n")
+        sandbox.start(base64.b64decode(str(instance.user_data)).decode(errors="replace"))
 
     def _stopped(self, instance: Instance, reason: tuple[str, str]) -> None:
-        self._let_go(self._record(instance))
+        self._end_user_data(self._record(instance))
         for nic in instance.nics.values():
             nic.stop()
         self._set(instance, "stopped", reason)
 
     def _terminated(self, instance: Instance, reason: tuple[str, str]) -> None:
-        self._let_go(self._record(instance))
+        self._end_user_data(self._record(instance))
         instance.terminate()
         self._set(instance, "terminated", reason)
 
-    def _let_go(self, record: _Record) -> None:
-        if record.guest is not None:
-            record.guest.kill()
-        if record.quiet is not None:
-            self._world.activity.end(record.quiet)
-            record.quiet = None
+    def _end_user_data(self, record: _Record) -> None:
+        if record.sandbox is not None:
+            record.sandbox.kill()
+        if record.activity is not None:
+            self._world.activity.end(record.activity)
+            record.activity = None
 
     def _set(
         self, instance: Instance, state: str, reason: tuple[str, str] | None, silent: bool = False
@@ -165,7 +167,7 @@ class Life:
         self._world.journal.add(
             "state", what="instance", id=instance.id, region=region, state=state, reason=code_text
         )
-        self._world.pump.instance(instance, state)
+        self._world.ec2_events.instance(instance, state)
 
     def _later(self, instance: Instance, seconds: float, action: Any) -> None:
         record = self._record(instance)
@@ -179,7 +181,7 @@ class Life:
         self._world.clock.after(seconds, "instance", f"{instance.id} is {instance.state}", due)
 
     def _fail_its_images(self, instance: Instance) -> None:
-        """An image that is still being made does not survive the end of its instance."""
+        """Fail the pending images of a terminated instance."""
         text = "The instance was terminated or rebooted during AMI creation"
         for image in list(instance.ec2_backend.amis.values()):
             if image.source_instance_id == instance.id and image.state == "pending":

@@ -25,9 +25,9 @@ from local_aws.overlay.errors import (
     instance_state,
 )
 from local_aws.overlay.image import Image
+from local_aws.overlay.instance_description import described
 from local_aws.overlay.instance_lifecycle import CODES
-from local_aws.overlay.instance_wire import described
-from local_aws.overlay.reference_index import used
+from local_aws.overlay.reference_index import reference_index
 
 USER_DATA_LIMIT = 16 * 1024
 TAGGABLE = ("instance", "volume", "network-interface", "spot-instances-request", "elastic-gpu")
@@ -62,7 +62,7 @@ def filter_values(instance: Instance, name: str) -> list[str] | None:
 
 
 def launchable(overlay: Overlay, image_id: str) -> Image:
-    """The image that the caller may launch from now, with EC2's error for any other."""
+    """An image that the caller may launch; EC2's error otherwise."""
     if not image_id.startswith("ami-"):
         raise image_malformed(image_id)
     image: Image | None = overlay.ec2_backend.amis.get(image_id)
@@ -74,13 +74,14 @@ def launchable(overlay: Overlay, image_id: str) -> Image:
     return image
 
 
-def launched_now(image: Image) -> None:
+def set_last_launched(image: Image) -> None:
     image.last_launched_time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Instances(Overlay):
     def run_instances(self) -> ActionResult:
-        """Idempotent by ClientToken within a zone, as AWS says; the image must be available."""
+        """Launch instances of an available image. The client token makes it idempotent within a zone, as AWS
+        says."""
         token, zone = self._get_param("ClientToken"), self._zone()
         made = self.replayed("RunInstances", token, zone)
         if made is not None:
@@ -95,14 +96,14 @@ class Instances(Overlay):
         self.params["ImageId"] = image.id
         self._image = image
         reservation = InstanceResponse.run_instances(self).result  # type: ignore[arg-type]
-        launched_now(image)
+        set_last_launched(image)
         keys = {device.name: device.kms_key_id for device in image.devices}
         for instance in reservation.instances:
             instance.client_token = token
             for name, block in instance.get_block_device_mapping:
                 volume = self.ec2_backend.volumes[block.volume_id]
                 volume.kms_key_id = volume.kms_key_id or keys.get(name)
-            self.world.life.launch(instance)
+            self.world.instance_lifecycle.launch(instance)
         if token:
             key = self._token_key("RunInstances", token, (zone,))
             self.world.tokens[key] = {"params": before, "made": reservation}
@@ -137,8 +138,8 @@ class Instances(Overlay):
                 },
             )
             entry["Instances"].append(described(instance))
-        told = {"Reservations": list(grouped.values()), "NextToken": token}
-        return fast_xml.answer("DescribeInstances", told)
+        result = {"Reservations": list(grouped.values()), "NextToken": token}
+        return fast_xml.answer("DescribeInstances", result)
 
     def start_instances(self) -> ActionResult:
         return self._change("StartingInstances", "started", ("pending", "running"), ("stopped",), "start")
@@ -152,7 +153,7 @@ class Instances(Overlay):
 
     def get_console_output(self) -> ActionResult:
         instance = self._instances([self.need("InstanceId")])[0]
-        output = self.world.life.console(instance)
+        output = self.world.instance_lifecycle.console(instance)
         result: dict[str, Any] = {"InstanceId": instance.id, "Timestamp": datetime.now(UTC)}
         if output:
             result["Output"] = Base64EncodedString.from_encoded_bytes(base64.b64encode(output))
@@ -177,7 +178,7 @@ class Instances(Overlay):
         for instance in chosen:
             before = instance.state
             if before in may:
-                getattr(self.world.life, change)(instance)
+                getattr(self.world.instance_lifecycle, change)(instance)
             results.append(
                 {
                     "InstanceId": instance.id,
@@ -188,14 +189,14 @@ class Instances(Overlay):
         return ActionResult({field: results})
 
     def _instances(self, ids: list[str]) -> list[Instance]:
-        found = used(self.ec2_backend).instances
+        found = reference_index(self.ec2_backend).instances
         gone = sorted({one for one in ids if one not in found})
         if gone:
             raise instance_not_found(gone)
         return [found[one] for one in ids]
 
     def _zone(self) -> str:
-        """Where a token counts: the zone of the subnet named, or the whole Region."""
+        """The scope of a client token: the zone of the subnet, or the whole Region."""
         subnet = self._get_param("SubnetId")
         if subnet:
             return str(self.ec2_backend.get_subnet(subnet).availability_zone)
@@ -233,7 +234,7 @@ class Instances(Overlay):
             raise bad_value(f"User data is limited to {USER_DATA_LIMIT} bytes")
 
     def _parse_block_device_mapping(self) -> list[dict[str, Any]]:
-        """The image's devices, with what the launch says of them, and the launch's own."""
+        """The devices of the image, changed as the launch says, and the further devices of the launch."""
         if not self.ec2_backend.default_kms_key_id:
             self.ec2_backend.default_kms_key_id = (
                 f"arn:aws:kms:{self.region}:{self.current_account}:alias/aws/ebs"

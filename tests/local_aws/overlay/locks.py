@@ -1,4 +1,4 @@
-"""Locks of snapshots: what is locked cannot be deleted until the lock ends."""
+"""Snapshot locks: a locked snapshot cannot be deleted until the lock expires."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moto.core.responses import ActionResult
 from local_aws.overlay import filters, paging
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_combination, bad_value, error, missing, snapshot_not_found
-from local_aws.overlay.region import kept
+from local_aws.overlay.region import region_state
 from local_aws.overlay.times import instant
 
 GOVERNANCE, COMPLIANCE = "governance", "compliance"
@@ -39,7 +39,7 @@ class Lock:
         return COOLING if self.cools_until and now < self.cools_until else self.mode
 
     def older(self, by: timedelta) -> Lock:
-        """The same lock, set that much earlier."""
+        """The same lock, created that much earlier."""
         return replace(self, created=self.created - by, started=self.started - by, expires=self.expires - by)
 
     def wire(self, snapshot_id: str) -> dict[str, Any]:
@@ -56,18 +56,19 @@ class Lock:
 
 
 def locked(backend: Any, snapshot_id: str) -> bool:
-    lock = kept(backend).locks.get(snapshot_id)
+    lock = region_state(backend).locks.get(snapshot_id)
     return lock is not None and lock.state != EXPIRED
 
 
 class Locks(Overlay):
     def lock_snapshot(self) -> ActionResult:
-        """Also changes a lock; one of mode compliance that no longer cools off can only be made longer.
+        """Lock a snapshot or change its lock. In compliance mode, after the cooling-off period, a lock can
+        only be extended.
 
-        Which code EC2 refuses that with is not documented.
+        The code of EC2 for a refusal is not documented.
         """
         snapshot_id = self._snapshot(self.need("SnapshotId"))
-        before = kept(self.ec2_backend).locks.get(snapshot_id)
+        before = region_state(self.ec2_backend).locks.get(snapshot_id)
         lock = self._wanted()
         if before is not None and before.state == COMPLIANCE:
             if lock.mode != COMPLIANCE or lock.cooling_hours is not None or lock.expires < before.expires:
@@ -75,13 +76,14 @@ class Locks(Overlay):
                 raise error("OperationNotPermitted", text)
             lock = replace(before, expires=lock.expires)
         self.error_on_dryrun()
-        kept(self.ec2_backend).locks[snapshot_id] = lock
+        region_state(self.ec2_backend).locks[snapshot_id] = lock
         return ActionResult(lock.wire(snapshot_id))
 
     def unlock_snapshot(self) -> ActionResult:
-        """Not a lock of mode compliance that no longer cools off. EC2's codes are not documented."""
+        """Remove a lock, except in compliance mode after the cooling-off period. The code for that is not
+        documented."""
         snapshot_id = self._snapshot(self.need("SnapshotId"))
-        locks = kept(self.ec2_backend).locks
+        locks = region_state(self.ec2_backend).locks
         if not locked(self.ec2_backend, snapshot_id):
             raise bad_value(f"The snapshot {snapshot_id} is not locked")
         if locks[snapshot_id].state == COMPLIANCE:
@@ -91,21 +93,21 @@ class Locks(Overlay):
         return ActionResult({"SnapshotId": snapshot_id})
 
     def describe_locked_snapshots(self) -> ActionResult:
-        """Also locks that have expired, as such; a snapshot that never was locked is left out."""
+        """Describe locks, also expired ones. Snapshots without a lock are omitted."""
         backend = self.ec2_backend
         ids, size = self._get_param("SnapshotIds", []), self._get_param("MaxResults")
         if ids and size is not None:
             raise bad_combination("The parameter snapshotSet cannot be used with the parameter maxResults")
         self.error_on_dryrun()
         wanted = {self._snapshot(one) for one in ids}
-        standing = [
+        existing = [
             {"OwnerId": backend.snapshots[one].owner_id, **lock.wire(one)}
-            for one, lock in kept(backend).locks.items()
+            for one, lock in region_state(backend).locks.items()
             if one in backend.snapshots and (not wanted or one in wanted)
         ]
         chosen = filters.select(
             self.filters(),
-            standing,
+            existing,
             lambda one: {},
             lambda one, name: [one["LockState"]] if name == "lock-state" else None,
         )

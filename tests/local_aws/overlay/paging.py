@@ -1,4 +1,4 @@
-"""Pages that neither skip nor repeat a thing while others come and go."""
+"""Pages that neither skip nor repeat a resource while others are created and deleted."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def page(
     highest: int = 1000,
     usual: int | None = None,
 ) -> tuple[list[Thing], str | None]:
-    """One page and the token of the next. Without a size (and no usual one) all come at once, as on EC2.
+    """One page and the token of the next. Without a size and a default size all come at once, as on EC2.
 
-    The token names the last thing given out as well as its place, so that a thing removed between two
-    pages moves nothing.
+    The token holds the id of the last resource and its place, so a resource that is removed between two pages
+    does not shift the others.
     """
     start = _start(things, token, key)
     if size is None and usual is None:

@@ -1,4 +1,5 @@
-"""Which instances and launch templates name an image, without walking through all of a Region's."""
+"""An index from images to the instances and launch templates that name them, so that no call scans the whole
+Region."""
 
 from __future__ import annotations
 
@@ -9,13 +10,14 @@ from typing import Any
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 
-from local_aws.overlay.region import kept
+from local_aws.overlay.region import region_state
 
 Named = tuple[LaunchTemplate, list[LaunchTemplateVersion]]
 
 
-class Used:
-    """Grows with its Region: moto never takes an instance or a version away, only whole templates."""
+class ReferenceIndex:
+    """The index of one Region. It only adds, because moto removes no instances or versions, only whole
+    templates."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -27,7 +29,7 @@ class Used:
 
     @property
     def instances(self) -> dict[str, Instance]:
-        """All of them, by id."""
+        """All instances of the Region, by id."""
         self._read_instances()
         return self._by_id
 
@@ -36,14 +38,14 @@ class Used:
         return list(self._by_image.get(image_id, {}).values())
 
     def named_in(self, image_id: str) -> list[Named]:
-        """The templates that name it, each with the versions that do, the oldest first."""
+        """The templates that name an image, each with those versions, oldest first."""
         self._read_templates()
         templates = self._backend.launch_templates
         naming = self._naming.get(image_id, {})
         return [(templates[one], versions) for one, versions in naming.items() if one in templates]
 
     def _read_instances(self) -> None:
-        """The last reservation is read once more: it may have been filled only in part."""
+        """Read new reservations, and the last known one again, because it may have been incomplete."""
         reservations = self._backend.reservations
         for reservation in islice(reservations.values(), max(0, self._reservations - 1), None):
             for instance in reservation.instances:
@@ -63,9 +65,9 @@ class Used:
             self._versions[template.id] = len(template.versions)
 
 
-def used(backend: Any) -> Used:
-    """Of one Region; made when first asked for."""
-    here = kept(backend)
-    if here.used is None:
-        here.used = Used(backend)
-    return here.used
+def reference_index(backend: Any) -> ReferenceIndex:
+    """The index of a Region, created at its first use."""
+    here = region_state(backend)
+    if here.reference_index is None:
+        here.reference_index = ReferenceIndex(backend)
+    return here.reference_index

@@ -1,4 +1,4 @@
-"""DescribeImageReferences: what in this account and Region names an image."""
+"""DescribeImageReferences: the resources of this account and Region that name an image."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from local_aws import parameters
 from local_aws.overlay import fast_xml, paging
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_value
-from local_aws.overlay.images_seen import own_image
-from local_aws.overlay.reference_index import used
-from local_aws.overlay.region import kept
+from local_aws.overlay.image_queries import own_image
+from local_aws.overlay.reference_index import reference_index
+from local_aws.overlay.region import region_state
 
 MOST_IMAGES, MOST_VERSIONS, USUAL_VERSIONS = 10, 10_000, 10
 INSTANCE, TEMPLATE, PARAMETER = "ec2:Instance", "ec2:LaunchTemplate", "ssm:Parameter"
@@ -48,20 +48,21 @@ class References(Overlay):
         return fast_xml.answer("DescribeImageReferences", {"ImageReferences": shown, "NextToken": token})
 
     def _naming(self, kind: str, options: dict[str, list[str]], ids: list[str]) -> Iterator[tuple[str, str]]:
-        """The image and the ARN of each resource of that kind that names one of the images."""
+        """The image and the ARN of each resource of this type that names one of the images."""
         if kind == INSTANCE:
             states = options.get("state-name")
             for image_id in ids:
-                for instance in used(self.ec2_backend).launched_from(image_id):
+                for instance in reference_index(self.ec2_backend).launched_from(image_id):
                     if states is None or instance.state in states:
                         yield image_id, self._arn("ec2", f"instance/{instance.id}")
         elif kind == TEMPLATE:
             depth = int(options.get("version-depth", [str(USUAL_VERSIONS)])[0])
             if not 1 <= depth <= MOST_VERSIONS:
                 raise bad_value(f"version-depth must be between 1 and {MOST_VERSIONS}")
-            # Whether EC2 resolves aliases here is not documented; the careful reader does so himself.
+            # Whether EC2 resolves aliases here is not documented, so they are not resolved; the caller must
+            # do it.
             for image_id in ids:
-                for template, naming in used(self.ec2_backend).named_in(image_id):
+                for template, naming in reference_index(self.ec2_backend).named_in(image_id):
                     if naming[-1].number > template.latest_version_number - depth:
                         yield image_id, self._arn("ec2", f"launch-template/{template.id}")
         elif kind == PARAMETER:
@@ -69,7 +70,7 @@ class References(Overlay):
                 if value in ids:
                     yield value, self._arn("ssm", f"parameter/{name.lstrip('/')}")
         else:
-            for recipe in kept(self.ec2_backend).image_recipes:
+            for recipe in region_state(self.ec2_backend).image_recipes:
                 if kind == kind_of(recipe) and recipe["image"] in ids:
                     path = "container-recipe" if kind == RECIPES[1] else "image-recipe"
                     yield recipe["image"], self._arn("imagebuilder", f"{path}/{recipe['name']}/1.0.0")
@@ -79,7 +80,7 @@ class References(Overlay):
 
 
 def kind_of(recipe: dict[str, Any]) -> str:
-    """Which kind of recipe of Image Builder's was seeded."""
+    """The kind of a seeded recipe of Image Builder."""
     return str(recipe.get("kind", RECIPES[0]))
 
 

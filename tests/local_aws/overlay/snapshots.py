@@ -12,7 +12,7 @@ from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_combination, error, snapshot_not_found
 from local_aws.overlay.image_lifecycle import images_with
 from local_aws.overlay.locks import locked
-from local_aws.overlay.region import kept
+from local_aws.overlay.region import region_state
 
 GIB = 1024**3
 
@@ -54,14 +54,15 @@ def described(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _full_bytes(snapshot: Snapshot) -> int:
-    """As seeded; otherwise as if every block of the volume had been written."""
+    """The seeded size, or else the size of the volume, as if every block had been written."""
     usual = (snapshot.volume.size or 0) * GIB
-    return kept(snapshot.ec2_backend).full_bytes.get(snapshot.id, usual)
+    return region_state(snapshot.ec2_backend).full_bytes.get(snapshot.id, usual)
 
 
 class Snapshots(Overlay):
     def modify_snapshot_attribute(self) -> ActionResult:
-        """Both ways of saying it: an operation with its accounts, or what is added and removed."""
+        """Change who may create volumes of a snapshot, in both forms of the call: OperationType, or Add and
+        Remove."""
         snapshot = self.need("SnapshotId")
         changes = self._get_param("CreateVolumePermission", {})
         operation = self._get_param("OperationType")
@@ -100,7 +101,8 @@ class Snapshots(Overlay):
         return fast_xml.answer("DescribeSnapshots", {"Snapshots": wired, "NextToken": token})
 
     def delete_snapshot(self) -> ActionResult:
-        """Refused while an image stands on it, a disabled one too, and while it is locked."""
+        """Delete a snapshot. It is an error while an image uses it, even a disabled one, and while it is
+        locked."""
         backend = self.ec2_backend
         snapshot_id = self.need("SnapshotId")
         if snapshot_id not in backend.snapshots:
@@ -110,7 +112,7 @@ class Snapshots(Overlay):
             text = f"The snapshot {snapshot_id} is currently in use by {users[0].id}"
             raise error("InvalidSnapshot.InUse", text)
         if locked(backend, snapshot_id):
-            # That it is refused is documented, EC2's code for it is not.
+            # AWS documents the refusal, but not its code.
             raise error("OperationNotPermitted", f"The snapshot {snapshot_id} is locked")
         self.error_on_dryrun()
         del backend.snapshots[snapshot_id]

@@ -1,4 +1,4 @@
-"""Spot Instance requests, of which a persistent one outlives its instance."""
+"""Spot Instance requests. A persistent one stays open after its instance has ended."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from local_aws.overlay import filters, paging, tags
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_combination, bad_value, error
 from local_aws.overlay.image import Image, stamp
-from local_aws.overlay.instances import launchable, launched_now
-from local_aws.overlay.region import kept
+from local_aws.overlay.instances import launchable, set_last_launched
+from local_aws.overlay.region import region_state
 from local_aws.overlay.times import instant
 
 TAGGED = "spot-instances-request"
@@ -25,7 +25,8 @@ PRICE = "0.010000"
 
 @dataclass
 class SpotRequest:
-    """Its state follows from its instance and its dates; an open one never gets a further instance here."""
+    """A request. Its state follows from its instance and its dates; an open one never gets another instance
+    here."""
 
     specification: dict[str, Any]
     persistent: bool
@@ -105,7 +106,7 @@ class SpotRequest:
 
 class Spot(Overlay):
     def request_spot_instances(self) -> ActionResult:
-        """Fulfilled at once, or open until a date that is to come."""
+        """Request Spot Instances. A request is fulfilled at once, or open until its start date."""
         token = self._get_param("ClientToken")
         made = self.replayed("RequestSpotInstances", token)
         if made is None:
@@ -118,7 +119,7 @@ class Spot(Overlay):
             self.error_on_dryrun()
             made = [self._made_request(specification, image, begins) for _ in range(count)]
             for one in made:
-                kept(self.ec2_backend).spot_requests[one.id] = one
+                region_state(self.ec2_backend).spot_requests[one.id] = one
                 tags.put(self.ec2_backend, one.id, wanted)
             self.remember("RequestSpotInstances", token, made)
         return ActionResult({"SpotInstanceRequests": [one.wire(self.ec2_backend) for one in made]})
@@ -142,20 +143,20 @@ class Spot(Overlay):
         )
 
     def cancel_spot_instance_requests(self) -> ActionResult:
-        """The instances go on, and the requests are told for as long as the server lives."""
+        """Cancel requests. Their instances keep running, and the requests stay in answers."""
         chosen = self._requests_named(self.need("SpotInstanceRequestIds"))
         self.error_on_dryrun()
         for one in chosen:
             one.cancelled = True
-        told = [{"SpotInstanceRequestId": one.id, "State": "cancelled"} for one in chosen]
-        return ActionResult({"CancelledSpotInstanceRequests": told})
+        shown = [{"SpotInstanceRequestId": one.id, "State": "cancelled"} for one in chosen]
+        return ActionResult({"CancelledSpotInstanceRequests": shown})
 
     def _made_request(
         self, specification: dict[str, Any], image: Image, begins: datetime | None
     ) -> SpotRequest:
-        told = {key: value for key, value in specification.items() if key != "UserData"}
+        shown = {key: value for key, value in specification.items() if key != "UserData"}
         request = SpotRequest(
-            told,
+            shown,
             self._get_param("Type", "one-time") == "persistent",
             str(self._get_param("SpotPrice") or PRICE),
             self._get_param("InstanceInterruptionBehavior", "terminate"),
@@ -182,21 +183,21 @@ class Spot(Overlay):
             lifecycle="spot",
         )
         (instance,) = reservation.instances
-        launched_now(image)
-        self.world.life.launch(instance)
+        set_last_launched(image)
+        self.world.instance_lifecycle.launch(instance)
         return instance
 
     def _every_request(self) -> dict[str, SpotRequest]:
-        """Also those that moto made for a Spot Fleet."""
-        known = kept(self.ec2_backend).spot_requests
+        """All requests, including those that moto created for a Spot Fleet."""
+        known = region_state(self.ec2_backend).spot_requests
         for one in self.ec2_backend.spot_instance_requests.values():
             if one.id not in known:
                 spec = one.launch_specification
-                told = {"ImageId": spec.image_id, "InstanceType": spec.instance_type}
+                shown = {"ImageId": spec.image_id, "InstanceType": spec.instance_type}
                 behavior = one.instance_interruption_behaviour
                 persistent = one.type == "persistent"
                 known[one.id] = SpotRequest(
-                    told, persistent, one.price or PRICE, behavior, one.instance, id=one.id
+                    shown, persistent, one.price or PRICE, behavior, one.instance, id=one.id
                 )
         return known
 

@@ -1,4 +1,4 @@
-"""CreateTags and DeleteTags, which on AWS refuse a resource that is not there."""
+"""CreateTags and DeleteTags, which are errors for a resource that does not exist, as on AWS."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from local_aws.overlay.errors import (
     snapshot_not_found,
     volume_not_found,
 )
-from local_aws.overlay.reference_index import used
-from local_aws.overlay.region import kept
+from local_aws.overlay.reference_index import reference_index
+from local_aws.overlay.region import region_state
 
 MOST_RESOURCES = 1000
 
 
 class Tagging(Overlay):
     def create_tags(self) -> ActionResult:
-        """Adds and overwrites; all resources or none."""
+        """Add or replace tags, on all resources or on none."""
         ids = self._resources()
         asked = [{"ResourceType": "any", "Tags": self.need("Tags")}]
         wanted = tags.specified(asked, ("any",))["any"]
@@ -34,7 +34,7 @@ class Tagging(Overlay):
         return EmptyResult()
 
     def delete_tags(self) -> ActionResult:
-        """A tag goes if its value is as given, or whatever its value if none is given."""
+        """Delete tags. A tag with a given value is deleted only if it has this value."""
         ids = self._resources()
         given = self._get_param("Tags", [])
         self.error_on_dryrun()
@@ -59,10 +59,10 @@ class Tagging(Overlay):
             raise bad_value(f"At most {MOST_RESOURCES} resources may be named")
         known: dict[str, tuple[Any, Callable[[str], Exception]]] = {
             "ami": (backend.amis, lambda one: image_not_found([one])),
-            "i": (used(backend).instances, lambda one: instance_not_found([one])),
+            "i": (reference_index(backend).instances, lambda one: instance_not_found([one])),
             "snap": (backend.snapshots, snapshot_not_found),
             "vol": (backend.volumes, volume_not_found),
-            "amiur": (kept(backend).reports, report_not_found),
+            "amiur": (region_state(backend).reports, report_not_found),
         }
         for resource_id in ids:
             prefix = resource_id.split("-", 1)[0]

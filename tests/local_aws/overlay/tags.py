@@ -1,4 +1,4 @@
-"""Tags as plain dictionaries, and the TagSpecifications that come with a call."""
+"""Tags as dictionaries, and the TagSpecifications of a call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def put(backend: Any, resource_id: str, tags: dict[str, str]) -> None:
 
 
 def specified(raw: list[dict[str, Any]], allowed: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """The tags for each kind of resource; checked whole before anything is made."""
+    """The tags for each type of resource. All are checked before anything is created."""
     out: dict[str, dict[str, str]] = {kind: {} for kind in allowed}
     for entry in raw:
         kind = entry.get("ResourceType")

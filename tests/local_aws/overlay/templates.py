@@ -1,4 +1,4 @@
-"""Launch templates with pages and aliases resolved."""
+"""Launch templates, with pages and with parameter aliases resolved."""
 
 from __future__ import annotations
 
@@ -67,11 +67,12 @@ class Templates(Overlay):
             highest=200,
         )
         wired = [self._wire(template, version, resolve) for template, version in shown]
-        told = {"LaunchTemplateVersions": wired, "NextToken": token}
-        return fast_xml.answer("DescribeLaunchTemplateVersions", told)
+        result = {"LaunchTemplateVersions": wired, "NextToken": token}
+        return fast_xml.answer("DescribeLaunchTemplateVersions", result)
 
     def create_launch_template_version(self) -> ActionResult:
-        """Idempotent by its token; what is not said is taken from the source version."""
+        """Create a version. The client token makes it idempotent; missing settings come from the source
+        version."""
         token = self._get_param("ClientToken")
         made = self.replayed("CreateLaunchTemplateVersion", token)
         if made is None:

@@ -1,4 +1,4 @@
-"""Times as EC2 takes them, and the same times set earlier."""
+"""Parses times, and moves times back."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)((?:\.\d+)?(?:Z|[+-]\d\
 
 
 def instant(raw: Any) -> datetime:
-    """A time of a call, as moto gives it: read or as text, with its zone or in UTC."""
+    """A time of a call in UTC. moto gives it as a datetime or as text, with or without a time zone."""
     at = raw if isinstance(raw, datetime) else datetime.fromisoformat(str(raw))
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def earlier(text: str, by: timedelta) -> str:
-    """The RFC 3339 time in `text` that much earlier, written as it was; any other text stays as it is."""
+    """The RFC 3339 time in `text`, moved back, in the same format. Any other text is returned unchanged."""
     found = _RFC_3339.fullmatch(text)
     if found is None:
         return text

@@ -1,4 +1,4 @@
-"""What an image usage report tells, and what it does not see."""
+"""The contents of an image usage report, and the recent use that it misses."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local_aws.overlay import tags
-from local_aws.overlay.reference_index import used
+from local_aws.overlay.reference_index import reference_index
 
 INSTANCE, TEMPLATE = "ec2:Instance", "ec2:LaunchTemplate"
 TYPES = (INSTANCE, TEMPLATE)
 UNSEEN = {INSTANCE: timedelta(hours=24), TEMPLATE: timedelta(days=3)}
-"""What is younger is not in a report: "the past 24 hours", and "the past few days" for launch templates.
-(<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>) How many a few are is not
-documented."""
+"""Younger use is not in a report: "the past 24 hours", and "the past few days" for launch templates.
+(<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>) How many days
+"a few" are is not documented."""
 LIFE = timedelta(days=30)
 GONE = ("shutting-down", "terminated")
 
 
 @dataclass
-class Elsewhere:
-    """What another account has of an image; nobody but a usage report tells of it."""
+class ExternalUse:
+    """The use of an image by another account, which only a usage report shows."""
 
     image_id: str
     account: str
@@ -32,8 +32,8 @@ class Elsewhere:
 
 
 @dataclass
-class Asked:
-    """Of what a report is to tell: the kinds with the depth that was named, and the accounts, if any."""
+class ReportScope:
+    """The scope of a report: its resource types, each with its version depth, and its accounts, if any."""
 
     kinds: dict[str, int | None]
     accounts: list[str]
@@ -48,12 +48,12 @@ class Entry:
 
 @dataclass
 class Report:
-    """It keeps what was true when it was asked for."""
+    """A usage report. Its contents are those of the time of the request."""
 
     image_id: str
-    asked: Asked
+    scope: ReportScope
     entries: list[Entry]
-    # EC2's own form of the id is not documented.
+    # The format of EC2's ids is not documented.
     id: str = field(default_factory=lambda: f"amiur-{secrets.token_hex(9)[:17]}")
     state: str = "pending"
     reason: str | None = None
@@ -64,12 +64,12 @@ class Report:
         return self.created + LIFE
 
     def wire(self, backend: Any) -> dict[str, Any]:
-        """The report as DescribeImageUsageReports answers it."""
+        """The report in an answer of DescribeImageUsageReports."""
         return {
             "ImageId": self.image_id,
             "ReportId": self.id,
-            "ResourceTypes": [_wire_kind(kind, depth) for kind, depth in self.asked.kinds.items()],
-            "AccountIds": self.asked.accounts or None,
+            "ResourceTypes": [_wire_kind(kind, depth) for kind, depth in self.scope.kinds.items()],
+            "AccountIds": self.scope.accounts or None,
             "State": self.state,
             "StateReason": self.reason,
             "CreationTime": self.created,
@@ -78,7 +78,7 @@ class Report:
         }
 
     def wire_entry(self, entry: Entry) -> dict[str, Any]:
-        """An entry as DescribeImageUsageReportEntries answers it."""
+        """An entry in an answer of DescribeImageUsageReportEntries."""
         return {
             "ResourceType": entry.resource_type,
             "ReportId": self.id,
@@ -90,43 +90,49 @@ class Report:
 
 
 def entries(
-    backend: Any, own: str, image_id: str, asked: Asked, elsewhere: list[Elsewhere], usual_depth: int
+    backend: Any,
+    own: str,
+    image_id: str,
+    scope: ReportScope,
+    external_uses: list[ExternalUse],
+    usual_depth: int,
 ) -> list[Entry]:
-    """Those who use it now, of what is old enough to be seen."""
+    """The current use of an image that is old enough to be in a report."""
     now = datetime.now(UTC)
     counts: dict[tuple[str, str], int] = {}
-    for kind, depth in asked.kinds.items():
+    for kind, depth in scope.kinds.items():
         until = now - UNSEEN[kind]
         if kind == INSTANCE:
             mine = _instances(backend, image_id, until.replace(tzinfo=None))
         else:
             mine = _templates(backend, image_id, until.replace(tzinfo=None), depth or usual_depth)
         counts[kind, own] = mine
-        for one in elsewhere:
+        for one in external_uses:
             if (one.image_id, one.resource_type) == (image_id, kind) and one.since <= until:
                 counts[kind, one.account] = counts.get((kind, one.account), 0) + one.count
     return [
         Entry(kind, account, count)
         for (kind, account), count in counts.items()
-        if count and (not asked.accounts or account in asked.accounts)
+        if count and (not scope.accounts or account in scope.accounts)
     ]
 
 
 def _instances(backend: Any, image_id: str, until: datetime) -> int:
-    """Whether EC2 counts those that are gone, which it shows an hour longer, is not documented."""
+    """Instances of an image. EC2 describes a terminated one for an hour; whether a report counts it is not
+    documented."""
     return sum(
         instance.state not in GONE and instance.launch_time <= until
-        for instance in used(backend).launched_from(image_id)
+        for instance in reference_index(backend).launched_from(image_id)
     )
 
 
 def _templates(backend: Any, image_id: str, until: datetime, depth: int) -> int:
-    """A template counts once, however many of its versions name the image.
+    """Launch templates that name an image. Each counts once, however many of its versions name it.
 
-    The newest versions are those of which the report knows: the depth reaches back from there.
+    The version depth counts back from the newest version that is old enough for the report.
     """
     count = 0
-    for template, naming in used(backend).named_in(image_id):
+    for template, naming in reference_index(backend).named_in(image_id):
         known = sum(version.create_time <= until for version in template.versions)
         count += any(known - depth < version.number <= known for version in naming)
     return count

@@ -1,4 +1,5 @@
-"""Image usage reports: which accounts use an image, told late and only to its owner."""
+"""Image usage reports: which accounts use an image. Only its owner can request one, and it misses recent
+use."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ from local_aws.overlay.errors import (
     report_not_found,
 )
 from local_aws.overlay.image import Image, stamp
-from local_aws.overlay.region import kept
-from local_aws.overlay.usage import TEMPLATE, TYPES, Asked, Entry, Report, entries
+from local_aws.overlay.region import region_state
+from local_aws.overlay.usage import TEMPLATE, TYPES, Entry, Report, ReportScope, entries
 
 MOST_REPORTS = 2000
 MOST_ACCOUNTS, MOST_IDS = 200, 200
@@ -29,19 +30,22 @@ TAGGED = "image-usage-report"
 
 class UsageReports(Overlay):
     def create_image_usage_report(self) -> ActionResult:
-        """Pending at first; at most one such for an image, and 2,000 reports in an account and Region."""
+        """Request a report. It is pending first; an image can have one pending report, an account 2,000 in a
+        Region."""
         token = self._get_param("ClientToken")
         made = self.replayed("CreateImageUsageReport", token, longest=LONGEST_TOKEN)
         if made is not None:
             return ActionResult({"ReportId": made})
         image = self._reported(self.need("ImageId"))
-        asked = Asked(self._kinds(), self._accounts())
+        scope = ReportScope(self._kinds(), self._accounts())
         wanted = tags.specified(self._get_param("TagSpecifications", []), (TAGGED,))[TAGGED]
         self.error_on_dryrun()
         self._refuse_more(image.id)
-        here = kept(self.ec2_backend)
-        told = entries(self.ec2_backend, self.current_account, image.id, asked, here.elsewhere, USUAL_DEPTH)
-        report = Report(image.id, asked, told)
+        here = region_state(self.ec2_backend)
+        found = entries(
+            self.ec2_backend, self.current_account, image.id, scope, here.external_uses, USUAL_DEPTH
+        )
+        report = Report(image.id, scope, found)
         here.reports[report.id] = report
         tags.put(self.ec2_backend, report.id, wanted)
         self.remember("CreateImageUsageReport", token, report.id)
@@ -54,7 +58,7 @@ class UsageReports(Overlay):
         return ActionResult({"ImageUsageReports": wired, "NextToken": token})
 
     def describe_image_usage_report_entries(self) -> ActionResult:
-        """Of available reports alone: before that there is nothing to see."""
+        """The entries of available reports; other reports have none."""
         found = [
             (report, entry)
             for report in self._reports_named()
@@ -71,13 +75,13 @@ class UsageReports(Overlay):
     def delete_image_usage_report(self) -> ActionResult:
         report = self._report(self.need("ReportId"))
         self.error_on_dryrun()
-        del kept(self.ec2_backend).reports[report.id]
+        del region_state(self.ec2_backend).reports[report.id]
         self.ec2_backend.tags.pop(report.id, None)
         return ActionResult({"Return": True})
 
     def _begin_report(self, report: Report) -> None:
         world, region = self.world, self.region
-        reports = kept(self.ec2_backend).reports
+        reports = region_state(self.ec2_backend).reports
         fails = world.faults.of_report(region)
 
         def end() -> None:
@@ -96,7 +100,7 @@ class UsageReports(Overlay):
         world.clock.after(world.timing.report, "report", f"{report.id} is pending", end)
 
     def _reported(self, image_id: str) -> Image:
-        """Only its owner may ask, and is not told whether another's image is there."""
+        """The image of a request. For an image of another account the answer is as if it did not exist."""
         image: Image | None = self.ec2_backend.amis.get(image_id)
         if image is None or image.owner_id != self.current_account:
             raise image_not_found([image_id])
@@ -118,8 +122,8 @@ class UsageReports(Overlay):
         return accounts
 
     def _refuse_more(self, image_id: str) -> None:
-        """The limits are EC2's; the code with which it tells of them is not documented."""
-        reports = kept(self.ec2_backend).reports.values()
+        """Check EC2's limits. They are documented; the error codes are not."""
+        reports = region_state(self.ec2_backend).reports.values()
         if any((report.image_id, report.state) == (image_id, "pending") for report in reports):
             raise error("ResourceLimitExceeded", f"A usage report of {image_id} is pending already")
         if len(reports) >= MOST_REPORTS:
@@ -132,19 +136,23 @@ class UsageReports(Overlay):
         )
 
     def _reports_named(self) -> list[Report]:
-        """Those of the images and ids given, or all. Only a report that is not there is an error."""
+        """The reports of the given images or ids, or all. Only an unknown report id is an error."""
         images, ids = self._get_param("ImageIds", []), self._get_param("ReportIds", [])
         if max(len(images), len(ids)) > MOST_IDS:
             raise bad_value(f"At most {MOST_IDS} ids may be given")
         if ids and self._get_param("MaxResults") is not None:
             raise bad_combination("The parameter reportIds cannot be used with the parameter maxResults")
         self.error_on_dryrun()
-        found = [self._report(one) for one in ids] if ids else list(kept(self.ec2_backend).reports.values())
+        found = (
+            [self._report(one) for one in ids]
+            if ids
+            else list(region_state(self.ec2_backend).reports.values())
+        )
         wanted = set(images)
         return [report for report in found if not wanted or report.image_id in wanted]
 
     def _report(self, report_id: str) -> Report:
-        report = kept(self.ec2_backend).reports.get(report_id)
+        report = region_state(self.ec2_backend).reports.get(report_id)
         if report is None:
             raise report_not_found(report_id)
         return report

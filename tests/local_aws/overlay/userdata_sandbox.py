@@ -1,8 +1,8 @@
-"""What runs inside an instance: its user data, once, in a place where it can harm nothing.
+"""Runs the user data of an instance in a sandbox.
 
-A real shell runs the real script, so that a script's verdict is a script's verdict. It sees an empty
-environment, a scratch folder, and a PATH of harmless tools; what would change the machine (package
-managers, systemctl, poweroff) only says what it was asked.
+A real shell runs the real script, so its result is real. It has an empty environment, a scratch folder, and
+a PATH of harmless tools. Tools that would change the machine (package managers, systemctl, poweroff) are
+stubs that print their arguments.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ TOOLS = (
     "printenv printf pwd readlink realpath sed seq sh sha1sum sha256sum sort stat tac tail tee test timeout "
     "touch tr true uname uniq wc which xargs yes"
 )
-TOLD = (
+STUBS = (
     "apt apt-get chown cloud-init curl dnf dpkg firewall-cmd groupadd hostnamectl modprobe pip pip3 "
     "restorecon rpm sysctl systemctl timedatectl update-alternatives useradd usermod wget yum"
 )
-OFF = ("poweroff", "shutdown", "reboot", "halt", "init")
+POWER_TOOLS = ("poweroff", "shutdown", "reboot", "halt", "init")
 CONFINED = ("rm", "cp", "mv", "ln", "rmdir")
 _ABSOLUTE = re.compile(
-    rf"(?<![\w.-])/(?:usr/)?(?:local/)?s?bin/({'|'.join([*OFF, *TOLD.split(), *CONFINED])})\b"
+    rf"(?<![\w.-])/(?:usr/)?(?:local/)?s?bin/({'|'.join([*POWER_TOOLS, *STUBS.split(), *CONFINED])})\b"
 )
 _CONSOLES = re.compile(r"/dev/(?:console|ttyS0|ttyAMA0|hvc0)\b")
 _POLL = 0.02
 _NOBODY = 65534
 _SYSTEM = "/usr/local/bin:/usr/bin:/bin"
 
-Ended = Callable[[], None]
+Callback = Callable[[], None]
 
 
-class Guest:
-    """One run of an instance's user data, and its serial console."""
+class Sandbox:
+    """One run of user data, and the serial console that it writes."""
 
-    def __init__(self, scratch: Path, spawner: Spawner, on_poweroff: Ended, on_quiet: Ended) -> None:
-        """`on_poweroff` is called once if the guest switches itself off, `on_quiet` once when nothing more
-        is to be expected of it: it ended, or it sleeps for ever."""
+    def __init__(self, scratch: Path, spawner: Spawner, on_poweroff: Callback, on_idle: Callback) -> None:
+        """`on_poweroff` is called once if the script powers the instance off. `on_idle` is called once when
+        the script has ended or sleeps forever."""
         self._scratch = scratch
         self._spawner = spawner
         self._on_poweroff = on_poweroff
-        self._on_quiet = on_quiet
+        self._on_idle = on_idle
         self._console = bytearray()
         self._console_lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
@@ -67,11 +67,12 @@ class Guest:
             folder.mkdir(parents=True)
         os.mkfifo(self._fifo)
         reading = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
-        writing = os.open(self._fifo, os.O_WRONLY)  # of its own: a guest's writes must wait, not fail
-        _furnish(bin_, home, self._power, self._asleep)
+        # a second descriptor, so that the script's writes block instead of failing
+        writing = os.open(self._fifo, os.O_WRONLY)
+        _fill_path(bin_, home, self._power, self._asleep)
         script = self._scratch / "user-data"
-        script.write_text(_tame(user_data, self._fifo))
-        powerless = _give_to_nobody(self._scratch, home, self._fifo) if os.geteuid() == 0 else {}
+        script.write_text(_confine(user_data, self._fifo))
+        user = _run_as_nobody(self._scratch, home, self._fifo) if os.geteuid() == 0 else {}
         self._child = self._spawner.popen(
             [shutil.which("bash", path=_SYSTEM) or "/bin/bash", "--noprofile", "--norc", str(script)],
             cwd=home,
@@ -81,14 +82,14 @@ class Guest:
                 "TMPDIR": str(home),
                 "LANG": "C.UTF-8",
                 "KILN_CONSOLE": str(self._fifo),
-                # The guest's, not this machine's.
+                # The script must not read the id of this machine.
                 "KILN_MACHINE_ID": "/nonexistent/machine-id",
             },
             stdin=subprocess.DEVNULL,
             stdout=writing,
             stderr=writing,
             process_group=0,
-            **powerless,
+            **user,
         )
         os.close(writing)
         threading.Thread(target=self._watch, args=(self._child, reading), daemon=True, name="guest").start()
@@ -101,20 +102,20 @@ class Guest:
             return bytes(self._console[-CONSOLE_LIMIT:])
 
     def kill(self) -> None:
-        """The power is gone: the whole process group ends, and nothing is reported."""
+        """Kill the whole process group, without calling `on_poweroff`."""
         self._killed = True
         if self._child is not None:
             kill_group(self._child)
 
     def _watch(self, child: subprocess.Popen[bytes], reading: int) -> None:
-        told = off = False
+        idle_reported = off = False
         try:
             while child.poll() is None and not self._killed:
                 self._drain(reading)
-                if not told and self._asleep.exists():
-                    told = True
-                    self._drain(reading)  # who waited for the quiet reads all that was said before it
-                    self._on_quiet()
+                if not idle_reported and self._asleep.exists():
+                    idle_reported = True
+                    self._drain(reading)  # the console must be complete before `on_idle`
+                    self._on_idle()
                 if not off and self._power.exists():
                     off = True
                     self._drain(reading)
@@ -126,8 +127,8 @@ class Guest:
         finally:
             self._drain(reading)
             os.close(reading)
-            if not told:
-                self._on_quiet()
+            if not idle_reported:
+                self._on_idle()
 
     def _drain(self, reading: int) -> None:
         while True:
@@ -145,23 +146,23 @@ class Guest:
             del self._console[: -2 * CONSOLE_LIMIT]
 
 
-def _give_to_nobody(*paths: Path) -> dict[str, Any]:
-    """A guest believes that it is root, but where the server is root, the guest is nobody: what it writes
-    outside its scratch folder is refused by the kernel."""
+def _run_as_nobody(*paths: Path) -> dict[str, Any]:
+    """Where the server runs as root, the script runs as nobody, though its tools say root, so the kernel
+    refuses writes outside the scratch folder."""
     for path in paths:
         os.chown(path, _NOBODY, _NOBODY)
     return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
 
 
-def _tame(user_data: str, console: Path) -> str:
-    """Absolute paths would pass by the harmless PATH, and a real console is not ours to write to."""
+def _confine(user_data: str, console: Path) -> str:
+    """The script without absolute paths of tools, which would bypass the PATH, and without real consoles."""
     if not user_data.startswith("#!"):
         return f'echo "cloud-init: user data is no script; not run" >> {console}\n'
     return _CONSOLES.sub(str(console), _ABSOLUTE.sub(r"\1", user_data))
 
 
-def _furnish(bin_: Path, home: Path, power: Path, asleep: Path) -> None:
-    """Fill the guest's PATH: links to harmless tools, and stubs for the rest."""
+def _fill_path(bin_: Path, home: Path, power: Path, asleep: Path) -> None:
+    """Fill the PATH of the script: links to harmless tools, and stubs for the others."""
     shell = shutil.which("bash", path=_SYSTEM) or "/bin/bash"
     for name in TOOLS.split():
         found = shutil.which(name, path=_SYSTEM)
@@ -173,7 +174,7 @@ def _furnish(bin_: Path, home: Path, power: Path, asleep: Path) -> None:
         path.write_text(f"#!{shell}\n{body}\n")
         path.chmod(0o755)
 
-    for name in TOLD.split():
+    for name in STUBS.split():
         stub(name, f'echo "{name}: asked for: $*"')
     stub("sync", "exit 0")
     stub("whoami", "echo root")

@@ -1,4 +1,4 @@
-"""DescribeVolumes with pages and all that EC2 filters by."""
+"""DescribeVolumes with pages and EC2's filters, and DeleteVolume."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from local_aws.overlay import fast_xml, filters, paging, tags
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_combination, volume_not_found
 from local_aws.overlay.image import stamp
-from local_aws.overlay.region import kept
+from local_aws.overlay.region import region_state
 
 STATES = ("creating", "available", "in-use", "deleting", "deleted", "error")
 
 
 def state_of(volume: Volume) -> str:
-    """As a test set it; otherwise in use or available, as moto has it."""
+    """The state: `in-use` if attached, else the one that a test has set, else `available`."""
     if volume.attachment is not None:
         return "in-use"
-    return kept(volume.ec2_backend).volume_states.get(volume.id, "available")
+    return region_state(volume.ec2_backend).volume_states.get(volume.id, "available")
 
 
 def filter_values(volume: Volume, name: str) -> list[str] | None:
@@ -67,11 +67,11 @@ class Volumes(Overlay):
         return fast_xml.answer("DescribeVolumes", {"Volumes": wired, "NextToken": token})
 
     def delete_volume(self) -> ActionResult:
-        """Gone at once. Whether EC2 deletes a volume that is still being created is not documented."""
+        """Delete a volume at once. Whether EC2 deletes one in state `creating` is not documented."""
         volume_id = self.need("VolumeId")
         self.error_on_dryrun()
         self.ec2_backend.delete_volume(volume_id)
-        kept(self.ec2_backend).volume_states.pop(volume_id, None)
+        region_state(self.ec2_backend).volume_states.pop(volume_id, None)
         return EmptyResult()
 
 

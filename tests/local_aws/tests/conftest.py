@@ -29,7 +29,7 @@ def server() -> Iterator[LocalAws]:
 
 @pytest.fixture
 def aws(server: LocalAws) -> LocalAws:
-    """EC2 as at the start, no faults, an empty journal; functions and rules stay."""
+    """A local AWS with the initial EC2, no faults and an empty journal. Functions and rules are kept."""
     server.reset()
     return server
 
@@ -77,7 +77,7 @@ def image(aws: LocalAws, region: str = "us-east-1", **fields: Any) -> str:
 
 
 def instance(aws: LocalAws, region: str = "us-east-1", **fields: Any) -> str:
-    """One seeded instance, stopped unless told otherwise, on an image of its own."""
+    """One seeded instance, stopped by default, with its own image."""
     base = fields.pop("image", None) or image(aws, region, name="base")
     entry = {"region": region, "image": base, "state": "stopped", **fields}
     return aws.seed(instances=[entry])["instances"][0]

@@ -1,4 +1,4 @@
-"""A small stack of every resource type that Kiln's template uses, and a function that does as told."""
+"""A small stack with every resource type of Kiln's template, and a function that does what its event says."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def handle(event):
     mode = asked.get("mode", "echo")
     print("handling " + mode, flush=True)
     if mode == "fail":
-        raise ValueError("told to fail")
+        raise ValueError("asked to fail")
     if mode == "slow":
         time.sleep(float(asked.get("seconds", 0.5)))
     if mode == "env":
@@ -263,7 +263,8 @@ def package() -> bytes:
 def create_stack(
     aws: LocalAws, name: str, template: dict[str, Any], region: str = "us-east-1"
 ) -> dict[str, str]:
-    """Deploy and answer the outputs; fails with the events of the resources that failed."""
+    """Deploy the stack and return its outputs. If it fails, the error has the events of the failed
+    resources."""
     cfn = aws.client("cloudformation", region)
     capabilities = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
     cfn.create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=capabilities)

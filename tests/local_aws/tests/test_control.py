@@ -1,4 +1,4 @@
-"""Seeds, resets and the stack."""
+"""Seeds, resets and the sample stack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local_aws.tests import sample
 from local_aws.tests.conftest import QUICK, image, instance, refused
 
 
-def test_a_seed_is_as_told(aws: LocalAws) -> None:
+def test_a_seed_is_as_given(aws: LocalAws) -> None:
     made = image(
         aws,
         region="eu-west-1",

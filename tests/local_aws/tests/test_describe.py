@@ -1,4 +1,4 @@
-"""Filters, pages and what is there from the start."""
+"""Filters, pages, and the resources of the initial state."""
 
 from __future__ import annotations
 

@@ -20,12 +20,12 @@ def events(aws: LocalAws, detail_type: str = IMAGE) -> list[dict[str, Any]]:
 
 
 def received(aws: LocalAws) -> list[dict[str, Any]]:
-    """The payloads that the sample function got, as it was told to echo them."""
+    """The events that the sample function got and echoed."""
     return [e for e in aws.journal(kind="invoke") if e["function"] == "sample-worker"]
 
 
 def test_an_images_event_has_ec2s_shape(aws: LocalAws, stack: dict[str, str], dead: DeadLetters) -> None:
-    """Lambda's failure record shows the event exactly as the function got it."""
+    """Lambda's failure record contains the event exactly as the function got it."""
     source = image(aws)
     europe = aws.client("ec2", "eu-west-1")
     aws.client("lambda").put_function_concurrency(

@@ -29,7 +29,7 @@ def test_a_fault_after_the_call_leaves_its_effect(aws: LocalAws) -> None:
         ec2.create_image(InstanceId=builder, Name="web-2")
 
 
-def test_a_fault_strikes_in_its_region_only(aws: LocalAws) -> None:
+def test_a_fault_applies_in_its_region_only(aws: LocalAws) -> None:
     source = image(aws)
     aws.faults({"call": "CopyImage", "region": "eu-west-1", "code": "ResourceLimitExceeded", "times": -1})
     call = {"SourceImageId": source, "SourceRegion": "us-east-1", "Name": "web-1"}
@@ -68,7 +68,7 @@ def test_a_call_is_journalled_with_what_it_asked_and_made(aws: LocalAws) -> None
     assert (call["service"], call["region"], call["status"], call["who"]) == ("ec2", "us-east-1", 200, "-")
 
 
-def test_a_fault_of_any_call_strikes_the_first(aws: LocalAws) -> None:
+def test_a_fault_of_any_call_applies_to_the_first(aws: LocalAws) -> None:
     aws.faults({"call": "*", "code": "InternalError", "region": "eu-west-1"})
     aws.client("ec2").describe_images(Owners=["self"])
     with refused("InternalError"):

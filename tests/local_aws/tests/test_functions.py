@@ -73,13 +73,13 @@ def test_a_failing_function_is_tried_three_times_and_its_event_kept(
         (3, "error"),
         (3, "given up"),
     ]
-    assert tries[0]["error"] == {"errorMessage": "told to fail", "errorType": "ValueError"}
+    assert tries[0]["error"] == {"errorMessage": "asked to fail", "errorType": "ValueError"}
     (body,) = dead.take()
     record = json.loads(body)
     assert record["requestPayload"]["detail"] == {"mode": "fail"}
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestContext"]["approximateInvokeCount"] == 3
-    assert record["responsePayload"]["errorMessage"] == "told to fail"
+    assert record["responsePayload"]["errorMessage"] == "asked to fail"
 
 
 def test_a_retry_that_waits_counts_only_when_asked_for(aws: LocalAws, stack: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Each private name of a foreign package that is used here; a failure says what moved in an upgrade."""
+"""The private names of moto and MiniStack that are used here. A failure names what an upgrade has changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_hook_that_moved_is_named(hook: Hook, says: str) -> None:
 
 
 def test_every_private_name_in_use_is_guarded() -> None:
-    """A private name of a foreign module that is not in the table would move unseen."""
+    """A private name that is not in the table could change without a failing check."""
     guarded = {hook.name for hook in HOOKS}
     modules = "eventbridge|lambda_svc|scheduler|ssm|sqs|ministack|provisioners"
     used = set()

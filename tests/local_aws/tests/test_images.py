@@ -1,4 +1,4 @@
-"""CreateImage, CopyImage, and what DescribeImages says of them."""
+"""CreateImage, CopyImage, and their images in DescribeImages."""
 
 from __future__ import annotations
 
@@ -155,8 +155,8 @@ def test_copy_image_wants_encryption_for_a_key_and_finds_a_wrong_key_later(aws: 
     call = {"SourceImageId": source, "SourceRegion": "us-east-1", "Name": "web-1"}
     with refused("InvalidParameterDependency"):
         europe.copy_image(**call, KmsKeyId="alias/golden")
-    elsewhere = "arn:aws:kms:us-east-1:000000000000:key/1"
-    made = europe.copy_image(**call, Encrypted=True, KmsKeyId=elsewhere)["ImageId"]
+    external_uses = "arn:aws:kms:us-east-1:000000000000:key/1"
+    made = europe.copy_image(**call, Encrypted=True, KmsKeyId=external_uses)["ImageId"]
     aws.wait_idle()
     (found,) = europe.describe_images(ImageIds=[made])["Images"]
     assert (found["State"], found["StateReason"]["Message"]) == (

@@ -1,4 +1,4 @@
-"""RunInstances, the life of an instance, its user data and its console."""
+"""RunInstances, the states of an instance, its user data and its console."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ def states(ec2: Any, **asked: Any) -> dict[str, str]:
 def test_a_locked_snapshot_is_not_deleted_until_it_is_unlocked(aws: LocalAws) -> None:
     ec2, made = aws.client("ec2"), image(aws)
     (snapshot,) = snapshots(aws, made)
-    told = ec2.lock_snapshot(SnapshotId=snapshot, LockMode="governance", LockDuration=7)
-    assert (told["LockState"], told["LockDuration"]) == ("governance", 7)
-    assert told["LockExpiresOn"] - told["LockCreatedOn"] == timedelta(days=7)
+    answer = ec2.lock_snapshot(SnapshotId=snapshot, LockMode="governance", LockDuration=7)
+    assert (answer["LockState"], answer["LockDuration"]) == ("governance", 7)
+    assert answer["LockExpiresOn"] - answer["LockCreatedOn"] == timedelta(days=7)
     (found,) = ec2.describe_locked_snapshots(SnapshotIds=[snapshot])["Snapshots"]
     assert (found["LockState"], found["OwnerId"]) == ("governance", "000000000000")
     ec2.deregister_image(ImageId=made)
@@ -55,9 +55,9 @@ def test_a_compliance_lock_can_be_taken_back_only_while_it_cools_off(aws: LocalA
     ec2, made = aws.client("ec2"), image(aws)
     (snapshot,) = snapshots(aws, made)
     lock = {"SnapshotId": snapshot, "LockMode": "compliance", "LockDuration": 10}
-    told = ec2.lock_snapshot(**lock, CoolOffPeriod=24)
-    assert told["LockState"] == "compliance-cooloff"
-    assert told["CoolOffPeriodExpiresOn"] - told["LockCreatedOn"] == timedelta(hours=24)
+    answer = ec2.lock_snapshot(**lock, CoolOffPeriod=24)
+    assert answer["LockState"] == "compliance-cooloff"
+    assert answer["CoolOffPeriodExpiresOn"] - answer["LockCreatedOn"] == timedelta(hours=24)
     ec2.unlock_snapshot(SnapshotId=snapshot)
     ec2.lock_snapshot(**lock, CoolOffPeriod=24)
     aws.days_pass(2)

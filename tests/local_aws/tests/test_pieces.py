@@ -76,7 +76,7 @@ def test_tags_of_a_kind_that_the_call_does_not_make_are_refused() -> None:
         tags.specified([{"ResourceType": "volume", "Tags": []}], ("image", "snapshot"))
 
 
-def test_a_fault_strikes_as_often_as_told_and_only_where_it_fits() -> None:
+def test_a_fault_applies_as_often_as_given_and_only_where_it_matches() -> None:
     faults = Faults()
     faults.replace([{"call": "CopyImage", "region": "eu-west-1", "code": "Boom", "times": 2}])
     seen = [faults.of_call("ec2", "CopyImage", region, "-") for region in ("us-east-1", *["eu-west-1"] * 3)]
@@ -91,14 +91,14 @@ def test_a_fault_can_be_endless_and_can_name_the_function_that_calls() -> None:
 
 
 def test_the_same_seed_gives_the_same_faults() -> None:
-    def strikes() -> list[bool]:
+    def applies() -> list[bool]:
         faults = Faults()
         rule = {"event": "E", "effect": "lose", "times": -1, "probability": 0.5, "seed": 7}
         faults.replace([rule])
         return [faults.of_event("E", None, "r") is not None for _ in range(40)]
 
-    first = strikes()
-    assert first == strikes()
+    first = applies()
+    assert first == applies()
     assert 5 < sum(first) < 35
 
 
@@ -140,7 +140,7 @@ def test_a_waiting_retry_counts_only_when_asked_for() -> None:
 
 
 def test_no_two_parts_of_ec2_bear_the_same_name() -> None:
-    """They are one class in the end: a helper of one would take the place of another's."""
+    """All parts are bases of one class, so a helper of one part would replace another's of the same name."""
     parts = [part for part in Ec2Api.__mro__ if issubclass(part, Overlay) and part not in (Overlay, Ec2Api)]
     names = [name for part in parts for name in vars(part) if not name.startswith("__")]
     assert len(parts) > 10

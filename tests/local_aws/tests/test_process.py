@@ -1,4 +1,4 @@
-"""The server as a process: alone on loopback, several at once, and nothing left behind."""
+"""The server process: it listens on loopback only, several run at once, and nothing is left after its end."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _wait_gone(pids: set[int]) -> set[int]:
 
 
 def _temporary(pid: int) -> list[Path]:
-    """The folder of its own, as the environment of the server's children names it."""
+    """The temporary folder of the server, from the environment of its children."""
     environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return [Path(e.split(b"=", 1)[1].decode()) for e in environment if e.startswith(b"LAMBDA_TASK_ROOT=")]
 
@@ -73,7 +73,7 @@ def test_two_servers_know_nothing_of_each_other(aws: LocalAws) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_at_once_with_all_its_functions_and_guests(number: signal.Signals) -> None:
-    """Also while a function is busy and an instance's script sleeps for ever."""
+    """Also while a function runs and a script of an instance sleeps forever."""
     aws = LocalAws(**QUICK).start()
     try:
         sample.deploy(aws)

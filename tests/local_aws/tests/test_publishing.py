@@ -78,8 +78,8 @@ def test_volume_permissions_are_added_and_removed(aws: LocalAws) -> None:
         ec2.modify_snapshot_attribute(
             SnapshotId=snapshot, Attribute="createVolumePermission", CreateVolumePermission=change
         )
-        told = ec2.describe_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission")
-        assert told["CreateVolumePermissions"] == left
+        body = ec2.describe_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission")
+        assert body["CreateVolumePermissions"] == left
 
 
 def test_a_version_of_a_launch_template_takes_what_is_not_said_from_its_source_and_is_made_once(
@@ -101,12 +101,12 @@ def test_what_inspector_found_is_told_once_it_has_scanned(aws: LocalAws) -> None
     aws.scan(made, [{"severity": "high", "title": "CVE-1 & more"}])
     body = f"Action=DescribeImages&Version=2016-11-15&ImageId.1={made}"
     assert b"<scanResults><findingScanDate>" in signed(aws, body)
-    told = signed(aws, f"Action=GetImageFindings&Version=2016-11-15&ImageId={made}")
-    assert b"<severityLabel>high</severityLabel>" in told and b"CVE-1 &amp; more" in told
+    body = signed(aws, f"Action=GetImageFindings&Version=2016-11-15&ImageId={made}")
+    assert b"<severityLabel>high</severityLabel>" in body and b"CVE-1 &amp; more" in body
 
 
 def signed(aws: LocalAws, body: str) -> bytes:
-    """A call that botocore's model does not know: the signature's scope is all that is looked at."""
+    """A call that botocore's model does not have. The server reads only the scope of the signature."""
     scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/ec2/aws4_request"
     headers = {
         "authorization": f"{scope}, SignedHeaders=host, Signature=0",
@@ -114,8 +114,8 @@ def signed(aws: LocalAws, body: str) -> bytes:
     }
     request = urllib.request.Request(aws.url, body.encode(), headers, method="POST")
     with urllib.request.urlopen(request, timeout=10) as answer:
-        told: bytes = answer.read()
-        return told
+        body: bytes = answer.read()
+        return body
 
 
 def test_public_images_are_blocked_until_somebody_unblocks_them(aws: LocalAws) -> None:

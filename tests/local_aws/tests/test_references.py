@@ -1,4 +1,4 @@
-"""DescribeImageReferences: what names an image in its own account and Region."""
+"""DescribeImageReferences: the resources that name an image in its account and Region."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OTHER = "ami-0123456789abcdef0"
 
 
 def references(aws: LocalAws, *images: str, **asked: Any) -> list[tuple[str, str, str]]:
-    """Image, type, and the last part of the ARN."""
+    """The image, type and last part of the ARN of each reference."""
     call = {"ImageIds": list(images), **(asked or {"IncludeAllResourceTypes": True})}
     found = aws.client("ec2").describe_image_references(**call)["ImageReferences"]
     return [(one["ImageId"], one["ResourceType"], one["Arn"].rsplit("/", 1)[-1]) for one in found]

@@ -19,7 +19,7 @@ def request(aws: LocalAws, made: str, **more: Any) -> str:
     return str(one["SpotInstanceRequestId"])
 
 
-def told(aws: LocalAws, identity: str) -> dict[str, Any]:
+def described(aws: LocalAws, identity: str) -> dict[str, Any]:
     answer = aws.client("ec2").describe_spot_instance_requests(SpotInstanceRequestIds=[identity])
     (found,) = answer["SpotInstanceRequests"]
     return dict(found)
@@ -34,7 +34,7 @@ def by(aws: LocalAws, name: str, value: str) -> list[str]:
 def test_a_persistent_request_outlives_its_instance_and_not_its_cancelling(aws: LocalAws) -> None:
     ec2, made = aws.client("ec2"), image(aws)
     one = request(aws, made, TagSpecifications=[tagged("spot-instances-request", a="b")])
-    found = told(aws, one)
+    found = described(aws, one)
     assert (found["State"], found["Type"], found["Status"]["Code"]) == ("active", "persistent", "fulfilled")
     assert (found["LaunchSpecification"]["ImageId"], found["Tags"]) == (made, [{"Key": "a", "Value": "b"}])
     aws.wait_idle()
@@ -42,19 +42,19 @@ def test_a_persistent_request_outlives_its_instance_and_not_its_cancelling(aws: 
     assert (machine["InstanceLifecycle"], machine["State"]["Name"]) == ("spot", "running")
     assert ec2.describe_images(ImageIds=[made])["Images"][0]["LastLaunchedTime"]
     ec2.stop_instances(InstanceIds=[found["InstanceId"]])
-    assert told(aws, one)["State"] == "disabled"
+    assert described(aws, one)["State"] == "disabled"
     ec2.terminate_instances(InstanceIds=[found["InstanceId"]])
     aws.wait_idle()
-    assert told(aws, one)["State"] == "open"
+    assert described(aws, one)["State"] == "open"
     answer = ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=[one])
     assert answer["CancelledSpotInstanceRequests"] == [{"SpotInstanceRequestId": one, "State": "cancelled"}]
-    assert told(aws, one)["State"] == "cancelled"
+    assert described(aws, one)["State"] == "cancelled"
 
 
 def test_a_request_for_later_is_open_without_an_instance(aws: LocalAws) -> None:
     ec2, made = aws.client("ec2"), image(aws)
     one = request(aws, made, ValidFrom=datetime.now(UTC) + timedelta(days=5))
-    found = told(aws, one)
+    found = described(aws, one)
     assert (found["State"], found["Status"]["Code"]) == ("open", "not-scheduled-yet")
     assert "InstanceId" not in found
     assert ec2.describe_instances()["Reservations"] == []
@@ -62,8 +62,8 @@ def test_a_request_for_later_is_open_without_an_instance(aws: LocalAws) -> None:
 
 def test_a_request_for_one_time_ends_with_its_instance(aws: LocalAws) -> None:
     one = request(aws, image(aws), Type="one-time")
-    aws.client("ec2").terminate_instances(InstanceIds=[told(aws, one)["InstanceId"]])
-    assert told(aws, one)["State"] == "closed"
+    aws.client("ec2").terminate_instances(InstanceIds=[described(aws, one)["InstanceId"]])
+    assert described(aws, one)["State"] == "closed"
 
 
 def test_requests_come_in_pages_and_by_state_and_image(aws: LocalAws) -> None:
@@ -106,6 +106,6 @@ def test_the_requests_of_a_spot_fleet_are_told_too(aws: LocalAws) -> None:
         }
     )
     (one,) = by(aws, "launch.image-id", made)
-    ec2.terminate_instances(InstanceIds=[told(aws, one)["InstanceId"]])
+    ec2.terminate_instances(InstanceIds=[described(aws, one)["InstanceId"]])
     aws.wait_idle()
-    assert told(aws, one)["State"] == "open"
+    assert described(aws, one)["State"] == "open"

@@ -1,4 +1,4 @@
-"""Days that pass at once."""
+"""Time travel: everything in EC2 becomes days older."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ def test_the_times_in_kilns_tags_become_older(aws: LocalAws) -> None:
 def test_a_protection_that_cools_down_ends(aws: LocalAws) -> None:
     ec2, made = aws.client("ec2"), image(aws)
     ec2.enable_image_deregistration_protection(ImageId=made, WithCooldown=True)
-    told = ec2.disable_image_deregistration_protection(ImageId=made)["Return"]
+    answer = ec2.disable_image_deregistration_protection(ImageId=made)["Return"]
     aws.days_pass(0.5)
     (found,) = ec2.describe_images(ImageIds=[made])["Images"]
     until = datetime.fromisoformat(found["DeregistrationProtection"].removeprefix("disabled-after-"))
-    assert datetime.fromisoformat(told.removeprefix("disabled-after-")) - until == timedelta(days=0.5)
+    assert datetime.fromisoformat(answer.removeprefix("disabled-after-")) - until == timedelta(days=0.5)
     with refused("OperationNotPermitted"):
         ec2.deregister_image(ImageId=made)
     aws.days_pass(0.6)

@@ -1,4 +1,4 @@
-"""Image usage reports: who uses an image, told late and only to its owner."""
+"""Image usage reports: which accounts use an image. Only its owner gets them, and they miss recent use."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def elsewhere(aws: LocalAws, made: str, account: str = PARTNER, **fields: Any) -
 
 
 def report(aws: LocalAws, made: str, kinds: list[dict[str, Any]] = BOTH, **more: Any) -> str:
-    """Asked for and waited for."""
+    """Requests a report and waits until it is available."""
     ec2 = aws.client("ec2")
     asked = ec2.create_image_usage_report(ImageId=made, ResourceTypes=kinds, **more)["ReportId"]
     aws.wait_idle()
     return str(asked)
 
 
-def told(aws: LocalAws, *reports: str, **asked: Any) -> list[tuple[str, str, int]]:
+def entries_of(aws: LocalAws, *reports: str, **asked: Any) -> list[tuple[str, str, int]]:
     answer = aws.client("ec2").describe_image_usage_report_entries(ReportIds=list(reports), **asked)
     return [
         (one["AccountId"], one["ResourceType"], one["UsageCount"])
@@ -60,10 +60,10 @@ def test_a_report_is_pending_until_it_is_available(aws: LocalAws) -> None:
     assert (found["State"], found["ImageId"], found["AccountIds"]) == ("pending", made, [PARTNER])
     assert (found["ResourceTypes"], found["Tags"]) == (kinds, [{"Key": "a", "Value": "b"}])
     assert found["ExpirationTime"] - found["CreationTime"] == timedelta(days=30)
-    assert told(aws, asked) == []
+    assert entries_of(aws, asked) == []
     aws.wait_idle()
     assert one_report(aws, asked)["State"] == "available"
-    assert told(aws, asked) == [(PARTNER, "ec2:Instance", 1)]
+    assert entries_of(aws, asked) == [(PARTNER, "ec2:Instance", 1)]
     ec2.get_waiter("image_usage_report_available").wait(ReportIds=[asked])
     states = [e["state"] for e in aws.journal(kind="state") if e["id"] == asked]
     assert states == ["available"]
@@ -114,9 +114,9 @@ def test_a_report_does_not_see_the_last_day_of_instances(aws: LocalAws) -> None:
         instances=[machine, {**machine, "launched": days_ago(1.1)}, {**machine, "launched": days_ago(9)}]
     )
     elsewhere(aws, made, count=5, since=days_ago(0.9))
-    assert told(aws, report(aws, made)) == [(ACCOUNT, "ec2:Instance", 2)]
+    assert entries_of(aws, report(aws, made)) == [(ACCOUNT, "ec2:Instance", 2)]
     aws.days_pass(1)
-    assert told(aws, report(aws, made)) == [(ACCOUNT, "ec2:Instance", 3), (PARTNER, "ec2:Instance", 5)]
+    assert entries_of(aws, report(aws, made)) == [(ACCOUNT, "ec2:Instance", 3), (PARTNER, "ec2:Instance", 5)]
 
 
 def test_an_instance_that_is_gone_is_not_counted(aws: LocalAws) -> None:
@@ -124,7 +124,7 @@ def test_an_instance_that_is_gone_is_not_counted(aws: LocalAws) -> None:
     machine = {"region": "us-east-1", "image": made, "launched": days_ago(9)}
     (first, _) = aws.seed(instances=[machine, machine])["instances"]
     aws.client("ec2").terminate_instances(InstanceIds=[first])
-    assert told(aws, report(aws, made)) == [(ACCOUNT, "ec2:Instance", 1)]
+    assert entries_of(aws, report(aws, made)) == [(ACCOUNT, "ec2:Instance", 1)]
 
 
 def test_a_report_does_not_see_the_last_days_of_launch_templates(aws: LocalAws) -> None:
@@ -133,9 +133,9 @@ def test_a_report_does_not_see_the_last_days_of_launch_templates(aws: LocalAws) 
     old = {"region": "us-east-1", "name": "old", "versions": [made, made, NOBODY], "created": days_ago(3.1)}
     aws.seed(launch_templates=[fresh, old])
     elsewhere(aws, made, resource_type="ec2:LaunchTemplate", since=days_ago(2.9))
-    assert told(aws, report(aws, made)) == [(ACCOUNT, "ec2:LaunchTemplate", 1)]
+    assert entries_of(aws, report(aws, made)) == [(ACCOUNT, "ec2:LaunchTemplate", 1)]
     aws.days_pass(0.2)
-    found = told(aws, report(aws, made))
+    found = entries_of(aws, report(aws, made))
     assert found == [(ACCOUNT, "ec2:LaunchTemplate", 2), (PARTNER, "ec2:LaunchTemplate", 1)]
 
 
@@ -144,11 +144,11 @@ def test_of_a_launch_template_the_newest_twenty_versions_are_looked_at(aws: Loca
     versions = [first, second, *[NOBODY] * 19]
     template = {"region": "us-east-1", "name": "t", "versions": versions, "created": days_ago(9)}
     aws.seed(launch_templates=[template])
-    assert told(aws, report(aws, second)) == [(ACCOUNT, "ec2:LaunchTemplate", 1)]
-    assert told(aws, report(aws, first)) == []
+    assert entries_of(aws, report(aws, second)) == [(ACCOUNT, "ec2:LaunchTemplate", 1)]
+    assert entries_of(aws, report(aws, first)) == []
     deeper = {"OptionName": "version-depth", "OptionValues": ["21"]}
     kinds = [{**TEMPLATES[0], "ResourceTypeOptions": [deeper]}]
-    assert told(aws, report(aws, first, kinds)) == [(ACCOUNT, "ec2:LaunchTemplate", 1)]
+    assert entries_of(aws, report(aws, first, kinds)) == [(ACCOUNT, "ec2:LaunchTemplate", 1)]
 
 
 def test_a_report_is_of_the_kinds_and_accounts_asked_for(aws: LocalAws) -> None:
@@ -157,7 +157,7 @@ def test_a_report_is_of_the_kinds_and_accounts_asked_for(aws: LocalAws) -> None:
     elsewhere(aws, made, OTHER, count=2)
     elsewhere(aws, made, OTHER, resource_type="ec2:LaunchTemplate", count=3)
     everything = report(aws, made)
-    assert told(aws, everything) == [
+    assert entries_of(aws, everything) == [
         (PARTNER, "ec2:Instance", 1),
         (OTHER, "ec2:Instance", 2),
         (OTHER, "ec2:LaunchTemplate", 3),
@@ -166,8 +166,8 @@ def test_a_report_is_of_the_kinds_and_accounts_asked_for(aws: LocalAws) -> None:
         {"Name": "account-id", "Values": [OTHER]},
         {"Name": "resource-type", "Values": ["*Template"]},
     ]
-    assert told(aws, everything, Filters=by_account) == [(OTHER, "ec2:LaunchTemplate", 3)]
-    assert told(aws, report(aws, made, INSTANCES, AccountIds=[OTHER])) == [(OTHER, "ec2:Instance", 2)]
+    assert entries_of(aws, everything, Filters=by_account) == [(OTHER, "ec2:LaunchTemplate", 3)]
+    assert entries_of(aws, report(aws, made, INSTANCES, AccountIds=[OTHER])) == [(OTHER, "ec2:Instance", 2)]
 
 
 def test_a_report_keeps_what_was_true_when_it_was_asked_for(aws: LocalAws) -> None:
@@ -175,8 +175,8 @@ def test_a_report_keeps_what_was_true_when_it_was_asked_for(aws: LocalAws) -> No
     elsewhere(aws, made)
     before = report(aws, made)
     aws.ends_elsewhere(made, PARTNER)
-    assert told(aws, before) == [(PARTNER, "ec2:Instance", 1)]
-    assert told(aws, report(aws, made)) == []
+    assert entries_of(aws, before) == [(PARTNER, "ec2:Instance", 1)]
+    assert entries_of(aws, report(aws, made)) == []
 
 
 def test_another_region_has_its_own_reports(aws: LocalAws) -> None:
@@ -254,7 +254,7 @@ def test_what_makes_no_sense_is_refused(aws: LocalAws) -> None:
         ec2.describe_image_usage_reports(ImageIds=[NOBODY] * 201)
 
 
-def test_reports_fail_as_told(aws: LocalAws) -> None:
+def test_reports_fail_as_a_fault_says(aws: LocalAws) -> None:
     ec2, made = aws.client("ec2"), image(aws)
     aws.faults(
         {"call": "CreateImageUsageReport", "code": "RequestLimitExceeded"},
@@ -265,7 +265,7 @@ def test_reports_fail_as_told(aws: LocalAws) -> None:
     failed = report(aws, made)
     found = one_report(aws, failed)
     assert (found["State"], found["StateReason"]) == ("error", "Internal error")
-    assert told(aws, failed) == []
+    assert entries_of(aws, failed) == []
     calls = [e for e in aws.journal(kind="call") if e["action"] == "CreateImageUsageReport"]
     assert [(e["error"], e["made"]) for e in calls] == [
         ("RequestLimitExceeded", {}),
@@ -281,4 +281,4 @@ def test_a_reset_takes_all_of_it(aws: LocalAws) -> None:
     assert aws.client("ec2").describe_image_usage_reports()["ImageUsageReports"] == []
     assert aws.idle()[0]
     again = image(aws, id=made)
-    assert told(aws, report(aws, again)) == []
+    assert entries_of(aws, report(aws, again)) == []

@@ -1,4 +1,4 @@
-"""The guest, without a server around it."""
+"""The sandbox of user data, without a server."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from local_aws.lifecycle import Spawner
-from local_aws.overlay.userdata_sandbox import Guest
+from local_aws.overlay.userdata_sandbox import Sandbox
 
 
 @pytest.fixture
 def scratch() -> Iterator[Path]:
-    """A folder that the guest, who may be nobody, can enter."""
+    """A folder that the script can enter, even if it runs as nobody."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         path.chmod(0o755)
@@ -30,7 +30,7 @@ def test_who_waits_for_the_quiet_finds_all_that_was_said_before_it(
     real = Path.exists
 
     def exists(path: Path) -> bool:
-        """The worst moment: the guest speaks and falls asleep between two looks at its console."""
+        """The worst case: the script writes and falls asleep between two reads of its console."""
         until = time.monotonic() + 10
         while path == asleep and not real(path) and time.monotonic() < until:
             time.sleep(0.005)
@@ -44,7 +44,7 @@ def test_who_waits_for_the_quiet_finds_all_that_was_said_before_it(
         heard.append(guest.console())
         quiet.set()
 
-    guest = Guest(scratch, spawner, lambda: None, on_quiet)
+    guest = Sandbox(scratch, spawner, lambda: None, on_quiet)
     try:
         guest.start("#!/bin/bash\nsleep 0.2\necho hanging >> /dev/console\nsleep infinity\n")
         assert quiet.wait(15)

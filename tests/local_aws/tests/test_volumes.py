@@ -22,8 +22,12 @@ def test_a_volume_is_created_from_a_snapshot_until_it_is_available(aws: LocalAws
     ec2, made = aws.client("ec2"), image(aws, size_gb=12)
     snapshot = snapshot_of(aws, made)
     (volume,) = aws.seed(volumes=[{"region": "us-east-1", "snapshot": snapshot}])["volumes"]
-    (told,) = ec2.describe_volumes(VolumeIds=[volume])["Volumes"]
-    assert (told["State"], told["SnapshotId"], told["Size"]) == ("creating", snapshot, 12)
+    (found_volume,) = ec2.describe_volumes(VolumeIds=[volume])["Volumes"]
+    assert (found_volume["State"], found_volume["SnapshotId"], found_volume["Size"]) == (
+        "creating",
+        snapshot,
+        12,
+    )
     assert found(ec2, snapshot_id=snapshot, status="creating") == [volume]
     aws.volume_becomes(volume)
     assert found(ec2, snapshot_id=snapshot, status="creating") == []
@@ -37,15 +41,15 @@ def test_a_volume_is_created_from_a_snapshot_until_it_is_available(aws: LocalAws
 def test_the_volume_of_an_instance_is_in_use(aws: LocalAws) -> None:
     ec2, made = aws.client("ec2"), image(aws)
     machine = instance(aws, image=made)
-    (told,) = ec2.describe_volumes()["Volumes"]
-    assert (told["State"], told["SnapshotId"]) == ("in-use", snapshot_of(aws, made))
-    assert [(one["InstanceId"], one["DeleteOnTermination"]) for one in told["Attachments"]] == [
+    (found_volume,) = ec2.describe_volumes()["Volumes"]
+    assert (found_volume["State"], found_volume["SnapshotId"]) == ("in-use", snapshot_of(aws, made))
+    assert [(one["InstanceId"], one["DeleteOnTermination"]) for one in found_volume["Attachments"]] == [
         (machine, True)
     ]
     by_instance = [{"Name": "attachment.instance-id", "Values": [machine]}]
-    assert ec2.describe_volumes(Filters=by_instance)["Volumes"] == [told]
+    assert ec2.describe_volumes(Filters=by_instance)["Volumes"] == [found_volume]
     with refused("VolumeInUse"):
-        ec2.delete_volume(VolumeId=told["VolumeId"])
+        ec2.delete_volume(VolumeId=found_volume["VolumeId"])
 
 
 def test_volumes_come_in_pages(aws: LocalAws) -> None:

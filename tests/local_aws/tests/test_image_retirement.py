@@ -1,4 +1,4 @@
-"""Deprecation, disabling, protection, deregistration, and the snapshots beneath."""
+"""Deprecation, disabling, protection and deregistration of images, and their snapshots."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def test_protection_with_a_cooldown_lasts_a_day_longer(aws: LocalAws) -> None:
 
 def test_snapshots_stay_unless_the_deregistration_takes_them(aws: LocalAws) -> None:
     ec2 = aws.client("ec2")
-    kept, taken = image(aws, name="kept", snapshots=2), image(aws, name="taken", snapshots=2)
+    region_state, taken = image(aws, name="kept", snapshots=2), image(aws, name="taken", snapshots=2)
     assert len(_snapshots(ec2)) == 4
-    assert ec2.deregister_image(ImageId=kept).get("DeleteSnapshotResults", []) == []
+    assert ec2.deregister_image(ImageId=region_state).get("DeleteSnapshotResults", []) == []
     assert len(_snapshots(ec2)) == 4
     answer = ec2.deregister_image(ImageId=taken, DeleteAssociatedSnapshots=True)
     assert answer["Return"] is True
@@ -142,8 +142,8 @@ def test_a_pending_copy_is_cancelled_by_deregistering_it(aws: LocalAws) -> None:
 
 def test_the_recycle_bin_is_listed_in_pages(aws: LocalAws) -> None:
     ec2 = aws.client("ec2")
-    kept = {"region": "us-east-1", "tags": {"recycle-bin-days": "14"}}
-    made = aws.seed(images=[{**kept, "name": f"web-{n}"} for n in range(5)])["images"]
+    region_state = {"region": "us-east-1", "tags": {"recycle-bin-days": "14"}}
+    made = aws.seed(images=[{**region_state, "name": f"web-{n}"} for n in range(5)])["images"]
     for one in [*made, image(aws, name="not kept")]:
         ec2.deregister_image(ImageId=one)
     paginator = ec2.get_paginator("list_images_in_recycle_bin")

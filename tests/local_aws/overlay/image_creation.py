@@ -19,16 +19,16 @@ from local_aws.overlay.errors import (
     instance_not_found,
 )
 from local_aws.overlay.image import Device, Image, add_snapshot
-from local_aws.overlay.image_lifecycle import begin_image
-from local_aws.overlay.region import kept
+from local_aws.overlay.image_lifecycle import create_pending_image
+from local_aws.overlay.region import region_state
 
 NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 CAN_BE_IMAGED = ("running", "stopping", "stopped")
 
 
-class ImagesMade(Overlay):
+class ImageCreation(Overlay):
     def create_image(self) -> ActionResult:
-        """Refuses a name in use, makes one snapshot per attached EBS volume, and is pending at first."""
+        """Create a pending image with one snapshot for each attached EBS volume; its name must be unique."""
         backend = self.ec2_backend
         instance_id, name = self.need("InstanceId"), self._checked_name()
         wanted = tags.specified(self._get_param("TagSpecifications", []), ("image", "snapshot"))
@@ -55,11 +55,11 @@ class ImagesMade(Overlay):
         )
         image.devices = self._snapshot_volumes(instance, image, wanted["snapshot"])
         tags.put(backend, image.id, wanted["image"])
-        begin_image(self.world, image, "CreateImage")
+        create_pending_image(self.world, image, "CreateImage")
         return ActionResult({"ImageId": image.id})
 
     def copy_image(self) -> ActionResult:
-        """Idempotent by ClientToken alone: names need not be unique for a copy."""
+        """Copy an image. Only the client token makes it idempotent; names of copies may repeat."""
         backend = self.ec2_backend
         token = self._get_param("ClientToken")
         made = self.replayed("CopyImage", token)
@@ -95,7 +95,7 @@ class ImagesMade(Overlay):
         own = {name: value for name, value in copied.items() if not name.startswith("aws:")}
         tags.put(backend, image.id, {**own, **wanted["image"]})
         self.remember("CopyImage", token, image.id)
-        begin_image(self.world, image, "CopyImage")
+        create_pending_image(self.world, image, "CopyImage")
         return ActionResult({"ImageId": image.id})
 
     def register_image(self) -> ActionResult:
@@ -122,7 +122,7 @@ class ImagesMade(Overlay):
             root_device_name=self._get_param("RootDeviceName", "/dev/xvda"),
         )
         tags.put(backend, image.id, wanted["image"])
-        begin_image(self.world, image, "RegisterImage")
+        create_pending_image(self.world, image, "RegisterImage")
         return ActionResult({"ImageId": image.id})
 
     def _checked_name(self) -> str:
@@ -208,9 +208,9 @@ class ImagesMade(Overlay):
             kms_key_id=key if encrypted else None,
         )
         tags.put(backend, snapshot.id, wanted)
-        full = kept(source.ec2_backend).full_bytes.get(device.snapshot_id)
+        full = region_state(source.ec2_backend).full_bytes.get(device.snapshot_id)
         if full is not None:
-            kept(backend).full_bytes[snapshot.id] = full
+            region_state(backend).full_bytes[snapshot.id] = full
         return Device(
             device.name,
             snapshot.id,

@@ -1,4 +1,4 @@
-"""An instance as DescribeInstances answers it; see `wire` for why moto's serializer does not do it."""
+"""An instance in an answer of DescribeInstances; `fast_xml` says why moto's serializer is not used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local_aws.overlay import tags
 
 
 def described(instance: Instance) -> dict[str, Any]:
-    """What is None is left out."""
+    """The members of one instance; those that are None are omitted."""
     reason = instance.state_reason
     placement = instance.placement
     return {

@@ -9,8 +9,8 @@ from moto.core.responses import ActionResult
 from local_aws.overlay.base import Overlay
 from local_aws.overlay.errors import bad_value, error
 from local_aws.overlay.image import PROTECTED, PROTECTED_WITH_COOLDOWN, UNPROTECTED, Image
-from local_aws.overlay.image_lifecycle import images_with, leave, tell_image
-from local_aws.overlay.images_seen import own_image
+from local_aws.overlay.image_lifecycle import announce_image, images_with, remove_image
+from local_aws.overlay.image_queries import own_image
 from local_aws.overlay.locks import locked
 from local_aws.overlay.recycle_bin import recycle
 from local_aws.overlay.times import instant
@@ -18,9 +18,9 @@ from local_aws.overlay.times import instant
 DONE = {"Return": True}
 
 
-class ImagesEnded(Overlay):
+class ImageRetirement(Overlay):
     def disable_image(self) -> ActionResult:
-        """Takes the launch permissions away for good; `enable_image` does not bring them back."""
+        """Disable an image and remove its launch permissions; `enable_image` does not restore them."""
         image = self._one()
         if image.state not in ("available", "disabled"):
             text = f"The image '{image.id}' is not in a state from which it can be disabled ({image.state})."
@@ -28,18 +28,18 @@ class ImagesEnded(Overlay):
         if image.state == "available":
             image.state = "disabled"
             image.launch_permissions.clear()
-            tell_image(self.world, image)
+            announce_image(self.world, image)
         return ActionResult(DONE)
 
     def enable_image(self) -> ActionResult:
-        """Says `available` once more, just as for a new image."""
+        """Enable an image; its event has state `available`, as for a new image."""
         image = self._one()
         if image.state not in ("available", "disabled"):
             text = f"The image '{image.id}' is not in a state from which it can be enabled ({image.state})."
             raise error("IncorrectState", text)
         if image.state == "disabled":
             image.state = "available"
-            tell_image(self.world, image)
+            announce_image(self.world, image)
         return ActionResult(DONE)
 
     def enable_image_deprecation(self) -> ActionResult:
@@ -65,7 +65,7 @@ class ImagesEnded(Overlay):
         return ActionResult({"Return": image.deregistration_protection})
 
     def disable_image_deregistration_protection(self) -> ActionResult:
-        """Protection with a cooldown lasts 24 hours more, and says until when."""
+        """Remove the protection. With a cooldown it lasts 24 more hours, and the answer says until when."""
         image = self._one()
         if image.deregistration_protection == PROTECTED_WITH_COOLDOWN:
             until = datetime.now(UTC) + timedelta(hours=24)
@@ -75,19 +75,20 @@ class ImagesEnded(Overlay):
         return ActionResult({"Return": image.deregistration_protection})
 
     def deregister_image(self) -> ActionResult:
-        """The snapshots go as well when asked, unless another image stands on them (`skipped`)."""
+        """Deregister an image and, if the call says so, delete its snapshots; those of other images are
+        `skipped`."""
         image = self._one()
         if image.deregistration_protection != UNPROTECTED:
             text = f"The image '{image.id}' is protected from deregistration"
             raise error("OperationNotPermitted", text)
         recycle(image)
-        leave(image)
+        remove_image(image)
         results = []
         if self._get_param("DeleteAssociatedSnapshots", False):
             for snapshot_id in dict.fromkeys(image.snapshot_ids):
                 results.append({"SnapshotId": snapshot_id, "ReturnCode": self._let_go(snapshot_id)})
         image.state = "deregistered"
-        tell_image(self.world, image)
+        announce_image(self.world, image)
         return ActionResult({**DONE, "DeleteSnapshotResults": results})
 
     def _let_go(self, snapshot_id: str) -> str:
@@ -95,7 +96,8 @@ class ImagesEnded(Overlay):
         if images_with(backend, snapshot_id):
             return "skipped"
         if locked(backend, snapshot_id):
-            # EC2 documents no code for a lock; this one it documents for "a client configuration error".
+            # EC2 documents no code for a locked snapshot; this one is documented for "a client configuration
+            # error".
             return "client-error"
         if stays := self.world.faults.of_snapshot(self.region):
             return stays

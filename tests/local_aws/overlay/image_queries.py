@@ -22,7 +22,7 @@ from local_aws.overlay.image import Image, stamp
 
 
 def own_image(overlay: Overlay, image_id: str) -> Image:
-    """The caller's image, with EC2's error for one that is gone, was never there or is another's."""
+    """An image of the caller's account; EC2's error if it is deregistered, unknown or of another account."""
     backend = overlay.ec2_backend
     image: Image | None = backend.amis.get(image_id)
     if image is None:
@@ -36,9 +36,10 @@ def own_image(overlay: Overlay, image_id: str) -> Image:
     return image
 
 
-class ImagesSeen(Overlay):
+class ImageQueries(Overlay):
     def describe_images(self) -> str:  # type: ignore[override]
-        """Hides disabled images unless asked, and other people's deprecated ones likewise."""
+        """Describe images. Disabled ones, and deprecated ones of other accounts, are included only if the
+        call says so."""
         ids, size = self._get_param("ImageIds", []), self._get_param("MaxResults")
         if ids and size is not None:
             text = "The parameter imageIdsSet cannot be used with the parameter maxResults"
@@ -87,7 +88,7 @@ class ImagesSeen(Overlay):
         return ActionResult({"ImageId": image.id, name: {"Value": value}})
 
     def modify_image_attribute(self) -> ActionResult:
-        """Launch permissions as moto keeps them; description and IMDS support here."""
+        """Change launch permissions by moto, or the description or IMDS support here."""
         image = own_image(self, self.need("ImageId"))
         description = self._get_param("Description.Value")
         imds = self._get_param("ImdsSupport.Value")
