@@ -1,1 +1,1 @@
-"""Measures the release binaries: size, start, memory."""
+"""Measures the release binaries: size, start time, memory, and calls."""

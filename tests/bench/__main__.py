@@ -1,6 +1,6 @@
 """`make bench`: the release binaries' size, start and memory, each against its limit.
 
-The memory is that of a whole night on the local AWS: every function on its real path. Exits with 0 only if
+The memory is measured over a whole night on the local AWS, in which every function runs. Exits with 0 only if
 every number is within its limit.
 """
 
@@ -31,7 +31,7 @@ MOST_START_MS = 20.0
 
 
 def zipped(binary: Path) -> float:
-    """The size of the archive that Lambda gets, in MB of 1,000,000 bytes."""
+    """The size of the zip file for Lambda, in MB of 1,000,000 bytes."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         file.write(binary, "bootstrap")

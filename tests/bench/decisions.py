@@ -1,4 +1,4 @@
-"""The decisions of `expire` alone: how long they take over many images, and how their memory grows."""
+"""Measures the decisions of `expire` alone: their time for many images, and how their memory grows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 IMAGES = (25_000, 50_000, 100_000)
 MOST_MS = 100.0
-"""For the largest number of images."""
+"""The limit for the largest number of images."""
 MOST_GROWTH = 1.1
-"""How much of the memory for each image at the start each further one may take: no more, but for rounding."""
+"""The limit of the growth of the memory per image: none, except for rounding."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Decided:
     images: int
     decisions_ms: float
     reading_ms: float
-    """What it takes to read the records of the images from their tags."""
+    """The time to read the records of the images from their tags."""
     peak_mib: float
 
 
@@ -36,7 +36,7 @@ def _run(binary: Path, images: int) -> Decided:
 
 
 def growth(done: list[Decided]) -> float:
-    """How the memory for each image of the last step compares with that of the first."""
+    """The memory per image of the last step, divided by that of the first."""
     first, middle, last = done
     before = (middle.peak_mib - first.peak_mib) / (middle.images - first.images)
     return (last.peak_mib - middle.peak_mib) / (last.images - middle.images) / before

@@ -1,4 +1,4 @@
-"""How much memory each function takes at most while it does its work, read from the kernel."""
+"""Reads the peak memory of each function from the kernel."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 
 def peaks(server: int, prefix: str = "kiln-") -> dict[str, float]:
-    """The peak resident memory, in MiB, of each function that runs below the local AWS, by its name;
-    of several processes of one function the largest."""
+    """The peak resident memory in MiB of each function of the local AWS, by name. If a function has several
+    processes, the largest counts."""
     found: dict[str, float] = {}
     for process in _below(server):
         name = _variable(process, "AWS_LAMBDA_FUNCTION_NAME")
@@ -23,7 +23,7 @@ def _below(root: int) -> list[Path]:
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:
-                # The name in brackets may hold anything; the parent is the second field after it.
+                # The name in parentheses may contain anything; the parent is the second field after it.
                 fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
             except OSError:
                 continue

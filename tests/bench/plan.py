@@ -1,4 +1,5 @@
-"""A plan for many images, and a night on which many of them go: what `expire` asks for, and what it does."""
+"""Counts the calls of `expire`: for a plan of many images, and for a night in which many of them are
+removed."""
 
 from __future__ import annotations
 
@@ -20,15 +21,15 @@ SEED = 20_261_124
 RECIPES, KEPT, GOING, TEMPLATES, VERSIONS, INSTANCES = 200, 15, 1_000, 300, 50, 2_000
 EXPIRE = {"keep": KEPT, "older_than": "30d", "confirm_after": "2d", "quarantine": "7d"}
 AT_ONCE = 10
-"""Of so many images EC2 tells in one call what names them; so many events are said in one call, and so many
-parameters read."""
+"""How many images one DescribeImageReferences takes, and how many events one PutEvents and parameters one
+GetParameters."""
 PAGE = 1_000
 BESIDE = 12
-"""How many reads of a whole Region there may be beside the pages of images and snapshots: more than today."""
+"""The limit of reads of a whole Region beside the pages of images and snapshots; today there are fewer."""
 READS = ("Describe", "Get", "List")
 REFERENCES, EVENTS = "DescribeImageReferences", "PutEvents"
 BY_IMAGE = (REFERENCES, "DescribeImageAttribute")
-"""Reads that are not of a whole Region."""
+"""Reads that do not cover a whole Region."""
 
 
 @dataclass(frozen=True)
@@ -37,26 +38,26 @@ class Asked:
 
     calls: Counter[str]
     woken: int
-    """The calls of other invocations, which its deeds have woken."""
+    """The calls of other invocations, which its events have started."""
     seconds: float
     peak_mib: float
     decisions: list[dict[str, Any]]
 
     @property
     def pages(self) -> int:
-        """Reads of whole Regions, page by page."""
+        """The number of pages of reads of whole Regions."""
         reads = [name for name in self.calls if name.startswith(READS) and name not in BY_IMAGE]
         return sum(self.calls[name] for name in reads)
 
     @property
     def each(self) -> int:
-        """Calls that are of one image."""
+        """The number of calls that concern one image."""
         return self.calls.total() - self.pages - self.calls[REFERENCES] - self.calls[EVENTS]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a night may ask at most, so many images of which go."""
+    """The limits of calls for a night in which a number of images are removed."""
 
     each: int
     references: int
@@ -70,13 +71,13 @@ class Limits:
 
 
 def plan(built: Path) -> Asked:
-    """A plan for 10,000 images in every state, as the end-to-end tests have them."""
+    """Measures a plan for 10,000 images in every state."""
     now = datetime.now(UTC).replace(microsecond=0)
     return _ask(built, world.make(SEED, Size(), now), dry_run=True)
 
 
 def night(built: Path) -> tuple[Asked, Limits]:
-    """A night on which 1,000 of 10,000 images take their last step, and nothing becomes of the others."""
+    """Measures a night in which 1,000 of 10,000 images are deregistered and the others stay."""
     tonight = _tonight(datetime.now(UTC).replace(microsecond=0))
     asked = _ask(built, tonight, dry_run=False)
     gone = sum((line["action"], line["outcome"]) == ("deregister", "done") for line in asked.decisions)
@@ -84,7 +85,7 @@ def night(built: Path) -> tuple[Asked, Limits]:
         raise RuntimeError(f"{gone} images went, not {GOING}")
     in_region = Counter(member.region for member in tonight.members())
     pages = sum(2 * -(-images // PAGE) + BESIDE for images in in_region.values())
-    # Each Region's last call may be of fewer; one event tells of all images of a recipe.
+    # The last call of each Region may contain fewer; one event lists all images of a recipe.
     references, events = (number // AT_ONCE + len(REGIONS) for number in (GOING, RECIPES))
     return asked, Limits(GOING, references, events, pages + RECIPES // AT_ONCE)
 
@@ -108,7 +109,8 @@ def _ask(built: Path, inhabited: world.World, dry_run: bool) -> Asked:
 
 
 def _is_of_one_deregistration(call: dict[str, Any]) -> bool:
-    """EC2's event of it wakes `expire`, which looks once for snapshots that were left behind."""
+    """Whether an invocation was started by EC2's event about a deregistration; it reads orphaned snapshots
+    once."""
     return call["action"] == "DescribeSnapshots" and "description" in json.dumps(call["request"])
 
 

@@ -1,4 +1,4 @@
-"""How long a function takes from its spawn to its first question for work."""
+"""Measures the time from the start of a function to its first request for work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def spawn_to_first_poll(binary: Path, runs: int = 21) -> float:
-    """The median, in ms, from the spawn of `binary` to its first request at Lambda's Runtime API."""
+    """The median time in ms from the start of `binary` to its first request to Lambda's Runtime API."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
         port = server.getsockname()[1]

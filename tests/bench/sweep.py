@@ -1,4 +1,4 @@
-"""A sweep over many images: how many calls it makes, and how long it takes."""
+"""Measures a sweep over many images: its calls and its time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stack import HOME_STACK, deploy
 FURTHER = ("eu-west-1", "eu-central-1", "us-west-2", "ap-southeast-2")
 RELEASES = 2_000
 PAGE = 1_000
-# What a sweep may ask in a Region beside its pages: recipes, instances, and more than it does today.
+# The limit of calls in a Region beside the pages of images: recipes, instances, and some more than today.
 BESIDE = 5
 
 RECIPE = f"""
@@ -36,21 +36,21 @@ class Sweep:
     seconds: float
     peak_mib: float
     calls: dict[str, int]
-    """By Region."""
+    """The calls by Region."""
     allowed: dict[str, int]
-    """By Region: pages and what may come beside them."""
+    """The limit of calls by Region: the pages of images and some more."""
 
     def within(self) -> bool:
         return all(made <= self.allowed[region] for region, made in self.calls.items())
 
 
 def sweep(built: Path) -> Sweep:
-    """One sweep over 10,000 images in 5 Regions, in which there is nothing to repair."""
+    """Measures one sweep over 10,000 images in 5 Regions, with nothing to repair."""
     with LocalAws() as aws:
         deploy(aws.url, built, home=HOME, regions=[], architecture="x86_64", say=lambda _: None)
         _releases(aws)
         aws.client("ssm").put_parameter(Name="/kiln/recipes/web", Value=RECIPE, Type="String")
-        # The first call starts the function; the second is the one that is measured.
+        # The first call starts the function; the second is measured.
         for _ in range(2):
             before, began = aws.journal_end(), datetime.now(UTC)
             answer = aws.client("lambda").invoke(FunctionName=f"{HOME_STACK}-reconcile", Payload=b"{}")

@@ -1,8 +1,8 @@
 """An independent opinion of what `expire` must plan.
 
-`world` makes an account of many images from a seed, `seen` reads all of it by boto3, and `rules` says of each
-image what must become of it, in the plainest way there is. `compare` tells where a plan of Kiln's says
-something else, and `after` where an account is not as a plan has said.
+`world` makes an account of many images from a seed, `snapshot` reads the whole account by boto3, and `rules`
+says what the plan must say about each image, in the simplest possible way. `compare` lists where Kiln's plan
+differs, and `verify_applied` where an account differs from the plan after it was carried out.
 
-Nothing here knows Kiln's code: the rules are those of docs/concepts/what-keeps-an-image.md.
+Nothing here uses Kiln's code. The rules are those of docs/concepts/what-keeps-an-image.md.
 """

@@ -1,4 +1,4 @@
-"""Where a plan of Kiln's and the oracle say something else."""
+"""Lists where a plan of Kiln's differs from the oracle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Line = dict[str, Any]
 
 
 def of_images(decisions: list[Line]) -> dict[Key, list[Line]]:
-    """The lines about each image, in their order."""
+    """The lines of the plan about each image, in order."""
     lines: dict[Key, list[Line]] = defaultdict(list)
     for line in decisions:
         if str(line.get("resource", "")).startswith("ami-"):
@@ -21,28 +21,28 @@ def of_images(decisions: list[Line]) -> dict[Key, list[Line]]:
 
 
 def telling(lines: list[Line]) -> list[Line]:
-    """Those that bear the plan of their image."""
+    """The lines that contain the plan of their image."""
     return [line for line in lines if "plan" in line]
 
 
 def differences(account: Account, expected: dict[Key, Expected], answer: dict[str, Any]) -> list[str]:
-    """One text for each image of which they say something else."""
-    lines, left_out = of_images(answer["decisions"]), answer.get("omitted", 0)
-    told = [f"{'/'.join(key)}: it is told of, and there is none" for key in lines.keys() - expected]
+    """One text for each image on which the plan and the oracle differ."""
+    lines, omitted = of_images(answer["decisions"]), answer.get("omitted", 0)
+    problems = [f"{'/'.join(key)}: it is in the plan, but does not exist" for key in lines.keys() - expected]
     missing = 0
     for key, wanted in expected.items():
         plans = telling(lines.get(key, []))
-        if not plans and wanted.verdict is None and missing < left_out:
+        if not plans and wanted.verdict is None and missing < omitted:
             missing += 1
             continue
         if len(plans) != 1:
-            told.append(f"{'/'.join(key)}: {len(plans)} lines bear a plan; the oracle: {wanted}")
+            problems.append(f"{'/'.join(key)}: {len(plans)} lines bear a plan; the oracle: {wanted}")
             continue
         (line,) = plans
         said = (line["action"], line["plan"].get("usage"), line["plan"].get("next_step"))
         if said != (wanted.action, wanted.verdict, wanted.next):
-            told.append(_difference(account, key, said, wanted, line))
-    return told
+            problems.append(_difference(account, key, said, wanted, line))
+    return problems
 
 
 def _difference(account: Account, key: Key, said: tuple[Any, ...], wanted: Expected, line: Line) -> str:
@@ -60,5 +60,5 @@ def _difference(account: Account, key: Key, said: tuple[Any, ...], wanted: Expec
 
 
 def counted(expected: dict[Key, Expected]) -> Counter[tuple[str, str | None, str | None]]:
-    """How many images there are of each sort."""
+    """How many images there are for each action, usage and next step."""
     return Counter((one.action, one.verdict, one.next) for one in expected.values())

@@ -1,4 +1,5 @@
-"""What uses the images of a world, or might: instances, templates, parameters, other images and accounts."""
+"""Creates what uses, or may use, the images of a world: instances, templates, parameters, other images and
+accounts."""
 
 from __future__ import annotations
 
@@ -10,28 +11,28 @@ from typing import Any
 from oracle.model import FRIENDS, HOME, REGIONS, Family, Member, Size, identity, text
 
 PATH = "/fleet/"
-"""Below which the parameters stand that no recipe names."""
+"""The path of the parameters that no recipe names."""
 OLD = "ami-00000000000000abc"
-"""An image that is long gone: instances and templates may still name it."""
+"""An image that no longer exists, but that instances and templates still name."""
 
 
 @dataclass
-class Users:
-    """As `LocalAws.seed` takes them."""
+class Consumers:
+    """The consumers, as arguments of `LocalAws.seed`."""
 
     instances: list[dict[str, Any]] = field(default_factory=list)
     templates: list[dict[str, Any]] = field(default_factory=list)
     parameters: list[dict[str, Any]] = field(default_factory=list)
     images: list[dict[str, Any]] = field(default_factory=list)
-    """Of somebody else, which stand on the same snapshots."""
+    """Images that Kiln does not manage and that use the same snapshots."""
     reports: list[dict[str, Any]] = field(default_factory=list)
     shares: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
-    """The Region, the image, and whom it is shared with."""
+    """Region, image, and whom the image is shared with."""
 
 
-def make(rng: random.Random, size: Size, families: list[Family], now: datetime) -> Users:
-    """Decides who uses what."""
-    used = Users()
+def make(rng: random.Random, size: Size, families: list[Family], now: datetime) -> Consumers:
+    """Decides which image is used by what."""
+    used = Consumers()
     _bake_layers(rng, families)
     _instances(rng, size, families, used)
     _templates(rng, size, families, used)
@@ -46,15 +47,16 @@ def _newest_first(family: Family, region: str) -> list[Member]:
 
 
 def _one(rng: random.Random, families: list[Family], region: str, newest: float) -> Member:
-    """An image in a Region: with that probability one of the newest of its recipe."""
+    """A random image of a Region; `newest` is the probability that it is one of the newest three of its
+    recipe."""
     while True:
         found = _newest_first(rng.choice(families), region)
         if found:
             return rng.choice(found[:3] if rng.random() < newest else found)
 
 
-def _instances(rng: random.Random, size: Size, families: list[Family], used: Users) -> None:
-    """Most are of the newest images; a few are of an image that is gone."""
+def _instances(rng: random.Random, size: Size, families: list[Family], used: Consumers) -> None:
+    """Instances: most are of the newest images; a few are of an image that no longer exists."""
     states = rng.choices(["running", "stopped", "terminated", "pending"], [70, 15, 12, 3], k=size.instances)
     for state in states:
         region = rng.choice(REGIONS)
@@ -62,8 +64,9 @@ def _instances(rng: random.Random, size: Size, families: list[Family], used: Use
         used.instances.append({"region": region, "image": image, "state": state})
 
 
-def _templates(rng: random.Random, size: Size, families: list[Family], used: Users) -> None:
-    """Each follows one recipe: its old versions name old images, and its newest ones new images."""
+def _templates(rng: random.Random, size: Size, families: list[Family], used: Consumers) -> None:
+    """Launch templates: each names images of one recipe, by old versions old ones and by new versions new
+    ones."""
     for number in range(size.templates):
         region = rng.choice(REGIONS)
         followed = _newest_first(rng.choice(families), region)
@@ -85,8 +88,8 @@ def _templates(rng: random.Random, size: Size, families: list[Family], used: Use
         used.templates.append({**named, "versions": versions, "default": default})
 
 
-def _parameters(rng: random.Random, size: Size, families: list[Family], used: Users) -> None:
-    """Those of recipes, and others, of which only those of EC2's own data type are a use."""
+def _parameters(rng: random.Random, size: Size, families: list[Family], used: Consumers) -> None:
+    """Parameters of recipes, and others. Of the others only those of type `aws:ec2:image` count as use."""
     for family in families:
         for region in [HOME, *family.regions] if "parameter" in family.publish else []:
             found = _newest_first(family, region)
@@ -104,7 +107,7 @@ def _parameters(rng: random.Random, size: Size, families: list[Family], used: Us
 
 
 def _bake_layers(rng: random.Random, families: list[Family]) -> None:
-    """A recipe whose base is another one's was baked of images of that one."""
+    """Base images: a recipe that is based on another one was baked from images of it."""
     by_name = {family.name: family for family in families}
     for family in families:
         if family.base.startswith("recipe:"):
@@ -114,8 +117,9 @@ def _bake_layers(rng: random.Random, families: list[Family]) -> None:
                     member.tags["kiln:base"] = rng.choice(bases).id
 
 
-def _shares(rng: random.Random, size: Size, families: list[Family], used: Users, now: datetime) -> None:
-    """With other accounts; of some a report tells that nobody there uses it, or told so once."""
+def _shares(rng: random.Random, size: Size, families: list[Family], used: Consumers, now: datetime) -> None:
+    """Images that are shared with other accounts. For some a usage report, recent or old, says that they are
+    unused."""
     for _ in range(size.shared):
         region = rng.choice(REGIONS)
         image = _one(rng, families, region, newest=0)
@@ -123,15 +127,15 @@ def _shares(rng: random.Random, size: Size, families: list[Family], used: Users,
             continue
         permission = {"Group": "all"} if rng.random() < 0.1 else {"UserId": rng.choice(FRIENDS)}
         used.shares.append((region, image.id, permission))
-        told = rng.choice([None, timedelta(hours=3), timedelta(days=20)])
-        if told is not None:
-            asked = {"region": region, "image": image.id, "created": text(now - told)}
-            # Some were asked for by somebody else, who left out nobody knows what.
+        age = rng.choice([None, timedelta(hours=3), timedelta(days=20)])
+        if age is not None:
+            asked = {"region": region, "image": image.id, "created": text(now - age)}
+            # Some reports were requested by somebody else and may not cover everything.
             used.reports.append({**asked, "tags": {"kiln:image": image.id} if rng.random() < 0.8 else {}})
 
 
-def _copies(rng: random.Random, size: Size, families: list[Family], used: Users) -> None:
-    """Images of somebody else's, without any tag of Kiln's, on the snapshots of Kiln's."""
+def _copies(rng: random.Random, size: Size, families: list[Family], used: Consumers) -> None:
+    """Images that Kiln does not manage, on the snapshots of images that it does."""
     for number in range(size.images // 500):
         region = rng.choice(REGIONS)
         image = _one(rng, families, region, newest=0)

@@ -1,7 +1,7 @@
-"""What may have happened to a release until tonight.
+"""What may have happened to a release in the past.
 
-A fate changes the members of one release as Kiln, a person or another service would have left them. Which one
-befalls a release is chosen by its weight.
+Each history changes the members of a release as Kiln, a person or another service would have left them. A
+release gets a random history, by weight.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from datetime import datetime, timedelta
 
 from oracle.model import FURTHER, HOME, Family, Member, Release, days, identity, text
 
-Fate = Callable[[random.Random, Family, Release, datetime], None]
+History = Callable[[random.Random, Family, Release, datetime], None]
 
 DEPRECATED_AFTER = timedelta(minutes=2)
-"""EC2 takes no deprecation in the past, so Kiln asks for one in a moment."""
+"""EC2 accepts no deprecation time in the past, so Kiln sets one shortly after now."""
 
 
 def nothing(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """Released, and that was all."""
+    """Nothing happened since the release."""
 
 
 def found_unused(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """On one night, all of it."""
+    """All members were found unused on the same night."""
     since = _ago(rng, release, now, 0, 5)
     for member in release.members:
         _mark(member, since)
 
 
 def found_unused_by_and_by(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """Not all of it on the same night, perhaps not all of it until now."""
+    """Members were found unused on different nights, some perhaps not yet."""
     for member in release.some(rng):
         _mark(member, _ago(rng, release, now, 0, 5))
 
 
 def mark_that_does_not_count(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """Taken back, cut short, changed by hand, or of a clock that was ahead."""
+    """A mark that was reset, is incomplete, was changed by hand, or has a time in the future."""
     since = _ago(rng, release, now, 2, 9)
     for member in release.some(rng):
         match rng.randrange(5):
@@ -59,7 +59,7 @@ def deprecated_by_its_recipe(rng: random.Random, family: Family, release: Releas
 
 
 def in_quarantine(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """Disabled on one night, and perhaps for long enough."""
+    """All members were disabled on the same night, perhaps long enough ago."""
     since = _ago(rng, release, now, 0, 12)
     for member in release.members:
         _retire(member, since)
@@ -72,14 +72,14 @@ def quarantine_is_over(rng: random.Random, family: Family, release: Release, now
 
 
 def disabled_by_and_by(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """The home image first; the function died before it came to all the others."""
+    """The home image was disabled first, and the function died before it had disabled all replicas."""
     members = sorted(release.members, key=lambda member: not member.is_home)
     for member in members[: rng.randint(1, len(members))]:
         _retire(member, _ago(rng, release, now, 0, 12))
 
 
 def enabled_by_somebody(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """Retired once, and some of it can be launched again."""
+    """All members were disabled, and a person enabled some of them."""
     in_quarantine(rng, family, release, now)
     for member in release.some(rng):
         member.fields["state"] = "available"
@@ -93,7 +93,8 @@ def disabled_by_somebody(rng: random.Random, family: Family, release: Release, n
 def marked_as_retired_and_no_more(
     rng: random.Random, family: Family, release: Release, now: datetime
 ) -> None:
-    """Without a quarantine the home image is marked first; then the function died."""
+    """Only the stage of the home image was set to disabled; without a quarantine that is the first step. Then
+    the function died."""
     for member in release.members:
         if member.is_home:
             member.tags["kiln:stage"] = "disabled"
@@ -127,7 +128,7 @@ def restored(rng: random.Random, family: Family, release: Release, now: datetime
 
 
 def rolled_back_to(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """While what is the newest now was the newest, or before that."""
+    """A rollback to this release, over the newest release of now or an older one."""
     over = rng.choice(family.releases[: len(family.releases) // 2 + 1]).version
     for member in release.members:
         if member.is_home:
@@ -141,7 +142,7 @@ def protected(rng: random.Random, family: Family, release: Release, now: datetim
 
 
 def protected_by_its_recipe(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """A guard that Kiln itself set."""
+    """Kiln set the deregistration protection, as the recipe says."""
     for member in release.members:
         member.fields["protected"] = "enabled-without-cooldown"
         member.tags["kiln:published-as"] = f"protected-{rng.getrandbits(64):016x}"
@@ -153,7 +154,7 @@ def of_another_service(rng: random.Random, family: Family, release: Release, now
 
 
 def never_released(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """It went no further; only what was published has replicas."""
+    """The release stopped at an earlier stage. Only published images have replicas."""
     stage = rng.choice(["captured", "verified", "published", "rejected"])
     if stage != "published":
         release.members = [member for member in release.members if member.is_home] or release.members
@@ -166,7 +167,7 @@ def on_its_way(rng: random.Random, family: Family, release: Release, now: dateti
 
 
 def failed(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """One member, or all of what there is."""
+    """One member failed; sometimes it is the only one."""
     if rng.random() < 0.3:
         release.members = [member for member in release.members if member.is_home] or release.members
     for member in [rng.choice(release.members)]:
@@ -181,7 +182,7 @@ def failed_and_the_rest_in_quarantine(
 
 
 def copied_twice(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """The first try at one Region failed."""
+    """The first replica in one Region failed, and a second was copied."""
     replicas = [member for member in release.members if not member.is_home]
     if replicas:
         tried = rng.choice(replicas)
@@ -195,12 +196,12 @@ def without_its_replicas(rng: random.Random, family: Family, release: Release, n
 
 
 def without_its_home_image(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """Somebody deregistered that."""
+    """A person deregistered the home image."""
     release.members = [member for member in release.members if not member.is_home] or release.members
 
 
 def registered_lately(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """Somebody set its version back: it is as young as EC2 says."""
+    """A person set the version to an older one: the age by EC2 counts."""
     for member in release.members:
         member.born = _ago(rng, release, now, 0, 4)
 
@@ -211,7 +212,7 @@ def launched(rng: random.Random, family: Family, release: Release, now: datetime
 
 
 def somebody_elses_copy(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """It bears all of the tags, and EC2 says that it was copied of another image."""
+    """It has all tags of Kiln, but EC2 says that it was copied from another image."""
     for member in release.some(rng):
         member.fields |= {"source_image": identity(rng, "ami"), "source_region": HOME}
         if member.is_home:
@@ -228,14 +229,14 @@ def record_that_nobody_can_read(rng: random.Random, family: Family, release: Rel
             case 2:
                 del member.tags["kiln:version"]
             case _:
-                # Of a Kiln that is at home in another Region.
+                # Of a Kiln whose home is another Region.
                 origin = identity(rng, "ami")
                 member.tags |= {"kiln:origin": f"{FURTHER[0]}/{origin}", "kiln:attempt": "1"}
                 member.fields |= {"source_image": origin, "source_region": FURTHER[0]}
 
 
 def given_to_kiln(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """Something else made the home image, and somebody gave it to Kiln."""
+    """Another tool created the home image, and Kiln adopted it."""
     for member in release.members:
         if member.is_home:
             member.fields["name"] = f"packer {release.recipe} {release.version}"
@@ -243,7 +244,7 @@ def given_to_kiln(rng: random.Random, family: Family, release: Release, now: dat
             member.tags["kiln:adopted"] = f"{member.region}/{member.id}"
 
 
-FATES: list[tuple[int, Fate]] = [
+FATES: list[tuple[int, History]] = [
     (200, nothing),
     (60, found_unused),
     (30, found_unused_by_and_by),
@@ -279,8 +280,8 @@ FATES: list[tuple[int, Fate]] = [
 ]
 
 
-def befall(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
-    """One fate; sometimes another one after it."""
+def apply_history(rng: random.Random, family: Family, release: Release, now: datetime) -> None:
+    """Applies one history, and sometimes a second one."""
     weights = [weight for weight, _ in FATES]
     often = 2 if rng.random() < 0.1 else 1
     for fate in rng.choices([fate for _, fate in FATES], weights, k=often):
@@ -288,7 +289,7 @@ def befall(rng: random.Random, family: Family, release: Release, now: datetime) 
 
 
 def _ago(rng: random.Random, release: Release, now: datetime, least: int, most: int) -> datetime:
-    """So many days ago, but not before the release was there."""
+    """A time some days ago, but not before the release."""
     return max(now - days(rng, least, most), release.at + timedelta(minutes=30))
 
 

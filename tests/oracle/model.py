@@ -1,4 +1,4 @@
-"""What a world is made of, before it is put into the local AWS."""
+"""The parts of a world, before they are created in the local AWS."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ HOME = "us-east-1"
 FURTHER = ("eu-west-1", "ap-southeast-2")
 REGIONS = (HOME, *FURTHER)
 FRIENDS = ("111122223333", "444455556666")
-"""Other accounts, with which images are shared."""
+"""Accounts with which images are shared."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything there is."""
+    """How many of everything a world has."""
 
     images: int = 10_000
     recipes: int = 200
     templates: int = 300
     versions: int = 50
-    """At most, of one template."""
+    """The most versions of one template."""
     instances: int = 2_000
     parameters: int = 150
     shared: int = 60
 
     def divided_by(self, part: int) -> Size:
-        """The same with fewer of everything but versions."""
+        """A smaller world with as many template versions."""
         return Size(
             self.images // part,
             self.recipes // part,
@@ -50,7 +50,7 @@ class Member:
     born: datetime
     tags: dict[str, str]
     fields: dict[str, Any] = field(default_factory=dict)
-    """What is seeded beside, by the names that `LocalAws.seed` has for it."""
+    """Further fields of the seed of the image."""
 
     @property
     def is_home(self) -> bool:
@@ -78,17 +78,17 @@ class Release:
         return self.at.strftime("%Y%m%dT%H%M%SZ")
 
     def some(self, rng: random.Random) -> list[Member]:
-        """A few of its members, at least one."""
+        """A random part of its members, at least one."""
         return rng.sample(self.members, rng.randint(1, len(self.members)))
 
 
 @dataclass
 class Family:
-    """A recipe with its releases, the newest first."""
+    """A recipe with its releases, newest first."""
 
     name: str
     expire: dict[str, Any]
-    """What stands under `[expire]`."""
+    """The fields of `[expire]`."""
     regions: list[str]
     best_effort: list[str]
     publish: dict[str, Any]
@@ -101,17 +101,17 @@ class Family:
 
 
 def text(at: datetime) -> str:
-    """A time as tags and EC2 write it."""
+    """A time in the format of tags and EC2."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def days(rng: random.Random, least: int, most: int) -> timedelta:
-    """So many days and some hours: never within an hour of whole days, at which a rule changes its mind, for
-    minutes pass between two looks at the same world."""
+    """A number of days and some hours, never within an hour of whole days: there a rule may change its answer
+    in the minutes between two reads of the same world."""
     whole = rng.randint(least, most)
     return timedelta(days=whole, seconds=rng.randint(3_600, 23 * 3_600))
 
 
 def identity(rng: random.Random, kind: str) -> str:
-    """An id such as EC2 gives."""
+    """A random id in the format of EC2."""
     return f"{kind}-{rng.getrandbits(68):017x}"

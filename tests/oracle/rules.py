@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from oracle.model import HOME
-from oracle.snapshot import Account, Key, Seen
+from oracle.snapshot import Account, Key, ObservedImage
 from oracle.usage import Use, Uses
 
-# The actions that are the steps of an image on its way out.
+# The actions that are steps of the removal of an image.
 STEPS = ("deprecate", "disable", "deregister")
 STAGES = ("captured", "verified", "published", "released", "rejected", "disabled")
 LIVING = ("available", "disabled", "pending")
@@ -21,11 +21,11 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"
 
 @dataclass(frozen=True)
 class Expected:
-    """What the plan must say of an image."""
+    """What the plan must say about an image."""
 
     action: str
     verdict: str | None = None
-    """`None`: its recipe's own rules keep it, so nobody looked."""
+    """`None`: its recipe's retention keeps it, so its use was not read."""
     next: str | None = None
     on: datetime | None = None
 
@@ -35,7 +35,7 @@ LEFT = Expected("keep")
 
 @dataclass(frozen=True)
 class Rules:
-    """What a recipe says under `[expire]`."""
+    """The fields of `[expire]` of a recipe."""
 
     keep: int
     older_than: timedelta
@@ -65,7 +65,7 @@ def span(text: str) -> timedelta:
 
 
 def expected(account: Account, now: datetime) -> dict[Key, Expected]:
-    """What a plan for all recipes must say."""
+    """What a plan for all recipes must say about each image."""
     uses = Uses(account, now)
     found: dict[Key, Expected] = {}
     for name, recipe in account.recipes.items():
@@ -73,12 +73,12 @@ def expected(account: Account, now: datetime) -> dict[Key, Expected]:
     return found
 
 
-def is_home(image: Seen) -> bool:
+def is_home(image: ObservedImage) -> bool:
     return "kiln:origin" not in image.tags
 
 
-def is_believed(image: Seen) -> bool:
-    """Tags can be copied by anyone: EC2's own fields must say the same."""
+def is_believed(image: ObservedImage) -> bool:
+    """Whether the tags are true. Anyone can copy tags, so EC2's own fields must say the same."""
     tags = image.tags
     if at_of(tags.get("kiln:version", "")) is None or tags.get("kiln:stage") not in STAGES:
         return False
@@ -100,14 +100,14 @@ def at_of(version: str) -> datetime | None:
         return None
 
 
-def born(release: list[Seen]) -> datetime:
-    """Its bake, or when the image in the home Region was registered, whichever is later."""
+def born(release: list[ObservedImage]) -> datetime:
+    """The time of its bake or of the registration of its home image, whichever is later."""
     at = at_of(release[0].tags["kiln:version"])
     assert at is not None
     return max([at, *(image.created for image in release if is_home(image))])
 
 
-def is_released(release: list[Seen]) -> bool:
+def is_released(release: list[ObservedImage]) -> bool:
     return any(
         is_home(image) and image.state == "available" and image.tags["kiln:stage"] in ("released", "disabled")
         for image in release
@@ -124,7 +124,7 @@ def _of_recipe(
         for image in account.images.values()
         if image.tags.get("kiln:recipe") == name and image.region in regions
     ]
-    by_version: dict[str, list[Seen]] = defaultdict(list)
+    by_version: dict[str, list[ObservedImage]] = defaultdict(list)
     for image in own:
         if is_believed(image):
             by_version[image.tags["kiln:version"]].append(image)
@@ -149,9 +149,9 @@ def _of_recipe(
 
 
 def _of_release(
-    rules: Rules, release: list[Seen], newer: int, use: dict[Key, Use], now: datetime
+    rules: Rules, release: list[ObservedImage], newer: int, use: dict[Key, Use], now: datetime
 ) -> dict[Key, Expected]:
-    """`newer`: how many releases are newer."""
+    """The expectations for one release; `newer` is the number of newer releases."""
     old_from = born(release) + rules.older_than
     if newer < rules.keep or any(image.state not in (*LIVING[:2], "failed") for image in release):
         return _stays(release, Use.CERTAIN, {})
@@ -165,7 +165,7 @@ def _of_release(
     if any(use.values()):
         why = max(use.values())
         if why != Use.UNREPORTED:
-            # Other accounts are asked about only where nothing else keeps the release.
+            # Use by other accounts counts only if nothing else keeps the release.
             use = {key: Use.NONE if one == Use.UNREPORTED else one for key, one in use.items()}
         return _stays(release, why, use)
     told = {}
@@ -174,11 +174,12 @@ def _of_release(
     return told
 
 
-def _stays(release: list[Seen], why: Use, use: dict[Key, Use]) -> dict[Key, Expected]:
-    """`why`: the surest reason that any of its images has; `use`: that of each, where it was looked for."""
+def _stays(release: list[ObservedImage], why: Use, use: dict[Key, Use]) -> dict[Key, Expected]:
+    """Every image stays. `why` is the surest use of any image of the release, `use` that of each image that
+    was read."""
     is_back = any(is_home(image) and image.state == "available" for image in release)
 
-    def action(image: Seen) -> str:
+    def action(image: ObservedImage) -> str:
         can_be_launched = image.state == "available"
         if use.get(image.key) == Use.UNREPORTED == why:
             return "request-usage-report"
@@ -195,9 +196,9 @@ def _stays(release: list[Seen], why: Use, use: dict[Key, Use]) -> dict[Key, Expe
     }
 
 
-def moves(rules: Rules, release: list[Seen], at: datetime) -> dict[Key, tuple[str, datetime]]:
-    """The next step of each image of a release that goes and that nobody uses, and when it is taken, were it
-    looked at every moment from `at` on."""
+def moves(rules: Rules, release: list[ObservedImage], at: datetime) -> dict[Key, tuple[str, datetime]]:
+    """The next step of each image of a release that is unused and may go, and when it is due, if Kiln ran at
+    every moment from `at` on."""
     launchable = [image for image in release if image.state == "available"]
     begun = any(image.tags["kiln:stage"] == "disabled" for image in release)
     if not rules.confirm_after or not launchable or begun:
@@ -208,15 +209,16 @@ def moves(rules: Rules, release: list[Seen], at: datetime) -> dict[Key, tuple[st
     return told | {key: ("deprecate", at) for key, mark in marks.items() if mark is None}
 
 
-def _found_unused(image: Seen, at: datetime) -> datetime | None:
-    """Since when it is known that nobody uses it: it says so, and has been deprecated since."""
+def _found_unused(image: ObservedImage, at: datetime) -> datetime | None:
+    """Since when it is marked unused. The mark counts only if the image has been deprecated since then."""
     since = image.time("kiln:unused-since")
     is_deprecated = image.deprecated is not None and image.deprecated <= at
     return since if since is not None and since <= at and is_deprecated else None
 
 
-def _leaving(rules: Rules, release: list[Seen], at: datetime) -> dict[Key, tuple[str, datetime]]:
-    """Disabled, and gone once all of it has been disabled for long enough. What failed needs no disabling."""
+def _leaving(rules: Rules, release: list[ObservedImage], at: datetime) -> dict[Key, tuple[str, datetime]]:
+    """The steps after confirmation: disable all, and deregister all once all were disabled for long enough. A
+    failed image is not disabled."""
     if not rules.quarantine:
         return {image.key: ("deregister", at) for image in release}
     since: list[datetime] = []
@@ -231,8 +233,9 @@ def _leaving(rules: Rules, release: list[Seen], at: datetime) -> dict[Key, tuple
     return {image.key: told.get(image.key, ("deregister", over)) for image in release}
 
 
-def _is_too_much(rules: Rules, own: list[Seen], going: list[Counter[str]]) -> bool:
-    """`going`: how many images of each release take which step."""
+def _is_too_much(rules: Rules, own: list[ObservedImage], going: list[Counter[str]]) -> bool:
+    """Whether a run exceeds the limits of the recipe; `going` has the number of images for each release and
+    step."""
     images, living = sum(map(Counter.total, going)), sum(image.state in LIVING for image in own)
     too_large = False
     for step in STEPS:
@@ -242,8 +245,9 @@ def _is_too_much(rules: Rules, own: list[Seen], going: list[Counter[str]]) -> bo
     return images > rules.max_per_run or too_large
 
 
-def _looks_wrong(own: list[Seen], required: list[str]) -> bool:
-    """A Region shows no image where there should be some, or far fewer than an earlier step has counted."""
+def _looks_wrong(own: list[ObservedImage], required: list[str]) -> bool:
+    """Whether a Region shows no image though there should be some, or far fewer than an earlier step has
+    counted."""
     living = [image for image in own if image.state in LIVING]
     here = {region: sum(image.region == region for image in living) for region in [HOME, *required]}
     told = any(

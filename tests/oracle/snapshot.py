@@ -1,4 +1,4 @@
-"""All of an account as boto3 tells it, read once and looked at as a whole: no question is saved."""
+"""Reads a whole account by boto3, without any shortcut."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from local_aws.client import LocalAws
 from oracle.model import FRIENDS, HOME, REGIONS
 
 Key = tuple[str, str]
-"""The Region and the id of an image."""
+"""The Region and id of an image."""
 GIB = 1024**3
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One image."""
+class ObservedImage:
+    """One image, as boto3 describes it."""
 
     region: str
     id: str
@@ -45,37 +45,38 @@ class Seen:
         return f"{self.region}/{self.id}"
 
     def time(self, tag: str) -> datetime | None:
-        """The time that a tag tells; `None` where it tells none."""
+        """The time in a tag; `None` if it has none."""
         return instant(self.tags.get(tag))
 
 
 @dataclass(frozen=True)
 class Report:
-    """What EC2 told of the use of an image by others."""
+    """A usage report on an image."""
 
     asked: datetime
     state: str
     accounts: frozenset[str]
     own: bool
-    """Whether it was asked for by Kiln, of all accounts."""
+    """Whether Kiln requested it, for all accounts."""
 
 
 @dataclass
 class Account:
-    images: dict[Key, Seen] = field(default_factory=dict)
+    images: dict[Key, ObservedImage] = field(default_factory=dict)
     snapshots: dict[Key, dict[str, str]] = field(default_factory=dict)
-    """The tags of each, by Region and id."""
+    """The tags of each snapshot, by Region and id."""
     named_by: dict[Key, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """What names an image: instances that are there, template versions, parameters of EC2's data type."""
+    """What names each image: existing instances, template versions, and parameters of type
+    `aws:ec2:image`."""
     shared: set[Key] = field(default_factory=set)
     reports: dict[Key, list[Report]] = field(default_factory=lambda: defaultdict(list))
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
     parameters: dict[Key, str] = field(default_factory=dict)
-    """Every parameter's value, by Region and name."""
+    """The value of each parameter, by Region and name."""
 
 
 def look(aws: LocalAws) -> Account:
-    """Reads it all."""
+    """Reads the whole account."""
     account = Account()
     for region in REGIONS:
         _parameters(aws, region, account)
@@ -118,7 +119,7 @@ def _images(aws: LocalAws, region: str, account: Account) -> None:
         volumes = [mapping["Ebs"] for mapping in image["BlockDeviceMappings"] if "Ebs" in mapping]
         snapshots = tuple(volume["SnapshotId"] for volume in volumes if "SnapshotId" in volume)
         source = image.get("SourceImageId")
-        seen = Seen(
+        seen = ObservedImage(
             region=region,
             id=image["ImageId"],
             name=image["Name"],
@@ -144,7 +145,7 @@ def _instances(aws: LocalAws, region: str, account: Account) -> None:
 
 
 def _templates(aws: LocalAws, region: str, account: Account) -> None:
-    """Every version of every template, with its parameter looked up."""
+    """Every version of every template, with parameters resolved."""
     ec2 = aws.client("ec2", region)
     for template in _pages(ec2, "describe_launch_templates", "LaunchTemplates", 200):
         identity = template["LaunchTemplateId"]
@@ -173,7 +174,7 @@ def _is_own(report: dict[str, Any]) -> bool:
 
 
 def _shares(aws: LocalAws, region: str, account: Account) -> None:
-    """Who may launch what, and the reports on it."""
+    """The launch permissions of each image, and its usage reports."""
     ec2 = aws.client("ec2", region)
     for account_id in (*FRIENDS, "all"):
         asked = {"Owners": ["self"], "ExecutableUsers": [account_id]}

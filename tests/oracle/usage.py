@@ -1,4 +1,4 @@
-"""Whether an image is used, by everything that docs/concepts counts as a use."""
+"""Whether an image is used, by everything that docs/concepts counts as use."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from enum import IntEnum
 
 from local_aws.settings import ACCOUNT
 from oracle.model import HOME
-from oracle.snapshot import Account, Key, Report, Seen
+from oracle.snapshot import Account, Key, ObservedImage, Report
 
 REPORT_TELLS = timedelta(hours=36)
-"""For so long a usage report tells how things are."""
+"""How long a usage report counts."""
 USE_TELLS = timedelta(days=7)
-"""For so long one that tells of a use does."""
+"""How long a usage report that shows use counts."""
 EC2_REMEMBERS_SINCE = datetime(2017, 5, 1, tzinfo=UTC)
-"""When an image was launched last, EC2 tells only of launches after that."""
+"""EC2 records the last launch of an image only for launches after this time."""
 SERVICES = ("aws:backup:", "aws:dlm:", "Ec2ImageBuilderArn")
-"""How the tags begin that other services put on images of theirs."""
+"""The prefixes of the tags that other services put on their images."""
 
 
 class Use(IntEnum):
-    """How sure it is that an image is used."""
+    """Whether an image is used, from certain to unused."""
 
     NONE = 0
     UNREPORTED = 1
-    """Others may launch it, and nobody has told yet whether they do."""
+    """Other accounts may launch it, and no report says yet whether they do."""
     UNKNOWN = 2
     CERTAIN = 3
 
 
 class Uses:
-    """Who uses what in an account."""
+    """The use of all images of an account."""
 
     def __init__(self, account: Account, now: datetime) -> None:
         self._account = account
@@ -46,8 +46,8 @@ class Uses:
             (region, value) for (region, name), value in account.parameters.items() if name in named
         }
 
-    def of(self, image: Seen, idle: timedelta, newest: str | None) -> Use:
-        """`newest`: the version of its recipe's newest release."""
+    def of(self, image: ObservedImage, idle: timedelta, newest: str | None) -> Use:
+        """The use of an image; `newest` is the version of the newest release of its recipe."""
         if (
             self._is_kept_by_hand(image, newest)
             or _is_protected(image)
@@ -61,14 +61,14 @@ class Uses:
             return max(by_others, Use.UNKNOWN)
         return by_others
 
-    def _is_kept_by_hand(self, image: Seen, newest: str | None) -> bool:
+    def _is_kept_by_hand(self, image: ObservedImage, newest: str | None) -> bool:
         on_it = [image.tags, *(self._account.snapshots[image.region, one] for one in image.snapshots)]
         if any("kiln:hold" in tags for tags in on_it) or "kiln:restored-at" in image.tags:
             return True
         over = image.tags.get("kiln:pinned-over")
         return "kiln:pinned" in image.tags and over is not None and (newest is None or newest <= over)
 
-    def _is_named(self, image: Seen) -> bool:
+    def _is_named(self, image: ObservedImage) -> bool:
         return (
             bool(self._account.named_by.get(image.key))
             or image.key in self._released
@@ -76,9 +76,9 @@ class Uses:
             or (image.region == HOME and image.id in self._baked_from)
         )
 
-    def _by_others(self, image: Seen) -> Use:
-        """What is disabled nobody can launch, whoever it was shared with. Where it was found unused before, a
-        report counts that was asked for since."""
+    def _by_others(self, image: ObservedImage) -> Use:
+        """Use by other accounts. They cannot launch a disabled image. If the image was found unused before,
+        only a report that was requested after that counts."""
         if image.state != "available" or not self.is_shared(image.key):
             return Use.NONE
         since, first = self._now - REPORT_TELLS, image.time("kiln:unused-since")
@@ -98,18 +98,18 @@ class Uses:
         return key in self._account.shared
 
 
-def is_guarded_by_kiln(image: Seen) -> bool:
-    """A guard that the recipe asked for is Kiln's own to take away."""
+def is_protected_by_kiln(image: ObservedImage) -> bool:
+    """Whether Kiln set the deregistration protection, so that Kiln may remove it."""
     by_recipe = image.tags.get("kiln:published-as", "").startswith("protected-")
     return by_recipe and image.protection == "enabled-without-cooldown"
 
 
-def _is_protected(image: Seen) -> bool:
-    return image.protection != "disabled" and not is_guarded_by_kiln(image)
+def _is_protected(image: ObservedImage) -> bool:
+    return image.protection != "disabled" and not is_protected_by_kiln(image)
 
 
 def _counts(report: Report, since: datetime, first: datetime, now: datetime) -> bool:
-    """What somebody else asked for counts only where it tells of a use."""
+    """Whether a report counts. One that somebody else requested counts only if it shows use."""
     if report.state == "available" and report.accounts - {ACCOUNT}:
         return report.asked > max(now - USE_TELLS, first)
     return report.own and report.asked > since

@@ -1,4 +1,5 @@
-"""What an account must look like once a plan was carried out: what the plan says, and nothing else."""
+"""Checks an account after a plan was carried out: it must differ from before as the plan says, and not
+otherwise."""
 
 from __future__ import annotations
 
@@ -8,95 +9,109 @@ from datetime import UTC, datetime, timedelta
 from oracle.compare import Line
 from oracle.model import REGIONS
 from oracle.rules import LIVING, at_of, span
-from oracle.snapshot import Account, Key, Seen
+from oracle.snapshot import Account, Key, ObservedImage
 
 Run = tuple[datetime, datetime]
-"""When the run began, and when it had ended."""
+"""The start and end of the run."""
 SOON = timedelta(minutes=4)
-"""EC2 counts deprecation in minutes, and takes none that is past."""
+"""EC2 rounds a deprecation time to minutes, and accepts none in the past."""
 
 
 def unlike(before: Account, after: Account, planned: list[Line], run: Run) -> list[str]:
-    """One text for each image or snapshot that is not as the plan has said."""
+    """One text for each image or snapshot that is not as the plan says."""
     steps: dict[Key, set[str]] = {}
     for line in planned:
         if line["action"] != "emit":
             steps.setdefault((line["region"], line["resource"]), set()).add(line["action"])
-    gone = {key for key, words in steps.items() if "deregister" in words}
-    told = [f"{'/'.join(key)}: it came from nowhere" for key in after.images.keys() - before.images.keys()]
-    for key, was in before.images.items():
-        words, is_now = steps.get(key, set()), after.images.get(key)
-        if (key in gone) != (is_now is None):
-            there = "there" if is_now else "gone"
-            told.append(f"{'/'.join(key)}: planned was {sorted(words)}; it is {there}")
-        elif is_now is not None:
-            wanted = _as_planned(before, after, was, is_now, words, run)
-            changed = _changed(wanted, is_now)
-            told += [f"{'/'.join(key)}: planned was {sorted(words)}; {one}" for one in changed]
-    return told + _snapshots(before, after, gone)
+    gone = {key for key, actions in steps.items() if "deregister" in actions}
+    problems = [
+        f"{'/'.join(key)}: it is new, and no plan creates images"
+        for key in after.images.keys() - before.images.keys()
+    ]
+    for key, original in before.images.items():
+        actions, observed = steps.get(key, set()), after.images.get(key)
+        if (key in gone) != (observed is None):
+            there = "there" if observed else "gone"
+            problems.append(f"{'/'.join(key)}: planned was {sorted(actions)}; it is {there}")
+        elif observed is not None:
+            wanted = _as_planned(before, after, original, observed, actions, run)
+            changed = _changed(wanted, observed)
+            problems += [f"{'/'.join(key)}: planned was {sorted(actions)}; {one}" for one in changed]
+    return problems + _snapshots(before, after, gone)
 
 
-def _as_planned(before: Account, after: Account, was: Seen, is_now: Seen, words: set[str], run: Run) -> Seen:
-    """The image as it must be. A time of this run is taken as it was written; `_changed` tells any other."""
-    tags, deprecated, state = dict(was.tags), was.deprecated, was.state
+def _as_planned(
+    before: Account,
+    after: Account,
+    original: ObservedImage,
+    observed: ObservedImage,
+    actions: set[str],
+    run: Run,
+) -> ObservedImage:
+    """The image as the plan says. A time within the run is copied from the real image, so that `_changed`
+    reports only other times."""
+    tags, deprecated, state = dict(original.tags), original.deprecated, original.state
 
     def now(tag: str) -> str:
-        written, (began, ended) = is_now.time(tag), run
-        return is_now.tags[tag] if written and began <= written <= ended else "a time of this run"
+        written, (began, ended) = observed.time(tag), run
+        return observed.tags[tag] if written and began <= written <= ended else "a time of this run"
 
-    if "deprecate" in words:
-        tags["kiln:unused-since"], deprecated = now("kiln:unused-since"), _soon(is_now, run)
-    if "disable" in words:
+    if "deprecate" in actions:
+        tags["kiln:unused-since"], deprecated = now("kiln:unused-since"), _soon(observed, run)
+    if "disable" in actions:
         tags |= {"kiln:stage": "disabled", "kiln:disabled-at": now("kiln:disabled-at")}
         state = "disabled"
-    if "reactivate" in words:
+    if "reactivate" in actions:
         tags |= {"kiln:stage": "captured", "kiln:recopy": now("kiln:recopy")}
         tags |= {"kiln:unused-since": "no", "kiln:disabled-at": "no"}
-    if "clear-unused" in words:
-        tags["kiln:unused-since"], deprecated = "no", _by_recipe(before, was, is_now, run)
-    if words & {"deprecate", "disable", "tag"}:
-        # Of what is left: else the next night would take what has gone in this one for lost.
-        tags["kiln:fleet-size"] = str(sum(_is_of(image, was) for image in after.images.values()))
-    return replace(was, tags=tags, deprecated=deprecated, state=state)
+    if "clear-unused" in actions:
+        tags["kiln:unused-since"], deprecated = "no", _by_recipe(before, original, observed, run)
+    if actions & {"deprecate", "disable", "tag"}:
+        # Without the images that were deregistered now: otherwise the next night would miss them.
+        tags["kiln:fleet-size"] = str(sum(_is_of(image, original) for image in after.images.values()))
+    return replace(original, tags=tags, deprecated=deprecated, state=state)
 
 
-def _is_of(image: Seen, other: Seen) -> bool:
-    """Whether it counts among the images of the other's recipe in its Region."""
+def _is_of(image: ObservedImage, other: ObservedImage) -> bool:
+    """Whether an image counts for the fleet size of the other: the same recipe and Region."""
     of = (image.region, image.tags.get("kiln:recipe")) == (other.region, other.tags.get("kiln:recipe"))
     return of and image.state in LIVING
 
 
-def _soon(is_now: Seen, run: Run) -> datetime | None:
-    at = is_now.deprecated
+def _soon(observed: ObservedImage, run: Run) -> datetime | None:
+    at = observed.deprecated
     return at if at and run[0] <= at <= run[1] + SOON else run[1]
 
 
-def _by_recipe(before: Account, was: Seen, is_now: Seen, run: Run) -> datetime | None:
-    """When its recipe has it deprecated; a time that is past, as soon as EC2 takes it."""
-    after = before.recipes[was.tags["kiln:recipe"]].get("publish", {}).get("deprecate_after")
+def _by_recipe(
+    before: Account, original: ObservedImage, observed: ObservedImage, run: Run
+) -> datetime | None:
+    """The deprecation time by the recipe. If that is past, it is the earliest that EC2 accepts."""
+    after = before.recipes[original.tags["kiln:recipe"]].get("publish", {}).get("deprecate_after")
     if after is None:
         return None
-    baked = at_of(was.tags["kiln:version"])
+    baked = at_of(original.tags["kiln:version"])
     assert baked is not None
     wanted = (baked + span(after) + timedelta(seconds=30)).replace(second=0)
-    return wanted if wanted > datetime.now(UTC) + SOON else _soon(is_now, run)
+    return wanted if wanted > datetime.now(UTC) + SOON else _soon(observed, run)
 
 
-def _changed(wanted: Seen, is_now: Seen) -> list[str]:
+def _changed(wanted: ObservedImage, observed: ObservedImage) -> list[str]:
     """The fields and tags that differ, with both values."""
     pairs = [
-        (one.name, getattr(wanted, one.name), getattr(is_now, one.name))
-        for one in fields(Seen)
+        (one.name, getattr(wanted, one.name), getattr(observed, one.name))
+        for one in fields(ObservedImage)
         if one.name != "tags"
     ]
-    keys = sorted(wanted.tags.keys() | is_now.tags.keys())
-    pairs += [(key, wanted.tags.get(key), is_now.tags.get(key)) for key in keys]
+    keys = sorted(wanted.tags.keys() | observed.tags.keys())
+    pairs += [(key, wanted.tags.get(key), observed.tags.get(key)) for key in keys]
     return [f"{name} must be {must}, and is {found}" for name, must, found in pairs if must != found]
 
 
 def _snapshots(before: Account, after: Account, gone: set[Key]) -> list[str]:
-    """Those of what is gone are gone, unless another image stands on them; all others are as they were."""
-    told = []
+    """The snapshots of deregistered images must be gone, unless another image uses them; all others must be
+    unchanged."""
+    problems = []
     for region in REGIONS:
         stays = [image for key, image in before.images.items() if key not in gone]
         kept = {snapshot for image in stays for snapshot in image.snapshots}
@@ -109,8 +124,8 @@ def _snapshots(before: Account, after: Account, gone: set[Key]) -> list[str]:
         }
         must = {key: tags for key, tags in before.snapshots.items() if key[0] == region and key not in went}
         there = {key: tags for key, tags in after.snapshots.items() if key[0] == region}
-        told += [f"{'/'.join(key)}: the snapshot must be gone" for key in there.keys() - must.keys()]
-        told += [f"{'/'.join(key)}: the snapshot must be there" for key in must.keys() - there.keys()]
+        problems += [f"{'/'.join(key)}: the snapshot must be gone" for key in there.keys() - must.keys()]
+        problems += [f"{'/'.join(key)}: the snapshot must be there" for key in must.keys() - there.keys()]
         changed = [key for key in must.keys() & there.keys() if must[key] != there[key]]
-        told += [f"{'/'.join(key)}: the snapshot's tags have changed" for key in changed]
-    return told
+        problems += [f"{'/'.join(key)}: the snapshot's tags have changed" for key in changed]
+    return problems

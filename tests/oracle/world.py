@@ -1,4 +1,4 @@
-"""An account of many images, made from a seed: the same seed and time make the same account."""
+"""Makes an account of many images from a seed. The same seed and time make the same account."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Any
 
 from local_aws.client import LocalAws
 from oracle import consumers
-from oracle.histories import befall
+from oracle.histories import apply_history
 from oracle.model import FURTHER, HOME, Family, Member, Release, Size, days, identity
 
 AL2023 = "ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 AT_ONCE = 2_000
-"""How many things are seeded by one request."""
+"""How many resources one seed request creates."""
 AGES = ((0, 2), (5, 9), (20, 40))
-"""How many days may lie between two releases of a recipe: it is baked nightly, weekly or monthly."""
+"""The days between two releases of a recipe, which is baked nightly, weekly or monthly."""
 BEFORE_EC2_REMEMBERS = timedelta(days=10 * 365)
 
 
 @dataclass
 class World:
     families: list[Family] = field(default_factory=list)
-    used: consumers.Users = field(default_factory=consumers.Users)
+    used: consumers.Consumers = field(default_factory=consumers.Consumers)
 
     def members(self) -> list[Member]:
         return [member for family in self.families for member in family.members()]
 
 
 def make(seed: int, size: Size, now: datetime) -> World:
-    """Decides what there is. Nothing is put anywhere."""
+    """Decides what the account contains, without creating it."""
     rng = random.Random(seed)
     world = World()
     left = size.images
@@ -47,7 +47,7 @@ def make(seed: int, size: Size, now: datetime) -> World:
 
 
 def put(aws: LocalAws, world: World) -> None:
-    """Puts it all into a local AWS in which nothing was before."""
+    """Creates the account in an empty local AWS."""
     _seed(aws, "images", [member.seed() for member in world.members()])
     recipes = [
         {"region": HOME, "name": f"/kiln/recipes/{family.name}", "value": document(family)}
@@ -65,7 +65,7 @@ def put(aws: LocalAws, world: World) -> None:
 
 
 def clear(aws: LocalAws) -> None:
-    """Takes away what `put` has put, with the recipes and parameters, which a reset leaves as they are."""
+    """Removes what `put` created, including recipes and parameters, which a reset keeps."""
     aws.reset()
     for region in (HOME, *FURTHER):
         ssm = aws.client("ssm", region)
@@ -77,7 +77,7 @@ def clear(aws: LocalAws) -> None:
 
 
 def document(family: Family) -> str:
-    """The recipe, as it stands in Parameter Store."""
+    """The recipe document in Parameter Store."""
 
     def section(name: str, fields: dict[str, Any]) -> str:
         lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
@@ -111,7 +111,7 @@ def _family(rng: random.Random, number: int, before: list[Family]) -> Family:
         case 1:
             expire["max_percent"] = rng.randint(1, 40)
         case 2:
-            # What a recipe says that says nothing of them.
+            # The defaults apply.
             del expire["max_per_run"], expire["max_percent"]
     publish: dict[str, Any] = {}
     if rng.random() < 0.3:
@@ -132,7 +132,7 @@ def _any_home_image(rng: random.Random, family: Family) -> str:
 
 
 def _releases(rng: random.Random, family: Family, images: int, now: datetime) -> None:
-    """Releases of so many images together, and what befell them."""
+    """Creates releases with this number of images, and their histories."""
     gap = rng.choice(AGES)
     at = now - days(rng, 0, 3)
     made = 0
@@ -144,12 +144,12 @@ def _releases(rng: random.Random, family: Family, images: int, now: datetime) ->
         if rng.random() < 0.004:
             at -= BEFORE_EC2_REMEMBERS
     for number, release in enumerate(family.releases):
-        # The newest are as Kiln leaves them, for the most part.
+        # Most of the newest releases stay as Kiln leaves them.
         if number > family.expire["keep"] or rng.random() < 0.25:
-            befall(rng, family, release, now)
+            apply_history(rng, family, release, now)
     spare = sum(1 for _ in family.members()) - images
     for release in reversed(family.releases):
-        # The oldest lost their replicas, until there are as many images as there are to be.
+        # The oldest releases lose replicas until the number of images is right.
         while spare > 0 and len(release.members) > 1:
             release.members.pop()
             spare -= 1
@@ -174,7 +174,8 @@ def released(rng: random.Random, family: Family, at: datetime) -> Release:
 
 
 def _count(rng: random.Random, family: Family) -> None:
-    """Each step of an image on its way out writes down how many there were in its Region."""
+    """Sets the fleet size, which Kiln writes with each step of an image: the images in its Region at that
+    time."""
     living: dict[str, int] = {}
     for member in family.members():
         living[member.region] = living.get(member.region, 0) + (member.state != "failed")

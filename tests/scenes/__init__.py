@@ -1,8 +1,7 @@
-"""Scenes: one for each source of use that may keep an old image.
+"""Scenes: one for each kind of use that may keep an old image.
 
-A scene lets something use one image, on any LocalAws and for any tool that removes old images. What it gives
-back tells what such a tool should say of the user, and ends the use again.
-"""
+A scene makes something use one image, on any LocalAws and for any tool that removes old images. It returns
+what such a tool should report, and a way to end the use."""
 
 from scenes.catalog import ALL, ANOTHER_ACCOUNT, IN_THE_ACCOUNT, SHARED_SNAPSHOT, SHARED_UNKNOWN
 from scenes.model import Keeps, Scene, Use

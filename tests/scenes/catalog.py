@@ -1,4 +1,4 @@
-"""Every scene: what runs, what launches, what names, what marks."""
+"""The list of all scenes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IN_THE_ACCOUNT = (
     Scene("Data Lifecycle Manager's tag", images.of_lifecycle_manager),
     Scene("Image Builder's tag", images.of_image_builder),
 )
-"""What uses an image and can be told from within the account that owns it."""
+"""The scenes whose use is visible inside the account that owns the image."""
 
 SHARED_UNKNOWN = Scene("shared, and nobody knows who uses it", images.shared_and_nobody_knows)
 ANOTHER_ACCOUNT = Scene("another account that launched from it", images.used_by_another_account)

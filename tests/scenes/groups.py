@@ -12,7 +12,7 @@ GROUP, CONFIGURATION = "scene-group", "scene-configuration"
 
 
 def auto_scaling_group(aws: LocalAws, region: str, **launches: Any) -> tuple[str, Callable[[], object]]:
-    """A group without instances at the moment. Gives its ARN and what deletes it."""
+    """A group without instances. Returns its ARN and a function that deletes it."""
     auto_scaling = aws.client("autoscaling", region)
     zones = aws.client("ec2", region).describe_availability_zones()["AvailabilityZones"]
     auto_scaling.create_auto_scaling_group(
@@ -30,7 +30,7 @@ def auto_scaling_group(aws: LocalAws, region: str, **launches: Any) -> tuple[str
 
 
 def launch_configuration(aws: LocalAws, image: str, region: str) -> Use:
-    """No group names it; any group may from one moment to the next."""
+    """A launch configuration that no group uses now, but that any group may use at any time."""
     auto_scaling = aws.client("autoscaling", region)
     auto_scaling.create_launch_configuration(
         LaunchConfigurationName=CONFIGURATION, ImageId=image, InstanceType="t4g.small"
@@ -44,7 +44,8 @@ def launch_configuration(aws: LocalAws, image: str, region: str) -> Use:
 
 
 def override_of_group(aws: LocalAws, image: str, region: str) -> Use:
-    """A mixed-instances policy whose template names another image, and whose override names this one."""
+    """A mixed-instances policy whose launch template names another image and whose override names this
+    one."""
     template, delete_template = launch_template(aws, region, "scene-mixed", [another(aws, region)])
     name, delete_group = auto_scaling_group(
         aws,
@@ -65,7 +66,7 @@ def override_of_group(aws: LocalAws, image: str, region: str) -> Use:
 
 
 def spot_fleet(aws: LocalAws, image: str, region: str) -> Use:
-    """With a launch specification of its own, and no capacity at the moment."""
+    """A Spot Fleet with a launch specification that names the image, and no capacity."""
     ec2 = aws.client("ec2", region)
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     config: dict[str, Any] = {
@@ -83,7 +84,7 @@ def spot_fleet(aws: LocalAws, image: str, region: str) -> Use:
 
 
 def override_of_fleet(aws: LocalAws, image: str, region: str) -> Use:
-    """An EC2 Fleet whose template names another image, and whose override names this one."""
+    """An EC2 Fleet whose launch template names another image and whose override names this one."""
     ec2 = aws.client("ec2", region)
     template, delete_template = launch_template(aws, region, "scene-fleet", [another(aws, region)])
     specification = {"LaunchTemplateId": template, "Version": "1"}

@@ -1,4 +1,4 @@
-"""What stands on an image itself, what was made of it, and who it is shared with."""
+"""Scenes on the image itself: tags, protection, images that were baked from it, and sharing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from local_aws.client import LocalAws
 from scenes.model import Use, arn, described, service_tag, tag
 
 FRIEND = "111122223333"
-"""Another account, with which an image is shared."""
+"""The account with which images are shared."""
 
 
 def _builder_recipe(aws: LocalAws, image: str, region: str, kind: str) -> Use:
@@ -35,7 +35,7 @@ def protected(aws: LocalAws, image: str, region: str) -> Use:
 
 
 def protection_cools_down(aws: LocalAws, image: str, region: str) -> Use:
-    """Taken away, protection with a cooldown lasts another 24 hours."""
+    """Protection with a cooldown was removed; it lasts another 24 hours."""
     ec2 = aws.client("ec2", region)
     ec2.enable_image_deregistration_protection(ImageId=image, WithCooldown=True)
     ec2.disable_image_deregistration_protection(ImageId=image)
@@ -43,7 +43,7 @@ def protection_cools_down(aws: LocalAws, image: str, region: str) -> Use:
 
 
 def held(aws: LocalAws, image: str, region: str) -> Use:
-    """Kiln's own way to keep an image."""
+    """The image has the tag with which Kiln keeps it."""
     return Use("somebody holds it", "audit", tag(aws, image, region, "kiln:hold", "audit"))
 
 
@@ -66,7 +66,7 @@ def of_image_builder(aws: LocalAws, image: str, region: str) -> Use:
 
 
 def baked_into_another(aws: LocalAws, image: str, region: str) -> Use:
-    """Another image was baked from it, of another recipe of Kiln's, and can be launched."""
+    """An available image of another recipe was baked from it."""
     version = "20250401T020000Z"
     made = {
         "region": region,
@@ -87,7 +87,7 @@ def baked_into_another(aws: LocalAws, image: str, region: str) -> Use:
 
 
 def shares_a_snapshot(aws: LocalAws, image: str, region: str) -> Use:
-    """Another image stands on the same snapshot: the image may go, the snapshot must not."""
+    """Another image uses the same snapshot. The image may be removed, the snapshot may not."""
     seeded = {"region": region, "name": "hand-made", "share_snapshots_with": [image]}
     (other,) = aws.seed(images=[seeded])["images"]
     mapping = described(aws, other, region)["BlockDeviceMappings"][0]
@@ -106,13 +106,13 @@ def unshare(aws: LocalAws, image: str, region: str) -> None:
 
 
 def shared_and_nobody_knows(aws: LocalAws, image: str, region: str) -> Use:
-    """Shared with another account, of whose use EC2 has not been asked: it might be in use."""
+    """The image is shared with another account, and there is no usage report: it may be in use."""
     share(aws, image, region)
     return Use("unknown", "", lambda: unshare(aws, image, region))
 
 
 def used_by_another_account(aws: LocalAws, image: str, region: str) -> Use:
-    """Shared with another account, which launched from it: only a report of EC2's tells."""
+    """The image is shared with another account that launched it. Only a usage report shows that."""
     share(aws, image, region)
     launches = {"region": region, "image": image, "account": FRIEND, "resource_type": "ec2:Instance"}
     aws.seed(launches_elsewhere=[{**launches, "count": 3}])

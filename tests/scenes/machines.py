@@ -1,4 +1,4 @@
-"""Instances, and what launches them one by one."""
+"""Scenes of instances and of requests that launch single instances."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def stopped_instance(aws: LocalAws, image: str, region: str) -> Use:
 
 
 def spot_request(aws: LocalAws, image: str, region: str) -> Use:
-    """A persistent request that has no instance: it waits for its time, or for capacity."""
+    """A persistent Spot request without an instance, which waits for its start date or for capacity."""
     ec2 = aws.client("ec2", region)
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     (made,) = ec2.request_spot_instances(
@@ -45,6 +45,6 @@ IDLE_DAYS = 10
 
 
 def launched_lately(aws: LocalAws, image: str, region: str) -> Use:
-    """An instance lived for a short time yesterday: the image is one that somebody launches now and then."""
+    """An instance ran for a short time yesterday, so the image is probably launched now and then."""
     again(aws, image, region, launched=f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}")
     return Use("it was launched at", f"launched within {IDLE_DAYS}d", lambda: aws.days_pass(IDLE_DAYS + 1))

@@ -1,4 +1,4 @@
-"""What a scene is, and what scenes have in common."""
+"""The types of scenes, and helpers that several scenes use."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from local_aws.settings import ACCOUNT
 
 
 class Keeps(Enum):
-    """What must still be there after a tool has removed old images."""
+    """What must still exist after a tool has removed old images."""
 
     IMAGE = "image"
     SNAPSHOTS = "snapshots"
-    """The image may go; its snapshots are somebody else's as well."""
+    """The image may be removed; its snapshots may not, because another image uses them."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """One use of an image, which goes on until it is ended."""
+    """One use of an image, until `end` is called."""
 
     kind: str
-    """What sort of thing uses it, in the words that a person would use."""
+    """The kind of user, in plain words."""
     name: str
-    """Which one: its ARN where it has one, else what tells it from others."""
+    """The ARN of the user if it has one, otherwise its name or id."""
     end: Callable[[], object]
-    """Ends the use, as whoever it belongs to would."""
+    """Ends the use, as its owner would."""
 
     def told_by(self, reason: str) -> bool:
         """Whether a reason names this user."""
@@ -38,14 +38,14 @@ class Use:
 
 @dataclass(frozen=True)
 class Scene:
-    """A source of use: `begin` takes the local AWS, an image and its Region."""
+    """A kind of use; `begin` takes the local AWS, an image and its Region."""
 
     name: str
     begin: Callable[[LocalAws, str, str], Use]
     home_only: bool = False
-    """It has a meaning only for images in the Region where they are baked."""
+    """Whether the scene applies only to images in the home Region."""
     recipe: str = ""
-    """What a recipe of Kiln's must say under `[expire]` for this use to count."""
+    """The `[expire]` fields that a recipe of Kiln needs for this use to count."""
     keeps: Keeps = Keeps.IMAGE
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ def arn(service: str, region: str, resource: str) -> str:
 
 
 def another(aws: LocalAws, region: str) -> str:
-    """An image that is none of the account's: what a template names in its other versions."""
+    """A public image, for the other versions of a template."""
     found = aws.client("ec2", region).describe_images(Owners=["amazon"])["Images"]
     return str(min(found, key=lambda image: str(image["Name"]))["ImageId"])
 
@@ -68,14 +68,14 @@ def described(aws: LocalAws, image: str, region: str) -> dict[str, Any]:
 
 
 def tag(aws: LocalAws, image: str, region: str, key: str, value: str) -> Callable[[], object]:
-    """Tags an image. Gives what takes the tag away again."""
+    """Tags an image. Returns a function that removes the tag."""
     ec2 = aws.client("ec2", region)
     ec2.create_tags(Resources=[image], Tags=[{"Key": key, "Value": value}])
     return lambda: ec2.delete_tags(Resources=[image], Tags=[{"Key": key}])
 
 
 def again(aws: LocalAws, image: str, region: str, tags: dict[str, str] | None = None, **more: Any) -> None:
-    """Makes an image once more, under its id and on its snapshots: with what nobody but AWS can give it."""
+    """Replaces an image by one with the same id and snapshots, to set fields that only AWS can set."""
     seen = described(aws, image, region)
     own = {one["Key"]: one["Value"] for one in seen.get("Tags", [])}
     made = {
@@ -95,7 +95,7 @@ def again(aws: LocalAws, image: str, region: str, tags: dict[str, str] | None = 
 
 
 def service_tag(aws: LocalAws, image: str, region: str, key: str, value: str) -> Callable[[], object]:
-    """A tag that begins with `aws:`, which only a service of AWS can put on a resource."""
+    """Puts a tag with the prefix `aws:` on an image, as only a service of AWS can."""
     again(aws, image, region, tags={key: value})
     ec2 = aws.client("ec2", region)
     return lambda: ec2.delete_tags(Resources=[image], Tags=[{"Key": key}])
@@ -104,7 +104,7 @@ def service_tag(aws: LocalAws, image: str, region: str, key: str, value: str) ->
 def launch_template(
     aws: LocalAws, region: str, name: str, versions: list[str], default: int = 1
 ) -> tuple[str, Callable[[], object]]:
-    """A launch template of these images. Gives its id and what deletes it."""
+    """A launch template with these images. Returns its id and a function that deletes it."""
     seeded = {"region": region, "name": name, "versions": versions, "default": default}
     (made,) = aws.seed(launch_templates=[seeded])["launch_templates"]
     ec2 = aws.client("ec2", region)

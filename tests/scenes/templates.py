@@ -1,4 +1,4 @@
-"""Launch templates and parameters that name an image."""
+"""Scenes of launch templates and parameters that name an image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from local_aws.client import LocalAws
 from scenes.groups import auto_scaling_group
 from scenes.model import Use, another, arn, launch_template
 
-# Below the path that the tests empty before each of them.
+# The tests delete all parameters below this path before each test.
 NAMED, PINNED, UNKNOWN = "/golden/scenes/named", "/golden/scenes/pinned", "/golden/scenes/theirs"
 
 
@@ -19,14 +19,15 @@ def _template_arn(region: str, template: str) -> str:
 
 
 def old_version(aws: LocalAws, image: str, region: str) -> Use:
-    """Neither the default version nor one of the ten newest, and no group launches of it: a person may."""
+    """A version that is neither the default nor one of the ten newest and that no group uses; a person may
+    launch it."""
     versions = [image, *[another(aws, region)] * 11]
     template, delete = launch_template(aws, region, "scene-old-version", versions, default=12)
     return Use("launch template", _template_arn(region, template), delete)
 
 
 def named_by_parameter(aws: LocalAws, image: str, region: str) -> Use:
-    """A template that names a parameter, which names the image now."""
+    """A template that names a parameter whose value is the image."""
     _put(aws, region, NAMED, image)
     template, delete = launch_template(aws, region, "scene-named", [f"resolve:ssm:{NAMED}"])
 
@@ -38,8 +39,8 @@ def named_by_parameter(aws: LocalAws, image: str, region: str) -> Use:
 
 
 def pinned_to_old_parameter_version(aws: LocalAws, image: str, region: str) -> Use:
-    """A group pinned to an old version of its template, which is pinned to an old value of a parameter:
-    nothing that is current names the image, and the next instance of the group is launched from it."""
+    """A group with an old version of its template, which uses an old version of a parameter. No current value
+    names the image, but the next instance of the group is launched from it."""
     other = another(aws, region)
     for value in (image, other):
         _put(aws, region, PINNED, value)
@@ -58,7 +59,7 @@ def pinned_to_old_parameter_version(aws: LocalAws, image: str, region: str) -> U
 
 
 def group_with_template(aws: LocalAws, image: str, region: str) -> Use:
-    """A group that launches of the newest version of its template, scaled to nothing at the moment."""
+    """A group without instances that uses the newest version of its template."""
     template, delete_template = launch_template(aws, region, "scene-group", [image])
     _, delete_group = auto_scaling_group(
         aws, region, LaunchTemplate={"LaunchTemplateId": template, "Version": "$Latest"}
@@ -72,7 +73,7 @@ def group_with_template(aws: LocalAws, image: str, region: str) -> Use:
 
 
 def unknown_parameter(aws: LocalAws, image: str, region: str) -> Use:
-    """A parameter of images that no recipe of Kiln's names."""
+    """A parameter of type `aws:ec2:image` that no recipe names."""
     _put(aws, region, UNKNOWN, image)
     name = arn("ssm", region, f"parameter{UNKNOWN}")
     return Use("parameter", name, lambda: aws.client("ssm", region).delete_parameter(Name=UNKNOWN))
