@@ -1,7 +1,7 @@
 """`make bench-peers`: Kiln beside Cloud Custodian and aws-amicleaner, on the same local AWS.
 
-Exits with 0 only if Kiln's night is as much faster and needs as few calls as the limits below say, every tool
-removed all that was to go, and Kiln removed nothing that is in use.
+Exits with 0 only if Kiln's night is faster and needs fewer calls, by the limits below, every tool removed all
+images that it should, and Kiln removed nothing that is in use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from stack import functions
 ROOT = Path(__file__).resolve().parents[3]
 BUILT = ROOT / ".build" / "release"
 LEAST_TIMES_FASTER = 4.0
-"""In the last of `night.RUNS`: with no way to AWS the local AWS itself is what everybody waits for."""
+"""The limits for the last of `night.RUNS`: without latency every tool mostly waits for the local AWS
+itself."""
 MOST_CALLS_PERCENT = 55.0
 
 

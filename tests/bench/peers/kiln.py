@@ -1,4 +1,4 @@
-"""Kiln's own function on the local AWS, woken as a tool is run."""
+"""Runs Kiln's `expire` on the local AWS, as another tool is run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local_aws.client import LocalAws
 from stack import HOME_STACK, deploy
 
 FUNCTION = f"{HOME_STACK}-expire"
-# The services that it calls, as the variables spell them which set one service's endpoint.
+# The services that it calls, as in the names of the variables that set a service's endpoint.
 SERVICES = ("EC2", "AUTO_SCALING", "SSM", "EVENTBRIDGE")
 
 
@@ -20,7 +20,7 @@ def install(aws: LocalAws, built: Path) -> None:
 
 
 def calls_through(aws: LocalAws, url: str) -> None:
-    """From now on the function calls AWS there. It is started anew for that."""
+    """Restarts the function with this endpoint of AWS."""
     lambdas = aws.client("lambda", REGION)
     configuration = lambdas.get_function_configuration(FunctionName=FUNCTION)
     variables: dict[str, str] = configuration["Environment"]["Variables"]
@@ -31,7 +31,8 @@ def calls_through(aws: LocalAws, url: str) -> None:
 
 
 def expire(aws: LocalAws) -> Ran:
-    """A night: the function has answered, though what it did may have woken others."""
+    """Runs one night. It returns with the answer of the function, though its events may have started
+    others."""
     payload: dict[str, Any] = {"recipe": "web", "dry_run": False}
     answer = aws.client("lambda", REGION).invoke(FunctionName=FUNCTION, Payload=json.dumps(payload).encode())
     body = answer["Payload"].read().decode()

@@ -1,8 +1,7 @@
-"""A door to the local AWS that is some milliseconds away, as AWS is from whoever calls it.
+"""A proxy that adds the latency of AWS to the local AWS.
 
-The local AWS runs on the machine of those who call it, so that waiting for it is mostly waiting for its own
-work, and whoever makes many calls at once gains little. Through this door each request comes later by the
-same time, however many are under way.
+The local AWS runs on the same machine as its callers, so a caller that makes many calls at once would gain
+little. This proxy delays each request by the same time, however many are in progress.
 """
 
 from __future__ import annotations
@@ -14,20 +13,20 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 
-class Door:
-    """Open for as long as the `with` block lasts; `url` is where to knock."""
+class LatencyProxy:
+    """A proxy for the time of the `with` block, at `url`."""
 
     def __init__(self, url: str, seconds: float) -> None:
         address = urlsplit(url)
         self._host, self._port = str(address.hostname), int(address.port or 80)
         self._seconds = seconds
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="door", daemon=True)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="latency-proxy", daemon=True)
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self.url = ""
 
-    def __enter__(self) -> Door:
+    def __enter__(self) -> LatencyProxy:
         self._thread.start()
         opened = asyncio.run_coroutine_threadsafe(self._open(), self._loop)
         self.url = f"http://127.0.0.1:{opened.result(10)}"
@@ -42,7 +41,7 @@ class Door:
         self._loop.close()
 
     async def _open(self) -> int:
-        self._server = await asyncio.start_server(self._through, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def _close(self) -> None:
@@ -52,16 +51,16 @@ class Door:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def _through(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        """One connection: what is asked comes late, what is answered comes at once."""
+    async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        """Serves one connection: requests are delayed, answers are not."""
         connection = asyncio.current_task()
         assert connection is not None
         self._connections.add(connection)
         connection.add_done_callback(self._connections.discard)
         far, forth = await asyncio.open_connection(self._host, self._port)
         ways = [
-            asyncio.ensure_future(_pass_on(near, forth, self._seconds)),
-            asyncio.ensure_future(_pass_on(far, back, 0.0)),
+            asyncio.ensure_future(_forward_late(near, forth, self._seconds)),
+            asyncio.ensure_future(_forward_late(far, back, 0.0)),
         ]
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             await asyncio.gather(*ways)
@@ -72,8 +71,8 @@ class Door:
             writer.close()
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
-    """Every piece as long after it came as any other, and in its order."""
+async def _forward_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+    """Forwards data in order, each piece after the same delay."""
     loop = asyncio.get_running_loop()
     under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 

@@ -1,4 +1,4 @@
-"""One night in which 1,000 images go, by each tool: how long it takes, and how many calls of AWS's."""
+"""Measures one night in which each tool removes 1,000 images: its time and its calls."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.peers import kiln, world
-from bench.peers.latency_proxy import Door
+from bench.peers.latency_proxy import LatencyProxy
 from bench.peers.tools import Ran, Tool
 from local_aws.client import LocalAws
 
 IMAGES = 1_000
 RUNS = ((1, 20), (2, 0), (2, 20))
-"""How many snapshots each image has, and how far away AWS is in ms: on this machine, or nearer than EC2 is
-to anybody.
+"""The runs: how many snapshots each image has, and the latency of AWS in ms. The latency is less than that of
+the real EC2.
 
 DescribeImageReferences takes ten images, so Kiln needs at least 1.1 calls for an image, however many
 snapshots it has: DeregisterImage deletes those. A tool that deletes them one by one needs a call more for
@@ -29,22 +29,22 @@ OLD = list(range(100, 100 + IMAGES))
 
 @dataclass(frozen=True)
 class Night:
-    """What one tool did in one night."""
+    """The result of one tool in one night."""
 
     tool: str
     snapshots: int
-    """Of each image."""
+    """The snapshots of each image."""
     away_ms: int
     seconds: float
-    """Until the tool was done."""
+    """The seconds until the tool ended."""
     calls: Counter[str]
-    """By the name of the operation: every service's, also by functions that the removal woke."""
+    """The calls by operation, of every service, including those of functions that the removal started."""
     images_left: int
-    """Of those that were to go."""
+    """How many of the images to remove are left."""
     snapshots_left: int
-    """Of theirs."""
+    """How many of their snapshots are left."""
     kept: bool
-    """Whether the newest releases are there, with their snapshots."""
+    """Whether the newest releases still exist, with their snapshots."""
     failed: str | None
 
     def whole(self) -> bool:
@@ -52,19 +52,19 @@ class Night:
 
 
 def of_tool(tool: Tool, snapshots: int, away_ms: int) -> Night:
-    with world.local_aws() as aws, Door(aws.url, away_ms / 1000) as door:
+    with world.local_aws() as aws, LatencyProxy(aws.url, away_ms / 1000) as proxy:
         old = world.releases(aws, OLD, snapshots=snapshots)
         newest = world.releases(aws, NEWEST, snapshots=snapshots)
-        url = door.url if away_ms else aws.url
+        url = proxy.url if away_ms else aws.url
         return _measured(aws, (tool.name, snapshots, away_ms), old, newest, lambda: tool.run(url))
 
 
 def of_kiln(built: Path, snapshots: int, away_ms: int) -> list[Night]:
-    """Its last step, which is what a night of its does; and all of its steps at once, as a recipe may ask."""
-    with world.local_aws() as aws, Door(aws.url, away_ms / 1000) as door:
+    """Kiln's two nights: the last step, as in its usual night, and all steps at once, as a recipe may say."""
+    with world.local_aws() as aws, LatencyProxy(aws.url, away_ms / 1000) as proxy:
         kiln.install(aws, built)
         if away_ms:
-            kiln.calls_through(aws, door.url)
+            kiln.calls_through(aws, proxy.url)
         nights = []
         for name, due in (("Kiln, the last step", True), ("Kiln, all steps in one", False)):
             world.clear(aws)
@@ -77,7 +77,7 @@ def of_kiln(built: Path, snapshots: int, away_ms: int) -> list[Night]:
 
 
 def _due() -> dict[str, Any]:
-    """Kiln's steps before the last were taken long ago."""
+    """Tags the images as if Kiln had taken its earlier steps long ago."""
     past = {days: f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (60, 50)}
     tags = {"kiln:stage": "disabled", "kiln:unused-since": past[60], "kiln:disabled-at": past[50]}
     return {"tags": tags, "state": "disabled"}
@@ -91,7 +91,7 @@ def _measured(
     before, began = aws.journal_end(), time.perf_counter()
     ran = run()
     seconds = time.perf_counter() - began
-    # What the removal wakes is no part of its time, but its calls are made for it.
+    # Functions that the removal starts do not count for its time, but for its calls.
     aws.wait_idle(300)
     calls = Counter(str(call["action"]) for call in aws.journal(before, kind="call"))
     images, left = world.images(aws), world.snapshots(aws)

@@ -1,4 +1,4 @@
-"""The other tools, run as a person runs them: by their own command line, with removal switched on."""
+"""Runs the other tools as a person does: by their command line, with removal switched on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Ran:
     """How a run ended."""
 
     failed: str | None
-    """What it failed with, in a word or two."""
+    """The error in a few words."""
     output: str
 
 
@@ -46,7 +46,7 @@ def custodian(programs: Path, name: str, policy: str) -> Tool:
 
 
 def ami_cleaner(programs: Path, name: str) -> Tool:
-    """aws-amicleaner over the images of the same name, of which it keeps the two newest that nobody uses."""
+    """aws-amicleaner over images of the same name; it keeps the two newest unused ones."""
 
     def run(url: str) -> Ran:
         with tempfile.TemporaryDirectory(prefix="amicleaner-") as home:
@@ -61,7 +61,7 @@ def missing(programs: Path) -> list[str]:
 
 
 def _run(command: list[str | Path], url: str, home: Path) -> Ran:
-    """With made-up credentials, and nothing of who runs it in its environment."""
+    """Runs a command with made-up credentials and without the environment of its caller."""
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(home),

@@ -1,4 +1,4 @@
-"""What each tool does with an old image that something still uses, scene by scene."""
+"""Checks for each scene what each tool does with an old image that is in use."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from local_aws.client import LocalAws
 from scenes import ALL, ANOTHER_ACCOUNT, Keeps, Scene, Use
 
 UNUSED, USED, NEWEST = 200, 150, [2, 1]
-"""How old the releases are, in days: one that nobody uses, one that something uses, and the two newest."""
+"""The ages of the releases in days: one unused, one in use, and the two newest."""
 KILN = "Kiln"
 KEPT, REMOVED = "kept", "REMOVED"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the image that is in use."""
+    """What happened to the image in use."""
 
     said: str
-    """`kept`, `REMOVED`, or `failed: ` and with what."""
+    """`kept`, `REMOVED`, or `failed: ` and the error."""
     unused_went: bool
-    """Whether the image that nobody uses went, as it should."""
+    """Whether the unused image was removed, as it should be."""
 
     def __str__(self) -> str:
         return self.said if self.unused_went or self.said != KEPT else "kept, as all"
@@ -33,7 +33,7 @@ class Outcome:
 
 
 Outcomes = dict[str, dict[str, Outcome]]
-"""By scene and tool."""
+"""The outcome by scene and tool."""
 
 
 def all_scenes(tools: list[Tool], built: Path) -> Outcomes:
@@ -59,7 +59,7 @@ def _of_kiln(aws: LocalAws, scene: Scene) -> Outcome:
     ran = kiln.expire(aws)
     aws.wait_idle(60)
     if scene is ANOTHER_ACCOUNT:
-        # In the first night it asks EC2 for a report, which it reads in the second.
+        # In the first night Kiln requests a usage report, which it reads in the second.
         ran = kiln.expire(aws)
         aws.wait_idle(60)
     return _outcome(aws, scene, unused, used, use, ran)

@@ -1,4 +1,4 @@
-"""What the tools find in the account: releases of one recipe, in one Region."""
+"""Creates the account for the tools: releases of one recipe in one Region."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ max_percent = 100
 
 @contextmanager
 def local_aws() -> Iterator[LocalAws]:
-    """A local AWS that keeps what it has to say to itself."""
+    """A local AWS without output."""
     with TemporaryDirectory(prefix="peers-") as folder, LocalAws(log=Path(folder) / "log") as aws:
         yield aws
 
@@ -45,8 +45,8 @@ def put_recipe(aws: LocalAws, confirm_after: str = "0d", quarantine: str = "0d",
 
 
 def releases(aws: LocalAws, days_ago: list[int], **fields: Any) -> list[str]:
-    """One release of so many days ago each, as Kiln leaves them: an image with its record and one snapshot of
-    8 GB. Gives their ids."""
+    """Creates one release for each age in days, as Kiln leaves it: an image with its record and snapshots of
+    8 GB. Returns the ids."""
     now = datetime.now(UTC).replace(microsecond=0)
     tags = {"kiln:recipe": "web", "kiln:stage": "released", **fields.pop("tags", {})}
     images = []
@@ -60,7 +60,7 @@ def releases(aws: LocalAws, days_ago: list[int], **fields: Any) -> list[str]:
 
 
 def clear(aws: LocalAws) -> None:
-    """Nothing is left of what was there before, but for deployed functions."""
+    """Removes everything except the deployed functions."""
     aws.wait_idle(60)
     aws.reset()
     ssm = aws.client("ssm", REGION)
@@ -70,7 +70,7 @@ def clear(aws: LocalAws) -> None:
 
 
 def has_image(aws: LocalAws, image: str) -> bool:
-    """In any state."""
+    """Whether the image exists, in any state."""
     try:
         found = aws.client("ec2", REGION).describe_images(ImageIds=[image], IncludeDisabled=True)
     except ClientError as error:
