@@ -1,5 +1,5 @@
-//! What Kiln assumes of the cloud, as tests that run against any side of the ports: the simulation's in-memory cloud,
-//! and, through Kiln's own AWS side, the local AWS and unpatched moto.
+//! What Kiln assumes of AWS, as checks that run against any implementation of the ports: the in-memory cloud of the
+//! simulation and, through Kiln's own AWS code, the local AWS and unpatched moto.
 //!
 //! The table of these assumptions with their sources stands in `docs/assumptions.md`.
 
@@ -18,8 +18,8 @@ use kiln_core::model::{
 };
 use kiln_engine::ports::{Cloud, Images, Instances, References};
 
-/// Where a cloud stands, and how its time passes.
-#[allow(async_fn_in_trait, reason = "it is used with concrete types, on one thread")]
+/// A cloud to check, and how time passes in it.
+#[allow(async_fn_in_trait, reason = "it is used with concrete types on one thread")]
 pub trait ContractAdapter {
     /// The cloud.
     type Cloud: Cloud;
@@ -28,14 +28,14 @@ pub trait ContractAdapter {
     fn cloud(&self) -> &Self::Cloud;
     /// An available image to launch from, in the home Region.
     async fn base(&self) -> ImageId;
-    /// Lets a little time pass, by the measure of this cloud.
+    /// Lets a little time pass, as this cloud measures it.
     async fn wait(&self);
 }
 
-/// How often it is looked whether something has come to its end.
-const PATIENCE: usize = 400;
+/// How often a check reads a state again before it gives up.
+const MOST_POLLS: usize = 400;
 
-/// What went otherwise than assumed.
+/// `Err` says what differs from the assumption.
 pub type Checked = Result<(), String>;
 
 /// The table of the assumptions: the name of each, and the check that proves it.
@@ -57,17 +57,17 @@ assumptions! {
     a_builder_is_seen_with_its_tags_and_its_token => builder_is_seen,
     the_same_token_launches_one_builder => one_builder,
     the_token_of_a_terminated_builder_is_spent => token_is_spent,
-    an_image_bears_its_tags_and_tells_its_instance => image_tells,
+    an_image_bears_its_tags_and_tells_its_instance => image_is_described,
     a_name_is_taken_by_one_image => name_is_taken,
     an_image_needs_an_instance_that_is_there => image_needs_instance,
-    a_copy_bears_its_tags_and_tells_its_origin => copy_tells,
+    a_copy_bears_its_tags_and_tells_its_origin => copy_is_described,
     the_same_token_makes_one_copy_and_another_makes_another_of_the_same_name => one_copy,
     a_token_with_another_call_is_refused => token_is_refused,
-    a_disabled_image_is_still_described => disabled_is_told,
-    a_deregistered_image_goes_with_its_snapshots_and_only_once => goes_once,
+    a_disabled_image_is_still_described => disabled_is_described,
+    a_deregistered_image_goes_with_its_snapshots_and_only_once => deregistered_once,
     the_snapshots_of_an_image_are_found_by_its_id => snapshots_of_it,
     many_images_are_tagged_at_once_or_none => tagged_at_once,
-    what_does_not_exist_is_reported_as_such => not_there,
+    what_does_not_exist_is_reported_as_such => missing,
     permissions_are_changed_as_said_and_go_with_disabling => permissions,
     a_parameter_names_an_image_once_it_was_looked_at_and_a_try_writes_nothing => parameter,
 }
@@ -86,7 +86,7 @@ pub async fn check<A: ContractAdapter>(adapter: &A, name: &str) -> Checked {
     run(&case, name).await
 }
 
-/// One assumption, with names that no other one uses.
+/// The check of one assumption. Its resources have names that no other check uses.
 struct Case<'a, G> {
     adapter: &'a G,
     mark: String,
@@ -100,15 +100,15 @@ fn west() -> Region {
     "eu-west-1".parse().unwrap()
 }
 
-fn is<T: PartialEq + Debug>(what: &str, found: T, assumed: T) -> Checked {
+fn expect_eq<T: PartialEq + Debug>(what: &str, found: T, assumed: T) -> Checked {
     if found == assumed { Ok(()) } else { Err(format!("{what} is {found:?}, not {assumed:?}")) }
 }
 
-fn went<T>(what: &str, result: Result<T>) -> Result<T, String> {
+fn expect_ok<T>(what: &str, result: Result<T>) -> Result<T, String> {
     result.map_err(|error| format!("{what}: {error}"))
 }
 
-fn refused<T: Debug>(what: &str, result: Result<T>, kinds: &[ErrorKind]) -> Checked {
+fn expect_error<T: Debug>(what: &str, result: Result<T>, kinds: &[ErrorKind]) -> Checked {
     match result {
         Err(error) if kinds.contains(&error.kind) => Ok(()),
         other => Err(format!("{what} brought {other:?}, not an error of {kinds:?}")),
@@ -120,7 +120,7 @@ impl<G: ContractAdapter> Case<'_, G> {
         self.adapter.cloud()
     }
 
-    /// The name of a bake of this assumption's own.
+    /// The name of a bake that only this check uses.
     fn name(&self) -> ImageName {
         let letters: String = self.mark.bytes().map(|byte| char::from(b'a' + byte % 26)).collect();
         format!("{letters}-20260101T020000Z").parse().unwrap()
@@ -147,41 +147,41 @@ impl<G: ContractAdapter> Case<'_, G> {
         }
     }
 
-    async fn launched(&self) -> Result<InstanceId, String> {
-        let id = went("RunInstances", self.cloud().launch(&self.builder().await).await)?;
-        self.becomes(&id, InstanceState::Running).await?;
+    async fn running_builder(&self) -> Result<InstanceId, String> {
+        let id = expect_ok("RunInstances", self.cloud().launch(&self.builder().await).await)?;
+        self.wait_for_state(&id, InstanceState::Running).await?;
         Ok(id)
     }
 
-    async fn seen(&self, id: &InstanceId) -> Result<Option<Instance>, String> {
-        went("DescribeInstances", self.cloud().instance(&home(), id).await)
+    async fn instance(&self, id: &InstanceId) -> Result<Option<Instance>, String> {
+        expect_ok("DescribeInstances", self.cloud().instance(&home(), id).await)
     }
 
-    async fn becomes(&self, id: &InstanceId, state: InstanceState) -> Checked {
+    async fn wait_for_state(&self, id: &InstanceId, state: InstanceState) -> Checked {
         let mut last = None;
-        for _ in 0..PATIENCE {
-            last = self.seen(id).await?.map(|instance| instance.state);
+        for _ in 0..MOST_POLLS {
+            last = self.instance(id).await?.map(|instance| instance.state);
             if last == Some(state) {
                 return Ok(());
             }
             self.adapter.wait().await;
         }
-        is("the instance's state", last, Some(state))
+        expect_eq("the instance's state", last, Some(state))
     }
 
-    /// An image of a stopped builder, in the state in which CreateImage leaves it.
-    async fn imaged(&self) -> Result<(InstanceId, ImageId), String> {
-        let builder = self.launched().await?;
-        went("StopInstances", self.cloud().stop(&home(), &builder).await)?;
-        self.becomes(&builder, InstanceState::Stopped).await?;
-        let image = went("CreateImage", self.cloud().create_image(&self.new_image(&builder)).await)?;
+    /// An image of a stopped builder, as CreateImage leaves it.
+    async fn created_image(&self) -> Result<(InstanceId, ImageId), String> {
+        let builder = self.running_builder().await?;
+        expect_ok("StopInstances", self.cloud().stop(&home(), &builder).await)?;
+        self.wait_for_state(&builder, InstanceState::Stopped).await?;
+        let image = expect_ok("CreateImage", self.cloud().create_image(&self.new_image(&builder)).await)?;
         Ok((builder, image))
     }
 
     /// An image that is available, and its snapshots.
-    async fn captured(&self) -> Result<(ImageId, Vec<SnapshotId>), String> {
-        let (_, id) = self.imaged().await?;
-        let image = self.available(&home(), &id).await?;
+    async fn available_image(&self) -> Result<(ImageId, Vec<SnapshotId>), String> {
+        let (_, id) = self.created_image().await?;
+        let image = self.wait_until_available(&home(), &id).await?;
         Ok((id, image.snapshots))
     }
 
@@ -209,14 +209,15 @@ impl<G: ContractAdapter> Case<'_, G> {
         }
     }
 
-    async fn described(&self, region: &Region, id: &ImageId) -> Result<Image, String> {
-        let found = went("DescribeImages", self.cloud().images(region, &ImageQuery::Id(id.clone())).await)?;
-        found.into_iter().next().ok_or(format!("{id} is not told"))
+    async fn image(&self, region: &Region, id: &ImageId) -> Result<Image, String> {
+        let found =
+            expect_ok("DescribeImages", self.cloud().images(region, &ImageQuery::Id(id.clone())).await)?;
+        found.into_iter().next().ok_or(format!("{id} is not described"))
     }
 
-    async fn available(&self, region: &Region, id: &ImageId) -> Result<Image, String> {
-        for _ in 0..PATIENCE {
-            let image = self.described(region, id).await?;
+    async fn wait_until_available(&self, region: &Region, id: &ImageId) -> Result<Image, String> {
+        for _ in 0..MOST_POLLS {
+            let image = self.image(region, id).await?;
             if image.state == ImageState::Available {
                 return Ok(image);
             }
@@ -226,123 +227,127 @@ impl<G: ContractAdapter> Case<'_, G> {
     }
 
     async fn snapshots_are_tagged(&self, image: &Image) -> Checked {
-        is("whether it has snapshots", image.snapshots.is_empty(), false)?;
-        let answered = went("DescribeSnapshots", self.cloud().snapshots(&image.region).await)?;
+        expect_eq("whether it has snapshots", image.snapshots.is_empty(), false)?;
+        let answer = expect_ok("DescribeSnapshots", self.cloud().snapshots(&image.region).await)?;
         for id in &image.snapshots {
-            let snapshot = answered.iter().find(|snapshot| snapshot.id == *id);
+            let snapshot = answer.iter().find(|snapshot| snapshot.id == *id);
             let version = snapshot.and_then(|snapshot| snapshot.tags.read(tags::VERSION));
-            is("a snapshot's version", version, Some(self.name().version))?;
+            expect_eq("a snapshot's version", version, Some(self.name().version))?;
         }
         Ok(())
     }
 
     async fn builder_is_seen(&self) -> Checked {
         let new = self.builder().await;
-        let id = went("RunInstances", self.cloud().launch(&new).await)?;
-        let answered = went("DescribeInstances", self.cloud().instances(&home()).await)?;
-        let found = answered.iter().find(|instance| instance.id == id).ok_or("it is not told")?;
+        let id = expect_ok("RunInstances", self.cloud().launch(&new).await)?;
+        let answer = expect_ok("DescribeInstances", self.cloud().instances(&home()).await)?;
+        let found = answer.iter().find(|instance| instance.id == id).ok_or("it is not described")?;
         for (key, value) in new.tags.iter() {
-            is(key, found.tags.get(key), Some(value))?;
+            expect_eq(key, found.tags.get(key), Some(value))?;
         }
-        is("its image", found.image.as_ref(), Some(&new.image))?;
-        is("its token", found.token.as_str(), new.token.as_str())
+        expect_eq("its image", found.image.as_ref(), Some(&new.image))?;
+        expect_eq("its token", found.token.as_str(), new.token.as_str())
     }
 
     async fn one_builder(&self) -> Checked {
         let new = self.builder().await;
-        let first = went("RunInstances", self.cloud().launch(&new).await)?;
-        let second = went("RunInstances", self.cloud().launch(&new).await)?;
-        is("the second builder", second, first)
+        let first = expect_ok("RunInstances", self.cloud().launch(&new).await)?;
+        let second = expect_ok("RunInstances", self.cloud().launch(&new).await)?;
+        expect_eq("the second builder", second, first)
     }
 
     async fn token_is_spent(&self) -> Checked {
-        let builder = self.launched().await?;
-        went("TerminateInstances", self.cloud().terminate(&home(), &builder).await)?;
-        self.becomes(&builder, InstanceState::Terminated).await?;
-        refused(
+        let builder = self.running_builder().await?;
+        expect_ok("TerminateInstances", self.cloud().terminate(&home(), &builder).await)?;
+        self.wait_for_state(&builder, InstanceState::Terminated).await?;
+        expect_error(
             "its token",
             self.cloud().launch(&self.builder().await).await,
             &[ErrorKind::InstanceTerminated],
         )
     }
 
-    async fn image_tells(&self) -> Checked {
-        let (builder, id) = self.imaged().await?;
-        let begun = self.described(&home(), &id).await?;
-        is("its record at once", begun.record().ok(), Some(self.record(None)))?;
-        let stopped = self.seen(&builder).await?.map(|instance| instance.stop_reason);
-        is("who stopped its builder", stopped, Some(StopReason::Api))?;
-        let image = self.available(&home(), &id).await?;
-        is("its instance", image.source_instance.as_ref(), Some(&builder))?;
+    async fn image_is_described(&self) -> Checked {
+        let (builder, id) = self.created_image().await?;
+        let begun = self.image(&home(), &id).await?;
+        expect_eq("its record at once", begun.record().ok(), Some(self.record(None)))?;
+        let stopped = self.instance(&builder).await?.map(|instance| instance.stop_reason);
+        expect_eq("who stopped its builder", stopped, Some(StopReason::Api))?;
+        let image = self.wait_until_available(&home(), &id).await?;
+        expect_eq("its instance", image.source_instance.as_ref(), Some(&builder))?;
         self.snapshots_are_tagged(&image).await
     }
 
     async fn name_is_taken(&self) -> Checked {
-        let (builder, id) = self.imaged().await?;
+        let (builder, id) = self.created_image().await?;
         let again = self.cloud().create_image(&self.new_image(&builder)).await;
-        refused("the second image of its name", again, &[ErrorKind::NameTaken])?;
+        expect_error("the second image of its name", again, &[ErrorKind::NameTaken])?;
         let named = ImageQuery::Named(self.name().to_string());
-        let answered = went("DescribeImages", self.cloud().images(&home(), &named).await)?;
-        is("the images of its name", answered.iter().map(|image| &image.id).collect(), vec![&id])
+        let answer = expect_ok("DescribeImages", self.cloud().images(&home(), &named).await)?;
+        expect_eq("the images of its name", answer.iter().map(|image| &image.id).collect(), vec![&id])
     }
 
     async fn image_needs_instance(&self) -> Checked {
-        let builder = self.launched().await?;
-        went("TerminateInstances", self.cloud().terminate(&home(), &builder).await)?;
-        self.becomes(&builder, InstanceState::Terminated).await?;
+        let builder = self.running_builder().await?;
+        expect_ok("TerminateInstances", self.cloud().terminate(&home(), &builder).await)?;
+        self.wait_for_state(&builder, InstanceState::Terminated).await?;
         let late = self.cloud().create_image(&self.new_image(&builder)).await;
-        refused("an image of a terminated instance", late, &[ErrorKind::WrongState, ErrorKind::NotFound])
+        expect_error("an image of a terminated instance", late, &[ErrorKind::WrongState, ErrorKind::NotFound])
     }
 
-    async fn copy_tells(&self) -> Checked {
-        let (_, image) = self.imaged().await?;
+    async fn copy_is_described(&self) -> Checked {
+        let (_, image) = self.created_image().await?;
         let early = self.cloud().copy_image(&self.new_replica(&image, "early")).await;
-        refused("a copy of what is not available", early, &[ErrorKind::WrongState, ErrorKind::Invalid])?;
-        self.available(&home(), &image).await?;
-        let id = went("CopyImage", self.cloud().copy_image(&self.new_replica(&image, "1")).await)?;
+        expect_error("a copy of what is not available", early, &[ErrorKind::WrongState, ErrorKind::Invalid])?;
+        self.wait_until_available(&home(), &image).await?;
+        let id = expect_ok("CopyImage", self.cloud().copy_image(&self.new_replica(&image, "1")).await)?;
         let copied = CopySource { origin: Origin { region: home(), image }, attempt: 1 };
-        let replica = self.available(&west(), &id).await?;
-        is("its record", replica.record().ok(), Some(self.record(Some(copied.clone()))))?;
-        is("its origin", replica.source_image.clone(), Some(copied.origin))?;
-        is("its instance", replica.source_instance.clone(), None)?;
+        let replica = self.wait_until_available(&west(), &id).await?;
+        expect_eq("its record", replica.record().ok(), Some(self.record(Some(copied.clone()))))?;
+        expect_eq("its origin", replica.source_image.clone(), Some(copied.origin))?;
+        expect_eq("its instance", replica.source_instance.clone(), None)?;
         self.snapshots_are_tagged(&replica).await
     }
 
     async fn one_copy(&self) -> Checked {
-        let (_, image) = self.imaged().await?;
-        self.available(&home(), &image).await?;
+        let (_, image) = self.created_image().await?;
+        self.wait_until_available(&home(), &image).await?;
         let copy = async |attempt| {
-            went("CopyImage", self.cloud().copy_image(&self.new_replica(&image, attempt)).await)
+            expect_ok("CopyImage", self.cloud().copy_image(&self.new_replica(&image, attempt)).await)
         };
         let first = copy("1").await?;
-        is("the copy of the same token", copy("1").await?, first.clone())?;
+        expect_eq("the copy of the same token", copy("1").await?, first.clone())?;
         let second = copy("2").await?;
-        is("whether another token makes another copy", second != first, true)?;
+        expect_eq("whether another token makes another copy", second != first, true)?;
         let name = self.name();
         let wanted = Tags::new().with(tags::RECIPE, &name.recipe).with(tags::VERSION, name.version);
-        let answered =
-            went("DescribeImages", self.cloud().images(&west(), &ImageQuery::Tagged(wanted)).await)?;
-        is("how many copies bear the name", answered.len(), 2)
+        let answer =
+            expect_ok("DescribeImages", self.cloud().images(&west(), &ImageQuery::Tagged(wanted)).await)?;
+        expect_eq("how many copies bear the name", answer.len(), 2)
     }
 
     async fn token_is_refused(&self) -> Checked {
-        let (_, image) = self.imaged().await?;
-        self.available(&home(), &image).await?;
+        let (_, image) = self.created_image().await?;
+        self.wait_until_available(&home(), &image).await?;
         let new = self.new_replica(&image, "1");
-        went("CopyImage", self.cloud().copy_image(&new).await)?;
+        expect_ok("CopyImage", self.cloud().copy_image(&new).await)?;
         let other = NewReplica { name: format!("{}-b", new.name), ..new };
-        refused("another call with its token", self.cloud().copy_image(&other).await, &[ErrorKind::TokenUsed])
+        expect_error(
+            "another call with its token",
+            self.cloud().copy_image(&other).await,
+            &[ErrorKind::TokenUsed],
+        )
     }
 
-    async fn not_there(&self) -> Checked {
+    async fn missing(&self) -> Checked {
         let image: ImageId = "ami-0123456789abcdef0".parse().unwrap();
         let instance: InstanceId = "i-0123456789abcdef0".parse().unwrap();
-        is("a missing instance", self.seen(&instance).await?, None)?;
-        let answered =
-            went("DescribeImages", self.cloud().images(&home(), &ImageQuery::Id(image.clone())).await)?;
-        is("a missing image", answered, Vec::new())?;
-        went("TerminateInstances", self.cloud().terminate(&home(), &instance).await)?;
-        let uses = went("DescribeInstances", self.cloud().instances_of(&home(), &[image]).await)?;
-        is("the uses of a missing image", uses, Vec::new())
+        expect_eq("a missing instance", self.instance(&instance).await?, None)?;
+        let answer =
+            expect_ok("DescribeImages", self.cloud().images(&home(), &ImageQuery::Id(image.clone())).await)?;
+        expect_eq("a missing image", answer, Vec::new())?;
+        expect_ok("TerminateInstances", self.cloud().terminate(&home(), &instance).await)?;
+        let uses = expect_ok("DescribeInstances", self.cloud().instances_of(&home(), &[image]).await)?;
+        expect_eq("the uses of a missing image", uses, Vec::new())
     }
 }

@@ -1,8 +1,8 @@
-//! Checks what Kiln assumes of AWS, through Kiln's own AWS side, at AWS_ENDPOINT_URL.
+//! Checks what Kiln assumes of AWS at AWS_ENDPOINT_URL, through Kiln's own AWS code.
 //!
 //!     contract BASE-IMAGE [ASSUMPTION…]
 //!
-//! Prints one line for each assumption. Meant for the local AWS and for moto: it launches instances and makes images.
+//! Prints one line for each assumption. It launches instances and creates images, so use it with the local AWS or moto.
 
 #![allow(clippy::print_stdout, reason = "it is a command")]
 

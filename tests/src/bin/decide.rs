@@ -1,12 +1,12 @@
-//! How long `expire`'s decisions alone take over many images, and how much memory: `decide --images 100000`.
+//! Measures the time and memory of `expire`'s decisions alone, over many images: `decide --images 100000`.
 //!
-//! Every image belongs to one of 500 recipes, a third of them at home and the others replicas; half of them are let go by
-//! their recipe's rules, and each tenth of these is used.
+//! The images belong to 500 recipes; a third are home images and the others replicas. By the rules of their recipes
+//! half of them may go, and each tenth of these is in use.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "it is a command of the benches, and a wrong assumption in it should stop it"
+    reason = "this is a command of the benchmarks, and a wrong assumption in it must stop it"
 )]
 
 use std::collections::BTreeMap;
@@ -36,22 +36,22 @@ fn main() {
     let home: Region = REGIONS[0].parse().unwrap();
     let usage = usage(&families, &home, now);
 
-    let (mut best, mut reading, mut steps, mut answered) = (f64::MAX, f64::MAX, 0, 0);
+    let (mut best, mut reading, mut steps, mut decided_images) = (f64::MAX, f64::MAX, 0, 0);
     for _ in 0..ROUNDS {
         let began = Instant::now();
         let uses = UsageIndex::of(&usage);
         let (mut decided, mut read) = (began.elapsed(), Duration::ZERO);
-        (steps, answered) = (0, 0);
+        (steps, decided_images) = (0, 0);
         for (recipe, found) in &families {
             let began = Instant::now();
-            let kin = Lineage::of(found, &home);
+            let lineage = Lineage::of(found, &home);
             read += began.elapsed();
             let began = Instant::now();
-            let sequences = decide(recipe, &kin, &uses, now);
+            let sequences = decide(recipe, &lineage, &uses, now);
             let sequences = limits::enforce(recipe, &home, found, &[], sequences, None);
             decided += began.elapsed();
             steps += sequences.iter().flatten().filter(|one| one.action != Action::Keep).count();
-            answered += sequences.iter().map(Vec::len).sum::<usize>();
+            decided_images += sequences.iter().map(Vec::len).sum::<usize>();
         }
         best = best.min(decided.as_secs_f64() * 1_000.0);
         reading = reading.min(read.as_secs_f64() * 1_000.0);
@@ -60,12 +60,12 @@ fn main() {
     let planned = plan(&families, &home, &usage, now);
     let whole = began.elapsed().as_secs_f64() * 1_000.0;
     println!(
-        "{{\"images\": {answered}, \"steps\": {steps}, \"planned\": {planned}, \"ms\": {best:.1}, \"reading_ms\": {reading:.1}, \"with_plan_ms\": {whole:.1}, \"peak_kib\": {}}}",
+        "{{\"images\": {decided_images}, \"steps\": {steps}, \"planned\": {planned}, \"ms\": {best:.1}, \"reading_ms\": {reading:.1}, \"with_plan_ms\": {whole:.1}, \"peak_kib\": {}}}",
         peak()
     );
 }
 
-/// The decisions, and what the plan tells of each image.
+/// The decisions, and the row of the plan for each image.
 fn plan(
     families: &[(Recipe, ImagesByRegion)],
     home: &Region,
@@ -142,7 +142,7 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
     (recipe, found)
 }
 
-/// Nobody else may launch any of them; each tenth of those that may go has an instance.
+/// No image is shared. Each tenth of those that may go is used by an instance.
 fn usage(families: &[(Recipe, ImagesByRegion)], home: &Region, now: DateTime<Utc>) -> UsageByRegion {
     let mut by_region: BTreeMap<Region, RegionUsage> = BTreeMap::new();
     let wanted =

@@ -1,4 +1,4 @@
-//! `make simulate`: runs seeds until so many pipelines were run, or one seed with what happened.
+//! `make simulate`: runs seeds until a number of pipelines is reached, or runs one seed and prints its trace.
 //!
 //!     simulate [--pipelines 100000] [--from SEED] [--threads N]
 //!     simulate --seed SEED [--bug NAME]
@@ -56,16 +56,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// One seed, with what happened.
+/// Runs one seed and prints its trace.
 fn replay(seed: u64, bug: Bug) -> ExitCode {
     let outcome = run(Options { traced: true, bug, ..Options::seed(seed) });
     for line in &outcome.trace {
         println!("{line}");
     }
-    tell(seed, &outcome.broken_promises)
+    summarize(seed, &outcome.broken_promises)
 }
 
-fn tell(seed: u64, broken_promises: &[String]) -> ExitCode {
+fn summarize(seed: u64, broken_promises: &[String]) -> ExitCode {
     if broken_promises.is_empty() {
         println!("seed {seed}: every promise was kept");
         return ExitCode::SUCCESS;
@@ -115,7 +115,7 @@ fn many(given: &Arguments) -> ExitCode {
     );
     let mut all_kept = ExitCode::SUCCESS;
     for (seed, what) in broken_promises {
-        all_kept = tell(seed, &what);
+        all_kept = summarize(seed, &what);
     }
     all_kept
 }

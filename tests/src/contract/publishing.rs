@@ -4,7 +4,7 @@ use kiln_core::inventory::{Grantee, PermissionChange};
 use kiln_core::model::{ImageId, SnapshotId};
 use kiln_engine::ports::{Images, Parameters, Sharing};
 
-use super::{Case, Checked, ContractAdapter, PATIENCE, home, is, went};
+use super::{Case, Checked, ContractAdapter, MOST_POLLS, expect_eq, expect_ok, home};
 
 fn accounts(ids: &[&str]) -> std::collections::BTreeSet<Grantee> {
     ids.iter().map(|id| Grantee::Account((*id).to_owned())).collect()
@@ -12,27 +12,27 @@ fn accounts(ids: &[&str]) -> std::collections::BTreeSet<Grantee> {
 
 impl<G: ContractAdapter> Case<'_, G> {
     async fn may_launch(&self, image: &ImageId) -> Result<std::collections::BTreeSet<Grantee>, String> {
-        went("DescribeImageAttribute", self.cloud().launch_permissions(&home(), image).await)
+        expect_ok("DescribeImageAttribute", self.cloud().launch_permissions(&home(), image).await)
     }
 
-    /// Those added may, those removed may not, and a disabled image has none.
+    /// Added accounts may launch the image, removed ones may not, and a disabled image has no permissions.
     pub(crate) async fn permissions(&self) -> Checked {
-        let (image, snapshots) = self.captured().await?;
-        is("who may launch a new image", self.may_launch(&image).await?, accounts(&[]))?;
+        let (image, snapshots) = self.available_image().await?;
+        expect_eq("who may launch a new image", self.may_launch(&image).await?, accounts(&[]))?;
         let both = PermissionChange {
             add: accounts(&["111111111111", "222222222222"]),
             ..PermissionChange::default()
         };
-        went("ModifyImageAttribute", self.cloud().change_launch(&home(), &image, &both).await)?;
+        expect_ok("ModifyImageAttribute", self.cloud().change_launch(&home(), &image, &both).await)?;
         let other =
             PermissionChange { add: accounts(&["333333333333"]), remove: accounts(&["111111111111"]) };
-        went("ModifyImageAttribute", self.cloud().change_launch(&home(), &image, &other).await)?;
+        expect_ok("ModifyImageAttribute", self.cloud().change_launch(&home(), &image, &other).await)?;
         let shall = accounts(&["222222222222", "333333333333"]);
-        is("who may launch it", self.may_launch(&image).await?, shall)?;
+        expect_eq("who may launch it", self.may_launch(&image).await?, shall)?;
         self.volumes(snapshots.first().ok_or("it has no snapshot")?).await?;
-        went("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
+        expect_ok("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
         self.adapter.wait().await;
-        is("who may launch a disabled image", self.may_launch(&image).await?, accounts(&[]))
+        expect_eq("who may launch a disabled image", self.may_launch(&image).await?, accounts(&[]))
     }
 
     async fn volumes(&self, snapshot: &SnapshotId) -> Checked {
@@ -46,33 +46,37 @@ impl<G: ContractAdapter> Case<'_, G> {
                 accounts(&[]),
             ),
         ] {
-            went("ModifySnapshotAttribute", self.cloud().change_volumes(&home(), snapshot, &change).await)?;
+            expect_ok(
+                "ModifySnapshotAttribute",
+                self.cloud().change_volumes(&home(), snapshot, &change).await,
+            )?;
             let may = self.cloud().volume_permissions(&home(), snapshot).await;
-            is("who may make volumes of it", went("DescribeSnapshotAttribute", may)?, shall)?;
+            expect_eq("who may make volumes of it", expect_ok("DescribeSnapshotAttribute", may)?, shall)?;
         }
         Ok(())
     }
 
     async fn shown(&self, name: &str) -> Result<Option<String>, String> {
         let names = [name.to_owned()];
-        Ok(went("GetParameters", self.cloud().parameters(&home(), &names).await)?.remove(name))
+        Ok(expect_ok("GetParameters", self.cloud().parameters(&home(), &names).await)?.remove(name))
     }
 
-    /// A value is seen once the image was looked at; to try writes nothing, whether the parameter is there or not.
+    /// A value is visible once EC2 has found the image. `try_parameter` writes nothing, whether the parameter exists or
+    /// not.
     pub(crate) async fn parameter(&self) -> Checked {
         let (name, image) = (format!("/golden/{}", self.name().recipe), self.adapter.base().await);
-        went("PutParameter, tried", self.cloud().try_parameter(&home(), &name).await)?;
-        is("a parameter that was tried", self.shown(&name).await?, None)?;
-        went("PutParameter", self.cloud().put_image(&home(), &name, &image).await)?;
-        for _ in 0..PATIENCE {
+        expect_ok("PutParameter, tried", self.cloud().try_parameter(&home(), &name).await)?;
+        expect_eq("a parameter that was tried", self.shown(&name).await?, None)?;
+        expect_ok("PutParameter", self.cloud().put_image(&home(), &name, &image).await)?;
+        for _ in 0..MOST_POLLS {
             if self.shown(&name).await?.is_some() {
                 break;
             }
             self.adapter.wait().await;
         }
-        is("the parameter", self.shown(&name).await?, Some(image.to_string()))?;
-        went("PutParameter, tried", self.cloud().try_parameter(&home(), &name).await)?;
+        expect_eq("the parameter", self.shown(&name).await?, Some(image.to_string()))?;
+        expect_ok("PutParameter, tried", self.cloud().try_parameter(&home(), &name).await)?;
         self.adapter.wait().await;
-        is("the parameter that was tried", self.shown(&name).await?, Some(image.to_string()))
+        expect_eq("the parameter that was tried", self.shown(&name).await?, Some(image.to_string()))
     }
 }

@@ -1,78 +1,78 @@
-//! What Kiln assumes of images on their way out, and of the tags that say so.
+//! What Kiln assumes of disabling and deregistering images, and of tagging many at once.
 
 use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::{Deregistration, ErrorKind, ImageQuery, ImageState};
 use kiln_core::model::{ImageId, SnapshotId, Tags, tags};
 use kiln_engine::ports::{Images, Instances};
 
-use super::{Case, Checked, ContractAdapter, home, is, refused, went};
+use super::{Case, Checked, ContractAdapter, expect_eq, expect_error, expect_ok, home};
 
 impl<G: ContractAdapter> Case<'_, G> {
-    /// It is told by its id and among all, and disabling it once more changes nothing.
-    pub(crate) async fn disabled_is_told(&self) -> Checked {
-        let (_, image) = self.imaged().await?;
-        self.available(&home(), &image).await?;
-        went("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
-        is("its state by its id", self.described(&home(), &image).await?.state, ImageState::Disabled)?;
-        let all = went("DescribeImages", self.cloud().images(&home(), &ImageQuery::AllOfKilns).await)?;
-        is("whether it is among all", all.iter().any(|answered| answered.id == image), true)?;
-        went("DisableImage once more", self.cloud().disable_image(&home(), &image).await)
+    /// A disabled image is described by its id and in lists, and disabling it again is no error.
+    pub(crate) async fn disabled_is_described(&self) -> Checked {
+        let (_, image) = self.created_image().await?;
+        self.wait_until_available(&home(), &image).await?;
+        expect_ok("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
+        expect_eq("its state by its id", self.image(&home(), &image).await?.state, ImageState::Disabled)?;
+        let all = expect_ok("DescribeImages", self.cloud().images(&home(), &ImageQuery::AllOfKilns).await)?;
+        expect_eq("whether it is among all", all.iter().any(|answer| answer.id == image), true)?;
+        expect_ok("DisableImage once more", self.cloud().disable_image(&home(), &image).await)
     }
 
-    /// Its snapshots go with it and not before, and the second time is no error.
-    pub(crate) async fn goes_once(&self) -> Checked {
-        let (builder, id) = self.imaged().await?;
-        let image = self.available(&home(), &id).await?;
+    /// Its snapshots are deleted with it and not before, and deregistering it again is no error.
+    pub(crate) async fn deregistered_once(&self) -> Checked {
+        let (builder, id) = self.created_image().await?;
+        let image = self.wait_until_available(&home(), &id).await?;
         let kept = self.cloud().delete_snapshot(&home(), &image.snapshots[0]).await;
-        refused("deleting a snapshot of an image", kept, &[ErrorKind::InUse])?;
+        expect_error("deleting a snapshot of an image", kept, &[ErrorKind::InUse])?;
         let users = ImageQuery::OfSnapshots(image.snapshots.clone());
-        let answered = went("DescribeImages", self.cloud().images(&home(), &users).await)?;
-        is("who uses its snapshots", answered.iter().map(|image| &image.id).collect(), vec![&id])?;
+        let answer = expect_ok("DescribeImages", self.cloud().images(&home(), &users).await)?;
+        expect_eq("who uses its snapshots", answer.iter().map(|image| &image.id).collect(), vec![&id])?;
         let Deregistration::Now(deletions) =
-            went("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?
+            expect_ok("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?
         else {
             return Err("it was gone before".into());
         };
-        is("how many snapshots are told of", deletions.len(), image.snapshots.len())?;
+        expect_eq("how many snapshots it reports", deletions.len(), image.snapshots.len())?;
         for deletion in deletions {
-            is("what became of a snapshot", deletion.outcome, Deletion::Deleted)?;
+            expect_eq("what became of a snapshot", deletion.outcome, Deletion::Deleted)?;
         }
-        went(
+        expect_ok(
             "DeleteSnapshot of what is gone",
             self.cloud().delete_snapshot(&home(), &image.snapshots[0]).await,
         )?;
-        let again = went("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?;
-        is("the second time", again, Deregistration::Before)?;
-        went("TerminateInstances", self.cloud().terminate(&home(), &builder).await)
+        let again = expect_ok("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?;
+        expect_eq("the second time", again, Deregistration::Before)?;
+        expect_ok("TerminateInstances", self.cloud().terminate(&home(), &builder).await)
     }
 
-    /// By what EC2 writes into their description.
+    /// They are found by the description that EC2 gives them.
     pub(crate) async fn snapshots_of_it(&self) -> Checked {
-        let (_, id) = self.imaged().await?;
-        let mut own = self.available(&home(), &id).await?.snapshots;
+        let (_, id) = self.created_image().await?;
+        let mut own = self.wait_until_available(&home(), &id).await?.snapshots;
         own.sort();
-        let answered = went("DescribeSnapshots", self.cloud().snapshots_of(&home(), &id).await)?;
-        let mut answered: Vec<SnapshotId> = answered.into_iter().map(|snapshot| snapshot.id).collect();
-        answered.sort();
-        is("its snapshots", answered, own)
+        let answer = expect_ok("DescribeSnapshots", self.cloud().snapshots_of(&home(), &id).await)?;
+        let mut answer: Vec<SnapshotId> = answer.into_iter().map(|snapshot| snapshot.id).collect();
+        answer.sort();
+        expect_eq("its snapshots", answer, own)
     }
 
-    /// Where one is missing, none is tagged.
+    /// If one image does not exist, no image is tagged.
     pub(crate) async fn tagged_at_once(&self) -> Checked {
-        let (_, image) = self.imaged().await?;
-        self.available(&home(), &image).await?;
+        let (_, image) = self.created_image().await?;
+        self.wait_until_available(&home(), &image).await?;
         let images = vec![image];
         let counted = |of: &str| Tags::new().with(tags::FLEET_SIZE, of);
-        went("CreateTags", self.cloud().tag_images(&home(), &images, &counted("2")).await)?;
+        expect_ok("CreateTags", self.cloud().tag_images(&home(), &images, &counted("2")).await)?;
         self.adapter.wait().await;
         let missing: ImageId = "ami-0123456789abcdef0".parse().unwrap();
         let with_missing = [images.clone(), vec![missing]].concat();
         let tagged = self.cloud().tag_images(&home(), &with_missing, &counted("3")).await;
-        refused("tagging what is not there", tagged, &[ErrorKind::NotFound])?;
+        expect_error("tagging what is not there", tagged, &[ErrorKind::NotFound])?;
         self.adapter.wait().await;
         for image in &images {
-            let answered = self.described(&home(), image).await?;
-            is("its tag", answered.tags.get(tags::FLEET_SIZE), Some("2"))?;
+            let answer = self.image(&home(), image).await?;
+            expect_eq("its tag", answer.tags.get(tags::FLEET_SIZE), Some("2"))?;
         }
         Ok(())
     }

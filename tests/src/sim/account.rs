@@ -1,7 +1,7 @@
-//! The in-memory cloud: what EC2 and Parameter Store hold, and what a call does to it, at a moment.
+//! The in-memory account: what EC2 and Parameter Store hold, and how a call changes it.
 //!
-//! Nothing here waits, fails by chance or lags: time, faults and stale reads are the wire's (`cloud.rs`). What is
-//! modelled of AWS, and where it is documented, stands in the table of [`super`].
+//! Nothing here waits, fails by chance or answers with an old state; `cloud.rs` adds time, faults and stale reads.
+//! The assumptions about AWS, with their sources, are listed in the page on assumptions.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +22,10 @@ pub struct Account {
     pub regions: BTreeMap<Region, Ec2>,
     /// The parameters of the home Region.
     pub parameters: BTreeMap<String, String>,
-    made: u64,
+    created: u64,
 }
 
-/// How many volumes every instance has.
+/// The number of volumes of each instance.
 const VOLUMES: usize = 2;
 
 /// The zone of a subnet: its last letter.
@@ -42,21 +42,21 @@ impl Account {
     where
         T::Err: std::fmt::Debug,
     {
-        self.made += 1;
-        format!("{prefix}-{:017x}", self.made).parse().unwrap()
+        self.created += 1;
+        format!("{prefix}-{:017x}", self.created).parse().unwrap()
     }
 
-    /// How many things were made so far.
-    pub fn made(&self) -> u64 {
-        self.made
+    /// How many resources were created so far.
+    pub fn created(&self) -> u64 {
+        self.created
     }
 
-    /// One Region; made when it is first asked for.
+    /// One Region. It is created at its first use.
     pub fn region(&mut self, region: &Region) -> &mut Ec2 {
         self.regions.entry(region.clone()).or_default()
     }
 
-    /// An image that nobody baked, with its snapshot.
+    /// RegisterImage: an available image that Kiln did not bake, with one snapshot.
     pub fn register(&mut self, region: &Region, name: &str, tags: Tags, now: DateTime<Utc>) -> ImageId {
         let snapshots = self.snapshots(region, &Tags::new(), 1, now);
         for snapshot in &snapshots {
@@ -65,8 +65,8 @@ impl Account {
         self.image(region, name, tags, ImageState::Available, snapshots, now)
     }
 
-    /// As if it had been made of an instance.
-    pub fn made_of(&mut self, region: &Region, image: &ImageId, now: DateTime<Utc>) {
+    /// Makes an image look as if CreateImage had made it from an instance.
+    pub fn set_source_instance(&mut self, region: &Region, image: &ImageId, now: DateTime<Utc>) {
         let instance = self.id("i");
         image_of(self, region, image).change(now, |image| image.source_instance = Some(instance));
     }
@@ -105,8 +105,8 @@ impl Account {
         };
         let ec2 = self.region(region);
         for snapshot in &snapshots {
-            if let Some(held) = ec2.snapshots.get_mut(snapshot) {
-                held.change(now, |snapshot| snapshot.made_for = Some(id.clone()));
+            if let Some(history) = ec2.snapshots.get_mut(snapshot) {
+                history.change(now, |snapshot| snapshot.made_for = Some(id.clone()));
             }
         }
         ec2.made_for.insert(id.clone(), snapshots.into_iter().collect());
@@ -137,7 +137,7 @@ impl Account {
         ids
     }
 
-    /// An instance that somebody launched.
+    /// Adds an instance that runs from an image, without any check.
     pub fn run(
         &mut self,
         region: &Region,
@@ -163,7 +163,8 @@ impl Account {
         id
     }
 
-    /// RunInstances. The token holds for ever, answers for what it made, and refuses another call.
+    /// RunInstances. A client token never expires: the same call returns the same instance, and another call with it is
+    /// an error.
     pub fn launch(&mut self, new: &NewInstance, now: DateTime<Utc>) -> Result<InstanceId> {
         let call = "RunInstances";
         let asked = format!("{:?}", (&new.image, &new.instance_type, &new.subnet, &new.user_data, &new.tags));
@@ -178,7 +179,7 @@ impl Account {
                 Some(_) => Ok(id),
             };
         }
-        ec2.usable(call, &new.image, &new.region)?;
+        ec2.check_available(call, &new.image, &new.region)?;
         let id = self.run(&new.region, &new.image, InstanceState::Pending, new.tags.clone(), now);
         let ec2 = self.region(&new.region);
         let zone = new.subnet.as_ref().map(|subnet| zone_of(&new.region, subnet));
@@ -190,7 +191,7 @@ impl Account {
         Ok(id)
     }
 
-    /// CreateImage. There is no token; the name is unique among the account's images of the Region.
+    /// CreateImage. It has no client token; the name is unique among the account's images of the Region.
     pub fn create_image(&mut self, new: &NewImage, now: DateTime<Utc>) -> Result<ImageId> {
         let call = "CreateImage";
         let ec2 = self.region(&new.region);
@@ -225,14 +226,15 @@ impl Account {
         Ok(id)
     }
 
-    /// CopyImage. Names may repeat; the token holds for ever and answers even for an image that is gone.
+    /// CopyImage. Names may repeat. A client token never expires, and returns its image's id even after the image is
+    /// gone.
     pub fn copy_image(&mut self, new: &NewReplica, now: DateTime<Utc>) -> Result<ImageId> {
         let call = "CopyImage";
         let asked = format!("{:?}", (&new.image, &new.from, &new.name, &new.tags, &new.encryption));
         if let Some(before) = self.region(&new.region).token(call, new.token.as_str(), &asked, &new.region)? {
             return Ok(before.parse().unwrap());
         }
-        self.region(&new.from).usable(call, &new.image, &new.region)?;
+        self.region(&new.from).check_available(call, &new.image, &new.region)?;
         let id = self.pending(&new.region, &new.name, &new.tags, now);
         image_of(self, &new.region, &id).change(now, |image| {
             image.source_image = Some(Origin { region: new.from.clone(), image: new.image.clone() });
@@ -246,7 +248,7 @@ impl Account {
         self.image(region, name, tags.clone(), ImageState::Pending, snapshots, now)
     }
 
-    /// All things that exist, for whoever checks the whole.
+    /// All images that exist now, in every Region.
     pub fn images(&self) -> impl Iterator<Item = &Image> {
         self.regions.values().flat_map(|ec2| ec2.images.values()).filter_map(History::now)
     }

@@ -22,7 +22,7 @@ impl BuggyCloud {
             Bug::DefaultVersionAlone => answered.map(default_versions),
             Bug::ExpiryWithoutRecheck => {
                 let answered = answered?;
-                let mut first = self.wire.first_uses().borrow_mut();
+                let mut first = self.cloud.first_uses().borrow_mut();
                 let of = |image: &ImageId| -> Vec<Reference> {
                     answered.iter().filter(|one| one.names == Target::Image(image.clone())).cloned().collect()
                 };
@@ -53,18 +53,18 @@ fn default_versions(answered: Vec<Reference>) -> Vec<Reference> {
 
 impl References for BuggyCloud {
     async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
-        self.distort("DescribeInstances", images, self.wire.instances_of(region, images).await)
+        self.distort("DescribeInstances", images, self.cloud.instances_of(region, images).await)
     }
 
     async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         if self.bug == Bug::DefaultVersionAlone {
             return self.template_versions(region).await;
         }
-        self.distort("DescribeImageReferences", images, self.wire.references(region, images).await)
+        self.distort("DescribeImageReferences", images, self.cloud.references(region, images).await)
     }
 
     async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>> {
-        let answered = self.wire.template_versions(region).await;
+        let answered = self.cloud.template_versions(region).await;
         match self.bug {
             Bug::ExpiryWithoutRecheck => answered,
             _ => self.distort("DescribeLaunchTemplateVersions", &[], answered),
@@ -72,7 +72,7 @@ impl References for BuggyCloud {
     }
 
     async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Result<Vec<UsageReport>> {
-        let mut reports = self.wire.usage_reports(region, images).await?;
+        let mut reports = self.cloud.usage_reports(region, images).await?;
         if self.bug == Bug::OthersUnseen {
             for report in &mut reports {
                 report.says = ReportState::Ready(BTreeMap::new());

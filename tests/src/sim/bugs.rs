@@ -1,5 +1,5 @@
-//! Planted bugs: Kiln as it would behave with a mistake in it. Each is made between Kiln and the cloud, by a changed call
-//! or a changed answer, so the shipped code has no switch for tests.
+//! Planted bugs: Kiln as it would behave with a mistake in it. Each is made between Kiln and the cloud, by a changed
+//! call or a changed answer, so the shipped code has no switch for tests.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,14 +17,14 @@ use kiln_core::model::{
 };
 use kiln_engine::ports::{AccountInfo, Bus, Images, Instances, Parameters, Sharing, Templates};
 
-use super::cloud::Wire;
+use super::cloud::InMemoryCloud;
 use super::lambda::Function;
 
 /// Port methods that no planted bug changes: each calls the same method of the wire.
 macro_rules! forward {
     ($($method:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {$(
         async fn $method(&self, $($arg: $type),*) -> Result<$answer> {
-            self.wire.$method($($arg),*).await
+            self.cloud.$method($($arg),*).await
         }
     )*};
 }
@@ -96,21 +96,21 @@ pub type FirstUses = RefCell<BTreeMap<(&'static str, ImageId), Vec<Reference>>>;
 
 /// The cloud as Kiln with a bug in it would call and understand it.
 pub struct BuggyCloud {
-    pub(crate) wire: Wire,
+    pub(crate) cloud: InMemoryCloud,
     pub(crate) bug: Bug,
     calls: RefCell<u64>,
 }
 
 impl BuggyCloud {
     /// The cloud of one invocation.
-    pub fn new(wire: Wire, bug: Bug) -> Self {
-        Self { wire, bug, calls: RefCell::new(0) }
+    pub fn new(cloud: InMemoryCloud, bug: Bug) -> Self {
+        Self { cloud, bug, calls: RefCell::new(0) }
     }
 
     /// A text that no other call of the run has.
     fn unique(&self) -> String {
         *self.calls.borrow_mut() += 1;
-        format!("{:?} {} {}", self.wire.function(), self.wire.number(), self.calls.borrow())
+        format!("{:?} {} {}", self.cloud.function(), self.cloud.number(), self.calls.borrow())
     }
 
     /// The recipe document as Kiln reads it.
@@ -132,10 +132,10 @@ fn is_replica(image: &Image) -> bool {
 
 impl Images for BuggyCloud {
     async fn images(&self, region: &Region, query: &ImageQuery) -> Result<Vec<Image>> {
-        let mut images = self.wire.images(region, query).await?;
+        let mut images = self.cloud.images(region, query).await?;
         let by_id = matches!(query, ImageQuery::Id(_));
         let pending = |image: &&mut Image| image.state == ImageState::Pending;
-        match (self.bug, self.wire.function()) {
+        match (self.bug, self.cloud.function()) {
             (Bug::SharedSnapshotGoes, _) if matches!(query, ImageQuery::OfSnapshots(_)) => images.clear(),
             (Bug::CopiesWithoutLooking, function) if function != Function::Expire => {
                 images.retain(|image| by_id || !is_replica(image));
@@ -159,19 +159,19 @@ impl Images for BuggyCloud {
 
     async fn create_image(&self, new: &NewImage) -> Result<ImageId> {
         if self.bug != Bug::TagsAfterCreation {
-            return self.wire.create_image(new).await;
+            return self.cloud.create_image(new).await;
         }
-        let image = self.wire.create_image(&NewImage { tags: Tags::new(), ..new.clone() }).await?;
-        self.wire.tag_image(&new.region, &image, &new.tags).await?;
+        let image = self.cloud.create_image(&NewImage { tags: Tags::new(), ..new.clone() }).await?;
+        self.cloud.tag_image(&new.region, &image, &new.tags).await?;
         Ok(image)
     }
 
     async fn copy_image(&self, new: &NewReplica) -> Result<ImageId> {
         if self.bug != Bug::NoClientToken {
-            return self.wire.copy_image(new).await;
+            return self.cloud.copy_image(new).await;
         }
         let token = Token::of(&[&self.unique()]);
-        self.wire.copy_image(&NewReplica { token, ..new.clone() }).await
+        self.cloud.copy_image(&NewReplica { token, ..new.clone() }).await
     }
 
     forward! {
@@ -192,15 +192,15 @@ impl Images for BuggyCloud {
 
 impl Instances for BuggyCloud {
     async fn instances(&self, region: &Region) -> Result<Vec<Instance>> {
-        let mut instances = self.wire.instances(region).await?;
-        if self.bug == Bug::SweepWithoutDeadline && self.wire.function() == Function::Reconcile {
+        let mut instances = self.cloud.instances(region).await?;
+        if self.bug == Bug::SweepWithoutDeadline && self.cloud.function() == Function::Reconcile {
             instances.iter_mut().for_each(|instance| instance.tags = without(&instance.tags, tags::DEADLINE));
         }
         Ok(instances)
     }
 
     async fn instance(&self, region: &Region, instance: &InstanceId) -> Result<Option<Instance>> {
-        let mut instance = self.wire.instance(region, instance).await?;
+        let mut instance = self.cloud.instance(region, instance).await?;
         if let Some(instance) = &mut instance
             && self.bug == Bug::TrustsTheEvent
             && instance.state == InstanceState::Stopped
@@ -212,18 +212,18 @@ impl Instances for BuggyCloud {
 
     async fn launch(&self, new: &NewInstance) -> Result<InstanceId> {
         if self.bug != Bug::NoClientToken || new.tags.get(tags::ROLE) != Some("builder") {
-            return self.wire.launch(new).await;
+            return self.cloud.launch(new).await;
         }
         let recipe = new.tags.read(tags::RECIPE).unwrap();
         let name = ImageName { recipe, version: new.tags.read(tags::VERSION).unwrap() };
         let token = Token::launch(Role::Builder, &name, &self.unique());
-        self.wire.launch(&NewInstance { token, ..new.clone() }).await
+        self.cloud.launch(&NewInstance { token, ..new.clone() }).await
     }
 
     async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String> {
-        let console = self.wire.console(region, instance).await?;
+        let console = self.cloud.console(region, instance).await?;
         if self.bug == Bug::TrustsTheEvent
-            && let Some(of) = self.wire.instance(region, instance).await?
+            && let Some(of) = self.cloud.instance(region, instance).await?
             && let (Some(recipe), Some(version)) = (of.tags.read(tags::RECIPE), of.tags.read(tags::VERSION))
         {
             let nonce = verdict_nonce(Role::Builder, &ImageName { recipe, version });
@@ -244,12 +244,12 @@ impl Instances for BuggyCloud {
 
 impl Parameters for BuggyCloud {
     async fn parameter(&self, region: &Region, name: &str) -> Result<Option<String>> {
-        let value = self.wire.parameter(region, name).await?;
+        let value = self.cloud.parameter(region, name).await?;
         Ok(value.map(|document| self.recipe(document)))
     }
 
     async fn parameters_below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>> {
-        let found = self.wire.parameters_below(region, path).await?;
+        let found = self.cloud.parameters_below(region, path).await?;
         Ok(found.into_iter().map(|(name, document)| (name, self.recipe(document))).collect())
     }
 
@@ -266,7 +266,7 @@ impl Sharing for BuggyCloud {
         if self.bug == Bug::PermissionsOnlyAdded {
             change.remove.clear();
         }
-        self.wire.change_launch(region, image, &change).await
+        self.cloud.change_launch(region, image, &change).await
     }
 
     forward! {

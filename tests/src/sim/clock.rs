@@ -1,4 +1,4 @@
-//! Virtual time: a run of days takes milliseconds, and is the same each time.
+//! Virtual time: a run of several days takes milliseconds, and the same seed gives the same run.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
@@ -11,14 +11,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::executor::{LocalPool, LocalSpawner};
 use futures::task::LocalSpawnExt;
 
-/// The one clock of a run. Time moves only when nothing is left to do at the present moment.
+/// The clock of a run. Time moves on only when every task is waiting.
 pub struct Clock {
     now: Cell<DateTime<Utc>>,
     timers: RefCell<BinaryHeap<Reverse<Timer>>>,
     registered: Cell<u64>,
 }
 
-/// A sleeper. Of those that wake at the same moment, `order` tells who comes first.
+/// A task that sleeps until `at`. Tasks that wake at the same moment wake in the order in which they went to sleep.
 struct Timer {
     at: DateTime<Utc>,
     order: u64,
@@ -55,12 +55,12 @@ impl Clock {
         })
     }
 
-    /// What time it is.
+    /// The current time.
     pub fn now(&self) -> DateTime<Utc> {
         self.now.get()
     }
 
-    /// Sleeps. No time at all still lets everything else of this moment go first.
+    /// Sleeps. Even a sleep of length zero lets all other tasks of this moment run first.
     pub async fn sleep(&self, span: TimeDelta) {
         let until = self.now() + span;
         let mut registered = false;
@@ -80,7 +80,7 @@ impl Clock {
         .await;
     }
 
-    /// Moves to the next moment at which somebody wakes, if that is not after `end`; tells whether there was one.
+    /// Moves to the next moment at which a task wakes, if that is not after `end`. Returns whether there was one.
     fn advance(&self, end: DateTime<Utc>) -> bool {
         let mut timers = self.timers.borrow_mut();
         let Some(Reverse(first)) = timers.peek() else { return false };
@@ -102,17 +102,17 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// A stage on which nothing happens yet.
+    /// An executor without tasks.
     pub fn new(clock: Rc<Clock>) -> Self {
         Self { pool: LocalPool::new(), clock }
     }
 
-    /// Begins tasks on this stage.
+    /// Starts tasks on this executor.
     pub fn spawner(&self) -> LocalSpawner {
         self.pool.spawner()
     }
 
-    /// Runs until nobody wakes before `end`; then it is `end`.
+    /// Runs all tasks that wake until `end`, and sets the clock to `end`.
     pub fn run_until(&mut self, end: DateTime<Utc>) {
         loop {
             self.pool.run_until_stalled();
@@ -124,8 +124,8 @@ impl Executor {
     }
 }
 
-/// Begins a task.
-pub fn begin(spawner: &LocalSpawner, task: impl Future<Output = ()> + 'static) {
-    // Spawning fails only once the pool is gone, and then nobody is left to see the task.
+/// Starts a task.
+pub fn spawn(spawner: &LocalSpawner, task: impl Future<Output = ()> + 'static) {
+    // Spawning fails only after the pool was dropped, and then no task runs any more.
     let _ = spawner.spawn_local(task);
 }

@@ -1,5 +1,5 @@
-//! The ports, over the in-memory account: every call takes time and may be throttled, fail before or after its
-//! effect, read what was true some seconds ago, or be the last thing that its function does.
+//! The ports over the in-memory account. Every call takes time, and may be throttled, fail before or after its effect,
+//! return a state of some seconds ago, or be the last one before its function is killed.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -19,15 +19,15 @@ use super::history::History;
 use super::lambda::{self, Function, Invocation, KillPoint};
 use super::world::World;
 
-/// The cloud as one invocation sees it.
-pub struct Wire {
+/// The in-memory account, called by one invocation.
+pub struct InMemoryCloud {
     pub(crate) world: Rc<World>,
     invocation: Rc<Invocation>,
 }
 
-/// Whether a call changes anything.
+/// Whether a call reads or changes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Does {
+pub(crate) enum CallKind {
     Read,
     Change,
 }
@@ -36,18 +36,18 @@ pub(crate) fn failed(operation: &'static str, on: &str, region: &Region, code: &
     CloudError::new(operation, on, region, code, "a fault of the simulation")
 }
 
-impl Wire {
-    /// The cloud for an invocation.
+impl InMemoryCloud {
+    /// The ports of one invocation.
     pub fn new(world: Rc<World>, invocation: Rc<Invocation>) -> Self {
         Self { world, invocation }
     }
 
-    /// Whose calls these are.
+    /// The function that makes the calls.
     pub fn function(&self) -> Function {
         self.invocation.function
     }
 
-    /// Which invocation's.
+    /// The number of the invocation among those of its function.
     pub fn number(&self) -> u32 {
         self.invocation.number
     }
@@ -56,14 +56,14 @@ impl Wire {
         &self.invocation
     }
 
-    /// Who used which image when it was first asked.
+    /// The references that each call answered first.
     pub fn first_uses(&self) -> &FirstUses {
         &self.world.first_uses
     }
 
     pub(crate) async fn call<T>(
         &self,
-        does: Does,
+        kind: CallKind,
         operation: &'static str,
         region: &Region,
         on: &str,
@@ -73,7 +73,7 @@ impl Wire {
         let number = self.invocation.calls.get();
         self.invocation.calls.set(number + 1);
         let faults = world.faults.get();
-        self.perhaps_die(number, false).await;
+        self.maybe_kill(number, false).await;
         if faults.slow {
             world.clock.sleep(world.between(10, 150)).await;
         }
@@ -88,13 +88,13 @@ impl Wire {
         }
         let result = effect(&mut world.account.borrow_mut(), world.now());
         let function = self.invocation.function;
-        if does == Does::Change {
+        if kind == CallKind::Change {
             world.note(|| {
                 let outcome = result.as_ref().err().map_or("done".to_owned(), |error| error.code.clone());
                 format!("       {function:?}: {operation} on {on} in {region}: {outcome}")
             });
         }
-        self.perhaps_die(number, true).await;
+        self.maybe_kill(number, true).await;
         if faults.slow {
             world.clock.sleep(world.between(10, 150)).await;
         }
@@ -107,8 +107,8 @@ impl Wire {
         result
     }
 
-    /// The function may die here: nothing that it had in hand is done any more.
-    async fn perhaps_die(&self, call: u32, after: bool) {
+    /// Kills the function here, by chance or at the kill point: nothing after this call happens.
+    async fn maybe_kill(&self, call: u32, after: bool) {
         let invocation = &self.invocation;
         let (function, number) = (invocation.function, invocation.number);
         let here = KillPoint { function, invocation: number, call, after };
@@ -132,22 +132,22 @@ impl Wire {
         look: impl FnOnce(&mut Account, DateTime<Utc>) -> T,
     ) -> Result<T> {
         let at = self.world.seen_at();
-        self.call(Does::Read, operation, region, on, |account, _| Ok(look(account, at))).await
+        self.call(CallKind::Read, operation, region, on, |account, _| Ok(look(account, at))).await
     }
 
-    /// A thing that was made a moment ago may be unknown to the next call.
-    pub(crate) fn known<T: Clone>(&self, held: Option<&History<T>>) -> bool {
-        held.is_some_and(|held| held.now().is_some() && held.at(self.world.seen_at()).is_some())
+    /// Whether a call finds a resource. One that was created a moment ago may not be found.
+    pub(crate) fn known<T: Clone>(&self, history: Option<&History<T>>) -> bool {
+        history.is_some_and(|history| history.now().is_some() && history.at(self.world.seen_at()).is_some())
     }
 }
 
-impl Wire {
+impl InMemoryCloud {
     fn tag(&self, account: &mut Account, region: &Region, image: &ImageId, tags: &Tags, now: DateTime<Utc>) {
-        let Some(held) = account.region(region).images.get_mut(image) else { return };
-        let before = held.now().map(|image| image.tags.clone()).unwrap_or_default();
+        let Some(history) = account.region(region).images.get_mut(image) else { return };
+        let before = history.now().map(|image| image.tags.clone()).unwrap_or_default();
         let after = before.clone().and(tags);
         if after != before {
-            held.change(now, |image| image.tags = after);
+            history.change(now, |image| image.tags = after);
             let mut invariants = self.world.invariants.borrow_mut();
             invariants.changes += 1;
             invariants.image_tagged(account, region, image, tags, now);
@@ -155,7 +155,7 @@ impl Wire {
     }
 }
 
-impl Images for Wire {
+impl Images for InMemoryCloud {
     async fn images(&self, region: &Region, wanted: &ImageQuery) -> Result<Vec<Image>> {
         self.read("DescribeImages", region, "images", |account, at| {
             account.region(region).described(wanted, at)
@@ -166,25 +166,25 @@ impl Images for Wire {
     async fn create_image(&self, new: &NewImage) -> Result<ImageId> {
         let effect = |account: &mut Account, now| {
             let id = account.create_image(new, now)?;
-            self.world.invariants.borrow_mut().image_made(account, &new.region, &id, now);
+            self.world.invariants.borrow_mut().image_created(account, &new.region, &id, now);
             self.world.begin_image(&new.region, &id, false);
             Ok(id)
         };
-        self.call(Does::Change, "CreateImage", &new.region, &new.name, effect).await
+        self.call(CallKind::Change, "CreateImage", &new.region, &new.name, effect).await
     }
 
     async fn copy_image(&self, new: &NewReplica) -> Result<ImageId> {
         let effect = |account: &mut Account, now| {
-            let before = account.made();
+            let before = account.created();
             let id = account.copy_image(new, now)?;
-            // A token that was used before makes nothing.
-            if account.made() != before {
-                self.world.invariants.borrow_mut().image_made(account, &new.region, &id, now);
+            // A token that was used before creates nothing.
+            if account.created() != before {
+                self.world.invariants.borrow_mut().image_created(account, &new.region, &id, now);
                 self.world.begin_image(&new.region, &id, true);
             }
             Ok(id)
         };
-        self.call(Does::Change, "CopyImage", &new.region, &new.name, effect).await
+        self.call(CallKind::Change, "CopyImage", &new.region, &new.name, effect).await
     }
 
     async fn disable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
@@ -196,18 +196,18 @@ impl Images for Wire {
             if account.region(region).images.get(image).and_then(History::now).is_some_and(disabled) {
                 return Ok(());
             }
-            self.world.invariants.borrow_mut().image_goes(account, &self.invocation, region, image, now);
+            self.world.invariants.borrow_mut().image_removed(account, &self.invocation, region, image, now);
             account.region(region).disable(region, image, now)
         };
-        self.call(Does::Change, "DisableImage", region, image.as_str(), effect).await
+        self.call(CallKind::Change, "DisableImage", region, image.as_str(), effect).await
     }
 
     async fn enable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
         let effect = |account: &mut Account, now| account.region(region).enable(region, image, now);
-        self.call(Does::Change, "EnableImage", region, image.as_str(), effect).await
+        self.call(CallKind::Change, "EnableImage", region, image.as_str(), effect).await
     }
 
-    /// No rule of the Recycle Bin's is set.
+    /// The Recycle Bin has no retention rule.
     async fn recycled_until(&self, _: &Region, _: &ImageId) -> Result<Option<DateTime<Utc>>> {
         Ok(None)
     }
@@ -217,35 +217,35 @@ impl Images for Wire {
             if !self.known(account.region(region).images.get(image)) {
                 return Ok(Deregistration::Before);
             }
-            self.world.invariants.borrow_mut().image_goes(account, &self.invocation, region, image, now);
-            let stays = self.world.faults.get().snapshot_stays;
-            let keeps = |_: &SnapshotId| self.world.chance(stays).then_some("internal-error");
-            let outcome = account.region(region).deregister(image, now, keeps);
+            self.world.invariants.borrow_mut().image_removed(account, &self.invocation, region, image, now);
+            let probability = self.world.faults.get().snapshot_stays;
+            let stays = |_: &SnapshotId| self.world.chance(probability).then_some("internal-error");
+            let outcome = account.region(region).deregister(image, now, stays);
             let (world, region, image) = (Rc::clone(&self.world), region.clone(), image.clone());
-            self.world.begin(async move { world.tell_image(&region, &image) });
+            self.world.spawn(async move { world.send_image_event(&region, &image) });
             Ok(outcome)
         };
-        self.call(Does::Change, "DeregisterImage", region, image.as_str(), effect).await
+        self.call(CallKind::Change, "DeregisterImage", region, image.as_str(), effect).await
     }
 
     async fn snapshots(&self, region: &Region) -> Result<Vec<Snapshot>> {
         self.read("DescribeSnapshots", region, "snapshots", |account, at| {
-            account.region(region).kilns_snapshots(at)
+            account.region(region).tagged_snapshots(at)
         })
         .await
     }
 
-    /// What was ever made for it.
+    /// Includes snapshots whose image is gone.
     async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Result<Vec<Snapshot>> {
         self.read("DescribeSnapshots", region, "snapshots", |account, at| {
             let ec2 = account.region(region);
             let own = ec2.made_for.get(image).cloned().unwrap_or_default();
-            ec2.kilns_snapshots(at).into_iter().filter(|one| own.contains(&one.id)).collect()
+            ec2.tagged_snapshots(at).into_iter().filter(|one| own.contains(&one.id)).collect()
         })
         .await
     }
 
-    /// Nobody in the simulation makes a volume, or locks a snapshot.
+    /// The simulation has no volumes in creation and no snapshot locks.
     async fn snapshot_needs(
         &self,
         region: &Region,
@@ -260,17 +260,17 @@ impl Images for Wire {
 
     async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Result<()> {
         let effect = |account: &mut Account, now| {
-            self.world.invariants.borrow_mut().snapshot_goes(account, self.invocation(), region, snapshot);
+            self.world.invariants.borrow_mut().snapshot_deleted(account, self.invocation(), region, snapshot);
             account.region(region).delete_snapshot(region, snapshot, now)
         };
-        self.call(Does::Change, "DeleteSnapshot", region, snapshot.as_str(), effect).await
+        self.call(CallKind::Change, "DeleteSnapshot", region, snapshot.as_str(), effect).await
     }
 
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Result<()> {
         self.tag_images(region, std::slice::from_ref(image), tags).await
     }
 
-    /// All of them or, where one is not there, none.
+    /// Tags all images, or none if one does not exist.
     async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()> {
         let effect = |account: &mut Account, now| {
             let ec2 = account.region(region);
@@ -284,26 +284,26 @@ impl Images for Wire {
             Ok(())
         };
         let on = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        self.call(Does::Change, "CreateTags", region, &on, effect).await
+        self.call(CallKind::Change, "CreateTags", region, &on, effect).await
     }
 
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Result<()> {
         let effect = |account: &mut Account, now| {
-            let Some(held) = account.region(region).snapshots.get_mut(snapshot) else {
+            let Some(history) = account.region(region).snapshots.get_mut(snapshot) else {
                 return Err(failed("CreateTags", snapshot.as_str(), region, "InvalidSnapshot.NotFound"));
             };
-            let after = held.now().map(|snapshot| snapshot.tags.clone().and(tags)).unwrap_or_default();
-            if held.now().is_some_and(|snapshot| snapshot.tags != after) {
+            let after = history.now().map(|snapshot| snapshot.tags.clone().and(tags)).unwrap_or_default();
+            if history.now().is_some_and(|snapshot| snapshot.tags != after) {
                 self.world.invariants.borrow_mut().changes += 1;
-                held.change(now, |snapshot| snapshot.tags = after);
+                history.change(now, |snapshot| snapshot.tags = after);
             }
             Ok(())
         };
-        self.call(Does::Change, "CreateTags", region, snapshot.as_str(), effect).await
+        self.call(CallKind::Change, "CreateTags", region, snapshot.as_str(), effect).await
     }
 }
 
-impl Parameters for Wire {
+impl Parameters for InMemoryCloud {
     async fn parameter(&self, region: &Region, name: &str) -> Result<Option<String>> {
         self.read("GetParameter", region, name, |account, _| account.parameters.get(name).cloned()).await
     }
@@ -333,16 +333,16 @@ impl Parameters for Wire {
     }
 }
 
-impl Bus for Wire {
+impl Bus for InMemoryCloud {
     async fn send(&self, envelopes: &[Envelope], _: DateTime<Utc>) -> Result<()> {
         let effect = |_: &mut Account, _| {
             for envelope in envelopes {
                 self.world.note(|| format!("       said: {} {}", envelope.detail_type(), envelope.name));
-                self.world.invariants.borrow_mut().said(envelope);
-                lambda::say(&self.world, envelope);
+                self.world.invariants.borrow_mut().event_sent(envelope);
+                lambda::deliver(&self.world, envelope);
             }
             Ok(())
         };
-        self.call(Does::Change, "PutEvents", &self.world.context.home, "kiln", effect).await
+        self.call(CallKind::Change, "PutEvents", &self.world.context.home, "kiln", effect).await
     }
 }

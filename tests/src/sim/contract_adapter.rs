@@ -1,4 +1,4 @@
-//! The in-memory cloud as a ground for the contract: without faults, and with its time.
+//! Runs the contract against the in-memory cloud, in virtual time and without faults.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,24 +11,24 @@ use kiln_engine::context::Context;
 
 use super::bugs::Bug;
 use super::clock::{Clock, Executor};
-use super::cloud::Wire;
+use super::cloud::InMemoryCloud;
 use super::faults::Faults;
 use super::lambda::{Function, Invocation};
 use super::world::World;
 use crate::contract::{Checked, ContractAdapter, check};
 
-/// The ground of one check.
+/// The in-memory cloud of one check.
 struct InMemory {
     world: Rc<World>,
-    wire: Wire,
+    cloud: InMemoryCloud,
     base: ImageId,
 }
 
 impl ContractAdapter for InMemory {
-    type Cloud = Wire;
+    type Cloud = InMemoryCloud;
 
-    fn cloud(&self) -> &Wire {
-        &self.wire
+    fn cloud(&self) -> &InMemoryCloud {
+        &self.cloud
     }
 
     async fn base(&self) -> ImageId {
@@ -43,7 +43,7 @@ impl ContractAdapter for InMemory {
 /// Checks one assumption on the in-memory cloud.
 ///
 /// # Errors
-/// What went otherwise than assumed.
+/// What differs from the assumption.
 pub fn on_memory(name: &'static str) -> Checked {
     let clock = Clock::at(Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap());
     let mut executor = Executor::new(Rc::clone(&clock));
@@ -53,21 +53,21 @@ pub fn on_memory(name: &'static str) -> Checked {
         prices: Prices::default(),
     };
     let world = World::new(clock, executor.spawner(), 1, context, Bug::None, false);
-    // No event arrives: Kiln's functions sleep, and only the check acts.
+    // No event is delivered, so no function runs and only the check acts.
     world.faults.set(Faults { lost: 1.0, ..Faults::calm() });
     let base = world.account.borrow_mut().register(&world.context.home, "base", Tags::new(), world.now());
-    // No event woke it, and nothing ends it.
+    // The ports need an invocation. This one was started by no event, and nothing kills it.
     let (abort, _) = AbortHandle::new_pair();
     let invocation = Invocation::new(Function::Bake, 0, &world, abort);
-    let wire = Wire::new(Rc::clone(&world), Rc::new(invocation));
-    let adapter = InMemory { world: Rc::clone(&world), wire, base };
-    let answered: Rc<RefCell<Option<Checked>>> = Rc::default();
-    let tell = Rc::clone(&answered);
-    world.begin(async move {
+    let cloud = InMemoryCloud::new(Rc::clone(&world), Rc::new(invocation));
+    let adapter = InMemory { world: Rc::clone(&world), cloud, base };
+    let checked: Rc<RefCell<Option<Checked>>> = Rc::default();
+    let result = Rc::clone(&checked);
+    world.spawn(async move {
         let checked = check(&adapter, name).await;
-        *tell.borrow_mut() = Some(checked);
+        *result.borrow_mut() = Some(checked);
     });
     executor.run_until(world.now() + TimeDelta::days(1));
-    let checked = answered.borrow_mut().take();
-    checked.unwrap_or(Err("it did not come to its end".into()))
+    let checked = checked.borrow_mut().take();
+    checked.unwrap_or(Err("the check did not end within a day".into()))
 }

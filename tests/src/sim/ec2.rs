@@ -1,4 +1,4 @@
-//! What one Region holds, and what a call does to it, at a moment.
+//! What EC2 and Parameter Store hold in one Region, and how a call changes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,14 +12,14 @@ use kiln_core::inventory::{
 use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, tags};
 
 use super::history::History;
-use super::other_accounts::Others;
+use super::other_accounts::OtherAccounts;
 
-/// An instance and what is behind it.
+/// An instance and its console.
 #[derive(Debug, Clone)]
 pub struct Machine {
     /// As EC2 describes it.
     pub instance: Instance,
-    /// What stands on its console, once EC2 has posted it.
+    /// The console output, once EC2 has posted it.
     pub console: String,
 }
 
@@ -28,7 +28,7 @@ pub struct Machine {
 pub struct Template {
     /// Its id.
     pub id: String,
-    /// The images that its versions name, from the first on. The last is the default.
+    /// The image of each version, from version 1 on. The last version is the default.
     pub versions: Vec<ImageId>,
 }
 
@@ -44,18 +44,18 @@ pub struct Ec2 {
     /// The launch templates.
     pub templates: BTreeMap<String, History<Template>>,
     /// Who may launch each image.
-    pub launchers: BTreeMap<ImageId, BTreeSet<Grantee>>,
+    pub launch_permissions: BTreeMap<ImageId, BTreeSet<Grantee>>,
     /// Who may make volumes of each snapshot.
-    pub copiers: BTreeMap<SnapshotId, BTreeSet<Grantee>>,
-    /// What other accounts do with images, and what is reported of it.
-    pub others: Others,
-    /// The snapshots that were made for each image.
+    pub volume_permissions: BTreeMap<SnapshotId, BTreeSet<Grantee>>,
+    /// How other accounts use images, and the reports about it.
+    pub other_accounts: OtherAccounts,
+    /// The snapshots that were created for each image.
     pub made_for: BTreeMap<ImageId, BTreeSet<SnapshotId>>,
-    /// What the parameters that name images show.
-    pub shown: BTreeMap<String, History<ImageId>>,
-    /// How often each of them was put.
-    pub puts: BTreeMap<String, u64>,
-    /// The client tokens that were used, with what the call asked for and the id that it made.
+    /// The image that each parameter of type `aws:ec2:image` names.
+    pub parameters_shown: BTreeMap<String, History<ImageId>>,
+    /// How often each of these parameters was written.
+    pub put_counts: BTreeMap<String, u64>,
+    /// The client tokens that were used, with the request and the id of what it created.
     pub(crate) tokens: BTreeMap<String, (String, String)>,
 }
 
@@ -74,8 +74,13 @@ impl Ec2 {
         }
     }
 
-    /// What can be launched or copied: an image that is available.
-    pub(crate) fn usable(&self, call: &'static str, image: &ImageId, asked_in: &Region) -> Result<()> {
+    /// Checks that an image is available, so that it can be launched or copied.
+    pub(crate) fn check_available(
+        &self,
+        call: &'static str,
+        image: &ImageId,
+        asked_in: &Region,
+    ) -> Result<()> {
         match self.images.get(image).and_then(History::now).map(|image| &image.state) {
             Some(ImageState::Available) => Ok(()),
             Some(_) => Err(error(call, image, asked_in, "InvalidAMIID.Unavailable", "not available")),
@@ -84,12 +89,12 @@ impl Ec2 {
     }
 
     pub(crate) fn complete(&mut self, snapshot: &SnapshotId, now: DateTime<Utc>) {
-        if let Some(held) = self.snapshots.get_mut(snapshot) {
-            held.change(now, |snapshot| snapshot.completed = true);
+        if let Some(history) = self.snapshots.get_mut(snapshot) {
+            history.change(now, |snapshot| snapshot.completed = true);
         }
     }
 
-    /// The making of an image comes to its end. Tells whether there is such an image, still being made.
+    /// Ends the creation of a pending image. Returns whether there was such an image.
     pub fn finish(
         &mut self,
         id: &ImageId,
@@ -101,7 +106,7 @@ impl Ec2 {
         if image.state != ImageState::Pending {
             return false;
         }
-        // Its builder must live until it is done.
+        // The image fails if its builder was terminated meanwhile.
         let builder = image.source_instance.as_ref().and_then(|id| self.machines.get(id)?.now());
         let gone = image.source_instance.is_some()
             && builder.is_none_or(|machine| machine.instance.state == InstanceState::Terminated);
@@ -122,7 +127,7 @@ impl Ec2 {
         true
     }
 
-    /// DescribeImages, of the account's own, as it was at a moment.
+    /// DescribeImages of the account's own images, at a moment.
     pub fn described(&self, wanted: &ImageQuery, at: DateTime<Utc>) -> Vec<Image> {
         let fits = |image: &&Image| match wanted {
             ImageQuery::AllOfKilns => image.tags.has(tags::RECIPE),
@@ -134,18 +139,20 @@ impl Ec2 {
             ImageQuery::OfSnapshots(ids) => image.snapshots.iter().any(|snapshot| ids.contains(snapshot)),
             ImageQuery::BakedFrom(ids) => image.tags.read(tags::BASE).is_some_and(|base| ids.contains(&base)),
         };
-        self.images.values().filter_map(|held| held.at(at)).filter(fits).cloned().collect()
+        self.images.values().filter_map(|history| history.at(at)).filter(fits).cloned().collect()
     }
 
-    /// DescribeInstances of those that bear Kiln's tag.
-    pub fn kilns_instances(&self, at: DateTime<Utc>) -> Vec<Instance> {
-        let seen = self.machines.values().filter_map(|held| held.at(at)).map(|machine| &machine.instance);
+    /// DescribeInstances of those with the tag `kiln:recipe`.
+    pub fn tagged_instances(&self, at: DateTime<Utc>) -> Vec<Instance> {
+        let seen =
+            self.machines.values().filter_map(|history| history.at(at)).map(|machine| &machine.instance);
         seen.filter(|instance| instance.tags.has(tags::RECIPE)).cloned().collect()
     }
 
     /// The instances that were launched from any of these images and are not terminated.
     pub fn instances_of(&self, images: &[ImageId], at: DateTime<Utc>) -> Vec<Reference> {
-        let seen = self.machines.values().filter_map(|held| held.at(at)).map(|machine| &machine.instance);
+        let seen =
+            self.machines.values().filter_map(|history| history.at(at)).map(|machine| &machine.instance);
         seen.filter(|instance| instance.state != InstanceState::Terminated)
             .filter_map(|instance| {
                 let image = instance.image.as_ref().filter(|image| images.contains(image))?;
@@ -159,7 +166,7 @@ impl Ec2 {
     pub fn template_versions(&self, at: DateTime<Utc>) -> Vec<Reference> {
         self.templates
             .values()
-            .filter_map(|held| held.at(at))
+            .filter_map(|history| history.at(at))
             .flat_map(|template| {
                 let of = |(number, image): (i64, &ImageId)| Reference {
                     names: Target::Image(image.clone()),
@@ -172,8 +179,8 @@ impl Ec2 {
 
     /// DescribeImageReferences.
     pub fn references(&self, images: &[ImageId], at: DateTime<Utc>) -> Vec<Reference> {
-        let shown = self.shown.iter().filter_map(|(name, held)| {
-            let names = Target::Image(held.at(at)?.clone());
+        let shown = self.parameters_shown.iter().filter_map(|(name, history)| {
+            let names = Target::Image(history.at(at)?.clone());
             Some(Reference { names, by: Referrer::Parameter(name.clone()) })
         });
         let named = self.template_versions(at).into_iter().chain(shown);
@@ -181,50 +188,51 @@ impl Ec2 {
         named.chain(self.instances_of(images, at)).collect()
     }
 
-    /// DescribeSnapshots of those that bear Kiln's tag.
-    pub fn kilns_snapshots(&self, at: DateTime<Utc>) -> Vec<Snapshot> {
-        let seen = self.snapshots.values().filter_map(|held| held.at(at));
+    /// DescribeSnapshots of those with the tag `kiln:recipe`.
+    pub fn tagged_snapshots(&self, at: DateTime<Utc>) -> Vec<Snapshot> {
+        let seen = self.snapshots.values().filter_map(|history| history.at(at));
         seen.filter(|snapshot| snapshot.tags.has(tags::RECIPE)).cloned().collect()
     }
 
     /// DisableImage.
     pub fn disable(&mut self, region: &Region, id: &ImageId, now: DateTime<Utc>) -> Result<()> {
         let call = "DisableImage";
-        let Some(held) = self.images.get_mut(id).filter(|held| held.now().is_some()) else {
+        let Some(history) = self.images.get_mut(id).filter(|history| history.now().is_some()) else {
             return Err(error(call, id, region, "InvalidAMIID.NotFound", "no such image"));
         };
-        match held.now().map(|image| &image.state) {
+        match history.now().map(|image| &image.state) {
             Some(ImageState::Disabled | ImageState::Available) => {
-                held.change(now, |image| image.state = ImageState::Disabled);
-                // Nobody may launch it any more, and enabling it brings that not back.
-                self.launchers.remove(id);
+                history.change(now, |image| image.state = ImageState::Disabled);
+                // A disabled image loses its launch permissions, and enabling it does not restore them.
+                self.launch_permissions.remove(id);
                 Ok(())
             }
             _ => Err(error(call, id, region, "IncorrectState", "it cannot be disabled")),
         }
     }
 
-    /// EnableImage: it is available again, as far as its owner goes.
+    /// EnableImage. The image is available again, for its owner only.
     pub fn enable(&mut self, region: &Region, id: &ImageId, now: DateTime<Utc>) -> Result<()> {
         let call = "EnableImage";
-        let Some(held) = self.images.get_mut(id).filter(|held| held.now().is_some()) else {
+        let Some(history) = self.images.get_mut(id).filter(|history| history.now().is_some()) else {
             return Err(error(call, id, region, "InvalidAMIID.NotFound", "no such image"));
         };
-        match held.now().map(|image| &image.state) {
+        match history.now().map(|image| &image.state) {
             Some(ImageState::Disabled | ImageState::Available) => {
-                held.change(now, |image| image.state = ImageState::Available);
+                history.change(now, |image| image.state = ImageState::Available);
                 Ok(())
             }
             _ => Err(error(call, id, region, "IncorrectState", "it cannot be enabled")),
         }
     }
 
-    /// DeregisterImage with its snapshots; `keeps` tells of a snapshot whether, and with which code, it stays.
+    /// DeregisterImage with deletion of its snapshots. `stays` returns the error code for a snapshot that is not
+    /// deleted.
     pub fn deregister(
         &mut self,
         id: &ImageId,
         now: DateTime<Utc>,
-        mut keeps: impl FnMut(&SnapshotId) -> Option<&'static str>,
+        mut stays: impl FnMut(&SnapshotId) -> Option<&'static str>,
     ) -> Deregistration {
         let Some(image) = self.images.get(id).and_then(History::now).cloned() else {
             return Deregistration::Before;
@@ -236,11 +244,11 @@ impl Ec2 {
             if shared {
                 return Deletion::UsedElsewhere;
             }
-            if let Some(code) = keeps(snapshot) {
+            if let Some(code) = stays(snapshot) {
                 return Deletion::Failed(code.to_owned());
             }
-            if let Some(held) = ec2.snapshots.get_mut(snapshot) {
-                held.remove(now);
+            if let Some(history) = ec2.snapshots.get_mut(snapshot) {
+                history.remove(now);
             }
             Deletion::Deleted
         };
@@ -256,8 +264,8 @@ impl Ec2 {
         if self.images.values().filter_map(History::now).any(|image| image.snapshots.contains(id)) {
             return Err(error("DeleteSnapshot", id, region, "InvalidSnapshot.InUse", "an image uses it"));
         }
-        if let Some(held) = self.snapshots.get_mut(id) {
-            held.remove(now);
+        if let Some(history) = self.snapshots.get_mut(id) {
+            history.remove(now);
         }
         Ok(())
     }
@@ -269,18 +277,18 @@ impl Ec2 {
 
     /// Changes an instance.
     pub fn change(&mut self, id: &InstanceId, now: DateTime<Utc>, change: impl FnOnce(&mut Machine)) {
-        if let Some(held) = self.machines.get_mut(id) {
-            held.change(now, change);
+        if let Some(history) = self.machines.get_mut(id) {
+            history.change(now, change);
         }
     }
 
     /// Puts an instance into another state.
-    pub fn become_state(&mut self, id: &InstanceId, now: DateTime<Utc>, state: InstanceState) {
+    pub fn set_state(&mut self, id: &InstanceId, now: DateTime<Utc>, state: InstanceState) {
         self.change(id, now, |machine| machine.instance.state = state);
     }
 }
 
-/// EC2's error.
+/// An error of EC2.
 pub(crate) fn error(
     operation: &'static str,
     on: impl ToString,

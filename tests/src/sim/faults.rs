@@ -1,16 +1,16 @@
-//! How likely each fault is, and who is at work beside Kiln.
+//! How likely each fault of a run is.
 
 use chrono::TimeDelta;
 use fastrand::Rng;
 
-/// The probabilities of one run, each from 0 to 1; for a call, for an event, or for a thing that is made.
+/// The probabilities of one run, from 0 to 1. Each applies to one call, one event or one new resource.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
     /// An event is never delivered.
     pub lost: f64,
     /// An event is delivered twice.
     pub doubled: f64,
-    /// An event comes minutes late.
+    /// An event is delivered up to 30 minutes late.
     pub late: f64,
     /// A call is throttled until the SDK gives up.
     pub throttled: f64,
@@ -18,44 +18,44 @@ pub struct Faults {
     pub fails_before: f64,
     /// A call takes effect and then reports a failure.
     pub fails_after: f64,
-    /// A function dies before, or after, one of its calls.
+    /// A function is killed before or after one of its calls.
     pub killed: f64,
-    /// A read sees the cloud as it was some seconds ago.
+    /// A read returns the state of some seconds ago.
     pub stale: f64,
-    /// The making of an image fails.
+    /// CreateImage is accepted, and the image fails later.
     pub image_fails: f64,
-    /// A copy fails late.
+    /// CopyImage is accepted, and the replica fails later.
     pub copy_fails: f64,
-    /// A snapshot stays when its image is deregistered.
+    /// DeregisterImage does not delete one of the snapshots.
     pub snapshot_stays: f64,
-    /// A zone has no room for an instance.
+    /// RunInstances answers that the zone has no capacity.
     pub no_room: f64,
     /// A script fails, hangs, or ends without a verdict.
     pub script_ends_badly: f64,
-    /// A person does something, every quarter of an hour.
-    pub person: f64,
+    /// A person changes something in the account, every quarter of an hour.
+    pub operator: f64,
     /// Calls take time.
     pub slow: bool,
 }
 
-/// How far a stale read lags behind at most.
+/// The greatest age of a stale read.
 pub const MOST_LAG: TimeDelta = TimeDelta::seconds(8);
-/// How far a function's clock is off at most.
+/// The greatest error of a function's clock.
 pub const MOST_SKEW: TimeDelta = TimeDelta::seconds(2);
 
 impl Faults {
-    /// No faults; the world goes its way at its own pace.
+    /// No faults; calls and AWS take time as usual.
     pub fn calm() -> Self {
         Self { slow: true, ..Self::default() }
     }
 
-    /// No faults, and calls take no time at all: for looking whether anything is still to be done.
-    pub fn still() -> Self {
+    /// No faults, and calls take no time: for the checks at the end, whether anything is left to do.
+    pub fn none() -> Self {
         Self::default()
     }
 
-    /// The odds of a run: some faults are absent, some rare, some so frequent that little goes well.
-    pub fn any(dice: &mut Rng) -> Self {
+    /// The faults of a random run: some never happen, some are rare, some so frequent that little succeeds.
+    pub fn random(dice: &mut Rng) -> Self {
         let mut up_to = |most: f64| match dice.u8(0..4) {
             0 | 1 => 0.0,
             2 => most * 0.1,
@@ -75,7 +75,7 @@ impl Faults {
             snapshot_stays: up_to(0.3),
             no_room: up_to(0.3),
             script_ends_badly: up_to(0.4),
-            person: up_to(0.3),
+            operator: up_to(0.3),
             slow: true,
         }
     }

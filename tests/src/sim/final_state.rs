@@ -1,4 +1,4 @@
-//! The promises that must hold once the faults have ceased and the sweeps have run.
+//! The promises that must hold at the end of a run, after the faults have stopped and the sweeps have run.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use kiln_core::model::{ImageId, ImageName, ImageRecord, Region, SnapshotId, Stag
 
 use super::account::Account;
 use super::history::History;
-use super::invariants::{Bake, Invariants, Keeps};
+use super::invariants::{Bake, Invariants, Promised};
 
-/// Everything that is not as it must be.
+/// Every promise that is broken at the end.
 pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region) -> Vec<String> {
     let mut broken_promises = testers(account);
     broken_promises.extend(builders(account, home));
@@ -24,16 +24,16 @@ pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region
     broken_promises
 }
 
-fn living(account: &Account) -> impl Iterator<Item = (&Image, ImageRecord)> {
+fn with_records(account: &Account) -> impl Iterator<Item = (&Image, ImageRecord)> {
     account.images().filter_map(|image| Some((image, image.record().ok()?)))
 }
 
-fn home_of<'a>(account: &'a Account, home: &Region, name: &ImageName) -> Option<(&'a Image, ImageRecord)> {
-    living(account)
+fn home_image<'a>(account: &'a Account, home: &Region, name: &ImageName) -> Option<(&'a Image, ImageRecord)> {
+    with_records(account)
         .find(|(image, record)| image.region == *home && record.copied.is_none() && record.name == *name)
 }
 
-/// No tester is left, in any Region.
+/// Every tester is terminated, in every Region.
 fn testers(account: &Account) -> Vec<String> {
     let machines = account.regions.values().flat_map(|ec2| ec2.machines.values()).filter_map(History::now);
     machines
@@ -44,7 +44,7 @@ fn testers(account: &Account) -> Vec<String> {
         .collect()
 }
 
-/// No launched builder is left; every long-lived one runs, without the marks of a bake.
+/// Every launched builder is terminated, and every long-lived builder runs without the tags of a bake.
 fn builders(account: &Account, home: &Region) -> Vec<String> {
     let machines = account.regions.get(home).into_iter().flat_map(|ec2| ec2.machines.values());
     machines
@@ -63,18 +63,20 @@ fn builders(account: &Account, home: &Region) -> Vec<String> {
         .collect()
 }
 
-/// No failed image is left, but the last try of a Region that was given up, which is the record of that.
+/// No failed image is left, except the last attempt in a Region where replication was given up: it is the record of
+/// that.
 fn failed_images(account: &Account, invariants: &Invariants, home: &Region) -> Vec<String> {
-    living(account)
+    with_records(account)
         .filter(|(image, _)| image.state == ImageState::Failed)
         .filter(|(image, record)| {
-            let meddled =
-                |bake: &Bake| bake.meddled || bake.retired || bake.replicas_meddled.contains(&image.region);
-            !invariants.bakes.get(&record.name).is_some_and(meddled)
+            let changed_by_hand = |bake: &Bake| {
+                bake.changed_by_hand || bake.retired || bake.replicas_changed_by_hand.contains(&image.region)
+            };
+            !invariants.bakes.get(&record.name).is_some_and(changed_by_hand)
         })
         .filter(|(_, record)| {
             record.copied.is_none()
-                || record.stage != Stage::Rejected && home_of(account, home, &record.name).is_some()
+                || record.stage != Stage::Rejected && home_image(account, home, &record.name).is_some()
         })
         .map(|(image, record)| {
             format!("{} ({}) in {} failed and is left behind", image.id, record.name, image.region)
@@ -82,7 +84,7 @@ fn failed_images(account: &Account, invariants: &Invariants, home: &Region) -> V
         .collect()
 }
 
-/// No snapshot of Kiln's is left that no image uses.
+/// Every snapshot with the tag `kiln:recipe` is used by an image.
 fn snapshots(account: &Account) -> Vec<String> {
     let mut broken_promises = Vec::new();
     for (region, ec2) in &account.regions {
@@ -96,7 +98,7 @@ fn snapshots(account: &Account) -> Vec<String> {
     broken_promises
 }
 
-/// A bake that was begun ends as an image in every Region, or as a reported failure.
+/// A bake that started ends with an image in every Region, or with an event that reports its failure.
 fn one_bake(
     account: &Account,
     invariants: &Invariants,
@@ -104,11 +106,11 @@ fn one_bake(
     name: &ImageName,
     bake: &Bake,
 ) -> Result<(), String> {
-    if !bake.begun || bake.meddled || bake.retired || bake.said_failed {
+    if !bake.begun || bake.changed_by_hand || bake.retired || bake.reported_failed {
         return Ok(());
     }
-    let Some(keeps) = invariants.recipes.get(&name.recipe) else { return Ok(()) };
-    let Some((image, record)) = home_of(account, home, name) else {
+    let Some(promised) = invariants.recipes.get(&name.recipe) else { return Ok(()) };
+    let Some((image, record)) = home_image(account, home, name) else {
         return Err(format!("has no image, and nobody was told why: {bake:?}"));
     };
     if image.state != ImageState::Available {
@@ -118,13 +120,15 @@ fn one_bake(
         |image: &Image| invariants.releases.rejected.contains(&(image.region.clone(), image.id.clone()));
     match record.stage {
         Stage::Rejected if rejected(image) => Ok(()),
-        Stage::Published | Stage::Released => everywhere(account, invariants, bake, keeps, image, &record),
+        Stage::Published | Stage::Released => {
+            is_everywhere(account, invariants, bake, promised, image, &record)
+        }
         stage => Err(format!("is {stage} in the end, and goes no further")),
     }
 }
 
 fn has_newer(account: &Account, image: &Image, record: &ImageRecord) -> bool {
-    living(account).any(|(other, its)| {
+    with_records(account).any(|(other, its)| {
         other.region == image.region
             && its.copied.is_none()
             && its.name.recipe == record.name.recipe
@@ -133,16 +137,16 @@ fn has_newer(account: &Account, image: &Image, record: &ImageRecord) -> bool {
     })
 }
 
-fn everywhere(
+fn is_everywhere(
     account: &Account,
     invariants: &Invariants,
     bake: &Bake,
-    keeps: &Keeps,
+    promised: &Promised,
     image: &Image,
     record: &ImageRecord,
 ) -> Result<(), String> {
     let of = |image_id: &ImageId, region: &Region| -> Vec<&Image> {
-        living(account)
+        with_records(account)
             .filter(|(replica, its)| {
                 replica.region == *region
                     && its.copied.as_ref().is_some_and(|copied| copied.origin.image == *image_id)
@@ -151,7 +155,7 @@ fn everywhere(
             .collect()
     };
     let mut missing = 0;
-    for region in &keeps.regions {
+    for region in &promised.regions {
         let replicas = of(&image.id, region);
         let ready = |replica: &&Image| {
             replica.state == ImageState::Available
@@ -160,12 +164,12 @@ fn everywhere(
         if replicas.iter().any(ready) {
             continue;
         }
-        missing += usize::from(keeps.required.contains(region));
+        missing += usize::from(promised.required.contains(region));
         let refused = |replica: &&Image| {
             invariants.releases.rejected.contains(&(replica.region.clone(), replica.id.clone()))
         };
-        // A Region that holds nobody up may be overtaken by the next release.
-        let overtaken = !keeps.required.contains(region) && has_newer(account, image, record);
+        // A best-effort Region may miss a release if the next one came first.
+        let overtaken = !promised.required.contains(region) && has_newer(account, image, record);
         if overtaken || replicas.iter().any(refused) {
             continue;
         }
@@ -173,9 +177,9 @@ fn everywhere(
             replica.state == ImageState::Failed
                 && replica.record().is_ok_and(|its| its.stage == Stage::Rejected)
         };
-        let answered = bake.given_up.contains(region) && replicas.iter().any(rejected);
-        // A person may take a replica away, or change it; of an older release it does not come back.
-        if !answered && !bake.replicas_meddled.contains(region) {
+        let reported = bake.given_up.contains(region) && replicas.iter().any(rejected);
+        // If a person removed or changed the replica of an older release, it is not copied again.
+        if !reported && !bake.replicas_changed_by_hand.contains(region) {
             return Err(format!("has no replica in {region}, and nobody was told why"));
         }
     }

@@ -1,34 +1,34 @@
-//! A thing with its history: what a read that lags behind still sees.
+//! A value with its history, so that a stale read can return an older state.
 
 use chrono::{DateTime, Utc};
 
-/// A thing of the cloud. EC2's reads are eventually consistent: each sees it as it was at some moment of the last
-/// seconds. Its writes are not.
+/// A resource with all its past states. EC2's reads are eventually consistent: each returns a state of the last
+/// seconds. Writes always work on the current state.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>)
 #[derive(Debug, Clone)]
 pub struct History<T> {
-    /// From when on it was what; `None`: gone.
-    history: Vec<(DateTime<Utc>, Option<T>)>,
+    /// Each state with the time from which it held; `None`: the resource does not exist.
+    states: Vec<(DateTime<Utc>, Option<T>)>,
 }
 
 impl<T: Clone> History<T> {
-    /// A thing that is made now.
+    /// A resource that is created now.
     pub fn new(now: DateTime<Utc>, thing: T) -> Self {
-        Self { history: vec![(now, Some(thing))] }
+        Self { states: vec![(now, Some(thing))] }
     }
 
-    /// What it is.
+    /// The current state; `None` if it does not exist.
     pub fn now(&self) -> Option<&T> {
-        self.history.last().and_then(|(_, thing)| thing.as_ref())
+        self.states.last().and_then(|(_, thing)| thing.as_ref())
     }
 
-    /// What a read sees that lags behind until then.
+    /// The state at a moment, as a stale read returns it.
     pub fn at(&self, moment: DateTime<Utc>) -> Option<&T> {
-        let seen = self.history.iter().rev().find(|(since, _)| *since <= moment);
+        let seen = self.states.iter().rev().find(|(since, _)| *since <= moment);
         seen.and_then(|(_, thing)| thing.as_ref())
     }
 
-    /// Changes it now.
+    /// Changes the current state; does nothing if the resource does not exist.
     pub fn change(&mut self, now: DateTime<Utc>, change: impl FnOnce(&mut T)) {
         if let Some(mut thing) = self.now().cloned() {
             change(&mut thing);
@@ -36,15 +36,15 @@ impl<T: Clone> History<T> {
         }
     }
 
-    /// It is gone from now on.
+    /// Removes the resource.
     pub fn remove(&mut self, now: DateTime<Utc>) {
         self.put(now, None);
     }
 
     fn put(&mut self, now: DateTime<Utc>, thing: Option<T>) {
-        match self.history.last_mut() {
+        match self.states.last_mut() {
             Some((since, last)) if *since == now => *last = thing,
-            _ => self.history.push((now, thing)),
+            _ => self.states.push((now, thing)),
         }
     }
 }
@@ -59,11 +59,14 @@ mod tests {
     fn a_read_that_lags_sees_what_was() {
         let start = DateTime::UNIX_EPOCH;
         let after = |seconds| start + TimeDelta::seconds(seconds);
-        let mut held = History::new(start, 1);
-        held.change(after(10), |value| *value = 2);
-        held.remove(after(20));
-        assert_eq!(held.at(after(-1)), None);
-        assert_eq!((held.at(after(9)), held.at(after(10)), held.at(after(20))), (Some(&1), Some(&2), None));
-        assert_eq!(held.now(), None);
+        let mut history = History::new(start, 1);
+        history.change(after(10), |value| *value = 2);
+        history.remove(after(20));
+        assert_eq!(history.at(after(-1)), None);
+        assert_eq!(
+            (history.at(after(9)), history.at(after(10)), history.at(after(20))),
+            (Some(&1), Some(&2), None)
+        );
+        assert_eq!(history.now(), None);
     }
 }

@@ -1,17 +1,17 @@
-//! The port of the instances, over the in-memory account.
+//! The port of builders and testers, over the in-memory account.
 
 use kiln_core::inventory::{Architecture, Instance, InstanceState, NewInstance, Result};
 use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
 use kiln_engine::ports::Instances;
 
 use super::account::Account;
-use super::cloud::{Does, Wire, failed};
+use super::cloud::{CallKind, InMemoryCloud, failed};
 use super::ec2::Machine;
 
-impl Instances for Wire {
+impl Instances for InMemoryCloud {
     async fn instances(&self, region: &Region) -> Result<Vec<Instance>> {
         self.read("DescribeInstances", region, "instances", |account, at| {
-            account.region(region).kilns_instances(at)
+            account.region(region).tagged_instances(at)
         })
         .await
     }
@@ -34,9 +34,9 @@ impl Instances for Wire {
                     "InsufficientInstanceCapacity",
                 ));
             }
-            let before = account.made();
+            let before = account.created();
             let id = account.launch(new, now)?;
-            if account.made() != before {
+            if account.created() != before {
                 let name = ImageName {
                     recipe: new.tags.read(tags::RECIPE).unwrap(),
                     version: new.tags.read(tags::VERSION).unwrap(),
@@ -44,11 +44,11 @@ impl Instances for Wire {
                 let mut invariants = self.world.invariants.borrow_mut();
                 let role = match new.tags.read(tags::ROLE) {
                     Some(Role::Tester) => {
-                        invariants.tester_made(account, new, &id, now);
+                        invariants.tester_launched(account, new, &id, now);
                         Role::Tester
                     }
                     _ => {
-                        invariants.builder_made(account, new, &id, &name, now);
+                        invariants.builder_launched(account, new, &id, &name, now);
                         Role::Builder
                     }
                 };
@@ -56,35 +56,35 @@ impl Instances for Wire {
             }
             Ok(id)
         };
-        self.call(Does::Change, "RunInstances", &new.region, &new.instance_type, effect).await
+        self.call(CallKind::Change, "RunInstances", &new.region, &new.instance_type, effect).await
     }
 
     async fn stop(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         let effect = |account: &mut Account, now| match account.region(region).state(instance) {
             Some(InstanceState::Running) => {
-                self.world.invariants.borrow_mut().builder_stops(account, region, instance);
-                account.region(region).become_state(instance, now, InstanceState::Stopping);
+                self.world.invariants.borrow_mut().builder_stop_requested(account, region, instance);
+                account.region(region).set_state(instance, now, InstanceState::Stopping);
                 self.world.begin_stopping(region, instance);
                 Ok(())
             }
             Some(InstanceState::Stopping | InstanceState::Stopped) => Ok(()),
             _ => Err(failed("StopInstances", instance.as_str(), region, "IncorrectInstanceState")),
         };
-        self.call(Does::Change, "StopInstances", region, instance.as_str(), effect).await
+        self.call(CallKind::Change, "StopInstances", region, instance.as_str(), effect).await
     }
 
     async fn start(&self, region: &Region, instance: &InstanceId) -> Result<()> {
         let effect = |account: &mut Account, now| match account.region(region).state(instance) {
             Some(InstanceState::Stopped) => {
                 self.world.invariants.borrow_mut().changes += 1;
-                account.region(region).become_state(instance, now, InstanceState::Pending);
+                account.region(region).set_state(instance, now, InstanceState::Pending);
                 self.world.begin_starting(region, instance);
                 Ok(())
             }
             Some(InstanceState::Running | InstanceState::Pending) => Ok(()),
             _ => Err(failed("StartInstances", instance.as_str(), region, "IncorrectInstanceState")),
         };
-        self.call(Does::Change, "StartInstances", region, instance.as_str(), effect).await
+        self.call(CallKind::Change, "StartInstances", region, instance.as_str(), effect).await
     }
 
     async fn terminate(&self, region: &Region, instance: &InstanceId) -> Result<()> {
@@ -95,11 +95,11 @@ impl Instances for Wire {
             {
                 return Ok(());
             }
-            self.world.invariants.borrow_mut().builder_goes(account, region, instance, now);
-            account.region(region).become_state(instance, now, InstanceState::Terminated);
+            self.world.invariants.borrow_mut().builder_terminated(account, region, instance, now);
+            account.region(region).set_state(instance, now, InstanceState::Terminated);
             Ok(())
         };
-        self.call(Does::Change, "TerminateInstances", region, instance.as_str(), effect).await
+        self.call(CallKind::Change, "TerminateInstances", region, instance.as_str(), effect).await
     }
 
     async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()> {
@@ -109,7 +109,7 @@ impl Instances for Wire {
             account.region(region).change(instance, now, add);
             Ok(())
         };
-        self.call(Does::Change, "CreateTags", region, instance.as_str(), effect).await
+        self.call(CallKind::Change, "CreateTags", region, instance.as_str(), effect).await
     }
 
     async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()> {
@@ -121,12 +121,12 @@ impl Instances for Wire {
             });
             Ok(())
         };
-        self.call(Does::Change, "DeleteTags", region, instance.as_str(), effect).await
+        self.call(CallKind::Change, "DeleteTags", region, instance.as_str(), effect).await
     }
 
     async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String> {
         let look = |account: &mut Account, at| {
-            let machine = account.region(region).machines.get(instance).and_then(|held| held.at(at));
+            let machine = account.region(region).machines.get(instance).and_then(|history| history.at(at));
             machine.map(|machine| machine.console.clone()).unwrap_or_default()
         };
         self.read("GetConsoleOutput", region, instance.as_str(), look).await

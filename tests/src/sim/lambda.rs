@@ -1,5 +1,5 @@
-//! Lambda and EventBridge: events come lost, late, doubled and in any order; a function that fails or dies is
-//! tried twice more, and then its event is a dead letter.
+//! Lambda and EventBridge. Events are lost, late, delivered twice and in any order. A function that fails or is killed
+//! is retried twice; then its event is a dead letter.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,13 +17,13 @@ use kiln_engine::handlers;
 use serde_json::{Value, json};
 
 use super::bugs::{Bug, BuggyCloud};
-use super::cloud::Wire;
+use super::cloud::InMemoryCloud;
 use super::faults::MOST_SKEW;
 use super::world::World;
 
 /// One of Kiln's functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "they are Kiln's own names")]
+#[allow(missing_docs, reason = "they are the names of the functions")]
 pub enum Function {
     Bake,
     Capture,
@@ -34,7 +34,7 @@ pub enum Function {
     Reconcile,
 }
 
-/// Where a function is killed, apart from chance.
+/// The call at which a function is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KillPoint {
     /// Which function.
@@ -43,30 +43,30 @@ pub struct KillPoint {
     pub invocation: u32,
     /// At which of its calls, counted from 0.
     pub call: u32,
-    /// After the call took effect, or before.
+    /// Whether it is killed after the call took effect, or before.
     pub after: bool,
 }
 
-/// One run of a function.
+/// One invocation of a function.
 pub struct Invocation {
     /// Which function.
     pub function: Function,
     /// Which invocation of this function it is, counted from 0.
     pub number: u32,
-    /// When it began.
+    /// When it started.
     pub began: DateTime<Utc>,
     /// The home Region.
     pub home: Region,
     /// How many calls it has made.
     pub calls: Cell<u32>,
-    /// Ends it.
+    /// Kills it.
     pub abort: AbortHandle,
-    /// For each Region, how the look-ups of use went.
-    pub looked: RefCell<BTreeMap<Region, Looked>>,
+    /// For each Region, which reads of usage succeeded.
+    pub usage_reads: RefCell<BTreeMap<Region, UsageReads>>,
 }
 
 impl Invocation {
-    /// One that begins now and has made no call.
+    /// An invocation that starts now.
     pub fn new(function: Function, number: u32, world: &World, abort: AbortHandle) -> Self {
         Self {
             function,
@@ -75,36 +75,36 @@ impl Invocation {
             home: world.context.home.clone(),
             calls: Cell::new(0),
             abort,
-            looked: RefCell::default(),
+            usage_reads: RefCell::default(),
         }
     }
 }
 
-/// How the look-ups of use went in one Region.
+/// Which reads of usage succeeded in one Region.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Looked {
-    /// The instances were told.
+pub struct UsageReads {
+    /// Instances were read.
     pub instances: bool,
-    /// The launch templates were told.
+    /// Launch templates were read.
     pub templates: bool,
-    /// A look-up failed.
+    /// A read failed.
     pub failed: bool,
 }
 
-/// `EC2 Instance State-change Notification`, stopped.
+/// Sends `EC2 Instance State-change Notification` with state `stopped`.
 pub fn stop_event(world: &Rc<World>, region: &Region, id: &InstanceId) {
     let detail = json!({ "instance-id": id, "state": "stopped" });
-    let event = of_ec2("EC2 Instance State-change Notification", region, detail);
+    let event = event_of("EC2 Instance State-change Notification", region, detail);
     if *region == world.context.home {
         send(world, Function::Capture, event.clone());
     }
     send(world, Function::Verify, event);
 }
 
-/// `EC2 AMI State PermissionChange`. In a further Region it is forwarded to the home Region, and can be lost on that way too.
+/// Sends `EC2 AMI State Change`. Other Regions forward it to the home Region.
 pub fn image_event(world: &Rc<World>, region: &Region, id: &ImageId, state: &str) {
     let detail = json!({ "ImageId": id, "State": state, "ErrorMessage": "", "RequestId": "r" });
-    let event = of_ec2("EC2 AMI State Change", region, detail);
+    let event = event_of("EC2 AMI State Change", region, detail);
     if state == "deregistered" {
         return send(world, Function::Expire, event);
     }
@@ -113,18 +113,18 @@ pub fn image_event(world: &Rc<World>, region: &Region, id: &ImageId, state: &str
     send(world, Function::Verify, event);
 }
 
-/// `Parameter Store PermissionChange`, of a parameter that names an image.
+/// Sends `Parameter Store Change` for a parameter that names an image.
 pub fn parameter_event(world: &Rc<World>, region: &Region, name: &str, shown: bool) {
     let mut detail =
         json!({ "name": name, "type": "String", "operation": "Update", "dataType": "aws:ec2:image" });
     if !shown {
         detail["exception"] = json!("Unable to Resolve Resource");
     }
-    send(world, Function::Replicate, of_ec2("Parameter Store Change", region, detail));
+    send(world, Function::Replicate, event_of("Parameter Store Change", region, detail));
 }
 
-/// What Kiln says wakes some of its own.
-pub fn say(world: &Rc<World>, envelope: &Envelope) {
+/// Delivers an event of Kiln's own to the functions that its rules name.
+pub fn deliver(world: &Rc<World>, envelope: &Envelope) {
     let at_home = envelope.region == world.context.home;
     let woken: &[Function] = match envelope.detail_type() {
         "Image Verified" if at_home => &[Function::Publish],
@@ -134,18 +134,18 @@ pub fn say(world: &Rc<World>, envelope: &Envelope) {
     };
     for function in woken {
         let detail: Value = serde_json::from_str(&envelope.detail()).unwrap_or_default();
-        let mut event = of_ec2(envelope.detail_type(), &world.context.home, detail);
+        let mut event = event_of(envelope.detail_type(), &world.context.home, detail);
         event["source"] = json!("kiln");
         send(world, *function, event);
     }
 }
 
-fn of_ec2(detail_type: &str, region: &Region, detail: Value) -> Value {
+fn event_of(detail_type: &str, region: &Region, detail: Value) -> Value {
     json!({ "version": "0", "id": "0", "detail-type": detail_type, "source": "aws.ec2", "account": "123456789012",
             "time": "2026-11-23T02:00:00Z", "region": region, "resources": [], "detail": detail })
 }
 
-/// An event on its way to a function.
+/// Delivers an event to a function: late, twice or never, by chance.
 fn send(world: &Rc<World>, function: Function, event: Value) {
     let faults = world.faults.get();
     if world.chance(faults.lost) {
@@ -157,7 +157,7 @@ fn send(world: &Rc<World>, function: Function, event: Value) {
         let most = if world.chance(faults.late) { 30 * 60_000 } else { 2_000 };
         let way = if faults.slow { world.between(100, most) } else { TimeDelta::zero() };
         let (sender, event) = (Rc::clone(world), event.clone());
-        world.begin(async move {
+        world.spawn(async move {
             sender.clock.sleep(way).await;
             sender.invariants.borrow_mut().delivered.push((function, event.clone()));
             invoke(&sender, function, event).await;
@@ -165,9 +165,9 @@ fn send(world: &Rc<World>, function: Function, event: Value) {
     }
 }
 
-/// An asynchronous invocation with its retries.
+/// Invokes a function asynchronously, with Lambda's retries.
 pub async fn invoke(world: &Rc<World>, function: Function, payload: Value) {
-    // The next sweep is the retry of a sweep.
+    // A sweep is not retried, because the next one does the same.
     let retries: &[i64] = if function == Function::Reconcile { &[] } else { &[60_000, 120_000] };
     for pause in retries.iter().map(Some).chain([None]) {
         match run(world, function, &payload).await {
@@ -184,10 +184,10 @@ pub async fn invoke(world: &Rc<World>, function: Function, payload: Value) {
     }
 }
 
-/// One run of a function, to its end or its death.
+/// Runs a function until it ends or is killed.
 ///
 /// # Errors
-/// What the function answered as its error, or that it was killed.
+/// The error of the function, or that it was killed.
 pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Result<Report, String> {
     if world.bug == Bug::NoSweep && function == Function::Reconcile {
         return Ok(Report::default());
@@ -201,48 +201,47 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
         false => TimeDelta::zero(),
     };
     let now = world.now() + skew;
-    let cloud = BuggyCloud::new(Wire::new(Rc::clone(world), Rc::clone(&invocation)), world.bug);
+    let cloud = BuggyCloud::new(InMemoryCloud::new(Rc::clone(world), Rc::clone(&invocation)), world.bug);
     let context = world.context.clone();
     let payload = payload.clone();
     let work = async move {
-        let answered = |error: &dyn ToString| error.to_string();
         match function {
             Function::Bake => {
-                let call = BakeCall::read(&payload).map_err(|error| answered(&error))?;
+                let call = BakeCall::read(&payload).map_err(|error| error.to_string())?;
                 handlers::bake::bake(&cloud, &context, &call, now).await
             }
             Function::Capture => {
-                let call = CaptureCall::read(&payload).map_err(|error| answered(&error))?;
+                let call = CaptureCall::read(&payload).map_err(|error| error.to_string())?;
                 handlers::capture::capture(&cloud, &context, &call, now).await
             }
             Function::Verify => {
-                let call = VerifyCall::read(&payload).map_err(|error| answered(&error))?;
+                let call = VerifyCall::read(&payload).map_err(|error| error.to_string())?;
                 handlers::verify::verify(&cloud, &context, &call, now).await
             }
             Function::Publish => {
-                let call = PublishCall::read(&payload).map_err(|error| answered(&error))?;
+                let call = PublishCall::read(&payload).map_err(|error| error.to_string())?;
                 handlers::publish::publish(&cloud, &context, &call, now).await
             }
             Function::Replicate => {
-                let call = ReplicateCall::read(&payload).map_err(|error| answered(&error))?;
+                let call = ReplicateCall::read(&payload).map_err(|error| error.to_string())?;
                 handlers::replicate::replicate(&cloud, &context, &call, now).await
             }
             Function::Expire => {
-                let call = ExpireCall::read(&payload).map_err(|error| answered(&error))?;
+                let call = ExpireCall::read(&payload).map_err(|error| error.to_string())?;
                 handlers::expire::expire(&cloud, &context, &call, &handlers::Debounce::default(), now).await
             }
             Function::Reconcile => {
-                ReconcileCall::read(&payload).map_err(|error| answered(&error))?;
+                ReconcileCall::read(&payload).map_err(|error| error.to_string())?;
                 handlers::reconcile::reconcile(&cloud, &context, now).await
             }
         }
-        .map_err(|error| answered(&error))
+        .map_err(|error| error.to_string())
     };
     let ended = Abortable::new(work, registration).await;
-    world.invariants.borrow_mut().made_calls(function, number, invocation.calls.get());
+    world.invariants.borrow_mut().record_calls(function, number, invocation.calls.get());
     match ended {
         Ok(Ok(report)) if report.failed() => Err(report.to_string()),
-        Ok(answered) => answered,
+        Ok(result) => result,
         Err(_) => Err("killed".into()),
     }
 }

@@ -6,20 +6,20 @@
 //! | module | is |
 //! |---|---|
 //! | [`clock`] | virtual time |
-//! | [`history`] | a thing with its history, for reads that lag |
-//! | [`account`], [`ec2`] | what the account and each Region hold, and what a call does to them |
-//! | [`world`] | one run's account, time and chance; how instances and images live |
+//! | [`history`] | a resource with its past states, for stale reads |
+//! | [`account`], [`ec2`] | what the account and each Region hold, and how a call changes it |
+//! | [`world`] | the account, clock and random numbers of one run; what instances and images do by themselves |
 //! | [`faults`] | how likely each fault is |
-//! | [`cloud`], [`instances`] | the ports of `kiln_core::inventory`, over all that |
-//! | [`publishing`] | the ports of sharing, parameters and surroundings, over it |
-//! | [`lambda`] | events on their way, retries, dead letters, kills |
-//! | [`operators`] | people at work beside Kiln |
+//! | [`cloud`], [`instances`] | the ports of images, snapshots, parameters and instances, over the account |
+//! | [`publishing`] | the ports of sharing, templates and account settings, over the account |
+//! | [`lambda`] | delivery of events, retries, dead letters, killed functions |
+//! | [`operators`] | people who change things in the account while Kiln runs |
 //! | [`bugs`] | planted bugs |
 //! | [`invariants`] | the promises that hold at every moment |
 //! | [`releases`] | the promises on parameters, permissions, tests and rollbacks |
-//! | [`final_state`] | the promises that hold in the end |
+//! | [`final_state`] | the promises that hold at the end of a run |
 //! | [`run`] | one run from a seed |
-//! | [`contract_adapter`] | the in-memory cloud, held against the contract that AWS keeps |
+//! | [`contract_adapter`] | runs the contract with AWS against the in-memory cloud |
 
 pub mod account;
 pub mod bad_answers;

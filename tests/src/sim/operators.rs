@@ -1,4 +1,4 @@
-//! People at work beside Kiln, in the same account.
+//! People who change things in the same account while Kiln runs.
 
 use std::rc::Rc;
 
@@ -9,11 +9,11 @@ use serde_json::json;
 use super::ec2::{Ec2, Template};
 use super::history::History;
 use super::lambda::{self, Function};
-use super::other_accounts::Stay;
+use super::other_accounts::ExternalUse;
 use super::world::World;
 
-/// Somebody does something.
-pub fn somebody(world: &Rc<World>) {
+/// One random change by a person.
+pub fn act(world: &Rc<World>) {
     let what = world.dice.borrow_mut().u8(0..17);
     match what {
         0 => stops_a_builder(world),
@@ -24,15 +24,15 @@ pub fn somebody(world: &Rc<World>) {
         6 => enables_an_image(world),
         7 => terminates_a_builder(world),
         8 | 9 => rolls_back(world),
-        10 | 11 => shares_otherwise(world),
-        12 => gives_an_image(world),
+        10 | 11 => changes_sharing(world),
+        12 => tags_an_image_for_adoption(world),
         14 | 15 => launches_in_another_account(world),
         13 => registers_a_snapshot_again(world),
         _ => tags_an_image(world, tags::STAGE, "Perfect"),
     }
 }
 
-/// One of Kiln's images that fit.
+/// A random image of Kiln that fits.
 fn one_image(world: &World, fits: impl Fn(&Image) -> bool) -> Option<(Image, ImageRecord)> {
     let account = world.account.borrow();
     let found: Vec<(&Image, ImageRecord)> = account
@@ -44,14 +44,14 @@ fn one_image(world: &World, fits: impl Fn(&Image) -> bool) -> Option<(Image, Ima
     found.get(which).map(|(image, record)| ((*image).clone(), record.clone()))
 }
 
-/// Whoever changes an image takes its fate into their own hands.
-fn meddles(world: &World, image: &Image, record: &ImageRecord) {
+/// Records that a person changed an image: some promises do not hold for it any more.
+fn changes_by_hand(world: &World, image: &Image, record: &ImageRecord) {
     let mut invariants = world.invariants.borrow_mut();
     let bake = invariants.bake(&record.name);
     match record.copied {
-        None => bake.meddled = true,
+        None => bake.changed_by_hand = true,
         Some(_) => {
-            bake.replicas_meddled.insert(image.region.clone());
+            bake.replicas_changed_by_hand.insert(image.region.clone());
         }
     }
 }
@@ -82,14 +82,10 @@ fn terminates_a_builder(world: &Rc<World>) {
     let (recipe, version) = (builder.tags.read(tags::RECIPE), builder.tags.read(tags::VERSION));
     if let (Some(recipe), Some(version)) = (recipe, version) {
         let name = kiln_core::model::ImageName { recipe, version };
-        world.invariants.borrow_mut().bake(&name).meddled = true;
+        world.invariants.borrow_mut().bake(&name).changed_by_hand = true;
     }
     let now = world.now();
-    world.account.borrow_mut().region(&builder.region).become_state(
-        &builder.id,
-        now,
-        InstanceState::Terminated,
-    );
+    world.account.borrow_mut().region(&builder.region).set_state(&builder.id, now, InstanceState::Terminated);
 }
 
 fn one_recipe(world: &World) -> Option<RecipeName> {
@@ -98,58 +94,58 @@ fn one_recipe(world: &World) -> Option<RecipeName> {
     recipes.get(which).cloned()
 }
 
-/// By hand, and once: what it answers is theirs to read.
+/// Rolls a recipe back, by one invocation without retries.
 fn rolls_back(world: &Rc<World>) {
     let Some(recipe) = one_recipe(world) else { return };
     world.note(|| format!("somebody rolls {recipe} back"));
     let world = Rc::clone(world);
-    world.clone().begin(async move {
+    world.clone().spawn(async move {
         let answer = lambda::run(&world, Function::Publish, &json!({ "rollback": recipe })).await;
         world.note(|| format!("       the rollback of {recipe} answers {:?}", answer.err()));
     });
 }
 
-/// A recipe names other accounts from now on.
-fn shares_otherwise(world: &Rc<World>) {
+/// Changes the accounts that a recipe shares with.
+fn changes_sharing(world: &Rc<World>) {
     let Some(recipe) = one_recipe(world) else { return };
     let accounts = ["111111111111", "222222222222", "333333333333"];
     let accounts: Vec<String> =
         accounts.into_iter().filter(|_| world.chance(0.5)).map(str::to_owned).collect();
     let mut invariants = world.invariants.borrow_mut();
-    let Some(keeps) =
-        invariants.recipes.get_mut(&recipe).filter(|keeps| !keeps.snapshots || !accounts.is_empty())
+    let Some(promised) =
+        invariants.recipes.get_mut(&recipe).filter(|promised| !promised.snapshots || !accounts.is_empty())
     else {
         return;
     };
     let name = format!("{}/{recipe}", world.context.recipes);
     if let Some(document) = world.account.borrow_mut().parameters.get_mut(&name) {
         *document = document
-            .replace(&format!("accounts = {:?}", keeps.accounts), &format!("accounts = {accounts:?}"));
+            .replace(&format!("accounts = {:?}", promised.accounts), &format!("accounts = {accounts:?}"));
     }
-    world.note(|| format!("somebody shares {recipe} with {accounts:?}, not {:?}", keeps.accounts));
-    keeps.accounts = accounts;
+    world.note(|| format!("somebody shares {recipe} with {accounts:?}, not {:?}", promised.accounts));
+    promised.accounts = accounts;
 }
 
-/// An image that Packer made.
-fn gives_an_image(world: &Rc<World>) {
+/// Gives an image that Packer made to a recipe, so that Kiln adopts it.
+fn tags_an_image_for_adoption(world: &Rc<World>) {
     let Some(recipe) = one_recipe(world) else { return };
     let (home, now) = (world.context.home.clone(), world.now());
     let given = Tags::new().with(tags::RECIPE, &recipe);
     let id = world.account.borrow_mut().register(&home, "packer", given, now);
-    world.note(|| format!("somebody gives {id} to {recipe}"));
-    world.tell_image(&home, &id);
+    world.note(|| format!("somebody tags {id} for adoption by {recipe}"));
+    world.send_image_event(&home, &id);
 }
 
-/// As most people do it: without the snapshots.
+/// Deregisters an image and leaves its snapshots, as most people do.
 fn deregisters_an_image(world: &Rc<World>) {
     let Some((image, record)) = one_image(world, |image| image.state == ImageState::Available) else {
         return;
     };
     world.note(|| format!("somebody deregisters {} ({}) in {}", image.id, record.name, image.region));
-    meddles(world, &image, &record);
+    changes_by_hand(world, &image, &record);
     let now = world.now();
     world.account.borrow_mut().region(&image.region).deregister(&image.id, now, |_| Some("not asked for"));
-    world.tell_image(&image.region, &image.id);
+    world.send_image_event(&image.region, &image.id);
 }
 
 fn tags_an_image(world: &Rc<World>, key: &str, value: &str) {
@@ -157,11 +153,11 @@ fn tags_an_image(world: &Rc<World>, key: &str, value: &str) {
         return;
     };
     world.note(|| format!("somebody tags {} ({}) in {} {key}={value}", image.id, record.name, image.region));
-    meddles(world, &image, &record);
+    changes_by_hand(world, &image, &record);
     let now = world.now();
     let mut account = world.account.borrow_mut();
-    if let Some(held) = account.region(&image.region).images.get_mut(&image.id) {
-        held.change(now, |image| image.tags = image.tags.clone().with(key, value));
+    if let Some(history) = account.region(&image.region).images.get_mut(&image.id) {
+        history.change(now, |image| image.tags = image.tags.clone().with(key, value));
     }
 }
 
@@ -179,20 +175,21 @@ fn launch(world: &Rc<World>, image: &Image) {
     if world.chance(0.5) {
         let (world, region, lives) =
             (Rc::clone(world), image.region.clone(), world.between(600_000, 10 * 3_600_000));
-        world.clone().begin(async move {
+        world.clone().spawn(async move {
             world.clock.sleep(lives).await;
             let now = world.now();
             world.note(|| format!("somebody terminates {id}"));
-            world.account.borrow_mut().region(&region).become_state(&id, now, InstanceState::Terminated);
+            world.account.borrow_mut().region(&region).set_state(&id, now, InstanceState::Terminated);
         });
     }
 }
 
-/// Whoever an image is shared with may launch it.
+/// Another account launches an image that is shared with it.
 fn launches_in_another_account(world: &Rc<World>) {
     let shared = |image: &Image| {
         let account = world.account.borrow();
-        let with = account.regions.get(&image.region).and_then(|ec2| ec2.launchers.get(&image.id).cloned());
+        let with =
+            account.regions.get(&image.region).and_then(|ec2| ec2.launch_permissions.get(&image.id).cloned());
         image.state == ImageState::Available && with.is_some_and(|with| !with.is_empty())
     };
     let Some((image, _)) = one_image(world, shared) else { return };
@@ -200,8 +197,8 @@ fn launches_in_another_account(world: &Rc<World>) {
     let account = "111111111111".to_owned();
     world.note(|| format!("account {account} launches {} in {}", image.id, image.region));
     let until = world.chance(0.4).then(|| now + world.between(600_000, 10 * 3_600_000));
-    let stay = Stay { image: image.id, account, since: now, until };
-    world.account.borrow_mut().region(&image.region).others.stays.push(stay);
+    let used_by = ExternalUse { image: image.id, account, since: now, until };
+    world.account.borrow_mut().region(&image.region).other_accounts.uses.push(used_by);
 }
 
 fn names_an_image_in_a_template(world: &Rc<World>) {
@@ -213,14 +210,14 @@ fn names_an_image_in_a_template(world: &Rc<World>) {
     let id = format!("lt-{:017x}", templates.len() + usize::from(anew));
     world.note(|| format!("somebody names {} in {id} in {}", image.id, image.region));
     match templates.get_mut(&id) {
-        Some(held) => held.change(now, |template| template.versions.push(image.id)),
+        Some(history) => history.change(now, |template| template.versions.push(image.id)),
         None => {
             templates.insert(id.clone(), History::new(now, Template { id, versions: vec![image.id] }));
         }
     }
 }
 
-/// Another image that stands on the same snapshots.
+/// Registers another image that uses the same snapshots.
 fn registers_a_snapshot_again(world: &Rc<World>) {
     let Some((image, _)) = one_image(world, |image| !image.snapshots.is_empty()) else { return };
     let now = world.now();
@@ -230,24 +227,24 @@ fn registers_a_snapshot_again(world: &Rc<World>) {
     let alive = |ec2: &Ec2, snapshot| ec2.snapshots.get(snapshot).and_then(History::now).is_some();
     let ec2 = account.region(&image.region);
     if image.snapshots.iter().all(|snapshot| alive(ec2, snapshot))
-        && let Some(held) = ec2.images.get_mut(&id)
+        && let Some(history) = ec2.images.get_mut(&id)
     {
-        held.change(now, |other| other.snapshots = image.snapshots);
+        history.change(now, |other| other.snapshots = image.snapshots);
     }
 }
 
-/// EnableImage says `available` once more.
+/// Enables a disabled image; EC2 sends an event with state `available` again.
 fn enables_an_image(world: &Rc<World>) {
     let Some((image, record)) = one_image(world, |image| image.state == ImageState::Disabled) else { return };
     world.note(|| format!("somebody enables {} ({}) in {}", image.id, record.name, image.region));
-    meddles(world, &image, &record);
+    changes_by_hand(world, &image, &record);
     let now = world.now();
     let region: Region = image.region.clone();
-    if let Some(held) = world.account.borrow_mut().region(&region).images.get_mut(&image.id) {
-        held.change(now, |image| image.state = ImageState::Available);
+    if let Some(history) = world.account.borrow_mut().region(&region).images.get_mut(&image.id) {
+        history.change(now, |image| image.state = ImageState::Available);
     }
-    world.tell_image(&region, &image.id);
-    // Whoever brings an image back wants to launch it.
+    world.send_image_event(&region, &image.id);
+    // A person who enables an image usually launches it.
     if world.chance(0.7) {
         launch(world, &image);
     }

@@ -1,4 +1,4 @@
-//! Other accounts, and what EC2 reports of their use of images that are shared with them.
+//! Other accounts that use shared images, and what EC2's image usage reports say about it.
 
 use std::collections::BTreeMap;
 
@@ -6,85 +6,91 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::inventory::{ReportState, UsageReport};
 use kiln_core::model::ImageId;
 
-/// What a report does not tell yet: use that began so short a time before it was asked for. EC2's is a day; the days of the
-/// simulation are short.
+/// A report misses use that began less than this before its request. EC2's lag is a day; a day of the simulation is
+/// shorter.
 pub const REPORT_LAG: TimeDelta = TimeDelta::minutes(20);
-/// How long a report is being made.
-const MAKING: TimeDelta = TimeDelta::minutes(10);
+/// How long a report is pending.
+const PENDING: TimeDelta = TimeDelta::minutes(10);
 
-/// Another account uses an image.
+/// The use of an image by another account.
 #[derive(Debug, Clone)]
-pub struct Stay {
+pub struct ExternalUse {
     /// Which image.
     pub image: ImageId,
     /// Which account.
     pub account: String,
     /// Since when.
     pub since: DateTime<Utc>,
-    /// Until when; `None`: it goes on.
+    /// Until when; `None`: it does not end.
     pub until: Option<DateTime<Utc>>,
 }
 
-impl Stay {
-    fn at(&self, time: DateTime<Utc>) -> bool {
-        self.since <= time && self.until.is_none_or(|until| until > time)
+impl ExternalUse {
+    fn is_active(&self, at: DateTime<Utc>) -> bool {
+        self.since <= at && self.until.is_none_or(|until| until > at)
     }
 }
 
-/// A report that was asked for.
+/// A usage report that was requested.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct RequestedReport {
     /// On which image.
     pub image: ImageId,
-    /// What makes asking twice ask once.
+    /// The client token: the same token requests one report.
     pub token: String,
-    /// When.
+    /// When it was requested.
     pub at: DateTime<Utc>,
 }
 
 /// All other accounts, in one Region.
 #[derive(Debug, Clone, Default)]
-pub struct Others {
-    /// Their use.
-    pub stays: Vec<Stay>,
-    asked: Vec<Asked>,
+pub struct OtherAccounts {
+    /// Their use of images.
+    pub uses: Vec<ExternalUse>,
+    requested: Vec<RequestedReport>,
 }
 
-impl Others {
-    /// CreateImageUsageReport; tells whether it is a new one.
-    pub fn ask(&mut self, asked: Asked) -> bool {
-        let new = self.asked.iter().all(|before| before.token != asked.token);
+impl OtherAccounts {
+    /// CreateImageUsageReport. Returns whether the report is new.
+    pub fn request(&mut self, report: RequestedReport) -> bool {
+        let new = self.requested.iter().all(|before| before.token != report.token);
         if new {
-            self.asked.push(asked);
+            self.requested.push(report);
         }
         new
     }
 
-    /// DescribeImageUsageReports, with what each tells.
+    /// DescribeImageUsageReports, with the contents of each report.
     pub fn reports(&self, images: &[ImageId], at: DateTime<Utc>) -> Vec<UsageReport> {
-        let seen = self.asked.iter().filter(|asked| asked.at <= at && images.contains(&asked.image));
-        seen.map(|asked| {
-            let says = match asked.at + MAKING <= at {
-                true => ReportState::Ready(self.used(&asked.image, asked.at)),
-                false => ReportState::Pending,
-            };
-            UsageReport { image: asked.image.clone(), asked: asked.at, whole: true, says }
-        })
-        .collect()
+        let found = self.requested.iter().filter(|report| report.at <= at && images.contains(&report.image));
+        found
+            .map(|report| {
+                let says = match report.at + PENDING <= at {
+                    true => ReportState::Ready(self.counts(&report.image, report.at)),
+                    false => ReportState::Pending,
+                };
+                UsageReport { image: report.image.clone(), asked: report.at, whole: true, says }
+            })
+            .collect()
     }
 
-    fn used(&self, image: &ImageId, asked: DateTime<Utc>) -> BTreeMap<String, u64> {
-        let mut used = BTreeMap::new();
-        let answered =
-            |stay: &&Stay| stay.image == *image && stay.at(asked) && stay.since + REPORT_LAG <= asked;
-        for stay in self.stays.iter().filter(answered) {
-            *used.entry(stay.account.clone()).or_default() += 1;
+    /// How often each account uses an image, as a report that was requested then says.
+    fn counts(&self, image: &ImageId, requested: DateTime<Utc>) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        let of_image = self.uses.iter().filter(|one| one.image == *image);
+        for one in of_image.filter(|one| one.is_active(requested) && one.since + REPORT_LAG <= requested) {
+            *counts.entry(one.account.clone()).or_default() += 1;
         }
-        used
+        counts
     }
 
-    /// Whoever has used an image since before a time, and does so still.
-    pub fn user_since(&self, image: &ImageId, before: DateTime<Utc>, now: DateTime<Utc>) -> Option<&Stay> {
-        self.stays.iter().find(|stay| stay.image == *image && stay.since <= before && stay.at(now))
+    /// A use of an image that began before a time and goes on now.
+    pub fn use_since(
+        &self,
+        image: &ImageId,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Option<&ExternalUse> {
+        self.uses.iter().find(|one| one.image == *image && one.since <= before && one.is_active(now))
     }
 }

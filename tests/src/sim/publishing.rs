@@ -1,4 +1,5 @@
-//! The ports of sharing, of parameters that name images, and of what is around, over the in-memory account.
+//! The ports of sharing, launch templates and account settings, and the parameters that name images, over the in-memory
+//! account.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -12,22 +13,22 @@ use kiln_core::model::{ImageId, Region, SnapshotId, SubnetId};
 use kiln_engine::ports::{AccountInfo, Sharing, Templates};
 
 use super::account::{Account, zone_of};
-use super::cloud::{Does, Wire, failed};
+use super::cloud::{CallKind, InMemoryCloud, failed};
 use super::history::History;
 use super::lambda;
 use super::world::World;
 
-impl Sharing for Wire {
+impl Sharing for InMemoryCloud {
     async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Result<BTreeSet<Grantee>> {
-        let look = |account: &mut Account, _| account.region(region).launchers.get(image).cloned();
+        let look = |account: &mut Account, _| account.region(region).launch_permissions.get(image).cloned();
         Ok(self.read("DescribeImageAttribute", region, image.as_str(), look).await?.unwrap_or_default())
     }
 
     async fn change_launch(&self, region: &Region, image: &ImageId, change: &PermissionChange) -> Result<()> {
         let effect = |account: &mut Account, now| {
             let available = |image: &Image| image.state == ImageState::Available;
-            let held = account.region(region).images.get(image);
-            if !self.known(held) || !held.and_then(History::now).is_some_and(available) {
+            let history = account.region(region).images.get(image);
+            if !self.known(history) || !history.and_then(History::now).is_some_and(available) {
                 return Err(failed(
                     "ModifyImageAttribute",
                     image.as_str(),
@@ -37,14 +38,15 @@ impl Sharing for Wire {
             }
             let mut invariants = self.world.invariants.borrow_mut();
             invariants.image_shared(account, self.invocation(), region, image, change, now);
-            apply(account.region(region).launchers.entry(image.clone()).or_default(), change);
+            apply(account.region(region).launch_permissions.entry(image.clone()).or_default(), change);
             Ok(())
         };
-        self.call(Does::Change, "ModifyImageAttribute", region, image.as_str(), effect).await
+        self.call(CallKind::Change, "ModifyImageAttribute", region, image.as_str(), effect).await
     }
 
     async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Result<BTreeSet<Grantee>> {
-        let look = |account: &mut Account, _| account.region(region).copiers.get(snapshot).cloned();
+        let look =
+            |account: &mut Account, _| account.region(region).volume_permissions.get(snapshot).cloned();
         Ok(self.read("DescribeSnapshotAttribute", region, snapshot.as_str(), look).await?.unwrap_or_default())
     }
 
@@ -56,21 +58,21 @@ impl Sharing for Wire {
     ) -> Result<()> {
         let effect = |account: &mut Account, _| {
             self.world.invariants.borrow_mut().changes += 1;
-            apply(account.region(region).copiers.entry(snapshot.clone()).or_default(), change);
+            apply(account.region(region).volume_permissions.entry(snapshot.clone()).or_default(), change);
             Ok(())
         };
-        self.call(Does::Change, "ModifySnapshotAttribute", region, snapshot.as_str(), effect).await
+        self.call(CallKind::Change, "ModifySnapshotAttribute", region, snapshot.as_str(), effect).await
     }
 
     async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()> {
         let effect = |account: &mut Account, now| {
             self.world.invariants.borrow_mut().changes += 1;
-            if let Some(held) = account.region(region).images.get_mut(image) {
-                held.change(now, |image| image.deprecated = to.time());
+            if let Some(history) = account.region(region).images.get_mut(image) {
+                history.change(now, |image| image.deprecated = to.time());
             }
             Ok(())
         };
-        self.call(Does::Change, "EnableImageDeprecation", region, image.as_str(), effect).await
+        self.call(CallKind::Change, "EnableImageDeprecation", region, image.as_str(), effect).await
     }
 
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()> {
@@ -91,32 +93,33 @@ fn apply(to: &mut BTreeSet<Grantee>, change: &PermissionChange) {
     to.retain(|one| !change.remove.contains(one));
 }
 
-impl Wire {
+impl InMemoryCloud {
     pub(crate) async fn shown(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
         let look = |account: &mut Account, at| {
-            let shown = &account.region(region).shown;
+            let shown = &account.region(region).parameters_shown;
             let value = |name: &String| Some((name.clone(), shown.get(name)?.at(at)?.to_string()));
             names.iter().filter_map(value).collect()
         };
         self.read("GetParameters", region, "parameters", look).await
     }
 
-    /// SSM answers at once, and looks at the image a little later: only then is the value seen.
+    /// PutParameter of type `aws:ec2:image`: it succeeds at once, and the new value is visible up to 4 seconds later,
+    /// once EC2 has found the image available.
     pub(crate) async fn put(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
         let effect = |account: &mut Account, now| {
             let mut invariants = self.world.invariants.borrow_mut();
             invariants.parameter_put(account, self.invocation(), region, name, image, now);
             drop(invariants);
-            let puts = account.region(region).puts.entry(name.to_owned()).or_default();
+            let puts = account.region(region).put_counts.entry(name.to_owned()).or_default();
             *puts += 1;
             let (world, slow) = (Rc::clone(&self.world), self.world.faults.get().slow);
             let put =
                 Put { region: region.clone(), name: name.to_owned(), image: image.clone(), number: *puts };
             match slow {
-                true => self.world.begin(async move {
+                true => self.world.spawn(async move {
                     world.clock.sleep(world.between(0, 4_000)).await;
                     let shown = put.take_effect(&mut world.account.borrow_mut(), world.now());
-                    put.tell(&world, shown);
+                    put.send_event(&world, shown);
                 }),
                 false => {
                     put.take_effect(account, now);
@@ -124,11 +127,11 @@ impl Wire {
             }
             Ok(())
         };
-        self.call(Does::Change, "PutParameter", region, name, effect).await
+        self.call(CallKind::Change, "PutParameter", region, name, effect).await
     }
 }
 
-/// A value on its way into a parameter.
+/// A write to a parameter that has not taken effect yet.
 struct Put {
     region: Region,
     name: String,
@@ -137,36 +140,36 @@ struct Put {
 }
 
 impl Put {
-    /// Tells whether the image could be named.
+    /// Makes the value visible, unless a later write came first. Returns false if the image is not available.
     fn take_effect(&self, account: &mut Account, now: DateTime<Utc>) -> bool {
         let ec2 = account.region(&self.region);
-        if ec2.puts.get(&self.name) != Some(&self.number) {
+        if ec2.put_counts.get(&self.name) != Some(&self.number) {
             return true;
         }
         let available = |image: &Image| image.state == ImageState::Available;
         if !ec2.images.get(&self.image).and_then(History::now).is_some_and(available) {
             return false;
         }
-        match ec2.shown.get_mut(&self.name) {
-            Some(held) => held.change(now, |shown| *shown = self.image.clone()),
+        match ec2.parameters_shown.get_mut(&self.name) {
+            Some(history) => history.change(now, |shown| *shown = self.image.clone()),
             None => {
-                ec2.shown.insert(self.name.clone(), History::new(now, self.image.clone()));
+                ec2.parameters_shown.insert(self.name.clone(), History::new(now, self.image.clone()));
             }
         }
         true
     }
 
-    fn tell(&self, world: &Rc<World>, shown: bool) {
+    fn send_event(&self, world: &Rc<World>, shown: bool) {
         world.note(|| format!("       {} in {} names {}: {shown}", self.name, self.region, self.image));
         let (account, now) = (world.account.borrow(), world.now());
-        world.invariants.borrow_mut().parameter_shown(&account, &world.context.home, &self.name, now);
+        world.invariants.borrow_mut().parameter_changed(&account, &world.context.home, &self.name, now);
         drop(account);
         lambda::parameter_event(world, &self.region, &self.name, shown);
     }
 }
 
-/// Not modelled: no recipe of the simulation names a launch template.
-impl Templates for Wire {
+/// Not modelled, because no recipe of the simulation names a launch template.
+impl Templates for InMemoryCloud {
     async fn template(&self, region: &Region, name: &str) -> Result<Option<Template>> {
         Err(failed("DescribeLaunchTemplateVersions", name, region, "NotModelled"))
     }
@@ -180,7 +183,7 @@ impl Templates for Wire {
     }
 }
 
-impl AccountInfo for Wire {
+impl AccountInfo for InMemoryCloud {
     async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>> {
         let ids: Vec<SubnetId> = match named {
             [] => ["subnet-0a", "subnet-0b", "subnet-0c"].map(|id| id.parse().unwrap()).into(),

@@ -1,5 +1,5 @@
-//! The promises on tests, permissions, parameters and rollbacks: those that hold at every moment, at the very call that
-//! would break one, and those that hold in the end.
+//! The promises on tests, permissions, parameters and rollbacks: those that hold at every moment, checked at the call
+//! that would break one, and those that hold at the end of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,21 +11,21 @@ use super::account::Account;
 use super::ec2::Ec2;
 use super::faults::{MOST_LAG, MOST_SKEW};
 use super::history::History;
-use super::invariants::{Invariants, Keeps};
+use super::invariants::{Invariants, Promised};
 use super::lambda::Invocation;
 
-/// What must hold of releases, beside what each bake promises.
+/// What the checks of releases remember.
 #[derive(Debug, Default)]
 pub struct Releases {
-    /// The images whose tester ended well.
+    /// The images whose test passed.
     tested: BTreeSet<(Region, ImageId)>,
-    /// The images of which it was said that they are rejected.
+    /// The images that an event reported as rejected.
     pub rejected: BTreeSet<(Region, ImageId)>,
     /// The last rollback of each recipe.
     rollbacks: BTreeMap<RecipeName, Rollback>,
-    /// The recipes whose Regions name different releases, though they go together, and since when.
+    /// The recipes with `release = "together"` whose Regions name different releases now, and since when.
     half: BTreeMap<RecipeName, DateTime<Utc>>,
-    /// The longest that this was so.
+    /// The longest time for which the Regions of such a recipe named different releases.
     pub half_longest: TimeDelta,
 }
 
@@ -36,26 +36,27 @@ struct Rollback {
     over: Version,
 }
 
-fn now_or(held: Option<&History<Image>>, seen: DateTime<Utc>) -> impl Iterator<Item = &Image> {
-    held.into_iter().flat_map(move |held| [held.now(), held.at(seen)]).flatten()
+fn now_or(history: Option<&History<Image>>, seen: DateTime<Utc>) -> impl Iterator<Item = &Image> {
+    history.into_iter().flat_map(move |history| [history.now(), history.at(seen)]).flatten()
 }
 
 fn stage(image: &Image) -> Option<Stage> {
     image.tags.read(tags::STAGE)
 }
 
-fn is_out(image: &Image) -> bool {
+fn is_published(image: &Image) -> bool {
     image.state == ImageState::Available && matches!(stage(image), Some(Stage::Published | Stage::Released))
 }
 
-/// EC2 has no compare and swap: whoever read late may write the stage before the last once more over it. The image is none
-/// the worse, and comes to its stage again.
-fn is_or_was_out(image: &Image) -> bool {
+/// Whether an image is published, or was and had its stage set back. EC2 has no compare-and-swap: an invocation that
+/// read an old state may write an earlier stage over a later one. The image can still be launched, and a sweep repairs
+/// its stage.
+fn is_or_was_published(image: &Image) -> bool {
     let again = || stage(image) == Some(Stage::Verified) && image.tags.has(tags::PUBLISHED_AS);
-    is_out(image) || image.state == ImageState::Available && again()
+    is_published(image) || image.state == ImageState::Available && again()
 }
 
-/// The image of a release in a Region, as it is now or was seen.
+/// The images of a release in a Region, by their current or their observed state.
 fn member<'a>(
     account: &'a Account,
     home: &Region,
@@ -66,16 +67,22 @@ fn member<'a>(
     let (at_home, of) = (region == home, of.clone());
     let images = account.regions.get(region).into_iter().flat_map(|ec2| ec2.images.iter());
     images
-        .filter(move |(id, held)| {
-            let copied = || now_or(Some(held), seen).next()?.record().ok()?.copied;
+        .filter(move |(id, history)| {
+            let copied = || now_or(Some(history), seen).next()?.record().ok()?.copied;
             if at_home { **id == of } else { copied().is_some_and(|copied| copied.origin.image == of) }
         })
-        .map(|(_, held)| held)
+        .map(|(_, history)| history)
 }
 
 impl Invariants {
     /// Kiln launched a tester.
-    pub fn tester_made(&mut self, account: &Account, new: &NewInstance, id: &InstanceId, now: DateTime<Utc>) {
+    pub fn tester_launched(
+        &mut self,
+        account: &Account,
+        new: &NewInstance,
+        id: &InstanceId,
+        now: DateTime<Utc>,
+    ) {
         self.changes += 1;
         let Some(ec2) = account.regions.get(&new.region) else { return };
         let zone =
@@ -90,14 +97,14 @@ impl Invariants {
         }
     }
 
-    /// A tester's script succeeded.
+    /// The script of a tester succeeded.
     pub fn test_passed(&mut self, account: &Account, region: &Region, id: &InstanceId) {
         let machine = account.regions.get(region).and_then(|ec2| ec2.machines.get(id)?.now());
         let image = machine.and_then(|machine| machine.instance.image.clone());
         self.releases.tested.extend(image.map(|image| (region.clone(), image)));
     }
 
-    /// Kiln wrote on an image.
+    /// Kiln tagged an image.
     pub fn image_tagged(
         &mut self,
         account: &Account,
@@ -119,7 +126,7 @@ impl Invariants {
         }
     }
 
-    /// Kiln changes who may launch an image.
+    /// Kiln changes the launch permissions of an image.
     pub fn image_shared(
         &mut self,
         account: &Account,
@@ -130,20 +137,20 @@ impl Invariants {
         now: DateTime<Utc>,
     ) {
         self.changes += 1;
-        let held = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
+        let history = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
         let replica = |image: &Image| image.tags.has(tags::ORIGIN);
         let may = |image: &Image| match stage(image) {
             Some(Stage::Verified | Stage::Published | Stage::Released) => true,
             Some(Stage::Captured) => replica(image),
             _ => false,
         };
-        if !change.add.is_empty() && !now_or(held, by.began - MOST_LAG).any(may) {
+        if !change.add.is_empty() && !now_or(history, by.began - MOST_LAG).any(may) {
             self.broken_promises
                 .push(format!("{now}: {id} in {region} was shared, though nothing had proved it"));
         }
     }
 
-    /// Kiln lets a parameter name an image.
+    /// Kiln writes an image into a parameter.
     pub fn parameter_put(
         &mut self,
         account: &Account,
@@ -154,13 +161,13 @@ impl Invariants {
         now: DateTime<Utc>,
     ) {
         self.changes += 1;
-        if let Err(why) = self.may_name(account, by, region, id, now) {
+        if let Err(why) = self.parameter_may_name(account, by, region, id, now) {
             let function = by.function;
             self.broken_promises.push(format!("{now}: {function:?} let {name} in {region} name {id}: {why}"));
         }
     }
 
-    fn may_name(
+    fn parameter_may_name(
         &self,
         account: &Account,
         by: &Invocation,
@@ -169,14 +176,14 @@ impl Invariants {
         now: DateTime<Utc>,
     ) -> Result<(), String> {
         let seen = by.began - MOST_LAG;
-        let held = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
-        let record = held.and_then(History::now).and_then(|image| image.record().ok());
-        let keeps = record.as_ref().and_then(|record| self.recipes.get(&record.name.recipe));
-        if let Some((record, keeps)) = record.as_ref().zip(keeps) {
-            self.may_go_first(account, by, keeps, id, record)?;
+        let history = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
+        let record = history.and_then(History::now).and_then(|image| image.record().ok());
+        let promised = record.as_ref().and_then(|record| self.recipes.get(&record.name.recipe));
+        if let Some((record, promised)) = record.as_ref().zip(promised) {
+            self.may_move_before_release(account, by, promised, id, record)?;
         }
-        // What was published by the same invocation is published by now.
-        if !now_or(held, seen).any(is_or_was_out) {
+        // The same invocation may have published it, so its current state counts too.
+        if !now_or(history, seen).any(is_or_was_published) {
             return Err("it is not one that may be launched there".into());
         }
         let Some(record) = record else { return Ok(()) };
@@ -196,12 +203,12 @@ impl Invariants {
         Ok(())
     }
 
-    /// Together: every Region that is required has it, or had it when it was looked at.
-    fn may_go_first(
+    /// With `release = "together"`, every required Region has the release now, or had it when the function read.
+    fn may_move_before_release(
         &self,
         account: &Account,
         by: &Invocation,
-        keeps: &Keeps,
+        promised: &Promised,
         id: &ImageId,
         record: &ImageRecord,
     ) -> Result<(), String> {
@@ -209,12 +216,12 @@ impl Invariants {
         let origin = record.copied.as_ref().map_or(id, |copied| &copied.origin.image);
         let at_home = account.regions.get(&by.home).and_then(|ec2| ec2.images.get(origin));
         let released = |image: &Image| stage(image) == Some(Stage::Released);
-        if !keeps.coalesce || now_or(at_home, seen).any(released) {
+        if !promised.all_regions || now_or(at_home, seen).any(released) {
             return Ok(());
         }
-        let lacks = keeps.required.iter().find(|region| {
+        let lacks = promised.required.iter().find(|region| {
             !member(account, &by.home, origin, region, seen)
-                .any(|held| now_or(Some(held), seen).any(is_or_was_out))
+                .any(|history| now_or(Some(history), seen).any(is_or_was_published))
         });
         match lacks {
             Some(region) => Err(format!("it moved before the last Region was ready: {region}")),
@@ -222,20 +229,24 @@ impl Invariants {
         }
     }
 
-    /// A parameter shows another value now.
-    pub fn parameter_shown(&mut self, account: &Account, home: &Region, name: &str, now: DateTime<Utc>) {
-        let named = |keeps: &&Keeps| keeps.coalesce && keeps.parameter.as_deref() == Some(name);
-        let found =
-            self.recipes.iter().find(|(_, keeps)| named(keeps)).map(|(name, keeps)| (name.clone(), keeps));
-        let Some((recipe, keeps)) = found else { return };
+    /// A parameter has a new value.
+    pub fn parameter_changed(&mut self, account: &Account, home: &Region, name: &str, now: DateTime<Utc>) {
+        let named =
+            |promised: &&Promised| promised.all_regions && promised.parameter.as_deref() == Some(name);
+        let found = self
+            .recipes
+            .iter()
+            .find(|(_, promised)| named(promised))
+            .map(|(name, promised)| (name.clone(), promised));
+        let Some((recipe, promised)) = found else { return };
         let version = |ec2: &Ec2, shown: &History<ImageId>| {
             let image = ec2.images.get(shown.now()?)?.now()?;
             Some(image.record().ok()?.name.version)
         };
-        // A Region that never named anything is filled in once its replica of a release from before is there.
-        let regions = keeps.required.iter().chain([home]).filter_map(|region| account.regions.get(region));
+        // A Region without a value yet does not count; it gets one once its replica is there.
+        let regions = promised.required.iter().chain([home]).filter_map(|region| account.regions.get(region));
         let shown: BTreeSet<Option<Version>> =
-            regions.filter_map(|ec2| Some(version(ec2, ec2.shown.get(name)?))).collect();
+            regions.filter_map(|ec2| Some(version(ec2, ec2.parameters_shown.get(name)?))).collect();
         if shown.len() > 1 {
             self.releases.half.entry(recipe).or_insert(now);
         } else if let Some(since) = self.releases.half.remove(&recipe) {
@@ -243,26 +254,26 @@ impl Invariants {
         }
     }
 
-    /// Whether an image may be let go, for all that names it.
-    pub(crate) fn nothing_names(
+    /// Checks that no parameter names an image that is to be removed.
+    pub(crate) fn unnamed_by_parameter(
         &self,
         account: &Account,
         by: &Invocation,
         image: &Image,
-        keeps: &Keeps,
+        promised: &Promised,
     ) -> Result<(), String> {
         let seen = by.began - MOST_LAG;
-        let shown = account.regions.get(&image.region).zip(keeps.parameter.as_ref());
-        let shown = shown.and_then(|(ec2, name)| ec2.shown.get(name));
+        let shown = account.regions.get(&image.region).zip(promised.parameter.as_ref());
+        let shown = shown.and_then(|(ec2, name)| ec2.parameters_shown.get(name));
         let names = |value: Option<&ImageId>| value == Some(&image.id);
-        if shown.is_some_and(|held| names(held.at(seen)) && names(held.now())) {
+        if shown.is_some_and(|history| names(history.at(seen)) && names(history.now())) {
             return Err("a parameter named it".into());
         }
         Ok(())
     }
 }
 
-/// Whether the image that was rolled back to still holds the pin, and nothing newer has come.
+/// Whether the image of a rollback is still pinned, and no newer release has come since.
 fn pin_holds(
     account: &Account,
     by: &Invocation,
@@ -272,65 +283,67 @@ fn pin_holds(
 ) -> bool {
     let at_home = account.regions.get(&by.home).into_iter().flat_map(|ec2| ec2.images.values());
     let homes: Vec<&History<Image>> = at_home
-        .filter(|held| {
-            held.now()
+        .filter(|history| {
+            history
+                .now()
                 .and_then(|image| image.record().ok())
                 .is_some_and(|its| its.copied.is_none() && its.name.recipe == record.name.recipe)
         })
         .collect();
     let version = |image: &Image| image.record().ok().map(|its| its.name.version);
-    let pinned = homes.iter().any(|held| {
+    let pinned = homes.iter().any(|history| {
         let own = |image: &Image| {
-            version(image) == Some(rollback.to) && image.tags.has(tags::PINNED) && is_out(image)
+            version(image) == Some(rollback.to) && image.tags.has(tags::PINNED) && is_published(image)
         };
-        held.at(seen).is_some_and(own) && held.now().is_some_and(own)
+        history.at(seen).is_some_and(own) && history.now().is_some_and(own)
     });
-    let newer = homes.iter().any(|held| {
-        now_or(Some(held), seen)
-            .any(|image| is_out(image) && version(image).is_some_and(|its| its > rollback.over))
+    let newer = homes.iter().any(|history| {
+        now_or(Some(history), seen)
+            .any(|image| is_published(image) && version(image).is_some_and(|its| its > rollback.over))
     });
     pinned && !newer
 }
 
-/// Everything that is not as it must be in the end.
+/// Every promise on releases that is broken at the end.
 pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region) -> Vec<String> {
     let mut broken_promises = permissions(account, invariants);
-    for (recipe, keeps) in &invariants.recipes {
-        if let Some(parameter) = &keeps.parameter {
-            broken_promises.extend(parameters(account, invariants, home, recipe, keeps, parameter));
+    for (recipe, promised) in &invariants.recipes {
+        if let Some(parameter) = &promised.parameter {
+            broken_promises.extend(parameters(account, invariants, home, recipe, promised, parameter));
         }
     }
     broken_promises
 }
 
-fn meddled(invariants: &Invariants, image: &Image, record: &ImageRecord) -> bool {
+fn changed_by_hand(invariants: &Invariants, image: &Image, record: &ImageRecord) -> bool {
     invariants.bakes.get(&record.name).is_some_and(|bake| {
-        bake.meddled || record.copied.is_some() && bake.replicas_meddled.contains(&image.region)
+        bake.changed_by_hand
+            || record.copied.is_some() && bake.replicas_changed_by_hand.contains(&image.region)
     })
 }
 
-/// Who the recipe names may launch what was published, and nobody else may launch anything.
+/// The accounts that the recipe names may launch its published images, and no other account may launch any.
 fn permissions(account: &Account, invariants: &Invariants) -> Vec<String> {
     let mut broken_promises = Vec::new();
     for image in account.images().filter(|image| image.state == ImageState::Available) {
         let Ok(record) = image.record() else { continue };
-        let Some(keeps) = invariants.recipes.get(&record.name.recipe) else { continue };
-        if meddled(invariants, image, &record) || record.stage == Stage::Disabled {
+        let Some(promised) = invariants.recipes.get(&record.name.recipe) else { continue };
+        if changed_by_hand(invariants, image, &record) || record.stage == Stage::Disabled {
             continue;
         }
         let ec2 = &account.regions[&image.region];
-        let named: BTreeSet<Grantee> = keeps.accounts.iter().cloned().map(Grantee::Account).collect();
+        let named: BTreeSet<Grantee> = promised.accounts.iter().cloned().map(Grantee::Account).collect();
         let nobody = BTreeSet::new();
-        let shall = if is_out(image) { &named } else { &nobody };
-        let may = ec2.launchers.get(&image.id).unwrap_or(&nobody);
+        let shall = if is_published(image) { &named } else { &nobody };
+        let may = ec2.launch_permissions.get(&image.id).unwrap_or(&nobody);
         if may != shall {
             broken_promises.push(format!(
                 "{} ({}) in {} may be launched by {may:?}, not {shall:?}",
                 image.id, record.name, image.region
             ));
         }
-        let copiers = image.snapshots.iter().filter_map(|snapshot| ec2.copiers.get(snapshot));
-        if copiers.into_iter().any(|may| !may.is_subset(shall) || keeps.snapshots && may != shall) {
+        let copiers = image.snapshots.iter().filter_map(|snapshot| ec2.volume_permissions.get(snapshot));
+        if copiers.into_iter().any(|may| !may.is_subset(shall) || promised.snapshots && may != shall) {
             broken_promises.push(format!(
                 "snapshots of {} ({}) are not shared as their recipe says",
                 image.id, record.name
@@ -340,32 +353,31 @@ fn permissions(account: &Account, invariants: &Invariants) -> Vec<String> {
     broken_promises
 }
 
-/// Every Region names the newest release, or the one that was rolled back to.
+/// The parameter of every Region names the newest release, or the one that was rolled back to.
 fn parameters(
     account: &Account,
     invariants: &Invariants,
     home: &Region,
     recipe: &RecipeName,
-    keeps: &Keeps,
+    promised: &Promised,
     parameter: &str,
 ) -> Vec<String> {
     let of_recipe = || account.images().filter_map(|image| Some((image, image.record().ok()?)));
     let of_recipe = || of_recipe().filter(|(_, record)| record.name.recipe == *recipe);
-    let meddled_with = invariants
-        .bakes
-        .iter()
-        .any(|(name, bake)| name.recipe == *recipe && (bake.meddled || !bake.replicas_meddled.is_empty()));
+    let touched = invariants.bakes.iter().any(|(name, bake)| {
+        name.recipe == *recipe && (bake.changed_by_hand || !bake.replicas_changed_by_hand.is_empty())
+    });
     let mut broken_promises = Vec::new();
-    for region in keeps.regions.iter().chain([home]) {
+    for region in promised.regions.iter().chain([home]) {
         let Some(ec2) = account.regions.get(region) else { continue };
-        let Some(named) = ec2.shown.get(parameter).and_then(History::now) else { continue };
+        let Some(named) = ec2.parameters_shown.get(parameter).and_then(History::now) else { continue };
         let image = ec2.images.get(named).and_then(History::now);
-        if !meddled_with && !image.is_some_and(is_out) {
+        if !touched && !image.is_some_and(is_published) {
             broken_promises
                 .push(format!("{parameter} in {region} names {named}, which cannot be launched: {image:?}"));
         }
     }
-    if meddled_with || !keeps.coalesce {
+    if touched || !promised.all_regions {
         return broken_promises;
     }
     let released = of_recipe()
@@ -377,11 +389,11 @@ fn parameters(
     let back = invariants.releases.rollbacks.get(recipe);
     let back = back.filter(|back| *newest <= back.over && homes.contains_key(&back.to));
     let shall = back.map_or(newest, |back| &back.to);
-    for region in keeps.required.iter().chain([home]) {
+    for region in promised.required.iter().chain([home]) {
         let wanted = member(account, home, &homes[shall], region, DateTime::<Utc>::MAX_UTC)
             .filter_map(History::now)
-            .find(|image| is_out(image));
-        let named = account.regions.get(region).and_then(|ec2| ec2.shown.get(parameter)?.now());
+            .find(|image| is_published(image));
+        let named = account.regions.get(region).and_then(|ec2| ec2.parameters_shown.get(parameter)?.now());
         if let Some(wanted) = wanted
             && named != Some(&wanted.id)
         {

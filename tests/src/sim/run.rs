@@ -1,4 +1,4 @@
-//! One run: some days of an account's life, from a seed.
+//! One run: some days in the life of an account, decided by a seed.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -16,43 +16,43 @@ use super::account::Account;
 use super::bugs::Bug;
 use super::clock::{Clock, Executor};
 use super::faults::Faults;
-use super::invariants::{Invariants, Keeps};
+use super::invariants::{Invariants, Promised};
 use super::lambda::{self, Function, KillPoint};
 use super::world::World;
 use super::{final_state, operators};
 
-/// What is run.
+/// The options of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// What decides everything that is left to chance.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// The bug that is planted.
+    /// The planted bug.
     pub bug: Bug,
-    /// The odds of the faults; none: the seed decides them.
+    /// How likely each fault is; `None`: the seed decides.
     pub faults: Option<Faults>,
-    /// Where a function is killed.
+    /// The call at which a function is killed.
     pub kill_point: Option<KillPoint>,
     /// Whether a trace is kept.
     pub traced: bool,
 }
 
 impl Options {
-    /// Kiln as it is, with the faults that the seed decides.
+    /// Kiln without a planted bug, with the faults that the seed decides.
     pub fn seed(seed: u64) -> Self {
         Self { seed, bug: Bug::None, faults: None, kill_point: None, traced: false }
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// How many pipelines it was: bakes that were begun, each followed to its end.
+    /// The number of bakes that started; each was followed to its end.
     pub pipelines: u32,
     /// Every promise that was broken.
     pub broken_promises: Vec<String>,
-    /// What happened, where it was asked for.
+    /// The trace, if one was kept.
     pub trace: Vec<String>,
-    /// What the watch saw.
+    /// What the checks counted and remember.
     pub invariants: Invariants,
 }
 
@@ -60,10 +60,10 @@ const HOME: &str = "us-east-1";
 const FURTHER: [&str; 2] = ["eu-west-1", "ap-southeast-2"];
 const HOUR: TimeDelta = TimeDelta::hours(1);
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
-/// How often all recipes are baked.
+/// The time between two bakes of all recipes.
 const NIGHT: TimeDelta = TimeDelta::hours(4);
-/// For how long the world goes on once the faults have ceased: long enough for a builder's deadline, for the patience
-/// with a long-lived one, for three tries at a copy, and for the grace of leftover snapshots, one after another.
+/// How long a run goes on after the faults have stopped. It is long enough for a builder's deadline, the wait for a
+/// long-lived builder, three attempts at a replica, and the quarantine of orphaned snapshots, one after another.
 const SETTLING: TimeDelta = TimeDelta::hours(6);
 
 /// Runs one seed.
@@ -74,7 +74,7 @@ pub fn run(options: Options) -> Outcome {
     let context = Context { home: region(HOME), recipes: "/kiln/recipes".into(), prices: Prices::default() };
     let world = World::new(clock, executor.spawner(), options.seed, context, options.bug, options.traced);
     world.kill_point.set(options.kill_point);
-    let faults = options.faults.unwrap_or_else(|| Faults::any(&mut world.dice.borrow_mut()));
+    let faults = options.faults.unwrap_or_else(|| Faults::random(&mut world.dice.borrow_mut()));
     world.note(|| format!("seed {}: {faults:?}", options.seed));
     set_up(&world, start);
     world.faults.set(faults);
@@ -88,13 +88,13 @@ pub fn run(options: Options) -> Outcome {
     world.faults.set(Faults::calm());
     executor.run_until(end);
 
-    // What time alone made due since the last look, then what that began.
-    look(&world, &mut executor);
+    // First what became due since the last sweep, then what that started.
+    sweep_and_expire(&world, &mut executor);
     world.faults.set(Faults::calm());
     executor.run_until(world.now() + HOUR);
-    look(&world, &mut executor);
-    // A base goes in the run after that in which the last layer of it went.
-    look(&world, &mut executor);
+    sweep_and_expire(&world, &mut executor);
+    // A base image is removed one expiry after its last layer.
+    sweep_and_expire(&world, &mut executor);
     check_end(&world);
     check_fixed_point(&world, &mut executor);
     outcome(&world)
@@ -104,7 +104,7 @@ fn region(code: &str) -> Region {
     code.parse().unwrap()
 }
 
-/// The recipes, their base, long-lived builders, and what is not Kiln's.
+/// Creates the recipes, their base image, long-lived builders, and resources that Kiln does not manage.
 fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
     let home = world.context.home.clone();
     let mut account = world.account.borrow_mut();
@@ -113,9 +113,9 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
     let mut dice = world.dice.borrow_mut();
     for name in ["base", "web", "worker"].iter().take(dice.usize(1..4)) {
         let layered = name == &"worker" && dice.bool();
-        let (document, keeps) = recipe(name, layered, &mut dice);
+        let (document, promised) = recipe(name, layered, &mut dice);
         if name == &"base" {
-            released(&mut account, &home, now);
+            register_past_release(&mut account, &home, now);
         }
         account.parameters.insert(format!("{}/{name}", world.context.recipes), document);
         let name: RecipeName = name.parse().unwrap();
@@ -123,7 +123,7 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
             let own = Tags::new().with(tags::RECIPE, &name);
             account.run(&home, &base, InstanceState::Running, own, now);
         }
-        world.invariants.borrow_mut().recipes.insert(name, keeps);
+        world.invariants.borrow_mut().recipes.insert(name, promised);
     }
     let others: Vec<(Region, ImageId)> = [HOME, FURTHER[0]]
         .map(region)
@@ -140,17 +140,17 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
     }
 }
 
-/// A release of `base` from before, of which the first layers are baked.
-fn released(account: &mut Account, home: &Region, now: DateTime<Utc>) {
+/// Registers a past release of the recipe `base`, so that layered recipes can bake at once.
+fn register_past_release(account: &mut Account, home: &Region, now: DateTime<Utc>) {
     let version = Version::at(now - TimeDelta::days(1)).unwrap();
     let name = ImageName { recipe: "base".parse().unwrap(), version };
     let record = ImageRecord { name, stage: kiln_core::model::Stage::Released, base: None, copied: None };
     let name = record.name.to_string();
     let image = account.register(home, &name, record.write(), now);
-    account.made_of(home, &image, now);
+    account.set_source_instance(home, &image, now);
 }
 
-fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Keeps) {
+fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Promised) {
     let one_of = |dice: &mut Rng, of: &[&'static str]| of[dice.usize(0..of.len())];
     let newest = dice.usize(2..4);
     let older_than = one_of(dice, &["0h", "3h", "8h"]);
@@ -160,8 +160,8 @@ fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Keeps) {
     let subnets = one_of(dice, &["", "subnets = [\"subnet-0a\", \"subnet-0b\"]\n"]);
     let base = if layered { "recipe:base\"\non_base_release = true\n#\"" } else { "ssm:/base" };
     let best_effort: Vec<&str> = regions.iter().copied().filter(|_| dice.u8(0..4) == 0).collect();
-    let coalesce = dice.u8(0..4) > 0;
-    let manner = if coalesce { "together" } else { "each" };
+    let all_regions = dice.u8(0..4) > 0;
+    let strategy = if all_regions { "together" } else { "each" };
     let verify = dice.u8(0..3) == 0;
     let parameter = (dice.u8(0..5) > 0).then(|| format!("/golden/{name}"));
     let named = parameter.as_ref().map_or(String::new(), |name| format!("parameter = {name:?}\n"));
@@ -172,54 +172,54 @@ fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Keeps) {
          script = \"true\"\n{subnets}[verify]\ntimeout = \"30m\"\n\
          [publish]\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
          [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
-         release = \"{manner}\"\nverify = {verify}\n\
+         release = \"{strategy}\"\nverify = {verify}\n\
          [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nconfirm_after = \"{confirm_after}\"\nquarantine = \"{quarantine}\"\nmax_percent = 100\n"
     );
     let span = |text: &str| TimeDelta::hours(text.trim_end_matches('h').parse().unwrap());
     let required = regions.iter().filter(|region| !best_effort.contains(region));
-    let keeps = Keeps {
+    let promised = Promised {
         newest,
         younger_than: span(older_than),
         required: required.map(|code| region(code)).collect(),
         regions: regions.into_iter().map(region).collect(),
-        coalesce,
+        all_regions,
         parameter,
         accounts,
         snapshots,
     };
-    (document, keeps)
+    (document, promised)
 }
 
-/// What the clock wakes, and the people.
+/// Starts the schedules of the functions, and the people.
 fn schedules(world: &Rc<World>, start: DateTime<Utc>, nights: i32, end: DateTime<Utc>) {
     for night in 0..nights {
         let at = start + HOUR + NIGHT * night;
         let call = json!({ "scheduled_time": at.format("%Y-%m-%dT%H:%M:%SZ").to_string() });
-        wake(world, at, Function::Bake, call);
+        invoke_at(world, at, Function::Bake, call);
     }
     let mut at = start + HOUR * 3;
     while at < end {
-        wake(world, at, Function::Expire, json!({ "dry_run": false }));
+        invoke_at(world, at, Function::Expire, json!({ "dry_run": false }));
         at += HOUR;
     }
     let mut at = start + QUARTER;
     while at < end {
-        wake(world, at, Function::Reconcile, json!({}));
-        let passer_by = Rc::clone(world);
-        world.begin(async move {
-            passer_by.clock.sleep(at - passer_by.now() + TimeDelta::minutes(7)).await;
-            if passer_by.chance(passer_by.faults.get().person) {
-                operators::somebody(&passer_by);
+        invoke_at(world, at, Function::Reconcile, json!({}));
+        let operator = Rc::clone(world);
+        world.spawn(async move {
+            operator.clock.sleep(at - operator.now() + TimeDelta::minutes(7)).await;
+            if operator.chance(operator.faults.get().operator) {
+                operators::act(&operator);
             }
         });
         at += QUARTER;
     }
 }
 
-/// EventBridge Scheduler delivers at least once.
-fn wake(world: &Rc<World>, at: DateTime<Utc>, function: Function, payload: serde_json::Value) {
+/// Invokes a function at a time. EventBridge Scheduler delivers at least once, so sometimes twice.
+fn invoke_at(world: &Rc<World>, at: DateTime<Utc>, function: Function, payload: serde_json::Value) {
     let world = Rc::clone(world);
-    world.clone().begin(async move {
+    world.clone().spawn(async move {
         world.clock.sleep(at - world.now()).await;
         let times = if world.chance(world.faults.get().doubled) { 2 } else { 1 };
         if function == Function::Bake {
@@ -229,8 +229,8 @@ fn wake(world: &Rc<World>, at: DateTime<Utc>, function: Function, payload: serde
     });
 }
 
-/// One sweep and one expiry, in no time at all; tells how many calls changed anything.
-fn look(world: &Rc<World>, executor: &mut Executor) -> u64 {
+/// Runs one sweep and one expiry while the clock stands still. Returns how many calls changed something.
+fn sweep_and_expire(world: &Rc<World>, executor: &mut Executor) -> u64 {
     replay(
         world,
         executor,
@@ -238,14 +238,15 @@ fn look(world: &Rc<World>, executor: &mut Executor) -> u64 {
     )
 }
 
-/// Hands events to their functions, one after another, in no time at all; tells how many calls changed anything.
+/// Hands events to their functions, one after another, while the clock stands still. Returns how many calls changed
+/// something.
 fn replay(world: &Rc<World>, executor: &mut Executor, events: Vec<(Function, serde_json::Value)>) -> u64 {
-    world.faults.set(Faults::still());
+    world.faults.set(Faults::none());
     world.kill_point.set(None);
     let before = world.invariants.borrow().changes;
     let done = Rc::new(Cell::new(false));
     let (player, ended) = (Rc::clone(world), Rc::clone(&done));
-    world.begin(async move {
+    world.spawn(async move {
         for (function, payload) in events {
             if let Err(why) = lambda::run(&player, function, &payload).await {
                 let broken_promises = format!("{function:?} fails though nothing is wrong: {why}");
@@ -274,14 +275,14 @@ fn check_end(world: &Rc<World>) {
         .extend(broken_promises.into_iter().map(|what| format!("in the end, {what}")));
 }
 
-/// Another look changes nothing, and neither does any event that is sent again.
+/// Checks that another sweep changes nothing, and that no event changes anything when it is delivered again.
 fn check_fixed_point(world: &Rc<World>, executor: &mut Executor) {
-    let changes = look(world, executor);
+    let changes = sweep_and_expire(world, executor);
     if changes > 0 {
         world.invariants.borrow_mut().broken_promises.push(format!("another look made {changes} changes"));
     }
     let events = world.invariants.borrow().delivered.clone();
-    // A bake that never began, for its function failed to the last try, does begin when its event is sent again.
+    // If the bake function failed at every attempt, its event rightly starts the bake when it is delivered again.
     let events = events.into_iter().filter(|(function, payload)| {
         *function != Function::Bake
             || payload.get("detail-type").is_some()

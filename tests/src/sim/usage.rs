@@ -1,4 +1,5 @@
-//! What the in-memory cloud tells of the use of images, and how each look-up went.
+//! The port that reads the use of images, over the in-memory account. Each read is recorded as complete or failed,
+//! because an image may be removed only if every read of its Region succeeded.
 
 use std::collections::BTreeSet;
 
@@ -7,80 +8,78 @@ use kiln_core::model::{ImageId, Region, Token};
 use kiln_engine::ports::References;
 
 use super::account::Account;
-use super::cloud::{Does, Wire, failed};
-use super::lambda::Looked;
-use super::other_accounts::Asked;
+use super::cloud::{CallKind, InMemoryCloud, failed};
+use super::lambda::UsageReads;
+use super::other_accounts::RequestedReport;
 
-impl Wire {
-    fn looked<T>(&self, region: &Region, answered: &Result<T>, at: impl FnOnce(&mut Looked)) {
-        let mut all = self.invocation().looked.borrow_mut();
-        let looked = all.entry(region.clone()).or_default();
-        match answered {
-            Ok(_) => at(looked),
-            // What the role may not do is done in another way.
+impl InMemoryCloud {
+    /// Records how a read of usage ended. A call that the role may not make is not a failure: Kiln has another way.
+    fn record_read<T>(&self, region: &Region, answer: &Result<T>, mark: impl FnOnce(&mut UsageReads)) {
+        let mut all = self.invocation().usage_reads.borrow_mut();
+        let reads = all.entry(region.clone()).or_default();
+        match answer {
+            Ok(_) => mark(reads),
             Err(error) if error.kind == ErrorKind::Denied => {}
-            Err(_) => looked.failed = true,
+            Err(_) => reads.failed = true,
         }
     }
 }
 
-impl References for Wire {
+impl References for InMemoryCloud {
     async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let look = |account: &mut Account, at| account.region(region).instances_of(images, at);
-        let answered = self.read("DescribeInstances", region, "uses", look).await;
-        self.looked(region, &answered, |looked| looked.instances = true);
-        answered
+        let answer = self.read("DescribeInstances", region, "uses", look).await;
+        self.record_read(region, &answer, |reads| reads.instances = true);
+        answer
     }
 
-    /// In some accounts nobody may call it.
+    /// In one run of four the role may not call it.
     async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let look = |account: &mut Account, at| account.region(region).references(images, at);
-        let mut answered = self.read("DescribeImageReferences", region, "uses", look).await;
+        let mut answer = self.read("DescribeImageReferences", region, "uses", look).await;
         if self.world.without_references {
-            answered = Err(failed("DescribeImageReferences", "uses", region, "UnauthorizedOperation"));
+            answer = Err(failed("DescribeImageReferences", "uses", region, "UnauthorizedOperation"));
         }
-        self.looked(region, &answered, |looked| looked.templates = true);
-        answered
+        self.record_read(region, &answer, |reads| reads.templates = true);
+        answer
     }
 
     async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>> {
         let look = |account: &mut Account, at| account.region(region).template_versions(at);
-        let answered = self.read("DescribeLaunchTemplateVersions", region, "templates", look).await;
-        self.looked(region, &answered, |looked| looked.templates = true);
-        answered
+        let answer = self.read("DescribeLaunchTemplateVersions", region, "templates", look).await;
+        self.record_read(region, &answer, |reads| reads.templates = true);
+        answer
     }
 
-    /// Nobody in the simulation names a parameter in a template.
+    /// No launch template of the simulation names a parameter.
     async fn aliased_versions(&self, region: &Region, _: &BTreeSet<String>) -> Result<Vec<Reference>> {
-        let answered =
-            self.read("DescribeLaunchTemplateVersions", region, "aliases", |_, _| Vec::new()).await;
-        self.looked(region, &answered, |_| ());
-        answered
+        let answer = self.read("DescribeLaunchTemplateVersions", region, "aliases", |_, _| Vec::new()).await;
+        self.record_read(region, &answer, |_| ());
+        answer
     }
 
-    /// Nobody in the simulation has any: what names an image stands in a template.
+    /// The simulation has no fleets, Spot requests or Auto Scaling groups; launch templates alone name images.
     async fn launchers(&self, region: &Region) -> Result<LaunchSources> {
-        let answered =
-            self.read("DescribeFleets", region, "launchers", |_, _| LaunchSources::default()).await;
-        self.looked(region, &answered, |_| ());
-        answered
+        let answer = self.read("DescribeFleets", region, "launchers", |_, _| LaunchSources::default()).await;
+        self.record_read(region, &answer, |_| ());
+        answer
     }
 
     async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Result<Vec<UsageReport>> {
-        let look = |account: &mut Account, at| account.region(region).others.reports(images, at);
-        // That it fails concerns these images alone, not all of the Region.
+        let look = |account: &mut Account, at| account.region(region).other_accounts.reports(images, at);
+        // A failure here concerns these images only, not the whole Region, so it is not recorded.
         self.read("DescribeImageUsageReports", region, "reports", look).await
     }
 
     async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Result<()> {
         let effect = |account: &mut Account, now| {
-            let others = &mut account.region(region).others;
-            let asked = Asked { image: image.clone(), token: token.to_string(), at: now };
-            if others.ask(asked) {
+            let others = &mut account.region(region).other_accounts;
+            let report = RequestedReport { image: image.clone(), token: token.to_string(), at: now };
+            if others.request(report) {
                 self.world.invariants.borrow_mut().changes += 1;
             }
             Ok(())
         };
-        self.call(Does::Change, "CreateImageUsageReport", region, image.as_str(), effect).await
+        self.call(CallKind::Change, "CreateImageUsageReport", region, image.as_str(), effect).await
     }
 }

@@ -1,4 +1,4 @@
-//! One run's world: the account, its time, its chance, and how EC2's things live in it.
+//! The world of one run: the account, its clock, its random numbers, and what instances and images do by themselves.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -21,34 +21,34 @@ use super::lambda::{self, KillPoint};
 
 /// The world of one run.
 pub struct World {
-    /// Its time.
+    /// The clock.
     pub clock: Rc<Clock>,
-    /// What the account holds.
+    /// The account.
     pub account: RefCell<Account>,
-    /// Its chance, which the seed decides.
+    /// The random numbers, from the seed.
     pub dice: RefCell<Rng>,
-    /// How likely which fault is at present.
+    /// How likely each fault is now.
     pub faults: Cell<Faults>,
-    /// Who watches that the promises are kept.
+    /// The checks that every promise is kept.
     pub invariants: RefCell<Invariants>,
-    /// Where Kiln lives.
+    /// The settings of the functions.
     pub context: Context,
-    /// The bug that was planted, where one was.
+    /// The planted bug.
     pub bug: Bug,
-    /// What one planted bug remembers.
+    /// The memory of one planted bug.
     pub first_uses: FirstUses,
-    /// Whether nobody may ask EC2 what names an image.
+    /// Whether the role may not call DescribeImageReferences.
     pub without_references: bool,
-    /// Where a function is killed, apart from chance.
+    /// The call at which a function is killed, beside random kills.
     pub kill_point: Cell<Option<KillPoint>>,
-    /// What happened, where somebody wants to read it.
+    /// The lines of the trace, if one is kept.
     pub trace: Option<RefCell<Vec<String>>>,
     spawner: LocalSpawner,
 }
 
-/// How the script of a launched builder ends.
+/// How the script of a builder or a tester ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum ScriptEnding {
     Passes,
     Fails,
     Hangs,
@@ -70,7 +70,7 @@ impl World {
             clock,
             account: RefCell::new(Account::default()),
             dice: RefCell::new(Rng::with_seed(seed)),
-            faults: Cell::new(Faults::still()),
+            faults: Cell::new(Faults::none()),
             invariants: RefCell::new(Invariants::default()),
             context,
             bug,
@@ -82,22 +82,22 @@ impl World {
         })
     }
 
-    /// What time it is.
+    /// The current time.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
-    /// Whether something of that probability happens.
+    /// Whether an event of this probability happens.
     pub fn chance(&self, probability: f64) -> bool {
         probability > 0.0 && self.dice.borrow_mut().f64() < probability
     }
 
-    /// A span between two, in milliseconds.
+    /// A random span between two bounds in milliseconds.
     pub fn between(&self, least: i64, most: i64) -> TimeDelta {
         TimeDelta::milliseconds(self.dice.borrow_mut().i64(least..=most))
     }
 
-    /// The moment that a read sees.
+    /// The moment whose state a read returns.
     pub fn seen_at(&self) -> DateTime<Utc> {
         let lag = match self.chance(self.faults.get().stale) {
             true => self.between(0, MOST_LAG.num_milliseconds()),
@@ -106,7 +106,7 @@ impl World {
         self.now() - lag
     }
 
-    /// Writes a line of the trace, where somebody wants to read it.
+    /// Adds a line to the trace, if one is kept.
     pub fn note(&self, line: impl FnOnce() -> String) {
         if let Some(trace) = &self.trace {
             let time = self.now().format("%d %H:%M:%S%.3f");
@@ -114,12 +114,12 @@ impl World {
         }
     }
 
-    /// Begins something that goes on beside everything else.
-    pub fn begin(&self, task: impl Future<Output = ()> + 'static) {
-        clock::begin(&self.spawner, task);
+    /// Starts a task.
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        clock::spawn(&self.spawner, task);
     }
 
-    /// An image is being made: it takes its time, and may fail.
+    /// Lets a pending image become available or failed after 1 to 20 minutes.
     pub fn begin_image(self: &Rc<Self>, region: &Region, id: &ImageId, copied: bool) {
         let (world, region, id) = (Rc::clone(self), region.clone(), id.clone());
         let (takes, fails, loses) = {
@@ -127,7 +127,7 @@ impl World {
             let fails = self.chance(if copied { faults.copy_fails } else { faults.image_fails });
             (self.between(60_000, 20 * 60_000), fails, self.chance(0.3))
         };
-        self.begin(async move {
+        self.spawn(async move {
             world.clock.sleep(takes).await;
             let why = fails.then_some(if copied {
                 "Given key ID is not accessible"
@@ -137,17 +137,18 @@ impl World {
             let now = world.now();
             let ended = world.account.borrow_mut().region(&region).finish(&id, why, loses && !copied, now);
             if ended {
-                world.tell_image(&region, &id);
+                world.send_image_event(&region, &id);
             }
         });
     }
 
-    /// EC2's event on an image, with the state that it has now.
-    pub fn tell_image(self: &Rc<Self>, region: &Region, id: &ImageId) {
+    /// Sends EC2's event about an image, with its current state.
+    pub fn send_image_event(self: &Rc<Self>, region: &Region, id: &ImageId) {
         let state = {
             let account = self.account.borrow();
-            let held = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
-            held.and_then(super::history::History::now)
+            let history = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
+            history
+                .and_then(super::history::History::now)
                 .map_or(ImageState::Deregistered, |image| image.state.clone())
         };
         self.note(|| format!("       {id} in {region} is {state}"));
@@ -156,45 +157,49 @@ impl World {
         }
     }
 
-    /// The life of a builder or a tester that was just launched.
+    /// Lets a new builder or tester boot, run its script and stop.
     pub fn begin_machine(self: &Rc<Self>, region: &Region, id: &InstanceId, name: &ImageName, role: Role) {
         let ending = match self.chance(self.faults.get().script_ends_badly) {
-            true => [Ending::Fails, Ending::Hangs, Ending::SaysNothing, Ending::AwsStopsIt]
-                [self.dice.borrow_mut().usize(0..4)],
-            false => Ending::Passes,
+            true => [
+                ScriptEnding::Fails,
+                ScriptEnding::Hangs,
+                ScriptEnding::SaysNothing,
+                ScriptEnding::AwsStopsIt,
+            ][self.dice.borrow_mut().usize(0..4)],
+            false => ScriptEnding::Passes,
         };
         let (boot, works) = (self.between(10_000, 60_000), self.between(30_000, 15 * 60_000));
         let (world, region, id, name) = (Rc::clone(self), region.clone(), id.clone(), name.clone());
-        self.begin(async move {
+        self.spawn(async move {
             world.clock.sleep(boot).await;
-            world.becomes(&region, &id, InstanceState::Pending, InstanceState::Running);
+            world.transition(&region, &id, InstanceState::Pending, InstanceState::Running);
             world.clock.sleep(works).await;
-            if ending == Ending::Hangs || world.state(&region, &id) != Some(InstanceState::Running) {
+            if ending == ScriptEnding::Hangs || world.state(&region, &id) != Some(InstanceState::Running) {
                 return;
             }
-            world.becomes(&region, &id, InstanceState::Running, InstanceState::Stopping);
+            world.transition(&region, &id, InstanceState::Running, InstanceState::Stopping);
             let status = match ending {
-                Ending::Passes => Some(0),
-                Ending::Fails => Some(1),
+                ScriptEnding::Passes => Some(0),
+                ScriptEnding::Fails => Some(1),
                 _ => None,
             };
             world.begin_console(&region, &id, &name, (role, status));
             let cause = match ending {
-                Ending::AwsStopsIt => StopReason::Other("Server.ScheduledStop".into()),
+                ScriptEnding::AwsStopsIt => StopReason::Other("Server.ScheduledStop".into()),
                 _ => StopReason::Guest,
             };
-            if ending == Ending::Passes {
+            if ending == ScriptEnding::Passes {
                 let mut invariants = world.invariants.borrow_mut();
                 match role {
                     Role::Builder => invariants.bake(&name).passed = true,
                     Role::Tester => invariants.test_passed(&world.account.borrow(), &region, &id),
                 }
             }
-            world.stops(&region, &id, cause).await;
+            world.finish_stop(&region, &id, cause).await;
         });
     }
 
-    /// EC2 posts a console a little after the stop.
+    /// Posts the console up to 90 seconds after the stop.
     fn begin_console(
         self: &Rc<Self>,
         region: &Region,
@@ -207,41 +212,41 @@ impl World {
         let said = status.map_or(String::from("booted\n"), |status| {
             format!("booted\nkiln-verdict {} {status}\n", verdict_nonce(role, name))
         });
-        self.begin(async move {
+        self.spawn(async move {
             world.clock.sleep(late).await;
             let now = world.now();
             world.account.borrow_mut().region(&region).change(&id, now, |machine| machine.console = said);
         });
     }
 
-    /// Somebody stops a running instance.
+    /// Stops a running instance, as a person does.
     pub fn stop(self: &Rc<Self>, region: &Region, id: &InstanceId) {
-        if self.becomes(region, id, InstanceState::Running, InstanceState::Stopping) {
+        if self.transition(region, id, InstanceState::Running, InstanceState::Stopping) {
             self.begin_stopping(region, id);
         }
     }
 
-    /// An instance that was asked to stop does so a little later.
+    /// Lets a stopping instance become stopped a little later.
     pub fn begin_stopping(self: &Rc<Self>, region: &Region, id: &InstanceId) {
         let (world, region, id) = (Rc::clone(self), region.clone(), id.clone());
-        self.begin(async move { world.stops(&region, &id, StopReason::Api).await });
+        self.spawn(async move { world.finish_stop(&region, &id, StopReason::Api).await });
     }
 
-    /// An instance that was asked to start runs a little later.
+    /// Lets a starting instance run a little later.
     pub fn begin_starting(self: &Rc<Self>, region: &Region, id: &InstanceId) {
         let (world, region, id) = (Rc::clone(self), region.clone(), id.clone());
         let boot = self.between(10_000, 60_000);
-        self.begin(async move {
+        self.spawn(async move {
             world.clock.sleep(boot).await;
-            world.becomes(&region, &id, InstanceState::Pending, InstanceState::Running);
+            world.transition(&region, &id, InstanceState::Pending, InstanceState::Running);
         });
     }
 
-    async fn stops(self: &Rc<Self>, region: &Region, id: &InstanceId, cause: StopReason) {
+    async fn finish_stop(self: &Rc<Self>, region: &Region, id: &InstanceId, cause: StopReason) {
         let takes = self.between(3_000, 40_000);
         self.clock.sleep(takes).await;
         let now = self.now();
-        if self.becomes(region, id, InstanceState::Stopping, InstanceState::Stopped) {
+        if self.transition(region, id, InstanceState::Stopping, InstanceState::Stopped) {
             let change = |machine: &mut super::ec2::Machine| machine.instance.stop_reason = cause;
             self.account.borrow_mut().region(region).change(id, now, change);
             self.note(|| format!("       {id} has stopped"));
@@ -254,13 +259,19 @@ impl World {
         self.account.borrow().regions.get(region)?.state(id)
     }
 
-    /// Changes an instance's state, if it is what it must be for that; tells whether it was.
-    pub fn becomes(&self, region: &Region, id: &InstanceId, from: InstanceState, to: InstanceState) -> bool {
+    /// Changes an instance's state from one to another. Returns false, and changes nothing, if it has a third one.
+    pub fn transition(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+        from: InstanceState,
+        to: InstanceState,
+    ) -> bool {
         let fits = self.state(region, id) == Some(from);
         if fits {
             let now = self.now();
             let mut account = self.account.borrow_mut();
-            account.region(region).become_state(id, now, to);
+            account.region(region).set_state(id, now, to);
         }
         fits
     }
