@@ -107,14 +107,14 @@ def expire_is_within(screen: Screen) -> bool:
     rows += [[name, str(planned.calls[name]), str(night.calls[name])] for name in names]
     rows.append(["all", str(planned.calls.total()), str(night.calls.total())])
     screen.table(rows)
-    told = [
+    rows_of_calls = [
         ("of one image each", night.each, limits.each),
         ("what names ten images", night.calls[plan.REFERENCES], limits.references),
         ("ten events", night.calls[plan.EVENTS], limits.events),
         ("pages, and others of a whole Region", night.pages, limits.pages),
     ]
     rows = [["CALLS OF THE NIGHT", "MADE", "LIMIT"]]
-    screen.table(rows + [[what, str(made), str(most)] for what, made, most in told])
+    screen.table(rows + [[what, str(made), str(most)] for what, made, most in rows_of_calls])
     for what, asked in [("plan", planned), ("night", night)]:
         print(
             f"  the {what}: {asked.calls.total()} calls, {asked.seconds:.2f} s with the local AWS's own "

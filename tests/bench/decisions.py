@@ -30,8 +30,8 @@ def decisions(binary: Path) -> list[Decided]:
 
 
 def _run(binary: Path, images: int) -> Decided:
-    told = subprocess.run([binary, "--images", str(images)], capture_output=True, text=True, check=True)
-    answer = json.loads(told.stdout)
+    done = subprocess.run([binary, "--images", str(images)], capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout)
     return Decided(answer["images"], answer["ms"], answer["reading_ms"], answer["peak_kib"] / 1024)
 
 

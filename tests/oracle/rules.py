@@ -30,7 +30,7 @@ class Expected:
     on: datetime | None = None
 
 
-LEFT = Expected("keep")
+KEPT = Expected("keep")
 
 
 @dataclass(frozen=True)
@@ -131,17 +131,17 @@ def _of_recipe(
     releases = [by_version[version] for version in sorted(by_version, reverse=True)]
     newest = next((one[0].tags["kiln:version"] for one in releases if is_released(one)), None)
 
-    found = {image.key: LEFT for image in own}
+    found = {image.key: KEPT for image in own}
     going, newer = [], 0
     for release in releases:
         use = {image.key: uses.of(image, rules.idle, newest) for image in release}
-        told = _of_release(rules, release, newer, use, now)
-        found |= told
-        going.append(Counter(one.action for one in told.values() if one.action in STEPS))
+        steps = _of_release(rules, release, newer, use, now)
+        found |= steps
+        going.append(Counter(one.action for one in steps.values() if one.action in STEPS))
         newer += is_released(release)
 
     required = [region for region in regions[1:] if region not in replicate.get("best_effort", [])]
-    if _is_too_much(rules, own, going) or _looks_wrong(own, required):
+    if _exceeds_limits(rules, own, going) or _is_partial_view(own, required):
         for key, one in found.items():
             if one.action in STEPS:
                 found[key] = Expected("keep", "unused", one.next)
@@ -168,10 +168,10 @@ def _of_release(
             # Use by other accounts counts only if nothing else keeps the release.
             use = {key: Use.NONE if one == Use.UNREPORTED else one for key, one in use.items()}
         return _stays(release, why, use)
-    told = {}
+    due = {}
     for key, (step, at) in moves(rules, release, now).items():
-        told[key] = Expected(step if at <= now else "keep", "unused", step, at)
-    return told
+        due[key] = Expected(step if at <= now else "keep", "unused", step, at)
+    return due
 
 
 def _stays(release: list[ObservedImage], why: Use, use: dict[Key, Use]) -> dict[Key, Expected]:
@@ -202,38 +202,40 @@ def moves(rules: Rules, release: list[ObservedImage], at: datetime) -> dict[Key,
     launchable = [image for image in release if image.state == "available"]
     begun = any(image.tags["kiln:stage"] == "disabled" for image in release)
     if not rules.confirm_after or not launchable or begun:
-        return _leaving(rules, release, at)
-    marks = {image.key: _found_unused(image, at) for image in launchable}
+        return _after_confirmation(rules, release, at)
+    marks = {image.key: _marked_unused(image, at) for image in launchable}
     confirmed = max(mark or at for mark in marks.values()) + rules.confirm_after
-    told = _leaving(rules, release, max(confirmed, at))
-    return told | {key: ("deprecate", at) for key, mark in marks.items() if mark is None}
+    steps = _after_confirmation(rules, release, max(confirmed, at))
+    return steps | {key: ("deprecate", at) for key, mark in marks.items() if mark is None}
 
 
-def _found_unused(image: ObservedImage, at: datetime) -> datetime | None:
+def _marked_unused(image: ObservedImage, at: datetime) -> datetime | None:
     """Since when it is marked unused. The mark counts only if the image has been deprecated since then."""
     since = image.time("kiln:unused-since")
     is_deprecated = image.deprecated is not None and image.deprecated <= at
     return since if since is not None and since <= at and is_deprecated else None
 
 
-def _leaving(rules: Rules, release: list[ObservedImage], at: datetime) -> dict[Key, tuple[str, datetime]]:
+def _after_confirmation(
+    rules: Rules, release: list[ObservedImage], at: datetime
+) -> dict[Key, tuple[str, datetime]]:
     """The steps after confirmation: disable all, and deregister all once all were disabled for long enough. A
     failed image is not disabled."""
     if not rules.quarantine:
         return {image.key: ("deregister", at) for image in release}
     since: list[datetime] = []
-    told: dict[Key, tuple[str, datetime]] = {}
+    steps: dict[Key, tuple[str, datetime]] = {}
     for image in release:
         retired = image.time("kiln:disabled-at") if image.state == "disabled" else None
         if image.state != "failed":
             since.append(retired or at)
             if retired is None:
-                told[image.key] = ("disable", at)
+                steps[image.key] = ("disable", at)
     over = max([at, *(one + rules.quarantine for one in since)])
-    return {image.key: told.get(image.key, ("deregister", over)) for image in release}
+    return {image.key: steps.get(image.key, ("deregister", over)) for image in release}
 
 
-def _is_too_much(rules: Rules, own: list[ObservedImage], going: list[Counter[str]]) -> bool:
+def _exceeds_limits(rules: Rules, own: list[ObservedImage], going: list[Counter[str]]) -> bool:
     """Whether a run exceeds the limits of the recipe; `going` has the number of images for each release and
     step."""
     images, living = sum(map(Counter.total, going)), sum(image.state in LIVING for image in own)
@@ -245,16 +247,16 @@ def _is_too_much(rules: Rules, own: list[ObservedImage], going: list[Counter[str
     return images > rules.max_per_run or too_large
 
 
-def _looks_wrong(own: list[ObservedImage], required: list[str]) -> bool:
+def _is_partial_view(own: list[ObservedImage], required: list[str]) -> bool:
     """Whether a Region shows no image though there should be some, or far fewer than an earlier step has
     counted."""
     living = [image for image in own if image.state in LIVING]
     here = {region: sum(image.region == region for image in living) for region in [HOME, *required]}
-    told = any(
+    has_released = any(
         is_believed(image) and image.region == HOME and image.tags["kiln:stage"] == "released"
         for image in living
     )
-    if told and not all(here.values()):
+    if has_released and not all(here.values()):
         return True
     for image in living:
         on_its_way = image.time("kiln:unused-since") or image.time("kiln:disabled-at")

@@ -184,7 +184,7 @@ def _shares(aws: LocalAws, region: str, account: Account) -> None:
     for entry in _pages(ec2, "describe_image_usage_report_entries", "ImageUsageReportEntries", None):
         accounts[entry["ReportId"]].add(entry["AccountId"])
     for report in _pages(ec2, "describe_image_usage_reports", "ImageUsageReports", None):
-        told = frozenset(accounts[report["ReportId"]])
+        users = frozenset(accounts[report["ReportId"]])
         account.reports[region, report["ImageId"]].append(
-            Report(report["CreationTime"], report["State"], told, _is_own(report))
+            Report(report["CreationTime"], report["State"], users, _is_own(report))
         )

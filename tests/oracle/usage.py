@@ -85,12 +85,12 @@ class Uses:
         if first is None or first > self._now:
             first = self._now - USE_TELLS
         since = max(since, first)
-        told = [
+        counting = [
             one for one in self._account.reports.get(image.key, []) if _counts(one, since, first, self._now)
         ]
-        ready = [one for one in told if one.state == "available"]
+        ready = [one for one in counting if one.state == "available"]
         if not ready:
-            return Use.UNKNOWN if told else Use.UNREPORTED
+            return Use.UNKNOWN if counting else Use.UNREPORTED
         newest = max(ready, key=lambda one: one.asked)
         return Use.CERTAIN if newest.accounts - {ACCOUNT} else Use.NONE
 

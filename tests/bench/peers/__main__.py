@@ -117,7 +117,7 @@ def _uses(screen: Screen, programs: Path, built: Path) -> bool:
     for name in names:
         removed = sum(found[name].said == uses.REMOVED for found in outcomes.values())
         print(f"  {name}: {removed} of {len(outcomes)} removed though in use", flush=True)
-    print("  The tags kiln:hold and kiln:base are Kiln's own, which another tool knows only if it is told.")
+    print("  The tags kiln:hold and kiln:base are Kiln's own, which other tools know only by configuration.")
     print("  EC2 itself refuses to deregister what AWS Backup manages: there REMOVED would be failed.")
     return all(found[uses.KILN].good() for found in outcomes.values())
 

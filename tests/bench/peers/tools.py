@@ -89,5 +89,5 @@ def _run(command: list[str | Path], url: str, home: Path) -> Ran:
 def _failure(status: int, output: str) -> str | None:
     if status == 0:
         return None
-    told = _CODE.findall(output) or _EXCEPTION.findall(output)
-    return str(told[-1]) if told else f"exit status {status}"
+    errors = _CODE.findall(output) or _EXCEPTION.findall(output)
+    return str(errors[-1]) if errors else f"exit status {status}"

@@ -37,7 +37,7 @@ def test_debians_two_images_differ_in_their_date(aws: LocalAws, region: str) -> 
     ]
 
 
-def test_the_enabled_regions_are_told_and_the_others_only_when_asked_for(aws: LocalAws) -> None:
+def test_enabled_regions_are_described_and_others_only_on_request(aws: LocalAws) -> None:
     ec2 = aws.client("ec2")
     found = ec2.describe_regions()["Regions"]
     assert tuple(region["RegionName"] for region in found) == REGIONS

@@ -17,7 +17,7 @@ def invoke(aws: LocalAws, **event: Any) -> Any:
     return json.loads(answer["Payload"].read())
 
 
-def tell(aws: LocalAws, source: str = "sample", times: int = 1, **detail: Any) -> None:
+def send_event(aws: LocalAws, source: str = "sample", times: int = 1, **detail: Any) -> None:
     entry = {**ENTRY, "Source": source, "Detail": json.dumps(detail)}
     aws.client("events").put_events(Entries=[entry] * times)
 
@@ -54,7 +54,7 @@ def test_a_functions_calls_bear_its_name_and_its_lines_are_in_the_journal(
 def test_a_warm_function_is_used_again_and_several_run_at_once(aws: LocalAws, stack: dict[str, str]) -> None:
     assert invoke(aws)["pid"] == invoke(aws)["pid"]
     after = aws.journal_end()
-    tell(aws, times=3, mode="slow", seconds=0.5)
+    send_event(aws, times=3, mode="slow", seconds=0.5)
     aws.wait_idle()
     kinds = [e["kind"] for e in aws.journal(after) if e["kind"] in ("log", "invoke")]
     assert sorted(kinds) == ["invoke"] * 3 + ["log"] * 3
@@ -64,7 +64,7 @@ def test_a_warm_function_is_used_again_and_several_run_at_once(aws: LocalAws, st
 def test_a_failing_function_is_tried_three_times_and_its_event_kept(
     aws: LocalAws, stack: dict[str, str], dead: DeadLetters
 ) -> None:
-    tell(aws, mode="fail")
+    send_event(aws, mode="fail")
     aws.wait_idle(retries=True)
     tries = runs(aws)
     assert [(e["attempt"], e["outcome"]) for e in tries] == [
@@ -83,7 +83,7 @@ def test_a_failing_function_is_tried_three_times_and_its_event_kept(
 
 
 def test_a_retry_that_waits_counts_only_when_asked_for(aws: LocalAws, stack: dict[str, str]) -> None:
-    tell(aws, mode="fail")
+    send_event(aws, mode="fail")
     deadline = time.monotonic() + 5
     while not runs(aws) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -96,7 +96,7 @@ def test_a_retry_that_waits_counts_only_when_asked_for(aws: LocalAws, stack: dic
 def test_a_function_that_dies_and_one_that_is_too_slow_count_as_failed(
     aws: LocalAws, stack: dict[str, str], dead: DeadLetters
 ) -> None:
-    tell(aws, mode="exit")
+    send_event(aws, mode="exit")
     aws.wait_idle()
     assert [e["outcome"] for e in runs(aws)] == ["error", "error", "error", "given up"]
     assert len(dead.take()) == 1
@@ -113,7 +113,7 @@ def test_a_function_that_dies_and_one_that_is_too_slow_count_as_failed(
 def test_no_event_is_lost_over_reserved_concurrency(
     aws: LocalAws, stack: dict[str, str], dead: DeadLetters
 ) -> None:
-    tell(aws, source="single", times=6, mode="slow", seconds=0.1)
+    send_event(aws, source="single", times=6, mode="slow", seconds=0.1)
     aws.wait_idle()
     outcomes = [e["outcome"] for e in runs(aws, "sample-single")]
     assert outcomes.count("ok") == 6
@@ -124,7 +124,7 @@ def test_no_event_is_lost_over_reserved_concurrency(
 def test_a_functions_own_number_of_retries_counts(
     aws: LocalAws, stack: dict[str, str], dead: DeadLetters
 ) -> None:
-    tell(aws, source="single", mode="fail")
+    send_event(aws, source="single", mode="fail")
     aws.wait_idle()
     assert [e["attempt"] for e in runs(aws, "sample-single") if e["outcome"] == "error"] == [1, 2]
     assert json.loads(dead.take()[0])["requestContext"]["approximateInvokeCount"] == 2

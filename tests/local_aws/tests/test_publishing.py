@@ -96,7 +96,7 @@ def test_a_version_of_a_launch_template_takes_what_is_not_said_from_its_source_a
         assert version["LaunchTemplateData"] == {"InstanceType": "t4g.small", "ImageId": "ami-0456abcd"}
 
 
-def test_what_inspector_found_is_told_once_it_has_scanned(aws: LocalAws) -> None:
+def test_findings_of_inspector_appear_once_it_has_scanned(aws: LocalAws) -> None:
     made = image(aws)
     aws.scan(made, [{"severity": "high", "title": "CVE-1 & more"}])
     body = f"Action=DescribeImages&Version=2016-11-15&ImageId.1={made}"

@@ -94,7 +94,7 @@ def test_what_cannot_be_requested_is_refused(aws: LocalAws) -> None:
         ec2.describe_spot_instance_requests(SpotInstanceRequestIds=["sir-0123abcd"], MaxResults=5)
 
 
-def test_the_requests_of_a_spot_fleet_are_told_too(aws: LocalAws) -> None:
+def test_the_requests_of_a_spot_fleet_are_described_too(aws: LocalAws) -> None:
     ec2, made = aws.client("ec2"), image(aws)
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     ec2.request_spot_fleet(
