@@ -23,12 +23,16 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use kiln_core::model::Region;
 use tokio::sync::OnceCell;
 
+/// How often a call is tried at most, the first time included, unless `AWS_MAX_ATTEMPTS` says otherwise.
+pub const MAX_ATTEMPTS: u32 = 6;
+
 /// AWS, as Kiln calls it. Nothing is built before it is needed; then each client is built once for its Region and
 /// kept as long as the function is warm.
 #[derive(Debug)]
 pub struct Aws {
     home: Region,
     bus: String,
+    max_attempts: u32,
     config: OnceCell<SdkConfig>,
     ec2: RefCell<BTreeMap<Region, aws_sdk_ec2::Client>>,
     ssm: RefCell<BTreeMap<Region, aws_sdk_ssm::Client>>,
@@ -44,6 +48,7 @@ impl Aws {
         Self {
             home,
             bus,
+            max_attempts: MAX_ATTEMPTS,
             config: OnceCell::new(),
             ec2: RefCell::default(),
             ssm: RefCell::default(),
@@ -54,6 +59,12 @@ impl Aws {
         }
     }
 
+    /// The same, with each call tried so often at most, the first time included.
+    #[must_use]
+    pub fn with_max_attempts(self, max_attempts: u32) -> Self {
+        Self { max_attempts, ..self }
+    }
+
     async fn config(&self) -> &SdkConfig {
         let build = || async {
             // A Lambda function has its credentials in the environment and nowhere else: the rest of the provider
@@ -61,7 +72,7 @@ impl Aws {
             aws_config::defaults(BehaviorVersion::latest())
                 .region(aws_config::Region::new(self.home.to_string()))
                 .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-                .retry_config(RetryConfig::adaptive().with_max_attempts(6))
+                .retry_config(RetryConfig::adaptive().with_max_attempts(self.max_attempts))
                 .timeout_config(
                     TimeoutConfig::builder()
                         .connect_timeout(Duration::from_secs(3))

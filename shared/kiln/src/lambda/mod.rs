@@ -90,7 +90,8 @@ where
         let answered = match settings {
             Ok(settings) => {
                 let kiln = kiln.get_or_init(|| Kiln {
-                    cloud: Aws::new(settings.context.home.clone(), settings.bus.clone()),
+                    cloud: Aws::new(settings.context.home.clone(), settings.bus.clone())
+                        .with_max_attempts(settings.max_attempts),
                     context: settings.context.clone(),
                 });
                 handle(kiln, &event.payload, DateTime::from(SystemTime::now())).boxed_local().await

@@ -5,6 +5,8 @@ use kiln_core::model::Region;
 use kiln_engine::context::Context;
 use thiserror::Error;
 
+use crate::aws::MAX_ATTEMPTS;
+
 /// What a function must know before it does anything.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -12,6 +14,8 @@ pub struct Settings {
     pub context: Context,
     /// The bus on which Kiln says what it did.
     pub bus: String,
+    /// How often a call of AWS is tried at most, the first time included.
+    pub max_attempts: u32,
     /// What is logged: a level, or a filter such as `kiln=debug`.
     pub log: String,
 }
@@ -61,11 +65,22 @@ impl Settings {
                 Prices::default()
             }
         };
+        let max_attempts = get("AWS_MAX_ATTEMPTS").filter(|attempts| !attempts.trim().is_empty());
+        let max_attempts = match max_attempts.as_deref().map(|attempts| (attempts, attempts.trim().parse())) {
+            None => MAX_ATTEMPTS,
+            Some((_, Ok(attempts))) if attempts > 0 => attempts,
+            Some((attempts, _)) => {
+                problems.push(format!(
+                    "AWS_MAX_ATTEMPTS is {attempts:?}; it must be a whole number of 1 or more, such as {MAX_ATTEMPTS}"
+                ));
+                MAX_ATTEMPTS
+            }
+        };
         let log = get("KILN_LOG").filter(|log| !log.is_empty()).unwrap_or_else(|| "info".into());
         match region {
             Some(home) if problems.is_empty() => {
                 let recipes = recipes.trim_end_matches('/').to_owned();
-                Ok(Self { context: Context { home, recipes, prices }, bus, log })
+                Ok(Self { context: Context { home, recipes, prices }, bus, max_attempts, log })
             }
             _ => Err(BadSettings(problems)),
         }
@@ -131,5 +146,22 @@ mod tests {
     fn the_path_of_the_recipes_may_end_with_a_slash() {
         let given = [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes/")];
         assert_eq!(read(&given).unwrap().context.recipes, "/kiln/recipes");
+    }
+
+    #[test]
+    fn a_call_is_tried_as_often_as_aws_max_attempts_says_and_six_times_where_it_says_nothing() {
+        let with = |attempts| {
+            let rest = [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes")];
+            read(&[&rest[..], &[("AWS_MAX_ATTEMPTS", attempts)]].concat())
+                .map(|settings| settings.max_attempts)
+        };
+        assert_eq!((with(""), with("1"), with("12")), (Ok(6), Ok(1), Ok(12)));
+        for wrong in ["0", "-1", "2.5", "many"] {
+            let error = with(wrong).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("AWS_MAX_ATTEMPTS is {wrong:?}; it must be a whole number")),
+                "{error}"
+            );
+        }
     }
 }
