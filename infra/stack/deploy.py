@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 
 from stack import template as templates
-from stack.package import ensure_bucket, package
+from stack.package import QUICK, SMALL, ensure_bucket, package
 from stack.stacks import MOST_BODY, Stack, StackError
 
 HOME_STACK = "kiln"
@@ -52,7 +52,8 @@ def deploy(
     s3 = clients.of("s3", home)
     say(f"packaging the functions of {build_dir}")
     ensure_bucket(s3, bucket, home)
-    body = package(templates.HOME_TEMPLATE, Path(build_dir), s3, bucket, lambda line: say(f"  {line}"))
+    level = QUICK if endpoint_url else SMALL
+    body = package(templates.HOME_TEMPLATE, Path(build_dir), s3, bucket, lambda line: say(f"  {line}"), level)
 
     given = {"Architecture": architecture, **(parameters or {})}
     stack = Stack(clients.of("cloudformation", home), HOME_STACK, home, poll_s)

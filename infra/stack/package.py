@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 from stack import functions
 from stack import template as templates
 
+SMALL, QUICK = 6, 0
+"""How hard the zips are compressed: for AWS, which keeps them, and for the local AWS, which is waited for."""
 _YEAR = (1980, 1, 1, 0, 0, 0)
 
 
@@ -21,7 +23,7 @@ class PackageError(RuntimeError):
     """A function was not built, or the artifacts cannot be kept."""
 
 
-def zipped(bootstrap: Path) -> bytes:
+def zipped(bootstrap: Path, level: int = SMALL) -> bytes:
     """The zip of one function. The same binary gives the same bytes, so only what changed is deployed."""
     if not bootstrap.is_file():
         raise PackageError(f"{bootstrap} is missing: build the functions first (make build)")
@@ -30,12 +32,17 @@ def zipped(bootstrap: Path) -> bytes:
     entry.compress_type = zipfile.ZIP_DEFLATED
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
-        archive.writestr(entry, bootstrap.read_bytes(), compresslevel=6)
+        archive.writestr(entry, bootstrap.read_bytes(), compresslevel=level)
     return memory.getvalue()
 
 
 def package(
-    template: Path, build_dir: Path, s3: Any, bucket: str, say: Callable[[str], None] = lambda _: None
+    template: Path,
+    build_dir: Path,
+    s3: Any,
+    bucket: str,
+    say: Callable[[str], None] = lambda _: None,
+    level: int = SMALL,
 ) -> str:
     """The template as text, with each `CodeUri` replaced by where in `bucket` the function's zip now is.
 
@@ -44,7 +51,7 @@ def package(
     document = templates.read(template)
     for name, properties in templates.functions(document).items():
         folder = functions.folder(properties)
-        data = zipped(build_dir / folder / "bootstrap")
+        data = zipped(build_dir / folder / "bootstrap", level)
         key = f"{folder}/{hashlib.sha256(data).hexdigest()}.zip"
         fate = "uploaded" if _put(s3, bucket, key, data) else "unchanged"
         say(f"{name}: {len(data) / 1e6:.1f} MB zipped, {fate}")

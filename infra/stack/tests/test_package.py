@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from stack import template as templates
 from stack.functions import names
-from stack.package import PackageError, package, zipped
+from stack.package import QUICK, SMALL, PackageError, package, zipped
 
 
 class Bucket:
@@ -38,6 +38,14 @@ def test_a_zip_holds_the_executable_bootstrap_alone_and_is_always_the_same(built
         assert entry.external_attr >> 16 == 0o100755
         assert archive.read(entry) == b"binary of bake"
     assert zipped(built / "bake" / "bootstrap") == data
+
+
+def test_a_zip_for_aws_is_smaller_than_one_for_the_local_aws_and_holds_the_same(tmp_path: Path) -> None:
+    (tmp_path / "bootstrap").write_bytes(b"".join(b"%d," % (number * number) for number in range(100_000)))
+    small, quick = (zipped(tmp_path / "bootstrap", level) for level in (SMALL, QUICK))
+    assert len(small) < len(quick)
+    read = [zipfile.ZipFile(io.BytesIO(data)).read("bootstrap") for data in (small, quick)]
+    assert read[0] == read[1]
 
 
 def test_a_function_that_was_not_built_is_named_with_what_to_do(built: Path) -> None:
