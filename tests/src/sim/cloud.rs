@@ -70,8 +70,8 @@ impl InMemoryCloud {
         effect: impl FnOnce(&mut Account, DateTime<Utc>) -> Result<T>,
     ) -> Result<T> {
         let world = &self.world;
-        let number = self.invocation.calls.get();
-        self.invocation.calls.set(number + 1);
+        let number = u32::try_from(self.invocation.calls.borrow().len()).unwrap_or(u32::MAX);
+        self.invocation.calls.borrow_mut().push(operation);
         let faults = world.faults.get();
         self.maybe_kill(number, false).await;
         if faults.slow {

@@ -48,25 +48,3 @@ impl<T: Clone> History<T> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use chrono::TimeDelta;
-
-    use super::*;
-
-    #[test]
-    fn a_read_that_lags_sees_what_was() {
-        let start = DateTime::UNIX_EPOCH;
-        let after = |seconds| start + TimeDelta::seconds(seconds);
-        let mut history = History::new(start, 1);
-        history.change(after(10), |value| *value = 2);
-        history.remove(after(20));
-        assert_eq!(history.at(after(-1)), None);
-        assert_eq!(
-            (history.at(after(9)), history.at(after(10)), history.at(after(20))),
-            (Some(&1), Some(&2), None)
-        );
-        assert_eq!(history.now(), None);
-    }
-}

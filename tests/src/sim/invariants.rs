@@ -81,8 +81,8 @@ pub struct Invariants {
     pub delivered: Vec<(Function, Value)>,
     /// How many events became dead letters.
     pub dead_letters: u32,
-    /// How many calls each invocation of each function made.
-    pub calls: BTreeMap<Function, Vec<u32>>,
+    /// The calls that each invocation of each function made.
+    pub calls: BTreeMap<Function, Vec<Vec<&'static str>>>,
 }
 
 impl Invariants {
@@ -94,12 +94,12 @@ impl Invariants {
     /// Registers an invocation and returns its number among those of its function.
     pub fn invocation(&mut self, function: Function) -> u32 {
         let calls = self.calls.entry(function).or_default();
-        calls.push(0);
+        calls.push(Vec::new());
         u32::try_from(calls.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// Records how many calls an invocation made.
-    pub fn record_calls(&mut self, function: Function, number: u32, calls: u32) {
+    /// Records which calls an invocation made.
+    pub fn record_calls(&mut self, function: Function, number: u32, calls: Vec<&'static str>) {
         if let Some(made) = self.calls.get_mut(&function).and_then(|all| all.get_mut(number as usize)) {
             *made = calls;
         }

@@ -1,7 +1,7 @@
 //! Lambda and EventBridge. Events are lost, late, delivered twice and in any order. A function that fails or is killed
 //! is retried twice; then its event is a dead letter.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -57,8 +57,8 @@ pub struct Invocation {
     pub began: DateTime<Utc>,
     /// The home Region.
     pub home: Region,
-    /// How many calls it has made.
-    pub calls: Cell<u32>,
+    /// The calls that it has made.
+    pub calls: RefCell<Vec<&'static str>>,
     /// Kills it.
     pub abort: AbortHandle,
     /// For each Region, which reads of usage succeeded.
@@ -73,7 +73,7 @@ impl Invocation {
             number,
             began: world.now(),
             home: world.context.home.clone(),
-            calls: Cell::new(0),
+            calls: RefCell::default(),
             abort,
             usage_reads: RefCell::default(),
         }
@@ -238,7 +238,7 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
         .map_err(|error| error.to_string())
     };
     let ended = Abortable::new(work, registration).await;
-    world.invariants.borrow_mut().record_calls(function, number, invocation.calls.get());
+    world.invariants.borrow_mut().record_calls(function, number, invocation.calls.take());
     match ended {
         Ok(Ok(report)) if report.failed() => Err(report.to_string()),
         Ok(result) => result,
