@@ -19,6 +19,13 @@ PEERS_READY := $(PEERS)/ready-$(shell cksum < tests/bench/peers/requirements.txt
 # One folder each; a test holds them equal to those of infra/template.yaml.
 FUNCTIONS := $(notdir $(wildcard functions/*))
 LOCAL := .build/local
+# Every worker has a local AWS of its own, with Kiln on it. A file's tests stay together, and the long ones begin.
+WORKERS ?= 3
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+# With the same features as the functions: what was built for them is not built again.
+RULES = cargo test --quiet --workspace --features kiln-tests/aws --lib --test rooms
+SIMULATION = cargo test --quiet --profile simulation -p kiln-tests
+RUST_HALF := .build/rust-half.log
 # What deploy and all that operates Kiln go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
 REGION ?= us-east-1
 REGIONS ?= eu-west-1 ap-southeast-2
@@ -31,7 +38,7 @@ EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,24 +46,24 @@ help: ## This list
 demo: binaries ## A night of Kiln's on a local AWS, told step by step; V=1 shows the whole journal
 	@$(BIN)/python -m demo $(if $(filter-out 0,$(V)),--everything)
 
-test: ## All tests: rules and properties, the local AWS, the real binaries on it end to end
-	@$(MAKE) unit
-	@$(MAKE) binaries
-	@echo "==> The local AWS, the templates, and the real binaries end to end"
-	@$(BIN)/pytest
+test: binaries ## All tests, in minutes, with the question that each part answers
+	@$(MAKE) tested FULL=
+
+test-full: binaries ## The same with all that takes long: every scene's whole way, 10,000 images, every point of death
+	@$(MAKE) tested FULL=1
 
 unit: ## The rules, their properties and the simulation, without the AWS SDK
-	@echo "==> The rules and their properties"
+	@echo "==> Are the rules right, each by itself?"
 	@cargo test --quiet -p kiln-core -p kiln-engine
-	@echo "==> The simulation: every fault, planted bugs, and a death at each call (it is built with optimisation)"
-	@cargo test --quiet --profile simulation -p kiln-tests
+	@echo "==> Is every promise kept, whatever fails or dies? Is each planted bug caught?"
+	@$(SIMULATION)
+
+e2e: binaries ## The end-to-end tests alone
+	@$(PYTEST) tests/e2e
 
 simulate: ## 100,000 pipelines with every fault, or one seed with what happened: SEED=42
 	@cargo run --quiet --profile simulation -p kiln-tests --bin simulate -- \
 	  $(if $(SEED),--seed $(SEED),--pipelines $(PIPELINES) --from $(FROM))
-
-e2e: binaries ## The end-to-end tests alone
-	@$(BIN)/pytest tests/e2e
 
 lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 	@cargo fmt --all --check
@@ -123,6 +130,20 @@ clean: ## Removes what was built here (the shared compile cache stays: CARGO_TAR
 	rm -rf .build $(VENV) $(PEERS)
 
 # ---------------------------------------------------------------- what the commands above stand on
+
+# Both halves at once: the Rust half takes what the Python half leaves of the cores, and is shown at the end.
+tested:
+	@echo "==> Building the tests (the first time the simulation takes two minutes)"
+	@$(RULES) --no-run
+	@$(SIMULATION) --no-run
+	@{ echo "==> Are the rules right, each by itself? Do imports point one way?"; \
+	  nice $(RULES); \
+	  echo "==> Is every promise kept, whatever fails or dies? Is each planted bug caught?"; \
+	  nice $(SIMULATION) $(if $(FULL),-- --include-ignored); } > $(RUST_HALF) 2>&1 & rust=$$!; failed=0; \
+	echo "==> Does Kiln, as it is deployed, do what it promises? Do its templates hold, and do its rights suffice?"; \
+	echo "    Does the local AWS answer as AWS does?"; \
+	$(PYTEST) $(if $(FULL),-m "full or not full") || failed=1; \
+	wait $$rust || failed=1; cat $(RUST_HALF); exit $$failed
 
 tools: $(READY)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.kiln import FURTHER, HOME, Kiln
+from e2e.kiln import FURTHER, HOME, MAX_ATTEMPTS, Kiln
 from local_aws.client import LocalAws
 from stack import deploy, functions
 
@@ -19,10 +19,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiln]:
     missing = [fn for fn in functions.names() if not (BUILT / fn / "bootstrap").exists()]
     assert not missing, f"the binaries {missing} are not built: make binaries"
     log = tmp_path_factory.mktemp("local-aws") / "log"
-    with LocalAws(
-        log=log, LOCAL_AWS_IMAGE_S="0.2", LOCAL_AWS_BOOT_S="0.1", LOCAL_AWS_RETRY_S="0.3,0.6"
-    ) as aws:
-        stacks = deploy(aws.url, BUILT, home=HOME, regions=list(FURTHER), architecture="x86_64")
+    timing = {"LOCAL_AWS_IMAGE_S": "0.2", "LOCAL_AWS_BOOT_S": "0.1", "LOCAL_AWS_RETRY_S": "0.3,0.6"}
+    parameters = {"MaxAttempts": MAX_ATTEMPTS}
+    with LocalAws(log=log, **timing) as aws:
+        stacks = deploy(aws.url, BUILT, HOME, FURTHER, architecture="x86_64", parameters=parameters)
         yield Kiln(aws, stacks.outputs["FailuresQueue"])
 
 

@@ -11,6 +11,8 @@ from local_aws.client import LocalAws
 HOME = "us-east-1"
 FURTHER = ("eu-west-1", "ap-southeast-2")
 REGIONS = (HOME, *FURTHER)
+MAX_ATTEMPTS = "2"
+"""A failing call is tried once more. More attempts would prove the SDK's patience, and nothing of Kiln's."""
 
 RECIPE = """
 name = "{name}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from e2e.kiln import Kiln
+from e2e.kiln import MAX_ATTEMPTS, Kiln
 
 EVENTS = Path(__file__).resolve().parent.parent.parent / "infra" / "events"
 FIVE_MISTAKES = """
@@ -36,8 +36,9 @@ def test_a_recipe_with_five_mistakes_lists_five(kiln: Kiln) -> None:
     kiln.recipe(document=FIVE_MISTAKES)
     error = refused(kiln, "bake", {"recipe": "web"})
     assert error.startswith("recipe web has 5 mistakes; nothing was done:")
-    fields = [line.split(":")[0].strip(" -") for line in error.splitlines()[1:]]
-    assert fields == [
+    found = [line.strip(" -").split(": ") for line in error.splitlines()[1:]]
+    assert all(where.startswith("line ") for where, *_ in found)
+    assert [field for _, field, *_ in found] == [
         "bake.base",
         "bake.instance_type",
         "bake.timeout",
@@ -100,6 +101,14 @@ def test_a_missing_permission_names_the_call_and_the_fix(kiln: Kiln, call: str, 
     error = refused_call(kiln)
     assert call in error and code in error and "allow the call in the function's role" in error
     assert kiln.living() == []
+
+
+def test_a_failing_call_is_tried_as_often_as_the_template_says(kiln: Kiln) -> None:
+    kiln.recipe()
+    failing = {"code": "InternalServerError", "message": "An error occurred.", "status": 500}
+    kiln.aws.faults({"call": "GetParameter", "times": -1, **failing})
+    assert "GetParameter" in refused_call(kiln)
+    assert [call["who"] for call in kiln.calls("GetParameter")] == ["kiln-bake"] * int(MAX_ATTEMPTS)
 
 
 def refused_call(kiln: Kiln) -> str:

@@ -75,8 +75,8 @@ def test_one_recipes_failure_does_not_stop_the_others_and_the_answer_lists_each(
     kiln.recipe("wrong", document='name = "wrong"')
     error = kiln.bake_all().error
     assert "2 of 3 decisions failed" in error
-    assert "refuse broken" in error and "there is no base: ami-0123456789abcdef0 in us-east-1" in error
-    assert "refuse wrong" in error and "bake.instance_type: found nothing" in error
+    assert "reject broken" in error and "there is no base: ami-0123456789abcdef0 in us-east-1" in error
+    assert "reject wrong" in error and "bake.instance_type: missing (required)" in error
     kiln.settle()
     assert len(kiln.images()) == 1
 

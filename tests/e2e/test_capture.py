@@ -56,7 +56,7 @@ def test_a_builder_that_a_person_stops_makes_no_half_baked_image(kiln: Kiln) -> 
     kiln.settle()
     assert kiln.images() == [] and kiln.living() == []
     (failed,) = kiln.said("Bake Failed")
-    assert failed["reason"] == "somebody stopped the builder before its script had ended"
+    assert failed["reason"] == "the instance was stopped by an API call before its script had ended"
 
 
 def test_a_builder_that_powers_off_without_a_verdict_is_looked_at_again_and_then_told_as_failed(
@@ -68,7 +68,7 @@ def test_a_builder_that_powers_off_without_a_verdict_is_looked_at_again_and_then
     kiln.settle()
     assert kiln.images() == []
     (letter,) = kiln.dead_letters()
-    assert "its console bears no verdict yet" in letter["responsePayload"]["errorMessage"]
+    assert "its console shows no verdict yet" in letter["responsePayload"]["errorMessage"]
     kiln.ec2().terminate_instances(InstanceIds=[builder])
     kiln.settle()
 
@@ -104,7 +104,8 @@ def test_an_image_of_the_name_that_is_not_ours_is_never_adopted(kiln: Kiln) -> N
     assert kiln.images() == []
     (letter,) = kiln.dead_letters()
     assert (
-        f"{other} has the name, but was not made of this builder" in letter["responsePayload"]["errorMessage"]
+        f"{other} has the name of this image, but was not made from this builder"
+        in letter["responsePayload"]["errorMessage"]
     )
     for builder in kiln.living():
         kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])

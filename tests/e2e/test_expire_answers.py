@@ -15,7 +15,7 @@ def test_a_base_stays_however_a_recipe_names_it(kiln: Kiln, base: str) -> None:
     oldest = three_releases(kiln)
     kiln.aws.client("ssm").put_parameter(Name="/my/base", Value=oldest[HOME], Type="String", Overwrite=True)
     kiln.recipe("worker", base=base)
-    assert reason(kiln, oldest[HOME], dry_run=False) == "recipe worker names it as its base"
+    assert reason(kiln, oldest[HOME], dry_run=False) == "recipe worker uses it as its base"
     assert there(kiln, oldest) == list(REGIONS)
 
 

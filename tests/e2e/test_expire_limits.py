@@ -35,7 +35,7 @@ def test_more_than_may_go_in_one_run_and_nothing_goes_until_who_saw_the_plan_all
     assert len([line for line in would if line["action"] == "deregister"]) == 12 and left(kiln) == [6, 6, 6]
 
     fewer = kiln.invoke("expire", {"recipe": "web", "dry_run": False, "allow": 11}).decisions
-    assert any("more than 11 (allow = 11)" in line["reason"] for line in fewer) and left(kiln) == [6, 6, 6]
+    assert any("the limit is 11 (allow = 11)" in line["reason"] for line in fewer) and left(kiln) == [6, 6, 6]
     kiln.invoke("expire", {"recipe": "web", "dry_run": False, "allow": 12})
     assert left(kiln) == [2, 2, 2]
 
@@ -45,7 +45,7 @@ def test_the_recipe_says_how_much_may_go(kiln: Kiln) -> None:
     kiln.invoke("expire", {"dry_run": False})
     kiln.settle()
     (news,) = kiln.said("Expiry Blocked")
-    assert "more than 11 (expire.max_per_run = 11)" in news["reason"] and left(kiln) == [6, 6, 6]
+    assert "the limit is 11 (expire.max_per_run = 11)" in news["reason"] and left(kiln) == [6, 6, 6]
     kiln.recipe(expire="max_percent = 67\nmax_per_run = 12")
     kiln.invoke("expire", {"dry_run": False})
     assert left(kiln) == [2, 2, 2]
@@ -65,7 +65,7 @@ def test_a_region_that_answers_with_no_images_where_there_should_be_some_stops_t
     kiln.invoke("expire", {"dry_run": False})
     kiln.settle()
     (news,) = kiln.said("Expiry Blocked")
-    assert f"{FURTHER[1]} answers with no image of the recipe's" in news["reason"]
+    assert f"{FURTHER[1]} shows no image of the recipe" in news["reason"]
     assert left(kiln) == [6, 6, 0]
 
 
@@ -88,7 +88,7 @@ def test_a_region_that_shows_far_fewer_images_than_before_stops_the_run(kiln: Ki
     kiln.invoke("expire", {"dry_run": False})
     kiln.settle()
     (news,) = kiln.said("Expiry Blocked", before)
-    told = f"{FURTHER[0]} shows 1 images of the recipe's, and there were 6 at an earlier step"
+    told = f"{FURTHER[0]} shows 1 images of the recipe, down from 6 at an earlier step"
     assert told in news["reason"] and "DeregisterImage" not in kiln.changes(before)
     kiln.invoke("expire", {"recipe": "web", "dry_run": False, "allow": 12})
     assert left(kiln) == [2, 0, 2], "somebody has seen it, and said so"

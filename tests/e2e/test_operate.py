@@ -134,7 +134,7 @@ def test_the_images_of_a_deleted_recipe_are_shown_first_and_retired_then(
 ) -> None:
     oldest = three_releases(kiln)
     assert run(kiln, "retire", "--recipe", "web") == 1
-    assert "recipe web is there: delete its parameter first" in capsys.readouterr().err
+    assert "recipe web still exists; delete its parameter first" in capsys.readouterr().err
     kiln.aws.client("ssm").delete_parameter(Name="/kiln/recipes/web")
     before = kiln.aws.journal_end()
     assert run(kiln, "retire", "--recipe", "web", "--dry-run", "1") == 0

@@ -11,7 +11,7 @@ def test_where_all_is_well_it_says_so_and_launches_nothing(kiln: Kiln) -> None:
     kiln.recipe(publish=NAMED)
     before = kiln.aws.journal_end()
     (line,) = kiln.invoke("bake", {"preflight": True}).decisions
-    assert line["reason"] == "nothing that can be known beforehand speaks against a bake"
+    assert line["reason"] == "preflight passed: no problems found"
     assert kiln.changes(before) == [] and kiln.parameter() is None
 
 
@@ -43,7 +43,7 @@ def test_all_findings_come_at_once_and_a_bake_is_refused_with_them(kiln: Kiln) -
 def test_a_region_that_is_not_enabled_is_told(kiln: Kiln) -> None:
     kiln.recipe(regions='["eu-west-1", "xx-nowhere-1"]')
     error = kiln.invoke("bake", {"preflight": True}).error
-    assert "xx-nowhere-1 is not enabled for this account" in error
+    assert "xx-nowhere-1 does not exist or is not enabled for this account" in error
 
 
 def test_a_key_of_awss_own_is_told_where_the_recipe_shares(kiln: Kiln) -> None:
@@ -54,7 +54,7 @@ def test_a_key_of_awss_own_is_told_where_the_recipe_shares(kiln: Kiln) -> None:
         assert not kiln.invoke("bake", {"preflight": True}).failed
         kiln.recipe(publish='share = { accounts = ["111111111111"] }')
         error = kiln.invoke("bake", {"preflight": True}).error
-        assert "in eu-west-1 cannot be shared, for AWS manages that key" in error
+        assert "in eu-west-1 cannot be shared, because AWS manages that key" in error
     finally:
         ec2.disable_ebs_encryption_by_default()
 

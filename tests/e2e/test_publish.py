@@ -97,7 +97,10 @@ def test_an_image_with_a_finding_that_has_a_fix_is_rejected_with_it(kiln: Kiln) 
     kiln.aws.scan(image["ImageId"], [{"severity": "critical", "title": "CVE-2026-3 in openssl"}])
     kiln.sweep()
     (news,) = kiln.said("Image Rejected")
-    assert "1 findings of high or above that have a fix, such as CVE-2026-3 in openssl" in news["reason"]
+    assert (
+        "it has 1 fixable findings of severity high or higher, such as CVE-2026-3 in openssl"
+        in news["reason"]
+    )
     assert tags_of(kiln.images()[0])["kiln:stage"] == "rejected" and kiln.images("eu-west-1") == []
 
 

@@ -37,11 +37,11 @@ def test_with_every_event_lost_sweeps_alone_bring_the_bake_to_its_end(kiln: Kiln
     assert kiln.images() == [] and len(kiln.living()) == 1
     assert sweep(kiln) == [("capture", HOME)]
     assert sorted(sweep(kiln)) == [("launch", HOME), ("terminate", HOME)]
-    assert sweep(kiln) == [("mark+terminate", HOME)]
+    assert sweep(kiln) == [("set-stage+terminate", HOME)]
     assert sweep(kiln) == [("publish", HOME)]
     assert sorted(sweep(kiln)) == [("copy", "ap-southeast-2"), ("copy", "eu-west-1")]
     both = [("publish", "ap-southeast-2"), ("publish", "eu-west-1")]
-    assert sorted(sweep(kiln)) == [("note+mark+mark+mark", HOME), *both]
+    assert sorted(sweep(kiln)) == [*both, ("tag+set-stage+set-stage+set-stage", HOME)]
     assert sweep(kiln) == [] and kiln.living() == []
     assert [len(kiln.images(region)) for region in REGIONS] == [1, 1, 1]
     assert {tags_of(kiln.images(region)[0])["kiln:stage"] for region in REGIONS} == {"released"}
@@ -58,7 +58,7 @@ def test_a_hanging_builder_is_found_and_reported_with_its_console(kiln: Kiln) ->
     kiln.ec2().create_tags(Resources=[builder["InstanceId"]], Tags=past)
     assert sweep(kiln) == [("terminate", HOME)]
     (news,) = kiln.said("Bake Failed")
-    assert "it had not stopped when its time was up" in news["reason"]
+    assert "the instance had not stopped when its time was up" in news["reason"]
     assert news["console-tail"].endswith("waiting for a lock")
     assert kiln.living() == [] and kiln.images() == []
     (repair,) = kiln.said("Drift Repaired")
@@ -69,9 +69,11 @@ def test_a_replica_that_somebody_took_away_comes_back(kiln: Kiln) -> None:
     kiln.recipe()
     old = kiln.release("web", "20260101T020000Z")
     new = kiln.release("web", "20260201T020000Z")
+    kiln.aws.faults(lose(IMAGE, state="deregistered"))
     for release in (old, new):
         kiln.ec2("eu-west-1").deregister_image(ImageId=release["eu-west-1"])
     kiln.settle()
+    kiln.aws.faults()
     repaired = sweep(kiln)
     assert ("copy", "eu-west-1") in repaired and ("delete-snapshot", "eu-west-1") in repaired
     assert [image["Name"] for image in kiln.images("eu-west-1")] == ["web-20260201T020000Z"]

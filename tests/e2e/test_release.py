@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
 
 NAMED = 'parameter = "/golden/web"'
@@ -13,11 +15,19 @@ def bake(kiln: Kiln, version: str) -> None:
     kiln.bake(scheduled_time=f"2025-06-{day}T02:00:00Z")
 
 
-def two_releases(kiln: Kiln, **fields: str) -> None:
+def released(kiln: Kiln, *versions: str, **fields: Any) -> None:
+    """Releases that were made before: the parameters name the newest."""
     kiln.recipe(**{"publish": NAMED, **fields})
-    bake(kiln, OLD)
-    bake(kiln, NEW)
-    assert kiln.named() == [NEW] * 3
+    for version in versions:
+        kiln.release("web", version)
+    kiln.sweep()
+    assert kiln.named() == [versions[-1]] * 3
+
+
+def comes(kiln: Kiln, version: str, recipe: str = "web") -> None:
+    """An image has just been published in the home Region: all that follows from it is done."""
+    kiln.release(recipe, version, regions=(HOME,), tags={"kiln:stage": "published"})
+    kiln.sweep()
 
 
 def puts(kiln: Kiln, after: int = 0) -> list[str]:
@@ -28,8 +38,8 @@ def puts(kiln: Kiln, after: int = 0) -> list[str]:
 
 
 def test_all_regions_move_within_one_invocation_once_the_last_is_ready_and_never_before(kiln: Kiln) -> None:
-    kiln.recipe(publish=NAMED)
-    bake(kiln, OLD)
+    """From the bake on; the other tests begin with images that are there."""
+    released(kiln, OLD)
     message = "Given key ID is not accessible"
     kiln.aws.faults({"image": "CopyImage", "region": "eu-west-1", "message": message, "times": 1})
     before = kiln.aws.journal_end()
@@ -51,7 +61,9 @@ def test_all_regions_move_within_one_invocation_once_the_last_is_ready_and_never
 def test_a_release_is_said_with_its_regions_ids_and_times_and_the_former_value_is_in_the_history(
     kiln: Kiln,
 ) -> None:
-    two_releases(kiln)
+    released(kiln, OLD)
+    comes(kiln, NEW)
+    assert kiln.named() == [NEW] * 3
     news = kiln.said("Image Released")[-1]
     assert news["images"] == {region: kiln.parameter(region) for region in REGIONS}
     assert news["parameter"] == "/golden/web" and news["baked"] == "2025-06-02T02:00:00Z"
@@ -62,11 +74,10 @@ def test_a_release_is_said_with_its_regions_ids_and_times_and_the_former_value_i
 
 
 def test_a_region_whose_copies_fail_for_good_leaves_all_parameters_where_they_were(kiln: Kiln) -> None:
-    kiln.recipe(publish=NAMED)
-    bake(kiln, OLD)
+    released(kiln, OLD)
     message = "Given key ID is not accessible"
     kiln.aws.faults({"image": "CopyImage", "region": "ap-southeast-2", "message": message, "times": -1})
-    bake(kiln, NEW)
+    comes(kiln, NEW)
     kiln.sweep()
     assert kiln.named() == [OLD] * 3
     (news,) = kiln.said("Replication Failed")
@@ -75,11 +86,10 @@ def test_a_region_whose_copies_fail_for_good_leaves_all_parameters_where_they_we
 
 
 def test_a_best_effort_region_does_not_hold_and_is_filled_in_when_it_can_be(kiln: Kiln) -> None:
-    kiln.recipe(publish=NAMED, replicate='best_effort = ["ap-southeast-2"]')
-    bake(kiln, OLD)
+    released(kiln, OLD, replicate='best_effort = ["ap-southeast-2"]')
     denied = {"code": "ResourceLimitExceeded", "message": "too many copies", "status": 400}
     kiln.aws.faults({"call": "CopyImage", "region": "ap-southeast-2", "times": -1, **denied})
-    bake(kiln, NEW)
+    comes(kiln, NEW)
     assert kiln.named() == [NEW, NEW, OLD]
     kiln.aws.faults()
     kiln.sweep()
@@ -87,17 +97,17 @@ def test_a_best_effort_region_does_not_hold_and_is_filled_in_when_it_can_be(kiln
 
 
 def test_each_region_goes_by_itself_where_the_recipe_says_so(kiln: Kiln) -> None:
-    kiln.recipe(publish=NAMED, replicate='release = "each"')
-    bake(kiln, OLD)
+    released(kiln, OLD, replicate='release = "each"')
     denied = {"code": "ResourceLimitExceeded", "message": "too many copies", "status": 400}
     kiln.aws.faults({"call": "CopyImage", "region": "ap-southeast-2", "times": -1, **denied})
-    bake(kiln, NEW)
-    assert kiln.named() == [NEW, NEW, OLD] and len(kiln.said("Image Released")) == 1
+    comes(kiln, NEW)
+    assert kiln.named() == [NEW, NEW, OLD] and kiln.said("Image Released") == []
 
 
 def test_a_region_that_comes_to_the_recipe_later_is_filled_in_by_the_next_sweep(kiln: Kiln) -> None:
     kiln.recipe(publish=NAMED, regions='["eu-west-1"]')
-    bake(kiln, OLD)
+    kiln.release("web", OLD, regions=(HOME, "eu-west-1"))
+    kiln.sweep()
     assert kiln.named() == [OLD, OLD, None]
     kiln.recipe(publish=NAMED)
     kiln.sweep()
@@ -105,13 +115,12 @@ def test_a_region_that_comes_to_the_recipe_later_is_filled_in_by_the_next_sweep(
 
 
 def test_a_parameter_that_may_not_be_written_in_one_region_moves_in_none(kiln: Kiln) -> None:
-    kiln.recipe(publish=NAMED)
-    bake(kiln, OLD)
+    released(kiln, OLD)
     denied = {"code": "AccessDeniedException", "message": "not authorized", "status": 400}
     kiln.aws.faults(
         {"call": "PutParameter", "region": "eu-west-1", "who": "kiln-replicate", "times": -1, **denied}
     )
-    bake(kiln, NEW)
+    comes(kiln, NEW)
     assert kiln.named() == [OLD] * 3
     kiln.aws.faults()
     kiln.sweep()
@@ -119,7 +128,7 @@ def test_a_parameter_that_may_not_be_written_in_one_region_moves_in_none(kiln: K
 
 
 def test_a_parameter_that_somebody_overwrote_is_brought_back_by_the_next_sweep(kiln: Kiln) -> None:
-    two_releases(kiln)
+    released(kiln, OLD, NEW)
     old = kiln.images("eu-west-1")[0]["ImageId"]
     ssm = kiln.aws.client("ssm", "eu-west-1")
     ssm.put_parameter(Name="/golden/web", Value=old, Type="String", Overwrite=True)
@@ -128,9 +137,9 @@ def test_a_parameter_that_somebody_overwrote_is_brought_back_by_the_next_sweep(k
 
 
 def test_a_rollback_is_one_step_and_holds_until_the_next_newer_release(kiln: Kiln) -> None:
-    two_releases(kiln)
+    released(kiln, OLD, NEW)
     before = kiln.aws.journal_end()
-    assert not kiln.invoke("publish", {"rollback": "web"}).failed or True
+    assert not kiln.invoke("publish", {"rollback": "web"}).failed
     kiln.settle()
     assert kiln.named() == [OLD] * 3
     (news,) = kiln.said("Image Rolled Back", before)
@@ -138,13 +147,12 @@ def test_a_rollback_is_one_step_and_holds_until_the_next_newer_release(kiln: Kil
     for _ in range(2):
         kiln.sweep()
     assert kiln.named() == [OLD] * 3 and set(puts(kiln, before)) == {"kiln-publish"}
-    bake(kiln, NEXT)
+    comes(kiln, NEXT)
     assert kiln.named() == [NEXT] * 3
 
 
 def test_a_rollback_to_a_named_version_and_forward_again(kiln: Kiln) -> None:
-    two_releases(kiln)
-    bake(kiln, NEXT)
+    released(kiln, OLD, NEW, NEXT)
     for version in (OLD, NEXT):
         kiln.invoke("publish", {"rollback": "web", "to": version})
         kiln.settle()
@@ -153,22 +161,24 @@ def test_a_rollback_to_a_named_version_and_forward_again(kiln: Kiln) -> None:
 
 
 def test_a_rollback_is_refused_with_the_reason_where_it_cannot_be(kiln: Kiln) -> None:
-    two_releases(kiln)
+    released(kiln, OLD, NEW)
     gone = kiln.images("eu-west-1")[0]["ImageId"]
     kiln.ec2("eu-west-1").deregister_image(ImageId=gone)
     kiln.settle()
     error = kiln.invoke("publish", {"rollback": "web"}).error
     assert f"{OLD} cannot be launched in eu-west-1" in error
     error = kiln.invoke("publish", {"rollback": "web", "to": OLD}).error
-    assert f"there is no release {OLD} that can be rolled back to" in error
+    assert f"there is no release {OLD} to roll back to" in error
     assert "there is no recipe wbe" in kiln.invoke("publish", {"rollback": "wbe"}).error
     assert kiln.named() == [NEW] * 3
 
 
 def test_expire_keeps_what_a_parameter_or_a_pin_names(kiln: Kiln) -> None:
-    two_releases(kiln, keep=1, older_than="0d", quarantine="7d")
-    held = {"kiln:hold": "audit"}
-    assert held
+    released(kiln, OLD, keep=1, older_than="0d", quarantine="7d")
+    comes(kiln, NEW)
+    assert kiln.named() == [NEW] * 3
+    # The event wakes expire before the release is marked, perhaps too early.
+    kiln.invoke("expire", {"dry_run": False})
     kiln.recipe(publish=NAMED, keep=1, older_than="30d", quarantine="7d")
     states = [image["State"] for image in kiln.images()]
     assert states == ["disabled", "available"], "the older one was not named any more"
@@ -178,7 +188,7 @@ def test_expire_keeps_what_a_parameter_or_a_pin_names(kiln: Kiln) -> None:
     kiln.invoke("expire", {"dry_run": False})
     decisions = kiln.invoke("expire", {"dry_run": True}).decisions
     why = {line["resource"]: line["reason"] for line in decisions}
-    assert "somebody rolled back to it" in why[third[HOME]]
+    assert "a rollback to it is in force" in why[third[HOME]]
     assert "it is used by parameter arn:aws:ssm:" in why[third[FURTHER[0]]]
 
 
@@ -191,7 +201,7 @@ def test_a_launch_template_gets_a_version_in_each_region_and_follows_a_rollback(
                 {"ResourceType": "launch-template", "Tags": [{"Key": "kiln:recipe", "Value": "web"}]}
             ],
         )
-    two_releases(kiln, publish=f'{NAMED}\nlaunch_template = {{ name = "web-fleet", default = true }}')
+    released(kiln, OLD, NEW, publish=f'{NAMED}\nlaunch_template = {{ name = "web-fleet", default = true }}')
 
     def default(region: str) -> tuple[str, str]:
         found = kiln.ec2(region).describe_launch_template_versions(
@@ -216,7 +226,7 @@ def test_a_release_of_the_base_bakes_the_layer_that_asks_for_it(kiln: Kiln) -> N
     kiln.recipe("base")
     kiln.recipe("web", base='"recipe:base"', bake="on_base_release = true")
     kiln.recipe("worker", base='"recipe:base"')
-    kiln.bake("base", scheduled_time="2025-06-01T02:00:00Z")
+    comes(kiln, OLD, "base")
     (base,) = kiln.images(recipe="base")
     (layer,) = kiln.images(recipe="web")
     assert tags_of(layer)["kiln:base"] == base["ImageId"] and tags_of(layer)["kiln:stage"] == "released"
@@ -230,7 +240,7 @@ def test_a_release_of_the_base_that_nobody_heard_of_bakes_the_layer_with_the_nex
     kiln.recipe("base")
     kiln.recipe("web", base='"recipe:base"', bake="on_base_release = true")
     kiln.aws.faults({"event": "Image Released", "effect": "lose", "times": -1})
-    kiln.bake("base", scheduled_time="2025-06-01T02:00:00Z")
+    comes(kiln, OLD, "base")
     assert kiln.images(recipe="web") == []
     kiln.sweep()
     assert tags_of(kiln.images(recipe="web")[0])["kiln:stage"] == "released"

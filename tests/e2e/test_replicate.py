@@ -91,7 +91,7 @@ def test_a_region_whose_copies_always_fail_is_given_up_after_three_tries(kiln: K
     (news,) = kiln.said("Replication Failed")
     assert (
         news["region"] == "eu-west-1"
-        and "all 3 tries at copying failed, the last with: no key" in news["reason"]
+        and "all 3 attempts to copy it failed, the last one with: no key" in news["reason"]
     )
 
 

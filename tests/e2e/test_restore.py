@@ -44,7 +44,7 @@ def test_a_release_that_was_retired_comes_back_with_all_that_its_recipe_grants(k
     kiln.settle()
     assert states(kiln, OLD) == ["available"] * 3, "the next night leaves it"
     decisions = kiln.invoke("expire", {"recipe": "web"}).decisions
-    assert any("take its tag kiln:restored-at away" in line["reason"] for line in decisions)
+    assert any("remove its tag kiln:restored-at" in line["reason"] for line in decisions)
     for region in REGIONS:
         kiln.ec2(region).delete_tags(Resources=[oldest[region]], Tags=[{"Key": "kiln:restored-at"}])
     night_after_night(kiln, 2)
@@ -68,7 +68,7 @@ def test_restoring_what_is_not_retired_changes_nothing(kiln: Kiln) -> None:
     oldest = three_releases(kiln)
     before = kiln.aws.journal_end()
     decisions = kiln.invoke("expire", {"restore": oldest[HOME]}).decisions
-    assert {line["reason"] for line in decisions} == {"it is not retired: its stage is released"}
+    assert {line["reason"] for line in decisions} == {"there is nothing to bring back: its stage is released"}
     assert kiln.changes(before) == []
 
 
@@ -76,7 +76,7 @@ def test_after_the_last_step_it_is_said_plainly_that_it_is_too_late(kiln: Kiln) 
     oldest = three_releases(kiln)
     kiln.invoke("expire", {"dry_run": False})
     answer = kiln.invoke("expire", {"restore": oldest[HOME]})
-    assert "it is deregistered, and nothing brings it back" in answer.error
+    assert "it is deregistered and cannot be brought back" in answer.error
 
 
 def test_what_lies_in_the_recycle_bin_is_told_with_its_region_and_time(kiln: Kiln) -> None:
@@ -85,7 +85,7 @@ def test_what_lies_in_the_recycle_bin_is_told_with_its_region_and_time(kiln: Kil
     kiln.ec2(FURTHER[0]).create_tags(Resources=[oldest[FURTHER[0]]], Tags=rule)
     kiln.invoke("expire", {"dry_run": False})
     answer = kiln.invoke("expire", {"restore": oldest[FURTHER[0]]})
-    assert f"lies in the Recycle Bin of {FURTHER[0]} until 20" in answer.error
+    assert f"in the Recycle Bin of {FURTHER[0]} until 20" in answer.error
     assert "restore its snapshots there first" in answer.error
 
 
@@ -121,7 +121,7 @@ def test_what_could_not_be_looked_for_is_not_told_as_gone(kiln: Kiln) -> None:
     denied = {"code": "UnauthorizedOperation", "message": "You are not authorized.", "status": 403}
     kiln.aws.faults({"call": "DescribeRegions", "times": -1, **denied})
     answer = kiln.invoke("expire", {"restore": newest[away]})
-    assert "DescribeRegions" in answer.error and "nothing brings it back" not in answer.error
+    assert "DescribeRegions" in answer.error and "cannot be brought back" not in answer.error
     kiln.aws.faults()
 
 

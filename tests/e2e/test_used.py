@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
 from e2e.test_expire import OLD, reason, there, three_releases
-from scenes import ANOTHER_ACCOUNT, IN_THE_ACCOUNT, SHARED_SNAPSHOT, SHARED_UNKNOWN, Scene
+from scenes import ANOTHER_ACCOUNT, IN_THE_ACCOUNT, SHARED_SNAPSHOT, SHARED_UNKNOWN, Scene, Use
 
 AWAY = FURTHER[0]
+
+
+def one_of_each_kind_is_quick(scenes: tuple[Scene, ...]) -> list[Any]:
+    """The steps do not know what the use was: `make test` walks them once for each module of scenes."""
+    first = {scene.begin.__module__: scene for scene in reversed(scenes)}.values()
+    return [
+        pytest.param(scene, id=str(scene), marks=() if scene in first else pytest.mark.full)
+        for scene in scenes
+    ]
+
+
+def used_by(kiln: Kiln, scene: Scene) -> tuple[dict[str, str], Use]:
+    """Three releases, of which the oldest would go if it were not used. Gives its ids, and its use."""
+    oldest = three_releases(kiln, confirm_after="2d", quarantine="7d", expire=scene.recipe)
+    where = HOME if scene.home_only else AWAY
+    return oldest, scene.begin(kiln.aws, oldest[where], where)
 
 
 def steps(kiln: Kiln) -> list[str]:
@@ -66,17 +84,28 @@ def goes_day_by_day(kiln: Kiln, most: int = 60) -> None:
 
 
 @pytest.mark.parametrize("scene", IN_THE_ACCOUNT, ids=str)
-def test_what_is_used_stays_in_every_region_and_goes_in_steps_once_that_has_ended(
+def test_what_is_used_stays_in_every_region_and_is_unused_once_that_has_ended(
     kiln: Kiln, scene: Scene
 ) -> None:
-    oldest = three_releases(kiln, confirm_after="2d", quarantine="7d", expire=scene.recipe)
+    oldest, use = used_by(kiln, scene)
     where = HOME if scene.home_only else AWAY
-    use = scene.begin(kiln.aws, oldest[where], where)
     why = reason(kiln, oldest[where], dry_run=False)
     assert use.told_by(why), why
     for region in set(REGIONS) - {where}:
-        assert f"{oldest[where]} of the same release stays" in reason(kiln, oldest[region], dry_run=False)
+        assert f"kept with its release: {oldest[where]} stays" in reason(kiln, oldest[region], dry_run=False)
     assert steps(kiln) == ["available"] * 3 and there(kiln, oldest) == list(REGIONS)
+    use.end()
+    decisions = kiln.invoke("expire", {"dry_run": True}).decisions
+    plans = {line["resource"]: line["plan"] for line in decisions if "plan" in line}
+    told = [(plans[image]["usage"], plans[image]["next_step"]) for image in oldest.values()]
+    assert told == [("unused", "deprecate")] * 3
+
+
+@pytest.mark.parametrize("scene", one_of_each_kind_is_quick(IN_THE_ACCOUNT))
+def test_what_was_used_goes_in_steps(kiln: Kiln, scene: Scene) -> None:
+    _, use = used_by(kiln, scene)
+    night(kiln)
+    assert steps(kiln) == ["available"] * 3
     use.end()
     goes_in_steps(kiln)
 
@@ -129,4 +158,6 @@ def test_a_snapshot_that_another_image_shares_stays_when_the_image_goes(kiln: Ki
     use = SHARED_SNAPSHOT.begin(kiln.aws, oldest[HOME], HOME)
     night(kiln)
     assert there(kiln, oldest) == []
+    told = {news["region"]: len(news["snapshots"]) for news in kiln.told_of("Image Deregistered")}
+    assert told == {HOME: 0, FURTHER[0]: 1, FURTHER[1]: 1}
     assert use.name in [snapshot["SnapshotId"] for snapshot in kiln.snapshots()]

@@ -44,25 +44,25 @@ def protection_cools_down(aws: LocalAws, image: str, region: str) -> Use:
 
 def held(aws: LocalAws, image: str, region: str) -> Use:
     """The image has the tag with which Kiln keeps it."""
-    return Use("somebody holds it", "audit", tag(aws, image, region, "kiln:hold", "audit"))
+    return Use("it is held", "audit", tag(aws, image, region, "kiln:hold", "audit"))
 
 
 def of_backup(aws: LocalAws, image: str, region: str) -> Use:
     source = arn("ec2", region, "instance/i-0b")
     return Use(
-        "AWS Backup", "manages it", service_tag(aws, image, region, "aws:backup:source-resource", source)
+        "AWS Backup", "managed by", service_tag(aws, image, region, "aws:backup:source-resource", source)
     )
 
 
 def of_lifecycle_manager(aws: LocalAws, image: str, region: str) -> Use:
     policy = "policy-0123456789abcdef0"
     end = service_tag(aws, image, region, "aws:dlm:lifecycle-policy-id", policy)
-    return Use("Data Lifecycle Manager", "manages it", end)
+    return Use("Data Lifecycle Manager", "managed by", end)
 
 
 def of_image_builder(aws: LocalAws, image: str, region: str) -> Use:
     made = arn("imagebuilder", region, "image/theirs/1.0.0/1")
-    return Use("Image Builder", "manages it", tag(aws, image, region, "Ec2ImageBuilderArn", made))
+    return Use("Image Builder", "managed by", tag(aws, image, region, "Ec2ImageBuilderArn", made))
 
 
 def baked_into_another(aws: LocalAws, image: str, region: str) -> Use:
