@@ -1,6 +1,6 @@
-//! Fixtures with words, for tests that read as a story: `image("web", 3).released().in_region("eu-west-1")`.
+//! Fixtures that let a test say in words what it is about: `image("web", 3).released().in_region("eu-west-1")`.
 
-#![allow(missing_docs, reason = "fixtures are read as words")]
+#![allow(missing_docs, reason = "the names of fixtures say what they build")]
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ pub fn name(recipe: &str, n: i64) -> ImageName {
     ImageName { recipe: recipe.parse().unwrap(), version: Version::at(day(n)).unwrap() }
 }
 
-/// A recipe that keeps 2, and those of less than 10 days, with replicas in two Regions.
+/// A recipe that keeps the 2 newest releases and those younger than 10 days, with replicas in two Regions.
 pub fn recipe(name: &str) -> Recipe {
     Recipe::parse(
         name,
@@ -45,7 +45,7 @@ pub fn recipe(name: &str) -> Recipe {
     .unwrap()
 }
 
-/// An image that somebody else made.
+/// An image that Kiln did not make.
 pub fn foreign_image(id: &str) -> Image {
     Image {
         id: id.parse().unwrap(),
@@ -71,14 +71,14 @@ pub fn foreign_image(id: &str) -> Image {
     }
 }
 
-/// That nobody else may launch any of these images, as it is found out.
+/// Usage of one Region in which none of these images is shared with another account.
 pub fn nobody_else(images: &[&Image]) -> RegionUsage {
-    let alone =
+    let unshared =
         |image: &&Image| (image.id.clone(), Ok(SharedWith { with: BTreeSet::new(), reports: Vec::new() }));
-    RegionUsage { shared: images.iter().map(alone).collect(), ..RegionUsage::default() }
+    RegionUsage { shared: images.iter().map(unshared).collect(), ..RegionUsage::default() }
 }
 
-/// What was found out about use, and that nobody else may launch any of the images.
+/// The same usage, with none of the found images shared with another account.
 pub fn alone(usage: &UsageByRegion, found: &ImagesByRegion) -> UsageByRegion {
     let mut usage = usage.clone();
     for (region, usage) in &mut usage {
@@ -89,13 +89,13 @@ pub fn alone(usage: &UsageByRegion, found: &ImagesByRegion) -> UsageByRegion {
     usage
 }
 
-/// The id that a fixture gives to the image of the n-th day in a Region.
+/// The id of the fixture image of the n-th day in a Region.
 pub fn id_of(region: &str, n: i64) -> ImageId {
-    let context = region.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    format!("ami-{context:08x}{n:04x}").parse().unwrap()
+    let hash = region.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    format!("ami-{hash:08x}{n:04x}").parse().unwrap()
 }
 
-/// An image of Kiln's, captured on the n-th day and available at home.
+/// An image that Kiln captured on the n-th day, available in the home Region.
 pub fn image(recipe: &str, n: i64) -> ImageFixture {
     ImageFixture {
         name: name(recipe, n),
@@ -136,7 +136,7 @@ impl ImageFixture {
         self
     }
 
-    /// Makes it the replica in that Region, of the first try.
+    /// Makes it the replica in that Region, from the first attempt to copy it.
     pub fn in_region(self, code: &str) -> Self {
         self.of_try(code, 1)
     }
@@ -161,10 +161,10 @@ impl ImageFixture {
 
     pub fn build(self) -> Image {
         let home = "us-east-1";
-        let context = self.copy.as_ref().map_or(home.to_owned(), |(region, _)| region.to_string());
+        let code = self.copy.as_ref().map_or(home.to_owned(), |(region, _)| region.to_string());
         let id = match &self.copy {
             Some((region, attempt)) if *attempt > 1 => id_of(&format!("{region}#{attempt}"), self.n),
-            _ => id_of(&context, self.n),
+            _ => id_of(&code, self.n),
         };
         let copied = self.copy.as_ref().map(|(_, attempt)| CopySource {
             origin: Origin { region: region(home), image: id_of(home, self.n) },
@@ -175,7 +175,7 @@ impl ImageFixture {
         let snapshot: SnapshotId = format!("snap-{}", &id.as_str()[4..]).parse().unwrap();
         Image {
             name: self.name.to_string(),
-            region: region(&context),
+            region: region(&code),
             state: self.state,
             created: Some(day(self.n)),
             source_instance: source_image.is_none().then(|| "i-0b1d".parse().unwrap()),
@@ -187,7 +187,8 @@ impl ImageFixture {
     }
 }
 
-/// The builder that `bake` launched on the n-th day: stopped by itself, with a deadline 45 minutes later.
+/// The builder that `bake` launched on the n-th day. It shut itself down; its deadline is 45 minutes after its
+/// launch.
 pub fn builder(recipe: &str, n: i64) -> Instance {
     let name = name(recipe, n);
     Instance {
@@ -208,7 +209,8 @@ pub fn builder(recipe: &str, n: i64) -> Instance {
     }
 }
 
-/// The tester that `verify` launched from an image on the n-th day: stopped by itself, with a deadline 15 minutes later.
+/// The tester that `verify` launched from an image on the n-th day. It shut itself down; its deadline is 15 minutes
+/// after its launch.
 pub fn tester(of: &Image, n: i64) -> Instance {
     let name = of.record().unwrap().name;
     Instance {
@@ -227,7 +229,7 @@ pub fn tester(of: &Image, n: i64) -> Instance {
     }
 }
 
-/// A person's instance that bears the recipe's tag, running.
+/// A long-lived builder: a running instance that a person launched and tagged with the recipe.
 pub fn long_lived(recipe: &str) -> Instance {
     Instance {
         id: "i-0a11".parse().unwrap(),
@@ -254,7 +256,7 @@ impl Instance {
         self
     }
 
-    /// Marked by `bake` with the bake of the n-th day.
+    /// Tags it as `bake` does for the bake of the n-th day.
     pub fn marked(mut self, n: i64) -> Self {
         self.tags = self.tags.with(tags::VERSION, Version::at(day(n)).unwrap());
         self

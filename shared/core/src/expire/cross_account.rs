@@ -1,5 +1,5 @@
-//! Whether other accounts use an image that is shared with them: EC2 tells it in a report, which is asked for in one run and
-//! read in a later one.
+//! Whether other accounts use an image that is shared with them. EC2 answers with a usage report, which one run
+//! requests and a later run reads.
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>)
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,25 +9,27 @@ use crate::inventory::{Image, ImageState, RegionUsage, ReportState, Result, Shar
 use crate::model::{ImageId, Region, Token};
 use crate::plan::reason::{ReportStatus, UseReason};
 
-/// For how long a report tells how things are. Longer than from one night to the next, so that what was asked for in one is
-/// read in the other; no longer than a recipe's usual time between two looks, so that each has a report of its own.
+/// How long a report counts as current. Longer than a day, so that a report requested one night can be read the next;
+/// shorter than the default `confirm_after`, so that each of the two checks uses its own report.
 pub const REPORT_VALID_FOR: TimeDelta = TimeDelta::hours(36);
 
-/// For how long a report that tells of a use keeps an image: so long it is not asked again, for an account has 2,000 reports.
+/// How long a report that shows use keeps an image. No new report is requested in that time, because an account can
+/// have only 2,000 reports.
 const USE_VALID_FOR: TimeDelta = TimeDelta::days(7);
 
-/// Whether an image could be shared: what is disabled, or failed, can be launched by nobody, and has lost its permissions.
+/// Whether other accounts may be able to launch an image. Nobody can launch a disabled or failed image, and a
+/// disabled image has lost its launch permissions.
 pub fn may_be_shared(image: &Image) -> bool {
     matches!(image.state, ImageState::Available | ImageState::Unknown(_))
 }
 
-/// What makes asking twice on one day ask once.
+/// The client token of a report request: two requests for one image on the same day create one report.
 pub fn token(region: &Region, image: &ImageId, now: DateTime<Utc>) -> Token {
     let day = now.format("%Y%m%d").to_string();
     Token::of(&["usage", region.as_str(), image.as_str(), &day])
 }
 
-/// Why an image must stay for what other accounts do with it, or for not knowing that.
+/// Why an image must be kept because of other accounts: one of them uses it, or their usage is unknown.
 pub fn used(image: &Image, usage: &RegionUsage, now: DateTime<Utc>) -> Option<Keep> {
     if !may_be_shared(image) {
         return None;
@@ -43,17 +45,18 @@ fn of_shared(image: &Image, shared: &SharedWith, now: DateTime<Utc>) -> Option<K
     if shared.with.is_empty() {
         return None;
     }
-    // A second verdict rests on a report of its own.
+    // The confirming check needs a report that was requested after the first check.
     let after_first =
         |asked: DateTime<Utc>| image.unused_since().is_none_or(|first| first > now || asked > first);
-    let fresh = shared.reports.iter().filter(|report| {
-        // What somebody else asked may have left out whom it concerns: it can keep an image, and let none go.
-        let tells = !users(image, report).is_empty();
-        let tells_for = if tells { USE_VALID_FOR } else { REPORT_VALID_FOR };
-        (tells || report.whole) && report.asked + tells_for > now && after_first(report.asked)
+    let current = shared.reports.iter().filter(|report| {
+        // A report that Kiln did not request may leave out accounts. So it can keep an image, but not show that none
+        // uses it.
+        let shows_use = !users(image, report).is_empty();
+        let valid_for = if shows_use { USE_VALID_FOR } else { REPORT_VALID_FOR };
+        (shows_use || report.whole) && report.asked + valid_for > now && after_first(report.asked)
     });
-    // What one tells that is there counts more than that another is being made.
-    let newest = fresh.max_by_key(|report| (matches!(report.says, ReportState::Ready(_)), report.asked));
+    // A finished report is preferred to a newer one that is not ready.
+    let newest = current.max_by_key(|report| (matches!(report.says, ReportState::Ready(_)), report.asked));
     let Some(newest) = newest else {
         return Some(Keep::unknown(UseReason::ReportMissing(ReportStatus::ImageQuery)));
     };
@@ -70,14 +73,14 @@ fn of_shared(image: &Image, shared: &SharedWith, now: DateTime<Utc>) -> Option<K
     }
 }
 
-/// The other accounts that use an image by a report.
+/// The other accounts that use an image according to this report.
 fn users(image: &Image, report: &UsageReport) -> Vec<String> {
     let ReportState::Ready(by) = &report.says else { return Vec::new() };
     let others = by.iter().filter(|(account, count)| **account != image.owner && **count > 0);
     others.map(|(account, count)| format!("account {account} ({count} times)")).collect()
 }
 
-/// The images of these that are shared with anybody, as far as that is known.
+/// Those of these images that are known to be shared with other accounts.
 pub fn shared_with_others<'a, T>(
     known: impl IntoIterator<Item = (&'a T, &'a Result<SharedWith>)>,
 ) -> Vec<&'a T> {
@@ -129,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_is_shared_with_nobody_is_used_by_nobody_else() {
+    fn an_image_that_is_shared_with_nobody_is_not_used_by_other_accounts() {
         assert_eq!(why(&an_image(), Ok(SharedWith { with: BTreeSet::new(), reports: vec![] })), None);
     }
 
     #[test]
-    fn an_image_that_is_shared_is_unknown_until_a_report_is_read() {
+    fn the_usage_of_a_shared_image_is_unknown_until_a_report_is_read() {
         assert_eq!(
             with_friend(vec![]),
             Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)))
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_has_grown_old_tells_nothing_any_more() {
+    fn a_report_without_use_is_ignored_once_it_is_36_hours_old() {
         assert_eq!(
             with_friend(vec![ready(36, &[])]),
             Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)))
@@ -159,20 +162,20 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_asked_keeps_an_image_and_lets_none_go() {
-        let theirs = |report: UsageReport| UsageReport { whole: false, ..report };
+    fn a_report_that_kiln_did_not_request_can_keep_an_image_but_never_release_it() {
+        let not_by_kiln = |report: UsageReport| UsageReport { whole: false, ..report };
         let used =
             |why: Option<Reason>| matches!(why, Some(Reason::Use(UseReason::UsedByOtherAccounts { .. })));
-        assert!(used(with_friend(vec![ready(30, &[(FRIEND, 3)]), theirs(ready(1, &[]))])));
+        assert!(used(with_friend(vec![ready(30, &[(FRIEND, 3)]), not_by_kiln(ready(1, &[]))])));
         assert_eq!(
-            with_friend(vec![theirs(ready(1, &[]))]),
+            with_friend(vec![not_by_kiln(ready(1, &[]))]),
             Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)))
         );
-        assert!(used(with_friend(vec![ready(30, &[]), theirs(ready(1, &[(FRIEND, 3)]))])));
+        assert!(used(with_friend(vec![ready(30, &[]), not_by_kiln(ready(1, &[(FRIEND, 3)]))])));
     }
 
     #[test]
-    fn a_report_that_tells_of_a_use_keeps_an_image_for_a_week() {
+    fn a_report_that_shows_use_keeps_an_image_for_a_week() {
         let used = |hours| {
             matches!(
                 with_friend(vec![ready(hours, &[(FRIEND, 3)])]),
@@ -183,43 +186,43 @@ mod tests {
     }
 
     #[test]
-    fn a_second_verdict_rests_on_a_report_of_its_own() {
+    fn the_confirming_check_needs_a_report_requested_after_the_first_check() {
         let first = day(40) - TimeDelta::hours(20);
-        let found = image("web", 1).released().tagged("kiln:unused-since", &first.to_rfc3339()).build();
+        let unused = image("web", 1).released().tagged("kiln:unused-since", &first.to_rfc3339()).build();
         let with = BTreeSet::from([Grantee::Account(FRIEND.into())]);
-        let text =
-            |hours| why(&found, Ok(SharedWith { with: with.clone(), reports: vec![ready(hours, &[])] }));
-        assert_eq!(text(21), Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery))));
-        assert_eq!(text(19), None);
+        let reason =
+            |hours| why(&unused, Ok(SharedWith { with: with.clone(), reports: vec![ready(hours, &[])] }));
+        assert_eq!(reason(21), Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery))));
+        assert_eq!(reason(19), None);
     }
 
     #[test]
-    fn use_by_another_account_keeps_it_and_that_of_its_own_is_told_elsewhere() {
-        let text = with_friend(vec![ready(24, &[(FRIEND, 2), ("123456789012", 7), ("444455556666", 0)])]);
+    fn use_by_another_account_keeps_an_image_and_its_own_account_does_not_count() {
+        let reason = with_friend(vec![ready(24, &[(FRIEND, 2), ("123456789012", 7), ("444455556666", 0)])]);
         assert_eq!(
-            text.unwrap().to_string(),
+            reason.unwrap().to_string(),
             "it is used by account 111122223333 (2 times), according to the usage report of 2026-02-09T02:00:00+00:00"
         );
     }
 
     #[test]
-    fn what_could_not_be_asked_is_unknown() {
+    fn usage_is_unknown_when_sharing_could_not_be_read() {
         let error =
             CloudError::new("DescribeImageAttribute", "ami-1", &region("us-east-1"), "AuthFailure", "no");
         assert!(is_unknown(&keep(&an_image(), Err(error)).unwrap()));
-        let nobody_asked = used(&an_image(), &RegionUsage::default(), day(40)).unwrap();
-        assert_eq!(nobody_asked, Keep::unknown(UseReason::SharingUnknown));
-        assert!(is_unknown(&nobody_asked));
+        let not_read = used(&an_image(), &RegionUsage::default(), day(40)).unwrap();
+        assert_eq!(not_read, Keep::unknown(UseReason::SharingUnknown));
+        assert!(is_unknown(&not_read));
     }
 
     #[test]
-    fn what_is_disabled_is_shared_with_nobody() {
-        let retired = image("web", 1).disabled_on(30).build();
-        assert_eq!(used(&retired, &RegionUsage::default(), day(40)), None);
+    fn a_disabled_image_needs_no_usage_report() {
+        let disabled = image("web", 1).disabled_on(30).build();
+        assert_eq!(used(&disabled, &RegionUsage::default(), day(40)), None);
     }
 
     #[test]
-    fn one_report_is_asked_for_on_a_day() {
+    fn requests_on_the_same_day_share_a_token() {
         let of = |now| token(&region("us-east-1"), &an_image().id, now);
         assert_eq!(of(day(1)), of(day(1) + TimeDelta::hours(3)));
         assert_ne!(of(day(1)), of(day(2)));

@@ -1,4 +1,5 @@
-//! The images of deleted recipes: nothing happens to them until somebody says that they may go.
+//! The images of a deleted recipe. All of them are kept until a user retires the recipe; then they are removed step
+//! by step.
 
 use chrono::{DateTime, Utc};
 
@@ -14,21 +15,22 @@ use crate::plan::reason::{DeletedRecipeReason, RetentionReason, UseReason};
 use crate::plan::{Action, Sequence, Subject};
 use crate::recipe::{Expire, Recipe};
 
-/// When the deleted recipe was retired by a user, if every remaining image carries the mark. `None` if any does not, for
+/// When a user retired the deleted recipe, if every remaining image carries the mark. `None` if any does not, for
 /// example one that appeared later.
 pub fn retired_at(found: &ImagesByRegion, home: &Region) -> Option<DateTime<Utc>> {
-    let own = observed_images(found).filter(|image| image.state != ImageState::Deregistered);
-    let own = own.filter(|image| image.record_at(home).is_ok());
-    own.map(|image| image.tags.time(tags::RECIPE_RETIRED_AT))
-        .reduce(|one, other| one.zip(other).map(|(a, b)| a.max(b)))?
+    let images = observed_images(found).filter(|image| image.state != ImageState::Deregistered);
+    let managed = images.filter(|image| image.record_at(home).is_ok());
+    managed
+        .map(|image| image.tags.time(tags::RECIPE_RETIRED_AT))
+        .reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other)))?
 }
 
-/// The images that may go once the recipe is retired: those whose use must be found out.
+/// The images that may be removed once the recipe is retired: their usage must be read.
 pub fn candidates<'a>(lineage: &Lineage<'a>) -> Vec<&'a Image> {
     lineage.members().collect()
 }
 
-/// Those of them that only their use by other accounts could keep.
+/// The candidates that nothing keeps in their own account: only for these is usage by other accounts read.
 pub fn only_sharing_left<'a>(
     lineage: &Lineage<'a>,
     uses: &UsageIndex<'_>,
@@ -36,11 +38,11 @@ pub fn only_sharing_left<'a>(
 ) -> Vec<&'a Image> {
     let defaults = Expire::default();
     let policy = RetentionPolicy::without_recipe(&defaults);
-    let left = lineage.releases.iter().filter(|release| depends_on_sharing(release, policy, uses, now));
-    left.flat_map(Release::images).collect()
+    let releases = lineage.releases.iter().filter(|release| depends_on_sharing(release, policy, uses, now));
+    releases.flat_map(Release::images).collect()
 }
 
-/// Keeps every image of a recipe that nobody retired, and says how to retire it.
+/// Keeps every image of a deleted recipe that was not retired. The reason names the call that retires it.
 pub fn kept(lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<Sequence> {
     let defaults = Expire::default();
     let policy = RetentionPolicy::without_recipe(&defaults);
@@ -52,31 +54,31 @@ pub fn kept(lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<Sequence> {
     lineage.releases.iter().filter_map(one).collect()
 }
 
-/// Writes on every image that its recipe was retired.
+/// Tags every image with the time at which its recipe was retired.
 pub fn mark(found: &ImagesByRegion, home: &Region, now: DateTime<Utc>) -> Vec<Sequence> {
     let unmarked = observed_images(found).filter(|image| image.tags.time(tags::RECIPE_RETIRED_AT).is_none());
     let unmarked = unmarked.filter(|image| image.record_at(home).is_ok());
-    let note = |image: &Image| {
+    let mark = |image: &Image| {
         let tags = Tags::new().with_time(tags::RECIPE_RETIRED_AT, now);
-        let note = Action::Tag(image.id.clone(), tags);
-        vec![Subject::image(image).decide(note, DeletedRecipeReason::Retired(now))]
+        let tag = Action::Tag(image.id.clone(), tags);
+        vec![Subject::image(image).decide(tag, DeletedRecipeReason::Retired(now))]
     };
-    unmarked.map(note).collect()
+    unmarked.map(mark).collect()
 }
 
-/// Takes back, for a recipe that exists again, that it was retired.
+/// Clears the mark of retirement from every image of a recipe that exists again.
 pub fn reinstate(recipe: &Recipe, home: &Region, observed: &Observed) -> Vec<Sequence> {
     let marked = observed.all().filter(|image| image.tags.time(tags::RECIPE_RETIRED_AT).is_some());
     let marked = marked.filter(|image| image.record_at(home).is_ok());
-    let note = |image: &Image| {
-        let note = Action::Tag(image.id.clone(), Tags::new().with(tags::RECIPE_RETIRED_AT, "no"));
-        vec![Subject::image(image).decide(note, DeletedRecipeReason::RecipeIsBack(recipe.name.clone()))]
+    let clear = |image: &Image| {
+        let tag = Action::Tag(image.id.clone(), Tags::new().with(tags::RECIPE_RETIRED_AT, "no"));
+        vec![Subject::image(image).decide(tag, DeletedRecipeReason::RecipeIsBack(recipe.name.clone()))]
     };
-    marked.map(note).collect()
+    marked.map(clear).collect()
 }
 
-/// What becomes of every image of a deleted recipe that was retired at that time: it goes by the default waiting times, and
-/// none is kept for being among the newest.
+/// Decides about every image of a deleted recipe that was retired at this time. The default waiting times apply, and
+/// no release is kept for being among the newest.
 pub fn decide(
     lineage: &Lineage<'_>,
     uses: &UsageIndex<'_>,
@@ -115,12 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_goes_until_somebody_says_so() {
+    fn a_recipe_is_not_retired_while_an_image_lacks_the_mark() {
         assert_eq!(retired_at(&found(&[image("web", 1).released().build()]), &home()), None);
     }
 
     #[test]
-    fn all_go_step_by_step_once_it_was_said_the_newest_too() {
+    fn every_image_of_a_retired_recipe_goes_step_by_step_including_the_newest() {
         let images = [image("web", 1).released().build(), image("web", 2).released().build()];
         let marked = mark(&found(&images), &home(), day(40));
         assert_eq!(marked.concat().iter().map(|one| one.action.word()).collect::<Vec<_>>(), ["tag"; 2]);
@@ -129,19 +131,23 @@ mod tests {
         let sequences = decide(&Lineage::of(&all, &home()), &UsageIndex::of(&usage), day(40), day(40));
         let words: Vec<_> = sequences.concat().iter().map(|one| one.action.word()).collect();
         assert_eq!(words, ["deprecate"; 2]);
-        let noted = images[0].tags.clone().with_time(tags::RECIPE_RETIRED_AT, day(40));
-        let again = Image { tags: noted, ..images[0].clone() };
-        assert_eq!(retired_at(&found(std::slice::from_ref(&again)), &home()), Some(day(40)));
-        assert!(mark(&found(std::slice::from_ref(&again)), &home(), day(41)).is_empty());
-        let later = found(&[again.clone(), image("web", 3).released().build()]);
-        assert_eq!(retired_at(&later, &home()), None, "of one that came later nobody said so");
+        let tags = images[0].tags.clone().with_time(tags::RECIPE_RETIRED_AT, day(40));
+        let retired = Image { tags, ..images[0].clone() };
+        assert_eq!(retired_at(&found(std::slice::from_ref(&retired)), &home()), Some(day(40)));
+        assert!(mark(&found(std::slice::from_ref(&retired)), &home(), day(41)).is_empty());
+        let with_a_later_one = found(&[retired.clone(), image("web", 3).released().build()]);
+        assert_eq!(
+            retired_at(&with_a_later_one, &home()),
+            None,
+            "an image that appeared later is not marked"
+        );
         let observed = Observed {
             recipe: Some(recipe("web")),
             retired_at: None,
-            images: found(std::slice::from_ref(&again)),
-            removed: vec![again],
+            images: found(std::slice::from_ref(&retired)),
+            removed: vec![retired],
         };
-        let back = reinstate(&recipe("web"), &home(), &observed);
-        assert_eq!(back.concat().len(), 2, "also where its recipe names the Region no longer");
+        let reinstated = reinstate(&recipe("web"), &home(), &observed);
+        assert_eq!(reinstated.concat().len(), 2, "also in a Region that the recipe no longer names");
     }
 }

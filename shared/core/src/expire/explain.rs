@@ -1,4 +1,4 @@
-//! What one image is, and what will become of it: everything that Kiln knows, for a person who asks.
+//! The explanation of one image for a person who asks: where it came from, what uses it, and what happens to it next.
 
 use std::collections::BTreeSet;
 
@@ -10,79 +10,79 @@ use crate::inventory::Image;
 use crate::model::{ImageRecord, Region, tags};
 use crate::plan::{Decision, Reason};
 
-/// The story of an image.
+/// Everything that Kiln knows about one image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
-    /// Which image.
+    /// The id of the image.
     pub image: String,
-    /// Where.
+    /// Its Region.
     pub region: Region,
-    /// Of which recipe.
+    /// The name of its recipe.
     pub recipe: String,
-    /// Of which bake, by its start.
+    /// Its version: the start of its bake.
     pub version: String,
-    /// How far it has come, by its tag.
+    /// How far it is in the pipeline, according to its stage tag.
     pub stage: String,
-    /// From what it was made, and when.
+    /// What it was made from, and when.
     pub provenance: Provenance,
-    /// When it was released (RFC 3339), where that is known.
+    /// When it was released (RFC 3339), if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub released_at: Option<String>,
     /// The image and all its replicas.
     pub members: Vec<ReleaseMember>,
     /// What uses it in its own account, each with its ARN.
     pub used_by: Vec<String>,
-    /// Everything that keeps it whatever its recipe says.
+    /// Every reason that keeps it regardless of its recipe.
     pub kept_by: Vec<String>,
-    /// The steps on its way out that it has taken, with their times.
+    /// The steps of its removal or restore so far, with their times.
     pub past_steps: Vec<PastStep>,
-    /// What it costs, whether it is used, its next step and when.
+    /// Its cost, its usage, and its next step with the time.
     pub plan: PlanRow,
-    /// What is decided of it now.
+    /// The action that this run decided for it.
     pub action: &'static str,
-    /// Why.
+    /// The reason for that action.
     pub reason: String,
 }
 
-/// From what an image was made.
+/// What an image was made from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Provenance {
     /// When its bake began (RFC 3339).
     pub baked_at: String,
-    /// The image that it was baked from.
+    /// The image that the bake started from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
-    /// The instance that it was made of.
+    /// The instance that it was captured from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub builder: Option<String>,
     /// The image that it is a copy of, as `region/ami-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copied_from: Option<String>,
-    /// Whether somebody else made it, and gave it to Kiln.
+    /// Whether it was made outside Kiln and handed over.
     pub adopted: bool,
 }
 
-/// An image of the same release.
+/// An image or a replica of the same release.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReleaseMember {
-    /// Where.
+    /// Its Region.
     pub region: Region,
-    /// Which.
+    /// Its id.
     pub image: String,
-    /// Its state, by EC2's word.
+    /// Its state, as EC2 names it.
     pub state: String,
 }
 
-/// A step that was taken.
+/// A step that an image has taken.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PastStep {
-    /// Which.
+    /// What was done.
     pub step: &'static str,
-    /// When (RFC 3339).
+    /// When it was done (RFC 3339).
     pub at: String,
 }
 
-/// Tells it.
+/// Explains an image from what was observed and decided. `release`: the image and its replicas.
 pub fn explain(
     (image, record): (&Image, &ImageRecord),
     release: &[&Image],
@@ -98,9 +98,9 @@ pub fn explain(
         state: one.state.to_string(),
     };
     let steps = [
-        ("found unused, and deprecated", image.unused_since()),
+        ("found unused and deprecated", image.unused_since()),
         ("disabled", image.disabled_at()),
-        ("brought back", image.tags.time(tags::RESTORED_AT)),
+        ("restored", image.tags.time(tags::RESTORED_AT)),
     ];
     Explanation {
         image: image.id.to_string(),

@@ -1,4 +1,4 @@
-//! What a plan tells of each image beside what is decided: what it costs, whether it is used, its next step and when.
+//! The plan's row of each image, shown beside its decision: cost, usage, and the next step with its time.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use crate::plan::{Action, Decision, Sequence, Step, Usage};
 
 const GIB: f64 = 1_073_741_824.0;
 
-/// What a GiB of snapshots costs in a month, in US dollars, at the list price of the standard tier.
+/// The monthly price of one GiB of snapshots in US dollars: the list price of the standard tier.
 /// (<https://aws.amazon.com/ebs/pricing/>)
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prices {
-    /// Where no other price is named.
+    /// The price in Regions without a price of their own.
     pub usd_per_gb_month: f64,
-    /// In these Regions.
+    /// Prices of single Regions.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub regions: BTreeMap<Region, f64>,
 }
@@ -35,49 +35,49 @@ impl Prices {
     }
 }
 
-/// What a plan tells of one image.
+/// What a plan shows about one image beside its decision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlanRow {
-    /// Its state, by EC2's word.
+    /// Its state, as EC2 names it.
     pub state: String,
-    /// How many whole days ago it came to be.
+    /// Its age in whole days.
     pub age_days: i64,
-    /// The size of its snapshots, in GiB: the most that their going could free, for they share blocks with others.
+    /// The size of its snapshots in GiB. Deleting them may free less, because snapshots share blocks.
     pub gb: f64,
-    /// What they cost in a month, at most.
+    /// What they cost per month, at most.
     pub monthly_usd: f64,
-    /// Whether it is used; missing where nobody looked, because its recipe keeps it.
+    /// Its usage; missing if it was not read, because the recipe keeps the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// Its next step.
+    /// Its next step, if one is planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_step: Option<Step>,
-    /// From when on (RFC 3339); nobody knows where a stop must be lifted before.
+    /// The earliest time of that step (RFC 3339); missing while a limit blocks it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_step_at: Option<String>,
 }
 
-/// What all images cost, and what those save in a year that nobody uses.
+/// What all images cost, and what removing the unused ones saves in a year.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PlanTotals {
     /// How many images, replicas included.
     pub images: usize,
-    /// The size of their snapshots, in GiB.
+    /// The size of their snapshots in GiB.
     pub gb: f64,
-    /// What they cost in a month, at most.
+    /// What they cost per month, at most.
     pub monthly_usd: f64,
-    /// How many of them nobody uses, and their recipe lets them go.
+    /// How many of them are unused and have a next step.
     pub unused_images: usize,
-    /// The size of the snapshots of those, in GiB.
+    /// The size of the snapshots of the unused ones in GiB.
     pub unused_gb: f64,
-    /// What it saves in a year, at most, when they are gone.
+    /// What removing the unused ones saves per year, at most.
     pub yearly_saving_usd: f64,
-    /// By which prices.
+    /// The prices used.
     pub prices: Prices,
 }
 
 impl PlanTotals {
-    /// Of these rows.
+    /// Sums these rows.
     pub fn of<'a>(rows: impl IntoIterator<Item = &'a PlanRow>, prices: &Prices) -> Self {
         let mut totals = Self { prices: prices.clone(), ..Self::default() };
         for row in rows {
@@ -102,12 +102,12 @@ impl PlanTotals {
 /// The sizes of snapshots, in bytes.
 pub type Sizes = BTreeMap<SnapshotId, u64>;
 
-/// What EC2 tells of their sizes.
+/// The sizes that EC2 reports for these snapshots. A snapshot without a reported size is left out.
 pub fn sizes<'a>(snapshots: impl IntoIterator<Item = &'a Snapshot>) -> Sizes {
     snapshots.into_iter().filter_map(|one| Some((one.id.clone(), one.full_bytes?))).collect()
 }
 
-/// What the plan tells of an image of which this was decided.
+/// The row of an image, from its decision.
 pub fn plan_row(
     image: &Image,
     decision: &Decision,
@@ -116,13 +116,13 @@ pub fn plan_row(
     now: DateTime<Utc>,
 ) -> PlanRow {
     let version = decision.subject.version;
-    let born = version.map_or(image.created, |version: Version| Some(image.effective_age_from(version)));
+    let aged_from = version.map_or(image.created, |version: Version| Some(image.effective_age_from(version)));
     let gb = size(image, sizes);
     let retention = decision.retention;
     let next = retention.and_then(|known| known.next);
     PlanRow {
         state: image.state.to_string(),
-        age_days: born.map_or(0, |born| (now - born).num_days()),
+        age_days: aged_from.map_or(0, |from| (now - from).num_days()),
         gb: rounded(gb),
         monthly_usd: rounded(gb * prices.in_region(&image.region)),
         usage: retention.and_then(|known| known.usage),
@@ -131,18 +131,18 @@ pub fn plan_row(
     }
 }
 
-/// The last decision about each thing of these chains: the others prepare it.
+/// The last decision about each resource in these sequences. Events and tags are left out: they only accompany it.
 pub fn last_decisions(sequences: &[Sequence]) -> BTreeMap<(&Region, &str), &Decision> {
-    let own =
+    let steps =
         sequences.iter().flatten().filter(|one| !matches!(one.action, Action::Emit(_) | Action::Tag(..)));
-    own.filter_map(|one| Some(((&one.subject.region, one.subject.resource.as_deref()?), one))).collect()
+    steps.filter_map(|one| Some(((&one.subject.region, one.subject.resource.as_deref()?), one))).collect()
 }
 
-/// In GiB. What EC2 does not tell is as large as its volumes.
+/// The size of its snapshots in GiB. If EC2 does not report one of them, the size of the image's volumes is used.
 #[allow(clippy::cast_precision_loss, reason = "no snapshot is larger than what a double counts exactly")]
 fn size(image: &Image, sizes: &Sizes) -> f64 {
-    let told: Option<u64> = image.snapshots.iter().map(|snapshot| sizes.get(snapshot).copied()).sum();
-    told.filter(|_| !image.snapshots.is_empty()).map_or(f64::from(image.gib), |bytes| bytes as f64 / GIB)
+    let reported: Option<u64> = image.snapshots.iter().map(|snapshot| sizes.get(snapshot).copied()).sum();
+    reported.filter(|_| !image.snapshots.is_empty()).map_or(f64::from(image.gib), |bytes| bytes as f64 / GIB)
 }
 
 fn rounded(number: f64) -> f64 {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_costs_what_its_snapshots_do() {
+    fn an_image_costs_what_its_snapshots_cost_or_its_volumes_if_their_size_is_unknown() {
         let image = an_image();
         let by_volume = row(&image, known(Some(Usage::InUse)));
         assert_eq!((by_volume.age_days, by_volume.gb, by_volume.monthly_usd), (30, 8.0, 0.4));
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_step_stands_in_the_row_with_its_time_or_without_one_where_a_limit_blocks_it() {
+    fn a_row_shows_the_next_step_and_no_time_while_a_limit_blocks_it() {
         let image = an_image();
         let leaving = row(&image, Retention::leaving(Step::Disable, day(41)));
         assert_eq!(
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unused_image_that_goes_is_a_saving_and_nothing_else_is() {
+    fn only_unused_images_with_a_next_step_count_as_savings() {
         let image = an_image();
         let unused = row(&image, Retention::leaving(Step::Disable, day(40)));
         let (used, kept) = (row(&image, known(Some(Usage::InUse))), row(&image, known(None)));

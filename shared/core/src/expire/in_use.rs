@@ -1,4 +1,5 @@
-//! Whether an image is used: yes, no, or unknown. What is unknown counts as used.
+//! What keeps an image regardless of its retention policy: it is used, held, protected, managed by another service,
+//! or its usage is unknown.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,43 +14,43 @@ use crate::plan::reason::UseReason;
 use crate::publish::sharing::is_guarded_by_kiln;
 use crate::release::is_pinned;
 
-/// What was found out about use, by Region. A Region that is missing was not asked.
+/// What was read about usage, by Region. The usage of a missing Region was not read, so it is unknown.
 pub type UsageByRegion = BTreeMap<Region, Result<RegionUsage, CloudError>>;
 
-/// Whether EC2 cannot be asked what names images, here or by this role, so that it must be looked for piece by piece: any
-/// other error leaves the use unknown.
+/// Whether this Region does not offer the call that lists references to images, or this role may not make it. Then
+/// instances and launch template versions are read one by one instead. After any other error usage is unknown.
 pub fn is_piecemeal(error: &CloudError) -> bool {
     const DENIED: [&str; 3] = ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"];
     const MISSING: [&str; 3] = ["InvalidAction", "UnsupportedOperation", "UnknownOperationException"];
     DENIED.contains(&error.code.as_str()) || MISSING.contains(&error.code.as_str())
 }
 
-/// Who uses what, for look-up.
+/// Usage by image.
 pub struct UsageIndex<'a> {
-    found: &'a UsageByRegion,
-    by: HashMap<&'a ImageId, Vec<(&'a Region, &'a Referrer)>>,
+    usage: &'a UsageByRegion,
+    referrers: HashMap<&'a ImageId, Vec<(&'a Region, &'a Referrer)>>,
     unresolved: BTreeMap<&'a Region, (&'a Referrer, &'a str)>,
 }
 
 impl<'a> UsageIndex<'a> {
-    /// Of what was found.
-    pub fn of(found: &'a UsageByRegion) -> Self {
-        let mut uses = Self { found, by: HashMap::new(), unresolved: BTreeMap::new() };
-        let known = found.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().ok()?)));
+    /// Indexes what was read.
+    pub fn of(usage: &'a UsageByRegion) -> Self {
+        let mut index = Self { usage, referrers: HashMap::new(), unresolved: BTreeMap::new() };
+        let known = usage.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().ok()?)));
         for (region, usage) in known {
             for one in &usage.uses {
                 match &one.names {
-                    Target::Image(image) => uses.by.entry(image).or_default().push((region, &one.by)),
+                    Target::Image(image) => index.referrers.entry(image).or_default().push((region, &one.by)),
                     Target::Unresolved(what) => {
-                        uses.unresolved.entry(region).or_insert((&one.by, what));
+                        index.unresolved.entry(region).or_insert((&one.by, what));
                     }
                 }
             }
         }
-        uses
+        index
     }
 
-    /// Why one image must stay, whatever the rules of its recipe about number and age say: the first reason there is.
+    /// The first reason to keep this image regardless of its retention policy; `None` if it may be removed.
     pub fn keep_reason(
         &self,
         policy: RetentionPolicy<'_>,
@@ -62,7 +63,7 @@ impl<'a> UsageIndex<'a> {
             .or_else(|| self.used_by_other_accounts(image, now))
     }
 
-    /// Every reason why one image must stay.
+    /// Every reason to keep this image regardless of its retention policy.
     pub fn keep_reasons(&self, policy: RetentionPolicy<'_>, image: &Image, now: DateTime<Utc>) -> Vec<Keep> {
         [
             kept_by_own_state(image, policy.newest),
@@ -75,26 +76,31 @@ impl<'a> UsageIndex<'a> {
         .collect()
     }
 
-    /// What uses one image in its own account, each with its ARN.
+    /// What uses this image in its own account and Region, each with its ARN.
     pub fn users(&self, image: &Image) -> BTreeSet<String> {
-        let own = self.by.get(&image.id).into_iter().flatten().filter(|(region, _)| **region == image.region);
+        let own = self
+            .referrers
+            .get(&image.id)
+            .into_iter()
+            .flatten()
+            .filter(|(region, _)| **region == image.region);
         own.map(|(_, by)| format!("{by} {}", by.arn(&image.region, &image.owner))).collect()
     }
 
     fn used_by_other_accounts(&self, image: &Image, now: DateTime<Utc>) -> Option<Keep> {
-        let usage = self.found.get(&image.region)?.as_ref().ok()?;
+        let usage = self.usage.get(&image.region)?.as_ref().ok()?;
         cross_account::used(image, usage, now)
     }
 
     fn used(&self, image: &Image) -> Option<Keep> {
-        let usage = match self.found.get(&image.region) {
+        let usage = match self.usage.get(&image.region) {
             Some(Ok(usage)) => usage,
             Some(Err(error)) => return Some(Keep::unknown(UseReason::Unknown(error.clone()))),
             None => {
                 let call = "DescribeInstances";
-                let nobody =
-                    CloudError::new(call, image.id.as_str(), &image.region, "NotAsked", "nobody looked");
-                return Some(Keep::unknown(UseReason::Unknown(nobody)));
+                let what = "its usage was not read in this run";
+                let unread = CloudError::new(call, image.id.as_str(), &image.region, "NotAsked", what);
+                return Some(Keep::unknown(UseReason::Unknown(unread)));
             }
         };
         if let Some(why) = image.snapshots.iter().find_map(|snapshot| usage.held.get(snapshot)) {
@@ -103,7 +109,7 @@ impl<'a> UsageIndex<'a> {
         if let Some(need) = image.snapshots.iter().find_map(|snapshot| usage.needed.get(snapshot)) {
             return Some(Keep::in_use(UseReason::SnapshotNeeded(need.clone())));
         }
-        if self.by.contains_key(&image.id) {
+        if self.referrers.contains_key(&image.id) {
             let users = self.users(image);
             if !users.is_empty() {
                 return Some(Keep::in_use(UseReason::Used(users.into_iter().collect())));
@@ -121,7 +127,7 @@ impl<'a> UsageIndex<'a> {
     }
 }
 
-/// What stands on the image itself.
+/// Whether its own tags or its deregistration protection keep it.
 fn kept_by_own_state(image: &Image, newest: Option<Version>) -> Option<Keep> {
     if let Some(why) = image.tags.get(tags::HOLD) {
         return Some(Keep::by_choice(UseReason::Held(why.to_owned())));
@@ -142,7 +148,7 @@ fn kept_by_own_state(image: &Image, newest: Option<Version>) -> Option<Keep> {
 
 const MADE_BY_IMAGE_BUILDER: &str = "Ec2ImageBuilderArn";
 
-/// The service that manages an image, as the tags tell which that service puts on it.
+/// The AWS service that manages an image, recognised by the tags that the service puts on it.
 /// (<https://docs.aws.amazon.com/imagebuilder/latest/userguide/create-image-recipes.html>,
 /// <https://docs.aws.amazon.com/ebs/latest/userguide/dlm-elements.html>)
 fn manager(image: &Image) -> Option<&'static str> {
@@ -151,27 +157,28 @@ fn manager(image: &Image) -> Option<&'static str> {
         ("aws:dlm:", "Data Lifecycle Manager"),
         (MADE_BY_IMAGE_BUILDER, "EC2 Image Builder"),
     ];
-    let of = |key: &str| MANAGERS.iter().find(|(prefix, _)| key.starts_with(prefix));
-    // What somebody gave to Kiln is Kiln's, though Image Builder made it.
-    let given = |key: &str| key == MADE_BY_IMAGE_BUILDER && image.tags.has(tags::ADOPTED);
+    let manager_of = |key: &str| MANAGERS.iter().find(|(prefix, _)| key.starts_with(prefix));
+    // An adopted image is managed by Kiln, even if Image Builder made it.
+    let adopted = |key: &str| key == MADE_BY_IMAGE_BUILDER && image.tags.has(tags::ADOPTED);
     let keys = image.tags.iter().map(|(key, _)| key).filter(|key| !key.starts_with(tags::PREFIX));
-    let found = keys.filter(|key| !given(key)).find_map(of);
-    found.map(|(_, service)| *service)
+    let manager = keys.filter(|key| !adopted(key)).find_map(manager_of);
+    manager.map(|(_, service)| *service)
 }
 
-/// No time of launch means never, but for images that are older than EC2's memory of it.
+/// Whether it was launched within `idle`. An image without a launch time was never launched, unless it is older than
+/// EC2's launch tracking: then its last launch is unknown.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-last-launched-time.html>)
 fn launched_lately(idle: TimeDelta, image: &Image, now: DateTime<Utc>) -> Option<Keep> {
     if idle.is_zero() {
         return None;
     }
-    let told_since = NaiveDate::from_ymd_opt(2017, 5, 1)?;
+    let tracked_since = NaiveDate::from_ymd_opt(2017, 5, 1)?;
     match image.last_launched {
         Some(at) if at + idle > now => Some(Keep::in_use(UseReason::LaunchedLately { at, idle })),
         Some(_) => None,
         None => image
             .created
-            .is_none_or(|created| created.date_naive() < told_since)
+            .is_none_or(|created| created.date_naive() < tracked_since)
             .then(|| Keep::unknown(UseReason::LaunchUnknown)),
     }
 }

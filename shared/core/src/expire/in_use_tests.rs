@@ -10,8 +10,8 @@ fn names(image: &Image, by: Referrer) -> Reference {
     Reference { names: Target::Image(image.id.clone()), by }
 }
 
-/// Why the image must stay for what was found in its Region.
-fn kept_because(image: &Image, usage: RegionUsage) -> Option<String> {
+/// The reason that keeps the image with this usage in its Region, if there is one.
+fn keep_reason(image: &Image, usage: RegionUsage) -> Option<String> {
     let usage = RegionUsage { shared: nobody_else(&[image]).shared, ..usage };
     let found = UsageByRegion::from([(image.region.clone(), Ok(usage))]);
     UsageIndex::of(&found)
@@ -24,7 +24,7 @@ fn an_image() -> Image {
 }
 
 #[test]
-fn each_kind_of_user_keeps_an_image_and_is_told_by_its_arn() {
+fn each_kind_of_user_keeps_an_image_and_is_named_by_its_arn() {
     let configuration =
         "arn:aws:autoscaling:us-east-1:123456789012:launchConfiguration:x:launchConfigurationName/old";
     for (by, text) in [
@@ -52,41 +52,41 @@ fn each_kind_of_user_keeps_an_image_and_is_told_by_its_arn() {
     ] {
         let image = an_image();
         let usage = RegionUsage { uses: vec![names(&image, by)], ..RegionUsage::default() };
-        assert_eq!(kept_because(&image, usage), Some(format!("it is used by {text}")));
+        assert_eq!(keep_reason(&image, usage), Some(format!("it is used by {text}")));
     }
 }
 
 #[test]
-fn many_users_are_counted_after_the_first_five() {
+fn the_first_five_users_are_named_and_the_others_counted() {
     let image = an_image();
     let fleet = |n: i32| names(&image, Referrer::Fleet(format!("fleet-{n}")));
     let usage = RegionUsage { uses: (1..=7).map(fleet).collect(), ..RegionUsage::default() };
-    let text = kept_because(&image, usage).unwrap();
+    let text = keep_reason(&image, usage).unwrap();
     assert!(text.contains("fleet/fleet-5 and 2 more") && !text.contains("fleet-6"), "{text}");
 }
 
 #[test]
-fn what_nobody_uses_is_unused() {
+fn a_use_of_another_image_does_not_keep_an_image() {
     let other = image("web", 2).build();
     let usage = RegionUsage {
         uses: vec![names(&other, Referrer::Fleet("fleet-1".into()))],
         ..RegionUsage::default()
     };
-    assert_eq!(kept_because(&an_image(), usage), None);
+    assert_eq!(keep_reason(&an_image(), usage), None);
 }
 
 #[test]
-fn an_image_of_which_a_living_one_was_baked_stays() {
+fn an_image_is_kept_while_an_image_baked_from_it_exists() {
     let (base, layer) = (an_image(), image("app", 2).build());
     let usage = RegionUsage { baked: [(base.id.clone(), layer.id.clone())].into(), ..RegionUsage::default() };
     assert_eq!(
-        kept_because(&base, usage),
+        keep_reason(&base, usage),
         Some(format!("{} was baked from it, and can still be launched", layer.id))
     );
 }
 
 #[test]
-fn what_another_service_manages_is_left_to_it() {
+fn an_image_that_another_service_manages_is_kept() {
     for (key, service) in [
         ("aws:backup:source-resource", "AWS Backup"),
         ("aws:dlm:lifecycle-policy-id", "Data Lifecycle Manager"),
@@ -94,29 +94,29 @@ fn what_another_service_manages_is_left_to_it() {
     ] {
         let image = image("web", 1).released().tagged(key, "x").build();
         assert_eq!(
-            kept_because(&image, RegionUsage::default()),
+            keep_reason(&image, RegionUsage::default()),
             Some(format!("managed by {service}; Kiln does not remove it"))
         );
     }
 }
 
 #[test]
-fn what_image_builder_made_and_somebody_gave_to_kiln_is_kilns() {
-    let given = image("web", 1).released().tagged("Ec2ImageBuilderArn", "x");
-    let given = given.tagged(tags::ADOPTED, "us-east-1/ami-0a").build();
-    assert_eq!(kept_because(&given, RegionUsage::default()), None);
+fn an_adopted_image_that_image_builder_made_is_not_kept_for_that() {
+    let adopted = image("web", 1).released().tagged("Ec2ImageBuilderArn", "x");
+    let adopted = adopted.tagged(tags::ADOPTED, "us-east-1/ami-0a").build();
+    assert_eq!(keep_reason(&adopted, RegionUsage::default()), None);
 }
 
 #[test]
-fn an_image_whose_snapshot_something_needs_stays() {
+fn an_image_whose_snapshot_is_locked_is_kept() {
     let image = an_image();
     let needed = BTreeMap::from([(image.snapshots[0].clone(), "it is locked (governance)".to_owned())]);
     let usage = RegionUsage { needed, ..RegionUsage::default() };
-    assert_eq!(kept_because(&image, usage).as_deref(), Some("it is locked (governance)"));
+    assert_eq!(keep_reason(&image, usage).as_deref(), Some("it is locked (governance)"));
 }
 
 #[test]
-fn what_was_launched_lately_stays_where_the_recipe_asks() {
+fn a_recently_launched_image_is_kept_if_the_recipe_sets_idle() {
     let mut rules = recipe("web");
     let mut image = an_image();
     let found = UsageByRegion::from([(region("us-east-1"), Ok(nobody_else(&[&image])))]);

@@ -1,4 +1,4 @@
-//! The images of one recipe, as they were observed.
+//! The images of one recipe, as they were observed in EC2.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use crate::recipe::Recipe;
 /// The images of one recipe, by Region. A Region that could not be read is an error.
 pub type ImagesByRegion = BTreeMap<Region, Result<Vec<Image>, CloudError>>;
 
-/// All images that were observed.
+/// All images in the Regions that could be read.
 pub fn observed_images(images: &ImagesByRegion) -> impl Iterator<Item = &Image> {
     images.values().filter_map(|images| images.as_ref().ok()).flatten()
 }
 
-/// All that was observed of one recipe, before it is known who uses its images.
+/// Everything observed of one recipe, before the usage of its images is read.
 #[derive(Debug, Clone)]
 pub struct Observed {
-    /// The recipe; `None` where it was deleted.
+    /// The recipe; `None` if it was deleted.
     pub recipe: Option<Recipe>,
-    /// When somebody said that the images of the deleted recipe may go.
+    /// When a user retired the deleted recipe, so that its images may be removed.
     pub retired_at: Option<DateTime<Utc>>,
-    /// The images in the recipe's own Regions; of a deleted recipe, all images.
+    /// The images in the recipe's own Regions; for a deleted recipe, all images.
     pub images: ImagesByRegion,
     /// The images in Regions that the recipe no longer names.
     pub removed: Vec<Image>,

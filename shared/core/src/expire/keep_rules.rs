@@ -1,7 +1,7 @@
-//! Which releases the recipe itself keeps (`keep`, `older_than`), and what becomes of the others.
+//! Which releases the recipe's own rules (`keep`, `older_than`) keep, and what happens to the others.
 //!
-//! A release goes only when every rule of the recipe lets it go *and* nobody uses any of its members. Where that could
-//! not be found out, it is kept.
+//! A release is removed only if every rule of the recipe allows it *and* none of its images is used. If usage could
+//! not be determined, the release is kept.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -15,20 +15,20 @@ use crate::plan::reason::{RetentionReason, UseReason};
 use crate::plan::{NextStep, Sequence};
 use crate::recipe::Recipe;
 
-/// What the rules of the recipe alone say of one release.
+/// What the recipe's own rules decide about one release, before its usage is known.
 enum ByRule {
     Kept(RetentionReason),
     Young { newer: usize, age: TimeDelta },
-    Goes { newer: usize, age: TimeDelta },
+    Removable { newer: usize, age: TimeDelta },
 }
 
-/// The images that the rules of the recipe let go: those whose use must be found out.
+/// The images that the recipe's rules allow to be removed: their usage must be read.
 pub fn candidates<'a>(recipe: &Recipe, lineage: &Lineage<'a>, now: DateTime<Utc>) -> Vec<&'a Image> {
-    let going = going(recipe, lineage, now);
-    going.flat_map(|release| release.images().collect::<Vec<_>>()).collect()
+    let releases = removable(recipe, lineage, now);
+    releases.flat_map(|release| release.images().collect::<Vec<_>>()).collect()
 }
 
-/// Those of them that only their use by other accounts could keep.
+/// The candidates that nothing keeps in their own account: only for these is usage by other accounts read.
 pub fn only_sharing_left<'a>(
     recipe: &Recipe,
     lineage: &Lineage<'a>,
@@ -36,21 +36,22 @@ pub fn only_sharing_left<'a>(
     now: DateTime<Utc>,
 ) -> Vec<&'a Image> {
     let policy = RetentionPolicy::of(recipe, lineage.newest);
-    let left = going(recipe, lineage, now).filter(|release| depends_on_sharing(release, policy, uses, now));
-    left.flat_map(|release| release.images().collect::<Vec<_>>()).collect()
+    let releases =
+        removable(recipe, lineage, now).filter(|release| depends_on_sharing(release, policy, uses, now));
+    releases.flat_map(|release| release.images().collect::<Vec<_>>()).collect()
 }
 
-fn going<'k, 'a>(
+fn removable<'k, 'a>(
     recipe: &Recipe,
     lineage: &'k Lineage<'a>,
     now: DateTime<Utc>,
 ) -> impl Iterator<Item = &'k Release<'a>> {
     let rules = by_rules(recipe, &lineage.releases, now);
-    let goes = |rule: &ByRule| matches!(rule, ByRule::Goes { .. });
-    lineage.releases.iter().zip(rules).filter(move |(_, rule)| goes(rule)).map(|(release, _)| release)
+    let is_removable = |rule: &ByRule| matches!(rule, ByRule::Removable { .. });
+    lineage.releases.iter().zip(rules).filter(move |(_, rule)| is_removable(rule)).map(|(release, _)| release)
 }
 
-/// What becomes of every image of a recipe: one chain for each release, newest first.
+/// Decides about every image of a recipe: one sequence for each release, newest first.
 pub fn decide(
     recipe: &Recipe,
     lineage: &Lineage<'_>,
@@ -63,18 +64,18 @@ pub fn decide(
         (ByRule::Kept(reason), _) => keep(release, policy, now, |_| Keep::by_rule(reason.clone(), None)),
         (ByRule::Young { newer, age }, _) => {
             let older_than = recipe.expire.older_than;
-            let then = now + (older_than - age);
+            let old_enough_at = now + (older_than - age);
             let reason = RetentionReason::Superseded { newer, age: older_than };
-            let context = RetirementContext { reason: reason.into(), fleet, now: then };
+            let context = RetirementContext { reason: reason.into(), fleet, now: old_enough_at };
             let later = next_stage(policy.expire, &release.members, &context);
             keep(release, policy, now, |image| {
                 Keep::by_rule(RetentionReason::Young { age, older_than }, first_step(&later, image))
             })
         }
-        (ByRule::Goes { .. }, Some(error)) => {
+        (ByRule::Removable { .. }, Some(error)) => {
             keep(release, policy, now, |_| Keep::unknown(UseReason::Unknown(error.clone())))
         }
-        (ByRule::Goes { newer, age }, None) => {
+        (ByRule::Removable { newer, age }, None) => {
             let reason = RetentionReason::Superseded { newer, age };
             unless_used(release, policy, uses, &RetirementContext { reason: reason.into(), fleet, now })
         }
@@ -82,14 +83,14 @@ pub fn decide(
     lineage.releases.iter().zip(rules).map(one).chain(lineage.unreadable()).collect()
 }
 
-/// The step of one image that these decisions of a later time take.
+/// The step that one image takes in this later sequence.
 fn first_step(later: &Sequence, image: &Image) -> Option<NextStep> {
     let own = later.iter().rev().find(|one| one.subject.resource.as_deref() == Some(image.id.as_str()));
     own?.retention?.next
 }
 
-/// The keep rules, for releases from the newest to the oldest. Only released ones count among the newest: images that
-/// were never released push no good one out.
+/// Applies the keep rules to releases from the newest to the oldest. Only released ones count among the newest, so
+/// images that were never released cannot push out a good one.
 fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Vec<ByRule> {
     let mut released = 0;
     releases
@@ -106,14 +107,14 @@ fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Ve
                     });
                 }
             }
-            // Without enough newer releases it may be the best there is, whatever became of it.
+            // With fewer than `keep` newer releases it may be the best image there is, even if it was not released.
             if newer < recipe.expire.keep {
                 return ByRule::Kept(RetentionReason::InProgress(release.state()));
             }
             match release.under_way() {
                 Some(image) => ByRule::Kept(RetentionReason::InProgress(image.state.clone())),
                 None if age < recipe.expire.older_than => ByRule::Young { newer, age },
-                None => ByRule::Goes { newer, age },
+                None => ByRule::Removable { newer, age },
             }
         })
         .collect()

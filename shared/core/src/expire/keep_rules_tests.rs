@@ -38,22 +38,22 @@ fn decided(images: Vec<Image>, usage: &UsageByRegion) -> Vec<Sequence> {
     by(&recipe("web"), images, usage, day(40))
 }
 
-/// What is decided where nobody else may launch any image.
+/// What is decided when no image is shared with another account.
 fn by(recipe: &Recipe, images: Vec<Image>, usage: &UsageByRegion, now: DateTime<Utc>) -> Vec<Sequence> {
     let found = found(images);
     decide(recipe, &Lineage::of(&found, &home()), &UsageIndex::of(&alone(usage, &found)), now)
 }
 
-/// What is done, by the day of the image and its Region.
-fn deeds(sequences: &[Sequence]) -> Vec<(String, &'static str)> {
-    let effect = |decision: &Decision| {
+/// Every action but `keep`, by the day of the image and its Region.
+fn actions(sequences: &[Sequence]) -> Vec<(String, &'static str)> {
+    let action = |decision: &Decision| {
         let version = decision.subject.version.unwrap();
         (
             format!("{}@{}", (version.time() - day(0)).num_days(), decision.subject.region),
             decision.action.word(),
         )
     };
-    sequences.iter().flatten().filter(|decision| decision.action != Action::Keep).map(effect).collect()
+    sequences.iter().flatten().filter(|decision| decision.action != Action::Keep).map(action).collect()
 }
 
 fn why(sequences: &[Sequence], n: i64) -> String {
@@ -72,36 +72,36 @@ fn template(image: &ImageId) -> Reference {
 }
 
 #[test]
-fn keeps_the_newest_that_the_recipe_keeps_whatever_their_age() {
+fn keeps_the_newest_releases_regardless_of_their_age() {
     let sequences = decided(releases_of(&[1, 2, 3]), &unused());
-    assert_eq!(deeds(&sequences), [("1@us-east-1".to_owned(), "disable")]);
+    assert_eq!(actions(&sequences), [("1@us-east-1".to_owned(), "disable")]);
     assert_eq!(why(&sequences, 2), "it is number 2 of the 2 newest releases that the recipe keeps");
 }
 
 #[test]
-fn keeps_what_is_younger_than_the_recipe_says() {
+fn keeps_releases_younger_than_older_than() {
     let sequences = decided(releases_of(&[29, 31, 32, 33, 34]), &unused());
-    assert_eq!(deeds(&sequences), [("29@us-east-1".to_owned(), "disable")]);
+    assert_eq!(actions(&sequences), [("29@us-east-1".to_owned(), "disable")]);
     assert_eq!(why(&sequences, 31), "it is 9d old, and the recipe keeps images younger than 10d");
 }
 
 #[test]
-fn goes_on_the_very_day_that_both_rules_let_it_go() {
+fn a_release_takes_its_first_step_on_the_day_that_both_rules_allow_it() {
     assert_eq!(
-        deeds(&decided(releases_of(&[30, 31, 32]), &unused())),
+        actions(&decided(releases_of(&[30, 31, 32]), &unused())),
         [("30@us-east-1".to_owned(), "disable")]
     );
 }
 
 #[test]
-fn a_tag_that_was_set_back_makes_no_image_old() {
+fn setting_the_version_tag_back_does_not_make_an_image_older() {
     let mut images = releases_of(&[1, 2, 3]);
     images[0].created = Some(day(39));
-    assert!(deeds(&decided(images, &unused())).is_empty());
+    assert!(actions(&decided(images, &unused())).is_empty());
 }
 
 #[test]
-fn keeps_an_image_that_an_instance_uses_with_its_whole_release() {
+fn an_instance_that_uses_one_image_keeps_the_whole_release() {
     let mut images = releases_of(&[1, 2, 3]);
     let replica = image("web", 1).released().in_region("eu-west-1").build();
     let mut usage = unused();
@@ -112,7 +112,7 @@ fn keeps_an_image_that_an_instance_uses_with_its_whole_release() {
     usage.insert(region("eu-west-1"), Ok(RegionUsage { uses: vec![user], ..RegionUsage::default() }));
     images.push(replica);
     let sequences = decided(images, &usage);
-    assert!(deeds(&sequences).is_empty());
+    assert!(actions(&sequences).is_empty());
     let reasons: Vec<String> = sequences[2].iter().map(|decision| decision.reason.to_string()).collect();
     let used = "it is used by instance arn:aws:ec2:eu-west-1:123456789012:instance/i-0fee";
     assert_eq!(reasons[0], used);
@@ -126,7 +126,7 @@ fn keeps_an_image_that_any_version_of_a_launch_template_names() {
     let uses = vec![template(&images[0].id)];
     usage.insert(region("us-east-1"), Ok(RegionUsage { uses, ..RegionUsage::default() }));
     let sequences = decided(images, &usage);
-    assert!(deeds(&sequences).is_empty());
+    assert!(actions(&sequences).is_empty());
     assert_eq!(
         why(&sequences, 1),
         "it is used by version 7 of launch template arn:aws:ec2:us-east-1:123456789012:launch-template/lt-0a"
@@ -134,27 +134,27 @@ fn keeps_an_image_that_any_version_of_a_launch_template_names() {
 }
 
 #[test]
-fn a_use_in_another_region_is_another_images() {
+fn a_reference_in_another_region_does_not_keep_an_image() {
     let images = releases_of(&[1, 2, 3]);
     let mut usage = unused();
     let uses = vec![template(&images[0].id)];
     usage.insert(region("eu-west-1"), Ok(RegionUsage { uses, ..RegionUsage::default() }));
-    assert_eq!(deeds(&decided(images, &usage)).len(), 1);
+    assert_eq!(actions(&decided(images, &usage)).len(), 1);
 }
 
 #[test]
-fn keeps_all_of_a_region_where_a_template_could_not_be_resolved() {
+fn an_unresolved_reference_keeps_every_image_of_its_region() {
     let mut usage = unused();
     let names = Target::Unresolved("resolve:ssm:/x".into());
     let uses = vec![Reference { names, by: Referrer::TemplateVersion("lt-0a".into(), 1) }];
     usage.insert(region("us-east-1"), Ok(RegionUsage { uses, ..RegionUsage::default() }));
     let sequences = decided(releases_of(&[1, 2, 3]), &usage);
-    assert!(deeds(&sequences).is_empty());
+    assert!(actions(&sequences).is_empty());
     assert!(why(&sequences, 1).contains("resolve:ssm:/x, which could not be resolved"));
 }
 
 #[test]
-fn keeps_all_when_a_look_up_fails_is_denied_or_was_not_made() {
+fn keeps_every_image_when_images_or_usage_could_not_be_read() {
     let denied = CloudError::new(
         "DescribeLaunchTemplateVersions",
         "lt-0a",
@@ -165,16 +165,16 @@ fn keeps_all_when_a_look_up_fails_is_denied_or_was_not_made() {
     let mut usage = unused();
     usage.insert(region("us-east-1"), Err(denied.clone()));
     let sequences = decided(releases_of(&[1, 2, 3]), &usage);
-    assert!(deeds(&sequences).is_empty());
+    assert!(actions(&sequences).is_empty());
     assert!(
         why(&sequences, 1)
             .contains("unknown, so it is kept: DescribeLaunchTemplateVersions on lt-0a in us-east-1")
     );
-    assert!(deeds(&decided(releases_of(&[1, 2, 3]), &UsageByRegion::new())).is_empty());
+    assert!(actions(&decided(releases_of(&[1, 2, 3]), &UsageByRegion::new())).is_empty());
     let mut unobservable = found(releases_of(&[1, 2, 3]));
     unobservable.insert(region("eu-west-1"), Err(denied));
     assert!(
-        deeds(&decide(
+        actions(&decide(
             &recipe("web"),
             &Lineage::of(&unobservable, &home()),
             &UsageIndex::of(&alone(&unused(), &unobservable)),
@@ -185,23 +185,23 @@ fn keeps_all_when_a_look_up_fails_is_denied_or_was_not_made() {
 }
 
 #[test]
-fn keeps_what_is_held_protected_or_of_aws_backup() {
+fn keeps_images_that_are_held_protected_or_managed_by_aws_backup() {
     for (key, value) in [("kiln:hold", "audit"), ("aws:backup:source-resource", "x")] {
         let mut images = releases_of(&[2, 3]);
         images.push(image("web", 1).released().tagged(key, value).build());
-        assert!(deeds(&decided(images, &unused())).is_empty(), "{key}");
+        assert!(actions(&decided(images, &unused())).is_empty(), "{key}");
     }
     let mut images = releases_of(&[1, 2, 3]);
     images[0].protection = Protection::On("enabled-with-cooldown".into());
-    assert!(deeds(&decided(images, &unused())).is_empty());
+    assert!(actions(&decided(images, &unused())).is_empty());
 }
 
 #[test]
-fn keeps_an_image_that_kiln_did_not_make_or_that_someone_retagged() {
+fn keeps_an_image_whose_stage_tag_was_changed_by_hand() {
     let mut images = releases_of(&[1, 2, 3]);
     images[0].tags = images[0].tags.clone().with("kiln:stage", "golden");
     let sequences = decided(images, &unused());
-    assert!(deeds(&sequences).is_empty());
+    assert!(actions(&sequences).is_empty());
     assert!(
         sequences
             .iter()
@@ -214,21 +214,21 @@ fn keeps_an_image_that_kiln_did_not_make_or_that_someone_retagged() {
 fn keeps_the_newest_release_even_when_newer_images_were_never_released() {
     let mut images = releases_of(&[1]);
     images.extend((2..9).map(|n| image("web", n).build()));
-    assert!(deeds(&decided(images, &unused())).is_empty());
+    assert!(actions(&decided(images, &unused())).is_empty());
 }
 
 #[test]
-fn an_image_that_was_never_released_goes_once_it_is_old_and_enough_newer_ones_were() {
+fn an_unreleased_image_is_disabled_once_it_is_old_and_has_enough_newer_releases() {
     let mut images = releases_of(&[2, 3]);
     images.push(image("web", 1).build());
-    assert_eq!(deeds(&decided(images, &unused())), [("1@us-east-1".to_owned(), "disable")]);
+    assert_eq!(actions(&decided(images, &unused())), [("1@us-east-1".to_owned(), "disable")]);
 }
 
 #[test]
-fn a_release_with_a_copy_under_way_stays() {
+fn a_release_with_a_pending_copy_is_kept() {
     let mut images = releases_of(&[1, 2, 3]);
     images.push(image("web", 1).in_region("eu-west-1").in_state(ImageState::Pending).build());
-    assert!(deeds(&decided(images, &unused())).is_empty());
+    assert!(actions(&decided(images, &unused())).is_empty());
 }
 
 #[test]
@@ -237,45 +237,45 @@ fn a_release_is_disabled_as_a_whole_the_home_image_first() {
     images.push(image("web", 1).released().build());
     images.push(image("web", 1).released().in_region("eu-west-1").build());
     assert_eq!(
-        deeds(&decided(images, &unused())),
+        actions(&decided(images, &unused())),
         [("1@us-east-1".to_owned(), "disable"), ("1@eu-west-1".to_owned(), "disable")]
     );
 }
 
 #[test]
-fn is_deregistered_once_its_quarantine_is_over_replicas_first() {
-    let retired = |since| {
+fn a_release_is_deregistered_after_its_quarantine_replicas_first() {
+    let disabled_since = |since| {
         let mut images = releases_of(&[2, 3]);
         images.push(image("web", 1).disabled_on(since).build());
         images.push(image("web", 1).in_region("eu-west-1").disabled_on(since).build());
         decided(images, &unused())
     };
     assert_eq!(
-        deeds(&retired(33)),
+        actions(&disabled_since(33)),
         [("1@eu-west-1".to_owned(), "deregister"), ("1@us-east-1".to_owned(), "deregister")]
     );
-    let sequences = retired(34);
-    assert!(deeds(&sequences).is_empty());
+    let sequences = disabled_since(34);
+    assert!(actions(&sequences).is_empty());
     assert_eq!(why(&sequences, 1), "it is in quarantine until 2026-02-11T02:00:00+00:00");
 }
 
 #[test]
-fn a_release_half_disabled_is_disabled_whole_before_any_of_it_goes() {
+fn a_half_disabled_release_is_disabled_completely_before_it_is_deregistered() {
     let mut images = releases_of(&[2, 3]);
     images.push(image("web", 1).disabled_on(20).build());
     images.push(image("web", 1).released().in_region("eu-west-1").build());
-    assert_eq!(deeds(&decided(images, &unused())), [("1@eu-west-1".to_owned(), "disable")]);
+    assert_eq!(actions(&decided(images, &unused())), [("1@eu-west-1".to_owned(), "disable")]);
 }
 
 #[test]
-fn an_image_that_somebody_enabled_again_is_disabled_anew_and_its_quarantine_begins_again() {
+fn an_image_that_was_enabled_by_hand_is_disabled_again_and_its_quarantine_restarts() {
     let mut images = releases_of(&[2, 3]);
     images.push(image("web", 1).disabled_on(20).in_state(ImageState::Available).build());
-    assert_eq!(deeds(&decided(images, &unused())), [("1@us-east-1".to_owned(), "disable")]);
+    assert_eq!(actions(&decided(images, &unused())), [("1@us-east-1".to_owned(), "disable")]);
 }
 
 #[test]
-fn a_failed_try_at_copying_goes_with_its_release_without_being_disabled() {
+fn a_failed_copy_is_deregistered_with_its_release_without_being_disabled() {
     let with_failed = |fixture: ImageFixture| {
         let mut images = releases_of(&[2, 3]);
         images.push(fixture.build());
@@ -286,7 +286,7 @@ fn a_failed_try_at_copying_goes_with_its_release_without_being_disabled() {
                 .in_state(ImageState::Failed)
                 .build(),
         );
-        deeds(&decided(images, &unused()))
+        actions(&decided(images, &unused()))
     };
     assert_eq!(with_failed(image("web", 1).released()), [("1@us-east-1".to_owned(), "disable")]);
     assert_eq!(
@@ -297,13 +297,13 @@ fn a_failed_try_at_copying_goes_with_its_release_without_being_disabled() {
 
 #[test]
 fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
-    let mut at_once = recipe("web");
-    at_once.expire.quarantine = TimeDelta::zero();
+    let mut without_quarantine = recipe("web");
+    without_quarantine.expire.quarantine = TimeDelta::zero();
     let mut images = releases_of(&[1, 2, 3]);
     images.push(image("web", 1).released().in_region("eu-west-1").build());
-    let sequences = by(&at_once, images, &unused(), day(40));
+    let sequences = by(&without_quarantine, images, &unused(), day(40));
     assert_eq!(
-        deeds(&sequences),
+        actions(&sequences),
         [
             ("1@us-east-1".to_owned(), "set-stage"),
             ("1@eu-west-1".to_owned(), "deregister"),
@@ -313,22 +313,22 @@ fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
 }
 
 #[test]
-fn only_what_the_rules_let_go_is_asked_about() {
+fn usage_is_read_only_for_images_that_the_rules_let_go() {
     let found = found(releases_of(&[1, 2, 3, 39]));
-    let wanted = candidates(&recipe("web"), &Lineage::of(&found, &home()), day(40));
-    let ids: Vec<ImageId> = wanted.iter().map(|image| image.id.clone()).collect();
+    let candidates = candidates(&recipe("web"), &Lineage::of(&found, &home()), day(40));
+    let ids: Vec<ImageId> = candidates.iter().map(|image| image.id.clone()).collect();
     assert_eq!(ids, [id_of("us-east-1", 2), id_of("us-east-1", 1)]);
 }
 
 proptest! {
     #[test]
-    fn never_touches_what_is_newest_young_used_held_or_unseen(
+    fn never_acts_on_a_newest_young_used_held_or_unread_image(
         days in proptest::collection::btree_set(0i64..40, 1..12),
         keep in 1usize..6, older_than in 0i64..30, quarantine in 0i64..9,
         used in proptest::collection::btree_set(0i64..40, 0..4),
         held in proptest::collection::btree_set(0i64..40, 0..3),
         with_replica in proptest::collection::btree_set(0i64..40, 0..6),
-        retired in proptest::collection::btree_map(0i64..40, 0i64..40, 0..6),
+        disabled in proptest::collection::btree_map(0i64..40, 0i64..40, 0..6),
         unobservable in proptest::option::weighted(0.1, 0usize..3),
     ) {
         let mut rules = recipe("web");
@@ -338,7 +338,7 @@ proptest! {
         let make = |n: i64| {
             let fixture = image("web", n).released();
             let fixture = if held.contains(&n) { fixture.tagged("kiln:hold", "x") } else { fixture };
-            match retired.get(&n) { Some(since) => fixture.disabled_on(*since), None => fixture }
+            match disabled.get(&n) { Some(since) => fixture.disabled_on(*since), None => fixture }
         };
         let mut images: Vec<Image> = days.iter().map(|n| make(*n).build()).collect();
         images.extend(days.intersection(&with_replica).map(|n| make(*n).in_region("eu-west-1").build()));
@@ -352,47 +352,47 @@ proptest! {
         }
         let sequences = by(&rules, images.clone(), &usage, day(40));
 
-        // Every image is answered for.
-        let answered: BTreeSet<String> = sequences.iter().flatten().filter_map(|decision| decision.subject.resource.clone()).collect();
-        prop_assert_eq!(answered.len(), images.len());
+        // There is a decision about every image.
+        let decided: BTreeSet<String> = sequences.iter().flatten().filter_map(|decision| decision.subject.resource.clone()).collect();
+        prop_assert_eq!(decided.len(), images.len());
 
-        let living: Vec<i64> = days.iter().rev().copied().filter(|n| !retired.contains_key(n)).collect();
+        let not_disabled: Vec<i64> = days.iter().rev().copied().filter(|n| !disabled.contains_key(n)).collect();
         for decision in sequences.iter().flatten().filter(|decision| decision.action != Action::Keep) {
             let n = (decision.subject.version.unwrap().time() - day(0)).num_days();
-            prop_assert!(!living.iter().take(keep).any(|newest| *newest == n), "newest {}", n);
+            prop_assert!(!not_disabled.iter().take(keep).any(|newest| *newest == n), "newest {}", n);
             prop_assert!(40 - n >= older_than, "young {}", n);
             prop_assert!(!used.contains(&n) && !held.contains(&n), "used or held {}", n);
-            prop_assert!(unobservable != Some(0), "unseen {}", n);
-            prop_assert!(unobservable != Some(1) || !with_replica.contains(&n), "replica unseen {}", n);
+            prop_assert!(unobservable != Some(0), "not read {}", n);
+            prop_assert!(unobservable != Some(1) || !with_replica.contains(&n), "replica not read {}", n);
             if let Action::Deregister(_) = decision.action {
-                let since = retired.get(&n).copied();
+                let since = disabled.get(&n).copied();
                 prop_assert!(quarantine == 0 || since.is_some_and(|since| since + quarantine <= 40), "quarantine {}", n);
             }
         }
-        // A second look at the same things says the same.
+        // The same observation leads to the same decisions.
         prop_assert_eq!(by(&rules, images, &usage, day(40)), sequences);
     }
 }
 
 #[test]
-fn an_image_that_was_brought_back_and_stays_is_on_its_way_again() {
-    let mut back = image("web", 1).disabled_on(30).tagged("kiln:hold", "audit").build();
-    back.state = ImageState::Available;
-    let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
+fn a_kept_image_that_was_enabled_by_hand_is_reactivated() {
+    let mut enabled = image("web", 1).disabled_on(30).tagged("kiln:hold", "audit").build();
+    enabled.state = ImageState::Available;
+    let images = [releases_of(&[5, 6, 7]), vec![enabled.clone()]].concat();
     let sequences = by(&recipe("web"), images, &unused(), day(40));
     let action = |id: &ImageId| {
         let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(id.as_str());
         sequences.iter().flatten().find(of).unwrap().action.clone()
     };
-    assert_eq!(action(&back.id), Action::Reactivate(back.id.clone(), day(40)));
+    assert_eq!(action(&enabled.id), Action::Reactivate(enabled.id.clone(), day(40)));
 }
 
 #[test]
-fn what_was_brought_back_goes_nowhere_while_its_use_is_unknown() {
-    let mut back = image("web", 1).disabled_on(30).build();
-    back.state = ImageState::Available;
-    let images = [releases_of(&[5, 6, 7]), vec![back.clone()]].concat();
+fn an_image_that_was_enabled_by_hand_is_not_reactivated_while_its_usage_is_unknown() {
+    let mut enabled = image("web", 1).disabled_on(30).build();
+    enabled.state = ImageState::Available;
+    let images = [releases_of(&[5, 6, 7]), vec![enabled.clone()]].concat();
     let sequences = by(&recipe("web"), images, &UsageByRegion::new(), day(40));
-    let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(back.id.as_str());
+    let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(enabled.id.as_str());
     assert_eq!(sequences.iter().flatten().find(of).unwrap().action, Action::Keep);
 }

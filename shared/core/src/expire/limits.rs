@@ -1,5 +1,5 @@
-//! How much one run may remove. Whatever is wrong with a recipe, a clock or an answer of EC2's shows as too much that is to
-//! go at once: then nothing goes, and an event says so.
+//! How much one run may remove. A wrong recipe, a wrong clock or a partial answer from EC2 all show as too many
+//! removals at once: then nothing is removed, and an event says why.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,11 @@ use crate::plan::reason::{Limit, LimitExceeded};
 use crate::plan::{Action, Decision, NextStep, Retention, Sequence, Step, Subject, Usage};
 use crate::recipe::Recipe;
 
-/// Lets the chains of one recipe pass if they stay within its limits; else every image that would go is kept.
+/// Returns the sequences of one recipe unchanged if they stay within its limits; otherwise keeps every image that
+/// would be removed.
 ///
-/// `allow` is what a person says who has reviewed the plan: up to so many images may go, whatever the limits of the recipe
-/// and whatever the Regions show.
+/// `allow`: a person reviewed the plan and allows up to this many images. It replaces the recipe's limits and the
+/// checks for missing images.
 pub fn enforce(
     recipe: &Recipe,
     home: &Region,
@@ -48,27 +49,27 @@ fn affected(sequences: &[Sequence]) -> BTreeSet<(&Region, &str)> {
         .collect()
 }
 
-/// Whether a decision only prepares a step, and makes no sense without it.
+/// Whether a decision only prepares a step, so that it is dropped together with the step.
 fn prepares_a_step(decision: &Decision) -> bool {
     matches!(decision.action, Action::SetStage(_, Stage::Disabled) | Action::Unprotect(_))
 }
 
-/// A Region that shows no image, although there are releases, which are in every Region. The home Region needs no such check:
-/// without the newer releases there, nothing goes.
+/// A required Region that shows no image although a release exists, which must be in every required Region. The home
+/// Region needs no such check: if it shows no images, there are no newer releases, so every image is kept.
 fn empty_region(recipe: &Recipe, home: &Region, found: &ImagesByRegion) -> Option<Limit> {
-    let of = |region: &Region| found.get(region).and_then(|images| images.as_ref().ok());
-    let is_empty = |region: &Region| of(region).is_some_and(|images| !images.iter().any(counts));
+    let images_of = |region: &Region| found.get(region).and_then(|images| images.as_ref().ok());
+    let is_empty = |region: &Region| images_of(region).is_some_and(|images| !images.iter().any(counts));
     let is_released =
         |image: &&Image| image.record_at(home).is_ok_and(|record| record.stage == Stage::Released);
-    let seen_by = of(home)?.iter().filter(|image| counts(image)).find(is_released)?.address();
+    let seen_by = images_of(home)?.iter().filter(|image| counts(image)).find(is_released)?.address();
     let required = recipe.replicate.regions.iter().filter(|region| recipe.replicate.requires(region));
     let empty = required.into_iter().find(|region| is_empty(region))?;
     Some(Limit::EmptyRegion { region: empty.clone(), seen_by })
 }
 
-/// Whether the run exceeds the recipe's limits. `max_percent` applies to each step separately: a recipe that is baked nightly
-/// deprecates, disables and deregisters one release each per night. One release is always allowed, so that `keep = 1`
-/// can rotate.
+/// The limit of the recipe that the run exceeds. `max_percent` applies to each step separately: a recipe that is
+/// baked nightly deprecates, disables and deregisters one release each per night. One release is always allowed, so
+/// that `keep = 1` can rotate.
 fn over_limit(
     recipe: &Recipe,
     (found, removed): (&ImagesByRegion, &[Image]),
@@ -81,10 +82,10 @@ fn over_limit(
     }
     let all = observed_images(found).chain(removed).filter(|image| counts(image)).count();
     let most = all * percent / 100;
-    let is_too_large = |wanted: Step| {
-        let of =
-            |sequence: &Sequence| sequence.iter().filter(|one| one.action.step() == Some(wanted)).count();
-        let releases: Vec<usize> = sequences.iter().map(of).filter(|images| *images > 0).collect();
+    let is_too_large = |step: Step| {
+        let images_of =
+            |sequence: &Sequence| sequence.iter().filter(|one| one.action.step() == Some(step)).count();
+        let releases: Vec<usize> = sequences.iter().map(images_of).filter(|images| *images > 0).collect();
         releases.len() > 1 && releases.iter().sum::<usize>() > most
     };
     let too_large = [Step::Deprecate, Step::Disable, Step::Deregister].into_iter().any(is_too_large);
@@ -92,7 +93,7 @@ fn over_limit(
     too_large.then(|| Limit::TooMany { most, setting: setting() })
 }
 
-/// Keeps every image that would go, and says why in one event.
+/// Keeps every image that would be removed, and says why in one event.
 fn block(
     home: &Region,
     found: &ImagesByRegion,
@@ -113,13 +114,13 @@ fn block(
         .collect();
     let versions = observed_images(found).filter_map(|image| Some(image.record_at(home).ok()?.name.version));
     if let Some(version) = versions.max() {
-        let say = Envelope {
+        let envelope = Envelope {
             name: ImageName { recipe: why.recipe.clone(), version },
             region: home.clone(),
             news: Event::ExpiryBlocked { images: why.images, reason: why.to_string() },
         };
         let subject = Subject::recipe(&why.recipe, home);
-        sequences.insert(0, vec![subject.decide(Action::Emit(say), why.clone())]);
+        sequences.insert(0, vec![subject.decide(Action::Emit(envelope), why.clone())]);
     }
     sequences
 }

@@ -9,7 +9,7 @@ use crate::inventory::RegionUsage;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
-/// A recipe that keeps one release, and disables nothing first.
+/// A recipe that keeps one release, without a quarantine.
 fn rules(max_per_run: usize, max_percent: usize) -> Recipe {
     let mut rules = recipe("web");
     rules.expire.keep = 1;
@@ -18,14 +18,14 @@ fn rules(max_per_run: usize, max_percent: usize) -> Recipe {
     rules
 }
 
-/// Releases of so many days in those Regions.
+/// One release per day in these Regions.
 fn found(days: i64, regions: &[&str]) -> ImagesByRegion {
     let of = |code: &str| {
-        let made = (1..=days).filter(|_| regions.contains(&code)).map(|n| match code {
+        let images = (1..=days).filter(|_| regions.contains(&code)).map(|n| match code {
             "us-east-1" => image("web", n).released().build(),
             _ => image("web", n).released().in_region(code).build(),
         });
-        (region(code), Ok(made.collect()))
+        (region(code), Ok(images.collect()))
     };
     REGIONS.iter().map(|code| of(code)).collect()
 }
@@ -45,100 +45,101 @@ fn run(rules: &Recipe, found: &ImagesByRegion, allow: Option<usize>) -> Vec<Sequ
     )
 }
 
-fn gone(sequences: &[Sequence]) -> usize {
+fn deregistered(sequences: &[Sequence]) -> usize {
     sequences.iter().flatten().filter(|decision| matches!(decision.action, Action::Deregister(_))).count()
 }
 
-fn said(sequences: &[Sequence]) -> Vec<String> {
-    let said = sequences.iter().flatten().filter_map(|decision| match &decision.action {
+fn blocked_events(sequences: &[Sequence]) -> Vec<String> {
+    let events = sequences.iter().flatten().filter_map(|decision| match &decision.action {
         Action::Emit(Envelope { news: Event::ExpiryBlocked { images, reason }, .. }) => {
             Some(format!("{images}: {reason}"))
         }
         _ => None,
     });
-    said.collect()
+    events.collect()
 }
 
 #[test]
-fn as_many_as_may_go_in_one_run_go() {
+fn a_run_may_remove_exactly_as_many_images_as_the_limit() {
     let sequences = run(&rules(9, 75), &found(4, &REGIONS), None);
-    assert_eq!((gone(&sequences), said(&sequences)), (9, vec![]));
+    assert_eq!((deregistered(&sequences), blocked_events(&sequences)), (9, vec![]));
 }
 
 #[test]
-fn one_more_than_may_go_in_one_run_and_nothing_goes() {
+fn one_image_more_than_max_per_run_blocks_the_run() {
     let sequences = run(&rules(8, 100), &found(4, &REGIONS), None);
-    assert_eq!(gone(&sequences), 0);
+    assert_eq!(deregistered(&sequences), 0);
     assert!(sequences.iter().flatten().all(|one| matches!(one.action, Action::Keep | Action::Emit(_))));
-    let [said] = said(&sequences).try_into().unwrap();
+    let [event] = blocked_events(&sequences).try_into().unwrap();
     assert!(
-        said.starts_with(
+        event.starts_with(
             "9: blocked: 9 images would be removed, but the limit is 8 (expire.max_per_run = 8)"
         )
     );
-    assert!(said.ends_with(r#"{"recipe": "web", "dry_run": false, "allow": 9}"#), "{said}");
+    assert!(event.ends_with(r#"{"recipe": "web", "dry_run": false, "allow": 9}"#), "{event}");
 }
 
 #[test]
-fn a_larger_part_than_may_go_in_one_run_and_nothing_goes() {
+fn a_larger_share_than_max_percent_blocks_the_run() {
     let sequences = run(&rules(100, 74), &found(4, &REGIONS), None);
-    assert_eq!(gone(&sequences), 0);
-    assert!(said(&sequences)[0].contains("(expire.max_percent = 74, of 12 images)"));
+    assert_eq!(deregistered(&sequences), 0);
+    assert!(blocked_events(&sequences)[0].contains("(expire.max_percent = 74, of 12 images)"));
 }
 
 #[test]
-fn one_release_is_never_too_large_a_part() {
+fn one_release_may_exceed_max_percent() {
     let sequences = run(&rules(100, 10), &found(2, &REGIONS), None);
-    assert_eq!((gone(&sequences), said(&sequences)), (3, vec![]));
+    assert_eq!((deregistered(&sequences), blocked_events(&sequences)), (3, vec![]));
 }
 
 #[test]
-fn who_has_seen_the_plan_may_allow_it() {
+fn allow_replaces_the_limits_of_the_recipe() {
     let found = found(4, &REGIONS);
-    assert_eq!(gone(&run(&rules(1, 1), &found, Some(9))), 9);
+    assert_eq!(deregistered(&run(&rules(1, 1), &found, Some(9))), 9);
     let sequences = run(&rules(1, 1), &found, Some(8));
-    assert_eq!(gone(&sequences), 0);
-    assert!(said(&sequences)[0].contains("the limit is 8 (allow = 8)"));
+    assert_eq!(deregistered(&sequences), 0);
+    assert!(blocked_events(&sequences)[0].contains("the limit is 8 (allow = 8)"));
 }
 
 #[test]
-fn a_region_that_answers_with_nothing_stops_the_run() {
+fn a_region_that_shows_no_image_blocks_the_run_unless_it_is_allowed() {
     let found = found(4, &REGIONS[..2]);
     let sequences = run(&rules(100, 100), &found, None);
-    assert_eq!(gone(&sequences), 0);
+    assert_eq!(deregistered(&sequences), 0);
     assert!(
-        said(&sequences)[0].contains("ap-southeast-2 shows no image of the recipe, although us-east-1/ami-")
+        blocked_events(&sequences)[0]
+            .contains("ap-southeast-2 shows no image of the recipe, although us-east-1/ami-")
     );
-    assert_eq!(gone(&run(&rules(100, 100), &found, Some(6))), 6);
+    assert_eq!(deregistered(&run(&rules(100, 100), &found, Some(6))), 6);
 }
 
 #[test]
-fn a_home_region_that_answers_with_nothing_keeps_every_replica() {
+fn a_home_region_that_shows_no_image_keeps_every_replica() {
     let sequences = run(&rules(100, 100), &found(4, &REGIONS[1..]), None);
-    assert_eq!((gone(&sequences), said(&sequences)), (0, vec![]));
+    assert_eq!((deregistered(&sequences), blocked_events(&sequences)), (0, vec![]));
 }
 
 #[test]
-fn a_region_that_holds_no_release_up_may_be_empty() {
+fn a_best_effort_region_may_be_empty() {
     let mut rules = rules(100, 100);
     rules.replicate.best_effort = vec![region("ap-southeast-2")];
-    assert_eq!(gone(&run(&rules, &found(4, &REGIONS[..2]), None)), 6);
+    assert_eq!(deregistered(&run(&rules, &found(4, &REGIONS[..2]), None)), 6);
 }
 
 #[test]
-fn nothing_is_said_where_nothing_would_go() {
-    assert_eq!(said(&run(&rules(1, 1), &found(1, &REGIONS[..1]), None)), Vec::<String>::new());
+fn no_event_is_sent_if_nothing_would_be_removed() {
+    assert_eq!(blocked_events(&run(&rules(1, 1), &found(1, &REGIONS[..1]), None)), Vec::<String>::new());
 }
 
 #[test]
-fn a_small_recipe_of_which_each_night_one_release_takes_each_step_goes_on() {
+fn max_percent_counts_each_step_separately() {
     let mut rules = rules(100, 50);
     (rules.expire.quarantine, rules.expire.confirm_after) = (TimeDelta::days(7), TimeDelta::days(2));
-    let mut waits = image("web", 2).released().tagged("kiln:unused-since", &day(30).to_rfc3339()).build();
-    waits.deprecated = Some(day(30));
+    let mut unused = image("web", 2).released().tagged("kiln:unused-since", &day(30).to_rfc3339()).build();
+    unused.deprecated = Some(day(30));
     let images = vec![
         image("web", 1).disabled_on(20).build(),
-        waits,
+        unused,
         image("web", 3).released().build(),
         image("web", 4).released().build(),
     ];

@@ -14,12 +14,14 @@ use crate::plan::{Action, Reason, Sequence, Subject};
 /// An image or a replica of a release, with its record.
 pub type Member<'a> = (&'a Image, ImageRecord);
 
-/// An image and its replicas. They go or stay together: a replica that went while its image stays would be copied again.
+/// An image and its replicas. They are kept or removed together: a replica that is removed while its home image is
+/// kept would be copied again.
 #[derive(Debug, Clone)]
 pub struct Release<'a> {
     /// Its version.
     pub version: Version,
-    /// Replicas first, the home image last: while the home image is there, a run after a crash still finds the release.
+    /// Replicas first, the home image last: as long as the home image exists, a run after a crash still finds the
+    /// release.
     pub members: Vec<Member<'a>>,
 }
 
@@ -32,16 +34,16 @@ pub struct Lineage<'a> {
     pub newest: Option<Version>,
     /// How many images there are in each Region.
     pub fleet: FleetSize,
-    /// Why a Region could not be read, where one could not.
+    /// The error of a Region that could not be read, if there is one.
     pub unobservable: Option<&'a CloudError>,
-    /// Images that bear the recipe's tag, but no record that can be believed.
+    /// Images that carry the recipe's tag but no valid record.
     unreadable: Vec<(&'a Image, RecordError)>,
 }
 
 impl<'a> Lineage<'a> {
-    /// The lineage of the images that were observed.
+    /// Groups the observed images into releases.
     pub fn of(images: &'a ImagesByRegion, home: &Region) -> Self {
-        let (releases, unreadable) = sorted(observed_images(images), home);
+        let (releases, unreadable) = group_by_version(observed_images(images), home);
         Self {
             newest: releases.iter().find(|release| release.is_released()).map(|release| release.version),
             releases,
@@ -51,12 +53,12 @@ impl<'a> Lineage<'a> {
         }
     }
 
-    /// All images with a record.
+    /// All images with a valid record.
     pub fn members(&self) -> impl Iterator<Item = &'a Image> {
         self.releases.iter().flat_map(Release::images)
     }
 
-    /// Images without a record are kept, and each says why.
+    /// One sequence for each image without a valid record: the image is kept, with the reason.
     pub fn unreadable(&self) -> impl Iterator<Item = Sequence> {
         let why = |(image, why): &(&Image, RecordError)| {
             vec![Subject::image(image).decide(Action::Keep, Reason::NotManaged(why.clone()))]
@@ -65,19 +67,19 @@ impl<'a> Lineage<'a> {
     }
 }
 
-/// The releases among images, newest first.
+/// The releases of these images, newest first. Images without a valid record are left out.
 pub fn releases<'a>(images: impl IntoIterator<Item = &'a Image>, home: &Region) -> Vec<Release<'a>> {
-    sorted(images, home).0
+    group_by_version(images, home).0
 }
 
-fn sorted<'a>(
+fn group_by_version<'a>(
     images: impl IntoIterator<Item = &'a Image>,
     home: &Region,
 ) -> (Vec<Release<'a>>, Vec<(&'a Image, RecordError)>) {
     let mut by_version: BTreeMap<Version, Vec<Member<'a>>> = BTreeMap::new();
     let mut unreadable = Vec::new();
     for image in images {
-        // EC2 shows a deregistered image for a while.
+        // EC2 lists an image for a while after it was deregistered.
         if image.state == ImageState::Deregistered {
             continue;
         }
@@ -87,10 +89,10 @@ fn sorted<'a>(
         }
     }
     let release = |(version, mut members): (Version, Vec<Member<'a>>)| {
-        members.sort_by(|(one, its), (other, others)| {
-            let of =
+        members.sort_by(|(image, record), (other, other_record)| {
+            let key =
                 |image: &'a Image, record: &ImageRecord| (record.copied.is_none(), &image.region, &image.id);
-            of(one, its).cmp(&of(other, others))
+            key(image, record).cmp(&key(other, other_record))
         });
         Release { version, members }
     };
@@ -103,14 +105,14 @@ impl<'a> Release<'a> {
         self.members.iter().map(|(image, _)| *image)
     }
 
-    /// When the youngest of its home images was created. A version tag that somebody set back makes no image old.
+    /// When the youngest of its home images was created. Setting the version tag back does not make a release older.
     pub fn effective_age_from(&self) -> DateTime<Utc> {
         let homes = self.members.iter().filter(|(_, record)| record.copied.is_none());
         homes.map(|(image, _)| image.effective_age_from(self.version)).max().unwrap_or(self.version.time())
     }
 
-    /// Whether it counts among the newest: it was released, and can be launched. A release that was to be disabled and can
-    /// still be launched counts too: it was brought back, or its removal was cut short.
+    /// Whether it counts among the newest: it was released and can be launched. A release whose stage is `disabled`
+    /// counts too while it can be launched: it was enabled again, or the run that was to disable it did not finish.
     pub fn is_released(&self) -> bool {
         self.members.iter().any(|(image, record)| {
             record.copied.is_none()
@@ -119,13 +121,13 @@ impl<'a> Release<'a> {
         })
     }
 
-    /// The state of its home image, or of what is left of the release.
+    /// The state of its home image; without one, the state of its first replica.
     pub fn state(&self) -> ImageState {
         let home = self.members.iter().find(|(_, record)| record.copied.is_none());
         home.or(self.members.first()).map_or(ImageState::Deregistered, |(image, _)| image.state.clone())
     }
 
-    /// An image that is still being created, for which the others wait.
+    /// An image whose state can still change. The whole release waits for it.
     pub fn under_way(&self) -> Option<&'a Image> {
         self.images().find(|image| matches!(image.state, ImageState::Pending | ImageState::Unknown(_)))
     }

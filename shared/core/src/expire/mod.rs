@@ -1,4 +1,7 @@
-//! Which images stay and which go, of one recipe, whether it exists or was deleted.
+//! Decides which images of one recipe are kept and which are removed, whether the recipe exists or was deleted.
+//!
+//! `keep_rules` holds the rules of the recipe, `in_use` what keeps an image regardless of them, `stages` the three
+//! steps of a removal, and `limits` how much one run may remove.
 
 pub mod cross_account;
 pub mod deleted_recipe;
@@ -31,9 +34,9 @@ use policy::RetentionPolicy;
 
 pub use inventory::{ImagesByRegion, Observed, observed_images};
 
-/// One recipe, with the record of each of its images parsed once.
+/// One recipe and its releases. The record of each image is parsed once.
 pub struct OneRecipe<'a> {
-    /// What was observed of it.
+    /// What was observed of the recipe.
     pub observed: &'a Observed,
     /// Its releases.
     pub lineage: Lineage<'a>,
@@ -41,12 +44,12 @@ pub struct OneRecipe<'a> {
 }
 
 impl<'a> OneRecipe<'a> {
-    /// One recipe of the Kiln with that home Region.
+    /// Groups the observed images into releases. `home`: the Region in which Kiln bakes.
     pub fn of(observed: &'a Observed, home: &'a Region) -> Self {
         Self { observed, lineage: Lineage::of(&observed.images, home), home }
     }
 
-    /// The images whose use must be found out, because nothing else keeps them.
+    /// The images that no rule keeps, so that their usage must be read.
     pub fn candidates(&self, now: DateTime<Utc>) -> Vec<&'a Image> {
         let Some(recipe) = &self.observed.recipe else {
             let retired = self.observed.retired_at;
@@ -57,19 +60,20 @@ impl<'a> OneRecipe<'a> {
         all
     }
 
-    /// Those of them that only their use by other accounts could keep.
+    /// The candidates that nothing keeps in their own account: only for these is usage by other accounts read.
     pub fn only_sharing_left(&self, uses: &UsageIndex<'_>, now: DateTime<Utc>) -> Vec<&'a Image> {
         let Some(recipe) = &self.observed.recipe else {
-            let left = || deleted_recipe::only_sharing_left(&self.lineage, uses, now);
-            return self.observed.retired_at.map_or_else(Vec::new, |_| left());
+            let images = || deleted_recipe::only_sharing_left(&self.lineage, uses, now);
+            return self.observed.retired_at.map_or_else(Vec::new, |_| images());
         };
-        let mut left = keep_rules::only_sharing_left(recipe, &self.lineage, uses, now);
+        let mut images = keep_rules::only_sharing_left(recipe, &self.lineage, uses, now);
         let removed = &self.observed.removed;
-        left.extend(removed_regions::only_sharing_left(recipe, self.home, removed, uses, now));
-        left
+        images.extend(removed_regions::only_sharing_left(recipe, self.home, removed, uses, now));
+        images
     }
 
-    /// What becomes of every image. `allow`: how many may go, as a person says who has reviewed the plan.
+    /// Decides about every image, one sequence per release. `allow`: how many images may be removed, given by a
+    /// person who reviewed the plan; it replaces the recipe's limits.
     pub fn decide(&self, uses: &UsageIndex<'_>, allow: Option<usize>, now: DateTime<Utc>) -> Vec<Sequence> {
         let Observed { recipe, retired_at, images, removed } = self.observed;
         let Some(recipe) = recipe else {
@@ -86,7 +90,7 @@ impl<'a> OneRecipe<'a> {
         sequences
     }
 
-    /// What the plan says of each image of which that was decided.
+    /// The plan's row of each image for which there is a decision.
     pub fn plan_rows(
         &self,
         sequences: &[Sequence],
@@ -102,7 +106,7 @@ impl<'a> OneRecipe<'a> {
         self.observed.all().filter_map(row).collect()
     }
 
-    /// By which policy its images go.
+    /// The retention policy of its images. `defaults` applies if the recipe was deleted.
     pub fn policy(&self, defaults: &'a Expire) -> RetentionPolicy<'a> {
         match &self.observed.recipe {
             Some(recipe) => RetentionPolicy::of(recipe, self.lineage.newest),

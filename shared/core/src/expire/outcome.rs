@@ -1,4 +1,5 @@
-//! What becomes of a release once the rules of its recipe let it go, or keep it: that depends on who uses it.
+//! Turns the answer of a keep rule into decisions: a release that its rules allow to be removed is still kept if it
+//! is used.
 
 use std::collections::BTreeMap;
 
@@ -14,26 +15,27 @@ use crate::plan::reason::{ReportStatus, RetentionReason, UseReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::publish::sharing;
 
-/// What becomes of a release that only its use could keep.
+/// Keeps a release if any of its images is used or its usage is unknown; otherwise takes the next step of its
+/// removal.
 pub fn unless_used(
     release: &Release<'_>,
     policy: RetentionPolicy<'_>,
     uses: &UsageIndex<'_>,
     context: &RetirementContext<'_>,
 ) -> Sequence {
-    let kept = |image: &&Image| uses.keep_reason(policy, image, context.now);
+    let keep_reason = |image: &&Image| uses.keep_reason(policy, image, context.now);
     let reasons: BTreeMap<&ImageId, Keep> =
-        release.images().filter_map(|image| Some((&image.id, kept(&image)?))).collect();
+        release.images().filter_map(|image| Some((&image.id, keep_reason(&image)?))).collect();
     let certain = reasons.iter().find(|(_, keep)| !keep.waits_for_sharing());
     let Some((image, why)) = certain.or(reasons.iter().next()) else {
         return next_stage(policy.expire, &release.members, context);
     };
-    // No report is requested that would not let the release go.
+    // A usage report is requested only if nothing else keeps the release: otherwise its answer changes nothing.
     let request = certain.is_none();
-    let no_report = |missing| Reason::Use(UseReason::ReportMissing(missing));
+    let without_report = |status| Reason::Use(UseReason::ReportMissing(status));
     keep(release, policy, context.now, |member| match reasons.get(&member.id) {
-        Some(own) if own.reason == no_report(ReportStatus::ImageQuery) && !request => {
-            Keep { reason: no_report(ReportStatus::NotAsked), ..own.clone() }
+        Some(own) if own.reason == without_report(ReportStatus::ImageQuery) && !request => {
+            Keep { reason: without_report(ReportStatus::NotAsked), ..own.clone() }
         }
         Some(own) if request || own.reason != Reason::Use(UseReason::SharingUnknown) => own.clone(),
         _ => Keep::unused(RetentionReason::ReleaseStays {
@@ -45,18 +47,19 @@ pub fn unless_used(
 
 /// Keeps a release.
 ///
-/// An image that bears the mark of removal and can be launched is on its way again: some of its replicas may be gone, so it
-/// is copied to every Region before it is a release once more. A replica without its home image goes nowhere. An image that
-/// was deprecated for being unused no longer is, unless its use is merely unknown.
+/// An image whose stage is `disabled` but that can be launched again is reactivated: some replicas may be gone, so it
+/// is copied to every Region before it counts as a release again. A replica without its home image is not
+/// reactivated. An image that was deprecated as unused loses that mark. Neither happens while the release is kept
+/// only because usage is unknown.
 pub fn keep(
     release: &Release<'_>,
     policy: RetentionPolicy<'_>,
     now: DateTime<Utc>,
     why: impl Fn(&Image) -> Keep,
 ) -> Sequence {
-    let of_home =
+    let is_home =
         |(image, record): &Member<'_>| record.copied.is_none() && image.state == ImageState::Available;
-    let is_back = policy.recipe.is_some() && release.members.iter().any(of_home);
+    let can_reactivate = policy.recipe.is_some() && release.members.iter().any(is_home);
     let reasons: Vec<Keep> = release.images().map(why).collect();
     let certain = reasons.iter().any(Keep::is_certain);
     let keep = |((image, record), keep): (&Member<'_>, Keep)| -> Decision {
@@ -64,7 +67,7 @@ pub fn keep(
             _ if keep.reason == Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)) => {
                 Action::RequestUsageReport(image.id.clone())
             }
-            (ImageState::Available, Stage::Disabled) if is_back && certain => {
+            (ImageState::Available, Stage::Disabled) if can_reactivate && certain => {
                 Action::Reactivate(image.id.clone(), now)
             }
             (ImageState::Available, _) if image.unused_since().is_some() && certain => {
@@ -78,13 +81,13 @@ pub fn keep(
     release.members.iter().zip(reasons).map(keep).collect()
 }
 
-/// Whether only its use by other accounts could keep a release: only then are they asked about.
+/// Whether only usage by other accounts can still keep a release. Only then is that usage read.
 pub fn depends_on_sharing(
     release: &Release<'_>,
     policy: RetentionPolicy<'_>,
     uses: &UsageIndex<'_>,
     now: DateTime<Utc>,
 ) -> bool {
-    let sharing = |keep: Keep| keep.reason == Reason::Use(UseReason::SharingUnknown);
-    release.images().all(|image| uses.keep_reason(policy, image, now).is_none_or(sharing))
+    let is_sharing_unknown = |keep: Keep| keep.reason == Reason::Use(UseReason::SharingUnknown);
+    release.images().all(|image| uses.keep_reason(policy, image, now).is_none_or(is_sharing_unknown))
 }

@@ -1,4 +1,4 @@
-//! What brings back a release that was retired, as long as it is not deregistered.
+//! Restores a release that was deprecated or disabled. A deregistered release cannot be restored.
 
 use chrono::{DateTime, Utc};
 
@@ -9,13 +9,13 @@ use crate::plan::{Action, Sequence, Subject};
 use crate::publish::sharing::deprecation_by_recipe;
 use crate::recipe::Recipe;
 
-/// What brings a release back. `members`: an image and its replicas, as far as they are there; whoever asks for one of them
-/// asks for all. `recipe`: theirs, if there still is one.
+/// Restores a release. `members`: the image and its replicas that still exist; all of them are restored. `recipe`:
+/// theirs, if it still exists.
 ///
-/// It is marked first, or the next night would retire it again. Then every member is enabled, and with its home image it
-/// begins anew at its test: it is shared and deprecated as its recipe says *now*, copied to the Regions that lack it, and a
-/// release once more. What is deprecated only, since nobody uses it, is so no longer. A person takes the mark away when it
-/// may go.
+/// Each image is tagged `kiln:restored-at` first, or the next run would remove it again; a person deletes that tag
+/// when the release may be removed. Then every member is enabled. If the home image exists, the release starts again
+/// at its test: it is shared and deprecated as its recipe says *now*, copied to the Regions that lack it, and
+/// released. An image that was only deprecated as unused loses that mark.
 pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: DateTime<Utc>) -> Sequence {
     let mut known: Vec<(&Image, ImageRecord)> = members
         .iter()
@@ -23,38 +23,39 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
         .filter_map(|image| Some((*image, image.record_at(home).ok()?)))
         .collect();
     known.sort_by_key(|(image, record)| (record.copied.is_some(), image.region.clone(), image.id.clone()));
-    let is_retired = |(image, record): &(&Image, ImageRecord)| {
+    let is_disabled = |(image, record): &(&Image, ImageRecord)| {
         record.stage == Stage::Disabled || image.state == ImageState::Disabled
     };
-    let is_deprecated = |one: &(&Image, ImageRecord)| !is_retired(one) && one.0.unused_since().is_some();
-    let on_its_way: Vec<_> = known.iter().filter(|one| is_retired(one) || is_deprecated(one)).collect();
-    if on_its_way.is_empty() {
-        let leave = |(image, record): &(&Image, ImageRecord)| {
+    let is_deprecated = |one: &(&Image, ImageRecord)| !is_disabled(one) && one.0.unused_since().is_some();
+    let leaving: Vec<_> = known.iter().filter(|one| is_disabled(one) || is_deprecated(one)).collect();
+    if leaving.is_empty() {
+        let keep = |(image, record): &(&Image, ImageRecord)| {
             Subject::image(image).decide(Action::Keep, RestoreReason::NotDisabled(record.stage))
         };
-        return known.iter().map(leave).collect();
+        return known.iter().map(keep).collect();
     }
-    let asked = |image: &Image, action| Subject::image(image).decide(action, RestoreReason::AskedBack);
-    let unmarked = on_its_way.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED_AT));
+    let restore = |image: &Image, action| Subject::image(image).decide(action, RestoreReason::AskedBack);
+    let unmarked = leaving.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED_AT));
     let marked = unmarked.map(|(image, _)| {
-        // Whoever disables it later does not meet a quarantine that has begun long ago.
+        // If it is disabled again later, its quarantine must not count from the old time.
         let marks = Tags::new().with_time(tags::RESTORED_AT, now).with(tags::DISABLED_AT, "no");
-        asked(image, Action::Tag(image.id.clone(), marks))
+        restore(image, Action::Tag(image.id.clone(), marks))
     });
-    let disabled = on_its_way.iter().filter(|(image, _)| image.state == ImageState::Disabled);
-    let enabled = disabled.map(|(image, _)| asked(image, Action::Enable(image.id.clone())));
-    let spared = on_its_way.iter().filter(|one| is_deprecated(one)).map(|(image, record)| {
+    let disabled = leaving.iter().filter(|(image, _)| image.state == ImageState::Disabled);
+    let enabled = disabled.map(|(image, _)| restore(image, Action::Enable(image.id.clone())));
+    let cleared = leaving.iter().filter(|one| is_deprecated(one)).map(|(image, record)| {
         let by_recipe = |recipe| deprecation_by_recipe(recipe, record, now);
         let deprecation = recipe.map_or(Deprecation::Never, by_recipe);
-        asked(image, Action::ClearUnused(image.id.clone(), deprecation))
+        restore(image, Action::ClearUnused(image.id.clone(), deprecation))
     });
-    // Without its home image a replica can be launched again, and goes nowhere from there.
+    // A replica without its home image can be launched again, but it is not reactivated: there is nothing to copy
+    // from.
     let has_home = known.iter().any(|(_, record)| record.copied.is_none());
-    let back = on_its_way
+    let reactivated = leaving
         .iter()
         .filter(|(_, record)| has_home && record.stage == Stage::Disabled)
-        .map(|(image, _)| asked(image, Action::Reactivate(image.id.clone(), now)));
-    marked.chain(enabled).chain(spared).chain(back).collect()
+        .map(|(image, _)| restore(image, Action::Reactivate(image.id.clone(), now)));
+    marked.chain(enabled).chain(cleared).chain(reactivated).collect()
 }
 
 #[cfg(test)]
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_marked_before_it_is_enabled_and_sent_on_its_way() {
+    fn a_release_is_tagged_before_it_is_enabled_and_reactivated() {
         let replica = image("web", 1).in_region("eu-west-1").disabled_on(30).build();
         let home = image("web", 1).disabled_on(30).build();
         assert_eq!(
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_restored_half_way_is_restored_whole() {
+    fn a_restore_that_stopped_half_way_is_completed() {
         let mut home =
             image("web", 1).disabled_on(30).tagged("kiln:restored-at", "2026-02-10T02:00:00Z").build();
         home.state = ImageState::Available;
@@ -98,20 +99,20 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_without_its_home_image_is_enabled_and_marked_alone() {
+    fn a_replica_without_its_home_image_is_tagged_and_enabled_but_not_reactivated() {
         let replica = image("web", 1).in_region("eu-west-1").disabled_on(30).build();
         assert_eq!(decided(&[replica]), of(&[("eu-west-1", "tag"), ("eu-west-1", "enable")]));
     }
 
     #[test]
-    fn what_is_deprecated_since_nobody_uses_it_is_so_no_longer() {
+    fn restoring_a_deprecated_release_clears_its_unused_mark() {
         let since = day(39).to_rfc3339();
         let home = image("web", 1).released().tagged("kiln:unused-since", &since).build();
         assert_eq!(decided(&[home]), of(&[("us-east-1", "tag"), ("us-east-1", "clear-unused")]));
     }
 
     #[test]
-    fn what_is_not_retired_is_left() {
+    fn a_release_that_is_not_being_removed_is_unchanged() {
         assert_eq!(decided(&[image("web", 1).released().build()]), of(&[("us-east-1", "keep")]));
     }
 
@@ -121,8 +122,8 @@ mod tests {
         use crate::expire::policy::RetentionPolicy;
         let home = image("web", 1).disabled_on(30).build();
         let sequence = decide(None, &[&home], &region("us-east-1"), day(40));
-        let Action::Tag(_, noted) = &sequence[0].action else { panic!() };
-        let restored = Image { tags: home.tags.clone().and(noted), ..home };
+        let Action::Tag(_, marks) = &sequence[0].action else { panic!() };
+        let restored = Image { tags: home.tags.clone().and(marks), ..home };
         let found = UsageByRegion::new();
         let why = UsageIndex::of(&found)
             .keep_reason(RetentionPolicy::of(&recipe("web"), None), &restored, day(41))

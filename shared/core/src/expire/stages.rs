@@ -1,5 +1,5 @@
-//! The three steps in which a release goes, each after its own waiting time: deprecated once it is found unused, disabled
-//! when it is still unused after `confirm_after`, deregistered with its snapshots after `quarantine`. `restore` undoes all
+//! The three steps of a removal, each after its own waiting time: an unused release is deprecated, disabled if it is
+//! still unused after `confirm_after`, and deregistered with its snapshots after `quarantine`. `restore` undoes all
 //! but the last.
 
 use std::collections::BTreeSet;
@@ -15,17 +15,18 @@ use crate::plan::{Action, Decision, Reason, Retention, Sequence, Step, Subject};
 use crate::publish::sharing::{is_deprecated, is_guarded_by_kiln};
 use crate::recipe::Expire;
 
-/// Why and when a release is retired, and the image counts to record with each step.
+/// Why and when a release is removed, and the image counts to record with each step.
 pub struct RetirementContext<'a> {
-    /// Why the recipe lets it go.
+    /// Why the recipe allows it to be removed.
     pub reason: Reason,
     /// How many images there are in each Region.
     pub fleet: &'a FleetSize,
-    /// The time.
+    /// The time of this run.
     pub now: DateTime<Utc>,
 }
 
-/// The next step of a release that its recipe lets go, and that nobody uses. `members`: replicas first, home image last.
+/// The next step of an unused release that its recipe allows to be removed. `members`: replicas first, home image
+/// last.
 pub fn next_stage(expire: &Expire, members: &[Member<'_>], context: &RetirementContext<'_>) -> Sequence {
     let first = first_confirmation(expire, members, context);
     first.unwrap_or_else(|| match expire.quarantine {
@@ -34,39 +35,42 @@ pub fn next_stage(expire: &Expire, members: &[Member<'_>], context: &RetirementC
     })
 }
 
-/// Deprecated, and looked at again later. `None`: that is over, or has no sense any more.
+/// Deprecates the release until its usage is checked a second time. `None` if that time is over, or if no
+/// confirmation is needed: the removal already went further, no image can be launched, or `confirm_after` is zero.
 fn first_confirmation(
     expire: &Expire,
     members: &[Member<'_>],
     context: &RetirementContext<'_>,
 ) -> Option<Sequence> {
     let (confirm_after, now) = (expire.confirm_after, context.now);
-    let begun = members.iter().any(|(_, record)| record.stage == Stage::Disabled);
-    // What cannot be launched has nobody who could begin to use it.
+    let is_disabling = members.iter().any(|(_, record)| record.stage == Stage::Disabled);
+    // Nobody can start to use an image that cannot be launched.
     let launchable = |image: &Image| !matches!(image.state, ImageState::Failed | ImageState::Disabled);
-    if confirm_after.is_zero() || begun || !members.iter().any(|(image, _)| launchable(image)) {
+    if confirm_after.is_zero() || is_disabling || !members.iter().any(|(image, _)| launchable(image)) {
         return None;
     }
-    let known =
+    let found_unused_at =
         |image: &Image| image.unused_since().filter(|since| *since <= now && is_deprecated(image, now));
-    let looked_at = members.iter().map(|(image, _)| *image).filter(|image| launchable(image));
-    // All of them, or the youngest verdict is this one.
-    let youngest =
-        looked_at.map(known).try_fold(DateTime::<Utc>::MIN_UTC, |max, one| one.map(|one| max.max(one)));
-    if youngest.is_some_and(|youngest| youngest + confirm_after <= now) {
+    let launchable_images = members.iter().map(|(image, _)| *image).filter(|image| launchable(image));
+    // The latest mark decides. An image without a mark counts as marked now.
+    let latest = launchable_images
+        .map(found_unused_at)
+        .try_fold(DateTime::<Utc>::MIN_UTC, |max, one| one.map(|one| max.max(one)));
+    if latest.is_some_and(|latest| latest + confirm_after <= now) {
         return None;
     }
     let fleet = |image: &Image| context.fleet.in_region(&image.region);
-    let step = |(image, record): &Member<'_>| match (known(image), launchable(image)) {
-        // Also where somebody took the deprecation away: whoever looks for deprecated images must have had the time.
+    let step = |(image, record): &Member<'_>| match (found_unused_at(image), launchable(image)) {
+        // Also if somebody removed the deprecation: users get the full waiting time to notice that the image is
+        // deprecated.
         (None, true) => {
-            let mark = Action::Deprecate(image.id.clone(), now, fleet(image));
+            let deprecate = Action::Deprecate(image.id.clone(), now, fleet(image));
             let retention = Retention::leaving(Step::Deprecate, now);
-            Subject::member(image, &record.name).retain(mark, context.reason.clone(), retention)
+            Subject::member(image, &record.name).retain(deprecate, context.reason.clone(), retention)
         }
-        (known, _) => {
-            let since = known.unwrap_or(now);
-            let until = youngest.unwrap_or(now) + confirm_after;
+        (marked_at, _) => {
+            let since = marked_at.unwrap_or(now);
+            let until = latest.unwrap_or(now) + confirm_after;
             let retention = after_confirmation(expire, image, until);
             let reason = RetentionReason::FoundUnused { since, until };
             Subject::member(image, &record.name).retain(Action::Keep, reason, retention)
@@ -75,8 +79,8 @@ fn first_confirmation(
     Some(members.iter().map(step).collect())
 }
 
-/// The step that follows once an image is confirmed to be unused. An image that failed is never disabled: it goes with the
-/// others of its release.
+/// The step after an image is confirmed as unused. A failed image is never disabled: it is deregistered with its
+/// release.
 fn after_confirmation(expire: &Expire, image: &Image, at: DateTime<Utc>) -> Retention {
     match expire.quarantine {
         none if none.is_zero() => Retention::leaving(Step::Deregister, at),
@@ -87,58 +91,62 @@ fn after_confirmation(expire: &Expire, image: &Image, at: DateTime<Utc>) -> Rete
     }
 }
 
-/// The home images that are not marked as retired yet. They are before any replica goes, so that none is copied anew.
+/// The home images whose stage is not `disabled` yet. They are marked before any replica is removed, so that none is
+/// copied again.
 fn unmarked<'a>(members: &'a [Member<'_>]) -> impl Iterator<Item = &'a Image> {
     let home = |(_, record): &&Member<'_>| record.copied.is_none() && record.stage != Stage::Disabled;
     members.iter().filter(home).map(|(image, _)| *image)
 }
 
-/// Without a quarantine.
+/// Deregisters the release at once.
 fn without_quarantine(members: &[Member<'_>], context: &RetirementContext<'_>) -> Sequence {
-    let mark = unmarked(members).map(|image| {
+    let marked = unmarked(members).map(|image| {
         Subject::image(image)
             .decide(Action::SetStage(image.id.clone(), Stage::Disabled), context.reason.clone())
     });
-    let go = members.iter().flat_map(|member| deregister(member, context.reason.clone(), context.now));
-    mark.chain(go).collect()
+    let deregistered =
+        members.iter().flat_map(|member| deregister(member, context.reason.clone(), context.now));
+    marked.chain(deregistered).collect()
 }
 
-/// Disabled first, and deregistered once the quarantine of all is over.
+/// Disables the release, and deregisters it once the quarantine of every image is over.
 fn disable_then_deregister(
     members: &[Member<'_>],
     quarantine: TimeDelta,
     context: &RetirementContext<'_>,
 ) -> Sequence {
     let now = context.now;
-    let waiting: BTreeSet<&ImageId> = members
+    let to_disable: BTreeSet<&ImageId> = members
         .iter()
-        // What failed cannot be launched, and so needs no quarantine of its own.
+        // A failed image cannot be launched, so it needs no quarantine of its own.
         .filter(|(image, _)| image.state != ImageState::Failed)
         .filter(|(image, _)| image.disabled_at().is_none() || image.state == ImageState::Available)
         .map(|(image, _)| &image.id)
         .collect();
-    let over = |image: &Image| match image.state {
+    let quarantine_over = |image: &Image| match image.state {
         ImageState::Failed => Some(image.created.unwrap_or(now)),
         _ => image.disabled_at().filter(|since| *since + quarantine <= now),
     };
-    let all_over = waiting.is_empty() && members.iter().all(|(image, _)| over(image).is_some());
-    // They go together, so the last of them tells when.
+    let all_quarantines_over =
+        to_disable.is_empty() && members.iter().all(|(image, _)| quarantine_over(image).is_some());
+    // They are deregistered together, after the last quarantine.
     let disabled = members.iter().filter(|(image, _)| image.state != ImageState::Failed);
-    let since = |image: &Image| image.disabled_at().filter(|_| !waiting.contains(&image.id)).unwrap_or(now);
+    let since =
+        |image: &Image| image.disabled_at().filter(|_| !to_disable.contains(&image.id)).unwrap_or(now);
     let until = disabled.map(|(image, _)| since(image)).max().unwrap_or(now) + quarantine;
     let mut members: Vec<&Member<'_>> = members.iter().collect();
-    if !all_over {
-        // The home image first, so that what is half disabled after a crash is known as retired.
+    if !all_quarantines_over {
+        // The home image first, so that after a crash its stage shows that the release is being disabled.
         members.sort_by_key(|(_, record)| record.copied.is_some());
     }
     members
         .into_iter()
-        .flat_map(|member @ (image, record)| match over(image) {
-            Some(since) if all_over => {
+        .flat_map(|member @ (image, record)| match quarantine_over(image) {
+            Some(since) if all_quarantines_over => {
                 let why = context.reason.to_string();
                 deregister(member, RetentionReason::QuarantineOver { since, why }.into(), now)
             }
-            _ if waiting.contains(&image.id) => {
+            _ if to_disable.contains(&image.id) => {
                 let disable = Action::Disable(image.id.clone(), now, context.fleet.in_region(&image.region));
                 let retention = Retention::leaving(Step::Disable, now);
                 vec![Subject::member(image, &record.name).retain(disable, context.reason.clone(), retention)]
@@ -152,15 +160,15 @@ fn disable_then_deregister(
         .collect()
 }
 
-/// A guard that Kiln set for the recipe is Kiln's own to take away.
+/// Deregisters an image. Deregistration protection that Kiln itself set is removed first.
 fn deregister((image, record): &Member<'_>, reason: Reason, now: DateTime<Utc>) -> Vec<Decision> {
-    let guarded = is_guarded_by_kiln(image).then(|| {
+    let unprotect = is_guarded_by_kiln(image).then(|| {
         Subject::member(image, &record.name).decide(Action::Unprotect(image.id.clone()), reason.clone())
     });
     let retention = Retention::leaving(Step::Deregister, now);
-    let go = Action::Deregister(image.id.clone());
-    let go = Subject::member(image, &record.name).retain(go, reason, retention);
-    guarded.into_iter().chain([go]).collect()
+    let deregister = Action::Deregister(image.id.clone());
+    let deregister = Subject::member(image, &record.name).retain(deregister, reason, retention);
+    unprotect.into_iter().chain([deregister]).collect()
 }
 
 #[cfg(test)]

@@ -9,19 +9,19 @@ use crate::inventory::{CloudError, Deprecation, Reference, RegionUsage};
 use crate::model::{Region, Tags, tags};
 use crate::recipe::Recipe;
 
-/// A recipe that wants to be sure: found unused twice, two days apart.
-fn careful() -> Recipe {
-    let mut careful = recipe("web");
-    careful.expire.confirm_after = TimeDelta::days(2);
-    careful
+/// A recipe whose releases must be found unused twice, two days apart.
+fn with_confirmation() -> Recipe {
+    let mut recipe = recipe("web");
+    recipe.expire.confirm_after = TimeDelta::days(2);
+    recipe
 }
 
 fn home() -> Region {
     region("us-east-1")
 }
 
-/// Three releases, of which the first is to go.
-fn three() -> Vec<Image> {
+/// Three releases; the recipe lets the first one go.
+fn three_releases() -> Vec<Image> {
     [1, 2, 3].iter().map(|n| image("web", *n).released().build()).collect()
 }
 
@@ -31,20 +31,20 @@ fn decided(images: &[Image], usage: RegionUsage, n: i64) -> Sequence {
 
 fn decided_with(images: &[Image], usage: Result<RegionUsage, CloudError>, n: i64) -> Sequence {
     let found = ImagesByRegion::from([(home(), Ok(images.to_vec()))]);
-    by(&careful(), &found, &UsageByRegion::from([(home(), usage)]), n)
+    by(&with_confirmation(), &found, &UsageByRegion::from([(home(), usage)]), n)
 }
 
-/// What is decided where nobody else may launch any image.
+/// What is decided when no image is shared with another account.
 fn by(recipe: &Recipe, found: &ImagesByRegion, usage: &UsageByRegion, n: i64) -> Sequence {
     keep_rules::decide(recipe, &Lineage::of(found, &home()), &UsageIndex::of(&alone(usage, found)), day(n))
         .concat()
 }
 
-fn deeds(sequence: &Sequence) -> Vec<&'static str> {
+fn actions(sequence: &Sequence) -> Vec<&'static str> {
     sequence.iter().filter(|one| one.action != Action::Keep).map(|one| one.action.word()).collect()
 }
 
-/// As EC2 shows it once the step was taken.
+/// The image as EC2 shows it after its actions in this sequence.
 fn after(image: &Image, sequence: &Sequence) -> Image {
     let mut image = image.clone();
     for one in sequence.iter().filter(|one| one.subject.resource.as_deref() == Some(image.id.as_str())) {
@@ -58,9 +58,9 @@ fn after(image: &Image, sequence: &Sequence) -> Image {
                 image.deprecated = deprecation.time();
             }
             Action::Disable(_, since, _) => {
-                let retired =
+                let disabled =
                     Tags::new().with(tags::STAGE, Stage::Disabled).with_time(tags::DISABLED_AT, *since);
-                image.tags = image.tags.and(&retired);
+                image.tags = image.tags.and(&disabled);
                 image.state = ImageState::Disabled;
             }
             _ => {}
@@ -78,8 +78,8 @@ fn used_by_an_instance(image: &Image) -> RegionUsage {
 }
 
 #[test]
-fn goes_step_by_step_each_on_its_own_waiting_time() {
-    let mut images = three();
+fn a_release_takes_each_step_after_its_own_waiting_time() {
+    let mut images = three_releases();
     let steps = [
         (40, vec!["deprecate"]),
         (41, vec![]),
@@ -89,27 +89,27 @@ fn goes_step_by_step_each_on_its_own_waiting_time() {
     ];
     for (n, expected) in steps {
         let sequence = decided(&images, RegionUsage::default(), n);
-        assert_eq!(deeds(&sequence), expected, "on day {n}");
+        assert_eq!(actions(&sequence), expected, "on day {n}");
         images[0] = after(&images[0], &sequence);
     }
 }
 
 #[test]
-fn a_use_between_two_verdicts_begins_it_all_anew() {
-    let mut images = three();
+fn a_use_between_the_two_checks_starts_the_removal_over() {
+    let mut images = three_releases();
     images[0] = after(&images[0], &decided(&images, RegionUsage::default(), 40));
     let used = used_by_an_instance(&images[0]);
     let sequence = decided(&images, used, 41);
-    assert_eq!(deeds(&sequence), ["clear-unused"]);
+    assert_eq!(actions(&sequence), ["clear-unused"]);
     images[0] = after(&images[0], &sequence);
-    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 43)), ["deprecate"]);
+    assert_eq!(actions(&decided(&images, RegionUsage::default(), 43)), ["deprecate"]);
 }
 
 #[test]
-fn what_is_spared_is_deprecated_when_its_recipe_says() {
+fn clearing_the_unused_mark_restores_the_deprecation_of_the_recipe() {
     let mut image = image("web", 1).released().tagged("kiln:unused-since", &day(39).to_rfc3339()).build();
     image.deprecated = Some(day(39));
-    let mut recipe = careful();
+    let mut recipe = with_confirmation();
     recipe.publish.deprecate_after = Some(TimeDelta::days(90));
     let found = ImagesByRegion::from([(home(), Ok(vec![image.clone()]))]);
     let sequence = by(&recipe, &found, &UsageByRegion::new(), 40);
@@ -117,19 +117,19 @@ fn what_is_spared_is_deprecated_when_its_recipe_says() {
 }
 
 #[test]
-fn a_verdict_of_unknown_neither_confirms_nor_spares() {
-    let mut images = three();
+fn unknown_usage_neither_confirms_nor_clears_the_unused_mark() {
+    let mut images = three_releases();
     images[0] = after(&images[0], &decided(&images, RegionUsage::default(), 40));
     let denied = CloudError::new("DescribeInstances", "them", &home(), "UnauthorizedOperation", "no");
     for n in [41, 45] {
-        assert!(deeds(&decided_with(&images, Err(denied.clone()), n)).is_empty());
+        assert!(actions(&decided_with(&images, Err(denied.clone()), n)).is_empty());
     }
-    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 45)), ["disable"]);
+    assert_eq!(actions(&decided(&images, RegionUsage::default(), 45)), ["disable"]);
 }
 
 #[test]
-fn what_was_marked_and_is_not_deprecated_is_marked_anew() {
-    let mut images = three();
+fn a_marked_image_that_is_no_longer_deprecated_is_marked_again() {
+    let mut images = three_releases();
     images[0] = after(&images[0], &decided(&images, RegionUsage::default(), 40));
     images[0].deprecated = None;
     for n in [41, 50] {
@@ -140,28 +140,28 @@ fn what_was_marked_and_is_not_deprecated_is_marked_anew() {
 }
 
 #[test]
-fn a_replica_that_came_later_is_found_unused_twice_as_well() {
-    let mut images = three();
+fn a_replica_that_appears_later_must_be_found_unused_twice_as_well() {
+    let mut images = three_releases();
     images[0] = after(&images[0], &decided(&images, RegionUsage::default(), 40));
     let mut found = ImagesByRegion::from([(home(), Ok(images))]);
     let replica = image("web", 1).released().in_region("eu-west-1").build();
     found.insert(region("eu-west-1"), Ok(vec![replica]));
     let usage: UsageByRegion =
         ["us-east-1", "eu-west-1"].iter().map(|code| (region(code), Ok(RegionUsage::default()))).collect();
-    let sequence = by(&careful(), &found, &usage, 42);
-    assert_eq!(deeds(&sequence), ["deprecate"]);
+    let sequence = by(&with_confirmation(), &found, &usage, 42);
+    assert_eq!(actions(&sequence), ["deprecate"]);
 }
 
 #[test]
-fn a_mark_of_the_future_is_none() {
+fn an_unused_mark_in_the_future_does_not_count() {
     let images = [image("web", 1).released().tagged("kiln:unused-since", &day(60).to_rfc3339()).build()];
-    let images: Vec<Image> = images.into_iter().chain(three().split_off(1)).collect();
-    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 40)), ["deprecate"]);
+    let images: Vec<Image> = images.into_iter().chain(three_releases().split_off(1)).collect();
+    assert_eq!(actions(&decided(&images, RegionUsage::default(), 40)), ["deprecate"]);
 }
 
 #[test]
-fn what_cannot_be_launched_needs_no_verdict() {
-    let mut images = three();
+fn an_image_that_cannot_be_launched_needs_no_confirmation() {
+    let mut images = three_releases();
     images[0].state = ImageState::Failed;
-    assert_eq!(deeds(&decided(&images, RegionUsage::default(), 40)), ["deregister"]);
+    assert_eq!(actions(&decided(&images, RegionUsage::default(), 40)), ["deregister"]);
 }

@@ -1,4 +1,5 @@
-//! Which snapshots were left behind by an image that is gone.
+//! Orphan snapshots: snapshots that Kiln made for an image that no longer exists. They are marked, and deleted after
+//! a quarantine unless an image uses them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,29 +11,30 @@ use crate::plan::reason::{OrphanReason, RetentionReason, UseReason};
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
-/// How old a snapshot must be before it can be a leftover: by then every image that was made of it is seen.
+/// The minimum age of an orphan. By then EC2 lists every image that was made from the snapshot.
 pub const GRACE: TimeDelta = TimeDelta::hours(1);
 
-/// A snapshot that no image of Kiln's uses.
+/// A snapshot that none of Kiln's images uses. Other images may still use it.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
     /// The snapshot.
     pub snapshot: &'a Snapshot,
-    /// How long it stays after it was first seen to be left behind: as long as its recipe has images disabled before
-    /// they go, so that whoever deregistered its image by mistake can still make it anew.
+    /// How long it is kept after it was marked: the `quarantine` of its recipe, so that an image that was
+    /// deregistered by mistake can be made from it again.
     pub quarantine: TimeDelta,
 }
 
-/// Who else needs suspects.
+/// What else uses the candidates.
 #[derive(Debug, Clone, Default)]
 pub struct SnapshotReferences {
-    /// All images, anyone's, that use any of them.
+    /// Every image that uses one of them, whoever made it.
     pub images: Vec<Image>,
-    /// What else needs one of them: a volume that is being made of it, or a lock.
+    /// Other reasons to keep one of them: a volume that is being made from it, or a lock.
     pub others: BTreeMap<SnapshotId, String>,
 }
 
-/// The snapshots of these recipes that no image of Kiln's uses: those for which any other image must still be looked for.
+/// The snapshots of these recipes that none of Kiln's images uses. Whether another image uses them must still be
+/// read.
 pub fn candidates<'a, 'r>(
     snapshots: &'a [Snapshot],
     images: &[Image],
@@ -42,20 +44,20 @@ pub fn candidates<'a, 'r>(
     let quarantines: BTreeMap<&str, TimeDelta> =
         recipes.into_iter().map(|recipe| (recipe.name.as_str(), recipe.expire.quarantine)).collect();
     let used: BTreeSet<&SnapshotId> = images.iter().flat_map(|image| &image.snapshots).collect();
-    let bake =
+    let bake_of =
         |tags: &'_ Tags| Some((tags.get(tags::RECIPE)?.to_owned(), tags.get(tags::VERSION)?.to_owned()));
-    // An image that is being made does not name all its snapshots yet.
-    let being_made: BTreeSet<(String, String)> = images
+    // EC2 does not list all snapshots of an image that is still being created.
+    let pending: BTreeSet<(String, String)> = images
         .iter()
         .filter(|image| matches!(image.state, ImageState::Pending | ImageState::Unknown(_)))
-        .filter_map(|image| bake(&image.tags))
+        .filter_map(|image| bake_of(&image.tags))
         .collect();
     snapshots
         .iter()
-        // Without the rest of Kiln's record, or EC2's own word that it was made for an image, somebody else made it, and
-        // tagged it alike.
+        // Tags can be copied. Without a stage tag, or without EC2's description that names the image it was made for,
+        // the snapshot was not made by Kiln.
         .filter(|snapshot| snapshot.tags.has(tags::STAGE) && snapshot.made_for.is_some())
-        .filter(|snapshot| bake(&snapshot.tags).is_some_and(|bake| !being_made.contains(&bake)))
+        .filter(|snapshot| bake_of(&snapshot.tags).is_some_and(|bake| !pending.contains(&bake)))
         .filter(|snapshot| {
             snapshot.completed && snapshot.started.is_some_and(|started| started + GRACE <= now)
         })
@@ -67,20 +69,24 @@ pub fn candidates<'a, 'r>(
         .collect()
 }
 
-/// What becomes of suspects, once it is known who else needs them. Each is written down first, and goes when
-/// it is still left behind after its quarantine.
-pub fn decide(candidates: &[Candidate<'_>], needs: &SnapshotReferences, now: DateTime<Utc>) -> Vec<Sequence> {
-    let used: BTreeSet<&SnapshotId> = needs.images.iter().flat_map(|image| &image.snapshots).collect();
+/// Decides about candidates once everything that uses them was read. An orphan is marked first, and deleted if it is
+/// still one after its quarantine.
+pub fn decide(
+    candidates: &[Candidate<'_>],
+    references: &SnapshotReferences,
+    now: DateTime<Utc>,
+) -> Vec<Sequence> {
+    let used: BTreeSet<&SnapshotId> = references.images.iter().flat_map(|image| &image.snapshots).collect();
     let one = |candidate: &Candidate<'_>| {
         let snapshot = candidate.snapshot;
         let subject = subject(snapshot);
         let id = || snapshot.id.clone();
-        let needed = match needs.others.get(&snapshot.id) {
+        let used_by = match references.others.get(&snapshot.id) {
             _ if used.contains(&snapshot.id) => Some(Reason::Orphan(OrphanReason::SnapshotUsed(id()))),
-            need => need.map(|need| Reason::Use(UseReason::SnapshotNeeded(need.clone()))),
+            other => other.map(|why| Reason::Use(UseReason::SnapshotNeeded(why.clone()))),
         };
-        if let Some(why) = needed {
-            return vec![subject.decide(unmarked(snapshot).unwrap_or(Action::Keep), why)];
+        if let Some(why) = used_by {
+            return vec![subject.decide(clear_mark(snapshot).unwrap_or(Action::Keep), why)];
         }
         let until = snapshot.tags.time(tags::ORPHANED_SINCE).map(|since| since + candidate.quarantine);
         vec![match until {
@@ -95,20 +101,21 @@ pub fn decide(candidates: &[Candidate<'_>], needs: &SnapshotReferences, now: Dat
     candidates.iter().map(one).collect()
 }
 
-/// What somebody has made use of since it was left behind is not left behind any more: should it be again, its quarantine begins
-/// anew.
+/// Clears the orphan mark of snapshots that an image uses again. If one is orphaned later, its quarantine starts
+/// over.
 pub fn reclaimed(snapshots: &[Snapshot], images: &[Image]) -> Vec<Sequence> {
     let used: BTreeSet<&SnapshotId> = images.iter().flat_map(|image| &image.snapshots).collect();
-    let own = snapshots.iter().filter(|snapshot| used.contains(&snapshot.id));
-    own.filter_map(|snapshot| {
-        let unmark = unmarked(snapshot)?;
-        Some(vec![subject(snapshot).decide(unmark, OrphanReason::SnapshotUsed(snapshot.id.clone()))])
-    })
-    .collect()
+    let reclaimed = snapshots.iter().filter(|snapshot| used.contains(&snapshot.id));
+    reclaimed
+        .filter_map(|snapshot| {
+            let clear = clear_mark(snapshot)?;
+            Some(vec![subject(snapshot).decide(clear, OrphanReason::SnapshotUsed(snapshot.id.clone()))])
+        })
+        .collect()
 }
 
-/// Takes the mark away that it was left behind, where it bears one.
-fn unmarked(snapshot: &Snapshot) -> Option<Action> {
+/// Clears the orphan mark of a snapshot, if it has one.
+fn clear_mark(snapshot: &Snapshot) -> Option<Action> {
     snapshot.tags.time(tags::ORPHANED_SINCE).map(|_| Action::ClearOrphan(snapshot.id.clone()))
 }
 
@@ -145,72 +152,69 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_whose_image_is_gone_is_written_down_and_deleted_after_its_quarantine() {
-        let left = snapshot("snap-01");
-        assert_eq!(ids(std::slice::from_ref(&left), &[]), ["snap-01"]);
-        assert_eq!(after(&left, 7), Action::MarkOrphan(left.id.clone(), day(9)));
+    fn a_snapshot_whose_image_is_gone_is_marked_and_deleted_after_its_quarantine() {
+        let orphan = snapshot("snap-01");
+        assert_eq!(ids(std::slice::from_ref(&orphan), &[]), ["snap-01"]);
+        assert_eq!(action_after(&orphan, 7), Action::MarkOrphan(orphan.id.clone(), day(9)));
         let marked =
-            Snapshot { tags: left.tags.clone().with(tags::ORPHANED_SINCE, day(3).to_rfc3339()), ..left };
-        assert_eq!(after(&marked, 7), Action::Keep);
-        assert_eq!(after(&marked, 6), Action::DeleteSnapshot(marked.id.clone()));
-        assert_eq!(after(&marked, 0), Action::DeleteSnapshot(marked.id.clone()));
+            Snapshot { tags: orphan.tags.clone().with(tags::ORPHANED_SINCE, day(3).to_rfc3339()), ..orphan };
+        assert_eq!(action_after(&marked, 7), Action::Keep);
+        assert_eq!(action_after(&marked, 6), Action::DeleteSnapshot(marked.id.clone()));
+        assert_eq!(action_after(&marked, 0), Action::DeleteSnapshot(marked.id.clone()));
     }
 
-    fn after(snapshot: &Snapshot, days: i64) -> Action {
+    fn action_after(snapshot: &Snapshot, days: i64) -> Action {
         let candidate = Candidate { snapshot, quarantine: TimeDelta::days(days) };
         decide(&[candidate], &SnapshotReferences::default(), day(9))[0][0].action.clone()
     }
 
     #[test]
-    fn a_snapshot_that_somebody_made_and_tagged_alike_is_none_of_kilns() {
-        let theirs = Snapshot { made_for: None, ..snapshot("snap-01") };
-        assert!(ids(&[theirs], &[]).is_empty());
+    fn a_snapshot_that_was_not_made_for_an_image_is_not_a_candidate() {
+        let by_hand = Snapshot { made_for: None, ..snapshot("snap-01") };
+        assert!(ids(&[by_hand], &[]).is_empty());
     }
 
     #[test]
-    fn what_is_used_again_is_left_behind_no_more() {
-        let left = snapshot("snap-01");
+    fn a_snapshot_that_an_image_uses_again_loses_its_mark() {
+        let orphan = snapshot("snap-01");
         let marked =
-            Snapshot { tags: left.tags.clone().with(tags::ORPHANED_SINCE, day(3).to_rfc3339()), ..left };
+            Snapshot { tags: orphan.tags.clone().with(tags::ORPHANED_SINCE, day(3).to_rfc3339()), ..orphan };
         let mut user = image("web", 3).build();
         user.snapshots = vec![marked.id.clone()];
-        let unmark = Action::ClearOrphan(marked.id.clone());
-        assert_eq!(
-            reclaimed(std::slice::from_ref(&marked), std::slice::from_ref(&user))[0][0].action,
-            unmark
-        );
+        let clear = Action::ClearOrphan(marked.id.clone());
+        assert_eq!(reclaimed(std::slice::from_ref(&marked), std::slice::from_ref(&user))[0][0].action, clear);
         let candidate = Candidate { snapshot: &marked, quarantine: TimeDelta::days(1) };
-        let needs = SnapshotReferences { images: vec![user.clone()], ..SnapshotReferences::default() };
-        assert_eq!(decide(&[candidate], &needs, day(9))[0][0].action, unmark);
+        let references = SnapshotReferences { images: vec![user.clone()], ..SnapshotReferences::default() };
+        assert_eq!(decide(&[candidate], &references, day(9))[0][0].action, clear);
         let unmarked = Snapshot { tags: marked.tags.with(tags::ORPHANED_SINCE, "no"), ..marked };
         assert!(reclaimed(&[unmarked], &[user]).is_empty());
     }
 
     #[test]
-    fn a_snapshot_of_an_image_that_is_being_made_is_no_leftover() {
-        let mut made = image("web", 1).in_state(ImageState::Pending).build();
-        made.snapshots.clear();
-        assert!(ids(&[snapshot("snap-01")], std::slice::from_ref(&made)).is_empty());
-        made.state = ImageState::Available;
-        assert_eq!(ids(&[snapshot("snap-01")], std::slice::from_ref(&made)), ["snap-01"]);
+    fn a_snapshot_of_a_pending_image_is_not_a_candidate() {
+        let mut own = image("web", 1).in_state(ImageState::Pending).build();
+        own.snapshots.clear();
+        assert!(ids(&[snapshot("snap-01")], std::slice::from_ref(&own)).is_empty());
+        own.state = ImageState::Available;
+        assert_eq!(ids(&[snapshot("snap-01")], std::slice::from_ref(&own)), ["snap-01"]);
     }
 
     #[test]
-    fn a_snapshot_that_any_image_uses_stays() {
+    fn a_snapshot_that_any_image_uses_is_kept() {
         let mut user = image("web", 3).build();
         user.snapshots.push("snap-01".parse().unwrap());
         assert!(ids(&[snapshot("snap-01")], std::slice::from_ref(&user)).is_empty());
         let foreign = Image { snapshots: user.snapshots, ..foreign_image("ami-0f") };
         let candidate = Candidate { snapshot: &snapshot("snap-01"), quarantine: TimeDelta::zero() };
-        let needs = SnapshotReferences { images: vec![foreign], ..SnapshotReferences::default() };
-        assert_eq!(decide(&[candidate], &needs, day(9))[0][0].action, Action::Keep);
+        let references = SnapshotReferences { images: vec![foreign], ..SnapshotReferences::default() };
+        assert_eq!(decide(&[candidate], &references, day(9))[0][0].action, Action::Keep);
     }
 
     #[test]
-    fn a_snapshot_that_a_volume_is_being_made_of_or_that_is_locked_stays() {
-        let left = snapshot("snap-01");
-        let candidate = Candidate { snapshot: &left, quarantine: TimeDelta::zero() };
-        let others = BTreeMap::from([(left.id.clone(), "vol-01 is being made of it".to_owned())]);
+    fn a_snapshot_that_is_locked_or_used_by_a_new_volume_is_kept() {
+        let orphan = snapshot("snap-01");
+        let candidate = Candidate { snapshot: &orphan, quarantine: TimeDelta::zero() };
+        let others = BTreeMap::from([(orphan.id.clone(), "vol-01 is being made of it".to_owned())]);
         let decided =
             &decide(&[candidate], &SnapshotReferences { others, ..SnapshotReferences::default() }, day(9))[0]
                 [0];
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_young_unfinished_held_or_another_recipes_is_no_leftover() {
+    fn young_incomplete_held_and_unmanaged_snapshots_are_not_candidates() {
         let mut young = snapshot("snap-01");
         young.started = Some(day(9) - TimeDelta::minutes(59));
         let mut unfinished = snapshot("snap-02");
