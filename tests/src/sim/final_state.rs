@@ -11,17 +11,17 @@ use super::invariants::{Bake, Invariants, Promised};
 
 /// Every promise that is broken at the end.
 pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region) -> Vec<String> {
-    let mut broken_promises = testers(account);
-    broken_promises.extend(builders(account, home));
-    broken_promises.extend(super::releases::broken_promises(account, invariants, home));
-    broken_promises.extend(failed_images(account, invariants, home));
-    broken_promises.extend(snapshots(account));
+    let mut broken = testers(account);
+    broken.extend(builders(account, home));
+    broken.extend(super::releases::broken_promises(account, invariants, home));
+    broken.extend(failed_images(account, invariants, home));
+    broken.extend(snapshots(account));
     for (name, bake) in &invariants.bakes {
         if let Err(why) = one_bake(account, invariants, home, name, bake) {
-            broken_promises.push(format!("{name} {why}"));
+            broken.push(format!("{name} {why}"));
         }
     }
-    broken_promises
+    broken
 }
 
 fn with_records(account: &Account) -> impl Iterator<Item = (&Image, ImageRecord)> {
@@ -86,16 +86,15 @@ fn failed_images(account: &Account, invariants: &Invariants, home: &Region) -> V
 
 /// Every snapshot with the tag `kiln:recipe` is used by an image.
 fn snapshots(account: &Account) -> Vec<String> {
-    let mut broken_promises = Vec::new();
+    let mut broken = Vec::new();
     for (region, ec2) in &account.regions {
         let used: BTreeSet<&SnapshotId> =
             ec2.images.values().filter_map(History::now).flat_map(|image| &image.snapshots).collect();
         let left = ec2.snapshots.values().filter_map(History::now);
         let left = left.filter(|snapshot| snapshot.tags.has(tags::RECIPE) && !used.contains(&snapshot.id));
-        broken_promises
-            .extend(left.map(|snapshot| format!("snapshot {} in {region} is left behind", snapshot.id)));
+        broken.extend(left.map(|snapshot| format!("snapshot {} in {region} is left behind", snapshot.id)));
     }
-    broken_promises
+    broken
 }
 
 /// A bake that started ends with an image in every Region, or with an event that reports its failure.

@@ -105,7 +105,7 @@ impl Invariants {
         }
     }
 
-    fn broken_promise(&mut self, what: String) {
+    pub(super) fn broken_promise(&mut self, what: String) {
         self.broken_promises.push(what);
     }
 

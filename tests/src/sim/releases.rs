@@ -90,10 +90,10 @@ impl Invariants {
         let image = ec2.images.get(&new.image).and_then(History::now);
         let builders = image.and_then(|image| image.tags.get(tags::ZONE).map(str::to_owned));
         if builders.is_some() && builders == zone {
-            self.broken_promises.push(format!("{now}: {id} tests {} in its builder's zone", new.image));
+            self.broken_promise(format!("{now}: {id} tests {} in its builder's zone", new.image));
         }
         if [tags::RECIPE, tags::VERSION, tags::IMAGE, tags::DEADLINE].iter().any(|key| !new.tags.has(key)) {
-            self.broken_promises.push(format!("{now}: tester {id} lacked its tags at its launch"));
+            self.broken_promise(format!("{now}: tester {id} lacked its tags at its launch"));
         }
     }
 
@@ -115,8 +115,9 @@ impl Invariants {
     ) {
         let tested = self.releases.tested.contains(&(region.clone(), id.clone()));
         if written.get(tags::STAGE) == Some(Stage::Verified.word()) && !tested {
-            self.broken_promises
-                .push(format!("{now}: {id} in {region} is verified, though no test of it had passed"));
+            self.broken_promise(format!(
+                "{now}: {id} in {region} is verified, though no test of it had passed"
+            ));
         }
         let image = account.regions.get(region).and_then(|ec2| ec2.images.get(id)?.now());
         let record = image.and_then(|image| image.record().ok());
@@ -145,8 +146,7 @@ impl Invariants {
             _ => false,
         };
         if !change.add.is_empty() && !now_or(history, by.began - MOST_LAG).any(may) {
-            self.broken_promises
-                .push(format!("{now}: {id} in {region} was shared, though nothing had proved it"));
+            self.broken_promise(format!("{now}: {id} in {region} was shared, though nothing had proved it"));
         }
     }
 
@@ -163,7 +163,7 @@ impl Invariants {
         self.changes += 1;
         if let Err(why) = self.parameter_may_name(account, by, region, id, now) {
             let function = by.function;
-            self.broken_promises.push(format!("{now}: {function:?} let {name} in {region} name {id}: {why}"));
+            self.broken_promise(format!("{now}: {function:?} let {name} in {region} name {id}: {why}"));
         }
     }
 
@@ -180,7 +180,7 @@ impl Invariants {
         let record = history.and_then(History::now).and_then(|image| image.record().ok());
         let promised = record.as_ref().and_then(|record| self.recipes.get(&record.name.recipe));
         if let Some((record, promised)) = record.as_ref().zip(promised) {
-            self.may_move_before_release(account, by, promised, id, record)?;
+            self.may_move(account, by, promised, id, record)?;
         }
         // The same invocation may have published it, so its current state counts too.
         if !now_or(history, seen).any(is_or_was_published) {
@@ -204,7 +204,7 @@ impl Invariants {
     }
 
     /// With `release = "together"`, every required Region has the release now, or had it when the function read.
-    fn may_move_before_release(
+    fn may_move(
         &self,
         account: &Account,
         by: &Invocation,
@@ -231,14 +231,8 @@ impl Invariants {
 
     /// A parameter has a new value.
     pub fn parameter_changed(&mut self, account: &Account, home: &Region, name: &str, now: DateTime<Utc>) {
-        let named =
-            |promised: &&Promised| promised.all_regions && promised.parameter.as_deref() == Some(name);
-        let found = self
-            .recipes
-            .iter()
-            .find(|(_, promised)| named(promised))
-            .map(|(name, promised)| (name.clone(), promised));
-        let Some((recipe, promised)) = found else { return };
+        let names = |of: &Promised| of.all_regions && of.parameter.as_deref() == Some(name);
+        let Some((recipe, promised)) = self.recipes.iter().find(|(_, of)| names(of)) else { return };
         let version = |ec2: &Ec2, shown: &History<ImageId>| {
             let image = ec2.images.get(shown.now()?)?.now()?;
             Some(image.record().ok()?.name.version)
@@ -248,8 +242,8 @@ impl Invariants {
         let shown: BTreeSet<Option<Version>> =
             regions.filter_map(|ec2| Some(version(ec2, ec2.parameters_shown.get(name)?))).collect();
         if shown.len() > 1 {
-            self.releases.half.entry(recipe).or_insert(now);
-        } else if let Some(since) = self.releases.half.remove(&recipe) {
+            self.releases.half.entry(recipe.clone()).or_insert(now);
+        } else if let Some(since) = self.releases.half.remove(recipe) {
             self.releases.half_longest = self.releases.half_longest.max(now - since);
         }
     }
@@ -306,13 +300,13 @@ fn pin_holds(
 
 /// Every promise on releases that is broken at the end.
 pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region) -> Vec<String> {
-    let mut broken_promises = permissions(account, invariants);
+    let mut broken = permissions(account, invariants);
     for (recipe, promised) in &invariants.recipes {
         if let Some(parameter) = &promised.parameter {
-            broken_promises.extend(parameters(account, invariants, home, recipe, promised, parameter));
+            broken.extend(parameters(account, invariants, home, recipe, promised, parameter));
         }
     }
-    broken_promises
+    broken
 }
 
 fn changed_by_hand(invariants: &Invariants, image: &Image, record: &ImageRecord) -> bool {
@@ -324,7 +318,7 @@ fn changed_by_hand(invariants: &Invariants, image: &Image, record: &ImageRecord)
 
 /// The accounts that the recipe names may launch its published images, and no other account may launch any.
 fn permissions(account: &Account, invariants: &Invariants) -> Vec<String> {
-    let mut broken_promises = Vec::new();
+    let mut broken = Vec::new();
     for image in account.images().filter(|image| image.state == ImageState::Available) {
         let Ok(record) = image.record() else { continue };
         let Some(promised) = invariants.recipes.get(&record.name.recipe) else { continue };
@@ -337,20 +331,20 @@ fn permissions(account: &Account, invariants: &Invariants) -> Vec<String> {
         let shall = if is_published(image) { &named } else { &nobody };
         let may = ec2.launch_permissions.get(&image.id).unwrap_or(&nobody);
         if may != shall {
-            broken_promises.push(format!(
+            broken.push(format!(
                 "{} ({}) in {} may be launched by {may:?}, not {shall:?}",
                 image.id, record.name, image.region
             ));
         }
         let copiers = image.snapshots.iter().filter_map(|snapshot| ec2.volume_permissions.get(snapshot));
         if copiers.into_iter().any(|may| !may.is_subset(shall) || promised.snapshots && may != shall) {
-            broken_promises.push(format!(
+            broken.push(format!(
                 "snapshots of {} ({}) are not shared as their recipe says",
                 image.id, record.name
             ));
         }
     }
-    broken_promises
+    broken
 }
 
 /// The parameter of every Region names the newest release, or the one that was rolled back to.
@@ -367,25 +361,25 @@ fn parameters(
     let touched = invariants.bakes.iter().any(|(name, bake)| {
         name.recipe == *recipe && (bake.changed_by_hand || !bake.replicas_changed_by_hand.is_empty())
     });
-    let mut broken_promises = Vec::new();
+    let mut broken = Vec::new();
     for region in promised.regions.iter().chain([home]) {
         let Some(ec2) = account.regions.get(region) else { continue };
         let Some(named) = ec2.parameters_shown.get(parameter).and_then(History::now) else { continue };
         let image = ec2.images.get(named).and_then(History::now);
         if !touched && !image.is_some_and(is_published) {
-            broken_promises
+            broken
                 .push(format!("{parameter} in {region} names {named}, which cannot be launched: {image:?}"));
         }
     }
     if touched || !promised.all_regions {
-        return broken_promises;
+        return broken;
     }
     let released = of_recipe()
         .filter(|(image, record)| record.copied.is_none() && stage(image) == Some(Stage::Released));
     let released = released.filter(|(image, _)| image.state == ImageState::Available);
     let homes: BTreeMap<Version, ImageId> =
         released.map(|(image, record)| (record.name.version, image.id.clone())).collect();
-    let Some((newest, _)) = homes.last_key_value() else { return broken_promises };
+    let Some((newest, _)) = homes.last_key_value() else { return broken };
     let back = invariants.releases.rollbacks.get(recipe);
     let back = back.filter(|back| *newest <= back.over && homes.contains_key(&back.to));
     let shall = back.map_or(newest, |back| &back.to);
@@ -397,9 +391,8 @@ fn parameters(
         if let Some(wanted) = wanted
             && named != Some(&wanted.id)
         {
-            broken_promises
-                .push(format!("{parameter} in {region} names {named:?}, not {} of {shall}", wanted.id));
+            broken.push(format!("{parameter} in {region} names {named:?}, not {} of {shall}", wanted.id));
         }
     }
-    broken_promises
+    broken
 }

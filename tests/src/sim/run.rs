@@ -249,8 +249,8 @@ fn replay(world: &Rc<World>, executor: &mut Executor, events: Vec<(Function, ser
     world.spawn(async move {
         for (function, payload) in events {
             if let Err(why) = lambda::run(&player, function, &payload).await {
-                let broken_promises = format!("{function:?} fails though nothing is wrong: {why}");
-                player.invariants.borrow_mut().broken_promises.push(broken_promises);
+                let broken = format!("{function:?} fails though nothing is wrong: {why}");
+                player.invariants.borrow_mut().broken_promises.push(broken);
             }
         }
         ended.set(true);
@@ -263,7 +263,7 @@ fn replay(world: &Rc<World>, executor: &mut Executor, events: Vec<(Function, ser
 }
 
 fn check_end(world: &Rc<World>) {
-    let broken_promises = final_state::broken_promises(
+    let broken = final_state::broken_promises(
         &world.account.borrow(),
         &world.invariants.borrow(),
         &world.context.home,
@@ -272,7 +272,7 @@ fn check_end(world: &Rc<World>) {
         .invariants
         .borrow_mut()
         .broken_promises
-        .extend(broken_promises.into_iter().map(|what| format!("in the end, {what}")));
+        .extend(broken.into_iter().map(|what| format!("in the end, {what}")));
 }
 
 /// Checks that another sweep changes nothing, and that no event changes anything when it is delivered again.
