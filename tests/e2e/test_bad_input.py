@@ -57,7 +57,7 @@ def test_an_unknown_recipe_is_named_with_where_it_belongs(kiln: Kiln) -> None:
     ("function", "payload", "says"),
     [
         ("bake", {"recipie": "web"}, "unknown field `recipie`"),
-        ("bake", {"scheduled_time": "tonight"}, 'scheduled_time "tonight" is no time'),
+        ("bake", {"scheduled_time": "tonight"}, 'scheduled_time "tonight" is not an RFC 3339 time'),
         ("bake", [], "it is not a JSON object"),
         ("capture", {}, "it has no detail-type"),
         (
@@ -89,7 +89,7 @@ def test_a_missing_environment_variable_is_named(kiln: Kiln) -> None:
         error = refused(kiln, "bake", {})
     finally:
         functions.update_function_configuration(FunctionName="kiln-bake", Environment={"Variables": before})
-    assert "KILN_BUS is not set; it names the EventBridge bus" in error and "deploy it again" in error
+    assert "KILN_BUS is not set; it names the EventBridge bus" in error and "Redeploy the stack" in error
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_missing_permission_names_the_call_and_the_fix(kiln: Kiln, call: str, 
     kiln.recipe()
     kiln.aws.faults({"call": call, "code": code, "message": "not authorized", "status": 400, "times": -1})
     error = refused_call(kiln)
-    assert call in error and code in error and "allow the call in the function's role" in error
+    assert call in error and code in error and "allow it in the function's role" in error
     assert kiln.living() == []
 
 

@@ -72,7 +72,11 @@ def test_a_region_that_answers_with_no_images_where_there_should_be_some_stops_t
 def test_allow_is_said_of_one_recipe(kiln: Kiln) -> None:
     six_releases(kiln)
     answer = kiln.invoke("expire", {"dry_run": False, "allow": 12})
-    assert "allow is said of one recipe, whose plan was seen" in answer.error and left(kiln) == [6, 6, 6]
+    assert "allow needs a recipe; name the one whose plan you reviewed" in answer.error and left(kiln) == [
+        6,
+        6,
+        6,
+    ]
 
 
 def test_a_region_that_shows_far_fewer_images_than_before_stops_the_run(kiln: Kiln) -> None:

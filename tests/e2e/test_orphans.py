@@ -13,7 +13,7 @@ def test_a_snapshot_that_stays_is_told_and_goes_when_it_is_heard_that_its_image_
     kiln.start_anew("expire")
     kiln.aws.faults({"snapshot": "internal-error", "region": FURTHER[0], "times": 1})
     answer = kiln.invoke("expire", {"dry_run": False})
-    assert "1 of " in answer.error and "the image is deregistered, but its snapshots stay" in answer.error
+    assert "1 of " in answer.error and "these snapshots could not be deleted" in answer.error
     assert "(internal-error)" in answer.error and FURTHER[0] in answer.error
     kiln.settle()
     assert there(kiln, oldest) == [] and len(kiln.snapshots_of("web", FURTHER[0])) == 2

@@ -251,4 +251,4 @@ def test_recipes_that_are_baked_from_each_other_are_refused(kiln: Kiln) -> None:
     kiln.recipe("b", base='"recipe:a"')
     for call in ({"recipe": "a"}, {}):
         error = kiln.invoke("bake", call).error
-        assert "a cycle: a is baked from b is baked from a" in error
+        assert "a cycle: a → b → a" in error

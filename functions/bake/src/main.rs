@@ -1,8 +1,10 @@
-//! `bake`: begins the next image of a recipe.
+//! `bake`: starts the next image of a recipe.
 //!
-//! Woken by EventBridge Scheduler every night for all recipes, and by hand with `{"recipe": "web"}`. Answers with
-//! what was decided for each recipe, and why. It may launch instances that bear Kiln's tags, and stop the ones that
-//! a person tagged `kiln:recipe`; nothing else.
+//! Woken by EventBridge Scheduler every night for all recipes, by Kiln's own `Image Released` for the recipes that have
+//! the release as their base, and by hand with `{"recipe": "web"}`. Answers with the decision for each recipe, and why.
+//! It may launch builders with Kiln's tags, and tag and stop the long-lived builders that a person tagged
+//! `kiln:recipe`. Its preflight tries to write the recipes' parameters with a value that SSM rejects. It touches
+//! nothing else.
 
 use kiln::events::inbound::BakeCall;
 use kiln::handlers::bake::bake;

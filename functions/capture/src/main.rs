@@ -1,8 +1,8 @@
-//! `capture`: makes an image of a builder that has done its work.
+//! `capture`: creates an image of a builder that has finished its work.
 //!
-//! Woken by EC2 when any instance of the account stops, and when any image becomes available or fails; what is not
-//! Kiln's is left alone. Answers with what was decided, and why. It may make images of Kiln's instances, start those that
-//! a person gave it, terminate those that `bake` launched, and deregister images of its own that failed.
+//! Woken by EC2 when any instance of the account stops, and when any image becomes available or fails; what Kiln does
+//! not manage stays unchanged. Answers with the decision, and why. It may create images of builders, tag and restart
+//! long-lived builders, terminate builders that `bake` launched, and deregister its own images that failed.
 
 use kiln::events::inbound::CaptureCall;
 use kiln::handlers::capture::capture;

@@ -1,10 +1,11 @@
-//! `expire`: retires what the recipes keep no longer and nobody uses.
+//! `expire`: deprecates, disables and deregisters images that their recipe no longer keeps and nobody uses.
 //!
-//! Woken by EventBridge Scheduler every night, by `Image Released`, by `EC2 AMI State PermissionChange` of an image that was
-//! deregistered, and by hand: then it only answers with the plan unless told `{"dry_run": false}`, brings back
-//! (`{"restore": …}`), explains (`{"explain": …}`), or lets the images of a deleted recipe go (`{"retire_recipe": …}`).
-//! Answers with every image, what becomes of it and why. It may deprecate, disable and deregister images that bear Kiln's
-//! tag, with their snapshots, and ask EC2 for usage reports; nothing else.
+//! Woken by EventBridge Scheduler every night, by Kiln's own `Image Released`, by EC2's `EC2 AMI State Change` when an
+//! image was deregistered, and by hand. Called by hand, it only answers with the plan unless the event contains
+//! `{"dry_run": false}`; it also restores a release (`{"restore": …}`), explains an image (`{"explain": …}`), and lets
+//! the images of a deleted recipe go (`{"retire_recipe": …}`). Answers with the decision for every image, and why.
+//! It may tag, deprecate, disable, enable and deregister images that have Kiln's tag, delete their snapshots, and
+//! request usage reports from EC2. It touches nothing else.
 
 use kiln::events::inbound::ExpireCall;
 use kiln::handlers::Debounce;

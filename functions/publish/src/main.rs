@@ -1,8 +1,8 @@
-//! `publish`: shares an image that passed its test, and rolls a recipe back.
+//! `publish`: shares an image that passed its test, or rolls a recipe back.
 //!
-//! Woken by Kiln's own `Image Verified`, or by hand with `{"rollback": "web"}`. Answers with what was decided, and why. It may
-//! change who may use images that bear Kiln's tag, their deprecation and their protection, and write the recipes'
-//! parameters and launch templates.
+//! Woken by Kiln's own `Image Verified`, and by hand with `{"rollback": "web"}`. Answers with the decision, and why.
+//! It may tag images that have Kiln's tag, change who may use them and their snapshots, set their deprecation and
+//! protection, and write the recipes' parameters and launch templates.
 
 use kiln::events::inbound::PublishCall;
 use kiln::handlers::publish::publish;

@@ -1,7 +1,8 @@
-//! `reconcile`: does what a lost event, or a function that died, left undone.
+//! `reconcile`: does what a lost event or a failed function left undone.
 //!
-//! Woken by EventBridge Scheduler every 15 minutes, and by hand. Answers with each repair and its reason, and says it as
-//! `Drift Repaired`. It may do what `capture` and `replicate` may do, and delete snapshots that were left behind.
+//! Woken by EventBridge Scheduler every 15 minutes, and by hand. Answers with each repair and why, and reports it as
+//! `Drift Repaired`. It may do what every other function except `expire` may do, and tag and delete snapshots that an
+//! image left behind.
 
 use kiln::events::inbound::ReconcileCall;
 use kiln::handlers::reconcile::reconcile;

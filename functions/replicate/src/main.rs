@@ -1,9 +1,9 @@
-//! `replicate`: brings an image to every Region of its recipe, and makes it a release.
+//! `replicate`: copies an image to every Region of its recipe, and releases it.
 //!
-//! Woken by Kiln's own `Image Published`, by EC2 when an image of a further Region becomes available or fails, by Kiln's own
-//! `Image Verified` of a replica, and by SSM when a parameter that names an image was written. Answers with what was decided
-//! for each Region, and why. It may copy images, share replicas, write the stage on what bears Kiln's tag, deregister copies
-//! of its own that failed, and write the recipes' parameters and launch templates.
+//! Woken by Kiln's own `Image Published`, by EC2 when an image in a further Region becomes available or fails, by
+//! Kiln's own `Image Verified` of a replica, and by SSM when a parameter names another image or the image was rejected.
+//! Answers with the decision for each Region, and why. It may copy images, do with replicas what `publish` does with
+//! images, deregister its own copies that failed, and write the recipes' parameters and launch templates.
 
 use kiln::events::inbound::ReplicateCall;
 use kiln::handlers::replicate::replicate;

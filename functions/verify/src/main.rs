@@ -1,9 +1,10 @@
-//! `verify`: proves an image before it is used.
+//! `verify`: tests an image before it is used, and adopts images that somebody else made.
 //!
-//! Woken by EC2, at home and from every other Region, when any image becomes available or any instance stops; what is not
-//! Kiln's is left alone. Launches a tester in another Availability Zone than the image's builder ran in, reads its verdict,
-//! writes the stage on the image, and terminates the tester. An image that somebody else made and tagged `kiln:recipe` is
-//! taken in here. It may launch and terminate testers, and tag images.
+//! Woken by EC2, in the home Region and in every other Region of Kiln, when any image becomes available or any instance
+//! stops; what Kiln does not manage stays unchanged. Launches a tester in another Availability Zone than the image's
+//! builder, reads its result from the console, sets the stage of the image, and terminates the tester. Adopts an image
+//! that somebody tagged `kiln:recipe`. Answers with the decision, and why. It may launch and terminate testers, and tag
+//! images and their snapshots.
 
 use kiln::events::inbound::VerifyCall;
 use kiln::handlers::verify::verify;

@@ -1,6 +1,7 @@
-//! `make check-recipes`: checks recipe files as the functions will, and lists every mistake of every file.
+//! `make check-recipes`: checks recipe files with the parser of the functions, and lists every mistake of every file.
 //!
-//! Takes files and folders of `*.toml`; a file's name must be its recipe's. Exits with 1 if any is wrong.
+//! Arguments are files, or folders of `*.toml` files. A file must have the name of its recipe. The exit code is 1 if
+//! any recipe is invalid, or none was found.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,23 +11,23 @@ use kiln_core::recipe::{BadRecipe, Recipe, cycles};
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
-    let mut wrong = 0;
+    let mut failures = 0;
     let mut found = Vec::new();
     for path in &arguments {
         match files(path) {
             Ok(files) => found.extend(files),
             Err(error) => {
-                wrong += 1;
+                failures += 1;
                 eprintln!("{}: {error}", path.display());
             }
         }
     }
     let mut read = Vec::new();
     for file in &found {
-        match parsed(file) {
+        match parse(file) {
             Ok(recipe) => read.push((file, recipe)),
             Err(error) => {
-                wrong += 1;
+                failures += 1;
                 eprintln!("{}: {error}", file.display());
             }
         }
@@ -34,12 +35,12 @@ fn main() -> ExitCode {
     let (files, recipes): (Vec<&PathBuf>, Vec<_>) = read.into_iter().unzip();
     let checked = found.len();
     for (file, recipe) in files.into_iter().zip(cycles::without_cycles(recipes)) {
-        wrong += usize::from(!tell(file, recipe));
+        failures += usize::from(!report(file, recipe));
     }
     if checked == 0 {
-        eprintln!("no recipe was found: name files, or folders of *.toml");
+        eprintln!("no recipe was found; name recipe files, or folders with *.toml files");
     }
-    if wrong == 0 && checked > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failures == 0 && checked > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -53,15 +54,15 @@ fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn parsed(file: &Path) -> io::Result<Result<Recipe, BadRecipe>> {
+fn parse(file: &Path) -> io::Result<Result<Recipe, BadRecipe>> {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     Ok(Recipe::parse(&name, &fs::read_to_string(file)?))
 }
 
-fn tell(file: &Path, recipe: Result<Recipe, BadRecipe>) -> bool {
+fn report(file: &Path, recipe: Result<Recipe, BadRecipe>) -> bool {
     match recipe {
         Ok(recipe) => {
-            println!("{}: recipe {} is right", file.display(), recipe.name);
+            println!("{}: recipe {} is valid", file.display(), recipe.name);
             true
         }
         Err(mistakes) => {

@@ -1,4 +1,23 @@
-//! The rules of Kiln, as pure functions.
+//! The rules of Kiln, as pure functions: time comes in as an argument, and nothing here calls AWS.
+//!
+//! Each folder is a room with one purpose. Imports point one way, which `tests/rooms.rs` enforces.
+//!
+//! | room | holds | may import |
+//! |---|---|---|
+//! | [`model`] | ids, names, versions, tags, tokens, user data, console outcome | nothing |
+//! | [`inventory`] | what was read from AWS: images, instances, permissions, references; requests; errors | `model` |
+//! | [`events`] | the payloads that invoke a function, and the events that Kiln sends | `model` |
+//! | [`recipe`] | the recipe, its parser and its checks | the rooms above |
+//! | [`plan`] | the language of decisions: action, subject, reason, step | the rooms above |
+//! | [`capture`] | whether a stopped builder becomes an image | `model` to `plan` |
+//! | [`orphans`] | snapshots whose image is gone | `model` to `plan` |
+//! | [`publish`] | scan findings, permissions, deprecation, protection | `model` to `plan` |
+//! | [`release`] | which release every Region names; rollback; launch templates | `model` to `plan` |
+//! | [`verify`] | testers and their outcome; adoption of images made elsewhere | `model` to `plan` |
+//! | [`bake`] | base, builder, preflight, layers | `model` to `verify` |
+//! | [`expire`] | which images are kept or removed, and why; limits; restore; forecast | `model` to `verify` |
+//! | [`replicate`] | copies to other Regions, and their attempts | `model` to `verify` |
+//! | [`reconcile`] | one sweep: what every recipe and image needs next | all rooms above |
 
 pub mod bake;
 pub mod capture;

@@ -10,7 +10,8 @@ use std::{env, fs};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, UseTree};
 
-/// The rooms of each crate, floor by floor from the ground. A room may import rooms of lower floors, and its own files.
+/// The rooms (top-level modules) of each crate, floor by floor from the bottom. A room may import its own files, and
+/// rooms on lower floors.
 const FLOORS: [(&str, &[&[&str]]); 3] = [
     (
         "kiln_core",
@@ -28,7 +29,7 @@ const FLOORS: [(&str, &[&[&str]]); 3] = [
     ("kiln", &[&["aws"], &["lambda"]]),
 ];
 
-/// A module by its crate and its path in it: `kiln_core::plan::reason`.
+/// A module by its crate and its path in the crate: `kiln_core::plan::reason`.
 type Module = String;
 type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
@@ -59,11 +60,11 @@ fn sources() -> BTreeMap<Module, String> {
     for (name, _) in FLOORS {
         modules(&shared().join(name.trim_start_matches("kiln_")).join("src"), name, &mut found);
     }
-    assert!(found.len() > 80, "the sources were not found: {}", found.len());
+    assert!(found.len() > 80, "only {} source files were found, so nothing is checked", found.len());
     found
 }
 
-/// What a file imports: every path in it that leads to another module, but for its tests.
+/// What one file imports: every path in it that leads to another module, except in its tests.
 struct Paths<'a> {
     module: &'a str,
     modules: &'a BTreeMap<Module, String>,
@@ -136,7 +137,7 @@ impl<'ast> Visit<'ast> for Paths<'_> {
     /// `pub(crate)` imports nothing.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 
-    /// A single segment names something of this file.
+    /// A path of one segment names something in this file, so it imports nothing.
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         if segments.len() > 1 {
@@ -155,7 +156,7 @@ fn imports(sources: &BTreeMap<Module, String>) -> Imports {
     sources.iter().map(of).collect()
 }
 
-/// The circles: modules that reach each other.
+/// The circles: groups of modules that import each other, directly or through others.
 fn circles(imports: &Imports) -> BTreeSet<BTreeSet<Module>> {
     let reached = |from: &Module| {
         let (mut reached, mut next) = (BTreeSet::new(), vec![from]);
@@ -174,7 +175,7 @@ fn circles(imports: &Imports) -> BTreeSet<BTreeSet<Module>> {
         .collect()
 }
 
-/// On which floor a module is: that of its crate, then that of its room. A crate's root is above all of its rooms.
+/// The floor of a module: first of its crate, then of its room. The root of a crate is above all of its rooms.
 fn floor(module: &str) -> (usize, usize) {
     let mut segments = module.split("::");
     let (krate, room) = (segments.next().unwrap(), segments.next());
@@ -184,7 +185,7 @@ fn floor(module: &str) -> (usize, usize) {
         rooms
             .iter()
             .position(|floor| floor.contains(&room))
-            .unwrap_or_else(|| panic!("{module} is in no room: name it in FLOORS"))
+            .unwrap_or_else(|| panic!("{module} has no floor: add its room to FLOORS"))
     });
     (at, room)
 }
@@ -193,7 +194,7 @@ fn room(module: &str) -> Vec<&str> {
     module.split("::").take(2).collect()
 }
 
-/// Every import that does not point down, or into the room itself.
+/// Every import that points neither to a lower floor nor into its own room.
 fn upward(imports: &Imports) -> Vec<String> {
     let all = imports.iter().flat_map(|(from, to)| to.iter().map(move |to| (from, to)));
     all.filter(|(from, to)| room(from) != room(to) && floor(to) >= floor(from))
@@ -213,7 +214,7 @@ fn no_files_import_each_other_in_a_circle() {
     assert!(circles.is_empty(), "these files import each other in a circle: {circles:#?}");
 }
 
-/// The sources with one more line in one file.
+/// The sources, with `line` in place of the head comment of one file.
 fn planted(module: &str, line: &str) -> BTreeMap<Module, String> {
     let mut sources = sources();
     let text = sources.get_mut(module).unwrap();
@@ -229,12 +230,12 @@ fn an_import_that_points_upward_is_caught() {
     assert_eq!(
         found,
         ["kiln_core::verify::adopt imports kiln_core::publish::sharing"],
-        "nor to a room beside"
+        "a room on the same floor may not be imported either"
     );
 }
 
 #[test]
-fn a_circle_is_caught_also_through_what_a_mod_rs_re_exports() {
+fn a_circle_through_the_re_exports_of_a_mod_rs_is_caught() {
     let on_circle = |module: &str, line: &str| {
         let circles = circles(&imports(&planted(module, line)));
         circles.into_iter().flatten().any(|on| on == module)

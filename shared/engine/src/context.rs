@@ -1,4 +1,4 @@
-//! Where Kiln lives, and why a function did nothing at all.
+//! What every handler knows about this installation, and the errors that stop a handler before it does anything.
 
 use kiln_core::events::inbound::BadEvent;
 use kiln_core::expire::forecast::Prices;
@@ -7,18 +7,18 @@ use kiln_core::model::{RecipeName, Region};
 use kiln_core::recipe::BadRecipe;
 use thiserror::Error;
 
-/// Where Kiln lives.
+/// What every handler knows about this installation of Kiln.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
-    /// The Region in which images are made, and in which the functions run.
+    /// The home Region: images are baked and the functions run here.
     pub home: Region,
-    /// The path in SSM's Parameter Store below which the recipes are, without a slash at its end.
+    /// The path in SSM's Parameter Store that holds the recipes, without a trailing slash.
     pub recipes: String,
     /// What snapshots cost.
     pub prices: Prices,
 }
 
-/// A recipe that is not there.
+/// A recipe that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "nothing was done: there is no recipe {name}; put it at {path}/{name} in {home} (make recipes), or correct the name"
@@ -26,16 +26,16 @@ pub struct Context {
 pub struct NoRecipe {
     /// Its name.
     pub name: RecipeName,
-    /// Where it was looked for.
+    /// The path that was searched.
     pub path: String,
-    /// In which Region.
+    /// The home Region.
     pub home: String,
 }
 
-/// Why a function did nothing at all.
+/// Why a function did nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HandlerError {
-    /// The event is not one that it understands.
+    /// The function does not understand the event.
     #[error("{0}")]
     Event(#[from] BadEvent),
     /// The recipe has mistakes.
@@ -44,10 +44,10 @@ pub enum HandlerError {
     /// There is no such recipe.
     #[error("{0}")]
     NoRecipe(#[from] NoRecipe),
-    /// What must be known before anything is decided could not be observed.
+    /// Something that must be known before any decision could not be read.
     #[error("nothing was done: {0}")]
     Cloud(#[from] CloudError),
-    /// The time of the bake cannot be a version.
+    /// The time of the bake is not a valid version.
     #[error("nothing was done: {0}")]
     Version(#[from] kiln_core::model::version::BadVersion),
 }

@@ -1,4 +1,4 @@
-//! Observes through ports, asks the rules, applies what they decide.
+//! Reads the account through ports, asks the rules of `kiln-core`, and applies what they decide. Knows no AWS SDK.
 
 pub mod apply;
 pub mod context;

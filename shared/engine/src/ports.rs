@@ -1,9 +1,9 @@
-//! The ports through which the cloud is observed and changed.
+//! The ports through which Kiln reads and changes the account.
 //!
-//! They are named for the work. They have an AWS side (crate `kiln`) and may have others; whoever asks
-//! for a port asks for no more of it than is used. No port waits for AWS to be done.
+//! They are named for the work, not for AWS's API. The crate `kiln` implements them on AWS; there may be others. A
+//! function asks only for the ports that it uses. No port waits until AWS has finished.
 
-// The ports are used with concrete types, on one thread: nobody needs their futures to be `Send`.
+// The ports are used with concrete types on one thread, so their futures need not be `Send`.
 #![allow(async_fn_in_trait)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,86 +19,87 @@ use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, SubnetId, Tags, 
 
 /// Images and snapshots.
 pub trait Images {
-    /// The images that are wanted, of one Region.
+    /// The images of one Region that match.
     async fn images(&self, region: &Region, wanted: &ImageQuery) -> Result<Vec<Image>>;
-    /// Makes an image; answers with its id long before it is available.
+    /// Creates an image. Returns its id long before the image is available.
     async fn create_image(&self, new: &NewImage) -> Result<ImageId>;
-    /// Makes a replica; answers with its id long before it is available.
+    /// Copies an image to another Region. Returns the replica's id long before the replica is available.
     async fn copy_image(&self, new: &NewReplica) -> Result<ImageId>;
-    /// Disables an image: it can be launched no more, and can be enabled again.
+    /// Disables an image: it cannot be launched until it is enabled again.
     async fn disable_image(&self, region: &Region, image: &ImageId) -> Result<()>;
-    /// Enables an image that was disabled. One that is enabled already is success.
+    /// Enables a disabled image. Succeeds if it is enabled already.
     async fn enable_image(&self, region: &Region, image: &ImageId) -> Result<()>;
-    /// Until when a deregistered image lies in the Recycle Bin; `None` where it does not.
+    /// Until when a deregistered image stays in the Recycle Bin; `None` if it is not there.
     async fn recycled_until(&self, region: &Region, image: &ImageId) -> Result<Option<DateTime<Utc>>>;
-    /// What lies in the Recycle Bin of a Region, with until when.
+    /// The images in the Recycle Bin of a Region, and until when each stays there.
     async fn recycled(&self, region: &Region) -> Result<BTreeMap<ImageId, DateTime<Utc>>>;
     /// Deregisters an image and deletes its snapshots.
     async fn deregister_image(&self, region: &Region, image: &ImageId) -> Result<Deregistration>;
-    /// The snapshots of the account that bear `kiln:recipe`.
+    /// The account's snapshots with the tag `kiln:recipe`.
     async fn snapshots(&self, region: &Region) -> Result<Vec<Snapshot>>;
-    /// The snapshots that bear `kiln:recipe` and were made for this image, which may be gone.
+    /// The snapshots with the tag `kiln:recipe` that were created for this image, even if it no longer exists.
     async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Result<Vec<Snapshot>>;
-    /// Which of these snapshots something other than an image needs, and what: a volume that is being made, or a lock.
+    /// Which of these snapshots something other than an image needs, and what: a volume that is being created, or a
+    /// lock.
     async fn snapshot_needs(
         &self,
         region: &Region,
         snapshots: &[SnapshotId],
     ) -> Result<BTreeMap<SnapshotId, String>>;
-    /// Deletes a snapshot. One that is gone already is success.
+    /// Deletes a snapshot. Succeeds if it no longer exists.
     async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Result<()>;
-    /// Adds tags to an image, and replaces those of the same key.
+    /// Adds tags to an image. Tags of the same key are replaced.
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Result<()>;
-    /// Adds the same tags to many images, in as few calls as may be. An error means that some may not bear them.
+    /// Adds the same tags to many images, in as few calls as possible. After an error, some images may lack the tags.
     async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()>;
-    /// Adds tags to a snapshot, and replaces those of the same key.
+    /// Adds tags to a snapshot. Tags of the same key are replaced.
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Result<()>;
 }
 
-/// What an image grants, and to whom.
+/// Who may use an image, when it becomes deprecated, whether it is protected, and what was found in it.
 pub trait Sharing {
     /// Who may launch an image.
     async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Result<BTreeSet<Grantee>>;
     /// Changes who may launch an image.
     async fn change_launch(&self, region: &Region, image: &ImageId, change: &PermissionChange) -> Result<()>;
-    /// Who may make volumes of a snapshot.
+    /// Who may create volumes from a snapshot.
     async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Result<BTreeSet<Grantee>>;
-    /// Changes who may make volumes of a snapshot.
+    /// Changes who may create volumes from a snapshot.
     async fn change_volumes(
         &self,
         region: &Region,
         snapshot: &SnapshotId,
         change: &PermissionChange,
     ) -> Result<()>;
-    /// Sets when an image is deprecated, or that it never is.
+    /// Sets when an image becomes deprecated, or that it never does.
     async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()>;
-    /// Guards an image against deregistration.
+    /// Protects an image against deregistration.
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()>;
-    /// Takes that guard away.
+    /// Removes that protection.
     async fn unprotect(&self, region: &Region, image: &ImageId) -> Result<()>;
-    /// What Amazon Inspector found in an image.
+    /// The findings of Amazon Inspector for an image.
     async fn findings(&self, region: &Region, image: &ImageId) -> Result<Vec<Finding>>;
 }
 
 /// Builders and testers.
 pub trait Instances {
-    /// The instances that bear `kiln:recipe`, in any state.
+    /// The instances with the tag `kiln:recipe`, in any state.
     async fn instances(&self, region: &Region) -> Result<Vec<Instance>>;
-    /// One instance; `None` where there is none of that id.
+    /// One instance; `None` if it does not exist.
     async fn instance(&self, region: &Region, instance: &InstanceId) -> Result<Option<Instance>>;
     /// Launches a builder or a tester.
     async fn launch(&self, new: &NewInstance) -> Result<InstanceId>;
-    /// Asks an instance to stop.
+    /// Stops an instance. Returns long before it has stopped.
     async fn stop(&self, region: &Region, instance: &InstanceId) -> Result<()>;
     /// Starts a stopped instance.
     async fn start(&self, region: &Region, instance: &InstanceId) -> Result<()>;
-    /// Terminates an instance. One that is gone already is success.
+    /// Terminates an instance. Succeeds if it no longer exists.
     async fn terminate(&self, region: &Region, instance: &InstanceId) -> Result<()>;
-    /// Adds tags to an instance, and replaces those of the same key.
+    /// Adds tags to an instance. Tags of the same key are replaced.
     async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()>;
-    /// Takes tags of these keys from an instance.
+    /// Removes the tags with these keys from an instance.
     async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()>;
-    /// What stands on the serial console.
+    /// The output of an instance's serial console.
     async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String>;
     /// The architectures that an instance type can boot.
     async fn architectures(&self, region: &Region, instance_type: &str) -> Result<Vec<Architecture>>;
@@ -106,71 +107,72 @@ pub trait Instances {
 
 /// Who uses images.
 pub trait References {
-    /// The instances, in any state but terminated, that were launched from any of `images`.
+    /// The instances that were launched from any of `images`, in any state except terminated.
     async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>>;
-    /// What EC2 itself tells that names any of `images`: launch templates by any of their versions, parameters, recipes of
-    /// Image Builder, and instances, in any state but terminated.
+    /// What references any of `images`, as EC2 itself lists it: launch templates by any of their versions, parameters,
+    /// recipes of EC2 Image Builder, and instances in any state except terminated.
     async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>>;
-    /// Every version of every launch template, with the image that it names, aliases resolved.
+    /// The image that each version of each launch template names. Parameters in place of an image are resolved.
     async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>>;
-    /// The same of those launch templates alone that name a parameter in place of an image: whose latest or default version
-    /// does, or any version of a template among `pinned`.
+    /// The same for some launch templates only: those whose latest or default version names a parameter in place of an
+    /// image, and those in `pinned`.
     async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Result<Vec<Reference>>;
-    /// What Auto Scaling, and fleets and Spot requests that may still launch, name.
+    /// The launch sources of Auto Scaling, and of fleets and Spot requests that may still launch.
     async fn launchers(&self, region: &Region) -> Result<LaunchSources>;
-    /// The usage reports that there are of these images.
+    /// The existing usage reports on these images.
     async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Result<Vec<UsageReport>>;
-    /// Asks for a usage report on an image; it is ready long after the answer.
+    /// Requests a usage report on an image. Returns long before the report is ready.
     async fn ask_usage(&self, region: &Region, image: &ImageId, token: &Token) -> Result<()>;
 }
 
-/// The parameters of SSM.
+/// Parameters in SSM's Parameter Store.
 pub trait Parameters {
-    /// The value of one parameter; `None` where there is none of that name.
+    /// The value of one parameter; `None` if it does not exist.
     async fn parameter(&self, region: &Region, name: &str) -> Result<Option<String>>;
     /// The last part of the name, and the value, of each parameter directly below `path`.
     async fn parameters_below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>>;
-    /// The values of these parameters; what is not there is not in the answer.
+    /// The values of these parameters. Those that do not exist are left out.
     async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>>;
-    /// Lets a parameter name an image, and makes it where there is none. EC2 looks at the image before the value is seen.
+    /// Points a parameter at an image, and creates the parameter if needed. EC2 validates the image before the
+    /// parameter shows it.
     async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()>;
-    /// Finds out whether a parameter may be written, and writes nothing.
+    /// Checks whether a parameter may be written. Writes nothing.
     async fn try_parameter(&self, region: &Region, name: &str) -> Result<()>;
 }
 
-/// Launch templates that releases go to.
+/// Launch templates that name releases.
 pub trait Templates {
-    /// A template by its name; `None` where there is none.
+    /// A template by its name; `None` if it does not exist.
     async fn template(&self, region: &Region, name: &str) -> Result<Option<Template>>;
-    /// Makes a version that is the latest one but for its image; answers with its number.
+    /// Creates a version that differs from the latest one only in its image. Returns its number.
     async fn new_template_version(&self, new: &NewTemplateVersion) -> Result<i64>;
-    /// Makes a version the default one.
+    /// Makes a version the default version.
     async fn set_default_version(&self, region: &Region, template: &str, number: i64) -> Result<()>;
 }
 
-/// What is around the images.
+/// The account around the images: subnets, Regions, keys, encryption, public access and quotas.
 pub trait AccountInfo {
-    /// These subnets, or where none are named, the default ones.
+    /// These subnets, or the default subnets if none are named.
     async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>>;
     /// The Regions that are enabled for the account.
     async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>>;
-    /// A KMS key; `None` where there is none of that name.
+    /// A KMS key; `None` if it does not exist.
     async fn key(&self, region: &Region, key: &str) -> Result<Option<Key>>;
-    /// What new volumes are encrypted with.
+    /// How new volumes are encrypted by default.
     async fn default_encryption(&self, region: &Region) -> Result<DefaultEncryption>;
     /// Whether images may be public.
     async fn public_images(&self, region: &Region) -> Result<PublicImages>;
-    /// What an instance type needs of its quota; `None` where that cannot be told.
+    /// The vCPUs that an instance type needs, and its quota; `None` if either is unknown.
     async fn vcpus(&self, region: &Region, instance_type: &str) -> Result<Option<Vcpus>>;
 }
 
-/// The bus on which Kiln says what it did.
+/// The bus that Kiln sends its events to.
 pub trait Bus {
-    /// Sends events, in as few calls as may be. An error means that at least one of them was not taken.
+    /// Sends events, in as few calls as possible. An error means that the bus did not accept at least one of them.
     async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()>;
 }
 
-/// All ports at once.
+/// All ports together.
 pub trait Cloud:
     Images + Sharing + Instances + References + Parameters + Templates + AccountInfo + Bus
 {

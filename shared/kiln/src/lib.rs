@@ -1,4 +1,4 @@
-//! What every function of Kiln depends on.
+//! What every function depends on: the ports on AWS, and the frame that runs a handler on Lambda.
 
 pub mod aws;
 pub mod lambda;

@@ -14,7 +14,7 @@ impl<G: ContractAdapter> Case<'_, G> {
         self.wait_until_available(&home(), &image).await?;
         expect_ok("DisableImage", self.cloud().disable_image(&home(), &image).await)?;
         expect_eq("its state by its id", self.image(&home(), &image).await?.state, ImageState::Disabled)?;
-        let all = expect_ok("DescribeImages", self.cloud().images(&home(), &ImageQuery::AllOfKilns).await)?;
+        let all = expect_ok("DescribeImages", self.cloud().images(&home(), &ImageQuery::AllManaged).await)?;
         expect_eq("whether it is among all", all.iter().any(|answer| answer.id == image), true)?;
         expect_ok("DisableImage once more", self.cloud().disable_image(&home(), &image).await)
     }

@@ -11,7 +11,7 @@ use kiln_core::inventory::{
     ImageState, Instance, InstanceState, Key, NewImage, NewInstance, NewReplica, NewTemplateVersion,
     PermissionChange, PublicImages, Reference, Result, Snapshot, StopReason, Subnet, Template, Vcpus,
 };
-use kiln_core::model::user_data::verdict_nonce;
+use kiln_core::model::user_data::script_nonce;
 use kiln_core::model::{
     ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags,
 };
@@ -226,7 +226,7 @@ impl Instances for BuggyCloud {
             && let Some(of) = self.cloud.instance(region, instance).await?
             && let (Some(recipe), Some(version)) = (of.tags.read(tags::RECIPE), of.tags.read(tags::VERSION))
         {
-            let nonce = verdict_nonce(Role::Builder, &ImageName { recipe, version });
+            let nonce = script_nonce(Role::Builder, &ImageName { recipe, version });
             return Ok(format!("kiln-verdict {nonce} 0\n"));
         }
         Ok(console)

@@ -130,7 +130,7 @@ impl Ec2 {
     /// DescribeImages of the account's own images, at a moment.
     pub fn described(&self, wanted: &ImageQuery, at: DateTime<Utc>) -> Vec<Image> {
         let fits = |image: &&Image| match wanted {
-            ImageQuery::AllOfKilns => image.tags.has(tags::RECIPE),
+            ImageQuery::AllManaged => image.tags.has(tags::RECIPE),
             ImageQuery::Tagged(tags) => tags.iter().all(|(key, value)| image.tags.get(key) == Some(value)),
             ImageQuery::Named(name) => image.name == *name,
             ImageQuery::AnyNamed(names) => names.contains(&image.name),

@@ -1,6 +1,6 @@
-//! An example of each event that Kiln sends.
+//! One example of each event that Kiln sends, for `docs/reference/events.md`.
 
-#![allow(clippy::panic, reason = "a page that cannot be made stops the run")]
+#![allow(clippy::panic, reason = "a page that cannot be generated stops the run")]
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ fn entries(reason: &str, snapshots: Option<Vec<SnapshotId>>) -> Vec<ImageEntry> 
     vec![entry]
 }
 
-/// One example of every event, in the order of a bake's life.
+/// One example of every event, in the order of an image's life.
 pub fn examples() -> Vec<Envelope> {
     let instance: InstanceId = of("i-0123456789abcdef0");
     let text = |time: &str| time.to_owned();
@@ -42,7 +42,7 @@ pub fn examples() -> Vec<Envelope> {
         transition,
         images: entries(reason, snapshots),
     };
-    let gone = Some(vec![of("snap-0123456789abcdef0")]);
+    let snapshots = Some(vec![of("snap-0123456789abcdef0")]);
     let events = vec![
         Event::BakeStarted { instance: instance.clone() },
         Event::BakeFailed {
@@ -78,7 +78,7 @@ pub fn examples() -> Vec<Envelope> {
         transition(
             Transition::Deregistered,
             "its quarantine since 2026-11-25T03:00:00+00:00 is over; 5 newer releases are kept, and it is 62d old",
-            gone,
+            snapshots,
         ),
         Event::ImageRestored { image: image() },
         Event::ExpiryBlocked {

@@ -1,4 +1,4 @@
-//! `make docs`: writes the pages of the reference that are made from the code into the folder that it is given.
+//! `make docs`: writes the reference pages that are generated from the code into the given folder.
 
 mod events;
 mod pages;
@@ -10,7 +10,7 @@ use std::{env, fs};
 
 fn main() -> ExitCode {
     let Some(folder) = env::args_os().nth(1).map(PathBuf::from) else {
-        eprintln!("name the folder that the pages go to, such as docs/reference");
+        eprintln!("no folder was given; name the one for the pages, such as docs/reference");
         return ExitCode::from(2);
     };
     for (name, text) in pages::pages() {

@@ -1,6 +1,6 @@
-//! The pages of the reference that are made from the code.
+//! The reference pages that are generated from the code.
 
-#![allow(clippy::panic, reason = "a page that cannot be made stops the run")]
+#![allow(clippy::panic, reason = "a page that cannot be generated stops the run")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,7 +16,7 @@ const EVENTS: &str = include_str!("../../src/events/outbound.rs");
 const ACTIONS: &str = include_str!("../../src/plan/action.rs");
 const REPORT: &str = include_str!("../../../engine/src/apply/report.rs");
 
-/// The files of reasons, in the order of a bake's life.
+/// The files of reasons, in the order of an image's life.
 const REASONS: [(&str, &str); 16] = [
     ("General", include_str!("../../src/plan/reason/mod.rs")),
     ("Bake", include_str!("../../src/plan/reason/bake.rs")),
@@ -36,7 +36,7 @@ const REASONS: [(&str, &str); 16] = [
     ("Orphaned snapshots", include_str!("../../src/plan/reason/orphans.rs")),
 ];
 
-/// Each page with its file name.
+/// Each page, with its file name.
 pub fn pages() -> [(&'static str, String); 4] {
     [
         ("recipe.md", recipe()),
@@ -50,15 +50,15 @@ fn head(title: &str, from: &str) -> String {
     format!("# {title}\n\n<!-- Made from {from} by `make docs`: change it there. -->\n\n")
 }
 
-/// A cell of a table: a pipe would end it.
+/// A cell of a table, escaped: a pipe would end the cell, `<` would begin a tag.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;")
 }
 
 fn recipe() -> String {
     let mut page = head("Recipe fields", "shared/core/src/recipe/reference.rs");
-    page += "A recipe is a TOML document of at most 8 KiB in SSM Parameter Store, below the path `/kiln/recipes/`. It is\n\
-        checked whole before anything is done: every mistake is reported at once, with its line and what is expected.\n\
+    page += "A recipe is a TOML document of at most 8 KiB in SSM Parameter Store, below the path `/kiln/recipes/`. All of\n\
+        it is checked before anything is done, and every mistake is reported at once, with its line and what is expected.\n\
         A time span is a whole number and a unit: `s`, `m`, `h`, `d` or `w`. `make check-recipes RECIPES=<folder>`\n\
         checks files without an account.\n";
     let mut tables: Vec<(&str, Vec<&Field>)> = Vec::new();
@@ -91,8 +91,8 @@ fn recipe() -> String {
 
 fn tags() -> String {
     let mut page = head("Tags", "shared/core/src/model/tags.rs");
-    page += "Kiln has no database: what it knows stands in these tags on images, snapshots and instances. Times are\n\
-        RFC 3339. Everything but `kiln:hold`, and what the guides tell you to set, is written by Kiln alone.\n\n\
+    page += "Kiln has no database: its state is in these tags on images, snapshots and instances. Times are RFC 3339.\n\
+        Kiln writes the tags itself. Set only those that say so here, or that a guide tells you to set.\n\n\
         | tag | meaning |\n|---|---|\n";
     for tag in Source::of(TAGS).constants() {
         let name = tag.value.unwrap_or_default();
@@ -105,21 +105,21 @@ fn tags() -> String {
 
 fn events() -> String {
     let source = Source::of(EVENTS);
-    let mut said: BTreeMap<String, Described> = BTreeMap::new();
+    let mut documented: BTreeMap<String, Described> = BTreeMap::new();
     for one in source.variants("Event").into_iter().chain(source.variants("Transition")) {
         if let Some((name, meaning)) = one.doc.strip_prefix('`').and_then(|doc| doc.split_once("`: ")) {
-            said.insert(name.to_owned(), Described { doc: meaning.to_owned(), ..one });
+            documented.insert(name.to_owned(), Described { doc: meaning.to_owned(), ..one });
         }
     }
     let entry = source.fields("ImageEntry");
     let mut page = head("Events", "shared/core/src/events/outbound.rs");
     page += "Kiln sends these events to the stack's bus (`kiln`) with the source `kiln`. An event may come more than\n\
         once, and is lost if a function dies right after the change: tags are the record, events are notifications.\n\
-        Every detail bears `recipe`; those of one image or bake bear `version` and `region` too, those of several\n\
-        images bear a list `images` (at most 100) with the version, Region and reason of each.\n";
+        Every detail has `recipe`. An event about one image or bake also has `version` and `region`. An event about\n\
+        several images has a list `images` instead, of at most 100, with the fields below for each.\n";
     for example in examples() {
         let name = example.detail_type();
-        let described = said.get(name).unwrap_or_else(|| panic!("no variant is documented as {name}"));
+        let described = documented.get(name).unwrap_or_else(|| panic!("no variant is documented as {name}"));
         let detail: Value = serde_json::from_str(&example.detail()).unwrap_or_default();
         let shown = serde_json::json!({"source": "kiln", "detail-type": name, "detail": detail});
         let shown = serde_json::to_string_pretty(&shown).unwrap_or_default();
@@ -148,7 +148,7 @@ fn actions_and_reasons() -> String {
     for outcome in Source::of(REPORT).variants("Outcome") {
         writeln!(page, "| `{}` | {} |", outcome.name.to_lowercase(), cell(&outcome.doc)).unwrap_or_default();
     }
-    page += "\n## Reasons\n\nA reason is a sentence. What stands in angle brackets, or as …, is filled in.\n";
+    page += "\n## Reasons\n\nA reason is a sentence. Text in angle brackets, or …, is a placeholder.\n";
     for (title, text) in REASONS {
         let source = Source::of(text);
         write!(page, "\n### {title}\n\n{}.\n\n", source.title()).unwrap_or_default();
@@ -165,7 +165,7 @@ fn actions_and_reasons() -> String {
     page
 }
 
-/// The word of an action, as its source says it.
+/// The word of an action, from the function `word` in its source.
 fn word_of(variant: &str) -> String {
     let arm = ACTIONS.lines().find_map(|line| {
         let (pattern, word) = line.trim().strip_prefix("Self::")?.split_once(" => \"")?;

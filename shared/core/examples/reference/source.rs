@@ -1,20 +1,20 @@
-//! What a source file says of its items: their docs, and the sentences of their errors.
+//! Reads docs and error sentences of items from a source file.
 
-#![allow(clippy::panic, reason = "a page that cannot be made stops the run")]
+#![allow(clippy::panic, reason = "a page that cannot be generated stops the run")]
 
 use syn::{Attribute, Expr, ExprLit, Fields, File, Item, Lit, Meta};
 
-/// A variant of an enum, or a constant, with what is written beside it.
+/// A variant of an enum, or a constant, with its docs.
 pub struct Described {
-    /// Its name.
+    /// The name of the item.
     pub name: String,
-    /// Its doc comment, as one paragraph.
+    /// The doc comment, as one paragraph.
     pub doc: String,
-    /// The sentence of its `#[error]`.
+    /// The sentence in `#[error]`, if there is one.
     pub sentence: Option<String>,
-    /// Its named fields, each with its doc comment.
+    /// The named fields, each with its doc comment.
     pub fields: Vec<(String, String)>,
-    /// Its value, where it is a constant of text.
+    /// The value, if the item is a constant string.
     pub value: Option<String>,
 }
 
@@ -66,7 +66,7 @@ impl Source {
         fields(&found.unwrap_or_else(|| panic!("there is no struct {name}")).fields)
     }
 
-    /// The sentence of a struct that is an error.
+    /// The sentence in the `#[error]` of a struct, if there is one.
     pub fn sentence(&self, name: &str) -> Option<String> {
         self.0.items.iter().find_map(|item| match item {
             Item::Struct(found) if found.ident == name => sentence(&found.attrs),
@@ -74,7 +74,7 @@ impl Source {
         })
     }
 
-    /// The public constants of text.
+    /// The constants that are strings.
     pub fn constants(&self) -> Vec<Described> {
         let of = |item: &Item| match item {
             Item::Const(found) => Some(Described {
@@ -109,7 +109,7 @@ fn doc(attributes: &[Attribute]) -> String {
         _ => None,
     });
     let text = lines.map(|line| line.trim().to_owned()).collect::<Vec<_>>().join(" ");
-    // Links of rustdoc lead nowhere on a page.
+    // A link of rustdoc has no target on a page.
     text.replace("[`", "`").replace("`]", "`").trim().to_owned()
 }
 
@@ -120,7 +120,7 @@ fn sentence(attributes: &[Attribute]) -> Option<String> {
     syn::parse_str::<syn::LitStr>(&first).ok().map(|text| readable(&text.value()))
 }
 
-/// A sentence whose placeholders are readable: `{image}` as `<image>`, one without a name as `…`.
+/// A sentence with readable placeholders: `{image}` becomes `<image>`, one without a name becomes `…`.
 fn readable(sentence: &str) -> String {
     let mut text = String::new();
     let mut rest = sentence;

@@ -7,7 +7,7 @@ fn request() -> BakeRequest {
     BakeRequest { name: name("web", 9), home: region("us-east-1"), now: day(9) }
 }
 
-fn seen() -> Observed {
+fn observed() -> Observed {
     Observed {
         instances: vec![],
         images: vec![],
@@ -16,15 +16,15 @@ fn seen() -> Observed {
     }
 }
 
-fn refusal(seen: &Observed) -> Reason {
-    let decision = decide(&request(), &recipe("web"), seen);
+fn rejection(observed: &Observed) -> Reason {
+    let decision = decide(&request(), &recipe("web"), observed);
     assert_eq!(decision.action, Action::Reject, "{:?}", decision.reason);
     decision.reason
 }
 
 #[test]
-fn launches_one_builder_with_its_record_in_the_same_call() {
-    let decision = decide(&request(), &recipe("web"), &seen());
+fn one_builder_is_launched_with_its_tags_in_the_same_call() {
+    let decision = decide(&request(), &recipe("web"), &observed());
     let Action::Launch(builders) = decision.action else { panic!("{decision:?}") };
     let Candidates { first: builder, others } = &builders;
     assert_eq!(others, &[]);
@@ -38,8 +38,8 @@ fn launches_one_builder_with_its_record_in_the_same_call() {
 }
 
 #[test]
-fn the_same_bake_has_the_same_token_and_another_bake_or_zone_another() {
-    let token = |request: &BakeRequest, recipe: &Recipe| match decide(request, recipe, &seen()).action {
+fn a_bake_keeps_its_token_and_another_bake_or_subnet_has_another() {
+    let token = |request: &BakeRequest, recipe: &Recipe| match decide(request, recipe, &observed()).action {
         Action::Launch(builders) => builders.iter().map(|builder| builder.token.clone()).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
@@ -56,34 +56,36 @@ fn the_same_bake_has_the_same_token_and_another_bake_or_zone_another() {
 }
 
 #[test]
-fn launches_nothing_while_a_builder_of_the_recipe_is_at_work() {
-    let at_work =
-        Observed { instances: vec![builder("web", 8).until(day(9) + TimeDelta::hours(1))], ..seen() };
-    let decision = decide(&request(), &recipe("web"), &at_work);
+fn nothing_is_launched_while_another_builder_of_the_recipe_is_at_work() {
+    let active =
+        Observed { instances: vec![builder("web", 8).until(day(9) + TimeDelta::hours(1))], ..observed() };
+    let decision = decide(&request(), &recipe("web"), &active);
     assert_eq!(decision.action, Action::Keep);
 }
 
 #[test]
-fn a_builder_that_missed_its_deadline_does_not_hold_the_next_bake() {
-    let hanging = Observed { instances: vec![builder("web", 8).until(day(8))], ..seen() };
-    assert!(matches!(decide(&request(), &recipe("web"), &hanging).action, Action::Launch(_)));
+fn a_builder_that_missed_its_deadline_does_not_block_the_next_bake() {
+    let past_deadline = Observed { instances: vec![builder("web", 8).until(day(8))], ..observed() };
+    assert!(matches!(decide(&request(), &recipe("web"), &past_deadline).action, Action::Launch(_)));
 }
 
 #[test]
-fn the_builder_of_this_very_bake_holds_it_even_after_its_deadline() {
-    let late = Observed { instances: vec![builder("web", 9).until(day(8))], ..seen() };
+fn the_builder_of_the_same_bake_blocks_it_even_after_its_deadline() {
+    let late = Observed { instances: vec![builder("web", 9).until(day(8))], ..observed() };
     assert_eq!(decide(&request(), &recipe("web"), &late).action, Action::Keep);
 }
 
 #[test]
-fn a_terminated_builder_holds_nothing() {
-    let gone = Observed { instances: vec![builder("web", 8).in_state(InstanceState::Terminated)], ..seen() };
-    assert!(matches!(decide(&request(), &recipe("web"), &gone).action, Action::Launch(_)));
+fn a_terminated_builder_of_another_bake_does_not_block() {
+    let terminated =
+        Observed { instances: vec![builder("web", 8).in_state(InstanceState::Terminated)], ..observed() };
+    assert!(matches!(decide(&request(), &recipe("web"), &terminated).action, Action::Launch(_)));
 }
 
 #[test]
-fn a_bake_whose_builder_has_come_and_gone_is_not_begun_again() {
-    let ended = Observed { instances: vec![builder("web", 9).in_state(InstanceState::Terminated)], ..seen() };
+fn a_bake_whose_builder_was_terminated_is_not_begun_again() {
+    let ended =
+        Observed { instances: vec![builder("web", 9).in_state(InstanceState::Terminated)], ..observed() };
     assert!(matches!(
         decide(&request(), &recipe("web"), &ended).reason,
         Reason::Bake(BakeReason::BakeEnded(_))
@@ -91,23 +93,23 @@ fn a_bake_whose_builder_has_come_and_gone_is_not_begun_again() {
 }
 
 #[test]
-fn an_event_that_comes_after_the_next_bake_has_begun_bakes_nothing() {
-    let overtaken = [
-        Observed { images: vec![image("web", 10).build()], ..seen() },
-        Observed { instances: vec![builder("web", 10).in_state(InstanceState::Terminated)], ..seen() },
+fn an_event_delivered_after_a_newer_or_the_same_bake_bakes_nothing() {
+    let newer_begun = [
+        Observed { images: vec![image("web", 10).build()], ..observed() },
+        Observed { instances: vec![builder("web", 10).in_state(InstanceState::Terminated)], ..observed() },
     ];
     let late = BakeRequest { now: day(10) + TimeDelta::minutes(5), ..request() };
-    for seen in overtaken {
+    for observed in newer_begun {
         assert!(matches!(
-            decide(&late, &recipe("web"), &seen).reason,
+            decide(&late, &recipe("web"), &observed).reason,
             Reason::Bake(BakeReason::NewerBake(_))
         ));
     }
-    let to_come = Observed { images: vec![image("web", 400).build()], ..seen() };
-    assert!(matches!(decide(&request(), &recipe("web"), &to_come).action, Action::Launch(_)));
+    let in_the_future = Observed { images: vec![image("web", 400).build()], ..observed() };
+    assert!(matches!(decide(&request(), &recipe("web"), &in_the_future).action, Action::Launch(_)));
     let mut stopped_before = long_lived("web");
     stopped_before.tags = stopped_before.tags.with(tags::LAST_BAKE, name("web", 9).version);
-    let again = Observed { instances: vec![stopped_before], ..seen() };
+    let again = Observed { instances: vec![stopped_before], ..observed() };
     assert!(matches!(
         decide(&request(), &recipe("web"), &again).reason,
         Reason::Bake(BakeReason::BakeEnded(_))
@@ -115,28 +117,28 @@ fn an_event_that_comes_after_the_next_bake_has_begun_bakes_nothing() {
 }
 
 #[test]
-fn a_long_lived_builder_that_this_bake_marked_and_did_not_stop_is_stopped() {
-    let of_day = |n| Observed { instances: vec![long_lived("web").marked(n)], ..seen() };
+fn a_long_lived_builder_that_this_bake_tagged_but_did_not_stop_is_stopped() {
+    let of_day = |n| Observed { instances: vec![long_lived("web").marked(n)], ..observed() };
     assert_eq!(decide(&request(), &recipe("web"), &of_day(9)).action.word(), "stop");
     assert_eq!(decide(&request(), &recipe("web"), &of_day(8)).action, Action::Keep);
 }
 
 #[test]
-fn a_bake_whose_image_is_there_is_done() {
-    let done = Observed { images: vec![image("web", 9).build()], ..seen() };
+fn a_bake_whose_image_exists_is_not_begun_again() {
+    let done = Observed { images: vec![image("web", 9).build()], ..observed() };
     let decision = decide(&request(), &recipe("web"), &done);
     assert_eq!(decision.action, Action::Keep);
     assert!(matches!(decision.reason, Reason::Bake(BakeReason::AlreadyBaked(_))));
 }
 
 #[test]
-fn a_long_lived_builder_is_stopped_instead() {
-    let own = Observed {
+fn a_long_lived_builder_is_stopped_and_none_is_launched() {
+    let with_long_lived = Observed {
         instances: vec![long_lived("web").in_state(InstanceState::Running)],
         base: BaseLookup::NotNeeded,
-        ..seen()
+        ..observed()
     };
-    let decision = decide(&request(), &recipe("web"), &own);
+    let decision = decide(&request(), &recipe("web"), &with_long_lived);
     let expected = Action::StopForBake {
         instance: "i-0a11".parse().unwrap(),
         version: request().name.version,
@@ -146,39 +148,42 @@ fn a_long_lived_builder_is_stopped_instead() {
 }
 
 #[test]
-fn a_long_lived_builder_that_somebody_stopped_is_left_to_them() {
-    let own = Observed { instances: vec![long_lived("web").in_state(InstanceState::Stopped)], ..seen() };
+fn a_long_lived_builder_that_a_user_stopped_is_rejected() {
+    let with_long_lived =
+        Observed { instances: vec![long_lived("web").in_state(InstanceState::Stopped)], ..observed() };
     assert!(matches!(
-        refusal(&own),
+        rejection(&with_long_lived),
         Reason::Bake(BakeReason::LongLivedNotRunning(_, InstanceState::Stopped))
     ));
 }
 
 #[test]
-fn an_instance_that_its_group_would_replace_is_refused() {
-    let mut of_group = long_lived("web");
-    of_group.tags = of_group.tags.with(AUTO_SCALING, "web-servers");
-    let seen = Observed { instances: vec![of_group], ..seen() };
+fn an_instance_of_an_auto_scaling_group_is_rejected() {
+    let mut in_group = long_lived("web");
+    in_group.tags = in_group.tags.with(AUTO_SCALING, "web-servers");
+    let observed = Observed { instances: vec![in_group], ..observed() };
     assert!(
-        matches!(refusal(&seen), Reason::Bake(BakeReason::InAutoScaling(_, group)) if group == "web-servers")
+        matches!(rejection(&observed), Reason::Bake(BakeReason::InAutoScaling(_, group)) if group == "web-servers")
     );
 }
 
 #[test]
-fn two_instances_with_the_recipes_tag_are_refused() {
+fn two_long_lived_builders_of_one_recipe_are_rejected() {
     let mut second = long_lived("web").in_state(InstanceState::Running);
     second.id = "i-0a12".parse().unwrap();
-    let two =
-        Observed { instances: vec![long_lived("web").in_state(InstanceState::Running), second], ..seen() };
-    assert!(matches!(refusal(&two), Reason::Bake(BakeReason::SeveralLongLived(ids)) if ids.len() == 2));
+    let two = Observed {
+        instances: vec![long_lived("web").in_state(InstanceState::Running), second],
+        ..observed()
+    };
+    assert!(matches!(rejection(&two), Reason::Bake(BakeReason::SeveralLongLived(ids)) if ids.len() == 2));
 }
 
 #[test]
-fn a_base_that_cannot_serve_is_refused_with_what_to_do() {
+fn an_unsuitable_base_is_rejected_with_the_remedy() {
     let base = |change: fn(&mut Image)| {
         let mut image = foreign_image("ami-ba5e");
         change(&mut image);
-        refusal(&Observed { base: BaseLookup::Found(Box::new(image)), ..seen() }).to_string()
+        rejection(&Observed { base: BaseLookup::Found(Box::new(image)), ..observed() }).to_string()
     };
     assert_eq!(
         base(|image| image.architecture = Architecture("x86_64".into())),
@@ -188,14 +193,14 @@ fn a_base_that_cannot_serve_is_refused_with_what_to_do() {
     assert!(base(|image| image.deprecated = Some(day(1))).contains("bake.allow_deprecated = true"));
     assert!(base(|image| image.root_on_ebs = false).contains("instance store"));
     assert!(
-        refusal(&Observed { base: BaseLookup::Missing("ssm:/x".into()), ..seen() })
+        rejection(&Observed { base: BaseLookup::Missing("ssm:/x".into()), ..observed() })
             .to_string()
             .contains("ssm:/x")
     );
 }
 
 #[test]
-fn a_recipe_may_stand_on_the_newest_release_of_another() {
+fn the_newest_release_of_another_recipe_can_be_the_base() {
     let base: crate::model::RecipeName = "base".parse().unwrap();
     let images = [
         image("base", 1).released().build(),
@@ -209,13 +214,14 @@ fn a_recipe_may_stand_on_the_newest_release_of_another() {
 }
 
 #[test]
-fn a_deprecated_base_serves_where_the_recipe_allows_it_or_the_day_is_to_come() {
+fn a_base_is_accepted_before_its_deprecation_or_if_the_recipe_allows_it() {
     let mut image = foreign_image("ami-ba5e");
     image.deprecated = Some(day(20));
-    let seen = |image: &Image| Observed { base: BaseLookup::Found(Box::new(image.clone())), ..seen() };
-    assert!(matches!(decide(&request(), &recipe("web"), &seen(&image)).action, Action::Launch(_)));
+    let observed =
+        |image: &Image| Observed { base: BaseLookup::Found(Box::new(image.clone())), ..observed() };
+    assert!(matches!(decide(&request(), &recipe("web"), &observed(&image)).action, Action::Launch(_)));
     image.deprecated = Some(day(1));
     let mut allows = recipe("web");
     allows.bake.allow_deprecated = true;
-    assert!(matches!(decide(&request(), &allows, &seen(&image)).action, Action::Launch(_)));
+    assert!(matches!(decide(&request(), &allows, &observed(&image)).action, Action::Launch(_)));
 }

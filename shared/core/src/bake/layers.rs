@@ -1,4 +1,4 @@
-//! Which recipes are baked anew because the recipe that is their base has a new release.
+//! Finds the recipes that must be baked because the recipe they use as their base has a new release.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -7,13 +7,15 @@ use crate::model::{RecipeName, Tags, Version, tags};
 use crate::recipe::Recipe;
 use crate::release::newest::newest_releases;
 
-/// How long after a release its layers are begun: long enough for what was lost, and no longer, for a bake that fails is
-/// not tried again for ever. What comes later comes with the next night.
-pub const PATIENCE: TimeDelta = TimeDelta::days(1);
+/// How long after a base's release its layers may be baked because of it. Long enough to make up for a lost event;
+/// limited, because a bake that fails must not be retried for ever. After that, the next scheduled bake uses the new
+/// base.
+pub const LAYER_WINDOW: TimeDelta = TimeDelta::days(1);
 
-/// The recipes whose base has a release from which none of their bakes was begun, each with the version of the bake that is
-/// due. Whoever comes to it comes to the same one, for nothing in it is of the moment: it is the time at which the base's
-/// image was registered, or the second after the recipe's last bake, whichever is later. `of` is the base; `None`: any.
+/// The recipes whose base has a release that none of their bakes has used yet, each with the version of the bake that
+/// is due. The version is the time at which the base's image was created, or one second after the recipe's last bake,
+/// whichever is later. It does not depend on the current time, so every caller gets the same one. `of` limits the
+/// search to layers of one base; `None` means any base.
 pub fn due<'a>(
     recipes: impl IntoIterator<Item = &'a Recipe>,
     of: Option<&RecipeName>,
@@ -26,14 +28,15 @@ pub fn due<'a>(
         let base = recipe.base_recipe().filter(|base| of.is_none_or(|of| of == *base))?;
         let (_, release) = newest.get(base)?;
         let released = release.tags.time(tags::RELEASED_AT)?;
-        let own = |tags: &&Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
+        let of_recipe = |tags: &&Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
         let of_images = images.iter().map(|image| &image.tags);
-        let bakes: Vec<&Tags> = of_images.chain(instances.iter().map(|one| &one.tags)).filter(own).collect();
+        let bakes: Vec<&Tags> =
+            of_images.chain(instances.iter().map(|one| &one.tags)).filter(of_recipe).collect();
         let begun = bakes.iter().any(|tags| tags.get(tags::BASE) == Some(release.id.as_str()));
-        // A long-lived builder has a base of its own.
+        // A long-lived builder is not launched from the base, so a new base does not change it.
         let long_lived =
-            instances.iter().any(|one| own(&&one.tags) && one.purpose() == InstanceRole::LongLived);
-        if begun || long_lived || released + PATIENCE <= now {
+            instances.iter().any(|one| of_recipe(&&one.tags) && one.purpose() == InstanceRole::LongLived);
+        if begun || long_lived || released + LAYER_WINDOW <= now {
             return None;
         }
         let last = bakes.iter().filter_map(|tags| tags.read::<Version>(tags::VERSION)).max();
@@ -68,25 +71,25 @@ mod tests {
     }
 
     #[test]
-    fn a_release_of_the_base_is_one_bake_of_the_layer_that_asks_for_it() {
-        let asks = layer("on_base_release = true");
-        assert_eq!(versions(&asks, &[released(3), released(4)], &[]), ["20260105T020000Z"]);
+    fn a_release_of_the_base_makes_one_bake_due_for_a_day_in_each_layer_that_asks() {
+        let enabled = layer("on_base_release = true");
+        assert_eq!(versions(&enabled, &[released(3), released(4)], &[]), ["20260105T020000Z"]);
         assert!(versions(&layer(""), &[released(4)], &[]).is_empty());
-        assert!(due([&asks], None, &[released(4)], &[], day(5)).is_empty());
-        assert!(due([&asks], Some(&"other".parse().unwrap()), &[released(4)], &[], day(4)).is_empty());
+        assert!(due([&enabled], None, &[released(4)], &[], day(5)).is_empty());
+        assert!(due([&enabled], Some(&"other".parse().unwrap()), &[released(4)], &[], day(4)).is_empty());
     }
 
     #[test]
-    fn what_was_begun_from_it_is_not_begun_again_and_what_was_begun_from_an_older_one_is() {
-        let asks = layer("on_base_release = true");
+    fn a_layer_is_due_unless_a_bake_of_it_has_used_the_new_base() {
+        let enabled = layer("on_base_release = true");
         let from = |id: &str| image("web", 5).tagged(tags::BASE, id).build();
         let release = released(4);
-        assert!(versions(&asks, &[release.clone(), from(release.id.as_str())], &[]).is_empty());
+        assert!(versions(&enabled, &[release.clone(), from(release.id.as_str())], &[]).is_empty());
         let older = [release.clone(), from(released(3).id.as_str())];
-        assert_eq!(versions(&asks, &older, &[]), ["20260106T020001Z"]);
-        let mut at_work = builder("web", 4);
-        at_work.tags = at_work.tags.with(tags::BASE, &release.id);
-        assert!(versions(&asks, std::slice::from_ref(&release), &[at_work]).is_empty());
-        assert!(versions(&asks, &[release], &[long_lived("web")]).is_empty());
+        assert_eq!(versions(&enabled, &older, &[]), ["20260106T020001Z"]);
+        let mut active_builder = builder("web", 4);
+        active_builder.tags = active_builder.tags.with(tags::BASE, &release.id);
+        assert!(versions(&enabled, std::slice::from_ref(&release), &[active_builder]).is_empty());
+        assert!(versions(&enabled, &[release], &[long_lived("web")]).is_empty());
     }
 }

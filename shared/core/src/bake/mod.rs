@@ -1,4 +1,5 @@
-//! Whether a recipe's next image is begun, and on what.
+//! Decides whether a recipe's next bake begins: it launches a builder from the base, or stops the recipe's long-lived
+//! builder.
 
 pub mod layers;
 pub mod preflight;
@@ -15,51 +16,52 @@ use crate::plan::reason::{BadBase, BakeReason};
 use crate::plan::{Action, Decision, Reason, Subject};
 use crate::recipe::Recipe;
 
-/// What was observed for one recipe.
+/// What `bake` observed for one recipe.
 #[derive(Debug, Clone)]
 pub struct Observed {
-    /// The instances of the home Region that bear this recipe's tag.
+    /// The instances in the home Region that are tagged with this recipe.
     pub instances: Vec<Instance>,
-    /// The images of the home Region that bear this recipe's tag.
+    /// The images in the home Region that are tagged with this recipe.
     pub images: Vec<Image>,
-    /// The base, as the recipe names it.
+    /// The result of looking up `bake.base`.
     pub base: BaseLookup,
-    /// What the recipe's instance type can boot.
+    /// The architectures that the recipe's instance type supports.
     pub runs: Result<Vec<Architecture>, CloudError>,
 }
 
-/// The base that was looked for.
+/// The result of looking up a recipe's base image.
 #[derive(Debug, Clone)]
 pub enum BaseLookup {
-    /// It was found.
+    /// The base image.
     Found(Box<Image>),
-    /// There is none, and what was looked for.
+    /// There is no such image; holds what was looked up.
     Missing(String),
-    /// It could not be looked up.
+    /// The lookup failed.
     LookUpFailed(CloudError),
-    /// It was not looked for, since it is not needed.
+    /// It was not looked up, because [`without_base`] decides without it.
     NotNeeded,
 }
 
-/// A recipe's bake, before it is decided whether it begins.
+/// A bake that an event asks for.
 #[derive(Debug, Clone)]
 pub struct BakeRequest {
-    /// The image that is to be.
+    /// The name of the image to bake.
     pub name: ImageName,
-    /// Where.
+    /// The home Region, where images are baked.
     pub home: Region,
-    /// What time it is.
+    /// The current time.
     pub now: DateTime<Utc>,
 }
 
-/// How far ahead of the present the time of a bake may be: more than any clock is off.
-pub const LEAD: TimeDelta = TimeDelta::hours(1);
+/// How far in the future a version may lie and still count as a bake. This is more than any clock is off, so a later
+/// version was written by hand and is ignored.
+pub const MAX_CLOCK_LEAD: TimeDelta = TimeDelta::hours(1);
 
-/// EC2 Auto Scaling's own tag on the instances of a group.
+/// The tag that EC2 Auto Scaling puts on the instances of a group.
 const AUTO_SCALING: &str = "aws:autoscaling:groupName";
 
-/// What stands in the way of a bake, or goes before it, told by what is cheap to observe: the instances and the
-/// images of the recipe. `None`: the base must be looked up, and [`decide`] asked.
+/// Decides a bake from what is cheap to read: the recipe's instances and images. `None` if they do not settle it;
+/// then the base must be looked up, and [`decide`] called.
 pub fn without_base(
     request: &BakeRequest,
     recipe: &Recipe,
@@ -68,31 +70,31 @@ pub fn without_base(
 ) -> Option<Decision> {
     let decision = |action, reason| Some(Subject::name(&request.name, &request.home).decide(action, reason));
     let version = request.name.version;
-    let made = images.iter().find(|image| {
+    let existing = images.iter().find(|image| {
         image.name == request.name.to_string()
             && matches!(image.state, ImageState::Pending | ImageState::Available)
     });
-    if let Some(image) = made {
+    if let Some(image) = existing {
         return decision(Action::Keep, Reason::Bake(BakeReason::AlreadyBaked(image.id.clone())));
     }
     let versions =
         instances.iter().map(|instance| &instance.tags).chain(images.iter().map(|image| &image.tags));
-    // What bears a time that is yet to come was not baked: somebody wrote it.
-    let begun = |other: &Version| *other > version && other.time() <= request.now + LEAD;
-    if let Some(newer) = versions.filter_map(|of| of.read(tags::VERSION)).find(begun) {
+    // A version in the future was not baked: somebody wrote the tag by hand.
+    let begun = |other: &Version| *other > version && other.time() <= request.now + MAX_CLOCK_LEAD;
+    if let Some(newer) = versions.filter_map(|tags| tags.read(tags::VERSION)).find(begun) {
         return decision(Action::Keep, Reason::Bake(BakeReason::NewerBake(newer)));
     }
-    let ended = instances.iter().find(|instance| {
+    let finished = instances.iter().find(|instance| {
         instance.state == InstanceState::Terminated
             && instance.purpose() == InstanceRole::Builder
             && instance.tags.read(tags::VERSION) == Some(version)
     });
-    if let Some(builder) = ended {
+    if let Some(builder) = finished {
         return decision(Action::Keep, Reason::Bake(BakeReason::BakeEnded(builder.id.clone())));
     }
-    let living = || instances.iter().filter(|instance| instance.state != InstanceState::Terminated);
+    let not_terminated = || instances.iter().filter(|instance| instance.state != InstanceState::Terminated);
     let long_lived: Vec<&Instance> =
-        living().filter(|instance| instance.purpose() == InstanceRole::LongLived).collect();
+        not_terminated().filter(|instance| instance.purpose() == InstanceRole::LongLived).collect();
     match long_lived.as_slice() {
         [] => {}
         [builder] if builder.tags.has(AUTO_SCALING) => {
@@ -111,14 +113,14 @@ pub fn without_base(
             return decision(Action::Reject, Reason::Bake(BakeReason::SeveralLongLived(ids)));
         }
     }
-    let at_work =
-        living().filter(|instance| instance.purpose() == InstanceRole::Builder).find(|builder| {
+    let active =
+        not_terminated().filter(|instance| instance.purpose() == InstanceRole::Builder).find(|builder| {
             let late = builder.deadline().is_some_and(|deadline| deadline < request.now);
             builder.tags.read(tags::VERSION) == Some(version) || !late
         })?;
     let reason = Reason::Bake(BakeReason::AlreadyBaking {
-        instance: at_work.id.clone(),
-        version: at_work.tags.read(tags::VERSION),
+        instance: active.id.clone(),
+        version: active.tags.read(tags::VERSION),
     });
     decision(Action::Keep, reason)
 }
@@ -126,11 +128,12 @@ pub fn without_base(
 fn long_lived_builder(request: &BakeRequest, recipe: &Recipe, builder: &Instance) -> (Action, Reason) {
     let marked = builder.tags.has(tags::VERSION);
     let version = builder.tags.read(tags::VERSION);
-    // This very bake marked it and died before it stopped it.
+    // This same bake tagged the instance, and died before it stopped it.
     let begun = builder.state == InstanceState::Running && version == Some(request.name.version);
-    let ended = builder.tags.read(tags::LAST_BAKE).is_some_and(|last: Version| last >= request.name.version);
+    let finished =
+        builder.tags.read(tags::LAST_BAKE).is_some_and(|last: Version| last >= request.name.version);
     match builder.state {
-        _ if ended && !marked => (Action::Keep, Reason::Bake(BakeReason::BakeEnded(builder.id.clone()))),
+        _ if finished && !marked => (Action::Keep, Reason::Bake(BakeReason::BakeEnded(builder.id.clone()))),
         _ if marked && !begun => {
             (Action::Keep, Reason::Bake(BakeReason::AlreadyBaking { instance: builder.id.clone(), version }))
         }
@@ -146,13 +149,13 @@ fn long_lived_builder(request: &BakeRequest, recipe: &Recipe, builder: &Instance
     }
 }
 
-/// Whether the bake begins.
-pub fn decide(request: &BakeRequest, recipe: &Recipe, seen: &Observed) -> Decision {
-    if let Some(decision) = without_base(request, recipe, &seen.instances, &seen.images) {
+/// Decides whether the bake begins.
+pub fn decide(request: &BakeRequest, recipe: &Recipe, observed: &Observed) -> Decision {
+    if let Some(decision) = without_base(request, recipe, &observed.instances, &observed.images) {
         return decision;
     }
     let subject = Subject::name(&request.name, &request.home);
-    let base = match &seen.base {
+    let base = match &observed.base {
         BaseLookup::Found(image) => image,
         BaseLookup::Missing(what) => {
             return subject.decide(Action::Reject, BakeReason::BadBase(BadBase::NoBase(what.clone())));
@@ -163,11 +166,11 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, seen: &Observed) -> Decisi
         }
         BaseLookup::LookUpFailed(error) => return subject.retry_later(error),
     };
-    let runs = match &seen.runs {
+    let runs = match &observed.runs {
         Ok(runs) => runs,
         Err(error) => return subject.retry_later(error),
     };
-    if let Some(reason) = unfit(base, runs, recipe, request.now) {
+    if let Some(reason) = base_problem(base, runs, recipe, request.now) {
         return subject.decide(Action::Reject, reason);
     }
     let reason =
@@ -175,13 +178,13 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, seen: &Observed) -> Decisi
     subject.decide(Action::Launch(candidates(request, recipe, base)), reason)
 }
 
-/// The newest of several images.
+/// The image that was created last; of two created at the same time, the one with the greater id.
 pub fn newest(images: Vec<Image>) -> Option<Image> {
     images.into_iter().max_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)))
 }
 
-/// Why a base cannot serve.
-fn unfit(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc>) -> Option<Reason> {
+/// Why nothing can be baked from this base; `None` if it is suitable.
+fn base_problem(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc>) -> Option<Reason> {
     if base.state != ImageState::Available {
         return Some(Reason::Bake(BakeReason::BadBase(BadBase::BaseNotAvailable(
             base.id.clone(),
@@ -203,9 +206,9 @@ fn unfit(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc
     Some(Reason::Bake(BakeReason::BadBase(BadBase::BaseDeprecated(base.id.clone(), since))))
 }
 
-/// The builder, once for each subnet that the recipe names. The token of a RunInstances call holds within one
-/// zone alone, so each subnet has its own, and whoever tries the next one looks first whether the one before
-/// has launched after all.
+/// One builder for each subnet that the recipe names, to be tried in turn. A client token is idempotent within one
+/// Availability Zone only, so each subnet has its own. Before the next subnet is tried, the caller checks whether the
+/// call for the previous one launched an instance after all.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
 fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidates {
     let name = &request.name;
@@ -229,7 +232,7 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
     Candidates::of(named).unwrap_or_else(|| Candidates { first: builder(None), others: Vec::new() })
 }
 
-/// The tags by which a builder is known.
+/// The tags that identify a builder.
 fn builder_tags(name: &ImageName, deadline: DateTime<Utc>) -> Tags {
     Tags::new()
         .with(tags::RECIPE, &name.recipe)

@@ -1,4 +1,4 @@
-//! What would make a bake, or what follows on it, fail, as far as it can be known before anything is launched.
+//! Finds what would make a bake, or a step after it, fail, as far as it can be known before anything is launched.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,51 +8,52 @@ use crate::plan::reason::{PreflightReason, Problem};
 use crate::plan::{Action, Decision, Subject};
 use crate::recipe::Recipe;
 
-/// What was observed for one recipe. What was not asked for is not there.
+/// What was observed for one recipe. A check that the recipe does not need leaves its field empty.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
-    /// The image that it would be baked from.
+    /// The image that the recipe would be baked from.
     pub base: Option<Image>,
-    /// The images of the home Region that have the name already.
+    /// The images in the home Region that already have the name of the bake.
     pub named: Vec<ImageId>,
     /// The Regions that are enabled for the account.
     pub enabled: Option<Result<BTreeSet<Region>>>,
-    /// For each Region, whether the recipe's parameter may be written.
+    /// Whether the recipe's parameter can be written, by Region.
     pub parameters: BTreeMap<Region, Result<()>>,
-    /// The KMS keys that the recipe names.
+    /// The KMS keys that the recipe names, by Region; `None` if there is no such key.
     pub keys: BTreeMap<Region, Result<Option<Key>>>,
-    /// What images are encrypted with where the recipe names no key, with the key itself where there is one.
+    /// The account's default encryption in Regions for which the recipe names no key, with the KMS key if there is
+    /// one.
     pub defaults: BTreeMap<Region, Result<(DefaultEncryption, Option<Key>)>>,
-    /// For each Region, whether images may be public.
+    /// Whether the account allows public images, by Region.
     pub public: BTreeMap<Region, Result<PublicImages>>,
-    /// The subnets of the builder and of the tester, by zone.
+    /// The Availability Zones of the builder's and the tester's subnets.
     pub zones: Option<Result<Zones>>,
-    /// What the instance type needs of its quota.
+    /// The vCPUs that the instance type needs, and the account's quota for them.
     pub vcpus: Option<Result<Option<Vcpus>>>,
 }
 
-/// The zones in which a builder and a tester can be launched.
+/// The Availability Zones in which a builder and a tester can be launched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Zones {
-    /// The builder's; empty where the recipe names no subnets, for then EC2 chooses.
+    /// The zone of each subnet for the builder; empty if the recipe names no subnets, because EC2 then chooses one.
     pub builder: BTreeMap<SubnetId, String>,
-    /// The tester's.
+    /// The zones of the subnets for the tester.
     pub tester: BTreeSet<String>,
 }
 
-/// Everything that speaks against a bake, all at once.
-pub fn problems(recipe: &Recipe, name: &ImageName, seen: &Observed) -> Vec<Problem> {
+/// Every problem that would make the bake fail, all at once.
+pub fn problems(recipe: &Recipe, name: &ImageName, observed: &Observed) -> Vec<Problem> {
     let mut found = Vec::new();
-    regions(recipe, seen, &mut found);
-    parameters(recipe, seen, &mut found);
-    keys(recipe, seen, &mut found);
-    public(seen, &mut found);
-    if let Some(image) = seen.named.first() {
+    regions(recipe, observed, &mut found);
+    parameters(recipe, observed, &mut found);
+    keys(recipe, observed, &mut found);
+    public(observed, &mut found);
+    if let Some(image) = observed.named.first() {
         found.push(Problem::NameTaken { name: name.to_string(), image: image.clone() });
     }
-    found.extend(seen.base.as_ref().and_then(|base| product_codes(recipe, base)));
-    zones(seen, &mut found);
-    if let Some(Ok(Some(Vcpus { needed, allowed }))) = seen.vcpus
+    found.extend(observed.base.as_ref().and_then(|base| product_codes(recipe, base)));
+    zones(observed, &mut found);
+    if let Some(Ok(Some(Vcpus { needed, allowed }))) = observed.vcpus
         && needed > allowed
     {
         found.push(Problem::Quota { instance_type: recipe.bake.instance_type.clone(), needed, allowed });
@@ -60,32 +61,33 @@ pub fn problems(recipe: &Recipe, name: &ImageName, seen: &Observed) -> Vec<Probl
     found
 }
 
-/// The findings as decisions: each is refused, and nothing is launched.
-pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, seen: &Observed) -> Vec<Decision> {
-    let refuse =
+/// The problems as decisions: each one is rejected, and nothing is launched.
+pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observed) -> Vec<Decision> {
+    let reject =
         |problem| Subject::name(name, home).decide(Action::Reject, PreflightReason::Found(Box::new(problem)));
-    problems(recipe, name, seen).into_iter().map(refuse).collect()
+    problems(recipe, name, observed).into_iter().map(reject).collect()
 }
 
-/// Whether anybody but the account itself may use the images.
+/// Whether the recipe allows anyone outside the account to launch its images.
 pub fn shares(recipe: &Recipe) -> bool {
     !crate::publish::sharing::launchers(recipe).is_empty()
 }
 
-fn regions(recipe: &Recipe, seen: &Observed, found: &mut Vec<Problem>) {
-    match &seen.enabled {
+fn regions(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
+    match &observed.enabled {
         Some(Ok(enabled)) => {
-            let off = recipe.replicate.regions.iter().filter(|region| !enabled.contains(region));
-            found.extend(off.cloned().map(Problem::RegionOff));
+            let not_enabled = recipe.replicate.regions.iter().filter(|region| !enabled.contains(region));
+            found.extend(not_enabled.cloned().map(Problem::RegionOff));
         }
         Some(Err(error)) => found.push(Problem::Unknown(error.clone())),
         None => {}
     }
 }
 
-fn parameters(recipe: &Recipe, seen: &Observed, found: &mut Vec<Problem>) {
+fn parameters(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
     let Some(parameter) = &recipe.publish.parameter else { return };
-    let failed = seen.parameters.iter().filter_map(|(region, tried)| Some((region, tried.as_ref().err()?)));
+    let failed =
+        observed.parameters.iter().filter_map(|(region, result)| Some((region, result.as_ref().err()?)));
     found.extend(failed.map(|(region, error)| Problem::Parameter {
         parameter: parameter.clone(),
         region: region.clone(),
@@ -93,11 +95,11 @@ fn parameters(recipe: &Recipe, seen: &Observed, found: &mut Vec<Problem>) {
     }));
 }
 
-fn keys(recipe: &Recipe, seen: &Observed, found: &mut Vec<Problem>) {
-    for (region, looked) in &seen.keys {
+fn keys(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
+    for (region, result) in &observed.keys {
         let (key, region) =
             (recipe.replicate.kms_keys.get(region).cloned().unwrap_or_default(), region.clone());
-        match looked {
+        match result {
             Err(error) => found.push(Problem::Unknown(error.clone())),
             Ok(None) => found.push(Problem::NoKey { key, region }),
             Ok(Some(Key { enabled: false, .. })) => found.push(Problem::KeyOff { key, region }),
@@ -107,20 +109,20 @@ fn keys(recipe: &Recipe, seen: &Observed, found: &mut Vec<Problem>) {
             Ok(Some(_)) => {}
         }
     }
-    for (region, looked) in seen.defaults.iter().filter(|_| shares(recipe)) {
-        match looked {
+    for (region, result) in observed.defaults.iter().filter(|_| shares(recipe)) {
+        match result {
             Err(error) => found.push(Problem::Unknown(error.clone())),
             Ok((DefaultEncryption::Key(key), Some(Key { manager: KeyManager::Aws, .. }) | None)) => {
                 let (key, region) = (key.clone(), region.clone());
-                found.push(Problem::AwsKey { key, region, field: "the account's EBS encryption by default" });
+                found.push(Problem::AwsKey { key, region, field: "the account's EBS encryption settings" });
             }
             Ok(_) => {}
         }
     }
 }
 
-fn public(seen: &Observed, found: &mut Vec<Problem>) {
-    for (region, state) in &seen.public {
+fn public(observed: &Observed, found: &mut Vec<Problem>) {
+    for (region, state) in &observed.public {
         match state {
             Ok(PublicImages::Allowed) => {}
             Ok(PublicImages::Blocked) => found.push(Problem::PublicBlocked(region.clone())),
@@ -129,17 +131,18 @@ fn public(seen: &Observed, found: &mut Vec<Problem>) {
     }
 }
 
+/// An image with product codes can never be public. Whether it may be copied or shared is up to its seller.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/sharingamis-intro.html>)
 fn product_codes(recipe: &Recipe, base: &Image) -> Option<Problem> {
     if base.product_codes.is_empty() {
         return None;
     }
     let allowed = recipe.bake.allow_product_codes;
-    let leaves = !recipe.replicate.regions.is_empty() || shares(recipe);
-    let (what, more) = match (recipe.publish.share.public, leaves && !allowed) {
+    let copied_or_shared = !recipe.replicate.regions.is_empty() || shares(recipe);
+    let (what, more) = match (recipe.publish.share.public, copied_or_shared && !allowed) {
         (true, _) => ("can never be public", ""),
         (false, true) => (
-            "may not be copied or shared with everyone who lacks its subscription",
+            "may not be copied, or shared with accounts that lack its subscription",
             ", or set bake.allow_product_codes = true if its seller allows that",
         ),
         (false, false) => return None,
@@ -148,16 +151,16 @@ fn product_codes(recipe: &Recipe, base: &Image) -> Option<Problem> {
     Some(Problem::ProductCodes { image: base.id.clone(), codes, what, more })
 }
 
-fn zones(seen: &Observed, found: &mut Vec<Problem>) {
-    match &seen.zones {
+fn zones(observed: &Observed, found: &mut Vec<Problem>) {
+    match &observed.zones {
         Some(Ok(zones)) => {
-            // Where EC2 chooses the builder's zone, any two will do.
-            let lone = |zone: &String| zones.tester.iter().all(|tester| tester == zone);
-            let stuck = match zones.builder.is_empty() {
+            // EC2 chooses the builder's zone, so a tester needs two zones to be sure of another one.
+            let without_other_zone = |zone: &String| zones.tester.iter().all(|tester| tester == zone);
+            let zone = match zones.builder.is_empty() {
                 true => (zones.tester.len() < 2).then(|| "any".to_owned()),
-                false => zones.builder.values().find(|zone| lone(zone)).cloned(),
+                false => zones.builder.values().find(|zone| without_other_zone(zone)).cloned(),
             };
-            found.extend(stuck.map(Problem::OneZone));
+            found.extend(zone.map(Problem::OneZone));
         }
         Some(Err(error)) => found.push(Problem::Unknown(error.clone())),
         None => {}

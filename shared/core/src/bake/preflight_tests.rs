@@ -6,8 +6,8 @@ fn denied(operation: &'static str) -> CloudError {
     CloudError::new(operation, "it", &region("eu-west-1"), "AccessDeniedException", "no")
 }
 
-fn text(recipe: &Recipe, seen: &Observed) -> Vec<String> {
-    problems(recipe, &name("web", 9), seen).iter().map(ToString::to_string).collect()
+fn text(recipe: &Recipe, observed: &Observed) -> Vec<String> {
+    problems(recipe, &name("web", 9), observed).iter().map(ToString::to_string).collect()
 }
 
 fn sharing() -> Recipe {
@@ -17,12 +17,12 @@ fn sharing() -> Recipe {
 }
 
 #[test]
-fn everything_is_told_at_once_each_with_its_region_and_what_to_do() {
+fn all_problems_are_reported_at_once_with_their_region_and_remedy() {
     let mut recipe = sharing();
     recipe.publish.parameter = Some("/golden/web".into());
     recipe.publish.share.public = true;
     recipe.replicate.kms_keys.insert(region("eu-west-1"), "alias/gone".into());
-    let seen = Observed {
+    let observed = Observed {
         named: vec!["ami-0f".parse().unwrap()],
         enabled: Some(Ok([region("us-east-1"), region("eu-west-1")].into())),
         parameters: [(region("eu-west-1"), Err(denied("PutParameter")))].into(),
@@ -31,7 +31,7 @@ fn everything_is_told_at_once_each_with_its_region_and_what_to_do() {
         vcpus: Some(Ok(Some(Vcpus { needed: 2, allowed: 1 }))),
         ..Observed::default()
     };
-    let text = text(&recipe, &seen);
+    let text = text(&recipe, &observed);
     for part in [
         "Region ap-southeast-2 does not exist or is not enabled",
         "publish.parameter /golden/web cannot be written in eu-west-1",
@@ -46,8 +46,8 @@ fn everything_is_told_at_once_each_with_its_region_and_what_to_do() {
 }
 
 #[test]
-fn where_nothing_speaks_against_it_nothing_is_told() {
-    let seen = Observed {
+fn no_problem_is_reported_if_every_check_passes() {
+    let observed = Observed {
         base: Some(foreign_image("ami-ba5e")),
         enabled: Some(Ok(["us-east-1", "eu-west-1", "ap-southeast-2"].map(region).into())),
         zones: Some(Ok(Zones {
@@ -57,37 +57,37 @@ fn where_nothing_speaks_against_it_nothing_is_told() {
         vcpus: Some(Ok(None)),
         ..Observed::default()
     };
-    assert!(text(&recipe("web"), &seen).is_empty());
+    assert!(text(&recipe("web"), &observed).is_empty());
 }
 
 #[test]
-fn a_key_of_awss_own_is_no_obstacle_unless_the_image_is_shared() {
+fn an_aws_managed_key_is_a_problem_only_if_images_are_shared() {
     let aws = Key { manager: KeyManager::Aws, enabled: true };
     let key = DefaultEncryption::Key("alias/aws/ebs".into());
-    let seen = Observed {
+    let observed = Observed {
         keys: [(region("eu-west-1"), Ok(Some(aws)))].into(),
         defaults: [(region("us-east-1"), Ok((key, Some(aws))))].into(),
         ..Observed::default()
     };
-    assert!(text(&recipe("web"), &seen).is_empty());
-    assert_eq!(text(&sharing(), &seen).len(), 2);
+    assert!(text(&recipe("web"), &observed).is_empty());
+    assert_eq!(text(&sharing(), &observed).len(), 2);
 }
 
 #[test]
-fn product_codes_bar_copies_unless_allowed_and_public_images_always() {
+fn product_codes_prevent_copies_unless_allowed_and_public_images_always() {
     let mut base = foreign_image("ami-ba5e");
     base.product_codes.push("abcd1234".into());
-    let seen = Observed { base: Some(base), ..Observed::default() };
+    let observed = Observed { base: Some(base), ..Observed::default() };
     let mut recipe = recipe("web");
-    assert!(text(&recipe, &seen)[0].contains("bake.allow_product_codes = true"));
+    assert!(text(&recipe, &observed)[0].contains("bake.allow_product_codes = true"));
     recipe.bake.allow_product_codes = true;
-    assert!(text(&recipe, &seen).is_empty());
+    assert!(text(&recipe, &observed).is_empty());
     recipe.publish.share.public = true;
-    assert!(text(&recipe, &seen)[0].contains("can never be public"));
+    assert!(text(&recipe, &observed)[0].contains("can never be public"));
 }
 
 #[test]
-fn a_builder_whose_zone_is_the_testers_only_one_is_told() {
+fn it_is_a_problem_if_the_tester_has_no_zone_but_the_builders() {
     let zones = |builder: &[&str], tester: &[&str]| {
         let builder = builder.iter().enumerate();
         let builder = builder.map(|(n, zone)| (format!("subnet-{n}").parse().unwrap(), (*zone).to_owned()));

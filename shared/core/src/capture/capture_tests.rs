@@ -5,7 +5,7 @@ use crate::fixtures::*;
 use crate::model::{Role, Tags, Token};
 use crate::plan::reason::CaptureReason;
 
-fn seen(instance: Instance) -> Observed {
+fn observed(instance: Instance) -> Observed {
     Observed { instance, images: vec![], verdict: ScriptOutcome::Passed, console_tail: String::new() }
 }
 
@@ -13,8 +13,8 @@ fn now() -> DateTime<Utc> {
     day(9) + TimeDelta::minutes(5)
 }
 
-fn decided(seen: &Observed) -> Sequence {
-    decide(&name("web", 9), Some(&recipe("web")), seen, now())
+fn decided(observed: &Observed) -> Sequence {
+    decide(&name("web", 9), Some(&recipe("web")), observed, now())
 }
 
 fn words(sequence: &Sequence) -> Vec<&'static str> {
@@ -32,8 +32,8 @@ fn failed(sequence: &Sequence) -> (&str, &str) {
 }
 
 #[test]
-fn a_builder_that_stopped_by_itself_with_success_becomes_an_image_with_its_record() {
-    let sequence = decided(&seen(builder("web", 9)));
+fn a_builder_that_succeeds_and_shuts_itself_down_becomes_a_tagged_image() {
+    let sequence = decided(&observed(builder("web", 9)));
     let [Decision { action: Action::Capture(new), .. }] = sequence.as_slice() else { panic!("{sequence:?}") };
     assert_eq!(new.name, "web-20260110T020000Z");
     assert_eq!(new.tags.get("kiln:recipe"), Some("web"));
@@ -44,8 +44,8 @@ fn a_builder_that_stopped_by_itself_with_success_becomes_an_image_with_its_recor
 }
 
 #[test]
-fn a_builder_that_a_person_stopped_makes_no_image() {
-    let stopped = seen(builder("web", 9).stopped_by(StopReason::Api));
+fn a_builder_that_a_user_stopped_is_not_captured() {
+    let stopped = observed(builder("web", 9).stopped_by(StopReason::Api));
     assert_eq!(
         failed(&decided(&stopped)).0,
         "the instance was stopped by an API call before its script had ended"
@@ -53,36 +53,40 @@ fn a_builder_that_a_person_stopped_makes_no_image() {
 }
 
 #[test]
-fn a_builder_that_aws_stopped_makes_no_image() {
-    let stopped = seen(builder("web", 9).stopped_by(StopReason::Other("Server.InternalError".into())));
+fn a_builder_that_aws_stopped_is_not_captured() {
+    let stopped = observed(builder("web", 9).stopped_by(StopReason::Other("Server.InternalError".into())));
     assert!(failed(&decided(&stopped)).0.contains("Server.InternalError"));
 }
 
 #[test]
-fn a_failed_script_is_said_with_its_last_lines_before_the_builder_is_terminated() {
+fn a_failed_script_is_reported_with_its_last_lines_before_the_builder_is_terminated() {
     let verdict = ScriptOutcome::Failed { status: 3, tail: "no package nginx".into() };
-    let failing = Observed { verdict, ..seen(builder("web", 9)) };
+    let failing = Observed { verdict, ..observed(builder("web", 9)) };
     assert_eq!(failed(&decided(&failing)), ("the script failed with status 3", "no package nginx"));
 }
 
 #[test]
-fn a_console_without_verdict_is_looked_at_again_until_the_deadline() {
-    let silent =
-        Observed { verdict: ScriptOutcome::Silent, console_tail: "boot".into(), ..seen(builder("web", 9)) };
-    assert_eq!(words(&decided(&silent)), ["retry"]);
-    let sequence = decide(&name("web", 9), Some(&recipe("web")), &silent, day(9) + TimeDelta::hours(1));
+fn a_console_without_a_verdict_is_read_again_until_the_deadline() {
+    let without_verdict = Observed {
+        verdict: ScriptOutcome::Silent,
+        console_tail: "boot".into(),
+        ..observed(builder("web", 9))
+    };
+    assert_eq!(words(&decided(&without_verdict)), ["retry"]);
+    let sequence =
+        decide(&name("web", 9), Some(&recipe("web")), &without_verdict, day(9) + TimeDelta::hours(1));
     assert_eq!(failed(&sequence).1, "boot");
 }
 
 #[test]
-fn success_on_the_console_is_not_enough_where_the_cause_of_the_stop_is_unknown() {
-    let unknown = seen(builder("web", 9).stopped_by(StopReason::Unknown));
+fn success_on_the_console_is_not_enough_if_the_stop_reason_is_unknown() {
+    let unknown = observed(builder("web", 9).stopped_by(StopReason::Unknown));
     assert_eq!(words(&decided(&unknown)), ["retry"]);
 }
 
 #[test]
-fn a_running_builder_is_left_until_its_time_is_up() {
-    let running = seen(builder("web", 9).in_state(InstanceState::Running));
+fn a_running_builder_is_kept_until_its_deadline() {
+    let running = observed(builder("web", 9).in_state(InstanceState::Running));
     assert_eq!(words(&decided(&running)), ["keep"]);
     let sequence = decide(&name("web", 9), Some(&recipe("web")), &running, day(9) + TimeDelta::hours(1));
     assert!(failed(&sequence).0.contains("time was up"));
@@ -91,54 +95,55 @@ fn a_running_builder_is_left_until_its_time_is_up() {
 #[test]
 fn a_second_stop_event_makes_no_second_image() {
     let pending = image("web", 9).in_state(ImageState::Pending).build();
-    let again = Observed { images: vec![pending], verdict: ScriptOutcome::Unread, ..seen(builder("web", 9)) };
+    let again =
+        Observed { images: vec![pending], verdict: ScriptOutcome::Unread, ..observed(builder("web", 9)) };
     assert_eq!(words(&decided(&again)), ["keep"]);
 }
 
 #[test]
-fn a_builder_stays_until_its_image_is_available_and_goes_then() {
+fn a_builder_is_terminated_once_its_image_is_available() {
     let with = |state: ImageState| Observed {
         images: vec![image("web", 9).in_state(state).build()],
-        ..seen(builder("web", 9))
+        ..observed(builder("web", 9))
     };
     assert_eq!(words(&decided(&with(ImageState::Pending))), ["keep"]);
     assert_eq!(words(&decided(&with(ImageState::Available))), ["terminate"]);
 }
 
 #[test]
-fn a_failed_image_is_said_and_cleared_away_with_its_builder() {
+fn a_failed_image_is_reported_and_deregistered_after_its_builder_is_terminated() {
     let mut aborted = image("web", 9).in_state(ImageState::Failed).build();
     aborted.state_reason = "Client.InternalError".into();
-    let sequence = decided(&Observed { images: vec![aborted], ..seen(builder("web", 9)) });
+    let sequence = decided(&Observed { images: vec![aborted], ..observed(builder("web", 9)) });
     assert_eq!(words(&sequence), ["emit", "terminate", "deregister"]);
 }
 
 #[test]
-fn an_image_of_the_name_that_is_not_ours_is_never_adopted() {
+fn an_image_with_the_right_name_but_without_the_tags_is_rejected() {
     let mut same_name = image("web", 9).build();
     same_name.tags = Tags::new();
-    let sequence = decided(&Observed { images: vec![same_name], ..seen(builder("web", 9)) });
+    let sequence = decided(&Observed { images: vec![same_name], ..observed(builder("web", 9)) });
     assert_eq!(words(&sequence), ["reject"]);
 }
 
 #[test]
-fn a_builder_whose_image_somebody_took_away_is_terminated_and_not_imaged_again() {
+fn a_builder_whose_image_was_deregistered_is_terminated_and_not_captured_again() {
     let mut imaged = builder("web", 9);
     imaged.tags = imaged.tags.with(tags::IMAGE, "ami-0123");
     let after = |minutes| {
         let now = day(9) + TimeDelta::minutes(minutes);
-        words(&decide(&name("web", 9), Some(&recipe("web")), &seen(imaged.clone()), now))
+        words(&decide(&name("web", 9), Some(&recipe("web")), &observed(imaged.clone()), now))
     };
     assert_eq!(after(5), ["keep"]);
     assert_eq!(after(106), ["terminate"]);
 }
 
 #[test]
-fn of_two_builders_of_one_bake_the_slower_one_is_terminated() {
+fn the_slower_of_two_builders_of_one_bake_is_terminated() {
     let of_another = |state| {
         let mut image = image("web", 9).in_state(state).build();
         image.source_instance = Some("i-0bad".parse().unwrap());
-        words(&decided(&Observed { images: vec![image], ..seen(builder("web", 9)) }))
+        words(&decided(&Observed { images: vec![image], ..observed(builder("web", 9)) }))
     };
     assert_eq!(of_another(ImageState::Pending), ["terminate"]);
     assert_eq!(of_another(ImageState::Available), ["terminate"]);
@@ -146,16 +151,16 @@ fn of_two_builders_of_one_bake_the_slower_one_is_terminated() {
 }
 
 #[test]
-fn an_instance_that_somebody_launched_like_a_builder_is_left_alone() {
-    let mut alike = builder("web", 9);
-    alike.token = "5f0f6b1e-90ab-4a54-8f3e-3a4a1a0d7d10".into();
-    assert_eq!(bake_of(&alike), Err(Reason::Capture(CaptureReason::NotABuilder)));
+fn an_instance_with_a_builders_tags_but_another_token_is_left_alone() {
+    let mut lookalike = builder("web", 9);
+    lookalike.token = "5f0f6b1e-90ab-4a54-8f3e-3a4a1a0d7d10".into();
+    assert_eq!(bake_of(&lookalike), Err(Reason::Capture(CaptureReason::NotABuilder)));
 }
 
 #[test]
-fn a_long_lived_builder_is_imaged_and_started_again_and_never_terminated() {
+fn a_long_lived_builder_is_captured_and_restarted_never_terminated() {
     let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped).stopped_by(StopReason::Api);
-    let sequence = decided(&Observed { verdict: ScriptOutcome::Unread, ..seen(stopped.clone()) });
+    let sequence = decided(&Observed { verdict: ScriptOutcome::Unread, ..observed(stopped.clone()) });
     assert_eq!(words(&sequence), ["capture", "restart"]);
     for (state, expected) in [
         (ImageState::Pending, vec!["restart"]),
@@ -164,16 +169,16 @@ fn a_long_lived_builder_is_imaged_and_started_again_and_never_terminated() {
     ] {
         let mut own = image("web", 9).in_state(state).build();
         own.source_instance = Some(stopped.id.clone());
-        let sequence = decided(&Observed { images: vec![own], ..seen(stopped.clone()) });
+        let sequence = decided(&Observed { images: vec![own], ..observed(stopped.clone()) });
         assert_eq!(words(&sequence), expected);
     }
 }
 
 #[test]
-fn a_long_lived_builder_that_never_stopped_or_cannot_be_imaged_goes_back_to_work_and_it_is_said() {
+fn a_long_lived_builder_without_an_image_in_time_is_reported_and_restarted() {
     let marked = || long_lived("web").marked(9).until(day(9) + TimeDelta::minutes(45));
     let after = |instance: Instance, passed: TimeDelta| {
-        decide(&name("web", 9), Some(&recipe("web")), &seen(instance), day(9) + passed)
+        decide(&name("web", 9), Some(&recipe("web")), &observed(instance), day(9) + passed)
     };
     assert_eq!(words(&after(marked(), TimeDelta::minutes(40))), ["keep"]);
     assert_eq!(words(&after(marked(), TimeDelta::minutes(46))), ["emit", "restart"]);
@@ -189,7 +194,7 @@ fn a_long_lived_builder_that_bake_did_not_stop_is_left_alone() {
 }
 
 #[test]
-fn an_instance_that_is_not_ours_is_left_alone() {
+fn an_instance_that_is_not_a_builder_is_left_alone() {
     let mut other = builder("web", 9);
     other.tags = Tags::new().with("Name", "web-20260110T020000Z");
     assert!(matches!(bake_of(&other), Err(Reason::NotManaged(_))));
@@ -200,7 +205,7 @@ fn an_instance_that_is_not_ours_is_left_alone() {
 }
 
 #[test]
-fn the_console_is_read_only_where_it_decides() {
+fn the_console_is_read_only_if_the_decision_depends_on_it() {
     let own = image("web", 9).build();
     let stopped = builder("web", 9);
     assert!(wants_console(&stopped, &[], now()));
@@ -210,18 +215,18 @@ fn the_console_is_read_only_where_it_decides() {
 }
 
 #[test]
-fn without_its_recipe_a_bake_has_failed_and_its_builder_is_let_go() {
-    let sequence = decide(&name("web", 9), None, &seen(builder("web", 9)), now());
+fn a_bake_without_its_recipe_fails_and_its_builder_is_freed() {
+    let sequence = decide(&name("web", 9), None, &observed(builder("web", 9)), now());
     assert_eq!(failed(&sequence).0, "there is no readable recipe web any more");
     let stopped = long_lived("web").marked(9).in_state(InstanceState::Stopped);
-    assert_eq!(words(&decide(&name("web", 9), None, &seen(stopped), now())), ["emit", "restart"]);
+    assert_eq!(words(&decide(&name("web", 9), None, &observed(stopped), now())), ["emit", "restart"]);
 }
 
 #[test]
-fn a_builder_whose_images_name_stays_taken_is_given_up_after_its_deadline() {
+fn a_builder_whose_image_name_stays_taken_is_given_up_after_its_deadline() {
     let mut same_name = image("web", 9).build();
     same_name.tags = Tags::new();
-    let taken = Observed { images: vec![same_name], ..seen(builder("web", 9)) };
+    let taken = Observed { images: vec![same_name], ..observed(builder("web", 9)) };
     let sequence = decide(&name("web", 9), Some(&recipe("web")), &taken, day(9) + TimeDelta::hours(1));
     assert!(failed(&sequence).0.contains("has the name of this image, but was not made from this builder"));
 }

@@ -1,4 +1,4 @@
-//! Whether a stopped builder becomes an image, and when it has done its work.
+//! Decides whether a stopped builder becomes an image, and when the builder has done its work.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -10,27 +10,28 @@ use crate::plan::reason::{CaptureReason, ImageRef, ScriptReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
-/// How long after its deadline a stopped long-lived builder may still become an image, and a launched one waits for an
-/// image that is not seen: long enough for several sweeps, short enough for whoever waits for the instance.
+/// Grace period after a builder's deadline: a stopped long-lived builder may still become an image, and a launched
+/// builder keeps waiting for its image to appear in EC2. Long enough for several sweeps, short enough for the users of
+/// a long-lived instance.
 pub const CAPTURE_GRACE: TimeDelta = TimeDelta::hours(1);
 
-/// What was observed of one instance.
+/// What was observed of one builder.
 #[derive(Debug, Clone)]
 pub struct Observed {
-    /// The instance.
+    /// The builder.
     pub instance: Instance,
-    /// The images of its Region that have the name of its bake.
+    /// The images in its Region that have the name of its bake.
     pub images: Vec<Image>,
-    /// What its console says; read only where [`wants_console`] asks for it.
+    /// How its script ended, from its console; read only if [`wants_console`] asks for it.
     pub verdict: ScriptOutcome,
-    /// The last lines of its console, where it was read.
+    /// The last lines of its console, if it was read.
     pub console_tail: String,
 }
 
-/// The bake that an instance belongs to, where its tags tell one that capture cares for.
+/// The bake that a builder works on, from its tags.
 ///
 /// # Errors
-/// Why it is left alone.
+/// Why `capture` leaves the instance alone.
 pub fn bake_of(instance: &Instance) -> Result<ImageName, Reason> {
     match instance.purpose() {
         InstanceRole::NotManaged => Err(Reason::NotManaged(RecordError::NotManaged)),
@@ -44,7 +45,8 @@ pub fn bake_of(instance: &Instance) -> Result<ImageName, Reason> {
     }
 }
 
-/// Whether the console must be read before it can be decided: a launched builder whose image was not begun.
+/// Whether the console must be read before [`decide`] can be called: for a launched builder that has no image yet and
+/// has stopped or missed its deadline.
 pub fn wants_console(instance: &Instance, images: &[Image], now: DateTime<Utc>) -> bool {
     let own = |image: &Image| image.source_instance.as_ref() == Some(&instance.id);
     instance.purpose() == InstanceRole::Builder
@@ -52,16 +54,21 @@ pub fn wants_console(instance: &Instance, images: &[Image], now: DateTime<Utc>) 
         && (instance.state == InstanceState::Stopped || (running(instance) && late(instance, now)))
 }
 
-/// What becomes of a builder. `recipe` is `None` where there is none of that name any more.
-pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: DateTime<Utc>) -> Sequence {
-    let instance = &seen.instance;
+/// Decides what happens to a builder. `recipe` is `None` if there is no readable recipe of that name.
+pub fn decide(
+    name: &ImageName,
+    recipe: Option<&Recipe>,
+    observed: &Observed,
+    now: DateTime<Utc>,
+) -> Sequence {
+    let instance = &observed.instance;
     let decision = |action, reason| Subject::instance(instance).decide(action, reason);
     let long_lived = is_long_lived(instance);
     if instance.state == InstanceState::Terminated {
         return vec![decision(Action::Keep, Reason::Script(ScriptReason::NotStopped(instance.state)))];
     }
-    // A deregistered image is shown for a while; it is nobody's.
-    let mut images = seen.images.iter().filter(|image| image.state != ImageState::Deregistered);
+    // EC2 shows a deregistered image for a while; it does not count.
+    let mut images = observed.images.iter().filter(|image| image.state != ImageState::Deregistered);
     if let Some(image) = images.next() {
         return match made_of(image, name, &instance.id) {
             false if !long_lived && of_another_builder(image, name) => {
@@ -69,7 +76,7 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: D
                 vec![decision(Action::Terminate(instance.id.clone()), reason)]
             }
             false if late(instance, now) => {
-                give_up(seen, name, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
+                give_up(observed, name, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
             }
             false => {
                 vec![decision(Action::Reject, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))]
@@ -78,15 +85,18 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: D
             true => with_image(instance, image, name),
         };
     }
-    if let Some(taken) = instance.tags.read(tags::IMAGE).filter(|_| !long_lived) {
-        // Its image may only not be seen yet: an hour is more than enough to be sure.
-        let action =
-            if long_late(instance, now) { Action::Terminate(instance.id.clone()) } else { Action::Keep };
-        return vec![decision(action, Reason::Capture(CaptureReason::ImageTaken(taken)))];
+    if let Some(created) = instance.tags.read(tags::IMAGE).filter(|_| !long_lived) {
+        // EC2 may not show the image yet; after the grace period it certainly no longer exists.
+        let action = if grace_period_over(instance, now) {
+            Action::Terminate(instance.id.clone())
+        } else {
+            Action::Keep
+        };
+        return vec![decision(action, Reason::Capture(CaptureReason::ImageDeregistered(created)))];
     }
     if running(instance) && late(instance, now) {
         return give_up(
-            seen,
+            observed,
             name,
             Reason::Script(ScriptReason::TimeIsUp(instance.deadline().unwrap_or(now))),
         );
@@ -96,12 +106,12 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: D
     }
     let capture = |reason| match recipe {
         Some(recipe) => vec![decision(Action::Capture(new_image(name, recipe, instance)), reason)],
-        None => give_up(seen, name, Reason::RecipeGone(name.recipe.to_string())),
+        None => give_up(observed, name, Reason::RecipeGone(name.recipe.to_string())),
     };
     if long_lived {
-        if long_late(instance, now) {
+        if grace_period_over(instance, now) {
             return give_up(
-                seen,
+                observed,
                 name,
                 Reason::Capture(CaptureReason::NoImageInTime(instance.deadline().unwrap_or(now))),
             );
@@ -115,31 +125,31 @@ pub fn decide(name: &ImageName, recipe: Option<&Recipe>, seen: &Observed, now: D
         }
         return sequence;
     }
-    match (&instance.stop_reason, &seen.verdict) {
-        (StopReason::Api, _) => give_up(seen, name, Reason::Script(ScriptReason::StoppedBySomeone)),
+    match (&instance.stop_reason, &observed.verdict) {
+        (StopReason::Api, _) => give_up(observed, name, Reason::Script(ScriptReason::StoppedBySomeone)),
         (StopReason::Other(code), _) => {
-            give_up(seen, name, Reason::Script(ScriptReason::StoppedByOther(code.clone())))
+            give_up(observed, name, Reason::Script(ScriptReason::StoppedByOther(code.clone())))
         }
         (StopReason::Guest, ScriptOutcome::Passed) => {
             capture(Reason::Capture(CaptureReason::ScriptSucceeded))
         }
         (StopReason::Guest | StopReason::Unknown, ScriptOutcome::Failed { status, .. }) => {
-            give_up(seen, name, Reason::Script(ScriptReason::Failed(*status)))
+            give_up(observed, name, Reason::Script(ScriptReason::Failed(*status)))
         }
-        _ if late(instance, now) => give_up(seen, name, Reason::Script(ScriptReason::NoVerdict)),
+        _ if late(instance, now) => give_up(observed, name, Reason::Script(ScriptReason::NoVerdict)),
         _ => vec![decision(Action::Retry, Reason::Script(ScriptReason::NoVerdictYet))],
     }
 }
 
-/// Whether an image that has the name is the one that was made of this builder: it bears the tags that the call
-/// put on it, and names the instance. What only looks alike is never adopted.
+/// Whether an image with the name of a bake was made from this builder: it has the tags that the CreateImage call
+/// sets, and names the instance as its source. An image that only has the name is never used.
 pub fn made_of(image: &Image, name: &ImageName, instance: &InstanceId) -> bool {
     image.record().is_ok_and(|record| record.name == *name)
         && image.source_instance.as_ref() == Some(instance)
 }
 
-/// Whether an image of that name was made of another builder of the same bake: where a zone had no room for one of two
-/// runs of `bake` at once, each launched its own.
+/// Whether the image was made from another builder of the same bake. Two runs of `bake` at the same time each launch
+/// a builder if a zone has no capacity for one of them.
 fn of_another_builder(image: &Image, name: &ImageName) -> bool {
     image.state != ImageState::Failed
         && image.record().is_ok_and(|record| record.name == *name && record.copied.is_none())
@@ -167,21 +177,21 @@ fn with_image_of_long_lived(instance: &Instance, image: &Image, name: &ImageName
     }
 }
 
-/// The builder is let go before its failed image is: were the image gone first, and this died between the two,
-/// the builder would be imaged once more, after its bake was said to have failed.
+/// Frees the builder before the failed image is deregistered. In the other order, a crash between the two would let
+/// the builder be captured again, after its bake was reported as failed.
 fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Sequence {
     let reason = Reason::Capture(CaptureReason::ImageFailed {
         image: image.id.clone(),
         why: image.state_reason.clone(),
     });
     vec![
-        say_failed(instance, name, &reason, String::new()),
-        let_go(instance, reason.clone()),
+        emit_bake_failed(instance, name, &reason, String::new()),
+        free_builder(instance, reason.clone()),
         Subject::image(image).decide(Action::Deregister(image.id.clone()), reason),
     ]
 }
 
-/// What becomes of an image whose making failed when its builder is gone already.
+/// Decides what happens to a failed image whose builder no longer exists.
 pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
     let reason = Reason::Capture(CaptureReason::ImageFailed {
         image: image.id.clone(),
@@ -201,24 +211,29 @@ pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
     sequence
 }
 
-/// A bake that ends without an image: said first, so that no crash makes it silent, then the builder is let go.
-fn give_up(seen: &Observed, name: &ImageName, reason: Reason) -> Sequence {
-    let instance = &seen.instance;
-    let tail = match &seen.verdict {
+/// Ends a bake without an image: sends the event first, so that no crash can lose it, then frees the builder.
+fn give_up(observed: &Observed, name: &ImageName, reason: Reason) -> Sequence {
+    let instance = &observed.instance;
+    let tail = match &observed.verdict {
         ScriptOutcome::Failed { tail, .. } => tail.clone(),
-        _ => seen.console_tail.clone(),
+        _ => observed.console_tail.clone(),
     };
-    vec![say_failed(instance, name, &reason, tail), let_go(instance, reason)]
+    vec![emit_bake_failed(instance, name, &reason, tail), free_builder(instance, reason)]
 }
 
-/// A launched builder is terminated; a long-lived one goes back to its own work.
-fn let_go(instance: &Instance, reason: Reason) -> Decision {
+/// Terminates a launched builder, or starts a long-lived one again.
+fn free_builder(instance: &Instance, reason: Reason) -> Decision {
     let id = instance.id.clone();
     let action = if is_long_lived(instance) { Action::Restart(id) } else { Action::Terminate(id) };
     Subject::instance(instance).decide(action, reason)
 }
 
-fn say_failed(instance: &Instance, name: &ImageName, reason: &Reason, console_tail: String) -> Decision {
+fn emit_bake_failed(
+    instance: &Instance,
+    name: &ImageName,
+    reason: &Reason,
+    console_tail: String,
+) -> Decision {
     let news = Event::BakeFailed { instance: instance.id.clone(), reason: reason.to_string(), console_tail };
     let envelope = Envelope { name: name.clone(), region: instance.region.clone(), news };
     Subject::instance(instance).decide(Action::Emit(envelope), reason.clone())
@@ -228,9 +243,9 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
     let base: Option<ImageId> = instance.tags.read(tags::BASE).or_else(|| instance.image.clone());
     let from = base.as_ref().map_or(String::new(), |base| format!(" from {base}"));
     let record = ImageRecord { name: name.clone(), stage: Stage::Captured, base, copied: None };
-    let mut written = recipe.tags.clone().with("Name", name).and(&record.write());
+    let mut image_tags = recipe.tags.clone().with("Name", name).and(&record.write());
     if let Some(zone) = &instance.zone {
-        written = written.with(tags::ZONE, zone);
+        image_tags = image_tags.with(tags::ZONE, zone);
     }
     NewImage {
         region: instance.region.clone(),
@@ -241,7 +256,7 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
             name.recipe,
             name.version.time().to_rfc3339_opts(SecondsFormat::Secs, true)
         ),
-        tags: written,
+        tags: image_tags,
     }
 }
 
@@ -257,8 +272,8 @@ fn late(instance: &Instance, now: DateTime<Utc>) -> bool {
     instance.deadline().is_some_and(|deadline| deadline < now)
 }
 
-/// Whether a builder has waited for its image for so long that it must go on without.
-fn long_late(instance: &Instance, now: DateTime<Utc>) -> bool {
+/// Whether a builder has waited for its image past the grace period.
+fn grace_period_over(instance: &Instance, now: DateTime<Utc>) -> bool {
     late(instance, now - CAPTURE_GRACE)
 }
 

@@ -1,4 +1,4 @@
-//! The events that wake Kiln, and the events that Kiln sends.
+//! The payloads that invoke Kiln's functions, and the events that Kiln sends.
 
 pub mod inbound;
 pub mod outbound;

@@ -1,4 +1,4 @@
-//! What Kiln says on its bus.
+//! The events that Kiln sends to its bus. Docs of the variants and fields become `docs/reference/events.md`.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Version};
 
-/// The `source` of every event of Kiln's.
+/// The `source` of every event that Kiln sends.
 pub const SOURCE: &str = "kiln";
 
-/// Something that Kiln did, for others to act upon. It may be said more than once, and is never the only
-/// record of anything.
+/// An event, with the image and Region that it is about. Delivery is at least once, and an event can be lost if a
+/// function dies right after the change. Tags are the record; events are notifications.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// The image, or the bake that was to make one.
+    /// The image, or the bake that failed to produce one.
     pub name: ImageName,
-    /// Where it happened.
+    /// The Region in which it happened.
     pub region: Region,
     /// What happened.
     pub news: Event,
@@ -25,160 +25,161 @@ pub struct Envelope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged, rename_all_fields = "kebab-case")]
 pub enum Event {
-    /// `Bake Started`: a builder was launched, or a long-lived one was asked to stop.
+    /// `Bake Started`: a builder was launched, or a long-lived builder is being stopped for this bake.
     BakeStarted {
-        /// The builder.
+        /// The id of the builder.
         instance: InstanceId,
     },
-    /// `Bake Failed`: no image will come of this bake.
+    /// `Bake Failed`: this bake produces no image.
     BakeFailed {
-        /// The builder.
+        /// The id of the builder.
         instance: InstanceId,
-        /// Why.
+        /// Why the bake failed.
         reason: String,
-        /// The last lines of its console.
+        /// The last lines of the builder's console; empty if it was not read.
         console_tail: String,
     },
-    /// `Image Captured`: the image is being made.
+    /// `Image Captured`: creation of the image has begun. It is not available yet.
     ImageCaptured {
-        /// The image.
+        /// The new image, in the home Region.
         image: ImageId,
-        /// The builder.
+        /// The id of the builder.
         instance: InstanceId,
     },
-    /// `Image Verified`: the image, or the replica, booted and passed its check.
+    /// `Image Verified`: the image or replica booted on a tester, and its test succeeded.
     ImageVerified {
-        /// The image.
+        /// The image or replica.
         image: ImageId,
-        /// The tester.
+        /// The id of the tester.
         instance: InstanceId,
     },
-    /// `Image Rejected`: it is not used, and why.
+    /// `Image Rejected`: the image or replica failed its test or its scan. It is not published or released.
     ImageRejected {
-        /// The image.
+        /// The image or replica.
         image: ImageId,
-        /// Why.
+        /// Why it was rejected.
         reason: String,
-        /// The last lines of its tester's console.
+        /// The last lines of the tester's console; empty if there was none, or it was not read.
         console_tail: String,
     },
-    /// `Image Published`: the image is shared as its recipe says.
+    /// `Image Published`: the home image has the permissions, deprecation and protection of its recipe's `[publish]`.
     ImagePublished {
-        /// The image.
+        /// The home image.
         image: ImageId,
     },
-    /// `Image Replicated`: a Region has its replica, shared as the recipe says.
+    /// `Image Replicated`: a Region has its replica, with the permissions, deprecation and protection of the recipe's
+    /// `[publish]`.
     ImageReplicated {
         /// The replica.
         image: ImageId,
-        /// The home image.
+        /// The home image that it was copied from.
         origin: ImageId,
     },
-    /// `Image Released`: every Region that is required has it, and the parameters name it unless a newer one, or a
-    /// rollback, has come before.
+    /// `Image Released`: every required Region has the image. The parameters and launch templates point at it, unless a
+    /// newer release or a rollback came first.
     ImageReleased {
         /// The home image.
         image: ImageId,
-        /// The image in each Region, the home Region included.
+        /// The id of the image in each Region, including the home Region.
         images: BTreeMap<Region, ImageId>,
-        /// The parameter that names it in each of these Regions, where the recipe has one.
+        /// The SSM parameter that the recipe names (`publish.parameter`); absent if it names none.
         #[serde(skip_serializing_if = "Option::is_none")]
         parameter: Option<String>,
-        /// When its bake began (RFC 3339).
+        /// When the bake began (RFC 3339).
         baked: String,
-        /// When it was released (RFC 3339).
+        /// When the image was released (RFC 3339).
         released: String,
     },
-    /// `Image Rolled Back`: the parameters name a former release.
+    /// `Image Rolled Back`: the parameters and launch templates point at an earlier release again.
     ImageRolledBack {
-        /// The home image that they name now.
+        /// The home image that they point at now.
         image: ImageId,
-        /// The image in each Region.
+        /// The id of that image in each Region.
         images: BTreeMap<Region, ImageId>,
-        /// The version that they named before.
+        /// The version that they pointed at before; absent if that is unknown, or the same.
         #[serde(skip_serializing_if = "Option::is_none")]
         from: Option<Version>,
     },
-    /// `Replication Failed`: a Region has no replica, and why.
+    /// `Replication Failed`: a Region has no replica, because the copy failed.
     ReplicationFailed {
         /// The home image.
         image: ImageId,
-        /// AWS's reason.
+        /// Why the copy failed, in AWS's words.
         reason: String,
     },
-    /// What became of old images: one event tells of all of a recipe that a run took the same step with, in whichever Region.
+    /// The images of one recipe that took the same step in one run, in all Regions. The step gives the event its name.
     Images {
-        /// The step.
+        /// What happened to the images.
         #[serde(skip)]
         transition: Transition,
-        /// The images, at most [`MOST_IMAGES`].
+        /// The images, at most [`MOST_IMAGES`] per event.
         images: Vec<ImageEntry>,
     },
-    /// `Image Restored`: an image that was retired can be launched by its owner again; it is tested, shared and released
-    /// anew.
+    /// `Image Restored`: an image that was deprecated or disabled was brought back. If it was disabled, it is tested,
+    /// published, copied and released again.
     ImageRestored {
-        /// The image.
+        /// The image or replica.
         image: ImageId,
     },
-    /// `Expiry Blocked`: so much would have gone, or a Region looked so strange, that nothing of the recipe's went. The
-    /// version is that of the newest image.
+    /// `Expiry Blocked`: a run would have removed more images than a limit allows, or a Region showed unexpectedly few.
+    /// No image of the recipe was removed. The version is that of the newest image.
     ExpiryBlocked {
-        /// How many images would have gone.
+        /// How many images would have been deprecated, disabled or deregistered.
         images: usize,
-        /// Why they did not.
+        /// Which limit blocked the run, and how to allow it.
         reason: String,
     },
-    /// `Drift Repaired`: a sweep did what an event should have led to.
+    /// `Drift Repaired`: a sweep did what an event should have led to, usually because the event was lost.
     DriftRepaired {
-        /// What was done, in this order.
+        /// The actions that were carried out, in order.
         actions: Vec<&'static str>,
-        /// To which image, instance or snapshot.
+        /// The image, instance or snapshot; absent if the repair creates it.
         #[serde(skip_serializing_if = "Option::is_none")]
         resource: Option<String>,
-        /// Why.
+        /// Why the repair was needed.
         reason: String,
-        /// How long it may have been undone, in seconds, where that is known.
+        /// By how many seconds the repair may be late; absent if that is unknown.
         #[serde(skip_serializing_if = "Option::is_none")]
         late_seconds: Option<i64>,
     },
 }
 
-/// What became of an old image.
+/// What happened to images that their recipe no longer keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Transition {
-    /// `Image Deprecated`: nobody uses it, and its recipe lets it go. If that is still so after the recipe's
-    /// `confirm_after`, it is retired.
+    /// `Image Deprecated`: the recipe no longer keeps the images, and they are unused. They are disabled if they are
+    /// still unused after the recipe's `confirm_after`.
     Deprecated,
-    /// `Image Disabled`: it was disabled; until its quarantine has passed it can be enabled again.
+    /// `Image Disabled`: the images can no longer be launched. Until their quarantine is over, they can be restored.
     Disabled,
-    /// `Image Deregistered`: it was deregistered.
+    /// `Image Deregistered`: the images were deregistered, and their snapshots deleted. This cannot be undone.
     Deregistered,
-    /// `Image Kept`: the recipe lets it go, and somebody, or another service, keeps it.
+    /// `Image Kept`: the recipe no longer keeps the images, but a person or another service does.
     Kept,
 }
 
-/// One image, and why that became of it.
+/// One image in an event about several images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ImageEntry {
-    /// The image.
+    /// The image or replica.
     pub image: ImageId,
-    /// Its version.
+    /// The version of the image.
     pub version: Version,
-    /// Where it is, or was.
+    /// The Region of the image.
     pub region: Region,
-    /// Why, or who keeps it.
+    /// Why it took the step, or who keeps it.
     pub reason: String,
-    /// The snapshots that went with it, where it was deregistered.
+    /// The snapshots that were deleted with it; only in `Image Deregistered`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<Vec<SnapshotId>>,
 }
 
-/// Of how many images one event tells: few enough that the event stays far below what EventBridge takes, whatever a person wrote
-/// into a tag and however many volumes an image has.
+/// The most images in one event. It keeps an event far below EventBridge's size limit, even with long tag values in the
+/// reasons and many snapshots per image.
 pub const MOST_IMAGES: usize = 100;
 
-/// The envelope of the detail: what every event of Kiln's bears. One of several images tells version and Region of each.
+/// The `detail` of an event. An event about several images has version and Region in each entry instead.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Detail<'a> {
@@ -217,31 +218,33 @@ impl Envelope {
 
     /// The `detail` of the event, as JSON.
     pub fn detail(&self) -> String {
-        let each_has_its_own = matches!(self.news, Event::Images { .. });
+        let lists_images = matches!(self.news, Event::Images { .. });
         let detail = Detail {
             recipe: self.name.recipe.as_str(),
-            version: (!each_has_its_own).then(|| self.name.version.to_string()),
-            region: (!each_has_its_own).then_some(&self.region),
+            version: (!lists_images).then(|| self.name.version.to_string()),
+            region: (!lists_images).then_some(&self.region),
             news: &self.news,
         };
-        // Strings, lists and maps of strings always serialise.
+        // Cannot fail: strings, numbers, and lists and maps of them always serialise.
         serde_json::to_string(&detail).unwrap_or_default()
     }
 
-    /// How much of a call this event takes up, in bytes.
+    /// The size of this event in a PutEvents call, in bytes.
     /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>)
     fn size(&self) -> usize {
         const TIME: usize = 14;
         TIME + SOURCE.len() + self.detail_type().len() + self.detail().len()
     }
 
-    /// Tells of the other's images too, if they are of the same recipe and the same became of them. Else gives it back.
+    /// Adds the other event's images to this one, if recipe and transition are the same and there is room. Otherwise
+    /// returns the other event.
     fn merge(&mut self, other: Self) -> Option<Self> {
         let same = self.name.recipe == other.name.recipe;
         match (&mut self.news, other.news) {
-            (Event::Images { transition, images }, Event::Images { transition: its, images: more })
-                if same && *transition == its && images.len() + more.len() <= MOST_IMAGES =>
-            {
+            (
+                Event::Images { transition, images },
+                Event::Images { transition: other_transition, images: more },
+            ) if same && *transition == other_transition && images.len() + more.len() <= MOST_IMAGES => {
                 images.extend(more);
                 None
             }
@@ -250,30 +253,30 @@ impl Envelope {
     }
 }
 
-/// The same news in as few events as may be, in the order in which each event was begun.
+/// Combines events about several images of one recipe. The order is that of the first event of each combination.
 pub fn coalesce(news: Vec<Envelope>) -> Vec<Envelope> {
-    let mut told: Vec<Envelope> = Vec::new();
-    let mut begun: BTreeMap<(RecipeName, &str), usize> = BTreeMap::new();
+    let mut events: Vec<Envelope> = Vec::new();
+    let mut open: BTreeMap<(RecipeName, &str), usize> = BTreeMap::new();
     for one in news {
         let key = (one.name.recipe.clone(), one.detail_type());
-        let left = match begun.get(&key).and_then(|at| told.get_mut(*at)) {
+        let rest = match open.get(&key).and_then(|at| events.get_mut(*at)) {
             Some(event) => event.merge(one),
             None => Some(one),
         };
-        if let Some(one) = left {
-            begun.insert(key, told.len());
-            told.push(one);
+        if let Some(one) = rest {
+            open.insert(key, events.len());
+            events.push(one);
         }
     }
-    told
+    events
 }
 
-/// The most events that one call takes, and the most bytes of all its events together: 1 MiB, with a little to spare.
+/// The most events in one PutEvents call, and their most bytes together: a little below EventBridge's 1 MiB.
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>)
 const MOST_EVENTS: usize = 10;
 const MOST_BYTES: usize = 1_000_000;
 
-/// The events of each call that says all of them.
+/// Splits events into PutEvents calls that stay within EventBridge's limits.
 pub fn batches(news: &[Envelope]) -> Vec<&[Envelope]> {
     let (mut batches, mut from, mut bytes) = (Vec::new(), 0, 0);
     for (at, size) in news.iter().map(Envelope::size).enumerate() {

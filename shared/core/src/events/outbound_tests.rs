@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn an_event_names_recipe_version_region_and_what_happened() {
+fn an_event_has_recipe_version_region_and_its_own_fields() {
     let envelope = Envelope {
         name: "web-20261123T020000Z".parse().unwrap(),
         region: "us-east-1".parse().unwrap(),
@@ -20,7 +20,7 @@ fn an_event_names_recipe_version_region_and_what_happened() {
 
 fn kept(recipe: &str, day: u32, region: &str, image: &str) -> Envelope {
     let version: Version = format!("202611{day:02}T020000Z").parse().unwrap();
-    let text = ImageEntry {
+    let entry = ImageEntry {
         image: image.parse().unwrap(),
         version,
         region: region.parse().unwrap(),
@@ -30,48 +30,48 @@ fn kept(recipe: &str, day: u32, region: &str, image: &str) -> Envelope {
     Envelope {
         name: ImageName { recipe: recipe.parse().unwrap(), version },
         region: region.parse().unwrap(),
-        news: Event::Images { transition: Transition::Kept, images: vec![text] },
+        news: Event::Images { transition: Transition::Kept, images: vec![entry] },
     }
 }
 
 fn images(envelope: &Envelope) -> Vec<&str> {
     match &envelope.news {
-        Event::Images { images, .. } => images.iter().map(|text| text.image.as_str()).collect(),
+        Event::Images { images, .. } => images.iter().map(|entry| entry.image.as_str()).collect(),
         _ => Vec::new(),
     }
 }
 
 #[test]
-fn one_event_tells_of_all_images_of_a_recipe_that_the_same_became_of() {
-    let mut retired = kept("web", 1, "us-east-1", "ami-05");
-    if let Event::Images { transition, .. } = &mut retired.news {
+fn images_of_one_recipe_with_the_same_transition_share_an_event() {
+    let mut disabled = kept("web", 1, "us-east-1", "ami-05");
+    if let Event::Images { transition, .. } = &mut disabled.news {
         *transition = Transition::Disabled;
     }
-    let text = coalesce(vec![
+    let events = coalesce(vec![
         kept("web", 1, "us-east-1", "ami-01"),
         kept("app", 1, "us-east-1", "ami-02"),
         kept("web", 2, "eu-west-1", "ami-03"),
-        retired,
+        disabled,
     ]);
-    let of: Vec<Vec<&str>> = text.iter().map(images).collect();
+    let of: Vec<Vec<&str>> = events.iter().map(images).collect();
     assert_eq!(of, [vec!["ami-01", "ami-03"], vec!["ami-02"], vec!["ami-05"]]);
     assert_eq!(
-        text[0].detail(),
+        events[0].detail(),
         r#"{"recipe":"web","images":[{"image":"ami-01","version":"20261101T020000Z","region":"us-east-1","reason":"somebody holds it"},{"image":"ami-03","version":"20261102T020000Z","region":"eu-west-1","reason":"somebody holds it"}]}"#
     );
 }
 
 #[test]
-fn no_event_tells_of_more_than_a_hundred_images_and_none_is_left_out() {
+fn an_event_has_at_most_100_images_and_no_image_is_left_out() {
     let news = (0..250).map(|number| kept("web", 1, "us-east-1", &format!("ami-{number:04x}"))).collect();
-    let text = coalesce(news);
-    assert_eq!(text.iter().map(|one| images(one).len()).collect::<Vec<_>>(), [100, 100, 50]);
-    let all: std::collections::BTreeSet<&str> = text.iter().flat_map(images).collect();
+    let events = coalesce(news);
+    assert_eq!(events.iter().map(|one| images(one).len()).collect::<Vec<_>>(), [100, 100, 50]);
+    let all: std::collections::BTreeSet<&str> = events.iter().flat_map(images).collect();
     assert_eq!(all.len(), 250);
 }
 
 #[test]
-fn other_news_stay_events_of_their_own() {
+fn other_events_are_not_combined() {
     let one = || Envelope {
         name: "web-20261123T020000Z".parse().unwrap(),
         region: "us-east-1".parse().unwrap(),
@@ -81,7 +81,7 @@ fn other_news_stay_events_of_their_own() {
 }
 
 #[test]
-fn a_call_says_ten_events_at_most_and_no_more_bytes_than_it_takes() {
+fn a_call_has_at_most_ten_events_and_stays_below_the_size_limit() {
     let small = kept("web", 1, "us-east-1", "ami-01");
     let lengths = |news: &[Envelope]| batches(news).iter().map(|call| call.len()).collect::<Vec<_>>();
     assert_eq!(lengths(&[]), [0; 0]);

@@ -58,7 +58,7 @@ fn of_shared(image: &Image, shared: &SharedWith, now: DateTime<Utc>) -> Option<K
     // A finished report is preferred to a newer one that is not ready.
     let newest = current.max_by_key(|report| (matches!(report.says, ReportState::Ready(_)), report.asked));
     let Some(newest) = newest else {
-        return Some(Keep::unknown(UseReason::ReportMissing(ReportStatus::ImageQuery)));
+        return Some(Keep::unknown(UseReason::ReportMissing(ReportStatus::Requested)));
     };
     let asked = newest.asked;
     match &newest.says {
@@ -138,10 +138,7 @@ mod tests {
 
     #[test]
     fn the_usage_of_a_shared_image_is_unknown_until_a_report_is_read() {
-        assert_eq!(
-            with_friend(vec![]),
-            Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)))
-        );
+        assert_eq!(with_friend(vec![]), Some(Reason::Use(UseReason::ReportMissing(ReportStatus::Requested))));
         let asked = day(40) - TimeDelta::hours(1);
         assert_eq!(
             with_friend(vec![report(1, ReportState::Pending)]),
@@ -156,7 +153,7 @@ mod tests {
     fn a_report_without_use_is_ignored_once_it_is_36_hours_old() {
         assert_eq!(
             with_friend(vec![ready(36, &[])]),
-            Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)))
+            Some(Reason::Use(UseReason::ReportMissing(ReportStatus::Requested)))
         );
         assert_eq!(with_friend(vec![ready(35, &[]), ready(90, &[(FRIEND, 9)])]), None);
     }
@@ -169,7 +166,7 @@ mod tests {
         assert!(used(with_friend(vec![ready(30, &[(FRIEND, 3)]), not_by_kiln(ready(1, &[]))])));
         assert_eq!(
             with_friend(vec![not_by_kiln(ready(1, &[]))]),
-            Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)))
+            Some(Reason::Use(UseReason::ReportMissing(ReportStatus::Requested)))
         );
         assert!(used(with_friend(vec![ready(30, &[]), not_by_kiln(ready(1, &[(FRIEND, 3)]))])));
     }
@@ -192,7 +189,7 @@ mod tests {
         let with = BTreeSet::from([Grantee::Account(FRIEND.into())]);
         let reason =
             |hours| why(&unused, Ok(SharedWith { with: with.clone(), reports: vec![ready(hours, &[])] }));
-        assert_eq!(reason(21), Some(Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery))));
+        assert_eq!(reason(21), Some(Reason::Use(UseReason::ReportMissing(ReportStatus::Requested))));
         assert_eq!(reason(19), None);
     }
 

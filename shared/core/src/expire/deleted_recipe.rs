@@ -19,7 +19,7 @@ use crate::recipe::{Expire, Recipe};
 /// example one that appeared later.
 pub fn retired_at(found: &ImagesByRegion, home: &Region) -> Option<DateTime<Utc>> {
     let images = observed_images(found).filter(|image| image.state != ImageState::Deregistered);
-    let managed = images.filter(|image| image.record_at(home).is_ok());
+    let managed = images.filter(|image| image.record_for_home(home).is_ok());
     managed
         .map(|image| image.tags.time(tags::RECIPE_RETIRED_AT))
         .reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other)))?
@@ -57,7 +57,7 @@ pub fn kept(lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<Sequence> {
 /// Tags every image with the time at which its recipe was retired.
 pub fn mark(found: &ImagesByRegion, home: &Region, now: DateTime<Utc>) -> Vec<Sequence> {
     let unmarked = observed_images(found).filter(|image| image.tags.time(tags::RECIPE_RETIRED_AT).is_none());
-    let unmarked = unmarked.filter(|image| image.record_at(home).is_ok());
+    let unmarked = unmarked.filter(|image| image.record_for_home(home).is_ok());
     let mark = |image: &Image| {
         let tags = Tags::new().with_time(tags::RECIPE_RETIRED_AT, now);
         let tag = Action::Tag(image.id.clone(), tags);
@@ -69,7 +69,7 @@ pub fn mark(found: &ImagesByRegion, home: &Region, now: DateTime<Utc>) -> Vec<Se
 /// Clears the mark of retirement from every image of a recipe that exists again.
 pub fn reinstate(recipe: &Recipe, home: &Region, observed: &Observed) -> Vec<Sequence> {
     let marked = observed.all().filter(|image| image.tags.time(tags::RECIPE_RETIRED_AT).is_some());
-    let marked = marked.filter(|image| image.record_at(home).is_ok());
+    let marked = marked.filter(|image| image.record_for_home(home).is_ok());
     let clear = |image: &Image| {
         let tag = Action::Tag(image.id.clone(), Tags::new().with(tags::RECIPE_RETIRED_AT, "no"));
         vec![Subject::image(image).decide(tag, DeletedRecipeReason::RecipeIsBack(recipe.name.clone()))]

@@ -11,7 +11,7 @@ use crate::inventory::usage::{Referrer, Target};
 use crate::inventory::{CloudError, Image, Protection, RegionUsage};
 use crate::model::{ImageId, Region, Version, tags};
 use crate::plan::reason::UseReason;
-use crate::publish::sharing::is_guarded_by_kiln;
+use crate::publish::sharing::is_protected_by_kiln;
 use crate::release::is_pinned;
 
 /// What was read about usage, by Region. The usage of a missing Region was not read, so it is unknown.
@@ -99,7 +99,7 @@ impl<'a> UsageIndex<'a> {
             None => {
                 let call = "DescribeInstances";
                 let what = "its usage was not read in this run";
-                let unread = CloudError::new(call, image.id.as_str(), &image.region, "NotAsked", what);
+                let unread = CloudError::new(call, image.id.as_str(), &image.region, "NotRequested", what);
                 return Some(Keep::unknown(UseReason::Unknown(unread)));
             }
         };
@@ -139,7 +139,7 @@ fn kept_by_own_state(image: &Image, newest: Option<Version>) -> Option<Keep> {
         return Some(Keep::in_use(UseReason::Pinned));
     }
     if let Protection::On(protection) = &image.protection
-        && !is_guarded_by_kiln(image)
+        && !is_protected_by_kiln(image)
     {
         return Some(Keep::by_choice(UseReason::Protected(protection.clone())));
     }

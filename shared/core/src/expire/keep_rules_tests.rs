@@ -206,7 +206,7 @@ fn keeps_an_image_whose_stage_tag_was_changed_by_hand() {
         sequences
             .iter()
             .flatten()
-            .any(|decision| decision.reason.to_string().contains("'golden', which Kiln does not write"))
+            .any(|decision| decision.reason.to_string().contains("kiln:stage is 'golden'"))
     );
 }
 

@@ -60,7 +60,7 @@ fn empty_region(recipe: &Recipe, home: &Region, found: &ImagesByRegion) -> Optio
     let images_of = |region: &Region| found.get(region).and_then(|images| images.as_ref().ok());
     let is_empty = |region: &Region| images_of(region).is_some_and(|images| !images.iter().any(counts));
     let is_released =
-        |image: &&Image| image.record_at(home).is_ok_and(|record| record.stage == Stage::Released);
+        |image: &&Image| image.record_for_home(home).is_ok_and(|record| record.stage == Stage::Released);
     let seen_by = images_of(home)?.iter().filter(|image| counts(image)).find(is_released)?.address();
     let required = recipe.replicate.regions.iter().filter(|region| recipe.replicate.requires(region));
     let empty = required.into_iter().find(|region| is_empty(region))?;
@@ -112,7 +112,8 @@ fn block(
         .into_iter()
         .map(|sequence| sequence.into_iter().filter(|one| !prepares_a_step(one)).map(blocked).collect())
         .collect();
-    let versions = observed_images(found).filter_map(|image| Some(image.record_at(home).ok()?.name.version));
+    let versions =
+        observed_images(found).filter_map(|image| Some(image.record_for_home(home).ok()?.name.version));
     if let Some(version) = versions.max() {
         let envelope = Envelope {
             name: ImageName { recipe: why.recipe.clone(), version },

@@ -83,7 +83,7 @@ fn group_by_version<'a>(
         if image.state == ImageState::Deregistered {
             continue;
         }
-        match image.record_at(home) {
+        match image.record_for_home(home) {
             Ok(record) => by_version.entry(record.name.version).or_default().push((image, record)),
             Err(why) => unreadable.push((image, why)),
         }

@@ -12,7 +12,7 @@ use super::stages::{RetirementContext, next_stage};
 use crate::inventory::{Deprecation, Image, ImageState};
 use crate::model::{ImageId, Stage};
 use crate::plan::reason::{ReportStatus, RetentionReason, UseReason};
-use crate::plan::{Action, Decision, Reason, Sequence, Subject};
+use crate::plan::{Action, Decision, Reason, Retention, Sequence, Subject};
 use crate::publish::sharing;
 
 /// Keeps a release if any of its images is used or its usage is unknown; otherwise takes the next step of its
@@ -34,8 +34,8 @@ pub fn unless_used(
     let request = certain.is_none();
     let without_report = |status| Reason::Use(UseReason::ReportMissing(status));
     keep(release, policy, context.now, |member| match reasons.get(&member.id) {
-        Some(own) if own.reason == without_report(ReportStatus::ImageQuery) && !request => {
-            Keep { reason: without_report(ReportStatus::NotAsked), ..own.clone() }
+        Some(own) if own.reason == without_report(ReportStatus::Requested) && !request => {
+            Keep { reason: without_report(ReportStatus::NotRequested), ..own.clone() }
         }
         Some(own) if request || own.reason != Reason::Use(UseReason::SharingUnknown) => own.clone(),
         _ => Keep::unused(RetentionReason::ReleaseStays {
@@ -64,7 +64,7 @@ pub fn keep(
     let certain = reasons.iter().any(Keep::is_certain);
     let keep = |((image, record), keep): (&Member<'_>, Keep)| -> Decision {
         let action = match (&image.state, record.stage) {
-            _ if keep.reason == Reason::Use(UseReason::ReportMissing(ReportStatus::ImageQuery)) => {
+            _ if keep.reason == Reason::Use(UseReason::ReportMissing(ReportStatus::Requested)) => {
                 Action::RequestUsageReport(image.id.clone())
             }
             (ImageState::Available, Stage::Disabled) if can_reactivate && certain => {
@@ -76,7 +76,9 @@ pub fn keep(
             }
             _ => Action::Keep,
         };
-        Subject::member(image, &record.name).retain(action, keep.reason, keep.retention)
+        // Any action other than to keep it changes what the date of its next step is counted from.
+        let next = keep.retention.next.filter(|_| action == Action::Keep);
+        Subject::member(image, &record.name).retain(action, keep.reason, Retention { next, ..keep.retention })
     };
     release.members.iter().zip(reasons).map(keep).collect()
 }

@@ -20,7 +20,7 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
     let mut known: Vec<(&Image, ImageRecord)> = members
         .iter()
         .filter(|image| image.state != ImageState::Deregistered)
-        .filter_map(|image| Some((*image, image.record_at(home).ok()?)))
+        .filter_map(|image| Some((*image, image.record_for_home(home).ok()?)))
         .collect();
     known.sort_by_key(|(image, record)| (record.copied.is_some(), image.region.clone(), image.id.clone()));
     let is_disabled = |(image, record): &(&Image, ImageRecord)| {

@@ -12,7 +12,7 @@ use crate::inventory::{Image, ImageState};
 use crate::model::{ImageId, Stage};
 use crate::plan::reason::RetentionReason;
 use crate::plan::{Action, Decision, Reason, Retention, Sequence, Step, Subject};
-use crate::publish::sharing::{is_deprecated, is_guarded_by_kiln};
+use crate::publish::sharing::{is_deprecated, is_protected_by_kiln};
 use crate::recipe::Expire;
 
 /// Why and when a release is removed, and the image counts to record with each step.
@@ -162,7 +162,7 @@ fn disable_then_deregister(
 
 /// Deregisters an image. Deregistration protection that Kiln itself set is removed first.
 fn deregister((image, record): &Member<'_>, reason: Reason, now: DateTime<Utc>) -> Vec<Decision> {
-    let unprotect = is_guarded_by_kiln(image).then(|| {
+    let unprotect = is_protected_by_kiln(image).then(|| {
         Subject::member(image, &record.name).decide(Action::Unprotect(image.id.clone()), reason.clone())
     });
     let retention = Retention::leaving(Step::Deregister, now);

@@ -1,13 +1,13 @@
-//! What is around the images: subnets, keys, launch templates, settings of the account.
+//! What bakes and releases need besides images: subnets, keys, launch templates, account settings.
 
 use crate::model::{ImageId, SubnetId};
 
 /// A subnet in which an instance can be launched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subnet {
-    /// Its id.
+    /// The id of the subnet.
     pub id: SubnetId,
-    /// Its Availability Zone.
+    /// The Availability Zone of the subnet.
     pub zone: String,
 }
 
@@ -16,63 +16,63 @@ pub struct Subnet {
 pub struct Key {
     /// Who manages it.
     pub manager: KeyManager,
-    /// Whether it can be used.
+    /// Whether it is enabled.
     pub enabled: bool,
 }
 
-/// Who manages a KMS key. What is encrypted with a key of AWS's own cannot be shared.
+/// Who manages a KMS key. An image encrypted with an AWS managed key cannot be shared.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/sharingamis-explicit.html>)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyManager {
-    /// The account.
+    /// The account; a customer managed key.
     Customer,
-    /// AWS.
+    /// AWS; an AWS managed key.
     Aws,
 }
 
-/// What new volumes and snapshots of a Region are encrypted with where nobody says so.
+/// EBS encryption by default in a Region: how volumes and snapshots are encrypted if the call does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DefaultEncryption {
-    /// Nothing.
+    /// They are not encrypted.
     Off,
-    /// This key.
+    /// They are encrypted with this key.
     Key(String),
 }
 
-/// Whether the account lets images be public in a Region.
+/// Whether the account allows public images in a Region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PublicImages {
-    /// They may be.
+    /// Images may be made public.
     Allowed,
-    /// New ones may not.
+    /// Images cannot be made public; those that are public stay so.
     Blocked,
 }
 
-/// What an instance type needs of the account's quota, and what the quota is.
+/// The vCPUs of an instance type, and the account's quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vcpus {
-    /// How many the type has.
+    /// The vCPUs of one instance of the type.
     pub needed: i64,
-    /// How many instances of its class may have in all.
+    /// The quota for all running instances of its class.
     pub allowed: i64,
 }
 
-/// A launch template, by the two of its versions that matter.
+/// A launch template, with its latest and its default version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
-    /// Its id.
+    /// The id of the template.
     pub id: String,
-    /// Its latest version.
+    /// The latest version.
     pub latest: TemplatePoint,
-    /// Its default version.
+    /// The default version.
     pub default: TemplatePoint,
 }
 
 /// One version of a launch template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplatePoint {
-    /// Its number.
+    /// The number of the version.
     pub number: i64,
-    /// The image that it names by its id.
+    /// The image id in the version; `None` if it has none, or a reference such as `resolve:ssm:…`.
     pub image: Option<ImageId>,
 }

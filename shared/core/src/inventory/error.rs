@@ -1,63 +1,63 @@
-//! Errors with an address: what failed, on which resource, in which Region, what AWS said, what to do.
+//! Errors of AWS calls. Each says which call failed, on which resource, in which Region, what AWS said, and what to do.
 
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::model::Region;
 
-/// The result of a call to the cloud.
+/// The result of an AWS call.
 pub type Result<T, E = CloudError> = std::result::Result<T, E>;
 
-/// A call to the cloud that failed.
+/// An AWS call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
 #[error("{operation} on {resource} in {region} failed: {code}: {message} [{}]", .kind.advice())]
 pub struct CloudError {
-    /// AWS's name of the call.
+    /// The name of the API operation.
     pub operation: &'static str,
-    /// On what.
+    /// The resource on which it was called.
     pub resource: String,
-    /// Where.
+    /// The Region in which it was called.
     pub region: Region,
-    /// AWS's code.
+    /// The error code from AWS.
     pub code: String,
-    /// AWS's message.
+    /// The error message from AWS.
     pub message: String,
-    /// What the code means to Kiln.
+    /// What the error means to Kiln.
     pub kind: ErrorKind,
 }
 
-/// What an error means, whatever the call.
+/// The meaning of an error, independent of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
-    /// The role may not make the call.
+    /// AWS denied the call, or did not accept the credentials.
     Denied,
-    /// Too many calls at the moment.
+    /// AWS received too many calls.
     Throttled,
-    /// A quota of the account is used up at the moment.
+    /// A quota of the account is used up.
     Limit,
-    /// The zone has no room for the instance at the moment.
+    /// The Availability Zone or subnet cannot take the instance.
     InsufficientCapacity,
-    /// The thing is not there, or not yet seen.
+    /// The resource does not exist, or is not visible yet.
     NotFound,
-    /// The name belongs to another image.
+    /// Another image of the account has the name.
     NameTaken,
-    /// The thing is in a state in which the call cannot be made, perhaps only for a moment.
+    /// The state of the resource does not allow the call.
     WrongState,
-    /// The thing is used by another.
+    /// Another resource uses this one.
     InUse,
-    /// The token was used for an instance that has been terminated since.
+    /// The client token launched an instance before, and that instance was terminated.
     InstanceTerminated,
-    /// The token was used before, by a call that differs: what it stands for was made then.
+    /// The client token was used before, with other parameters. What that call created exists.
     TokenUsed,
-    /// AWS did not answer, or failed itself.
+    /// AWS did not answer, or had an internal error.
     Unavailable,
-    /// The call itself is wrong.
+    /// Any other error: AWS does not accept the call as it is.
     Invalid,
 }
 
 impl ErrorKind {
-    /// Reads a code and its message as AWS documents them.
+    /// Classifies an error by its code and message, as AWS documents them.
     /// (<https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html>)
     pub fn of(code: &str, message: &str) -> Self {
         match code {
@@ -100,7 +100,7 @@ impl ErrorKind {
             "IdempotentParameterMismatch" => Self::TokenUsed,
             "InvalidSnapshot.InUse" => Self::InUse,
             "InvalidAMIID.Unavailable" | "IncorrectState" | "IncorrectInstanceState" => Self::WrongState,
-            // CreateImage on an instance that has only just stopped answers so.
+            // The answer of CreateImage for an instance that stopped a moment ago.
             "InvalidParameterValue" if message.contains("is not in state") => Self::WrongState,
             "InternalError"
             | "InternalFailure"
@@ -117,7 +117,7 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the same call may succeed later with nothing changed by a person.
+    /// Whether the same call may succeed later, without a change by a person.
     pub fn is_retryable(self) -> bool {
         match self {
             Self::Throttled
@@ -135,37 +135,45 @@ impl ErrorKind {
         }
     }
 
-    /// What a person should do.
+    /// What the error means, and what a person should do.
     pub fn advice(self) -> &'static str {
         match self {
             Self::Denied => {
-                "allow the call in the function's role, and see that no SCP or key policy denies it"
+                "AWS denied the call; allow it in the function's role, and check SCPs and key policies"
             }
             Self::Throttled => {
-                "it is tried again; should it last, look for what else calls EC2 in this account"
+                "too many calls; Kiln tries again. If it persists, check what else calls this API in the account"
             }
-            Self::Limit => "it is tried again; should it last, ask for a higher quota",
+            Self::Limit => "a quota is used up; Kiln tries again. If it persists, request a higher quota",
             Self::InsufficientCapacity => {
-                "it is tried again; name more subnets or another instance type in the recipe"
+                "the zone cannot take the instance; Kiln tries again. If it persists, name more subnets or another instance type"
             }
             Self::NotFound => {
-                "it is tried again, for new things are seen late; should it last, someone removed it"
+                "not found, or not visible yet; Kiln tries again. If it persists, check whether the resource exists"
             }
-            Self::NameTaken => "rename or deregister the image that has the name",
-            Self::WrongState => "it is tried again; should it last, look at the thing's state",
-            Self::InUse => "nothing; it stays while it is used",
+            Self::NameTaken => {
+                "another image has this name; deregister it, or copy it under another name first"
+            }
+            Self::WrongState => {
+                "its state does not allow the call; Kiln tries again. If it persists, check the state of the resource"
+            }
+            Self::InUse => "it is in use and is kept; nothing needs to be done",
             Self::InstanceTerminated => {
-                "the builder of this bake was terminated; bake again, which is another version"
+                "the instance of this bake was terminated; bake again, which gives a new version"
             }
-            Self::TokenUsed => "nothing; a call with this token has made it before",
-            Self::Unavailable => "it is tried again; should it last, look at AWS's health page",
-            Self::Invalid => "correct what the message names, in the recipe or in the account",
+            Self::TokenUsed => "an earlier call created it already; nothing needs to be done",
+            Self::Unavailable => {
+                "AWS did not answer, or had an internal error; Kiln tries again. If it persists, check the AWS Health Dashboard"
+            }
+            Self::Invalid => {
+                "AWS does not accept the call; correct what its message names, in the recipe or the account"
+            }
         }
     }
 }
 
 impl CloudError {
-    /// An error of `operation` on `resource`, with what AWS said.
+    /// An error of `operation` on `resource`, classified by AWS's code and message.
     pub fn new(
         operation: &'static str,
         resource: impl Into<String>,
@@ -184,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_permission_names_the_call_the_thing_the_region_and_the_fix() {
+    fn a_denied_call_names_operation_resource_region_and_what_to_do() {
         let error = CloudError::new(
             "CopyImage",
             "ami-0123456789abcdef0",
@@ -195,13 +203,13 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "CopyImage on ami-0123456789abcdef0 in eu-west-1 failed: UnauthorizedOperation: You are not authorized to \
-             perform this operation. [allow the call in the function's role, and see that no SCP or key policy denies it]"
+             perform this operation. [AWS denied the call; allow it in the function's role, and check SCPs and key policies]"
         );
         assert!(!error.kind.is_retryable());
     }
 
     #[test]
-    fn codes_mean_what_aws_documents() {
+    fn codes_are_classified_as_aws_documents_them() {
         for (code, message, kind) in [
             ("RequestLimitExceeded", "", ErrorKind::Throttled),
             ("ResourceLimitExceeded", "", ErrorKind::Limit),

@@ -1,10 +1,11 @@
-//! Values in EC2's filters.
+//! Values for EC2's filters, escaped so that they match literally.
 
-/// How many values one filter takes.
+/// The most values in one filter.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>)
 pub const MOST_VALUES: usize = 200;
 
-/// A value that matches itself alone: in a filter `*` and `?` match anything, unless a backslash stands before.
+/// A filter value that matches only this text: `*`, `?` and the backslash are escaped, because filters treat them
+/// specially.
 pub fn exactly(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for character in value.chars() {
@@ -22,7 +23,7 @@ mod tests {
 
     use super::*;
 
-    /// EC2's matching, as documented.
+    /// EC2's matching, as its user guide describes it.
     fn matches(pattern: &[char], text: &[char]) -> bool {
         match (pattern, text) {
             (['\\', escaped, rest @ ..], [first, text @ ..]) => escaped == first && matches(rest, text),
@@ -35,7 +36,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn matches_itself_and_nothing_else(value in "[a*?\\\\]{0,6}", other in "[a*?\\\\b]{0,6}") {
+        fn an_escaped_value_matches_only_itself(value in "[a*?\\\\]{0,6}", other in "[a*?\\\\b]{0,6}") {
             let pattern: Vec<char> = exactly(&value).chars().collect();
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             prop_assert!(matches(&pattern, &chars(&value)));

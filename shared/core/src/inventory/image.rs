@@ -1,4 +1,4 @@
-//! Images and snapshots, as they were observed.
+//! Images and snapshots as they were read from EC2, and whether Kiln made them.
 
 use std::fmt;
 
@@ -7,113 +7,113 @@ use chrono::{DateTime, Utc};
 use crate::model::record::RecordError;
 use crate::model::{ImageId, ImageRecord, InstanceId, Origin, Region, SnapshotId, Tags, Version, tags};
 
-/// An image, as it was observed.
+/// An image as it was read from EC2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Its id.
+    /// The id of the image.
     pub id: ImageId,
-    /// Where it is.
+    /// The Region of the image.
     pub region: Region,
     /// The account that owns it.
     pub owner: String,
-    /// Its name.
+    /// The name of the image.
     pub name: String,
-    /// Its state.
+    /// The state of the image.
     pub state: ImageState,
-    /// Why it is in that state, where AWS says so.
+    /// Why it is in that state; empty if EC2 does not say.
     pub state_reason: String,
-    /// When it was registered.
+    /// When the image was created.
     pub created: Option<DateTime<Utc>>,
-    /// When an instance was launched from it last; EC2 tells it a day late, and only since 2017.
+    /// When an instance was last launched from it. EC2 reports this up to a day late, and only for launches since 2017.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-last-launched-time.html>)
     pub last_launched: Option<DateTime<Utc>>,
-    /// When its owner deprecates it, or did.
+    /// When it is, or was, deprecated.
     pub deprecated: Option<DateTime<Utc>>,
-    /// What it can boot on.
+    /// The processor architecture.
     pub architecture: Architecture,
-    /// Whether its root device is an EBS volume; only from such a one can an image be baked.
+    /// Whether its root device is an EBS volume. Kiln can bake only from such an image.
     pub root_on_ebs: bool,
-    /// Whether it is guarded against deregistration.
+    /// Whether deregistration protection is on.
     pub protection: Protection,
-    /// The instance that it was made from.
+    /// The instance that it was created from.
     pub source_instance: Option<InstanceId>,
     /// The image that it was copied from, or that its instance was launched from.
     pub source_image: Option<Origin>,
-    /// The product codes that it bears: those of a base from AWS Marketplace go with every image that is baked from it.
+    /// Product codes of AWS Marketplace. An image inherits those of its base.
     pub product_codes: Vec<String>,
-    /// When Amazon Inspector scanned it last.
+    /// When Amazon Inspector last scanned it.
     pub scanned: Option<DateTime<Utc>>,
-    /// Its snapshots.
+    /// The snapshots of the image.
     pub snapshots: Vec<SnapshotId>,
-    /// The size of the volumes that are made of it, in GiB: the most that its snapshots can take.
+    /// The total size of its volumes, in GiB. Its snapshots take at most this much.
     pub gib: u32,
-    /// The devices whose volumes would outlive an instance.
+    /// The devices whose volumes would remain after an instance is terminated.
     pub persistent_devices: Vec<String>,
-    /// Its tags.
+    /// The tags of the image.
     pub tags: Tags,
 }
 
 impl Image {
-    /// Kiln's record on it, where what EC2 says of the image bears it out: its name, and the instance or the image
-    /// that it was made from, which nobody can tag. A copy that somebody made bears the same tags.
+    /// Kiln's record on the image. It counts only if EC2's own fields agree with it: the name, and the instance or
+    /// image that it was created from. Anybody can copy tags, but nobody can change these fields.
     ///
     /// # Errors
-    /// Says why there is none, or none that can be read or believed.
+    /// Why there is no record, or why it does not count.
     pub fn record(&self) -> Result<ImageRecord, RecordError> {
         let record = ImageRecord::read(&self.tags)?;
         if let Some(adopted) = self.tags.get(tags::ADOPTED) {
             return match adopted == self.address().to_string() && record.copied.is_none() {
                 true => Ok(record),
-                false => Err(RecordError::TagsCopied("it is a copy of an image that was given to Kiln")),
+                false => Err(RecordError::TagsCopied("it is a copy of an adopted image")),
             };
         }
         if !record.name.is(&self.name) {
-            return Err(RecordError::TagsCopied("it has another name"));
+            return Err(RecordError::TagsCopied("its name is not the one that its tags imply"));
         }
         match &record.copied {
             None if self.source_instance.is_none() => {
-                Err(RecordError::TagsCopied("it was not made of an instance"))
+                Err(RecordError::TagsCopied("it was not created from an instance"))
             }
             Some(copied) if copied.origin.region == self.region => {
-                Err(RecordError::TagsCopied("its origin is in its own Region"))
+                Err(RecordError::TagsCopied("kiln:origin names its own Region"))
             }
             Some(copied) if self.source_image.as_ref() != Some(&copied.origin) => {
-                Err(RecordError::TagsCopied("it is a copy of another image than its tags say"))
+                Err(RecordError::TagsCopied("it was not copied from the image that kiln:origin names"))
             }
             _ => Ok(record),
         }
     }
 
-    /// The record, where the image belongs to the Kiln whose home Region this is.
+    /// The record, if the image belongs to the Kiln stack with this home Region.
     ///
     /// # Errors
-    /// As [`Image::record`], and that it belongs to another.
-    pub fn record_at(&self, home: &Region) -> Result<ImageRecord, RecordError> {
+    /// As [`Image::record`], or that the image belongs to another stack.
+    pub fn record_for_home(&self, home: &Region) -> Result<ImageRecord, RecordError> {
         let record = self.record()?;
-        let made_at = record.copied.as_ref().map_or(&self.region, |copied| &copied.origin.region);
-        if made_at == home {
+        let home_of_image = record.copied.as_ref().map_or(&self.region, |copied| &copied.origin.region);
+        if home_of_image == home {
             Ok(record)
         } else {
-            Err(RecordError::TagsCopied("it is of a Kiln with another home Region"))
+            Err(RecordError::TagsCopied("it belongs to a Kiln with another home Region"))
         }
     }
 
-    /// Where it is and which it is.
+    /// The Region and the id of the image.
     pub fn address(&self) -> Origin {
         Origin { region: self.region.clone(), image: self.id.clone() }
     }
 
-    /// Since when it is known that nobody uses it, though its recipe lets it go.
+    /// Since when the image is known to be unused, according to its tag; `None` if it is not marked as unused.
     pub fn unused_since(&self) -> Option<DateTime<Utc>> {
         self.tags.time(tags::UNUSED_SINCE)
     }
 
-    /// Since when it is in quarantine, where Kiln put it there.
+    /// When Kiln disabled the image, which is when its quarantine began; `None` if it did not.
     pub fn disabled_at(&self) -> Option<DateTime<Utc>> {
         self.tags.time(tags::DISABLED_AT)
     }
 
-    /// When it came to be: its bake began, or it was registered, whichever is later.
+    /// The time from which the age of the image counts: the start of its bake or its creation, whichever is later.
     pub fn effective_age_from(&self, version: Version) -> DateTime<Utc> {
         version.time().max(self.created.unwrap_or(DateTime::<Utc>::MIN_UTC))
     }
@@ -123,17 +123,17 @@ impl Image {
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html>)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageState {
-    /// It is being made.
+    /// It is being created.
     Pending,
     /// It can be launched.
     Available,
     /// It cannot be launched; its owner can enable it.
     Disabled,
-    /// Its making failed.
+    /// Its creation failed.
     Failed,
-    /// It is gone, though still shown.
+    /// It was deregistered; EC2 still lists it for a while.
     Deregistered,
-    /// Another state, which Kiln leaves alone.
+    /// A state that Kiln does not know. Kiln leaves such an image alone.
     Unknown(String),
 }
 
@@ -163,7 +163,7 @@ impl fmt::Display for ImageState {
     }
 }
 
-/// A processor architecture, by EC2's word for it: `arm64`, `x86_64`, …
+/// A processor architecture, in EC2's words: `arm64`, `x86_64`, …
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Architecture(pub String);
 
@@ -184,7 +184,7 @@ pub enum Deprecation {
 }
 
 impl Deprecation {
-    /// The time, as EC2 shows it on the image.
+    /// The time of the deprecation; `None` for never.
     pub fn time(self) -> Option<DateTime<Utc>> {
         match self {
             Self::At(time) => Some(time),
@@ -193,75 +193,76 @@ impl Deprecation {
     }
 }
 
-/// Deregistration protection. The field's values are not documented beyond "disabled": whatever else stands
-/// there protects.
+/// Deregistration protection. AWS documents only the value "disabled" of this field, so every other value counts as
+/// protection.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deregistration-protection.html>)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Protection {
-    /// It may be deregistered.
+    /// The image may be deregistered.
     Off,
-    /// It may not.
+    /// The image is protected; with EC2's value of the field.
     On(String),
 }
 
-/// A snapshot that bears Kiln's tag, as it was observed.
+/// A snapshot with the tag `kiln:recipe`, as it was read from EC2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Its id.
+    /// The id of the snapshot.
     pub id: SnapshotId,
-    /// Where it is.
+    /// The Region of the snapshot.
     pub region: Region,
-    /// When its making began.
+    /// When its creation began.
     pub started: Option<DateTime<Utc>>,
     /// Whether it is complete.
     pub completed: bool,
-    /// The image that it was made for, as EC2 itself says.
+    /// The image that it was created for, according to the description that EC2 gave it.
     pub made_for: Option<ImageId>,
-    /// The size of all its blocks, in bytes, where EC2 tells it; what it shares with others is counted in each.
+    /// The size of all its blocks, in bytes; `None` if EC2 does not say. Blocks shared with other snapshots count in
+    /// each.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Snapshot.html>)
     pub full_bytes: Option<u64>,
-    /// Its tags.
+    /// The tags of the snapshot.
     pub tags: Tags,
 }
 
-/// The image that a snapshot was made for, by the description that CreateImage and CopyImage give it. Whatever else a person, or
-/// a tool, makes of it has another one, though it may bear the same tags.
+/// The image that a snapshot was created for, from the description that CreateImage and CopyImage give it. `None` for a
+/// snapshot that a person or tool created otherwise, even if it has the same tags.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html>)
 pub fn made_for(description: &str) -> Option<ImageId> {
-    let told = match description.strip_prefix("Copied for DestinationAmi ") {
+    let image = match description.strip_prefix("Copied for DestinationAmi ") {
         Some(copied) => copied,
         None => description.strip_prefix("Created by CreateImage(")?.split_once(") for ")?.1,
     };
-    told.split(' ').next()?.parse().ok()
+    image.split(' ').next()?.parse().ok()
 }
 
-/// What a call to deregister an image found.
+/// The result of deregistering an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deregistration {
-    /// The image went by this call; what became of each of its snapshots.
+    /// This call deregistered the image; with the outcome for each of its snapshots.
     Now(Vec<SnapshotDeletion>),
-    /// It was gone before.
+    /// The image was deregistered before.
     Before,
 }
 
-/// What became of one snapshot when its image was deregistered.
+/// The outcome for one snapshot when its image was deregistered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotDeletion {
-    /// Which.
+    /// The id of the snapshot.
     pub snapshot: SnapshotId,
-    /// How it went.
+    /// Whether it was deleted.
     pub outcome: Deletion,
 }
 
-/// The outcome for one snapshot: DeregisterImage succeeds even where a snapshot stays.
+/// Whether a snapshot was deleted with its image. DeregisterImage succeeds even if a snapshot was not.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html>)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deletion {
-    /// It is gone.
+    /// It was deleted.
     Deleted,
-    /// It stays, for another image uses it.
+    /// It was kept, because another image uses it.
     UsedElsewhere,
-    /// It stays, though it should have gone; EC2's word for why.
+    /// It was not deleted; with EC2's code for why.
     Failed(String),
 }
 

@@ -1,4 +1,4 @@
-//! Instances, as they were observed.
+//! Instances as they were read from EC2, and what they are to Kiln.
 
 use std::fmt;
 
@@ -6,26 +6,26 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{ImageId, ImageName, InstanceId, Region, Role, Tags, Token, tags};
 
-/// An instance, as it was observed.
+/// An instance as it was read from EC2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
-    /// Its id.
+    /// The id of the instance.
     pub id: InstanceId,
-    /// Where it is.
+    /// The Region of the instance.
     pub region: Region,
-    /// Its state.
+    /// The state of the instance.
     pub state: InstanceState,
-    /// What stopped it, where it is stopped.
+    /// What stopped it, if it is stopped.
     pub stop_reason: StopReason,
     /// The image that it was launched from.
     pub image: Option<ImageId>,
-    /// The Availability Zone in which it is.
+    /// The Availability Zone of the instance.
     pub zone: Option<String>,
-    /// When it was launched, or started for the last time.
+    /// When it was last started; its launch counts as a start.
     pub launched: Option<DateTime<Utc>>,
-    /// The client token of the call that launched it, which nobody can tag.
+    /// The client token of the call that launched it. Unlike a tag, nobody can change it.
     pub token: String,
-    /// Its tags.
+    /// The tags of the instance.
     pub tags: Tags,
 }
 
@@ -33,17 +33,17 @@ pub struct Instance {
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html>)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceState {
-    /// It is about to run.
+    /// It is starting.
     Pending,
-    /// It runs.
+    /// It is running.
     Running,
-    /// It is about to stop.
+    /// It is stopping.
     Stopping,
-    /// It has stopped; its volumes are at rest.
+    /// It is stopped, so its volumes no longer change.
     Stopped,
-    /// It is terminated, or about to be.
+    /// It is terminated, or shutting down to be.
     Terminated,
-    /// Another state, which Kiln leaves alone.
+    /// A state that Kiln does not know. Kiln leaves such an instance alone.
     Unknown,
 }
 
@@ -77,13 +77,13 @@ impl fmt::Display for InstanceState {
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html>)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
-    /// It stopped by itself: it was shut down from within.
+    /// The instance itself: its operating system shut down.
     Guest,
-    /// Someone called StopInstances.
+    /// A call of StopInstances.
     Api,
-    /// Something else: AWS's code.
+    /// Anything else; with AWS's code.
     Other(String),
-    /// It did not stop, or AWS does not say.
+    /// It is not stopped, or EC2 does not say.
     Unknown,
 }
 
@@ -98,23 +98,24 @@ impl From<&str> for StopReason {
     }
 }
 
-/// What an instance is to Kiln, by its tags.
+/// What an instance is to Kiln, according to its tags and its client token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceRole {
-    /// Nothing: it does not bear `kiln:recipe`.
+    /// Nothing to Kiln: it does not have `kiln:recipe`.
     NotManaged,
-    /// Launched by `bake` to make one image.
+    /// Launched by Kiln to create one image.
     Builder,
-    /// Launched to prove one image.
+    /// Launched by Kiln to test one image.
     Tester,
-    /// A person's own, on which images are made: stopped and started again, never terminated.
+    /// A user's own instance that images are created from. Kiln stops and restarts it, and never terminates it.
     LongLived,
-    /// It bears `kiln:role`, but Kiln did not launch it so: somebody wrote the tag, or launched "more like this".
+    /// It has `kiln:role`, but Kiln did not launch it in that role: somebody wrote the tag, or used "Launch more like
+    /// this".
     Unknown,
 }
 
 impl Instance {
-    /// What it is to Kiln.
+    /// What the instance is to Kiln.
     pub fn purpose(&self) -> InstanceRole {
         if !self.tags.has(tags::RECIPE) {
             return InstanceRole::NotManaged;
@@ -131,7 +132,7 @@ impl Instance {
         }
     }
 
-    /// Whether it was launched by Kiln for that, of the bake that its tags tell.
+    /// Whether its client token is that of Kiln's launch for this role, and for the bake in its tags.
     fn launched_as(&self, role: Role) -> bool {
         match (self.tags.read(tags::RECIPE), self.tags.read(tags::VERSION)) {
             (Some(recipe), Some(version)) => Token::is_of(&self.token, role, &ImageName { recipe, version }),
@@ -139,8 +140,8 @@ impl Instance {
         }
     }
 
-    /// When it must have ended: what its tag says; where someone took that from a launched one, a day after its launch,
-    /// the longest that a recipe allows.
+    /// The time by which it must have finished, from its tag. If somebody removed the tag from a launched instance, a
+    /// day after its launch, which is the longest timeout that a recipe may set.
     pub fn deadline(&self) -> Option<DateTime<Utc>> {
         let launched = self.launched.filter(|_| self.tags.has(tags::ROLE));
         self.tags.time(tags::DEADLINE).or_else(|| Some(launched? + TimeDelta::hours(24)))

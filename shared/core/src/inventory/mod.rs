@@ -1,4 +1,4 @@
-//! What was observed of the cloud, as types.
+//! What was read from AWS, what AWS is asked for, and the errors of those calls, as types.
 
 pub mod account;
 pub mod error;

@@ -1,134 +1,134 @@
-//! What the cloud is asked to find and to make.
+//! What AWS is asked to find and to create.
 
 use crate::model::{ImageId, InstanceId, Region, SnapshotId, SubnetId, Tags, Token};
 
-/// Which images to look for. All of them are looked for among those of the account itself, disabled ones
-/// included, but for [`ImageQuery::Id`] and [`ImageQuery::Newest`].
+/// Which images to read. Except for [`ImageQuery::Id`] and [`ImageQuery::Newest`], only the account's own images are
+/// read, including disabled ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageQuery {
-    /// All that bear `kiln:recipe`.
-    AllOfKilns,
-    /// Those that bear all of these tags.
+    /// All images with the tag `kiln:recipe`.
+    AllManaged,
+    /// Images with all of these tags.
     Tagged(Tags),
-    /// Those of this name.
+    /// Images with this name.
     Named(String),
-    /// Those of any of these names.
+    /// Images with any of these names.
     AnyNamed(Vec<String>),
-    /// This one, whoever owns it.
+    /// The image with this id, whoever owns it.
     Id(ImageId),
-    /// The available ones of `owner` whose name matches `name`, in which `*` and `?` match.
+    /// Available images of `owner` whose name matches `name`.
     Newest {
         /// An account id or an alias such as `amazon`.
         owner: String,
-        /// The name, as EC2's filter takes it.
+        /// A name, in which `*` and `?` are wildcards.
         name: String,
     },
-    /// Those that were made of any of these snapshots.
+    /// Images that use any of these snapshots.
     OfSnapshots(Vec<SnapshotId>),
-    /// Those that Kiln baked from any of these images.
+    /// Images that Kiln baked from any of these images.
     BakedFrom(Vec<ImageId>),
 }
 
-/// An image to be made from an instance.
+/// An image to create from an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewImage {
-    /// Where.
+    /// The Region.
     pub region: Region,
-    /// From which instance.
+    /// The stopped instance.
     pub instance: InstanceId,
-    /// Its name, which is what makes the call safe to be made twice.
+    /// The name of the image. EC2 rejects a second image of the same name, so the call may safely be repeated.
     pub name: String,
-    /// What it says of itself.
+    /// The description of the image.
     pub description: String,
-    /// For the image and each of its snapshots.
+    /// The tags of the image and of its snapshots.
     pub tags: Tags,
 }
 
-/// A copy to be made of an image in another Region.
+/// A replica to create in another Region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewReplica {
-    /// Where it is made.
+    /// The Region of the replica.
     pub region: Region,
-    /// Where the source is.
+    /// The Region of the source image.
     pub from: Region,
-    /// The source.
+    /// The source image.
     pub image: ImageId,
-    /// Its name.
+    /// The name of the replica.
     pub name: String,
-    /// What it says of itself.
+    /// The description of the replica.
     pub description: String,
-    /// For the replica and each of its snapshots.
+    /// The tags of the replica and of its snapshots.
     pub tags: Tags,
-    /// Whether it is to be encrypted, and with which key.
+    /// How the replica is encrypted.
     pub encryption: Encryption,
-    /// What makes the call safe to be made twice.
+    /// The client token, with which the call may safely be repeated.
     pub token: Token,
 }
 
 /// How a replica is encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encryption {
-    /// As its source, or as the Region's default has it.
+    /// As its source, or else as the Region's default says.
     AsSource,
-    /// With this key of the destination Region.
+    /// With this KMS key of the replica's Region.
     Key(String),
 }
 
-/// A builder or a tester to be launched.
+/// A builder or tester to launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewInstance {
-    /// Where.
+    /// The Region.
     pub region: Region,
-    /// From which image.
+    /// The image to launch from.
     pub image: ImageId,
-    /// Its type.
+    /// The instance type.
     pub instance_type: String,
-    /// Where within the Region; none: the default VPC.
+    /// The subnet; `None` for the default VPC.
     pub subnet: Option<SubnetId>,
-    /// What it runs at its first boot, as plain text.
+    /// The user data, not encoded.
     pub user_data: String,
-    /// For the instance and its volumes.
+    /// The tags of the instance and of its volumes.
     pub tags: Tags,
-    /// The devices of the image whose volumes would outlive the instance; they are told not to.
+    /// The image's devices whose volumes would remain after termination. The launch sets them to be deleted.
     pub persistent_devices: Vec<String>,
-    /// What makes the call safe to be made twice within its zone.
+    /// The client token, with which the call may safely be repeated in the same Availability Zone.
     pub token: Token,
 }
 
-/// Where an instance may be launched: the first place, and those that are tried in turn while the one before has no
-/// room. There is always one.
+/// The places in which an instance may be launched, in order. The next one is tried if the one before has no capacity.
+/// There is at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidates {
-    /// What is tried first.
+    /// The launch that is tried first.
     pub first: NewInstance,
-    /// What is tried after it.
+    /// The launches that are tried after it, in order.
     pub others: Vec<NewInstance>,
 }
 
 impl Candidates {
-    /// Those of a list; `None` where it is empty.
+    /// The launches of a list; `None` if it is empty.
     pub fn of(instances: impl IntoIterator<Item = NewInstance>) -> Option<Self> {
         let mut instances = instances.into_iter();
         Some(Self { first: instances.next()?, others: instances.collect() })
     }
 
-    /// All of them, in the order in which they are tried.
+    /// All launches, in the order in which they are tried.
     pub fn iter(&self) -> impl Iterator<Item = &NewInstance> {
         std::iter::once(&self.first).chain(&self.others)
     }
 }
 
-/// A version of a launch template to be made.
+/// A launch template version to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTemplateVersion {
-    /// Where.
+    /// The Region.
     pub region: Region,
-    /// The template's id.
+    /// The id of the template.
     pub template: String,
-    /// The image that it names.
+    /// The image that the version launches.
     pub image: ImageId,
-    /// What it says of itself.
+    /// The description of the version.
     pub description: String,
-    /// What makes the call safe to be made twice.
+    /// The client token, with which the call may safely be repeated.
     pub token: Token,
 }

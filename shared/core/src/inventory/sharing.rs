@@ -1,11 +1,11 @@
-//! Who may use an image, and what Amazon Inspector found in it.
+//! Who may use an image, and the findings of Amazon Inspector.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::model::SnapshotId;
 
-/// One that may launch an image, or make volumes of a snapshot.
+/// Who may launch an image, or create volumes from a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grantee {
     /// An account, by its id.
@@ -14,7 +14,7 @@ pub enum Grantee {
     Organization(String),
     /// All accounts of an organizational unit, by its ARN.
     Unit(String),
-    /// Everyone.
+    /// Everyone: the image is public.
     Everyone,
 }
 
@@ -28,21 +28,21 @@ impl fmt::Display for Grantee {
     }
 }
 
-/// What is added to, and taken from, those that may use something.
+/// A change of the permissions of an image or snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PermissionChange {
-    /// Those that may use it from now on.
+    /// Who gets the permission.
     pub add: BTreeSet<Grantee>,
-    /// Those that may no more.
+    /// Who loses the permission.
     pub remove: BTreeSet<Grantee>,
 }
 
 impl PermissionChange {
-    /// What leads from those that may to those that shall; `None` where they are the same.
-    pub fn between(may: &BTreeSet<Grantee>, shall: &BTreeSet<Grantee>) -> Option<Self> {
+    /// The change from the current to the desired permissions; `None` if they are the same.
+    pub fn between(current: &BTreeSet<Grantee>, desired: &BTreeSet<Grantee>) -> Option<Self> {
         let change = Self {
-            add: shall.difference(may).cloned().collect(),
-            remove: may.difference(shall).cloned().collect(),
+            add: desired.difference(current).cloned().collect(),
+            remove: current.difference(desired).cloned().collect(),
         };
         (change != Self::default()).then_some(change)
     }
@@ -57,35 +57,35 @@ impl fmt::Display for PermissionChange {
     }
 }
 
-/// Who may use one image at present.
+/// The current permissions of one image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Permissions {
     /// Who may launch it.
     pub launch: BTreeSet<Grantee>,
-    /// Who may make volumes of each of its snapshots.
+    /// Who may create volumes from each of its snapshots.
     pub volumes: BTreeMap<SnapshotId, BTreeSet<Grantee>>,
 }
 
-/// How bad something is that Amazon Inspector found.
+/// The severity of a finding of Amazon Inspector.
 /// (<https://docs.aws.amazon.com/inspector/latest/user/findings-understanding-severity.html>)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// A CVSS score of 0.
     Informational,
-    /// Up to 3.9.
+    /// A CVSS score of up to 3.9.
     Low,
-    /// Up to 6.9.
+    /// A CVSS score of up to 6.9.
     Medium,
-    /// Up to 8.9.
+    /// A CVSS score of up to 8.9.
     High,
-    /// Up to 10.
+    /// A CVSS score of up to 10.
     Critical,
-    /// A word that Kiln does not know: worse than all.
+    /// A severity that Kiln does not know. It counts as the highest.
     Unknown,
 }
 
 impl Severity {
-    /// The words of those that a recipe may name, from the least.
+    /// The severities that a recipe may name, for error messages.
     pub const ALLOWED: &str = "\"low\", \"medium\", \"high\" or \"critical\"";
 }
 
@@ -115,12 +115,12 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Something that Amazon Inspector found in an image.
+/// A finding of Amazon Inspector in an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
+    /// The severity of the finding.
     pub severity: Severity,
-    /// What it is.
+    /// The title of the finding.
     pub title: String,
     /// Whether there is a fix for it.
     pub fixable: bool,

@@ -1,4 +1,4 @@
-//! Who uses images, as it was observed.
+//! What uses images, as it was read from AWS.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -9,53 +9,54 @@ use crate::inventory::error::{CloudError, Result};
 use crate::inventory::sharing::Grantee;
 use crate::model::{ImageId, InstanceId, RecipeName, Region, SnapshotId};
 
-/// One thing that was launched from an image, or launches it, or might.
+/// One reference to an image: by an instance that was launched from it, or by something that launches it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// What it names.
+    /// The image that it names.
     pub names: Target,
-    /// What it is.
+    /// What makes the reference.
     pub by: Referrer,
 }
 
-/// What is named in the place of an image.
+/// What a reference names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// This image.
     Image(ImageId),
-    /// Something that could not be resolved to an image: it might be any.
+    /// Something that could not be resolved. It may be any image, so it keeps all images of the Region.
     Unresolved(String),
 }
 
 impl Target {
-    /// What a text names; `None` where it names nothing.
+    /// What a text names; `None` if it is absent or empty.
     pub fn read(text: Option<&str>) -> Option<Self> {
         let text = text.filter(|text| !text.is_empty())?;
         Some(text.parse().map_or_else(|_| Self::Unresolved(text.to_owned()), Self::Image))
     }
 }
 
-/// What uses an image.
+/// What refers to an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Referrer {
     /// An instance, in any state but terminated.
     Instance(InstanceId),
-    /// A version of a launch template, by the template's id: whoever launches of the template may name that version.
+    /// A version of a launch template, by the id of the template. A launch may name any version.
     TemplateVersion(String, i64),
-    /// A Spot Fleet that may still launch.
+    /// A Spot Fleet that may still launch instances.
     SpotFleet(String),
-    /// An EC2 Fleet that may still launch.
+    /// An EC2 Fleet that may still launch instances.
     Fleet(String),
-    /// A Spot request that may still launch.
+    /// A Spot request that may still launch an instance.
     SpotRequest(String),
-    /// A parameter of SSM, by its name.
+    /// An SSM parameter, by its name.
     Parameter(String),
-    /// Whatever else AWS tells by its ARN, and what kind of thing it is.
+    /// Anything else: the kind of resource, and its ARN.
     Other(&'static str, String),
 }
 
 impl Referrer {
-    /// Its ARN. EC2 tells ids alone: they are of the account that owns the image, or they could not be seen.
+    /// The ARN of the resource. For ids it is built with the account of the image, because only resources of that
+    /// account are visible.
     /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html>)
     pub fn arn(&self, region: &Region, account: &str) -> String {
         let arn = |service: &str, resource: String| {
@@ -73,7 +74,7 @@ impl Referrer {
     }
 }
 
-/// What kind of thing it is.
+/// The kind of resource, in words.
 impl fmt::Display for Referrer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -88,66 +89,66 @@ impl fmt::Display for Referrer {
     }
 }
 
-/// What launches by itself: Auto Scaling and fleets.
+/// What launches instances without a person: Auto Scaling groups and fleets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LaunchSources {
-    /// The images that they name beside their launch templates.
+    /// The images that they name directly, not through a launch template.
     pub uses: Vec<Reference>,
-    /// The launch templates, by id or name, of which they name a version by its number.
+    /// The launch templates, by id or name, of which they name a fixed version.
     pub pinned: BTreeSet<String>,
 }
 
-/// What EC2 tells of the use of one image by other accounts: asked for at one time, and ready at a later one.
+/// EC2's report on the use of one image by other accounts. It is requested first, and ready later.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageReport {
-    /// Of which image.
+    /// The image that it is about.
     pub image: ImageId,
-    /// When it was asked for.
+    /// When it was requested.
     pub asked: DateTime<Utc>,
-    /// Whether it asks about every account, and all that could name the image, as those do that Kiln asked for. Of others nobody
-    /// knows what they left out.
+    /// Whether it covers all accounts and all kinds of use, as the reports that Kiln requests do. Of a report that
+    /// somebody else requested, this is not known.
     pub whole: bool,
-    /// What it tells.
+    /// The content of the report, once it is ready.
     pub says: ReportState,
 }
 
-/// How far a usage report is.
+/// The state of a usage report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReportState {
-    /// It is being made.
+    /// EC2 is still creating it.
     Pending,
-    /// It is there: how much each account uses the image, by instances and launch templates together.
+    /// It is ready: the number of instances and launch templates that use the image, for each account.
     Ready(BTreeMap<String, u64>),
-    /// It could not be made, and why.
+    /// EC2 could not create it; with EC2's reason.
     Failed(String),
 }
 
-/// What is known of those whom an image is shared with.
+/// With whom an image is shared, and what is known about their use of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharedWith {
     /// Who may launch it.
     pub with: BTreeSet<Grantee>,
-    /// The reports on their use, in any order.
+    /// The usage reports of the image, in any order.
     pub reports: Vec<UsageReport>,
 }
 
-/// All that was found out about the use of images in one Region.
+/// Everything that was read about the use of images in one Region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegionUsage {
-    /// What uses images.
+    /// The references to images.
     pub uses: Vec<Reference>,
-    /// The snapshots that somebody holds, with the reason.
+    /// The snapshots with the tag `kiln:hold`, and its value.
     pub held: BTreeMap<SnapshotId, String>,
-    /// The snapshots that something else needs: a volume that is being made of it, or a lock, by which EC2 would not delete it.
+    /// The snapshots that cannot be deleted now, and why: a volume is being created from them, or they are locked.
     pub needed: BTreeMap<SnapshotId, String>,
-    /// The images that recipes name as their base.
+    /// The images that recipes use as their base, and the recipe.
     pub bases: BTreeMap<ImageId, RecipeName>,
-    /// The images of which another image was baked that still can be launched, with that one.
+    /// The images from which another image was baked that can still be launched, and that other image.
     pub baked: BTreeMap<ImageId, ImageId>,
-    /// The images that could be shared, and what is known of that. One that is not here was not asked about.
+    /// With whom images are shared. An image that is missing here was not checked.
     pub shared: HashMap<ImageId, Result<SharedWith>>,
-    /// Why EC2 itself was not asked what names the images, so that it was looked for piece by piece.
+    /// Why EC2's own list of references could not be read. Instances and launch templates were read one by one instead.
     pub piecemeal: Option<CloudError>,
 }
 
@@ -156,8 +157,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_is_of_the_region_its_partition_and_the_account() {
-        let arn = |user: Referrer, region: &str| user.arn(&region.parse().unwrap(), "123456789012");
+    fn an_arn_has_the_partition_the_region_and_the_account() {
+        let arn = |referrer: Referrer, region: &str| referrer.arn(&region.parse().unwrap(), "123456789012");
         let instance = Referrer::Instance("i-0fee".parse().unwrap());
         assert_eq!(arn(instance, "eu-west-1"), "arn:aws:ec2:eu-west-1:123456789012:instance/i-0fee");
         let template = Referrer::TemplateVersion("lt-0a".into(), 7);
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_image_id_might_be_any_image() {
+    fn a_text_that_is_not_an_image_id_is_unresolved() {
         assert_eq!(Target::read(Some("ami-0a")), Some(Target::Image("ami-0a".parse().unwrap())));
         assert_eq!(Target::read(Some("resolve:ssm:/x")), Some(Target::Unresolved("resolve:ssm:/x".into())));
         assert_eq!((Target::read(Some("")), Target::read(None)), (None, None));

@@ -1,11 +1,11 @@
-//! Spans of time as people write them: `45m`, `7d`.
+//! Time spans as recipes write them: `45m`, `7d`.
 
 use chrono::TimeDelta;
 
-/// What is allowed, in words.
+/// The accepted form, for error messages.
 pub const EXPECTED: &str = "a whole number and a unit: s, m, h, d or w, such as \"45m\" or \"30d\"";
 
-/// Reads a span such as `45m`. `None` for anything else, and for what is longer than 1,000 years.
+/// Parses a span such as `45m`. `None` if the text has another form, or the span exceeds 1,000 years.
 pub fn parse(text: &str) -> Option<TimeDelta> {
     let unit = text.chars().last()?;
     let number = &text[..text.len() - unit.len_utf8()];
@@ -24,7 +24,7 @@ pub fn parse(text: &str) -> Option<TimeDelta> {
     (total <= 1_000 * 365 * 86_400).then(|| TimeDelta::try_seconds(total)).flatten()
 }
 
-/// Writes a span in the largest unit that tells it exactly.
+/// Formats a span exactly, in the largest unit that divides it: 36 hours are `36h`.
 pub fn show(span: TimeDelta) -> String {
     let seconds = span.num_seconds();
     for (unit, size) in [("d", 86_400), ("h", 3_600), ("m", 60)] {
@@ -35,7 +35,7 @@ pub fn show(span: TimeDelta) -> String {
     format!("{seconds}s")
 }
 
-/// Writes a span for a reader, in its largest unit alone: an age of 36 hours is "1d".
+/// Formats a span roughly, rounded down to its largest unit: 36 hours are `1d`.
 pub fn about(span: TimeDelta) -> String {
     let seconds = span.num_seconds();
     for (unit, size) in [("d", 86_400), ("h", 3_600), ("m", 60)] {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_each_unit() {
+    fn each_unit_parses() {
         for (text, seconds) in
             [("0d", 0), ("30s", 30), ("45m", 2_700), ("2h", 7_200), ("7d", 604_800), ("2w", 1_209_600)]
         {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_could_mean_two_things() {
+    fn ambiguous_or_malformed_spans_do_not_parse() {
         for text in ["", "7", "d", "-7d", "7 d", "1.5h", "7D", "7d3h", "99999999999999999999d", "9é"] {
             assert_eq!(parse(text), None, "{text}");
         }
@@ -70,13 +70,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trips(seconds in 0i64..30_000_000_000) {
+        fn a_formatted_span_parses_to_the_same_span(seconds in 0i64..30_000_000_000) {
             let span = TimeDelta::try_seconds(seconds).unwrap();
             prop_assert_eq!(parse(&show(span)), Some(span));
         }
 
         #[test]
-        fn any_text_is_read_without_a_panic(text in ".*") {
+        fn no_text_makes_the_parser_panic(text in ".*") {
             let _ = parse(&text);
         }
     }

@@ -1,4 +1,4 @@
-//! Identifiers, each its own type, so that an instance's id cannot stand where an image's belongs.
+//! Identifiers. Each kind is its own type, so an instance id cannot be used as an image id.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,13 +7,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A text that is not the identifier it was taken for.
+/// A text that is not a valid identifier of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{given}' is not {expected}")]
 pub struct BadId {
-    /// What was given.
+    /// The rejected text.
     pub given: String,
-    /// What is allowed, in words.
+    /// The accepted form, for error messages.
     pub expected: &'static str,
 }
 
@@ -25,7 +25,7 @@ macro_rules! id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// What is allowed, in words.
+            /// The accepted form, for error messages.
             pub const EXPECTED: &'static str = $expected;
 
             /// The identifier as text.
@@ -70,45 +70,45 @@ macro_rules! id {
 }
 
 id!(
-    /// An Amazon Machine Image's id, unique within its Region.
+    /// The id of an Amazon Machine Image. It is valid in one Region only.
     ImageId,
     |text| prefixed(text, "ami-"),
     "an image id such as ami-0123456789abcdef0"
 );
 id!(
-    /// An EC2 instance's id.
+    /// The id of an EC2 instance.
     InstanceId,
     |text| prefixed(text, "i-"),
     "an instance id such as i-0123456789abcdef0"
 );
 id!(
-    /// An EBS snapshot's id.
+    /// The id of an EBS snapshot.
     SnapshotId,
     |text| prefixed(text, "snap-"),
     "a snapshot id such as snap-0123456789abcdef0"
 );
 id!(
-    /// A subnet's id.
+    /// The id of a subnet.
     SubnetId,
     |text| prefixed(text, "subnet-"),
     "a subnet id such as subnet-0123456789abcdef0"
 );
 id!(
-    /// An AWS Region's code.
+    /// The code of an AWS Region, such as `eu-west-1`.
     Region,
     is_region,
     "a Region code such as eu-west-1"
 );
 id!(
-    /// A recipe's name. It becomes part of image names, tags, parameter names and log lines, so it is kept
-    /// to what is safe in all of them.
+    /// The name of a recipe. It becomes part of image names, tags, parameter names and log lines, so only
+    /// characters that are safe in all of them are allowed.
     RecipeName,
     is_recipe_name,
-    "1 to 64 of a-z, 0-9 and '-', beginning with a letter and not ending with '-'"
+    "a recipe name: 1 to 64 of a-z, 0-9 and '-', beginning with a letter and not ending with '-'"
 );
 
 impl Region {
-    /// The partition of AWS that it belongs to, as ARNs name it.
+    /// The AWS partition of the Region, as it is written in ARNs.
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>)
     pub fn partition(&self) -> &'static str {
         const PARTITIONS: [(&str, &str); 6] = [
@@ -151,14 +151,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instance_is_not_an_image() {
+    fn an_instance_id_is_not_an_image_id() {
         assert!("i-0123456789abcdef0".parse::<ImageId>().is_err());
         assert!("ami-0123456789abcdef0".parse::<ImageId>().is_ok());
         assert!("ami-".parse::<ImageId>().is_err());
     }
 
     #[test]
-    fn regions_of_every_partition_are_regions() {
+    fn regions_of_every_partition_parse_and_other_texts_do_not() {
         for code in ["us-east-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1", "us-isob-east-1"] {
             assert!(code.parse::<Region>().is_ok(), "{code}");
         }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_name_holds_no_wildcard_no_slash_and_no_capital() {
+    fn a_recipe_name_has_no_wildcard_no_slash_and_no_capital_letter() {
         for name in ["web", "a", "al2023-arm64"] {
             assert!(name.parse::<RecipeName>().is_ok(), "{name}");
         }

@@ -1,4 +1,4 @@
-//! The words of Kiln, as types: parsed once at the edge, so that what is inside is right.
+//! Kiln's basic values as types. Text is parsed once, where it enters, so a value of these types is always valid.
 
 pub mod duration;
 pub mod ids;

@@ -1,4 +1,4 @@
-//! What Kiln's tags on an image or an instance say, read and written in one place.
+//! The record that Kiln keeps on every image in tags. It is read and written only here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,35 +10,35 @@ use crate::model::ids::{ImageId, Region};
 use crate::model::name::ImageName;
 use crate::model::tags::{self, Tags};
 
-/// How far an image has come. The order of the first four is the order of the chain.
+/// How far an image has come. The first four are in the order of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Made from a builder whose script succeeded.
+    /// Created from a builder whose script succeeded, or adopted.
     Captured,
-    /// Booted in another Availability Zone and found good.
+    /// Passed its test on a tester.
     Verified,
-    /// Shared with whom it may concern.
+    /// Shared as its recipe says.
     Published,
-    /// In every Region of its recipe.
+    /// Available in every Region that its recipe requires.
     Released,
-    /// Found bad, or, for a replica, given up.
+    /// Failed its test or scan; for a replica, all attempts to copy it failed.
     Rejected,
-    /// On its way out: disabled, and deregistered once its quarantine has passed.
+    /// Disabled, or about to be; deregistered once its quarantine is over.
     Disabled,
 }
 
-/// What an instance of Kiln's is for.
+/// The purpose of an instance that Kiln launched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// An image is made on it.
+    /// Runs the bake script; an image is created from it.
     Builder,
-    /// An image is proved on it.
+    /// Boots an image and runs the verify script.
     Tester,
 }
 
-/// A word in a tag that is none of those that Kiln writes there.
+/// A tag value that is not one of the words that Kiln writes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{0}' is not one of {1}")]
 pub struct BadWord(pub String, pub &'static str);
@@ -46,7 +46,7 @@ pub struct BadWord(pub String, pub &'static str);
 macro_rules! words {
     ($type:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
         impl $type {
-            /// The word that stands in the tag.
+            /// The value that is written to the tag.
             pub fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -84,13 +84,13 @@ words!(Role { Builder = "builder", Tester = "tester" });
 /// The image that a replica is a copy of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Origin {
-    /// Where it is: the home Region.
+    /// The home Region, in which that image is.
     pub region: Region,
-    /// Which it is.
+    /// The id of that image.
     pub image: ImageId,
 }
 
-/// A text that is not an origin.
+/// A text that is not an origin in the form `region/ami-id`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{0}' is not an origin such as us-east-1/ami-0123456789abcdef0")]
 pub struct BadOrigin(pub String);
@@ -111,55 +111,55 @@ impl FromStr for Origin {
     }
 }
 
-/// What Kiln wrote on an image or a replica, by the call that made it.
+/// The record on an image or replica. It is written by the call that creates the image, so no image of Kiln lacks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageRecord {
-    /// Its family and its bake.
+    /// Its recipe and version.
     pub name: ImageName,
-    /// How far it has come.
+    /// How far the image has come.
     pub stage: Stage,
-    /// What it was baked from.
+    /// The image that it was baked from; `None` for an adopted image.
     pub base: Option<ImageId>,
-    /// For a replica, what it is a copy of.
+    /// On a replica: what it was copied from.
     pub copied: Option<CopySource>,
 }
 
-/// What stands on a replica besides.
+/// What the record of a replica says in addition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopySource {
-    /// The image that it is a copy of.
+    /// The home image that it was copied from.
     pub origin: Origin,
-    /// Which try it came from, counted from 1.
+    /// The number of the attempt that copied it, counted from 1.
     pub attempt: u32,
 }
 
-/// Why tags do not make a record of Kiln's.
+/// Why the tags of an image are not accepted as a record. Kiln leaves such an image alone.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RecordError {
-    /// Kiln did not make it, and nobody gave it to Kiln.
-    #[error("it does not bear the tag kiln:recipe")]
+    /// There is no `kiln:recipe`: Kiln did not create it, and nobody handed it over.
+    #[error("it does not have the tag kiln:recipe")]
     NotManaged,
-    /// It bears `kiln:recipe`, but the rest does not say what Kiln would have said: someone changed it.
-    #[error("its tag {key} is {found}, which Kiln does not write")]
+    /// There is a `kiln:recipe`, but another tag of the record is missing or has a value that Kiln never writes.
+    #[error("its tags are not a valid record ({key} is {found}), so Kiln leaves it alone")]
     Malformed {
-        /// The tag.
+        /// The key of the tag.
         key: &'static str,
-        /// Its value in quotes, or that it is missing.
+        /// The value in quotes, or the word `missing`.
         found: String,
     },
-    /// Tags can be copied by anyone, and are by the console; what EC2 itself says of the image is not what it would
-    /// say had Kiln made it.
+    /// The tags are a valid record, but contradict EC2's own fields of the image. Anyone can copy tags, and the
+    /// console copies them with an image.
     #[error("its tags are Kiln's, but Kiln did not make it: {0}")]
     TagsCopied(&'static str),
 }
 
 impl ImageRecord {
-    /// Reads the record of an image.
+    /// Reads the record from the tags of an image.
     ///
     /// # Errors
-    /// Says why the tags are not a whole record; what is not whole is left alone everywhere.
+    /// Why the tags are not a complete and valid record.
     pub fn read(tags: &Tags) -> Result<Self, RecordError> {
-        // In one pass: every image that is looked at is read so, and more than once.
+        // One pass over the tags, because a run reads the record of every image more than once.
         let [mut recipe, mut version, mut stage, mut base, mut origin, mut attempt] = [None::<&str>; 6];
         for (key, value) in tags.iter() {
             match key {
@@ -172,18 +172,18 @@ impl ImageRecord {
                 _ => {}
             }
         }
-        let recipe = wanted(recipe, tags::RECIPE)?.ok_or(RecordError::NotManaged)?;
-        let name = ImageName { recipe, version: needed(version, tags::VERSION)? };
-        let stage = needed(stage, tags::STAGE)?;
-        let base = wanted(base, tags::BASE)?;
-        let copied = match wanted(origin, tags::ORIGIN)? {
-            Some(origin) => Some(CopySource { origin, attempt: needed(attempt, tags::ATTEMPT)? }),
+        let recipe = optional(recipe, tags::RECIPE)?.ok_or(RecordError::NotManaged)?;
+        let name = ImageName { recipe, version: required(version, tags::VERSION)? };
+        let stage = required(stage, tags::STAGE)?;
+        let base = optional(base, tags::BASE)?;
+        let copied = match optional(origin, tags::ORIGIN)? {
+            Some(origin) => Some(CopySource { origin, attempt: required(attempt, tags::ATTEMPT)? }),
             None => None,
         };
         Ok(Self { name, stage, base, copied })
     }
 
-    /// The record as tags.
+    /// The tags that make up the record.
     pub fn write(&self) -> Tags {
         let mut written = Tags::new()
             .with(tags::RECIPE, &self.name.recipe)
@@ -199,11 +199,11 @@ impl ImageRecord {
     }
 }
 
-fn needed<T: FromStr>(value: Option<&str>, key: &'static str) -> Result<T, RecordError> {
-    wanted(value, key)?.ok_or(RecordError::Malformed { key, found: "missing".into() })
+fn required<T: FromStr>(value: Option<&str>, key: &'static str) -> Result<T, RecordError> {
+    optional(value, key)?.ok_or(RecordError::Malformed { key, found: "missing".into() })
 }
 
-fn wanted<T: FromStr>(value: Option<&str>, key: &'static str) -> Result<Option<T>, RecordError> {
+fn optional<T: FromStr>(value: Option<&str>, key: &'static str) -> Result<Option<T>, RecordError> {
     let read =
         |value: &str| value.parse().map_err(|_| RecordError::Malformed { key, found: format!("'{value}'") });
     value.map(read).transpose()
@@ -226,23 +226,29 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_our_tag_is_not_ours() {
+    fn an_image_without_the_recipe_tag_is_not_managed() {
         let tags = Tags::new().with("Name", "web-20261123T020000Z").with(tags::STAGE, "released");
         assert_eq!(ImageRecord::read(&tags), Err(RecordError::NotManaged));
     }
 
     #[test]
-    fn a_record_that_someone_changed_is_unreadable_and_says_where() {
+    fn a_changed_record_is_malformed_and_the_error_names_the_tag() {
         let changed = record().write().with(tags::STAGE, "Released");
         let error = ImageRecord::read(&changed).unwrap_err();
-        assert_eq!(error.to_string(), "its tag kiln:stage is 'Released', which Kiln does not write");
+        assert_eq!(
+            error.to_string(),
+            "its tags are not a valid record (kiln:stage is 'Released'), so Kiln leaves it alone"
+        );
         let hand_tagged = Tags::new().with(tags::RECIPE, "web");
         let error = ImageRecord::read(&hand_tagged).unwrap_err();
-        assert_eq!(error.to_string(), "its tag kiln:version is missing, which Kiln does not write");
+        assert_eq!(
+            error.to_string(),
+            "its tags are not a valid record (kiln:version is missing), so Kiln leaves it alone"
+        );
     }
 
     #[test]
-    fn the_stages_are_in_the_order_of_the_chain() {
+    fn stages_sort_in_the_order_of_the_pipeline() {
         assert!(Stage::Captured < Stage::Verified && Stage::Verified < Stage::Published);
         assert!(Stage::Published < Stage::Released);
     }
@@ -260,7 +266,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_record_round_trips_through_tags(
+        fn a_record_written_to_tags_is_read_back_unchanged(
             recipe in "[a-z][a-z0-9]{0,20}", second in 0i64..4_000_000_000, stage in stages(),
             base in proptest::option::of("ami-[0-9a-f]{17}"), origin in proptest::option::of("ami-[0-9a-f]{17}"),
             attempt in 1u32..9, own in proptest::collection::btree_map("[A-Z][a-z]{0,8}", ".{0,12}", 0..4),
@@ -280,7 +286,7 @@ mod tests {
         }
 
         #[test]
-        fn any_tags_are_read_without_a_panic(values in proptest::collection::vec(".{0,24}", 6)) {
+        fn no_tags_make_the_reader_panic(values in proptest::collection::vec(".{0,24}", 6)) {
             let keys = [tags::RECIPE, tags::VERSION, tags::STAGE, tags::BASE, tags::ORIGIN, tags::ATTEMPT];
             let _ = ImageRecord::read(&keys.into_iter().zip(values).collect());
         }

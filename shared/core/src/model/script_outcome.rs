@@ -1,4 +1,4 @@
-//! The verdict of a builder or tester, read from its serial console.
+//! How a script on a builder or tester ended, read from the verdict line on the serial console.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScriptOutcome {
-    /// Nobody looked.
+    /// The console was not read.
     Unread,
-    /// The console bears no verdict of this bake, or not yet: EC2 posts the console a little after the stop.
+    /// The console shows no verdict of this bake. It may appear later, because EC2 posts the console with a delay.
     Silent,
     /// The script ended with status 0.
     Passed,
@@ -16,7 +16,7 @@ pub enum ScriptOutcome {
     Failed {
         /// Its exit status.
         status: i32,
-        /// The last lines that it wrote.
+        /// The last lines of the console before the verdict.
         tail: String,
     },
 }
@@ -27,7 +27,7 @@ const TAIL_BYTES: usize = 4_000;
 const TAIL_LINE_CHARS: usize = 400;
 
 impl ScriptOutcome {
-    /// Reads the verdict that bears `nonce`. The last one counts; a line cut short counts for nothing.
+    /// Reads the last verdict line that carries `nonce`. A line without its line end is ignored.
     pub fn read(console: &str, nonce: &str) -> Self {
         let mut before = console.len();
         for line in console.split_inclusive('\n').rev() {
@@ -44,15 +44,15 @@ impl ScriptOutcome {
 }
 
 fn status(line: &str, nonce: &str) -> Option<i32> {
-    // A line without its end may have lost digits of its status: 1 could have been 127.
+    // A truncated line may have lost digits of the status: 1 could have been 127.
     let line = line.strip_suffix('\n')?.trim_end_matches('\r');
-    let (_, said) = line.rsplit_once(WORD)?;
-    let (word, status) = said.split_once(' ')?;
-    (word == nonce).then(|| status.parse().ok()).flatten()
+    let (_, verdict) = line.rsplit_once(WORD)?;
+    let (found, status) = verdict.split_once(' ')?;
+    (found == nonce).then(|| status.parse().ok()).flatten()
 }
 
-/// The last lines of a console for a person to read: without control characters, blank lines and what is
-/// beyond 20 lines, 4,000 bytes or the last 400 characters of a line.
+/// The last lines of a console, for people: at most 20 lines and 4,000 bytes, and of each line the last 400
+/// characters. Control characters and blank lines are dropped.
 pub fn tail(console: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut bytes = 0;
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_0_with_our_word_is_success() {
+    fn status_0_with_the_right_nonce_is_success() {
         assert_eq!(
             ScriptOutcome::read("[  1.0] boot\nhello\n\nkiln-verdict abc 0\n[ 9.9] power down\n", "abc"),
             ScriptOutcome::Passed
@@ -88,13 +88,13 @@ mod tests {
     }
 
     #[test]
-    fn another_bakes_word_is_silence() {
+    fn the_verdict_of_another_bake_is_ignored() {
         assert_eq!(ScriptOutcome::read("kiln-verdict old 0\n", "abc"), ScriptOutcome::Silent);
         assert_eq!(ScriptOutcome::read("", "abc"), ScriptOutcome::Silent);
     }
 
     #[test]
-    fn failure_tells_the_scripts_last_lines() {
+    fn a_failure_carries_the_last_lines_of_the_script() {
         let console = "boot\nE: no package nginx\r\n\nkiln-verdict abc 100\r\nreboot: Power down\n";
         assert_eq!(
             ScriptOutcome::read(console, "abc"),
@@ -103,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cut_short_is_silence() {
+    fn a_truncated_verdict_line_is_ignored() {
         assert_eq!(ScriptOutcome::read("kiln-verdict abc 1", "abc"), ScriptOutcome::Silent);
         assert_eq!(ScriptOutcome::read("kiln-verdict ab", "abc"), ScriptOutcome::Silent);
     }
 
     #[test]
-    fn the_kernels_timestamp_may_stand_before_it() {
+    fn a_prefix_before_the_verdict_is_ignored() {
         assert_eq!(
             ScriptOutcome::read("[   12.1] cloud-init[99]: kiln-verdict abc 0\n", "abc"),
             ScriptOutcome::Passed
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tail_is_bounded_and_holds_no_control_characters() {
+    fn a_tail_is_bounded_and_has_no_control_characters() {
         let console: String = (0..100).map(|n| format!("\u{1b}[1mline {n}\u{7}\n")).collect();
         let tail = tail(&console);
         assert_eq!(tail.lines().count(), 20);
@@ -127,12 +127,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_console_is_read_without_a_panic(console in ".*", nonce in ".{0,16}") {
+        fn no_console_makes_the_reader_panic(console in ".*", nonce in ".{0,16}") {
             let _ = ScriptOutcome::read(&console, &nonce);
         }
 
         #[test]
-        fn whatever_a_script_wrote_before_our_line_counts(noise in "[^\u{0}]{0,200}", status in 0i32..256) {
+        fn the_verdict_counts_whatever_the_script_wrote_before_it(noise in "[^\u{0}]{0,200}", status in 0i32..256) {
             let console = format!("{noise}\nkiln-verdict abc {status}\n");
             let verdict = ScriptOutcome::read(&console, "abc");
             prop_assert_eq!(verdict == ScriptOutcome::Passed, status == 0);

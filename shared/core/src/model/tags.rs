@@ -1,68 +1,77 @@
-//! Tags: where Kiln's record stands, since there is no database.
+//! The tags in which Kiln keeps its state, since there is no database. The docs of the keys become
+//! `docs/reference/tags.md`.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// The family that a thing belongs to. Whatever bears it is Kiln's.
+/// The recipe that an image, snapshot, instance or launch template belongs to. Kiln manages only what has this tag.
+/// Set it yourself to hand over an image, a long-lived builder or a launch template.
 pub const RECIPE: &str = "kiln:recipe";
-/// The bake that a thing belongs to.
+/// The version, which is the UTC time at which the bake began, such as `20261123T020000Z`. On an image that you hand
+/// over you may set it yourself; otherwise Kiln uses the time at which the image was created.
 pub const VERSION: &str = "kiln:version";
-/// What an instance is for: `builder` or `tester`.
+/// On an instance that Kiln launched: `builder` or `tester`.
 pub const ROLE: &str = "kiln:role";
-/// How far an image has come.
+/// On an image or replica: how far it has come. `captured`, `verified`, `published` and `released` follow each other. A
+/// `rejected` image failed its test, scan or copy. A `disabled` image is being removed.
 pub const STAGE: &str = "kiln:stage";
-/// The image that an image was baked from.
+/// On an image or replica: the image that it was baked from.
 pub const BASE: &str = "kiln:base";
-/// On a replica: the image that it is a copy of, as `region/ami-id`.
+/// On a replica: the home image that it was copied from, as `region/ami-id`.
 pub const ORIGIN: &str = "kiln:origin";
-/// When a builder or a tester must have ended (RFC 3339).
+/// On a builder or tester: the time by which it must have finished. After that, its bake or test has failed.
 pub const DEADLINE: &str = "kiln:deadline";
-/// On a home image: that it is to be copied anew where a replica is missing, whatever was copied before. Kiln writes the
-/// time at which it brought the image back; a person may write anything that was not there before.
+/// On a home image: a new value makes the next sweep copy missing replicas again. Without a new value, a replica that
+/// somebody deregistered is copied again only on a later day. Kiln writes the time at which it reactivated the image;
+/// you may write any value that was not there before.
 pub const RECOPY: &str = "kiln:recopy";
-/// On a tester: the image that it proves. On a launched builder: the image that was begun of it, so that none is begun
-/// again when somebody takes that one away.
+/// On a tester: the image that it tests. On a builder that Kiln launched: the image that was created from it; if
+/// somebody deregisters that image, no second one is created. On a usage report: the image that the report is about.
 pub const IMAGE: &str = "kiln:image";
-/// On a long-lived builder: the last bake for which it was stopped, so that an event that comes late bakes nothing
+/// On a long-lived builder: the last bake for which it was stopped, so that a late event does not start that bake
 /// again.
 pub const LAST_BAKE: &str = "kiln:last-bake";
-/// On a replica: which try at copying it came from, counted from 1.
+/// On a replica: the number of the attempt that copied it, counted from 1.
 pub const ATTEMPT: &str = "kiln:attempt";
-/// When an image was disabled by Kiln (RFC 3339); its quarantine runs from then. `no` where it was brought back since.
+/// On an image: when Kiln disabled it. Its quarantine begins then. `no` once the image was brought back.
 pub const DISABLED_AT: &str = "kiln:disabled-at";
-/// On an image that its recipe lets go: when it was first found that nobody uses it (RFC 3339), which is when it was deprecated.
-/// `no` where that was so once, and is so no longer.
+/// On an image that its recipe no longer keeps: when it was first found unused, and was deprecated. `no` once it is
+/// used or kept again.
 pub const UNUSED_SINCE: &str = "kiln:unused-since";
-/// On an image on its way out: how many images its recipe had in its Region at that step. Far fewer at the next one are no
-/// reason to go on, but to stop.
+/// On an image that was deprecated or disabled: how many images its recipe had in the Region at that step. If a later
+/// run finds far fewer, EC2 probably returned a partial answer, so that run removes nothing.
 pub const FLEET_SIZE: &str = "kiln:fleet-size";
-/// On an image whose recipe was deleted: when somebody said that its images may go as well (RFC 3339). `no` where there is
-/// such a recipe again.
+/// On an image of a deleted recipe: when somebody called `retire_recipe`, which allows Kiln to remove the recipe's
+/// images. `no` once the recipe exists again.
 pub const RECIPE_RETIRED_AT: &str = "kiln:recipe-retired-at";
-/// On an image that somebody asked to be brought back: when (RFC 3339). It stays until a person takes the tag away.
+/// On an image that somebody had brought back: when that was. Kiln keeps the image until you remove this tag.
 pub const RESTORED_AT: &str = "kiln:restored-at";
-/// On a snapshot that was left behind: when Kiln first saw that (RFC 3339).
+/// On a snapshot whose image is gone: when Kiln first found that. Its quarantine begins then. `no` once an image uses
+/// it again.
 pub const ORPHANED_SINCE: &str = "kiln:orphaned-since";
-/// On a home image: the Availability Zone in which its builder ran. It is tested in another one.
+/// On a home image: the Availability Zone in which its builder ran. The image is tested in another one.
 pub const ZONE: &str = "kiln:zone";
-/// On an image that somebody else made and gave to Kiln: its own `region/ami-id`, so that no copy of it is taken for it.
+/// On an image that you handed over: its own `region/ami-id`. A copy of the image has another id, so Kiln does not
+/// manage the copy even if it has the same tags.
 pub const ADOPTED: &str = "kiln:adopted";
-/// On an image or replica: what of its recipe's `[publish]` was carried out on it, as [`crate::publish::sharing::mark`] writes it.
+/// On an image or replica: a hash of the `[publish]` settings that were applied to it. Once those of its recipe differ,
+/// the next sweep applies them again.
 pub const PUBLISHED_AS: &str = "kiln:published-as";
-/// On a home image: when it was released (RFC 3339), written before anyone hears of it.
+/// On a home image: when it was released. Kiln writes it before it sends `Image Released`.
 pub const RELEASED_AT: &str = "kiln:released-at";
-/// On a home image to which somebody rolled back: when (RFC 3339).
+/// On a home image that somebody rolled back to: when that was.
 pub const PINNED: &str = "kiln:pinned";
-/// On a home image to which somebody rolled back: the newest version that it is preferred to. A newer one ends that.
+/// On a home image that somebody rolled back to: the newest version that existed then. The rollback ends when a newer
+/// version is released.
 pub const PINNED_OVER: &str = "kiln:pinned-over";
-/// Put on an image or a snapshot by anyone, with the reason as its value: it stays.
+/// Set it on an image or snapshot, with your reason as its value. Kiln then keeps it until you remove the tag.
 pub const HOLD: &str = "kiln:hold";
 
-/// What every tag of Kiln's begins with; a recipe's own tags may not.
+/// The prefix of every key that Kiln writes. A recipe's own tags may not have it.
 pub const PREFIX: &str = "kiln:";
 
-/// Kiln's own keys, which stand once in memory, however many things bear them.
+/// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
 const OWN: [&str; 24] = [
     RECIPE,
     VERSION,
@@ -90,8 +99,8 @@ const OWN: [&str; 24] = [
     HOLD,
 ];
 
-/// The tags of one thing. Keys are unique and case-sensitive, as in EC2, which allows 50 of them: they lie in one place, by
-/// their keys, for there may be a hundred thousand things.
+/// The tags of one resource, sorted by key. Keys are unique and case-sensitive, as in EC2, which allows 50 per
+/// resource. They are one sorted list rather than a map, to save memory: a run may hold 100,000 resources.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>)
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tags(Vec<(Key, String)>);
@@ -111,14 +120,14 @@ impl Tags {
         Self::default()
     }
 
-    /// These tags with one more; a value that the key had before is replaced.
+    /// These tags and one more. It replaces an existing value of the key.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl ToString) -> Self {
         self.set(key, value.to_string());
         self
     }
 
-    /// These tags and all of `others`, whose values win.
+    /// These tags and all of `others`. Of a key in both, the value of `others` counts.
     #[must_use]
     pub fn and(mut self, others: &Tags) -> Self {
         for (key, value) in &others.0 {
@@ -134,60 +143,60 @@ impl Tags {
         }
     }
 
-    /// Where a key is, or would be.
+    /// The index of a key, or the index at which to insert it.
     fn place(&self, key: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(its, _)| its.as_ref().cmp(key))
+        self.0.binary_search_by(|(existing, _)| existing.as_ref().cmp(key))
     }
 
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
-        // Most keys are of another length than the one that is looked for, so that this is quicker than by their order.
-        self.0.iter().find(|(its, _)| its == key).map(|(_, value)| value.as_str())
+        // A linear search: most keys differ in length, which makes comparing them faster than a binary search.
+        self.0.iter().find(|(existing, _)| existing == key).map(|(_, value)| value.as_str())
     }
 
-    /// The value of `key`, read as what it stands for; `None` where it is absent or does not parse.
+    /// The value of `key`, parsed. `None` if it is absent or does not parse.
     pub fn read<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
         self.get(key)?.parse().ok()
     }
 
-    /// These tags with a time, to the second, as [`Tags::time`] reads it.
+    /// These tags and a time in RFC 3339, to the second, as [`Tags::time`] reads it.
     #[must_use]
     pub fn with_time(self, key: &str, time: DateTime<Utc>) -> Self {
         self.with(key, time.to_rfc3339_opts(SecondsFormat::Secs, true))
     }
 
-    /// The time that `key` bears (RFC 3339); `None` where it is absent or is none.
+    /// The value of `key` as a time. `None` if it is absent or not RFC 3339.
     pub fn time(&self, key: &str) -> Option<DateTime<Utc>> {
         DateTime::parse_from_rfc3339(self.get(key)?).ok().map(|time| time.to_utc())
     }
 
-    /// Whether there is a tag of that key.
+    /// Whether there is a tag with this key.
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
-    /// Whether there are none.
+    /// Whether there are no tags.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// The number of tags.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Each key and value, by key.
+    /// All keys and values, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_ref(), value.as_str()))
     }
 }
 
 impl<K: AsRef<str>, V: Into<String>> FromIterator<(K, V)> for Tags {
-    /// The last value of a key wins.
+    /// Of a key that occurs more than once, the last value counts.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
         let mut all: Vec<(Key, String)> =
             pairs.into_iter().map(|(text, value)| (key(text.as_ref()), value.into())).collect();
-        // Stable, so that of one key the last comes first once all are turned round.
+        // The sort is stable: after the reversal, the last value of a key comes first, and dedup keeps it.
         all.reverse();
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
         all.dedup_by(|(next, _), (first, _)| next == first);
@@ -206,22 +215,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tags_are_a_map_whose_last_value_of_a_key_wins(
+        fn tags_behave_as_a_map_in_which_the_last_value_of_a_key_counts(
             pairs in proptest::collection::vec(("[a-d]{1,2}", "[x-z]{0,2}"), 0..12), others in
             proptest::collection::vec(("[a-d]{1,2}", "[x-z]{0,2}"), 0..12), key in "[a-d]{1,2}",
         ) {
             let mut map: BTreeMap<String, String> = pairs.iter().cloned().collect();
             let mut tags: Tags = pairs.into_iter().collect();
-            let told = |tags: &Tags| -> Vec<(String, String)> {
+            let listed = |tags: &Tags| -> Vec<(String, String)> {
                 tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
             };
-            prop_assert_eq!(told(&tags), map.clone().into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(listed(&tags), map.clone().into_iter().collect::<Vec<_>>());
             map.extend(others.clone());
             tags = tags.and(&others.into_iter().collect());
-            prop_assert_eq!(told(&tags), map.clone().into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(listed(&tags), map.clone().into_iter().collect::<Vec<_>>());
             map.insert(key.clone(), "new".into());
             tags = tags.with(&key, "new");
-            prop_assert_eq!(told(&tags), map.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(listed(&tags), map.into_iter().collect::<Vec<_>>());
             prop_assert_eq!((tags.get(&key), tags.has("e")), (Some("new"), false));
         }
     }

@@ -1,4 +1,4 @@
-//! Client tokens: what makes a call that is made twice happen once.
+//! Client tokens, which make a repeated call safe: AWS answers it with the result of the first.
 
 use std::fmt;
 
@@ -7,30 +7,30 @@ use sha2::{Digest, Sha256};
 use crate::model::name::ImageName;
 use crate::model::record::Role;
 
-/// An idempotency token: 64 characters of hexadecimal, the most that EC2's guide allows, made from what makes
-/// the call unique. The SDK would fill in a random one, which a retried function would not know again.
+/// An idempotency token: 64 hexadecimal characters (EC2's maximum), a hash of what makes the call unique. The
+/// SDK's default is random, so a retried function would make the call a second time.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Token(String);
 
 impl Token {
-    /// The token of what `parts` name, in their order. Different parts give different tokens.
+    /// The token for `parts`. Other parts, or another order, give another token.
     pub fn of(parts: &[&str]) -> Self {
         Self(digest(parts))
     }
 
-    /// The token with which the builder or tester of a bake is launched into one place. It begins with what tells that
-    /// bake, so that an instance can be told from one that somebody launched like it.
+    /// The token for launching the builder or tester of a bake in one place, which `context` names. Its first 16
+    /// characters identify role and bake, so [`Token::is_of`] can tell Kiln's instance from a copy of its tags.
     pub fn launch(role: Role, name: &ImageName, context: &str) -> Self {
-        let mut token = launched(role, name);
+        let mut token = launch_prefix(role, name);
         let rest = digest(&[role.word(), name.recipe.as_str(), &name.version.to_string(), context]);
         token.push_str(&rest[token.len()..]);
         Self(token)
     }
 
-    /// Whether a token is that of such a launch, into any place.
+    /// Whether a token launched this role for this bake, in any place.
     pub fn is_of(token: &str, role: Role, name: &ImageName) -> bool {
-        token.len() == 64 && token.starts_with(&launched(role, name))
+        token.len() == 64 && token.starts_with(&launch_prefix(role, name))
     }
 
     /// The token as text.
@@ -45,22 +45,22 @@ impl fmt::Display for Token {
     }
 }
 
-/// A word that a console line must bear to count, made from what it vouches for: 16 characters of hexadecimal.
-/// It tells a builder's own line from those that an image carries in its logs from an earlier bake.
+/// A word of 16 hexadecimal characters, a hash of `parts`. A verdict line must carry the word of its bake, so lines
+/// of an earlier bake, which may still be in the logs of the image, do not count.
 pub fn nonce(parts: &[&str]) -> String {
     let mut word = digest(parts);
     word.truncate(16);
     word
 }
 
-fn launched(role: Role, name: &ImageName) -> String {
+fn launch_prefix(role: Role, name: &ImageName) -> String {
     nonce(&["launch", role.word(), name.recipe.as_str(), &name.version.to_string()])
 }
 
 fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
-        // The length goes first, so that ("ab", "c") and ("a", "bc") differ.
+        // Without the length, ("ab", "c") and ("a", "bc") would be the same.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_launch_is_known_by_its_token_in_any_place_and_no_other_is() {
+    fn a_token_identifies_role_and_bake_in_any_place() {
         let name = |text: &str| text.parse::<ImageName>().unwrap();
         let own = name("web-20261123T020000Z");
         let (here, there) =
@@ -91,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn parts_do_not_run_into_each_other() {
+    fn moving_text_between_parts_changes_the_token() {
         assert_ne!(Token::of(&["ab", "c"]), Token::of(&["a", "bc"]));
         assert_ne!(Token::of(&["ab", ""]), Token::of(&["ab"]));
     }
 
     proptest! {
         #[test]
-        fn is_at_most_64_characters_of_ascii_and_always_the_same(parts in proptest::collection::vec(".*", 0..5)) {
+        fn a_token_is_64_ascii_characters_and_the_same_every_time(parts in proptest::collection::vec(".*", 0..5)) {
             let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
             let token = Token::of(&parts);
             prop_assert_eq!(token.as_str().len(), 64);

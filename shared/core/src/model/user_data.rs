@@ -1,20 +1,18 @@
-//! The user data of a builder: runs the recipe's script once, says on the console how it ended, powers off.
-//!
-//! This is how a builder tells its verdict without a network, an agent or a role of its own: a line on the
-//! serial console, and a stop by itself.
+//! The user data of a builder or tester: it runs the recipe's script once, writes a verdict line to the serial
+//! console, and powers off. So an instance reports its outcome without a network, an agent or a role.
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html>)
 
 use crate::model::name::ImageName;
 use crate::model::record::Role;
 use crate::model::token::nonce;
 
-/// What EC2 allows of raw user data, in bytes.
+/// EC2's limit for user data before encoding, in bytes.
 pub const MOST_BYTES: usize = 16 * 1024;
 
-/// The most bytes that a recipe's script may have: what remains beside the frame, rounded down.
+/// The maximum size of a recipe's script, in bytes. The rest of the limit is needed for the text around it.
 pub const MOST_SCRIPT_BYTES: usize = 15 * 1024;
 
-/// What a builder does before an image is made of it.
+/// What a builder does after its script, so that instances of the image boot as new machines.
 const CLEAN: &str = r#"# The next boot, from the image, must be a first boot to cloud-init.
 cloud-init clean --logs > /dev/null 2>&1
 # Each instance of the image makes an identity of its own.
@@ -22,18 +20,18 @@ identity="${KILN_MACHINE_ID:-/etc/machine-id}"
 [ ! -f "$identity" ] || : > "$identity"
 "#;
 
-/// The word that a verdict must bear to be that of this bake.
-pub fn verdict_nonce(role: Role, name: &ImageName) -> String {
+/// The word that a verdict line must carry to count for this role and bake.
+pub fn script_nonce(role: Role, name: &ImageName) -> String {
     nonce(&["verdict", role.word(), name.recipe.as_str(), &name.version.to_string()])
 }
 
-/// The user data that runs `script` on a builder or tester of that bake. A script that begins with `#!` is run
-/// by what it names; any other by bash, which stops at the first command that fails.
+/// The user data that runs `script` on the builder or tester of a bake. A script that begins with `#!` names its
+/// interpreter; any other runs under `bash -e -o pipefail`, which stops at the first command that fails.
 pub fn user_data(role: Role, name: &ImageName, script: &str) -> String {
-    // A recipe that was written on Windows.
+    // A recipe written on Windows has line ends that bash does not accept.
     let script = &script.replace("\r\n", "\n");
-    let nonce = verdict_nonce(role, name);
-    // An image is made of a builder; a tester is thrown away.
+    let nonce = script_nonce(role, name);
+    // A tester is terminated, so it needs no cleaning.
     let clean = if role == Role::Builder { CLEAN } else { "" };
     let end_of_line = if script.ends_with('\n') || script.is_empty() { "" } else { "\n" };
     format!(
@@ -68,22 +66,22 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_script_fits_what_ec2_allows() {
-        let whole = user_data(Role::Builder, &name(), &"x".repeat(MOST_SCRIPT_BYTES));
-        assert!(whole.len() <= MOST_BYTES, "{}", whole.len());
+    fn the_longest_script_fits_into_ec2s_limit() {
+        let text = user_data(Role::Builder, &name(), &"x".repeat(MOST_SCRIPT_BYTES));
+        assert!(text.len() <= MOST_BYTES, "{}", text.len());
     }
 
     #[test]
-    fn the_script_stands_in_it_unchanged_and_unexpanded() {
+    fn the_script_is_embedded_unchanged_and_unexpanded() {
         let script = "echo \"$HOME\" 'it''s' `date` \\ \n# end";
-        let whole = user_data(Role::Builder, &name(), script);
+        let text = user_data(Role::Builder, &name(), script);
         assert!(
-            whole.contains(&format!("<<'kiln-{}'\n{script}\nkiln-", verdict_nonce(Role::Builder, &name())))
+            text.contains(&format!("<<'kiln-{}'\n{script}\nkiln-", script_nonce(Role::Builder, &name())))
         );
     }
 
     #[test]
-    fn a_builder_and_a_tester_of_one_bake_bear_different_words() {
-        assert_ne!(verdict_nonce(Role::Builder, &name()), verdict_nonce(Role::Tester, &name()));
+    fn builder_and_tester_of_one_bake_have_different_nonces() {
+        assert_ne!(script_nonce(Role::Builder, &name()), script_nonce(Role::Tester, &name()));
     }
 }

@@ -1,4 +1,4 @@
-//! The version of an image: the UTC second at which its bake began.
+//! The version of an image: the UTC time at which its bake began, to the second.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 const FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
-/// A version such as `20261123T020000Z`. As text and as a value it sorts by time.
+/// A version such as `20261123T020000Z`. Versions, and their texts, sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version(DateTime<Utc>);
@@ -20,10 +20,10 @@ pub struct Version(DateTime<Utc>);
 pub struct BadVersion(pub String);
 
 impl Version {
-    /// The version of a bake that began at `time`; what is finer than a second is dropped.
+    /// The version of a bake that began at `time`. Fractions of a second are dropped.
     ///
     /// # Errors
-    /// A time outside of the years 0 to 9999 has no version, for its text would not sort.
+    /// A time outside of the years 0 to 9999, because its text would not sort by time.
     pub fn at(time: DateTime<Utc>) -> Result<Self, BadVersion> {
         let text = time.format(FORMAT).to_string();
         text.parse()
@@ -41,10 +41,10 @@ impl FromStr for Version {
     fn from_str(text: &str) -> Result<Self, BadVersion> {
         let bad = || BadVersion(text.to_owned());
         let bytes: &[u8; 16] = text.as_bytes().try_into().map_err(|_| bad())?;
-        // By hand, for every image that is looked at is read so.
+        // Parsed by hand for speed: a run parses the version of every image.
         let mut digits = [0u32; 14];
-        let scope = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14];
-        for (digit, at) in digits.iter_mut().zip(scope) {
+        let positions = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14];
+        for (digit, at) in digits.iter_mut().zip(positions) {
             *digit = u32::from(bytes[at].wrapping_sub(b'0'));
         }
         if bytes[8] != b'T' || bytes[15] != b'Z' || digits.iter().any(|digit| *digit > 9) {
@@ -85,13 +85,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_the_utc_second_of_the_bakes_start() {
+    fn a_version_is_the_utc_time_at_which_the_bake_began() {
         let version: Version = "20261123T020000Z".parse().unwrap();
         assert_eq!(version.time().to_rfc3339(), "2026-11-23T02:00:00+00:00");
     }
 
     #[test]
-    fn refuses_what_is_no_time() {
+    fn a_text_that_is_not_a_time_is_not_a_version() {
         for text in
             ["", "20261123", "20261323T020000Z", "20261123T020060Z", "+0261123T020000Z", "20261123T0200 0Z"]
         {
@@ -101,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trips_and_sorts_by_time(a in 0i64..253_402_300_799, b in 0i64..253_402_300_799) {
+        fn a_version_parses_back_and_sorts_by_time(a in 0i64..253_402_300_799, b in 0i64..253_402_300_799) {
             let at = |second| Version::at(DateTime::from_timestamp(second, 7).unwrap()).unwrap();
             let (a_version, b_version) = (at(a), at(b));
             prop_assert_eq!(a_version.to_string().parse::<Version>().unwrap(), a_version);
@@ -110,7 +110,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_without_a_panic_and_printed_as_it_was(text in ".{0,20}") {
+        fn no_text_makes_the_parser_panic_and_a_parsed_version_prints_as_it_was(text in ".{0,20}") {
             if let Ok(version) = text.parse::<Version>() {
                 prop_assert_eq!(version.to_string(), text);
             }

@@ -1,4 +1,4 @@
-//! What is done.
+//! The actions that decisions can ask for. Docs of the variants become `docs/reference/actions-and-reasons.md`.
 
 use chrono::{DateTime, Utc};
 
@@ -7,133 +7,139 @@ use crate::events::outbound::Envelope;
 use crate::inventory::{Candidates, Deprecation, NewImage, NewReplica, NewTemplateVersion, PermissionChange};
 use crate::model::{ImageId, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags};
 
-/// What is done.
+/// What is done to a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing: all is as it should be, or it is not Kiln's to touch.
+    /// Does nothing: everything is as it should be, or Kiln must not change it.
     Keep,
-    /// Nothing now: it must be looked at again, so the function fails and Lambda tries it anew.
+    /// Does nothing yet: something could not be read, or is not ready. The function fails, so that Lambda invokes it
+    /// again.
     Retry,
-    /// Nothing: it cannot be done as asked, and a person must change something.
+    /// Does nothing: it is not possible until somebody changes what the reason names.
     Reject,
-    /// Launch a builder or a tester; each is tried in turn while the ones before have no room.
+    /// Launches a builder or a tester. If a subnet has no capacity, the next one is tried.
     Launch(Candidates),
-    /// Mark a long-lived builder with the bake and stop it.
+    /// Tags a long-lived builder with the bake and stops it, so that an image can be created from it.
     StopForBake {
         /// The builder.
         instance: InstanceId,
-        /// The bake.
+        /// The version of the bake.
         version: Version,
-        /// When its image must have begun.
+        /// The time by which creation of its image must have begun.
         deadline: DateTime<Utc>,
     },
-    /// Make an image of a stopped builder.
+    /// Creates an image from a stopped builder.
     Capture(NewImage),
-    /// Start a long-lived builder again and take the bake's marks from it.
+    /// Starts a long-lived builder again and removes the tags of the bake from it.
     Restart(InstanceId),
-    /// Terminate a launched builder or tester.
+    /// Terminates a builder or tester that Kiln launched.
     Terminate(InstanceId),
-    /// Make a replica.
+    /// Copies an image to another Region.
     Copy(NewReplica),
-    /// Write the stage on an image.
+    /// Sets the tag `kiln:stage` of an image.
     SetStage(ImageId, Stage),
-    /// Write on an image that somebody else made, and before that on its snapshots, that it is Kiln's now.
+    /// Tags an image that you handed over, and before that its snapshots, so that Kiln manages them.
     Adopt {
         /// The image.
         image: ImageId,
-        /// Its snapshots.
+        /// The snapshots of the image.
         snapshots: Vec<SnapshotId>,
-        /// What is written.
+        /// The tags that are written to each of them.
         tags: Tags,
     },
-    /// Change who may launch an image.
+    /// Changes who may launch an image.
     Share(ImageId, PermissionChange),
-    /// Change who may make volumes of a snapshot.
+    /// Changes who may create volumes from a snapshot.
     ShareSnapshot(SnapshotId, PermissionChange),
-    /// Set when an image is deprecated; `None`: never.
+    /// Sets or removes the time at which EC2 deprecates an image.
     SetDeprecation(ImageId, Deprecation),
-    /// Guard an image against deregistration.
+    /// Turns deregistration protection on.
     Protect(ImageId),
-    /// Take that guard away.
+    /// Turns off the deregistration protection that Kiln turned on.
     Unprotect(ImageId),
-    /// Write on an image that it is published, and as what.
+    /// Records on an image that it is published, and with which settings (`kiln:stage`, `kiln:published-as`).
     Publish(ImageId, String),
-    /// Write on an image what of its recipe holds for it.
+    /// Writes tags on an image; the reason says why.
     Tag(ImageId, Tags),
-    /// Let the parameters of several Regions name a release, all at once, and see that they do.
+    /// Points the SSM parameters of one or more Regions at a release. None is written unless Kiln may write all of
+    /// them.
     MoveParameters(Vec<Move>, WaitFor),
-    /// Let a launch template name a release.
+    /// Points a launch template at a release: creates a version, sets the default version, or both.
     MoveTemplate(TemplateMove),
-    /// Take the mark of retirement from an image that stays, and have it copied anew where it lacks a replica.
+    /// Sets an image that is kept after all back to stage `captured`, so that it is tested, published and copied again.
     Reactivate(ImageId, DateTime<Utc>),
-    /// Enable an image that was disabled.
+    /// Enables a disabled image, so that it can be launched again.
     Enable(ImageId),
-    /// Ask EC2 for a report on the use of an image by other accounts.
+    /// Requests EC2's report on which other accounts use an image.
     RequestUsageReport(ImageId),
-    /// Deprecate an image that nobody uses, and write on it since when that is known, and how many its recipe has there.
+    /// Deprecates an unused image. Records on it since when it is unused, and how many images its recipe has in the
+    /// Region.
     Deprecate(ImageId, DateTime<Utc>, usize),
-    /// Take that back: the image is deprecated when its recipe says, or never.
+    /// Undoes `deprecate`, because the image is used or kept again. It is deprecated when its recipe says so, or never.
     ClearUnused(ImageId, Deprecation),
-    /// Disable an image and write on it since when, and how many its recipe has there.
+    /// Disables an image, so that nobody can launch it. Records on it when, and how many images its recipe has in the
+    /// Region.
     Disable(ImageId, DateTime<Utc>, usize),
-    /// Deregister an image and delete its snapshots.
+    /// Deregisters an image and deletes its snapshots, except those that another image uses.
     Deregister(ImageId),
-    /// Write on a snapshot since when it is left behind.
+    /// Records on a snapshot since when its image is gone (`kiln:orphaned-since`).
     MarkOrphan(SnapshotId, DateTime<Utc>),
-    /// Take that mark away: the snapshot is used again.
+    /// Undoes `mark-orphan`, because the snapshot is used again.
     ClearOrphan(SnapshotId),
-    /// Delete a snapshot that was left behind.
+    /// Deletes a snapshot whose image is gone and whose quarantine is over.
     DeleteSnapshot(SnapshotId),
-    /// Say it, before what follows in the chain makes it past.
+    /// Sends an event before the tag that records it is written. A failure between the two repeats the event instead of
+    /// losing it.
     Emit(Envelope),
 }
 
-/// A parameter that is to name an image.
+/// A parameter that is pointed at an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
-    /// Where.
+    /// The Region of the parameter.
     pub region: Region,
-    /// The parameter.
+    /// The name of the parameter.
     pub parameter: String,
     /// The image.
     pub image: ImageId,
 }
 
-/// What the chain goes on after.
+/// When a move of parameters counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitFor {
-    /// Every parameter shows its image.
+    /// Once every parameter returns its new image.
     Pointers,
-    /// SSM has taken every value: it shows them once EC2 has looked at the images, and says so.
+    /// Once SSM has accepted every value. SSM returns it later, after EC2 has validated the image, and then sends an
+    /// event.
     Accepted,
 }
 
-/// A launch template that is to name an image.
+/// A launch template that is pointed at an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateMove {
-    /// The template's name.
+    /// The name of the template.
     pub name: String,
     /// The image.
     pub image: ImageId,
-    /// The version to be made of it; `None`: there is one.
+    /// The version to create; `None` if a version with the image exists.
     pub version: Option<NewTemplateVersion>,
-    /// What becomes the default version.
+    /// Which version becomes the default version.
     pub default: NewDefault,
 }
 
-/// What becomes the default version of a launch template.
+/// Which version becomes the default version of a launch template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NewDefault {
-    /// It stays.
+    /// The default version stays as it is.
     Unchanged,
-    /// The version that is made.
+    /// The version that is created.
     NewVersion,
-    /// This version of this template, which is there.
+    /// An existing version: the id of the template, and the number of the version.
     Number(String, i64),
 }
 
 impl Action {
-    /// The image on which it writes tags, and those: what may be written on many at once, before anything else is done.
+    /// The image that it tags, and the tags. They may be written for several images at once, before any action runs.
     pub fn writes(&self) -> Option<(&ImageId, Tags)> {
         match self {
             Self::SetStage(image, Stage::Disabled) => {
@@ -144,16 +150,16 @@ impl Action {
                 Tags::new().with_time(tags::UNUSED_SINCE, *since).with(tags::FLEET_SIZE, counted),
             )),
             Self::Disable(image, since, counted) => {
-                let retired =
+                let disabled =
                     Tags::new().with(tags::STAGE, Stage::Disabled).with_time(tags::DISABLED_AT, *since);
-                Some((image, retired.with(tags::FLEET_SIZE, counted)))
+                Some((image, disabled.with(tags::FLEET_SIZE, counted)))
             }
-            Self::Tag(image, noted) => Some((image, noted.clone())),
+            Self::Tag(image, tags) => Some((image, tags.clone())),
             _ => None,
         }
     }
 
-    /// The step of an image on its way out that it is, if it is one.
+    /// The step towards removal that this action is, if it is one.
     pub fn step(&self) -> Option<Step> {
         match self {
             Self::Deprecate(..) => Some(Step::Deprecate),
@@ -163,7 +169,7 @@ impl Action {
         }
     }
 
-    /// Its name in logs, answers and plans.
+    /// The name of the action in logs, answers and plans.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Keep => "keep",

@@ -1,5 +1,5 @@
-//! What is decided, as data: the plan that a person reads, the log line, what a test expects and what is
-//! carried out are the same value.
+//! A decision as data. The plan that a person reads, the log line, what a test expects and what is carried out are
+//! the same value.
 
 use chrono::{DateTime, Utc};
 
@@ -10,40 +10,40 @@ use crate::inventory::{CloudError, ErrorKind, Image, Instance};
 use crate::model::{ImageName, RecipeName, Region, Version};
 use crate::recipe::BadRecipe;
 
-/// One thing that is done, or left, and why.
+/// One action on one subject, and its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// What it is about.
+    /// What the decision is about.
     pub subject: Subject,
-    /// What is done.
+    /// What is done, which may be nothing.
     pub action: Action,
-    /// Why.
+    /// Why it is done.
     pub reason: Reason,
-    /// Since when it may have been due; known to a sweep, which says how late a repair is.
+    /// Since when the action may have been due. Set by a sweep, to report how late a repair is.
     pub since: Option<DateTime<Utc>>,
-    /// What the rule knows of an image that it lets go or keeps; `None` for every other decision.
+    /// What an expiry rule knows about the image; `None` for every other decision.
     pub retention: Option<Retention>,
 }
 
-/// Decisions that are carried out one after another; when one fails, those after it are not begun. Chains
-/// do not depend on each other.
+/// Decisions that are carried out in order. If one fails, those after it are skipped. Sequences do not depend on each
+/// other.
 pub type Sequence = Vec<Decision>;
 
 /// What a decision is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// Of which family.
+    /// The recipe, if there is one.
     pub recipe: Option<RecipeName>,
-    /// Of which bake.
+    /// The version, if the subject belongs to one bake.
     pub version: Option<Version>,
-    /// Where.
+    /// The Region.
     pub region: Region,
-    /// The image, instance or snapshot, where there is one already.
+    /// The id of the image, instance or snapshot, if it exists already.
     pub resource: Option<String>,
 }
 
 impl Subject {
-    /// An image whose record was read.
+    /// An image whose record was read before.
     pub fn member(image: &Image, name: &ImageName) -> Self {
         Self {
             recipe: Some(name.recipe.clone()),
@@ -53,7 +53,7 @@ impl Subject {
         }
     }
 
-    /// An image.
+    /// An image. Recipe and version come from its record, or else from its name.
     pub fn image(image: &Image) -> Self {
         let record = image.record().ok();
         let name = record.map(|record| record.name).or_else(|| image.name.parse::<ImageName>().ok());
@@ -65,7 +65,7 @@ impl Subject {
         }
     }
 
-    /// An instance.
+    /// An instance. Recipe and version come from its tags.
     pub fn instance(instance: &Instance) -> Self {
         use crate::model::tags::{RECIPE, VERSION};
         Self {
@@ -76,7 +76,7 @@ impl Subject {
         }
     }
 
-    /// A bake, or an image that is not there yet.
+    /// A bake, or an image that does not exist yet.
     pub fn name(name: &ImageName, region: &Region) -> Self {
         Self {
             recipe: Some(name.recipe.clone()),
@@ -91,7 +91,7 @@ impl Subject {
         Self { recipe: Some(recipe.clone()), version: None, region: region.clone(), resource: None }
     }
 
-    /// A recipe with mistakes, under the name that it has in spite of them.
+    /// An invalid recipe, by the name under which it was found.
     pub fn bad_recipe(bad: &BadRecipe, home: &Region) -> Self {
         match bad.name.parse() {
             Ok(recipe) => Self::recipe(&recipe, home),
@@ -104,17 +104,18 @@ impl Subject {
         Self { recipe: None, version: None, region: region.clone(), resource: None }
     }
 
-    /// That a thing which bears no name of Kiln's is the subject.
+    /// Any other resource, by its id.
     pub fn resource(resource: impl ToString, region: &Region) -> Self {
         Self { recipe: None, version: None, region: region.clone(), resource: Some(resource.to_string()) }
     }
 
-    /// The decision that it must be looked at again, since something that had to be known could not be seen.
+    /// Retry later, because something that the decision needs could not be read.
     pub fn retry_later(self, error: &CloudError) -> Decision {
         self.decide(Action::Retry, Reason::LookUpFailed(error.clone()))
     }
 
-    /// The same of what no recipe names: where it is closed to this role, whoever closed it knows, and it is only told.
+    /// Like [`Subject::retry_later`], for a Region that no recipe names. If access is denied there, that was
+    /// deliberate: it is reported, and does not fail the run.
     pub fn retry_unless_denied(self, error: &CloudError) -> Decision {
         match error.kind {
             ErrorKind::Denied => self.decide(Action::Keep, Reason::LookUpFailed(error.clone())),
@@ -127,7 +128,7 @@ impl Subject {
         Decision { subject: self, action, reason: reason.into(), since: None, retention: None }
     }
 
-    /// A decision about an image that is let go or kept, with what the rule knows of it.
+    /// A decision of an expiry rule, with what the rule knows about the image.
     pub fn retain(self, action: Action, reason: impl Into<Reason>, retention: Retention) -> Decision {
         Decision { retention: Some(retention), ..self.decide(action, reason) }
     }

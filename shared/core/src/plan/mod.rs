@@ -1,4 +1,4 @@
-//! The language of decisions: what is done, to what, and why.
+//! The language of decisions: every rule answers with an action on a subject, and the reason for it.
 
 pub mod action;
 pub mod decision;

@@ -1,54 +1,54 @@
-//! The three steps of an image on its way out, and what a rule knows of an image that it lets go or keeps.
+//! The three steps that remove an image, and what an expiry rule knows about an image besides its reason.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-/// A step of an image on its way out. All but the last can be undone.
+/// A step that removes an image. The first two can be undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
-    /// It is deprecated, because it was found unused once.
+    /// The image is deprecated, because it was found unused for the first time.
     Deprecate,
-    /// It is disabled: nobody can launch it any more.
+    /// The image is disabled: nobody can launch it.
     Disable,
-    /// It is deregistered with its snapshots.
+    /// The image is deregistered, and its snapshots are deleted.
     Deregister,
 }
 
-/// The next step of an image.
+/// The next step of an image, and when it is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NextStep {
     /// The step.
     pub step: Step,
-    /// When it is taken at the earliest; `None` where somebody must lift a limit first.
+    /// The earliest time of the step; `None` if a limit blocks it until somebody allows it.
     pub at: Option<DateTime<Utc>>,
 }
 
-/// Whether an image is used, as far as it was looked for.
+/// Whether an image is used, as far as Kiln checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Usage {
-    /// Something or somebody uses it, or holds it.
+    /// The image is referenced, launched, held or otherwise needed.
     InUse,
-    /// Nothing and nobody does.
+    /// Every check was made, and none found a use.
     Unused,
-    /// It could not be found out, so the image is kept.
+    /// A check could not be made, so the image is kept.
     Unknown,
 }
 
-/// What the rule that decided about an image knows of it, beside its reason. A rule cannot decide without saying it.
+/// What an expiry rule knows about an image besides its reason. Every rule must give it, so no keep rule can forget to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Whether it is used; `None` where nobody looked, because its recipe keeps it anyway.
+    /// Whether the image is used; `None` if that was not checked, because its recipe keeps it anyway.
     pub usage: Option<Usage>,
-    /// Its next step, where there is one.
+    /// The next step of the image, if there is one.
     pub next: Option<NextStep>,
-    /// Whether a person or another service keeps what the recipe would let go: then an event says so.
+    /// Whether a person or another service keeps an image that the recipe no longer keeps; then `Image Kept` is sent.
     pub by_choice: bool,
 }
 
 impl Retention {
-    /// Of an image that takes a step now, or later.
+    /// An unused image that takes a step at the given time.
     pub fn leaving(step: Step, at: DateTime<Utc>) -> Self {
         Self { usage: Some(Usage::Unused), next: Some(NextStep { step, at: Some(at) }), by_choice: false }
     }

@@ -1,11 +1,11 @@
-//! How several things become part of one sentence.
+//! Helpers for sentences: how a list becomes part of one.
 
-/// What is said after a colon, if anything.
+/// The reasons after a colon, or nothing if there are none.
 pub fn suffix(reasons: &[String]) -> String {
     if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
 }
 
-/// The first five, and how many more there are.
+/// The first five items, and how many more there are.
 pub fn first_few(items: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = join(&items[..items.len().min(SHOWN)]);
@@ -15,7 +15,7 @@ pub fn first_few(items: &[String]) -> String {
     }
 }
 
-/// All of them, with commas.
+/// All items, separated by commas.
 pub fn join<T: std::fmt::Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! Whether an image that passed its test is published.
+//! Decides whether an image that passed its test is published, and stops it if Amazon Inspector's findings forbid it.
 
 pub mod sharing;
 
@@ -20,31 +20,31 @@ pub struct Observed {
     pub record: ImageRecord,
     /// Who may use it.
     pub permissions: Result<Permissions, CloudError>,
-    /// What Amazon Inspector found in it; looked for where [`wants_findings`] says so.
+    /// What Amazon Inspector found in it; read only if [`wants_findings`] is true.
     pub findings: Result<Vec<Finding>, CloudError>,
 }
 
-/// Whether it must be known what Amazon Inspector found before it can be decided.
+/// Whether Amazon Inspector's findings must be read before [`decide`] can be called.
 pub fn wants_findings(recipe: &Recipe, image: &Image) -> bool {
     recipe.publish.block_on_findings.is_some() && image.scanned.is_some()
 }
 
-/// Whether an image stands where it is published.
+/// Whether an image is ready to be published: it is an available home image that passed its test.
 pub fn is_due(image: &Image, record: &ImageRecord) -> bool {
     image.state == ImageState::Available && record.copied.is_none() && record.stage == Stage::Verified
 }
 
-/// What becomes of an image.
-pub fn decide(recipe: &Recipe, seen: &Observed, now: DateTime<Utc>) -> Sequence {
-    let Observed { image, record, permissions, .. } = seen;
-    let leave = |reason| vec![Subject::image(image).decide(Action::Keep, reason)];
+/// Decides whether an image is published, waits for its scan, or is rejected.
+pub fn decide(recipe: &Recipe, observed: &Observed, now: DateTime<Utc>) -> Sequence {
+    let Observed { image, record, permissions, .. } = observed;
+    let keep = |reason| vec![Subject::image(image).decide(Action::Keep, reason)];
     if image.state != ImageState::Available {
-        return leave(Reason::ImageNotAvailable(image.state.clone()));
+        return keep(Reason::ImageNotAvailable(image.state.clone()));
     }
     if !is_due(image, record) {
-        return leave(Reason::Publish(PublishReason::NotToPublish(record.stage)));
+        return keep(Reason::Publish(PublishReason::NotToPublish(record.stage)));
     }
-    match gate(recipe, seen, now) {
+    match scan_gate(recipe, observed, now) {
         ScanGate::Pass => sharing::publish(
             recipe,
             image,
@@ -53,13 +53,13 @@ pub fn decide(recipe: &Recipe, seen: &Observed, now: DateTime<Utc>) -> Sequence 
             Reason::Publish(PublishReason::Verified),
             now,
         ),
-        ScanGate::Wait(reason) => leave(reason),
+        ScanGate::Wait(reason) => keep(reason),
         ScanGate::Unknown(error) => vec![Subject::image(image).retry_later(error)],
         ScanGate::Block(reason) => reject(image, record, reason),
     }
 }
 
-/// Whether an image may pass.
+/// Whether Amazon Inspector's findings allow an image to be published.
 enum ScanGate<'a> {
     Pass,
     Wait(Reason),
@@ -67,40 +67,40 @@ enum ScanGate<'a> {
     Block(Reason),
 }
 
-fn gate<'a>(recipe: &Recipe, seen: &'a Observed, now: DateTime<Utc>) -> ScanGate<'a> {
+fn scan_gate<'a>(recipe: &Recipe, observed: &'a Observed, now: DateTime<Utc>) -> ScanGate<'a> {
     let Some(at_least) = recipe.publish.block_on_findings else { return ScanGate::Pass };
-    if seen.image.scanned.is_none() {
-        let until = seen.image.created.unwrap_or(now) + recipe.publish.findings_timeout;
+    if observed.image.scanned.is_none() {
+        let until = observed.image.created.unwrap_or(now) + recipe.publish.findings_timeout;
         return match now < until {
             true => ScanGate::Wait(Reason::Publish(PublishReason::Scan(ScanReason::NotScanned(until)))),
             false => ScanGate::Block(Reason::Publish(PublishReason::Scan(ScanReason::NeverScanned(until)))),
         };
     }
-    let findings = match &seen.findings {
+    let findings = match &observed.findings {
         Ok(findings) => findings,
         Err(error) => return ScanGate::Unknown(error),
     };
-    let barred = || findings.iter().filter(|found| found.severity >= at_least && found.fixable);
-    match barred().max_by_key(|found| found.severity) {
+    let blocking = || findings.iter().filter(|finding| finding.severity >= at_least && finding.fixable);
+    match blocking().max_by_key(|finding| finding.severity) {
         None => ScanGate::Pass,
         Some(worst) => ScanGate::Block(Reason::Publish(PublishReason::Scan(ScanReason::Findings {
-            count: barred().count(),
+            count: blocking().count(),
             at_least,
             first: format!("{} ({})", worst.title, worst.severity),
         }))),
     }
 }
 
-/// Said first, so that no crash makes it silent.
+/// Sends the event before it sets the stage, so that no crash can lose the event.
 fn reject(image: &Image, record: &ImageRecord, reason: Reason) -> Sequence {
     let news = Event::ImageRejected {
         image: image.id.clone(),
         reason: reason.to_string(),
         console_tail: String::new(),
     };
-    let said = Envelope { name: record.name.clone(), region: image.region.clone(), news };
+    let envelope = Envelope { name: record.name.clone(), region: image.region.clone(), news };
     vec![
-        Subject::image(image).decide(Action::Emit(said), reason.clone()),
+        Subject::image(image).decide(Action::Emit(envelope), reason.clone()),
         Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Rejected), reason),
     ]
 }

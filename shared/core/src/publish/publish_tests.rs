@@ -4,13 +4,13 @@ use super::*;
 use crate::fixtures::*;
 use crate::inventory::Severity;
 
-fn seen(stage: Stage) -> Observed {
+fn observed(stage: Stage) -> Observed {
     let image = image("web", 9).staged(stage).build();
     let record = image.record().unwrap();
     Observed { image, record, permissions: Ok(Permissions::default()), findings: Ok(vec![]) }
 }
 
-fn barring(at_least: Severity) -> Recipe {
+fn blocking(at_least: Severity) -> Recipe {
     let mut recipe = recipe("web");
     recipe.publish.block_on_findings = Some(at_least);
     recipe
@@ -20,37 +20,37 @@ fn finding(severity: Severity, fixable: bool) -> Finding {
     Finding { severity, title: "CVE-2026-1 in openssl".into(), fixable }
 }
 
-fn words(recipe: &Recipe, seen: &Observed) -> Vec<&'static str> {
-    decide(recipe, seen, day(9) + TimeDelta::hours(1)).iter().map(|one| one.action.word()).collect()
+fn words(recipe: &Recipe, observed: &Observed) -> Vec<&'static str> {
+    decide(recipe, observed, day(9) + TimeDelta::hours(1)).iter().map(|one| one.action.word()).collect()
 }
 
 #[test]
-fn an_image_that_passed_its_test_is_published_and_no_other() {
-    assert_eq!(words(&recipe("web"), &seen(Stage::Verified)), ["publish", "emit"]);
+fn only_an_image_that_passed_its_test_is_published() {
+    assert_eq!(words(&recipe("web"), &observed(Stage::Verified)), ["publish", "emit"]);
     for stage in [Stage::Captured, Stage::Published, Stage::Released, Stage::Rejected, Stage::Disabled] {
-        assert_eq!(words(&recipe("web"), &seen(stage)), ["keep"], "{stage}");
+        assert_eq!(words(&recipe("web"), &observed(stage)), ["keep"], "{stage}");
     }
 }
 
 #[test]
-fn what_is_not_scanned_waits_and_is_rejected_when_its_time_is_up() {
-    let barring = barring(Severity::Critical);
-    let seen = seen(Stage::Verified);
-    assert!(!wants_findings(&barring, &seen.image));
-    assert_eq!(words(&barring, &seen), ["keep"]);
-    let sequence = decide(&barring, &seen, day(10));
-    assert_eq!(sequence[1].action, Action::SetStage(seen.image.id.clone(), Stage::Rejected));
-    let Action::Emit(said) = &sequence[0].action else { panic!() };
-    assert!(said.detail_type() == "Image Rejected" && said.detail().contains("had not scanned it"));
+fn an_unscanned_image_waits_and_is_rejected_after_the_timeout() {
+    let blocking = blocking(Severity::Critical);
+    let observed = observed(Stage::Verified);
+    assert!(!wants_findings(&blocking, &observed.image));
+    assert_eq!(words(&blocking, &observed), ["keep"]);
+    let sequence = decide(&blocking, &observed, day(10));
+    assert_eq!(sequence[1].action, Action::SetStage(observed.image.id.clone(), Stage::Rejected));
+    let Action::Emit(envelope) = &sequence[0].action else { panic!() };
+    assert!(envelope.detail_type() == "Image Rejected" && envelope.detail().contains("had not scanned it"));
 }
 
 #[test]
-fn a_finding_bars_from_the_named_severity_on_and_only_with_a_fix() {
+fn only_a_fixable_finding_of_the_named_severity_or_higher_blocks() {
     let with = |findings: Vec<Finding>| {
-        let mut seen = seen(Stage::Verified);
-        seen.image.scanned = Some(day(9));
-        seen.findings = Ok(findings);
-        words(&barring(Severity::High), &seen)
+        let mut observed = observed(Stage::Verified);
+        observed.image.scanned = Some(day(9));
+        observed.findings = Ok(findings);
+        words(&blocking(Severity::High), &observed)
     };
     assert_eq!(with(vec![]), ["publish", "emit"]);
     assert_eq!(
@@ -63,13 +63,13 @@ fn a_finding_bars_from_the_named_severity_on_and_only_with_a_fix() {
 }
 
 #[test]
-fn findings_or_permissions_that_cannot_be_seen_publish_nothing() {
+fn nothing_is_published_if_findings_or_permissions_cannot_be_read() {
     let denied =
         || CloudError::new("GetImageFindings", "ami", &region("us-east-1"), "UnauthorizedOperation", "no");
-    let mut denied_once = seen(Stage::Verified);
+    let mut denied_once = observed(Stage::Verified);
     denied_once.image.scanned = Some(day(9));
     denied_once.findings = Err(denied());
-    assert_eq!(words(&barring(Severity::Low), &denied_once), ["retry"]);
-    let denied_once = Observed { permissions: Err(denied()), ..seen(Stage::Verified) };
+    assert_eq!(words(&blocking(Severity::Low), &denied_once), ["retry"]);
+    let denied_once = Observed { permissions: Err(denied()), ..observed(Stage::Verified) };
     assert_eq!(words(&recipe("web"), &denied_once), ["retry"]);
 }

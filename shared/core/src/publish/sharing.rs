@@ -1,4 +1,5 @@
-//! What an image grants, and to whom, as its recipe's `[publish]` says: what the recipe no longer names is taken away.
+//! Makes an image's permissions, deprecation and deregistration protection what the recipe's `[publish]` says. What
+//! the recipe no longer names is removed.
 
 use std::collections::BTreeSet;
 
@@ -14,17 +15,17 @@ use crate::plan::reason::PublishReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
-/// The value of EC2's field for the guard that Kiln itself sets.
+/// EC2's value for the deregistration protection that Kiln itself enables.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deregistration-protection.html>)
-const OWN_GUARD: &str = "enabled-without-cooldown";
-/// What begins the mark of an image that was guarded for its recipe: such a guard is Kiln's own to take away.
-const GUARDED: &str = "protected-";
-/// The mark of an image on which a change was begun.
-const HALF: &str = "half-way";
-/// EC2 takes no deprecation in the past, and counts in minutes.
-const SOON: TimeDelta = TimeDelta::minutes(2);
+const KILN_PROTECTION: &str = "enabled-without-cooldown";
+/// Prefix of the mark of an image that was protected for its recipe. Kiln may disable such protection again.
+const PROTECTED_PREFIX: &str = "protected-";
+/// The mark of an image while its settings are being changed.
+const INCOMPLETE: &str = "half-way";
+/// How far ahead a deprecation must lie: EC2 rejects times in the past, and rounds to minutes.
+const DEPRECATION_LEAD: TimeDelta = TimeDelta::minutes(2);
 
-/// Who may launch an image of that recipe.
+/// Who may launch the images of a recipe.
 pub fn launchers(recipe: &Recipe) -> BTreeSet<Grantee> {
     let share = &recipe.publish.share;
     let accounts = share.accounts.iter().cloned().map(Grantee::Account);
@@ -33,41 +34,41 @@ pub fn launchers(recipe: &Recipe) -> BTreeSet<Grantee> {
     accounts.chain(organizations).chain(units).chain(share.public.then_some(Grantee::Everyone)).collect()
 }
 
-/// Who may make volumes of its snapshots: EC2 knows accounts alone here.
+/// Who may create volumes from the images' snapshots: only accounts, because EC2 shares snapshots with nobody else.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html>)
 pub fn copiers(recipe: &Recipe) -> BTreeSet<Grantee> {
     let share = &recipe.publish.share;
     share.accounts.iter().filter(|_| share.snapshots).cloned().map(Grantee::Account).collect()
 }
 
-/// The mark of an image on which all of a recipe's `[publish]` was carried out. Another recipe has another mark, so that a
-/// sweep needs to look closely only at images whose mark is not that of their recipe.
+/// The mark of an image to which all of a recipe's `[publish]` was applied, written as `kiln:published-as`. It
+/// changes with `[publish]`, so a sweep inspects only the images whose mark is not that of their recipe.
 pub fn mark(recipe: &Recipe) -> String {
     let publish = &recipe.publish;
-    let text = |of: BTreeSet<Grantee>| of.iter().map(|one| format!("{one} ")).collect::<String>();
+    let text = |grantees: BTreeSet<Grantee>| grantees.iter().map(|one| format!("{one} ")).collect::<String>();
     let after = publish.deprecate_after.map_or(String::new(), |after| after.num_seconds().to_string());
     let word = nonce(&["publish", &text(launchers(recipe)), &text(copiers(recipe)), &after]);
-    if publish.protect { format!("{GUARDED}{word}") } else { word }
+    if publish.protect { format!("{PROTECTED_PREFIX}{word}") } else { word }
 }
 
-/// Whether a recipe asks for nothing that must be carried out.
-fn asks_nothing(recipe: &Recipe) -> bool {
+/// Whether a recipe's `[publish]` requires no change to an image.
+fn requires_nothing(recipe: &Recipe) -> bool {
     let publish = &recipe.publish;
     launchers(recipe).is_empty() && publish.deprecate_after.is_none() && !publish.protect
 }
 
-/// Whether an image that was published must be looked at closely: its recipe's wishes have changed since.
+/// Whether a published image must be inspected, because its recipe's `[publish]` has changed since.
 pub fn is_due(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
     let published = matches!(record.stage, Stage::Published | Stage::Released);
     let settled = match image.tags.get(tags::PUBLISHED_AS) {
         Some(carried_out) => carried_out == mark(recipe),
-        // Released before Kiln shared images.
-        None => asks_nothing(recipe),
+        // It was published before Kiln wrote marks.
+        None => requires_nothing(recipe),
     };
     image.state == ImageState::Available && published && !settled
 }
 
-/// What must be done on an image so that it grants what its recipe says, and no more. Empty: nothing.
+/// The changes after which an image grants exactly what its recipe says; empty if it already does.
 pub fn steps(
     recipe: &Recipe,
     image: &Image,
@@ -77,12 +78,12 @@ pub fn steps(
 ) -> Sequence {
     let subject = || Subject::image(image);
     let mut sequence = Sequence::new();
-    // The snapshots first: whoever may launch it may then copy it as well.
-    for (snapshot, may) in &permissions.volumes {
-        if let Some(change) = PermissionChange::between(may, &copiers(recipe)) {
+    // The snapshots first, so that everyone who can launch the image can also copy it.
+    for (snapshot, current) in &permissions.volumes {
+        if let Some(change) = PermissionChange::between(current, &copiers(recipe)) {
             let reason = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
-            let of = Subject { resource: Some(snapshot.to_string()), ..subject() };
-            sequence.push(of.decide(Action::ShareSnapshot(snapshot.clone(), change), reason));
+            let snapshot_subject = Subject { resource: Some(snapshot.to_string()), ..subject() };
+            sequence.push(snapshot_subject.decide(Action::ShareSnapshot(snapshot.clone(), change), reason));
         }
     }
     if let Some(change) = PermissionChange::between(&permissions.launch, &launchers(recipe)) {
@@ -91,75 +92,76 @@ pub fn steps(
     }
     sequence.extend(deprecation(recipe, image, record, now).map(|at| {
         let reason = match at {
-            Deprecation::At(at) => format!("deprecated from {}", at.to_rfc3339()),
-            Deprecation::Never => "never deprecated".into(),
+            Deprecation::At(at) => format!("deprecation at {} (publish.deprecate_after)", at.to_rfc3339()),
+            Deprecation::Never => "no deprecation (publish.deprecate_after is not set)".into(),
         };
         subject().decide(Action::SetDeprecation(image.id.clone(), at), PublishReason::RecipeRequires(reason))
     }));
-    let guarded = matches!(&image.protection, Protection::On(_));
-    if recipe.publish.protect && !guarded {
-        let reason = Reason::Publish(PublishReason::RecipeRequires("guarded against deregistration".into()));
+    let protected = matches!(&image.protection, Protection::On(_));
+    if recipe.publish.protect && !protected {
+        let reason = Reason::Publish(PublishReason::RecipeRequires("publish.protect = true".into()));
         sequence.push(subject().decide(Action::Protect(image.id.clone()), reason));
     }
-    if !recipe.publish.protect && is_guarded_by_kiln(image) {
-        let reason =
-            Reason::Publish(PublishReason::RecipeRequires("no longer guarded against deregistration".into()));
+    if !recipe.publish.protect && is_protected_by_kiln(image) {
+        let reason = Reason::Publish(PublishReason::RecipeRequires("publish.protect = false".into()));
         sequence.push(subject().decide(Action::Unprotect(image.id.clone()), reason));
     }
     sequence
 }
 
-/// The first moment from which EC2 takes a deprecation.
+/// The earliest deprecation time that EC2 accepts.
 pub fn soon(now: DateTime<Utc>) -> DateTime<Utc> {
-    now + SOON
+    now + DEPRECATION_LEAD
 }
 
-/// Whether an image is deprecated, or will be in a moment.
+/// Whether an image is deprecated, or will be within a few minutes.
 pub fn is_deprecated(image: &Image, now: DateTime<Utc>) -> bool {
-    image.deprecated.is_some_and(|at| at <= now + SOON * 2)
+    image.deprecated.is_some_and(|at| at <= now + DEPRECATION_LEAD * 2)
 }
 
-/// From when on the recipe wants an image to be deprecated, as EC2 takes it now. EC2 itself deprecates public images two
-/// years after they were made.
+/// When the recipe deprecates an image, as a time that EC2 accepts now. EC2 itself deprecates public images two years
+/// after they were created.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deprecate.html>)
 pub fn deprecation_by_recipe(recipe: &Recipe, record: &ImageRecord, now: DateTime<Utc>) -> Deprecation {
-    let of_public = recipe.publish.share.public.then(|| TimeDelta::days(2 * 365));
-    match recipe.publish.deprecate_after.or(of_public) {
+    let default_of_public = recipe.publish.share.public.then(|| TimeDelta::days(2 * 365));
+    match recipe.publish.deprecate_after.or(default_of_public) {
         Some(after) => Deprecation::At((record.name.version.time() + after).max(soon(now))),
         None => Deprecation::Never,
     }
 }
 
-/// Whether the guard on an image is one that Kiln set for its recipe; any other is a person's, and holds.
-pub fn is_guarded_by_kiln(image: &Image) -> bool {
-    let own = |mark: &str| mark.starts_with(GUARDED);
-    image.tags.get(tags::PUBLISHED_AS).is_some_and(own)
-        && matches!(&image.protection, Protection::On(guard) if guard == OWN_GUARD)
+/// Whether an image has the deregistration protection that Kiln enabled for its recipe. Any other protection was
+/// enabled by a user, and stays.
+pub fn is_protected_by_kiln(image: &Image) -> bool {
+    let by_kiln = |mark: &str| mark.starts_with(PROTECTED_PREFIX);
+    image.tags.get(tags::PUBLISHED_AS).is_some_and(by_kiln)
+        && matches!(&image.protection, Protection::On(protection) if protection == KILN_PROTECTION)
 }
 
-/// The deprecation that an image must get; `None` where it has the right one.
+/// The deprecation to set on an image; `None` if it already has the right one.
 fn deprecation(
     recipe: &Recipe,
     image: &Image,
     record: &ImageRecord,
     now: DateTime<Utc>,
 ) -> Option<Deprecation> {
-    // Deprecated since nobody uses it: whoever wants it otherwise says so to `expire`.
+    // `expire` deprecated it because it is unused; only `expire` takes that back.
     if image.unused_since().is_some() {
         return None;
     }
     let Some(after) = recipe.publish.deprecate_after else {
-        // Public images are deprecated by EC2 itself, and cannot be otherwise.
+        // EC2 itself deprecates public images, and Kiln cannot change that.
         return (image.deprecated.is_some() && !recipe.publish.share.public).then_some(Deprecation::Never);
     };
-    let wanted = record.name.version.time() + after;
-    let near = |is: DateTime<Utc>| (is - wanted).abs() < TimeDelta::minutes(1);
-    let past = |is: DateTime<Utc>| wanted <= now + SOON && is <= now + SOON * 2;
-    let as_wanted = image.deprecated.is_some_and(|is| near(is) || past(is));
-    (!as_wanted).then(|| Deprecation::At(wanted.max(now + SOON)))
+    let desired = record.name.version.time() + after;
+    let close = |at: DateTime<Utc>| (at - desired).abs() < TimeDelta::minutes(1);
+    let already_due =
+        |at: DateTime<Utc>| desired <= now + DEPRECATION_LEAD && at <= now + DEPRECATION_LEAD * 2;
+    let as_desired = image.deprecated.is_some_and(|at| close(at) || already_due(at));
+    (!as_desired).then(|| Deprecation::At(desired.max(now + DEPRECATION_LEAD)))
 }
 
-/// Brings a published image to what its recipe says now; `None`: there is nothing to do.
+/// Makes a published image match its recipe again; `None` if there is nothing to do.
 pub fn converge(
     recipe: &Recipe,
     image: &Image,
@@ -174,21 +176,21 @@ pub fn converge(
         Ok(permissions) => permissions,
         Err(error) => return Some(vec![Subject::image(image).retry_later(error)]),
     };
-    let note = |mark: String| {
-        let note = Action::Tag(image.id.clone(), Tags::new().with(tags::PUBLISHED_AS, mark));
-        Subject::image(image).decide(note, PublishReason::RecipeChanged)
+    let tag = |mark: String| {
+        let tag = Action::Tag(image.id.clone(), Tags::new().with(tags::PUBLISHED_AS, mark));
+        Subject::image(image).decide(tag, PublishReason::RecipeChanged)
     };
     let steps = steps(recipe, image, record, permissions, now);
-    // Should this die half way and the recipe go back to what it was, the old mark must not vouch for what is no more.
-    let guarded = image.tags.get(tags::PUBLISHED_AS).is_some_and(|mark| mark.starts_with(GUARDED));
-    let half = format!("{}{HALF}", if guarded { GUARDED } else { "" });
-    let mut sequence: Sequence = steps.first().map(|_| note(half)).into_iter().collect();
+    // If this dies half way and the recipe is changed back, the old mark must not claim that the image still matches.
+    let protected = image.tags.get(tags::PUBLISHED_AS).is_some_and(|mark| mark.starts_with(PROTECTED_PREFIX));
+    let incomplete = format!("{}{INCOMPLETE}", if protected { PROTECTED_PREFIX } else { "" });
+    let mut sequence: Sequence = steps.first().map(|_| tag(incomplete)).into_iter().collect();
     sequence.extend(steps);
-    sequence.push(note(mark(recipe)));
+    sequence.push(tag(mark(recipe)));
     Some(sequence)
 }
 
-/// Publishes an image or a replica: brings it to what its recipe says, and writes that on it.
+/// Publishes an image or a replica: makes it match its recipe, writes the stage and the mark, and sends the event.
 pub fn publish(
     recipe: &Recipe,
     image: &Image,
@@ -202,14 +204,14 @@ pub fn publish(
             let mut sequence = steps(recipe, image, record, permissions, now);
             let publish = Action::Publish(image.id.clone(), mark(recipe));
             sequence.push(Subject::image(image).decide(publish, reason.clone()));
-            sequence.push(Subject::image(image).decide(Action::Emit(published(image, record)), reason));
+            sequence.push(Subject::image(image).decide(Action::Emit(published_event(image, record)), reason));
             sequence
         }
         Err(error) => vec![Subject::image(image).retry_later(error)],
     }
 }
 
-fn published(image: &Image, record: &ImageRecord) -> Envelope {
+fn published_event(image: &Image, record: &ImageRecord) -> Envelope {
     let news = match &record.copied {
         None => Event::ImagePublished { image: image.id.clone() },
         Some(copied) => {

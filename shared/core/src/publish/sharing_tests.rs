@@ -24,7 +24,7 @@ fn published() -> Image {
 }
 
 #[test]
-fn who_the_recipe_names_is_added_and_who_it_names_no_more_is_taken_away() {
+fn accounts_that_the_recipe_names_are_added_and_others_removed() {
     let permissions =
         Permissions { launch: accounts(&["111111111111", "222222222222"]), ..Permissions::default() };
     assert_eq!(
@@ -34,35 +34,35 @@ fn who_the_recipe_names_is_added_and_who_it_names_no_more_is_taken_away() {
 }
 
 #[test]
-fn what_is_as_the_recipe_says_is_left_alone() {
+fn an_image_that_matches_its_recipe_is_not_changed() {
     let permissions = Permissions { launch: accounts(&["222222222222"]), ..Permissions::default() };
     assert!(words(&sharing(&["222222222222"]), &published(), &permissions).is_empty());
 }
 
 #[test]
-fn snapshots_are_shared_with_accounts_where_the_recipe_asks_and_not_otherwise() {
-    let mut asks = sharing(&["222222222222"]);
+fn snapshots_are_shared_only_if_the_recipe_asks() {
+    let mut shares_snapshots = sharing(&["222222222222"]);
     let snapshot = published().snapshots[0].clone();
     let none = Permissions {
         launch: accounts(&["222222222222"]),
         volumes: [(snapshot.clone(), BTreeSet::new())].into(),
     };
-    assert!(words(&asks, &published(), &none).is_empty());
-    asks.publish.share.snapshots = true;
+    assert!(words(&shares_snapshots, &published(), &none).is_empty());
+    shares_snapshots.publish.share.snapshots = true;
     assert_eq!(
-        words(&asks, &published(), &none),
+        words(&shares_snapshots, &published(), &none),
         ["share-snapshot: its permissions differ from the recipe: +222222222222"]
     );
-    asks.publish.share.snapshots = false;
+    shares_snapshots.publish.share.snapshots = false;
     let shared = Permissions { volumes: [(snapshot, accounts(&["222222222222"]))].into(), ..none };
     assert_eq!(
-        words(&asks, &published(), &shared),
+        words(&shares_snapshots, &published(), &shared),
         ["share-snapshot: its permissions differ from the recipe: -222222222222"]
     );
 }
 
 #[test]
-fn public_only_where_it_is_asked_for_in_so_many_words() {
+fn an_image_is_public_only_if_the_recipe_says_so_explicitly() {
     let mut recipe = recipe("web");
     assert!(launchers(&recipe).is_empty());
     recipe.publish.share.public = true;
@@ -75,7 +75,7 @@ fn public_only_where_it_is_asked_for_in_so_many_words() {
 }
 
 #[test]
-fn the_deprecation_counts_from_the_bake_and_one_that_is_past_comes_soon() {
+fn deprecation_counts_from_the_bake_and_a_past_time_becomes_the_earliest_possible() {
     let mut recipe = recipe("web");
     recipe.publish.deprecate_after = Some(TimeDelta::days(90));
     let mut image = published();
@@ -92,7 +92,7 @@ fn the_deprecation_counts_from_the_bake_and_one_that_is_past_comes_soon() {
 }
 
 #[test]
-fn a_guard_that_kiln_set_is_taken_away_with_the_recipes_wish_and_a_persons_is_not() {
+fn protection_is_removed_only_if_kiln_enabled_it() {
     let mut recipe = recipe("web");
     recipe.publish.protect = true;
     let carried_out = mark(&recipe);
@@ -107,7 +107,7 @@ fn a_guard_that_kiln_set_is_taken_away_with_the_recipes_wish_and_a_persons_is_no
 }
 
 #[test]
-fn only_an_image_that_is_published_and_not_as_the_recipe_says_is_due() {
+fn only_a_published_image_that_differs_from_its_recipe_is_due() {
     let recipe = sharing(&["222222222222"]);
     let due = |image: &Image| is_due(&recipe, image, &image.record().unwrap());
     assert!(due(&published()));
@@ -133,7 +133,7 @@ fn any_grantees() -> impl Strategy<Value = BTreeSet<Grantee>> {
 
 proptest! {
     #[test]
-    fn a_change_leads_exactly_to_what_is_wanted_and_then_there_is_none(may in any_grantees(), shall in any_grantees()) {
+    fn a_permission_change_leads_exactly_to_the_desired_grantees(may in any_grantees(), shall in any_grantees()) {
         let mut after = may.clone();
         if let Some(change) = PermissionChange::between(&may, &shall) {
             prop_assert!(change.add.is_disjoint(&may) && change.remove.is_subset(&may));
@@ -145,7 +145,7 @@ proptest! {
     }
 
     #[test]
-    fn recipes_that_grant_otherwise_bear_other_marks(a in any_grantees(), b in any_grantees(), snapshots: bool) {
+    fn recipes_have_the_same_mark_only_if_they_grant_the_same(a in any_grantees(), b in any_grantees(), snapshots: bool) {
         let with = |of: &BTreeSet<Grantee>| {
             let mut recipe = recipe("web");
             for one in of {

@@ -1,4 +1,4 @@
-//! Recipes that are baked from each other.
+//! Finds recipes that are baked from themselves, directly or through other recipes.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use crate::model::RecipeName;
 use crate::recipe::types::Recipe;
 use crate::recipe::violation::{BadRecipe, Violation};
 
-/// Recipes as they were read, where each one that is baked from itself, over others or not, is refused: its bake would
-/// wait for its own release.
+/// The recipes, with an error in place of each one that is its own base, directly or through others. Such a recipe
+/// could never be baked, because it would wait for its own release.
 pub fn without_cycles(read: Vec<Result<Recipe, BadRecipe>>) -> Vec<Result<Recipe, BadRecipe>> {
     let bases: BTreeMap<RecipeName, RecipeName> = read
         .iter()
@@ -19,13 +19,13 @@ pub fn without_cycles(read: Vec<Result<Recipe, BadRecipe>>) -> Vec<Result<Recipe
             let recipe = recipe?;
             match cycle(&recipe.name, &bases) {
                 None => Ok(recipe),
-                Some(way) => Err(BadRecipe {
+                Some(path) => Err(BadRecipe {
                     name: recipe.name.to_string(),
                     violations: vec![Violation {
                         field: "bake.base".into(),
                         line: None,
                         problem: format!(
-                            "found a cycle: {way}; expected recipes that end at a base that is no recipe"
+                            "found a cycle: {path} (each is baked from the next); expected a chain that ends at a base that is not a recipe"
                         ),
                     }],
                 }),
@@ -34,18 +34,18 @@ pub fn without_cycles(read: Vec<Result<Recipe, BadRecipe>>) -> Vec<Result<Recipe
         .collect()
 }
 
-/// The way from a recipe over its bases back to itself.
+/// The path from a recipe through its bases back to itself, if there is one.
 fn cycle(from: &RecipeName, bases: &BTreeMap<RecipeName, RecipeName>) -> Option<String> {
-    let mut way = vec![from];
-    let mut at = from;
-    // Whoever goes on for longer than there are recipes goes round in a cycle of others.
-    while let Some(base) = bases.get(at).filter(|_| way.len() <= bases.len()) {
-        way.push(base);
+    let mut path = vec![from];
+    let mut current = from;
+    // A path longer than the number of recipes runs in a cycle of which this recipe is not a part.
+    while let Some(base) = bases.get(current).filter(|_| path.len() <= bases.len()) {
+        path.push(base);
         if base == from {
-            let names: Vec<&str> = way.iter().map(|name| name.as_str()).collect();
-            return Some(names.join(" is baked from "));
+            let names: Vec<&str> = path.iter().map(|name| name.as_str()).collect();
+            return Some(names.join(" → "));
         }
-        at = base;
+        current = base;
     }
     None
 }
@@ -62,12 +62,12 @@ mod tests {
         Recipe::parse(name, &document)
     }
 
-    fn refused(read: Vec<Result<Recipe, BadRecipe>>) -> Vec<String> {
+    fn rejected(read: Vec<Result<Recipe, BadRecipe>>) -> Vec<String> {
         without_cycles(read).into_iter().filter_map(|recipe| Some(recipe.err()?.name)).collect()
     }
 
     #[test]
-    fn a_cycle_is_refused_with_its_way_and_what_stands_on_it_is_not() {
+    fn recipes_of_a_cycle_are_rejected_and_recipes_based_on_them_are_not() {
         let read = || {
             vec![
                 recipe("a", "recipe:b"),
@@ -79,14 +79,14 @@ mod tests {
                 recipe("orphan", "recipe:nothing"),
             ]
         };
-        assert_eq!(refused(read()), ["a", "b", "c"]);
+        assert_eq!(rejected(read()), ["a", "b", "c"]);
         let first = without_cycles(read()).remove(0).unwrap_err().to_string();
-        assert!(first.contains("a is baked from b is baked from c is baked from a"), "{first}");
+        assert!(first.contains("a → b → c → a"), "{first}");
     }
 
     proptest! {
         #[test]
-        fn whoever_is_not_refused_comes_to_an_end_or_to_one_that_is(
+        fn every_accepted_recipe_leads_to_a_plain_base_or_to_a_rejected_recipe(
             bases in proptest::collection::vec(0usize..7, 6),
         ) {
             let name = |at: usize| char::from(b'a' + u8::try_from(at).unwrap()).to_string();
@@ -95,13 +95,13 @@ mod tests {
                 base if *base == at => recipe(&name(at), "ssm:/base"),
                 base => recipe(&name(at), &format!("recipe:{}", name(*base))),
             });
-            let refused = refused(read.collect());
+            let rejected = rejected(read.collect());
             for at in 0..bases.len() {
                 let (mut here, mut steps) = (at, 0);
-                while bases[here] != 6 && bases[here] != here && !refused.contains(&name(here)) {
+                while bases[here] != 6 && bases[here] != here && !rejected.contains(&name(here)) {
                     here = bases[here];
                     steps += 1;
-                    prop_assert!(steps <= bases.len(), "{} goes round", name(at));
+                    prop_assert!(steps <= bases.len(), "{} is in a cycle", name(at));
                 }
             }
         }

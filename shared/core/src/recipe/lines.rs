@@ -1,4 +1,4 @@
-//! On which line of a document each field stands.
+//! The line of each field in the document, for error messages.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 pub struct Lines(BTreeMap<String, usize>);
 
 impl Lines {
-    /// Those of a document; none where it is not TOML.
+    /// The lines of a document. There are none if it is not TOML.
     pub fn of(document: &str) -> Self {
         let mut lines = BTreeMap::new();
         if let Ok(table) = DeTable::parse(document) {
@@ -18,7 +18,7 @@ impl Lines {
         Self(lines)
     }
 
-    /// The line of a field, or of the table that it is missing from. An element of a list stands where its list does.
+    /// The line of a field. For a missing field, the line of its table; for an element of a list, the line of the list.
     pub fn line(&self, field: &str) -> Option<usize> {
         let mut path = field.split_once('[').map_or(field, |(list, _)| list);
         loop {
@@ -30,18 +30,18 @@ impl Lines {
     }
 }
 
-fn collect(document: &str, above: &str, table: &DeTable<'_>, lines: &mut BTreeMap<String, usize>) {
+fn collect(document: &str, parent: &str, table: &DeTable<'_>, lines: &mut BTreeMap<String, usize>) {
     for (key, value) in table {
         let name = key.get_ref();
-        let path = if above.is_empty() { name.to_string() } else { format!("{above}.{name}") };
+        let path = if parent.is_empty() { name.to_string() } else { format!("{parent}.{name}") };
         lines.insert(path.clone(), line_at(document, key.span().start));
-        if let DeValue::Table(below) = Spanned::get_ref(value) {
-            collect(document, &path, below, lines);
+        if let DeValue::Table(nested) = Spanned::get_ref(value) {
+            collect(document, &path, nested, lines);
         }
     }
 }
 
-/// The line, counted from 1, on which a byte of the document stands.
+/// The line of a byte of the document, counted from 1.
 pub fn line_at(document: &str, byte: usize) -> usize {
     document[..byte.min(document.len())].matches('\n').count() + 1
 }

@@ -1,8 +1,7 @@
-//! The recipe: one family of images; what to bake from, how to customise and test it, where it goes, how long
-//! it stays.
+//! The recipe: what images are baked from, how they are customised and tested, where they go, how long they are kept.
 //!
-//! A recipe is a TOML document, checked whole before anything is done: [`Recipe::parse`] gives either a recipe
-//! in which everything is right, or everything that is wrong at once.
+//! A recipe is a TOML document. [`Recipe::parse`] checks all of it and returns either a valid recipe, or every
+//! mistake at once. [`reference`] describes every field.
 
 pub mod cycles;
 mod lines;

@@ -1,4 +1,4 @@
-//! From the document to the recipe.
+//! Parses a document into a recipe. Every check of a field is here, in `publish.rs`, or in `validate.rs`.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +14,21 @@ use super::violation::{BadRecipe, Violations};
 use crate::model::user_data::MOST_SCRIPT_BYTES;
 use crate::model::{RecipeName, Region, SubnetId, Tags, tags};
 
-/// The tags that Kiln itself puts on an image or a snapshot, at most; EC2 allows 50 in all.
+/// The number of tags that are reserved for Kiln, of the 50 that EC2 allows on a resource.
 const OWN_TAGS: usize = 20;
-/// What Parameter Store takes, in bytes, of an advanced parameter.
+/// The most bytes in an advanced parameter of Parameter Store.
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>)
 const MOST_BYTES: usize = 8 * 1024;
 const BASE_ALLOWED: &str =
     "\"ssm:/a/parameter\", an image id, \"recipe:<name>\", or { owner = \"…\", name = \"…\" }";
 
 impl Recipe {
-    /// Reads a recipe. `name` is where the document was found (the last part of its parameter's name): the
-    /// document must call itself the same.
+    /// Parses a recipe. `name` is the last part of the name of its parameter, or the name of its file. The field `name`
+    /// must be the same.
     ///
     /// # Errors
-    /// Every violation, each with its line, its field and what is expected. Only a document that is not TOML at all
-    /// gives one alone.
+    /// Every violation, with its line, its field and what is expected. A document that is not TOML gives only that
+    /// violation.
     pub fn parse(name: &str, document: &str) -> Result<Self, BadRecipe> {
         let lines = Lines::of(document);
         recipe(name, document).map_err(|mut violations| {
@@ -43,13 +43,13 @@ impl Recipe {
 fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     let mut violations = Violations::default();
     if document.len() > MOST_BYTES {
-        let expected = format!("at most {MOST_BYTES}, which is what Parameter Store takes");
+        let expected = format!("at most {MOST_BYTES} bytes, the limit of Parameter Store");
         violations.add("the document", format!("{} bytes", document.len()), expected);
     }
     if document.contains("{{") {
         violations.problem(
             "the document",
-            "it contains {{, which Parameter Store takes for the name of another parameter; write { { instead",
+            "it contains {{, which Parameter Store reads as a reference to another parameter; write { { instead",
         );
     }
     let table: Table = match document.parse() {
@@ -74,7 +74,7 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     if let (Some(name), Some(Base::Recipe(base))) = (&name, &bake.as_ref().map(|bake| bake.base.clone()))
         && name == base
     {
-        violations.add("bake.base", format!("\"recipe:{base}\""), "another recipe than this one");
+        violations.add("bake.base", format!("\"recipe:{base}\""), "a recipe other than this one");
     }
     match (name, bake) {
         (Some(name), Some(bake)) if violations.0.is_empty() => {
@@ -132,7 +132,7 @@ fn own_tags(root: &mut TableReader<'_>, violations: &mut Violations) -> Tags {
         violations.add(
             "tags",
             format!("{} tags", read.len()),
-            format!("at most {most}: EC2 allows 50 with Kiln's own"),
+            format!("at most {most}: EC2 allows 50, of which Kiln needs {OWN_TAGS}"),
         );
     }
     read.into_iter().collect()
@@ -149,7 +149,7 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     let allow_product_codes = table.flag("allow_product_codes", violations);
     let on_base_release = table.flag("on_base_release", violations);
     if on_base_release && base.as_ref().is_some_and(|base| !matches!(base, Base::Recipe(_))) {
-        let allowed = "only with a base of \"recipe:<name>\", of which Kiln knows the releases";
+        let allowed = "false, or a base of \"recipe:<name>\": Kiln knows the releases of recipes only";
         violations.add(table.path_of("on_base_release"), "true", allowed);
     }
     table.end(violations);
@@ -194,7 +194,7 @@ fn base(table: &mut TableReader<'_>, violations: &mut Violations) -> Option<Base
 fn newest(mut table: TableReader<'_>, violations: &mut Violations) -> Option<Base> {
     const OWNER: &str =
         "a 12-digit account id, \"self\", \"amazon\", \"aws-marketplace\" or \"aws-backup-vault\"";
-    const NAME: &str = "a name of 1 to 128 characters, in which * and ? match";
+    const NAME: &str = "a name of 1 to 128 characters, in which * and ? are wildcards";
     let is_owner = |text: &str| {
         account_id(text) || ["self", "amazon", "aws-marketplace", "aws-backup-vault"].contains(&text)
     };
@@ -262,11 +262,7 @@ fn replicate(root: &mut TableReader<'_>, violations: &mut Violations) -> Replica
         let path = keys.path_of(key);
         match (key.parse::<Region>(), value.as_str().filter(|key| kms_key(key))) {
             (Ok(region), Some(kms_key)) if regions.contains(&region) && elsewhere(kms_key, &region) => {
-                violations.add(
-                    path,
-                    show(value),
-                    format!("a key of {region}: a replica is encrypted where it is"),
-                );
+                violations.add(path, show(value), format!("a key of {region}, the Region of the replica"));
             }
             (Ok(region), Some(kms_key)) if regions.contains(&region) => {
                 kms_keys.insert(region, kms_key.to_owned());

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::recipe::Share;
 
-const WHOLE: &str = r#"
+const COMPLETE: &str = r#"
 name = "web"
 [tags]
 team = "platform"
@@ -29,17 +29,17 @@ older_than    = "30d"
 quarantine    = "7d"
 "#;
 
-fn refused(document: &str) -> BadRecipe {
+fn rejected(document: &str) -> BadRecipe {
     Recipe::parse("web", document).unwrap_err()
 }
 
 fn violations(document: &str) -> Vec<String> {
-    refused(document).violations.into_iter().map(|violation| violation.field).collect()
+    rejected(document).violations.into_iter().map(|violation| violation.field).collect()
 }
 
 #[test]
-fn reads_every_field() {
-    let recipe = recipe("web", WHOLE).unwrap();
+fn every_field_is_parsed() {
+    let recipe = recipe("web", COMPLETE).unwrap();
     assert_eq!(recipe.name.as_str(), "web");
     assert_eq!(recipe.tags.get("team"), Some("platform"));
     assert_eq!(recipe.bake.timeout, TimeDelta::minutes(45));
@@ -66,7 +66,7 @@ fn reads_every_field() {
 }
 
 #[test]
-fn a_base_may_be_named_in_four_ways() {
+fn a_base_can_be_given_in_four_ways() {
     let base = |text: &str| {
         recipe("web", &format!("name = \"web\"\n[bake]\nbase = {text}\ninstance_type = \"t4g.small\""))
             .map(|recipe| recipe.bake.base)
@@ -81,7 +81,7 @@ fn a_base_may_be_named_in_four_ways() {
 }
 
 #[test]
-fn what_is_left_out_has_a_safe_default() {
+fn absent_fields_have_safe_defaults() {
     let recipe =
         recipe("web", "name = \"web\"\n[bake]\nbase = \"ami-0123abcd\"\ninstance_type = \"t4g.small\"")
             .unwrap();
@@ -102,8 +102,8 @@ fn what_is_left_out_has_a_safe_default() {
 }
 
 #[test]
-fn five_mistakes_are_five_mistakes() {
-    let five = WHOLE
+fn five_mistakes_are_reported_at_once() {
+    let five = COMPLETE
         .replace("t4g.small", "small")
         .replace("\"45m\"", "45")
         .replace("\"eu-west-1\", ", "\"europe\", ")
@@ -116,8 +116,8 @@ fn five_mistakes_are_five_mistakes() {
 }
 
 #[test]
-fn a_mistake_says_its_line_what_stands_there_and_what_is_expected() {
-    let error = refused(&WHOLE.replace("\"7d\"", "\"a week\""));
+fn a_mistake_is_reported_with_line_value_and_what_is_expected() {
+    let error = rejected(&COMPLETE.replace("\"7d\"", "\"a week\""));
     assert_eq!(
         error.to_string(),
         "recipe web has 1 mistake; nothing was done:\n  - line 24: expire.quarantine: found \"a week\"; expected a whole \
@@ -126,62 +126,62 @@ fn a_mistake_says_its_line_what_stands_there_and_what_is_expected() {
 }
 
 #[test]
-fn an_unknown_field_is_answered_with_the_nearest_known_one_and_its_line() {
-    let mistyped = WHOLE.replace("older_than ", "max_per_rn = 3\nolder_than ");
+fn an_unknown_field_is_reported_with_the_most_similar_known_one() {
+    let mistyped = COMPLETE.replace("older_than ", "max_per_rn = 3\nolder_than ");
     assert_eq!(
-        refused(&mistyped).violations[0].to_string(),
+        rejected(&mistyped).violations[0].to_string(),
         "line 23: expire.max_per_rn: unknown field; did you mean max_per_run? (fields: confirm_after, idle, keep, \
          max_per_run, max_percent, older_than, quarantine)"
     );
-    let strange = WHOLE.replace("[verify]", "[banana]\nx = 1\n[verify]");
-    let text = refused(&strange).violations[0].to_string();
+    let unknown_table = COMPLETE.replace("[verify]", "[banana]\nx = 1\n[verify]");
+    let text = rejected(&unknown_table).violations[0].to_string();
     assert!(text.starts_with("line 10: banana: unknown field (fields: bake,"), "{text}");
 }
 
 #[test]
-fn a_missing_field_says_so_and_the_line_of_its_table() {
-    let without = WHOLE.replace("instance_type = \"t4g.small\"\n", "");
+fn a_missing_field_is_reported_with_the_line_of_its_table() {
+    let without = COMPLETE.replace("instance_type = \"t4g.small\"\n", "");
     assert_eq!(
-        refused(&without).violations[0].to_string(),
+        rejected(&without).violations[0].to_string(),
         "line 5: bake.instance_type: missing (required); expected an instance type such as \"t4g.small\""
     );
 }
 
 #[test]
-fn an_empty_document_misses_its_name_its_base_and_its_type() {
+fn an_empty_document_lacks_name_base_and_instance_type() {
     assert_eq!(violations(""), ["name", "bake.base", "bake.instance_type"]);
 }
 
 #[test]
-fn a_document_must_be_called_as_its_parameter() {
-    assert_eq!(violations(&WHOLE.replace("\"web\"\n[tags]", "\"wbe\"\n[tags]")), ["name"]);
+fn the_name_must_be_that_of_the_parameter() {
+    assert_eq!(violations(&COMPLETE.replace("\"web\"\n[tags]", "\"wbe\"\n[tags]")), ["name"]);
 }
 
 #[test]
-fn a_document_that_is_not_toml_is_refused_with_its_line() {
-    let text = refused("name = \"web\"\n[bake\n").violations[0].to_string();
+fn a_document_that_is_not_toml_is_rejected_with_its_line() {
+    let text = rejected("name = \"web\"\n[bake\n").violations[0].to_string();
     assert!(text.starts_with("line 2: the document: it is not TOML: "), "{text}");
 }
 
 #[test]
-fn the_recipes_own_tags_may_not_be_ours() {
-    assert_eq!(violations(&WHOLE.replace("team =", "\"kiln:stage\" =")), ["tags.kiln:stage"]);
+fn own_tags_may_not_have_kilns_prefix() {
+    assert_eq!(violations(&COMPLETE.replace("team =", "\"kiln:stage\" =")), ["tags.kiln:stage"]);
 }
 
 #[test]
-fn a_key_for_a_region_without_replica_is_a_mistake() {
+fn a_kms_key_for_a_region_without_a_replica_is_a_mistake() {
     assert_eq!(
-        violations(&WHOLE.replace("{ eu-west-1 =", "{ eu-west-9 =")),
+        violations(&COMPLETE.replace("{ eu-west-1 =", "{ eu-west-9 =")),
         ["replicate.kms_keys.eu-west-9"]
     );
 }
 
 #[test]
-fn keeping_none_is_refused() {
-    assert_eq!(violations(&WHOLE.replace("keep          = 5", "keep = 0")), ["expire.keep"]);
+fn keep_must_be_at_least_one() {
+    assert_eq!(violations(&COMPLETE.replace("keep          = 5", "keep = 0")), ["expire.keep"]);
 }
 
-/// A fault that can be put into the whole recipe, and the field that must be named for it.
+/// Mistakes for the complete recipe: the text, its replacement, and the field that must be reported.
 fn faults() -> Vec<(&'static str, &'static str, &'static str)> {
     vec![
         ("t4g.small", "t4g", "bake.instance_type"),
@@ -199,8 +199,8 @@ fn faults() -> Vec<(&'static str, &'static str, &'static str)> {
 
 proptest! {
     #[test]
-    fn all_mistakes_are_listed_and_no_other(chosen in proptest::sample::subsequence(faults(), 1..10)) {
-        let mut document = WHOLE.to_owned();
+    fn exactly_the_mistakes_are_listed(chosen in proptest::sample::subsequence(faults(), 1..10)) {
+        let mut document = COMPLETE.to_owned();
         for (right, wrong, _) in &chosen {
             document = document.replacen(right, wrong, 1);
         }
@@ -212,12 +212,12 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_read_without_a_panic(document in ".*") {
+    fn no_text_makes_the_parser_panic(document in ".*") {
         let _ = recipe("web", &document);
     }
 
     #[test]
-    fn any_values_are_read_without_a_panic(
+    fn no_values_make_the_parser_panic(
         values in proptest::collection::vec(
             prop_oneof![Just("1"), Just("\"x\""), Just("[1, \"a\"]"), Just("{ a = 1 }"), Just("1979-05-27"), Just("nan")], 9)
     ) {
@@ -231,7 +231,7 @@ proptest! {
 }
 
 #[test]
-fn what_parameter_store_or_ec2_would_refuse_later_is_refused_now() {
+fn what_parameter_store_or_ec2_would_reject_later_is_a_mistake() {
     let document = |script: &str, more: &str| {
         format!(
             "name = \"web\"\n[bake]\nbase = \"ami-0a\"\ninstance_type = \"t4g.small\"\nscript = '''\n{script}\n'''\n{more}"

@@ -1,4 +1,4 @@
-//! `[publish]`: from the document to the recipe.
+//! Parses the table `[publish]` of a recipe.
 
 use chrono::TimeDelta;
 
@@ -11,8 +11,9 @@ use crate::recipe::violation::Violations;
 pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -> Publish {
     const PARAMETER: &str = "a parameter name such as \"/golden/web/latest\"";
     let mut table = root.table("publish", violations);
-    let own = |text: &str| parameter_name(text) && !text.starts_with("/aws") && !text.starts_with("/ssm");
-    let parameter = optional(&mut table, "parameter", PARAMETER, own, violations);
+    let is_allowed =
+        |text: &str| parameter_name(text) && !text.starts_with("/aws") && !text.starts_with("/ssm");
+    let parameter = optional(&mut table, "parameter", PARAMETER, is_allowed, violations);
     let deprecate_after = table.take("deprecate_after").is_some().then(|| {
         table.span(
             "deprecate_after",
@@ -40,15 +41,15 @@ pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -
 }
 
 fn block_on_findings(table: &mut TableReader<'_>, violations: &mut Violations) -> Option<Severity> {
-    let barred = |text: &str| {
+    let is_severity = |text: &str| {
         matches!(Severity::from(text), Severity::Low | Severity::Medium | Severity::High | Severity::Critical)
     };
-    let word = optional(table, "block_on_findings", Severity::ALLOWED, barred, violations)?;
+    let word = optional(table, "block_on_findings", Severity::ALLOWED, is_severity, violations)?;
     Some(Severity::from(word.as_str()))
 }
 
 fn launch_template(table: &mut TableReader<'_>, violations: &mut Violations) -> Option<LaunchTemplate> {
-    const NAME: &str = "the name of a launch template: 3 to 128 of letters, digits, ( ) . - / _";
+    const NAME: &str = "the name of a launch template: 3 to 128 letters, digits, ( ) . - / _";
     let is_name = |text: &str| {
         (3..=128).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"()./_-".contains(&byte))
@@ -67,19 +68,19 @@ fn share(table: &mut TableReader<'_>, violations: &mut Violations) -> Share {
     let organizations: Vec<String> = share.list("organizations", "the ARN of an organization", violations);
     let units: Vec<String> =
         share.list("organizational_units", "the ARN of an organizational unit", violations);
-    let mut each = |key: &str, items: &[String], valid: fn(&str) -> bool, allowed: &str| {
+    let mut check = |key: &str, items: &[String], valid: fn(&str) -> bool, allowed: &str| {
         for (at, item) in items.iter().enumerate().filter(|(_, item)| !valid(item)) {
             violations.add(format!("publish.share.{key}[{at}]"), quoted(item), allowed);
         }
     };
-    each("accounts", &accounts, account_id, "a 12-digit account id");
-    each(
+    check("accounts", &accounts, account_id, "a 12-digit account id");
+    check(
         "organizations",
         &organizations,
         |arn| organizations_arn(arn, "organization/"),
         "the ARN of an organization",
     );
-    each(
+    check(
         "organizational_units",
         &units,
         |arn| organizations_arn(arn, "ou/"),
@@ -88,7 +89,7 @@ fn share(table: &mut TableReader<'_>, violations: &mut Violations) -> Share {
     let public = share.flag("public", violations);
     let snapshots = share.flag("snapshots", violations);
     if snapshots && accounts.is_empty() {
-        let allowed = "false, unless share.accounts names accounts: EC2 shares snapshots with accounts alone";
+        let allowed = "false, or accounts in share.accounts: EC2 shares snapshots with accounts only";
         violations.add("publish.share.snapshots", "true", allowed);
     }
     share.end(violations);
@@ -97,10 +98,11 @@ fn share(table: &mut TableReader<'_>, violations: &mut Violations) -> Share {
 
 fn organizations_arn(text: &str, kind: &str) -> bool {
     let mut parts = text.splitn(6, ':');
-    let whole = parts.next() == Some("arn")
+    let is_prefix_valid = parts.next() == Some("arn")
         && parts.next().is_some_and(|partition| partition.starts_with("aws"))
         && parts.next() == Some("organizations")
         && parts.next() == Some("")
         && parts.next().is_some_and(account_id);
-    whole && parts.next().is_some_and(|resource| resource.starts_with(kind) && resource.len() > kind.len())
+    is_prefix_valid
+        && parts.next().is_some_and(|resource| resource.starts_with(kind) && resource.len() > kind.len())
 }

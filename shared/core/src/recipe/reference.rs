@@ -1,17 +1,17 @@
-//! Every field of a recipe: what the reference of recipes is generated from.
+//! Every field of a recipe, as `docs/reference/recipe.md` lists it. The tests compare it with the parser.
 
-/// One field, as a person reads of it.
+/// One field, as it is described to users.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
-    /// Its path, such as `bake.timeout`.
+    /// The path of the field, such as `bake.timeout`.
     pub path: &'static str,
-    /// What kind of value it takes.
+    /// The kind of value.
     pub kind: &'static str,
-    /// What holds where it is left out; empty: it is required.
+    /// The default; empty if the field is required.
     pub default: &'static str,
-    /// Which values are accepted.
+    /// The accepted values.
     pub bounds: &'static str,
-    /// What it does.
+    /// What the field does.
     pub meaning: &'static str,
 }
 
@@ -63,7 +63,7 @@ pub const FIELDS: &[Field] = &[
         "bake.base.name",
         "string",
         "",
-        "1 to 128 characters; * and ? match",
+        "1 to 128 characters; * and ? are wildcards",
         "The name of the base image, as EC2's filter takes it.",
     ),
     field(
@@ -94,19 +94,13 @@ pub const FIELDS: &[Field] = &[
         "subnet ids of the home Region",
         "Where the builder is launched, in order of preference. Required in an account without a default VPC.",
     ),
-    field(
-        "bake.allow_deprecated",
-        FLAG,
-        "false",
-        "",
-        "Lets a base that its owner has deprecated still serve.",
-    ),
+    field("bake.allow_deprecated", FLAG, "false", "", "Accepts a base that its owner has deprecated."),
     field(
         "bake.allow_product_codes",
         FLAG,
         "false",
         "",
-        "Lets a base with AWS Marketplace product codes serve, although such images cannot be shared freely.",
+        "Accepts a base with AWS Marketplace product codes, although such images cannot be shared freely.",
     ),
     field(
         "bake.on_base_release",
@@ -141,7 +135,7 @@ pub const FIELDS: &[Field] = &[
         LIST,
         "the default VPC's subnets",
         "subnet ids of the home Region, at least one outside of the builder's Availability Zone",
-        "Where the tester is launched. In further Regions the default subnets serve.",
+        "Where the tester is launched. In other Regions, replicas are tested in the default VPC's subnets.",
     ),
     field(
         "publish.parameter",
@@ -204,7 +198,7 @@ pub const FIELDS: &[Field] = &[
         "table",
         "shared with nobody",
         "",
-        "Who may launch the images. Whoever is removed loses the permission with the next sweep.",
+        "Who may launch the images. An account that is removed here loses the permission with the next sweep.",
     ),
     field("publish.share.accounts", LIST, "none", "12-digit account ids", "Accounts."),
     field(
@@ -254,7 +248,7 @@ pub const FIELDS: &[Field] = &[
         LIST,
         "none",
         "Regions of replicate.regions",
-        "Regions that do not hold a release up.",
+        "Regions that a release does not wait for.",
     ),
     field(
         "replicate.verify",
@@ -282,7 +276,7 @@ pub const FIELDS: &[Field] = &[
         SPAN,
         "30d",
         "0s to 3650d",
-        "How old an image must be before it goes. keep and older_than must both let it go.",
+        "Images up to this age are kept. An image is removed only if neither keep nor older_than keeps it.",
     ),
     field(
         "expire.confirm_after",
@@ -310,7 +304,7 @@ pub const FIELDS: &[Field] = &[
         "whole number",
         "100",
         "1 to 100000",
-        "How many images, replicas included, one run may deprecate, disable or deregister. More blocks the run.",
+        "How many images, replicas included, one run may deprecate, disable or deregister. If it would be more, nothing is removed.",
     ),
     field(
         "expire.max_percent",
@@ -322,100 +316,5 @@ pub const FIELDS: &[Field] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use chrono::TimeDelta;
-
-    use super::*;
-    use crate::model::duration::show;
-    use crate::recipe::{Expire, Recipe};
-
-    /// A document with every table of a recipe, and in each a field that is none.
-    const UNKNOWN: &str = "none = 1\nname = \"web\"\n[bake]\nnone = 1\ninstance_type = \"t4g.small\"\n\
-        [bake.base]\nnone = 1\nowner = \"self\"\nname = \"x\"\n[verify]\nnone = 1\n[publish]\nnone = 1\n\
-        [publish.launch_template]\nnone = 1\nname = \"web\"\n[publish.share]\nnone = 1\n\
-        [replicate]\nnone = 1\n[expire]\nnone = 1\n";
-
-    /// The fields that the parser knows, as it answers itself.
-    fn known_to_the_parser() -> BTreeSet<String> {
-        let violations = Recipe::parse("web", UNKNOWN).unwrap_err().violations;
-        let mut known = BTreeSet::new();
-        for violation in violations {
-            let table =
-                violation.field.strip_suffix("none").unwrap_or_else(|| panic!("{violation}")).to_owned();
-            let (_, fields) = violation.problem.rsplit_once("(fields: ").unwrap();
-            known.extend(fields.trim_end_matches(')').split(", ").map(|field| format!("{table}{field}")));
-        }
-        known
-    }
-
-    #[test]
-    fn the_reference_names_every_field_that_the_parser_reads_and_no_other() {
-        let tables = ["bake", "verify", "publish", "replicate", "expire"].map(str::to_owned);
-        let documented: BTreeSet<String> =
-            FIELDS.iter().map(|field| field.path.to_owned()).chain(tables).collect();
-        assert_eq!(documented, known_to_the_parser());
-    }
-
-    #[test]
-    fn the_reference_tells_the_defaults_that_hold() {
-        let least = "name = \"web\"\n[bake]\nbase = \"ami-0a\"\ninstance_type = \"t4g.small\"\n";
-        let recipe = Recipe::parse("web", least).unwrap();
-        let usual = Expire::default();
-        let spans: [(&str, TimeDelta); 7] = [
-            ("bake.timeout", recipe.bake.timeout),
-            ("verify.timeout", recipe.verify.timeout),
-            ("publish.findings_timeout", recipe.publish.findings_timeout),
-            ("expire.older_than", usual.older_than),
-            ("expire.confirm_after", usual.confirm_after),
-            ("expire.quarantine", usual.quarantine),
-            ("expire.idle", usual.idle),
-        ];
-        let numbers = [
-            ("expire.keep", usual.keep),
-            ("expire.max_per_run", usual.max_per_run),
-            ("expire.max_percent", usual.max_percent),
-        ];
-        let spans = spans.map(|(path, span)| (path, show(span)));
-        let numbers = numbers.map(|(path, number)| (path, number.to_string()));
-        for (path, default) in spans.into_iter().chain(numbers) {
-            let text = FIELDS.iter().find(|field| field.path == path).unwrap().default;
-            let same = text == default
-                || text.starts_with(&format!("{default}:"))
-                || crate::model::duration::parse(text).map(show).as_ref() == Some(&default);
-            assert!(same, "{path}: the reference says {text}, the parser {default}");
-        }
-    }
-
-    #[test]
-    fn the_reference_tells_the_bounds_that_hold() {
-        let bad = |path: &str, value: &str| {
-            let (table, field) = path.rsplit_once('.').unwrap();
-            let document = match table {
-                "bake" => format!(
-                    "name = \"web\"\n[bake]\nbase = \"ami-0a\"\ninstance_type = \"t4g.small\"\n{field} = {value}\n"
-                ),
-                _ => format!(
-                    "name = \"web\"\n[bake]\nbase = \"ami-0a\"\ninstance_type = \"t4g.small\"\n[{table}]\n{field} = {value}\n"
-                ),
-            };
-            Recipe::parse("web", &document).is_err()
-        };
-        for field in FIELDS.iter().filter(|field| [SPAN, "whole number"].contains(&field.kind)) {
-            let (least, most) = field.bounds.split_once(" to ").unwrap();
-            let quoted =
-                |value: &str| if field.kind == SPAN { format!("\"{value}\"") } else { value.to_owned() };
-            assert!(!bad(field.path, &quoted(least)) && !bad(field.path, &quoted(most)), "{}", field.path);
-            let beyond = match most.parse::<usize>() {
-                Ok(number) => (number + 1).to_string(),
-                Err(_) => format!(
-                    "{}{}",
-                    most.trim_end_matches(char::is_alphabetic).parse::<usize>().unwrap() + 1,
-                    most.trim_start_matches(|one: char| one.is_ascii_digit())
-                ),
-            };
-            assert!(bad(field.path, &quoted(&beyond)), "{} takes {beyond}", field.path);
-        }
-    }
-}
+#[path = "reference_tests.rs"]
+mod tests;

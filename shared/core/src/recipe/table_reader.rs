@@ -1,4 +1,4 @@
-//! Reading the fields of a TOML document, collecting every mistake on the way.
+//! Reads the fields of a TOML document and collects every mistake, instead of stopping at the first.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -9,7 +9,8 @@ use toml::{Table, Value};
 use super::violation::Violations;
 use crate::model::duration;
 
-/// One table of the document. Each field is taken once; a field that nobody took is unknown.
+/// One table of the document. The parser takes each field that it knows; [`TableReader::end`] reports all others as
+/// unknown.
 pub struct TableReader<'a> {
     path: String,
     table: Option<&'a Table>,
@@ -17,12 +18,12 @@ pub struct TableReader<'a> {
 }
 
 impl<'a> TableReader<'a> {
-    /// The document itself.
+    /// The top level of the document.
     pub fn root(table: &'a Table) -> Self {
         Self { path: String::new(), table: Some(table), known: BTreeSet::new() }
     }
 
-    /// The table under `key`; where there is none, one without fields.
+    /// The table under `key`; an empty one if the document has none.
     pub fn table(&mut self, key: &'static str, violations: &mut Violations) -> TableReader<'a> {
         let path = self.path_of(key);
         let table = match self.take(key) {
@@ -36,18 +37,18 @@ impl<'a> TableReader<'a> {
         TableReader { path, table, known: BTreeSet::new() }
     }
 
-    /// The path of a field below this table.
+    /// The path of a field in this table, such as `bake.timeout`.
     pub fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    /// The raw value of a field.
+    /// The value of a field, not checked. The field counts as known from now on.
     pub fn take(&mut self, key: &'static str) -> Option<&'a Value> {
         self.known.insert(key);
         self.table?.get(key)
     }
 
-    /// A text.
+    /// A string, or a violation; `None` if the field is absent.
     pub fn text(&mut self, key: &'static str, allowed: &str, violations: &mut Violations) -> Option<&'a str> {
         match self.take(key)? {
             Value::String(text) => Some(text),
@@ -58,7 +59,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// A text that parses, or a violation; absent is `None`.
+    /// A string that parses, or a violation; `None` if the field is absent.
     pub fn parsed<T: FromStr>(
         &mut self,
         key: &'static str,
@@ -73,7 +74,7 @@ impl<'a> TableReader<'a> {
         parsed
     }
 
-    /// A list of texts that parse, each once.
+    /// A list of strings that parse and differ from each other; empty if the field is absent.
     pub fn list<T: FromStr + PartialEq>(
         &mut self,
         key: &'static str,
@@ -93,7 +94,7 @@ impl<'a> TableReader<'a> {
         for (at, item) in items.iter().enumerate() {
             match item.as_str().and_then(|text| text.parse().ok()) {
                 Some(value) if read.contains(&value) => {
-                    violations.add(format!("{path}[{at}]"), show(item), "each only once");
+                    violations.add(format!("{path}[{at}]"), show(item), "each element only once");
                 }
                 Some(value) => read.push(value),
                 None => violations.add(format!("{path}[{at}]"), show(item), allowed),
@@ -102,7 +103,7 @@ impl<'a> TableReader<'a> {
         read
     }
 
-    /// A span of time between two bounds (both allowed); absent is `default`.
+    /// A time span between two bounds, both included; `default` if the field is absent.
     pub fn span(
         &mut self,
         key: &'static str,
@@ -122,7 +123,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// A whole number between two bounds (both allowed); absent is `default`.
+    /// A whole number between two bounds, both included; `default` if the field is absent.
     pub fn number(
         &mut self,
         key: &'static str,
@@ -144,7 +145,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// True or false; absent is false.
+    /// True or false; false if the field is absent.
     pub fn flag(&mut self, key: &'static str, violations: &mut Violations) -> bool {
         match self.take(key) {
             None => false,
@@ -156,30 +157,30 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// All keys with their values, for tables whose keys are the user's own.
+    /// All keys and values, for a table whose keys the user chooses.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
         self.table.into_iter().flatten().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Ends the reading of a table: each field that nobody took is unknown.
+    /// Reports each field that was not taken as unknown.
     pub fn end(self, violations: &mut Violations) {
         for (key, _) in self.entries().filter(|(key, _)| !self.known.contains(key)) {
             let fields = self.known.iter().copied().collect::<Vec<_>>().join(", ");
-            let meant =
+            let hint =
                 nearest(key, &self.known).map_or(String::new(), |meant| format!("; did you mean {meant}?"));
-            violations.problem(self.path_of(key), format!("unknown field{meant} (fields: {fields})"));
+            violations.problem(self.path_of(key), format!("unknown field{hint} (fields: {fields})"));
         }
     }
 }
 
-/// The known field that a mistyped one resembles, if any does.
+/// The known field that is most similar to an unknown one, if any is similar enough.
 fn nearest<'k>(typed: &str, known: &BTreeSet<&'k str>) -> Option<&'k str> {
     let distance = |field: &str| strsim::damerau_levenshtein(typed, field);
     let (distance, field) = known.iter().map(|field| (distance(field), *field)).min()?;
     (distance <= 1 + field.len() / 4).then_some(field)
 }
 
-/// A value as a violation shows it: short.
+/// A short form of a value, for error messages.
 pub fn show(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text),
@@ -192,7 +193,7 @@ pub fn show(value: &Value) -> String {
     }
 }
 
-/// A text in quotes, at most its first 60 characters.
+/// A text in quotes, cut after 60 characters.
 pub fn quoted(text: &str) -> String {
     let mut short: String = text.chars().take(60).collect();
     if short.len() < text.len() {

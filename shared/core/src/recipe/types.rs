@@ -1,4 +1,4 @@
-//! What a recipe says, field by field.
+//! A valid recipe, as types. `reference.rs` describes the fields for users.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,52 +8,52 @@ use chrono::TimeDelta;
 use crate::inventory::Severity;
 use crate::model::{ImageId, RecipeName, Region, SubnetId, Tags};
 
-/// A recipe that was checked.
+/// A valid recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
-    /// The family's name.
+    /// The name of the recipe.
     pub name: RecipeName,
-    /// The owner's own tags, for images and snapshots alike.
+    /// The user's own tags for images, snapshots and instances.
     pub tags: Tags,
-    /// How the image is made.
+    /// How images are baked.
     pub bake: Bake,
-    /// How it is proved.
+    /// How images are tested.
     pub verify: Verify,
-    /// With whom it is shared, and under which name it is found.
+    /// Who may use images, and which parameter and launch template name them.
     pub publish: Publish,
-    /// Where it goes.
+    /// The Regions to which images are copied.
     pub replicate: Replicate,
-    /// How long it stays.
+    /// How long images are kept.
     pub expire: Expire,
 }
 
-/// `[bake]`: how the image is made.
+/// `[bake]`: how images are baked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bake {
-    /// What the image is baked from.
+    /// The image that a bake begins from.
     pub base: Base,
-    /// The type of the instance on which it is baked.
+    /// The instance type of the builder.
     pub instance_type: String,
-    /// What is run on it, as root; empty: the base is taken as it is.
+    /// The script that runs on the builder as root. If empty, the base is imaged as it is.
     pub script: String,
-    /// How long the builder may take.
+    /// How long the builder may run.
     pub timeout: TimeDelta,
-    /// Where the builder is launched, in the order of preference; none: the default VPC.
+    /// The subnets for the builder, in order of preference. If empty, those of the default VPC.
     pub subnets: Vec<SubnetId>,
-    /// Whether a base that its owner has deprecated may still serve.
+    /// Whether a deprecated base is accepted.
     pub allow_deprecated: bool,
-    /// Whether a base with product codes of AWS Marketplace may serve, though the image is copied or shared.
+    /// Whether a base with AWS Marketplace product codes is accepted although images are copied or shared.
     pub allow_product_codes: bool,
-    /// Whether a release of the recipe that is its base begins a bake.
+    /// Whether a release of the base recipe starts a bake.
     pub on_base_release: bool,
 }
 
-/// Where the base image comes from.
+/// How the base image is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
     /// An SSM parameter that holds an image id: `ssm:/aws/service/…`.
     Parameter(String),
-    /// An image by its id.
+    /// An image id.
     Image(ImageId),
     /// The newest release of another recipe: `recipe:base`.
     Recipe(RecipeName),
@@ -61,7 +61,7 @@ pub enum Base {
     Newest {
         /// An account id, `self`, or an alias such as `amazon`.
         owner: String,
-        /// A name, in which `*` and `?` match as in EC2's filters.
+        /// A name, in which `*` and `?` are wildcards as in EC2's filters.
         name: String,
     },
 }
@@ -77,48 +77,48 @@ impl fmt::Display for Base {
     }
 }
 
-/// `[verify]`: how the image is proved.
+/// `[verify]`: how images are tested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verify {
-    /// What is run on the tester, as root; empty: it must boot.
+    /// The script that runs on the tester as root. If empty, a clean boot is the test.
     pub script: String,
-    /// How long the tester may take.
+    /// How long the tester may run.
     pub timeout: TimeDelta,
-    /// The type of the tester; none: as the builder.
+    /// The instance type of the tester; `None` for that of the builder.
     pub instance_type: Option<String>,
-    /// Where the tester is launched, if not in the default subnets.
+    /// The subnets for the tester. If empty, those of the default VPC.
     pub subnets: Vec<SubnetId>,
 }
 
-/// `[publish]`: with whom the image is shared, and under which name it is found.
+/// `[publish]`: who may use images, and which parameter and launch template name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publish {
-    /// The SSM parameter that names the newest release, one in each Region.
+    /// The SSM parameter, one in each Region, that holds the image id of the current release.
     pub parameter: Option<String>,
-    /// With whom it is shared.
+    /// Who may launch images.
     pub share: Share,
-    /// How long after its bake began it is marked as deprecated.
+    /// How long after the start of its bake an image is deprecated; `None` for never.
     pub deprecate_after: Option<TimeDelta>,
-    /// Whether it is guarded against deregistration by anyone but Kiln.
+    /// Whether published images get deregistration protection, which only Kiln removes.
     pub protect: bool,
-    /// The least severity at which a finding that has a fix bars an image.
+    /// The lowest severity at which a fixable finding rejects an image; `None` if findings are not read.
     pub block_on_findings: Option<Severity>,
-    /// How long an image waits to be scanned before it is rejected.
+    /// How long an image may wait for its scan before it is rejected.
     pub findings_timeout: TimeDelta,
-    /// The launch template that names the newest release, one in each Region.
+    /// The launch template, one in each Region, that launches the current release.
     pub launch_template: Option<LaunchTemplate>,
 }
 
-/// `publish.launch_template`: a template that gets a new version for each release.
+/// `publish.launch_template`: a launch template that gets a new version for each release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaunchTemplate {
-    /// Its name, alike in each Region.
+    /// The name of the template, the same in each Region.
     pub name: String,
-    /// Whether the new version becomes the default one.
+    /// Whether each new version becomes the default version.
     pub default: bool,
 }
 
-/// `publish.share`: who may launch the image.
+/// `publish.share`: who may launch images.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Share {
     /// Account ids.
@@ -127,53 +127,53 @@ pub struct Share {
     pub organizations: Vec<String>,
     /// ARNs of organizational units.
     pub organizational_units: Vec<String>,
-    /// Whether everyone may launch it.
+    /// Whether everyone may launch images.
     pub public: bool,
-    /// Whether the accounts may make volumes of its snapshots as well, and so copy it.
+    /// Whether the accounts may also create volumes from the snapshots, which lets them copy the image.
     pub snapshots: bool,
 }
 
-/// `[replicate]`: where the image goes.
+/// `[replicate]`: the Regions to which images are copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replicate {
-    /// The Regions that get a replica.
+    /// The Regions that get a replica of every image.
     pub regions: Vec<Region>,
-    /// When the parameters of the Regions move.
+    /// When the parameters of the Regions move to a new release.
     pub release: ReleaseStrategy,
-    /// Those of them that do not hold a release up.
+    /// The Regions that a release does not wait for.
     pub best_effort: Vec<Region>,
-    /// Whether each replica is booted in its Region before it counts as ready.
+    /// Whether each replica is tested in its Region before it counts as ready.
     pub verify: bool,
-    /// The KMS key that encrypts the replica, for each Region that needs one.
+    /// The KMS key of the replica in a Region. A Region without a key here uses the source's encryption or its default.
     pub kms_keys: BTreeMap<Region, String>,
 }
 
-/// `replicate.release`: when the parameters of the Regions move.
+/// `replicate.release`: when the parameters of the Regions move to a new release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReleaseStrategy {
-    /// All at once, when the last Region has its replica.
+    /// All together, once every required Region has its replica.
     AllRegions,
-    /// Each as soon as its own replica is there.
+    /// Each Region on its own, as soon as it has its replica.
     PerRegion,
 }
 
-/// `[expire]`: how long an image stays. `keep` and `older_than` must both let it go.
+/// `[expire]`: how long images are kept. An image is removed only if neither `keep` nor `older_than` keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expire {
-    /// How many of the newest releases stay, whatever their age. At least 1.
+    /// The number of newest releases that are kept whatever their age; at least 1.
     pub keep: usize,
-    /// How old an image must be.
+    /// The age up to which images are kept.
     pub older_than: TimeDelta,
-    /// How long after it was first found unused, and was deprecated, it must be found unused again before it is disabled;
-    /// zero: once is enough.
+    /// How long after an image was first found unused, and was deprecated, it must still be unused to be disabled. If
+    /// zero, one check is enough.
     pub confirm_after: TimeDelta,
-    /// How long it is disabled before it is deregistered; zero: not at all.
+    /// How long an image is disabled before it is deregistered. If zero, it is not disabled first.
     pub quarantine: TimeDelta,
-    /// How long nobody must have launched it; zero: that is not asked.
+    /// An image that was launched within this time is kept. If zero, launches are not checked.
     pub idle: TimeDelta,
-    /// How many images, replicas included, may go in one run.
+    /// The most images, including replicas, that one run may deprecate, disable or deregister.
     pub max_per_run: usize,
-    /// How much of the recipe's images may go in one run, in percent.
+    /// The most images of the recipe that one step of one run may take, in percent.
     pub max_percent: usize,
 }
 
@@ -193,14 +193,14 @@ impl Default for Expire {
 }
 
 impl Replicate {
-    /// Whether a release waits for this Region.
+    /// Whether a release needs a replica in this Region.
     pub fn requires(&self, region: &Region) -> bool {
         self.regions.contains(region) && !self.best_effort.contains(region)
     }
 }
 
 impl Recipe {
-    /// The recipe that this one is baked from, where it is one.
+    /// The recipe that this one is baked from, if its base is a recipe.
     pub fn base_recipe(&self) -> Option<&RecipeName> {
         match &self.bake.base {
             Base::Recipe(base) => Some(base),

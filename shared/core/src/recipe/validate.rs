@@ -1,4 +1,4 @@
-//! Checks of single values.
+//! Checks of single values that several tables share.
 
 use chrono::TimeDelta;
 use toml::Value;
@@ -7,7 +7,7 @@ use super::table_reader::{TableReader, show};
 use super::violation::Violations;
 use crate::model::Region;
 
-/// A text that must be there and be valid.
+/// A required string that must be valid; otherwise a violation.
 pub(crate) fn checked(
     table: &mut TableReader<'_>,
     key: &'static str,
@@ -24,7 +24,7 @@ pub(crate) fn checked(
     None
 }
 
-/// A text that is valid where it is there.
+/// An optional string that must be valid if it is present; otherwise a violation.
 pub(crate) fn optional(
     table: &mut TableReader<'_>,
     key: &'static str,
@@ -53,16 +53,16 @@ pub(crate) fn parameter_name(text: &str) -> bool {
 }
 
 pub(crate) fn kms_key(text: &str) -> bool {
-    let word = |text: &str| {
+    let is_id_or_alias = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte))
     };
     match text.strip_prefix("arn:") {
         Some(rest) => rest.contains(":kms:") && (rest.contains(":key/") || rest.contains(":alias/")),
-        None => word(text),
+        None => is_id_or_alias(text),
     }
 }
 
-/// Whether a key's ARN names another Region.
+/// Whether a KMS key is given as an ARN of another Region.
 pub(crate) fn elsewhere(kms_key: &str, region: &Region) -> bool {
     kms_key.starts_with("arn:") && kms_key.split(':').nth(3) != Some(region.as_str())
 }

@@ -1,17 +1,17 @@
-//! What is wrong with a recipe.
+//! The mistakes in a recipe, and the sentences in which they are listed.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// One thing that is wrong in a document: where, and what would be right.
+/// One mistake in a document: where it is, and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The field's path, such as `bake.timeout`.
     pub field: String,
-    /// The line of the document on which it stands, where it stands there.
+    /// The line of the document; `None` if the mistake is in no single line.
     pub line: Option<usize>,
-    /// What is wrong with it, and what is expected.
+    /// What is wrong, and what is expected.
     pub problem: String,
 }
 
@@ -24,14 +24,14 @@ impl fmt::Display for Violation {
     }
 }
 
-/// A recipe that was refused whole, with everything that is wrong in it.
+/// An invalid recipe, with all its mistakes. Nothing is done with it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("recipe {name} has {count}; nothing was done:{list}",
     count = counted(violations.len()), list = listed(violations))]
 pub struct BadRecipe {
-    /// Where the document was found, or what it calls itself.
+    /// The last part of the name of its parameter, or the name of its file.
     pub name: String,
-    /// Each violation, in the order of the document's tables.
+    /// The mistakes, in the order of the tables.
     pub violations: Vec<Violation>,
 }
 
@@ -43,22 +43,22 @@ fn listed(violations: &[Violation]) -> String {
     violations.iter().map(|violation| format!("\n  - {violation}")).collect()
 }
 
-/// The violations that were found while a document is read.
+/// The mistakes that were found so far in a document.
 #[derive(Debug, Default)]
 pub struct Violations(pub Vec<Violation>);
 
 impl Violations {
-    /// A value that is not what is expected.
+    /// Adds a value that is not what is expected.
     pub fn add(&mut self, field: impl Into<String>, found: impl fmt::Display, expected: impl fmt::Display) {
         self.problem(field, format!("found {found}; expected {expected}"));
     }
 
-    /// A field that must be there and is not.
+    /// Adds a required field that is missing.
     pub fn missing(&mut self, field: impl Into<String>, expected: impl fmt::Display) {
         self.problem(field, format!("missing (required); expected {expected}"));
     }
 
-    /// Anything else that is wrong.
+    /// Adds any other mistake.
     pub fn problem(&mut self, field: impl Into<String>, problem: impl Into<String>) {
         self.0.push(Violation { field: field.into(), line: None, problem: problem.into() });
     }

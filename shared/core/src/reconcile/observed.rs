@@ -1,4 +1,4 @@
-//! All that a sweep observes.
+//! Everything that one sweep, a run of `reconcile`, observes.
 
 use std::collections::BTreeMap;
 
@@ -9,59 +9,60 @@ use crate::recipe::{BadRecipe, Recipe};
 use crate::replicate::PermissionsByImage;
 use crate::verify::Console;
 
-/// All that a sweep observes.
+/// Everything that one sweep observes.
 #[derive(Debug, Clone)]
 pub struct Observed {
     /// The home Region.
     pub home: Region,
-    /// Each recipe that can be read.
+    /// The valid recipes.
     pub recipes: BTreeMap<RecipeName, Recipe>,
-    /// Each that cannot.
+    /// The invalid recipes.
     pub bad: Vec<BadRecipe>,
-    /// Kiln's instances of the home Region.
+    /// The instances with Kiln's tags in the home Region.
     pub instances: Result<Vec<Instance>>,
-    /// Kiln's images, by Region.
+    /// The images with Kiln's tags, by Region.
     pub images: BTreeMap<Region, Result<Vec<Image>>>,
-    /// Kiln's snapshots, by Region.
+    /// The snapshots with Kiln's tags, by Region.
     pub snapshots: BTreeMap<Region, Result<Vec<Snapshot>>>,
-    /// What a closer look told of those builders for which [`super::builders_to_inspect`] asked.
+    /// Details of the builders that [`super::builders_to_inspect`] returned.
     pub closer: BTreeMap<InstanceId, Result<BuilderDetail>>,
-    /// Kiln's instances of the further Regions: testers of replicas.
+    /// The instances with Kiln's tags in the other Regions: testers of replicas.
     pub further: BTreeMap<Region, Result<Vec<Instance>>>,
-    /// What the consoles of those testers say for which [`super::pipeline::consoles_wanted`] asked.
+    /// The consoles of the testers that [`super::pipeline::testers_to_read`] returned.
     pub consoles: BTreeMap<InstanceId, Result<Console>>,
-    /// Where testers can be launched, for the Regions and recipes for which [`super::pipeline::subnets_wanted`] asked.
+    /// The subnets for testers, for the Regions and recipes of the images that [`super::pipeline::images_needing_subnets`]
+    /// returned.
     pub subnets: BTreeMap<(Region, RecipeName), Result<Vec<Subnet>>>,
-    /// Who may use those images for which [`super::pipeline::grants_wanted`] asked.
+    /// Who may use the images that [`super::pipeline::images_needing_permissions`] returned.
     pub permissions: PermissionsByImage,
-    /// What was found in those images for which [`super::pipeline::findings_wanted`] asked.
+    /// Amazon Inspector's findings in the images that [`super::pipeline::images_needing_findings`] returned.
     pub findings: BTreeMap<ImageId, Result<Vec<Finding>>>,
-    /// Who needs one of the snapshots for which [`super::candidates`] asked, by Region.
+    /// What uses the snapshots that [`super::candidates`] returned, by Region.
     pub needs: BTreeMap<Region, Result<SnapshotReferences>>,
 }
 
-/// What must be known of a builder without an image before it can be decided.
+/// What must be read of a builder without an image before its capture can be decided.
 #[derive(Debug, Clone, Default)]
 pub struct BuilderDetail {
-    /// What stands on its console.
+    /// The text of its console.
     pub console: String,
-    /// The images that have the name of its bake, whosever they are.
+    /// The images with the name of its bake, including those without Kiln's tags.
     pub named: Vec<Image>,
 }
 
 impl Observed {
-    /// The images of the home Region, where they could be seen.
+    /// The images in the home Region; `None` if they could not be read.
     pub(crate) fn home_images(&self) -> Option<&[Image]> {
         self.images.get(&self.home)?.as_ref().ok().map(Vec::as_slice)
     }
 
-    /// The home images of one name.
+    /// The home images with that name.
     pub(super) fn named(&self, name: &ImageName) -> Vec<Image> {
         let name = name.to_string();
         self.home_images().unwrap_or_default().iter().filter(|image| image.name == name).cloned().collect()
     }
 
-    /// The instances of a Region that bear Kiln's tag, in any state, where they could be read.
+    /// The instances with Kiln's tags in a Region, in any state; `None` if they could not be read.
     pub(super) fn instances_in(&self, region: &Region) -> Option<&[Instance]> {
         let found = if *region == self.home { &self.instances } else { self.further.get(region)? };
         found.as_ref().ok().map(Vec::as_slice)

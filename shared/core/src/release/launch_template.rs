@@ -1,21 +1,21 @@
-//! What lets a launch template name a release.
+//! Moves a recipe's launch template to a release.
 
 use crate::inventory::{Image, NewTemplateVersion, Template, TemplatePoint};
 use crate::model::Token;
 use crate::plan::action::{NewDefault, TemplateMove};
 use crate::recipe::LaunchTemplate;
 
-/// What lets a launch template name an image; `None`: it does.
-pub fn template_move(wanted: &LaunchTemplate, template: &Template, image: &Image) -> Option<TemplateMove> {
-    let names = |point: &TemplatePoint| point.image.as_ref() == Some(&image.id);
-    let settled = if wanted.default { names(&template.default) } else { names(&template.latest) };
-    if settled {
+/// The change after which a launch template names an image; `None` if it already does.
+pub fn template_move(desired: &LaunchTemplate, template: &Template, image: &Image) -> Option<TemplateMove> {
+    let points_to = |point: &TemplatePoint| point.image.as_ref() == Some(&image.id);
+    let done = if desired.default { points_to(&template.default) } else { points_to(&template.latest) };
+    if done {
         return None;
     }
     let moved = |version, default| {
-        Some(TemplateMove { name: wanted.name.clone(), image: image.id.clone(), version, default })
+        Some(TemplateMove { name: desired.name.clone(), image: image.id.clone(), version, default })
     };
-    if names(&template.latest) {
+    if points_to(&template.latest) {
         return moved(None, NewDefault::Number(template.id.clone(), template.latest.number));
     }
     let version = NewTemplateVersion {
@@ -23,10 +23,10 @@ pub fn template_move(wanted: &LaunchTemplate, template: &Template, image: &Image
         template: template.id.clone(),
         image: image.id.clone(),
         description: image.name.clone(),
-        // The latest version is part of it: whoever comes back to an image after another one makes one more version.
+        // Contains the latest version, so that returning to an earlier image creates another version.
         token: Token::of(&["template", &template.id, image.id.as_str(), &template.latest.number.to_string()]),
     };
-    moved(Some(version), if wanted.default { NewDefault::NewVersion } else { NewDefault::Unchanged })
+    moved(Some(version), if desired.default { NewDefault::NewVersion } else { NewDefault::Unchanged })
 }
 
 #[cfg(test)]
@@ -35,24 +35,24 @@ mod tests {
     use crate::fixtures::*;
 
     #[test]
-    fn a_launch_template_gets_a_version_of_the_release_and_the_default_only_where_asked() {
+    fn a_launch_template_gets_a_new_version_and_a_new_default_only_if_the_recipe_asks() {
         let new = image("web", 9).released().build();
         let moved = |default: bool, latest: Option<&Image>, is_default: Option<&Image>| {
-            let wanted = LaunchTemplate { name: "web".into(), default };
+            let desired = LaunchTemplate { name: "web".into(), default };
             let point = |number, image: Option<&Image>| TemplatePoint {
                 number,
                 image: image.map(|of| of.id.clone()),
             };
             let template =
                 Template { id: "lt-0a".into(), latest: point(7, latest), default: point(3, is_default) };
-            template_move(&wanted, &template, &new)
+            template_move(&desired, &template, &new)
         };
-        let made = moved(false, None, None).unwrap();
-        assert!(made.version.is_some() && made.default == NewDefault::Unchanged);
+        let created = moved(false, None, None).unwrap();
+        assert!(created.version.is_some() && created.default == NewDefault::Unchanged);
         assert_eq!(moved(true, None, None).unwrap().default, NewDefault::NewVersion);
         assert_eq!(moved(false, Some(&new), None), None);
-        let there = moved(true, Some(&new), None).unwrap();
-        assert_eq!((there.version, there.default), (None, NewDefault::Number("lt-0a".into(), 7)));
+        let existing = moved(true, Some(&new), None).unwrap();
+        assert_eq!((existing.version, existing.default), (None, NewDefault::Number("lt-0a".into(), 7)));
         assert_eq!(moved(true, None, Some(&new)), None);
     }
 }

@@ -1,8 +1,9 @@
-//! Which release the parameters and launch templates of each Region name, and when a release is one.
+//! Decides which release the parameters and launch templates of each Region name, and when an image becomes a
+//! release.
 //!
-//! With `release = "coalesce"` nothing moves before every required Region is ready, and then everything moves at once;
-//! with `"each"` every Region goes by itself. Nothing ever goes back to an older release by itself: only a rollback does
-//! that, and then nothing goes forward until a newer release comes.
+//! With `release = "together"` nothing moves until every required Region is ready, and then all Regions move at once;
+//! with `"each"` every Region moves on its own. Kiln never moves back to an older release on its own. Only a rollback
+//! does, and after it nothing moves forward until there is a newer release.
 
 pub mod launch_template;
 pub mod newest;
@@ -20,25 +21,25 @@ use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::{Recipe, ReleaseStrategy};
 use crate::release::launch_template::template_move;
 
-/// What a Region shows to those who launch.
+/// What a Region's parameter and launch template name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pointers {
-    /// What the recipe's parameter holds; asked where the recipe names one.
+    /// The value of the recipe's parameter; read only if the recipe names one.
     pub parameter: Option<Result<Option<String>>>,
-    /// The recipe's launch template; asked where the recipe names one.
+    /// The recipe's launch template; read only if the recipe names one.
     pub template: Option<Result<Option<Template>>>,
 }
 
-/// Whether a parameter that names another image than the newest release is brought back to it.
+/// What is done about a parameter that names another image than the newest release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drift {
-    /// It is.
+    /// It is set to the newest release again.
     Repair,
-    /// It is left: it has just been written, perhaps by a rollback that is not seen yet.
+    /// It is left unchanged, because it has just been written, perhaps by a rollback whose pin EC2 does not show yet.
     Ignore,
 }
 
-/// An image and those of its replicas that are ready: available, proved where that is asked for, and published.
+/// An image and its ready replicas: they are available and published, and were tested if the recipe asks for it.
 #[derive(Debug, Clone)]
 struct ReadyRelease<'a> {
     home: &'a Image,
@@ -46,22 +47,22 @@ struct ReadyRelease<'a> {
     ready: BTreeMap<&'a Region, &'a Image>,
 }
 
-/// All releases of one recipe, and what each Region shows.
+/// All releases of one recipe, and what each Region names.
 #[derive(Debug, Clone)]
 pub struct ReleaseState<'a> {
     recipe: &'a Recipe,
     home: &'a Region,
-    /// The newest first; those that may be launched, and were published.
+    /// The published images that are available, newest first.
     releases: Vec<ReadyRelease<'a>>,
-    /// The version of each image that can be launched and was not found bad, published or not, by Region.
+    /// The version of each available image that was not rejected or disabled, published or not, by Region and id.
     versions: BTreeMap<(&'a Region, &'a ImageId), Version>,
-    /// Regions of the recipe whose images could not be seen.
+    /// Regions of the recipe whose images could not be read.
     unobservable: BTreeMap<&'a Region, &'a CloudError>,
     pointers: &'a BTreeMap<Region, Pointers>,
 }
 
 impl<'a> ReleaseState<'a> {
-    /// The family of a recipe among images by Region.
+    /// The state of a recipe's releases, from the images in each Region and what each Region names.
     pub fn of(
         recipe: &'a Recipe,
         home: &'a Region,
@@ -76,7 +77,7 @@ impl<'a> ReleaseState<'a> {
         let mut versions = BTreeMap::new();
         for region in regions() {
             for image in images.get(region).and_then(|found| found.as_ref().ok()).into_iter().flatten() {
-                let Ok(record) = image.record_at(home) else { continue };
+                let Ok(record) = image.record_for_home(home) else { continue };
                 let published = matches!(record.stage, Stage::Published | Stage::Released);
                 if record.name.recipe != recipe.name || image.state != ImageState::Available {
                     continue;
@@ -117,13 +118,14 @@ impl<'a> ReleaseState<'a> {
         self.regions().filter(move |region| *region == home || recipe.replicate.requires(region))
     }
 
-    /// Whether it is a release: it was, or every Region that is required is ready.
+    /// Whether an image is a release: it already was one, or it is ready in every required Region.
     fn is_complete(&self, release: &ReadyRelease<'_>) -> bool {
         release.record.stage == Stage::Released
             || self.required().all(|region| release.ready.contains_key(region))
     }
 
-    /// The one to which somebody rolled back last, while no newer release has come, and what it is preferred to.
+    /// The release of the latest rollback, and the newest version that it was preferred to; `None` once a newer one
+    /// is released.
     fn pinned(&self) -> Option<(&ReadyRelease<'a>, Version)> {
         let pins = self.releases.iter().filter_map(|release| {
             let over: Version = release.home.tags.read(tags::PINNED_OVER)?;
@@ -134,7 +136,7 @@ impl<'a> ReleaseState<'a> {
         (!newer).then_some((pinned, over))
     }
 
-    /// The release that a Region is to name, the version beyond which it is not to go back to it, and why.
+    /// The release that a Region should name, the newest version that it may replace, and the reason.
     fn target(&self, region: &Region) -> Option<(&ReadyRelease<'a>, Version, Reason)> {
         if let Some((pinned, over)) = self.pinned() {
             return Some((pinned, over, Reason::Release(ReleaseReason::RolledBackTo(pinned.version()))));
@@ -152,7 +154,7 @@ impl<'a> ReleaseState<'a> {
         Some((target, target.version(), reason))
     }
 
-    /// The release that a Region's parameter names, if it is one that can be launched there.
+    /// The release that a Region's parameter names, if it can be launched there.
     fn named(&self, region: &Region) -> Option<&ReadyRelease<'a>> {
         let named: ImageId = self.value(region)?.parse().ok()?;
         self.releases.iter().find(|release| release.ready.get(region).is_some_and(|image| image.id == named))
@@ -162,15 +164,16 @@ impl<'a> ReleaseState<'a> {
         self.pointers.get(region)?.parameter.as_ref()?.as_ref().ok()?.as_deref()
     }
 
-    /// The image that a Region is to name instead of what it shows, if it must move.
+    /// The image that a Region should name; `None` if it is not ready there, or if a newer version is named already.
     fn pending_move(&self, region: &'a Region) -> Option<(&'a Image, Reason)> {
         let (target, over, reason) = self.target(region)?;
         let image = target.ready.get(region)?;
-        // What was seen may be older than what is shown: only a rollback goes back, and not from what is newer than it.
+        // The images may have been read before the parameter. Only a rollback moves back, and not from a newer
+        // version than it was preferred to.
         let pointers: Option<ImageId> = self.value(region).and_then(|pointers| pointers.parse().ok());
         let pointers = pointers.and_then(|pointers| self.versions.get(&(region, &pointers)).copied());
-        let back = pointers.is_some_and(|pointers| pointers > over);
-        (!back).then_some((*image, reason))
+        let moves_back = pointers.is_some_and(|pointers| pointers > over);
+        (!moves_back).then_some((*image, reason))
     }
 
     fn move_parameters(&self, drift: Drift, until: WaitFor) -> Option<Decision> {
@@ -197,19 +200,21 @@ impl<'a> ReleaseState<'a> {
     }
 
     fn move_templates(&self) -> Sequence {
-        let Some(wanted) = &self.recipe.publish.launch_template else { return Sequence::new() };
+        let Some(template_setting) = &self.recipe.publish.launch_template else { return Sequence::new() };
         let mut sequence = Sequence::new();
         for region in self.regions() {
             let Some((image, reason)) = self.pending_move(region) else { continue };
             let subject = Subject::image(image);
             match self.pointers.get(region).and_then(|pointers| pointers.template.as_ref()) {
                 Some(Ok(Some(template))) => {
-                    let moved = template_move(wanted, template, image);
+                    let moved = template_move(template_setting, template, image);
                     sequence.extend(moved.map(|moved| subject.decide(Action::MoveTemplate(moved), reason)));
                 }
                 Some(Ok(None)) => {
-                    sequence
-                        .push(subject.decide(Action::Reject, ReleaseReason::NoTemplate(wanted.name.clone())));
+                    sequence.push(
+                        subject
+                            .decide(Action::Reject, ReleaseReason::NoTemplate(template_setting.name.clone())),
+                    );
                 }
                 Some(Err(error)) => sequence.push(subject.retry_later(error)),
                 None => {}
@@ -218,7 +223,7 @@ impl<'a> ReleaseState<'a> {
         sequence
     }
 
-    /// What could not be seen though it must be.
+    /// A retry for each Region whose images or parameter could not be read.
     fn unreadable(&self) -> Sequence {
         let unobservable = self.unobservable.iter().map(|(region, error)| (*region, *error));
         let pointers = self.regions().filter_map(|region| {
@@ -242,28 +247,29 @@ impl ReadyRelease<'_> {
     }
 }
 
-/// Moves what does not name what it should, and makes releases of the images that are ready everywhere.
+/// Moves parameters and launch templates that name the wrong image, and makes releases of the images that are ready
+/// in every required Region.
 pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec<Sequence> {
     let mut sequences: Vec<Sequence> =
         state.unreadable().into_iter().map(|unreadable| vec![unreadable]).collect();
-    let required_unseen = state.required().any(|region| {
+    let required_unreadable = state.required().any(|region| {
         let parameter = state.pointers.get(region).and_then(|pointers| pointers.parameter.as_ref());
         state.unobservable.contains_key(region) || matches!(parameter, Some(Err(_)))
     });
-    // Half of the truth would move half of the Regions.
-    if required_unseen {
+    // Acting on a partial view would move some Regions and not the others.
+    if required_unreadable {
         return sequences;
     }
     let mut sequence = Sequence::new();
     sequence.extend(state.move_parameters(drift, WaitFor::Pointers));
     sequence.extend(state.move_templates());
-    let finished: Vec<&ReadyRelease<'_>> = state
+    let complete_now: Vec<&ReadyRelease<'_>> = state
         .releases
         .iter()
         .rev()
         .filter(|release| release.record.stage == Stage::Published && state.is_complete(release))
         .collect();
-    for release in finished {
+    for release in complete_now {
         sequence.extend(finish(state, release, now));
     }
     if !sequence.is_empty() {
@@ -272,18 +278,18 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
     sequences
 }
 
-/// When it was released is written before it is said, so that it is said the same however often; that it is released is
-/// written last, which ends it.
+/// Makes an image a release. The release time is written before the event is sent, so that a repeated event has the
+/// same time. The stage of the home image is set last, because it marks the release as complete.
 fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Utc>) -> Sequence {
     let reason = || Reason::Release(ReleaseReason::Ready(release.version()));
     let home = || Subject::image(release.home);
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let known = release.home.tags.time(tags::RELEASED_AT);
-    let released = known.unwrap_or(now);
+    let recorded = release.home.tags.time(tags::RELEASED_AT);
+    let released = recorded.unwrap_or(now);
     let mut sequence = Sequence::new();
-    if known.is_none() {
-        let note = Tags::new().with_time(tags::RELEASED_AT, released);
-        sequence.push(home().decide(Action::Tag(release.home.id.clone(), note), reason()));
+    if recorded.is_none() {
+        let tag = Tags::new().with_time(tags::RELEASED_AT, released);
+        sequence.push(home().decide(Action::Tag(release.home.id.clone(), tag), reason()));
     }
     let news = Event::ImageReleased {
         image: release.home.id.clone(),
@@ -292,8 +298,8 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
         baked: text(release.version().time()),
         released: text(released),
     };
-    let said = Envelope { name: release.record.name.clone(), region: release.home.region.clone(), news };
-    sequence.push(home().decide(Action::Emit(said), reason()));
+    let envelope = Envelope { name: release.record.name.clone(), region: release.home.region.clone(), news };
+    sequence.push(home().decide(Action::Emit(envelope), reason()));
     let replicas = release.ready.values().filter(|image| image.id != release.home.id);
     let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
     sequence.extend(unmarked.map(|image| {
@@ -303,8 +309,8 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
     sequence
 }
 
-/// Moves every Region back to a former release (`to`, or the newest former one that can be launched in all of them), or
-/// refuses with the reason.
+/// Moves every Region back to an earlier release: `to`, or the newest earlier one that can be launched in all of
+/// them. Rejects the rollback, with the reason, if there is none.
 pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc>) -> Sequence {
     let recipe = Subject::recipe(&state.recipe.name, state.home);
     let publish = &state.recipe.publish;
@@ -317,13 +323,13 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     }
     let complete = || state.releases.iter().filter(|release| state.is_complete(release));
     let current = state.named(state.home).or_else(|| complete().next());
-    // One that was begun is brought to its end before another one begins.
-    let half = state
+    // An interrupted rollback is finished before another one begins.
+    let unfinished = state
         .pinned()
         .filter(|_| to.is_none() && state.move_parameters(Drift::Repair, WaitFor::Accepted).is_some());
-    let half = half.map(|(pinned, _)| pinned);
+    let unfinished = unfinished.map(|(pinned, _)| pinned);
     let mut why = Vec::new();
-    let mut can = |release: &&ReadyRelease<'_>| {
+    let mut launchable_everywhere = |release: &&ReadyRelease<'_>| {
         let missing_regions: Vec<&str> =
             state.missing_regions(release).iter().map(|region| region.as_str()).collect();
         if !missing_regions.is_empty() {
@@ -331,44 +337,45 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
         }
         missing_regions.is_empty()
     };
-    let chosen = half.or_else(|| match to {
-        Some(to) => complete().filter(|release| release.version() == to).find(&mut can),
+    let chosen = unfinished.or_else(|| match to {
+        Some(to) => complete().filter(|release| release.version() == to).find(&mut launchable_everywhere),
         None => complete()
             .filter(|release| current.is_some_and(|current| release.version() < current.version()))
-            .find(&mut can),
+            .find(&mut launchable_everywhere),
     });
     let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
         return vec![recipe.decide(Action::Reject, ReleaseReason::NoRollbackTarget { to, why })];
     };
-    // Finer than other times: of two rollbacks the later one counts.
+    // In milliseconds, unlike other times, because the later of two rollbacks counts.
     let pin = Tags::new()
         .with(tags::PINNED, now.to_rfc3339_opts(SecondsFormat::Millis, true))
         .with(tags::PINNED_OVER, newest.version().max(chosen.version()));
     let pinned = Image { tags: chosen.home.tags.clone().and(&pin), ..chosen.home.clone() };
-    let mut after = state.clone();
-    for release in &mut after.releases {
+    let mut after_pin = state.clone();
+    for release in &mut after_pin.releases {
         if release.home.id == pinned.id {
             release.home = &pinned;
         }
     }
     let reason = || Reason::Release(ReleaseReason::RolledBackTo(chosen.version()));
     let home = || Subject::image(chosen.home);
-    // The pin first: should this die half way, the next sweep goes on to the same end.
+    // The pin first: if this dies half way, the next sweep finishes the rollback.
     let mut sequence = vec![home().decide(Action::Tag(chosen.home.id.clone(), pin), reason())];
-    sequence.extend(after.move_parameters(Drift::Repair, WaitFor::Accepted));
-    sequence.extend(after.move_templates());
+    sequence.extend(after_pin.move_parameters(Drift::Repair, WaitFor::Accepted));
+    sequence.extend(after_pin.move_templates());
     let news = Event::ImageRolledBack {
         image: chosen.home.id.clone(),
         images: chosen.images(),
         from: current.map(ReadyRelease::version).filter(|from| *from != chosen.version()),
     };
-    let said = Envelope { name: chosen.record.name.clone(), region: chosen.home.region.clone(), news };
-    sequence.push(home().decide(Action::Emit(said), reason()));
+    let envelope = Envelope { name: chosen.record.name.clone(), region: chosen.home.region.clone(), news };
+    sequence.push(home().decide(Action::Emit(envelope), reason()));
     sequence
 }
 
 impl<'a> ReleaseState<'a> {
-    /// The Regions in which a release cannot be launched though it would have to be named there.
+    /// The Regions that would have to name a release but cannot launch it: required ones, and those whose parameter
+    /// names an image.
     fn missing_regions(&self, release: &ReadyRelease<'_>) -> Vec<&'a Region> {
         let names_something = |region: &Region| self.value(region).is_some();
         let required: Vec<&Region> = self.required().collect();
@@ -379,7 +386,8 @@ impl<'a> ReleaseState<'a> {
     }
 }
 
-/// The images that a rollback keeps: the pinned one, with all its replicas.
+/// Whether an image was pinned by a rollback and no newer release has come since. Such an image is kept, with all its
+/// replicas.
 pub fn is_pinned(image: &Image, newest: Option<Version>) -> bool {
     let over = |image: &Image| image.tags.read::<Version>(tags::PINNED_OVER);
     image.tags.has(tags::PINNED) && over(image).is_some_and(|over| newest.is_none_or(|newest| newest <= over))

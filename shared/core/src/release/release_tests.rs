@@ -6,14 +6,14 @@ use crate::plan::reason::ReleaseReason;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
-/// A recipe whose releases a parameter names.
+/// A recipe with a parameter.
 fn named() -> Recipe {
     let mut recipe = recipe("web");
     recipe.publish.parameter = Some("/golden/web".into());
     recipe
 }
 
-/// What there is: images by Region, and what each Region shows.
+/// The images and the pointers of each Region.
 struct Scene {
     images: BTreeMap<Region, Result<Vec<Image>>>,
     pointers: BTreeMap<Region, Pointers>,
@@ -57,7 +57,7 @@ fn everywhere(n: i64, stage: Stage) -> Vec<Image> {
     REGIONS.map(at).into()
 }
 
-/// Every Region shows the release of that day.
+/// Each Region with its own image among `images`, as what its parameter names.
 fn showing(images: &[Image]) -> Vec<(&'static str, Option<&Image>)> {
     REGIONS.iter().map(|code| (*code, images.iter().find(|image| image.region.as_str() == *code))).collect()
 }
@@ -76,7 +76,7 @@ fn words(sequence: &Sequence) -> Vec<&'static str> {
 }
 
 #[test]
-fn together_all_regions_move_in_one_action_once_the_last_is_ready_and_then_it_is_a_release() {
+fn with_together_all_regions_move_at_once_when_the_last_is_ready_then_it_is_a_release() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     let sequences = scene([old.clone(), new.clone()].concat(), &showing(&old)).decided(&named());
     assert_eq!(
@@ -90,7 +90,7 @@ fn together_all_regions_move_in_one_action_once_the_last_is_ready_and_then_it_is
 }
 
 #[test]
-fn together_nothing_moves_before_the_last_required_region_is_ready() {
+fn with_together_nothing_moves_before_the_last_required_region_is_ready() {
     let (old, mut new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     for unready in [None, Some(Stage::Captured), Some(Stage::Verified), Some(Stage::Rejected)] {
         new.truncate(2);
@@ -101,7 +101,7 @@ fn together_nothing_moves_before_the_last_required_region_is_ready() {
 }
 
 #[test]
-fn a_best_effort_region_holds_nobody_and_moves_when_it_arrives() {
+fn a_best_effort_region_blocks_no_other_and_moves_once_it_is_ready() {
     let mut recipe = named();
     recipe.replicate.best_effort.push(region("ap-southeast-2"));
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
@@ -117,7 +117,7 @@ fn a_best_effort_region_holds_nobody_and_moves_when_it_arrives() {
 }
 
 #[test]
-fn each_region_moves_by_itself_where_the_recipe_says_so() {
+fn with_each_every_region_moves_on_its_own() {
     let mut recipe = named();
     recipe.replicate.release = ReleaseStrategy::PerRegion;
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
@@ -128,34 +128,34 @@ fn each_region_moves_by_itself_where_the_recipe_says_so() {
 }
 
 #[test]
-fn nothing_goes_back_by_itself_though_the_newer_one_seems_unready() {
+fn nothing_moves_back_because_a_newer_image_seems_unready() {
     let (old, mut new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     let pointers = showing(&new).into_iter().map(|(code, image)| (code, image.cloned())).collect::<Vec<_>>();
     let pointers: Vec<_> = pointers.iter().map(|(code, image)| (*code, image.as_ref())).collect();
     new[2] = image("web", 9).in_region("ap-southeast-2").build();
     assert!(moves(&scene([old.clone(), new.clone()].concat(), &pointers).decided(&named())).is_empty());
-    // What was found bad is not to be named.
+    // A rejected image must not stay named.
     new[2] = image("web", 9).in_region("ap-southeast-2").staged(Stage::Rejected).build();
     let moved = moves(&scene([old.clone(), new.clone()].concat(), &pointers).decided(&named()));
     assert_eq!(moved, [("ap-southeast-2".to_owned(), old[2].id.clone())]);
-    // Nor does a rollback to the old one go back from what is newer than it was preferred to.
+    // A rollback does not move back from a newer version than it was preferred to.
     new[2] = image("web", 9).in_region("ap-southeast-2").build();
     let moved = moves(&scene([pinned(old, 8), new].concat(), &pointers).decided(&named()));
     assert!(moved.is_empty(), "{moved:?}");
 }
 
 #[test]
-fn what_somebody_wrote_into_a_parameter_is_brought_back_and_what_is_right_is_left() {
+fn a_parameter_that_names_another_image_is_corrected() {
     let done = everywhere(9, Stage::Released);
     assert!(scene(done.clone(), &showing(&done)).decided(&named()).is_empty());
-    let stranger = foreign_image("ami-0f");
-    let pointers = [("us-east-1", Some(&done[0])), ("eu-west-1", Some(&stranger)), ("ap-southeast-2", None)];
+    let foreign = foreign_image("ami-0f");
+    let pointers = [("us-east-1", Some(&done[0])), ("eu-west-1", Some(&foreign)), ("ap-southeast-2", None)];
     let moved = moves(&scene(done.clone(), &pointers).decided(&named()));
     assert_eq!(moved.len(), 2);
 }
 
 #[test]
-fn a_parameter_that_was_just_written_is_left_to_whoever_wrote_it() {
+fn a_parameter_that_was_just_written_is_not_corrected() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     let scene = scene([old.clone(), new].concat(), &showing(&old));
     let (recipe, home) = (named(), region("us-east-1"));
@@ -173,17 +173,17 @@ fn an_older_image_that_is_ready_late_becomes_a_release_and_moves_nothing() {
 }
 
 #[test]
-fn the_time_of_a_release_is_written_once_and_said_the_same_ever_after() {
+fn the_time_of_a_release_is_written_once_and_repeated_in_every_event() {
     let mut new = everywhere(9, Stage::Published);
     new[0].tags = new[0].tags.clone().with(tags::RELEASED_AT, "2026-01-20T00:00:00Z");
     let sequences = scene(new.clone(), &showing(&new)).decided(&named());
     assert_eq!(words(&sequences[0]), ["emit", "set-stage", "set-stage", "set-stage"]);
-    let Action::Emit(said) = &sequences[0][0].action else { panic!() };
-    assert!(said.detail().contains(r#""released":"2026-01-20T00:00:00Z""#), "{}", said.detail());
+    let Action::Emit(envelope) = &sequences[0][0].action else { panic!() };
+    assert!(envelope.detail().contains(r#""released":"2026-01-20T00:00:00Z""#), "{}", envelope.detail());
 }
 
 #[test]
-fn a_required_region_that_cannot_be_seen_holds_everything() {
+fn a_required_region_that_cannot_be_read_blocks_every_move() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     let error = CloudError::new("GetParameters", "x", &region("eu-west-1"), "AccessDeniedException", "no");
     let mut unobservable = scene([old.clone(), new].concat(), &showing(&old));
@@ -195,7 +195,7 @@ fn a_required_region_that_cannot_be_seen_holds_everything() {
 }
 
 #[test]
-fn a_rollback_pins_the_former_release_moves_every_region_and_says_so() {
+fn a_rollback_pins_the_earlier_release_moves_every_region_and_sends_an_event() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     let sequence = scene([old.clone(), new.clone()].concat(), &showing(&new)).rolled_back(&named(), None);
     assert_eq!(words(&sequence), ["tag", "move-parameters", "emit"]);
@@ -215,10 +215,10 @@ fn after_a_rollback_nothing_moves_forward_until_a_newer_release_comes() {
     let (old, bad) = (pinned(everywhere(8, Stage::Released), 9), everywhere(9, Stage::Released));
     let both = [old.clone(), bad.clone()].concat();
     assert!(scene(both.clone(), &showing(&old)).decided(&named()).is_empty());
-    // Half rolled back when somebody died: the sweep goes on with it.
-    let half =
+    // After a crash in the middle of a rollback, the sweep finishes it.
+    let half_moved =
         [("us-east-1", Some(&old[0])), ("eu-west-1", Some(&bad[1])), ("ap-southeast-2", Some(&bad[2]))];
-    assert_eq!(moves(&scene(both.clone(), &half).decided(&named())).len(), 2);
+    assert_eq!(moves(&scene(both.clone(), &half_moved).decided(&named())).len(), 2);
     let newer = everywhere(10, Stage::Published);
     let all = [both, newer.clone()].concat();
     let moved = moves(&scene(all, &showing(&old)).decided(&named()));
@@ -226,7 +226,7 @@ fn after_a_rollback_nothing_moves_forward_until_a_newer_release_comes() {
 }
 
 #[test]
-fn a_rollback_that_cannot_reach_every_region_goes_further_back_or_is_refused_with_the_reason() {
+fn a_rollback_skips_releases_that_a_region_lacks_or_is_rejected_with_the_reason() {
     let (first, mut old, new) =
         (everywhere(7, Stage::Released), everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     old.remove(1);
@@ -234,9 +234,9 @@ fn a_rollback_that_cannot_reach_every_region_goes_further_back_or_is_refused_wit
     let sequence = scene(all.clone(), &showing(&new)).rolled_back(&named(), None);
     assert!(moves(&[sequence]).iter().all(|(_, image)| first.iter().any(|one| one.id == *image)));
     let to = Version::at(day(8)).ok();
-    let refused = scene(all, &showing(&new)).rolled_back(&named(), to);
-    assert_eq!(words(&refused), ["reject"]);
-    let why = refused[0].reason.to_string();
+    let rejected = scene(all, &showing(&new)).rolled_back(&named(), to);
+    assert_eq!(words(&rejected), ["reject"]);
+    let why = rejected[0].reason.to_string();
     assert!(why.contains("20260109T020000Z cannot be launched in eu-west-1"), "{why}");
     let alone = scene(new.clone(), &showing(&new)).rolled_back(&named(), None);
     assert_eq!(words(&alone), ["reject"]);
@@ -247,23 +247,23 @@ fn a_rollback_that_cannot_reach_every_region_goes_further_back_or_is_refused_wit
 }
 
 #[test]
-fn a_rollback_that_was_begun_is_ended_before_another_one_begins() {
+fn an_interrupted_rollback_is_finished_before_another_one_begins() {
     let (first, old, bad) = (
         everywhere(7, Stage::Released),
         pinned(everywhere(8, Stage::Released), 9),
         everywhere(9, Stage::Released),
     );
-    let half =
+    let half_moved =
         [("us-east-1", Some(&old[0])), ("eu-west-1", Some(&bad[1])), ("ap-southeast-2", Some(&bad[2]))];
-    let sequence = scene([first, old.clone(), bad.clone()].concat(), &half).rolled_back(&named(), None);
+    let sequence = scene([first, old.clone(), bad.clone()].concat(), &half_moved).rolled_back(&named(), None);
     assert!(moves(&[sequence]).iter().all(|(_, image)| old.iter().any(|one| one.id == *image)));
 }
 
 proptest! {
-    /// However images stand in the Regions: carrying out what was decided leaves nothing to decide, every parameter that
-    /// moved names an image that can be launched there, and together none of them is ahead of the others.
+    /// For images in any stages: carrying out the decisions leaves nothing to decide, and every parameter that moved
+    /// names a published image of its Region.
     #[test]
-    fn what_was_decided_once_is_decided_no_more(
+    fn carrying_out_the_decisions_leaves_nothing_to_decide(
         stages in proptest::collection::vec(proptest::collection::vec(0usize..4, 3), 1..5), coalesce: bool,
         first_shown in 0usize..4,
     ) {
@@ -296,7 +296,7 @@ proptest! {
             for decision in sequences.iter().flatten() {
                 let (id, tag) = match &decision.action {
                     Action::SetStage(id, stage) => (id, Tags::new().with(tags::STAGE, stage)),
-                    Action::Tag(id, note) => (id, note.clone()),
+                    Action::Tag(id, tag) => (id, tag.clone()),
                     _ => continue,
                 };
                 let here = scene.images.get_mut(&decision.subject.region).unwrap().as_mut().unwrap();

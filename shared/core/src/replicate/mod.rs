@@ -1,4 +1,4 @@
-//! Which Regions still need a replica of an image, and which replicas are published.
+//! Decides which Regions still need a replica of an image, and which replicas are published.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use crate::publish::sharing;
 use crate::recipe::Recipe;
 use crate::verify;
 
-/// How often copying to one Region is tried before it is given up. A try counts only once AWS has ended it as
-/// failed; a call that AWS did not take is no try.
-pub const MOST_ATTEMPTS: u32 = 3;
+/// How many attempts to copy to one Region may fail before Kiln gives up. An attempt counts once AWS has ended it as
+/// failed; a call that AWS rejected does not count.
+pub const MAX_COPY_ATTEMPTS: u32 = 3;
 
 /// What was observed of one image and its replicas.
 #[derive(Debug, Clone)]
@@ -25,20 +25,21 @@ pub struct Observed {
     pub image: Image,
     /// Its record.
     pub record: ImageRecord,
-    /// For each Region of the recipe but the home Region, the images that bear its recipe and version.
+    /// The images with the recipe and version of the home image, for each Region of the recipe except the home
+    /// Region.
     pub regions: BTreeMap<Region, Result<Vec<Image>, CloudError>>,
-    /// Who may use the replicas for which [`is_ready_to_publish`] asks, by Region and id.
+    /// Who may use the replicas for which [`is_ready_to_publish`] is true, by Region and id.
     pub permissions: PermissionsByImage,
-    /// The newest release of the recipe; looked for where the home image itself is released.
+    /// The newest release of the recipe; used only if the home image itself is released.
     pub newest: Option<Version>,
-    /// What time it is.
+    /// The current time.
     pub now: DateTime<Utc>,
 }
 
 /// Who may use images, by Region and id.
 pub type PermissionsByImage = BTreeMap<(Region, ImageId), Result<Permissions, CloudError>>;
 
-/// Whether a replica is there and only lacks being published: it must be known who may use it.
+/// Whether a replica only needs to be published, so its permissions must be read.
 pub fn is_ready_to_publish(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
     record.copied.is_some()
         && image.state == ImageState::Available
@@ -49,10 +50,10 @@ pub fn is_ready_to_publish(recipe: &Recipe, image: &Image, record: &ImageRecord)
         }
 }
 
-/// What one Region has of the image.
+/// What exists of the image in one Region.
 enum ReplicaStatus<'a> {
     Available(&'a Image),
-    /// It is there and was found bad.
+    /// It is available, but was rejected.
     Rejected(&'a Image),
     Pending(&'a Image),
     Missing {
@@ -63,37 +64,37 @@ enum ReplicaStatus<'a> {
         attempts: u32,
         failed: &'a Image,
     },
-    /// Somebody disabled it, or it is in a state that Kiln does not know: it is left, and not copied beside.
+    /// A user disabled it, or it is in a state that Kiln does not know. It is kept, and no second copy is made.
     Other(&'a Image),
     Unknown(&'a CloudError),
 }
 
-/// Brings an image to every Region of its recipe. Regions do not hold each other up.
-pub fn decide(recipe: &Recipe, seen: &Observed) -> Vec<Sequence> {
-    let leave = |reason| vec![vec![Subject::image(&seen.image).decide(Action::Keep, reason)]];
-    if seen.image.state != ImageState::Available {
-        return leave(Reason::ImageNotAvailable(seen.image.state.clone()));
+/// Brings an image to every Region of its recipe. Each Region has its own sequence, so no Region blocks another.
+pub fn decide(recipe: &Recipe, observed: &Observed) -> Vec<Sequence> {
+    let keep = |reason| vec![vec![Subject::image(&observed.image).decide(Action::Keep, reason)]];
+    if observed.image.state != ImageState::Available {
+        return keep(Reason::ImageNotAvailable(observed.image.state.clone()));
     }
-    if !matches!(seen.record.stage, Stage::Published | Stage::Released) {
-        return leave(Reason::Replicate(ReplicateReason::SourceStage(seen.record.stage)));
+    if !matches!(observed.record.stage, Stage::Published | Stage::Released) {
+        return keep(Reason::Replicate(ReplicateReason::SourceStage(observed.record.stage)));
     }
-    let here: BTreeMap<&Region, ReplicaStatus<'_>> =
-        seen.regions.iter().map(|(region, images)| (region, in_region(images, seen))).collect();
+    let statuses: BTreeMap<&Region, ReplicaStatus<'_>> =
+        observed.regions.iter().map(|(region, images)| (region, status_in(images, observed))).collect();
     let mut sequences: Vec<Sequence> =
-        here.iter().map(|(region, here)| one_region(recipe, seen, region, here)).collect();
-    sequences.extend(failed_tries(seen, &here));
+        statuses.iter().map(|(region, status)| for_region(recipe, observed, region, status)).collect();
+    sequences.extend(failed_attempts(observed, &statuses));
     sequences
 }
 
-fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Observed) -> ReplicaStatus<'a> {
+fn status_in<'a>(images: &'a Result<Vec<Image>, CloudError>, observed: &Observed) -> ReplicaStatus<'a> {
     let images = match images {
         Ok(images) => images,
         Err(error) => return ReplicaStatus::Unknown(error),
     };
-    let ours: Vec<(&Image, u32)> =
-        images.iter().filter_map(|image| Some((image, attempt_of(image, seen)?))).collect();
+    let replicas: Vec<(&Image, u32)> =
+        images.iter().filter_map(|image| Some((image, attempt_of(image, observed)?))).collect();
     let in_state =
-        |state: ImageState| ours.iter().find(|(image, _)| image.state == state).map(|(image, _)| *image);
+        |state: ImageState| replicas.iter().find(|(image, _)| image.state == state).map(|(image, _)| *image);
     if let Some(image) = in_state(ImageState::Available) {
         let rejected = image.tags.get(tags::STAGE) == Some(Stage::Rejected.word());
         return if rejected { ReplicaStatus::Rejected(image) } else { ReplicaStatus::Available(image) };
@@ -102,15 +103,15 @@ fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Observed) ->
         return ReplicaStatus::Pending(image);
     }
     let other = |image: &&Image| matches!(image.state, ImageState::Disabled | ImageState::Unknown(_));
-    if let Some(image) = ours.iter().map(|(image, _)| *image).find(other) {
+    if let Some(image) = replicas.iter().map(|(image, _)| *image).find(other) {
         return ReplicaStatus::Other(image);
     }
-    let last = ours
+    let last_failed = replicas
         .iter()
         .filter(|(image, _)| image.state == ImageState::Failed)
         .max_by_key(|(_, attempt)| *attempt);
-    match last {
-        Some((failed, attempts)) if *attempts >= MOST_ATTEMPTS => {
+    match last_failed {
+        Some((failed, attempts)) if *attempts >= MAX_COPY_ATTEMPTS => {
             ReplicaStatus::GivenUp { attempts: *attempts, failed }
         }
         Some((failed, attempts)) => ReplicaStatus::Missing { attempt: attempts + 1, failed: Some(failed) },
@@ -118,17 +119,17 @@ fn in_region<'a>(images: &'a Result<Vec<Image>, CloudError>, seen: &Observed) ->
     }
 }
 
-/// The try that an image came from, where it is a replica of the home image.
-fn attempt_of(image: &Image, seen: &Observed) -> Option<u32> {
+/// The number of the attempt that made an image; `None` if it is not a replica of the home image.
+fn attempt_of(image: &Image, observed: &Observed) -> Option<u32> {
     let copied = image.record().ok()?.copied?;
-    (copied.origin.image == seen.image.id && copied.origin.region == seen.image.region)
+    (copied.origin.image == observed.image.id && copied.origin.region == observed.image.region)
         .then_some(copied.attempt)
 }
 
-fn one_region(recipe: &Recipe, seen: &Observed, region: &Region, here: &ReplicaStatus<'_>) -> Sequence {
-    let missing = || Subject::name(&seen.record.name, region);
-    match here {
-        ReplicaStatus::Available(image) => available(recipe, seen, region, image),
+fn for_region(recipe: &Recipe, observed: &Observed, region: &Region, status: &ReplicaStatus<'_>) -> Sequence {
+    let missing = || Subject::name(&observed.record.name, region);
+    match status {
+        ReplicaStatus::Available(image) => available(recipe, observed, region, image),
         ReplicaStatus::Rejected(image) => {
             let reason = Reason::Replicate(ReplicateReason::ReplicaRejected(image.id.clone()));
             vec![Subject::image(image).decide(Action::Keep, reason)]
@@ -142,8 +143,9 @@ fn one_region(recipe: &Recipe, seen: &Observed, region: &Region, here: &ReplicaS
             vec![Subject::image(image).decide(Action::Keep, reason)]
         }
         ReplicaStatus::Unknown(error) => vec![missing().retry_later(error)],
-        // Of an older release nobody fills in what a person took away, or a Region that came to the recipe later.
-        ReplicaStatus::Missing { .. } if superseded(seen).is_some() => superseded(seen)
+        // For an older release, nothing replaces a replica that a user removed or fills a Region that was added
+        // later.
+        ReplicaStatus::Missing { .. } if superseded(observed).is_some() => superseded(observed)
             .map(|newest| missing().decide(Action::Keep, ReplicateReason::NotNewest(newest)))
             .into_iter()
             .collect(),
@@ -154,78 +156,80 @@ fn one_region(recipe: &Recipe, seen: &Observed, region: &Region, here: &ReplicaS
                     why: failed.state_reason.clone(),
                 })
             });
-            vec![missing().decide(Action::Copy(new_replica(recipe, seen, region, *attempt)), reason)]
+            vec![missing().decide(Action::Copy(new_replica(recipe, observed, region, *attempt)), reason)]
         }
-        ReplicaStatus::GivenUp { attempts, failed } => given_up(seen, failed, *attempts),
+        ReplicaStatus::GivenUp { attempts, failed } => given_up(observed, failed, *attempts),
     }
 }
 
-/// The newer release for which this one is not filled in.
-fn superseded(seen: &Observed) -> Option<Version> {
-    let newer = seen.newest.filter(|newest| *newest > seen.record.name.version);
-    newer.filter(|_| seen.record.stage == Stage::Released)
+/// The newer release because of which missing replicas of this one are not copied.
+fn superseded(observed: &Observed) -> Option<Version> {
+    let newer = observed.newest.filter(|newest| *newest > observed.record.name.version);
+    newer.filter(|_| observed.record.stage == Stage::Released)
 }
 
-/// A replica that is there is published, unless it is to be tested first, or was published before.
-fn available(recipe: &Recipe, seen: &Observed, region: &Region, image: &Image) -> Sequence {
-    let leave = |reason| vec![Subject::image(image).decide(Action::Keep, reason)];
+/// Publishes an available replica, unless it must be tested first or was already published.
+fn available(recipe: &Recipe, observed: &Observed, region: &Region, image: &Image) -> Sequence {
+    let keep = |reason| vec![Subject::image(image).decide(Action::Keep, reason)];
     let Ok(record) = image.record() else {
-        return leave(Reason::Replicate(ReplicateReason::ReplicaAvailable));
+        return keep(Reason::Replicate(ReplicateReason::ReplicaAvailable));
     };
     if !is_ready_to_publish(recipe, image, &record) {
         let untested = record.stage == Stage::Captured;
-        return leave(if untested {
+        return keep(if untested {
             Reason::Replicate(ReplicateReason::ReplicaUntested)
         } else {
             Reason::Replicate(ReplicateReason::ReplicaAvailable)
         });
     }
-    match seen.permissions.get(&(region.clone(), image.id.clone())) {
+    match observed.permissions.get(&(region.clone(), image.id.clone())) {
         Some(permissions) => sharing::publish(
             recipe,
             image,
             &record,
             permissions,
             Reason::Replicate(ReplicateReason::ReplicaAvailable),
-            seen.now,
+            observed.now,
         ),
-        None => leave(Reason::Replicate(ReplicateReason::ReplicaAvailable)),
+        None => keep(Reason::Replicate(ReplicateReason::ReplicaAvailable)),
     }
 }
 
-/// A Region that is given up: said first, then written on the last failed try, so that it is said only until it
-/// is written. The failed try stays as the record.
-fn given_up(seen: &Observed, failed: &Image, attempts: u32) -> Sequence {
+/// Gives up a Region: sends the event first, then rejects the last failed attempt, so that the event is not sent
+/// again. The failed attempt stays as the record.
+fn given_up(observed: &Observed, failed: &Image, attempts: u32) -> Sequence {
     let reason = Reason::Replicate(ReplicateReason::GaveUp { attempts, why: failed.state_reason.clone() });
     if failed.record().is_ok_and(|record| record.stage == Stage::Rejected) {
         return vec![Subject::image(failed).decide(Action::Keep, reason)];
     }
-    let news = Event::ReplicationFailed { image: seen.image.id.clone(), reason: reason.to_string() };
-    let envelope = Envelope { name: seen.record.name.clone(), region: failed.region.clone(), news };
+    let news = Event::ReplicationFailed { image: observed.image.id.clone(), reason: reason.to_string() };
+    let envelope = Envelope { name: observed.record.name.clone(), region: failed.region.clone(), news };
     vec![
         Subject::image(failed).decide(Action::Emit(envelope), reason.clone()),
         Subject::image(failed).decide(Action::SetStage(failed.id.clone(), Stage::Rejected), reason),
     ]
 }
 
-/// Failed tries in Regions where a later one came to its end, or where the last one is the record of having given up.
-/// Until then they stay, for the number of the next try is told by them.
-fn failed_tries(seen: &Observed, here: &BTreeMap<&Region, ReplicaStatus<'_>>) -> Vec<Sequence> {
-    let superfluous = |region: &Region, image: &Image| match &here[region] {
+/// Deregisters failed attempts that are no longer needed: a later one succeeded or was rejected, no other attempt
+/// will follow, or Kiln has given up and the last one is the record. Until then they stay, because they give the
+/// number of the next attempt.
+fn failed_attempts(observed: &Observed, statuses: &BTreeMap<&Region, ReplicaStatus<'_>>) -> Vec<Sequence> {
+    let obsolete = |region: &Region, image: &Image| match &statuses[region] {
         ReplicaStatus::Available(_) | ReplicaStatus::Rejected(_) => true,
-        // There will be no other try.
-        ReplicaStatus::Missing { .. } => superseded(seen).is_some(),
+        // No other attempt will follow.
+        ReplicaStatus::Missing { .. } => superseded(observed).is_some(),
         ReplicaStatus::GivenUp { failed, .. } => {
             image.id != failed.id && failed.record().is_ok_and(|record| record.stage == Stage::Rejected)
         }
         _ => false,
     };
-    seen.regions
+    observed
+        .regions
         .iter()
         .filter_map(|(region, images)| Some((region, images.as_ref().ok()?)))
         .flat_map(|(region, images)| images.iter().map(move |image| (region, image)))
-        .filter(|(_, image)| image.state == ImageState::Failed && attempt_of(image, seen).is_some())
-        .filter(|(region, image)| superfluous(region, image))
+        .filter(|(_, image)| image.state == ImageState::Failed && attempt_of(image, observed).is_some())
+        .filter(|(region, image)| obsolete(region, image))
         .map(|(_, image)| {
             vec![
                 Subject::image(image)
@@ -235,9 +239,9 @@ fn failed_tries(seen: &Observed, here: &BTreeMap<&Region, ReplicaStatus<'_>>) ->
         .collect()
 }
 
-fn new_replica(recipe: &Recipe, seen: &Observed, region: &Region, attempt: u32) -> NewReplica {
-    let name = &seen.record.name;
-    let origin = Origin { region: seen.image.region.clone(), image: seen.image.id.clone() };
+fn new_replica(recipe: &Recipe, observed: &Observed, region: &Region, attempt: u32) -> NewReplica {
+    let name = &observed.record.name;
+    let origin = Origin { region: observed.image.region.clone(), image: observed.image.id.clone() };
     let key = recipe.replicate.kms_keys.get(region);
     let token = Token::of(&[
         "replica",
@@ -246,13 +250,13 @@ fn new_replica(recipe: &Recipe, seen: &Observed, region: &Region, attempt: u32) 
         key.map_or("", String::as_str),
         name.recipe.as_str(),
         &attempt.to_string(),
-        &day_of(seen).to_string(),
-        seen.image.tags.get(tags::RECOPY).unwrap_or_default(),
+        &day_of(observed).to_string(),
+        observed.image.tags.get(tags::RECOPY).unwrap_or_default(),
     ]);
     let record = ImageRecord {
         name: name.clone(),
         stage: Stage::Captured,
-        base: seen.record.base.clone(),
+        base: observed.record.base.clone(),
         copied: Some(CopySource { origin: origin.clone(), attempt }),
     };
     NewReplica {
@@ -267,10 +271,10 @@ fn new_replica(recipe: &Recipe, seen: &Observed, region: &Region, attempt: u32) 
     }
 }
 
-/// The day of the image's life, counted from 0. A token answers with the replica that it once made even when
-/// somebody has deregistered that one since; the next day's token makes a new one.
-fn day_of(seen: &Observed) -> i64 {
-    seen.image.created.map_or(0, |created| (seen.now - created).num_days())
+/// The number of whole days since the image was created, as part of the token. A token returns the replica that it
+/// once made, even if that was deregistered since; the next day's token makes a new one.
+fn day_of(observed: &Observed) -> i64 {
+    observed.image.created.map_or(0, |created| (observed.now - created).num_days())
 }
 
 #[cfg(test)]

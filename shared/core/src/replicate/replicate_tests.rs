@@ -4,7 +4,7 @@ use super::*;
 use crate::fixtures::*;
 use crate::inventory::ErrorKind;
 
-fn seen(image: Image, west: Vec<Image>, south: Vec<Image>) -> Observed {
+fn observed(image: Image, west: Vec<Image>, south: Vec<Image>) -> Observed {
     let record = image.record().unwrap();
     let regions = [(region("eu-west-1"), Ok(west)), (region("ap-southeast-2"), Ok(south))].into();
     Observed {
@@ -31,8 +31,8 @@ fn failed(code: &str, attempt: u32) -> Image {
     image
 }
 
-fn decided(seen: &Observed) -> Vec<Sequence> {
-    decide(&recipe("web"), seen)
+fn decided(observed: &Observed) -> Vec<Sequence> {
+    decide(&recipe("web"), observed)
 }
 
 fn words(sequences: &[Sequence]) -> Vec<(&str, Vec<&'static str>)> {
@@ -55,8 +55,8 @@ fn copies(sequences: &[Sequence]) -> Vec<&NewReplica> {
 }
 
 #[test]
-fn an_available_image_is_copied_to_every_region_at_once_with_its_record() {
-    let sequences = decided(&seen(home(), vec![], vec![]));
+fn a_published_image_is_copied_to_every_region_with_its_tags() {
+    let sequences = decided(&observed(home(), vec![], vec![]));
     let copies = copies(&sequences);
     assert_eq!(
         copies.iter().map(|new| new.region.as_str()).collect::<Vec<_>>(),
@@ -73,16 +73,16 @@ fn an_available_image_is_copied_to_every_region_at_once_with_its_record() {
 }
 
 #[test]
-fn what_exists_is_not_copied_again() {
+fn an_available_or_pending_replica_is_not_copied_again() {
     let pending = image("web", 9).in_region("ap-southeast-2").in_state(ImageState::Pending).build();
-    let sequences = decided(&seen(home(), vec![replica("eu-west-1")], vec![pending]));
+    let sequences = decided(&observed(home(), vec![replica("eu-west-1")], vec![pending]));
     assert_eq!(words(&sequences), [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["keep"])]);
 }
 
 #[test]
-fn the_token_is_the_same_for_the_same_try_and_another_for_the_next() {
-    let token = |failed_tries: Vec<Image>| {
-        let sequences = decided(&seen(home(), failed_tries, vec![replica("ap-southeast-2")]));
+fn an_attempt_keeps_its_token_and_the_next_attempt_has_another() {
+    let token = |failed_attempts: Vec<Image>| {
+        let sequences = decided(&observed(home(), failed_attempts, vec![replica("ap-southeast-2")]));
         copies(&sequences)[0].token.clone()
     };
     assert_eq!(token(vec![]), token(vec![]));
@@ -90,13 +90,13 @@ fn the_token_is_the_same_for_the_same_try_and_another_for_the_next() {
 }
 
 #[test]
-fn a_replica_that_somebody_took_away_is_copied_with_another_token_on_another_day_or_when_asked_to() {
-    let mut first = seen(home(), vec![], vec![replica("ap-southeast-2")]);
-    let token = |seen: &Observed| copies(&decided(seen))[0].token.clone();
+fn a_removed_replica_is_copied_with_a_new_token_the_next_day_or_on_request() {
+    let mut first = observed(home(), vec![], vec![replica("ap-southeast-2")]);
+    let token = |observed: &Observed| copies(&decided(observed))[0].token.clone();
     let before = token(&first);
-    let mut again = first.clone();
-    again.image.tags = again.image.tags.with(tags::RECOPY, "please");
-    assert_ne!(token(&again), before);
+    let mut requested = first.clone();
+    requested.image.tags = requested.image.tags.with(tags::RECOPY, "please");
+    assert_ne!(token(&requested), before);
     first.now = day(10) - TimeDelta::seconds(1);
     assert_eq!(token(&first), before);
     first.now = day(10);
@@ -104,34 +104,37 @@ fn a_replica_that_somebody_took_away_is_copied_with_another_token_on_another_day
 }
 
 #[test]
-fn a_failed_copy_is_tried_anew_twice_and_then_given_up_once() {
-    let sequences = decided(&seen(home(), vec![failed("eu-west-1", 1), failed("eu-west-1", 2)], vec![]));
+fn a_copy_is_given_up_once_after_three_failed_attempts() {
+    let sequences = decided(&observed(home(), vec![failed("eu-west-1", 1), failed("eu-west-1", 2)], vec![]));
     let west = *copies(&sequences).iter().find(|new| new.region.as_str() == "eu-west-1").unwrap();
     assert_eq!(west.tags.get("kiln:attempt"), Some("3"));
     let last = failed("eu-west-1", 3);
-    let sequences = decided(&seen(home(), vec![last.clone()], vec![replica("ap-southeast-2")]));
+    let sequences = decided(&observed(home(), vec![last.clone()], vec![replica("ap-southeast-2")]));
     assert_eq!(
         words(&sequences),
         [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["emit", "set-stage"])]
     );
-    let Action::Emit(said) =
+    let Action::Emit(envelope) =
         &sequences.iter().flatten().find(|decision| decision.action.word() == "emit").unwrap().action
     else {
         panic!()
     };
-    assert_eq!(said.detail_type(), "Replication Failed");
-    assert!(said.detail().contains("Given key ID is not accessible") && said.detail().contains("eu-west-1"));
+    assert_eq!(envelope.detail_type(), "Replication Failed");
+    assert!(
+        envelope.detail().contains("Given key ID is not accessible")
+            && envelope.detail().contains("eu-west-1")
+    );
     let marked =
         image("web", 9).of_try("eu-west-1", 3).staged(Stage::Rejected).in_state(ImageState::Failed).build();
-    let sequences = decided(&seen(home(), vec![marked], vec![replica("ap-southeast-2")]));
+    let sequences = decided(&observed(home(), vec![marked], vec![replica("ap-southeast-2")]));
     assert_eq!(words(&sequences), [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["keep"])]);
 }
 
 #[test]
-fn a_replica_that_arrived_is_shared_and_published_once() {
-    let arrived = image("web", 9).in_region("eu-west-1").build();
-    let mut with = seen(home(), vec![arrived.clone()], vec![replica("ap-southeast-2")]);
-    let key = (region("eu-west-1"), arrived.id.clone());
+fn an_available_replica_is_shared_and_published() {
+    let available = image("web", 9).in_region("eu-west-1").build();
+    let mut with = observed(home(), vec![available.clone()], vec![replica("ap-southeast-2")]);
+    let key = (region("eu-west-1"), available.id.clone());
     with.permissions.insert(key, Ok(Permissions::default()));
     let mut shared = recipe("web");
     shared.publish.share.accounts.push("123456789012".into());
@@ -140,18 +143,18 @@ fn a_replica_that_arrived_is_shared_and_published_once() {
         words(&sequences),
         [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["share", "publish", "emit"])]
     );
-    let Action::Emit(said) = &sequences.iter().flatten().last().unwrap().action else { panic!() };
-    assert_eq!(said.detail_type(), "Image Replicated");
+    let Action::Emit(envelope) = &sequences.iter().flatten().last().unwrap().action else { panic!() };
+    assert_eq!(envelope.detail_type(), "Image Replicated");
 }
 
 #[test]
-fn where_replicas_are_tested_one_that_is_not_yet_or_was_rejected_is_not_published() {
+fn an_untested_or_rejected_replica_is_not_published_if_replicas_are_tested() {
     let mut tested = recipe("web");
     tested.replicate.verify = true;
     for (stage, why) in [(Stage::Captured, "must pass its test"), (Stage::Rejected, "was rejected")] {
-        let arrived = image("web", 9).in_region("eu-west-1").staged(stage).build();
-        let mut with = seen(home(), vec![arrived.clone()], vec![replica("ap-southeast-2")]);
-        with.permissions.insert((region("eu-west-1"), arrived.id), Ok(Permissions::default()));
+        let available = image("web", 9).in_region("eu-west-1").staged(stage).build();
+        let mut with = observed(home(), vec![available.clone()], vec![replica("ap-southeast-2")]);
+        with.permissions.insert((region("eu-west-1"), available.id), Ok(Permissions::default()));
         let sequences = decide(&tested, &with);
         let west = sequences.iter().flatten().find(|one| one.subject.region.as_str() == "eu-west-1").unwrap();
         assert!(west.action == Action::Keep && west.reason.to_string().contains(why), "{west:?}");
@@ -159,16 +162,16 @@ fn where_replicas_are_tested_one_that_is_not_yet_or_was_rejected_is_not_publishe
 }
 
 #[test]
-fn a_release_that_is_everywhere_is_left_as_it_is() {
+fn a_release_with_a_replica_in_every_region_is_kept_as_it_is() {
     let done = image("web", 9).released().build();
-    let sequences = decided(&seen(done, vec![replica("eu-west-1")], vec![replica("ap-southeast-2")]));
+    let sequences = decided(&observed(done, vec![replica("eu-west-1")], vec![replica("ap-southeast-2")]));
     assert!(sequences.iter().flatten().all(|decision| decision.action == Action::Keep));
 }
 
 #[test]
-fn what_somebody_took_away_is_filled_in_for_the_newest_release_alone() {
+fn a_missing_replica_is_copied_only_for_the_newest_release() {
     let mut missing_regions =
-        seen(image("web", 9).released().build(), vec![], vec![replica("ap-southeast-2")]);
+        observed(image("web", 9).released().build(), vec![], vec![replica("ap-southeast-2")]);
     missing_regions.newest = Some(name("web", 9).version);
     assert_eq!(copies(&decided(&missing_regions)).len(), 1);
     missing_regions.newest = Some(name("web", 10).version);
@@ -179,20 +182,20 @@ fn what_somebody_took_away_is_filled_in_for_the_newest_release_alone() {
 }
 
 #[test]
-fn an_image_on_its_way_out_is_not_copied_however_often_it_becomes_available() {
+fn an_image_that_is_not_published_or_not_available_is_not_copied() {
     for stage in [Stage::Captured, Stage::Verified, Stage::Disabled, Stage::Rejected] {
-        let sequences = decided(&seen(image("web", 9).staged(stage).build(), vec![], vec![]));
+        let sequences = decided(&observed(image("web", 9).staged(stage).build(), vec![], vec![]));
         assert_eq!(words(&sequences), [("us-east-1", vec!["keep"])]);
     }
     for state in [ImageState::Pending, ImageState::Disabled, ImageState::Deregistered, ImageState::Failed] {
-        let sequences = decided(&seen(image("web", 9).in_state(state).build(), vec![], vec![]));
+        let sequences = decided(&observed(image("web", 9).in_state(state).build(), vec![], vec![]));
         assert_eq!(words(&sequences), [("us-east-1", vec!["keep"])]);
     }
 }
 
 #[test]
-fn a_region_that_cannot_be_seen_gets_no_copy_and_holds_no_other() {
-    let mut unobservable = seen(home(), vec![], vec![]);
+fn a_region_that_cannot_be_read_gets_no_copy_and_blocks_no_other() {
+    let mut unobservable = observed(home(), vec![], vec![]);
     let error =
         CloudError::new("DescribeImages", "images", &region("eu-west-1"), "UnauthorizedOperation", "no");
     assert_eq!(error.kind, ErrorKind::Denied);
@@ -204,33 +207,33 @@ fn a_region_that_cannot_be_seen_gets_no_copy_and_holds_no_other() {
 }
 
 #[test]
-fn an_image_that_only_bears_the_name_is_no_replica() {
-    let mut alike = replica("eu-west-1");
-    alike.tags = alike.tags.with("kiln:origin", "us-east-1/ami-0bad");
-    let sequences = decided(&seen(home(), vec![alike], vec![]));
+fn an_image_with_another_origin_is_no_replica() {
+    let mut lookalike = replica("eu-west-1");
+    lookalike.tags = lookalike.tags.with("kiln:origin", "us-east-1/ami-0bad");
+    let sequences = decided(&observed(home(), vec![lookalike], vec![]));
     assert_eq!(copies(&sequences).len(), 2);
 }
 
 #[test]
-fn a_failed_try_goes_once_a_later_one_succeeded() {
+fn a_failed_attempt_is_deregistered_once_a_later_one_succeeded() {
     let later = image("web", 9).published().of_try("eu-west-1", 2).build();
-    let sequences = decided(&seen(home(), vec![failed("eu-west-1", 1), later], vec![]));
+    let sequences = decided(&observed(home(), vec![failed("eu-west-1", 1), later], vec![]));
     assert!(words(&sequences).contains(&("eu-west-1", vec!["deregister"])));
 }
 
 #[test]
-fn a_failed_try_goes_once_a_later_one_was_rejected() {
+fn a_failed_attempt_is_deregistered_once_a_later_one_was_rejected() {
     let later = image("web", 9).staged(Stage::Rejected).of_try("eu-west-1", 2).build();
-    let sequences = decided(&seen(home(), vec![failed("eu-west-1", 1), later], vec![]));
+    let sequences = decided(&observed(home(), vec![failed("eu-west-1", 1), later], vec![]));
     assert!(words(&sequences).contains(&("eu-west-1", vec!["deregister"])));
 }
 
 #[test]
-fn of_the_tries_of_a_region_that_was_given_up_the_last_alone_stays_as_the_record() {
+fn only_the_last_failed_attempt_stays_in_a_region_that_was_given_up() {
     let with = |stage: Stage| {
         let last = image("web", 9).of_try("eu-west-1", 3).staged(stage).in_state(ImageState::Failed).build();
-        let tries = vec![failed("eu-west-1", 1), failed("eu-west-1", 2), last];
-        let sequences = decided(&seen(home(), tries, vec![replica("ap-southeast-2")]));
+        let attempts = vec![failed("eu-west-1", 1), failed("eu-west-1", 2), last];
+        let sequences = decided(&observed(home(), attempts, vec![replica("ap-southeast-2")]));
         words(&sequences).iter().filter(|(_, words)| *words == ["deregister"]).count()
     };
     assert_eq!(with(Stage::Rejected), 2);
@@ -238,10 +241,10 @@ fn of_the_tries_of_a_region_that_was_given_up_the_last_alone_stays_as_the_record
 }
 
 #[test]
-fn each_region_has_its_own_key() {
+fn each_region_can_have_its_own_key() {
     let mut keyed = recipe("web");
     keyed.replicate.kms_keys.insert(region("eu-west-1"), "alias/golden".into());
-    let sequences = decide(&keyed, &seen(home(), vec![], vec![]));
+    let sequences = decide(&keyed, &observed(home(), vec![], vec![]));
     let keys: Vec<_> = copies(&sequences).iter().map(|new| new.encryption.clone()).collect();
     assert_eq!(keys, [Encryption::AsSource, Encryption::Key("alias/golden".into())]);
 }

@@ -1,4 +1,4 @@
-//! Images that somebody else made and gave to Kiln, by the tag `kiln:recipe`.
+//! Adopts images that something else made and a user tagged with `kiln:recipe`.
 
 use crate::inventory::{Image, ImageState};
 use crate::model::{ImageName, ImageRecord, RecipeName, Region, Stage, Version, tags};
@@ -6,17 +6,17 @@ use crate::plan::reason::AdoptReason;
 use crate::plan::{Action, Decision, Subject};
 use crate::recipe::Recipe;
 
-/// The recipe to which somebody gave an image, where it is one that can be taken in: an available one of the home Region
-/// that bears `kiln:recipe` and nothing that Kiln itself writes.
+/// The recipe that adopts an image, if the image can be adopted: it is available in the home Region, and has the tag
+/// `kiln:recipe` but none of the tags that only Kiln writes.
 pub fn adoption_target(image: &Image, home: &Region) -> Option<RecipeName> {
-    let written = [tags::STAGE, tags::ORIGIN, tags::ADOPTED, tags::ATTEMPT, tags::ROLE];
-    let untouched = !written.iter().any(|key| image.tags.has(key));
+    let kiln_tags = [tags::STAGE, tags::ORIGIN, tags::ADOPTED, tags::ATTEMPT, tags::ROLE];
+    let untouched = !kiln_tags.iter().any(|key| image.tags.has(key));
     (untouched && image.region == *home && image.state == ImageState::Available)
         .then(|| image.tags.read(tags::RECIPE))
         .flatten()
 }
 
-/// Whether it is taken in. `others` are the images of the home Region that bear the recipe's tag.
+/// Decides whether an image is adopted. `others` are the images in the home Region that are tagged with the recipe.
 pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
     let subject = Subject { recipe: Some(recipe.name.clone()), ..Subject::image(image) };
     let version = match image.tags.get(tags::VERSION) {
@@ -31,11 +31,11 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
         return subject.decide(Action::Reject, AdoptReason::NotOnEbs(image.id.clone()));
     }
     let name = ImageName { recipe: recipe.name.clone(), version };
-    let same = |other: &&Image| {
+    let same_version = |other: &&Image| {
         other.id != image.id
             && (other.record().is_ok_and(|record| record.name == name) || other.name == name.to_string())
     };
-    if let Some(other) = others.iter().find(same) {
+    if let Some(other) = others.iter().find(same_version) {
         return subject
             .decide(Action::Reject, AdoptReason::VersionTaken { version, image: other.id.clone() });
     }
@@ -47,11 +47,11 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
     subject.decide(adopt, AdoptReason::Given(version))
 }
 
-/// The image as it is once it was taken in.
+/// The image with the tags that it has once it is adopted.
 pub fn adopted(image: &Image, recipe: &Recipe, name: ImageName) -> Image {
     let record = ImageRecord { name, stage: Stage::Captured, base: None, copied: None };
-    let written = recipe.tags.clone().and(&record.write()).with(tags::ADOPTED, image.address());
-    Image { tags: written, ..image.clone() }
+    let kiln_tags = recipe.tags.clone().and(&record.write()).with(tags::ADOPTED, image.address());
+    Image { tags: kiln_tags, ..image.clone() }
 }
 
 #[cfg(test)]
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_with_the_tag_becomes_the_version_of_its_creation_and_its_snapshots_bear_it_too() {
+    fn an_adopted_image_gets_its_creation_time_as_its_version_and_tags_on_its_snapshots() {
         let image = given(Tags::new());
         assert_eq!(adoption_target(&image, &region("us-east-1")), Some("web".parse().unwrap()));
         let Action::Adopt { snapshots, tags, .. } = decided(&image, &[]).action else { panic!() };
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn its_own_version_goes_before_its_creation() {
+    fn a_version_tag_takes_precedence_over_the_creation_time() {
         let image = given(Tags::new().with(tags::VERSION, "20251224T180000Z"));
         let decision = decided(&image, &[]);
         assert_eq!(decision.subject.version.unwrap().to_string(), "20251224T180000Z");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_the_tag_or_bears_what_kiln_writes_is_not_taken_in() {
+    fn an_image_without_the_tag_or_with_tags_that_kiln_writes_is_not_adopted() {
         let home = region("us-east-1");
         assert_eq!(adoption_target(&foreign_image("ami-0aa"), &home), None);
         assert_eq!(adoption_target(&image("web", 3).build(), &home), None);
@@ -103,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_another_image_has_is_refused_with_what_to_do() {
+    fn a_version_that_another_image_has_is_rejected_with_the_remedy() {
         let reason = decided(&given(Tags::new()), &[image("web", 3).build()]).reason.to_string();
         assert!(reason.contains("set its tag kiln:version to another time"), "{reason}");
     }
 
     #[test]
-    fn a_copy_of_an_adopted_image_is_nobodys() {
+    fn a_copy_of_an_adopted_image_is_neither_managed_nor_adopted() {
         let original = adopted(&given(Tags::new()), &recipe("web"), name("web", 3));
         assert!(original.record().is_ok());
         let copy = Image { id: "ami-0bb".parse().unwrap(), ..original };

@@ -1,4 +1,4 @@
-//! Whether an image is tested, and what its tester tells of it.
+//! Decides whether an image is tested, and turns the outcome of its tester into a pass or a rejection.
 
 pub mod adopt;
 
@@ -22,22 +22,22 @@ use crate::recipe::Recipe;
 /// What was observed of one image and its testers.
 #[derive(Debug, Clone)]
 pub struct Observed {
-    /// The image, or the replica.
+    /// The image or replica under test.
     pub image: Image,
     /// Its record.
     pub record: ImageRecord,
     /// Its testers, in any state.
     pub testers: Vec<Instance>,
-    /// What the console of each tester says for which [`wants_console`] asks.
+    /// The consoles of the testers for which [`wants_console`] is true.
     pub consoles: BTreeMap<InstanceId, Result<Console, CloudError>>,
-    /// Where a tester can be launched; looked for where [`wants_subnets`] says so.
+    /// The subnets in which a tester can be launched; read only if [`wants_subnets`] is true.
     pub subnets: Result<Vec<Subnet>, CloudError>,
 }
 
-/// What a console says.
+/// What a tester's console shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Console {
-    /// The verdict on it.
+    /// How the tester's script ended.
     pub verdict: ScriptOutcome,
     /// Its last lines.
     pub tail: String,
@@ -46,7 +46,7 @@ pub struct Console {
 /// The image that an instance tests.
 ///
 /// # Errors
-/// Why it is none of verify's.
+/// Why `verify` leaves the instance alone.
 pub fn image_under_test(instance: &Instance) -> Result<ImageId, Reason> {
     match instance.purpose() {
         InstanceRole::Tester => {
@@ -56,15 +56,15 @@ pub fn image_under_test(instance: &Instance) -> Result<ImageId, Reason> {
     }
 }
 
-/// The testers of an image among instances.
+/// The testers of an image among `instances`.
 pub fn testers_of<'a>(image: &'a ImageId, instances: &'a [Instance]) -> impl Iterator<Item = &'a Instance> {
     instances.iter().filter(move |instance| image_under_test(instance).as_ref() == Ok(image))
 }
 
-/// Whether an image is yet to be tested.
+/// Whether an image must still be tested.
 ///
 /// # Errors
-/// Why it is not.
+/// Why it need not be.
 pub fn wants_test(recipe: &Recipe, image: &Image, record: &ImageRecord) -> Result<(), Reason> {
     match (&image.state, record.stage) {
         (ImageState::Available, Stage::Captured) if record.copied.is_none() => Ok(()),
@@ -75,24 +75,24 @@ pub fn wants_test(recipe: &Recipe, image: &Image, record: &ImageRecord) -> Resul
     }
 }
 
-/// Whether a tester's console must be read before it can be decided.
+/// Whether a tester's console must be read before [`decide`] can be called.
 pub fn wants_console(tester: &Instance, now: DateTime<Utc>) -> bool {
     tester.state == InstanceState::Stopped || (tester.state != InstanceState::Terminated && late(tester, now))
 }
 
-/// Whether it must be known where a tester can be launched.
+/// Whether the subnets for testers must be read: the image must be tested, and no tester exists.
 pub fn wants_subnets(recipe: &Recipe, image: &Image, record: &ImageRecord, testers: &[Instance]) -> bool {
-    wants_test(recipe, image, record).is_ok() && testers.iter().all(|tester| !lives(tester))
+    wants_test(recipe, image, record).is_ok() && testers.iter().all(|tester| !exists(tester))
 }
 
-/// The subnets that the recipe names for testers. They are of the home Region, since a subnet is of one Region: elsewhere the
-/// default ones serve.
+/// The subnets that the recipe names for testers. A subnet belongs to one Region, and these belong to the home
+/// Region; elsewhere the default subnets are used.
 pub fn named_subnets<'a>(recipe: &'a Recipe, image: &Image) -> &'a [SubnetId] {
     let at_home = image.tags.get(tags::ORIGIN).is_none();
     if at_home { &recipe.verify.subnets } else { &[] }
 }
 
-/// What one tester tells.
+/// The outcome of one tester so far.
 enum TesterStatus {
     AtWork,
     Passed,
@@ -101,68 +101,69 @@ enum TesterStatus {
     Unseen(CloudError),
 }
 
-/// What becomes of an image and its testers. `recipe` is `None` where there is none of that name any more.
-pub fn decide(recipe: Option<&Recipe>, seen: &Observed, now: DateTime<Utc>) -> Sequence {
-    let living: Vec<&Instance> = seen.testers.iter().filter(|tester| lives(tester)).collect();
-    let gone = || Reason::RecipeGone(seen.record.name.recipe.to_string());
+/// Decides what happens to an image and its testers. `recipe` is `None` if there is no readable recipe of that name.
+pub fn decide(recipe: Option<&Recipe>, observed: &Observed, now: DateTime<Utc>) -> Sequence {
+    let existing: Vec<&Instance> = observed.testers.iter().filter(|tester| exists(tester)).collect();
+    let recipe_gone = || Reason::RecipeGone(observed.record.name.recipe.to_string());
     let recipe = match recipe
-        .ok_or_else(gone)
-        .and_then(|recipe| wants_test(recipe, &seen.image, &seen.record).map(|()| recipe))
+        .ok_or_else(recipe_gone)
+        .and_then(|recipe| wants_test(recipe, &observed.image, &observed.record).map(|()| recipe))
     {
         Ok(recipe) => recipe,
-        Err(reason) => return after_its_test(seen, &living, reason),
+        Err(reason) => return after_test(observed, &existing, reason),
     };
-    if living.is_empty() {
-        return vec![launch(recipe, seen, now)];
+    if existing.is_empty() {
+        return vec![launch(recipe, observed, now)];
     }
     let status: Vec<(&Instance, TesterStatus)> =
-        living.iter().map(|tester| (*tester, status(seen, tester, now))).collect();
+        existing.iter().map(|tester| (*tester, status(observed, tester, now))).collect();
     if let Some((tester, _)) = status.iter().find(|(_, status)| matches!(status, TesterStatus::Passed)) {
-        return pass(seen, tester, &living);
+        return pass(observed, tester, &existing);
     }
     if let Some((tester, why, tail)) = status.iter().find_map(|(tester, status)| match status {
         TesterStatus::Failed { why, tail } => Some((*tester, why, tail)),
         _ => None,
     }) {
-        return fail(seen, tester, why, tail, &living);
+        return fail(observed, tester, why, tail, &existing);
     }
-    let waits = |(tester, status): (&Instance, TesterStatus)| match status {
+    let undecided = |(tester, status): (&Instance, TesterStatus)| match status {
         TesterStatus::Unseen(error) => Subject::instance(tester).retry_later(&error),
         TesterStatus::NotYet => Subject::instance(tester).decide(Action::Retry, ScriptReason::NoVerdictYet),
         _ => Subject::instance(tester).decide(Action::Keep, VerifyReason::TesterAtWork(tester.id.clone())),
     };
-    status.into_iter().map(waits).collect()
+    status.into_iter().map(undecided).collect()
 }
 
-/// A tester whose image is gone, or needs no test any more: whoever wrote the verdict may have died before it was said.
-fn after_its_test(seen: &Observed, living: &[&Instance], reason: Reason) -> Sequence {
-    let Some(tester) = living.first() else {
-        return vec![Subject::image(&seen.image).decide(Action::Keep, reason)];
+/// Terminates the testers of an image that no longer exists or needs no test any more. If the image is verified, its
+/// event is sent again first, because the function that set the stage may have died before it sent it.
+fn after_test(observed: &Observed, existing: &[&Instance], reason: Reason) -> Sequence {
+    let Some(tester) = existing.first() else {
+        return vec![Subject::image(&observed.image).decide(Action::Keep, reason)];
     };
-    match seen.record.stage {
-        Stage::Verified if seen.image.state == ImageState::Available => {
-            let mut sequence = vec![say_passed(seen, tester)];
-            sequence.extend(living.iter().map(|tester| end(tester, reason.clone())));
+    match observed.record.stage {
+        Stage::Verified if observed.image.state == ImageState::Available => {
+            let mut sequence = vec![emit_verified(observed, tester)];
+            sequence.extend(existing.iter().map(|tester| terminate(tester, reason.clone())));
             sequence
         }
-        _ => living.iter().map(|tester| end(tester, reason.clone())).collect(),
+        _ => existing.iter().map(|tester| terminate(tester, reason.clone())).collect(),
     }
 }
 
-/// A tester whose image nobody can see any more.
+/// Decides what happens to a tester whose image no longer exists.
 pub fn orphan(tester: &Instance) -> Decision {
-    match lives(tester) {
-        true => end(tester, Reason::Verify(VerifyReason::NothingToTest)),
+    match exists(tester) {
+        true => terminate(tester, Reason::Verify(VerifyReason::NothingToTest)),
         false => Subject::instance(tester).decide(Action::Keep, VerifyReason::NothingToTest),
     }
 }
 
-fn status(seen: &Observed, tester: &Instance, now: DateTime<Utc>) -> TesterStatus {
+fn status(observed: &Observed, tester: &Instance, now: DateTime<Utc>) -> TesterStatus {
     let is_late = late(tester, now);
     if !wants_console(tester, now) {
         return TesterStatus::AtWork;
     }
-    let console = match seen.consoles.get(&tester.id) {
+    let console = match observed.consoles.get(&tester.id) {
         Some(Ok(console)) => console,
         Some(Err(error)) => return TesterStatus::Unseen(error.clone()),
         None => return TesterStatus::AtWork,
@@ -183,32 +184,32 @@ fn status(seen: &Observed, tester: &Instance, now: DateTime<Utc>) -> TesterStatu
     }
 }
 
-/// The stage first, for whoever is woken by the word acts on it; the tester last, for while it is there it is known that
-/// the word may not have been said.
-fn pass(seen: &Observed, tester: &Instance, living: &[&Instance]) -> Sequence {
+/// Sets the stage before it sends the event, because the functions that the event wakes read the stage. Terminates
+/// the testers last, because a tester that still exists shows that the event may not have been sent.
+fn pass(observed: &Observed, tester: &Instance, existing: &[&Instance]) -> Sequence {
     let reason = || Reason::Verify(VerifyReason::Passed(tester.id.clone()));
-    let image = &seen.image;
+    let image = &observed.image;
     let mut sequence = vec![
         Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Verified), reason()),
-        say_passed(seen, tester),
+        emit_verified(observed, tester),
     ];
-    sequence.extend(living.iter().map(|tester| end(tester, reason())));
+    sequence.extend(existing.iter().map(|tester| terminate(tester, reason())));
     sequence
 }
 
-fn say_passed(seen: &Observed, tester: &Instance) -> Decision {
-    let news = Event::ImageVerified { image: seen.image.id.clone(), instance: tester.id.clone() };
-    say(seen, news, Reason::Verify(VerifyReason::Passed(tester.id.clone())))
+fn emit_verified(observed: &Observed, tester: &Instance) -> Decision {
+    let news = Event::ImageVerified { image: observed.image.id.clone(), instance: tester.id.clone() };
+    emit(observed, news, Reason::Verify(VerifyReason::Passed(tester.id.clone())))
 }
 
 fn fail(
-    seen: &Observed,
+    observed: &Observed,
     tester: &Instance,
     why: &ScriptReason,
     tail: &str,
-    living: &[&Instance],
+    existing: &[&Instance],
 ) -> Sequence {
-    let image = &seen.image;
+    let image = &observed.image;
     let reason = || Reason::Verify(VerifyReason::Failed { tester: tester.id.clone(), why: why.clone() });
     let news = Event::ImageRejected {
         image: image.id.clone(),
@@ -216,38 +217,39 @@ fn fail(
         console_tail: tail.to_owned(),
     };
     let mut sequence = vec![
-        say(seen, news, reason()),
+        emit(observed, news, reason()),
         Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Rejected), reason()),
     ];
-    sequence.extend(living.iter().map(|tester| end(tester, reason())));
+    sequence.extend(existing.iter().map(|tester| terminate(tester, reason())));
     sequence
 }
 
-fn say(seen: &Observed, news: Event, reason: Reason) -> Decision {
-    let said = Envelope { name: seen.record.name.clone(), region: seen.image.region.clone(), news };
-    Subject::image(&seen.image).decide(Action::Emit(said), reason)
+fn emit(observed: &Observed, news: Event, reason: Reason) -> Decision {
+    let envelope =
+        Envelope { name: observed.record.name.clone(), region: observed.image.region.clone(), news };
+    Subject::image(&observed.image).decide(Action::Emit(envelope), reason)
 }
 
-fn end(tester: &Instance, reason: Reason) -> Decision {
+fn terminate(tester: &Instance, reason: Reason) -> Decision {
     Subject::instance(tester).decide(Action::Terminate(tester.id.clone()), reason)
 }
 
-/// Where the image's builder ran.
+/// The Availability Zone in which the image's builder ran.
 fn builders_zone(image: &Image) -> Option<String> {
     image.tags.get(tags::ZONE).map(str::to_owned)
 }
 
-fn launch(recipe: &Recipe, seen: &Observed, now: DateTime<Utc>) -> Decision {
-    let subject = Subject::image(&seen.image);
-    let subnets = match &seen.subnets {
+fn launch(recipe: &Recipe, observed: &Observed, now: DateTime<Utc>) -> Decision {
+    let subject = Subject::image(&observed.image);
+    let subnets = match &observed.subnets {
         Ok(subnets) => subnets,
         Err(error) => return subject.retry_later(error),
     };
-    let zone = builders_zone(&seen.image);
-    let mut elsewhere: Vec<&Subnet> =
+    let zone = builders_zone(&observed.image);
+    let mut in_other_zones: Vec<&Subnet> =
         subnets.iter().filter(|subnet| zone.as_ref() != Some(&subnet.zone)).collect();
-    elsewhere.sort_by(|a, b| (&a.zone, &a.id).cmp(&(&b.zone, &b.id)));
-    let testers = elsewhere.into_iter().map(|subnet| new_tester(recipe, seen, subnet, now));
+    in_other_zones.sort_by(|a, b| (&a.zone, &a.id).cmp(&(&b.zone, &b.id)));
+    let testers = in_other_zones.into_iter().map(|subnet| new_tester(recipe, observed, subnet, now));
     match Candidates::of(testers) {
         Some(testers) => subject.decide(Action::Launch(testers), VerifyReason::TimeToTest(zone)),
         None => {
@@ -257,36 +259,41 @@ fn launch(recipe: &Recipe, seen: &Observed, now: DateTime<Utc>) -> Decision {
     }
 }
 
-fn new_tester(recipe: &Recipe, seen: &Observed, subnet: &Subnet, now: DateTime<Utc>) -> NewInstance {
-    let name = &seen.record.name;
+fn new_tester(recipe: &Recipe, observed: &Observed, subnet: &Subnet, now: DateTime<Utc>) -> NewInstance {
+    let name = &observed.record.name;
     let deadline = now + recipe.verify.timeout;
-    let own = Tags::new()
+    let own_tags = Tags::new()
         .with("Name", format!("{name} (tester)"))
         .with(tags::RECIPE, &name.recipe)
         .with(tags::VERSION, name.version)
         .with(tags::ROLE, Role::Tester)
-        .with(tags::IMAGE, &seen.image.id)
+        .with(tags::IMAGE, &observed.image.id)
         .with_time(tags::DEADLINE, deadline);
     NewInstance {
-        region: seen.image.region.clone(),
-        image: seen.image.id.clone(),
+        region: observed.image.region.clone(),
+        image: observed.image.id.clone(),
         instance_type: recipe.verify.instance_type.as_ref().unwrap_or(&recipe.bake.instance_type).clone(),
         subnet: Some(subnet.id.clone()),
         user_data: user_data(Role::Tester, name, &recipe.verify.script),
-        tags: recipe.tags.clone().and(&own),
-        persistent_devices: seen.image.persistent_devices.clone(),
-        token: Token::launch(Role::Tester, name, &place(&seen.image.region, &seen.image, subnet, now)),
+        tags: recipe.tags.clone().and(&own_tags),
+        persistent_devices: observed.image.persistent_devices.clone(),
+        token: Token::launch(
+            Role::Tester,
+            name,
+            &launch_key(&observed.image.region, &observed.image, subnet, now),
+        ),
     }
 }
 
-/// What makes the launch of a tester one: the image, its subnet, and the hour of the image's life. A token answers for a
-/// tester that somebody terminated; in the next hour there can be another one.
-fn place(region: &Region, image: &Image, subnet: &Subnet, now: DateTime<Utc>) -> String {
+/// What identifies the launch of a tester in its token: the image, the subnet, and the hour since the image was
+/// created. A repeated call with the same token returns the same tester, even if it was terminated; with the next
+/// hour's token another one can be launched.
+fn launch_key(region: &Region, image: &Image, subnet: &Subnet, now: DateTime<Utc>) -> String {
     let hour = image.created.map_or(0, |created| (now - created).num_hours());
     format!("{region} {} {} {hour}", image.id, subnet.id)
 }
 
-fn lives(tester: &Instance) -> bool {
+fn exists(tester: &Instance) -> bool {
     tester.state != InstanceState::Terminated
 }
 

@@ -11,7 +11,7 @@ fn subnet(id: &str, zone: &str) -> Subnet {
     Subnet { id: id.parse().unwrap(), zone: zone.into() }
 }
 
-fn seen(image: Image, testers: Vec<Instance>) -> Observed {
+fn observed(image: Image, testers: Vec<Instance>) -> Observed {
     let record = image.record().unwrap();
     let subnets = vec![
         subnet("subnet-0c", "us-east-1c"),
@@ -21,25 +21,25 @@ fn seen(image: Image, testers: Vec<Instance>) -> Observed {
     Observed { image, record, testers, consoles: BTreeMap::new(), subnets: Ok(subnets) }
 }
 
-fn said(mut seen: Observed, verdict: ScriptOutcome) -> Observed {
+fn with_console(mut observed: Observed, verdict: ScriptOutcome) -> Observed {
     let console = Console { verdict, tail: "last words".into() };
-    for tester in &seen.testers {
-        seen.consoles.insert(tester.id.clone(), Ok(console.clone()));
+    for tester in &observed.testers {
+        observed.consoles.insert(tester.id.clone(), Ok(console.clone()));
     }
-    seen
+    observed
 }
 
 fn soon() -> DateTime<Utc> {
     day(9) + TimeDelta::minutes(5)
 }
 
-fn words(seen: &Observed, now: DateTime<Utc>) -> Vec<&'static str> {
-    decide(Some(&recipe("web")), seen, now).iter().map(|one| one.action.word()).collect()
+fn words(observed: &Observed, now: DateTime<Utc>) -> Vec<&'static str> {
+    decide(Some(&recipe("web")), observed, now).iter().map(|one| one.action.word()).collect()
 }
 
 #[test]
-fn an_available_image_is_launched_in_each_other_zone_in_turn_with_its_record() {
-    let sequence = decide(Some(&recipe("web")), &seen(home(), vec![]), soon());
+fn a_tester_may_be_launched_in_each_zone_but_the_builders_with_its_tags() {
+    let sequence = decide(Some(&recipe("web")), &observed(home(), vec![]), soon());
     let Action::Launch(testers) = &sequence[0].action else { panic!("{sequence:?}") };
     let subnets: Vec<_> = testers.iter().map(|new| new.subnet.as_ref().unwrap().as_str()).collect();
     assert_eq!(subnets, ["subnet-0b", "subnet-0c"]);
@@ -55,9 +55,9 @@ fn an_available_image_is_launched_in_each_other_zone_in_turn_with_its_record() {
 }
 
 #[test]
-fn the_same_hour_launches_one_tester_and_another_hour_another() {
+fn calls_within_one_hour_launch_one_tester_and_the_next_hour_another() {
     let token = |now| {
-        let sequence = decide(Some(&recipe("web")), &seen(home(), vec![]), now);
+        let sequence = decide(Some(&recipe("web")), &observed(home(), vec![]), now);
         let Action::Launch(testers) = &sequence[0].action else { panic!("{sequence:?}") };
         testers.first.token.clone()
     };
@@ -66,10 +66,10 @@ fn the_same_hour_launches_one_tester_and_another_hour_another() {
 }
 
 #[test]
-fn without_another_zone_it_is_refused_with_what_to_do() {
-    let mut here = seen(home(), vec![]);
-    here.subnets = Ok(vec![subnet("subnet-0a", "us-east-1a")]);
-    let sequence = decide(Some(&recipe("web")), &here, soon());
+fn without_a_subnet_in_another_zone_the_test_is_rejected_with_the_remedy() {
+    let mut one_zone = observed(home(), vec![]);
+    one_zone.subnets = Ok(vec![subnet("subnet-0a", "us-east-1a")]);
+    let sequence = decide(Some(&recipe("web")), &one_zone, soon());
     assert_eq!(sequence[0].action, Action::Reject);
     assert!(
         sequence[0].reason.to_string().contains("add one of another Availability Zone to verify.subnets")
@@ -77,33 +77,33 @@ fn without_another_zone_it_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_pass_is_written_said_and_then_the_tester_ends() {
-    let passed = said(seen(home(), vec![tester(&home(), 9)]), ScriptOutcome::Passed);
+fn a_pass_sets_the_stage_then_sends_the_event_then_terminates_the_tester() {
+    let passed = with_console(observed(home(), vec![tester(&home(), 9)]), ScriptOutcome::Passed);
     let sequence = decide(Some(&recipe("web")), &passed, soon());
     assert_eq!(sequence[0].action, Action::SetStage(home().id, Stage::Verified));
     assert_eq!(words(&passed, soon()), ["set-stage", "emit", "terminate"]);
-    // Whoever died between the two says it again, and ends the tester.
+    // After a crash between the two, the event is sent again and the tester terminated.
     let written = image("web", 9).staged(Stage::Verified).build();
-    assert_eq!(words(&seen(written.clone(), vec![tester(&written, 9)]), soon()), ["emit", "terminate"]);
-    assert_eq!(words(&seen(written, vec![]), soon()), ["keep"]);
+    assert_eq!(words(&observed(written.clone(), vec![tester(&written, 9)]), soon()), ["emit", "terminate"]);
+    assert_eq!(words(&observed(written, vec![]), soon()), ["keep"]);
 }
 
 #[test]
-fn a_failure_is_said_with_the_consoles_tail_and_written() {
+fn a_failure_sends_the_consoles_last_lines_then_sets_the_stage() {
     let verdict = ScriptOutcome::Failed { status: 7, tail: "curl: connection refused".into() };
-    let failed = said(seen(home(), vec![tester(&home(), 9)]), verdict);
+    let failed = with_console(observed(home(), vec![tester(&home(), 9)]), verdict);
     let sequence = decide(Some(&recipe("web")), &failed, soon());
     assert_eq!(words(&failed, soon()), ["emit", "set-stage", "terminate"]);
     assert_eq!(sequence[1].action, Action::SetStage(home().id, Stage::Rejected));
-    let Action::Emit(said) = &sequence[0].action else { panic!() };
-    assert_eq!(said.detail_type(), "Image Rejected");
-    assert!(said.detail().contains("curl: connection refused") && said.detail().contains("status 7"));
+    let Action::Emit(envelope) = &sequence[0].action else { panic!() };
+    assert_eq!(envelope.detail_type(), "Image Rejected");
+    assert!(envelope.detail().contains("curl: connection refused") && envelope.detail().contains("status 7"));
 }
 
 #[test]
-fn a_tester_that_is_late_silent_or_stopped_by_another_is_no_pass() {
+fn a_tester_that_is_late_silent_or_stopped_by_someone_else_does_not_pass() {
     let of = |change: fn(Instance) -> Instance| {
-        said(seen(home(), vec![change(tester(&home(), 9))]), ScriptOutcome::Silent)
+        with_console(observed(home(), vec![change(tester(&home(), 9))]), ScriptOutcome::Silent)
     };
     let late = day(9) + TimeDelta::minutes(16);
     let rejected = ["emit", "set-stage", "terminate"];
@@ -113,35 +113,38 @@ fn a_tester_that_is_late_silent_or_stopped_by_another_is_no_pass() {
     assert_eq!(words(&of(|it| it.in_state(InstanceState::Running)), late), rejected);
     assert_eq!(words(&of(|it| it.stopped_by(StopReason::Api)), soon()), rejected);
     assert_eq!(words(&of(|it| it.stopped_by(StopReason::Other("Server.X".into()))), soon()), rejected);
-    // The line alone proves nothing where somebody stopped it.
+    // The line of success proves nothing if a user stopped the tester.
     let stopped = tester(&home(), 9).stopped_by(StopReason::Api);
-    assert_eq!(words(&said(seen(home(), vec![stopped]), ScriptOutcome::Passed), soon()), rejected);
+    assert_eq!(
+        words(&with_console(observed(home(), vec![stopped]), ScriptOutcome::Passed), soon()),
+        rejected
+    );
 }
 
 #[test]
-fn a_replica_is_tested_only_where_the_recipe_asks_and_a_terminated_tester_is_none() {
+fn a_replica_is_tested_only_if_the_recipe_asks_and_a_terminated_tester_does_not_count() {
     let replica = image("web", 9).in_region("eu-west-1").build();
-    assert_eq!(words(&seen(replica.clone(), vec![]), soon()), ["keep"]);
-    let mut asks = recipe("web");
-    asks.replicate.verify = true;
-    let sequence = decide(Some(&asks), &seen(replica, vec![]), soon());
+    assert_eq!(words(&observed(replica.clone(), vec![]), soon()), ["keep"]);
+    let mut tests_replicas = recipe("web");
+    tests_replicas.replicate.verify = true;
+    let sequence = decide(Some(&tests_replicas), &observed(replica, vec![]), soon());
     assert_eq!(sequence[0].action.word(), "launch");
-    let gone = tester(&home(), 9).in_state(InstanceState::Terminated);
-    assert_eq!(words(&seen(home(), vec![gone]), soon()), ["launch"]);
+    let terminated = tester(&home(), 9).in_state(InstanceState::Terminated);
+    assert_eq!(words(&observed(home(), vec![terminated]), soon()), ["launch"]);
 }
 
 #[test]
-fn an_instance_that_somebody_launched_like_a_tester_is_none() {
-    let alike = Instance { token: "theirs".into(), ..tester(&home(), 9) };
-    assert!(image_under_test(&alike).is_err());
-    assert!(testers_of(&home().id, &[alike]).next().is_none());
+fn an_instance_with_a_testers_tags_but_another_token_is_no_tester() {
+    let lookalike = Instance { token: "theirs".into(), ..tester(&home(), 9) };
+    assert!(image_under_test(&lookalike).is_err());
+    assert!(testers_of(&home().id, &[lookalike]).next().is_none());
 }
 
 #[test]
-fn what_is_gone_or_was_rejected_since_ends_its_tester() {
+fn the_tester_of_an_image_that_is_gone_or_rejected_is_terminated() {
     let rejected = image("web", 9).staged(Stage::Rejected).build();
-    assert_eq!(words(&seen(rejected.clone(), vec![tester(&rejected, 9)]), soon()), ["terminate"]);
+    assert_eq!(words(&observed(rejected.clone(), vec![tester(&rejected, 9)]), soon()), ["terminate"]);
     assert_eq!(orphan(&tester(&home(), 9)).action.word(), "terminate");
-    let sequence = decide(None, &seen(home(), vec![tester(&home(), 9)]), soon());
+    let sequence = decide(None, &observed(home(), vec![tester(&home(), 9)]), soon());
     assert_eq!(sequence[0].action.word(), "terminate");
 }

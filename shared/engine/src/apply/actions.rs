@@ -1,4 +1,4 @@
-//! What each action is, as calls to the cloud. Each can be made twice.
+//! Turns each action into calls to the cloud. Every action can be applied twice.
 
 pub(crate) mod release;
 
@@ -20,7 +20,7 @@ use crate::apply::batch_tags::BatchedTags;
 use crate::apply::effect::{ApplyError, Effect};
 use crate::ports::Cloud;
 
-/// Carries one action out.
+/// Applies one action.
 pub(crate) async fn apply_one<C: Cloud>(
     cloud: &C,
     decision: &Decision,
@@ -39,7 +39,7 @@ pub(crate) async fn apply_one<C: Cloud>(
                 .with(tags::LAST_BAKE, version);
             cloud.tag_instance(region, instance, &marks).await?;
             match cloud.stop(region, instance).await {
-                // Marked and never stopped by Kiln, it would be imaged whenever its owner stops it.
+                // If the marks stayed, the instance would be captured whenever its owner stops it.
                 Err(error) if !error.kind.is_retryable() => {
                     let marks = [tags::VERSION, tags::DEADLINE, tags::LAST_BAKE];
                     let _ = cloud.untag_instance(region, instance, &marks).await;
@@ -51,7 +51,8 @@ pub(crate) async fn apply_one<C: Cloud>(
         }
         Action::Capture(new) => {
             let image = create(cloud, new).await?;
-            // Without it nothing is lost but that a person who takes the image away gets it again.
+            // Only one thing is lost if this tag cannot be written: once a person deregisters the image, the builder
+            // is captured again.
             let begun = Tags::new().with(tags::IMAGE, &image);
             let _ = cloud.tag_instance(region, &new.instance, &begun).await;
             Ok(Effect::of(image))
@@ -80,7 +81,7 @@ pub(crate) async fn apply_one<C: Cloud>(
             Ok(marked.map(|()| Effect::default())?)
         }
         Action::Adopt { image, snapshots, tags } => {
-            // The image last: what bears the record has its snapshots' tags.
+            // The image is tagged last, so an adopted image always has tagged snapshots.
             for snapshot in snapshots {
                 cloud.tag_snapshot(region, snapshot, tags).await?;
             }
@@ -115,27 +116,27 @@ pub(crate) async fn apply_one<C: Cloud>(
             Ok(unless_gone(cloud.ask_usage(region, image, &token).await)?)
         }
         Action::Deprecate(image, ..) => {
-            let mark = async {
+            let deprecate = async {
                 written.on(cloud, decision).await?;
                 cloud.deprecate(region, image, Deprecation::At(sharing::soon(now))).await
             };
-            Ok(unless_gone(mark.await)?)
+            Ok(unless_gone(deprecate.await)?)
         }
         Action::ClearUnused(image, deprecation) => {
-            // The tag last: as long as it is there, the next run does this again.
-            let spare = async {
+            // The tag is written last, so a run that dies in between is repeated by the next one.
+            let clear = async {
                 cloud.deprecate(region, image, *deprecation).await?;
                 cloud.tag_image(region, image, &Tags::new().with(tags::UNUSED_SINCE, "no")).await
             };
-            Ok(unless_gone(spare.await)?)
+            Ok(unless_gone(clear.await)?)
         }
         Action::Disable(image, ..) => {
-            // The tags first: whoever hears of the disabling already reads why.
-            let retire = async {
+            // The tags are written first, so they are there when EC2's event of the disabled image arrives.
+            let disable = async {
                 written.on(cloud, decision).await?;
                 cloud.disable_image(region, image).await
             };
-            Ok(unless_gone(retire.await)?)
+            Ok(unless_gone(disable.await)?)
         }
         Action::Deregister(image) => deregister(cloud, region, image).await,
         Action::MarkOrphan(snapshot, since) => {
@@ -158,13 +159,13 @@ pub(crate) async fn apply_one<C: Cloud>(
     }
 }
 
-/// Whether the replica that a copy answered with is none that is there: a token answers with what it once made even when
-/// somebody has deregistered that since, and then nothing was repaired.
+/// Whether the replica that CopyImage answered with no longer exists. A token that was used before answers with the
+/// replica that it created then, even if that was deregistered since; in that case nothing was repaired.
 async fn is_gone<C: Cloud>(cloud: &C, new: &NewReplica, made: &ImageId) -> bool {
     cloud.images(&new.region, &ImageQuery::Id(made.clone())).await.is_ok_and(|images| images.is_empty())
 }
 
-/// An image that is gone is more than retired.
+/// An image that no longer exists needs no further step, so that counts as done before.
 fn unless_gone(done: Result<(), CloudError>) -> Result<Effect, CloudError> {
     match done {
         Err(error) if error.kind == ErrorKind::NotFound => Ok(Effect::before()),
@@ -172,9 +173,10 @@ fn unless_gone(done: Result<(), CloudError>) -> Result<Effect, CloudError> {
     }
 }
 
-/// Launches a builder where there is room. A token holds within one zone alone, so before the next zone is tried
-/// it is looked up whether the one before has launched after all. A token that was used stands for a builder of
-/// this very bake, so this bake has begun before, and may even have ended.
+/// Launches a builder or tester in the first zone that has capacity. A client token is valid in one zone only, so
+/// before the next zone is tried, the instances are read to see whether the launch in the previous zone succeeded after
+/// all. A token that was used before belongs to an instance of the same bake, which has begun before, and may
+/// even have ended.
 async fn launch<C: Cloud>(cloud: &C, candidates: &Candidates) -> Result<Effect, ApplyError> {
     let mut outcome = cloud.launch(&candidates.first).await;
     for next in &candidates.others {
@@ -208,7 +210,7 @@ async fn launched_already<C: Cloud>(cloud: &C, new: &NewInstance) -> Result<Opti
         .map(|instance| instance.id))
 }
 
-/// Makes an image. A name that is taken is success where the image that has it is the one wanted.
+/// Creates an image. If its name is taken by the image that this bake was to create, that counts as success.
 async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, ApplyError> {
     let error = match cloud.create_image(new).await {
         Err(error) if error.kind == ErrorKind::NameTaken => error,
@@ -227,7 +229,8 @@ async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, ApplyErr
     }
 }
 
-/// Deregisters an image. EC2 answers with success even where a snapshot stays, so each one's result is read.
+/// Deregisters an image. EC2 reports success even if a snapshot could not be deleted, so the result of each snapshot
+/// is read.
 async fn deregister<C: Cloud>(cloud: &C, region: &Region, image: &ImageId) -> Result<Effect, ApplyError> {
     let mut effect = Effect::default();
     let Deregistration::Now(deletions) = cloud.deregister_image(region, image).await? else {
@@ -243,10 +246,10 @@ async fn deregister<C: Cloud>(cloud: &C, region: &Region, image: &ImageId) -> Re
     Ok(effect)
 }
 
-/// That snapshots stayed though their image went.
+/// The error text for snapshots that could not be deleted with their image.
 pub(crate) fn snapshots_stayed(undeleted: &[String]) -> String {
     let undeleted = undeleted.join(", ");
     format!(
-        "the image is deregistered, but its snapshots stay and cost money: {undeleted}; a later sweep tries again"
+        "the image is deregistered, but these snapshots could not be deleted and still cost money: {undeleted}; a later sweep tries again"
     )
 }

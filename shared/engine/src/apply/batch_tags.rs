@@ -1,4 +1,4 @@
-//! Writes tags on many images in one call, where many get the same ones: EC2 takes a thousand at once.
+//! Writes tags that several images share with one CreateTags call, which takes up to a thousand images.
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>)
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,10 +13,10 @@ use crate::ports::Cloud;
 /// How many calls are made at the same time.
 const AT_ONCE: usize = 8;
 
-/// Tags on one image.
+/// Tags to write on one image.
 type Write = (Region, ImageId, Tags);
 
-/// Which tags are written already, and where that failed.
+/// The tags that are already written, and those that could not be written.
 #[derive(Debug, Default)]
 pub(crate) struct BatchedTags {
     done: BTreeSet<Write>,
@@ -24,11 +24,11 @@ pub(crate) struct BatchedTags {
 }
 
 impl BatchedTags {
-    /// Writes what chains are to write before anything else, where more than one image of a Region gets the same: so the tags
-    /// of all stand before the first thing is done with any. What stands behind a refusal is not written.
+    /// Writes tags that several images of a Region share with one CreateTags call, before any action runs, so every
+    /// image is marked before the first one changes. Sequences that contain a rejection are skipped.
     pub async fn by<C: Cloud>(cloud: &C, sequences: &[Sequence]) -> Self {
         let mut groups: BTreeMap<(&Region, Tags), Vec<ImageId>> = BTreeMap::new();
-        for sequence in sequences.iter().filter(|sequence| !sequence.iter().any(refuses)) {
+        for sequence in sequences.iter().filter(|sequence| !sequence.iter().any(stops)) {
             for decision in sequence.iter().filter(|decision| comes_first(decision, sequence)) {
                 if let Some((image, tags)) = decision.action.writes() {
                     groups.entry((&decision.subject.region, tags)).or_default().push(image.clone());
@@ -45,7 +45,7 @@ impl BatchedTags {
         for (writes, outcome) in all {
             match outcome {
                 Ok(()) => written.done.extend(writes),
-                // One of them is gone, and so none was written: each is written by itself.
+                // One image is gone, so EC2 tagged none of them. Each is tagged by itself later.
                 Err(error) if error.kind == ErrorKind::NotFound => {}
                 Err(error) => written.failed.extend(writes.into_iter().map(|write| (write, error.clone()))),
             }
@@ -53,7 +53,7 @@ impl BatchedTags {
         written
     }
 
-    /// Writes the tags of one decision, unless that is done.
+    /// Writes the tags of one decision, unless the batch has written them already.
     pub async fn on<C: Cloud>(&self, cloud: &C, decision: &Decision) -> Result<()> {
         let Some((image, tags)) = decision.action.writes() else { return Ok(()) };
         let write = (decision.subject.region.clone(), image.clone(), tags);
@@ -65,11 +65,13 @@ impl BatchedTags {
     }
 }
 
-/// Whether its tags may be written before the rest of its chain. A note among other steps tells that those are done.
+/// Whether its tags may be written before the rest of its sequence. A `Tag` among other actions records that those are
+/// done, so it must wait for them.
 fn comes_first(decision: &Decision, sequence: &Sequence) -> bool {
     !matches!(decision.action, Action::Tag(..)) || sequence.len() == 1
 }
 
-fn refuses(decision: &Decision) -> bool {
+/// Whether the sequence stops here.
+fn stops(decision: &Decision) -> bool {
     matches!(decision.action, Action::Reject | Action::Retry)
 }

@@ -1,19 +1,19 @@
-//! What carrying out one action brought, or why it failed.
+//! The effect of one applied action, or why it failed.
 
 use kiln_core::inventory::CloudError;
 use kiln_core::model::SnapshotId;
 use kiln_core::plan::Reason;
 
-/// What carrying out one action brought.
+/// The effect of one applied action.
 #[derive(Debug, Default)]
 pub(crate) struct Effect {
-    /// The id of what it made or found made.
+    /// The id of what it created, or found already created.
     pub made: Option<String>,
-    /// The snapshots that went.
+    /// The snapshots that were deleted.
     pub deleted: Vec<SnapshotId>,
-    /// The snapshots that should have gone and stayed, each with EC2's word for why.
+    /// The snapshots that should have been deleted but were not, each with EC2's code.
     pub undeleted: Vec<String>,
-    /// Whether somebody had done it before.
+    /// Whether somebody else, or another run, had done it before.
     pub before: bool,
 }
 
@@ -22,7 +22,7 @@ impl Effect {
         Self { made: Some(made.to_string()), ..Self::default() }
     }
 
-    /// Somebody, or another run, was faster.
+    /// Somebody else, or another run, had done it before.
     pub fn before() -> Self {
         Self { before: true, ..Self::default() }
     }
@@ -35,13 +35,13 @@ pub(crate) enum ApplyError {
     Cloud(#[from] CloudError),
     #[error("{0}")]
     Rule(Reason),
-    /// It was done, and is not seen yet: whoever is woken by that, or the next sweep, goes on.
+    /// It was done, but the effect is not visible yet. The event that reports it, or the next sweep, continues.
     #[error("{0}")]
     NotYet(Reason),
 }
 
 impl ApplyError {
-    /// Whether trying again cannot help.
+    /// Whether a retry cannot help.
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Cloud(error) => !error.kind.is_retryable(),

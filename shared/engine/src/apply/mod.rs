@@ -1,4 +1,4 @@
-//! Carries decisions out, each idempotent, and reports what became of each.
+//! Applies decisions and reports the outcome of each. Applying a decision twice does no more than applying it once.
 
 mod actions;
 mod batch_tags;
@@ -22,51 +22,51 @@ use notify::{event_for, event_for_failure, event_for_keeping, event_for_repair};
 
 pub use report::{Entry, Outcome, Report};
 
-/// How many chains are carried out at the same time: enough that Regions do not wait for each other, few enough
-/// that EC2's buckets (100 calls at once for most) are not emptied.
+/// How many sequences are applied at the same time: enough that Regions do not wait for each other, and few enough
+/// that EC2's request buckets (100 calls at once for most) are not emptied.
 const AT_ONCE: usize = 8;
 
-/// Carries chains out, and says on the bus what was done. A chain that fails holds no other one up.
+/// Applies sequences, and sends the events that report what was done. A sequence that fails does not stop the others.
 pub async fn apply<C: Cloud>(cloud: &C, sequences: Vec<Sequence>, mode: Mode, now: DateTime<Utc>) -> Report {
     let written = match mode {
         Mode::DryRun => BatchedTags::default(),
         Mode::Apply | Mode::Repair => BatchedTags::by(cloud, &sequences).await,
     };
-    let done: Vec<(Vec<Entry>, Vec<Envelope>)> = stream::iter(sequences)
-        .map(|sequence| carry_out(cloud, sequence, &written, mode, now).boxed_local())
+    let results: Vec<(Vec<Entry>, Vec<Envelope>)> = stream::iter(sequences)
+        .map(|sequence| apply_sequence(cloud, sequence, &written, mode, now).boxed_local())
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let (mut entries, mut news) = (Vec::new(), Vec::new());
-    for (of_chain, said) in done {
-        entries.extend(of_chain);
-        news.extend(said);
+    let (mut entries, mut events) = (Vec::new(), Vec::new());
+    for (of_sequence, envelopes) in results {
+        entries.extend(of_sequence);
+        events.extend(envelopes);
     }
-    let news = coalesce(news);
-    let event_error = if news.is_empty() { None } else { cloud.send(&news, now).await.err() };
+    let events = coalesce(events);
+    let event_error = if events.is_empty() { None } else { cloud.send(&events, now).await.err() };
     let report = Report { entries, event_error, ..Report::default() };
     report.log_event_error();
     report
 }
 
-async fn carry_out<C: Cloud>(
+async fn apply_sequence<C: Cloud>(
     cloud: &C,
     sequence: Sequence,
     written: &BatchedTags,
     mode: Mode,
     now: DateTime<Utc>,
 ) -> (Vec<Entry>, Vec<Envelope>) {
-    let (mut entries, mut news) = (Vec::new(), Vec::new());
+    let (mut entries, mut events) = (Vec::new(), Vec::new());
     let mut repaired: Vec<Decision> = Vec::new();
     let long_lived = sequence.iter().any(|decision| matches!(decision.action, Action::Restart(_)));
     let (mut aborted, mut permanent) = (false, false);
     for decision in sequence {
         let outcome = match (&decision.action, mode) {
             (Action::Keep, _) => {
-                news.extend(event_for_keeping(&decision).filter(|_| mode == Mode::Apply));
+                events.extend(event_for_keeping(&decision).filter(|_| mode == Mode::Apply));
                 Outcome::Unchanged
             }
-            // Whatever became of its image: a person's own instance goes back to its work.
+            // A long-lived builder is a person's own instance: it is restarted even if its image failed for good.
             (Action::Restart(_), Mode::Apply | Mode::Repair) if aborted && permanent => {
                 match apply_one(cloud, &decision, written, mode, now).await {
                     Ok(_) => Outcome::Done { made: None },
@@ -82,13 +82,13 @@ async fn carry_out<C: Cloud>(
             (action, Mode::Apply | Mode::Repair) => {
                 match apply_one(cloud, &decision, written, mode, now).await {
                     Ok(effect) => {
-                        news.extend(event_for(&decision, &effect));
+                        events.extend(event_for(&decision, &effect));
                         if mode == Mode::Repair && !effect.before && !matches!(action, Action::Emit(_)) {
                             repaired.push(decision.clone());
                         }
                         match effect.undeleted.as_slice() {
                             [] => Outcome::Done { made: effect.made },
-                            // The image itself is gone, so the chain goes on.
+                            // The image itself is deregistered, so the sequence continues.
                             undeleted => Outcome::Failed { error: actions::snapshots_stayed(undeleted) },
                         }
                     }
@@ -99,7 +99,7 @@ async fn carry_out<C: Cloud>(
                     Err(failure) => {
                         aborted = true;
                         permanent = failure.is_permanent();
-                        news.extend(event_for_failure(&decision, &failure, long_lived));
+                        events.extend(event_for_failure(&decision, &failure, long_lived));
                         Outcome::Failed { error: failure.to_string() }
                     }
                 }
@@ -109,6 +109,6 @@ async fn carry_out<C: Cloud>(
         entry.log();
         entries.push(entry);
     }
-    news.extend(event_for_repair(&repaired, now));
-    (entries, news)
+    events.extend(event_for_repair(&repaired, now));
+    (entries, events)
 }

@@ -1,4 +1,8 @@
-//! What is said on the bus of what was done, and of what failed.
+//! Derives the events that report calls. One rule says where an event is made:
+//!
+//! - An event that must survive a crash is decided: its rule puts [`Action::Emit`] into the sequence, before the action
+//!   that writes the mark which silences the event. If the function dies before the mark, the next run emits it again.
+//! - An event that reports a call is derived here, after the call. It is lost if the function dies before it is sent.
 
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::{Envelope, Event, ImageEntry, Transition};
@@ -8,15 +12,15 @@ use kiln_core::plan::{Action, Decision, Reason};
 
 use crate::apply::effect::{ApplyError, Effect};
 
-/// What is said once something was done.
+/// The event that reports an action that was applied; `None` if it has none, or if somebody else applied it before.
 pub(crate) fn event_for(decision: &Decision, effect: &Effect) -> Option<Envelope> {
-    // Whoever did it has said it.
+    // Another invocation did this and already sent the event.
     if effect.before {
         return None;
     }
     let made = effect.made.as_deref();
-    let news = match &decision.action {
-        // A tester is told of once it has ended.
+    let event = match &decision.action {
+        // The launch of a tester has no event: the result of the test has one.
         Action::Launch(launched) if launched.iter().any(|new| new.tags.has(tags::IMAGE)) => return None,
         Action::Launch(_) => Event::BakeStarted { instance: made?.parse().ok()? },
         Action::StopForBake { instance, .. } => Event::BakeStarted { instance: instance.clone() },
@@ -29,7 +33,7 @@ pub(crate) fn event_for(decision: &Decision, effect: &Effect) -> Option<Envelope
             Event::ImageRestored { image: image.clone() }
         }
         Action::Enable(image) => Event::ImageRestored { image: image.clone() },
-        // What never was a good image does not expire: its failure was said.
+        // The image never became available, so it does not count as expired. Its failure has an event of its own.
         Action::Deregister(_)
             if matches!(
                 decision.reason,
@@ -44,38 +48,38 @@ pub(crate) fn event_for(decision: &Decision, effect: &Effect) -> Option<Envelope
         }
         _ => return None,
     };
-    announce(decision, news)
+    envelope(decision, event)
 }
 
-/// What is said of an image that stays though its recipe lets it go: not what uses it, which is how it should be, but
-/// that somebody holds it.
+/// The event for an image that a person or another service keeps, although its recipe would let it go. An image that
+/// is kept because it is in use needs no attention, so it has no event.
 pub(crate) fn event_for_keeping(decision: &Decision) -> Option<Envelope> {
     decision.retention.filter(|known| known.by_choice)?;
     let image = decision.subject.resource.as_deref()?.parse().ok()?;
-    announce(decision, transition(decision, Transition::Kept, &image, None)?)
+    envelope(decision, transition(decision, Transition::Kept, &image, None)?)
 }
 
-/// What is said of the repair that one chain was.
+/// The event that reports what a sweep repaired in one sequence; `None` if it repaired nothing.
 pub(crate) fn event_for_repair(repaired: &[Decision], now: DateTime<Utc>) -> Option<Envelope> {
     let last = repaired.last()?;
-    let news = Event::DriftRepaired {
+    let event = Event::DriftRepaired {
         actions: repaired.iter().map(|decision| decision.action.word()).collect(),
         resource: last.subject.resource.clone(),
         reason: last.reason.to_string(),
         late_seconds: last.since.map(|since| (now - since).num_seconds()),
     };
-    announce(last, news)
+    envelope(last, event)
 }
 
-/// What is said when something failed. A launched builder whose image could not be begun is tried again; a long-lived one
-/// is not, for it does not wait.
+/// The event for an action that failed; `None` if it has none. If CreateImage fails for a launched builder, it is tried
+/// again, so the bake has not failed yet. A long-lived builder is restarted instead, so its bake has failed.
 pub(crate) fn event_for_failure(
     decision: &Decision,
     failure: &ApplyError,
     long_lived: bool,
 ) -> Option<Envelope> {
     match &decision.action {
-        Action::Capture(new) if long_lived && failure.is_permanent() => announce(
+        Action::Capture(new) if long_lived && failure.is_permanent() => envelope(
             decision,
             Event::BakeFailed {
                 instance: new.instance.clone(),
@@ -83,7 +87,7 @@ pub(crate) fn event_for_failure(
                 console_tail: String::new(),
             },
         ),
-        Action::Copy(new) => announce(
+        Action::Copy(new) => envelope(
             decision,
             Event::ReplicationFailed { image: new.image.clone(), reason: failure.to_string() },
         ),
@@ -91,24 +95,24 @@ pub(crate) fn event_for_failure(
     }
 }
 
-/// What became of one image. Those of many are told together.
+/// The event for one image that took a step. Before they are sent, such events of one recipe are merged.
 fn transition(
     decision: &Decision,
     transition: Transition,
     image: &ImageId,
     snapshots: Option<Vec<SnapshotId>>,
 ) -> Option<Event> {
-    let told = ImageEntry {
+    let entry = ImageEntry {
         image: image.clone(),
         version: decision.subject.version?,
         region: decision.subject.region.clone(),
         reason: decision.reason.to_string(),
         snapshots,
     };
-    Some(Event::Images { transition, images: vec![told] })
+    Some(Event::Images { transition, images: vec![entry] })
 }
 
-fn announce(decision: &Decision, news: Event) -> Option<Envelope> {
+fn envelope(decision: &Decision, event: Event) -> Option<Envelope> {
     let subject = &decision.subject;
     let name = match &decision.action {
         Action::StopForBake { version, .. } => {
@@ -116,5 +120,5 @@ fn announce(decision: &Decision, news: Event) -> Option<Envelope> {
         }
         _ => ImageName { recipe: subject.recipe.clone()?, version: subject.version? },
     };
-    Some(Envelope { name, region: subject.region.clone(), news })
+    Some(Envelope { name, region: subject.region.clone(), news: event })
 }

@@ -1,4 +1,4 @@
-//! What became of each decision: the answer of a function, and its log lines.
+//! What a function answers: every decision with its outcome. Also how that is logged, and the text of its error.
 
 use std::fmt;
 
@@ -9,102 +9,104 @@ use kiln_core::model::{RecipeName, Region, Version};
 use kiln_core::plan::{Decision, Reason};
 use serde::Serialize;
 
-/// What Lambda answers at most is 6 MB.
+/// The longest answer in bytes. Lambda allows 6 MB.
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>)
 const MOST_BYTES: usize = 5_500_000;
 
-/// How many failures the text of an error tells one by one.
-const MOST_TOLD: usize = 100;
+/// How many failures the text of an error lists one by one.
+const MOST_LISTED: usize = 100;
 
-/// What a function did, left, planned or failed to do.
+/// The answer of a function: what it did, left unchanged, planned, or failed to do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// One line for each decision.
+    /// One entry for each decision.
     #[serde(rename = "decisions")]
     pub entries: Vec<Entry>,
-    /// How many decisions are left out of the answer, for an answer of Lambda's has a limit: those of images that their recipe
-    /// keeps by itself. They are counted in the totals, and told by the plan of their recipe alone.
+    /// How many decisions are left out because Lambda limits the answer. Images that their recipe keeps anyway are left
+    /// out first. The totals count all images, and the plan of a single recipe lists them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub omitted: Option<usize>,
     /// What all images cost, and what could be saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub totals: Option<PlanTotals>,
-    /// Whether nothing was to be done: then what could not be seen is part of the answer.
+    /// Whether the call only asked a question. Then a Region that could not be read is part of the answer, not a
+    /// failure.
     #[serde(skip)]
     pub read_only: bool,
-    /// The story of the one image that was asked about.
+    /// The explanation of the one image that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
-    /// Why some of what was done could not be said on the bus.
+    /// Why some events could not be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_error: Option<CloudError>,
-    /// How the decisions ended, where some of them are left out.
+    /// How all decisions ended, if some of them are left out.
     #[serde(skip)]
     pub(crate) counted: Option<Counts>,
 }
 
-/// One decision and what became of it.
+/// One decision and its outcome.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entry {
-    /// Of which family.
+    /// The recipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<RecipeName>,
-    /// Of which bake.
+    /// The version, which is the time of the bake.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
-    /// Where.
+    /// The Region.
     pub region: Region,
-    /// The image, instance or snapshot that it is about, or that was made.
+    /// The image, instance or snapshot that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// What was decided.
+    /// The name of the action that was decided.
     pub action: &'static str,
-    /// Why.
+    /// Why it was decided.
     pub reason: String,
-    /// What became of it.
+    /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// What a plan tells of the image.
+    /// What the plan says about the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanRow>,
-    /// Until when it can be brought back from the Recycle Bin (RFC 3339).
+    /// Until when the deregistered image can be restored from the Recycle Bin (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recoverable_until: Option<String>,
-    /// Whether it says no more than that a thing is not Kiln's: every AMI event of an account wakes Kiln.
+    /// Whether it only says that Kiln does not manage the resource. Every AMI event of the account wakes Kiln, so such
+    /// entries are logged at debug level.
     #[serde(skip)]
     quiet: bool,
 }
 
-/// What became of a decision.
+/// How a decision ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It was decided to do nothing.
+    /// The decision was to do nothing.
     Unchanged,
     /// It was done.
     Done {
-        /// The id of what was made, or was found made already.
+        /// The id of what was created, or found already created.
         #[serde(skip_serializing_if = "Option::is_none")]
         made: Option<String>,
     },
-    /// It would be done, were this no dry run.
+    /// It was only planned, because this is a dry run.
     Planned,
     /// It failed.
     Failed {
         /// What failed, on what, where, and what to do.
         error: String,
     },
-    /// It was done, and is not seen yet; what follows on it is done once it is.
+    /// It was done, but its effect is not visible yet. The rest of its sequence follows once it is.
     Waiting {
-        /// What must be seen.
+        /// What must become visible.
         waiting_for: String,
     },
-    /// A step before it failed, or is waited for.
+    /// An earlier decision of its sequence failed, or is waiting.
     Skipped,
 }
 
 impl Report {
-    /// Whether anything failed. What was only asked for is answered, whatever could not be seen for it.
+    /// Whether the invocation failed. A call that only asked a question does not fail over what could not be read.
     pub fn failed(&self) -> bool {
         if self.read_only {
             return false;
@@ -112,7 +114,7 @@ impl Report {
         self.event_error.is_some() || self.counts().failed > 0
     }
 
-    /// This report and another.
+    /// This report, followed by another.
     #[must_use]
     pub fn and(mut self, other: Report) -> Self {
         self.counted = match (self.counted, other.counted) {
@@ -131,35 +133,35 @@ impl Report {
         self
     }
 
-    /// Shortens the answer to what Lambda takes: what failed stands first and goes last. Everything is counted before, so
-    /// that a run that failed stays one, and the log has every line.
+    /// Shortens the answer to what Lambda allows. Failed decisions stand first and are left out last. All decisions are
+    /// counted before, so a failed run stays failed. The log still has every decision.
     pub fn truncate_to_limit(&mut self) {
-        let room = |entries: &[Entry]| entries.iter().map(Entry::size).sum::<usize>() <= MOST_BYTES;
-        if room(&self.entries) {
+        let fits = |entries: &[Entry]| entries.iter().map(Entry::size).sum::<usize>() <= MOST_BYTES;
+        if fits(&self.entries) {
             return;
         }
         let counts = self.counts();
         let before = self.entries.len();
-        // An image that its recipe keeps by itself is the least to miss: its recipe's own plan tells it.
-        let own = |entry: &Entry| {
+        // Images that their recipe keeps anyway are missed least: the plan of that recipe lists them.
+        let kept_by_recipe = |entry: &Entry| {
             entry.outcome == Outcome::Unchanged
                 && entry.plan.as_ref().is_some_and(|plan| plan.usage.is_none())
         };
         self.entries.sort_by_key(|entry| match &entry.outcome {
             Outcome::Failed { .. } => 0,
-            _ if own(entry) => 2,
+            _ if kept_by_recipe(entry) => 2,
             _ => 1,
         });
-        while !room(&self.entries) {
+        while !fits(&self.entries) {
             let kept = self.entries.len() * 9 / 10;
-            let first_own = self.entries.partition_point(|entry| !own(entry));
-            self.entries.truncate(if first_own < self.entries.len() { kept.max(first_own) } else { kept });
+            let first_kept = self.entries.partition_point(|entry| !kept_by_recipe(entry));
+            self.entries.truncate(if first_kept < self.entries.len() { kept.max(first_kept) } else { kept });
         }
         self.omitted = Some(before - self.entries.len());
         self.counted = Some(counts);
     }
 
-    /// How the decisions ended: as they were counted before the answer was cut, where it was.
+    /// How the decisions ended, counted before the answer was shortened.
     fn counts(&self) -> Counts {
         self.counted.unwrap_or_else(|| Counts::of(&self.entries))
     }
@@ -173,12 +175,12 @@ impl Report {
 
     pub(crate) fn log_event_error(&self) {
         if let Some(error) = &self.event_error {
-            tracing::error!(%error, "the events of what was done could not be sent");
+            tracing::error!(%error, "some events could not be sent; the decisions themselves are not affected");
         }
     }
 }
 
-/// How many decisions ended in which way.
+/// How many decisions ended in each way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     failed: usize,
@@ -221,7 +223,7 @@ impl Counts {
     }
 }
 
-/// How many failed of how many, and what became of the others: `2 of 7 decisions failed (3 carried out, 2 unchanged)`.
+/// How many failed of how many, and how the others ended: `2 of 7 decisions failed (3 carried out, 2 unchanged)`.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} decisions failed", self.failed, self.all())?;
@@ -241,33 +243,36 @@ impl fmt::Display for Counts {
     }
 }
 
-/// How many decisions ended in which way, and the failures, one a line.
+/// How many decisions ended in each way, then one line for each failure.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.counts();
         write!(f, "{counts}:")?;
-        for (entry, error) in self.failures().take(MOST_TOLD) {
+        for (entry, error) in self.failures().take(MOST_LISTED) {
             write!(f, "\n  - {} {}: {error}", entry.action, entry.address())?;
         }
-        if let Some(more) = counts.failed.checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+        if let Some(more) = counts.failed.checked_sub(MOST_LISTED).filter(|more| *more > 0) {
             write!(f, "\n  - {more} more failures, each with a line of its own in the log")?;
         }
         if let Some(error) = &self.event_error {
-            write!(f, "\n  - the events of what was done could not be sent: {error}")?;
+            write!(
+                f,
+                "\n  - some events could not be sent; the decisions themselves are not affected: {error}"
+            )?;
         }
         Ok(())
     }
 }
 
 impl Entry {
-    /// About how long it is as JSON, in bytes.
+    /// Its approximate size as JSON, in bytes.
     fn size(&self) -> usize {
-        // The names of the fields, the ids, and the numbers of a plan.
+        // Field names, ids, and the numbers of a plan.
         const REST: usize = 330;
         REST + self.reason.len() + self.recipe.as_ref().map_or(0, |recipe| recipe.as_str().len())
     }
 
-    /// The line of a decision with its outcome.
+    /// The entry of a decision with its outcome.
     pub fn of(decision: Decision, outcome: Outcome) -> Self {
         let subject = decision.subject;
         Self {
@@ -298,7 +303,7 @@ impl Entry {
         }
     }
 
-    /// Writes the one log line of this decision.
+    /// Writes the one log line of this entry.
     pub(crate) fn log(&self) {
         let version = self.version.map(|version| version.to_string());
         macro_rules! write {

@@ -16,7 +16,7 @@ fn failed(resource: usize) -> Entry {
     entry(resource, Outcome::Failed { error: "EC2 said no".into() })
 }
 
-fn planned_for_use(resource: usize) -> Entry {
+fn kept_in_use(resource: usize) -> Entry {
     let plan = PlanRow {
         state: "available".into(),
         age_days: 1,
@@ -33,14 +33,14 @@ fn report(entries: Vec<Entry>) -> Report {
     Report { entries, ..Report::default() }
 }
 
-/// More lines than an answer has room for, each of which a plan has a verdict on.
-fn many() -> impl Iterator<Item = Entry> {
-    (0..12_000).map(planned_for_use)
+/// More entries than an answer has room for, each with a plan that says whether the image is used.
+fn too_many() -> impl Iterator<Item = Entry> {
+    (0..12_000).map(kept_in_use)
 }
 
 #[test]
 fn a_report_that_is_cut_still_fails_when_its_last_decision_failed() {
-    let mut long = report(many().chain([failed(99_999)]).collect());
+    let mut long = report(too_many().chain([failed(99_999)]).collect());
     long.truncate_to_limit();
     assert!(long.omitted.is_some() && long.entries.len() < 12_001);
     assert!(long.failed());
@@ -48,7 +48,7 @@ fn a_report_that_is_cut_still_fails_when_its_last_decision_failed() {
 }
 
 #[test]
-fn a_report_of_failures_alone_that_is_cut_counts_all_of_them() {
+fn a_report_of_failures_only_that_is_cut_counts_all_of_them() {
     let mut long = report((0..20_000).map(failed).collect());
     long.truncate_to_limit();
     let text = long.to_string();
@@ -57,12 +57,12 @@ fn a_report_of_failures_alone_that_is_cut_counts_all_of_them() {
 }
 
 #[test]
-fn what_its_recipe_keeps_by_itself_is_left_out_before_anything_else() {
+fn images_that_their_recipe_keeps_anyway_are_left_out_first() {
     let kept = (0..6_000).map(|number| {
-        let own = planned_for_use(number);
-        Entry { plan: own.plan.map(|plan| PlanRow { usage: None, ..plan }), ..own }
+        let used = kept_in_use(number);
+        Entry { plan: used.plan.map(|plan| PlanRow { usage: None, ..plan }), ..used }
     });
-    let mut long = report(kept.chain((0..6_000).map(planned_for_use)).collect());
+    let mut long = report(kept.chain((0..6_000).map(kept_in_use)).collect());
     long.truncate_to_limit();
     let used = long.entries.iter().filter(|entry| entry.plan.as_ref().unwrap().usage.is_some()).count();
     assert_eq!(used, 6_000);
@@ -70,20 +70,20 @@ fn what_its_recipe_keeps_by_itself_is_left_out_before_anything_else() {
 }
 
 #[test]
-fn the_error_of_a_run_that_failed_in_part_says_what_became_of_each() {
+fn the_error_of_a_partly_failed_run_counts_each_outcome() {
     let done = entry(1, Outcome::Done { made: None });
-    let told =
+    let text =
         report(vec![failed(1), done.clone(), done, entry(2, Outcome::Unchanged), entry(3, Outcome::Skipped)])
             .to_string();
-    let first = told.lines().next().unwrap();
+    let first = text.lines().next().unwrap();
     assert_eq!(first, "1 of 5 decisions failed (2 carried out, 1 unchanged, 1 skipped after a failure):");
-    assert!(told.contains("- keep ami-1 in us-east-1: EC2 said no"), "{told}");
+    assert!(text.contains("- keep ami-1 in us-east-1: EC2 said no"), "{text}");
 }
 
 #[test]
-fn two_reports_that_were_cut_are_counted_together() {
+fn two_reports_that_were_cut_add_up_their_counts() {
     let cut = || {
-        let mut long = report(many().chain([failed(99_999)]).collect());
+        let mut long = report(too_many().chain([failed(99_999)]).collect());
         long.truncate_to_limit();
         long
     };

@@ -1,11 +1,13 @@
-//! `bake`: begins the next image of one recipe or of all.
+//! `bake`: starts the next image of one recipe or of all.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures::future::{join, join_all};
 use kiln_core::bake::preflight::decisions;
-use kiln_core::bake::{BakeRequest, BaseLookup, LEAD, Observed, decide, layers, newest, without_base};
+use kiln_core::bake::{
+    BakeRequest, BaseLookup, MAX_CLOCK_LEAD, Observed, decide, layers, newest, without_base,
+};
 use kiln_core::events::inbound::{BadEvent, BakeCall, BakeTarget, Mode};
 use kiln_core::inventory::{Architecture, CloudError, Image, ImageQuery, Instance, Result};
 use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags};
@@ -19,11 +21,11 @@ use crate::context::{Context, HandlerError};
 use crate::observe::{preflight, recipes};
 use crate::ports::Cloud;
 
-/// Bakes. The version is the time for which the call was scheduled, so that a call that comes twice is the same
-/// bake; by hand it is the minute of the call, and of a layer the time at which its base was released.
+/// Starts the bakes that a call asks for. The version is the time that the call was scheduled for, so a call that is
+/// delivered twice is the same bake. By hand it is the minute of the call; for a layer, the time its base was released.
 ///
 /// # Errors
-/// That nothing was done, and why.
+/// Why nothing was done.
 pub async fn bake<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -31,10 +33,10 @@ pub async fn bake<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     let minute = || now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
-    if let Some(scheduled) = call.scheduled.filter(|scheduled| *scheduled > now + LEAD) {
+    if let Some(scheduled) = call.scheduled.filter(|scheduled| *scheduled > now + MAX_CLOCK_LEAD) {
         return Err(BadEvent {
-            problem: format!("scheduled_time {scheduled} is yet to come"),
-            expected: "expected the time for which the call was scheduled, which has passed",
+            problem: format!("scheduled_time {scheduled} is in the future"),
+            expected: "expected the time that the call was scheduled for, which cannot be in the future",
         }
         .into());
     }
@@ -42,7 +44,7 @@ pub async fn bake<C: Cloud>(
     let one = if let BakeTarget::One(recipe) = &call.what { Some(recipe) } else { None };
     let recipes = recipes::wanted(cloud, context, one).await?;
     let good: Vec<&Recipe> = recipes.iter().flatten().collect();
-    let at_home = HomeInventory::look(cloud, &context.home, &good).await?;
+    let at_home = HomeInventory::read(cloud, &context.home, &good).await?;
     if let BakeTarget::LayersOn(base) = &call.what {
         let due = layers::due(good, Some(base), &at_home.images, &at_home.instances, now);
         let sequences = begin(cloud, context, &due, &at_home, call.mode, now).await;
@@ -57,19 +59,19 @@ pub async fn bake<C: Cloud>(
     Ok(apply(cloud, sequences.into_iter().chain(bad).collect(), Mode::Apply, now).await)
 }
 
-/// What the home Region holds of Kiln's.
+/// Kiln's instances and images in the home Region.
 pub(crate) struct HomeInventory {
     pub instances: Vec<Instance>,
     pub images: Vec<Image>,
 }
 
 impl HomeInventory {
-    async fn look<C: Cloud>(cloud: &C, home: &Region, recipes: &[&Recipe]) -> Result<Self, HandlerError> {
+    async fn read<C: Cloud>(cloud: &C, home: &Region, recipes: &[&Recipe]) -> Result<Self, HandlerError> {
         if recipes.is_empty() {
             return Ok(Self { instances: Vec::new(), images: Vec::new() });
         }
         let (instances, images) =
-            join(cloud.instances(home), cloud.images(home, &ImageQuery::AllOfKilns)).await;
+            join(cloud.instances(home), cloud.images(home, &ImageQuery::AllManaged)).await;
         Ok(Self { instances: instances?, images: images? })
     }
 
@@ -80,10 +82,10 @@ impl HomeInventory {
     }
 }
 
-/// A bake that is wished for, and what was observed for it.
+/// A bake that was requested, and what was observed for it.
 type ObservedRequest<'a> = (&'a Recipe, BakeRequest, Observed);
 
-/// Looks up the bases of those bakes that nothing else stands in the way of; in a dry run, of all.
+/// Reads what each requested bake needs. A base is looked up only if nothing else rules the bake out, or in a dry run.
 async fn observed_requests<'a, C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -96,28 +98,28 @@ async fn observed_requests<'a, C: Cloud>(
     let request = |(recipe, version): &(&'a Recipe, Version)| {
         let name = ImageName { recipe: recipe.name.clone(), version: *version };
         let (instances, images) = at_home.of(recipe);
-        let seen = Observed { instances, images, base: BaseLookup::NotNeeded, runs: Ok(Vec::new()) };
-        (*recipe, BakeRequest { name, home: home.clone(), now }, seen)
+        let observed = Observed { instances, images, base: BaseLookup::NotNeeded, runs: Ok(Vec::new()) };
+        (*recipe, BakeRequest { name, home: home.clone(), now }, observed)
     };
     let mut requests: Vec<ObservedRequest<'a>> = due.iter().map(request).collect();
-    let open = |(recipe, request, seen): &&ObservedRequest<'a>| {
-        mode == Mode::DryRun || without_base(request, recipe, &seen.instances, &seen.images).is_none()
+    let needs_base = |(recipe, request, observed): &&ObservedRequest<'a>| {
+        mode == Mode::DryRun || without_base(request, recipe, &observed.instances, &observed.images).is_none()
     };
-    let open: Vec<&Recipe> = requests.iter().filter(open).map(|(recipe, ..)| *recipe).collect();
+    let undecided: Vec<&Recipe> = requests.iter().filter(needs_base).map(|(recipe, ..)| *recipe).collect();
     let (mut bases, runs) =
-        join(bases(cloud, home, &open, &at_home.images), architectures(cloud, home, &open)).await;
-    for (recipe, _, seen) in &mut requests {
+        join(bases(cloud, home, &undecided, &at_home.images), architectures(cloud, home, &undecided)).await;
+    for (recipe, _, observed) in &mut requests {
         if let Some(base) = bases.remove(&recipe.name) {
-            seen.base = base;
+            observed.base = base;
         }
         if let Some(runs) = runs.get(recipe.bake.instance_type.as_str()) {
-            seen.runs = runs.clone();
+            observed.runs = runs.clone();
         }
     }
     requests
 }
 
-/// Begins these bakes without a preflight: for a sweep, which does what an event should have led to.
+/// Starts bakes without a preflight. A sweep uses it for bakes that a lost event should have started.
 pub(crate) async fn bake_missed<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -126,10 +128,10 @@ pub(crate) async fn bake_missed<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Vec<Sequence> {
     let requests = observed_requests(cloud, context, due, at_home, Mode::Apply, now).await;
-    requests.iter().map(|(recipe, request, seen)| vec![decide(request, recipe, seen)]).collect()
+    requests.iter().map(|(recipe, request, observed)| vec![decide(request, recipe, observed)]).collect()
 }
 
-/// Begins these bakes, unless a preflight finds what would make them fail; in a dry run it is only told what it found.
+/// Starts bakes, unless a preflight finds what would make them fail. In a dry run it only answers with what it found.
 async fn begin<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -140,26 +142,26 @@ async fn begin<C: Cloud>(
 ) -> Vec<Sequence> {
     let home = &context.home;
     let requests = observed_requests(cloud, context, due, at_home, mode, now).await;
-    let launches = |(recipe, request, seen): &&ObservedRequest<'_>| {
-        mode == Mode::DryRun || matches!(decide(request, recipe, seen).action, Action::Launch(_))
+    let launches = |(recipe, request, observed): &&ObservedRequest<'_>| {
+        mode == Mode::DryRun || matches!(decide(request, recipe, observed).action, Action::Launch(_))
     };
-    let open: Vec<&ObservedRequest<'_>> = requests.iter().filter(launches).collect();
-    let recipes: Vec<&Recipe> = open.iter().map(|(recipe, ..)| *recipe).collect();
-    let names = open.iter().map(|(_, request, _)| request.name.to_string()).collect();
+    let checked: Vec<&ObservedRequest<'_>> = requests.iter().filter(launches).collect();
+    let recipes: Vec<&Recipe> = checked.iter().map(|(recipe, ..)| *recipe).collect();
+    let names = checked.iter().map(|(_, request, _)| request.name.to_string()).collect();
     let common = preflight::common(cloud, home, &recipes, names).await;
-    let looked = open.iter().map(async |(recipe, request, seen)| {
-        let base = if let BaseLookup::Found(base) = &seen.base { Some(base.as_ref()) } else { None };
-        let seen = preflight::look(cloud, home, recipe, &request.name, &common, base).await;
-        (recipe.name.clone(), decisions(recipe, home, &request.name, &seen))
+    let preflights = checked.iter().map(async |(recipe, request, observed)| {
+        let base = if let BaseLookup::Found(base) = &observed.base { Some(base.as_ref()) } else { None };
+        let observed = preflight::look(cloud, home, recipe, &request.name, &common, base).await;
+        (recipe.name.clone(), decisions(recipe, home, &request.name, &observed))
     });
-    let mut problems: BTreeMap<RecipeName, Sequence> = join_all(looked).await.into_iter().collect();
+    let mut problems: BTreeMap<RecipeName, Sequence> = join_all(preflights).await.into_iter().collect();
     requests
         .iter()
-        .map(|(recipe, request, seen)| {
+        .map(|(recipe, request, observed)| {
             let mut found = problems.remove(&recipe.name).unwrap_or_default();
-            let decision = decide(request, recipe, seen);
+            let decision = decide(request, recipe, observed);
             match (mode, &decision.action) {
-                // What else speaks against it is a finding too.
+                // Any other rejection of the bake is a finding too.
                 (Mode::DryRun, Action::Reject | Action::Retry) => found.push(decision),
                 (Mode::DryRun, _) if found.is_empty() => {
                     found.push(
@@ -175,21 +177,21 @@ async fn begin<C: Cloud>(
         .collect()
 }
 
-/// The base of each recipe. Those that name the same one share its look-up.
+/// The base of each recipe. Recipes that name the same base share one lookup.
 async fn bases<C: Cloud>(
     cloud: &C,
     home: &Region,
     recipes: &[&Recipe],
     images: &[Image],
 ) -> BTreeMap<RecipeName, BaseLookup> {
-    let mut different: Vec<&Base> = Vec::new();
+    let mut distinct: Vec<&Base> = Vec::new();
     for recipe in recipes {
-        if !different.contains(&&recipe.bake.base) {
-            different.push(&recipe.bake.base);
+        if !distinct.contains(&&recipe.bake.base) {
+            distinct.push(&recipe.bake.base);
         }
     }
-    let found = join_all(different.iter().map(|base| find(cloud, home, base, images))).await;
-    let by_base: Vec<(&Base, BaseLookup)> = different.into_iter().zip(found).collect();
+    let found = join_all(distinct.iter().map(|base| find_base(cloud, home, base, images))).await;
+    let by_base: Vec<(&Base, BaseLookup)> = distinct.into_iter().zip(found).collect();
     recipes
         .iter()
         .filter_map(|recipe| {
@@ -199,7 +201,7 @@ async fn bases<C: Cloud>(
         .collect()
 }
 
-async fn find<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Image]) -> BaseLookup {
+async fn find_base<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Image]) -> BaseLookup {
     let found = match base {
         Base::Parameter(name) => match cloud.parameter(home, name).await {
             Ok(Some(value)) => match value.trim().parse() {
@@ -229,7 +231,7 @@ async fn by_id<C: Cloud>(cloud: &C, home: &Region, image: ImageId) -> Result<Opt
     Ok(cloud.images(home, &ImageQuery::Id(image)).await?.pop())
 }
 
-/// What each instance type can boot, each asked once.
+/// The architectures that each instance type can boot. Each type is read once.
 async fn architectures<'a, C: Cloud>(
     cloud: &C,
     home: &Region,

@@ -1,4 +1,4 @@
-//! `capture`: makes an image of a builder that has done its work.
+//! `capture`: creates an image of a builder that has finished its work.
 
 use chrono::{DateTime, Utc};
 use futures::future::join;
@@ -6,7 +6,7 @@ use kiln_core::capture::{Observed, bake_of, decide, failed_image, wants_console}
 use kiln_core::events::inbound::{CaptureCall, Mode};
 use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance, InstanceRole, InstanceState};
 use kiln_core::model::script_outcome::{ScriptOutcome, tail};
-use kiln_core::model::user_data::verdict_nonce;
+use kiln_core::model::user_data::script_nonce;
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
 use kiln_core::plan::reason::{CaptureReason, ScriptReason};
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
@@ -16,10 +16,10 @@ use crate::context::{Context, HandlerError};
 use crate::observe::{event_image, recipes};
 use crate::ports::Cloud;
 
-/// Looks at the builder that an event names, as it is now.
+/// Decides about the builder that an event names, as it is now, or about the builder of the image that it names.
 ///
 /// # Errors
-/// That nothing was done, and why.
+/// Why nothing was done.
 pub async fn capture<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -51,10 +51,10 @@ async fn of_instance<C: Cloud>(
         Err(reason) => return Ok(vec![Subject::instance(&instance).decide(Action::Keep, reason)]),
     };
     let images = cloud.images(region, &ImageQuery::Named(name.to_string())).await?;
-    look_at(cloud, context, name, instance, images, now).await
+    decide_builder(cloud, context, name, instance, images, now).await
 }
 
-/// An image that came to its end tells its builder's: terminated, or given up.
+/// Decides about the builder of an image that became available or failed.
 async fn of_image<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -66,28 +66,28 @@ async fn of_image<C: Cloud>(
         Ok(image) => image,
         Err(kept) => return Ok(kept),
     };
-    let leave = |subject: Subject, reason| Ok(vec![subject.decide(Action::Keep, reason)]);
+    let keep = |subject: Subject, reason| Ok(vec![subject.decide(Action::Keep, reason)]);
     let record = match image.record() {
         Ok(record) if record.copied.is_none() => record,
-        Ok(_) => return leave(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder)),
-        Err(reason) => return leave(Subject::image(&image), Reason::NotManaged(reason)),
+        Ok(_) => return keep(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder)),
+        Err(reason) => return keep(Subject::image(&image), Reason::NotManaged(reason)),
     };
     let Some(builder) = &image.source_instance else {
-        return leave(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder));
+        return keep(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder));
     };
     let builder =
         cloud.instance(region, builder).await?.filter(|builder| builder.state != InstanceState::Terminated);
     match builder {
-        // A long-lived builder goes on to the next bake, and is then none of this image's any more.
+        // A long-lived builder may be at work on its next bake already, and is then no longer this image's builder.
         Some(builder) if bake_of(&builder).is_ok_and(|name| name == record.name) => {
-            look_at(cloud, context, record.name, builder, vec![image], now).await
+            decide_builder(cloud, context, record.name, builder, vec![image], now).await
         }
         _ if image.state == ImageState::Failed => Ok(failed_image(&image, &record)),
-        _ => leave(Subject::image(&image), Reason::Capture(CaptureReason::BuilderGone)),
+        _ => keep(Subject::image(&image), Reason::Capture(CaptureReason::BuilderGone)),
     }
 }
 
-async fn look_at<C: Cloud>(
+async fn decide_builder<C: Cloud>(
     cloud: &C,
     context: &Context,
     name: ImageName,
@@ -95,7 +95,7 @@ async fn look_at<C: Cloud>(
     images: Vec<Image>,
     now: DateTime<Utc>,
 ) -> Result<Sequence, HandlerError> {
-    // With an image under way neither the console nor the recipe decides anything.
+    // Once the image exists, the decision depends on neither the console nor the recipe.
     let console = async {
         match wants_console(&instance, &images, now) {
             true => cloud.console(&instance.region, &instance.id).await.map(Some),
@@ -105,7 +105,7 @@ async fn look_at<C: Cloud>(
     let recipe = async {
         match images.is_empty() {
             true => match recipes::find(cloud, context, &name.recipe).await {
-                // A person's own instance does not wait until somebody has corrected a recipe.
+                // A long-lived builder is a person's own instance: it does not wait until the recipe is corrected.
                 Err(HandlerError::Recipe(_)) if instance.purpose() == InstanceRole::LongLived => Ok(None),
                 found => found,
             },
@@ -114,9 +114,7 @@ async fn look_at<C: Cloud>(
     };
     let (console, recipe) = join(console, recipe).await;
     let (verdict, console_tail) = match console? {
-        Some(console) => {
-            (ScriptOutcome::read(&console, &verdict_nonce(Role::Builder, &name)), tail(&console))
-        }
+        Some(console) => (ScriptOutcome::read(&console, &script_nonce(Role::Builder, &name)), tail(&console)),
         None => (ScriptOutcome::Unread, String::new()),
     };
     Ok(decide(&name, recipe?.as_ref(), &Observed { instance, images, verdict, console_tail }, now))

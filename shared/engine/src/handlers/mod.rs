@@ -1,4 +1,4 @@
-//! One module a function: observe, decide, apply.
+//! One module for each function: it observes, lets the rules decide, and applies the decisions.
 
 pub mod bake;
 pub mod capture;

@@ -14,10 +14,10 @@ use crate::context::{Context, HandlerError, NoRecipe};
 use crate::observe::{event_image, images, recipes};
 use crate::ports::Cloud;
 
-/// Publishes the image that an event names, as it is now; or rolls back.
+/// Publishes the image that an event names, as it is now, or rolls a recipe back.
 ///
 /// # Errors
-/// That nothing was done, and why.
+/// Why nothing was done.
 pub async fn publish<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -26,7 +26,7 @@ pub async fn publish<C: Cloud>(
 ) -> Result<Report, HandlerError> {
     let sequence = match call {
         PublishCall::Image(region, image) => of_image(cloud, context, region, image, now).await?,
-        PublishCall::Rollback(recipe, to) => back(cloud, context, recipe, *to, now).await?,
+        PublishCall::Rollback(recipe, to) => roll_back(cloud, context, recipe, *to, now).await?,
     };
     Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
 }
@@ -65,7 +65,7 @@ async fn of_image<C: Cloud>(
     Ok(decide(&recipe, &Observed { image, record, permissions, findings }, now))
 }
 
-async fn back<C: Cloud>(
+async fn roll_back<C: Cloud>(
     cloud: &C,
     context: &Context,
     name: &RecipeName,

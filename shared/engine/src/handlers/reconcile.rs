@@ -1,4 +1,4 @@
-//! `reconcile`: does what a lost event or a function that died left undone.
+//! `reconcile`: does what a lost event or a failed function left undone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,8 @@ use kiln_core::plan::Sequence;
 use kiln_core::recipe::Recipe;
 use kiln_core::reconcile::observed::{BuilderDetail, Observed};
 use kiln_core::reconcile::pipeline::{
-    consoles_wanted, findings_wanted, grants_wanted, known, releases, subnets_wanted,
+    images_needing_findings, images_needing_permissions, images_needing_subnets, known, releases,
+    testers_to_read,
 };
 use kiln_core::reconcile::{builders_to_inspect, candidates, decide};
 use kiln_core::verify;
@@ -24,34 +25,34 @@ use crate::handlers::bake;
 use crate::observe::{images, orphans, recipes};
 use crate::ports::Cloud;
 
-/// Looks at everything there is, and repairs what is not as the recipes want it.
+/// Reads everything, and repairs what differs from the recipes.
 ///
-/// Reads the recipes, the instances of the home Region, and images and snapshots of every Region, each page once;
-/// then the consoles of builders and testers that have stopped, who uses snapshots that seem to be left behind, and who may
-/// use images that are to be published; last what the parameters name.
+/// First it reads the recipes, and the images, snapshots and instances of every Region, each page once. Then it reads
+/// the consoles of builders and testers that have stopped, who uses snapshots that seem orphaned, and who may use
+/// images that are due to be published. Last it reads what the parameters and launch templates name.
 ///
 /// # Errors
-/// That nothing was done, and why.
+/// Why nothing was done.
 pub async fn reconcile<C: Cloud>(
     cloud: &C,
     context: &Context,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
-    let mut seen = observe(cloud, context, now).await?;
-    let mut sequences = decide(&seen, now);
-    sequences.extend(layered(cloud, context, &seen, now).await);
+    let mut observed = observe(cloud, context, now).await?;
+    let mut sequences = decide(&observed, now);
+    sequences.extend(missed_layers(cloud, context, &observed, now).await);
     let report = apply(cloud, sequences, Mode::Repair, now).await;
 
-    images::as_published(&mut seen.images, &report);
-    let recipes: Vec<&Recipe> = seen.recipes.values().collect();
+    images::as_published(&mut observed.images, &report);
+    let recipes: Vec<&Recipe> = observed.recipes.values().collect();
     let pointers = images::pointers(cloud, &context.home, &recipes).await;
-    let report = report.and(apply(cloud, releases(&seen, &pointers, now), Mode::Repair, now).await);
+    let report = report.and(apply(cloud, releases(&observed, &pointers, now), Mode::Repair, now).await);
     if report.entries.is_empty() {
-        let images = seen.images.values().flatten().map(Vec::len).sum::<usize>();
-        let instances = seen.instances.as_ref().map_or(0, Vec::len);
+        let images = observed.images.values().flatten().map(Vec::len).sum::<usize>();
+        let instances = observed.instances.as_ref().map_or(0, Vec::len);
         tracing::info!(
-            recipes = seen.recipes.len(),
-            regions = seen.images.len(),
+            recipes = observed.recipes.len(),
+            regions = observed.images.len(),
             images,
             instances,
             "nothing to repair"
@@ -66,31 +67,31 @@ async fn observe<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Observed, HandlerError> {
     let (read, instances) = join(recipes::wanted(cloud, context, None), cloud.instances(&context.home)).await;
-    let (mut known, mut bad) = (BTreeMap::new(), Vec::new());
+    let (mut good, mut bad) = (BTreeMap::new(), Vec::new());
     for recipe in read? {
         match recipe {
             Ok(recipe) => {
-                known.insert(recipe.name.clone(), recipe);
+                good.insert(recipe.name.clone(), recipe);
             }
-            Err(mistakes) => bad.push(mistakes),
+            Err(error) => bad.push(error),
         }
     }
-    let further = known.values().flat_map(|recipe| &recipe.replicate.regions);
+    let further = good.values().flat_map(|recipe| &recipe.replicate.regions);
     let regions: BTreeSet<&Region> = std::iter::once(&context.home).chain(further).collect();
-    let look = regions.iter().map(async |region| {
-        // The home Region's instances were looked for with the recipes.
+    let reads = regions.iter().map(async |region| {
+        // The instances of the home Region were read with the recipes.
         let instances = async {
             match **region == context.home {
                 true => None,
                 false => Some(cloud.instances(region).await),
             }
         };
-        let images = cloud.images(region, &ImageQuery::AllOfKilns);
+        let images = cloud.images(region, &ImageQuery::AllManaged);
         let (images, snapshots, instances) = join3(images, cloud.snapshots(region), instances).await;
         ((*region).clone(), images, snapshots, instances)
     });
-    let looked = join_all(look).await;
-    let mut seen = Observed {
+    let by_region = join_all(reads).await;
+    let mut observed = Observed {
         home: context.home.clone(),
         instances,
         images: BTreeMap::new(),
@@ -103,25 +104,26 @@ async fn observe<C: Cloud>(
         permissions: BTreeMap::new(),
         findings: BTreeMap::new(),
         bad,
-        recipes: known,
+        recipes: good,
     };
-    for (region, images, snapshots, instances) in looked {
+    for (region, images, snapshots, instances) in by_region {
         if let Some(instances) = instances {
-            seen.further.insert(region.clone(), instances);
+            observed.further.insert(region.clone(), instances);
         }
-        seen.images.insert(region.clone(), images);
-        seen.snapshots.insert(region, snapshots);
+        observed.images.insert(region.clone(), images);
+        observed.snapshots.insert(region, snapshots);
     }
-    (seen.closer, seen.needs) = join(closer(cloud, &seen, now), needs(cloud, &seen, now)).await;
-    pipeline_steps(cloud, &mut seen, now).await;
-    Ok(seen)
+    (observed.closer, observed.needs) =
+        join(builder_details(cloud, &observed, now), snapshot_references(cloud, &observed, now)).await;
+    read_pipeline(cloud, &mut observed, now).await;
+    Ok(observed)
 }
 
-/// What must be known besides of images that go on.
-async fn pipeline_steps<C: Cloud>(cloud: &C, seen: &mut Observed, now: DateTime<Utc>) {
-    let all = known(seen);
+/// Reads what the next steps of images depend on: consoles, subnets, permissions and findings.
+async fn read_pipeline<C: Cloud>(cloud: &C, observed: &mut Observed, now: DateTime<Utc>) {
+    let all = known(observed);
     let consoles =
-        consoles_wanted(seen, now).into_iter().filter_map(|tester| {
+        testers_to_read(observed, now).into_iter().filter_map(|tester| {
             let name = ImageName {
                 recipe: tester.tags.read(tags::RECIPE)?,
                 version: tester.tags.read(tags::VERSION)?,
@@ -130,7 +132,7 @@ async fn pipeline_steps<C: Cloud>(cloud: &C, seen: &mut Observed, now: DateTime<
                 (tester.id.clone(), images::console(cloud, &tester.region, &tester.id, &name).await)
             })
         });
-    let subnets: BTreeMap<_, _> = subnets_wanted(seen, &all)
+    let subnets: BTreeMap<_, _> = images_needing_subnets(observed, &all)
         .into_iter()
         .map(|one| {
             let key = (one.image.region.clone(), one.recipe.name.clone());
@@ -141,64 +143,66 @@ async fn pipeline_steps<C: Cloud>(cloud: &C, seen: &mut Observed, now: DateTime<
         let found = cloud.subnets(&key.0, named).await;
         (key, found)
     });
-    let to_look = grants_wanted(&all);
-    let findings = findings_wanted(&all)
+    let wanted = images_needing_permissions(&all);
+    let findings = images_needing_findings(&all)
         .into_iter()
         .map(async |image| (image.id.clone(), cloud.findings(&image.region, &image.id).await));
     let ((consoles, subnets), (permissions, findings)): ((Vec<_>, Vec<_>), (_, Vec<_>)) = join(
         join(join_all(consoles), join_all(subnets)),
-        join(images::permissions_by_image(cloud, &to_look), join_all(findings)),
+        join(images::permissions_by_image(cloud, &wanted), join_all(findings)),
     )
     .await;
-    seen.consoles = consoles.into_iter().collect();
-    seen.subnets = subnets.into_iter().collect();
-    seen.permissions = permissions;
-    seen.findings = findings.into_iter().collect();
+    observed.consoles = consoles.into_iter().collect();
+    observed.subnets = subnets.into_iter().collect();
+    observed.permissions = permissions;
+    observed.findings = findings.into_iter().collect();
 }
 
-/// The bakes that a release of a base should have begun.
-async fn layered<C: Cloud>(
+/// The bakes of layers that a release of their base should have started.
+async fn missed_layers<C: Cloud>(
     cloud: &C,
     context: &Context,
-    seen: &Observed,
+    observed: &Observed,
     now: DateTime<Utc>,
 ) -> Vec<Sequence> {
-    let (Ok(instances), Some(Ok(images))) = (&seen.instances, seen.images.get(&context.home)) else {
+    let (Ok(instances), Some(Ok(images))) = (&observed.instances, observed.images.get(&context.home)) else {
         return Vec::new();
     };
-    let due = layers::due(seen.recipes.values(), None, images, instances, now);
+    let due = layers::due(observed.recipes.values(), None, images, instances, now);
     if due.is_empty() {
         return Vec::new();
     }
-    let held = bake::HomeInventory { instances: instances.clone(), images: images.clone() };
-    let mut sequences = bake::bake_missed(cloud, context, &due, &held, now).await;
+    let at_home = bake::HomeInventory { instances: instances.clone(), images: images.clone() };
+    let mut sequences = bake::bake_missed(cloud, context, &due, &at_home, now).await;
     sequences
         .retain(|sequence| sequence.iter().any(|decision| decision.action != kiln_core::plan::Action::Keep));
     sequences
 }
 
-async fn closer<C: Cloud>(
+/// What must be known of builders that have no image yet.
+async fn builder_details<C: Cloud>(
     cloud: &C,
-    seen: &Observed,
+    observed: &Observed,
     now: DateTime<Utc>,
 ) -> BTreeMap<InstanceId, Result<BuilderDetail>> {
-    let look = builders_to_inspect(seen, now).into_iter().map(async |(instance, name)| {
+    let reads = builders_to_inspect(observed, now).into_iter().map(async |(instance, name)| {
         let named = ImageQuery::Named(name.to_string());
         let (console, named) =
-            join(cloud.console(&seen.home, &instance), cloud.images(&seen.home, &named)).await;
+            join(cloud.console(&observed.home, &instance), cloud.images(&observed.home, &named)).await;
         (instance, console.and_then(|console| Ok(BuilderDetail { console, named: named? })))
     });
-    join_all(look).await.into_iter().collect()
+    join_all(reads).await.into_iter().collect()
 }
 
-async fn needs<C: Cloud>(
+/// Who else uses the snapshots that seem orphaned, by Region.
+async fn snapshot_references<C: Cloud>(
     cloud: &C,
-    seen: &Observed,
+    observed: &Observed,
     now: DateTime<Utc>,
 ) -> BTreeMap<Region, Result<SnapshotReferences>> {
-    let look = seen.images.keys().map(|region| (region, candidates(seen, region, now)));
-    let look = look.filter(|(_, candidates)| !candidates.is_empty());
-    let look = look
+    let reads = observed.images.keys().map(|region| (region, candidates(observed, region, now)));
+    let reads = reads.filter(|(_, candidates)| !candidates.is_empty());
+    let reads = reads
         .map(async |(region, candidates)| (region.clone(), orphans::needs(cloud, region, &candidates).await));
-    join_all(look).await.into_iter().collect()
+    join_all(reads).await.into_iter().collect()
 }

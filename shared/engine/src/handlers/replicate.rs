@@ -1,4 +1,4 @@
-//! `replicate`: brings an image to every Region of its recipe, and makes it a release.
+//! `replicate`: copies an image to every Region of its recipe, and releases it.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,11 @@ use crate::observe::event_image::{self, Found, keep};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
-/// Looks at the image that an event names, or at the one that it is a replica of, as it is now; or at the recipe whose
-/// parameter has changed.
+/// Copies and releases the image that an event names, or the home image of the replica that it names, as it is now; or
+/// continues the release whose parameter has changed.
 ///
 /// # Errors
-/// That nothing was done, and why.
+/// Why nothing was done.
 pub async fn replicate<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -42,7 +42,7 @@ pub async fn replicate<C: Cloud>(
     }
 }
 
-/// The home image that an event leads to, or why it leads to none.
+/// The home image that the event is about, or why there is none.
 async fn home_image<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -60,7 +60,7 @@ async fn home_image<C: Cloud>(
     let Some(copied) = &record.copied else { return Ok(Ok((image, record))) };
     let origin =
         cloud.images(&copied.origin.region, &ImageQuery::Id(copied.origin.image.clone())).await?.pop();
-    match origin.map(|origin| (origin.record_at(&context.home), origin)) {
+    match origin.map(|origin| (origin.record_for_home(&context.home), origin)) {
         Some((Ok(record), origin)) if record.copied.is_none() => Ok(Ok((origin, record))),
         _ => Ok(keep(Subject::image(&image), ReplicateReason::OriginGone(copied.origin.to_string()))),
     }
@@ -98,10 +98,11 @@ async fn of_image<C: Cloud>(
         Some(Err(error)) => return Err(error.clone().into()),
         None => None,
     };
-    let seen = Observed { image: image.clone(), record: record.clone(), regions, permissions, newest, now };
-    let report = apply(cloud, decide(&recipe, &seen), Mode::Apply, now).await;
+    let observed =
+        Observed { image: image.clone(), record: record.clone(), regions, permissions, newest, now };
+    let report = apply(cloud, decide(&recipe, &observed), Mode::Apply, now).await;
 
-    // What was published just now may have been the last that a release waited for.
+    // The release may have waited only for what was published just now.
     images::as_published(&mut images, &report);
     let pointers = pointers.remove(&recipe.name).unwrap_or_default();
     let sequences =
@@ -109,7 +110,7 @@ async fn of_image<C: Cloud>(
     Ok(report.and(apply(cloud, sequences, Mode::Apply, now).await))
 }
 
-/// What each further Region has of one image.
+/// The replicas of one image, by further Region.
 fn replicas(
     recipe: &Recipe,
     context: &Context,
@@ -117,8 +118,8 @@ fn replicas(
     record: &ImageRecord,
     images: &BTreeMap<Region, Result<Vec<Image>>>,
 ) -> BTreeMap<Region, Result<Vec<Image>>> {
-    let of_it = |replica: &&Image| {
-        replica.record_at(&context.home).is_ok_and(|its| {
+    let is_replica = |replica: &&Image| {
+        replica.record_for_home(&context.home).is_ok_and(|its| {
             its.name == record.name && its.copied.is_some_and(|copied| copied.origin.image == image.id)
         })
     };
@@ -126,7 +127,7 @@ fn replicas(
     further
         .filter_map(|region| {
             let found = match images.get(region)? {
-                Ok(found) => Ok(found.iter().filter(of_it).cloned().collect()),
+                Ok(found) => Ok(found.iter().filter(is_replica).cloned().collect()),
                 Err(error) => Err(error.clone()),
             };
             Some((region.clone(), found))
@@ -134,7 +135,7 @@ fn replicas(
         .collect()
 }
 
-/// A parameter names another image now, or was refused one: the release that it belongs to goes on.
+/// Continues the release of each recipe with this parameter, after SSM accepted or refused the parameter's new image.
 async fn of_parameter<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -162,7 +163,7 @@ async fn of_parameter<C: Cloud>(
         let moves =
             |sequence: &Sequence| sequence.iter().any(|one| matches!(one.action, Action::MoveParameters(..)));
         if let Some(why) = refused.filter(|_| sequences.iter().any(moves)) {
-            // To put the same again at once would only be refused again: the next sweep does.
+            // SSM would refuse the same image again at once, so the next sweep tries it.
             let reason = Reason::Release(ReleaseReason::ParameterRefused {
                 parameter: name.to_owned(),
                 why: why.to_owned(),

@@ -1,4 +1,4 @@
-//! `verify`: proves an image before it is used, and takes in images that somebody else made.
+//! `verify`: tests an image before it is used, and adopts images that somebody else made.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ use crate::context::{Context, HandlerError};
 use crate::observe::{event_image, images, recipes};
 use crate::ports::Cloud;
 
-/// Looks at the image that an event names, or at the one that its instance tests, as it is now.
+/// Tests the image that an event names, or the one that the instance it names has tested, as it is now.
 ///
 /// # Errors
-/// That nothing was done, and why.
+/// Why nothing was done.
 pub async fn verify<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -57,7 +57,7 @@ async fn of_tester<C: Cloud>(
         Err(reason) => return Ok(vec![Subject::instance(&tester).decide(Action::Keep, reason)]),
     };
     let image = cloud.images(region, &ImageQuery::Id(under_test)).await?.pop();
-    match image.and_then(|image| Some((image.record_at(&context.home).ok()?, image))) {
+    match image.and_then(|image| Some((image.record_for_home(&context.home).ok()?, image))) {
         Some((record, image)) => {
             let recipe = recipes::find(cloud, context, &record.name.recipe).await?;
             let known = vec![tester];
@@ -95,7 +95,7 @@ async fn of_image<C: Cloud>(
     }
 }
 
-/// An image that somebody else made: it is Kiln's from now on, and tested as any.
+/// Adopts an image that somebody else made, and tests it like any other.
 async fn adopt_image<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -119,11 +119,11 @@ async fn adopt_image<C: Cloud>(
     Ok(sequence)
 }
 
-/// Which testers are looked at.
+/// The testers of an image.
 enum Testers {
-    /// The one that stopped.
+    /// These: the one that stopped.
     Among(Vec<Instance>),
-    /// All of them must be looked for.
+    /// They must be read from EC2.
     Unknown,
 }
 

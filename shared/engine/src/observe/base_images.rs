@@ -1,4 +1,4 @@
-//! The images that recipes name as their base, however they name them.
+//! Finds the images that recipes use as their base, however they name them.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use kiln_core::release::newest::newest_releases;
 
 use crate::ports::Cloud;
 
-/// What Amazon keeps there names none of the account's images.
-const AMAZONS: &str = "/aws/service/";
+/// The path of Amazon's public parameters. They never name an image of this account.
+const AMAZON_PARAMETERS: &str = "/aws/service/";
 
-/// The images that a bake would begin from now. `images`: Kiln's own of the home Region, of which the newest release of a recipe
-/// is a base of its layers also where that recipe was deleted.
+/// The images that a bake would start from now, each with a recipe that uses it. `images` are Kiln's images in the home
+/// Region: the newest release of a recipe is the base of its layers, even if that recipe was deleted.
 pub(crate) async fn bases<C: Cloud>(
     cloud: &C,
     home: &Region,
@@ -27,19 +27,19 @@ pub(crate) async fn bases<C: Cloud>(
     for (name, document) in documents {
         match Recipe::parse(name, document) {
             Ok(recipe) => looked_up.push((recipe.bake.base, recipe.name)),
-            Err(_) => named.extend(anywhere_in(name, document)),
+            Err(_) => named.extend(ids_in_text(name, document)),
         }
     }
     looked_up.sort_by_key(|(base, _)| base.to_string());
     looked_up.dedup_by(|(one, _), (other, _)| one == other);
-    let parameters: Vec<String> = looked_up.iter().filter_map(|(base, _)| of_account(base)).collect();
+    let parameters: Vec<String> = looked_up.iter().filter_map(|(base, _)| own_parameter(base)).collect();
     let values = match parameters.as_slice() {
         [] => BTreeMap::new(),
         some => cloud.parameters(home, some).await?,
     };
     let layered = looked_up.iter().any(|(base, _)| matches!(base, Base::Recipe(_)));
     let releases = if layered { newest_releases(images) } else { BTreeMap::new() };
-    let look = looked_up.into_iter().map(async |(base, recipe)| {
+    let reads = looked_up.into_iter().map(async |(base, recipe)| {
         let image = match &base {
             Base::Image(image) => Some(image.clone()),
             Base::Parameter(name) => values.get(name).and_then(|value| value.trim().parse().ok()),
@@ -52,28 +52,28 @@ pub(crate) async fn bases<C: Cloud>(
         };
         Ok((image, recipe))
     });
-    for found in join_all(look).await {
+    for found in join_all(reads).await {
         let (image, recipe) = found?;
         named.extend(image.map(|image| (image, recipe)));
     }
     Ok(named)
 }
 
-/// The parameter that holds the base, where it is one of the account's own.
-fn of_account(base: &Base) -> Option<String> {
+/// The parameter that holds the base, unless it is one of Amazon's public parameters.
+fn own_parameter(base: &Base) -> Option<String> {
     match base {
-        Base::Parameter(name) if !name.starts_with(AMAZONS) => Some(name.clone()),
+        Base::Parameter(name) if !name.starts_with(AMAZON_PARAMETERS) => Some(name.clone()),
         _ => None,
     }
 }
 
-/// An alias, such as `amazon`, stands for somebody else.
+/// Whether the owner may be this account. An alias such as `amazon` is another account.
 fn may_be_own(owner: &str) -> bool {
     owner == "self" || owner.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Of a recipe with mistakes every image is taken that its text names anywhere.
-fn anywhere_in(name: &str, document: &str) -> Vec<(ImageId, RecipeName)> {
+/// Every image id in the text of a recipe that has mistakes. Any of them may be its base.
+fn ids_in_text(name: &str, document: &str) -> Vec<(ImageId, RecipeName)> {
     let words = document.split(|one: char| !one.is_ascii_alphanumeric() && one != '-');
     let images = words.filter_map(|word| word.parse::<ImageId>().ok());
     match name.parse::<RecipeName>() {
@@ -87,15 +87,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_of_a_recipe_with_mistakes_is_a_base_all_the_same() {
+    fn an_image_named_in_a_recipe_with_mistakes_counts_as_a_base() {
         let bad = "name = \"app\"\n[bake]\nbase = \"ami-0b\"\ninstance_type = ";
-        let named: Vec<String> = anywhere_in("app", bad).iter().map(|(image, _)| image.to_string()).collect();
+        let named: Vec<String> = ids_in_text("app", bad).iter().map(|(image, _)| image.to_string()).collect();
         assert_eq!(named, ["ami-0b"]);
     }
 
     #[test]
-    fn what_amazon_names_is_none_of_the_accounts() {
-        let of = |name: &str| of_account(&Base::Parameter(name.to_owned()));
+    fn public_parameters_and_aliases_name_no_image_of_the_account() {
+        let of = |name: &str| own_parameter(&Base::Parameter(name.to_owned()));
         assert_eq!(of("/aws/service/ami-amazon-linux-latest/al2023"), None);
         assert_eq!(of("/my/base").as_deref(), Some("/my/base"));
         assert!(may_be_own("self") && may_be_own("123456789012") && !may_be_own("amazon"));

@@ -1,4 +1,4 @@
-//! The image that an event names: what every function that is woken by one reads first.
+//! The image that an event names: functions that such an event wakes read it first.
 
 use kiln_core::inventory::{Image, ImageQuery, ImageState, Result};
 use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region};
@@ -9,10 +9,10 @@ use crate::context::{Context, HandlerError};
 use crate::observe::recipes;
 use crate::ports::{Images, Parameters};
 
-/// What was read; or, where nothing follows from the event, the sequence that says why.
+/// What was read, or the sequence that says why the event needs no action.
 pub(crate) type Found<T> = std::result::Result<T, Sequence>;
 
-/// The sequence that keeps a thing as it is, and says why.
+/// The sequence that leaves a resource unchanged, and says why.
 pub(crate) fn keep<T>(subject: Subject, reason: impl Into<Reason>) -> Found<T> {
     Err(vec![subject.decide(Action::Keep, reason)])
 }
@@ -20,7 +20,7 @@ pub(crate) fn keep<T>(subject: Subject, reason: impl Into<Reason>) -> Found<T> {
 /// The image, as it is now.
 ///
 /// # Errors
-/// That EC2 could not be asked.
+/// Why it could not be read.
 pub(crate) async fn image<C: Images>(cloud: &C, region: &Region, id: &ImageId) -> Result<Found<Image>> {
     Ok(match cloud.images(region, &ImageQuery::Id(id.clone())).await?.pop() {
         Some(image) => Ok(image),
@@ -30,7 +30,7 @@ pub(crate) async fn image<C: Images>(cloud: &C, region: &Region, id: &ImageId) -
 
 /// The record of an image that belongs to the Kiln of this home Region.
 pub(crate) fn record(image: &Image, home: &Region) -> Found<ImageRecord> {
-    match image.record_at(home) {
+    match image.record_for_home(home) {
         Ok(record) => Ok(record),
         Err(why) => keep(Subject::image(image), Reason::NotManaged(why)),
     }
@@ -39,7 +39,7 @@ pub(crate) fn record(image: &Image, home: &Region) -> Found<ImageRecord> {
 /// The recipe of an image.
 ///
 /// # Errors
-/// That it could not be read, or everything that is wrong in it.
+/// Why it could not be read, or every mistake in it.
 pub(crate) async fn recipe<C: Parameters>(
     cloud: &C,
     context: &Context,

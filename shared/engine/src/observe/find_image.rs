@@ -1,4 +1,4 @@
-//! Finds an image in whichever Region of the account it is.
+//! Finds an image in any Region of the account.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use kiln_core::recipe::{BadRecipe, Recipe};
 use crate::context::Context;
 use crate::ports::Cloud;
 
-/// The image that somebody asks about, in whichever Region it is, with its record; or why nothing can be said of it.
+/// The image with this id and its record, from any Region; or a rejection that says why there is no answer.
 pub(crate) async fn find_image<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -25,26 +25,26 @@ pub(crate) async fn find_image<C: Cloud>(
             return Err(error.clone());
         }
         let unreadable = unreadable.into_iter().map(|(region, _)| region).collect();
-        return Ok(Err(gone(cloud, scope, image, &context.home, unreadable).await?));
+        return Ok(Err(not_found(cloud, scope, image, &context.home, unreadable).await?));
     };
-    Ok(match found.record_at(&context.home) {
+    Ok(match found.record_for_home(&context.home) {
         Ok(record) => Ok((found, record)),
         Err(why) => Err(vec![Subject::image(&found).decide(Action::Reject, Reason::NotManaged(why))]),
     })
 }
 
-/// Where images may be: `expire` acts in every Region of the account.
+/// The Regions where an image may be: `expire` works in every Region of the account.
 pub(crate) struct RegionScope {
     /// The Regions that recipes name, and the home Region.
     named: BTreeSet<Region>,
-    /// The others, which may be closed to this role.
+    /// All other enabled Regions. Access to them may be denied.
     others: BTreeSet<Region>,
-    /// Why it is not known which others there are.
+    /// Why the other Regions are unknown, if they could not be listed.
     pub unlisted: Option<CloudError>,
 }
 
 impl RegionScope {
-    /// By the recipes that can be read.
+    /// The scope that follows from the recipes that can be read.
     pub async fn of<C: Cloud>(cloud: &C, context: &Context, read: &[Result<Recipe, BadRecipe>]) -> Self {
         let further = read.iter().flatten().flat_map(|recipe| &recipe.replicate.regions);
         let named: BTreeSet<Region> = further.chain([&context.home]).cloned().collect();
@@ -56,7 +56,8 @@ impl RegionScope {
         Self { named, others, unlisted }
     }
 
-    /// The images that are wanted, and the Regions that could not be seen, each with why.
+    /// The images that match, and those of the other Regions that could not be read, each with its error. If a Region
+    /// that a recipe names cannot be read, that is an error.
     pub async fn images<C: Cloud>(
         &self,
         cloud: &C,
@@ -77,8 +78,9 @@ impl RegionScope {
     }
 }
 
-/// Too late, unless a rule of the Recycle Bin has caught it, or it is where nobody could look.
-async fn gone<C: Cloud>(
+/// The rejection for an image that was not found: it is in the Recycle Bin, it no longer exists, or it may be in a
+/// Region that could not be read.
+async fn not_found<C: Cloud>(
     cloud: &C,
     scope: &RegionScope,
     image: &ImageId,
@@ -86,8 +88,8 @@ async fn gone<C: Cloud>(
     unreadable: Vec<Region>,
 ) -> Result<Sequence> {
     let regions = scope.named.iter().chain(&scope.others);
-    let looks = regions.map(async |region| (region, cloud.recycled_until(region, image).await));
-    for (region, until) in join_all(looks).await {
+    let reads = regions.map(async |region| (region, cloud.recycled_until(region, image).await));
+    for (region, until) in join_all(reads).await {
         let until = if scope.named.contains(region) { until? } else { until.unwrap_or_default() };
         if let Some(until) = until {
             let reason = Reason::Restore(RestoreReason::InRecycleBin { region: region.clone(), until });

@@ -1,11 +1,11 @@
-//! What several functions look at.
+//! Reads that several functions share: images, permissions, pointers and consoles.
 
 use std::collections::BTreeMap;
 
 use futures::future::{join, join_all};
 use kiln_core::inventory::{Image, ImageQuery, Permissions, Result};
 use kiln_core::model::script_outcome::tail;
-use kiln_core::model::user_data::verdict_nonce;
+use kiln_core::model::user_data::script_nonce;
 use kiln_core::model::{
     ImageId, ImageName, InstanceId, RecipeName, Region, Role, ScriptOutcome, Stage, Tags, tags,
 };
@@ -30,20 +30,20 @@ pub(crate) async fn recipe_images<C: Cloud>(
     recipe: &Recipe,
 ) -> BTreeMap<Region, Result<Vec<Image>>> {
     let wanted = ImageQuery::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
-    let look = regions_of(recipe, &context.home)
+    let reads = regions_of(recipe, &context.home)
         .map(async |region| (region.clone(), cloud.images(region, &wanted).await));
-    join_all(look).await.into_iter().collect()
+    join_all(reads).await.into_iter().collect()
 }
 
-/// Who may use each of these images.
+/// Who may launch each of these images, and who may create volumes from its snapshots.
 pub(crate) async fn permissions_by_image<C: Cloud>(cloud: &C, images: &[&Image]) -> PermissionsByImage {
-    let look = images
+    let reads = images
         .iter()
         .map(async |image| ((image.region.clone(), image.id.clone()), permissions(cloud, image).await));
-    join_all(look).await.into_iter().collect()
+    join_all(reads).await.into_iter().collect()
 }
 
-/// Who may use an image.
+/// Who may launch an image, and who may create volumes from its snapshots.
 pub(crate) async fn permissions<C: Cloud>(cloud: &C, image: &Image) -> Result<Permissions> {
     let volumes = image.snapshots.iter().map(async |snapshot| {
         Ok((snapshot.clone(), cloud.volume_permissions(&image.region, snapshot).await?))
@@ -53,7 +53,8 @@ pub(crate) async fn permissions<C: Cloud>(cloud: &C, image: &Image) -> Result<Pe
     Ok(Permissions { launch: launch?, volumes: volumes.into_iter().collect::<Result<_>>()? })
 }
 
-/// What every Region shows for these recipes: the parameters of a Region in as few calls as may be.
+/// What the parameters and launch templates of these recipes name in each Region. The parameters of a Region are read
+/// together, in as few calls as possible.
 pub(crate) async fn pointers<C: Cloud>(
     cloud: &C,
     home: &Region,
@@ -98,26 +99,26 @@ pub(crate) async fn pointers<C: Cloud>(
     pointers
 }
 
-/// What the console of a tester says.
+/// The result on the console of a tester, and the console's last lines.
 pub(crate) async fn console<C: Cloud>(
     cloud: &C,
     region: &Region,
     tester: &InstanceId,
     name: &ImageName,
 ) -> Result<Console> {
-    let said = cloud.console(region, tester).await?;
-    let verdict = ScriptOutcome::read(&said, &verdict_nonce(Role::Tester, name));
-    Ok(Console { verdict, tail: tail(&said) })
+    let output = cloud.console(region, tester).await?;
+    let verdict = ScriptOutcome::read(&output, &script_nonce(Role::Tester, name));
+    Ok(Console { verdict, tail: tail(&output) })
 }
 
-/// The images as they are after what was done: those that were published just now are. A look this soon might not tell.
+/// Marks the images that the report says were published. EC2 might not show that yet if they were read again so soon.
 pub(crate) fn as_published(images: &mut BTreeMap<Region, Result<Vec<Image>>>, report: &Report) {
     let published = |region: &Region, image: &ImageId| {
-        report.entries.iter().any(|line| {
-            line.action == "publish"
-                && line.region == *region
-                && line.resource.as_deref() == Some(image.as_str())
-                && matches!(line.outcome, Outcome::Done { .. })
+        report.entries.iter().any(|entry| {
+            entry.action == "publish"
+                && entry.region == *region
+                && entry.resource.as_deref() == Some(image.as_str())
+                && matches!(entry.outcome, Outcome::Done { .. })
         })
     };
     for image in images.values_mut().filter_map(|found| found.as_mut().ok()).flatten() {

@@ -1,4 +1,4 @@
-//! Everything that `expire` looks at before it asks who uses what: the recipes, and in each Region images and snapshots.
+//! Reads what `expire` needs before it checks usage: the recipes, and the images and snapshots of each Region.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,36 +18,36 @@ use crate::observe::images::regions_of;
 use crate::observe::{orphans, recipes};
 use crate::ports::Cloud;
 
-/// All that was observed before it is asked who uses what.
+/// Everything that is read before usage is checked.
 pub(crate) struct Inventory {
     /// Each recipe with its images.
     pub recipes: BTreeMap<RecipeName, Observed>,
-    /// The images of recipes that cannot be read: nothing happens to them, but they may have been baked from others.
+    /// Images that belong to no readable recipe. They are not touched, but they may have been baked from others.
     pub unmanaged: Vec<Image>,
-    /// What was decided about everything else: Regions that could not be read, recipes with mistakes, orphaned snapshots.
+    /// The decisions about everything else: Regions that could not be read, recipes with mistakes, orphaned snapshots.
     pub other_decisions: Vec<Sequence>,
-    /// The snapshots that somebody holds, by Region.
+    /// The snapshots on hold, by Region, each with the value of its tag `kiln:hold`.
     pub held: BTreeMap<Region, Result<BTreeMap<SnapshotId, String>>>,
     /// The sizes of all snapshots.
     pub sizes: Sizes,
-    /// The images that recipes use as their base. An error where not all recipes could be read.
+    /// The images that recipes use as their base. An error if they could not all be found.
     pub bases: Result<BTreeMap<ImageId, RecipeName>>,
     /// Whether the images of all recipes were read.
     pub whole: bool,
 }
 
-/// What one Region holds of Kiln's.
+/// Kiln's images and snapshots in one Region.
 struct RegionInventory {
     images: Result<Vec<Image>>,
     snapshots: Result<Vec<Snapshot>>,
-    /// Whether a recipe names the Region, or it is the home Region. Any other may be closed to this role.
+    /// Whether it is the home Region, or a recipe names it. Access to any other Region may be denied.
     named: bool,
 }
 
-/// Looks at one recipe or at all, in the Regions that they name, or wherever the account may have images of theirs.
+/// Reads one recipe or all of them: in the Regions that they name, or in every Region of the account, as `scope` says.
 ///
 /// # Errors
-/// That nothing could be decided, and why.
+/// Why nothing could be decided.
 pub(crate) async fn inventory<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -58,10 +58,10 @@ pub(crate) async fn inventory<C: Cloud>(
     read_inventory(cloud, context, (name, scope), Some(now)).await
 }
 
-/// Looks at the same images once more. What was left behind is not looked for again.
+/// Reads the same images again. Orphaned snapshots are not looked for again.
 ///
 /// # Errors
-/// That nothing could be decided, and why.
+/// Why nothing could be decided.
 pub(crate) async fn inventory_again<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -71,7 +71,7 @@ pub(crate) async fn inventory_again<C: Cloud>(
     read_inventory(cloud, context, (name, scope), None).await
 }
 
-/// `orphans_at`: when it is, where snapshots are to be looked for that were left behind.
+/// `orphans_at` is the current time if orphaned snapshots are to be looked for, otherwise `None`.
 async fn read_inventory<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -83,7 +83,7 @@ async fn read_inventory<C: Cloud>(
             (Some(_), Scope::RecipeRegions | Scope::AllRegions) => {
                 Ok((recipes::wanted(cloud, context, name).await?, Vec::new()))
             }
-            // What is asked of one whose recipe is gone must not be refused for that.
+            // A call about a deleted recipe must not fail because the recipe does not exist.
             _ => {
                 let documents = cloud.parameters_below(&context.home, &context.recipes).await?;
                 Ok::<_, HandlerError>((recipes::parsed(&documents), documents))
@@ -105,7 +105,7 @@ async fn read_inventory<C: Cloud>(
     let regions: BTreeSet<&Region> = named.iter().copied().chain(further).collect();
     let wanted = match name {
         Some(recipe) => ImageQuery::Tagged(Tags::new().with(tags::RECIPE, recipe)),
-        None => ImageQuery::AllOfKilns,
+        None => ImageQuery::AllManaged,
     };
     let observe = regions.iter().map(async |region| {
         let (images, snapshots) = join(cloud.images(region, &wanted), cloud.snapshots(region)).await;
@@ -114,10 +114,10 @@ async fn read_inventory<C: Cloud>(
     let by_region: BTreeMap<Region, RegionInventory> = join_all(observe).await.into_iter().collect();
     let mut other_decisions = unreadable(&by_region, enabled.as_ref(), &context.home);
     if let Some(now) = orphans_at {
-        other_decisions.extend(left_behind(cloud, &by_region, &good, name, now).await);
+        other_decisions.extend(orphaned_snapshots(cloud, &by_region, &good, name, now).await);
     }
     let bad = read.iter().filter_map(|recipe| recipe.as_ref().err());
-    // Of all recipes only those are told that were asked for.
+    // A call about one recipe does not report the mistakes of others.
     let bad = bad.filter(|bad| name.is_none_or(|name| bad.name == name.as_str()));
     other_decisions.extend(bad.map(|bad| recipes::refused(bad, &context.home)));
     let at_home = by_region.get(&context.home).and_then(|here| here.images.as_ref().ok());
@@ -136,15 +136,15 @@ async fn read_inventory<C: Cloud>(
     let mut unmanaged = Vec::new();
     let mut recipes = by_recipe(read, name, context, by_region, &mut unmanaged);
     if enabled.is_some_and(|enabled| enabled.is_err()) {
-        // Where else images of a deleted recipe are nobody knows, and so nothing becomes of any.
-        for (_, gone) in recipes.extract_if(.., |_, observed| observed.recipe.is_none()) {
-            unmanaged.extend(gone.images.into_values().flatten().flatten());
+        // A deleted recipe may have images in Regions that could not be listed, so none of its images is touched.
+        for (_, deleted) in recipes.extract_if(.., |_, observed| observed.recipe.is_none()) {
+            unmanaged.extend(deleted.images.into_values().flatten().flatten());
         }
     }
     Ok(Inventory { recipes, unmanaged, other_decisions, held, sizes, bases, whole: name.is_none() })
 }
 
-/// The images, by the recipe that their tags tell, each in its Region.
+/// Groups the images by the recipe in their tags, and by Region.
 fn by_recipe(
     read: Vec<Result<Recipe, BadRecipe>>,
     name: Option<&RecipeName>,
@@ -158,7 +158,7 @@ fn by_recipe(
     for (region, by_region) in by_region {
         match by_region.images {
             Err(error) => {
-                // One that is closed to this role is left to whoever closed it.
+                // Access denied in a Region that no recipe names is deliberate, so the Region is left out.
                 if by_region.named || error.kind != ErrorKind::Denied {
                     unobservable.insert(region.clone(), Err(error.clone()));
                 }
@@ -206,8 +206,7 @@ fn by_recipe(
     recipes
 }
 
-/// A Region that could not be seen fails the run, though nothing in it is touched. One that no recipe names, and that is closed
-/// to this role, is only told.
+/// Reports the Regions that could not be read. Each fails the run, unless no recipe names it and access is denied.
 fn unreadable(
     by_region: &BTreeMap<Region, RegionInventory>,
     enabled: Option<&Result<BTreeSet<Region>>>,
@@ -223,8 +222,8 @@ fn unreadable(
     regions.into_iter().chain(by_region.iter().filter_map(of_region)).collect()
 }
 
-/// Snapshots that were left behind.
-async fn left_behind<C: Cloud>(
+/// Decides about the snapshots that images left behind.
+async fn orphaned_snapshots<C: Cloud>(
     cloud: &C,
     by_region: &BTreeMap<Region, RegionInventory>,
     recipes: &[&Recipe],
@@ -233,16 +232,16 @@ async fn left_behind<C: Cloud>(
 ) -> Vec<Sequence> {
     let own: Vec<&Recipe> =
         recipes.iter().copied().filter(|recipe| name.is_none_or(|name| *name == recipe.name)).collect();
-    let seen = by_region
+    let readable = by_region
         .iter()
         .filter_map(|(region, one)| Some((region, one.images.as_ref().ok()?, one.snapshots.as_ref().ok()?)));
-    let look = seen.map(async |(region, images, snapshots)| {
+    let decisions = readable.map(async |(region, images, snapshots)| {
         orphans::of_region(cloud, region, (images, snapshots), &own, now).await
     });
-    join_all(look).await.into_iter().flatten().collect()
+    join_all(decisions).await.into_iter().flatten().collect()
 }
 
-/// The snapshots of a Region that somebody holds.
+/// The snapshots of a Region that are on hold, each with the value of its tag `kiln:hold`.
 fn held(snapshots: &Result<Vec<Snapshot>>) -> Result<BTreeMap<SnapshotId, String>> {
     let snapshots = snapshots.as_ref().map_err(Clone::clone)?;
     let held = snapshots.iter().filter_map(|snapshot| Some((snapshot, snapshot.tags.get(tags::HOLD)?)));

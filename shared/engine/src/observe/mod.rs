@@ -1,4 +1,4 @@
-//! Observes the cloud through the ports, in the fewest calls that the API allows.
+//! Reads the account through the ports, in as few calls as the API allows.
 
 pub mod base_images;
 pub mod event_image;

@@ -1,4 +1,4 @@
-//! Snapshots that an image left behind: who else needs them is asked, and then it is decided.
+//! Reads who else uses the snapshots that an image left behind, and lets the rules decide about them.
 
 use chrono::{DateTime, Utc};
 use futures::future::join3;
@@ -10,7 +10,7 @@ use kiln_core::recipe::Recipe;
 
 use crate::ports::Cloud;
 
-/// What is needed of the snapshots of one Region that no image of Kiln's uses.
+/// Who uses these snapshots of one Region. No image of Kiln's does.
 pub(crate) async fn needs<C: Cloud>(
     cloud: &C,
     region: &Region,
@@ -25,20 +25,20 @@ pub(crate) async fn needs<C: Cloud>(
         join3(cloud.images(region, &wanted), cloud.snapshot_needs(region, &ids), cloud.recycled(region))
             .await;
     let mut others = others?;
-    // An image in the Recycle Bin can only be brought back with its snapshots.
+    // An image in the Recycle Bin can only be restored with its snapshots.
     let recycled = recycled?;
     for candidate in candidates {
         let snapshot = candidate.snapshot;
-        let lies = snapshot.made_for.as_ref().and_then(|image| Some((image, recycled.get(image)?)));
-        if let Some((image, until)) = lies {
-            let need = format!("its image {image} lies in the Recycle Bin until {}", until.to_rfc3339());
+        let restorable = snapshot.made_for.as_ref().and_then(|image| Some((image, recycled.get(image)?)));
+        if let Some((image, until)) = restorable {
+            let need = format!("its image {image} is in the Recycle Bin until {}", until.to_rfc3339());
             others.insert(snapshot.id.clone(), need);
         }
     }
     Ok(SnapshotReferences { images: images?, others })
 }
 
-/// What becomes of the snapshots of one Region.
+/// Decides about the orphaned snapshots of one Region.
 pub(crate) async fn of_region<C: Cloud>(
     cloud: &C,
     region: &Region,

@@ -1,4 +1,4 @@
-//! Looks at what a bake, and what follows on it, will need, before anything is launched.
+//! Reads what a bake and the steps after it will need, before anything is launched.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,17 @@ use kiln_core::recipe::Recipe;
 use crate::observe::images::regions_of;
 use crate::ports::Cloud;
 
-/// What was observed once for all recipes.
+/// What is read once for all recipes.
 #[derive(Debug)]
 pub(crate) struct Common {
     enabled: Option<Result<BTreeSet<Region>>>,
-    /// Who has the names of the images that are to be.
+    /// The images that already have the names of the new images.
     named: Result<Vec<Image>>,
-    /// The parameters that are there already, by Region: Kiln wrote them, and so it may.
+    /// The parameters that already exist, by Region. Kiln wrote them, so it may write them again.
     written: BTreeMap<Region, BTreeSet<String>>,
 }
 
-/// Looks at what recipes have in common, in as few calls as may be.
+/// Reads what the recipes have in common, in as few calls as possible.
 pub(crate) async fn common<C: Cloud>(
     cloud: &C,
     home: &Region,
@@ -49,7 +49,7 @@ pub(crate) async fn common<C: Cloud>(
     }
     let written =
         parameters.into_iter().filter(|(_, names)| !names.is_empty()).map(async |(region, names)| {
-            // What cannot be read is tried, which tells more.
+            // A parameter that cannot be read counts as missing. It is then tried, which gives the more useful error.
             let values = cloud.parameters(region, &names).await.unwrap_or_default();
             (region.clone(), values.into_keys().collect())
         });
@@ -57,7 +57,7 @@ pub(crate) async fn common<C: Cloud>(
     Common { enabled, named, written: written.into_iter().collect() }
 }
 
-/// Looks at what one recipe needs.
+/// Reads what one recipe needs.
 pub(crate) async fn look<C: Cloud>(
     cloud: &C,
     home: &Region,
@@ -103,19 +103,20 @@ async fn parameters<C: Cloud>(
 }
 
 async fn keys<C: Cloud>(cloud: &C, recipe: &Recipe) -> BTreeMap<Region, Result<Option<Key>>> {
-    let look = recipe.replicate.kms_keys.iter();
-    let look = look.map(async |(region, key)| (region.clone(), cloud.key(region, key).await));
-    join_all(look).await.into_iter().collect()
+    let reads = recipe.replicate.kms_keys.iter();
+    let reads = reads.map(async |(region, key)| (region.clone(), cloud.key(region, key).await));
+    join_all(reads).await.into_iter().collect()
 }
 
-/// Only what is shared must not be encrypted with a key of AWS's.
+/// The default encryption of each Region without a key of the recipe's. Read only for images that are shared, because
+/// an image that is encrypted with an AWS managed key cannot be shared.
 async fn defaults<C: Cloud>(
     cloud: &C,
     home: &Region,
     recipe: &Recipe,
 ) -> BTreeMap<Region, Result<(DefaultEncryption, Option<Key>)>> {
     let keyless = regions_of(recipe, home).filter(|region| !recipe.replicate.kms_keys.contains_key(*region));
-    let look = keyless.filter(|_| shares(recipe)).map(async |region| {
+    let reads = keyless.filter(|_| shares(recipe)).map(async |region| {
         let found = async {
             match cloud.default_encryption(region).await? {
                 DefaultEncryption::Off => Ok((DefaultEncryption::Off, None)),
@@ -127,7 +128,7 @@ async fn defaults<C: Cloud>(
         };
         (region.clone(), found.await)
     });
-    join_all(look).await.into_iter().collect()
+    join_all(reads).await.into_iter().collect()
 }
 
 async fn public<C: Cloud>(
@@ -136,8 +137,8 @@ async fn public<C: Cloud>(
     recipe: &Recipe,
 ) -> BTreeMap<Region, Result<kiln_core::inventory::PublicImages>> {
     let regions = regions_of(recipe, home).filter(|_| recipe.publish.share.public);
-    let look = regions.map(async |region| (region.clone(), cloud.public_images(region).await));
-    join_all(look).await.into_iter().collect()
+    let reads = regions.map(async |region| (region.clone(), cloud.public_images(region).await));
+    join_all(reads).await.into_iter().collect()
 }
 
 async fn zones<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> Result<Zones> {

@@ -7,10 +7,10 @@ use kiln_core::recipe::{BadRecipe, Recipe, cycles};
 use crate::context::{Context, HandlerError, NoRecipe};
 use crate::ports::Parameters;
 
-/// One recipe; `None` where there is none of that name.
+/// One recipe by its name; `None` if it does not exist.
 ///
 /// # Errors
-/// That it could not be read, or every mistake in it.
+/// Why it could not be read, or every mistake in it.
 pub async fn find<C: Parameters>(
     cloud: &C,
     context: &Context,
@@ -23,16 +23,16 @@ pub async fn find<C: Parameters>(
     }
 }
 
-/// Each document, read as the recipe of its name; those that are baked from each other in a cycle are refused.
+/// Parses each document as the recipe of its name. Recipes that are baked from each other in a cycle are errors.
 pub fn parsed(documents: &[(String, String)]) -> Vec<Result<Recipe, BadRecipe>> {
     cycles::without_cycles(documents.iter().map(|(name, document)| Recipe::parse(name, document)).collect())
 }
 
-/// One recipe by its name, or all of them where there is no name. Of all, one with mistakes does not hide the
-/// others.
+/// One recipe by its name, or all recipes if there is no name. If all are read, a recipe with mistakes does not hide
+/// the others.
 ///
 /// # Errors
-/// That they could not be read; that there is none of that name, or every mistake in it.
+/// Why they could not be read; for one recipe also that it does not exist, or every mistake in it.
 pub async fn wanted<C: Parameters>(
     cloud: &C,
     context: &Context,
@@ -45,7 +45,7 @@ pub async fn wanted<C: Parameters>(
     let missing =
         || NoRecipe { name: name.clone(), path: context.recipes.clone(), home: context.home.to_string() };
     let recipe = find(cloud, context, name).await?.ok_or_else(missing)?;
-    // What it is baked from may be baked from it.
+    // The recipe that it is baked from may in turn be baked from it.
     let on_recipes = recipe.base_recipe().is_some();
     let read = match on_recipes {
         true => parsed(&cloud.parameters_below(&context.home, &context.recipes).await?),
@@ -58,7 +58,7 @@ pub async fn wanted<C: Parameters>(
     }
 }
 
-/// A recipe with mistakes, as a decision.
+/// The sequence that rejects a recipe with mistakes.
 pub fn refused(bad: &BadRecipe, home: &Region) -> Sequence {
     vec![Subject::bad_recipe(bad, home).decide(Action::Reject, Reason::BadRecipe(bad.clone()))]
 }

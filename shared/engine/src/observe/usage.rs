@@ -1,4 +1,4 @@
-//! What is found out about the use of images, just before any of them goes.
+//! Reads who uses images, just before any of them is deprecated, disabled or deregistered.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,10 +14,10 @@ use crate::context::Context;
 use crate::observe::inventory::Inventory;
 use crate::ports::Cloud;
 
-/// How many questions are asked of one Region at the same time.
+/// How many calls are made to one Region at the same time.
 const AT_ONCE: usize = 8;
 
-/// The use of those images alone that the rules would let go.
+/// The usage of these images, by Region: those that the retention rules would let go.
 pub(crate) async fn usage<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -30,20 +30,21 @@ pub(crate) async fn usage<C: Cloud>(
         .filter_map(|observed| observed.recipe.as_ref()?.publish.parameter.as_ref())
         .collect();
     let parameters: Vec<String> = parameters.into_iter().cloned().collect();
-    let look = by_region(wanted).into_iter().map(async |(region, images)| {
+    let reads = by_region(wanted).into_iter().map(async |(region, images)| {
         let usage = of_region(cloud, context, inventory, region, &images, &parameters).await;
         (region.clone(), usage)
     });
-    join_all(look).await.into_iter().collect()
+    join_all(reads).await.into_iter().collect()
 }
 
-/// Adds what other accounts do with those images: one call for each, so none is asked about that stays anyway.
+/// Adds how other accounts use these images. That takes a call for each image, so images that are kept anyway are not
+/// among them.
 pub(crate) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wanted: &[&Image]) {
-    let look = by_region(wanted).into_iter().map(async |(region, images)| {
+    let reads = by_region(wanted).into_iter().map(async |(region, images)| {
         let shared = shared(cloud, region, &images).await;
         (region, shared)
     });
-    for (region, shared) in join_all(look).await {
+    for (region, shared) in join_all(reads).await {
         if let Some(Ok(usage)) = usage.get_mut(region) {
             usage.shared = shared;
         }
@@ -81,16 +82,24 @@ async fn of_region<C: Cloud>(
     .await;
     let launchers = launchers?;
     let (named, piecemeal) = match references {
-        Ok(told) => {
+        Ok(found) => {
             let aliased = cloud.aliased_versions(region, &launchers.pinned).await?;
-            ([told, aliased].concat(), None)
+            ([found, aliased].concat(), None)
         }
         Err(error) if is_piecemeal(&error) => (cloud.template_versions(region).await?, Some(error)),
         Err(error) => return Err(error),
     };
     let uses = [instances?, named, launchers.uses, parameters?].concat();
-    let unheard = || CloudError::new("DescribeSnapshots", "snapshots", region, "NotAsked", "nobody looked");
-    let held = inventory.held.get(region).cloned().unwrap_or_else(|| Err(unheard()))?;
+    let not_read = || {
+        CloudError::new(
+            "DescribeSnapshots",
+            "snapshots",
+            region,
+            "NotRequested",
+            "the snapshots were not read",
+        )
+    };
+    let held = inventory.held.get(region).cloned().unwrap_or_else(|| Err(not_read()))?;
     Ok(RegionUsage {
         uses,
         held,
@@ -102,7 +111,7 @@ async fn of_region<C: Cloud>(
     })
 }
 
-/// The images that the parameters of recipes name in a Region.
+/// The images that the recipes' parameters name in a Region.
 async fn named_by_parameters<C: Cloud>(
     cloud: &C,
     region: &Region,
@@ -118,7 +127,8 @@ async fn named_by_parameters<C: Cloud>(
     Ok(values.into_iter().filter_map(of).collect())
 }
 
-/// The images of which others were baked that can still be launched, or will be. Kiln bakes in its home Region alone.
+/// The images that are the base of another image which can be launched now or soon. Kiln bakes only in its home Region,
+/// so there are none in other Regions.
 async fn baked_from<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -142,26 +152,27 @@ async fn baked_from<C: Cloud>(
         asked = cloud.images(region, &ImageQuery::BakedFrom(images.to_vec())).await?;
         asked.iter().collect()
     };
-    let living = found.iter().filter(|image| {
+    let launchable = found.iter().filter(|image| {
         matches!(image.state, ImageState::Available | ImageState::Pending | ImageState::Unknown(_))
     });
-    Ok(living.filter_map(|image| Some((image.tags.read(tags::BASE)?, image.id.clone()))).collect())
+    Ok(launchable.filter_map(|image| Some((image.tags.read(tags::BASE)?, image.id.clone()))).collect())
 }
 
-/// With whom those images are shared that can be, and what EC2 tells of their use by others.
+/// With whom each of these images is shared, and the usage reports on those that are. Images that cannot be shared are
+/// left out.
 async fn shared<C: Cloud>(
     cloud: &C,
     region: &Region,
     images: &[&Image],
 ) -> HashMap<ImageId, Result<SharedWith>> {
-    let could_be: Vec<&ImageId> =
+    let shareable: Vec<&ImageId> =
         images.iter().filter(|image| may_be_shared(image)).map(|image| &image.id).collect();
-    let ask = could_be.into_iter().map(async |image| {
+    let reads = shareable.into_iter().map(async |image| {
         let with = cloud.launch_permissions(region, image).await;
         (image.clone(), with.map(|with| SharedWith { with, reports: Vec::new() }))
     });
     let mut known: HashMap<ImageId, Result<SharedWith>> =
-        stream::iter(ask).buffer_unordered(AT_ONCE).collect().await;
+        stream::iter(reads).buffer_unordered(AT_ONCE).collect().await;
     let mut others: Vec<ImageId> = shared_with_others(&known).into_iter().cloned().collect();
     others.sort();
     if others.is_empty() {

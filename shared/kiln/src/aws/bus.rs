@@ -12,11 +12,11 @@ use crate::aws::errors::Call;
 
 /// How many calls are made at the same time.
 const AT_ONCE: usize = 4;
-/// How often an entry that EventBridge did not take is sent, in all.
+/// How many times in all an entry is sent that EventBridge does not accept.
 const TRIES: usize = 3;
 
 impl Bus for Aws {
-    /// A call succeeds even where entries in it failed; those are sent again.
+    /// A call succeeds even if some of its entries failed. Those are sent again.
     /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>)
     async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()> {
         let batches = batches(envelopes).into_iter().map(|batch| self.send_batch(batch, now));
@@ -29,7 +29,7 @@ impl Aws {
     async fn send_batch(&self, batch: &[Envelope], now: DateTime<Utc>) -> Result<()> {
         let call = Call::new("PutEvents", &self.home);
         let mut entries: Vec<PutEventsRequestEntry> =
-            batch.iter().map(|news| self.entry(news, now)).collect();
+            batch.iter().map(|envelope| self.entry(envelope, now)).collect();
         let mut last = String::new();
         for _ in 0..TRIES {
             let sent = self.events().await.put_events().set_entries(Some(entries.clone())).send().await;
@@ -38,25 +38,26 @@ impl Aws {
                 return Ok(());
             }
             let results = sent.entries().iter();
-            let mut untaken = Vec::new();
+            let mut rejected = Vec::new();
             for (entry, result) in entries.into_iter().zip(results) {
                 if let Some(code) = result.error_code() {
                     last = format!("{code}: {}", result.error_message().unwrap_or_default());
-                    untaken.push(entry);
+                    rejected.push(entry);
                 }
             }
-            entries = untaken;
+            entries = rejected;
         }
-        let untaken = format!("{} events were not taken, the last with {last}", entries.len());
-        Err(CloudError::new("PutEvents", &self.bus, &self.home, "FailedEntries", untaken))
+        let rejected =
+            format!("EventBridge did not accept {} events; the last error was {last}", entries.len());
+        Err(CloudError::new("PutEvents", &self.bus, &self.home, "FailedEntries", rejected))
     }
 
-    fn entry(&self, news: &Envelope, now: DateTime<Utc>) -> PutEventsRequestEntry {
+    fn entry(&self, envelope: &Envelope, now: DateTime<Utc>) -> PutEventsRequestEntry {
         PutEventsRequestEntry::builder()
             .event_bus_name(&self.bus)
             .source(SOURCE)
-            .detail_type(news.detail_type())
-            .detail(news.detail())
+            .detail_type(envelope.detail_type())
+            .detail(envelope.detail())
             .time(aws_sdk_eventbridge::primitives::DateTime::from_secs(now.timestamp()))
             .build()
     }

@@ -1,20 +1,20 @@
-//! From the SDK's errors to Kiln's: every one with its operation, resource and Region.
+//! Turns the SDK's errors into Kiln's, each with its operation, resource and Region.
 
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use kiln_core::inventory::CloudError;
 use kiln_core::model::Region;
 
-/// What a call was about, to be told when it fails.
+/// What a call is about; part of its error if it fails.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     /// AWS's name of the call.
     pub operation: &'static str,
-    /// Where.
+    /// The Region.
     pub region: &'a Region,
 }
 
 impl<'a> Call<'a> {
-    /// A call of that name.
+    /// A call of this name in this Region.
     pub fn new(operation: &'static str, region: &'a Region) -> Self {
         Self { operation, region }
     }
@@ -27,38 +27,39 @@ impl<'a> Call<'a> {
     {
         let resource = resource.to_string();
         move |error| {
-            let said = error.as_service_error().map(|service| {
+            let answer = error.as_service_error().map(|service| {
                 (
                     service.code().unwrap_or("Unknown").to_owned(),
                     service.message().unwrap_or_default().to_owned(),
                 )
             });
             let (code, message) =
-                said.unwrap_or_else(|| (nameless(&error), DisplayErrorContext(&error).to_string()));
+                answer.unwrap_or_else(|| (local_code(&error), DisplayErrorContext(&error).to_string()));
             CloudError::new(self.operation, resource, self.region, code, message)
         }
     }
 
-    /// An answer that lacks what AWS promises to be in it.
+    /// The error for an answer that lacks something AWS promises.
     pub fn lacks(self, what: &'static str, resource: impl ToString) -> CloudError {
         CloudError::new(
             self.operation,
             resource.to_string(),
             self.region,
             "IncompleteAnswer",
-            format!("no {what}"),
+            format!("the answer has no {what}"),
         )
     }
 }
 
-/// Whether a code says of an image itself that it is gone: a call about it may also fail for something else that is missing.
+/// Whether a code says that the image itself is gone. A call about an image may also fail because something else is
+/// missing.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html>)
 pub fn is_of_image(code: &str) -> bool {
     matches!(code, "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable")
 }
 
-/// The code of an error that came from no service.
-fn nameless<E, R>(error: &SdkError<E, R>) -> String {
+/// The code of an error that no service returned.
+fn local_code<E, R>(error: &SdkError<E, R>) -> String {
     let code = match error {
         SdkError::TimeoutError(_) => "TimeoutError",
         SdkError::DispatchFailure(_) => "DispatchFailure",

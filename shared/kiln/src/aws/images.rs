@@ -17,16 +17,16 @@ use crate::aws::{Aws, read};
 
 /// The most images that EC2 puts on one page.
 const PAGE: i32 = 1_000;
-/// The most things that one CreateTags takes.
+/// The most resources that one CreateTags call takes.
 const MOST_TAGGED: usize = 1_000;
-const MADE_TOGETHER: [ResourceType; 2] = [ResourceType::Image, ResourceType::Snapshot];
+const TAGGED_TYPES: [ResourceType; 2] = [ResourceType::Image, ResourceType::Snapshot];
 
 impl Images for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>)
     async fn images(&self, region: &Region, wanted: &ImageQuery) -> Result<Vec<Image>> {
         match wanted {
             ImageQuery::Id(image) => self.image(region, image).await,
-            ImageQuery::AllOfKilns => {
+            ImageQuery::AllManaged => {
                 self.own_images(region, vec![read::filter("tag-key", [tags::RECIPE.into()])]).await
             }
             ImageQuery::Tagged(tags) => {
@@ -84,7 +84,7 @@ impl Images for Aws {
             .instance_id(new.instance.as_str())
             .name(&new.name)
             .description(&new.description)
-            .set_tag_specifications(Some(read::tag_specifications(&MADE_TOGETHER, &new.tags)))
+            .set_tag_specifications(Some(read::tag_specifications(&TAGGED_TYPES, &new.tags)))
             .send()
             .await
             .map_err(call.on(&resource))?;
@@ -104,7 +104,7 @@ impl Images for Aws {
             .name(&new.name)
             .description(&new.description)
             .client_token(new.token.as_str())
-            .set_tag_specifications(Some(read::tag_specifications(&MADE_TOGETHER, &new.tags)));
+            .set_tag_specifications(Some(read::tag_specifications(&TAGGED_TYPES, &new.tags)));
         let copy = match &new.encryption {
             Encryption::AsSource => copy,
             Encryption::Key(key) => copy.encrypted(true).kms_key_id(key),
@@ -154,7 +154,7 @@ impl Images for Aws {
                 let results = done.delete_snapshot_results().iter().filter_map(read::deletion);
                 Ok(Deregistration::Now(results.collect()))
             }
-            // Deregistered before, by us or by another: EC2 answers with either.
+            // It was deregistered before, by Kiln or by somebody else. EC2 answers with either code.
             Err(error) if is_of_image(&error.code) => Ok(Deregistration::Before),
             Err(error) => Err(error),
         }
@@ -165,7 +165,7 @@ impl Images for Aws {
         self.kilns_snapshots(region, None).await
     }
 
-    /// CreateImage and CopyImage name the image in the description of each snapshot that they make for it.
+    /// CreateImage and CopyImage name the image in the description of each snapshot that they create for it.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html>)
     async fn snapshots_of(&self, region: &Region, image: &ImageId) -> Result<Vec<Snapshot>> {
         self.kilns_snapshots(region, Some(read::filter("description", [format!("*{image}*")]))).await
@@ -181,7 +181,7 @@ impl Images for Aws {
             return Ok(BTreeMap::new());
         }
         let wanted: BTreeSet<&SnapshotId> = snapshots.iter().collect();
-        let (volumes, locks) = join(self.volumes_being_made(region), self.locked(region)).await;
+        let (volumes, locks) = join(self.volumes_being_created(region), self.locked(region)).await;
         Ok(volumes?.into_iter().chain(locks?).filter(|(snapshot, _)| wanted.contains(snapshot)).collect())
     }
 
@@ -214,7 +214,7 @@ impl Images for Aws {
 }
 
 impl Aws {
-    /// One image by its id. By id alone no page size may be given.
+    /// One image by its id. A call with an id must not ask for a page size.
     async fn image(&self, region: &Region, image: &ImageId) -> Result<Vec<Image>> {
         let call = self.ec2(region).await.describe_images().image_ids(image.as_str()).include_disabled(true);
         match call.send().await.map_err(Call::new("DescribeImages", region).on(image)) {
@@ -226,20 +226,21 @@ impl Aws {
         }
     }
 
-    /// Of any snapshot: there are few at a time.
-    async fn volumes_being_made(&self, region: &Region) -> Result<Vec<(SnapshotId, String)>> {
+    /// The volumes that are being created from any snapshot: there are few at a time.
+    async fn volumes_being_created(&self, region: &Region) -> Result<Vec<(SnapshotId, String)>> {
         let call = self.ec2(region).await.describe_volumes();
         let call = call.filters(read::filter("status", ["creating".to_owned()])).max_results(500);
         let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let given = given.map_err(Call::new("DescribeVolumes", region).on("volumes that are being made"))?;
+        let given =
+            given.map_err(Call::new("DescribeVolumes", region).on("the volumes that are being created"))?;
         let one = |volume: &Volume| {
-            let needs = format!("{} is being made of it", volume.volume_id()?);
+            let needs = format!("volume {} is being created from it", volume.volume_id()?);
             Some((volume.snapshot_id()?.parse().ok()?, needs))
         };
         Ok(given.iter().filter_map(one).collect())
     }
 
-    /// All that are locked: asked by its id, one that is gone would fail the call for all.
+    /// All locked snapshots. If they were asked for by id, one that no longer exists would fail the whole call.
     async fn locked(&self, region: &Region) -> Result<Vec<(SnapshotId, String)>> {
         let (mut locked, mut page) = (Vec::new(), None);
         loop {
@@ -287,7 +288,7 @@ impl Aws {
             .items()
             .send();
         let failed = Call::new("DescribeImages", region);
-        // One page at a time: what the SDK tells of an image is several times what Kiln keeps of it.
+        // One page at a time: the SDK's form of an image is several times as large as what Kiln keeps of it.
         let mut images = Vec::new();
         while let Some(image) = pages.next().await {
             let image = image.map_err(failed.on(format!("the images of {owner}")))?;
@@ -296,7 +297,7 @@ impl Aws {
         Ok(images)
     }
 
-    /// Adds tags to anything of EC2's.
+    /// Adds tags to any resource of EC2.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>)
     pub(crate) async fn create_tags(&self, region: &Region, resource: &str, tags: &Tags) -> Result<()> {
         let call =

@@ -1,4 +1,4 @@
-//! Builders, on EC2.
+//! Builders and testers, on EC2.
 
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest, InstanceType,
@@ -14,7 +14,7 @@ use crate::aws::errors::Call;
 use crate::aws::{Aws, read};
 
 const PAGE: i32 = 1_000;
-const MADE_TOGETHER: [ResourceType; 2] = [ResourceType::Instance, ResourceType::Volume];
+const TAGGED_TYPES: [ResourceType; 2] = [ResourceType::Instance, ResourceType::Volume];
 
 impl Instances for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>)
@@ -72,7 +72,7 @@ impl Instances for Aws {
                 InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build(),
             )
             .set_block_device_mappings((!mappings.is_empty()).then_some(mappings))
-            .set_tag_specifications(Some(read::tag_specifications(&MADE_TOGETHER, &new.tags)))
+            .set_tag_specifications(Some(read::tag_specifications(&TAGGED_TYPES, &new.tags)))
             .send()
             .await
             .map_err(call.on(&new.image))?;
@@ -104,7 +104,7 @@ impl Instances for Aws {
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html>)
     async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()> {
-        // Without a value the tag goes, whatever its value.
+        // A key without a value removes the tag, whatever its value is.
         let keys = keys.iter().map(|key| Tag::builder().key(*key).build()).collect();
         let call = self.ec2(region).await.delete_tags().resources(instance.as_str()).set_tags(Some(keys));
         call.send().await.map_err(Call::new("DeleteTags", region).on(instance)).map(|_| ())

@@ -1,4 +1,4 @@
-//! The AWS side of the ports.
+//! The ports, implemented on the AWS SDK.
 
 mod bus;
 mod errors;
@@ -26,8 +26,8 @@ use tokio::sync::OnceCell;
 /// How often a call is tried at most, the first time included, unless `AWS_MAX_ATTEMPTS` says otherwise.
 pub const MAX_ATTEMPTS: u32 = 6;
 
-/// AWS, as Kiln calls it. Nothing is built before it is needed; then each client is built once for its Region and
-/// kept as long as the function is warm.
+/// AWS, as Kiln calls it. Each client is built when it is first needed, once for its Region, and kept as long as the
+/// function is warm.
 #[derive(Debug)]
 pub struct Aws {
     home: Region,
@@ -43,7 +43,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// AWS with its home Region and the bus on which Kiln says what it did. Makes no call.
+    /// AWS with this home Region, and this bus for Kiln's events. Makes no call.
     pub fn new(home: Region, bus: String) -> Self {
         Self {
             home,
@@ -67,8 +67,8 @@ impl Aws {
 
     async fn config(&self) -> &SdkConfig {
         let build = || async {
-            // A Lambda function has its credentials in the environment and nowhere else: the rest of the provider
-            // chain (files, SSO, the instance's metadata) would only make the binary larger and a failure slower.
+            // A Lambda function has its credentials in the environment and nowhere else. The rest of the provider
+            // chain (files, SSO, instance metadata) would only make the binary larger and a failure slower.
             aws_config::defaults(BehaviorVersion::latest())
                 .region(aws_config::Region::new(self.home.to_string()))
                 .credentials_provider(EnvironmentVariableCredentialsProvider::new())
@@ -129,7 +129,7 @@ impl Aws {
         self.auto_scaling.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
     }
 
-    /// Quotas are asked for in the home Region alone.
+    /// Quotas are read in the home Region only.
     async fn quotas(&self) -> &aws_sdk_servicequotas::Client {
         self.quotas.get_or_init(|| async { aws_sdk_servicequotas::Client::new(self.config().await) }).await
     }

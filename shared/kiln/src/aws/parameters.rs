@@ -1,4 +1,4 @@
-//! Parameters, on SSM.
+//! Parameters, on SSM's Parameter Store.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use kiln_engine::ports::Parameters;
 use crate::aws::Aws;
 use crate::aws::errors::Call;
 
-/// The most names that one call takes.
+/// The most names that one GetParameters call takes.
 const NAMES: usize = 10;
-/// What makes SSM look at an image before a parameter names it.
+/// The data type that makes SSM have an image validated before a parameter names it.
 const IMAGE: &str = "aws:ec2:image";
 
 impl Parameters for Aws {
@@ -51,19 +51,20 @@ impl Parameters for Aws {
         Ok(found)
     }
 
-    /// The former value stays in the parameter's history.
+    /// The previous value stays in the parameter's history.
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>)
     async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
         let call = self.ssm(region).await.put_parameter().name(name).value(image.as_str());
         let call = call.r#type(ParameterType::String).data_type(IMAGE).overwrite(true);
-        let call = call.description("The newest release of a recipe of Kiln's");
+        let call = call.description("The newest release of a Kiln recipe");
         call.send().await.map_err(Call::new("PutParameter", region).on(name)).map(|_| ())
     }
 
-    /// Asks for a value that its own pattern forbids, and not to overwrite: whoever may write is told so by an error, and
-    /// nothing is written whether the parameter is there or not.
+    /// Tries to write a value that the call's own pattern forbids, and does not overwrite. So nothing is ever written,
+    /// whether the parameter exists or not: the error says whether the call was permitted.
     async fn try_parameter(&self, region: &Region, name: &str) -> Result<()> {
-        let call = self.ssm(region).await.put_parameter().name(name).value("kiln looks whether it may write");
+        let call =
+            self.ssm(region).await.put_parameter().name(name).value("kiln checks whether it may write");
         let call = call.r#type(ParameterType::String).allowed_pattern("^ami-[0-9a-f]+$").overwrite(false);
         match call.send().await.map_err(Call::new("PutParameter", region).on(name)) {
             Err(error)

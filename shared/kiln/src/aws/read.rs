@@ -1,4 +1,4 @@
-//! From the SDK's types to what Kiln observes.
+//! Turns the SDK's types into what Kiln observes.
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use chrono::{DateTime, Utc};
@@ -28,18 +28,18 @@ pub fn tag_specifications(types: &[ResourceType], tags: &Tags) -> Vec<TagSpecifi
     types.iter().map(specification).collect()
 }
 
-/// EC2 writes most times as text, in the form of RFC 3339.
+/// A time that EC2 gives as text (RFC 3339), as it gives most.
 pub fn time(text: Option<&str>) -> Option<DateTime<Utc>> {
     Some(DateTime::parse_from_rfc3339(text?).ok()?.to_utc())
 }
 
-/// Some it tells as a time.
+/// A time that the SDK gives as a time.
 pub fn instant(time: Option<&aws_sdk_ec2::primitives::DateTime>) -> Option<DateTime<Utc>> {
     let time = time?;
     DateTime::from_timestamp(time.secs(), time.subsec_nanos())
 }
 
-/// An image; `None` for one without the fields that every image has.
+/// An image; `None` if it lacks a field that every image has.
 pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image> {
     let volumes =
         || given.block_device_mappings().iter().filter_map(|mapping| Some((mapping, mapping.ebs()?)));
@@ -89,7 +89,7 @@ fn source_image(given: &aws_sdk_ec2::types::Image) -> Option<Origin> {
     Some(Origin { region, image: given.source_image_id()?.parse().ok()? })
 }
 
-/// An instance; `None` for one without the fields that every instance has.
+/// An instance; `None` if it lacks a field that every instance has.
 pub fn instance(region: &Region, given: &aws_sdk_ec2::types::Instance) -> Option<Instance> {
     Some(Instance {
         id: given.instance_id()?.parse().ok()?,
@@ -106,7 +106,7 @@ pub fn instance(region: &Region, given: &aws_sdk_ec2::types::Instance) -> Option
     })
 }
 
-/// A snapshot; `None` for one without the fields that every snapshot has.
+/// A snapshot; `None` if it lacks a field that every snapshot has.
 pub fn snapshot(region: &Region, given: &aws_sdk_ec2::types::Snapshot) -> Option<Snapshot> {
     Some(Snapshot {
         id: given.snapshot_id()?.parse().ok()?,
@@ -119,7 +119,7 @@ pub fn snapshot(region: &Region, given: &aws_sdk_ec2::types::Snapshot) -> Option
     })
 }
 
-/// What became of a snapshot.
+/// Whether a snapshot was deleted with its image.
 pub fn deletion(given: &aws_sdk_ec2::types::DeleteSnapshotReturnCode) -> Option<SnapshotDeletion> {
     Some(SnapshotDeletion {
         snapshot: given.snapshot_id()?.parse().ok()?,

@@ -1,4 +1,4 @@
-//! Usage reports: what other accounts do with images, on EC2.
+//! Usage reports on EC2: how other accounts use images.
 //! (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/your-ec2-ami-usage.html>)
 
 use std::collections::BTreeMap;
@@ -13,9 +13,9 @@ use kiln_core::model::{ImageId, Region, Tags, Token, tags};
 use crate::aws::errors::Call;
 use crate::aws::{Aws, read};
 
-/// How many images are asked about in one call, by what EC2 takes of ids elsewhere.
+/// How many images one call asks about: EC2 takes this many ids elsewhere.
 const AT_ONCE: usize = 200;
-/// Every version of a launch template: it has no more.
+/// A version depth that covers every version of a launch template, which has no more.
 const ALL_VERSIONS: &str = "10000";
 
 impl Aws {
@@ -34,7 +34,7 @@ impl Aws {
         Ok(reports)
     }
 
-    /// What the reports on these images tell, by the id of the report.
+    /// The entries of the reports on these images: how many uses each account has, by the id of the report.
     async fn entries_of(
         &self,
         region: &Region,
@@ -81,7 +81,7 @@ fn read_report(
         "pending" => ReportState::Pending,
         other => ReportState::Failed(format!("{other} {}", given.state_reason().unwrap_or_default())),
     };
-    // Which versions a report looked at is not told of it, but Kiln's own bear its tag.
+    // EC2 does not say how many versions a report covers. The reports that Kiln requested have its tag, and cover all.
     let own = read::tags(given.tags()).get(tags::IMAGE) == given.image_id();
     Some(UsageReport {
         image: given.image_id()?.parse().ok()?,
@@ -91,7 +91,7 @@ fn read_report(
     })
 }
 
-/// The report, the account, and how many things of its name the image.
+/// The id of the report, the account, and how many of the account's resources use the image.
 fn read_entry(given: &ImageUsageReportEntry) -> Option<(String, String, u64)> {
     let count = u64::try_from(given.usage_count().unwrap_or_default()).unwrap_or_default();
     Some((given.report_id()?.to_owned(), given.account_id()?.to_owned(), count))

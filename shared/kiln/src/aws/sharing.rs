@@ -1,4 +1,4 @@
-//! What an image grants, on EC2.
+//! Permissions, deprecation, protection and findings of images, on EC2.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ impl Sharing for Aws {
         Ok(given.create_volume_permissions().iter().filter_map(grantee).collect())
     }
 
-    /// One call adds or removes, and takes 500 changes.
+    /// One call either adds or removes, and takes 500 changes.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html>)
     async fn change_volumes(
         &self,
@@ -73,7 +73,8 @@ impl Sharing for Aws {
         };
         let builder = CreateVolumePermissionModifications::builder;
         let adds = some(&change.add).into_iter().map(|add| builder().set_add(Some(add)).build());
-        let removes = some(&change.remove).into_iter().map(|gone| builder().set_remove(Some(gone)).build());
+        let removes =
+            some(&change.remove).into_iter().map(|remove| builder().set_remove(Some(remove)).build());
         for change in adds.chain(removes) {
             let call = self.ec2(region).await.modify_snapshot_attribute().snapshot_id(snapshot.as_str());
             let call = call.attribute(SnapshotAttributeName::CreateVolumePermission);
@@ -88,7 +89,7 @@ impl Sharing for Aws {
         let ec2 = self.ec2(region).await;
         match to {
             Deprecation::At(at) => {
-                // EC2 takes no moment that has passed, and one that lay ahead when it was decided may have by now.
+                // EC2 rejects a time in the past, and a time that was ahead when it was decided may have passed by now.
                 let at = at.max(sharing::soon(Utc::now()));
                 let at = aws_sdk_ec2::primitives::DateTime::from_secs(at.timestamp());
                 let call = ec2.enable_image_deprecation().image_id(image.as_str()).deprecate_at(at);

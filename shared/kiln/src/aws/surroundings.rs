@@ -1,4 +1,4 @@
-//! What is around the images, on EC2, KMS and Service Quotas.
+//! The account around the images, on EC2, KMS and Service Quotas.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ impl AccountInfo for Aws {
             named => call.set_subnet_ids(Some(named.iter().map(ToString::to_string).collect())),
         };
         let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let given = pages.map_err(Call::new("DescribeSubnets", region).on("the subnets of testers"))?;
+        let given = pages.map_err(Call::new("DescribeSubnets", region).on("the subnets"))?;
         let subnet = |given: &aws_sdk_ec2::types::Subnet| {
             Some(Subnet { id: given.subnet_id()?.parse().ok()?, zone: given.availability_zone()?.to_owned() })
         };
@@ -79,7 +79,7 @@ impl AccountInfo for Aws {
         })
     }
 
-    /// What cannot be read is no reason not to bake.
+    /// A quota that cannot be read is unknown, which is no reason not to bake.
     /// (<https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html>)
     async fn vcpus(&self, region: &Region, instance_type: &str) -> Result<Option<Vcpus>> {
         let Some(quota) = quota_of(instance_type) else { return Ok(None) };
@@ -88,21 +88,21 @@ impl AccountInfo for Aws {
         let given = given.map_err(Call::new("DescribeInstanceTypes", region).on(instance_type))?;
         let needed = given.instance_types().first().and_then(|found| found.v_cpu_info()?.default_v_cpus());
         let call = self.quotas().await.get_service_quota().service_code("ec2").quota_code(quota);
-        // Tried once: nothing waits for it.
+        // One attempt only: no decision needs the quota.
         let once = RetryConfig::standard().with_max_attempts(1);
         let once = aws_sdk_servicequotas::config::Builder::new().retry_config(once);
         let allowed = match call.customize().config_override(once).send().await {
             Ok(given) => given.quota.and_then(|quota| quota.value),
             Err(_) => None,
         };
-        // A quota is a whole number, and no account has more than a double holds.
+        // A quota is a whole number, and smaller than the largest whole number that a double holds exactly.
         #[allow(clippy::cast_possible_truncation)]
         let vcpus = |(needed, allowed): (i32, f64)| Vcpus { needed: needed.into(), allowed: allowed as i64 };
         Ok(needed.zip(allowed).map(vcpus))
     }
 }
 
-/// The quota of on-demand vCPUs to which an instance type counts, by the letters that its name begins with.
+/// The quota of on-demand vCPUs that an instance type counts towards, by the letters that its name begins with.
 fn quota_of(instance_type: &str) -> Option<&'static str> {
     let letters: String = instance_type.chars().take_while(char::is_ascii_lowercase).collect();
     match letters.as_str() {

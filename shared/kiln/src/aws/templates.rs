@@ -1,4 +1,4 @@
-//! Launch templates that releases go to, on EC2.
+//! Launch templates that name releases, on EC2.
 
 use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData};
 use kiln_core::inventory::{ErrorKind, NewTemplateVersion, Result, Template, TemplatePoint};
@@ -20,7 +20,7 @@ impl Templates for Aws {
             Err(error) => return Err(error),
         };
         let versions = || given.launch_template_versions().iter();
-        // Where the latest version is the default one, EC2 tells it once.
+        // If the latest version is the default version, EC2 returns it once.
         let latest = versions().max_by_key(|version| version.version_number());
         let default = versions().find(|version| version.default_version() == Some(true));
         let Some((latest, default)) = latest.zip(default) else { return Ok(None) };

@@ -25,13 +25,13 @@ use crate::aws::{Aws, read};
 const VERSIONS_PAGE: i32 = 200;
 /// The most images that DescribeImageReferences takes.
 const MOST_REFERENCED: usize = 10;
-/// How many questions are asked at the same time.
+/// How many calls are made at the same time.
 const AT_ONCE: usize = 8;
-/// Any state but terminated.
+/// Every state except terminated.
 const LIVING: [&str; 5] = ["pending", "running", "shutting-down", "stopping", "stopped"];
 
 impl References for Aws {
-    /// Instances that AWS services manage are asked for too: they are hidden otherwise.
+    /// Includes instances that AWS services manage, which EC2 hides otherwise.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>)
     async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let mut uses = Vec::new();
@@ -48,8 +48,8 @@ impl References for Aws {
                 .items()
                 .send();
             let given = pages.collect::<Result<Vec<_>, _>>().await;
-            let given =
-                given.map_err(Call::new("DescribeInstances", region).on("the instances of images"))?;
+            let given = given
+                .map_err(Call::new("DescribeInstances", region).on("the instances that use the images"))?;
             let found = given.iter().flat_map(|reservation| reservation.instances()).filter_map(|instance| {
                 Some(Reference {
                     names: Target::Image(instance.image_id()?.parse().ok()?),
@@ -61,8 +61,8 @@ impl References for Aws {
         Ok(uses)
     }
 
-    /// Only by its template does EC2 tell every version; for all templates at once it tells the latest and the
-    /// default alone.
+    /// EC2 lists every version only for one template at a time. For all templates at once it lists only the latest and
+    /// the default version.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplateVersions.html>)
     async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>> {
         let pages = self
@@ -80,7 +80,8 @@ impl References for Aws {
         self.versions_of_all(region, ids).await
     }
 
-    /// A template that names a parameter does so in its latest or default version, or somebody pins the version that does.
+    /// A template matters if its latest or default version names a parameter, or if something launches from one of its
+    /// versions by number.
     async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Result<Vec<Reference>> {
         let pages = self
             .ec2(region)
@@ -107,7 +108,7 @@ impl References for Aws {
 
     async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let asked = stream::iter(images.chunks(MOST_REFERENCED))
-            .map(|some| self.references_to_those_there(region, some));
+            .map(|some| self.references_to_existing(region, some));
         let found: Vec<Vec<Reference>> = asked.buffered(AT_ONCE).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
@@ -139,7 +140,7 @@ impl References for Aws {
 }
 
 impl Aws {
-    /// Of these templates, by id or name.
+    /// The versions of these templates, each given by id or name.
     async fn versions_of_all(&self, region: &Region, templates: BTreeSet<String>) -> Result<Vec<Reference>> {
         let versions: Vec<Vec<Reference>> = stream::iter(templates)
             .map(|template| self.versions_of(region, template))
@@ -165,7 +166,7 @@ impl Aws {
         let given = pages.collect::<Result<Vec<_>, _>>().await;
         let given = match given.map_err(Call::new("DescribeLaunchTemplateVersions", region).on(&template)) {
             Ok(given) => given,
-            // Deleted since it was listed: it launches nothing any more.
+            // The template was deleted since it was listed, so nothing launches from it.
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
@@ -178,14 +179,15 @@ impl Aws {
         Ok(given.iter().filter_map(of).collect())
     }
 
-    /// An image that another run, or a person, has deregistered since it was seen fails the call for all that are asked about
-    /// with it. Then each is asked about alone; what is gone is used by nobody. EC2 asks other services here, so an error may
-    /// be of something else that is missing: what is gone is believed of an image alone that EC2 shows no more.
-    async fn references_to_those_there(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
+    /// The references to those of these images that still exist. If one was deregistered after it was read, the call
+    /// fails for all of them. Then each is asked about alone, and one that is gone counts as unused. EC2 asks other
+    /// services here, so the error may be about something else: an image counts as gone only if EC2 does not show it
+    /// any more.
+    async fn references_to_existing(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let is_gone = |error: &CloudError| is_of_image(&error.code);
         match self.references_to(region, images).await {
             Err(error) if is_gone(&error) => {}
-            told => return told,
+            references => return references,
         }
         let mut uses = Vec::new();
         for image in images {
@@ -196,14 +198,14 @@ impl Aws {
                         return Err(error);
                     }
                 }
-                told => uses.extend(told?),
+                references => uses.extend(references?),
             }
         }
         Ok(uses)
     }
 
-    /// The recipes that are asked for are those of Image Builder. With version-depth 10,000 every version of a template is
-    /// looked at: a template has no more.
+    /// The recipes here are those of EC2 Image Builder. A version depth of 10,000 covers every version of a launch
+    /// template, which has no more.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-ami-references.html>)
     async fn references_to(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         use ImageReferenceOptionName::{StateName, VersionDepth};
@@ -233,7 +235,7 @@ impl Aws {
             .items()
             .send();
         let given = pages.collect::<Result<Vec<_>, _>>().await;
-        let failed = Call::new("DescribeImageReferences", region).on("what names images");
+        let failed = Call::new("DescribeImageReferences", region).on("the references to images");
         let what = |resource: Option<&ImageReferenceResourceType>| match resource {
             Some(Ec2Instance) => "instance",
             Some(Ec2LaunchTemplate) => "launch template",
@@ -248,7 +250,7 @@ impl Aws {
         Ok(uses.collect())
     }
 
-    /// All of them: a group may take any at any time.
+    /// All of them, because an Auto Scaling group may switch to any of them at any time.
     /// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeLaunchConfigurations.html>)
     async fn launch_configurations(&self, region: &Region) -> Result<Vec<Reference>> {
         let client = self.auto_scaling(region).await;
@@ -266,7 +268,7 @@ impl Aws {
         Ok(given.iter().filter_map(of).collect())
     }
 
-    /// What groups name beside their launch configurations.
+    /// What Auto Scaling groups launch from, besides launch configurations.
     /// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LaunchTemplateOverrides.html>)
     async fn auto_scaling_groups(&self, region: &Region) -> Result<LaunchSources> {
         let client = self.auto_scaling(region).await;
@@ -294,7 +296,7 @@ impl Aws {
         Ok(launchers)
     }
 
-    /// Fleets that may still launch. What launches at once and never again is told by its instances.
+    /// Fleets that may still launch. An instant fleet launches only once, so its instances show what it uses.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeFleets.html>)
     async fn ec2_fleets(&self, region: &Region) -> Result<LaunchSources> {
         let pages = self.ec2(region).await.describe_fleets().into_paginator().items().send();
@@ -317,7 +319,7 @@ impl Aws {
         Ok(launchers)
     }
 
-    /// Spot Fleets that may still launch, by launch specifications of their own; those with a template are told by it.
+    /// Spot Fleets that may still launch. Some have launch specifications of their own; others launch from templates.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotFleetRequests.html>)
     async fn spot_fleets(&self, region: &Region) -> Result<LaunchSources> {
         let pages = self.ec2(region).await.describe_spot_fleet_requests().into_paginator().items().send();
@@ -344,7 +346,7 @@ impl Aws {
 }
 
 impl Aws {
-    /// Spot requests that may still launch: a persistent one does so again whenever its instance is taken from it.
+    /// Spot requests that may still launch. A persistent request launches again whenever its instance is interrupted.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotInstanceRequests.html>)
     async fn spot_requests(&self, region: &Region) -> Result<Vec<Reference>> {
         let call = self.ec2(region).await.describe_spot_instance_requests();
@@ -366,7 +368,7 @@ fn template_of_fleet(template: &FleetLaunchTemplateSpecification) -> Option<Stri
     pinned(template.version(), name)
 }
 
-/// The template of which a version is named by its number.
+/// The template, if the version is given by its number.
 fn pinned(version: Option<&str>, template: &str) -> Option<String> {
     let by_number = version?.bytes().all(|byte| byte.is_ascii_digit());
     by_number.then(|| template.to_owned())

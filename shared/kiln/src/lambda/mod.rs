@@ -1,4 +1,4 @@
-//! What every binary shares: settings, logs, and the way from a payload to an answer.
+//! What every function's binary shares: settings, logs, and the way from a payload to an answer.
 
 pub mod settings;
 
@@ -18,23 +18,23 @@ use crate::aws::Aws;
 
 use settings::{BadSettings, Settings};
 
-/// What a function stands on while it handles one event.
+/// What a function has at hand while it handles an event.
 #[derive(Debug)]
 pub struct Kiln {
-    /// The cloud.
+    /// The ports on AWS.
     pub cloud: Aws,
-    /// Where Kiln lives.
+    /// What every handler knows about this installation of Kiln.
     pub context: Context,
 }
 
-/// Why an invocation ends as a function error, which Lambda tries again and then sends to the failure queue.
+/// Why an invocation ends as a function error. Lambda tries the event again, and then sends it to the failure queue.
 #[derive(Debug)]
 pub enum InvocationError {
-    /// The environment lacks something.
+    /// A setting is missing or wrong.
     Settings(BadSettings),
     /// Nothing was done.
     HandlerError(HandlerError),
-    /// Something of what was decided failed; the rest was done.
+    /// Some decisions failed. The report says how each one ended.
     Partly(Box<Report>),
 }
 
@@ -42,15 +42,15 @@ impl fmt::Display for InvocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Settings(bad) => bad.fmt(f),
-            Self::HandlerError(refused) => refused.fmt(f),
+            Self::HandlerError(error) => error.fmt(f),
             Self::Partly(report) => report.fmt(f),
         }
     }
 }
 
 impl From<HandlerError> for InvocationError {
-    fn from(refused: HandlerError) -> Self {
-        Self::HandlerError(refused)
+    fn from(error: HandlerError) -> Self {
+        Self::HandlerError(error)
     }
 }
 
@@ -64,20 +64,20 @@ impl From<InvocationError> for Diagnostic {
     fn from(failure: InvocationError) -> Self {
         let error_type = match &failure {
             InvocationError::Settings(_) => "Kiln.BadSettings",
-            InvocationError::HandlerError(refused) => refused.kind(),
+            InvocationError::HandlerError(error) => error.kind(),
             InvocationError::Partly(_) => "Kiln.ActionFailed",
         };
         Diagnostic { error_type: error_type.to_owned(), error_message: failure.to_string() }
     }
 }
 
-/// Runs a function until Lambda ends it. `handle` is given what the function stands on, the payload and the time.
+/// Runs a function until Lambda ends it. `handle` gets the ports and the context, the payload and the current time.
 ///
-/// Settings are checked at the start; where one is missing, every invocation is answered with what is missing,
-/// so that whoever called reads it.
+/// Settings are checked at the start. If one is missing or wrong, every invocation fails and says which, so that the
+/// caller reads it.
 ///
 /// # Errors
-/// That Lambda's Runtime API cannot be reached.
+/// Lambda's Runtime API cannot be reached.
 pub async fn serve<H>(function: &'static str, handle: H) -> Result<(), lambda_runtime::Error>
 where
     H: AsyncFn(&Kiln, &Value, DateTime<Utc>) -> Result<Report, InvocationError>,
@@ -87,7 +87,7 @@ where
     let kiln: OnceCell<Kiln> = OnceCell::new();
     let (settings, kiln, handle) = (&settings, &kiln, &handle);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let answered = match settings {
+        let result = match settings {
             Ok(settings) => {
                 let kiln = kiln.get_or_init(|| Kiln {
                     cloud: Aws::new(settings.context.home.clone(), settings.bus.clone())
@@ -98,7 +98,7 @@ where
             }
             Err(bad) => Err(InvocationError::Settings(bad.clone())),
         };
-        let failure = match answered {
+        let failure = match result {
             Ok(report) if !report.failed() => {
                 if report.entries.is_empty() {
                     tracing::info!(function, request = event.context.request_id, "nothing to decide");
@@ -114,7 +114,7 @@ where
     .await
 }
 
-/// One JSON object a line, on standard output, where Lambda takes it for CloudWatch Logs.
+/// Logs one JSON object per line to standard output, which Lambda sends to CloudWatch Logs.
 fn log_as_json(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()

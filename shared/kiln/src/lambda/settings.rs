@@ -7,12 +7,12 @@ use thiserror::Error;
 
 use crate::aws::MAX_ATTEMPTS;
 
-/// What a function must know before it does anything.
+/// What a function must know before it can do anything.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Where Kiln lives.
+    /// What every handler knows about this installation of Kiln.
     pub context: Context,
-    /// The bus on which Kiln says what it did.
+    /// The bus that Kiln sends its events to.
     pub bus: String,
     /// How often a call of AWS is tried at most, the first time included.
     pub max_attempts: u32,
@@ -20,17 +20,17 @@ pub struct Settings {
     pub log: String,
 }
 
-/// Settings that were refused, with everything that is wrong with them.
+/// Settings that cannot be used, with everything that is wrong with them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("nothing was done, for the function's environment is wrong:{}; the template sets all of them: deploy it again",
+#[error("the function's environment is invalid, so nothing was done:{}\nRedeploy the stack, which sets these variables.",
     .0.iter().map(|problem| format!("\n  - {problem}")).collect::<String>())]
 pub struct BadSettings(pub Vec<String>);
 
 impl Settings {
-    /// Reads the settings through `get`, which tells the value of an environment variable.
+    /// Reads the settings through `get`, which returns the value of an environment variable.
     ///
     /// # Errors
-    /// Every variable that is missing or wrong.
+    /// Every variable that is missing or wrong, at once.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, BadSettings> {
         let mut problems = Vec::new();
         let mut needed = |name: &str, what: &str| {
@@ -40,8 +40,8 @@ impl Settings {
             }
             value.unwrap_or_default()
         };
-        let home = needed("AWS_REGION", "the home Region, and Lambda itself sets it");
-        let bus = needed("KILN_BUS", "the EventBridge bus on which Kiln says what it did, such as kiln");
+        let home = needed("AWS_REGION", "the home Region; Lambda sets it");
+        let bus = needed("KILN_BUS", "the EventBridge bus that Kiln sends its events to, such as kiln");
         let recipes = needed("KILN_RECIPES", "the SSM path of the recipes, such as /kiln/recipes");
         let region = match home.parse::<Region>() {
             Ok(region) => Some(region),
@@ -60,7 +60,7 @@ impl Settings {
             Ok(prices) => prices,
             Err(part) => {
                 problems.push(format!(
-                    "KILN_SNAPSHOT_PRICES has {part:?}; it names US dollars for a GB and month, and others for a Region: \"0.05 sa-east-1=0.068\""
+                    "KILN_SNAPSHOT_PRICES contains {part:?}, which cannot be read; expected US dollars per GB and month, then other prices by Region: \"0.05 sa-east-1=0.068\""
                 ));
                 Prices::default()
             }
@@ -87,7 +87,7 @@ impl Settings {
     }
 }
 
-/// Reads prices; what cannot be read is the error.
+/// Reads prices. The error is the part that cannot be read.
 fn prices(text: &str) -> Result<Prices, String> {
     let mut prices = Prices::default();
     for part in text.split_whitespace() {
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prices_are_one_for_all_and_others_for_regions() {
+    fn one_price_is_for_all_regions_and_single_regions_may_have_others() {
         let read = prices("0.06 sa-east-1=0.068").unwrap();
         assert_eq!((read.usd_per_gb_month, read.regions.len()), (0.06, 1));
         assert_eq!(prices("").unwrap(), Prices::default());
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_missing_is_named_at_once_with_what_it_is() {
+    fn every_missing_variable_is_named_at_once_with_its_meaning() {
         let error = read(&[("AWS_REGION", "us-east-1"), ("KILN_BUS", " ")]).unwrap_err();
         assert_eq!(error.0.len(), 2);
         assert!(
@@ -136,14 +136,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_cannot_be_is_refused() {
+    fn a_value_that_cannot_be_read_is_an_error() {
         let error =
             read(&[("AWS_REGION", "home"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "recipes")]).unwrap_err();
         assert_eq!(error.0.len(), 2);
     }
 
     #[test]
-    fn the_path_of_the_recipes_may_end_with_a_slash() {
+    fn a_trailing_slash_of_the_recipes_path_is_removed() {
         let given = [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes/")];
         assert_eq!(read(&given).unwrap().context.recipes, "/kiln/recipes");
     }

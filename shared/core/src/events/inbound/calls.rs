@@ -1,4 +1,4 @@
-//! What wakes each function but `expire`, as it is understood.
+//! The payloads that invoke every function except `expire`.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
@@ -11,72 +11,72 @@ use super::payload::{
 };
 use crate::model::{ImageId, InstanceId, RecipeName, Region, Version};
 
-/// What wakes `bake`.
+/// An invocation of `bake`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BakeCall {
-    /// What is baked.
+    /// Which recipes are baked.
     pub what: BakeTarget,
-    /// For which time it was scheduled; `None`: asked for by hand.
+    /// The time for which it was scheduled; `None` for an invocation by hand.
     pub scheduled: Option<DateTime<Utc>>,
-    /// [`Mode::DryRun`]: it is only answered what would fail.
+    /// [`Mode::DryRun`] makes a preflight: it reports what would fail, and launches nothing.
     pub mode: Mode,
 }
 
-/// What is baked.
+/// Which recipes are baked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BakeTarget {
     /// Every recipe.
     All,
     /// One recipe.
     One(RecipeName),
-    /// The recipes that ask to be baked when this one, their base, is released.
+    /// The recipes with this one as their base and `bake.on_base_release = true`; it was just released.
     LayersOn(RecipeName),
 }
 
-/// What wakes `verify`.
+/// An invocation of `verify`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VerifyCall {
-    /// An instance stopped.
+    /// The state of an instance changed.
     Stopped(Region, InstanceId),
-    /// An image became available.
+    /// The state of an image changed.
     Image(Region, ImageId),
 }
 
-/// What wakes `publish`.
+/// An invocation of `publish`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishCall {
     /// An image passed its test.
     Image(Region, ImageId),
-    /// A person goes back to a former release, or to this one.
+    /// Somebody rolls a recipe back, to a version or to the release before.
     Rollback(RecipeName, Option<Version>),
 }
 
-/// What wakes `capture`.
+/// An invocation of `capture`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaptureCall {
-    /// An instance stopped.
+    /// The state of an instance changed.
     Stopped(Region, InstanceId),
-    /// An image became available, or failed.
+    /// The state of an image changed.
     Image(Region, ImageId),
 }
 
-/// What wakes `replicate`.
+/// An invocation of `replicate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplicateCall {
-    /// An image was published; one became available in a further Region, or failed, or passed its test there.
+    /// An image was published or passed its test, or its state changed.
     Image(Region, ImageId),
-    /// A parameter that names an image was written, or its value was refused.
+    /// A parameter changed, or SSM rejected its new value.
     Parameter {
-        /// Where.
+        /// The Region of the parameter.
         region: Region,
-        /// Which.
+        /// The name of the parameter.
         name: String,
-        /// Why its value was refused, where it was.
+        /// Why SSM rejected the value; `None` if it did not.
         refused: Option<String>,
     },
 }
 
-/// What wakes `reconcile`: the clock alone. It takes nothing from its event.
+/// An invocation of `reconcile`. It has no fields, because a sweep covers everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReconcileCall;
 
@@ -93,13 +93,13 @@ const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web
 const CAPTURE: &str = "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const REPLICATE: &str = "expected Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'";
 
-const RECONCILE: &str = "expected {}: a sweep looks at everything";
+const RECONCILE: &str = "expected {}: a sweep covers all recipes";
 
 impl BakeCall {
-    /// Reads what woke `bake`.
+    /// Parses the payload of `bake`.
     ///
     /// # Errors
-    /// Says what is wrong with it and what is expected.
+    /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         if payload.get("detail-type").is_some() {
             return match detail_type(payload, BAKE)? {
@@ -113,16 +113,16 @@ impl BakeCall {
         }
         let call = by_hand(payload, BAKE)?;
         if call.allow.is_some() {
-            return Err(BadEvent { problem: "bake takes no allow".into(), expected: BAKE });
+            return Err(BadEvent { problem: "bake has no field allow".into(), expected: BAKE });
         }
         if call.dry_run.is_some() {
-            let problem = r#"bake has no dry run; {"preflight": true} tells what would fail"#;
+            let problem = r#"bake has no dry run; use {"preflight": true} to see what would fail"#;
             return Err(BadEvent { problem: problem.into(), expected: BAKE });
         }
         let mode = if call.preflight.unwrap_or(false) { Mode::DryRun } else { Mode::Apply };
         let time = |text: String| {
             DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).map_err(|_| BadEvent {
-                problem: format!("scheduled_time {text:?} is no time"),
+                problem: format!("scheduled_time {text:?} is not an RFC 3339 time"),
                 expected: BAKE,
             })
         };
@@ -132,10 +132,10 @@ impl BakeCall {
 }
 
 impl CaptureCall {
-    /// Reads what woke `capture`.
+    /// Parses the payload of `capture`.
     ///
     /// # Errors
-    /// Says what is wrong with it and what is expected.
+    /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         match detail_type(payload, CAPTURE)? {
             INSTANCE_CHANGE => {
@@ -148,10 +148,10 @@ impl CaptureCall {
 }
 
 impl VerifyCall {
-    /// Reads what woke `verify`.
+    /// Parses the payload of `verify`.
     ///
     /// # Errors
-    /// Says what is wrong with it and what is expected.
+    /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         match detail_type(payload, VERIFY)? {
             INSTANCE_CHANGE => {
@@ -164,10 +164,10 @@ impl VerifyCall {
 }
 
 impl PublishCall {
-    /// Reads what woke `publish`.
+    /// Parses the payload of `publish`.
     ///
     /// # Errors
-    /// Says what is wrong with it and what is expected.
+    /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         if payload.get("detail-type").is_none() {
             let call: RollbackByHand = fields(payload, PUBLISH)?;
@@ -181,10 +181,10 @@ impl PublishCall {
 }
 
 impl ReplicateCall {
-    /// Reads what woke `replicate`.
+    /// Parses the payload of `replicate`.
     ///
     /// # Errors
-    /// Says what is wrong with it and what is expected.
+    /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         match detail_type(payload, REPLICATE)? {
             IMAGE_CHANGE => {
@@ -205,14 +205,14 @@ impl ReplicateCall {
 }
 
 impl ReconcileCall {
-    /// Reads what woke `reconcile`.
+    /// Parses the payload of `reconcile`.
     ///
     /// # Errors
-    /// Says what is wrong with it and what is expected.
+    /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         match payload.as_object() {
             Some(fields) if fields.is_empty() => Ok(Self),
-            _ => Err(BadEvent { problem: "it is not the empty object".into(), expected: RECONCILE }),
+            _ => Err(BadEvent { problem: "it is not an empty JSON object".into(), expected: RECONCILE }),
         }
     }
 }

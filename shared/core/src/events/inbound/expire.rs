@@ -1,4 +1,4 @@
-//! What wakes `expire`.
+//! The payloads that invoke `expire`.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use serde::Deserialize;
@@ -9,42 +9,43 @@ use super::payload::{
 };
 use crate::model::{ImageId, RecipeName, Region};
 
-/// What wakes `expire`.
+/// An invocation of `expire`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExpireCall {
-    /// What is out goes, or it is told what would.
+    /// Remove the images that their recipes no longer keep, or plan that.
     Run(ExpireRun),
-    /// A person wants a release back, by any of its images.
+    /// Bring back the release to which this image belongs.
     Restore(ImageId),
-    /// A person wants to know all about an image.
+    /// Explain why this image is kept, or when it is removed.
     Explain(ImageId),
-    /// A person says that the images of a deleted recipe may go.
+    /// Allow the images of a deleted recipe to be removed.
     RetireRecipe(RecipeName, Mode),
-    /// An image was deregistered, by whomever.
+    /// An image was deregistered, by Kiln or by anybody else.
     ImageDeregistered(Region, ImageId),
 }
 
-/// Where `expire` looks for images.
+/// The Regions in which `expire` reads images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// In the Regions that recipes name.
+    /// The Regions that recipes name.
     RecipeRegions,
-    /// In every Region of the account: a recipe may have named it before.
+    /// Every Region of the account, because a recipe may have named others before.
     AllRegions,
-    /// As everywhere, for a recipe that need not be there.
+    /// Every Region of the account, for a recipe that need not exist.
     DeletedRecipe,
 }
 
 /// One run of `expire`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpireRun {
-    /// Which recipe; `None`: all of them.
+    /// The recipe; `None` for all.
     pub recipe: Option<RecipeName>,
-    /// Whether only to answer with the plan.
+    /// Whether the plan is carried out.
     pub mode: Mode,
-    /// Where to look.
+    /// The Regions in which images are read.
     pub scope: Scope,
-    /// How many images may go, as a person says who has seen the plan; `None`: what the recipe allows.
+    /// The number of images that may be removed, given by somebody who reviewed the plan; `None` for the recipe's
+    /// limits.
     pub allow: Option<usize>,
 }
 
@@ -67,13 +68,13 @@ struct RetireRecipeByHand {
     dry_run: Option<bool>,
 }
 
-const EXPIRE: &str = r#"expected {}, {"dry_run": false}, {"recipe": "web"}, both fields and with them {"allow": 12}, {"restore": "ami-0123456789abcdef0"}, {"explain": "ami-0123456789abcdef0"}, {"retire_recipe": "web"}, Kiln's own 'Image Released', or EC2's own 'EC2 AMI State Change' of an image that was deregistered"#;
+const EXPIRE: &str = r#"expected {}, or any of {"recipe": "web"}, {"dry_run": false} and, with a recipe, {"allow": 12}; or one of {"restore": "ami-0123456789abcdef0"}, {"explain": "ami-0123456789abcdef0"} and {"retire_recipe": "web"}; or Kiln's own 'Image Released', or EC2's own 'EC2 AMI State Change' of a deregistered image"#;
 
 impl ExpireCall {
-    /// Reads what woke `expire`. By hand it is a dry run unless the call says otherwise.
+    /// Parses the payload of `expire`. A run by hand is a dry run, unless it has `"dry_run": false`.
     ///
     /// # Errors
-    /// Says what is wrong with it and what is expected.
+    /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
         if payload.get("detail-type").is_none() {
             if payload.get("restore").is_some() {
@@ -91,11 +92,11 @@ impl ExpireCall {
             }
             let call = by_hand(payload, EXPIRE)?;
             if call.scheduled_time.is_some() || call.preflight.is_some() {
-                let problem = "expire takes neither scheduled_time nor preflight";
+                let problem = "expire has no field scheduled_time or preflight";
                 return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
             }
             if call.allow.is_some() && call.recipe.is_none() {
-                let problem = "allow is said of one recipe, whose plan was seen";
+                let problem = "allow needs a recipe; name the one whose plan you reviewed";
                 return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
             }
             let mode = if call.dry_run.unwrap_or(true) { Mode::DryRun } else { Mode::Apply };

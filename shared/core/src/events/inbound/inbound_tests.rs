@@ -20,26 +20,26 @@ fn only_ids_are_taken_from_an_event() {
 }
 
 #[test]
-fn an_image_event_is_of_the_region_in_which_it_happened() {
+fn an_image_event_carries_the_region_of_the_image() {
     let detail = json!({"RequestId": "r", "ImageId": "ami-0a1b", "State": "failed", "ErrorMessage": "no"});
     let call = ReplicateCall::read(&event(IMAGE_CHANGE, "eu-west-1", detail)).unwrap();
     let expected = ReplicateCall::Image("eu-west-1".parse().unwrap(), "ami-0a1b".parse().unwrap());
     assert_eq!(call, expected);
-    // Kiln's own are said in the home Region, of an image in any.
+    // Kiln sends its events in the home Region; their detail has the Region of the image.
     let detail =
         json!({"recipe": "web", "version": "20261123T020000Z", "region": "eu-west-1", "image": "ami-0a1b"});
     assert_eq!(ReplicateCall::read(&event("Image Verified", "us-east-1", detail)), Ok(expected));
 }
 
 #[test]
-fn a_parameter_that_was_refused_says_why() {
+fn a_rejected_parameter_carries_the_reason() {
     let detail = json!({"name": "/golden/web", "type": "String", "operation": "Update", "exception": "Unable to Resolve Resource"});
     let call = ReplicateCall::read(&event(PARAMETER_CHANGE, "eu-west-1", detail)).unwrap();
     assert!(matches!(call, ReplicateCall::Parameter { refused: Some(_), .. }), "{call:?}");
 }
 
 #[test]
-fn a_rollback_names_a_recipe_and_perhaps_a_version() {
+fn a_rollback_has_a_recipe_and_optionally_a_version() {
     let call = PublishCall::read(&json!({"rollback": "web", "to": "20261123T020000Z"})).unwrap();
     assert_eq!(call, PublishCall::Rollback("web".parse().unwrap(), "20261123T020000Z".parse().ok()));
     let error = PublishCall::read(&json!({"rollback": "web", "too": "x"})).unwrap_err().to_string();
@@ -48,7 +48,7 @@ fn a_rollback_names_a_recipe_and_perhaps_a_version() {
 }
 
 #[test]
-fn a_preflight_bakes_nothing_and_a_release_bakes_its_layers() {
+fn a_preflight_is_a_dry_run_and_a_release_bakes_its_layers() {
     let call = BakeCall::read(&json!({"recipe": "web", "preflight": true})).unwrap();
     assert_eq!((call.what, call.mode), (BakeTarget::One("web".parse().unwrap()), Mode::DryRun));
     let released = event("Image Released", "us-east-1", json!({"recipe": "base"}));
@@ -56,7 +56,7 @@ fn a_preflight_bakes_nothing_and_a_release_bakes_its_layers() {
 }
 
 #[test]
-fn expire_by_hand_is_a_dry_run_unless_told_otherwise() {
+fn expire_by_hand_is_a_dry_run_unless_dry_run_is_false() {
     let run = |payload: Value| match ExpireCall::read(&payload).unwrap() {
         ExpireCall::Run(run) => run,
         other => panic!("{other:?}"),
@@ -72,7 +72,7 @@ fn expire_by_hand_is_a_dry_run_unless_told_otherwise() {
 }
 
 #[test]
-fn what_is_restored_is_named_and_nothing_else_is_said_with_it() {
+fn restore_takes_an_image_id_and_no_other_field() {
     let call = ExpireCall::read(&json!({"restore": "ami-0123456789abcdef0"})).unwrap();
     assert_eq!(call, ExpireCall::Restore("ami-0123456789abcdef0".parse().unwrap()));
     assert!(ExpireCall::read(&json!({"restore": "ami-0123456789abcdef0", "dry_run": true})).is_err());
@@ -80,7 +80,7 @@ fn what_is_restored_is_named_and_nothing_else_is_said_with_it() {
 }
 
 #[test]
-fn what_else_is_asked_of_expire_is_named_alone() {
+fn explain_takes_no_other_field_and_retire_recipe_only_dry_run() {
     let read = |payload: Value| ExpireCall::read(&payload);
     let image: ImageId = "ami-0123456789abcdef0".parse().unwrap();
     assert_eq!(read(json!({"explain": image})), Ok(ExpireCall::Explain(image.clone())));
@@ -95,15 +95,15 @@ fn what_else_is_asked_of_expire_is_named_alone() {
 }
 
 #[test]
-fn a_misspelt_field_is_refused_and_named() {
+fn a_misspelt_field_is_rejected_and_named() {
     let error = ExpireCall::read(&json!({"dryrun": false})).unwrap_err().to_string();
     assert!(error.contains("unknown field `dryrun`") && error.contains("expected {}"), "{error}");
     let error = BakeCall::read(&json!({"recipe": "We b"})).unwrap_err().to_string();
-    assert!(error.contains("'We b' is not 1 to 64 of a-z"), "{error}");
+    assert!(error.contains("'We b' is not a recipe name: 1 to 64 of a-z"), "{error}");
 }
 
 #[test]
-fn a_malformed_event_is_refused_and_says_what_was_expected() {
+fn a_malformed_event_is_rejected_and_the_error_says_what_is_expected() {
     let detail = json!({"instance-id": "ami-1", "state": "stopped"});
     let error = CaptureCall::read(&event(INSTANCE_CHANGE, "us-east-1", detail)).unwrap_err().to_string();
     assert!(error.contains("'ami-1' is not an instance id"), "{error}");
@@ -113,7 +113,7 @@ fn a_malformed_event_is_refused_and_says_what_was_expected() {
 
 proptest! {
     #[test]
-    fn any_json_is_read_without_a_panic(a in ".*", b in ".*", number in any::<i64>()) {
+    fn no_json_makes_the_parsers_panic(a in ".*", b in ".*", number in any::<i64>()) {
         for payload in [json!(a), json!(number), json!({ a.clone(): b }), event(&a, &b, json!({"ImageId": a})),
                         event(IMAGE_CHANGE, &b, json!({"ImageId": number})), event(INSTANCE_CHANGE, "x", json!([]))] {
             let _ = (BakeCall::read(&payload), CaptureCall::read(&payload));

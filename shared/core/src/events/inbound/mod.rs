@@ -1,4 +1,4 @@
-//! What wakes Kiln. Only ids are taken from an event; what is true is read from the cloud.
+//! The payloads that invoke Kiln's functions. Only ids are taken from an event; the state is read from AWS.
 
 mod calls;
 mod expire;

@@ -32,19 +32,21 @@ pub enum CaptureReason {
     #[error("no image could be made from it by {}, nor in the hour after", .0.to_rfc3339())]
     NoImageInTime(DateTime<Utc>),
     #[error("image {0} was created from this builder but no longer exists; it was probably deregistered")]
-    ImageTaken(ImageId),
+    ImageDeregistered(ImageId),
     #[error("{0} was made from another builder of the same bake")]
     AnotherBuilder(ImageId),
-    #[error("{0} has the name of this image, but was not made from this builder; rename or deregister it")]
+    #[error(
+        "{0} has the name of this image, but was not made from this builder; deregister it, or copy it under another name first"
+    )]
     NameTaken(ImageId),
 }
 
-/// An image that a long-lived builder need not wait for.
+/// The image of a long-lived builder, which restarts as soon as creation of the image has begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageRef {
-    /// It is there already.
+    /// It exists already.
     Existing(ImageId),
-    /// The step before makes it.
+    /// The step before creates it.
     Pending,
 }
 

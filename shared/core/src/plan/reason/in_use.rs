@@ -1,4 +1,4 @@
-//! What keeps an image whatever its recipe says: somebody uses it, holds it, or nobody knows.
+//! Why an image is kept whatever its recipe says: it is in use or held, or its use is unknown.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::model::{ImageId, RecipeName};
 use crate::plan::text::{first_few, join};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
-/// What keeps an image whatever its recipe says.
+/// Why an image is kept whatever its recipe says.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UseReason {
     #[error("it is used by {}", first_few(.0))]
@@ -48,24 +48,24 @@ pub enum UseReason {
     Restored(String),
 }
 
-/// Why there is no usage report that says how things are.
+/// Why there is no usage report that answers the question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReportStatus {
-    /// None was requested lately, so one is requested now.
-    ImageQuery,
-    /// None was requested, since the image stays anyway.
-    NotAsked,
-    /// One is being made.
+    /// There is no recent report, so one is requested now.
+    Requested,
+    /// There is no report, and none is requested, because the image is kept anyway.
+    NotRequested,
+    /// The report that was requested at this time is not ready.
     Pending(DateTime<Utc>),
-    /// The last one could not be made.
+    /// EC2 could not create the last report; with EC2's reason.
     Failed(String),
 }
 
 impl fmt::Display for ReportStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ImageQuery => f.write_str("a usage report is requested now and read on a later night"),
-            Self::NotAsked => f.write_str("no usage report is requested, since it is kept anyway"),
+            Self::Requested => f.write_str("a usage report is requested now and read on a later night"),
+            Self::NotRequested => f.write_str("no usage report is requested, since it is kept anyway"),
             Self::Pending(asked) => {
                 let asked = asked.to_rfc3339_opts(SecondsFormat::Secs, true);
                 write!(f, "the usage report requested at {asked} is not ready")

@@ -10,11 +10,11 @@ use crate::model::{Origin, RecipeName, Region};
     "blocked: {images} images would be removed, but {limit}; nothing was removed. Review `make plan RECIPE={recipe}`; if it is right, allow it: {{\"recipe\": \"{recipe}\", \"dry_run\": false, \"allow\": {images}}}"
 )]
 pub struct LimitExceeded {
-    /// Of which recipe.
+    /// The recipe.
     pub recipe: RecipeName,
     /// How many images would be deprecated, disabled or deregistered.
     pub images: usize,
-    /// Which limit stands against it.
+    /// The limit that blocks the run.
     pub limit: Limit,
 }
 

@@ -1,7 +1,7 @@
-//! Why something is done, or left alone. As text, a reason is a whole sentence without its full stop.
+//! Why something is done, or is not. Displayed, a reason is a complete sentence without its full stop.
 //!
-//! Each capability has its reasons in a file of its own. A rule imports reasons; a reason imports only the model and
-//! what was observed, so that no rule and no sentence depend on each other in a circle.
+//! Each capability has its own file of reasons. Rules import reasons; reasons import no rules, so there are no import
+//! cycles between them.
 
 pub mod adopt;
 pub mod bake;

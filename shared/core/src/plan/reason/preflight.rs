@@ -39,7 +39,7 @@ pub enum Problem {
         "publish.share.public is set, but the account blocks public images in {0}; allow them (DisableImageBlockPublicAccess), or remove the field"
     )]
     PublicBlocked(Region),
-    #[error("the name {name} is taken by {image}; rename or deregister it")]
+    #[error("the name {name} is taken by {image}; deregister it, or copy it under another name first")]
     NameTaken { name: String, image: ImageId },
     #[error(
         "the base {image} bears product codes ({codes}), and an image with product codes {what}; choose another base{more}"

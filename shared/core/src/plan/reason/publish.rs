@@ -25,7 +25,7 @@ pub enum PublishReason {
 }
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
-/// What Amazon Inspector says of an image that its recipe does not publish unscanned.
+/// Why an image waits for Amazon Inspector, or fails its scan, if its recipe sets `publish.block_on_findings`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ScanReason {
     #[error("Amazon Inspector has not scanned it yet; publishing waits until {}", .0.to_rfc3339())]

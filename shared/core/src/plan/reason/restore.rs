@@ -1,4 +1,4 @@
-//! What is said when somebody wants an image back.
+//! The answers to a request to bring an image back.
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
@@ -7,7 +7,7 @@ use crate::model::{Region, Stage};
 use crate::plan::text::join;
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
-/// What is said when somebody wants an image back.
+/// The answer to a request to bring an image back.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RestoreReason {
     #[error("somebody asked to bring it back; it stays until its tag kiln:restored-at is removed")]

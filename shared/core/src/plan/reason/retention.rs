@@ -1,4 +1,4 @@
-//! Why an image stays or goes by the rules of its recipe, and which step it takes.
+//! Why an image is kept or removed by the rules of its recipe, and which step it takes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
@@ -8,7 +8,7 @@ use crate::model::ImageId;
 use crate::model::duration::{about, show};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
-/// Why an image stays or goes by the rules of its recipe.
+/// Why an image is kept or removed by the rules of its recipe.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RetentionReason {
     #[error("it is number {rank} of the {keep} newest releases that the recipe keeps")]

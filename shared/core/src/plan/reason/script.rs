@@ -1,4 +1,4 @@
-//! How the script of a builder or tester ended, as its state and its console tell.
+//! How the script of a builder or tester ended, according to the instance's state and console.
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;

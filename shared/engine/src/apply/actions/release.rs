@@ -1,4 +1,4 @@
-//! Lets parameters and launch templates name a release.
+//! Points parameters and launch templates at a release.
 
 use futures::future::join_all;
 use kiln_core::inventory::Result;
@@ -10,8 +10,8 @@ use kiln_core::plan::reason::ReleaseReason;
 use crate::apply::effect::{ApplyError, Effect};
 use crate::ports::Cloud;
 
-/// Moves parameters in one step: none is written unless all may be, all are written at the same time, and each is read
-/// back. EC2 looks at the image before the value is seen, which takes its time.
+/// Moves parameters in one step. None is written unless all may be written; then all are written at the same time, and
+/// each is read back if `until` says so. EC2 validates the image before the parameter shows it, which takes a while.
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html>)
 pub(crate) async fn move_parameters<C: Cloud>(
     cloud: &C,
@@ -41,12 +41,13 @@ pub(crate) async fn move_parameters<C: Cloud>(
     Ok(Effect::default())
 }
 
-/// What all calls brought, or the first error. All of them were made.
+/// The results of all calls, or the first error. All calls were made in either case.
 fn all<T>(results: Vec<Result<T>>) -> Result<Vec<T>> {
     results.into_iter().collect()
 }
 
-/// Makes a version that names the image, and the default one of it where that is wanted.
+/// Creates a template version that names the image, and makes it or another version the default: each only if the
+/// decision says so.
 pub(crate) async fn move_template<C: Cloud>(
     cloud: &C,
     region: &Region,

@@ -1,4 +1,4 @@
-//! `expire`, asked to explain one image.
+//! `expire` with `explain`: explains one image.
 
 use chrono::{DateTime, Utc};
 use kiln_core::events::inbound::{Mode, Scope};
@@ -19,10 +19,10 @@ use crate::observe::recipes;
 use crate::observe::usage::{by_others, usage};
 use crate::ports::Cloud;
 
-/// Says from what an image was made, who uses it, and what will become of it. Nothing is done.
+/// Explains what an image was made from, who uses it, and what happens to it next. Changes nothing.
 ///
 /// # Errors
-/// That it could not be found out, and why.
+/// Why it could not be explained.
 pub(crate) async fn explain<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -33,7 +33,7 @@ pub(crate) async fn explain<C: Cloud>(
     let scope = RegionScope::of(cloud, context, &read).await;
     let (found, record) = match find_image(cloud, context, &scope, image).await? {
         Ok(found) => found,
-        Err(refused) => return Ok(apply(cloud, vec![refused], Mode::DryRun, now).await),
+        Err(rejected) => return Ok(apply(cloud, vec![rejected], Mode::DryRun, now).await),
     };
     let inventory = inventory(cloud, context, Some(&record.name.recipe), Scope::DeletedRecipe, now).await?;
     let mut report = Report::default();
@@ -43,7 +43,7 @@ pub(crate) async fn explain<C: Cloud>(
         by_others(cloud, &mut usage, &release).await;
         let uses = UsageIndex::of(&usage);
         let recipe = OneRecipe::of(observed, &context.home);
-        // How much one run may remove says nothing of this image.
+        // The limits on one run say nothing about this image.
         let sequences = recipe.decide(&uses, Some(usize::MAX), now);
         let rows = recipe.plan_rows(&sequences, &inventory.sizes, &context.prices, now);
         let row = rows.into_iter().find(|(image, _)| image.address() == found.address());
@@ -61,14 +61,14 @@ pub(crate) async fn explain<C: Cloud>(
     Ok(report)
 }
 
-/// What could not be found out in its Region stands in the answer like any other look-up that failed.
+/// The Regions whose usage could not be read, each as a failed decision in the answer.
 fn unknown(usage: &UsageByRegion) -> Vec<Sequence> {
     let failed = usage.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().err()?)));
     failed.map(|(region, error)| vec![Subject::region(region).retry_later(error)]).collect()
 }
 
-/// All images of the same bake, wherever they are.
+/// All images of the same bake, in every Region.
 fn of_release<'a>(observed: &'a Observed, record: &ImageRecord) -> Vec<&'a Image> {
-    let same = |image: &&Image| image.record().is_ok_and(|its| its.name == record.name);
+    let same = |image: &&Image| image.record().is_ok_and(|other| other.name == record.name);
     observed.all().filter(same).collect()
 }

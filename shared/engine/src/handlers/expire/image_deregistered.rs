@@ -1,4 +1,4 @@
-//! `expire`, told that an image was deregistered.
+//! `expire` after an image was deregistered: deals with the snapshots that it left behind.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,30 +14,30 @@ use crate::observe::orphans::of_region;
 use crate::observe::recipes;
 use crate::ports::Cloud;
 
-/// For how long a warm function looks at no other image that is gone in the same Region. Each of Kiln's own deregistrations is
-/// told too: of many at once the first is looked at, and the others are left to the next sweep, which looks at them all together.
+/// Debounce: after one deregistration event in a Region, a warm function ignores further ones for this long. Kiln's own
+/// deregistrations raise the event too; the next `reconcile` covers whatever is skipped.
 const PAUSE: TimeDelta = TimeDelta::seconds(60);
 
-/// What a warm function remembers: when it looked at an image that was gone, by Region.
+/// What a warm function remembers: when it last handled a deregistration, by Region.
 #[derive(Debug, Default)]
 pub struct Debounce(RefCell<BTreeMap<Region, DateTime<Utc>>>);
 
 impl Debounce {
-    /// Whether it is time to look; then it counts as done.
-    fn may_look(&self, region: &Region, now: DateTime<Utc>) -> bool {
-        let mut looked = self.0.borrow_mut();
-        let lately = looked.get(region).is_some_and(|before| *before <= now && now < *before + PAUSE);
-        if !lately {
-            looked.insert(region.clone(), now);
+    /// Whether a deregistration is handled now; if so, it is remembered as handled.
+    fn is_due(&self, region: &Region, now: DateTime<Utc>) -> bool {
+        let mut handled = self.0.borrow_mut();
+        let recently = handled.get(region).is_some_and(|before| *before <= now && now < *before + PAUSE);
+        if !recently {
+            handled.insert(region.clone(), now);
         }
-        !lately
+        !recently
     }
 }
 
-/// An image was deregistered: its snapshots are looked at, where it left any. Those that Kiln deregisters leave none.
+/// Decides about the snapshots that a deregistered image left behind. Images that Kiln deregisters rarely leave any.
 ///
 /// # Errors
-/// That nothing was done, and why.
+/// Why nothing was done.
 pub(crate) async fn of_image<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -46,16 +46,16 @@ pub(crate) async fn of_image<C: Cloud>(
     debounce: &Debounce,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
-    if !debounce.may_look(region, now) {
+    if !debounce.is_due(region, now) {
         return Ok(Report::default());
     }
-    let left = cloud.snapshots_of(region, image).await?;
-    if left.is_empty() {
+    let snapshots = cloud.snapshots_of(region, image).await?;
+    if snapshots.is_empty() {
         return Ok(Report::default());
     }
     let read = recipes::wanted(cloud, context, None).await?;
     let good: Vec<&Recipe> = read.iter().flatten().collect();
-    let sequences = of_region(cloud, region, (&[], &left), &good, now).await;
+    let sequences = of_region(cloud, region, (&[], &snapshots), &good, now).await;
     Ok(apply(cloud, sequences, Mode::Apply, now).await)
 }
 
@@ -72,18 +72,18 @@ mod tests {
     }
 
     #[test]
-    fn of_many_deregistrations_at_once_the_first_is_looked_at_in_each_region() {
+    fn of_many_deregistrations_at_once_the_first_in_each_region_is_handled() {
         let debounce = Debounce::default();
         let (home, away) = (region("us-east-1"), region("eu-west-1"));
-        assert!(debounce.may_look(&home, day(1)) && debounce.may_look(&away, day(1)));
-        assert!(!debounce.may_look(&home, day(1) + TimeDelta::seconds(59)));
-        assert!(debounce.may_look(&home, day(1) + TimeDelta::seconds(60)));
+        assert!(debounce.is_due(&home, day(1)) && debounce.is_due(&away, day(1)));
+        assert!(!debounce.is_due(&home, day(1) + TimeDelta::seconds(59)));
+        assert!(debounce.is_due(&home, day(1) + TimeDelta::seconds(60)));
     }
 
     #[test]
-    fn a_clock_that_was_set_back_stops_no_look() {
+    fn a_clock_that_was_set_back_delays_nothing() {
         let debounce = Debounce::default();
-        assert!(debounce.may_look(&region("us-east-1"), day(2)));
-        assert!(debounce.may_look(&region("us-east-1"), day(1)));
+        assert!(debounce.is_due(&region("us-east-1"), day(2)));
+        assert!(debounce.is_due(&region("us-east-1"), day(1)));
     }
 }

@@ -1,4 +1,4 @@
-//! `expire`: removes in three steps what the recipes no longer keep and nobody uses.
+//! `expire`: deprecates, disables and deregisters, step by step, images that no recipe keeps and nobody uses.
 
 mod explain;
 pub mod image_deregistered;
@@ -30,18 +30,18 @@ use image_deregistered::{Debounce, of_image};
 use restore::restore;
 use retire_recipe::retire_recipe;
 
-/// Largest batch of images whose usage is checked at once. Usage is read again for every batch, so it is never older than
-/// one batch takes to process. A larger recipe is one batch.
+/// Largest batch of images whose usage is checked at once. Usage is read again for every batch, so it is never older
+/// than one batch takes to process. A larger recipe is one batch.
 const BATCH_SIZE: usize = 1_000;
 
-/// What the plan says, by image.
+/// The plan row of each image, by Region and id.
 type Rows = BTreeMap<(Region, String), PlanRow>;
 
-/// Makes the plan and carries it out unless it was only asked for, or does what else it was asked to. `debounce` is what the
-/// warm function remembers.
+/// Makes the plan, and applies it unless the call is a dry run; or restores or explains an image, retires a recipe, or
+/// follows up a deregistration. `debounce` is what a warm function remembers between calls.
 ///
 /// # Errors
-/// That nothing was done, and why.
+/// Why nothing was done.
 pub async fn expire<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -60,7 +60,7 @@ pub async fn expire<C: Cloud>(
     }
 }
 
-/// The plan for one recipe or for all. Each batch is decided and applied before the next one is looked at.
+/// Runs one recipe or all. Each batch is decided and applied before the usage of the next one is read.
 async fn run<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -70,7 +70,7 @@ async fn run<C: Cloud>(
     let mut observed = inventory(cloud, context, call.recipe.as_ref(), call.scope, now).await?;
     let mut report = apply(cloud, std::mem::take(&mut observed.other_decisions), call.mode, now).await;
     let mut rows = Rows::new();
-    let of = |name: &RecipeName, inventory: &Inventory| inventory.recipes.contains_key(name);
+    let still_there = |name: &RecipeName, inventory: &Inventory| inventory.recipes.contains_key(name);
     let all: Vec<OneRecipe<'_>> =
         observed.recipes.values().map(|one| OneRecipe::of(one, &context.home)).collect();
     let counts: Vec<usize> = all.iter().map(|one| one.candidates(now).len()).collect();
@@ -79,11 +79,11 @@ async fn run<C: Cloud>(
         let sequences = if number == 0 || call.mode == Mode::DryRun {
             decide_batch(cloud, context, (&observed, &all[batch]), call.allow, &mut rows, now).await
         } else {
-            // Applying the batches before took its time: tags and states are read again before anything is done here.
+            // The earlier batches took time to apply, so tags and states are read again before this one is decided.
             let again = inventory_again(cloud, context, call.recipe.as_ref(), call.scope).await?;
             let all: Vec<OneRecipe<'_>> = names[batch]
                 .iter()
-                .filter(|name| of(name, &again))
+                .filter(|name| still_there(name, &again))
                 .map(|name| OneRecipe::of(&again.recipes[*name], &context.home))
                 .collect();
             decide_batch(cloud, context, (&again, &all), call.allow, &mut rows, now).await
@@ -96,7 +96,7 @@ async fn run<C: Cloud>(
     Ok(report)
 }
 
-/// What becomes of the images of a few recipes, by what uses them now.
+/// Decides about the images of a few recipes, from what uses them now.
 async fn decide_batch<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -107,11 +107,11 @@ async fn decide_batch<C: Cloud>(
 ) -> Vec<Sequence> {
     let candidates: Vec<&Image> = recipes.iter().flat_map(|one| one.candidates(now)).collect();
     let mut usage = usage(cloud, context, inventory, &candidates).await;
-    let left: Vec<&Image> = {
+    let only_sharing: Vec<&Image> = {
         let uses = UsageIndex::of(&usage);
         recipes.iter().flat_map(|one| one.only_sharing_left(&uses, now)).collect()
     };
-    by_others(cloud, &mut usage, &left).await;
+    by_others(cloud, &mut usage, &only_sharing).await;
     let uses = UsageIndex::of(&usage);
     let mut sequences = unknown_usage(&usage);
     for one in recipes {
@@ -123,7 +123,7 @@ async fn decide_batch<C: Cloud>(
     sequences
 }
 
-/// Which recipes are one batch, by how many images each has to be asked about.
+/// Groups the recipes into batches. `counts` is how many images of each recipe must be checked for use.
 fn batches(counts: &[usize]) -> Vec<Range<usize>> {
     let (mut batches, mut from, mut images) = (Vec::new(), 0, 0);
     for (at, own) in counts.iter().enumerate() {
@@ -137,34 +137,33 @@ fn batches(counts: &[usize]) -> Vec<Range<usize>> {
     batches
 }
 
-/// Adds to the last entry of each image what the plan says of it, and to what was deregistered until when it can be brought
-/// back.
+/// Adds its plan row to the last entry of each image, and to each deregistered image until when it can be restored.
 async fn annotate<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, context: &Context) {
     report.totals = Some(PlanTotals::of(rows.values(), &context.prices));
-    for line in report.entries.iter_mut().rev().filter(|line| !["emit", "tag"].contains(&line.action)) {
-        let Some(resource) = line.resource.clone() else { continue };
-        line.plan = rows.remove(&(line.region.clone(), resource));
+    for entry in report.entries.iter_mut().rev().filter(|entry| !["emit", "tag"].contains(&entry.action)) {
+        let Some(resource) = entry.resource.clone() else { continue };
+        entry.plan = rows.remove(&(entry.region.clone(), resource));
     }
-    let went =
-        |line: &&mut Entry| line.action == "deregister" && matches!(line.outcome, Outcome::Done { .. });
-    let mut went: Vec<_> = report.entries.iter_mut().filter(went).collect();
-    let regions: BTreeSet<Region> = went.iter().map(|line| line.region.clone()).collect();
-    let look = regions.into_iter().map(async |region| {
+    let is_deregistered =
+        |entry: &&mut Entry| entry.action == "deregister" && matches!(entry.outcome, Outcome::Done { .. });
+    let mut deregistered: Vec<_> = report.entries.iter_mut().filter(is_deregistered).collect();
+    let regions: BTreeSet<Region> = deregistered.iter().map(|entry| entry.region.clone()).collect();
+    let reads = regions.into_iter().map(async |region| {
         let recycled = cloud.recycled(&region).await;
         (region, recycled)
     });
-    // Where this cannot be read, it is asked again once somebody wants an image back.
+    // A Recycle Bin that cannot be read is no failure here: a restore reads it again.
     let recycled: BTreeMap<Region, BTreeMap<ImageId, DateTime<Utc>>> =
-        join_all(look).await.into_iter().filter_map(|(region, found)| Some((region, found.ok()?))).collect();
-    for line in &mut went {
-        let image = line.resource.as_deref().and_then(|id| id.parse::<ImageId>().ok());
-        let until = image.and_then(|image| recycled.get(&line.region)?.get(&image));
-        line.recoverable_until = until.map(|until| until.to_rfc3339_opts(SecondsFormat::Secs, true));
+        join_all(reads).await.into_iter().filter_map(|(region, found)| Some((region, found.ok()?))).collect();
+    for entry in &mut deregistered {
+        let image = entry.resource.as_deref().and_then(|id| id.parse::<ImageId>().ok());
+        let until = image.and_then(|image| recycled.get(&entry.region)?.get(&image));
+        entry.recoverable_until = until.map(|until| until.to_rfc3339_opts(SecondsFormat::Secs, true));
     }
 }
 
-/// A Region whose usage could not be found out keeps everything, and fails the run, so that somebody hears of it. A Region
-/// where it was found out in another way than the best says so.
+/// Reports Regions whose usage is not fully known. If it could not be read, the Region keeps all its images and fails
+/// the run, so that somebody notices. If EC2's list of references could not be used, an entry says why.
 fn unknown_usage(usage: &UsageByRegion) -> Vec<Sequence> {
     let one = |(region, usage): (&Region, &Result<RegionUsage>)| {
         let subject = Subject::region(region);

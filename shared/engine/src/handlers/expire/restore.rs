@@ -1,4 +1,4 @@
-//! `expire`, asked to bring back what it retired.
+//! `expire` with `restore`: brings back a release that was deprecated or disabled.
 
 use chrono::{DateTime, Utc};
 use kiln_core::events::inbound::Mode;
@@ -14,10 +14,10 @@ use crate::observe::find_image::{RegionScope, find_image};
 use crate::observe::recipes;
 use crate::ports::Cloud;
 
-/// Brings back the release that an image or a replica belongs to.
+/// Restores the release that an image or a replica belongs to.
 ///
 /// # Errors
-/// That nothing was done, and why.
+/// Why nothing was done.
 pub async fn restore<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -28,13 +28,13 @@ pub async fn restore<C: Cloud>(
     let scope = RegionScope::of(cloud, context, &read).await;
     let sequences = match find_image(cloud, context, &scope, image).await? {
         Ok((_, record)) => of_release(cloud, context, &read, &scope, &record.name, now).await?,
-        Err(refused) => vec![refused],
+        Err(rejected) => vec![rejected],
     };
     Ok(apply(cloud, sequences, Mode::Apply, now).await)
 }
 
-/// What brings a release back, whichever of its images are there. Where a Region could not be seen there may be more of them:
-/// that is told, and fails the call unless the Region is closed to this role.
+/// Decides how the images of a release that were found are restored. A Region that could not be read may hold more of
+/// them: it is reported, and fails the call unless access to the Region is denied.
 async fn of_release<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -47,8 +47,8 @@ async fn of_release<C: Cloud>(
     let (members, unreadable) = scope.images(cloud, &ImageQuery::Tagged(tagged)).await?;
     let recipe = recipes.iter().flatten().find(|recipe| recipe.name == name.recipe);
     let unlisted = scope.unlisted.iter().map(|error| (context.home.clone(), error.clone()));
-    let told = unreadable.into_iter().chain(unlisted);
-    let told = told.map(|(region, error)| vec![Subject::region(&region).retry_unless_denied(&error)]);
+    let unread = unreadable.into_iter().chain(unlisted);
+    let unread = unread.map(|(region, error)| vec![Subject::region(&region).retry_unless_denied(&error)]);
     let release = restore::decide(recipe, &members.iter().collect::<Vec<_>>(), &context.home, now);
-    Ok([release].into_iter().chain(told).collect())
+    Ok([release].into_iter().chain(unread).collect())
 }

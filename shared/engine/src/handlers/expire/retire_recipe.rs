@@ -1,4 +1,4 @@
-//! `expire`, told that the images of a deleted recipe may go.
+//! `expire` with `retire_recipe`: lets the images of a deleted recipe go.
 
 use chrono::{DateTime, Utc};
 use kiln_core::events::inbound::{Mode, Scope};
@@ -14,11 +14,11 @@ use crate::observe::inventory::inventory;
 use crate::observe::usage::{by_others, usage};
 use crate::ports::Cloud;
 
-/// Writes on the images that they may go, and takes the first step with those that nobody uses. The next nights take the
-/// other steps.
+/// Tags the images of a deleted recipe as retired, and takes the first step with those that nobody uses. The runs of
+/// the next nights take the other steps.
 ///
 /// # Errors
-/// That nothing was done, and why.
+/// Why nothing was done.
 pub(crate) async fn retire_recipe<C: Cloud>(
     cloud: &C,
     context: &Context,
@@ -26,18 +26,18 @@ pub(crate) async fn retire_recipe<C: Cloud>(
     mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
-    let there = cloud.parameter(&context.home, &format!("{}/{recipe}", context.recipes)).await?.is_some();
-    let refuse = |reason: DeletedRecipeReason| {
+    let exists = cloud.parameter(&context.home, &format!("{}/{recipe}", context.recipes)).await?.is_some();
+    let reject = |reason: DeletedRecipeReason| {
         vec![Subject::recipe(recipe, &context.home).decide(Action::Reject, reason)]
     };
-    if there {
-        let refused = refuse(DeletedRecipeReason::RecipeStillThere(recipe.clone()));
-        return Ok(apply(cloud, vec![refused], mode, now).await);
+    if exists {
+        let rejected = reject(DeletedRecipeReason::RecipeStillThere(recipe.clone()));
+        return Ok(apply(cloud, vec![rejected], mode, now).await);
     }
     let mut inventory = inventory(cloud, context, Some(recipe), Scope::DeletedRecipe, now).await?;
     let mut sequences: Vec<Sequence> = std::mem::take(&mut inventory.other_decisions);
     match inventory.recipes.get_mut(recipe) {
-        None => sequences.push(refuse(DeletedRecipeReason::NoImages(recipe.clone()))),
+        None => sequences.push(reject(DeletedRecipeReason::NoImages(recipe.clone()))),
         Some(observed) => {
             sequences.extend(deleted_recipe::mark(&observed.images, &context.home, now));
             observed.retired_at.get_or_insert(now);
@@ -46,8 +46,8 @@ pub(crate) async fn retire_recipe<C: Cloud>(
     if let Some(observed) = inventory.recipes.get(recipe) {
         let one = OneRecipe::of(observed, &context.home);
         let mut usage = usage(cloud, context, &inventory, &one.candidates(now)).await;
-        let left = one.only_sharing_left(&UsageIndex::of(&usage), now);
-        by_others(cloud, &mut usage, &left).await;
+        let only_sharing = one.only_sharing_left(&UsageIndex::of(&usage), now);
+        by_others(cloud, &mut usage, &only_sharing).await;
         sequences.extend(one.decide(&UsageIndex::of(&usage), None, now));
     }
     Ok(apply(cloud, sequences, mode, now).await)
