@@ -230,7 +230,7 @@ NEEDED: dict[str, list[Call]] = {
         (
             "ec2:DisableImageDeregistrationProtection",
             REPLICA,
-            COPY | tags("shared=protected-0123456789abcdef"),
+            COPY | tags("published-as=protected-0123456789abcdef"),
         ),
     ],
 }
