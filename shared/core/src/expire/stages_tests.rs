@@ -117,6 +117,19 @@ fn clearing_the_unused_mark_restores_the_deprecation_of_the_recipe() {
 }
 
 #[test]
+fn an_image_whose_unused_mark_is_cleared_has_no_next_step() {
+    let at = |n| image("web", n).released();
+    let marked = at(35).tagged("kiln:unused-since", &day(39).to_rfc3339()).build();
+    let images = ImagesByRegion::from([(home(), Ok(vec![marked.clone(), at(36).build()]))]);
+    let mut recipe = with_confirmation();
+    recipe.expire.keep = 1;
+    let sequence = by(&recipe, &images, &UsageByRegion::new(), 40);
+    let cleared =
+        sequence.iter().find(|one| matches!(&one.action, Action::ClearUnused(id, _) if *id == marked.id));
+    assert_eq!(cleared.and_then(|one| one.retention).map(|known| known.next), Some(None));
+}
+
+#[test]
 fn unknown_usage_neither_confirms_nor_clears_the_unused_mark() {
     let mut images = three_releases();
     images[0] = after(&images[0], &decided(&images, RegionUsage::default(), 40));
