@@ -108,7 +108,7 @@ pub struct Move {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitFor {
     /// Once every parameter returns its new image.
-    Pointers,
+    Visible,
     /// Once SSM has accepted every value. SSM returns it later, after EC2 has validated the image, and then sends an
     /// event.
     Accepted,

@@ -261,7 +261,7 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
         return sequences;
     }
     let mut sequence = Sequence::new();
-    sequence.extend(state.move_parameters(drift, WaitFor::Pointers));
+    sequence.extend(state.move_parameters(drift, WaitFor::Visible));
     sequence.extend(state.move_templates());
     let complete_now: Vec<&ReadyRelease<'_>> = state
         .releases
