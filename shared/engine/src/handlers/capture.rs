@@ -8,12 +8,13 @@ use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance, InstanceRole
 use kiln_core::model::script_outcome::{ScriptOutcome, tail};
 use kiln_core::model::user_data::script_nonce;
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
-use kiln_core::plan::reason::{CaptureReason, ScriptReason};
-use kiln_core::plan::{Action, Reason, Sequence, Subject};
+use kiln_core::plan::reason::CaptureReason;
+use kiln_core::plan::{Reason, Sequence, Subject};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
-use crate::observe::{event_image, recipes};
+use crate::observe::event_resource::{self, Halt, keep, sequence};
+use crate::observe::recipes;
 use crate::ports::Cloud;
 
 /// Decides about the builder that an event names, as it is now, or about the builder of the image that it names.
@@ -26,11 +27,11 @@ pub async fn capture<C: Cloud>(
     call: &CaptureCall,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
-    let sequence = match call {
-        CaptureCall::Stopped(region, instance) => of_instance(cloud, context, region, instance, now).await?,
-        CaptureCall::Image(region, image) => of_image(cloud, context, region, image, now).await?,
+    let decided = match call {
+        CaptureCall::Stopped(region, instance) => of_instance(cloud, context, region, instance, now).await,
+        CaptureCall::Image(region, image) => of_image(cloud, context, region, image, now).await,
     };
-    Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
+    Ok(apply(cloud, vec![sequence(decided)?], Mode::Apply, now).await)
 }
 
 async fn of_instance<C: Cloud>(
@@ -39,19 +40,14 @@ async fn of_instance<C: Cloud>(
     region: &Region,
     id: &InstanceId,
     now: DateTime<Utc>,
-) -> Result<Sequence, HandlerError> {
-    let Some(instance) = cloud.instance(region, id).await? else {
-        return Ok(vec![
-            Subject::resource(id, region)
-                .decide(Action::Keep, ScriptReason::NotStopped(InstanceState::Terminated)),
-        ]);
-    };
+) -> Result<Sequence, Halt> {
+    let instance = event_resource::instance(cloud, region, id).await?;
     let name = match bake_of(&instance) {
         Ok(name) => name,
-        Err(reason) => return Ok(vec![Subject::instance(&instance).decide(Action::Keep, reason)]),
+        Err(reason) => return keep(Subject::instance(&instance), reason),
     };
     let images = cloud.images(region, &ImageQuery::Named(name.to_string())).await?;
-    decide_builder(cloud, context, name, instance, images, now).await
+    Ok(decide_builder(cloud, context, name, instance, images, now).await?)
 }
 
 /// Decides about the builder of an image that became available or failed.
@@ -61,29 +57,25 @@ async fn of_image<C: Cloud>(
     region: &Region,
     id: &ImageId,
     now: DateTime<Utc>,
-) -> Result<Sequence, HandlerError> {
-    let image = match event_image::image(cloud, region, id).await? {
-        Ok(image) => image,
-        Err(kept) => return Ok(kept),
-    };
-    let keep = |subject: Subject, reason| Ok(vec![subject.decide(Action::Keep, reason)]);
+) -> Result<Sequence, Halt> {
+    let image = event_resource::image(cloud, region, id).await?;
     let record = match image.record() {
         Ok(record) if record.copied.is_none() => record,
-        Ok(_) => return keep(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder)),
+        Ok(_) => return keep(Subject::image(&image), CaptureReason::NotABuilder),
         Err(reason) => return keep(Subject::image(&image), Reason::NotManaged(reason)),
     };
     let Some(builder) = &image.source_instance else {
-        return keep(Subject::image(&image), Reason::Capture(CaptureReason::NotABuilder));
+        return keep(Subject::image(&image), CaptureReason::NotABuilder);
     };
     let builder =
         cloud.instance(region, builder).await?.filter(|builder| builder.state != InstanceState::Terminated);
     match builder {
         // A long-lived builder may be at work on its next bake already, and is then no longer this image's builder.
         Some(builder) if bake_of(&builder).is_ok_and(|name| name == record.name) => {
-            decide_builder(cloud, context, record.name, builder, vec![image], now).await
+            Ok(decide_builder(cloud, context, record.name, builder, vec![image], now).await?)
         }
         _ if image.state == ImageState::Failed => Ok(failed_image(&image, &record)),
-        _ => keep(Subject::image(&image), Reason::Capture(CaptureReason::BuilderGone)),
+        _ => keep(Subject::image(&image), CaptureReason::BuilderGone),
     }
 }
 

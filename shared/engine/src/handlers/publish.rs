@@ -5,13 +5,14 @@ use futures::future::join;
 use kiln_core::events::inbound::{Mode, PublishCall};
 use kiln_core::model::{ImageId, RecipeName, Region, Version};
 use kiln_core::plan::reason::PublishReason;
-use kiln_core::plan::{Action, Sequence, Subject};
+use kiln_core::plan::{Sequence, Subject};
 use kiln_core::publish::{Observed, decide, is_due, wants_findings};
 use kiln_core::release::{ReleaseState, rollback};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError, NoRecipe};
-use crate::observe::{event_image, images, recipes};
+use crate::observe::event_resource::{self, Halt, keep, sequence};
+use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
 /// Publishes the image that an event names, as it is now, or rolls a recipe back.
@@ -25,7 +26,7 @@ pub async fn publish<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     let sequence = match call {
-        PublishCall::Image(region, image) => of_image(cloud, context, region, image, now).await?,
+        PublishCall::Image(region, image) => sequence(of_image(cloud, context, region, image, now).await)?,
         PublishCall::Rollback(recipe, to) => roll_back(cloud, context, recipe, *to, now).await?,
     };
     Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
@@ -37,23 +38,12 @@ async fn of_image<C: Cloud>(
     region: &Region,
     id: &ImageId,
     now: DateTime<Utc>,
-) -> Result<Sequence, HandlerError> {
-    let image = match event_image::image(cloud, region, id).await? {
-        Ok(image) => image,
-        Err(kept) => return Ok(kept),
-    };
-    let record = match event_image::record(&image, &context.home) {
-        Ok(record) => record,
-        Err(kept) => return Ok(kept),
-    };
-    let recipe = match event_image::recipe(cloud, context, &image, &record.name.recipe).await? {
-        Ok(recipe) => recipe,
-        Err(kept) => return Ok(kept),
-    };
+) -> Result<Sequence, Halt> {
+    let image = event_resource::image(cloud, region, id).await?;
+    let record = event_resource::record(&image, &context.home)?;
+    let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
     if !is_due(&image, &record) {
-        return Ok(vec![
-            Subject::image(&image).decide(Action::Keep, PublishReason::NotToPublish(record.stage)),
-        ]);
+        return keep(Subject::image(&image), PublishReason::NotToPublish(record.stage));
     }
     let findings = async {
         match wants_findings(&recipe, &image) {

@@ -16,7 +16,7 @@ use kiln_core::replicate::{Observed, decide, is_ready_to_publish};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
-use crate::observe::event_image::{self, Found, keep};
+use crate::observe::event_resource::{self, Halt, keep};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
@@ -32,9 +32,10 @@ pub async fn replicate<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     match call {
-        ReplicateCall::Image(region, image) => match home_image(cloud, context, region, image).await? {
-            Ok((image, record)) => of_image(cloud, context, &image, &record, now).await,
-            Err(sequence) => Ok(apply(cloud, vec![sequence], Mode::Apply, now).await),
+        ReplicateCall::Image(region, image) => match of_image(cloud, context, region, image, now).await {
+            Err(Halt::Unchanged(sequence)) => Ok(apply(cloud, vec![sequence], Mode::Apply, now).await),
+            Err(Halt::Failed(error)) => Err(error),
+            Ok(report) => Ok(report),
         },
         ReplicateCall::Parameter { region, name, refused } => {
             of_parameter(cloud, context, region, name, refused.as_deref(), now).await
@@ -48,44 +49,35 @@ async fn home_image<C: Cloud>(
     context: &Context,
     region: &Region,
     id: &ImageId,
-) -> Result<Found<(Image, ImageRecord)>, HandlerError> {
-    let image = match event_image::image(cloud, region, id).await? {
-        Ok(image) => image,
-        Err(kept) => return Ok(Err(kept)),
-    };
-    let record = match event_image::record(&image, &context.home) {
-        Ok(record) => record,
-        Err(kept) => return Ok(Err(kept)),
-    };
-    let Some(copied) = &record.copied else { return Ok(Ok((image, record))) };
+) -> Result<(Image, ImageRecord), Halt> {
+    let image = event_resource::image(cloud, region, id).await?;
+    let record = event_resource::record(&image, &context.home)?;
+    let Some(copied) = &record.copied else { return Ok((image, record)) };
     let origin =
         cloud.images(&copied.origin.region, &ImageQuery::Id(copied.origin.image.clone())).await?.pop();
     match origin.map(|origin| (origin.record_for_home(&context.home), origin)) {
-        Some((Ok(record), origin)) if record.copied.is_none() => Ok(Ok((origin, record))),
-        _ => Ok(keep(Subject::image(&image), ReplicateReason::OriginGone(copied.origin.to_string()))),
+        Some((Ok(record), origin)) if record.copied.is_none() => Ok((origin, record)),
+        _ => keep(Subject::image(&image), ReplicateReason::OriginGone(copied.origin.to_string())),
     }
 }
 
 async fn of_image<C: Cloud>(
     cloud: &C,
     context: &Context,
-    image: &Image,
-    record: &ImageRecord,
+    region: &Region,
+    id: &ImageId,
     now: DateTime<Utc>,
-) -> Result<Report, HandlerError> {
+) -> Result<Report, Halt> {
+    let (image, record) = home_image(cloud, context, region, id).await?;
     if !matches!(record.stage, Stage::Published | Stage::Released) {
-        let kept = Subject::image(image).decide(Action::Keep, ReplicateReason::SourceStage(record.stage));
-        return Ok(apply(cloud, vec![vec![kept]], Mode::Apply, now).await);
+        return keep(Subject::image(&image), ReplicateReason::SourceStage(record.stage));
     }
-    let recipe = match event_image::recipe(cloud, context, image, &record.name.recipe).await? {
-        Ok(recipe) => recipe,
-        Err(kept) => return Ok(apply(cloud, vec![kept], Mode::Apply, now).await),
-    };
+    let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
     let one = [&recipe];
     let (mut images, mut pointers) =
         join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
             .await;
-    let regions = replicas(&recipe, context, image, record, &images);
+    let regions = replicas(&recipe, context, &image, &record, &images);
     let unpublished: Vec<&Image> = regions
         .values()
         .flatten()
@@ -98,8 +90,7 @@ async fn of_image<C: Cloud>(
         Some(Err(error)) => return Err(error.clone().into()),
         None => None,
     };
-    let observed =
-        Observed { image: image.clone(), record: record.clone(), regions, permissions, newest, now };
+    let observed = Observed { image, record, regions, permissions, newest, now };
     let report = apply(cloud, decide(&recipe, &observed), Mode::Apply, now).await;
 
     // The release may have waited only for what was published just now.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use kiln_core::events::inbound::{Mode, VerifyCall};
-use kiln_core::inventory::{Image, ImageQuery, Instance, InstanceState};
+use kiln_core::inventory::{Image, ImageQuery, Instance};
+use kiln_core::model::record::RecordError;
 use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Tags, tags};
-use kiln_core::plan::reason::ScriptReason;
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::Recipe;
 use kiln_core::verify::{
@@ -17,7 +17,8 @@ use kiln_core::verify::{
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
-use crate::observe::{event_image, images, recipes};
+use crate::observe::event_resource::{self, Halt, keep, sequence};
+use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
 /// Tests the image that an event names, or the one that the instance it names has tested, as it is now.
@@ -30,11 +31,11 @@ pub async fn verify<C: Cloud>(
     call: &VerifyCall,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
-    let sequence = match call {
-        VerifyCall::Stopped(region, instance) => of_tester(cloud, context, region, instance, now).await?,
-        VerifyCall::Image(region, image) => of_image(cloud, context, region, image, now).await?,
+    let decided = match call {
+        VerifyCall::Stopped(region, instance) => of_tester(cloud, context, region, instance, now).await,
+        VerifyCall::Image(region, image) => of_image(cloud, context, region, image, now).await,
     };
-    Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
+    Ok(apply(cloud, vec![sequence(decided)?], Mode::Apply, now).await)
 }
 
 async fn of_tester<C: Cloud>(
@@ -43,25 +44,20 @@ async fn of_tester<C: Cloud>(
     region: &Region,
     id: &InstanceId,
     now: DateTime<Utc>,
-) -> Result<Sequence, HandlerError> {
-    let Some(tester) = cloud.instance(region, id).await? else {
-        let reason = Reason::Script(ScriptReason::NotStopped(InstanceState::Terminated));
-        return Ok(vec![Subject::resource(id, region).decide(Action::Keep, reason)]);
-    };
+) -> Result<Sequence, Halt> {
+    let tester = event_resource::instance(cloud, region, id).await?;
     let under_test = match image_under_test(&tester) {
         Ok(image) => image,
         Err(_) if !tester.tags.has(tags::RECIPE) => {
-            let reason = Reason::NotManaged(kiln_core::model::record::RecordError::NotManaged);
-            return Ok(vec![Subject::instance(&tester).decide(Action::Keep, reason)]);
+            return keep(Subject::instance(&tester), Reason::NotManaged(RecordError::NotManaged));
         }
-        Err(reason) => return Ok(vec![Subject::instance(&tester).decide(Action::Keep, reason)]),
+        Err(reason) => return keep(Subject::instance(&tester), reason),
     };
     let image = cloud.images(region, &ImageQuery::Id(under_test)).await?.pop();
     match image.and_then(|image| Some((image.record_for_home(&context.home).ok()?, image))) {
         Some((record, image)) => {
             let recipe = recipes::find(cloud, context, &record.name.recipe).await?;
-            let known = vec![tester];
-            test(cloud, recipe.as_ref(), image, record, Testers::Among(known), now).await
+            Ok(test(cloud, recipe.as_ref(), image, record, Testers::Among(vec![tester]), now).await?)
         }
         None => Ok(vec![orphan(&tester)]),
     }
@@ -73,25 +69,16 @@ async fn of_image<C: Cloud>(
     region: &Region,
     id: &ImageId,
     now: DateTime<Utc>,
-) -> Result<Sequence, HandlerError> {
-    let image = match event_image::image(cloud, region, id).await? {
-        Ok(image) => image,
-        Err(kept) => return Ok(kept),
-    };
+) -> Result<Sequence, Halt> {
+    let image = event_resource::image(cloud, region, id).await?;
     if let Some(recipe) = adopt::adoption_target(&image, &context.home) {
         return adopt_image(cloud, context, image, &recipe, now).await;
     }
-    let record = match event_image::record(&image, &context.home) {
-        Ok(record) => record,
-        Err(kept) => return Ok(kept),
-    };
-    let recipe = match event_image::recipe(cloud, context, &image, &record.name.recipe).await? {
-        Ok(recipe) => recipe,
-        Err(kept) => return Ok(kept),
-    };
+    let record = event_resource::record(&image, &context.home)?;
+    let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
     match wants_test(&recipe, &image, &record) {
-        Ok(()) => test(cloud, Some(&recipe), image, record, Testers::Unknown, now).await,
-        Err(reason) => Ok(vec![Subject::image(&image).decide(Action::Keep, reason)]),
+        Ok(()) => Ok(test(cloud, Some(&recipe), image, record, Testers::Unknown, now).await?),
+        Err(reason) => keep(Subject::image(&image), reason),
     }
 }
 
@@ -102,11 +89,8 @@ async fn adopt_image<C: Cloud>(
     image: Image,
     recipe: &RecipeName,
     now: DateTime<Utc>,
-) -> Result<Sequence, HandlerError> {
-    let recipe = match event_image::recipe(cloud, context, &image, recipe).await? {
-        Ok(recipe) => recipe,
-        Err(kept) => return Ok(kept),
-    };
+) -> Result<Sequence, Halt> {
+    let recipe = event_resource::recipe(cloud, context, &image, recipe).await?;
     let of_recipe = ImageQuery::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
     let others = cloud.images(&context.home, &of_recipe).await?;
     let decision = adopt::decide(&image, &recipe, &others);
