@@ -19,7 +19,7 @@ def everywhere(kiln: Kiln) -> list[tuple[str, dict[str, Any]]]:
     return [(region, kiln.images(region)[-1]) for region in REGIONS]
 
 
-def test_an_image_and_its_replicas_are_shared_deprecated_and_guarded_as_the_recipe_says(kiln: Kiln) -> None:
+def test_an_image_and_its_replicas_are_shared_deprecated_and_protected_as_the_recipe_says(kiln: Kiln) -> None:
     more = f', organizations = ["{ORGANIZATION}"], snapshots = true'
     kiln.recipe(publish=f'{share(ONE, more=more)}\ndeprecate_after = "90d"\nprotect = true')
     kiln.bake(scheduled_time="2026-11-20T02:00:00Z")

@@ -11,7 +11,7 @@ use crate::inventory::{
     NewInstance,
 };
 use crate::model::user_data::user_data;
-use crate::model::{ImageName, InstanceId, Region, Role, SubnetId, Tags, Token, Version, tags};
+use crate::model::{ImageName, InstanceId, Region, Role, SubnetId, Token, Version, tags};
 use crate::plan::reason::{BadBase, BakeReason};
 use crate::plan::{Action, Decision, Reason, Subject};
 use crate::recipe::Recipe;
@@ -71,8 +71,7 @@ pub fn without_base(
     let decision = |action, reason| Some(Subject::name(&request.name, &request.home).decide(action, reason));
     let version = request.name.version;
     let existing = images.iter().find(|image| {
-        image.name == request.name.to_string()
-            && matches!(image.state, ImageState::Pending | ImageState::Available)
+        request.name.is(&image.name) && matches!(image.state, ImageState::Pending | ImageState::Available)
     });
     if let Some(image) = existing {
         return decision(Action::Keep, Reason::Bake(BakeReason::AlreadyBaked(image.id.clone())));
@@ -97,13 +96,6 @@ pub fn without_base(
         not_terminated().filter(|instance| instance.purpose() == InstanceRole::LongLived).collect();
     match long_lived.as_slice() {
         [] => {}
-        [builder] if builder.tags.has(AUTO_SCALING) => {
-            let group = builder.tags.get(AUTO_SCALING).unwrap_or_default().to_owned();
-            return decision(
-                Action::Reject,
-                Reason::Bake(BakeReason::InAutoScaling(builder.id.clone(), group)),
-            );
-        }
         [builder] => {
             let (action, reason) = long_lived_builder(request, recipe, builder);
             return decision(action, reason);
@@ -113,11 +105,9 @@ pub fn without_base(
             return decision(Action::Reject, Reason::Bake(BakeReason::SeveralLongLived(ids)));
         }
     }
-    let active =
-        not_terminated().filter(|instance| instance.purpose() == InstanceRole::Builder).find(|builder| {
-            let late = builder.deadline().is_some_and(|deadline| deadline < request.now);
-            builder.tags.read(tags::VERSION) == Some(version) || !late
-        })?;
+    let active = not_terminated()
+        .filter(|instance| instance.purpose() == InstanceRole::Builder)
+        .find(|builder| builder.tags.read(tags::VERSION) == Some(version) || !builder.is_late(request.now))?;
     let reason = Reason::Bake(BakeReason::AlreadyBaking {
         instance: active.id.clone(),
         version: active.tags.read(tags::VERSION),
@@ -126,6 +116,10 @@ pub fn without_base(
 }
 
 fn long_lived_builder(request: &BakeRequest, recipe: &Recipe, builder: &Instance) -> (Action, Reason) {
+    if let Some(group) = builder.tags.get(AUTO_SCALING) {
+        let reason = BakeReason::InAutoScaling(builder.id.clone(), group.to_owned());
+        return (Action::Reject, Reason::Bake(reason));
+    }
     let marked = builder.tags.has(tags::VERSION);
     let version = builder.tags.read(tags::VERSION);
     // This same bake tagged the instance, and died before it stopped it.
@@ -170,8 +164,8 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, observed: &Observed) -> De
         Ok(runs) => runs,
         Err(error) => return subject.retry_later(error),
     };
-    if let Some(reason) = base_problem(base, runs, recipe, request.now) {
-        return subject.decide(Action::Reject, reason);
+    if let Some(problem) = base_problem(base, runs, recipe, request.now) {
+        return subject.decide(Action::Reject, BakeReason::BadBase(problem));
     }
     let reason =
         Reason::Bake(BakeReason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() });
@@ -184,26 +178,23 @@ pub fn newest(images: Vec<Image>) -> Option<Image> {
 }
 
 /// Why nothing can be baked from this base; `None` if it is suitable.
-fn base_problem(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc>) -> Option<Reason> {
+fn base_problem(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc>) -> Option<BadBase> {
     if base.state != ImageState::Available {
-        return Some(Reason::Bake(BakeReason::BadBase(BadBase::BaseNotAvailable(
-            base.id.clone(),
-            base.state.clone(),
-        ))));
+        return Some(BadBase::BaseNotAvailable(base.id.clone(), base.state.clone()));
     }
     if !base.root_on_ebs {
-        return Some(Reason::Bake(BakeReason::BadBase(BadBase::BaseNotOnEbs(base.id.clone()))));
+        return Some(BadBase::BaseNotOnEbs(base.id.clone()));
     }
     if !runs.contains(&base.architecture) {
-        return Some(Reason::Bake(BakeReason::BadBase(BadBase::WrongArchitecture {
+        return Some(BadBase::WrongArchitecture {
             image: base.id.clone(),
             base: base.architecture.clone(),
             instance_type: recipe.bake.instance_type.clone(),
             runs: runs.to_vec(),
-        })));
+        });
     }
     let since = base.deprecated.filter(|since| *since <= now && !recipe.bake.allow_deprecated)?;
-    Some(Reason::Bake(BakeReason::BadBase(BadBase::BaseDeprecated(base.id.clone(), since))))
+    Some(BadBase::BaseDeprecated(base.id.clone(), since))
 }
 
 /// One builder for each subnet that the recipe names, to be tried in turn. A client token is idempotent within one
@@ -213,11 +204,8 @@ fn base_problem(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateT
 fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidates {
     let name = &request.name;
     let deadline = request.now + recipe.bake.timeout;
-    let tags = recipe
-        .tags
-        .clone()
-        .with("Name", format!("{name} (builder)"))
-        .and(&builder_tags(name, deadline).with(tags::BASE, &base.id));
+    let own_tags = Role::Builder.tags(name, deadline).with(tags::BASE, &base.id);
+    let tags = recipe.tags.clone().and(&own_tags);
     let builder = |subnet: Option<&SubnetId>| NewInstance {
         region: request.home.clone(),
         image: base.id.clone(),
@@ -230,15 +218,6 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
     };
     let named = recipe.bake.subnets.iter().map(|subnet| builder(Some(subnet)));
     Candidates::of(named).unwrap_or_else(|| Candidates { first: builder(None), others: Vec::new() })
-}
-
-/// The tags that identify a builder.
-fn builder_tags(name: &ImageName, deadline: DateTime<Utc>) -> Tags {
-    Tags::new()
-        .with(tags::RECIPE, &name.recipe)
-        .with(tags::VERSION, name.version)
-        .with(tags::ROLE, Role::Builder)
-        .with_time(tags::DEADLINE, deadline)
 }
 
 #[cfg(test)]

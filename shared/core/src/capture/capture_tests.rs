@@ -1,6 +1,7 @@
 use chrono::TimeDelta;
 
 use super::*;
+use crate::events::outbound::Envelope;
 use crate::fixtures::*;
 use crate::model::{Role, Tags, Token};
 use crate::plan::reason::CaptureReason;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use crate::events::outbound::{Envelope, Event};
+use crate::events::outbound::Event;
 use crate::inventory::{Image, ImageState, Instance, InstanceRole, InstanceState, NewImage, StopReason};
 use crate::model::record::RecordError;
 use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, ScriptOutcome, Stage, tags};
@@ -51,7 +51,7 @@ pub fn wants_console(instance: &Instance, images: &[Image], now: DateTime<Utc>) 
     let own = |image: &Image| image.source_instance.as_ref() == Some(&instance.id);
     instance.purpose() == InstanceRole::Builder
         && !images.iter().any(own)
-        && (instance.state == InstanceState::Stopped || (running(instance) && late(instance, now)))
+        && (instance.state == InstanceState::Stopped || (running(instance) && instance.is_late(now)))
 }
 
 /// Decides what happens to a builder. `recipe` is `None` if there is no readable recipe of that name.
@@ -75,13 +75,12 @@ pub fn decide(
                 let reason = Reason::Capture(CaptureReason::AnotherBuilder(image.id.clone()));
                 vec![decision(Action::Terminate(instance.id.clone()), reason)]
             }
-            false if late(instance, now) => {
+            false if instance.is_late(now) => {
                 give_up(observed, name, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
             }
             false => {
                 vec![decision(Action::Reject, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))]
             }
-            true if long_lived => with_image_of_long_lived(instance, image, name),
             true => with_image(instance, image, name),
         };
     }
@@ -94,7 +93,7 @@ pub fn decide(
         };
         return vec![decision(action, Reason::Capture(CaptureReason::ImageDeregistered(created)))];
     }
-    if running(instance) && late(instance, now) {
+    if running(instance) && instance.is_late(now) {
         return give_up(
             observed,
             name,
@@ -136,7 +135,7 @@ pub fn decide(
         (StopReason::Guest | StopReason::Unknown, ScriptOutcome::Failed { status, .. }) => {
             give_up(observed, name, Reason::Script(ScriptReason::Failed(*status)))
         }
-        _ if late(instance, now) => give_up(observed, name, Reason::Script(ScriptReason::NoVerdict)),
+        _ if instance.is_late(now) => give_up(observed, name, Reason::Script(ScriptReason::NoVerdict)),
         _ => vec![decision(Action::Retry, Reason::Script(ScriptReason::NoVerdictYet))],
     }
 }
@@ -156,34 +155,28 @@ fn of_another_builder(image: &Image, name: &ImageName) -> bool {
 }
 
 fn with_image(instance: &Instance, image: &Image, name: &ImageName) -> Sequence {
-    let decision = |action, reason| Subject::instance(instance).decide(action, reason);
-    match image.state {
-        ImageState::Available | ImageState::Disabled => {
-            let reason = Reason::Capture(CaptureReason::ImageAvailable(image.id.clone()));
-            vec![decision(Action::Terminate(instance.id.clone()), reason)]
+    let (id, made) = (instance.id.clone(), image.id.clone());
+    let (action, reason) = match image.state {
+        ImageState::Failed => return with_failed_image(instance, image, name),
+        _ if is_long_lived(instance) => {
+            (Action::Restart(id), CaptureReason::ImageBegun(ImageRef::Existing(made)))
         }
-        ImageState::Failed => with_failed_image(instance, image, name),
-        _ => vec![decision(Action::Keep, Reason::Capture(CaptureReason::ImagePending(image.id.clone())))],
-    }
+        ImageState::Available | ImageState::Disabled => {
+            (Action::Terminate(id), CaptureReason::ImageAvailable(made))
+        }
+        _ => (Action::Keep, CaptureReason::ImagePending(made)),
+    };
+    vec![Subject::instance(instance).decide(action, reason)]
 }
 
-fn with_image_of_long_lived(instance: &Instance, image: &Image, name: &ImageName) -> Sequence {
-    match image.state {
-        ImageState::Failed => with_failed_image(instance, image, name),
-        _ => {
-            let reason = Reason::Capture(CaptureReason::ImageBegun(ImageRef::Existing(image.id.clone())));
-            vec![Subject::instance(instance).decide(Action::Restart(instance.id.clone()), reason)]
-        }
-    }
+fn image_failed(image: &Image) -> Reason {
+    CaptureReason::ImageFailed { image: image.id.clone(), why: image.state_reason.clone() }.into()
 }
 
 /// Frees the builder before the failed image is deregistered. In the other order, a crash between the two would let
 /// the builder be captured again, after its bake was reported as failed.
 fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Sequence {
-    let reason = Reason::Capture(CaptureReason::ImageFailed {
-        image: image.id.clone(),
-        why: image.state_reason.clone(),
-    });
+    let reason = image_failed(image);
     vec![
         emit_bake_failed(instance, name, &reason, String::new()),
         free_builder(instance, reason.clone()),
@@ -193,10 +186,7 @@ fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Se
 
 /// Decides what happens to a failed image whose builder no longer exists.
 pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
-    let reason = Reason::Capture(CaptureReason::ImageFailed {
-        image: image.id.clone(),
-        why: image.state_reason.clone(),
-    });
+    let reason = image_failed(image);
     let mut sequence = Sequence::new();
     if let Some(instance) = &image.source_instance {
         let news = Event::BakeFailed {
@@ -204,8 +194,7 @@ pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
             reason: reason.to_string(),
             console_tail: String::new(),
         };
-        let envelope = Envelope { name: record.name.clone(), region: image.region.clone(), news };
-        sequence.push(Subject::image(image).decide(Action::Emit(envelope), reason.clone()));
+        sequence.push(Subject::image(image).emit(&record.name, news, reason.clone()));
     }
     sequence.push(Subject::image(image).decide(Action::Deregister(image.id.clone()), reason));
     sequence
@@ -235,8 +224,7 @@ fn emit_bake_failed(
     console_tail: String,
 ) -> Decision {
     let news = Event::BakeFailed { instance: instance.id.clone(), reason: reason.to_string(), console_tail };
-    let envelope = Envelope { name: name.clone(), region: instance.region.clone(), news };
-    Subject::instance(instance).decide(Action::Emit(envelope), reason.clone())
+    Subject::instance(instance).emit(name, news, reason.clone())
 }
 
 fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage {
@@ -268,13 +256,9 @@ fn is_long_lived(instance: &Instance) -> bool {
     instance.purpose() == InstanceRole::LongLived
 }
 
-fn late(instance: &Instance, now: DateTime<Utc>) -> bool {
-    instance.deadline().is_some_and(|deadline| deadline < now)
-}
-
 /// Whether a builder has waited for its image past the grace period.
 fn grace_period_over(instance: &Instance, now: DateTime<Utc>) -> bool {
-    late(instance, now - CAPTURE_GRACE)
+    instance.is_late(now - CAPTURE_GRACE)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::inventory::{Image, ImageState};
 use crate::model::{Region, Tags, tags};
 use crate::plan::reason::{DeletedRecipeReason, RetentionReason, UseReason};
 use crate::plan::{Action, Sequence, Subject};
-use crate::recipe::{Expire, Recipe};
+use crate::recipe::Recipe;
 
 /// When a user retired the deleted recipe, if every remaining image carries the mark. `None` if any does not, for
 /// example one that appeared later.
@@ -36,16 +36,14 @@ pub fn only_sharing_left<'a>(
     uses: &UsageIndex<'_>,
     now: DateTime<Utc>,
 ) -> Vec<&'a Image> {
-    let defaults = Expire::default();
-    let policy = RetentionPolicy::without_recipe(&defaults);
+    let policy = RetentionPolicy::without_recipe();
     let releases = lineage.releases.iter().filter(|release| depends_on_sharing(release, policy, uses, now));
     releases.flat_map(Release::images).collect()
 }
 
 /// Keeps every image of a deleted recipe that was not retired. The reason names the call that retires it.
 pub fn kept(lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<Sequence> {
-    let defaults = Expire::default();
-    let policy = RetentionPolicy::without_recipe(&defaults);
+    let policy = RetentionPolicy::without_recipe();
     let one = |release: &Release<'_>| {
         let name = release.members.first().map(|(_, record)| record.name.recipe.clone())?;
         let reason = DeletedRecipeReason::RecipeMissing(name);
@@ -85,8 +83,7 @@ pub fn decide(
     retired_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Vec<Sequence> {
-    let defaults = Expire::default();
-    let policy = RetentionPolicy::without_recipe(&defaults);
+    let policy = RetentionPolicy::without_recipe();
     let reason = DeletedRecipeReason::Retired(retired_at).into();
     let context = RetirementContext { reason, fleet: &lineage.fleet, now };
     let one = |release: &Release<'_>| match (release.under_way(), lineage.unobservable) {

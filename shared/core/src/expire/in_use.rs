@@ -2,6 +2,7 @@
 //! or its usage is unknown.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::iter::once_with;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -57,23 +58,21 @@ impl<'a> UsageIndex<'a> {
         image: &Image,
         now: DateTime<Utc>,
     ) -> Option<Keep> {
-        kept_by_own_state(image, policy.newest)
-            .or_else(|| self.used(image))
-            .or_else(|| launched_lately(policy.expire.idle, image, now))
-            .or_else(|| self.used_by_other_accounts(image, now))
+        self.keep_reasons(policy, image, now).next()
     }
 
-    /// Every reason to keep this image regardless of its retention policy.
-    pub fn keep_reasons(&self, policy: RetentionPolicy<'_>, image: &Image, now: DateTime<Utc>) -> Vec<Keep> {
-        [
-            kept_by_own_state(image, policy.newest),
-            self.used(image),
-            launched_lately(policy.expire.idle, image, now),
-            self.used_by_other_accounts(image, now),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+    /// Every reason to keep this image regardless of its retention policy. Each is looked for only when asked for.
+    pub fn keep_reasons<'s>(
+        &'s self,
+        policy: RetentionPolicy<'s>,
+        image: &'s Image,
+        now: DateTime<Utc>,
+    ) -> impl Iterator<Item = Keep> {
+        once_with(move || kept_by_own_state(image, policy.newest))
+            .chain(once_with(move || self.used(image)))
+            .chain(once_with(move || launched_lately(policy.expire.idle, image, now)))
+            .chain(once_with(move || self.used_by_other_accounts(image, now)))
+            .flatten()
     }
 
     /// What uses this image in its own account and Region, each with its ARN.
@@ -109,11 +108,9 @@ impl<'a> UsageIndex<'a> {
         if let Some(need) = image.snapshots.iter().find_map(|snapshot| usage.needed.get(snapshot)) {
             return Some(Keep::in_use(UseReason::SnapshotNeeded(need.clone())));
         }
-        if self.referrers.contains_key(&image.id) {
-            let users = self.users(image);
-            if !users.is_empty() {
-                return Some(Keep::in_use(UseReason::Used(users.into_iter().collect())));
-            }
+        let users = self.users(image);
+        if !users.is_empty() {
+            return Some(Keep::in_use(UseReason::Used(users.into_iter().collect())));
         }
         if let Some(recipe) = usage.bases.get(&image.id) {
             return Some(Keep::in_use(UseReason::BaseOfRecipe(recipe.clone())));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::fleet_size::{counts, unexpected_drop};
 use super::inventory::{ImagesByRegion, observed_images};
-use crate::events::outbound::{Envelope, Event};
+use crate::events::outbound::Event;
 use crate::inventory::Image;
 use crate::model::{ImageName, Region, Stage};
 use crate::plan::reason::{Limit, LimitExceeded};
@@ -115,13 +115,9 @@ fn block(
     let versions =
         observed_images(found).filter_map(|image| Some(image.record_for_home(home).ok()?.name.version));
     if let Some(version) = versions.max() {
-        let envelope = Envelope {
-            name: ImageName { recipe: why.recipe.clone(), version },
-            region: home.clone(),
-            news: Event::ExpiryBlocked { images: why.images, reason: why.to_string() },
-        };
-        let subject = Subject::recipe(&why.recipe, home);
-        sequences.insert(0, vec![subject.decide(Action::Emit(envelope), why.clone())]);
+        let name = ImageName { recipe: why.recipe.clone(), version };
+        let news = Event::ExpiryBlocked { images: why.images, reason: why.to_string() };
+        sequences.insert(0, vec![Subject::recipe(&why.recipe, home).emit(&name, news, why.clone())]);
     }
     sequences
 }

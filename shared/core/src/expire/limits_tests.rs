@@ -1,6 +1,7 @@
 use chrono::TimeDelta;
 
 use super::*;
+use crate::events::outbound::Envelope;
 use crate::expire::in_use::{UsageByRegion, UsageIndex};
 use crate::expire::keep_rules::decide;
 use crate::expire::lineage::Lineage;

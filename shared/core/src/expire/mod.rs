@@ -24,7 +24,6 @@ use chrono::{DateTime, Utc};
 use crate::inventory::Image;
 use crate::model::Region;
 use crate::plan::Sequence;
-use crate::recipe::Expire;
 
 use fleet_size::record_sizes;
 use forecast::{PlanRow, Prices, Sizes, last_decisions, plan_row};
@@ -106,13 +105,11 @@ impl<'a> OneRecipe<'a> {
         self.observed.all().filter_map(row).collect()
     }
 
-    /// The retention policy of its images. `defaults` applies if the recipe was deleted.
-    pub fn policy(&self, defaults: &'a Expire) -> RetentionPolicy<'a> {
+    /// The retention policy of its images.
+    pub fn policy(&self) -> RetentionPolicy<'a> {
         match &self.observed.recipe {
             Some(recipe) => RetentionPolicy::of(recipe, self.lineage.newest),
-            None => {
-                RetentionPolicy { newest: self.lineage.newest, ..RetentionPolicy::without_recipe(defaults) }
-            }
+            None => RetentionPolicy { newest: self.lineage.newest, ..RetentionPolicy::without_recipe() },
         }
     }
 }

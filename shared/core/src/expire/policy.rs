@@ -23,8 +23,8 @@ impl<'a> RetentionPolicy<'a> {
     }
 
     /// The policy for images whose recipe was deleted: the default waiting times.
-    pub fn without_recipe(defaults: &'a Expire) -> Self {
-        Self { expire: defaults, recipe: None, newest: None }
+    pub fn without_recipe() -> Self {
+        Self { expire: &Expire::DEFAULT, recipe: None, newest: None }
     }
 }
 

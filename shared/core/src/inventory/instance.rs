@@ -146,4 +146,9 @@ impl Instance {
         let launched = self.launched.filter(|_| self.tags.has(tags::ROLE));
         self.tags.time(tags::DEADLINE).or_else(|| Some(launched? + TimeDelta::hours(24)))
     }
+
+    /// Whether its deadline has passed.
+    pub fn is_late(&self, now: DateTime<Utc>) -> bool {
+        self.deadline().is_some_and(|deadline| deadline < now)
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -71,6 +72,13 @@ macro_rules! words {
     };
 }
 
+impl Stage {
+    /// Whether an image at this stage is shared as its recipe says.
+    pub fn is_published(self) -> bool {
+        matches!(self, Self::Published | Self::Released)
+    }
+}
+
 words!(Stage {
     Captured = "captured",
     Verified = "verified",
@@ -79,6 +87,18 @@ words!(Stage {
     Rejected = "rejected",
     Disabled = "disabled",
 });
+impl Role {
+    /// The tags of an instance that Kiln launches in this role.
+    pub fn tags(self, name: &ImageName, deadline: DateTime<Utc>) -> Tags {
+        Tags::new()
+            .with("Name", format!("{name} ({self})"))
+            .with(tags::RECIPE, &name.recipe)
+            .with(tags::VERSION, name.version)
+            .with(tags::ROLE, self)
+            .with_time(tags::DEADLINE, deadline)
+    }
+}
+
 words!(Role { Builder = "builder", Tester = "tester" });
 
 /// The image that a replica is a copy of.
@@ -271,7 +291,7 @@ mod tests {
             base in proptest::option::of("ami-[0-9a-f]{17}"), origin in proptest::option::of("ami-[0-9a-f]{17}"),
             attempt in 1u32..9, own in proptest::collection::btree_map("[A-Z][a-z]{0,8}", ".{0,12}", 0..4),
         ) {
-            let version = Version::at(chrono::DateTime::from_timestamp(second, 0).unwrap()).unwrap();
+            let version = Version::at(DateTime::from_timestamp(second, 0).unwrap()).unwrap();
             let record = ImageRecord {
                 name: ImageName { recipe: recipe.parse().unwrap(), version },
                 stage,

@@ -175,16 +175,6 @@ impl Tags {
         self.get(key).is_some()
     }
 
-    /// Whether there are no tags.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The number of tags.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// All keys and values, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_ref(), value.as_str()))

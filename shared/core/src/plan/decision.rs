@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use super::action::Action;
 use super::reason::Reason;
 use super::step::Retention;
+use crate::events::outbound::{Envelope, Event};
 use crate::inventory::{CloudError, ErrorKind, Image, Instance};
 use crate::model::{ImageName, RecipeName, Region, Version};
 use crate::recipe::BadRecipe;
@@ -126,6 +127,12 @@ impl Subject {
     /// A decision about this subject.
     pub fn decide(self, action: Action, reason: impl Into<Reason>) -> Decision {
         Decision { subject: self, action, reason: reason.into(), since: None, retention: None }
+    }
+
+    /// Sends an event about an image or a bake, in the Region of this subject.
+    pub fn emit(self, name: &ImageName, news: Event, reason: impl Into<Reason>) -> Decision {
+        let envelope = Envelope { name: name.clone(), region: self.region.clone(), news };
+        self.decide(Action::Emit(envelope), reason)
     }
 
     /// A decision of an expiry rule, with what the rule knows about the image.

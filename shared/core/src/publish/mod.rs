@@ -4,7 +4,7 @@ pub mod sharing;
 
 use chrono::{DateTime, Utc};
 
-use crate::events::outbound::{Envelope, Event};
+use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Finding, Image, ImageState, Permissions};
 use crate::model::{ImageRecord, Stage};
 use crate::plan::reason::{PublishReason, ScanReason};
@@ -53,18 +53,18 @@ pub fn decide(recipe: &Recipe, observed: &Observed, now: DateTime<Utc>) -> Seque
             Reason::Publish(PublishReason::Verified),
             now,
         ),
-        ScanGate::Wait(reason) => keep(reason),
+        ScanGate::Wait(reason) => keep(PublishReason::Scan(reason).into()),
         ScanGate::Unknown(error) => vec![Subject::image(image).retry_later(error)],
-        ScanGate::Block(reason) => reject(image, record, reason),
+        ScanGate::Block(reason) => reject(image, record, PublishReason::Scan(reason).into()),
     }
 }
 
 /// Whether Amazon Inspector's findings allow an image to be published.
 enum ScanGate<'a> {
     Pass,
-    Wait(Reason),
+    Wait(ScanReason),
     Unknown(&'a CloudError),
-    Block(Reason),
+    Block(ScanReason),
 }
 
 fn scan_gate<'a>(recipe: &Recipe, observed: &'a Observed, now: DateTime<Utc>) -> ScanGate<'a> {
@@ -72,8 +72,8 @@ fn scan_gate<'a>(recipe: &Recipe, observed: &'a Observed, now: DateTime<Utc>) ->
     if observed.image.scanned.is_none() {
         let until = observed.image.created.unwrap_or(now) + recipe.publish.findings_timeout;
         return match now < until {
-            true => ScanGate::Wait(Reason::Publish(PublishReason::Scan(ScanReason::NotScanned(until)))),
-            false => ScanGate::Block(Reason::Publish(PublishReason::Scan(ScanReason::NeverScanned(until)))),
+            true => ScanGate::Wait(ScanReason::NotScanned(until)),
+            false => ScanGate::Block(ScanReason::NeverScanned(until)),
         };
     }
     let findings = match &observed.findings {
@@ -83,11 +83,11 @@ fn scan_gate<'a>(recipe: &Recipe, observed: &'a Observed, now: DateTime<Utc>) ->
     let blocking = || findings.iter().filter(|finding| finding.severity >= at_least && finding.fixable);
     match blocking().max_by_key(|finding| finding.severity) {
         None => ScanGate::Pass,
-        Some(worst) => ScanGate::Block(Reason::Publish(PublishReason::Scan(ScanReason::Findings {
+        Some(worst) => ScanGate::Block(ScanReason::Findings {
             count: blocking().count(),
             at_least,
             first: format!("{} ({})", worst.title, worst.severity),
-        }))),
+        }),
     }
 }
 
@@ -98,9 +98,8 @@ fn reject(image: &Image, record: &ImageRecord, reason: Reason) -> Sequence {
         reason: reason.to_string(),
         console_tail: String::new(),
     };
-    let envelope = Envelope { name: record.name.clone(), region: image.region.clone(), news };
     vec![
-        Subject::image(image).decide(Action::Emit(envelope), reason.clone()),
+        Subject::image(image).emit(&record.name, news, reason.clone()),
         Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Rejected), reason),
     ]
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::events::outbound::{Envelope, Event};
+use crate::events::outbound::Event;
 use crate::inventory::{
     CloudError, Deprecation, Grantee, Image, ImageState, PermissionChange, Permissions, Protection,
 };
 use crate::model::token::nonce;
-use crate::model::{ImageRecord, Stage, Tags, tags};
+use crate::model::{ImageRecord, Tags, tags};
 use crate::plan::reason::PublishReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
@@ -59,13 +59,13 @@ fn requires_nothing(recipe: &Recipe) -> bool {
 
 /// Whether a published image must be inspected, because its recipe's `[publish]` has changed since.
 pub fn is_due(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
-    let published = matches!(record.stage, Stage::Published | Stage::Released);
-    let settled = match image.tags.get(tags::PUBLISHED_AS) {
-        Some(carried_out) => carried_out == mark(recipe),
-        // It was published before Kiln wrote marks.
-        None => requires_nothing(recipe),
-    };
-    image.state == ImageState::Available && published && !settled
+    let may_change = image.state == ImageState::Available && record.stage.is_published();
+    may_change
+        && match image.tags.get(tags::PUBLISHED_AS) {
+            Some(applied) => applied != mark(recipe),
+            // It was published before Kiln wrote marks.
+            None => !requires_nothing(recipe),
+        }
 }
 
 /// The changes after which an image grants exactly what its recipe says; empty if it already does.
@@ -154,11 +154,9 @@ fn deprecation(
         return (image.deprecated.is_some() && !recipe.publish.share.public).then_some(Deprecation::Never);
     };
     let desired = record.name.version.time() + after;
-    let close = |at: DateTime<Utc>| (at - desired).abs() < TimeDelta::minutes(1);
-    let already_due =
-        |at: DateTime<Utc>| desired <= now + DEPRECATION_LEAD && at <= now + DEPRECATION_LEAD * 2;
-    let as_desired = image.deprecated.is_some_and(|at| close(at) || already_due(at));
-    (!as_desired).then(|| Deprecation::At(desired.max(now + DEPRECATION_LEAD)))
+    let close = image.deprecated.is_some_and(|at| (at - desired).abs() < TimeDelta::minutes(1));
+    let already_due = desired <= soon(now) && is_deprecated(image, now);
+    (!close && !already_due).then(|| deprecation_by_recipe(recipe, record, now))
 }
 
 /// Makes a published image match its recipe again; `None` if there is nothing to do.
@@ -204,21 +202,20 @@ pub fn publish(
             let mut sequence = steps(recipe, image, record, permissions, now);
             let publish = Action::Publish(image.id.clone(), mark(recipe));
             sequence.push(Subject::image(image).decide(publish, reason.clone()));
-            sequence.push(Subject::image(image).decide(Action::Emit(published_event(image, record)), reason));
+            sequence.push(Subject::image(image).emit(&record.name, published_event(image, record), reason));
             sequence
         }
         Err(error) => vec![Subject::image(image).retry_later(error)],
     }
 }
 
-fn published_event(image: &Image, record: &ImageRecord) -> Envelope {
-    let news = match &record.copied {
+fn published_event(image: &Image, record: &ImageRecord) -> Event {
+    match &record.copied {
         None => Event::ImagePublished { image: image.id.clone() },
         Some(copied) => {
             Event::ImageReplicated { image: image.id.clone(), origin: copied.origin.image.clone() }
         }
-    };
-    Envelope { name: record.name.clone(), region: image.region.clone(), news }
+    }
 }
 
 #[cfg(test)]

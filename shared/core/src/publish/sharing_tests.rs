@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fixtures::*;
+use crate::model::Stage;
 
 fn sharing(accounts: &[&str]) -> Recipe {
     let mut recipe = recipe("web");

@@ -235,6 +235,8 @@ fn verify(root: &mut TableReader<'_>, violations: &mut Violations) -> Verify {
     Verify { script, timeout, instance_type, subnets }
 }
 
+const NAMED_REGION: &str = "a Region that replicate.regions names";
+
 fn replicate(root: &mut TableReader<'_>, violations: &mut Violations) -> Replicate {
     let mut table = root.table("replicate", violations);
     let regions: Vec<Region> = table.list("regions", Region::EXPECTED, violations);
@@ -246,34 +248,33 @@ fn replicate(root: &mut TableReader<'_>, violations: &mut Violations) -> Replica
             ReleaseStrategy::AllRegions
         }
     };
-    let best_effort: Vec<Region> =
-        table.list("best_effort", "a Region that replicate.regions names", violations);
+    let best_effort: Vec<Region> = table.list("best_effort", NAMED_REGION, violations);
     for region in best_effort.iter().filter(|region| !regions.contains(region)) {
-        violations.add(
-            "replicate.best_effort",
-            quoted(region.as_str()),
-            "a Region that replicate.regions names",
-        );
+        violations.add("replicate.best_effort", quoted(region.as_str()), NAMED_REGION);
     }
     let verify = table.flag("verify", violations);
     let keys = table.table("kms_keys", violations);
     let mut kms_keys = BTreeMap::new();
     for (key, value) in keys.entries() {
         let path = keys.path_of(key);
-        match (key.parse::<Region>(), value.as_str().filter(|key| kms_key(key))) {
-            (Ok(region), Some(kms_key)) if regions.contains(&region) && elsewhere(kms_key, &region) => {
+        let Some(region) = key.parse().ok().filter(|region| regions.contains(region)) else {
+            violations.add(path, quoted(key), NAMED_REGION);
+            continue;
+        };
+        match value.as_str().filter(|key| kms_key(key)) {
+            None => {
+                violations.add(
+                    path,
+                    show(value),
+                    "a KMS key: its id, its ARN, \"alias/…\" or an alias's ARN",
+                );
+            }
+            Some(key) if elsewhere(key, &region) => {
                 violations.add(path, show(value), format!("a key of {region}, the Region of the replica"));
             }
-            (Ok(region), Some(kms_key)) if regions.contains(&region) => {
-                kms_keys.insert(region, kms_key.to_owned());
+            Some(key) => {
+                kms_keys.insert(region, key.to_owned());
             }
-            (Ok(region), _) if !regions.contains(&region) => {
-                violations.add(path, quoted(key), "a Region that replicate.regions names");
-            }
-            (Ok(_), _) => {
-                violations.add(path, show(value), "a KMS key: its id, its ARN, \"alias/…\" or an alias's ARN")
-            }
-            (Err(_), _) => violations.add(path, quoted(key), "a Region that replicate.regions names"),
         }
     }
     table.end(violations);
@@ -283,7 +284,7 @@ fn replicate(root: &mut TableReader<'_>, violations: &mut Violations) -> Replica
 fn expire(root: &mut TableReader<'_>, violations: &mut Violations) -> Expire {
     let years_10 = TimeDelta::days(3_650);
     let mut table = root.table("expire", violations);
-    let usual = Expire::default();
+    let usual = Expire::DEFAULT;
     let span = (TimeDelta::zero(), years_10);
     let keep = table.number("keep", usual.keep, (1, 1_000), violations);
     let older_than = table.span("older_than", usual.older_than, span, violations);

@@ -36,7 +36,7 @@ fn the_reference_lists_exactly_the_fields_that_the_parser_knows() {
 fn the_defaults_of_the_reference_are_those_of_the_parser() {
     let minimal = "name = \"web\"\n[bake]\nbase = \"ami-0a\"\ninstance_type = \"t4g.small\"\n";
     let recipe = Recipe::parse("web", minimal).unwrap();
-    let usual = Expire::default();
+    let usual = Expire::DEFAULT;
     let spans: [(&str, TimeDelta); 7] = [
         ("bake.timeout", recipe.bake.timeout),
         ("verify.timeout", recipe.verify.timeout),

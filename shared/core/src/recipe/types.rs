@@ -178,18 +178,17 @@ pub struct Expire {
 }
 
 /// The defaults for every `[expire]` field that a recipe leaves out.
-impl Default for Expire {
-    fn default() -> Self {
-        Self {
-            keep: 5,
-            older_than: TimeDelta::days(30),
-            confirm_after: TimeDelta::days(2),
-            quarantine: TimeDelta::days(7),
-            idle: TimeDelta::zero(),
-            max_per_run: 100,
-            max_percent: 50,
-        }
-    }
+impl Expire {
+    /// The values of the fields that a recipe leaves out, and those for images whose recipe was deleted.
+    pub const DEFAULT: Self = Self {
+        keep: 5,
+        older_than: TimeDelta::days(30),
+        confirm_after: TimeDelta::days(2),
+        quarantine: TimeDelta::days(7),
+        idle: TimeDelta::zero(),
+        max_per_run: 100,
+        max_percent: 50,
+    };
 }
 
 impl Replicate {
@@ -200,6 +199,16 @@ impl Replicate {
 }
 
 impl Recipe {
+    /// The Regions that get a replica: never the home Region, even if the recipe names it.
+    pub fn replica_regions<'a>(&'a self, home: &'a Region) -> impl Iterator<Item = &'a Region> {
+        self.replicate.regions.iter().filter(move |region| *region != home)
+    }
+
+    /// The home Region, then those that get a replica.
+    pub fn regions<'a>(&'a self, home: &'a Region) -> impl Iterator<Item = &'a Region> {
+        std::iter::once(home).chain(self.replica_regions(home))
+    }
+
     /// The recipe that this one is baked from, if its base is a recipe.
     pub fn base_recipe(&self) -> Option<&RecipeName> {
         match &self.bake.base {

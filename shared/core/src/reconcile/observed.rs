@@ -58,8 +58,8 @@ impl Observed {
 
     /// The home images with that name.
     pub(super) fn named(&self, name: &ImageName) -> Vec<Image> {
-        let name = name.to_string();
-        self.home_images().unwrap_or_default().iter().filter(|image| image.name == name).cloned().collect()
+        let images = self.home_images().unwrap_or_default().iter();
+        images.filter(|image| name.is(&image.name)).cloned().collect()
     }
 
     /// The instances with Kiln's tags in a Region, in any state; `None` if they could not be read.

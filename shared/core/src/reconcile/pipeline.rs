@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use crate::inventory::{Image, ImageState, Instance};
+use crate::inventory::{Image, ImageState, Instance, Result};
 use crate::model::record::CopySource;
 use crate::model::{ImageId, ImageRecord, RecipeName, Region, Version, tags};
 use crate::plan::{Action, Decision, Sequence, Subject};
@@ -114,9 +114,8 @@ pub fn images_needing_permissions<'a>(known: &'a [Tracked<'_>]) -> Vec<&'a Image
             || sharing::is_due(one.recipe, &one.image, &one.record)
             || replicate::is_ready_to_publish(one.recipe, &one.image, &one.record)
     };
-    let already_published = |one: &Tracked<'_>| sharing::is_due(one.recipe, &one.image, &one.record);
     let mut to_read: Vec<&Tracked<'_>> = known.iter().filter(needs_permissions).collect();
-    to_read.sort_by_key(|one| (already_published(one), std::cmp::Reverse(one.record.name.version)));
+    to_read.sort_by_key(|one| (one.record.stage.is_published(), std::cmp::Reverse(one.record.name.version)));
     to_read.truncate(MAX_INSPECTIONS);
     to_read.into_iter().map(|one| &*one.image).collect()
 }
@@ -231,12 +230,21 @@ fn copies(observed: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec
     let mut due = Vec::new();
     let homes = known.iter().filter(|one| one.record.copied.is_none());
     for one in homes.filter(|one| one.image.state == ImageState::Available) {
-        let further = one.recipe.replicate.regions.iter().filter(|region| **region != observed.home);
+        let regions: BTreeMap<Region, Result<Vec<Image>>> = one
+            .recipe
+            .replica_regions(&observed.home)
+            .map(|region| (region.clone(), replicas_in(region, &one.image)))
+            .collect();
+        let permissions = regions.values().flatten().flatten().filter_map(|replica| {
+            let key = (replica.region.clone(), replica.id.clone());
+            let found = observed.permissions.get(&key)?.clone();
+            Some((key, found))
+        });
         let newest: Option<Version> = newest.get(&one.recipe.name).map(|(version, _)| *version);
         let input = replicate::Observed {
             image: one.image.clone().into_owned(),
-            regions: further.map(|region| (region.clone(), replicas_in(region, &one.image))).collect(),
-            permissions: observed.permissions.clone(),
+            permissions: permissions.collect(),
+            regions,
             newest,
             record: one.record.clone(),
             now,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::events::outbound::{Envelope, Event};
+use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Image, ImageState, Result, Template};
 use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
 use crate::plan::action::{Move, WaitFor};
@@ -69,7 +69,7 @@ impl<'a> ReleaseState<'a> {
         images: &'a BTreeMap<Region, Result<Vec<Image>>>,
         pointers: &'a BTreeMap<Region, Pointers>,
     ) -> Self {
-        let regions = || std::iter::once(home).chain(&recipe.replicate.regions);
+        let regions = || recipe.regions(home);
         let unobservable =
             regions().filter_map(|region| Some((region, images.get(region)?.as_ref().err()?))).collect();
         let mut replicas: BTreeMap<ImageId, BTreeMap<&Region, &Image>> = BTreeMap::new();
@@ -77,15 +77,16 @@ impl<'a> ReleaseState<'a> {
         let mut versions = BTreeMap::new();
         for region in regions() {
             for image in images.get(region).and_then(|found| found.as_ref().ok()).into_iter().flatten() {
-                let Ok(record) = image.record_for_home(home) else { continue };
-                let published = matches!(record.stage, Stage::Published | Stage::Released);
-                if record.name.recipe != recipe.name || image.state != ImageState::Available {
+                // The tag alone tells the recipe: a sweep passes the images of all recipes to each of them.
+                let is_own = image.tags.get(tags::RECIPE) == Some(recipe.name.as_str());
+                if !is_own || image.state != ImageState::Available {
                     continue;
                 }
+                let Ok(record) = image.record_for_home(home) else { continue };
                 if !matches!(record.stage, Stage::Rejected | Stage::Disabled) {
                     versions.insert((region, &image.id), record.name.version);
                 }
-                if !published {
+                if !record.stage.is_published() {
                     continue;
                 }
                 match &record.copied {
@@ -109,8 +110,7 @@ impl<'a> ReleaseState<'a> {
     }
 
     fn regions(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
-        let (recipe, home) = (self.recipe, self.home);
-        std::iter::once(home).chain(recipe.replicate.regions.iter().filter(move |region| *region != home))
+        self.recipe.regions(self.home)
     }
 
     fn required(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
@@ -170,9 +170,9 @@ impl<'a> ReleaseState<'a> {
         let image = target.ready.get(region)?;
         // The images may have been read before the parameter. Only a rollback moves back, and not from a newer
         // version than it was preferred to.
-        let pointers: Option<ImageId> = self.value(region).and_then(|pointers| pointers.parse().ok());
-        let pointers = pointers.and_then(|pointers| self.versions.get(&(region, &pointers)).copied());
-        let moves_back = pointers.is_some_and(|pointers| pointers > over);
+        let named: Option<ImageId> = self.value(region).and_then(|value| value.parse().ok());
+        let named = named.and_then(|image| self.versions.get(&(region, &image)).copied());
+        let moves_back = named.is_some_and(|version| version > over);
         (!moves_back).then_some((*image, reason))
     }
 
@@ -226,12 +226,12 @@ impl<'a> ReleaseState<'a> {
     /// A retry for each Region whose images or parameter could not be read.
     fn unreadable(&self) -> Sequence {
         let unobservable = self.unobservable.iter().map(|(region, error)| (*region, *error));
-        let pointers = self.regions().filter_map(|region| {
+        let parameters = self.regions().filter_map(|region| {
             let pointers = self.pointers.get(region)?;
             Some((region, pointers.parameter.as_ref()?.as_ref().err()?))
         });
         unobservable
-            .chain(pointers)
+            .chain(parameters)
             .map(|(region, error)| Subject::region(region).retry_later(error))
             .collect()
     }
@@ -298,8 +298,7 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
         baked: text(release.version().time()),
         released: text(released),
     };
-    let envelope = Envelope { name: release.record.name.clone(), region: release.home.region.clone(), news };
-    sequence.push(home().decide(Action::Emit(envelope), reason()));
+    sequence.push(home().emit(&release.record.name, news, reason()));
     let replicas = release.ready.values().filter(|image| image.id != release.home.id);
     let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
     sequence.extend(unmarked.map(|image| {
@@ -368,8 +367,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
         images: chosen.images(),
         from: current.map(ReadyRelease::version).filter(|from| *from != chosen.version()),
     };
-    let envelope = Envelope { name: chosen.record.name.clone(), region: chosen.home.region.clone(), news };
-    sequence.push(home().decide(Action::Emit(envelope), reason()));
+    sequence.push(home().emit(&chosen.record.name, news, reason()));
     sequence
 }
 

@@ -90,6 +90,15 @@ fn with_together_all_regions_move_at_once_when_the_last_is_ready_then_it_is_a_re
 }
 
 #[test]
+fn a_recipe_that_names_its_home_region_too_is_released_once() {
+    let mut recipe = named();
+    recipe.replicate.regions = vec![region("us-east-1")];
+    let published = image("web", 9).staged(Stage::Published).build();
+    let sequences = scene(vec![published], &[("us-east-1", None)]).decided(&recipe);
+    assert_eq!(words(&sequences.concat()), ["move-parameters", "tag", "emit", "set-stage"]);
+}
+
+#[test]
 fn with_together_nothing_moves_before_the_last_required_region_is_ready() {
     let (old, mut new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     for unready in [None, Some(Stage::Captured), Some(Stage::Verified), Some(Stage::Rejected)] {

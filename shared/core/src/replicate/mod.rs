@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::events::outbound::{Envelope, Event};
+use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Encryption, Image, ImageState, NewReplica, Permissions};
 use crate::model::record::CopySource;
-use crate::model::{ImageId, ImageRecord, Origin, Region, Stage, Token, Version, tags};
+use crate::model::{ImageId, ImageRecord, Region, Stage, Token, Version, tags};
 use crate::plan::reason::ReplicateReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::sharing;
@@ -25,8 +25,7 @@ pub struct Observed {
     pub image: Image,
     /// Its record.
     pub record: ImageRecord,
-    /// The images with the recipe and version of the home image, for each Region of the recipe except the home
-    /// Region.
+    /// The replicas of the home image, for each Region of the recipe except the home Region.
     pub regions: BTreeMap<Region, Result<Vec<Image>, CloudError>>,
     /// Who may use the replicas for which [`is_ready_to_publish`] is true, by Region and id.
     pub permissions: PermissionsByImage,
@@ -75,7 +74,7 @@ pub fn decide(recipe: &Recipe, observed: &Observed) -> Vec<Sequence> {
     if observed.image.state != ImageState::Available {
         return keep(Reason::ImageNotAvailable(observed.image.state.clone()));
     }
-    if !matches!(observed.record.stage, Stage::Published | Stage::Released) {
+    if !observed.record.stage.is_published() {
         return keep(Reason::Replicate(ReplicateReason::SourceStage(observed.record.stage)));
     }
     let statuses: BTreeMap<&Region, ReplicaStatus<'_>> =
@@ -122,8 +121,7 @@ fn status_in<'a>(images: &'a Result<Vec<Image>, CloudError>, observed: &Observed
 /// The number of the attempt that made an image; `None` if it is not a replica of the home image.
 fn attempt_of(image: &Image, observed: &Observed) -> Option<u32> {
     let copied = image.record().ok()?.copied?;
-    (copied.origin.image == observed.image.id && copied.origin.region == observed.image.region)
-        .then_some(copied.attempt)
+    (copied.origin == observed.image.address()).then_some(copied.attempt)
 }
 
 fn for_region(recipe: &Recipe, observed: &Observed, region: &Region, status: &ReplicaStatus<'_>) -> Sequence {
@@ -143,13 +141,12 @@ fn for_region(recipe: &Recipe, observed: &Observed, region: &Region, status: &Re
             vec![Subject::image(image).decide(Action::Keep, reason)]
         }
         ReplicaStatus::Unknown(error) => vec![missing().retry_later(error)],
-        // For an older release, nothing replaces a replica that a user removed or fills a Region that was added
-        // later.
-        ReplicaStatus::Missing { .. } if superseded(observed).is_some() => superseded(observed)
-            .map(|newest| missing().decide(Action::Keep, ReplicateReason::NotNewest(newest)))
-            .into_iter()
-            .collect(),
         ReplicaStatus::Missing { attempt, failed } => {
+            // For an older release, nothing replaces a replica that a user removed or fills a Region that was added
+            // later.
+            if let Some(newest) = superseded(observed) {
+                return vec![missing().decide(Action::Keep, ReplicateReason::NotNewest(newest))];
+            }
             let reason = failed.map_or(Reason::Replicate(ReplicateReason::ReplicaMissing), |failed| {
                 Reason::Replicate(ReplicateReason::CopyFailed {
                     attempt: attempt - 1,
@@ -203,9 +200,8 @@ fn given_up(observed: &Observed, failed: &Image, attempts: u32) -> Sequence {
         return vec![Subject::image(failed).decide(Action::Keep, reason)];
     }
     let news = Event::ReplicationFailed { image: observed.image.id.clone(), reason: reason.to_string() };
-    let envelope = Envelope { name: observed.record.name.clone(), region: failed.region.clone(), news };
     vec![
-        Subject::image(failed).decide(Action::Emit(envelope), reason.clone()),
+        Subject::image(failed).emit(&observed.record.name, news, reason.clone()),
         Subject::image(failed).decide(Action::SetStage(failed.id.clone(), Stage::Rejected), reason),
     ]
 }
@@ -241,7 +237,7 @@ fn failed_attempts(observed: &Observed, statuses: &BTreeMap<&Region, ReplicaStat
 
 fn new_replica(recipe: &Recipe, observed: &Observed, region: &Region, attempt: u32) -> NewReplica {
     let name = &observed.record.name;
-    let origin = Origin { region: observed.image.region.clone(), image: observed.image.id.clone() };
+    let origin = observed.image.address();
     let key = recipe.replicate.kms_keys.get(region);
     let token = Token::of(&[
         "replica",

@@ -16,7 +16,7 @@ pub fn adoption_target(image: &Image, home: &Region) -> Option<RecipeName> {
         .flatten()
 }
 
-/// Decides whether an image is adopted. `others` are the images in the home Region that are tagged with the recipe.
+/// Decides whether an image is adopted. `others` are images in the home Region, at least those that are tagged with the recipe.
 pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
     let subject = Subject { recipe: Some(recipe.name.clone()), ..Subject::image(image) };
     let version = match image.tags.get(tags::VERSION) {
@@ -33,7 +33,7 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
     let name = ImageName { recipe: recipe.name.clone(), version };
     let same_version = |other: &&Image| {
         other.id != image.id
-            && (other.record().is_ok_and(|record| record.name == name) || other.name == name.to_string())
+            && (other.record().is_ok_and(|record| record.name == name) || name.is(&other.name))
     };
     if let Some(other) = others.iter().find(same_version) {
         return subject

@@ -6,15 +6,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::events::outbound::{Envelope, Event};
+use crate::events::outbound::Event;
 use crate::inventory::{
     Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState, NewInstance,
     StopReason, Subnet,
 };
 use crate::model::user_data::user_data;
-use crate::model::{
-    ImageId, ImageRecord, InstanceId, Region, Role, ScriptOutcome, Stage, SubnetId, Tags, Token, tags,
-};
+use crate::model::{ImageId, ImageRecord, InstanceId, Role, ScriptOutcome, Stage, SubnetId, Token, tags};
 use crate::plan::reason::{ScriptReason, VerifyReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
@@ -77,7 +75,8 @@ pub fn wants_test(recipe: &Recipe, image: &Image, record: &ImageRecord) -> Resul
 
 /// Whether a tester's console must be read before [`decide`] can be called.
 pub fn wants_console(tester: &Instance, now: DateTime<Utc>) -> bool {
-    tester.state == InstanceState::Stopped || (tester.state != InstanceState::Terminated && late(tester, now))
+    tester.state == InstanceState::Stopped
+        || (tester.state != InstanceState::Terminated && tester.is_late(now))
 }
 
 /// Whether the subnets for testers must be read: the image must be tested, and no tester exists.
@@ -159,7 +158,7 @@ pub fn orphan(tester: &Instance) -> Decision {
 }
 
 fn status(observed: &Observed, tester: &Instance, now: DateTime<Utc>) -> TesterStatus {
-    let is_late = late(tester, now);
+    let is_late = tester.is_late(now);
     if !wants_console(tester, now) {
         return TesterStatus::AtWork;
     }
@@ -225,9 +224,7 @@ fn fail(
 }
 
 fn emit(observed: &Observed, news: Event, reason: Reason) -> Decision {
-    let envelope =
-        Envelope { name: observed.record.name.clone(), region: observed.image.region.clone(), news };
-    Subject::image(&observed.image).decide(Action::Emit(envelope), reason)
+    Subject::image(&observed.image).emit(&observed.record.name, news, reason)
 }
 
 fn terminate(tester: &Instance, reason: Reason) -> Decision {
@@ -262,13 +259,7 @@ fn launch(recipe: &Recipe, observed: &Observed, now: DateTime<Utc>) -> Decision 
 fn new_tester(recipe: &Recipe, observed: &Observed, subnet: &Subnet, now: DateTime<Utc>) -> NewInstance {
     let name = &observed.record.name;
     let deadline = now + recipe.verify.timeout;
-    let own_tags = Tags::new()
-        .with("Name", format!("{name} (tester)"))
-        .with(tags::RECIPE, &name.recipe)
-        .with(tags::VERSION, name.version)
-        .with(tags::ROLE, Role::Tester)
-        .with(tags::IMAGE, &observed.image.id)
-        .with_time(tags::DEADLINE, deadline);
+    let own_tags = Role::Tester.tags(name, deadline).with(tags::IMAGE, &observed.image.id);
     NewInstance {
         region: observed.image.region.clone(),
         image: observed.image.id.clone(),
@@ -277,28 +268,20 @@ fn new_tester(recipe: &Recipe, observed: &Observed, subnet: &Subnet, now: DateTi
         user_data: user_data(Role::Tester, name, &recipe.verify.script),
         tags: recipe.tags.clone().and(&own_tags),
         persistent_devices: observed.image.persistent_devices.clone(),
-        token: Token::launch(
-            Role::Tester,
-            name,
-            &launch_key(&observed.image.region, &observed.image, subnet, now),
-        ),
+        token: Token::launch(Role::Tester, name, &launch_key(&observed.image, subnet, now)),
     }
 }
 
 /// What identifies the launch of a tester in its token: the image, the subnet, and the hour since the image was
 /// created. A repeated call with the same token returns the same tester, even if it was terminated; with the next
 /// hour's token another one can be launched.
-fn launch_key(region: &Region, image: &Image, subnet: &Subnet, now: DateTime<Utc>) -> String {
+fn launch_key(image: &Image, subnet: &Subnet, now: DateTime<Utc>) -> String {
     let hour = image.created.map_or(0, |created| (now - created).num_hours());
-    format!("{region} {} {} {hour}", image.id, subnet.id)
+    format!("{} {} {} {hour}", image.region, image.id, subnet.id)
 }
 
 fn exists(tester: &Instance) -> bool {
     tester.state != InstanceState::Terminated
-}
-
-fn late(tester: &Instance, now: DateTime<Utc>) -> bool {
-    tester.deadline().is_some_and(|deadline| deadline < now)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::events::inbound::{Mode, ReplicateCall};
 use kiln_core::inventory::{Image, ImageQuery, Result};
-use kiln_core::model::{ImageId, ImageRecord, Region, Stage};
+use kiln_core::model::{ImageId, ImageRecord, Region};
 use kiln_core::plan::reason::{ReleaseReason, ReplicateReason};
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::Recipe;
@@ -69,7 +69,7 @@ async fn of_image<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, Halt> {
     let (image, record) = home_image(cloud, context, region, id).await?;
-    if !matches!(record.stage, Stage::Published | Stage::Released) {
+    if !record.stage.is_published() {
         return keep(Subject::image(&image), ReplicateReason::SourceStage(record.stage));
     }
     let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
@@ -114,8 +114,8 @@ fn replicas(
             its.name == record.name && its.copied.is_some_and(|copied| copied.origin.image == image.id)
         })
     };
-    let further = recipe.replicate.regions.iter().filter(|region| **region != context.home);
-    further
+    recipe
+        .replica_regions(&context.home)
         .filter_map(|region| {
             let found = match images.get(region)? {
                 Ok(found) => Ok(found.iter().filter(is_replica).cloned().collect()),

@@ -18,11 +18,6 @@ use crate::apply::{Outcome, Report};
 use crate::context::Context;
 use crate::ports::Cloud;
 
-/// The home Region and the further Regions of a recipe.
-pub(crate) fn regions_of<'a>(recipe: &'a Recipe, home: &'a Region) -> impl Iterator<Item = &'a Region> {
-    std::iter::once(home).chain(recipe.replicate.regions.iter().filter(move |region| *region != home))
-}
-
 /// The images of a recipe in all its Regions.
 pub(crate) async fn recipe_images<C: Cloud>(
     cloud: &C,
@@ -30,7 +25,8 @@ pub(crate) async fn recipe_images<C: Cloud>(
     recipe: &Recipe,
 ) -> BTreeMap<Region, Result<Vec<Image>>> {
     let wanted = ImageQuery::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
-    let reads = regions_of(recipe, &context.home)
+    let reads = recipe
+        .regions(&context.home)
         .map(async |region| (region.clone(), cloud.images(region, &wanted).await));
     join_all(reads).await.into_iter().collect()
 }
@@ -63,7 +59,7 @@ pub(crate) async fn pointers<C: Cloud>(
     let mut names: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
     let mut templates = Vec::new();
     for recipe in recipes {
-        for region in regions_of(recipe, home) {
+        for region in recipe.regions(home) {
             if let Some(parameter) = &recipe.publish.parameter {
                 names.entry(region).or_default().push(parameter.clone());
             }
@@ -92,7 +88,8 @@ pub(crate) async fn pointers<C: Cloud>(
     };
     let mut pointers = BTreeMap::new();
     for recipe in recipes {
-        let in_regions = regions_of(recipe, home)
+        let in_regions = recipe
+            .regions(home)
             .map(|region| (region.clone(), of(recipe, region, templates.remove(&(&recipe.name, region)))));
         pointers.insert(recipe.name.clone(), in_regions.collect());
     }

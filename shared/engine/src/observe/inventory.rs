@@ -14,7 +14,6 @@ use kiln_core::recipe::{BadRecipe, Recipe};
 
 use crate::context::{Context, HandlerError};
 use crate::observe::base_images::bases;
-use crate::observe::images::regions_of;
 use crate::observe::{orphans, recipes};
 use crate::ports::Cloud;
 
@@ -99,7 +98,7 @@ async fn read_inventory<C: Cloud>(
     let (read, enabled) = join(read, enabled).await;
     let (read, documents) = read?;
     let good: Vec<&Recipe> = read.iter().flatten().collect();
-    let named: BTreeSet<&Region> = good.iter().flat_map(|recipe| regions_of(recipe, &context.home)).collect();
+    let named: BTreeSet<&Region> = good.iter().flat_map(|recipe| recipe.regions(&context.home)).collect();
     let named: BTreeSet<&Region> = named.into_iter().chain([&context.home]).collect();
     let further = enabled.iter().flat_map(|enabled| enabled.as_ref().ok()).flatten();
     let regions: BTreeSet<&Region> = named.iter().copied().chain(further).collect();
@@ -185,7 +184,7 @@ fn by_recipe(
             Some(error) => (region.clone(), Err(error.clone())),
             None => (region.clone(), Ok(own.remove(region).unwrap_or_default())),
         };
-        let images = regions_of(&recipe, &context.home).map(here).collect();
+        let images = recipe.regions(&context.home).map(here).collect();
         let removed = own.into_values().flatten().collect();
         recipes.insert(
             recipe.name.clone(),

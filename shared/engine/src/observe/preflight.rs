@@ -8,7 +8,6 @@ use kiln_core::inventory::{DefaultEncryption, Image, ImageQuery, Key, Result};
 use kiln_core::model::{ImageName, Region, SubnetId};
 use kiln_core::recipe::Recipe;
 
-use crate::observe::images::regions_of;
 use crate::ports::Cloud;
 
 /// What is read once for all recipes.
@@ -43,7 +42,7 @@ pub(crate) async fn common<C: Cloud>(
     };
     let mut parameters: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
     for recipe in recipes {
-        for region in regions_of(recipe, home) {
+        for region in recipe.regions(home) {
             parameters.entry(region).or_default().extend(recipe.publish.parameter.clone());
         }
     }
@@ -96,7 +95,8 @@ async fn parameters<C: Cloud>(
     common: &Common,
 ) -> BTreeMap<Region, Result<()>> {
     let Some(parameter) = &recipe.publish.parameter else { return BTreeMap::new() };
-    let untried = regions_of(recipe, home)
+    let untried = recipe
+        .regions(home)
         .filter(|region| !common.written.get(*region).is_some_and(|names| names.contains(parameter)));
     let tried = untried.map(async |region| (region.clone(), cloud.try_parameter(region, parameter).await));
     join_all(tried).await.into_iter().collect()
@@ -115,7 +115,7 @@ async fn defaults<C: Cloud>(
     home: &Region,
     recipe: &Recipe,
 ) -> BTreeMap<Region, Result<(DefaultEncryption, Option<Key>)>> {
-    let keyless = regions_of(recipe, home).filter(|region| !recipe.replicate.kms_keys.contains_key(*region));
+    let keyless = recipe.regions(home).filter(|region| !recipe.replicate.kms_keys.contains_key(*region));
     let reads = keyless.filter(|_| shares(recipe)).map(async |region| {
         let found = async {
             match cloud.default_encryption(region).await? {
@@ -136,7 +136,7 @@ async fn public<C: Cloud>(
     home: &Region,
     recipe: &Recipe,
 ) -> BTreeMap<Region, Result<kiln_core::inventory::PublicImages>> {
-    let regions = regions_of(recipe, home).filter(|_| recipe.publish.share.public);
+    let regions = recipe.regions(home).filter(|_| recipe.publish.share.public);
     let reads = regions.map(async |region| (region.clone(), cloud.public_images(region).await));
     join_all(reads).await.into_iter().collect()
 }

@@ -88,9 +88,9 @@ struct RollbackByHand {
 }
 
 const BAKE: &str = r#"expected {}, or any of {"recipe": "web"}, {"scheduled_time": "2026-11-23T02:00:00Z"} and {"preflight": true}, or Kiln's own 'Image Released'"#;
-const VERIFY: &str = "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
-const CAPTURE: &str = "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
+const STATE_CHANGE: &str =
+    "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const REPLICATE: &str = "expected Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'";
 
 const RECONCILE: &str = "expected {}: a sweep covers all recipes";
@@ -137,13 +137,7 @@ impl CaptureCall {
     /// # Errors
     /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
-        match detail_type(payload, CAPTURE)? {
-            INSTANCE_CHANGE => {
-                instance_change(payload, CAPTURE).map(|(region, instance)| Self::Stopped(region, instance))
-            }
-            IMAGE_CHANGE => image_change(payload, CAPTURE).map(|(region, image)| Self::Image(region, image)),
-            other => Err(unexpected(other, CAPTURE)),
-        }
+        state_change(payload, Self::Stopped, Self::Image)
     }
 }
 
@@ -153,13 +147,20 @@ impl VerifyCall {
     /// # Errors
     /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
-        match detail_type(payload, VERIFY)? {
-            INSTANCE_CHANGE => {
-                instance_change(payload, VERIFY).map(|(region, instance)| Self::Stopped(region, instance))
-            }
-            IMAGE_CHANGE => image_change(payload, VERIFY).map(|(region, image)| Self::Image(region, image)),
-            other => Err(unexpected(other, VERIFY)),
-        }
+        state_change(payload, Self::Stopped, Self::Image)
+    }
+}
+
+/// Parses EC2's own event about an instance or an image.
+fn state_change<T>(
+    payload: &Value,
+    of_instance: fn(Region, InstanceId) -> T,
+    of_image: fn(Region, ImageId) -> T,
+) -> Result<T, BadEvent> {
+    match detail_type(payload, STATE_CHANGE)? {
+        INSTANCE_CHANGE => instance_change(payload, STATE_CHANGE).map(|(region, id)| of_instance(region, id)),
+        IMAGE_CHANGE => image_change(payload, STATE_CHANGE).map(|(region, id)| of_image(region, id)),
+        other => Err(unexpected(other, STATE_CHANGE)),
     }
 }
 

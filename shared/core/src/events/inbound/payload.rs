@@ -112,7 +112,7 @@ pub fn fields<T: DeserializeOwned>(payload: &Value, expected: &'static str) -> R
 /// The detail-type of an event.
 ///
 /// # Errors
-/// There is none.
+/// The payload has no detail-type.
 pub fn detail_type<'a>(payload: &'a Value, expected: &'static str) -> Result<&'a str, BadEvent> {
     let found = payload.get("detail-type").and_then(Value::as_str);
     found.ok_or(BadEvent { problem: "it has no detail-type".into(), expected })

@@ -9,7 +9,6 @@ use kiln_core::expire::{Observed, OneRecipe};
 use kiln_core::inventory::Image;
 use kiln_core::model::{ImageId, ImageRecord};
 use kiln_core::plan::{Sequence, Subject};
-use kiln_core::recipe::Expire;
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
@@ -49,9 +48,8 @@ pub(crate) async fn explain<C: Cloud>(
         let row = rows.into_iter().find(|(image, _)| image.address() == found.address());
         let decision = last_decisions(&sequences).remove(&(&found.region, found.id.as_str())).cloned();
         if let (Some((_, row)), Some(decision)) = (row, decision) {
-            let defaults = Expire::default();
-            let kept = uses.keep_reasons(recipe.policy(&defaults), &found, now);
-            let kept: Vec<_> = kept.into_iter().map(|keep| keep.reason).collect();
+            let kept = uses.keep_reasons(recipe.policy(), &found, now).map(|keep| keep.reason);
+            let kept: Vec<_> = kept.collect();
             let users = uses.users(&found);
             report.explanation = Some(explanation((&found, &record), &release, &decision, users, &kept, row));
         }
