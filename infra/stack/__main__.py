@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,9 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except ArgumentError as error:
-        print(error, file=sys.stderr)
-    except operate.FunctionFailed as error:
+    except (ArgumentError, operate.FunctionFailed) as error:
         print(error, file=sys.stderr)
     except (StackError, PackageError, operate.OperateError, ClientError, BotoCoreError) as error:
         print(f"not done: {error}", file=sys.stderr)
@@ -59,31 +58,6 @@ def _invoke(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> int:
     lambdas = Clients(options.endpoint_url).of("lambda", options.home)
     plan(lambdas, f"{HOME_STACK}-expire", options.recipe)
-    return 0
-
-
-def _explain(options: argparse.Namespace) -> int:
-    ask.explain(Clients(options.endpoint_url).of, options.home, options.image)
-    return 0
-
-
-def _restore(options: argparse.Namespace) -> int:
-    ask.restore(Clients(options.endpoint_url).of, options.home, options.image)
-    return 0
-
-
-def _rollback(options: argparse.Namespace) -> int:
-    ask.roll_back(Clients(options.endpoint_url).of, options.home, options.recipe, options.to)
-    return 0
-
-
-def _retire(options: argparse.Namespace) -> int:
-    ask.retire(Clients(options.endpoint_url).of, options.home, options.recipe, options.dry_run)
-    return 0
-
-
-def _preflight(options: argparse.Namespace) -> int:
-    ask.preflight(Clients(options.endpoint_url).of, options.home, options.recipe)
     return 0
 
 
@@ -135,26 +109,39 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_plan)
     command.add_argument("--recipe", help="this one alone")
 
-    for name, run, about in (
-        ("explain", _explain, "what is known of one image, and what will become of it"),
-        ("restore", _restore, "brings back the release of an image that was deprecated or disabled"),
-    ):
-        command = commands.add_parser(name, parents=[common], help=about)
-        command.set_defaults(run=run)
-        command.add_argument("--image", help="its id")
+    def asks(name: str, function: Callable[..., None], about: str, **arguments: str) -> None:
+        def run(options: argparse.Namespace) -> int:
+            given = (getattr(options, argument) for argument in arguments)
+            function(Clients(options.endpoint_url).of, options.home, *given)
+            return 0
 
-    for name, run, about in (
-        ("rollback", _rollback, "lets every Region name a former release again"),
-        ("retire", _retire, "lets the images of a deleted recipe go"),
-        ("preflight", _preflight, "looks for all that a bake would fail for"),
-    ):
         command = commands.add_parser(name, parents=[common], help=about)
         command.set_defaults(run=run)
-        command.add_argument("--recipe", help="its name")
-        if name == "rollback":
-            command.add_argument("--to", help="a version; without it the newest former release")
-        if name == "retire":
-            command.add_argument("--dry-run", help="1: only shows what would be done")
+        for argument, what in arguments.items():
+            command.add_argument(f"--{argument.replace('_', '-')}", help=what)
+
+    asks("explain", ask.explain, "what is known of one image, and what will become of it", image="its id")
+    asks(
+        "restore",
+        ask.restore,
+        "brings back the release of an image that was deprecated or disabled",
+        image="its id",
+    )
+    asks(
+        "rollback",
+        ask.roll_back,
+        "lets every Region name a former release again",
+        recipe="its name",
+        to="a version; without it the newest former release",
+    )
+    asks(
+        "retire",
+        ask.retire,
+        "lets the images of a deleted recipe go",
+        recipe="its name",
+        dry_run="1: only shows what would be done",
+    )
+    asks("preflight", ask.preflight, "looks for all that a bake would fail for", recipe="its name")
 
     command = commands.add_parser("logs", parents=[common], help="what a function logged")
     command.set_defaults(run=_logs)

@@ -9,9 +9,8 @@ from stack import answers, arguments, rollback
 from stack.deploy import HOME_STACK
 from stack.explain import explain as page
 from stack.operate import FunctionFailed, wake
+from stack.rollback import Client
 
-Client = Callable[[str, str], Any]
-"""A client of a service in a Region."""
 Say = Callable[[str], None]
 
 

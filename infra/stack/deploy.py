@@ -83,12 +83,13 @@ def _template(body: str, s3: Any, bucket: str) -> dict[str, str]:
 
 
 class Clients:
-    """boto3 clients of one endpoint."""
+    """boto3 clients of one endpoint, each made once."""
 
     def __init__(self, endpoint_url: str | None) -> None:
         # A function may take 15 minutes to answer; to ask it again meanwhile would wake it twice.
         config = Config(retries={"mode": "standard"}, read_timeout=930)
         self._settings: dict[str, Any] = {"config": config}
+        self._made: dict[tuple[str, str], Any] = {}
         if endpoint_url:
             self._settings |= {
                 "endpoint_url": endpoint_url,
@@ -97,4 +98,6 @@ class Clients:
             }
 
     def of(self, service: str, region: str) -> Any:
-        return boto3.client(service, region_name=region, **self._settings)
+        if (service, region) not in self._made:
+            self._made[service, region] = boto3.client(service, region_name=region, **self._settings)
+        return self._made[service, region]

@@ -9,16 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any
 
+from stack.rights import Statement, listed
 from stack.tests.expand import Expanded
 
-Statement = dict[str, Any]
 Context = Mapping[str, str | list[str]]
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def statements_of(template: Expanded, role: str) -> list[Statement]:

@@ -62,9 +62,7 @@ pub(crate) async fn apply_one<C: Cloud>(
             cloud.untag_instance(region, instance, &[tags::VERSION, tags::DEADLINE]).await?;
             Ok(Effect::default())
         }
-        Action::Terminate(instance) => {
-            Ok(cloud.terminate(region, instance).await.map(|()| Effect::default())?)
-        }
+        Action::Terminate(instance) => done(cloud.terminate(region, instance).await),
         Action::Copy(new) => match cloud.copy_image(new).await {
             Err(error) if error.kind == ErrorKind::TokenUsed => Ok(Effect::before()),
             Err(error) => Err(error.into()),
@@ -75,52 +73,46 @@ pub(crate) async fn apply_one<C: Cloud>(
         },
         Action::SetStage(image, stage) => {
             if *stage == Stage::Disabled {
-                return Ok(unless_gone(written.on(cloud, decision).await)?);
+                return unless_gone(written.on(cloud, decision).await);
             }
             let marked = cloud.tag_image(region, image, &Tags::new().with(tags::STAGE, stage)).await;
-            Ok(marked.map(|()| Effect::default())?)
+            done(marked)
         }
         Action::Adopt { image, snapshots, tags } => {
             // The image is tagged last, so an adopted image always has tagged snapshots.
             for snapshot in snapshots {
                 cloud.tag_snapshot(region, snapshot, tags).await?;
             }
-            Ok(cloud.tag_image(region, image, tags).await.map(|()| Effect::default())?)
+            done(cloud.tag_image(region, image, tags).await)
         }
-        Action::Share(image, change) => {
-            Ok(cloud.change_launch(region, image, change).await.map(|()| Effect::default())?)
-        }
-        Action::ShareSnapshot(snapshot, change) => {
-            Ok(cloud.change_volumes(region, snapshot, change).await.map(|()| Effect::default())?)
-        }
-        Action::SetDeprecation(image, at) => {
-            Ok(cloud.deprecate(region, image, *at).await.map(|()| Effect::default())?)
-        }
-        Action::Protect(image) => Ok(cloud.protect(region, image).await.map(|()| Effect::default())?),
-        Action::Unprotect(image) => Ok(cloud.unprotect(region, image).await.map(|()| Effect::default())?),
+        Action::Share(image, change) => done(cloud.change_launch(region, image, change).await),
+        Action::ShareSnapshot(snapshot, change) => done(cloud.change_volumes(region, snapshot, change).await),
+        Action::SetDeprecation(image, at) => done(cloud.deprecate(region, image, *at).await),
+        Action::Protect(image) => done(cloud.protect(region, image).await),
+        Action::Unprotect(image) => done(cloud.unprotect(region, image).await),
         Action::Publish(image, mark) => {
             let tags = Tags::new().with(tags::STAGE, Stage::Published).with(tags::PUBLISHED_AS, mark);
-            Ok(cloud.tag_image(region, image, &tags).await.map(|()| Effect::default())?)
+            done(cloud.tag_image(region, image, &tags).await)
         }
-        Action::Tag(..) => Ok(written.on(cloud, decision).await.map(|()| Effect::default())?),
+        Action::Tag(..) => done(written.on(cloud, decision).await),
         Action::MoveParameters(moves, until) => release::move_parameters(cloud, moves, *until).await,
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
         Action::Reactivate(image, now) => {
             let tags = Tags::new().with(tags::STAGE, Stage::Captured).with_time(tags::RECOPY, *now);
             let tags = tags.with(tags::UNUSED_SINCE, "no").with(tags::DISABLED_AT, "no");
-            Ok(unless_gone(cloud.tag_image(region, image, &tags).await)?)
+            unless_gone(cloud.tag_image(region, image, &tags).await)
         }
-        Action::Enable(image) => Ok(cloud.enable_image(region, image).await.map(|()| Effect::default())?),
+        Action::Enable(image) => done(cloud.enable_image(region, image).await),
         Action::RequestUsageReport(image) => {
             let token = cross_account::token(region, image, now);
-            Ok(unless_gone(cloud.ask_usage(region, image, &token).await)?)
+            unless_gone(cloud.ask_usage(region, image, &token).await)
         }
         Action::Deprecate(image, ..) => {
             let deprecate = async {
                 written.on(cloud, decision).await?;
                 cloud.deprecate(region, image, Deprecation::At(sharing::soon(now))).await
             };
-            Ok(unless_gone(deprecate.await)?)
+            unless_gone(deprecate.await)
         }
         Action::ClearUnused(image, deprecation) => {
             // The tag is written last, so a run that dies in between is repeated by the next one.
@@ -128,7 +120,7 @@ pub(crate) async fn apply_one<C: Cloud>(
                 cloud.deprecate(region, image, *deprecation).await?;
                 cloud.tag_image(region, image, &Tags::new().with(tags::UNUSED_SINCE, "no")).await
             };
-            Ok(unless_gone(clear.await)?)
+            unless_gone(clear.await)
         }
         Action::Disable(image, ..) => {
             // The tags are written first, so they are there when EC2's event of the disabled image arrives.
@@ -136,26 +128,24 @@ pub(crate) async fn apply_one<C: Cloud>(
                 written.on(cloud, decision).await?;
                 cloud.disable_image(region, image).await
             };
-            Ok(unless_gone(disable.await)?)
+            unless_gone(disable.await)
         }
         Action::Deregister(image) => deregister(cloud, region, image).await,
         Action::MarkOrphan(snapshot, since) => {
             let tags = Tags::new().with_time(tags::ORPHANED_SINCE, *since);
-            Ok(cloud.tag_snapshot(region, snapshot, &tags).await.map(|()| Effect::default())?)
+            done(cloud.tag_snapshot(region, snapshot, &tags).await)
         }
         Action::ClearOrphan(snapshot) => {
             let tags = Tags::new().with(tags::ORPHANED_SINCE, "no");
-            Ok(cloud.tag_snapshot(region, snapshot, &tags).await.map(|()| Effect::default())?)
+            done(cloud.tag_snapshot(region, snapshot, &tags).await)
         }
         Action::DeleteSnapshot(snapshot) => match cloud.delete_snapshot(region, snapshot).await {
             Err(error) if error.kind == ErrorKind::InUse => {
                 Err(ApplyError::Rule(Reason::Orphan(OrphanReason::SnapshotUsed(snapshot.clone()))))
             }
-            outcome => Ok(outcome.map(|()| Effect::default())?),
+            outcome => done(outcome),
         },
-        Action::Emit(envelope) => {
-            Ok(cloud.send(std::slice::from_ref(envelope), now).await.map(|()| Effect::default())?)
-        }
+        Action::Emit(envelope) => done(cloud.send(std::slice::from_ref(envelope), now).await),
     }
 }
 
@@ -166,11 +156,16 @@ async fn is_gone<C: Cloud>(cloud: &C, new: &NewReplica, made: &ImageId) -> bool 
 }
 
 /// An image that no longer exists needs no further step, so that counts as done before.
-fn unless_gone(done: Result<(), CloudError>) -> Result<Effect, CloudError> {
-    match done {
+fn unless_gone(outcome: Result<(), CloudError>) -> Result<Effect, ApplyError> {
+    match outcome {
         Err(error) if error.kind == ErrorKind::NotFound => Ok(Effect::before()),
-        done => done.map(|()| Effect::default()),
+        outcome => done(outcome),
     }
+}
+
+/// A call that answers with nothing.
+fn done(outcome: Result<(), CloudError>) -> Result<Effect, ApplyError> {
+    Ok(outcome.map(|()| Effect::default())?)
 }
 
 /// Launches a builder or tester in the first zone that has capacity. A client token is valid in one zone only, so

@@ -12,7 +12,7 @@ use kiln_core::events::inbound::{BadEvent, BakeCall, BakeTarget, Mode};
 use kiln_core::inventory::{Architecture, CloudError, Image, ImageQuery, Instance, Result};
 use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags};
 use kiln_core::plan::reason::PreflightReason;
-use kiln_core::plan::{Action, Sequence, Subject};
+use kiln_core::plan::{Action, Decision, Sequence, Subject};
 use kiln_core::recipe::{Base, Recipe};
 use kiln_core::release::newest::newest_release;
 
@@ -142,10 +142,15 @@ async fn begin<C: Cloud>(
 ) -> Vec<Sequence> {
     let home = &context.home;
     let requests = observed_requests(cloud, context, due, at_home, mode, now).await;
-    let launches = |(recipe, request, observed): &&ObservedRequest<'_>| {
-        mode == Mode::DryRun || matches!(decide(request, recipe, observed).action, Action::Launch(_))
-    };
-    let checked: Vec<&ObservedRequest<'_>> = requests.iter().filter(launches).collect();
+    let bakes: Vec<Decision> =
+        requests.iter().map(|(recipe, request, observed)| decide(request, recipe, observed)).collect();
+    let is_checked = |bake: &Decision| mode == Mode::DryRun || matches!(bake.action, Action::Launch(_));
+    let checked: Vec<&ObservedRequest<'_>> = requests
+        .iter()
+        .zip(&bakes)
+        .filter(|(_, bake)| is_checked(bake))
+        .map(|(request, _)| request)
+        .collect();
     let recipes: Vec<&Recipe> = checked.iter().map(|(recipe, ..)| *recipe).collect();
     let names = checked.iter().map(|(_, request, _)| request.name.to_string()).collect();
     let common = preflight::common(cloud, home, &recipes, names).await;
@@ -157,9 +162,9 @@ async fn begin<C: Cloud>(
     let mut problems: BTreeMap<RecipeName, Sequence> = join_all(preflights).await.into_iter().collect();
     requests
         .iter()
-        .map(|(recipe, request, observed)| {
+        .zip(bakes)
+        .map(|((recipe, request, _), decision)| {
             let mut found = problems.remove(&recipe.name).unwrap_or_default();
-            let decision = decide(request, recipe, observed);
             match (mode, &decision.action) {
                 // Any other rejection of the bake is a finding too.
                 (Mode::DryRun, Action::Reject | Action::Retry) => found.push(decision),

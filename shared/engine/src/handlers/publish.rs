@@ -10,7 +10,7 @@ use kiln_core::publish::{Observed, decide, is_due, wants_findings};
 use kiln_core::release::{ReleaseState, rollback};
 
 use crate::apply::{Report, apply};
-use crate::context::{Context, HandlerError, NoRecipe};
+use crate::context::{Context, HandlerError};
 use crate::observe::event_resource::{self, Halt, keep, sequence};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
@@ -62,12 +62,7 @@ async fn roll_back<C: Cloud>(
     to: Option<Version>,
     now: DateTime<Utc>,
 ) -> Result<Sequence, HandlerError> {
-    let recipe = recipes::find(cloud, context, name).await?;
-    let recipe = recipe.ok_or_else(|| NoRecipe {
-        name: name.clone(),
-        path: context.recipes.clone(),
-        home: context.home.to_string(),
-    })?;
+    let recipe = recipes::existing(cloud, context, name).await?;
     let one = [&recipe];
     let (images, mut pointers) =
         join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))

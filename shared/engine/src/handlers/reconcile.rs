@@ -1,6 +1,6 @@
 //! `reconcile`: does what a lost event or a failed function left undone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use futures::future::{join, join_all, join3};
@@ -76,8 +76,7 @@ async fn observe<C: Cloud>(
             Err(error) => bad.push(error),
         }
     }
-    let further = good.values().flat_map(|recipe| &recipe.replicate.regions);
-    let regions: BTreeSet<&Region> = std::iter::once(&context.home).chain(further).collect();
+    let regions = recipes::regions(good.values(), &context.home);
     let reads = regions.iter().map(async |region| {
         // The instances of the home Region were read with the recipes.
         let instances = async {

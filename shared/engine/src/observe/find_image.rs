@@ -10,6 +10,7 @@ use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::{BadRecipe, Recipe};
 
 use crate::context::Context;
+use crate::observe::recipes;
 use crate::ports::Cloud;
 
 /// The image with this id and its record, from any Region; or a rejection that says why there is no answer.
@@ -46,8 +47,8 @@ pub(crate) struct RegionScope {
 impl RegionScope {
     /// The scope that follows from the recipes that can be read.
     pub async fn of<C: Cloud>(cloud: &C, context: &Context, read: &[Result<Recipe, BadRecipe>]) -> Self {
-        let further = read.iter().flatten().flat_map(|recipe| &recipe.replicate.regions);
-        let named: BTreeSet<Region> = further.chain([&context.home]).cloned().collect();
+        let named: BTreeSet<Region> =
+            recipes::regions(read.iter().flatten(), &context.home).into_iter().cloned().collect();
         let (mut others, unlisted) = match cloud.enabled_regions(&context.home).await {
             Ok(enabled) => (enabled, None),
             Err(error) => (BTreeSet::new(), Some(error)),

@@ -98,8 +98,7 @@ async fn read_inventory<C: Cloud>(
     let (read, enabled) = join(read, enabled).await;
     let (read, documents) = read?;
     let good: Vec<&Recipe> = read.iter().flatten().collect();
-    let named: BTreeSet<&Region> = good.iter().flat_map(|recipe| recipe.regions(&context.home)).collect();
-    let named: BTreeSet<&Region> = named.into_iter().chain([&context.home]).collect();
+    let named = recipes::regions(good.iter().copied(), &context.home);
     let further = enabled.iter().flat_map(|enabled| enabled.as_ref().ok()).flatten();
     let regions: BTreeSet<&Region> = named.iter().copied().chain(further).collect();
     let wanted = match name {

@@ -1,5 +1,7 @@
 //! Reads recipes from SSM's Parameter Store.
 
+use std::collections::BTreeSet;
+
 use kiln_core::model::{RecipeName, Region};
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::{BadRecipe, Recipe, cycles};
@@ -28,6 +30,28 @@ pub fn parsed(documents: &[(String, String)]) -> Vec<Result<Recipe, BadRecipe>> 
     cycles::without_cycles(documents.iter().map(|(name, document)| Recipe::parse(name, document)).collect())
 }
 
+/// The home Region and every Region that one of these recipes names.
+pub(crate) fn regions<'a>(
+    recipes: impl IntoIterator<Item = &'a Recipe>,
+    home: &'a Region,
+) -> BTreeSet<&'a Region> {
+    recipes.into_iter().flat_map(|recipe| &recipe.replicate.regions).chain([home]).collect()
+}
+
+/// One recipe by its name.
+///
+/// # Errors
+/// Why it could not be read, that it does not exist, or every mistake in it.
+pub async fn existing<C: Parameters>(
+    cloud: &C,
+    context: &Context,
+    name: &RecipeName,
+) -> Result<Recipe, HandlerError> {
+    let missing =
+        || NoRecipe { name: name.clone(), path: context.recipes.clone(), home: context.home.to_string() };
+    Ok(find(cloud, context, name).await?.ok_or_else(missing)?)
+}
+
 /// One recipe by its name, or all recipes if there is no name. If all are read, a recipe with mistakes does not hide
 /// the others.
 ///
@@ -42,9 +66,7 @@ pub async fn wanted<C: Parameters>(
         let documents = cloud.parameters_below(&context.home, &context.recipes).await?;
         return Ok(parsed(&documents));
     };
-    let missing =
-        || NoRecipe { name: name.clone(), path: context.recipes.clone(), home: context.home.to_string() };
-    let recipe = find(cloud, context, name).await?.ok_or_else(missing)?;
+    let recipe = existing(cloud, context, name).await?;
     // The recipe that it is baked from may in turn be baked from it.
     let on_recipes = recipe.base_recipe().is_some();
     let read = match on_recipes {

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
 use futures::future::{join_all, join3, join4};
 use futures::stream::{self, StreamExt};
+use kiln_core::expire::OneRecipe;
 use kiln_core::expire::cross_account::{may_be_shared, shared_with_others};
-use kiln_core::expire::in_use::{UsageByRegion, is_piecemeal};
+use kiln_core::expire::in_use::{UsageByRegion, UsageIndex, is_piecemeal};
 use kiln_core::inventory::usage::{Reference, Referrer, Target};
 use kiln_core::inventory::{CloudError, Image, ImageQuery, ImageState, RegionUsage, Result, SharedWith};
 use kiln_core::model::{ImageId, Region, SnapshotId, tags};
@@ -35,6 +37,25 @@ pub(crate) async fn usage<C: Cloud>(
         (region.clone(), usage)
     });
     join_all(reads).await.into_iter().collect()
+}
+
+/// What uses the images that these recipes allow to be removed. Usage by other accounts is read only for images that
+/// nothing else keeps.
+pub(crate) async fn usage_of_candidates<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    inventory: &Inventory,
+    recipes: &[OneRecipe<'_>],
+    now: DateTime<Utc>,
+) -> UsageByRegion {
+    let candidates: Vec<&Image> = recipes.iter().flat_map(|one| one.candidates(now)).collect();
+    let mut usage = usage(cloud, context, inventory, &candidates).await;
+    let only_sharing: Vec<&Image> = {
+        let uses = UsageIndex::of(&usage);
+        recipes.iter().flat_map(|one| one.only_sharing_left(&uses, now)).collect()
+    };
+    by_others(cloud, &mut usage, &only_sharing).await;
+    usage
 }
 
 /// Adds how other accounts use these images. That takes a call for each image, so images that are kept anyway are not

@@ -38,30 +38,15 @@ impl Images for Aws {
                 self.own_images(region, vec![read::filter("name", [exactly(name)])]).await
             }
             ImageQuery::AnyNamed(names) => {
-                let mut found = Vec::new();
-                for some in names.chunks(MOST_VALUES) {
-                    let filters = vec![read::filter("name", some.iter().map(|name| exactly(name)))];
-                    found.extend(self.own_images(region, filters).await?);
-                }
-                Ok(found)
+                self.with_any(region, "name", names.iter().map(|name| exactly(name)).collect()).await
             }
             ImageQuery::OfSnapshots(snapshots) => {
-                let mut found = Vec::new();
-                for some in snapshots.chunks(MOST_VALUES) {
-                    let ids = some.iter().map(ToString::to_string);
-                    let filters = vec![read::filter("block-device-mapping.snapshot-id", ids)];
-                    found.extend(self.own_images(region, filters).await?);
-                }
-                Ok(found)
+                let ids = snapshots.iter().map(ToString::to_string).collect();
+                self.with_any(region, "block-device-mapping.snapshot-id", ids).await
             }
             ImageQuery::BakedFrom(images) => {
-                let mut found = Vec::new();
-                for some in images.chunks(MOST_VALUES) {
-                    let ids = some.iter().map(ToString::to_string);
-                    let filters = vec![read::filter(&format!("tag:{}", tags::BASE), ids)];
-                    found.extend(self.own_images(region, filters).await?);
-                }
-                Ok(found)
+                let ids = images.iter().map(ToString::to_string).collect();
+                self.with_any(region, &format!("tag:{}", tags::BASE), ids).await
             }
             ImageQuery::Newest { owner, name } => {
                 let filters = vec![
@@ -137,7 +122,7 @@ impl Images for Aws {
 
     async fn recycled(&self, region: &Region) -> Result<BTreeMap<ImageId, DateTime<Utc>>> {
         let call = self.ec2(region).await.list_images_in_recycle_bin().max_results(PAGE);
-        let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let given = call.into_paginator().items().send().try_collect().await;
         let given = given.map_err(Call::new("ListImagesInRecycleBin", region).on("the Recycle Bin"))?;
         let one = |one: &ImageRecycleBinInfo| {
             Some((one.image_id()?.parse().ok()?, read::instant(one.recycle_bin_exit_time())?))
@@ -230,7 +215,7 @@ impl Aws {
     async fn volumes_being_created(&self, region: &Region) -> Result<Vec<(SnapshotId, String)>> {
         let call = self.ec2(region).await.describe_volumes();
         let call = call.filters(read::filter("status", ["creating".to_owned()])).max_results(500);
-        let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let given = call.into_paginator().items().send().try_collect().await;
         let given =
             given.map_err(Call::new("DescribeVolumes", region).on("the volumes that are being created"))?;
         let one = |volume: &Volume| {
@@ -269,6 +254,15 @@ impl Aws {
             snapshots.extend(read::snapshot(region, &snapshot));
         }
         Ok(snapshots)
+    }
+
+    /// The account's images with any of these values, in as few calls as the filter allows.
+    async fn with_any(&self, region: &Region, filter: &str, values: Vec<String>) -> Result<Vec<Image>> {
+        let mut found = Vec::new();
+        for some in values.chunks(MOST_VALUES) {
+            found.extend(self.own_images(region, vec![read::filter(filter, some.to_vec())]).await?);
+        }
+        Ok(found)
     }
 
     async fn own_images(&self, region: &Region, filters: Vec<Filter>) -> Result<Vec<Image>> {

@@ -28,7 +28,7 @@ impl Instances for Aws {
             .into_paginator()
             .items()
             .send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
+        let given = pages.try_collect().await;
         let given = given
             .map_err(Call::new("DescribeInstances", region).on("the instances that bear kiln:recipe"))?;
         let instances = given.iter().flat_map(|reservation| reservation.instances());

@@ -85,48 +85,35 @@ impl Aws {
         self.config.get_or_init(build).await
     }
 
-    async fn ec2(&self, region: &Region) -> aws_sdk_ec2::Client {
-        if let Some(client) = self.ec2.borrow().get(region) {
+    /// The client of a Region: built when it is first needed, and kept.
+    async fn client<C: Clone>(
+        &self,
+        clients: &RefCell<BTreeMap<Region, C>>,
+        region: &Region,
+        build: fn(&SdkConfig) -> C,
+    ) -> C {
+        if let Some(client) = clients.borrow().get(region) {
             return client.clone();
         }
-        let config = aws_sdk_ec2::config::Builder::from(self.config().await)
-            .region(aws_sdk_ec2::config::Region::new(region.to_string()))
-            .build();
-        let client = || aws_sdk_ec2::Client::from_conf(config);
-        self.ec2.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+        let region_of_client = aws_config::Region::new(region.to_string());
+        let config = self.config().await.to_builder().region(region_of_client).build();
+        clients.borrow_mut().entry(region.clone()).or_insert_with(|| build(&config)).clone()
+    }
+
+    async fn ec2(&self, region: &Region) -> aws_sdk_ec2::Client {
+        self.client(&self.ec2, region, aws_sdk_ec2::Client::new).await
     }
 
     async fn ssm(&self, region: &Region) -> aws_sdk_ssm::Client {
-        if let Some(client) = self.ssm.borrow().get(region) {
-            return client.clone();
-        }
-        let config = aws_sdk_ssm::config::Builder::from(self.config().await)
-            .region(aws_sdk_ssm::config::Region::new(region.to_string()))
-            .build();
-        let client = || aws_sdk_ssm::Client::from_conf(config);
-        self.ssm.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+        self.client(&self.ssm, region, aws_sdk_ssm::Client::new).await
     }
 
     async fn kms(&self, region: &Region) -> aws_sdk_kms::Client {
-        if let Some(client) = self.kms.borrow().get(region) {
-            return client.clone();
-        }
-        let config = aws_sdk_kms::config::Builder::from(self.config().await)
-            .region(aws_sdk_kms::config::Region::new(region.to_string()))
-            .build();
-        let client = || aws_sdk_kms::Client::from_conf(config);
-        self.kms.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+        self.client(&self.kms, region, aws_sdk_kms::Client::new).await
     }
 
     async fn auto_scaling(&self, region: &Region) -> aws_sdk_autoscaling::Client {
-        if let Some(client) = self.auto_scaling.borrow().get(region) {
-            return client.clone();
-        }
-        let config = aws_sdk_autoscaling::config::Builder::from(self.config().await)
-            .region(aws_sdk_autoscaling::config::Region::new(region.to_string()))
-            .build();
-        let client = || aws_sdk_autoscaling::Client::from_conf(config);
-        self.auto_scaling.borrow_mut().entry(region.clone()).or_insert_with(client).clone()
+        self.client(&self.auto_scaling, region, aws_sdk_autoscaling::Client::new).await
     }
 
     /// Quotas are read in the home Region only.

@@ -29,7 +29,7 @@ impl Parameters for Aws {
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html>)
     async fn parameters_below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>> {
         let pages = self.ssm(region).await.get_parameters_by_path().path(path).into_paginator().send();
-        let pages = pages.collect::<Result<Vec<_>, _>>().await;
+        let pages = pages.try_collect().await;
         let pages = pages.map_err(Call::new("GetParametersByPath", region).on(path))?;
         let given = pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
         let named = given.filter_map(|parameter| {

@@ -14,17 +14,17 @@ use crate::aws::errors::Call;
 use crate::aws::{Aws, read};
 
 /// How many images one call asks about: EC2 takes this many ids elsewhere.
-const AT_ONCE: usize = 200;
+const MOST_IMAGES: usize = 200;
 /// A version depth that covers every version of a launch template, which has no more.
 const ALL_VERSIONS: &str = "10000";
 
 impl Aws {
     pub(crate) async fn reports_on(&self, region: &Region, images: &[ImageId]) -> Result<Vec<UsageReport>> {
         let mut reports = Vec::new();
-        for some in images.chunks(AT_ONCE) {
+        for some in images.chunks(MOST_IMAGES) {
             let ids: Vec<String> = some.iter().map(ToString::to_string).collect();
             let call = self.ec2(region).await.describe_image_usage_reports().set_image_ids(Some(ids.clone()));
-            let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+            let given = call.into_paginator().items().send().try_collect().await;
             let failed = Call::new("DescribeImageUsageReports", region);
             let given = given.map_err(failed.on("the usage reports of images"))?;
             let ready = given.iter().any(|report| report.state() == Some("available"));
@@ -41,7 +41,7 @@ impl Aws {
         images: Vec<String>,
     ) -> Result<BTreeMap<String, BTreeMap<String, u64>>> {
         let call = self.ec2(region).await.describe_image_usage_report_entries().set_image_ids(Some(images));
-        let given = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let given = call.into_paginator().items().send().try_collect().await;
         let failed = Call::new("DescribeImageUsageReportEntries", region);
         let mut entries: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
         for entry in given.map_err(failed.on("the usage reports of images"))? {

@@ -22,7 +22,7 @@ impl AccountInfo for Aws {
             [] => call.filters(read::filter("default-for-az", ["true".to_owned()])),
             named => call.set_subnet_ids(Some(named.iter().map(ToString::to_string).collect())),
         };
-        let pages = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let pages = call.into_paginator().items().send().try_collect().await;
         let given = pages.map_err(Call::new("DescribeSubnets", region).on("the subnets"))?;
         let subnet = |given: &aws_sdk_ec2::types::Subnet| {
             Some(Subnet { id: given.subnet_id()?.parse().ok()?, zone: given.availability_zone()?.to_owned() })

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_autoscaling::types::{LaunchConfiguration, LaunchTemplateSpecification};
+use aws_sdk_ec2::operation::describe_launch_template_versions::builders::DescribeLaunchTemplateVersionsFluentBuilder;
 use aws_sdk_ec2::types::{
     BatchState, FleetData, FleetLaunchTemplateSpecification, FleetStateCode, FleetType,
     ImageReferenceOptionName, ImageReferenceResourceType, LaunchTemplateVersion, ResourceTypeOption,
@@ -47,7 +48,7 @@ impl References for Aws {
                 .into_paginator()
                 .items()
                 .send();
-            let given = pages.collect::<Result<Vec<_>, _>>().await;
+            let given = pages.try_collect().await;
             let given = given
                 .map_err(Call::new("DescribeInstances", region).on("the instances that use the images"))?;
             let found = given.iter().flat_map(|reservation| reservation.instances()).filter_map(|instance| {
@@ -74,7 +75,7 @@ impl References for Aws {
             .into_paginator()
             .items()
             .send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
+        let given = pages.try_collect().await;
         let given = given.map_err(Call::new("DescribeLaunchTemplates", region).on("the launch templates"))?;
         let ids = given.into_iter().filter_map(|template| template.launch_template_id).collect();
         self.versions_of_all(region, ids).await
@@ -83,20 +84,9 @@ impl References for Aws {
     /// A template matters if its latest or default version names a parameter, or if something launches from one of its
     /// versions by number.
     async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Result<Vec<Reference>> {
-        let pages = self
-            .ec2(region)
-            .await
-            .describe_launch_template_versions()
-            .versions("$Latest")
-            .versions("$Default")
-            .include_managed_resources(true)
-            .max_results(VERSIONS_PAGE)
-            .into_paginator()
-            .items()
-            .send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
-        let failed = Call::new("DescribeLaunchTemplateVersions", region);
-        let given = given.map_err(failed.on("the latest and default versions"))?;
+        let call = self.ec2(region).await.describe_launch_template_versions();
+        let call = call.versions("$Latest").versions("$Default");
+        let given = all_versions(region, call, "the latest and default versions").await?;
         let aliased = given.iter().filter(|version| {
             let image = version.launch_template_data().and_then(|data| data.image_id());
             matches!(Target::read(image), Some(Target::Unresolved(_)))
@@ -156,15 +146,7 @@ impl Aws {
             true => call.launch_template_id(&template),
             false => call.launch_template_name(&template),
         };
-        let pages = of
-            .resolve_alias(true)
-            .include_managed_resources(true)
-            .max_results(VERSIONS_PAGE)
-            .into_paginator()
-            .items()
-            .send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
-        let given = match given.map_err(Call::new("DescribeLaunchTemplateVersions", region).on(&template)) {
+        let given = match all_versions(region, of.resolve_alias(true), &template).await {
             Ok(given) => given,
             // The template was deleted since it was listed, so nothing launches from it.
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -234,7 +216,7 @@ impl Aws {
             .into_paginator()
             .items()
             .send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
+        let given = pages.try_collect().await;
         let failed = Call::new("DescribeImageReferences", region).on("the references to images");
         let what = |resource: Option<&ImageReferenceResourceType>| match resource {
             Some(Ec2Instance) => "instance",
@@ -255,7 +237,7 @@ impl Aws {
     async fn launch_configurations(&self, region: &Region) -> Result<Vec<Reference>> {
         let client = self.auto_scaling(region).await;
         let pages = client.describe_launch_configurations().max_records(100).into_paginator().items().send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
+        let given = pages.try_collect().await;
         let failed = Call::new("DescribeLaunchConfigurations", region);
         let given = given.map_err(failed.on("the launch configurations"))?;
         let of = |one: &LaunchConfiguration| {
@@ -273,7 +255,7 @@ impl Aws {
     async fn auto_scaling_groups(&self, region: &Region) -> Result<LaunchSources> {
         let client = self.auto_scaling(region).await;
         let pages = client.describe_auto_scaling_groups().max_records(100).into_paginator().items().send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
+        let given = pages.try_collect().await;
         let failed = Call::new("DescribeAutoScalingGroups", region);
         let mut launchers = LaunchSources::default();
         for group in given.map_err(failed.on("the Auto Scaling groups"))? {
@@ -283,14 +265,12 @@ impl Aws {
             if let Some(mixed) = mixed {
                 templates.extend(mixed.launch_template_specification);
                 for one in mixed.overrides.unwrap_or_default() {
-                    let named = Target::read(one.image_id());
-                    launchers.uses.extend(named.map(|names| Reference { names, by: by.clone() }));
+                    launchers.uses.extend(uses([one.image_id()], &by));
                     templates.extend(one.launch_template_specification);
                 }
             }
             launchers.pinned.extend(templates.iter().filter_map(|template| {
-                let name = template.launch_template_id().or(template.launch_template_name())?;
-                pinned(template.version(), name)
+                pinned(template.launch_template_id(), template.launch_template_name(), template.version())
             }));
         }
         Ok(launchers)
@@ -300,7 +280,7 @@ impl Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeFleets.html>)
     async fn ec2_fleets(&self, region: &Region) -> Result<LaunchSources> {
         let pages = self.ec2(region).await.describe_fleets().into_paginator().items().send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
+        let given = pages.try_collect().await;
         let given = given.map_err(Call::new("DescribeFleets", region).on("the EC2 Fleets"))?;
         let may_launch = |fleet: &&FleetData| {
             let states = [FleetStateCode::Submitted, FleetStateCode::Active, FleetStateCode::Modifying];
@@ -311,9 +291,8 @@ impl Aws {
         for fleet in given.iter().filter(may_launch) {
             let by = Referrer::Fleet(fleet.fleet_id().unwrap_or_default().to_owned());
             for config in fleet.launch_template_configs() {
-                let named = config.overrides().iter().filter_map(|one| Target::read(one.image_id()));
-                launchers.uses.extend(named.map(|names| Reference { names, by: by.clone() }));
-                launchers.pinned.extend(config.launch_template_specification().and_then(template_of_fleet));
+                launchers.uses.extend(uses(config.overrides().iter().map(|one| one.image_id()), &by));
+                launchers.pinned.extend(config.launch_template_specification().and_then(pinned_by_fleet));
             }
         }
         Ok(launchers)
@@ -323,7 +302,7 @@ impl Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotFleetRequests.html>)
     async fn spot_fleets(&self, region: &Region) -> Result<LaunchSources> {
         let pages = self.ec2(region).await.describe_spot_fleet_requests().into_paginator().items().send();
-        let given = pages.collect::<Result<Vec<_>, _>>().await;
+        let given = pages.try_collect().await;
         let given = given.map_err(Call::new("DescribeSpotFleetRequests", region).on("the Spot Fleets"))?;
         let may_launch = |fleet: &&SpotFleetRequestConfig| {
             matches!(
@@ -335,24 +314,22 @@ impl Aws {
         for fleet in given.iter().filter(may_launch) {
             let by = Referrer::SpotFleet(fleet.spot_fleet_request_id().unwrap_or_default().to_owned());
             let Some(config) = fleet.spot_fleet_request_config() else { continue };
-            let named = config.launch_specifications().iter().filter_map(|one| Target::read(one.image_id()));
-            launchers.uses.extend(named.map(|names| Reference { names, by: by.clone() }));
+            let images = config.launch_specifications().iter().map(|one| one.image_id());
+            launchers.uses.extend(uses(images, &by));
             let templates = config.launch_template_configs().iter();
             let templates = templates.filter_map(|one| one.launch_template_specification());
-            launchers.pinned.extend(templates.filter_map(template_of_fleet));
+            launchers.pinned.extend(templates.filter_map(pinned_by_fleet));
         }
         Ok(launchers)
     }
-}
 
-impl Aws {
     /// Spot requests that may still launch. A persistent request launches again whenever its instance is interrupted.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotInstanceRequests.html>)
     async fn spot_requests(&self, region: &Region) -> Result<Vec<Reference>> {
         let call = self.ec2(region).await.describe_spot_instance_requests();
         let open = ["open", "active"].map(str::to_owned);
         let pages = call.filters(read::filter("state", open)).max_results(1_000).into_paginator();
-        let given = pages.items().send().collect::<Result<Vec<_>, _>>().await;
+        let given = pages.items().send().try_collect().await;
         let failed = Call::new("DescribeSpotInstanceRequests", region);
         let given = given.map_err(failed.on("the Spot requests"))?;
         let of = |request: &SpotInstanceRequest| {
@@ -363,13 +340,29 @@ impl Aws {
     }
 }
 
-fn template_of_fleet(template: &FleetLaunchTemplateSpecification) -> Option<String> {
-    let name = template.launch_template_id().or(template.launch_template_name())?;
-    pinned(template.version(), name)
+/// All versions with which EC2 answers a call about launch templates.
+async fn all_versions(
+    region: &Region,
+    call: DescribeLaunchTemplateVersionsFluentBuilder,
+    on: &str,
+) -> Result<Vec<LaunchTemplateVersion>> {
+    let call = call.include_managed_resources(true).max_results(VERSIONS_PAGE);
+    let pages = call.into_paginator().items().send();
+    pages.try_collect().await.map_err(Call::new("DescribeLaunchTemplateVersions", region).on(on))
 }
 
-/// The template, if the version is given by its number.
-fn pinned(version: Option<&str>, template: &str) -> Option<String> {
+/// The references to these images; a field that names no image is none.
+fn uses<'a>(images: impl IntoIterator<Item = Option<&'a str>>, by: &Referrer) -> Vec<Reference> {
+    let named = images.into_iter().filter_map(Target::read);
+    named.map(|names| Reference { names, by: by.clone() }).collect()
+}
+
+fn pinned_by_fleet(template: &FleetLaunchTemplateSpecification) -> Option<String> {
+    pinned(template.launch_template_id(), template.launch_template_name(), template.version())
+}
+
+/// The template, by id or else by name, if the version is given by its number.
+fn pinned(id: Option<&str>, name: Option<&str>, version: Option<&str>) -> Option<String> {
     let by_number = version?.bytes().all(|byte| byte.is_ascii_digit());
-    by_number.then(|| template.to_owned())
+    id.or(name).filter(|_| by_number).map(str::to_owned)
 }

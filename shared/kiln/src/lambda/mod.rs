@@ -2,7 +2,6 @@
 
 pub mod settings;
 
-use std::cell::OnceCell;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -84,18 +83,14 @@ where
 {
     let settings = Settings::read(|name| std::env::var(name).ok());
     log_as_json(settings.as_ref().map_or("info", |settings| &settings.log));
-    let kiln: OnceCell<Kiln> = OnceCell::new();
-    let (settings, kiln, handle) = (&settings, &kiln, &handle);
+    let kiln = settings.map(|Settings { context, bus, max_attempts, .. }| Kiln {
+        cloud: Aws::new(context.home.clone(), bus).with_max_attempts(max_attempts),
+        context,
+    });
+    let (kiln, handle) = (&kiln, &handle);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let result = match settings {
-            Ok(settings) => {
-                let kiln = kiln.get_or_init(|| Kiln {
-                    cloud: Aws::new(settings.context.home.clone(), settings.bus.clone())
-                        .with_max_attempts(settings.max_attempts),
-                    context: settings.context.clone(),
-                });
-                handle(kiln, &event.payload, DateTime::from(SystemTime::now())).boxed_local().await
-            }
+        let result = match kiln {
+            Ok(kiln) => handle(kiln, &event.payload, DateTime::from(SystemTime::now())).boxed_local().await,
             Err(bad) => Err(InvocationError::Settings(bad.clone())),
         };
         let failure = match result {

@@ -14,7 +14,7 @@ use kiln_core::events::inbound::{ExpireCall, ExpireRun, Mode};
 use kiln_core::expire::OneRecipe;
 use kiln_core::expire::forecast::{PlanRow, PlanTotals};
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex};
-use kiln_core::inventory::{Image, RegionUsage, Result};
+use kiln_core::inventory::{RegionUsage, Result};
 use kiln_core::model::{ImageId, RecipeName, Region};
 use kiln_core::plan::reason::RetentionReason;
 use kiln_core::plan::{Action, Sequence, Subject};
@@ -22,7 +22,7 @@ use kiln_core::plan::{Action, Sequence, Subject};
 use crate::apply::{Entry, Outcome, Report, apply};
 use crate::context::{Context, HandlerError};
 use crate::observe::inventory::{Inventory, inventory, inventory_again};
-use crate::observe::usage::{by_others, usage};
+use crate::observe::usage::usage_of_candidates;
 use crate::ports::Cloud;
 
 use explain::explain;
@@ -105,13 +105,7 @@ async fn decide_batch<C: Cloud>(
     rows: &mut Rows,
     now: DateTime<Utc>,
 ) -> Vec<Sequence> {
-    let candidates: Vec<&Image> = recipes.iter().flat_map(|one| one.candidates(now)).collect();
-    let mut usage = usage(cloud, context, inventory, &candidates).await;
-    let only_sharing: Vec<&Image> = {
-        let uses = UsageIndex::of(&usage);
-        recipes.iter().flat_map(|one| one.only_sharing_left(&uses, now)).collect()
-    };
-    by_others(cloud, &mut usage, &only_sharing).await;
+    let usage = usage_of_candidates(cloud, context, inventory, recipes, now).await;
     let uses = UsageIndex::of(&usage);
     let mut sequences = unknown_usage(&usage);
     for one in recipes {

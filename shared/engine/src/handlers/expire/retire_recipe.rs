@@ -11,7 +11,7 @@ use kiln_core::plan::{Action, Sequence, Subject};
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
 use crate::observe::inventory::inventory;
-use crate::observe::usage::{by_others, usage};
+use crate::observe::usage::usage_of_candidates;
 use crate::ports::Cloud;
 
 /// Tags the images of a deleted recipe as retired, and takes the first step with those that nobody uses. The runs of
@@ -45,9 +45,7 @@ pub(crate) async fn retire_recipe<C: Cloud>(
     }
     if let Some(observed) = inventory.recipes.get(recipe) {
         let one = OneRecipe::of(observed, &context.home);
-        let mut usage = usage(cloud, context, &inventory, &one.candidates(now)).await;
-        let only_sharing = one.only_sharing_left(&UsageIndex::of(&usage), now);
-        by_others(cloud, &mut usage, &only_sharing).await;
+        let usage = usage_of_candidates(cloud, context, &inventory, std::slice::from_ref(&one), now).await;
         sequences.extend(one.decide(&UsageIndex::of(&usage), None, now));
     }
     Ok(apply(cloud, sequences, mode, now).await)
