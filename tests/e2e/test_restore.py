@@ -1,4 +1,4 @@
-"""expire: what it retired is brought back, as long as it is there."""
+"""expire: what it deprecated or disabled is brought back, as long as it is there."""
 
 from __future__ import annotations
 

@@ -11,6 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::executor::{LocalPool, LocalSpawner};
 use futures::task::LocalSpawnExt;
 
+/// Many times more sleeps than the longest run has. A run that reaches it would never end.
+const MAX_SLEEPS: u64 = 1_000_000;
+
 /// The clock of a run. Time moves on only when every task is waiting.
 pub struct Clock {
     now: Cell<DateTime<Utc>>,
@@ -119,6 +122,12 @@ impl Executor {
             if !self.clock.advance(end) {
                 break;
             }
+            let sleeps = self.clock.registered.get();
+            assert!(
+                sleeps < MAX_SLEEPS,
+                "the run wakes itself without end: {sleeps} sleeps by {}",
+                self.clock.now()
+            );
         }
         self.clock.now.set(self.clock.now().max(end));
     }

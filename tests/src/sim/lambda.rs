@@ -13,7 +13,8 @@ use kiln_core::events::inbound::{
 use kiln_core::events::outbound::Envelope;
 use kiln_core::model::{ImageId, InstanceId, Region};
 use kiln_engine::apply::Report;
-use kiln_engine::handlers;
+use kiln_engine::context::HandlerError;
+use kiln_engine::handlers::{Debounce, bake, capture, expire, publish, reconcile, replicate, verify};
 use serde_json::{Value, json};
 
 use super::bugs::{Bug, BuggyCloud};
@@ -205,37 +206,31 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
     let context = world.context.clone();
     let payload = payload.clone();
     let work = async move {
-        match function {
-            Function::Bake => {
-                let call = BakeCall::read(&payload).map_err(|error| error.to_string())?;
-                handlers::bake::bake(&cloud, &context, &call, now).await
-            }
-            Function::Capture => {
-                let call = CaptureCall::read(&payload).map_err(|error| error.to_string())?;
-                handlers::capture::capture(&cloud, &context, &call, now).await
-            }
-            Function::Verify => {
-                let call = VerifyCall::read(&payload).map_err(|error| error.to_string())?;
-                handlers::verify::verify(&cloud, &context, &call, now).await
-            }
-            Function::Publish => {
-                let call = PublishCall::read(&payload).map_err(|error| error.to_string())?;
-                handlers::publish::publish(&cloud, &context, &call, now).await
-            }
-            Function::Replicate => {
-                let call = ReplicateCall::read(&payload).map_err(|error| error.to_string())?;
-                handlers::replicate::replicate(&cloud, &context, &call, now).await
-            }
-            Function::Expire => {
-                let call = ExpireCall::read(&payload).map_err(|error| error.to_string())?;
-                handlers::expire::expire(&cloud, &context, &call, &handlers::Debounce::default(), now).await
-            }
-            Function::Reconcile => {
-                ReconcileCall::read(&payload).map_err(|error| error.to_string())?;
-                handlers::reconcile::reconcile(&cloud, &context, now).await
+        let answer: Result<Report, HandlerError> = async {
+            match function {
+                Function::Bake => bake::bake(&cloud, &context, &BakeCall::read(&payload)?, now).await,
+                Function::Capture => {
+                    capture::capture(&cloud, &context, &CaptureCall::read(&payload)?, now).await
+                }
+                Function::Verify => verify::verify(&cloud, &context, &VerifyCall::read(&payload)?, now).await,
+                Function::Publish => {
+                    publish::publish(&cloud, &context, &PublishCall::read(&payload)?, now).await
+                }
+                Function::Replicate => {
+                    replicate::replicate(&cloud, &context, &ReplicateCall::read(&payload)?, now).await
+                }
+                Function::Expire => {
+                    let (call, debounce) = (ExpireCall::read(&payload)?, Debounce::default());
+                    expire::expire(&cloud, &context, &call, &debounce, now).await
+                }
+                Function::Reconcile => {
+                    ReconcileCall::read(&payload)?;
+                    reconcile::reconcile(&cloud, &context, now).await
+                }
             }
         }
-        .map_err(|error| error.to_string())
+        .await;
+        answer.map_err(|error| error.to_string())
     };
     let ended = Abortable::new(work, registration).await;
     world.invariants.borrow_mut().record_calls(function, number, invocation.calls.take());

@@ -143,12 +143,13 @@ impl Put {
     /// Makes the value visible, unless a later write came first. Returns false if the image is not available.
     fn take_effect(&self, account: &mut Account, now: DateTime<Utc>) -> bool {
         let ec2 = account.region(&self.region);
-        if ec2.put_counts.get(&self.name) != Some(&self.number) {
-            return true;
-        }
         let available = |image: &Image| image.state == ImageState::Available;
+        // SSM validates every value, even one that a later write has replaced.
         if !ec2.images.get(&self.image).and_then(History::now).is_some_and(available) {
             return false;
+        }
+        if ec2.put_counts.get(&self.name) != Some(&self.number) {
+            return true;
         }
         match ec2.parameters_shown.get_mut(&self.name) {
             Some(history) => history.change(now, |shown| *shown = self.image.clone()),
