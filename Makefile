@@ -32,6 +32,9 @@ REGIONS ?= eu-west-1 ap-southeast-2
 ARCH ?= arm64
 RECIPES ?= infra/recipes
 export PARAMETERS ?=
+export TAGS ?=
+# The home stack's name, which all other names follow.
+STACK ?= kiln
 PIPELINES ?= 100000
 FROM ?= 0
 EVENT ?= infra/events/bake-by-hand.json
@@ -88,35 +91,35 @@ check-recipes: ## Checks recipe files, and lists every mistake: RECIPES=infra/re
 	@cargo run --quiet -p kiln-core --example check_recipes -- $(RECIPES)
 
 deploy: build ## Kiln into your account: REGION=us-east-1 REGIONS="eu-west-1 ap-southeast-2" PARAMETERS="LogLevel=debug"
-	@$(BIN)/python -m stack deploy --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
-	  --architecture $(ARCH) --parameters "$$PARAMETERS"
+	@$(BIN)/python -m stack deploy --stack $(STACK) --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
+	  --architecture $(ARCH) --parameters "$$PARAMETERS" --tags "$$TAGS"
 
 recipes: tools check-recipes ## Puts the recipes into Parameter Store, once all are right: RECIPES=folder REGION=...
-	@$(BIN)/python -m stack recipes --home $(REGION) $(RECIPES)
+	@$(BIN)/python -m stack recipes --stack $(STACK) --home $(REGION) $(RECIPES)
 
 invoke: tools ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-dry-run.json REGION=...
-	@$(BIN)/python -m stack invoke --home $(REGION) $(FN) $(EVENT)
+	@$(BIN)/python -m stack invoke --stack $(STACK) --home $(REGION) $(FN) $(EVENT)
 
 plan: tools ## What would expire, as a table with its cost; nothing is changed: RECIPE=web REGION=...
-	@$(BIN)/python -m stack plan --home $(REGION) $(if $(RECIPE),--recipe $(RECIPE))
+	@$(BIN)/python -m stack plan --stack $(STACK) --home $(REGION) $(if $(RECIPE),--recipe $(RECIPE))
 
 explain: tools ## All about one image, and what will become of it: IMAGE=ami-0123456789abcdef0 REGION=...
-	@$(BIN)/python -m stack explain --home $(REGION) --image "$(IMAGE)"
+	@$(BIN)/python -m stack explain --stack $(STACK) --home $(REGION) --image "$(IMAGE)"
 
 preflight: tools ## What a bake would fail for; nothing is launched: RECIPE=web REGION=...
-	@$(BIN)/python -m stack preflight --home $(REGION) --recipe "$(RECIPE)"
+	@$(BIN)/python -m stack preflight --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)"
 
 rollback: tools ## Every Region names a former release again: RECIPE=web TO=20261116T020000Z REGION=...
-	@$(BIN)/python -m stack rollback --home $(REGION) --recipe "$(RECIPE)" --to "$(TO)"
+	@$(BIN)/python -m stack rollback --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --to "$(TO)"
 
 restore: tools ## Brings a release back that was deprecated or disabled: IMAGE=ami-0123456789abcdef0 REGION=...
-	@$(BIN)/python -m stack restore --home $(REGION) --image "$(IMAGE)"
+	@$(BIN)/python -m stack restore --stack $(STACK) --home $(REGION) --image "$(IMAGE)"
 
 retire: tools ## Lets the images of a deleted recipe go: RECIPE=web DRY_RUN=1 REGION=...
-	@$(BIN)/python -m stack retire --home $(REGION) --recipe "$(RECIPE)" --dry-run "$(DRY_RUN)"
+	@$(BIN)/python -m stack retire --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --dry-run "$(DRY_RUN)"
 
 logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=...
-	@$(BIN)/python -m stack logs --home $(REGION) --since $(SINCE) $(FN)
+	@$(BIN)/python -m stack logs --stack $(STACK) --home $(REGION) --since $(SINCE) $(FN)
 
 docs: tools ## Writes the pages of docs/reference that are made from the templates
 	@$(BIN)/python -m stack.reference

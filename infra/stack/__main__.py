@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -37,6 +38,8 @@ def _deploy(options: argparse.Namespace) -> int:
         options.regions,
         options.architecture,
         options.parameters,
+        name=options.stack,
+        tags=options.tags,
     )
     for key, value in sorted(deployed.outputs.items()):
         print(f"{key} = {value}")
@@ -44,26 +47,28 @@ def _deploy(options: argparse.Namespace) -> int:
 
 
 def _recipes(options: argparse.Namespace) -> int:
-    operate.put_recipes(Clients(options.endpoint_url).of("ssm", options.home), options.paths)
+    operate.put_recipes(
+        Clients(options.endpoint_url).of("ssm", options.home), options.paths, stack=options.stack
+    )
     return 0
 
 
 def _invoke(options: argparse.Namespace) -> int:
     lambdas = Clients(options.endpoint_url).of("lambda", options.home)
-    well, answer = operate.invoke(lambdas, f"{HOME_STACK}-{options.function}", options.event)
+    well, answer = operate.invoke(lambdas, f"{options.stack}-{options.function}", options.event)
     print(answer, file=sys.stdout if well else sys.stderr)
     return 0 if well else 1
 
 
 def _plan(options: argparse.Namespace) -> int:
     lambdas = Clients(options.endpoint_url).of("lambda", options.home)
-    plan(lambdas, f"{HOME_STACK}-expire", options.recipe)
+    plan(lambdas, f"{options.stack}-expire", options.recipe)
     return 0
 
 
 def _logs(options: argparse.Namespace) -> int:
     logs = Clients(options.endpoint_url).of("logs", options.home)
-    for line in operate.log_lines(logs, f"{HOME_STACK}-{options.function}", operate.span(options.since)):
+    for line in operate.log_lines(logs, f"{options.stack}-{options.function}", operate.span(options.since)):
         print(line)
     return 0
 
@@ -76,10 +81,21 @@ def _parameters(text: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
+def _stack(text: str) -> str:
+    # The longest name of a rule adds 26 characters, and EventBridge takes 64.
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,37}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a letter and at most 37 more letters, digits and hyphens"
+        )
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--endpoint-url", help="the local AWS; without it, AWS with your own credentials")
     common.add_argument("--home", default="us-east-1", help="the home Region (default: %(default)s)")
+    about = "the stack in the home Region (default: %(default)s)"
+    common.add_argument("--stack", type=_stack, default=HOME_STACK, help=about)
     parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -94,6 +110,13 @@ def _parser() -> argparse.ArgumentParser:
         default={},
         metavar="KEY=VALUE ...",
         help="those of template.yaml, in one text that is quoted as in a shell",
+    )
+    command.add_argument(
+        "--tags",
+        type=_parameters,
+        default={},
+        metavar="KEY=VALUE ...",
+        help="of the stacks and all that they make, in such a text; without any, those of before stay",
     )
 
     command = commands.add_parser("recipes", parents=[common], help="puts recipes into Parameter Store")
@@ -112,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     def asks(name: str, function: Callable[..., None], about: str, **arguments: str) -> None:
         def run(options: argparse.Namespace) -> int:
             given = (getattr(options, argument) for argument in arguments)
-            function(Clients(options.endpoint_url).of, options.home, *given)
+            function(Clients(options.endpoint_url).of, options.home, *given, stack=options.stack)
             return 0
 
         command = commands.add_parser(name, parents=[common], help=about)

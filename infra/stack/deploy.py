@@ -12,10 +12,12 @@ from botocore.config import Config
 
 from stack import template as templates
 from stack.package import QUICK, SMALL, ensure_bucket, package
+from stack.regional import shared_out
+from stack.retained import import_logs, without_taken_recipes
 from stack.stacks import MOST_BODY, Stack, StackError
 
 HOME_STACK = "kiln"
-REGION_STACK = "kiln-region"
+REGION_STACK = f"{HOME_STACK}-region"
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,22 @@ def deploy(
     architecture: str = "x86_64",
     parameters: Mapping[str, str] | None = None,
     say: Callable[[str], None] = print,
+    name: str = HOME_STACK,
+    tags: Mapping[str, str] | None = None,
 ) -> Deployed:
     """Packages and deploys the real templates; run again, it changes only what changed.
 
-    `build_dir` holds `<function>/bootstrap`. `parameters` are those of template.yaml. `endpoint_url` is the
-    local AWS, which is given made-up credentials; None is AWS itself, with the caller's own.
+    `build_dir` holds `<function>/bootstrap`. `parameters` are those of template.yaml, and of region.yaml
+    where it has them too. `endpoint_url` is the local AWS, which is given made-up credentials; None is AWS
+    itself, with the caller's own. `name` is the home stack's, which all other names follow. All stacks get
+    the `tags`.
     """
     regions = list(dict.fromkeys(regions))
     if home in regions:
         raise StackError(f"{home} is the home Region and cannot be a further Region as well")
+    region_body = templates.write(templates.read(templates.REGION_TEMPLATE))
+    region_known = templates.parse(region_body)["Parameters"]
+    shares = shared_out({"Architecture": architecture, **(parameters or {})}, home, regions, region_known)
     clients = Clients(endpoint_url)
     poll_s = 0.1 if endpoint_url else 3.0
 
@@ -55,20 +64,21 @@ def deploy(
     level = QUICK if endpoint_url else SMALL
     body = package(templates.HOME_TEMPLATE, Path(build_dir), s3, bucket, lambda line: say(f"  {line}"), level)
 
-    given = {"Architecture": architecture, **(parameters or {})}
-    stack = Stack(clients.of("cloudformation", home), HOME_STACK, home, poll_s)
-    say(f"deploying stack {HOME_STACK} to {home}")
-    outcome = stack.bring(_template(body, s3, bucket), given, templates.parse(body)["Parameters"])
+    stack = Stack(clients.of("cloudformation", home), name, home, poll_s, tags=tags or {})
+    say(f"deploying stack {name} to {home}")
+    import_logs(body, stack, clients.of("logs", home), say)
+    body = without_taken_recipes(body, stack, clients.of("ssm", home), shares[home], say)
+    outcome = stack.bring(_template(body, s3, bucket), shares[home], templates.parse(body)["Parameters"])
     outputs = stack.outputs()
     say(f"  {outcome}")
 
     done: dict[str, dict[str, str]] = {}
-    body = templates.write(templates.read(templates.REGION_TEMPLATE))
     for region in regions:
-        further = Stack(clients.of("cloudformation", region), REGION_STACK, region, poll_s)
-        say(f"deploying stack {REGION_STACK} to {region}")
-        given = {"HomeRegion": home, "BusName": outputs["BusName"]}
-        outcome = further.bring({"TemplateBody": body}, given, templates.parse(body)["Parameters"])
+        cloudformation = clients.of("cloudformation", region)
+        further = Stack(cloudformation, f"{name}-region", region, poll_s, tags=tags or {})
+        say(f"deploying stack {further.name} to {region}")
+        given = {**shares[region], "HomeRegion": home, "BusName": outputs["BusName"]}
+        outcome = further.bring({"TemplateBody": region_body}, given, region_known)
         done[region] = further.outputs()
         say(f"  {outcome}")
     return Deployed(home, outputs, done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,8 @@ class Stack:
     region: str
     poll_s: float = 2.0
     patience_s: float = 900.0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """CloudFormation gives them to every resource that takes tags. Without any, those of before stay."""
     _events_seen: set[str] = field(default_factory=set)
 
     def bring(self, template: dict[str, str], parameters: dict[str, str], known: Iterable[str] = ()) -> str:
@@ -51,6 +53,7 @@ class Stack:
                 Parameters=given,
                 Capabilities=_CAPABILITIES,
                 ClientRequestToken=f"kiln-{uuid.uuid4()}",
+                **_tagged(self.tags),
                 **template,
             )
         except ClientError as error:
@@ -79,6 +82,23 @@ class Stack:
         """The stack's outputs."""
         stack = self._describe() or {}
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    def parameters(self) -> dict[str, str]:
+        """The parameters that the stack has now."""
+        stack = self._describe() or {}
+        return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
+
+    def resources(self) -> set[str]:
+        """The logical ids of what the stack has now."""
+        if self.status() is None:
+            return set()
+        pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        found = (one for page in pages for one in page["StackResourceSummaries"])
+        return {one["LogicalResourceId"] for one in found if not one["ResourceStatus"].startswith("DELETE_")}
+
+    def settled(self) -> str | None:
+        """The stack's status once CloudFormation has done what it was asked for."""
+        return self._wait()
 
     def _parameters(self, given: dict[str, str], known: set[str]) -> list[dict[str, Any]]:
         before = {each["ParameterKey"] for each in (self._describe() or {}).get("Parameters", [])}
@@ -125,3 +145,7 @@ class Stack:
 
 def _given(parameters: dict[str, str]) -> list[dict[str, Any]]:
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())]
+
+
+def _tagged(tags: Mapping[str, str]) -> dict[str, Any]:
+    return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())]} if tags else {}

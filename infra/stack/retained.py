@@ -1,0 +1,96 @@
+"""What a deployment finds that a former one left behind: sample recipes, and the logs of a stack that was deleted.
+
+CloudFormation makes no resource whose name is taken, and would fail the whole stack.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from stack import template as templates
+from stack.stacks import Stack, StackError
+from stack.template import Short, Template
+
+Say = Callable[[str], None]
+_LOG_GROUP = "AWS::Logs::LogGroup"
+_CHANGE_SET = "import-logs"
+
+
+def without_taken_recipes(body: str, stack: Stack, ssm: Any, given: dict[str, str], say: Say) -> str:
+    """The template without the sample recipes whose parameters exist and are not the stack's: they stay as they are.
+
+    They may be those that the stack left when `SampleRecipes` was set back, or somebody's own.
+    """
+    if (given.get("SampleRecipes") or stack.parameters().get("SampleRecipes")) != "true":
+        return body
+    document = templates.parse(body)
+    own = stack.resources()
+    names = _names(document, "AWS::SSM::Parameter", "Name", stack.name)
+    strange = {name: logical for logical, name in names.items() if logical not in own}
+    taken = ssm.get_parameters(Names=sorted(strange))["Parameters"] if strange else []
+    for name in sorted(parameter["Name"] for parameter in taken):
+        say(f"  {name} exists and stays as it is")
+        del document["Resources"][strange[name]]
+    return templates.write(document) if taken else body
+
+
+def import_logs(body: str, stack: Stack, logs: Any, say: Say) -> None:
+    """Lets a stack that is not there yet begin with the log groups that a former stack of its name left.
+
+    An import takes nothing but what it imports, so the stack gets the rest by the update that follows.
+    """
+    if stack.status() is not None:
+        return
+    names = _names(templates.parse(body), _LOG_GROUP, "LogGroupName", stack.name)
+    pages = logs.get_paginator("describe_log_groups").paginate(
+        logGroupNamePrefix=f"/aws/lambda/{stack.name}-"
+    )
+    there = {group["logGroupName"] for page in pages for group in page["logGroups"]}
+    found = {logical: name for logical, name in names.items() if name in there}
+    if not found:
+        return
+    say(f"  {len(found)} log groups of a former stack {stack.name} are taken over")
+    small = {
+        "Resources": {
+            logical: {
+                "Type": _LOG_GROUP,
+                "DeletionPolicy": "RetainExceptOnCreate",
+                "UpdateReplacePolicy": "Retain",
+                "Properties": {"LogGroupName": name},
+            }
+            for logical, name in found.items()
+        }
+    }
+    stack.cloudformation.create_change_set(
+        StackName=stack.name,
+        ChangeSetName=_CHANGE_SET,
+        ChangeSetType="IMPORT",
+        TemplateBody=json.dumps(small),
+        ResourcesToImport=[
+            {
+                "ResourceType": _LOG_GROUP,
+                "LogicalResourceId": logical,
+                "ResourceIdentifier": {"LogGroupName": name},
+            }
+            for logical, name in found.items()
+        ],
+    )
+    made = stack.cloudformation.get_waiter("change_set_create_complete")
+    pace = {"Delay": max(1, round(stack.poll_s)), "MaxAttempts": 60}
+    made.wait(StackName=stack.name, ChangeSetName=_CHANGE_SET, WaiterConfig=pace)
+    stack.cloudformation.execute_change_set(StackName=stack.name, ChangeSetName=_CHANGE_SET)
+    if (status := stack.settled()) != "IMPORT_COMPLETE":
+        raise StackError(f"the log groups of a former stack {stack.name} were not taken over: it is {status}")
+
+
+def _names(document: Template, kind: str, key: str, stack: str) -> dict[str, str]:
+    """The name of each resource of a type, by logical id."""
+    found = {}
+    for logical, resource in document["Resources"].items():
+        if resource["Type"] == kind:
+            name = resource["Properties"][key]
+            text = str(name.value if isinstance(name, Short) else name)
+            found[logical] = text.replace("${AWS::StackName}", stack)
+    return found
