@@ -1,4 +1,4 @@
-"""What a deployment finds that a former one left behind: sample recipes, and the logs of a stack that was deleted.
+"""What a former deployment left behind: sample recipes, and the logs of a stack that was deleted.
 
 CloudFormation makes no resource whose name is taken, and would fail the whole stack.
 """
@@ -19,9 +19,10 @@ _CHANGE_SET = "import-logs"
 
 
 def without_taken_recipes(body: str, stack: Stack, ssm: Any, given: dict[str, str], say: Say) -> str:
-    """The template without the sample recipes whose parameters exist and are not the stack's: they stay as they are.
+    """The template without the sample recipes whose parameters exist and are not the stack's.
 
-    They may be those that the stack left when `SampleRecipes` was set back, or somebody's own.
+    These stay as they are. They may be those that the stack left when `SampleRecipes` was set back, or
+    somebody's own.
     """
     if (given.get("SampleRecipes") or stack.parameters().get("SampleRecipes")) != "true":
         return body
