@@ -16,6 +16,9 @@ READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | cut -d ' ' -f 1)
 # The tools that Kiln is measured beside have one of their own, likewise.
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready-$(shell cksum < tests/bench/peers/requirements.txt | cut -d ' ' -f 1)
+# So does the scanner of the templates.
+CHECKOV := .venv-checkov
+CHECKOV_READY := $(CHECKOV)/ready-$(shell cksum < infra/stack/tests/requirements-checkov.txt | cut -d ' ' -f 1)
 # One folder each; a test holds them equal to those of infra/template.yaml.
 FUNCTIONS := $(notdir $(wildcard functions/*))
 LOCAL := .build/local
@@ -41,7 +44,7 @@ EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test test-full tested unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint checkov fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +78,9 @@ lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 	@$(BIN)/ruff check infra tests && $(BIN)/ruff format --check infra tests
 	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml && echo "==> lint is clean"
 
+checkov: tools $(CHECKOV_READY) ## What Checkov finds in the templates, as a regulated account deploys them
+	@$(BIN)/python -m stack.tests.scan $(CHECKOV)/bin/checkov
+
 bench: release ## Size, start, memory and calls of the release binaries, each against its limit
 	@cargo build --quiet --profile simulation -p kiln-tests --bin decide
 	@cp -f "$$CARGO_TARGET_DIR/simulation/decide" .build/release/decide
@@ -90,7 +96,7 @@ build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or 
 check-recipes: ## Checks recipe files, and lists every mistake: RECIPES=infra/recipes
 	@cargo run --quiet -p kiln-core --example check_recipes -- $(RECIPES)
 
-deploy: build ## Kiln into your account: REGION=us-east-1 REGIONS="eu-west-1 ap-southeast-2" PARAMETERS="LogLevel=debug"
+deploy: build ## Kiln into your account: REGION=us-east-1 REGIONS="eu-west-1 ap-southeast-2" PARAMETERS="LogLevel=debug" TAGS="team=platform"
 	@$(BIN)/python -m stack deploy --stack $(STACK) --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
 	  --architecture $(ARCH) --parameters "$$PARAMETERS" --tags "$$TAGS"
 
@@ -130,7 +136,7 @@ fmt: tools ## Formats Rust and Python
 	@$(BIN)/ruff format infra tests && $(BIN)/ruff check --fix infra tests
 
 clean: ## Removes what was built here (the shared compile cache stays: CARGO_TARGET_DIR)
-	rm -rf .build $(VENV) $(PEERS)
+	rm -rf .build $(VENV) $(PEERS) $(CHECKOV)
 
 # ---------------------------------------------------------------- what the commands above stand on
 
@@ -162,6 +168,12 @@ $(PEERS_READY): tests/bench/peers/requirements.txt | tools
 	@echo "==> Installing the other tools into $(PEERS) (once)"
 	@rm -rf $(PEERS) && $(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r tests/bench/peers/requirements.txt
+	@touch $@
+
+$(CHECKOV_READY): infra/stack/tests/requirements-checkov.txt | tools
+	@echo "==> Installing Checkov into $(CHECKOV) (once)"
+	@rm -rf $(CHECKOV) && $(PYTHON) -m venv $(CHECKOV)
+	@$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check -r infra/stack/tests/requirements-checkov.txt
 	@touch $@
 
 release: tools # The functions as they are measured
