@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from stack import template as templates
 from stack.package import QUICK, SMALL, ensure_bucket, package
-from stack.regional import shared_out
+from stack.regional import neighbours, shared_out
 from stack.retained import import_logs, without_taken_recipes
 from stack.stacks import MOST_BODY, Stack, StackError
 
@@ -66,6 +66,9 @@ def deploy(
 
     stack = Stack(clients.of("cloudformation", home), name, home, poll_s, tags=tags or {})
     say(f"deploying stack {name} to {home}")
+    for region in [home, *regions]:
+        for other in neighbours(clients.of("events", region), name):
+            say(f"  caution: stack {other} is in {region} too, and each would end the other's bakes there")
     import_logs(body, stack, clients.of("logs", home), say)
     body = without_taken_recipes(body, stack, clients.of("ssm", home), shares[home], say)
     outcome = stack.bring(_template(body, s3, bucket), shares[home], templates.parse(body)["Parameters"])

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
 
 from stack.stacks import StackError
+
+# Every Kiln has one of these rules on the default bus of each of its Regions.
+_RULES = ("-region-forward-instances", "-instance-stopped")
 
 
 def shared_out(
@@ -35,6 +41,17 @@ def shared_out(
                 raise StackError(f"parameter {key} names two ARNs of {region}: give one for each Region")
             shares[region][key] = arn
     return shares
+
+
+def neighbours(events: Any, name: str) -> list[str]:
+    """The other home stacks of Kiln that hear a Region's events; none where nobody may list rules."""
+    try:
+        pages = events.get_paginator("list_rules").paginate()
+        rules = [rule["Name"] for page in pages for rule in page["Rules"]]
+    except ClientError:
+        return []
+    found = {rule.removesuffix(end) for rule in rules for end in _RULES if rule.endswith(end)}
+    return sorted(found - {name})
 
 
 def _region(text: str) -> str:
