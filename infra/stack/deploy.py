@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 
 from stack import template as templates
+from stack.bucket import protect
 from stack.package import QUICK, SMALL, ensure_bucket, package
 from stack.regional import neighbours, shared_out
 from stack.retained import import_logs, without_taken_recipes
@@ -61,10 +62,11 @@ def deploy(
     s3 = clients.of("s3", home)
     say(f"packaging the functions of {build_dir}")
     ensure_bucket(s3, bucket, home)
+    stack = Stack(clients.of("cloudformation", home), name, home, poll_s, tags=tags or {})
+    protect(s3, bucket, shares[home].get("KmsKey", stack.parameters().get("KmsKey")), tags or {})
     level = QUICK if endpoint_url else SMALL
     body = package(templates.HOME_TEMPLATE, Path(build_dir), s3, bucket, lambda line: say(f"  {line}"), level)
 
-    stack = Stack(clients.of("cloudformation", home), name, home, poll_s, tags=tags or {})
     say(f"deploying stack {name} to {home}")
     for region in [home, *regions]:
         for other in neighbours(clients.of("events", region), name):
