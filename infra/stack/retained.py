@@ -42,7 +42,7 @@ def import_logs(body: str, stack: Stack, logs: Any, say: Say) -> None:
 
     An import takes nothing but what it imports, so the stack gets the rest by the update that follows.
     """
-    if stack.status() is not None:
+    if stack.cleared() is not None:
         return
     names = _names(templates.parse(body), _LOG_GROUP, "LogGroupName", stack.name)
     pages = logs.get_paginator("describe_log_groups").paginate(
@@ -52,7 +52,7 @@ def import_logs(body: str, stack: Stack, logs: Any, say: Say) -> None:
     found = {logical: name for logical, name in names.items() if name in there}
     if not found:
         return
-    say(f"  {len(found)} log groups of a former stack {stack.name} are taken over")
+    say(f"  taking over the log groups of a former stack {stack.name}: {len(found)}")
     small = {
         "Resources": {
             logical: {

@@ -40,10 +40,7 @@ class Stack:
 
         Answers `created`, `updated` or `unchanged`; raises StackError with the reasons.
         """
-        status = self.status()
-        if status in _NEVER_MADE:
-            self.delete()
-            status = None
+        status = self.cleared()
         self._events_seen = {event["EventId"] for event in self._events()} if status else set()
         call = self.cloudformation.create_stack if status is None else self.cloudformation.update_stack
         given = self._parameters(parameters, set(known)) if status else _given(parameters)
@@ -72,6 +69,14 @@ class Stack:
         status = self._wait()
         if status not in {None, "DELETE_COMPLETE"}:
             raise StackError(f"{self._title()} was not deleted but is {status}:{self._reasons()}")
+
+    def cleared(self) -> str | None:
+        """The stack's status, once a stack that was never made is out of the way."""
+        status = self.status()
+        if status not in _NEVER_MADE:
+            return status
+        self.delete()
+        return None
 
     def status(self) -> str | None:
         """The stack's status; None where there is no such stack."""

@@ -75,12 +75,24 @@ def test_the_logs_of_a_deleted_stack_stay_and_the_next_stack_goes_on_with_them(
     assert sorted(logs(fresh)) == sorted(f"/aws/lambda/kiln-{one.name}" for one in functions())
 
     said = bring(fresh, built, LogRetention="7")
-    assert said[-2:] == ["7 log groups of a former stack kiln are taken over", "updated"]
+    assert said[-2:] == ["taking over the log groups of a former stack kiln: 7", "updated"]
     assert {one.log for one in functions()} <= kiln(fresh).resources()
     assert {one["retentionInDays"] for one in logs(fresh).values()} == {7}
     streams = fresh.client("logs").describe_log_streams(logGroupName=group)["logStreams"]
     assert [stream["logStreamName"] for stream in streams] == ["before"]
     assert bring(fresh, built)[-1] == "unchanged"
+
+
+def test_a_deployment_that_was_cut_off_is_in_nobodys_way(fresh: LocalAws, built: Path) -> None:
+    fresh.client("logs").create_log_group(logGroupName="/aws/lambda/kiln-bake")
+    fresh.client("cloudformation").create_change_set(
+        StackName="kiln",
+        ChangeSetName="import-logs",
+        ChangeSetType="CREATE",
+        TemplateBody='{"Resources": {"Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "x"}}}}',
+    )
+    assert kiln(fresh).status() == "REVIEW_IN_PROGRESS"
+    assert bring(fresh, built)[-2:] == ["taking over the log groups of a former stack kiln: 1", "updated"]
 
 
 def test_the_logs_of_another_stack_are_left_alone(fresh: LocalAws, built: Path) -> None:
