@@ -9,10 +9,13 @@ from botocore.exceptions import ClientError
 
 
 def protect(s3: Any, bucket: str, key: str | None, tags: Mapping[str, str]) -> None:
-    """Encrypts what comes into the bucket with the stack's key, if it has one, and adds the stack's tags.
+    """Encrypts what comes into the bucket with the stack's key, and adds the stack's tags.
 
-    Objects that are there already keep their encryption.
+    An empty key lets S3 encrypt with its own again; None leaves the encryption as it is. Objects that are
+    there already keep theirs.
     """
+    if key == "":
+        s3.delete_bucket_encryption(Bucket=bucket)
     if key:
         rule = {
             "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key},

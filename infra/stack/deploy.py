@@ -63,7 +63,7 @@ def deploy(
     say(f"packaging the functions of {build_dir}")
     ensure_bucket(s3, bucket, home)
     stack = Stack(clients.of("cloudformation", home), name, home, poll_s, tags=tags or {})
-    protect(s3, bucket, shares[home].get("KmsKey", stack.parameters().get("KmsKey")), tags or {})
+    protect(s3, bucket, shares[home].get("KmsKey", stack.parameters().get("KmsKey") or None), tags or {})
     level = QUICK if endpoint_url else SMALL
     body = package(templates.HOME_TEMPLATE, Path(build_dir), s3, bucket, lambda line: say(f"  {line}"), level)
 

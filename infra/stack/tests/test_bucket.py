@@ -16,6 +16,12 @@ def tags(aws: LocalAws, bucket: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in found}
 
 
+def encryption(aws: LocalAws) -> dict[str, str]:
+    found = aws.client("s3").get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]
+    (rule,) = found["Rules"]
+    return rule["ApplyServerSideEncryptionByDefault"]
+
+
 def test_the_key_of_the_stack_encrypts_what_comes_into_the_bucket(
     aws: LocalAws, deployed: Deployed, built: Path
 ) -> None:
@@ -23,11 +29,10 @@ def test_the_key_of_the_stack_encrypts_what_comes_into_the_bucket(
     deploy(
         aws.url, built, regions=[], parameters={"KmsKey": key}, say=lambda _: None, tags={"team": "platform"}
     )
-    found = aws.client("s3").get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]
-    (rule,) = found["Rules"]
-    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    assert encryption(aws) == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     assert tags(aws, BUCKET)["team"] == "platform"
     deploy(aws.url, built, regions=[], parameters={"KmsKey": ""}, say=lambda _: None)
+    assert encryption(aws)["SSEAlgorithm"] == "AES256", "S3's own key again"
 
 
 def test_tags_of_others_stay_on_the_bucket(aws: LocalAws) -> None:
