@@ -44,7 +44,7 @@ EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test test-full tested unit simulate e2e lint checkov fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint checkov fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest copy retire logs docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -120,6 +120,12 @@ rollback: tools ## Every Region names a former release again: RECIPE=web TO=2026
 
 restore: tools ## Brings a release back that was deprecated or disabled: IMAGE=ami-0123456789abcdef0 REGION=...
 	@$(BIN)/python -m stack restore --stack $(STACK) --home $(REGION) --image "$(IMAGE)"
+
+retest: tools ## Tests a rejected image again: IMAGE=ami-0123456789abcdef0 REGION=... (a replica: IN=eu-west-1)
+	@$(BIN)/python -m stack retest --stack $(STACK) --home $(REGION) --image "$(IMAGE)" --in-region "$(IN)"
+
+copy: tools ## Copies an image anew to every Region that lacks it: IMAGE=ami-0123456789abcdef0 REGION=...
+	@$(BIN)/python -m stack copy --stack $(STACK) --home $(REGION) --image "$(IMAGE)"
 
 retire: tools ## Lets the images of a deleted recipe go: RECIPE=web DRY_RUN=1 REGION=...
 	@$(BIN)/python -m stack retire --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --dry-run "$(DRY_RUN)"

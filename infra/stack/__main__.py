@@ -151,6 +151,14 @@ def _parser() -> argparse.ArgumentParser:
         image="its id",
     )
     asks(
+        "retest",
+        ask.retest,
+        "tests a rejected image again",
+        image="its id",
+        in_region="the Region of a replica; without it the home Region",
+    )
+    asks("copy", ask.copy, "copies an image anew to every Region that lacks it", image="its id, at home")
+    asks(
         "rollback",
         ask.roll_back,
         "lets every Region name a former release again",

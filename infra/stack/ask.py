@@ -26,6 +26,25 @@ def restore(client: Client, home: str, image: str | None, say: Say = print, stac
     _say(say, answers.decisions(_wake(client, home, stack, "expire", {"restore": image})))
 
 
+def retest(
+    client: Client,
+    home: str,
+    image: str | None,
+    in_region: str | None,
+    say: Say = print,
+    stack: str = HOME_STACK,
+) -> None:
+    """Tests a rejected image again."""
+    payload = {"retest": arguments.image("retest", image)} | ({"region": in_region} if in_region else {})
+    _say(say, answers.decisions(_wake(client, home, stack, "verify", payload)))
+
+
+def copy(client: Client, home: str, image: str | None, say: Say = print, stack: str = HOME_STACK) -> None:
+    """Copies a home image anew to every Region that lacks its replica."""
+    image = arguments.image("copy", image)
+    _say(say, answers.decisions(_wake(client, home, stack, "replicate", {"copy": image})))
+
+
 def retire(
     client: Client,
     home: str,

@@ -96,6 +96,10 @@ class Expanded:
                 return self.resolve(argument[0]) == self.resolve(argument[1])
             if function == "Fn::Not":
                 return not self.resolve(argument[0])
+            if function == "Fn::Or":
+                return any(self.resolve(one) for one in argument)
+            if function == "Condition" and isinstance(argument, str):
+                return self.holds(argument)
         resolved = ((key, self.resolve(item)) for key, item in value.items())
         return {key: item for key, item in resolved if item is not _NONE}
 
