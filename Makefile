@@ -44,7 +44,7 @@ EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test test-full tested unit simulate e2e lint checkov fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest copy retire logs docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint checkov fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -123,6 +123,9 @@ restore: tools ## Brings a release back that was deprecated or disabled: IMAGE=a
 
 retest: tools ## Tests a rejected image again: IMAGE=ami-0123456789abcdef0 REGION=... (a replica: IN=eu-west-1)
 	@$(BIN)/python -m stack retest --stack $(STACK) --home $(REGION) --image "$(IMAGE)" --in-region "$(IN)"
+
+adopt: tools ## Hands an image that something else made over to a recipe: IMAGE=ami-0123456789abcdef0 RECIPE=web REGION=...
+	@$(BIN)/python -m stack adopt --stack $(STACK) --home $(REGION) --image "$(IMAGE)" --recipe "$(RECIPE)"
 
 copy: tools ## Copies an image anew to every Region that lacks it: IMAGE=ami-0123456789abcdef0 REGION=...
 	@$(BIN)/python -m stack copy --stack $(STACK) --home $(REGION) --image "$(IMAGE)"

@@ -1,4 +1,5 @@
-# An image that Packer makes and Kiln takes over: what matters is the tag kiln:recipe.
+# An image that Packer makes and Kiln takes over: the recipe asks for its name by `[adopt] name = "packer-web-*"`, and
+# the tag kiln:recipe says to which recipe it belongs.
 #
 #   packer init infra/packer && packer build infra/packer
 #

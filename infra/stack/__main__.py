@@ -157,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
         image="its id",
         in_region="the Region of a replica; without it the home Region",
     )
+    asks("adopt", ask.adopt, "hands an image over to a recipe", image="its id", recipe="the recipe's name")
     asks("copy", ask.copy, "copies an image anew to every Region that lacks it", image="its id, at home")
     asks(
         "rollback",

@@ -39,6 +39,19 @@ def retest(
     _say(say, answers.decisions(_wake(client, home, stack, "verify", payload)))
 
 
+def adopt(
+    client: Client,
+    home: str,
+    image: str | None,
+    recipe: str | None,
+    say: Say = print,
+    stack: str = HOME_STACK,
+) -> None:
+    """Hands an image over to a recipe."""
+    payload = {"adopt": arguments.image("adopt", image), "recipe": arguments.recipe("adopt", recipe)}
+    _say(say, answers.decisions(_wake(client, home, stack, "verify", payload)))
+
+
 def copy(client: Client, home: str, image: str | None, say: Say = print, stack: str = HOME_STACK) -> None:
     """Copies a home image anew to every Region that lacks its replica."""
     image = arguments.image("copy", image)

@@ -119,11 +119,40 @@ def test_a_failed_image_is_told_and_cleared_away_with_its_builder(kiln: Kiln) ->
     assert "the disk" in kiln.said("Bake Failed")[0]["reason"]
 
 
+def imaging(instance: str) -> str:
+    """A recipe that images a long-lived instance."""
+    return f'name = "web"\n[bake]\ninstance = "{instance}"\ninstance_type = "t4g.small"\n'
+
+
+def test_an_instance_that_somebody_tagged_is_neither_stopped_nor_in_the_way(kiln: Kiln) -> None:
+    base = kiln.ec2().describe_images(Filters=[{"Name": "name", "Values": ["al2023*arm64"]}])["Images"][0]
+    tags = {"kiln:recipe": "web", "Name": "production"}
+    forged = {**tags, "kiln:version": "20250101T020000Z", "kiln:deadline": "2030-01-01T00:00:00Z"}
+    seeded = {"region": HOME, "image": base["ImageId"], "sealed": False}
+    theirs = kiln.aws.seed(instances=[{**seeded, "tags": one} for one in (tags, tags, forged)])["instances"]
+    kiln.recipe()
+    kiln.bake()
+    kiln.sweep()
+    assert [tags_of(image)["kiln:stage"] for image in kiln.images()] == ["released"]
+    states = {one["InstanceId"]: one["State"]["Name"] for one in kiln.living()}
+    assert states == dict.fromkeys(theirs, "running")
+    kiln.ec2().stop_instances(InstanceIds=[theirs[2]])
+    kiln.settle()
+    kiln.sweep()
+    assert len(kiln.images()) == 1 and kiln.said("Bake Failed") == []
+
+
+def test_a_named_instance_without_the_tag_is_rejected_with_what_to_do(kiln: Kiln) -> None:
+    kiln.recipe(document=imaging("i-0123456789abcdef0"))
+    error = kiln.invoke("bake", {"recipe": "web"}).error
+    assert "bake.instance names i-0123456789abcdef0" in error and "tag the instance" in error
+
+
 def test_a_long_lived_builder_is_stopped_imaged_and_started_again(kiln: Kiln) -> None:
     base = kiln.ec2().describe_images(Filters=[{"Name": "name", "Values": ["al2023*arm64"]}])["Images"][0]
     seeded = {"region": HOME, "image": base["ImageId"], "tags": {"kiln:recipe": "web", "Name": "gold"}}
     (builder,) = kiln.aws.seed(instances=[seeded])["instances"]
-    kiln.recipe()
+    kiln.recipe(document=imaging(builder))
     kiln.bake()
     (instance,) = kiln.living()
     assert instance["InstanceId"] == builder and instance["State"]["Name"] == "running"

@@ -79,6 +79,10 @@ def test_a_replica_that_cannot_boot_holds_the_release(kiln: Kiln) -> None:
     assert len(set(kiln.named())) == 1 and None not in kiln.named()
 
 
+ASKS = '[adopt]\nname = "packer *"'
+"""A recipe that asks for Packer's images."""
+
+
 def given(kiln: Kiln, **tags: str) -> str:
     """An image that Packer made: registered by somebody else, with tags of their own."""
     base = kiln.ec2().describe_images(Owners=["136693071363"])["Images"][0]
@@ -90,7 +94,7 @@ def given(kiln: Kiln, **tags: str) -> str:
 
 
 def test_an_image_that_somebody_made_and_tagged_goes_through_verify_to_release(kiln: Kiln) -> None:
-    kiln.recipe(publish='parameter = "/golden/web"')
+    kiln.recipe(publish='parameter = "/golden/web"', verify=ASKS)
     image = given(kiln, **{"kiln:recipe": "web", "owner": "somebody"})
     (found,) = kiln.images()
     tags = tags_of(found)
@@ -100,12 +104,14 @@ def test_an_image_that_somebody_made_and_tagged_goes_through_verify_to_release(k
     for region in FURTHER:
         (replica,) = kiln.images(region)
         assert replica["Name"] == f"web-{tags['kiln:version']}"
+        own = tags_of(replica)
+        assert (own["owner"], own["kiln:adopted-name"]) == ("somebody", "packer 1732327200")
     (snapshot,) = kiln.snapshots_of("web")
     assert tags_of(snapshot)["kiln:version"] == tags["kiln:version"]
 
 
 def test_an_image_that_was_tagged_later_enters_with_the_next_sweep_under_its_own_version(kiln: Kiln) -> None:
-    kiln.recipe()
+    kiln.recipe(verify=ASKS)
     image = given(kiln)
     assert launched(kiln, "verify") == []
     late = [{"Key": "kiln:recipe", "Value": "web"}, {"Key": "kiln:version", "Value": "20250601T120000Z"}]
@@ -114,6 +120,39 @@ def test_an_image_that_was_tagged_later_enters_with_the_next_sweep_under_its_own
     (found,) = kiln.images()
     tags = tags_of(found)
     assert (tags["kiln:stage"], tags["kiln:version"]) == ("released", "20250601T120000Z")
+
+
+def test_a_tag_alone_hands_over_nothing_and_a_call_does(kiln: Kiln) -> None:
+    kiln.recipe()
+    before = kiln.aws.journal_end()
+    image = given(kiln, **{"kiln:recipe": "web"})
+    kiln.sweep()
+    kiln.invoke("expire", {"dry_run": False})
+    assert kiln.changes(before) == []
+    assert not kiln.invoke("verify", {"adopt": image, "recipe": "web"}).failed
+    kiln.settle()
+    assert tags_of(kiln.images()[0])["kiln:stage"] == "released"
+    refused = kiln.invoke("verify", {"adopt": image, "recipe": "web"})
+    assert "it bears tags that only Kiln writes" in refused.error
+
+
+def test_an_adopted_image_is_deprecated_and_never_removed_unless_the_recipe_says_so(kiln: Kiln) -> None:
+    expire = {"keep": 1, "older_than": "1d", "confirm_after": "2d", "quarantine": "0d"}
+    kiln.recipe(verify=ASKS, **expire)
+    image = given(kiln, **{"kiln:recipe": "web", "kiln:version": "20250601T120000Z"})
+    kiln.aws.days_pass(10)
+    kiln.bake()
+    for _ in range(3):
+        kiln.invoke("expire", {"dry_run": False})
+        kiln.aws.days_pass(10)
+    (found,) = kiln.ec2().describe_images(ImageIds=[image])["Images"]
+    assert found["State"] == "available" and "DeprecationTime" in found
+    answer = kiln.invoke("expire", {"explain": image}).body["explanation"]
+    assert "does not let Kiln remove such images" in str(answer)
+    kiln.recipe(verify=f"{ASKS}\nderegister = true", **expire)
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.settle()
+    assert image not in [one["ImageId"] for one in kiln.images()]
 
 
 def test_an_image_without_the_tag_is_never_touched(kiln: Kiln) -> None:
@@ -127,7 +166,7 @@ def test_an_image_without_the_tag_is_never_touched(kiln: Kiln) -> None:
 
 
 def test_a_copy_of_an_adopted_image_is_nobodys(kiln: Kiln) -> None:
-    kiln.recipe()
+    kiln.recipe(verify=ASKS)
     image = given(kiln, **{"kiln:recipe": "web"})
     before = kiln.aws.journal_end()
     kiln.ec2().copy_image(SourceImageId=image, SourceRegion=HOME, Name="backup", CopyImageTags=True)

@@ -9,8 +9,8 @@ use kiln_core::events::outbound::Envelope;
 use kiln_core::inventory::{
     Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
     ImageState, Instance, InstanceState, Key, MarkRange, NewImage, NewInstance, NewReplica,
-    NewTemplateVersion, PermissionChange, PublicImages, Reference, Result, Snapshot, StopReason, Subnet,
-    Template, Vcpus,
+    NewTemplateVersion, PermissionChange, PublicImages, Reference, Result, Seal, Snapshot, StopReason,
+    Subnet, Template, Vcpus,
 };
 use kiln_core::model::{
     ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags,
@@ -67,11 +67,13 @@ pub enum Bug {
     PermissionsOnlyAdded,
     /// The sweep ignores rollbacks.
     RollbackUndone,
+    /// Tags count without a seal.
+    SealUnchecked,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -88,6 +90,7 @@ impl Bug {
         Self::MovesBeforeTheLast,
         Self::PermissionsOnlyAdded,
         Self::RollbackUndone,
+        Self::SealUnchecked,
     ];
 }
 
@@ -149,6 +152,7 @@ impl Images for BuggyCloud {
             (Bug::RollbackUndone, Function::Reconcile) => {
                 images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::PINNED));
             }
+            (Bug::SealUnchecked, _) => images.iter_mut().for_each(|image| image.seal = Seal::Valid),
             (Bug::TerminatesTooEarly, Function::Capture) => {
                 images.iter_mut().filter(pending).for_each(|image| image.state = ImageState::Available);
             }

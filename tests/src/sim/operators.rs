@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use chrono::TimeDelta;
 use kiln_core::inventory::{Image, ImageState, InstanceState};
-use kiln_core::model::{ImageRecord, RecipeName, Region, Tags, tags};
+use kiln_core::model::{ImageRecord, RecipeName, Region, Tags, Version, tags};
 use serde_json::json;
 
 use super::ec2::{Ec2, Template};
@@ -28,6 +29,8 @@ pub fn act(world: &Rc<World>) {
         12 => tags_an_image_for_adoption(world),
         14 | 15 => launches_in_another_account(world),
         13 => registers_a_snapshot_again(world),
+        // Chosen by the time, so that the dice fall as they did.
+        _ if world.now().timestamp() % 2 == 0 => forges_an_image(world),
         _ => tags_an_image(world, tags::STAGE, "Perfect"),
     }
 }
@@ -134,6 +137,31 @@ fn tags_an_image_for_adoption(world: &Rc<World>) {
     let id = world.account.borrow_mut().register(&home, "packer", given, now);
     world.note(|| format!("somebody tags {id} for adoption by {recipe}"));
     world.send_image_event(&home, &id);
+}
+
+/// Makes an image of somebody's own look as if Kiln had made it: with the tags of an image of Kiln's, or with others.
+fn forges_an_image(world: &Rc<World>) {
+    let is_home = |image: &Image| image.region == world.context.home && !image.tags.has(tags::ORIGIN);
+    let Some((image, record)) = one_image(world, is_home) else { return };
+    let now = world.now();
+    let mut account = world.account.borrow_mut();
+    let copied = account.region(&image.region).tags.get(image.id.as_str()).cloned().unwrap_or_default();
+    let stages = ["captured", "verified", "published", "released", "disabled"];
+    let (name, forged) = match world.chance(0.5) {
+        true => (image.name, copied),
+        false => {
+            let version = Version::at(record.name.version.time() + TimeDelta::seconds(1)).unwrap();
+            let stage = stages[world.dice.borrow_mut().usize(0..stages.len())];
+            let forged = copied.with(tags::VERSION, version).with(tags::STAGE, stage);
+            (format!("{}-{version}", record.name.recipe), forged)
+        }
+    };
+    let id = account.register(&image.region, &name, Tags::new(), now);
+    account.set_source_instance(&image.region, &id, now);
+    account.region(&image.region).tag_image(&id, &forged, now);
+    drop(account);
+    world.note(|| format!("somebody gives {id}, an image of his own, the name {name} and Kiln's tags"));
+    world.send_image_event(&image.region, &id);
 }
 
 /// Deregisters an image and leaves its snapshots, as most people do.

@@ -140,7 +140,7 @@ impl Invariants {
         self.changes += 1;
         let history = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
         let replica = |image: &Image| image.tags.has(tags::ORIGIN);
-        let may = |image: &Image| match stage(image) {
+        let may = |image: &Image| match stage(image).filter(|_| image.record().is_ok()) {
             Some(Stage::Verified | Stage::Published | Stage::Released) => true,
             Some(Stage::Captured) => replica(image),
             _ => false,

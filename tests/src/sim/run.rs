@@ -121,7 +121,21 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
         let name: RecipeName = name.parse().unwrap();
         if dice.u8(0..4) == 0 {
             let own = Tags::new().with(tags::RECIPE, &name);
-            account.run(&home, &base, InstanceState::Running, own, now);
+            let instance = account.run(&home, &base, InstanceState::Running, own, now);
+            // In half of the worlds the recipe names it; in the others somebody tagged an instance of his own.
+            if dice.bool() && !layered {
+                let imaged = format!("instance = \"{instance}\"\n");
+                let key = format!("{}/{name}", world.context.recipes);
+                let document = &account.parameters[&key];
+                let without =
+                    document.replace("base = \"ssm:/base\"\n", &imaged).replace("script = \"true\"\n", "");
+                let without: String = without
+                    .lines()
+                    .filter(|line| !line.starts_with("subnets"))
+                    .map(|line| format!("{line}\n"))
+                    .collect();
+                account.parameters.insert(key, without);
+            }
         }
         world.invariants.borrow_mut().recipes.insert(name, promised);
     }
@@ -176,7 +190,7 @@ fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Promised) {
     let document = format!(
         "name = \"{name}\"\n[bake]\nbase = \"{base}\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
          script = \"true\"\n{subnets}[verify]\ntimeout = \"30m\"\n\
-         [publish]\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
+         [adopt]\nname = \"packer*\"\nderegister = true\n[publish]\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
          [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
          release = \"{strategy}\"\nverify = {verify}\n\
          [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nconfirm_after = \"{confirm_after}\"\nquarantine = \"{quarantine}\"\nmax_percent = 100\n"

@@ -16,6 +16,13 @@ fn observed() -> Observed {
     }
 }
 
+/// The recipe that images the long-lived instance of the fixtures.
+fn imaging() -> Recipe {
+    let mut imaging = recipe("web");
+    imaging.bake.base = Base::Instance(long_lived("web").id);
+    imaging
+}
+
 fn rejection(observed: &Observed) -> Reason {
     let decision = decide(&request(), &recipe("web"), observed);
     assert_eq!(decision.action, Action::Reject, "{:?}", decision.reason);
@@ -112,17 +119,14 @@ fn an_event_delivered_after_a_newer_or_the_same_bake_bakes_nothing() {
     let mut stopped_before = long_lived("web");
     stopped_before.tags = stopped_before.tags.with(tags::LAST_BAKE, name("web", 9).version);
     let again = Observed { instances: vec![stopped_before], ..observed() };
-    assert!(matches!(
-        decide(&request(), &recipe("web"), &again).reason,
-        Reason::Bake(BakeReason::BakeEnded(_))
-    ));
+    assert!(matches!(decide(&request(), &imaging(), &again).reason, Reason::Bake(BakeReason::BakeEnded(_))));
 }
 
 #[test]
 fn a_long_lived_builder_that_this_bake_tagged_but_did_not_stop_is_stopped() {
     let of_day = |n| Observed { instances: vec![long_lived("web").marked(n)], ..observed() };
-    assert_eq!(decide(&request(), &recipe("web"), &of_day(9)).action.word(), "stop");
-    assert_eq!(decide(&request(), &recipe("web"), &of_day(8)).action, Action::Keep);
+    assert_eq!(decide(&request(), &imaging(), &of_day(9)).action.word(), "stop");
+    assert_eq!(decide(&request(), &imaging(), &of_day(8)).action, Action::Keep);
 }
 
 #[test]
@@ -140,7 +144,7 @@ fn a_long_lived_builder_is_stopped_and_none_is_launched() {
         base: BaseLookup::NotNeeded,
         ..observed()
     };
-    let decision = decide(&request(), &recipe("web"), &with_long_lived);
+    let decision = decide(&request(), &imaging(), &with_long_lived);
     let expected = Action::StopForBake {
         instance: "i-0a11".parse().unwrap(),
         version: request().name.version,
@@ -154,7 +158,7 @@ fn a_long_lived_builder_that_a_user_stopped_is_rejected() {
     let with_long_lived =
         Observed { instances: vec![long_lived("web").in_state(InstanceState::Stopped)], ..observed() };
     assert!(matches!(
-        rejection(&with_long_lived),
+        decide(&request(), &imaging(), &with_long_lived).reason,
         Reason::Bake(BakeReason::LongLivedNotRunning(_, InstanceState::Stopped))
     ));
 }
@@ -165,19 +169,36 @@ fn an_instance_of_an_auto_scaling_group_is_rejected() {
     in_group.tags = in_group.tags.with(AUTO_SCALING, "web-servers");
     let observed = Observed { instances: vec![in_group], ..observed() };
     assert!(
-        matches!(rejection(&observed), Reason::Bake(BakeReason::InAutoScaling(_, group)) if group == "web-servers")
+        matches!(decide(&request(), &imaging(), &observed).reason, Reason::Bake(BakeReason::InAutoScaling(_, group)) if group == "web-servers")
     );
 }
 
 #[test]
-fn two_long_lived_builders_of_one_recipe_are_rejected() {
-    let mut second = long_lived("web").in_state(InstanceState::Running);
-    second.id = "i-0a12".parse().unwrap();
-    let two = Observed {
-        instances: vec![long_lived("web").in_state(InstanceState::Running), second],
-        ..observed()
-    };
-    assert!(matches!(rejection(&two), Reason::Bake(BakeReason::SeveralLongLived(ids)) if ids.len() == 2));
+fn an_instance_that_no_recipe_names_is_nothing_to_a_bake_whatever_its_tags() {
+    for tagged in [long_lived("web"), long_lived("web").marked(9), long_lived("web").marked(400)] {
+        let stranger = Instance { seal: Seal::Missing, ..tagged };
+        let observed = Observed { instances: vec![stranger.clone(), stranger], ..observed() };
+        assert!(matches!(decide(&request(), &recipe("web"), &observed).action, Action::Launch(_)));
+    }
+}
+
+#[test]
+fn a_named_instance_that_is_not_there_or_lacks_the_tag_is_rejected_with_what_to_do() {
+    let decision = decide(&request(), &imaging(), &observed());
+    let reason = decision.reason.to_string();
+    assert!(
+        decision.action == Action::Reject && reason.contains("does not bear kiln:recipe = web"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_bake_that_somebody_wrote_on_the_named_instance_does_not_hold_it_up() {
+    let marked = long_lived("web").marked(8);
+    let forged =
+        Instance { seal: Seal::Wrong, tags: marked.tags.with(tags::LAST_BAKE, "20991231T000000Z"), ..marked };
+    let observed = Observed { instances: vec![forged], ..observed() };
+    assert_eq!(decide(&request(), &imaging(), &observed).action.word(), "stop");
 }
 
 #[test]

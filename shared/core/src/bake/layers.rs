@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::inventory::{Image, Instance, InstanceRole};
+use crate::inventory::{Image, Instance, Seal};
 use crate::model::{RecipeName, Tags, Version, tags};
 use crate::recipe::Recipe;
 use crate::release::newest::newest_releases;
@@ -29,14 +29,11 @@ pub fn due<'a>(
         let (_, release) = newest.get(base)?;
         let released = release.tags.time(tags::RELEASED_AT)?;
         let of_recipe = |tags: &&Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
-        let of_images = images.iter().map(|image| &image.tags);
-        let bakes: Vec<&Tags> =
-            of_images.chain(instances.iter().map(|one| &one.tags)).filter(of_recipe).collect();
+        let of_images = images.iter().filter(|image| image.record().is_ok()).map(|image| &image.tags);
+        let of_instances = instances.iter().filter(|one| one.seal == Seal::Valid).map(|one| &one.tags);
+        let bakes: Vec<&Tags> = of_images.chain(of_instances).filter(of_recipe).collect();
         let begun = bakes.iter().any(|tags| tags.get(tags::BASE) == Some(release.id.as_str()));
-        // A long-lived builder is not launched from the base, so a new base does not change it.
-        let long_lived =
-            instances.iter().any(|one| of_recipe(&&one.tags) && one.purpose() == InstanceRole::LongLived);
-        if begun || long_lived || released + LAYER_WINDOW <= now {
+        if begun || released + LAYER_WINDOW <= now {
             return None;
         }
         let last = bakes.iter().filter_map(|tags| tags.read::<Version>(tags::VERSION)).max();
@@ -79,6 +76,11 @@ mod tests {
         assert!(due([&enabled], Some(&"other".parse().unwrap()), &[released(4)], &[], day(4)).is_empty());
     }
 
+    fn active_builder_of(recipe: &str, base: &Image) -> Instance {
+        let builder = builder(recipe, 4);
+        Instance { tags: builder.tags.clone().with(tags::BASE, &base.id), ..builder }
+    }
+
     #[test]
     fn a_layer_is_due_unless_a_bake_of_it_has_used_the_new_base() {
         let enabled = layer("on_base_release = true");
@@ -87,9 +89,9 @@ mod tests {
         assert!(versions(&enabled, &[release.clone(), from(release.id.as_str())], &[]).is_empty());
         let older = [release.clone(), from(released(3).id.as_str())];
         assert_eq!(versions(&enabled, &older, &[]), ["20260106T020001Z"]);
-        let mut active_builder = builder("web", 4);
-        active_builder.tags = active_builder.tags.with(tags::BASE, &release.id);
+        let active_builder = active_builder_of("web", &release);
         assert!(versions(&enabled, std::slice::from_ref(&release), &[active_builder]).is_empty());
-        assert!(versions(&enabled, &[release], &[long_lived("web")]).is_empty());
+        let stranger = Instance { seal: Seal::Missing, ..active_builder_of("web", &release) };
+        assert_eq!(versions(&enabled, &[release], &[stranger]).len(), 1);
     }
 }

@@ -8,12 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::inventory::{
     Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState,
-    NewInstance,
+    NewInstance, Seal,
 };
-use crate::model::{ImageName, InstanceId, Region, Role, SubnetId, Version, tags};
+use crate::model::{ImageName, Region, Role, SubnetId, Version, tags};
 use crate::plan::reason::{BadBase, BakeReason};
 use crate::plan::{Action, Decision, Reason, Subject};
-use crate::recipe::Recipe;
+use crate::recipe::{Base, Recipe};
 
 /// What `bake` observed for one recipe.
 #[derive(Debug, Clone)]
@@ -75,8 +75,10 @@ pub fn without_base(
     if let Some(image) = existing {
         return decision(Action::Keep, Reason::Bake(BakeReason::AlreadyBaked(image.id.clone())));
     }
-    let versions =
-        instances.iter().map(|instance| &instance.tags).chain(images.iter().map(|image| &image.tags));
+    // What is not Kiln's own may bear any version.
+    let own_instances = instances.iter().filter(|instance| instance.seal == Seal::Valid);
+    let own_images = images.iter().filter(|image| image.record().is_ok());
+    let versions = own_instances.map(|instance| &instance.tags).chain(own_images.map(|image| &image.tags));
     // A version in the future was not baked: somebody wrote the tag by hand.
     let begun = |other: &Version| *other > version && other.time() <= request.now + MAX_CLOCK_LEAD;
     if let Some(newer) = versions.filter_map(|tags| tags.read(tags::VERSION)).find(begun) {
@@ -90,21 +92,19 @@ pub fn without_base(
     if let Some(builder) = finished {
         return decision(Action::Keep, Reason::Bake(BakeReason::BakeEnded(builder.id.clone())));
     }
-    let not_terminated = || instances.iter().filter(|instance| instance.state != InstanceState::Terminated);
-    let long_lived: Vec<&Instance> =
-        not_terminated().filter(|instance| instance.purpose() == InstanceRole::LongLived).collect();
-    match long_lived.as_slice() {
-        [] => {}
-        [builder] => {
-            let (action, reason) = long_lived_builder(request, recipe, builder);
-            return decision(action, reason);
-        }
-        several => {
-            let ids: Vec<InstanceId> = several.iter().map(|instance| instance.id.clone()).collect();
-            return decision(Action::Reject, Reason::Bake(BakeReason::SeveralLongLived(ids)));
-        }
+    let mut not_terminated = instances.iter().filter(|one| one.state != InstanceState::Terminated);
+    if let Base::Instance(named) = &recipe.bake.base {
+        let is_named = |one: &&Instance| one.id == *named && one.purpose() == InstanceRole::LongLived;
+        let (action, reason) = match not_terminated.find(is_named) {
+            Some(builder) => long_lived_builder(request, recipe, builder),
+            None => {
+                let reason = BakeReason::NoLongLived { instance: named.clone(), recipe: recipe.name.clone() };
+                (Action::Reject, Reason::Bake(reason))
+            }
+        };
+        return decision(action, reason);
     }
-    let active = not_terminated()
+    let active = not_terminated
         .filter(|instance| instance.purpose() == InstanceRole::Builder)
         .find(|builder| builder.tags.read(tags::VERSION) == Some(version) || !builder.is_late(request.now))?;
     let reason = Reason::Bake(BakeReason::AlreadyBaking {
@@ -119,12 +119,14 @@ fn long_lived_builder(request: &BakeRequest, recipe: &Recipe, builder: &Instance
         let reason = BakeReason::InAutoScaling(builder.id.clone(), group.to_owned());
         return (Action::Reject, Reason::Bake(reason));
     }
-    let marked = builder.tags.has(tags::VERSION);
-    let version = builder.tags.read(tags::VERSION);
+    // A version that Kiln did not write is no bake: it is replaced.
+    let marked = builder.tags.has(tags::VERSION) && builder.seal == Seal::Valid;
+    let version = builder.tags.read(tags::VERSION).filter(|_| marked);
     // This same bake tagged the instance, and died before it stopped it.
     let begun = builder.state == InstanceState::Running && version == Some(request.name.version);
+    let last: Option<Version> = builder.tags.read(tags::LAST_BAKE);
     let finished =
-        builder.tags.read(tags::LAST_BAKE).is_some_and(|last: Version| last >= request.name.version);
+        last.is_some_and(|last| last >= request.name.version && last.time() <= request.now + MAX_CLOCK_LEAD);
     match builder.state {
         _ if finished && !marked => (Action::Keep, Reason::Bake(BakeReason::BakeEnded(builder.id.clone()))),
         _ if marked && !begun => {

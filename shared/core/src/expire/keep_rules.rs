@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::in_use::UsageIndex;
 use super::lineage::{Lineage, Release};
-use super::outcome::{depends_on_sharing, keep, unless_used};
+use super::outcome::{depends_on_sharing, keep, next_step, unless_used};
 use super::policy::{Keep, RetentionPolicy};
-use super::stages::{RetirementContext, next_stage};
+use super::stages::RetirementContext;
 use crate::inventory::Image;
 use crate::plan::reason::{RetentionReason, UseReason};
 use crate::plan::{NextStep, Sequence};
@@ -67,7 +67,7 @@ pub fn decide(
             let old_enough_at = now + (older_than - age);
             let reason = RetentionReason::Superseded { newer, age: older_than };
             let context = RetirementContext { reason: reason.into(), fleet, now: old_enough_at };
-            let later = next_stage(policy.expire, &release.members, &context);
+            let later = next_step(release, policy, &context);
             keep(release, policy, now, |image| {
                 Keep::by_rule(RetentionReason::Young { age, older_than }, first_step(&later, image))
             })
@@ -123,3 +123,7 @@ fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Ve
 #[cfg(test)]
 #[path = "keep_rules_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "adopted_tests.rs"]
+mod adopted_tests;

@@ -25,12 +25,12 @@ fn found(images: Vec<Image>) -> ImagesByRegion {
     found
 }
 
-fn unused() -> UsageByRegion {
+pub(super) fn unused() -> UsageByRegion {
     REGIONS.iter().map(|code| (region(code), Ok(RegionUsage::default()))).collect()
 }
 
 /// Releases of these days at home alone.
-fn releases_of(days: &[i64]) -> Vec<Image> {
+pub(super) fn releases_of(days: &[i64]) -> Vec<Image> {
     days.iter().map(|day| image("web", *day).released().build()).collect()
 }
 
@@ -39,13 +39,18 @@ fn decided(images: Vec<Image>, usage: &UsageByRegion) -> Vec<Sequence> {
 }
 
 /// What is decided when no image is shared with another account.
-fn by(recipe: &Recipe, images: Vec<Image>, usage: &UsageByRegion, now: DateTime<Utc>) -> Vec<Sequence> {
+pub(super) fn by(
+    recipe: &Recipe,
+    images: Vec<Image>,
+    usage: &UsageByRegion,
+    now: DateTime<Utc>,
+) -> Vec<Sequence> {
     let found = found(images);
     decide(recipe, &Lineage::of(&found, &home()), &UsageIndex::of(&alone(usage, &found)), now)
 }
 
 /// Every action but `keep`, by the day of the image and its Region.
-fn actions(sequences: &[Sequence]) -> Vec<(String, &'static str)> {
+pub(super) fn actions(sequences: &[Sequence]) -> Vec<(String, &'static str)> {
     let action = |decision: &Decision| {
         let version = decision.subject.version.unwrap();
         (

@@ -8,12 +8,13 @@ use chrono::{DateTime, Utc};
 use super::in_use::UsageIndex;
 use super::lineage::{Member, Release};
 use super::policy::{Keep, RetentionPolicy};
-use super::stages::{RetirementContext, next_stage};
+use super::stages::{RetirementContext, deprecate_alone, next_stage};
 use crate::inventory::{Deprecation, Image, ImageState};
 use crate::model::{ImageId, Stage};
 use crate::plan::reason::{ReportStatus, RetentionReason, UseReason};
 use crate::plan::{Action, Decision, Reason, Retention, Sequence, Subject};
 use crate::publish::sharing;
+use crate::recipe::Recipe;
 
 /// Keeps a release if any of its images is used or its usage is unknown; otherwise takes the next step of its
 /// removal.
@@ -28,7 +29,7 @@ pub fn unless_used(
         release.images().filter_map(|image| Some((&image.id, keep_reason(&image)?))).collect();
     let certain = reasons.iter().find(|(_, keep)| !keep.waits_for_sharing());
     let Some((image, why)) = certain.or(reasons.iter().next()) else {
-        return next_stage(policy.expire, &release.members, context);
+        return next_step(release, policy, context);
     };
     // A usage report is requested only if nothing else keeps the release: otherwise its answer changes nothing.
     let request = certain.is_none();
@@ -43,6 +44,19 @@ pub fn unless_used(
             why: why.reason.to_string(),
         }),
     })
+}
+
+/// The next step of a release that its rules let go and nobody uses.
+pub fn next_step(
+    release: &Release<'_>,
+    policy: RetentionPolicy<'_>,
+    context: &RetirementContext<'_>,
+) -> Sequence {
+    let is_adopted = release.members.iter().any(|(_, record)| record.adopted);
+    match is_adopted && !policy.recipe.is_some_and(Recipe::removes_adopted) {
+        true => deprecate_alone(&release.members, context),
+        false => next_stage(policy.expire, &release.members, context),
+    }
 }
 
 /// Keeps a release.

@@ -11,7 +11,7 @@ use crate::expire::lineage::Member;
 use crate::inventory::{Image, ImageState};
 use crate::model::{ImageId, Stage};
 use crate::plan::reason::RetentionReason;
-use crate::plan::{Action, Decision, Reason, Retention, Sequence, Step, Subject};
+use crate::plan::{Action, Decision, Reason, Retention, Sequence, Step, Subject, Usage};
 use crate::publish::sharing::{is_deprecated, is_protected_by_kiln};
 use crate::recipe::Expire;
 
@@ -33,6 +33,23 @@ pub fn next_stage(expire: &Expire, members: &[Member<'_>], context: &RetirementC
         none if none.is_zero() => without_quarantine(members, context),
         quarantine => disable_then_deregister(members, quarantine, context),
     })
+}
+
+/// The only step of a release that Kiln may deprecate, and not remove.
+pub fn deprecate_alone(members: &[Member<'_>], context: &RetirementContext<'_>) -> Sequence {
+    let now = context.now;
+    let step = |(image, record): &Member<'_>| {
+        let subject = Subject::member(image, &record.name);
+        let is_marked = image.unused_since().is_some() && is_deprecated(image, now);
+        if is_marked || image.state != ImageState::Available {
+            let retention = Retention { usage: Some(Usage::Unused), next: None, by_choice: false };
+            return subject.retain(Action::Keep, RetentionReason::AdoptedStays, retention);
+        }
+        let deprecate = Action::Deprecate(image.id.clone(), now, context.fleet.in_region(&image.region));
+        let retention = Retention::leaving(Step::Deprecate, now);
+        subject.retain(deprecate, context.reason.clone(), retention)
+    };
+    members.iter().map(step).collect()
 }
 
 /// Deprecates the release until its usage is checked a second time. `None` if that time is over, or if no

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 /// The recipe that an image, snapshot, instance or launch template belongs to. Kiln manages only what has this tag.
-/// Set it yourself to hand over an image, a long-lived builder or a launch template.
+/// Set it yourself on an image, long-lived builder or launch template that a recipe names; by itself it hands over
+/// nothing.
 pub const RECIPE: &str = "kiln:recipe";
 /// The version, which is the UTC time at which the bake began, such as `20261123T020000Z`. On an image that you hand
 /// over you may set it yourself; otherwise Kiln uses the time at which the image was created.
@@ -54,6 +55,8 @@ pub const ZONE: &str = "kiln:zone";
 /// On an image that you handed over: its own `region/ami-id`. A copy of the image has another id, so Kiln does not
 /// manage the copy even if it has the same tags.
 pub const ADOPTED: &str = "kiln:adopted";
+/// On a replica of an image that you handed over: the name of that image.
+pub const ADOPTED_NAME: &str = "kiln:adopted-name";
 /// On an image or replica: a hash of the `[publish]` settings that were applied to it. Once those of its recipe differ,
 /// the next sweep applies them again.
 pub const PUBLISHED_AS: &str = "kiln:published-as";
@@ -73,8 +76,14 @@ pub const HOLD: &str = "kiln:hold";
 /// The prefix of every key that Kiln writes. A recipe's own tags may not have it.
 pub const PREFIX: &str = "kiln:";
 
+/// The most tags of a resource.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>)
+pub const MOST: usize = 50;
+/// The number of tags that are reserved for Kiln, of those that EC2 allows on a resource.
+pub const MOST_OF_KILN: usize = 21;
+
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 25] = [
+const OWN: [&str; 26] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -94,6 +103,7 @@ const OWN: [&str; 25] = [
     ORPHANED_SINCE,
     ZONE,
     ADOPTED,
+    ADOPTED_NAME,
     PUBLISHED_AS,
     RELEASED_AT,
     PINNED,

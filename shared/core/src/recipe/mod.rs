@@ -14,6 +14,6 @@ mod validate;
 mod violation;
 
 pub use types::{
-    Bake, Base, Expire, LaunchTemplate, Publish, Recipe, ReleaseStrategy, Replicate, Share, Verify,
+    Adopt, Bake, Base, Expire, LaunchTemplate, Publish, Recipe, ReleaseStrategy, Replicate, Share, Verify,
 };
 pub use violation::{BadRecipe, Violation};

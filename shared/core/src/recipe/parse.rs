@@ -8,14 +8,12 @@ use toml::{Table, Value};
 use super::lines::{Lines, line_at};
 use super::publish::publish;
 use super::table_reader::{TableReader, quoted, show};
-use super::types::{Bake, Base, Expire, Recipe, ReleaseStrategy, Replicate, Verify};
+use super::types::{Adopt, Bake, Base, Expire, Recipe, ReleaseStrategy, Replicate, Verify};
 use super::validate::{account_id, checked, elsewhere, kms_key, minutes, optional, parameter_name};
 use super::violation::{BadRecipe, Violations};
 use crate::model::user_data::MOST_SCRIPT_BYTES;
-use crate::model::{RecipeName, Region, SubnetId, Tags, tags};
+use crate::model::{InstanceId, RecipeName, Region, SubnetId, Tags, tags};
 
-/// The number of tags that are reserved for Kiln, of the 50 that EC2 allows on a resource.
-const OWN_TAGS: usize = 20;
 /// The most bytes in an advanced parameter of Parameter Store.
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>)
 const MOST_BYTES: usize = 8 * 1024;
@@ -67,6 +65,7 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     let tags = own_tags(&mut root, &mut violations);
     let bake = bake(&mut root, &mut violations);
     let verify = verify(&mut root, &mut violations);
+    let adopt = adopt(&mut root, &mut violations);
     let publish = publish(&mut root, &mut violations);
     let replicate = replicate(&mut root, &mut violations);
     let expire = expire(&mut root, &mut violations);
@@ -78,7 +77,7 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     }
     match (name, bake) {
         (Some(name), Some(bake)) if violations.0.is_empty() => {
-            Ok(Recipe { name, tags, bake, verify, publish, replicate, expire })
+            Ok(Recipe { name, tags, bake, verify, adopt, publish, replicate, expire })
         }
         _ => Err(violations),
     }
@@ -127,12 +126,12 @@ fn own_tags(root: &mut TableReader<'_>, violations: &mut Violations) -> Tags {
             violations.add(path, show(value), "a text of at most 256 characters");
         }
     }
-    let most = 50 - OWN_TAGS;
+    let most = tags::MOST - tags::MOST_OF_KILN;
     if read.len() > most {
         violations.add(
             "tags",
             format!("{} tags", read.len()),
-            format!("at most {most}: EC2 allows 50, of which Kiln needs {OWN_TAGS}"),
+            format!("at most {most}: EC2 allows {}, of which Kiln needs {}", tags::MOST, tags::MOST_OF_KILN),
         );
     }
     read.into_iter().collect()
@@ -140,7 +139,19 @@ fn own_tags(root: &mut TableReader<'_>, violations: &mut Violations) -> Tags {
 
 fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake> {
     let mut table = root.table("bake", violations);
-    let base = base(&mut table, violations);
+    let instance: Option<InstanceId> = table.parsed("instance", InstanceId::EXPECTED, violations);
+    let base = match instance {
+        Some(instance) => {
+            for key in ["base", "script", "subnets", "on_base_release"] {
+                if let Some(given) = table.take(key) {
+                    let allowed = "no value beside bake.instance, which is imaged as it is";
+                    violations.add(table.path_of(key), show(given), allowed);
+                }
+            }
+            Some(Base::Instance(instance))
+        }
+        None => base(&mut table, violations),
+    };
     let instance_type = checked(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations);
     let script = script(&mut table, violations);
     let timeout = table.span("timeout", minutes(60), (minutes(1), TimeDelta::hours(24)), violations);
@@ -148,7 +159,9 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     let allow_deprecated = table.flag("allow_deprecated", violations);
     let allow_product_codes = table.flag("allow_product_codes", violations);
     let on_base_release = table.flag("on_base_release", violations);
-    if on_base_release && base.as_ref().is_some_and(|base| !matches!(base, Base::Recipe(_))) {
+    if on_base_release
+        && base.as_ref().is_some_and(|base| !matches!(base, Base::Recipe(_) | Base::Instance(_)))
+    {
         let allowed = "false, or a base of \"recipe:<name>\": Kiln knows the releases of recipes only";
         violations.add(table.path_of("on_base_release"), "true", allowed);
     }
@@ -233,6 +246,22 @@ fn verify(root: &mut TableReader<'_>, violations: &mut Violations) -> Verify {
     let subnets = table.list("subnets", SubnetId::EXPECTED, violations);
     table.end(violations);
     Verify { script, timeout, instance_type, subnets }
+}
+
+/// `None` if the document has no such table.
+fn adopt(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Adopt> {
+    const NAME: &str =
+        "a name of 3 to 128 characters, in which * and ? are wildcards, and not only wildcards";
+    root.take("adopt")?;
+    let mut table = root.table("adopt", violations);
+    // A pattern that fits everything would let a tag alone decide.
+    let is_name = |text: &str| {
+        (3..=128).contains(&text.chars().count()) && text.chars().any(|one| one.is_alphanumeric())
+    };
+    let name = checked(&mut table, "name", NAME, is_name, violations);
+    let deregister = table.flag("deregister", violations);
+    table.end(violations);
+    Some(Adopt { name: name?, deregister })
 }
 
 const NAMED_REGION: &str = "a Region that replicate.regions names";

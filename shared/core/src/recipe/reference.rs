@@ -42,14 +42,14 @@ pub const FIELDS: &[Field] = &[
         "tags",
         "table of strings",
         "no tags",
-        "at most 30; keys of 1 to 127 characters, not Name, not beginning with aws: or kiln:; values of at most 256",
+        "at most 29; keys of 1 to 127 characters, not Name, not beginning with aws: or kiln:; values of at most 256",
         "Your own tags. Kiln puts them on every image, replica and snapshot of the recipe, and on its instances.",
     ),
     field(
         "bake.base",
         "string or table",
         "",
-        "\"ssm:/a/parameter\", \"ami-…\", \"recipe:<name>\", or { owner, name }",
+        "\"ssm:/a/parameter\", \"ami-…\", \"recipe:<name>\", or { owner, name }; not with bake.instance",
         "The image that every bake begins from: the value of an SSM parameter, an image, the newest release of another recipe, or the newest available image of an owner whose name matches.",
     ),
     field(
@@ -67,11 +67,18 @@ pub const FIELDS: &[Field] = &[
         "The name of the base image, as EC2's filter takes it.",
     ),
     field(
+        "bake.instance",
+        "string",
+        "a builder is launched from bake.base",
+        "an instance id of the home Region; not with base, script, subnets or on_base_release",
+        "Your own long-lived instance instead of a base: each bake stops it, images it and starts it again. It must be tagged kiln:recipe with the name of the recipe, so that Kiln's role may stop it.",
+    ),
+    field(
         "bake.instance_type",
         "string",
         "",
         "an instance type that runs the base's architecture",
-        "The type of the builder.",
+        "The type of the builder. With bake.instance, the type of the testers.",
     ),
     field(
         "bake.script",
@@ -136,6 +143,20 @@ pub const FIELDS: &[Field] = &[
         "the default VPC's subnets",
         "subnet ids of the home Region, at least one outside of the builder's Availability Zone",
         "Where the tester is launched. In other Regions, replicas are tested in the default VPC's subnets.",
+    ),
+    field(
+        "adopt.name",
+        "string",
+        "",
+        "3 to 128 characters, not only wildcards; * and ? are wildcards",
+        "Images of this name that bear kiln:recipe are adopted. Without [adopt], no image is adopted by its tag.",
+    ),
+    field(
+        "adopt.deregister",
+        FLAG,
+        "false",
+        "",
+        "Lets adopted images go as any other. Otherwise Kiln only deprecates them, and leaves the rest to you.",
     ),
     field(
         "publish.parameter",

@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::TimeDelta;
 
 use crate::inventory::Severity;
-use crate::model::{ImageId, RecipeName, Region, SubnetId, Tags};
+use crate::model::{ImageId, InstanceId, RecipeName, Region, SubnetId, Tags};
 
 /// A valid recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Recipe {
     pub bake: Bake,
     /// How images are tested.
     pub verify: Verify,
+    /// Which images that something else made may become the recipe's; `None` if none may.
+    pub adopt: Option<Adopt>,
     /// Who may use images, and which parameter and launch template name them.
     pub publish: Publish,
     /// The Regions to which images are copied.
@@ -48,7 +50,7 @@ pub struct Bake {
     pub on_base_release: bool,
 }
 
-/// How the base image is found.
+/// What a bake begins from: how the base image is found, or the instance that is imaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
     /// An SSM parameter that holds an image id: `ssm:/aws/service/…`.
@@ -57,6 +59,8 @@ pub enum Base {
     Image(ImageId),
     /// The newest release of another recipe: `recipe:base`.
     Recipe(RecipeName),
+    /// A long-lived instance of the user's own: `bake.instance`. It is stopped for each bake, and started again.
+    Instance(InstanceId),
     /// The newest available image of an owner whose name matches.
     Newest {
         /// An account id, `self`, or an alias such as `amazon`.
@@ -72,6 +76,7 @@ impl fmt::Display for Base {
             Self::Parameter(name) => write!(f, "ssm:{name}"),
             Self::Image(image) => write!(f, "{image}"),
             Self::Recipe(recipe) => write!(f, "recipe:{recipe}"),
+            Self::Instance(instance) => write!(f, "instance {instance}"),
             Self::Newest { owner, name } => write!(f, "the newest '{name}' of owner {owner}"),
         }
     }
@@ -88,6 +93,15 @@ pub struct Verify {
     pub instance_type: Option<String>,
     /// The subnets for the tester. If empty, those of the default VPC.
     pub subnets: Vec<SubnetId>,
+}
+
+/// `[adopt]`: which images that something else made may become the recipe's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopt {
+    /// The name that an image must have to be adopted by its tag; `*` and `?` are wildcards.
+    pub name: String,
+    /// Whether an adopted image may be disabled and deregistered. If not, it is only deprecated.
+    pub deregister: bool,
 }
 
 /// `[publish]`: who may use images, and which parameter and launch template name them.
@@ -199,6 +213,11 @@ impl Replicate {
 }
 
 impl Recipe {
+    /// Whether adopted images may be disabled and deregistered.
+    pub fn removes_adopted(&self) -> bool {
+        self.adopt.as_ref().is_some_and(|adopt| adopt.deregister)
+    }
+
     /// The Regions that get a replica: never the home Region, even if the recipe names it.
     pub fn replica_regions<'a>(&'a self, home: &'a Region) -> impl Iterator<Item = &'a Region> {
         self.replicate.regions.iter().filter(move |region| *region != home)

@@ -18,6 +18,7 @@ use crate::reconcile::observed::Observed;
 use crate::release::newest::newest_releases;
 use crate::release::{self, Drift, Pointers, ReleaseState};
 use crate::replicate;
+use crate::verify::adopt::HandedOver;
 use crate::verify::{self, adopt};
 
 /// A sequence, and the time since which it may have been due.
@@ -37,7 +38,7 @@ pub struct Tracked<'a> {
 }
 
 /// Every image, in any Region, that belongs to a valid recipe or can be adopted by one.
-pub fn known(observed: &Observed) -> Vec<Tracked<'_>> {
+pub fn known(observed: &Observed, now: DateTime<Utc>) -> Vec<Tracked<'_>> {
     let all = observed.images.values().filter_map(|images| images.as_ref().ok()).flatten();
     all.filter_map(|image| {
         let record = image.record_for_home(&observed.home).ok()?;
@@ -45,7 +46,7 @@ pub fn known(observed: &Observed) -> Vec<Tracked<'_>> {
         Some(Tracked { image: Cow::Borrowed(image), record, recipe, adopt: None })
     })
     .chain(to_adopt(observed).filter_map(|(image, recipe)| {
-        let decision = adopt::decide(image, recipe, observed.home_images()?);
+        let decision = adopt::decide(image, recipe, observed.home_images()?, HandedOver::ByTag, now);
         let Action::Adopt { tags, .. } = &decision.action else { return None };
         let image = adopt::adopted(image, tags);
         Some(Tracked {
@@ -130,8 +131,8 @@ pub fn images_needing_findings<'a>(known: &'a [Tracked<'_>]) -> Vec<&'a Image> {
 
 /// What must still be done for every image, except for its release.
 pub(crate) fn decide(observed: &Observed, now: DateTime<Utc>) -> Vec<DueSteps> {
-    let known = known(observed);
-    let mut due: Vec<DueSteps> = rejected_adoptions(observed);
+    let known = known(observed, now);
+    let mut due: Vec<DueSteps> = rejected_adoptions(observed, now);
     let testers = testers(observed);
     due.extend(known.iter().filter_map(|one| test_steps(observed, &testers, one, now)));
     due.extend(orphans(observed, &testers, &known));
@@ -143,9 +144,9 @@ pub(crate) fn decide(observed: &Observed, now: DateTime<Utc>) -> Vec<DueSteps> {
 }
 
 /// Rejects images that are tagged for adoption but cannot be adopted.
-fn rejected_adoptions(observed: &Observed) -> Vec<DueSteps> {
+fn rejected_adoptions(observed: &Observed, now: DateTime<Utc>) -> Vec<DueSteps> {
     let decided = to_adopt(observed).filter_map(|(image, recipe)| {
-        let decision = adopt::decide(image, recipe, observed.home_images()?);
+        let decision = adopt::decide(image, recipe, observed.home_images()?, HandedOver::ByTag, now);
         (!matches!(decision.action, Action::Adopt { .. })).then(|| (vec![decision], image.created))
     });
     decided.collect()

@@ -8,7 +8,7 @@ use crate::inventory::image::made_for;
 use crate::inventory::{CloudError, Permissions, Result, Seal, Snapshot, StopReason, Subnet};
 use crate::model::tags;
 use crate::orphans::SnapshotReferences;
-use crate::recipe::Recipe;
+use crate::recipe::{Adopt, Recipe};
 use crate::verify::Console;
 
 fn observed(instances: Vec<Instance>, images: Vec<Image>) -> Observed {
@@ -162,7 +162,7 @@ fn with_an_invalid_recipe_nothing_is_copied_and_a_builder_waits_for_its_deadline
 fn an_untested_image_is_tested_in_another_zone() {
     let image = image("web", 9).tagged(tags::ZONE, "us-east-1a").build();
     let mut untested = observed(vec![], vec![image]);
-    let known = pipeline::known(&untested);
+    let known = pipeline::known(&untested, now());
     assert_eq!(pipeline::images_needing_subnets(&untested, &known).len(), 1);
     let subnet = |id: &str, zone: &str| Subnet { id: id.parse().unwrap(), zone: zone.into() };
     let both = vec![subnet("subnet-0a", "us-east-1a"), subnet("subnet-0b", "us-east-1b")];
@@ -195,6 +195,8 @@ fn a_tagged_image_is_adopted_and_tested_in_one_sequence() {
     let given =
         Image { tags: crate::model::Tags::new().with(tags::RECIPE, "web"), ..foreign_image("ami-0aa") };
     let mut with = observed(vec![], vec![given]);
+    let asking = Adopt { name: "al2023*".into(), deregister: false };
+    with.recipes.values_mut().for_each(|recipe| recipe.adopt = Some(asking.clone()));
     let subnet = Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into() };
     with.subnets.insert((region("us-east-1"), "web".parse().unwrap()), Ok(vec![subnet]));
     assert_eq!(words(&decide(&with, now())), [["adopt", "launch"]]);
@@ -211,7 +213,7 @@ fn a_changed_recipe_is_applied_to_every_image_that_differs_from_it() {
         .share
         .accounts
         .push("123456789012".into());
-    let known = pipeline::known(&changed);
+    let known = pipeline::known(&changed, now());
     let to_read: Vec<Image> = pipeline::images_needing_permissions(&known).into_iter().cloned().collect();
     assert_eq!(to_read.len(), 3);
     assert!(decide(&changed, now()).is_empty());
@@ -226,7 +228,7 @@ fn a_sweep_inspects_a_limited_number_of_images_the_newest_first() {
     let images: Vec<Image> = (0..500).map(|n| image("web", n).released().build()).collect();
     let mut changed = observed(vec![], images);
     changed.recipes.get_mut(&"web".parse().unwrap()).unwrap().publish.share.public = true;
-    let known = pipeline::known(&changed);
+    let known = pipeline::known(&changed, now());
     let to_read = pipeline::images_needing_permissions(&known);
     assert_eq!(to_read.len(), pipeline::MAX_INSPECTIONS);
     assert_eq!(to_read[0].name, name("web", 499).to_string());

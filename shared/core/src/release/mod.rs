@@ -198,7 +198,7 @@ impl<'a> ReleaseState<'a> {
         Some((*image, why))
     }
 
-    /// A rejection for each Region whose parameter is left at such an image.
+    /// What is said for each Region whose parameter is left at such an image.
     fn left(&self) -> Sequence {
         let left = |region: &'a Region| {
             let (image, why) = self.unplaced_in(region)?;
@@ -208,7 +208,7 @@ impl<'a> ReleaseState<'a> {
                 image: image.clone(),
                 why: why.clone(),
             };
-            Some(Subject::resource(image, region).decide(Action::Reject, reason))
+            Some(Subject::resource(image, region).decide(Action::Keep, reason))
         };
         self.regions().filter_map(left).collect()
     }

@@ -12,7 +12,7 @@ use crate::plan::reason::ReplicateReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::sharing;
 use crate::recipe::Recipe;
-use crate::verify;
+use crate::verify::{self, adopt};
 
 /// How many attempts to copy to one Region may fail before Kiln gives up. An attempt counts once AWS has ended it as
 /// failed; a call that AWS rejected does not count.
@@ -296,9 +296,17 @@ fn new_replica(recipe: &Recipe, observed: &Observed, region: &Region, attempt: u
         image: origin.image.clone(),
         name: name.to_string(),
         description: format!("{name}, copied from {origin}"),
-        tags: recipe.tags.clone().with("Name", name).and(&record.write()),
+        tags: origin_tags(observed).and(&recipe.tags).with("Name", name).and(&record.write()),
         encryption: key.map_or(Encryption::AsSource, |key| Encryption::Key(key.clone())),
         token,
+    }
+}
+
+/// What a replica bears of an image that was handed over: its own tags, and its name.
+fn origin_tags(observed: &Observed) -> Tags {
+    match observed.record.adopted {
+        true => adopt::own_tags(&observed.image).with(tags::ADOPTED_NAME, &observed.image.name),
+        false => Tags::new(),
     }
 }
 

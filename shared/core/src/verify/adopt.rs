@@ -1,4 +1,8 @@
-//! Adopts images that something else made and a user tagged with `kiln:recipe`.
+//! Adopts images that something else made: those whose recipe asks for images of their name, and those that somebody
+//! hands over by a call.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use wildmatch::WildMatch;
 
 use crate::inventory::{Image, ImageState, Seal};
 use crate::model::{ImageName, ImageRecord, RecipeName, Region, Stage, Tags, Version, tags};
@@ -6,19 +10,48 @@ use crate::plan::reason::AdoptReason;
 use crate::plan::{Action, Decision, Subject};
 use crate::recipe::Recipe;
 
-/// The recipe that adopts an image, if the image can be adopted: it is available in the home Region, and has the tag
-/// `kiln:recipe` but none of the tags that only Kiln writes.
-pub fn adoption_target(image: &Image, home: &Region) -> Option<RecipeName> {
-    let kiln_tags = [tags::STAGE, tags::ORIGIN, tags::ADOPTED, tags::ATTEMPT, tags::ROLE];
-    let untouched = !kiln_tags.iter().any(|key| image.tags.has(key));
-    (untouched && image.region == *home && image.state == ImageState::Available)
-        .then(|| image.tags.read(tags::RECIPE))
-        .flatten()
+/// How far in the future the version of an adopted image may lie: a little more than clocks are off. A later one would
+/// be newer than every bake that follows.
+const MAX_LEAD: TimeDelta = TimeDelta::minutes(1);
+
+/// The prefixes of the tags of services that remove their images themselves.
+const MANAGED: [&str; 2] = ["aws:backup:", "aws:dlm:"];
+
+/// Who hands an image over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandedOver {
+    /// Whoever tagged it `kiln:recipe`. That counts only if the recipe asks for images of its name.
+    ByTag,
+    /// Somebody who invoked `verify`.
+    ByCall,
 }
 
-/// Decides whether an image is adopted. `others` are images in the home Region, at least those that are tagged with the recipe.
-pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
+/// Whether an image can be adopted: it is available in the home Region, and has none of the tags that only Kiln writes.
+pub fn is_adoptable(image: &Image, home: &Region) -> bool {
+    let kiln_tags = [tags::STAGE, tags::ORIGIN, tags::ADOPTED, tags::ATTEMPT, tags::ROLE, tags::SEAL];
+    let untouched = !kiln_tags.iter().any(|key| image.tags.has(key));
+    untouched && image.region == *home && image.state == ImageState::Available
+}
+
+/// The recipe to which an image was handed over by its tag `kiln:recipe`, if it can be adopted.
+pub fn adoption_target(image: &Image, home: &Region) -> Option<RecipeName> {
+    is_adoptable(image, home).then(|| image.tags.read(tags::RECIPE)).flatten()
+}
+
+/// Decides whether an image is adopted. `others` are images in the home Region, at least those that are tagged with the
+/// recipe.
+pub fn decide(
+    image: &Image,
+    recipe: &Recipe,
+    others: &[Image],
+    by: HandedOver,
+    now: DateTime<Utc>,
+) -> Decision {
     let subject = Subject { recipe: Some(recipe.name.clone()), ..Subject::image(image) };
+    let asks = recipe.adopt.as_ref().is_some_and(|adopt| WildMatch::new(&adopt.name).matches(&image.name));
+    if by == HandedOver::ByTag && !asks {
+        return subject.decide(Action::Keep, AdoptReason::NotAsked(image.name.clone()));
+    }
     let version = match image.tags.get(tags::VERSION) {
         Some(text) => text.parse().ok(),
         None => image.created.and_then(|created| Version::at(created).ok()),
@@ -27,8 +60,8 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
         return subject.decide(Action::Reject, AdoptReason::NoVersion);
     };
     let subject = Subject { version: Some(version), ..subject };
-    if !image.root_on_ebs {
-        return subject.decide(Action::Reject, AdoptReason::NotOnEbs(image.id.clone()));
+    if let Some(problem) = problem(image, recipe, version, now) {
+        return subject.decide(Action::Reject, problem);
     }
     let name = ImageName { recipe: recipe.name.clone(), version };
     let same_version = |other: &&Image| {
@@ -46,7 +79,31 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
         tags: recipe.tags.clone().and(&record.write()).with(tags::ADOPTED, image.address()),
         record,
     };
-    subject.decide(adopt, AdoptReason::Given(version))
+    let reason = match by {
+        HandedOver::ByTag => AdoptReason::Given(version),
+        HandedOver::ByCall => AdoptReason::AskedFor(version),
+    };
+    subject.decide(adopt, reason)
+}
+
+/// Why an image cannot be adopted, whoever hands it over; `None` if it can.
+fn problem(image: &Image, recipe: &Recipe, version: Version, now: DateTime<Utc>) -> Option<AdoptReason> {
+    if !image.root_on_ebs {
+        return Some(AdoptReason::NotOnEbs(image.id.clone()));
+    }
+    if image.tags.iter().any(|(key, _)| MANAGED.iter().any(|prefix| key.starts_with(prefix))) {
+        return Some(AdoptReason::Managed);
+    }
+    if version.time() > now + MAX_LEAD {
+        return Some(AdoptReason::InTheFuture(version));
+    }
+    let needed = own_tags(image).and(&recipe.tags).iter().count() + tags::MOST_OF_KILN;
+    (needed > tags::MOST).then_some(AdoptReason::TooManyTags(needed))
+}
+
+/// The tags of an image that are neither Kiln's nor AWS's. Its replicas get them too.
+pub fn own_tags(image: &Image) -> Tags {
+    image.tags.iter().filter(|(key, _)| !key.starts_with(tags::PREFIX) && !key.starts_with("aws:")).collect()
 }
 
 /// The image with the tags that it has once it is adopted.
@@ -60,14 +117,56 @@ mod tests {
     use crate::fixtures::*;
     use crate::model::Tags;
     use crate::plan::Reason;
+    use crate::recipe::Adopt;
 
     fn given(extra: Tags) -> Image {
         let tags = Tags::new().with(tags::RECIPE, "web").and(&extra);
         Image { tags, name: "packer 1732327200".into(), created: Some(day(3)), ..foreign_image("ami-0aa") }
     }
 
+    /// A recipe that asks for Packer's images.
+    fn asking() -> Recipe {
+        let adopt = Some(Adopt { name: "packer *".into(), deregister: false });
+        Recipe { adopt, ..recipe("web") }
+    }
+
     fn decided(image: &Image, others: &[Image]) -> Decision {
-        decide(image, &recipe("web"), others)
+        decide(image, &asking(), others, HandedOver::ByTag, day(9))
+    }
+
+    #[test]
+    fn a_tag_hands_over_only_what_the_recipe_asks_for_by_name() {
+        let image = given(Tags::new());
+        for (recipe, by, adopted) in [
+            (recipe("web"), HandedOver::ByTag, false),
+            (asking(), HandedOver::ByTag, true),
+            (recipe("web"), HandedOver::ByCall, true),
+        ] {
+            let decision = decide(&image, &recipe, &[], by, day(9));
+            assert_eq!(decision.action.word() == "adopt", adopted, "{}", decision.reason);
+        }
+        let intermediary = Image { name: "a7f3c0de".into(), ..given(Tags::new()) };
+        let reason = decided(&intermediary, &[]).reason.to_string();
+        assert!(reason.contains("asks for no image named 'a7f3c0de'"), "{reason}");
+    }
+
+    #[test]
+    fn what_a_service_manages_what_is_of_tomorrow_and_what_has_too_many_tags_is_refused_at_once() {
+        let many: Tags = (0..30).map(|n| (format!("own-{n}"), "x")).collect();
+        for (extra, reason) in [
+            (Tags::new().with("aws:backup:source-resource", "i-1"), "AWS Backup"),
+            (Tags::new().with("aws:dlm:lifecycle-policy-id", "p"), "Data Lifecycle Manager"),
+            (Tags::new().with(tags::VERSION, name("web", 20).version), "in the future"),
+            (many, "it would have 52 tags"),
+        ] {
+            let decision = decided(&given(extra), &[]);
+            assert!(
+                decision.action == Action::Reject && decision.reason.to_string().contains(reason),
+                "{decision:?}"
+            );
+        }
+        let soon = Version::at(day(9) + TimeDelta::seconds(40)).unwrap();
+        assert_eq!(decided(&given(Tags::new().with(tags::VERSION, soon)), &[]).action.word(), "adopt");
     }
 
     #[test]

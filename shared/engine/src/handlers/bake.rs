@@ -219,6 +219,7 @@ async fn find_base<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Im
             Err(error) => Err(error),
         },
         Base::Image(image) => by_id(cloud, home, image.clone()).await,
+        Base::Instance(_) => return BaseLookup::NotNeeded,
         Base::Recipe(recipe) => Ok(newest_release(recipe, images).map(|(_, image)| image.clone())),
         Base::Newest { owner, name } => {
             let wanted = ImageQuery::Newest { owner: owner.clone(), name: name.clone() };

@@ -120,7 +120,7 @@ async fn observe<C: Cloud>(
 
 /// Reads what the next steps of images depend on: consoles, subnets, permissions and findings.
 async fn read_pipeline<C: Cloud>(cloud: &C, observed: &mut Observed, now: DateTime<Utc>) {
-    let all = known(observed);
+    let all = known(observed, now);
     let consoles = testers_to_read(observed, now).into_iter().filter_map(|tester| {
         let name =
             ImageName { recipe: tester.tags.read(tags::RECIPE)?, version: tester.tags.read(tags::VERSION)? };

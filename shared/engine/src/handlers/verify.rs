@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use kiln_core::events::inbound::{Mode, VerifyCall};
-use kiln_core::inventory::{Image, ImageQuery, Instance};
+use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance};
 use kiln_core::model::record::RecordError;
 use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Role, Tags, tags};
-use kiln_core::plan::reason::VerifyReason;
+use kiln_core::plan::reason::{AdoptReason, VerifyReason};
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::Recipe;
+use kiln_core::verify::adopt::HandedOver;
 use kiln_core::verify::{
     Observed, adopt, decide, image_under_test, named_subnets, orphan, retest, testers_of, wants_console,
     wants_subnets, wants_test,
@@ -39,6 +40,7 @@ pub async fn verify<C: Cloud>(
             let region = region.as_ref().unwrap_or(&context.home);
             asked(test_again(cloud, context, region, image, now).await)
         }
+        VerifyCall::Adopt(image, recipe) => asked(adopt_by_call(cloud, context, image, recipe, now).await),
     };
     Ok(apply(cloud, vec![sequence(decided)?], Mode::Apply, now).await)
 }
@@ -78,7 +80,7 @@ async fn of_image<C: Cloud>(
 ) -> Result<Sequence, Halt> {
     let image = event_resource::image(cloud, region, id).await?;
     if let Some(recipe) = adopt::adoption_target(&image, &context.home) {
-        return adopt_image(cloud, context, image, &recipe, now).await;
+        return adopt_image(cloud, context, image, &recipe, HandedOver::ByTag, now).await;
     }
     let record = event_resource::record(&image, &context.home)?;
     let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
@@ -115,12 +117,13 @@ async fn adopt_image<C: Cloud>(
     context: &Context,
     image: Image,
     recipe: &RecipeName,
+    by: HandedOver,
     now: DateTime<Utc>,
 ) -> Result<Sequence, Halt> {
     let recipe = event_resource::recipe(cloud, context, &image, recipe).await?;
     let of_recipe = ImageQuery::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
     let others = cloud.images(&context.home, &of_recipe).await?;
-    let decision = adopt::decide(&image, &recipe, &others);
+    let decision = adopt::decide(&image, &recipe, &others, by, now);
     let Action::Adopt { tags, .. } = &decision.action else { return Ok(vec![decision]) };
     let image = adopt::adopted(&image, tags);
     let mut sequence = vec![decision];
@@ -128,6 +131,24 @@ async fn adopt_image<C: Cloud>(
         sequence.extend(test(cloud, Some(&recipe), image, record, Testers::Unknown, Why::Due, now).await?);
     }
     Ok(sequence)
+}
+
+/// Adopts an image that somebody hands over by a call, whatever its name.
+async fn adopt_by_call<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    id: &ImageId,
+    recipe: &RecipeName,
+    now: DateTime<Utc>,
+) -> Result<Sequence, Halt> {
+    let image = event_resource::image(cloud, &context.home, id).await?;
+    if image.state != ImageState::Available {
+        return keep(Subject::image(&image), Reason::ImageNotAvailable(image.state.clone()));
+    }
+    if !adopt::is_adoptable(&image, &context.home) {
+        return keep(Subject::image(&image), AdoptReason::NotAdoptable);
+    }
+    adopt_image(cloud, context, image, recipe, HandedOver::ByCall, now).await
 }
 
 /// The testers of an image.

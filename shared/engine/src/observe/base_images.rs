@@ -48,7 +48,7 @@ pub(crate) async fn bases<C: Cloud>(
                 let wanted = ImageQuery::Newest { owner: owner.clone(), name: name.clone() };
                 newest(cloud.images(home, &wanted).await?).map(|image| image.id)
             }
-            Base::Newest { .. } => None,
+            Base::Instance(_) | Base::Newest { .. } => None,
         };
         Ok((image, recipe))
     });

@@ -42,6 +42,8 @@ pub enum VerifyCall {
     Image(Region, ImageId),
     /// Somebody asks to test a rejected image again: one of the home Region, or a replica in this Region.
     Retest(ImageId, Option<Region>),
+    /// Somebody hands an image of the home Region over to a recipe.
+    Adopt(ImageId, RecipeName),
 }
 
 /// An invocation of `publish`.
@@ -100,6 +102,13 @@ struct RetestByHand {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct AdoptByHand {
+    adopt: ImageId,
+    recipe: RecipeName,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct CopyByHand {
     copy: ImageId,
 }
@@ -108,7 +117,7 @@ const BAKE: &str = r#"expected {}, or any of {"recipe": "web"}, {"scheduled_time
 const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
 const STATE_CHANGE: &str =
     "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
-const VERIFY: &str = r#"expected {"retest": "ami-0123456789abcdef0"}, with "region" for a replica, or EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'"#;
+const VERIFY: &str = r#"expected {"retest": "ami-0123456789abcdef0"}, with "region" for a replica, {"adopt": "ami-0123456789abcdef0", "recipe": "web"}, or EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'"#;
 const REPLICATE: &str = r#"expected {"copy": "ami-0123456789abcdef0"}, Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'"#;
 
 const RECONCILE: &str = "expected {}: a sweep covers all recipes";
@@ -168,6 +177,10 @@ impl VerifyCall {
         if payload.get("retest").is_some() {
             let call: RetestByHand = fields(payload, VERIFY)?;
             return Ok(Self::Retest(call.retest, call.region));
+        }
+        if payload.get("adopt").is_some() {
+            let call: AdoptByHand = fields(payload, VERIFY)?;
+            return Ok(Self::Adopt(call.adopt, call.recipe));
         }
         state_change(payload, VERIFY, Self::Stopped, Self::Image)
     }

@@ -101,6 +101,9 @@ fn a_retest_takes_an_image_and_a_region_and_a_copy_an_image_alone() {
     let there = VerifyCall::read(&json!({"retest": image, "region": "eu-west-1"}));
     assert_eq!(there, Ok(VerifyCall::Retest(image.clone(), "eu-west-1".parse().ok())));
     assert!(VerifyCall::read(&json!({"retest": image, "recipe": "web"})).is_err());
+    let adopted = VerifyCall::read(&json!({"adopt": image, "recipe": "web"}));
+    assert_eq!(adopted, Ok(VerifyCall::Adopt(image.clone(), "web".parse().unwrap())));
+    assert!(VerifyCall::read(&json!({"adopt": image})).is_err());
     assert_eq!(ReplicateCall::read(&json!({"copy": image})), Ok(ReplicateCall::CopyAgain(image.clone())));
     assert!(ReplicateCall::read(&json!({"copy": image, "region": "eu-west-1"})).is_err());
 }

@@ -8,8 +8,28 @@ use crate::model::{ImageId, Version};
 /// Why an image that something else made is adopted, or is not.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AdoptReason {
-    #[error("it was tagged kiln:recipe, so it is adopted as version {0}")]
+    #[error(
+        "it was tagged kiln:recipe, and its recipe asks for images of its name, so it is adopted as version {0}"
+    )]
     Given(Version),
+    #[error("somebody asked to adopt it, so it is adopted as version {0}")]
+    AskedFor(Version),
+    #[error(
+        "it bears kiln:recipe, but the recipe asks for no image named '{0}' ([adopt] name), so it is left alone; to adopt it once, invoke verify with adopt"
+    )]
+    NotAsked(String),
+    #[error(
+        "it cannot be adopted, because it bears tags that only Kiln writes; it is Kiln's already, or a copy of an image of Kiln's"
+    )]
+    NotAdoptable,
+    #[error("it cannot be adopted, because AWS Backup or Data Lifecycle Manager made it and removes it")]
+    Managed,
+    #[error("it cannot be adopted as version {0}, which is in the future; correct its tag kiln:version")]
+    InTheFuture(Version),
+    #[error(
+        "it cannot be adopted, because it would have {0} tags with the recipe's and Kiln's, and EC2 allows 50; remove some"
+    )]
+    TooManyTags(usize),
     #[error(
         "it cannot be adopted as version {version}, which {image} already has; set its tag kiln:version to another time"
     )]

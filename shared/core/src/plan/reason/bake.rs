@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use crate::inventory::{Architecture, ImageState, InstanceState};
-use crate::model::{ImageId, InstanceId, Version};
+use crate::model::{ImageId, InstanceId, RecipeName, Version};
 use crate::plan::text::join;
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
@@ -26,11 +26,13 @@ pub enum BakeReason {
     #[error("the long-lived builder {0} is {1}, but this bake did not stop it; start it and bake again")]
     LongLivedNotRunning(InstanceId, InstanceState),
     #[error(
-        "instance {0} bears kiln:recipe, but belongs to Auto Scaling group {1}, which replaces it once it stops; remove the tag from it"
+        "instance {0} bears kiln:recipe, but belongs to Auto Scaling group {1}, which replaces it once it stops; name another instance in bake.instance"
     )]
     InAutoScaling(InstanceId, String),
-    #[error("{} instances bear kiln:recipe without kiln:role: {}; leave the tag only on the one that is the builder", .0.len(), join(.0))]
-    SeveralLongLived(Vec<InstanceId>),
+    #[error(
+        "bake.instance names {instance}, which is not here, is terminated, or does not bear kiln:recipe = {recipe}, without which Kiln may not stop it; correct bake.instance, or tag the instance"
+    )]
+    NoLongLived { instance: InstanceId, recipe: RecipeName },
     #[error(transparent)]
     BadBase(#[from] BadBase),
 }

@@ -25,6 +25,8 @@ pub enum RetentionReason {
     Superseded { newer: usize, age: TimeDelta },
     #[error("its quarantine since {} is over; {why}", .since.to_rfc3339())]
     QuarantineOver { since: DateTime<Utc>, why: String },
+    #[error("it was adopted, and the recipe does not let Kiln remove such images (adopt.deregister)")]
+    AdoptedStays,
     #[error("its recipe no longer names this Region")]
     RegionRemoved,
     #[error("kept with its release: {image} stays, because {why}")]
