@@ -70,7 +70,7 @@ lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 	@echo "==> clippy (the first time it checks the EC2 SDK too, which takes minutes)"
 	@cargo clippy --quiet --workspace --all-targets --features kiln-tests/aws -- -D warnings
 	@$(BIN)/ruff check infra tests && $(BIN)/ruff format --check infra tests
-	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml && echo "==> lint is clean"
+	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml infra/artifacts.yaml && echo "==> lint is clean"
 
 bench: release ## Size, start, memory and calls of the release binaries, each against its limit
 	@cargo build --quiet --profile simulation -p kiln-tests --bin decide
@@ -87,9 +87,9 @@ build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or 
 check-recipes: ## Checks recipe files, and lists every mistake: RECIPES=infra/recipes
 	@cargo run --quiet -p kiln-core --example check_recipes -- $(RECIPES)
 
-deploy: build ## Kiln into your account: REGION=us-east-1 REGIONS="eu-west-1 ap-southeast-2" PARAMETERS="LogLevel=debug"
+deploy: build ## Shows what would change in your account, asks, does it: REGION= REGIONS= PARAMETERS= YES=1 REMOVE_REGIONS=1
 	@$(BIN)/python -m stack deploy --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
-	  --architecture $(ARCH) --parameters "$$PARAMETERS"
+	  --architecture $(ARCH) --parameters "$$PARAMETERS" --yes "$(YES)" --remove-regions "$(REMOVE_REGIONS)"
 
 recipes: tools check-recipes ## Puts the recipes into Parameter Store, once all are right: RECIPES=folder REGION=...
 	@$(BIN)/python -m stack recipes --home $(REGION) $(RECIPES)

@@ -11,20 +11,25 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stack import ask, functions, operate
-from stack.arguments import ArgumentError
-from stack.deploy import HOME_STACK, Clients, deploy
+from stack.arguments import ArgumentError, switch
+from stack.artifacts import BucketError
+from stack.clients import Clients
+from stack.confirm import Asked, NotConfirmed
+from stack.deploy import HOME_STACK, deploy
 from stack.package import PackageError
 from stack.plan import plan
 from stack.stacks import StackError
+
+_FAILURES = (StackError, BucketError, PackageError, operate.OperateError, ClientError, BotoCoreError)
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (ArgumentError, operate.FunctionFailed) as error:
+    except (ArgumentError, NotConfirmed, operate.FunctionFailed) as error:
         print(error, file=sys.stderr)
-    except (StackError, PackageError, operate.OperateError, ClientError, BotoCoreError) as error:
+    except _FAILURES as error:
         print(f"not done: {error}", file=sys.stderr)
     return 1
 
@@ -37,6 +42,8 @@ def _deploy(options: argparse.Namespace) -> int:
         options.regions,
         options.architecture,
         options.parameters,
+        confirm=Asked("make deploy", switch("YES", options.yes)),
+        remove_regions=switch("REMOVE_REGIONS", options.remove_regions),
     )
     for key, value in sorted(deployed.outputs.items()):
         print(f"{key} = {value}")
@@ -95,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE ...",
         help="those of template.yaml, in one text that is quoted as in a shell",
     )
+
+    command.add_argument("--yes", help="1: changes what is shown without a question")
+    command.add_argument("--remove-regions", help="1: deletes the stacks of Regions that are no longer given")
 
     command = commands.add_parser("recipes", parents=[common], help="puts recipes into Parameter Store")
     command.set_defaults(run=_recipes)

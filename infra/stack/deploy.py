@@ -1,17 +1,21 @@
-"""Deploys Kiln: the home stack, then one stack in each further Region."""
+"""Deploys Kiln: the bucket for what is deployed, the home stack, then a stack in each further Region."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import boto3
-from botocore.config import Config
-
+from stack import artifacts
+from stack import regions as further_regions
 from stack import template as templates
-from stack.package import QUICK, SMALL, ensure_bucket, package
+from stack.artifacts import ARTIFACTS_STACK, Bucket
+from stack.changes import ChangeSet
+from stack.clients import Clients
+from stack.confirm import Confirm, unasked
+from stack.deployment import Deployment, Say
+from stack.package import QUICK, SMALL, keys, package
 from stack.stacks import MOST_BODY, Stack, StackError
 
 HOME_STACK = "kiln"
@@ -27,6 +31,11 @@ class Deployed:
     regions: dict[str, dict[str, str]]
 
 
+def stack_of(clients: Clients, name: str, region: str) -> Stack:
+    """A stack of Kiln's."""
+    return Stack(clients.of("cloudformation", region), name, region, clients.poll_s)
+
+
 def deploy(
     endpoint_url: str | None,
     build_dir: str | Path,
@@ -34,70 +43,115 @@ def deploy(
     regions: Iterable[str] = ("eu-west-1", "ap-southeast-2"),
     architecture: str = "x86_64",
     parameters: Mapping[str, str] | None = None,
-    say: Callable[[str], None] = print,
+    say: Say = print,
+    confirm: Confirm = unasked,
+    remove_regions: bool = False,
 ) -> Deployed:
     """Packages and deploys the real templates; run again, it changes only what changed.
 
-    `build_dir` holds `<function>/bootstrap`. `parameters` are those of template.yaml. `endpoint_url` is the
-    local AWS, which is given made-up credentials; None is AWS itself, with the caller's own.
+    `build_dir` holds `<function>/bootstrap`. `parameters` are those of template.yaml. What would be changed
+    is shown, then `confirm` is asked; it raises if nothing may be. A Region that was deployed to before and
+    is no longer one of `regions` is told, and with `remove_regions` its stack is deleted.
     """
     regions = list(dict.fromkeys(regions))
     if home in regions:
         raise StackError(f"{home} is the home Region and cannot be a further Region as well")
     clients = Clients(endpoint_url)
-    poll_s = 0.1 if endpoint_url else 3.0
+    bucket = _bucket(clients, home, say, confirm)
+    say(f"packaging the functions of {build_dir}")
+    level = QUICK if endpoint_url else SMALL
+    body = package(templates.HOME_TEMPLATE, Path(build_dir), bucket, lambda line: say(f"  {line}"), level)
+    document = templates.parse(body)
+    template, template_key = _template(body, bucket)
+
+    deployment = Deployment(say, confirm)
+    try:
+        given = {"Architecture": architecture, **(parameters or {})}
+        home_stack = stack_of(clients, HOME_STACK, home)
+        deployment.bring(home_stack, template, given, document["Parameters"])
+        bus = document["Resources"]["Bus"]["Properties"]["Name"]
+        body_of_region = templates.write(templates.read(templates.REGION_TEMPLATE))
+        further = {region: stack_of(clients, REGION_STACK, region) for region in regions}
+        for stack in further.values():
+            given = {"HomeRegion": home, "BusName": bus}
+            known = templates.parse(body_of_region)["Parameters"]
+            deployment.bring(stack, {"TemplateBody": body_of_region}, given, known)
+        _leave(deployment, clients, home, regions, remove_regions)
+        deployment.ask()
+        deployment.carry_out()
+    except BaseException:
+        deployment.drop()
+        raise
+    old = bucket.forget(keys(body, bucket) | {template_key})
+    if old:
+        say(f"deleted {old} old files from bucket {bucket.name}: they are no longer deployed")
+    _tell_of_the_former_bucket(clients, bucket, home, say)
+    return Deployed(home, home_stack.outputs(), {region: one.outputs() for region, one in further.items()})
+
+
+def _bucket(clients: Clients, home: str, say: Say, confirm: Confirm) -> Bucket:
+    """The bucket for artifacts. It must be there before CloudFormation can say what the home stack needs."""
+
+    def agree(change_set: ChangeSet) -> None:
+        for line in change_set.lines():
+            say(line)
+        if change_set.creates:
+            say("the functions are put there; what they need is shown after that, before it is created")
+        confirm(f"Change {stack.title}?")
 
     account = clients.of("sts", home).get_caller_identity()["Account"]
-    bucket = f"kiln-artifacts-{account}-{home}"
-    s3 = clients.of("s3", home)
-    say(f"packaging the functions of {build_dir}")
-    ensure_bucket(s3, bucket, home)
-    level = QUICK if endpoint_url else SMALL
-    body = package(templates.HOME_TEMPLATE, Path(build_dir), s3, bucket, lambda line: say(f"  {line}"), level)
-
-    given = {"Architecture": architecture, **(parameters or {})}
-    stack = Stack(clients.of("cloudformation", home), HOME_STACK, home, poll_s)
-    say(f"deploying stack {HOME_STACK} to {home}")
-    outcome = stack.bring(_template(body, s3, bucket), given, templates.parse(body)["Parameters"])
-    outputs = stack.outputs()
-    say(f"  {outcome}")
-
-    done: dict[str, dict[str, str]] = {}
-    body = templates.write(templates.read(templates.REGION_TEMPLATE))
-    for region in regions:
-        further = Stack(clients.of("cloudformation", region), REGION_STACK, region, poll_s)
-        say(f"deploying stack {REGION_STACK} to {region}")
-        given = {"HomeRegion": home, "BusName": outputs["BusName"]}
-        outcome = further.bring({"TemplateBody": body}, given, templates.parse(body)["Parameters"])
-        done[region] = further.outputs()
-        say(f"  {outcome}")
-    return Deployed(home, outputs, done)
+    stack = stack_of(clients, ARTIFACTS_STACK, home)
+    Deployment(say, confirm).clear(stack)
+    bucket, outcome = artifacts.ensure(stack, clients.of("s3", home), account, agree)
+    if outcome != "unchanged":
+        say(f"{stack.title}: {outcome}, with bucket {bucket.name}")
+    return bucket
 
 
-def _template(body: str, s3: Any, bucket: str) -> dict[str, str]:
-    """The template as the call takes it: in itself, or, where it is too long for that, by way of S3."""
+def _template(body: str, bucket: Bucket) -> tuple[dict[str, str], str]:
+    """The template as the call takes it, in itself or, where it is too long for that, by way of the bucket;
+    and its key there."""
+    key = f"template/{hashlib.sha256(body.encode()).hexdigest()}.yaml"
     if len(body.encode()) <= MOST_BODY:
-        return {"TemplateBody": body}
-    s3.put_object(Bucket=bucket, Key="template.yaml", Body=body.encode())
-    return {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/template.yaml"}
+        return {"TemplateBody": body}, key
+    bucket.put_once(key, body.encode())
+    return {"TemplateURL": bucket.url(key)}, key
 
 
-class Clients:
-    """boto3 clients of one endpoint, each made once."""
+def _leave(
+    deployment: Deployment, clients: Clients, home: str, regions: list[str], remove_regions: bool
+) -> None:
+    """Tells which Regions were deployed to before and are no longer named, and has their stacks deleted if
+    that is wanted."""
+    say = deployment.say
+    found = further_regions.with_a_stack(
+        clients.of("ec2", home), lambda region: stack_of(clients, REGION_STACK, region), home, regions
+    )
+    for line in found.lines():
+        say(line)
+    if not found.stacks:
+        return
+    recipes = further_regions.recipes(clients.of("ssm", home))
+    for stack in found.stacks:
+        naming = further_regions.naming(recipes, stack.region)
+        if naming:
+            say(
+                f"{stack.region} is not one of REGIONS, but recipes name it: {', '.join(naming)}. Without "
+                "its stack, only the next sweep finds out that a replica there is ready"
+            )
+        if remove_regions:
+            deployment.remove(stack)
+        else:
+            say(
+                f"{stack.title} stays, though {stack.region} is no longer one of REGIONS. To delete it, and "
+                "keep the images there: make deploy REMOVE_REGIONS=1"
+            )
 
-    def __init__(self, endpoint_url: str | None) -> None:
-        # A function may take 15 minutes to answer; to ask it again meanwhile would wake it twice.
-        config = Config(retries={"mode": "standard"}, read_timeout=930)
-        self._settings: dict[str, Any] = {"config": config}
-        self._made: dict[tuple[str, str], Any] = {}
-        if endpoint_url:
-            self._settings |= {
-                "endpoint_url": endpoint_url,
-                "aws_access_key_id": "test",
-                "aws_secret_access_key": "test",
-            }
 
-    def of(self, service: str, region: str) -> Any:
-        if (service, region) not in self._made:
-            self._made[service, region] = boto3.client(service, region_name=region, **self._settings)
-        return self._made[service, region]
+def _tell_of_the_former_bucket(clients: Clients, bucket: Bucket, home: str, say: Say) -> None:
+    former = artifacts.former(clients.of("s3", home), bucket.account, home)
+    if former:
+        say(
+            f"bucket {former.name}, from which a former version of Kiln was deployed, is no longer needed. "
+            f"To delete it: aws s3 rb --force s3://{former.name}"
+        )
