@@ -14,10 +14,6 @@ class NotConfirmed(RuntimeError):
     """Nobody said yes, so nothing was changed; tells how to go on."""
 
 
-def unasked(_: str) -> None:
-    """Takes everything for confirmed."""
-
-
 def _terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 

@@ -13,7 +13,7 @@ from stack import template as templates
 from stack.artifacts import ARTIFACTS_STACK, Bucket
 from stack.changes import ChangeSet
 from stack.clients import Clients
-from stack.confirm import Confirm, unasked
+from stack.confirm import Confirm
 from stack.deployment import Deployment, Say
 from stack.package import QUICK, SMALL, keys, package
 from stack.stacks import MOST_BODY, Stack, StackError
@@ -44,14 +44,15 @@ def deploy(
     architecture: str = "x86_64",
     parameters: Mapping[str, str] | None = None,
     say: Say = print,
-    confirm: Confirm = unasked,
+    confirm: Confirm | None = None,
     remove_regions: bool = False,
 ) -> Deployed:
     """Packages and deploys the real templates; run again, it changes only what changed.
 
     `build_dir` holds `<function>/bootstrap`. `parameters` are those of template.yaml. What would be changed
-    is shown, then `confirm` is asked; it raises if nothing may be. A Region that was deployed to before and
-    is no longer one of `regions` is told, and with `remove_regions` its stack is deleted.
+    is shown, then `confirm` is asked, which raises if nothing may be; without `confirm` nobody is asked. A
+    Region that was deployed to before and is no longer one of `regions` is told, and with `remove_regions`
+    its stack is deleted.
     """
     regions = list(dict.fromkeys(regions))
     if home in regions:
@@ -70,29 +71,31 @@ def deploy(
         home_stack = stack_of(clients, HOME_STACK, home)
         deployment.bring(home_stack, template, given, document["Parameters"])
         bus = document["Resources"]["Bus"]["Properties"]["Name"]
-        body_of_region = templates.write(templates.read(templates.REGION_TEMPLATE))
+        of_region = templates.read(templates.REGION_TEMPLATE)
+        body_of_region = templates.write(of_region)
         further = {region: stack_of(clients, REGION_STACK, region) for region in regions}
         for stack in further.values():
             given = {"HomeRegion": home, "BusName": bus}
-            known = templates.parse(body_of_region)["Parameters"]
-            deployment.bring(stack, {"TemplateBody": body_of_region}, given, known)
+            deployment.bring(stack, {"TemplateBody": body_of_region}, given, of_region["Parameters"])
         _leave(deployment, clients, home, regions, remove_regions)
         deployment.ask()
         deployment.carry_out()
     except BaseException:
         deployment.drop()
         raise
-    old = bucket.forget(keys(body, bucket) | {template_key})
+    old = bucket.forget(keys(document, bucket) | {template_key})
     if old:
         say(f"deleted {old} old files from bucket {bucket.name}: they are no longer deployed")
     _tell_of_the_former_bucket(clients, bucket, home, say)
     return Deployed(home, home_stack.outputs(), {region: one.outputs() for region, one in further.items()})
 
 
-def _bucket(clients: Clients, home: str, say: Say, confirm: Confirm) -> Bucket:
+def _bucket(clients: Clients, home: str, say: Say, confirm: Confirm | None) -> Bucket:
     """The bucket for artifacts. It must be there before CloudFormation can say what the home stack needs."""
 
     def agree(change_set: ChangeSet) -> None:
+        if confirm is None:
+            return
         for line in change_set.lines():
             say(line)
         if change_set.creates:

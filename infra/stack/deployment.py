@@ -19,7 +19,8 @@ class Deployment:
     """What is to be done to each stack, in the order in which it is carried out."""
 
     say: Say
-    confirm: Confirm
+    confirm: Confirm | None
+    """Without it nothing is shown beforehand and nobody is asked."""
     steps: list[tuple[Stack, ChangeSet | None]] = field(default_factory=list)
     removals: list[Stack] = field(default_factory=list)
 
@@ -37,7 +38,7 @@ class Deployment:
     def ask(self) -> None:
         """Shows what would be done, and asks if that is wanted; raises NotConfirmed if it is not."""
         proposed = [change_set for _, change_set in self.steps if change_set]
-        if not proposed and not self.removals:
+        if self.confirm is None or not (proposed or self.removals):
             return
         for change_set in proposed:
             for line in change_set.lines():
@@ -82,7 +83,8 @@ class Deployment:
         status = stack.failed_to_be_made()
         if status:
             self.say(f"{stack.title} is {status}: its first creation failed, and it can only be deleted")
-            self.confirm(f"Delete {stack.title}, to create it anew?")
+            if self.confirm:
+                self.confirm(f"Delete {stack.title}, to create it anew?")
             stack.delete()
 
 

@@ -43,10 +43,10 @@ def zipped(bootstrap: Path, level: int = SMALL) -> bytes:
     return memory.getvalue()
 
 
-def keys(body: str, bucket: Bucket) -> set[str]:
+def keys(document: templates.Template, bucket: Bucket) -> set[str]:
     """The objects of the bucket that a packaged template names."""
     start = f"s3://{bucket.name}/"
-    found = templates.functions(templates.parse(body)).values()
+    found = templates.functions(document).values()
     return {str(one["CodeUri"]).removeprefix(start) for one in found if str(one["CodeUri"]).startswith(start)}
 
 
