@@ -38,7 +38,7 @@ EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test test-full tested unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ retire: tools ## Lets the images of a deleted recipe go: RECIPE=web DRY_RUN=1 RE
 
 logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=...
 	@$(BIN)/python -m stack logs --home $(REGION) --since $(SINCE) $(FN)
+
+uninstall: tools ## Removes Kiln once you saw what goes and what stays; images stay: REGION= YES=1 REMOVE_BUCKET=1
+	@$(BIN)/python -m stack uninstall --home $(REGION) --yes "$(YES)" --remove-bucket "$(REMOVE_BUCKET)"
 
 docs: tools ## Writes the pages of docs/reference that are made from the templates
 	@$(BIN)/python -m stack.reference

@@ -19,6 +19,7 @@ from stack.deploy import HOME_STACK, deploy
 from stack.package import PackageError
 from stack.plan import plan
 from stack.stacks import StackError
+from stack.uninstall import uninstall
 
 _FAILURES = (StackError, BucketError, PackageError, operate.OperateError, ClientError, BotoCoreError)
 
@@ -47,6 +48,15 @@ def _deploy(options: argparse.Namespace) -> int:
     )
     for key, value in sorted(deployed.outputs.items()):
         print(f"{key} = {value}")
+    return 0
+
+
+def _uninstall(options: argparse.Namespace) -> int:
+    yes, bucket = switch("YES", options.yes), switch("REMOVE_BUCKET", options.remove_bucket)
+    of_stacks = Asked("make uninstall", yes)
+    # A yes to everything is no yes to the bucket, unless there is somebody to ask.
+    of_bucket = Asked("make uninstall REMOVE_BUCKET=1", bucket, terminal=of_stacks.terminal and not yes)
+    uninstall(options.endpoint_url, options.home, print, of_stacks, of_bucket)
     return 0
 
 
@@ -105,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
 
     command.add_argument("--yes", help="1: changes what is shown without a question")
     command.add_argument("--remove-regions", help="1: deletes the stacks of Regions that are no longer given")
+
+    command = commands.add_parser("uninstall", parents=[common], help="deletes the stacks; images stay")
+    command.set_defaults(run=_uninstall)
+    command.add_argument("--yes", help="1: deletes the stacks that are shown without a question")
+    command.add_argument("--remove-bucket", help="1: deletes the bucket that Kiln was deployed from as well")
 
     command = commands.add_parser("recipes", parents=[common], help="puts recipes into Parameter Store")
     command.set_defaults(run=_recipes)

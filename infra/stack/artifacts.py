@@ -87,6 +87,10 @@ class Bucket:
             ]
         )
 
+    def delete(self) -> None:
+        """Deletes the bucket, which must be empty."""
+        self.s3.delete_bucket(**self._call)
+
     @property
     def _call(self) -> dict[str, str]:
         return {"Bucket": self.name, "ExpectedBucketOwner": self.account}

@@ -64,13 +64,14 @@ def recipes(ssm: Any) -> dict[str, dict[str, Any]]:
 
 def naming(found: dict[str, dict[str, Any]], region: str) -> list[str]:
     """The recipes that copy their images to a Region."""
-    return [name for name, document in found.items() if region in _regions(document)]
+    return [name for name, document in found.items() if region in named_by(document)]
 
 
-def _regions(document: dict[str, Any]) -> list[Any]:
+def named_by(document: dict[str, Any]) -> list[str]:
+    """The Regions to which a recipe copies its images."""
     table = document.get("replicate")
     regions = table.get("regions") if isinstance(table, dict) else None
-    return regions if isinstance(regions, list) else []
+    return [one for one in regions if isinstance(one, str)] if isinstance(regions, list) else []
 
 
 def _document(text: str) -> dict[str, Any]:

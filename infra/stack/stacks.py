@@ -50,8 +50,7 @@ class Stack:
         has one of somebody else's is left alone.
         """
         status = self.status()
-        if status:
-            self._leave_to_its_reviewers()
+        self.leave_to_its_reviewers()
         creates = status in {None, _REVIEW}
         call = {
             "StackName": self.name,
@@ -112,7 +111,7 @@ class Stack:
         status = self.status()
         if status is None:
             return
-        self._leave_to_its_reviewers()
+        self.leave_to_its_reviewers()
         self._events_seen = {event["EventId"] for event in self._events()}
         self.cloudformation.delete_stack(StackName=self.name)
         status = self._wait()
@@ -149,7 +148,10 @@ class Stack:
         """The stack in a sentence."""
         return f"stack {self.name} in {self.region}"
 
-    def _leave_to_its_reviewers(self) -> None:
+    def leave_to_its_reviewers(self) -> None:
+        """Raises StackError if somebody's change set waits for the stack: any other change would void it."""
+        if self.status() is None:
+            return
         others = [one["ChangeSetName"] for one in self._change_sets() if _waits_for_somebody(one)]
         if not others:
             return
