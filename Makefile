@@ -16,6 +16,9 @@ READY := $(VENV)/ready-$(shell cksum < tests/requirements.txt | cut -d ' ' -f 1)
 # The tools that Kiln is measured beside have one of their own, likewise.
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/ready-$(shell cksum < tests/bench/peers/requirements.txt | cut -d ' ' -f 1)
+# So does the scanner of the templates.
+CHECKOV := .venv-checkov
+CHECKOV_READY := $(CHECKOV)/ready-$(shell cksum < infra/stack/tests/requirements-checkov.txt | cut -d ' ' -f 1)
 # One folder each; a test holds them equal to those of infra/template.yaml.
 FUNCTIONS := $(notdir $(wildcard functions/*))
 LOCAL := .build/local
@@ -32,13 +35,16 @@ REGIONS ?= eu-west-1 ap-southeast-2
 ARCH ?= arm64
 RECIPES ?= infra/recipes
 export PARAMETERS ?=
+export TAGS ?=
+# The home stack's name, which all other names follow.
+STACK ?= kiln
 PIPELINES ?= 100000
 FROM ?= 0
 EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test test-full tested unit simulate e2e lint fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint checkov fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +78,9 @@ lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 	@$(BIN)/ruff check infra tests && $(BIN)/ruff format --check infra tests
 	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml infra/artifacts.yaml && echo "==> lint is clean"
 
+checkov: tools $(CHECKOV_READY) ## What Checkov finds in the templates, as a regulated account deploys them
+	@$(BIN)/python -m stack.tests.scan $(CHECKOV)/bin/checkov
+
 bench: release ## Size, start, memory and calls of the release binaries, each against its limit
 	@cargo build --quiet --profile simulation -p kiln-tests --bin decide
 	@cp -f "$$CARGO_TARGET_DIR/simulation/decide" .build/release/decide
@@ -87,39 +96,46 @@ build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or 
 check-recipes: ## Checks recipe files, and lists every mistake: RECIPES=infra/recipes
 	@cargo run --quiet -p kiln-core --example check_recipes -- $(RECIPES)
 
-deploy: build ## Shows what would change in your account, asks, does it: REGION= REGIONS= PARAMETERS= YES=1 REMOVE_REGIONS=1
-	@$(BIN)/python -m stack deploy --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
-	  --architecture $(ARCH) --parameters "$$PARAMETERS" --yes "$(YES)" --remove-regions "$(REMOVE_REGIONS)"
+deploy: build ## Shows what would change, asks, does it: REGION= REGIONS= PARAMETERS= TAGS= YES=1 REMOVE_REGIONS=1
+	@$(BIN)/python -m stack deploy --stack $(STACK) --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
+	  --architecture $(ARCH) --parameters "$$PARAMETERS" --tags "$$TAGS" \
+	  --yes "$(YES)" --remove-regions "$(REMOVE_REGIONS)"
 
 recipes: tools check-recipes ## Puts the recipes into Parameter Store, once all are right: RECIPES=folder REGION=...
-	@$(BIN)/python -m stack recipes --home $(REGION) $(RECIPES)
+	@$(BIN)/python -m stack recipes --stack $(STACK) --home $(REGION) $(RECIPES)
 
 invoke: tools ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-dry-run.json REGION=...
-	@$(BIN)/python -m stack invoke --home $(REGION) $(FN) $(EVENT)
+	@$(BIN)/python -m stack invoke --stack $(STACK) --home $(REGION) $(FN) $(EVENT)
 
 plan: tools ## What would expire, as a table with its cost; nothing is changed: RECIPE=web REGION=...
-	@$(BIN)/python -m stack plan --home $(REGION) $(if $(RECIPE),--recipe $(RECIPE))
+	@$(BIN)/python -m stack plan --stack $(STACK) --home $(REGION) $(if $(RECIPE),--recipe $(RECIPE))
 
 explain: tools ## All about one image, and what will become of it: IMAGE=ami-0123456789abcdef0 REGION=...
-	@$(BIN)/python -m stack explain --home $(REGION) --image "$(IMAGE)"
+	@$(BIN)/python -m stack explain --stack $(STACK) --home $(REGION) --image "$(IMAGE)"
 
 preflight: tools ## What a bake would fail for; nothing is launched: RECIPE=web REGION=...
-	@$(BIN)/python -m stack preflight --home $(REGION) --recipe "$(RECIPE)"
+	@$(BIN)/python -m stack preflight --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)"
 
 rollback: tools ## Every Region names a former release again: RECIPE=web TO=20261116T020000Z REGION=...
-	@$(BIN)/python -m stack rollback --home $(REGION) --recipe "$(RECIPE)" --to "$(TO)"
+	@$(BIN)/python -m stack rollback --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --to "$(TO)"
 
 restore: tools ## Brings a release back that was deprecated or disabled: IMAGE=ami-0123456789abcdef0 REGION=...
-	@$(BIN)/python -m stack restore --home $(REGION) --image "$(IMAGE)"
+	@$(BIN)/python -m stack restore --stack $(STACK) --home $(REGION) --image "$(IMAGE)"
+
+retest: tools ## Tests a rejected image again: IMAGE=ami-0123456789abcdef0 REGION=... (a replica: IN=eu-west-1)
+	@$(BIN)/python -m stack retest --stack $(STACK) --home $(REGION) --image "$(IMAGE)" --in-region "$(IN)"
+
+copy: tools ## Copies an image anew to every Region that lacks it: IMAGE=ami-0123456789abcdef0 REGION=...
+	@$(BIN)/python -m stack copy --stack $(STACK) --home $(REGION) --image "$(IMAGE)"
 
 retire: tools ## Lets the images of a deleted recipe go: RECIPE=web DRY_RUN=1 REGION=...
-	@$(BIN)/python -m stack retire --home $(REGION) --recipe "$(RECIPE)" --dry-run "$(DRY_RUN)"
+	@$(BIN)/python -m stack retire --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --dry-run "$(DRY_RUN)"
 
 logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=...
-	@$(BIN)/python -m stack logs --home $(REGION) --since $(SINCE) $(FN)
+	@$(BIN)/python -m stack logs --stack $(STACK) --home $(REGION) --since $(SINCE) $(FN)
 
 uninstall: tools ## Removes Kiln once you saw what goes and what stays; images stay: REGION= YES=1 REMOVE_BUCKET=1
-	@$(BIN)/python -m stack uninstall --home $(REGION) --yes "$(YES)" --remove-bucket "$(REMOVE_BUCKET)"
+	@$(BIN)/python -m stack uninstall --stack $(STACK) --home $(REGION) --yes "$(YES)" --remove-bucket "$(REMOVE_BUCKET)"
 
 docs: tools ## Writes the pages of docs/reference that are made from the templates
 	@$(BIN)/python -m stack.reference
@@ -130,7 +146,7 @@ fmt: tools ## Formats Rust and Python
 	@$(BIN)/ruff format infra tests && $(BIN)/ruff check --fix infra tests
 
 clean: ## Removes what was built here (the shared compile cache stays: CARGO_TARGET_DIR)
-	rm -rf .build $(VENV) $(PEERS)
+	rm -rf .build $(VENV) $(PEERS) $(CHECKOV)
 
 # ---------------------------------------------------------------- what the commands above stand on
 
@@ -162,6 +178,12 @@ $(PEERS_READY): tests/bench/peers/requirements.txt | tools
 	@echo "==> Installing the other tools into $(PEERS) (once)"
 	@rm -rf $(PEERS) && $(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r tests/bench/peers/requirements.txt
+	@touch $@
+
+$(CHECKOV_READY): infra/stack/tests/requirements-checkov.txt | tools
+	@echo "==> Installing Checkov into $(CHECKOV) (once)"
+	@rm -rf $(CHECKOV) && $(PYTHON) -m venv $(CHECKOV)
+	@$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check -r infra/stack/tests/requirements-checkov.txt
 	@touch $@
 
 release: tools # The functions as they are measured

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -43,8 +44,10 @@ def _deploy(options: argparse.Namespace) -> int:
         options.regions,
         options.architecture,
         options.parameters,
-        confirm=Asked("make deploy", switch("YES", options.yes)),
+        confirm=Asked(_command("deploy", options), switch("YES", options.yes)),
         remove_regions=switch("REMOVE_REGIONS", options.remove_regions),
+        name=options.stack,
+        tags=options.tags,
     )
     for key, value in sorted(deployed.outputs.items()):
         print(f"{key} = {value}")
@@ -53,34 +56,41 @@ def _deploy(options: argparse.Namespace) -> int:
 
 def _uninstall(options: argparse.Namespace) -> int:
     yes, bucket = switch("YES", options.yes), switch("REMOVE_BUCKET", options.remove_bucket)
-    of_stacks = Asked("make uninstall", yes)
+    of_stacks = Asked(_command("uninstall", options), yes)
     # A yes to everything is no yes to the bucket, unless there is somebody to ask.
-    of_bucket = Asked("make uninstall REMOVE_BUCKET=1", bucket, terminal=of_stacks.terminal and not yes)
-    uninstall(options.endpoint_url, options.home, print, of_stacks, of_bucket)
+    terminal = of_stacks.terminal and not yes
+    of_bucket = Asked(f"{_command('uninstall', options)} REMOVE_BUCKET=1", bucket, terminal)
+    uninstall(options.endpoint_url, options.home, print, of_stacks, of_bucket, options.stack)
     return 0
 
 
+def _command(name: str, options: argparse.Namespace) -> str:
+    return f"make {name}" if options.stack == HOME_STACK else f"make {name} STACK={options.stack}"
+
+
 def _recipes(options: argparse.Namespace) -> int:
-    operate.put_recipes(Clients(options.endpoint_url).of("ssm", options.home), options.paths)
+    operate.put_recipes(
+        Clients(options.endpoint_url).of("ssm", options.home), options.paths, stack=options.stack
+    )
     return 0
 
 
 def _invoke(options: argparse.Namespace) -> int:
     lambdas = Clients(options.endpoint_url).of("lambda", options.home)
-    well, answer = operate.invoke(lambdas, f"{HOME_STACK}-{options.function}", options.event)
+    well, answer = operate.invoke(lambdas, f"{options.stack}-{options.function}", options.event)
     print(answer, file=sys.stdout if well else sys.stderr)
     return 0 if well else 1
 
 
 def _plan(options: argparse.Namespace) -> int:
     lambdas = Clients(options.endpoint_url).of("lambda", options.home)
-    plan(lambdas, f"{HOME_STACK}-expire", options.recipe)
+    plan(lambdas, f"{options.stack}-expire", options.recipe)
     return 0
 
 
 def _logs(options: argparse.Namespace) -> int:
     logs = Clients(options.endpoint_url).of("logs", options.home)
-    for line in operate.log_lines(logs, f"{HOME_STACK}-{options.function}", operate.span(options.since)):
+    for line in operate.log_lines(logs, f"{options.stack}-{options.function}", operate.span(options.since)):
         print(line)
     return 0
 
@@ -93,10 +103,21 @@ def _parameters(text: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
+def _stack(text: str) -> str:
+    # The longest name of a rule adds 26 characters, and EventBridge takes 64.
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,37}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a letter and at most 37 more letters, digits and hyphens"
+        )
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--endpoint-url", help="the local AWS; without it, AWS with your own credentials")
     common.add_argument("--home", default="us-east-1", help="the home Region (default: %(default)s)")
+    about = "the stack in the home Region (default: %(default)s)"
+    common.add_argument("--stack", type=_stack, default=HOME_STACK, help=about)
     parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -111,6 +132,13 @@ def _parser() -> argparse.ArgumentParser:
         default={},
         metavar="KEY=VALUE ...",
         help="those of template.yaml, in one text that is quoted as in a shell",
+    )
+    command.add_argument(
+        "--tags",
+        type=_parameters,
+        default={},
+        metavar="KEY=VALUE ...",
+        help="of the stacks and all that they make, in such a text; without any, those of before stay",
     )
 
     command.add_argument("--yes", help="1: changes what is shown without a question")
@@ -137,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     def asks(name: str, function: Callable[..., None], about: str, **arguments: str) -> None:
         def run(options: argparse.Namespace) -> int:
             given = (getattr(options, argument) for argument in arguments)
-            function(Clients(options.endpoint_url).of, options.home, *given)
+            function(Clients(options.endpoint_url).of, options.home, *given, stack=options.stack)
             return 0
 
         command = commands.add_parser(name, parents=[common], help=about)
@@ -152,6 +180,14 @@ def _parser() -> argparse.ArgumentParser:
         "brings back the release of an image that was deprecated or disabled",
         image="its id",
     )
+    asks(
+        "retest",
+        ask.retest,
+        "tests a rejected image again",
+        image="its id",
+        in_region="the Region of a replica; without it the home Region",
+    )
+    asks("copy", ask.copy, "copies an image anew to every Region that lacks it", image="its id, at home")
     asks(
         "rollback",
         ask.roll_back,

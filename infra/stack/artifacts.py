@@ -14,7 +14,8 @@ from stack import template as templates
 from stack.changes import ChangeSet
 from stack.stacks import Stack, StackError
 
-ARTIFACTS_STACK = "kiln-artifacts"
+ARTIFACTS_STACK = "{}-artifacts"
+"""The stack's name, after the home stack's."""
 KEPT_FOR = timedelta(days=30)
 """What is no longer deployed stays this long, for a deployment that is under way may still name it."""
 _NOT_FOUND = {"404", "NoSuchKey", "NotFound", "NoSuchBucket"}
@@ -39,10 +40,9 @@ class Bucket:
             self.s3.head_bucket(**self._call)
         except ClientError as error:
             raise BucketError(
-                f"bucket {self.name} of stack {ARTIFACTS_STACK} is gone, is not owned by account "
-                f"{self.account}, or must not be read by you ({_code(error)}). Nothing was uploaded. If "
-                f"somebody deleted it, delete the stack {ARTIFACTS_STACK} too and deploy again: the next "
-                "bucket has another name"
+                f"bucket {self.name} is gone, is not owned by account {self.account}, or must not be "
+                f"read by you ({_code(error)}). Nothing was uploaded. If somebody deleted it, delete its "
+                "stack, whose name ends with -artifacts, and deploy again: the next bucket has another name"
             ) from error
 
     def url(self, key: str) -> str:
@@ -104,14 +104,18 @@ class Bucket:
                 )
 
 
-def ensure(stack: Stack, s3: Any, account: str, agree: Callable[[ChangeSet], None]) -> tuple[Bucket, str]:
+def ensure(
+    stack: Stack, s3: Any, account: str, agree: Callable[[ChangeSet], None], key: str | None = None
+) -> tuple[Bucket, str]:
     """The bucket of this account, and whether it was `created`, `updated` or `unchanged`.
 
+    What comes into it is encrypted with `key`; an empty one is S3's own, None leaves it as it is.
     Where anything is to be changed, `agree` is shown it first; it raises if nothing may be.
     """
-    suffix = {} if _is_there(stack) else {"Suffix": secrets.token_hex(8)}
+    given = {} if stack.is_there() else {"Suffix": secrets.token_hex(8)}
+    given |= {} if key is None else {"KmsKey": key}
     body = templates.ARTIFACTS_TEMPLATE.read_text()
-    change_set = stack.propose({"TemplateBody": body}, suffix, ["Suffix"])
+    change_set = stack.propose({"TemplateBody": body}, given, ["Suffix", "KmsKey"])
     outcome = "unchanged"
     if change_set:
         try:
@@ -129,7 +133,7 @@ def ensure(stack: Stack, s3: Any, account: str, agree: Callable[[ChangeSet], Non
 
 def find(stack: Stack, s3: Any, account: str) -> Bucket | None:
     """The bucket of the stack, by the stack's own record; None where there is no such stack."""
-    if not _is_there(stack):
+    if not stack.is_there():
         return None
     name = stack.resources().get("Bucket", ("", ""))[1]
     return Bucket(s3, name, account) if name else None
@@ -144,10 +148,6 @@ def former(s3: Any, account: str, home: str) -> Bucket | None:
     except BucketError:
         return None
     return bucket
-
-
-def _is_there(stack: Stack) -> bool:
-    return stack.status() not in {None, "REVIEW_IN_PROGRESS"} and not stack.failed_to_be_made()
 
 
 def _chunks(objects: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:

@@ -16,10 +16,12 @@ from stack.clients import Clients
 from stack.confirm import Confirm
 from stack.deployment import Deployment, Say
 from stack.package import QUICK, SMALL, keys, package
+from stack.regional import neighbours, shared_out
+from stack.retained import import_logs, without_taken_recipes
 from stack.stacks import MOST_BODY, Stack, StackError
 
 HOME_STACK = "kiln"
-REGION_STACK = "kiln-region"
+REGION_STACK = f"{HOME_STACK}-region"
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,14 @@ class Deployed:
     regions: dict[str, dict[str, str]]
 
 
-def stack_of(clients: Clients, name: str, region: str) -> Stack:
+def stack_of(clients: Clients, name: str, region: str, tags: Mapping[str, str] | None = None) -> Stack:
     """A stack of Kiln's."""
-    return Stack(clients.of("cloudformation", region), name, region, clients.poll_s)
+    return Stack(clients.of("cloudformation", region), name, region, clients.poll_s, tags=tags or {})
+
+
+def region_stack(name: str) -> str:
+    """The name of the further Regions' stacks of a home stack."""
+    return f"{name}-region"
 
 
 def deploy(
@@ -46,38 +53,50 @@ def deploy(
     say: Say = print,
     confirm: Confirm | None = None,
     remove_regions: bool = False,
+    name: str = HOME_STACK,
+    tags: Mapping[str, str] | None = None,
 ) -> Deployed:
     """Packages and deploys the real templates; run again, it changes only what changed.
 
-    `build_dir` holds `<function>/bootstrap`. `parameters` are those of template.yaml. What would be changed
-    is shown, then `confirm` is asked, which raises if nothing may be; without `confirm` nobody is asked. A
-    Region that was deployed to before and is no longer one of `regions` is told, and with `remove_regions`
-    its stack is deleted.
+    `build_dir` holds `<function>/bootstrap`. `parameters` are those of template.yaml, and of region.yaml
+    where it has them too. `name` is the home stack's, which all other names follow. All stacks get the
+    `tags`. What would be changed is shown, then `confirm` is asked, which raises if nothing may be; without
+    `confirm` nobody is asked. A Region that was deployed to before and is no longer one of `regions` is told,
+    and with `remove_regions` its stack is deleted.
     """
     regions = list(dict.fromkeys(regions))
     if home in regions:
         raise StackError(f"{home} is the home Region and cannot be a further Region as well")
+    region_body = templates.write(templates.read(templates.REGION_TEMPLATE))
+    region_known = templates.parse(region_body)["Parameters"]
+    shares = shared_out({"Architecture": architecture, **(parameters or {})}, home, regions, region_known)
     clients = Clients(endpoint_url)
-    bucket = _bucket(clients, home, say, confirm)
+    home_stack = stack_of(clients, name, home, tags)
+    home_stack.leave_to_its_reviewers()
+    key = shares[home].get("KmsKey", home_stack.parameters().get("KmsKey") or None)
+    of_bucket = stack_of(clients, ARTIFACTS_STACK.format(name), home, tags)
+    bucket = _bucket(clients, of_bucket, key, say, confirm)
     say(f"packaging the functions of {build_dir}")
     level = QUICK if endpoint_url else SMALL
     body = package(templates.HOME_TEMPLATE, Path(build_dir), bucket, lambda line: say(f"  {line}"), level)
     document = templates.parse(body)
-    template, template_key = _template(body, bucket)
 
+    for region in [home, *regions]:
+        for other in neighbours(clients.of("events", region), name):
+            say(f"  caution: stack {other} is in {region} too, and each would end the other's bakes there")
     deployment = Deployment(say, confirm)
+    deployment.clear(home_stack)
+    import_logs(document, home_stack, clients.of("logs", home), say, confirm)
+    body = without_taken_recipes(body, home_stack, clients.of("ssm", home), shares[home], say)
+    template, template_key = _template(body, bucket)
     try:
-        given = {"Architecture": architecture, **(parameters or {})}
-        home_stack = stack_of(clients, HOME_STACK, home)
-        deployment.bring(home_stack, template, given, document["Parameters"])
-        bus = document["Resources"]["Bus"]["Properties"]["Name"]
-        of_region = templates.read(templates.REGION_TEMPLATE)
-        body_of_region = templates.write(of_region)
-        further = {region: stack_of(clients, REGION_STACK, region) for region in regions}
-        for stack in further.values():
-            given = {"HomeRegion": home, "BusName": bus}
-            deployment.bring(stack, {"TemplateBody": body_of_region}, given, of_region["Parameters"])
-        _leave(deployment, clients, home, regions, remove_regions)
+        deployment.bring(home_stack, template, shares[home], document["Parameters"])
+        further = {region: stack_of(clients, region_stack(name), region, tags) for region in regions}
+        for region, stack in further.items():
+            # The bus has the home stack's name.
+            given = {**shares[region], "HomeRegion": home, "BusName": name}
+            deployment.bring(stack, {"TemplateBody": region_body}, given, region_known)
+        _leave(deployment, clients, name, home, regions, remove_regions)
         deployment.ask()
         deployment.carry_out()
     except BaseException:
@@ -90,7 +109,7 @@ def deploy(
     return Deployed(home, home_stack.outputs(), {region: one.outputs() for region, one in further.items()})
 
 
-def _bucket(clients: Clients, home: str, say: Say, confirm: Confirm | None) -> Bucket:
+def _bucket(clients: Clients, stack: Stack, key: str | None, say: Say, confirm: Confirm | None) -> Bucket:
     """The bucket for artifacts. It must be there before CloudFormation can say what the home stack needs."""
 
     def agree(change_set: ChangeSet) -> None:
@@ -102,10 +121,9 @@ def _bucket(clients: Clients, home: str, say: Say, confirm: Confirm | None) -> B
             say("the functions are put there; what they need is shown after that, before it is created")
         confirm(f"Change {stack.title}?")
 
-    account = clients.of("sts", home).get_caller_identity()["Account"]
-    stack = stack_of(clients, ARTIFACTS_STACK, home)
+    account = clients.of("sts", stack.region).get_caller_identity()["Account"]
     Deployment(say, confirm).clear(stack)
-    bucket, outcome = artifacts.ensure(stack, clients.of("s3", home), account, agree)
+    bucket, outcome = artifacts.ensure(stack, clients.of("s3", stack.region), account, agree, key)
     if outcome != "unchanged":
         say(f"{stack.title}: {outcome}, with bucket {bucket.name}")
     return bucket
@@ -122,19 +140,23 @@ def _template(body: str, bucket: Bucket) -> tuple[dict[str, str], str]:
 
 
 def _leave(
-    deployment: Deployment, clients: Clients, home: str, regions: list[str], remove_regions: bool
+    deployment: Deployment, clients: Clients, name: str, home: str, regions: list[str], remove_regions: bool
 ) -> None:
     """Tells which Regions were deployed to before and are no longer named, and has their stacks deleted if
     that is wanted."""
     say = deployment.say
     found = further_regions.with_a_stack(
-        clients.of("ec2", home), lambda region: stack_of(clients, REGION_STACK, region), home, regions
+        clients.of("ec2", home),
+        lambda region: stack_of(clients, region_stack(name), region),
+        home,
+        name,
+        regions,
     )
     for line in found.lines():
         say(line)
     if not found.stacks:
         return
-    recipes = further_regions.recipes(clients.of("ssm", home))
+    recipes = further_regions.recipes(clients.of("ssm", home), name)
     for stack in found.stacks:
         naming = further_regions.naming(recipes, stack.region)
         if naming:

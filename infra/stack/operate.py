@@ -11,7 +11,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-RECIPES = "/kiln/recipes"
 _SPAN = re.compile(r"^(\d+)([smhd])$")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -24,10 +23,15 @@ class FunctionFailed(OperateError):
     """A function was woken and failed; tells what it says itself."""
 
 
-def put_recipes(ssm: Any, paths: list[Path], say: Callable[[str], None] = print) -> None:
+def recipes_of(stack: str) -> str:
+    """The path in Parameter Store below which a stack has its recipes."""
+    return f"/{stack}/recipes"
+
+
+def put_recipes(ssm: Any, paths: list[Path], say: Callable[[str], None] = print, stack: str = "kiln") -> None:
     """Puts recipe files into Parameter Store. The functions read them anew each time they are woken."""
     for file in _recipe_files(paths):
-        name = f"{RECIPES}/{file.stem}"
+        name = f"{recipes_of(stack)}/{file.stem}"
         text = file.read_text()
         if _value(ssm, name) == text:
             say(f"{name}: unchanged")

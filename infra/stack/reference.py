@@ -62,7 +62,9 @@ def _parameters(home: Template, further: Template) -> Iterator[str]:
     yield ""
     yield "## Each further Region (infra/region.yaml)"
     yield ""
-    yield "`make deploy` sets `HomeRegion` and `BusName`. To set the others, deploy this template by hand."
+    yield "`make deploy` sets `HomeRegion` and `BusName`, and gives the others what you give the home Region."
+    yield "A topic and a key are of one Region: give one for each, with commas between them, and each stack"
+    yield "gets its own."
     yield ""
     yield from _parameter_table(further)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack.operate import RECIPES
+from stack.operate import recipes_of
 from stack.stacks import Stack, StackError
 
 StackOf = Callable[[str], Stack]
@@ -33,8 +33,8 @@ class Found:
         return [f"Whether a stack is left in {', '.join(self.unseen)} cannot be seen: {why}"]
 
 
-def with_a_stack(ec2: Any, stack_of: StackOf, home: str, but: Iterable[str] = ()) -> Found:
-    """The stacks of this home Region in all Regions of the account, but for some.
+def with_a_stack(ec2: Any, stack_of: StackOf, home: str, bus: str, but: Iterable[str] = ()) -> Found:
+    """The stacks of this home Region and bus in all Regions of the account, but for some.
 
     AWS itself is asked, not a record of former deployments: a record can be lost, or be of another machine.
     """
@@ -46,7 +46,7 @@ def with_a_stack(ec2: Any, stack_of: StackOf, home: str, but: Iterable[str] = ()
     stacks = [stack_of(region) for region in sorted(set(enabled) - {home, *but})]
     with ThreadPoolExecutor(8) as pool:
         asked = list(pool.map(_home_of, stacks))
-    found = [stack for stack, answer in zip(stacks, asked, strict=True) if answer == home]
+    found = [stack for stack, answer in zip(stacks, asked, strict=True) if answer == (home, bus)]
     unseen = {
         stack.region: str(answer)
         for stack, answer in zip(stacks, asked, strict=True)
@@ -55,11 +55,12 @@ def with_a_stack(ec2: Any, stack_of: StackOf, home: str, but: Iterable[str] = ()
     return Found(found, unseen)
 
 
-def recipes(ssm: Any) -> dict[str, dict[str, Any]]:
-    """The recipes in Parameter Store by name. One that is no TOML is there, with nothing in it."""
-    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=RECIPES)
+def recipes(ssm: Any, stack: str) -> dict[str, dict[str, Any]]:
+    """A stack's recipes in Parameter Store by name. One that is no TOML is there, with nothing in it."""
+    path = recipes_of(stack)
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=path)
     found = [one for page in pages for one in page["Parameters"]]
-    return {one["Name"].removeprefix(f"{RECIPES}/"): _document(one["Value"]) for one in found}
+    return {one["Name"].removeprefix(f"{path}/"): _document(one["Value"]) for one in found}
 
 
 def naming(found: dict[str, dict[str, Any]], region: str) -> list[str]:
@@ -81,8 +82,9 @@ def _document(text: str) -> dict[str, Any]:
         return {}
 
 
-def _home_of(stack: Stack) -> str | Exception | None:
+def _home_of(stack: Stack) -> tuple[str | None, str | None] | Exception:
     try:
-        return stack.parameters().get("HomeRegion")
+        found = stack.parameters()
+        return found.get("HomeRegion"), found.get("BusName")
     except (StackError, BotoCoreError, ClientError) as error:
         return error

@@ -9,7 +9,7 @@ from typing import Any
 
 from stack import regions as further_regions
 from stack import template as templates
-from stack.operate import RECIPES
+from stack.operate import recipes_of
 from stack.stacks import Stack
 from stack.text import table
 
@@ -52,13 +52,13 @@ def at_work(client: Client, regions: Iterable[str]) -> list[tuple[str, str, str]
     ]
 
 
-def lines(client: Client, home: str, regions: Iterable[str], kept: Iterable[Kept]) -> list[str]:
+def lines(client: Client, name: str, home: str, regions: Iterable[str], kept: Iterable[Kept]) -> list[str]:
     """What stays, as text, and below each how to remove it."""
     regions = list(regions)
     return [
         "What stays:",
         *_images(client, regions),
-        *_recipes(client, home),
+        *_recipes(client, home, name),
         *_log_groups(home, list(kept)),
     ]
 
@@ -92,8 +92,8 @@ def _images(client: Client, regions: list[str]) -> list[str]:
     ]
 
 
-def _recipes(client: Client, home: str) -> list[str]:
-    found = further_regions.recipes(client("ssm", home))
+def _recipes(client: Client, home: str, stack: str) -> list[str]:
+    found = further_regions.recipes(client("ssm", home), stack)
     if not found:
         return ["  recipes: there are none"]
     named = sorted(
@@ -103,7 +103,7 @@ def _recipes(client: Client, home: str) -> list[str]:
             if isinstance(document.get("publish"), dict) and document["publish"].get("parameter")
         }
     )
-    names = " ".join(f"{RECIPES}/{name}" for name in sorted(found))
+    names = " ".join(f"{recipes_of(stack)}/{name}" for name in sorted(found))
     text = [
         f"  recipes in {home}: {', '.join(sorted(found))}",
         f"    To remove them: aws ssm delete-parameters --region {home} --names {names}",

@@ -13,6 +13,13 @@ _ARN = re.compile(r"arn:\{Partition\}:([^:]*):([^:]*):([^:]*):(.*)")
 _HOME = " in the home Region"
 _REGIONS = {"": "", "*": " in every Region", "{Region}": _HOME, "{HomeRegion}": _HOME}
 _ACCOUNTS = {"": "", "*": " of any account", "{AccountId}": " of this account"}
+# The conditions of the templates under which a policy has a statement.
+_WHEN = {
+    "WithKmsKey": "the parameter `KmsKey` is given",
+    "WithVpc": "the parameter `SubnetIds` is given",
+    "WithTracing": "the parameter `Tracing` is `Active`",
+}
+_ONLY_WHEN = "OnlyWhen"
 
 
 def listed(value: Any) -> list[Any]:
@@ -30,7 +37,7 @@ def table(statements: list[Statement], why: dict[str, str]) -> Iterator[str]:
             sid,
             denied + "<br>".join(f"`{action}`" for action in listed(statement["Action"])),
             "<br>".join(resource(one) for one in listed(statement["Resource"])),
-            "<br>".join(conditions(statement.get("Condition", {}))),
+            "<br>".join(statement.get(_ONLY_WHEN, []) + conditions(statement.get("Condition", {}))),
             why.get(sid, ""),
         ]
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -80,6 +87,8 @@ def _condition(operator: str, key: str, values: list[Any]) -> str:
         return f"the tags are set by {said} itself"
     if key == "kms:ViaService":
         return f"the call comes through {said}"
+    if key == "lambda:SourceFunctionArn":
+        return "a function's own code makes the call"
     if (key, texts) == ("kms:GrantIsForAWSResource", ["true"]):
         return "the grant is for an AWS service"
     if (key, texts) == ("ssm:Overwrite", ["false"]):
@@ -114,8 +123,15 @@ def comments(text: str) -> dict[str, dict[str, str]]:
 
 
 def of_policy(policy: dict[str, Any]) -> list[Statement]:
-    """The statements of a policy, managed or inline."""
-    return list(policy["PolicyDocument"]["Statement"])
+    """The statements of a policy, managed or inline. Those of an `!If` tell when the policy has them."""
+    return [_unfolded(statement) for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def _unfolded(statement: Any) -> Statement:
+    if not isinstance(statement, Short):
+        return dict(statement)
+    condition, then, _ = statement.value
+    return {**then, _ONLY_WHEN: [_WHEN[condition]]}
 
 
 def roles(document: Template) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stack.answers import DECISIONS, VERSION
 from stack.arguments import IMAGE_ID
-from stack.operate import RECIPES
+from stack.operate import recipes_of
 from stack.text import table
 
 Client = Callable[[str, str], Any]
@@ -32,10 +32,11 @@ class Named:
     launch_template: str | None
 
     @classmethod
-    def by(cls, client: Client, home: str, recipe: str) -> Named | None:
+    def by(cls, client: Client, home: str, recipe: str, stack: str = "kiln") -> Named | None:
         """Of a recipe in Parameter Store; None where it cannot be read, for the function says why."""
         try:
-            found = client("ssm", home).get_parameter(Name=f"{RECIPES}/{recipe}")["Parameter"]["Value"]
+            name = f"{recipes_of(stack)}/{recipe}"
+            found = client("ssm", home).get_parameter(Name=name)["Parameter"]["Value"]
             document = tomllib.loads(found)
             publish = document.get("publish", {})
             regions = [home, *document.get("replicate", {}).get("regions", [])]

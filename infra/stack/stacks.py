@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,9 @@ _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 # nothing yet, but the change sets of whoever reviews it.
 _NEVER_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
 _REVIEW = "REVIEW_IN_PROGRESS"
-# The names of this tool's own change sets. Those of others are somebody's work.
-_OURS = "kiln-deploy-"
+# How this tool's own change sets begin, and those of former versions. Those of others are somebody's work.
+OURS = "kiln-deploy-"
+_OURS = (OURS, "import-logs")
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -38,6 +39,8 @@ class Stack:
     region: str
     poll_s: float = 2.0
     patience_s: float = 900.0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """CloudFormation gives them to every resource that takes tags. Without any, those of before stay."""
     _events_seen: set[str] = field(default_factory=set)
 
     def propose(
@@ -54,10 +57,11 @@ class Stack:
         creates = status in {None, _REVIEW}
         call = {
             "StackName": self.name,
-            "ChangeSetName": f"{_OURS}{uuid.uuid4().hex}",
+            "ChangeSetName": f"{OURS}{uuid.uuid4().hex}",
             "ChangeSetType": "CREATE" if creates else "UPDATE",
             "Parameters": _given(parameters) if creates else self._parameters(parameters, set(known)),
             "Capabilities": _CAPABILITIES,
+            **_tagged(self.tags),
             **template,
         }
         try:
@@ -134,14 +138,24 @@ class Stack:
         return {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
 
     def resources(self) -> dict[str, tuple[str, str]]:
-        """The type and the name or id of each resource that the stack has."""
+        """The type and the name or id of each resource that the stack has, by logical id."""
+        if self.status() is None:
+            return {}
         pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
         return {
             one["LogicalResourceId"]: (one["ResourceType"], one.get("PhysicalResourceId", ""))
             for page in pages
             for one in page["StackResourceSummaries"]
-            if one["ResourceStatus"] != "DELETE_COMPLETE"
+            if one["ResourceStatus"] not in {"DELETE_COMPLETE", "DELETE_SKIPPED"}
         }
+
+    def is_there(self) -> bool:
+        """Whether the stack was made: one that is only under review, or could not be made, is not there."""
+        return self.status() not in {None, _REVIEW, *_NEVER_MADE}
+
+    def settled(self) -> str | None:
+        """The stack's status once CloudFormation has done what it was asked for."""
+        return self._wait()
 
     @property
     def title(self) -> str:
@@ -244,6 +258,10 @@ def _waits_for_somebody(change_set: dict[str, Any]) -> bool:
         and change_set.get("Status") != "FAILED"
         and change_set.get("ExecutionStatus") in {"AVAILABLE", "UNAVAILABLE"}
     )
+
+
+def _tagged(tags: Mapping[str, str]) -> dict[str, Any]:
+    return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())]} if tags else {}
 
 
 def _given(parameters: dict[str, str]) -> list[dict[str, Any]]:

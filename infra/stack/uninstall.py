@@ -8,13 +8,18 @@ from stack.artifacts import ARTIFACTS_STACK, Bucket
 from stack.changes import REMOVED, Change, listed
 from stack.clients import Clients
 from stack.confirm import Confirm, NotConfirmed
-from stack.deploy import HOME_STACK, REGION_STACK, Say, stack_of
+from stack.deploy import HOME_STACK, Say, region_stack, stack_of
 from stack.remains import Kept
 from stack.stacks import Stack, StackError
 
 
 def uninstall(
-    endpoint_url: str | None, home: str, say: Say, confirm: Confirm, confirm_bucket: Confirm
+    endpoint_url: str | None,
+    home: str,
+    say: Say,
+    confirm: Confirm,
+    confirm_bucket: Confirm,
+    name: str = HOME_STACK,
 ) -> None:
     """Deletes the stacks once `confirm` agrees, and the bucket once `confirm_bucket` does as well.
 
@@ -22,29 +27,29 @@ def uninstall(
     nothing is deleted: nobody would terminate it.
     """
     clients = Clients(endpoint_url)
-    stacks = _stacks(clients, home, say)
+    stacks = _stacks(clients, name, home, say)
     if stacks:
-        _delete(clients, home, stacks, say, confirm)
+        _delete(clients, name, home, stacks, say, confirm)
     else:
-        say(f"Kiln is not deployed to {home}: there is no stack {HOME_STACK}, and no Region forwards to it")
-    _delete_buckets(clients, home, say, confirm_bucket)
+        say(f"Kiln is not deployed to {home}: there is no stack {name}, and no Region forwards to it")
+    _delete_buckets(clients, name, home, say, confirm_bucket)
 
 
-def _stacks(clients: Clients, home: str, say: Say) -> list[Stack]:
+def _stacks(clients: Clients, name: str, home: str, say: Say) -> list[Stack]:
     """The stacks, in the order in which they go: a Region's rules forward to what the home stack has."""
     found = further_regions.with_a_stack(
-        clients.of("ec2", home), lambda region: stack_of(clients, REGION_STACK, region), home
+        clients.of("ec2", home), lambda region: stack_of(clients, region_stack(name), region), home, name
     )
     if found.unseen:
         for line in found.lines():
             say(line)
-    stacks = [*found.stacks, stack_of(clients, HOME_STACK, home)]
+    stacks = [*found.stacks, stack_of(clients, name, home)]
     for stack in stacks:
         stack.leave_to_its_reviewers()
     return [stack for stack in stacks if stack.status() not in {None, "REVIEW_IN_PROGRESS"}]
 
 
-def _delete(clients: Clients, home: str, stacks: list[Stack], say: Say, confirm: Confirm) -> None:
+def _delete(clients: Clients, name: str, home: str, stacks: list[Stack], say: Say, confirm: Confirm) -> None:
     regions = list(dict.fromkeys([home, *(stack.region for stack in stacks)]))
     busy = remains.at_work(clients.of, regions)
     if busy:
@@ -57,7 +62,7 @@ def _delete(clients: Clients, home: str, stacks: list[Stack], say: Say, confirm:
     kept = [remains.of_stack(stack) for stack in stacks]
     for stack, of_stack in zip(stacks, kept, strict=True):
         _show(stack, of_stack, say)
-    for line in remains.lines(clients.of, home, _with_replicas(clients, home, regions), kept):
+    for line in remains.lines(clients.of, name, home, _with_replicas(clients, name, home, regions), kept):
         say(line)
     confirm(f"Delete {', '.join(stack.title for stack in stacks)}?")
     for stack in stacks:
@@ -66,11 +71,11 @@ def _delete(clients: Clients, home: str, stacks: list[Stack], say: Say, confirm:
         say("  deleted")
 
 
-def _with_replicas(clients: Clients, home: str, regions: list[str]) -> list[str]:
+def _with_replicas(clients: Clients, name: str, home: str, regions: list[str]) -> list[str]:
     """The Regions in which images may be: those with a stack, and those that recipes name."""
     named = [
         region
-        for document in further_regions.recipes(clients.of("ssm", home)).values()
+        for document in further_regions.recipes(clients.of("ssm", home), name).values()
         for region in further_regions.named_by(document)
     ]
     return list(dict.fromkeys([*regions, *named]))
@@ -83,11 +88,12 @@ def _show(stack: Stack, kept: Kept, say: Say) -> None:
         say(line)
 
 
-def _delete_buckets(clients: Clients, home: str, say: Say, confirm: Confirm) -> None:
+def _delete_buckets(clients: Clients, name: str, home: str, say: Say, confirm: Confirm) -> None:
     account, s3 = clients.of("sts", home).get_caller_identity()["Account"], clients.of("s3", home)
-    stack = stack_of(clients, ARTIFACTS_STACK, home)
+    stack = stack_of(clients, ARTIFACTS_STACK.format(name), home)
     bucket = artifacts.find(stack, s3, account)
-    former = artifacts.former(s3, account, home)
+    # Stacks of other names shared it.
+    former = artifacts.former(s3, account, home) if name == HOME_STACK else None
     buckets: list[Bucket] = [one for one in (bucket, former) if one]
     if not buckets:
         return

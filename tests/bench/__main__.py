@@ -11,7 +11,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from bench import plan
+from bench import plan, report
 from bench.decisions import MOST_MS, decisions, growth
 from bench.decisions import within as decided_within
 from bench.memory import peaks
@@ -49,7 +49,7 @@ def memory_of_a_night() -> dict[str, float]:
 
 
 def main() -> int:
-    screen = Screen()
+    screen = report.screen()
     screen.title("The release binaries, x86-64")
     memory = memory_of_a_night()
     rows = [["FUNCTION", "BINARY MB", "ZIP MB", "START ms", "PEAK MiB", "WITHIN"]]

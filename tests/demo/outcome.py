@@ -8,6 +8,7 @@ from typing import Any
 from demo import words
 from demo.account import FURTHER, HOME, REGIONS, Account, parameter
 from local_aws.client import LocalAws
+from local_aws.seals import plain
 
 RECIPES = ("web", "worker")
 
@@ -22,7 +23,7 @@ class Check:
 
 
 def tags_of(thing: dict[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in thing.get("Tags", [])}
+    return {tag["Key"]: plain(tag["Value"]) for tag in thing.get("Tags", [])}
 
 
 class Outcome:

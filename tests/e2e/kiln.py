@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from local_aws.client import LocalAws
+from local_aws.seals import plain
 
 HOME = "us-east-1"
 FURTHER = ("eu-west-1", "ap-southeast-2")
@@ -265,4 +266,5 @@ class Kiln:
 
 
 def tags_of(thing: dict[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in thing.get("Tags", [])}
+    """The tags of a resource, as a person reads them: each value without its seal."""
+    return {tag["Key"]: plain(tag["Value"]) for tag in thing.get("Tags", [])}

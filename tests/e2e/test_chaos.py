@@ -17,8 +17,9 @@ def faults(seed: int) -> list[dict[str, object]]:
         {"event": event, "effect": "lose", "times": -1, "probability": 0.5, "seed": seed + at}
         for at, event in enumerate((STOPPED, IMAGE, *OWN))
     ]
-    # Whatever a function asks first is refused once: it fails, and Lambda tries it again.
-    refused = {"call": "*", "code": "UnauthorizedOperation", "status": 403, "times": 1}
+    # What a function asks first is refused, and what it asks next: the first may be the key of the seals,
+    # when it starts. So it fails, and Lambda tries it again.
+    refused = {"call": "*", "code": "UnauthorizedOperation", "status": 403, "times": 2}
     fails = [{**refused, "who": f"kiln-{function}"} for function in functions.names()]
     return [*lost, *fails]
 

@@ -39,7 +39,7 @@ def test_a_dry_run_answers_every_image_with_its_reason_and_changes_nothing(kiln:
     images = {line["resource"] for line in decisions}
     assert images == {image["ImageId"] for region in REGIONS for image in kiln.images(region)}
     planned = {(line["action"], line["resource"]) for line in decisions if line["outcome"] == "planned"}
-    assert planned == {("set-stage", oldest[HOME])} | {("deregister", image) for image in oldest.values()}
+    assert planned == {("mark-disabled", oldest[HOME])} | {("deregister", image) for image in oldest.values()}
     assert kiln.changes(before) == []
 
 
@@ -84,11 +84,9 @@ def test_what_nobody_uses_is_deprecated_then_disabled_then_deregistered(kiln: Ki
     kiln.ec2().terminate_instances(InstanceIds=[kiln.living()[0]["InstanceId"]])
     kiln.settle()
 
-    for tag, state in [("kiln:unused-since", "disabled"), ("kiln:disabled-at", None)]:
+    for days, state in [(3, "disabled"), (8, None)]:
         kiln.invoke("expire", {"dry_run": False})
-        for region, image in oldest.items():
-            past = [{"Key": tag, "Value": "2026-01-01T00:00:00Z"}]
-            kiln.ec2(region).create_tags(Resources=[image], Tags=past)
+        kiln.aws.days_pass(days)
         kiln.invoke("expire", {"dry_run": False})
         states = [one["State"] for region in REGIONS for one in kiln.images(region) if OLD in one["Name"]]
         assert states == [state] * 3 if state else states == []
@@ -102,10 +100,7 @@ def test_an_image_is_disabled_first_and_goes_after_its_quarantine(kiln: Kiln) ->
     before = kiln.aws.journal_end()
     assert "it is in quarantine until" in reason(kiln, oldest[HOME], dry_run=False)
     assert kiln.changes(before) == []
-    for region, image in oldest.items():
-        kiln.ec2(region).create_tags(
-            Resources=[image], Tags=[{"Key": "kiln:disabled-at", "Value": "2026-01-01T00:00:00Z"}]
-        )
+    kiln.aws.days_pass(8)
     kiln.invoke("expire", {"dry_run": False})
     assert there(kiln, oldest) == []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.kiln import FURTHER, HOME, REGIONS, Kiln
+from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
 from e2e.test_expire import NEW, OLD, three_releases
 from stack.__main__ import main
 from stack.plan import HEADING
@@ -127,6 +127,23 @@ def test_what_was_deprecated_is_restored(kiln: Kiln, capsys: pytest.CaptureFixtu
     text = capsys.readouterr().out
     assert all(oldest[region] in text for region in REGIONS) and "(done)" in text
     assert run(kiln, "restore", "--image", "ami-0123456789abcdef0") == 1
+
+
+def test_a_rejected_image_is_tested_again_once_somebody_asks(
+    kiln: Kiln, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kiln.recipe(verify="script = 'exit 1'")
+    kiln.bake()
+    (rejected,) = kiln.images()
+    kiln.recipe()
+    assert run(kiln, "retest", "--image", rejected["ImageId"]) == 0
+    assert "set-stage (done): somebody asked to test it again" in capsys.readouterr().out
+    kiln.settle()
+    assert [tags_of(image)["kiln:stage"] for image in kiln.images()] == ["released"]
+    assert run(kiln, "retest", "--image", rejected["ImageId"]) == 1
+    assert "only a rejected image is tested again, and this one is released" in capsys.readouterr().err
+    assert run(kiln, "copy", "--image", "ami-0123456789abcdef0") == 1
+    assert "the image is deregistered" in capsys.readouterr().err
 
 
 def test_the_images_of_a_deleted_recipe_are_shown_first_and_retired_then(

@@ -94,6 +94,13 @@ def test_a_region_whose_copies_always_fail_is_given_up_after_three_tries(kiln: K
         and "all 3 attempts to copy it failed, the last one with: no key" in news["reason"]
     )
 
+    kiln.aws.faults()
+    (home,) = kiln.images()
+    assert not kiln.invoke("replicate", {"copy": home["ImageId"]}).failed
+    kiln.settle()
+    (replica,) = kiln.images("eu-west-1")
+    assert replica["State"] == "available" and len(kiln.said("Image Released")) == 1, "as somebody asked"
+
 
 def test_each_region_is_encrypted_with_its_own_key(kiln: Kiln) -> None:
     key = kiln.aws.client("kms", "eu-west-1").create_key()["KeyMetadata"]["Arn"]

@@ -20,6 +20,7 @@ from local_aws.overlay.snapshots import GIB
 from local_aws.overlay.times import instant
 from local_aws.overlay.usage import INSTANCE, TYPES, ExternalUse, Report, ReportScope
 from local_aws.overlay.volumes import STATES
+from local_aws.seals import Seals
 from local_aws.settings import ACCOUNT, REGIONS
 from local_aws.world import World
 
@@ -53,6 +54,7 @@ _FIELDS = {
         "findings",
         "product_codes",
         "full_gb",
+        "sealed",
     },
     "instances": {
         "region",
@@ -66,6 +68,7 @@ _FIELDS = {
         "shutdown_behavior",
         "client_token",
         "launched",
+        "sealed",
     },
     "launch_templates": {"region", "name", "versions", "default", "tags", "created"},
     "launches_elsewhere": {"region", "image", "account", "resource_type", "count", "since"},
@@ -83,6 +86,7 @@ class SeedError(ValueError):
 class Seeder:
     def __init__(self, world: World) -> None:
         self._world = world
+        self._sealer: Seals | None = None
 
     def all(self, wanted: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
         """Create all resources and return their ids, in order. No events are sent."""
@@ -95,6 +99,7 @@ class Seeder:
                 if unknown:
                     raise SeedError(f"unknown field {sorted(unknown)} in a seed of {kind}")
         out: dict[str, list[str]] = {}
+        self._sealer = Seals.of_the_stack()
         with self._world.lock:
             out["images"] = [self._image(entry) for entry in wanted.get("images", [])]
             out["instances"] = [self._instance(entry) for entry in wanted.get("instances", [])]
@@ -166,6 +171,7 @@ class Seeder:
             findings=list(entry.get("findings") or []),
             product_codes=list(entry.get("product_codes") or []),
         )
+        seals = self._seals(entry)
         size = int(entry.get("size_gb", 8))
         snapshot_state = {"available": "completed", "disabled": "completed", "failed": "error"}
         encrypted = bool(entry.get("encrypted") or entry.get("kms_key"))
@@ -176,7 +182,7 @@ class Seeder:
             snapshot = add_snapshot(
                 backend,
                 size,
-                f"Created by CreateImage(i-00000000000000000) for {image.id}",
+                _description(entry, image.id),
                 owner=owner,
                 encrypted=encrypted,
                 kms_key_id=entry.get("kms_key"),
@@ -187,10 +193,14 @@ class Seeder:
             image.devices.append(
                 Device(device, snapshot.id, size, encrypted=encrypted, kms_key_id=entry.get("kms_key"))
             )
-            tags.put(backend, snapshot.id, entry.get("snapshot_tags", entry.get("tags", {})))
+            own = entry.get("snapshot_tags", entry.get("tags", {}))
+            if seals and own:
+                own = seals.snapshot(entry["region"], snapshot.id, _made_from(entry), own)
+            tags.put(backend, snapshot.id, own)
             if "full_gb" in entry:
                 region_state(backend).full_bytes[snapshot.id] = int(float(entry["full_gb"]) * GIB)
-        tags.put(backend, image.id, entry.get("tags", {}))
+        own = entry.get("tags", {})
+        tags.put(backend, image.id, seals.image(entry["region"], image.id, own) if seals and own else own)
         add_image(image)
         return image.id
 
@@ -218,15 +228,29 @@ class Seeder:
             nics=[],
             tags={"instance": entry.get("tags", {})},
             block_device_mappings=[*mappings, *extra],
-            client_token=entry.get("client_token"),
+            client_token=entry.get("client_token") or self._token(entry),
             instance_initiated_shutdown_behavior=entry.get("shutdown_behavior", "stop"),
         )
         reservation.id = reservation.id or random_reservation_id()
         instance = reservation.instances[0]
         if entry.get("launched"):
             instance.launch_time = moment(entry["launched"])
+        own, seals = entry.get("tags", {}), self._seals(entry)
+        if seals and own:
+            tags.put(backend, instance.id, seals.bake(entry["region"], instance.id, own))
         self._world.instance_lifecycle.adopt(instance, state)
         return instance.id
+
+    def _seals(self, entry: dict[str, Any]) -> Seals | None:
+        """What Kiln would have made is sealed as Kiln does, unless the seed says `sealed=False`."""
+        managed = "kiln:recipe" in entry.get("tags", {}) and entry.get("sealed", True)
+        return self._sealer if managed else None
+
+    def _token(self, entry: dict[str, Any]) -> str | None:
+        """The client token of an instance that Kiln would have launched in any subnet."""
+        seals, own = self._seals(entry), entry.get("tags", {})
+        built = seals and {"kiln:role", "kiln:version"} <= own.keys()
+        return seals.token(entry["region"], "", own) if seals and built else None
 
     def _template(self, entry: dict[str, Any]) -> str:
         backend = ec2_backends[ACCOUNT][entry["region"]]
@@ -244,6 +268,21 @@ class Seeder:
             for version in template.versions:
                 version.create_time = template.create_time
         return template.id
+
+
+def _made_from(entry: dict[str, Any]) -> str:
+    return str(entry.get("source_instance") or "i-00000000000000000")
+
+
+def _description(entry: dict[str, Any], image: str) -> str:
+    """EC2's description of a snapshot that was made for an image."""
+    source = entry.get("source_image")
+    if source and entry.get("source_region") not in (None, entry["region"]):
+        source_snapshot = "snap-00000000000000000"
+        return (
+            f"Copied for DestinationAmi {image} from SourceAmi {source} for SourceSnapshot {source_snapshot}."
+        )
+    return f"Created by CreateImage({_made_from(entry)}) for {image}"
 
 
 def _elsewhere(entry: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from local_aws.overlay import tags
 from local_aws.overlay.image import UNPROTECTED, Image
 from local_aws.overlay.region import region_state
 from local_aws.overlay.times import earlier, instant
+from local_aws.seals import Seals, older, plain
 from local_aws.settings import ACCOUNT
 
 COOLING = "disabled-after-"
@@ -20,7 +21,7 @@ OURS, NO_TIME = "kiln:", ("kiln:version",)
 
 def pass_days(days: float) -> None:
     """Let days pass in every Region. The caller holds `World.lock`; no events are sent, as on AWS."""
-    by = timedelta(days=days)
+    by, seals = timedelta(days=days), Seals.of_the_stack()
     for backend in list(ec2_backends[ACCOUNT].values()):
         for image in backend.amis.values():
             _image(image, by)
@@ -29,9 +30,9 @@ def pass_days(days: float) -> None:
         for reservation in backend.reservations.values():
             for instance in reservation.instances:
                 instance.launch_time -= by
-                _tags(backend, instance.id, by)
+                _tags(backend, seals, instance.id, by)
         for one in (*backend.amis, *backend.snapshots):
-            _tags(backend, one, by)
+            _tags(backend, seals, one, by)
         for volume in backend.volumes.values():
             volume.create_time -= by
         for template in backend.launch_templates.values():
@@ -52,12 +53,15 @@ def _image(image: Image, by: timedelta) -> None:
         image.deregistration_protection = UNPROTECTED if over else COOLING + until
 
 
-def _tags(backend: Any, resource_id: str, by: timedelta) -> None:
+def _tags(backend: Any, seals: Seals | None, resource_id: str, by: timedelta) -> None:
     """Move the times in Kiln's tags, from which Kiln computes how long something has waited."""
     own = tags.of(backend, resource_id)
+    moved = dict(own)
     for key, value in own.items():
         if key.startswith(OURS) and key not in NO_TIME:
-            own[key] = earlier(value, by)
+            time = plain(value)
+            moved[key] = earlier(time, by) + value[len(time) :]
+    own.update(older(seals, backend.region_name, resource_id, dict(own), moved))
 
 
 def _kept(backend: Any, by: timedelta) -> None:

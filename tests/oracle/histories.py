@@ -93,11 +93,11 @@ def disabled_by_somebody(rng: random.Random, family: Family, release: Release, n
 def marked_as_retired_and_no_more(
     rng: random.Random, family: Family, release: Release, now: datetime
 ) -> None:
-    """Only the stage of the home image was set to disabled; without a quarantine that is the first step. Then
-    the function died."""
+    """Only the home image was marked as disabled; without a quarantine that is the first step. Then the
+    function died."""
     for member in release.members:
         if member.is_home:
-            member.tags["kiln:stage"] = "disabled"
+            member.tags |= {"kiln:stage": "disabled", "kiln:disabled-at": text(now)}
 
 
 def held(rng: random.Random, family: Family, release: Release, now: datetime) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from local_aws.client import LocalAws
+from local_aws.seals import plain
 from oracle.model import FRIENDS, HOME, REGIONS
 
 Key = tuple[str, str]
@@ -105,7 +106,7 @@ def _pages(client: Any, operation: str, key: str, size: int | None = 1_000, **as
 
 
 def _tags(thing: dict[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in thing.get("Tags", [])}
+    return {tag["Key"]: plain(tag["Value"]) for tag in thing.get("Tags", [])}
 
 
 def _images(aws: LocalAws, region: str, account: Account) -> None:

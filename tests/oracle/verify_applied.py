@@ -64,6 +64,8 @@ def _as_planned(
     if "reactivate" in actions:
         tags |= {"kiln:stage": "captured", "kiln:recopy": now("kiln:recopy")}
         tags |= {"kiln:unused-since": "no", "kiln:disabled-at": "no"}
+        # The oracle knows no key: that the seal is right, the next run shows.
+        tags["kiln:seal"] = observed.tags["kiln:seal"]
     if "clear-unused" in actions:
         tags["kiln:unused-since"], deprecated = "no", _by_recipe(before, original, observed, run)
     if actions & {"deprecate", "disable", "tag"}:

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 
 use kiln_core::inventory::{
     Encryption, ErrorKind, Image, ImageQuery, ImageState, Instance, InstanceState, NewImage, NewInstance,
-    NewReplica, Result, StopReason,
+    NewReplica, Result, Seal, StopReason,
 };
 use kiln_core::model::record::CopySource;
 use kiln_core::model::{
@@ -127,7 +127,7 @@ impl<G: ContractAdapter> Case<'_, G> {
     }
 
     fn record(&self, copied: Option<CopySource>) -> ImageRecord {
-        ImageRecord { name: self.name(), stage: Stage::Captured, base: None, copied }
+        ImageRecord { name: self.name(), stage: Stage::Captured, base: None, copied, adopted: false }
     }
 
     async fn builder(&self) -> NewInstance {
@@ -137,13 +137,15 @@ impl<G: ContractAdapter> Case<'_, G> {
             image: self.adapter.base().await,
             instance_type: "t4g.small".into(),
             subnet: None,
-            user_data: "#!/bin/sh\nsleep 600\n".into(),
+            role: Role::Builder,
+            name: name.clone(),
+            script: "sleep 600\n".into(),
+            launch: self.mark.clone(),
             tags: Tags::new()
                 .with(tags::RECIPE, &name.recipe)
                 .with(tags::VERSION, name.version)
                 .with(tags::ROLE, Role::Builder),
             persistent_devices: Vec::new(),
-            token: Token::launch(Role::Builder, &name, ""),
         }
     }
 
@@ -246,7 +248,7 @@ impl<G: ContractAdapter> Case<'_, G> {
             expect_eq(key, found.tags.get(key), Some(value))?;
         }
         expect_eq("its image", found.image.as_ref(), Some(&new.image))?;
-        expect_eq("its token", found.token.as_str(), new.token.as_str())
+        expect_eq("whether its token shows who launched it", found.seal, Seal::Valid)
     }
 
     async fn one_builder(&self) -> Checked {

@@ -3,7 +3,7 @@
 //! Woken by EC2, in the home Region and in every other Region of Kiln, when any image becomes available or any instance
 //! stops; what Kiln does not manage stays unchanged. Launches a tester in another Availability Zone than the image's
 //! builder, reads its result from the console, sets the stage of the image, and terminates the tester. Adopts an image
-//! that somebody tagged `kiln:recipe`. Answers with the decision, and why. It may launch and terminate testers, and tag
+//! that somebody tagged `kiln:recipe`. Invoked with `{"retest": "ami-…"}`, tests a rejected image again. Answers with the decision, and why. It may launch and terminate testers, and tag
 //! images and their snapshots.
 
 use kiln::events::inbound::VerifyCall;

@@ -56,6 +56,6 @@ def _holds(operator: str, key: str, values: list[str], context: Context) -> bool
     assert isinstance(found, str), f"{key} has many values, {operator} takes one"
     if operator in {"StringEquals", "Bool"}:
         return found in values
-    if operator in {"StringLike", "ArnEquals"}:
+    if operator in {"StringLike", "ArnEquals", "ArnLike"}:
         return any(fnmatchcase(found, value) for value in values)
     raise AssertionError(f"unknown operator {operator}")

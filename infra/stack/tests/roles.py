@@ -31,7 +31,7 @@ OURS = tags("recipe=web", "version=20261123T020000Z", "stage=captured")
 COPY = OURS | tags("origin=us-east-1/ami-0c1f2a3b4d5e6f708")
 ASKED = tags("recipe=web", "role=builder", of="aws:RequestTag")
 LAUNCH = ASKED | {"ec2:MetadataHttpTokens": "required"}
-MARKS = {"aws:TagKeys": ["kiln:version", "kiln:deadline"]}
+MARKS = {"aws:TagKeys": ["kiln:version", "kiln:deadline", "kiln:seal"]}
 HERE = {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}
 THERE = {"kms:ViaService": "ec2.eu-west-1.amazonaws.com"}
 GRANT = {"kms:GrantIsForAWSResource": "true"}
@@ -57,7 +57,7 @@ SHARE = [
     ("ec2:DisableImageDeprecation", REPLICA, COPY),
     ("ec2:EnableImageDeregistrationProtection", REPLICA, COPY),
     ("ec2:GetImageFindings", IMAGE, {}),
-    ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:published-as"]}),
+    ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:seal", "kiln:published-as"]}),
 ]
 RELEASE = [
     ("ssm:GetParameters", PARAMETER, {}),
@@ -156,7 +156,7 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:CreateTags", FAR_VOLUME, {"ec2:CreateAction": "RunInstances"}),
         ("ec2:GetConsoleOutput", INSTANCE, TESTER),
         ("ec2:TerminateInstances", FAR_INSTANCE, TESTER),
-        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage"]}),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:seal"]}),
         ("ec2:CreateTags", IMAGE, GIVEN | TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
         ("ec2:CreateTags", SNAPSHOT, TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
         ("kms:Decrypt", FAR_KEY, THERE),
@@ -176,8 +176,9 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:CopyImage", REPLICA_SNAPSHOT, ASKED),
         ("ec2:CreateTags", REPLICA, {"ec2:CreateAction": "CopyImage"} | ASKED),
         ("ec2:CreateTags", REPLICA_SNAPSHOT, {"ec2:CreateAction": "CopyImage"} | ASKED),
-        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage"]}),
-        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage"]}),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:seal"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage", "kiln:seal"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:recopy"]}),
         ("ec2:DeregisterImage", REPLICA, COPY),
         ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
         ("kms:Decrypt", KEY, HERE),
@@ -218,7 +219,7 @@ NEEDED: dict[str, list[Call]] = {
             COPY | {"aws:TagKeys": ["kiln:stage", "kiln:disabled-at", "kiln:unused-since"]},
         ),
         ("ec2:CreateTags", SNAPSHOT, OURS | {"aws:TagKeys": ["kiln:orphaned-since"]}),
-        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage", "kiln:recopy"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:stage", "kiln:seal", "kiln:recopy"]}),
         ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:restored-at"]}),
         ("ec2:DisableImage", REPLICA, COPY),
         ("ec2:EnableImage", REPLICA, COPY),

@@ -55,11 +55,27 @@ def test_the_bucket_is_private_versioned_and_encrypted_and_what_was_deleted_goes
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
-    assert bucket["BucketEncryption"]
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    algorithm = encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"]
+    assert algorithm.value == ["WithKmsKey", "aws:kms", "AES256"]
     rules = {key: value for rule in bucket["LifecycleConfiguration"]["Rules"] for key, value in rule.items()}
     assert rules["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert rules["ExpiredObjectDeleteMarker"] is True
     assert "ExpirationInDays" not in rules, "a zip that is deployed may be years old"
+
+
+def test_the_bucket_has_the_key_and_the_tags_of_its_stack(own: LocalAws, built: Path) -> None:
+    key = own.client("kms").create_key()["KeyMetadata"]["Arn"]
+    tags = {"team": "platform"}
+    deploy(own.url, built, regions=[], parameters={"KmsKey": key}, say=quiet, tags=tags)
+    assert stack_in(own).parameters()["KmsKey"] == key
+    # The local AWS does not hand them on to the bucket; CloudFormation does.
+    (stack,) = own.client("cloudformation").describe_stacks(StackName="kiln-artifacts")["Stacks"]
+    assert stack["Tags"] == [{"Key": "team", "Value": "platform"}]
+    deploy(own.url, built, regions=[], say=quiet)
+    assert stack_in(own).parameters()["KmsKey"] == key, "what is not given keeps its value"
+    deploy(own.url, built, regions=[], parameters={"KmsKey": ""}, say=quiet)
+    assert stack_in(own).parameters()["KmsKey"] == ""
 
 
 def test_the_bucket_refuses_every_call_without_tls() -> None:
@@ -165,7 +181,7 @@ def test_a_stack_without_its_bucket_says_what_to_do(own: LocalAws) -> None:
     bucket = found(own)
     bucket.empty()
     own.client("s3").delete_bucket(Bucket=bucket.name)
-    with pytest.raises(BucketError, match="delete the stack kiln-artifacts too and deploy again"):
+    with pytest.raises(BucketError, match="delete its stack, whose name ends with -artifacts, and"):
         artifacts.ensure(stack, own.client("s3"), bucket.account, lambda _: None)
 
 

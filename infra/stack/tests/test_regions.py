@@ -97,26 +97,33 @@ class Ec2:
 class Asking(Stack):
     """A stack that only tells its home Region."""
 
-    def __init__(self, region: str, home: str | Exception | None) -> None:
+    def __init__(self, region: str, home: str | Exception | None, bus: str = "kiln") -> None:
         super().__init__(None, "kiln-region", region)
-        self._home = home
+        self._home, self._bus = home, bus
 
     def parameters(self) -> dict[str, str]:
         if isinstance(self._home, Exception):
             raise self._home
-        return {"HomeRegion": self._home} if self._home else {}
+        return {"HomeRegion": self._home, "BusName": self._bus} if self._home else {}
 
 
 def test_a_region_of_another_home_is_not_ours_to_remove() -> None:
     homes = {"eu-west-1": "us-east-1", "eu-west-2": "eu-central-1", "eu-west-3": None}
-    found = with_a_stack(Ec2("us-east-1", *homes), lambda one: Asking(one, homes[one]), "us-east-1")
+    found = with_a_stack(Ec2("us-east-1", *homes), lambda one: Asking(one, homes[one]), "us-east-1", "kiln")
     assert [stack.region for stack in found.stacks] == ["eu-west-1"]
     assert found.lines() == []
 
 
+def test_a_region_of_another_stack_of_the_same_home_is_not_ours_to_remove() -> None:
+    regions = Ec2("us-east-1", "eu-west-1")
+    assert not with_a_stack(
+        regions, lambda one: Asking(one, "us-east-1", "other"), "us-east-1", "kiln"
+    ).stacks
+
+
 def test_a_region_that_may_not_be_asked_is_told_and_stops_nothing() -> None:
     homes = {"eu-west-1": "us-east-1", "eu-west-2": StackError("stack kiln-region cannot be seen: denied")}
-    found = with_a_stack(Ec2("us-east-1", *homes), lambda one: Asking(one, homes[one]), "us-east-1")
+    found = with_a_stack(Ec2("us-east-1", *homes), lambda one: Asking(one, homes[one]), "us-east-1", "kiln")
     assert [stack.region for stack in found.stacks] == ["eu-west-1"]
     (line,) = found.lines()
     assert line == (
@@ -128,7 +135,7 @@ def test_a_recipe_that_cannot_be_read_names_no_region(aws: LocalAws) -> None:
     ssm = aws.client("ssm")
     ssm.put_parameter(Name="/kiln/recipes/broken", Value="name =", Type="String")
     try:
-        found = recipes(ssm)
+        found = recipes(ssm, "kiln")
         assert found["broken"] == {} and naming(found, "nowhere-1") == []
     finally:
         ssm.delete_parameter(Name="/kiln/recipes/broken")

@@ -13,6 +13,7 @@ from stack.__main__ import main
 from stack.clients import Clients
 from stack.confirm import Asked, NotConfirmed
 from stack.deploy import stack_of
+from stack.functions import names
 from stack.uninstall import uninstall
 
 HOME, FURTHER = "us-east-1", "eu-west-1"
@@ -63,8 +64,7 @@ def test_uninstalling_keeps_images_recipes_and_snapshots_and_tells_which(aws: Lo
     assert statuses(aws) == [None, None, "CREATE_COMPLETE"]
     assert (images(aws, HOME), images(aws, "ap-southeast-2")) == (1, 1)
     found = aws.client("ssm").get_parameters_by_path(Path="/kiln/recipes")["Parameters"]
-    names = [one["Name"] for one in found]
-    assert sorted(names) == ["/kiln/recipes/web", "/kiln/recipes/worker"]
+    assert sorted(one["Name"] for one in found) == ["/kiln/recipes/web", "/kiln/recipes/worker"]
 
     text = "\n".join(said)
     assert [line.split() for line in said if "web " in line and "1" in line.split()] == [
@@ -72,12 +72,14 @@ def test_uninstalling_keeps_images_recipes_and_snapshots_and_tells_which(aws: Lo
         ["ap-southeast-2", "web", "1", "1"],
     ]
     assert "stack kiln-region in eu-west-1 will be DELETED: " in text and "! REMOVED  ForwardImages" in text
-    assert "stay: WebRecipe, WorkerRecipe" in text
+    assert "WebRecipe, WorkerRecipe" in text
     assert "  recipes in us-east-1: web, worker" in text
     assert "aws ssm delete-parameters --region us-east-1 --names /kiln/recipes/web" in text
     assert "/golden/web/latest" in text
     assert "aws ec2 deregister-image --delete-associated-snapshots" in text
-    assert "log groups: none. The 7 of Kiln's functions go with their stack" in text
+    assert "  log groups in us-east-1: /aws/lambda/kiln-bake, " in text
+    assert "aws logs delete-log-group --region us-east-1 --log-group-name" in text
+    assert len(aws.client("logs").describe_log_groups()["logGroups"]) == len(names())
     assert "Bucket kiln-artifacts-" in text and "stays. To delete it: make uninstall REMOVE_BUCKET=1" in text
 
 

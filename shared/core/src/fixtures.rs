@@ -9,13 +9,19 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use crate::expire::in_use::UsageByRegion;
 use crate::expire::inventory::ImagesByRegion;
 use crate::inventory::{
-    Architecture, Image, ImageState, Instance, InstanceState, Protection, RegionUsage, SharedWith, StopReason,
+    Architecture, Image, ImageState, Instance, InstanceState, Protection, RegionUsage, Seal, SharedWith,
+    StopReason,
 };
 use crate::model::record::CopySource;
 use crate::model::{
-    ImageId, ImageName, ImageRecord, Origin, Region, Role, SnapshotId, Stage, Tags, Token, Version, tags,
+    ImageId, ImageName, ImageRecord, Origin, Region, SealKeys, SnapshotId, Stage, Tags, Version, tags,
 };
 use crate::recipe::Recipe;
+
+/// The keys of seals in tests.
+pub fn keys() -> SealKeys {
+    SealKeys::new([7; 32])
+}
 
 /// Two o'clock on the n-th day after 1 January 2026.
 pub fn day(n: i64) -> DateTime<Utc> {
@@ -68,6 +74,7 @@ pub fn foreign_image(id: &str) -> Image {
         gib: 8,
         persistent_devices: vec![],
         tags: Tags::new(),
+        seal: Seal::Missing,
     }
 }
 
@@ -171,7 +178,8 @@ impl ImageFixture {
             attempt: *attempt,
         });
         let source_image = copied.as_ref().map(|copied| copied.origin.clone());
-        let record = ImageRecord { name: self.name.clone(), stage: self.stage, base: None, copied };
+        let record =
+            ImageRecord { name: self.name.clone(), stage: self.stage, base: None, copied, adopted: false };
         let snapshot: SnapshotId = format!("snap-{}", &id.as_str()[4..]).parse().unwrap();
         Image {
             name: self.name.to_string(),
@@ -182,6 +190,7 @@ impl ImageFixture {
             source_image,
             snapshots: vec![snapshot],
             tags: self.extra.and(&record.write()),
+            seal: Seal::Valid,
             ..foreign_image(id.as_str())
         }
     }
@@ -199,7 +208,9 @@ pub fn builder(recipe: &str, n: i64) -> Instance {
         image: Some("ami-ba5e".parse().unwrap()),
         zone: Some("us-east-1a".into()),
         launched: Some(day(n)),
-        token: Token::launch(Role::Builder, &name, "").to_string(),
+        token: String::new(),
+        subnet: None,
+        seal: Seal::Valid,
         tags: Tags::new()
             .with(tags::RECIPE, &name.recipe)
             .with(tags::VERSION, name.version)
@@ -218,7 +229,6 @@ pub fn tester(of: &Image, n: i64) -> Instance {
         region: of.region.clone(),
         image: Some(of.id.clone()),
         zone: Some("us-east-1b".into()),
-        token: Token::launch(Role::Tester, &name, "").to_string(),
         tags: Tags::new()
             .with(tags::RECIPE, &name.recipe)
             .with(tags::VERSION, name.version)

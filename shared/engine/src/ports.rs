@@ -1,6 +1,7 @@
 //! The ports through which Kiln reads and changes the account.
 //!
-//! They are named for the work, not for AWS's API. The crate `kiln` implements them on AWS; there may be others. A
+//! They are named for the work, not for AWS's API. What they read has been checked for its seal, and what they write is
+//! sealed: see `inventory/sealed.rs` of the core. The crate `kiln` implements them on AWS; there may be others. A
 //! function asks only for the ports that it uses. No port waits until AWS has finished.
 
 // The ports are used with concrete types on one thread, so their futures need not be `Send`.
@@ -12,10 +13,12 @@ use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::inventory::{
     Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
-    Instance, Key, LaunchSources, NewImage, NewInstance, NewReplica, NewTemplateVersion, PermissionChange,
-    PublicImages, Reference, Result, Snapshot, Subnet, Template, UsageReport, Vcpus,
+    Instance, Key, LaunchSources, MarkRange, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+    PermissionChange, PublicImages, Reference, Result, Snapshot, Subnet, Template, UsageReport, Vcpus,
 };
-use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, SubnetId, Tags, Token};
+use kiln_core::model::{
+    ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token,
+};
 
 /// Images and snapshots.
 pub trait Images {
@@ -48,11 +51,26 @@ pub trait Images {
     ) -> Result<BTreeMap<SnapshotId, String>>;
     /// Deletes a snapshot. Succeeds if it no longer exists.
     async fn delete_snapshot(&self, region: &Region, snapshot: &SnapshotId) -> Result<()>;
-    /// Adds tags to an image. Tags of the same key are replaced.
+    /// Adds tags to an image, each with a seal if it needs one. Tags of the same key are replaced.
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Result<()>;
-    /// Adds the same tags to many images, in as few calls as possible. After an error, some images may lack the tags.
-    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()>;
-    /// Adds tags to a snapshot. Tags of the same key are replaced.
+    /// Sets the stage of an image to that of `record`, with its seal, and adds other tags in the same call.
+    async fn set_stage(
+        &self,
+        region: &Region,
+        image: &ImageId,
+        record: &ImageRecord,
+        more: &Tags,
+    ) -> Result<()>;
+    /// Adds the same marks to many images of a range, in as few calls as possible. After an error, some images may lack
+    /// them.
+    async fn mark_images(
+        &self,
+        region: &Region,
+        images: &[ImageId],
+        range: &MarkRange,
+        marks: &Tags,
+    ) -> Result<()>;
+    /// Adds tags to a snapshot, each with a seal if it needs one. Tags of the same key are replaced.
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Result<()>;
 }
 
@@ -95,6 +113,16 @@ pub trait Instances {
     async fn start(&self, region: &Region, instance: &InstanceId) -> Result<()>;
     /// Terminates an instance. Succeeds if it no longer exists.
     async fn terminate(&self, region: &Region, instance: &InstanceId) -> Result<()>;
+    /// Tags a long-lived builder with the bake for which it is stopped, and seals those tags.
+    async fn tag_for_bake(
+        &self,
+        region: &Region,
+        instance: &InstanceId,
+        bake: &ImageName,
+        tags: &Tags,
+    ) -> Result<()>;
+    /// The words of which a verdict line of this role and bake must carry one.
+    async fn verdict_words(&self, role: Role, bake: &ImageName) -> Result<Vec<String>>;
     /// Adds tags to an instance. Tags of the same key are replaced.
     async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()>;
     /// Removes the tags with these keys from an instance.

@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from bench import report
 from bench.peers import night, uses
 from bench.peers.night import Night
 from bench.peers.tools import Tool, ami_cleaner, custodian, missing
@@ -40,7 +41,7 @@ def main() -> int:
     if absent := missing(given.tools):
         print(f"{absent} are not at {given.tools}: make bench-peers installs them")
         return 2
-    screen = Screen()
+    screen = report.screen()
     good = True
     if given.only != "uses":
         good = _night(screen, given.tools, given.built) and good

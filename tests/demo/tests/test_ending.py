@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import report
 from demo import run
 from demo.outcome import Check
 from demo.screen import WIDTH, Screen
@@ -74,3 +75,11 @@ def test_a_failure_is_one_sentence_with_what_the_local_aws_wrote_last() -> None:
         "The local AWS failed: the server ended at once with 1 (OSError: [Errno 98] Address already in use)."
     )
     assert run.sentence(KeyError("x"), "") == "The demo itself failed: KeyError: 'x'."
+
+
+def test_what_a_bench_tells_is_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with report.screen(tmp_path / "bench.log") as screen:
+        screen.title("The release binaries")
+        screen.table([["FUNCTION", "ZIP MB"], ["bake", "3.49"]])
+    seen = capsys.readouterr().out
+    assert "The release binaries" in seen and "bake      3.49" in seen

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use kiln::aws::Aws;
-use kiln_core::model::ImageId;
+use kiln_core::model::{ImageId, SealKeys};
 use kiln_tests::contract::{ALL, ContractAdapter, OF_MOTO, check};
 
 struct Endpoint {
@@ -49,7 +49,8 @@ async fn main() -> ExitCode {
         Some(_) => asked.iter().map(String::as_str).collect(),
     };
     let Ok(home) = "us-east-1".parse() else { return ExitCode::FAILURE };
-    let adapter = Endpoint { aws: Aws::new(home, "kiln".into()), base };
+    let adapter =
+        Endpoint { aws: Aws::new(home, "kiln".into(), Vec::new()).sealed_with(SealKeys::new([7; 32])), base };
     let mut kept = ExitCode::SUCCESS;
     for name in names {
         match check(&adapter, name).await {

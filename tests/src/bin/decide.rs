@@ -19,7 +19,9 @@ use kiln_core::expire::keep_rules::{candidates, decide};
 use kiln_core::expire::lineage::Lineage;
 use kiln_core::expire::{ImagesByRegion, limits};
 use kiln_core::inventory::usage::{Referrer, Target};
-use kiln_core::inventory::{Architecture, Image, ImageState, Protection, Reference, RegionUsage, SharedWith};
+use kiln_core::inventory::{
+    Architecture, Image, ImageState, Protection, Reference, RegionUsage, Seal, SharedWith,
+};
 use kiln_core::model::record::CopySource;
 use kiln_core::model::{ImageId, ImageName, ImageRecord, Origin, Region, Stage, Version};
 use kiln_core::plan::Action;
@@ -113,7 +115,13 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
             let region: Region = code.parse().unwrap();
             let origin = Origin { region: REGIONS[0].parse().unwrap(), image: id(0) };
             let copied = (at > 0).then(|| CopySource { origin: origin.clone(), attempt: 1 });
-            let record = ImageRecord { name: name.clone(), stage: Stage::Released, base: None, copied };
+            let record = ImageRecord {
+                name: name.clone(),
+                stage: Stage::Released,
+                base: None,
+                copied,
+                adopted: false,
+            };
             let image = Image {
                 id: id(at),
                 region: region.clone(),
@@ -135,6 +143,7 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
                 gib: 8,
                 persistent_devices: Vec::new(),
                 tags: record.write(),
+                seal: Seal::Valid,
             };
             found.get_mut(&region).unwrap().as_mut().unwrap().push(image);
         }

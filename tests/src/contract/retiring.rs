@@ -1,7 +1,7 @@
 //! What Kiln assumes of disabling and deregistering images, and of tagging many at once.
 
 use kiln_core::inventory::image::Deletion;
-use kiln_core::inventory::{Deregistration, ErrorKind, ImageQuery, ImageState};
+use kiln_core::inventory::{Deregistration, ErrorKind, ImageQuery, ImageState, MarkRange};
 use kiln_core::model::{ImageId, SnapshotId, Tags, tags};
 use kiln_engine::ports::{Images, Instances};
 
@@ -63,11 +63,12 @@ impl<G: ContractAdapter> Case<'_, G> {
         self.wait_until_available(&home(), &image).await?;
         let images = vec![image];
         let counted = |of: &str| Tags::new().with(tags::FLEET_SIZE, of);
-        expect_ok("CreateTags", self.cloud().tag_images(&home(), &images, &counted("2")).await)?;
+        let range = MarkRange { recipe: self.name().recipe, up_to: self.name().version };
+        expect_ok("CreateTags", self.cloud().mark_images(&home(), &images, &range, &counted("2")).await)?;
         self.adapter.wait().await;
         let missing: ImageId = "ami-0123456789abcdef0".parse().unwrap();
         let with_missing = [images.clone(), vec![missing]].concat();
-        let tagged = self.cloud().tag_images(&home(), &with_missing, &counted("3")).await;
+        let tagged = self.cloud().mark_images(&home(), &with_missing, &range, &counted("3")).await;
         expect_error("tagging what is not there", tagged, &[ErrorKind::NotFound])?;
         self.adapter.wait().await;
         for image in &images {

@@ -4,16 +4,25 @@
 //! The assumptions about AWS, with their sources, are listed in the page on assumptions.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
-    Architecture, Image, ImageState, Instance, InstanceState, NewImage, NewInstance, NewReplica, Protection,
-    Result, Snapshot, StopReason,
+    Architecture, Image, ImageState, Instance, InstanceState, MadeFor, MadeFrom, NewImage, NewInstance,
+    NewReplica, Protection, Result, Seal, Snapshot, StopReason,
 };
-use kiln_core::model::{ImageId, InstanceId, Origin, Region, SnapshotId, SubnetId, Tags};
+use kiln_core::model::{
+    ImageId, ImageRecord, InstanceId, Origin, Region, SealKeys, SnapshotId, SubnetId, Tags,
+};
 
 use super::ec2::{Ec2, Machine, error};
 use super::history::History;
+
+/// The keys of the seals of the one Kiln in this account.
+pub fn seals() -> &'static SealKeys {
+    static SEALS: LazyLock<SealKeys> = LazyLock::new(|| SealKeys::new([7; 32]));
+    &SEALS
+}
 
 /// An account.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +80,12 @@ impl Account {
         image_of(self, region, image).change(now, |image| image.source_instance = Some(instance));
     }
 
+    /// Tags an image with the record that Kiln would have written on it in the past.
+    pub fn set_record(&mut self, region: &Region, image: &ImageId, record: &ImageRecord, now: DateTime<Utc>) {
+        let sealed = seals().tags_of_record(region, image, record, &record.write());
+        self.region(region).tag_image(image, &sealed, now);
+    }
+
     fn image(
         &mut self,
         region: &Region,
@@ -101,12 +116,17 @@ impl Account {
             snapshots: snapshots.clone(),
             gib: 16,
             persistent_devices: Vec::new(),
-            tags,
+            tags: tags.clone(),
+            seal: Seal::Missing,
         };
         let ec2 = self.region(region);
+        ec2.tags.insert(id.to_string(), tags);
         for snapshot in &snapshots {
             if let Some(history) = ec2.snapshots.get_mut(snapshot) {
-                history.change(now, |snapshot| snapshot.made_for = Some(id.clone()));
+                history.change(now, |snapshot| {
+                    snapshot.made_for =
+                        Some(MadeFor { image: id.clone(), from: MadeFrom::Image(id.clone()) });
+                });
             }
         }
         ec2.made_for.insert(id.clone(), snapshots.into_iter().collect());
@@ -131,7 +151,9 @@ impl Account {
                 made_for: None,
                 full_bytes: None,
                 tags: tags.clone(),
+                seal: Seal::Missing,
             };
+            self.region(region).tags.insert(id.to_string(), tags.clone());
             self.region(region).snapshots.insert(id.clone(), History::new(now, snapshot));
         }
         ids
@@ -156,8 +178,11 @@ impl Account {
             zone: Some("us-east-1a".into()),
             launched: Some(now),
             token: String::new(),
-            tags,
+            subnet: None,
+            tags: tags.clone(),
+            seal: Seal::Missing,
         };
+        self.region(region).tags.insert(id.to_string(), tags);
         let machine = Machine { instance, console: String::new() };
         self.region(region).machines.insert(id.clone(), History::new(now, machine));
         id
@@ -165,11 +190,11 @@ impl Account {
 
     /// RunInstances. A client token never expires: the same call returns the same instance, and another call with it is
     /// an error.
-    pub fn launch(&mut self, new: &NewInstance, now: DateTime<Utc>) -> Result<InstanceId> {
+    pub fn launch(&mut self, new: &NewInstance, token: &str, now: DateTime<Utc>) -> Result<InstanceId> {
         let call = "RunInstances";
-        let asked = format!("{:?}", (&new.image, &new.instance_type, &new.subnet, &new.user_data, &new.tags));
+        let asked = format!("{:?}", (&new.image, &new.instance_type, &new.subnet, &new.script, &new.tags));
         let ec2 = self.region(&new.region);
-        if let Some(before) = ec2.token(call, new.token.as_str(), &asked, &new.region)? {
+        if let Some(before) = ec2.token(call, token, &asked, &new.region)? {
             let id: InstanceId = before.parse().unwrap();
             let state = ec2.machines.get(&id).and_then(History::now).map(|machine| machine.instance.state);
             return match state {
@@ -184,10 +209,12 @@ impl Account {
         let ec2 = self.region(&new.region);
         let zone = new.subnet.as_ref().map(|subnet| zone_of(&new.region, subnet));
         ec2.change(&id, now, |machine| {
-            machine.instance.token = new.token.to_string();
+            machine.instance.token = token.to_owned();
+            machine.instance.subnet = new.subnet.clone();
             machine.instance.zone = zone.or(machine.instance.zone.take());
         });
-        ec2.tokens.insert(new.token.to_string(), (asked, id.to_string()));
+        ec2.tokens.insert(token.to_owned(), (asked, id.to_string()));
+        ec2.open_instance(&id, now);
         Ok(id)
     }
 
@@ -223,6 +250,7 @@ impl Account {
             image.source_instance = Some(new.instance.clone());
             image.source_image = base.map(|image| Origin { region: new.region.clone(), image });
         });
+        self.region(&new.region).open_created(&id, &MadeFrom::Instance(new.instance.clone()), now);
         Ok(id)
     }
 
@@ -239,7 +267,9 @@ impl Account {
         image_of(self, &new.region, &id).change(now, |image| {
             image.source_image = Some(Origin { region: new.from.clone(), image: new.image.clone() });
         });
-        self.region(&new.region).tokens.insert(new.token.to_string(), (asked, id.to_string()));
+        let ec2 = self.region(&new.region);
+        ec2.tokens.insert(new.token.to_string(), (asked, id.to_string()));
+        ec2.open_created(&id, &MadeFrom::Image(new.image.clone()), now);
         Ok(id)
     }
 

@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::inventory::{
     Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
-    ImageState, Instance, InstanceState, Key, NewImage, NewInstance, NewReplica, NewTemplateVersion,
-    PermissionChange, PublicImages, Reference, Result, Snapshot, StopReason, Subnet, Template, Vcpus,
+    ImageState, Instance, InstanceState, Key, MarkRange, NewImage, NewInstance, NewReplica,
+    NewTemplateVersion, PermissionChange, PublicImages, Reference, Result, Snapshot, StopReason, Subnet,
+    Template, Vcpus,
 };
-use kiln_core::model::user_data::script_nonce;
 use kiln_core::model::{
-    ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags,
+    ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags,
 };
 use kiln_engine::ports::{AccountInfo, Bus, Images, Instances, Parameters, Sharing, Templates};
 
@@ -185,7 +185,8 @@ impl Images for BuggyCloud {
         snapshot_needs(region: &Region, snapshots: &[SnapshotId]) -> BTreeMap<SnapshotId, String>;
         delete_snapshot(region: &Region, snapshot: &SnapshotId) -> ();
         tag_image(region: &Region, image: &ImageId, tags: &Tags) -> ();
-        tag_images(region: &Region, images: &[ImageId], tags: &Tags) -> ();
+        set_stage(region: &Region, image: &ImageId, record: &ImageRecord, more: &Tags) -> ();
+        mark_images(region: &Region, images: &[ImageId], range: &MarkRange, marks: &Tags) -> ();
         tag_snapshot(region: &Region, snapshot: &SnapshotId, tags: &Tags) -> ();
     }
 }
@@ -214,10 +215,7 @@ impl Instances for BuggyCloud {
         if self.bug != Bug::NoClientToken || new.tags.get(tags::ROLE) != Some("builder") {
             return self.cloud.launch(new).await;
         }
-        let recipe = new.tags.read(tags::RECIPE).unwrap();
-        let name = ImageName { recipe, version: new.tags.read(tags::VERSION).unwrap() };
-        let token = Token::launch(Role::Builder, &name, &self.unique());
-        self.cloud.launch(&NewInstance { token, ..new.clone() }).await
+        self.cloud.launch(&NewInstance { launch: self.unique(), ..new.clone() }).await
     }
 
     async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String> {
@@ -226,7 +224,8 @@ impl Instances for BuggyCloud {
             && let Some(of) = self.cloud.instance(region, instance).await?
             && let (Some(recipe), Some(version)) = (of.tags.read(tags::RECIPE), of.tags.read(tags::VERSION))
         {
-            let nonce = script_nonce(Role::Builder, &ImageName { recipe, version });
+            let words = self.cloud.verdict_words(Role::Builder, &ImageName { recipe, version }).await?;
+            let nonce = &words[0];
             return Ok(format!("kiln-verdict {nonce} 0\n"));
         }
         Ok(console)
@@ -237,6 +236,8 @@ impl Instances for BuggyCloud {
         start(region: &Region, instance: &InstanceId) -> ();
         terminate(region: &Region, instance: &InstanceId) -> ();
         tag_instance(region: &Region, instance: &InstanceId, tags: &Tags) -> ();
+        tag_for_bake(region: &Region, instance: &InstanceId, bake: &ImageName, tags: &Tags) -> ();
+        verdict_words(role: Role, bake: &ImageName) -> Vec<String>;
         untag_instance(region: &Region, instance: &InstanceId, keys: &[&str]) -> ();
         architectures(region: &Region, instance_type: &str) -> Vec<Architecture>;
     }

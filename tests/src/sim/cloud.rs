@@ -8,12 +8,13 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::inventory::{
-    CloudError, Deregistration, Image, ImageQuery, ImageState, NewImage, NewReplica, Result, Snapshot,
+    CloudError, Deregistration, Image, ImageQuery, ImageState, MarkRange, NewImage, NewReplica, Result,
+    Snapshot,
 };
-use kiln_core::model::{ImageId, Region, SnapshotId, Tags};
+use kiln_core::model::{ImageId, ImageRecord, Region, SnapshotId, Tags};
 use kiln_engine::ports::{Bus, Images, Parameters};
 
-use super::account::Account;
+use super::account::{Account, seals};
 use super::bugs::FirstUses;
 use super::history::History;
 use super::lambda::{self, Function, Invocation, KillPoint};
@@ -143,15 +144,40 @@ impl InMemoryCloud {
 
 impl InMemoryCloud {
     fn tag(&self, account: &mut Account, region: &Region, image: &ImageId, tags: &Tags, now: DateTime<Utc>) {
-        let Some(history) = account.region(region).images.get_mut(image) else { return };
-        let before = history.now().map(|image| image.tags.clone()).unwrap_or_default();
-        let after = before.clone().and(tags);
-        if after != before {
-            history.change(now, |image| image.tags = after);
+        let ec2 = account.region(region);
+        if !ec2.images.contains_key(image) {
+            return;
+        }
+        let before = ec2.tags.get(image.as_str()).cloned().unwrap_or_default();
+        if before.clone().and(tags) != before {
+            ec2.tag_image(image, tags, now);
             let mut invariants = self.world.invariants.borrow_mut();
             invariants.changes += 1;
-            invariants.image_tagged(account, region, image, tags, now);
+            // Without the seals: as Kiln reads them again.
+            let shown = account.region(region).images.get(image).and_then(History::now);
+            let written: Tags = match shown {
+                Some(image) => image.tags.iter().filter(|(key, _)| tags.has(key)).collect(),
+                None => Tags::new(),
+            };
+            invariants.image_tagged(account, region, image, &written, now);
         }
+    }
+
+    /// Tags all images, or none if one does not exist.
+    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()> {
+        let effect = |account: &mut Account, now| {
+            let ec2 = account.region(region);
+            let unknown = |image: &&ImageId| !self.known(ec2.images.get(*image));
+            if let Some(image) = images.iter().find(unknown) {
+                return Err(failed("CreateTags", image.as_str(), region, "InvalidAMIID.NotFound"));
+            }
+            for image in images {
+                self.tag(account, region, image, tags, now);
+            }
+            Ok(())
+        };
+        let on = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        self.call(CallKind::Change, "CreateTags", region, &on, effect).await
     }
 }
 
@@ -165,7 +191,8 @@ impl Images for InMemoryCloud {
 
     async fn create_image(&self, new: &NewImage) -> Result<ImageId> {
         let effect = |account: &mut Account, now| {
-            let id = account.create_image(new, now)?;
+            let sealed = NewImage { tags: seals().tags_of_image(new), ..new.clone() };
+            let id = account.create_image(&sealed, now)?;
             self.world.invariants.borrow_mut().image_created(account, &new.region, &id, now);
             self.world.begin_image(&new.region, &id, false);
             Ok(id)
@@ -176,7 +203,8 @@ impl Images for InMemoryCloud {
     async fn copy_image(&self, new: &NewReplica) -> Result<ImageId> {
         let effect = |account: &mut Account, now| {
             let before = account.created();
-            let id = account.copy_image(new, now)?;
+            let sealed = NewReplica { tags: seals().tags_of_replica(new), ..new.clone() };
+            let id = account.copy_image(&sealed, now)?;
             // A token that was used before creates nothing.
             if account.created() != before {
                 self.world.invariants.borrow_mut().image_created(account, &new.region, &id, now);
@@ -267,35 +295,42 @@ impl Images for InMemoryCloud {
     }
 
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Result<()> {
-        self.tag_images(region, std::slice::from_ref(image), tags).await
+        let sealed = seals().sealed_values(region, image.as_str(), tags);
+        self.tag_images(region, std::slice::from_ref(image), &sealed).await
     }
 
-    /// Tags all images, or none if one does not exist.
-    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()> {
-        let effect = |account: &mut Account, now| {
-            let ec2 = account.region(region);
-            let unknown = |image: &&ImageId| !self.known(ec2.images.get(*image));
-            if let Some(image) = images.iter().find(unknown) {
-                return Err(failed("CreateTags", image.as_str(), region, "InvalidAMIID.NotFound"));
-            }
-            for image in images {
-                self.tag(account, region, image, tags, now);
-            }
-            Ok(())
-        };
-        let on = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        self.call(CallKind::Change, "CreateTags", region, &on, effect).await
+    async fn set_stage(
+        &self,
+        region: &Region,
+        image: &ImageId,
+        record: &ImageRecord,
+        more: &Tags,
+    ) -> Result<()> {
+        let sealed = seals().tags_of_record(region, image, record, more);
+        self.tag_images(region, std::slice::from_ref(image), &sealed).await
+    }
+
+    async fn mark_images(
+        &self,
+        region: &Region,
+        images: &[ImageId],
+        range: &MarkRange,
+        marks: &Tags,
+    ) -> Result<()> {
+        self.tag_images(region, images, &seals().sealed_marks(region, range, marks)).await
     }
 
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Result<()> {
         let effect = |account: &mut Account, now| {
-            let Some(history) = account.region(region).snapshots.get_mut(snapshot) else {
+            let ec2 = account.region(region);
+            if !ec2.snapshots.contains_key(snapshot) {
                 return Err(failed("CreateTags", snapshot.as_str(), region, "InvalidSnapshot.NotFound"));
-            };
-            let after = history.now().map(|snapshot| snapshot.tags.clone().and(tags)).unwrap_or_default();
-            if history.now().is_some_and(|snapshot| snapshot.tags != after) {
+            }
+            let sealed = seals().tags_of_snapshot(region, snapshot, tags);
+            let before = ec2.tags.get(snapshot.as_str()).cloned().unwrap_or_default();
+            if before.clone().and(&sealed) != before {
                 self.world.invariants.borrow_mut().changes += 1;
-                history.change(now, |snapshot| snapshot.tags = after);
+                ec2.tag_snapshot(snapshot, &sealed, now);
             }
             Ok(())
         };

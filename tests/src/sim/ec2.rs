@@ -6,11 +6,12 @@ use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::usage::{Referrer, Target};
 use kiln_core::inventory::{
-    CloudError, Deregistration, Grantee, Image, ImageQuery, ImageState, Instance, InstanceState, Reference,
-    Result, Snapshot, SnapshotDeletion,
+    CloudError, Deregistration, Grantee, Image, ImageQuery, ImageState, Instance, InstanceState, MadeFor,
+    MadeFrom, Reference, Result, Seal, Snapshot, SnapshotDeletion,
 };
-use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, tags};
+use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, Tags, tags};
 
+use super::account::seals;
 use super::history::History;
 use super::other_accounts::OtherAccounts;
 
@@ -55,11 +56,70 @@ pub struct Ec2 {
     pub parameters_shown: BTreeMap<String, History<ImageId>>,
     /// How often each of these parameters was written.
     pub put_counts: BTreeMap<String, u64>,
+    /// The tags of each resource as they were written. An image, snapshot or instance above has those that count.
+    pub(crate) tags: BTreeMap<String, Tags>,
     /// The client tokens that were used, with the request and the id of what it created.
     pub(crate) tokens: BTreeMap<String, (String, String)>,
 }
 
 impl Ec2 {
+    fn add_tags(&mut self, resource: &str, tags: &Tags) -> Tags {
+        let written = self.tags.entry(resource.to_owned()).or_default();
+        *written = std::mem::take(written).and(tags);
+        written.clone()
+    }
+
+    /// CreateTags on an image, by whomever.
+    pub fn tag_image(&mut self, id: &ImageId, tags: &Tags, now: DateTime<Utc>) {
+        let written = self.add_tags(id.as_str(), tags);
+        if let Some(history) = self.images.get_mut(id) {
+            history.change(now, |image| {
+                image.tags = written;
+                seals().open_image(image);
+            });
+        }
+    }
+
+    /// CreateTags on a snapshot, by whomever.
+    pub fn tag_snapshot(&mut self, id: &SnapshotId, tags: &Tags, now: DateTime<Utc>) {
+        let written = self.add_tags(id.as_str(), tags);
+        if let Some(history) = self.snapshots.get_mut(id) {
+            history.change(now, |snapshot| {
+                snapshot.tags = written;
+                seals().open_snapshot(snapshot);
+            });
+        }
+    }
+
+    /// Checks the seals of an image that was just created, and of its snapshots, now that EC2 says what it was made from.
+    pub(crate) fn open_created(&mut self, id: &ImageId, from: &MadeFrom, now: DateTime<Utc>) {
+        for snapshot in self.made_for.get(id).cloned().unwrap_or_default() {
+            if let Some(history) = self.snapshots.get_mut(&snapshot) {
+                let made_for = MadeFor { image: id.clone(), from: from.clone() };
+                history.change(now, |snapshot| snapshot.made_for = Some(made_for));
+            }
+            self.tag_snapshot(&snapshot, &Tags::new(), now);
+        }
+        self.tag_image(id, &Tags::new(), now);
+    }
+
+    /// Checks the client token of an instance that was just launched.
+    pub(crate) fn open_instance(&mut self, id: &InstanceId, now: DateTime<Utc>) {
+        self.tag_instance(id, &Tags::new(), &[], now);
+    }
+
+    /// CreateTags and DeleteTags on an instance.
+    pub fn tag_instance(&mut self, id: &InstanceId, add: &Tags, remove: &[&str], now: DateTime<Utc>) {
+        let written = self.add_tags(id.as_str(), add);
+        let kept: Tags = written.iter().filter(|(key, _)| !remove.contains(key)).collect();
+        self.tags.insert(id.to_string(), kept.clone());
+        self.change(id, now, |machine| {
+            machine.instance.tags = kept;
+            machine.instance.seal = Seal::Missing;
+            seals().open_instance(&mut machine.instance);
+        });
+    }
+
     pub(crate) fn token(
         &self,
         call: &'static str,

@@ -4,9 +4,8 @@ use kiln_core::inventory::{Architecture, Instance, InstanceState, NewInstance, R
 use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
 use kiln_engine::ports::Instances;
 
-use super::account::Account;
+use super::account::{Account, seals};
 use super::cloud::{CallKind, InMemoryCloud, failed};
-use super::ec2::Machine;
 
 impl Instances for InMemoryCloud {
     async fn instances(&self, region: &Region) -> Result<Vec<Instance>> {
@@ -35,7 +34,7 @@ impl Instances for InMemoryCloud {
                 ));
             }
             let before = account.created();
-            let id = account.launch(new, now)?;
+            let id = account.launch(new, seals().launch_token(new).as_str(), now)?;
             if account.created() != before {
                 let name = ImageName {
                     recipe: new.tags.read(tags::RECIPE).unwrap(),
@@ -102,11 +101,24 @@ impl Instances for InMemoryCloud {
         self.call(CallKind::Change, "TerminateInstances", region, instance.as_str(), effect).await
     }
 
+    async fn tag_for_bake(
+        &self,
+        region: &Region,
+        instance: &InstanceId,
+        bake: &ImageName,
+        tags: &Tags,
+    ) -> Result<()> {
+        self.tag_instance(region, instance, &seals().tags_of_bake(region, instance, bake, tags)).await
+    }
+
+    async fn verdict_words(&self, role: Role, bake: &ImageName) -> Result<Vec<String>> {
+        Ok(seals().verdict_words(role, bake))
+    }
+
     async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()> {
         let effect = |account: &mut Account, now| {
             self.world.invariants.borrow_mut().changes += 1;
-            let add = |machine: &mut Machine| machine.instance.tags = machine.instance.tags.clone().and(tags);
-            account.region(region).change(instance, now, add);
+            account.region(region).tag_instance(instance, tags, &[], now);
             Ok(())
         };
         self.call(CallKind::Change, "CreateTags", region, instance.as_str(), effect).await
@@ -115,10 +127,7 @@ impl Instances for InMemoryCloud {
     async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()> {
         let effect = |account: &mut Account, now| {
             self.world.invariants.borrow_mut().changes += 1;
-            account.region(region).change(instance, now, |machine| {
-                let kept = machine.instance.tags.iter().filter(|(key, _)| !keys.contains(key));
-                machine.instance.tags = kept.collect();
-            });
+            account.region(region).tag_instance(instance, &Tags::new(), keys, now);
             Ok(())
         };
         self.call(CallKind::Change, "DeleteTags", region, instance.as_str(), effect).await

@@ -156,9 +156,7 @@ fn tags_an_image(world: &Rc<World>, key: &str, value: &str) {
     changes_by_hand(world, &image, &record);
     let now = world.now();
     let mut account = world.account.borrow_mut();
-    if let Some(history) = account.region(&image.region).images.get_mut(&image.id) {
-        history.change(now, |image| image.tags = image.tags.clone().with(key, value));
-    }
+    account.region(&image.region).tag_image(&image.id, &Tags::new().with(key, value), now);
 }
 
 fn launches_from_an_image(world: &Rc<World>) {

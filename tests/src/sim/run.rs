@@ -144,10 +144,16 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
 fn register_past_release(account: &mut Account, home: &Region, now: DateTime<Utc>) {
     let version = Version::at(now - TimeDelta::days(1)).unwrap();
     let name = ImageName { recipe: "base".parse().unwrap(), version };
-    let record = ImageRecord { name, stage: kiln_core::model::Stage::Released, base: None, copied: None };
-    let name = record.name.to_string();
-    let image = account.register(home, &name, record.write(), now);
+    let record = ImageRecord {
+        name,
+        stage: kiln_core::model::Stage::Released,
+        base: None,
+        copied: None,
+        adopted: false,
+    };
+    let image = account.register(home, &record.name.to_string(), Tags::new(), now);
     account.set_source_instance(home, &image, now);
+    account.set_record(home, &image, &record, now);
 }
 
 fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Promised) {

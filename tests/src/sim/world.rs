@@ -8,11 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 use futures::executor::LocalSpawner;
 use kiln_core::inventory::{ImageState, InstanceState, StopReason};
-use kiln_core::model::user_data::script_nonce;
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
 use kiln_engine::context::Context;
 
-use super::account::Account;
+use super::account::{Account, seals};
 use super::bugs::{Bug, FirstUses};
 use super::clock::{self, Clock};
 use super::faults::{Faults, MOST_LAG};
@@ -210,7 +209,7 @@ impl World {
         let (world, region, id) = (Rc::clone(self), region.clone(), id.clone());
         let late = self.between(0, 90_000);
         let said = status.map_or(String::from("booted\n"), |status| {
-            format!("booted\nkiln-verdict {} {status}\n", script_nonce(role, name))
+            format!("booted\nkiln-verdict {} {status}\n", seals().verdict_words(role, name)[0])
         });
         self.spawn(async move {
             world.clock.sleep(late).await;

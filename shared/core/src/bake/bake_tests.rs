@@ -34,13 +34,15 @@ fn one_builder_is_launched_with_its_tags_in_the_same_call() {
     assert_eq!(builder.tags.get("kiln:base"), Some("ami-ba5e"));
     assert_eq!(builder.tags.get("kiln:deadline"), Some("2026-01-10T02:45:00Z"));
     assert_eq!(builder.tags.get("team"), Some("platform"));
-    assert!(builder.user_data.contains("install nginx"));
+    assert!(builder.script.contains("install nginx"));
 }
 
 #[test]
 fn a_bake_keeps_its_token_and_another_bake_or_subnet_has_another() {
     let token = |request: &BakeRequest, recipe: &Recipe| match decide(request, recipe, &observed()).action {
-        Action::Launch(builders) => builders.iter().map(|builder| builder.token.clone()).collect::<Vec<_>>(),
+        Action::Launch(builders) => {
+            builders.iter().map(|builder| keys().launch_token(builder)).collect::<Vec<_>>()
+        }
         other => panic!("{other:?}"),
     };
     let mut later = request();

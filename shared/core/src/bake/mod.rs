@@ -10,8 +10,7 @@ use crate::inventory::{
     Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState,
     NewInstance,
 };
-use crate::model::user_data::user_data;
-use crate::model::{ImageName, InstanceId, Region, Role, SubnetId, Token, Version, tags};
+use crate::model::{ImageName, InstanceId, Region, Role, SubnetId, Version, tags};
 use crate::plan::reason::{BadBase, BakeReason};
 use crate::plan::{Action, Decision, Reason, Subject};
 use crate::recipe::Recipe;
@@ -210,9 +209,11 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
         region: request.home.clone(),
         image: base.id.clone(),
         instance_type: recipe.bake.instance_type.clone(),
-        token: Token::launch(Role::Builder, name, subnet.map_or("", |subnet| subnet.as_str())),
         subnet: subnet.cloned(),
-        user_data: user_data(Role::Builder, name, &recipe.bake.script),
+        role: Role::Builder,
+        name: name.clone(),
+        script: recipe.bake.script.clone(),
+        launch: String::new(),
         tags: tags.clone(),
         persistent_devices: base.persistent_devices.clone(),
     };

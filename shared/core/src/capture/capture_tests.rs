@@ -3,7 +3,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::events::outbound::Envelope;
 use crate::fixtures::*;
-use crate::model::{Role, Tags, Token};
+use crate::model::Tags;
 use crate::plan::reason::CaptureReason;
 
 fn observed(instance: Instance) -> Observed {
@@ -153,8 +153,7 @@ fn the_slower_of_two_builders_of_one_bake_is_terminated() {
 
 #[test]
 fn an_instance_with_a_builders_tags_but_another_token_is_left_alone() {
-    let mut lookalike = builder("web", 9);
-    lookalike.token = "5f0f6b1e-90ab-4a54-8f3e-3a4a1a0d7d10".into();
+    let lookalike = Instance { seal: Seal::Wrong, ..builder("web", 9) };
     assert_eq!(bake_of(&lookalike), Err(Reason::Capture(CaptureReason::NotABuilder)));
 }
 
@@ -201,7 +200,6 @@ fn an_instance_that_is_not_a_builder_is_left_alone() {
     assert!(matches!(bake_of(&other), Err(Reason::NotManaged(_))));
     let mut tester = builder("web", 9);
     tester.tags = tester.tags.with(tags::ROLE, "tester");
-    tester.token = Token::launch(Role::Tester, &name("web", 9), "").to_string();
     assert_eq!(bake_of(&tester), Err(Reason::Capture(CaptureReason::NotABuilder)));
 }
 

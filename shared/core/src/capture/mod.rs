@@ -3,9 +3,11 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
-use crate::inventory::{Image, ImageState, Instance, InstanceRole, InstanceState, NewImage, StopReason};
+use crate::inventory::{
+    Image, ImageState, Instance, InstanceRole, InstanceState, NewImage, Seal, StopReason,
+};
 use crate::model::record::RecordError;
-use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, ScriptOutcome, Stage, tags};
+use crate::model::{ImageName, ImageRecord, InstanceId, ScriptOutcome, Stage, tags};
 use crate::plan::reason::{CaptureReason, ImageRef, ScriptReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
@@ -36,6 +38,10 @@ pub fn bake_of(instance: &Instance) -> Result<ImageName, Reason> {
     match instance.purpose() {
         InstanceRole::NotManaged => Err(Reason::NotManaged(RecordError::NotManaged)),
         InstanceRole::Tester | InstanceRole::Unknown => Err(Reason::Capture(CaptureReason::NotABuilder)),
+        // The tags of a bake on a long-lived instance count only with their seal.
+        InstanceRole::LongLived if instance.seal != Seal::Valid => {
+            Err(Reason::Capture(CaptureReason::NoBakeOnIt))
+        }
         InstanceRole::Builder | InstanceRole::LongLived => {
             match (instance.tags.read(tags::RECIPE), instance.tags.read(tags::VERSION)) {
                 (Some(recipe), Some(version)) => Ok(ImageName { recipe, version }),
@@ -228,9 +234,10 @@ fn emit_bake_failed(
 }
 
 fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage {
-    let base: Option<ImageId> = instance.tags.read(tags::BASE).or_else(|| instance.image.clone());
+    let base = instance.image.clone();
     let from = base.as_ref().map_or(String::new(), |base| format!(" from {base}"));
-    let record = ImageRecord { name: name.clone(), stage: Stage::Captured, base, copied: None };
+    let record =
+        ImageRecord { name: name.clone(), stage: Stage::Captured, base, copied: None, adopted: false };
     let mut image_tags = recipe.tags.clone().with("Name", name).and(&record.write());
     if let Some(zone) = &instance.zone {
         image_tags = image_tags.with(tags::ZONE, zone);

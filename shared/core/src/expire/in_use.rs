@@ -13,7 +13,7 @@ use crate::inventory::{CloudError, Image, Protection, RegionUsage};
 use crate::model::{ImageId, Region, Version, tags};
 use crate::plan::reason::UseReason;
 use crate::publish::sharing::is_protected_by_kiln;
-use crate::release::is_pinned;
+use crate::release::rollback::is_pinned;
 
 /// What was read about usage, by Region. The usage of a missing Region was not read, so it is unknown.
 pub type UsageByRegion = BTreeMap<Region, Result<RegionUsage, CloudError>>;

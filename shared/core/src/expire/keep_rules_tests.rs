@@ -305,7 +305,7 @@ fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
     assert_eq!(
         actions(&sequences),
         [
-            ("1@us-east-1".to_owned(), "set-stage"),
+            ("1@us-east-1".to_owned(), "mark-disabled"),
             ("1@eu-west-1".to_owned(), "deregister"),
             ("1@us-east-1".to_owned(), "deregister")
         ]
@@ -384,7 +384,10 @@ fn a_kept_image_that_was_enabled_by_hand_is_reactivated() {
         let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(id.as_str());
         sequences.iter().flatten().find(of).unwrap().action.clone()
     };
-    assert_eq!(action(&enabled.id), Action::Reactivate(enabled.id.clone(), day(40)));
+    assert_eq!(
+        action(&enabled.id),
+        Action::Reactivate(enabled.id.clone(), enabled.record().unwrap().at(Stage::Captured), day(40))
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn affected(sequences: &[Sequence]) -> BTreeSet<(&Region, &str)> {
 
 /// Whether a decision only prepares a step, so that it is dropped together with the step.
 fn prepares_a_step(decision: &Decision) -> bool {
-    matches!(decision.action, Action::SetStage(_, Stage::Disabled) | Action::Unprotect(_))
+    matches!(decision.action, Action::MarkDisabled(..) | Action::Unprotect(_))
 }
 
 /// A required Region that shows no image although a release exists, which must be in every required Region. The home

@@ -36,9 +36,15 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
     }
     let restore = |image: &Image, action| Subject::image(image).decide(action, RestoreReason::AskedBack);
     let unmarked = leaving.iter().filter(|(image, _)| !image.tags.has(tags::RESTORED_AT));
-    let marked = unmarked.map(|(image, _)| {
-        // If it is disabled again later, its quarantine must not count from the old time.
-        let marks = Tags::new().with_time(tags::RESTORED_AT, now).with(tags::DISABLED_AT, "no");
+    // A replica without its home image can be launched again, but it is not reactivated: there is nothing to copy
+    // from.
+    let has_home = known.iter().any(|(_, record)| record.copied.is_none());
+    let is_reactivated = |record: &ImageRecord| has_home && record.stage == Stage::Disabled;
+    let marked = unmarked.map(|(image, record)| {
+        let marks = Tags::new().with_time(tags::RESTORED_AT, now);
+        // If it is disabled again later, its quarantine must not count from the old time. Reactivation says so too,
+        // and only with the new stage: without this mark, the stage `disabled` does not count any more.
+        let marks = if is_reactivated(record) { marks } else { marks.with(tags::DISABLED_AT, "no") };
         restore(image, Action::Tag(image.id.clone(), marks))
     });
     let disabled = leaving.iter().filter(|(image, _)| image.state == ImageState::Disabled);
@@ -48,13 +54,9 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
         let deprecation = recipe.map_or(Deprecation::Never, by_recipe);
         restore(image, Action::ClearUnused(image.id.clone(), deprecation))
     });
-    // A replica without its home image can be launched again, but it is not reactivated: there is nothing to copy
-    // from.
-    let has_home = known.iter().any(|(_, record)| record.copied.is_none());
-    let reactivated = leaving
-        .iter()
-        .filter(|(_, record)| has_home && record.stage == Stage::Disabled)
-        .map(|(image, _)| restore(image, Action::Reactivate(image.id.clone(), now)));
+    let reactivated = leaving.iter().filter(|(_, record)| is_reactivated(record)).map(|(image, record)| {
+        restore(image, Action::Reactivate(image.id.clone(), record.at(Stage::Captured), now))
+    });
     marked.chain(enabled).chain(cleared).chain(reactivated).collect()
 }
 

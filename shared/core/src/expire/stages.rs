@@ -101,8 +101,8 @@ fn unmarked<'a>(members: &'a [Member<'_>]) -> impl Iterator<Item = &'a Image> {
 /// Deregisters the release at once.
 fn without_quarantine(members: &[Member<'_>], context: &RetirementContext<'_>) -> Sequence {
     let marked = unmarked(members).map(|image| {
-        Subject::image(image)
-            .decide(Action::SetStage(image.id.clone(), Stage::Disabled), context.reason.clone())
+        let mark = Action::MarkDisabled(image.id.clone(), context.now);
+        Subject::image(image).decide(mark, context.reason.clone())
     });
     let deregistered =
         members.iter().flat_map(|member| deregister(member, context.reason.clone(), context.now));

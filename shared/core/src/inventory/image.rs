@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::model::record::RecordError;
+use crate::model::seal::Seal;
 use crate::model::{ImageId, ImageRecord, InstanceId, Origin, Region, SnapshotId, Tags, Version, tags};
 
 /// An image as it was read from EC2.
@@ -49,8 +50,10 @@ pub struct Image {
     pub gib: u32,
     /// The devices whose volumes would remain after an instance is terminated.
     pub persistent_devices: Vec<String>,
-    /// The tags of the image.
+    /// The tags of the image that count.
     pub tags: Tags,
+    /// Whether the tags are Kiln's own.
+    pub seal: Seal,
 }
 
 impl Image {
@@ -61,6 +64,13 @@ impl Image {
     /// Why there is no record, or why it does not count.
     pub fn record(&self) -> Result<ImageRecord, RecordError> {
         let record = ImageRecord::read(&self.tags)?;
+        match self.seal {
+            Seal::Valid => {}
+            Seal::Missing => return Err(RecordError::NotSealed("kiln:seal is missing")),
+            Seal::Wrong => {
+                return Err(RecordError::NotSealed("kiln:seal was made for another image or other tags"));
+            }
+        }
         if let Some(adopted) = self.tags.get(tags::ADOPTED) {
             return match adopted == self.address().to_string() && record.copied.is_none() {
                 true => Ok(record),
@@ -216,24 +226,47 @@ pub struct Snapshot {
     /// Whether it is complete.
     pub completed: bool,
     /// The image that it was created for, according to the description that EC2 gave it.
-    pub made_for: Option<ImageId>,
+    pub made_for: Option<MadeFor>,
     /// The size of all its blocks, in bytes; `None` if EC2 does not say. Blocks shared with other snapshots count in
     /// each.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Snapshot.html>)
     pub full_bytes: Option<u64>,
-    /// The tags of the snapshot.
+    /// The tags of the snapshot that count.
     pub tags: Tags,
+    /// Whether the tags are Kiln's own.
+    pub seal: Seal,
+}
+
+/// For which image EC2 created a snapshot, and from what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeFor {
+    /// The image.
+    pub image: ImageId,
+    /// What the image was made from.
+    pub from: MadeFrom,
+}
+
+/// What an image was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MadeFrom {
+    /// This instance.
+    Instance(InstanceId),
+    /// This image of another Region, or of the same.
+    Image(ImageId),
 }
 
 /// The image that a snapshot was created for, from the description that CreateImage and CopyImage give it. `None` for a
 /// snapshot that a person or tool created otherwise, even if it has the same tags.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/deregister-ami.html>)
-pub fn made_for(description: &str) -> Option<ImageId> {
-    let image = match description.strip_prefix("Copied for DestinationAmi ") {
-        Some(copied) => copied,
-        None => description.strip_prefix("Created by CreateImage(")?.split_once(") for ")?.1,
-    };
-    image.split(' ').next()?.parse().ok()
+pub fn made_for(description: &str) -> Option<MadeFor> {
+    if let Some(copied) = description.strip_prefix("Copied for DestinationAmi ") {
+        let (image, rest) = copied.split_once(" from SourceAmi ")?;
+        let source = rest.split(' ').next()?.parse().ok()?;
+        return Some(MadeFor { image: image.parse().ok()?, from: MadeFrom::Image(source) });
+    }
+    let (instance, rest) = description.strip_prefix("Created by CreateImage(")?.split_once(") for ")?;
+    let image = rest.split(' ').next()?.parse().ok()?;
+    Some(MadeFor { image, from: MadeFrom::Instance(instance.parse().ok()?) })
 }
 
 /// The result of deregistering an image.

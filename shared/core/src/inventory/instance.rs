@@ -4,7 +4,8 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{ImageId, ImageName, InstanceId, Region, Role, Tags, Token, tags};
+use crate::model::seal::Seal;
+use crate::model::{ImageId, InstanceId, Region, Role, SubnetId, Tags, tags};
 
 /// An instance as it was read from EC2.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +26,12 @@ pub struct Instance {
     pub launched: Option<DateTime<Utc>>,
     /// The client token of the call that launched it. Unlike a tag, nobody can change it.
     pub token: String,
+    /// The subnet of the instance.
+    pub subnet: Option<SubnetId>,
     /// The tags of the instance.
     pub tags: Tags,
+    /// Whether Kiln launched it in the role and for the bake in its tags, or stopped it for that bake.
+    pub seal: Seal,
 }
 
 /// The state of an instance.
@@ -123,20 +128,12 @@ impl Instance {
         match self.tags.get(tags::ROLE) {
             None => InstanceRole::LongLived,
             Some(role) => match role.parse() {
-                Ok(role) if self.launched_as(role) => match role {
+                Ok(role) if self.seal == Seal::Valid => match role {
                     Role::Builder => InstanceRole::Builder,
                     Role::Tester => InstanceRole::Tester,
                 },
                 _ => InstanceRole::Unknown,
             },
-        }
-    }
-
-    /// Whether its client token is that of Kiln's launch for this role, and for the bake in its tags.
-    fn launched_as(&self, role: Role) -> bool {
-        match (self.tags.read(tags::RECIPE), self.tags.read(tags::VERSION)) {
-            (Some(recipe), Some(version)) => Token::is_of(&self.token, role, &ImageName { recipe, version }),
-            _ => false,
         }
     }
 

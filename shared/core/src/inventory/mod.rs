@@ -6,17 +6,21 @@ pub mod filter;
 pub mod image;
 pub mod instance;
 pub mod request;
+pub mod sealed;
 pub mod sharing;
 pub mod usage;
 
+pub use crate::model::seal::Seal;
 pub use account::{DefaultEncryption, Key, KeyManager, PublicImages, Subnet, Template, TemplatePoint, Vcpus};
 pub use error::{CloudError, ErrorKind, Result};
 pub use image::{
-    Architecture, Deprecation, Deregistration, Image, ImageState, Protection, Snapshot, SnapshotDeletion,
+    Architecture, Deprecation, Deregistration, Image, ImageState, MadeFor, MadeFrom, Protection, Snapshot,
+    SnapshotDeletion,
 };
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
 pub use request::{
     Candidates, Encryption, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
 };
+pub use sealed::MarkRange;
 pub use sharing::{Finding, Grantee, PermissionChange, Permissions, Severity};
 pub use usage::{LaunchSources, Reference, RegionUsage, ReportState, SharedWith, UsageReport};

@@ -1,6 +1,6 @@
 //! What AWS is asked to find and to create.
 
-use crate::model::{ImageId, InstanceId, Region, SnapshotId, SubnetId, Tags, Token};
+use crate::model::{ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token};
 
 /// Which images to read. Except for [`ImageQuery::Id`] and [`ImageQuery::Newest`], only the account's own images are
 /// read, including disabled ones.
@@ -85,14 +85,19 @@ pub struct NewInstance {
     pub instance_type: String,
     /// The subnet; `None` for the default VPC.
     pub subnet: Option<SubnetId>,
-    /// The user data, not encoded.
-    pub user_data: String,
+    /// What it is launched for.
+    pub role: Role,
+    /// The bake that it is launched for.
+    pub name: ImageName,
+    /// The script that it runs.
+    pub script: String,
     /// The tags of the instance and of its volumes.
     pub tags: Tags,
     /// The image's devices whose volumes would remain after termination. The launch sets them to be deleted.
     pub persistent_devices: Vec<String>,
-    /// The client token, with which the call may safely be repeated in the same Availability Zone.
-    pub token: Token,
+    /// What tells this launch from others of the same role, bake, image and subnet. The same launch may safely be repeated
+    /// in the same Availability Zone.
+    pub launch: String,
 }
 
 /// The places in which an instance may be launched, in order. The next one is tried if the one before has no capacity.

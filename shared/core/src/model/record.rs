@@ -73,6 +73,10 @@ macro_rules! words {
 }
 
 impl Stage {
+    /// All stages.
+    pub const ALL: [Self; 6] =
+        [Self::Captured, Self::Verified, Self::Published, Self::Released, Self::Rejected, Self::Disabled];
+
     /// Whether an image at this stage is shared as its recipe says.
     pub fn is_published(self) -> bool {
         matches!(self, Self::Published | Self::Released)
@@ -142,6 +146,8 @@ pub struct ImageRecord {
     pub base: Option<ImageId>,
     /// On a replica: what it was copied from.
     pub copied: Option<CopySource>,
+    /// Whether somebody else made the image, and handed it over.
+    pub adopted: bool,
 }
 
 /// What the record of a replica says in addition.
@@ -171,6 +177,9 @@ pub enum RecordError {
     /// console copies them with an image.
     #[error("its tags are Kiln's, but Kiln did not make it: {0}")]
     TagsCopied(&'static str),
+    /// The tags are a valid record without a valid seal. Anyone who may tag resources can write such tags.
+    #[error("its tags are not Kiln's own: {0}. Kiln never shares, copies, releases or removes it")]
+    NotSealed(&'static str),
 }
 
 impl ImageRecord {
@@ -181,6 +190,7 @@ impl ImageRecord {
     pub fn read(tags: &Tags) -> Result<Self, RecordError> {
         // One pass over the tags, because a run reads the record of every image more than once.
         let [mut recipe, mut version, mut stage, mut base, mut origin, mut attempt] = [None::<&str>; 6];
+        let mut adopted = false;
         for (key, value) in tags.iter() {
             match key {
                 tags::RECIPE => recipe = Some(value),
@@ -189,6 +199,7 @@ impl ImageRecord {
                 tags::BASE => base = Some(value),
                 tags::ORIGIN => origin = Some(value),
                 tags::ATTEMPT => attempt = Some(value),
+                tags::ADOPTED => adopted = true,
                 _ => {}
             }
         }
@@ -200,7 +211,13 @@ impl ImageRecord {
             Some(origin) => Some(CopySource { origin, attempt: required(attempt, tags::ATTEMPT)? }),
             None => None,
         };
-        Ok(Self { name, stage, base, copied })
+        Ok(Self { name, stage, base, copied, adopted })
+    }
+
+    /// The same record at another stage.
+    #[must_use]
+    pub fn at(&self, stage: Stage) -> Self {
+        Self { stage, ..self.clone() }
     }
 
     /// The tags that make up the record.
@@ -242,6 +259,7 @@ mod tests {
             stage: Stage::Captured,
             base: None,
             copied: None,
+            adopted: false,
         }
     }
 
@@ -274,14 +292,7 @@ mod tests {
     }
 
     fn stages() -> impl Strategy<Value = Stage> {
-        prop::sample::select(vec![
-            Stage::Captured,
-            Stage::Verified,
-            Stage::Published,
-            Stage::Released,
-            Stage::Rejected,
-            Stage::Disabled,
-        ])
+        prop::sample::select(Stage::ALL.to_vec())
     }
 
     proptest! {
@@ -300,6 +311,7 @@ mod tests {
                     origin: Origin { region: "us-east-1".parse().unwrap(), image: id.parse().unwrap() },
                     attempt,
                 }),
+                adopted: false,
             };
             let tags = own.into_iter().collect::<Tags>().and(&record.write());
             prop_assert_eq!(ImageRecord::read(&tags), Ok(record));

@@ -27,12 +27,13 @@ const TAIL_BYTES: usize = 4_000;
 const TAIL_LINE_CHARS: usize = 400;
 
 impl ScriptOutcome {
-    /// Reads the last verdict line that carries `nonce`. A line without its line end is ignored.
-    pub fn read(console: &str, nonce: &str) -> Self {
+    /// Reads the last verdict line that carries one of `words`. A line without its line end is ignored. Lines of another
+    /// bake, which may still be in the logs of the image, carry another word.
+    pub fn read(console: &str, words: &[String]) -> Self {
         let mut before = console.len();
         for line in console.split_inclusive('\n').rev() {
             before -= line.len();
-            if let Some(status) = status(line, nonce) {
+            if let Some(status) = status(line, words) {
                 return match status {
                     0 => Self::Passed,
                     status => Self::Failed { status, tail: tail(&console[..before]) },
@@ -43,12 +44,12 @@ impl ScriptOutcome {
     }
 }
 
-fn status(line: &str, nonce: &str) -> Option<i32> {
+fn status(line: &str, words: &[String]) -> Option<i32> {
     // A truncated line may have lost digits of the status: 1 could have been 127.
     let line = line.strip_suffix('\n')?.trim_end_matches('\r');
     let (_, verdict) = line.rsplit_once(WORD)?;
     let (found, status) = verdict.split_once(' ')?;
-    (found == nonce).then(|| status.parse().ok()).flatten()
+    words.iter().any(|word| word == found).then(|| status.parse().ok()).flatten()
 }
 
 /// The last lines of a console, for people: at most 20 lines and 4,000 bytes, and of each line the last 400
@@ -79,39 +80,43 @@ mod tests {
 
     use super::*;
 
+    fn abc() -> [String; 1] {
+        ["abc".into()]
+    }
+
     #[test]
     fn status_0_with_the_right_nonce_is_success() {
         assert_eq!(
-            ScriptOutcome::read("[  1.0] boot\nhello\n\nkiln-verdict abc 0\n[ 9.9] power down\n", "abc"),
+            ScriptOutcome::read("[  1.0] boot\nhello\n\nkiln-verdict abc 0\n[ 9.9] power down\n", &abc()),
             ScriptOutcome::Passed
         );
     }
 
     #[test]
     fn the_verdict_of_another_bake_is_ignored() {
-        assert_eq!(ScriptOutcome::read("kiln-verdict old 0\n", "abc"), ScriptOutcome::Silent);
-        assert_eq!(ScriptOutcome::read("", "abc"), ScriptOutcome::Silent);
+        assert_eq!(ScriptOutcome::read("kiln-verdict old 0\n", &abc()), ScriptOutcome::Silent);
+        assert_eq!(ScriptOutcome::read("", &abc()), ScriptOutcome::Silent);
     }
 
     #[test]
     fn a_failure_carries_the_last_lines_of_the_script() {
         let console = "boot\nE: no package nginx\r\n\nkiln-verdict abc 100\r\nreboot: Power down\n";
         assert_eq!(
-            ScriptOutcome::read(console, "abc"),
+            ScriptOutcome::read(console, &abc()),
             ScriptOutcome::Failed { status: 100, tail: "boot\nE: no package nginx".into() }
         );
     }
 
     #[test]
     fn a_truncated_verdict_line_is_ignored() {
-        assert_eq!(ScriptOutcome::read("kiln-verdict abc 1", "abc"), ScriptOutcome::Silent);
-        assert_eq!(ScriptOutcome::read("kiln-verdict ab", "abc"), ScriptOutcome::Silent);
+        assert_eq!(ScriptOutcome::read("kiln-verdict abc 1", &abc()), ScriptOutcome::Silent);
+        assert_eq!(ScriptOutcome::read("kiln-verdict ab", &abc()), ScriptOutcome::Silent);
     }
 
     #[test]
     fn a_prefix_before_the_verdict_is_ignored() {
         assert_eq!(
-            ScriptOutcome::read("[   12.1] cloud-init[99]: kiln-verdict abc 0\n", "abc"),
+            ScriptOutcome::read("[   12.1] cloud-init[99]: kiln-verdict abc 0\n", &abc()),
             ScriptOutcome::Passed
         );
     }
@@ -128,13 +133,13 @@ mod tests {
     proptest! {
         #[test]
         fn no_console_makes_the_reader_panic(console in ".*", nonce in ".{0,16}") {
-            let _ = ScriptOutcome::read(&console, &nonce);
+            let _ = ScriptOutcome::read(&console, &[nonce]);
         }
 
         #[test]
         fn the_verdict_counts_whatever_the_script_wrote_before_it(noise in "[^\u{0}]{0,200}", status in 0i32..256) {
             let console = format!("{noise}\nkiln-verdict abc {status}\n");
-            let verdict = ScriptOutcome::read(&console, "abc");
+            let verdict = ScriptOutcome::read(&console, &abc());
             prop_assert_eq!(verdict == ScriptOutcome::Passed, status == 0);
             prop_assert_ne!(verdict, ScriptOutcome::Silent);
         }

@@ -22,9 +22,8 @@ pub const BASE: &str = "kiln:base";
 pub const ORIGIN: &str = "kiln:origin";
 /// On a builder or tester: the time by which it must have finished. After that, its bake or test has failed.
 pub const DEADLINE: &str = "kiln:deadline";
-/// On a home image: a new value makes the next sweep copy missing replicas again. Without a new value, a replica that
-/// somebody deregistered is copied again only on a later day. Kiln writes the time at which it reactivated the image;
-/// you may write any value that was not there before.
+/// On a home image: when somebody asked to copy it anew, or Kiln reactivated it. Missing replicas are then copied
+/// again; without it, a replica that somebody deregistered is copied again only on a later day.
 pub const RECOPY: &str = "kiln:recopy";
 /// On a tester: the image that it tests. On a builder that Kiln launched: the image that was created from it; if
 /// somebody deregisters that image, no second one is created. On a usage report: the image that the report is about.
@@ -65,6 +64,9 @@ pub const PINNED: &str = "kiln:pinned";
 /// On a home image that somebody rolled back to: the newest version that existed then. The rollback ends when a newer
 /// version is released.
 pub const PINNED_OVER: &str = "kiln:pinned-over";
+/// The seal of the tags: it shows that Kiln wrote them for this resource. Without the right one, Kiln treats an image as
+/// nobody's: it never shares, copies, releases or removes it. Other values have their seal behind a space.
+pub const SEAL: &str = "kiln:seal";
 /// Set it on an image or snapshot, with your reason as its value. Kiln then keeps it until you remove the tag.
 pub const HOLD: &str = "kiln:hold";
 
@@ -72,7 +74,7 @@ pub const HOLD: &str = "kiln:hold";
 pub const PREFIX: &str = "kiln:";
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 24] = [
+const OWN: [&str; 25] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -96,6 +98,7 @@ const OWN: [&str; 24] = [
     RELEASED_AT,
     PINNED,
     PINNED_OVER,
+    SEAL,
     HOLD,
 ];
 

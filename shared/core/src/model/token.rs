@@ -4,8 +4,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::name::ImageName;
-use crate::model::record::Role;
+/// How many characters of a launch's token only Kiln can make, and how many follow them.
+const HALF: usize = 32;
 
 /// An idempotency token: 64 hexadecimal characters (EC2's maximum), a hash of what makes the call unique. The
 /// SDK's default is random, so a retried function would make the call a second time.
@@ -19,18 +19,15 @@ impl Token {
         Self(digest(parts))
     }
 
-    /// The token for launching the builder or tester of a bake in one place, which `context` names. Its first 16
-    /// characters identify role and bake, so [`Token::is_of`] can tell Kiln's instance from a copy of its tags.
-    pub fn launch(role: Role, name: &ImageName, context: &str) -> Self {
-        let mut token = launch_prefix(role, name);
-        let rest = digest(&[role.word(), name.recipe.as_str(), &name.version.to_string(), context]);
-        token.push_str(&rest[token.len()..]);
-        Self(token)
+    /// The token of a launch: its first half is the beginning of `word`, which only Kiln can make, so that
+    /// [`Token::begins_with`] tells Kiln's instance from a copy of its tags. `launch` makes the second half.
+    pub fn launch(word: &str, launch: &str) -> Self {
+        Self(format!("{}{}", &word[..HALF], &digest(&[word, launch])[..HALF]))
     }
 
-    /// Whether a token launched this role for this bake, in any place.
-    pub fn is_of(token: &str, role: Role, name: &ImageName) -> bool {
-        token.len() == 64 && token.starts_with(&launch_prefix(role, name))
+    /// Whether a token is that of a launch with this word.
+    pub fn begins_with(token: &str, word: &str) -> bool {
+        token.len() == 2 * HALF && token.as_bytes().starts_with(&word.as_bytes()[..HALF])
     }
 
     /// The token as text.
@@ -45,16 +42,11 @@ impl fmt::Display for Token {
     }
 }
 
-/// A word of 16 hexadecimal characters, a hash of `parts`. A verdict line must carry the word of its bake, so lines
-/// of an earlier bake, which may still be in the logs of the image, do not count.
+/// A word of 16 hexadecimal characters, a hash of `parts`.
 pub fn nonce(parts: &[&str]) -> String {
     let mut word = digest(parts);
     word.truncate(16);
     word
-}
-
-fn launch_prefix(role: Role, name: &ImageName) -> String {
-    nonce(&["launch", role.word(), name.recipe.as_str(), &name.version.to_string()])
 }
 
 fn digest(parts: &[&str]) -> String {
@@ -75,19 +67,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_identifies_role_and_bake_in_any_place() {
-        let name = |text: &str| text.parse::<ImageName>().unwrap();
-        let own = name("web-20261123T020000Z");
-        let (here, there) =
-            (Token::launch(Role::Builder, &own, "subnet-0a"), Token::launch(Role::Builder, &own, ""));
-        assert_ne!(here, there);
-        for token in [&here, &there] {
+    fn a_token_shows_the_word_of_its_launch_and_no_other() {
+        let (word, other) = ("0a".repeat(32), "0b".repeat(32));
+        let (one, another) = (Token::launch(&word, "hour 1"), Token::launch(&word, "hour 2"));
+        assert_ne!(one, another);
+        for token in [&one, &another] {
             assert_eq!(token.as_str().len(), 64);
-            assert!(Token::is_of(token.as_str(), Role::Builder, &own));
-            assert!(!Token::is_of(token.as_str(), Role::Tester, &own));
-            assert!(!Token::is_of(token.as_str(), Role::Builder, &name("web-20261124T020000Z")));
+            assert!(Token::begins_with(token.as_str(), &word));
+            assert!(!Token::begins_with(token.as_str(), &other));
         }
-        assert!(!Token::is_of("", Role::Builder, &own));
+        assert!(!Token::begins_with("", &word));
     }
 
     #[test]

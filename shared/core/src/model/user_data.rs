@@ -4,7 +4,6 @@
 
 use crate::model::name::ImageName;
 use crate::model::record::Role;
-use crate::model::token::nonce;
 
 /// EC2's limit for user data before encoding, in bytes.
 pub const MOST_BYTES: usize = 16 * 1024;
@@ -20,17 +19,13 @@ identity="${KILN_MACHINE_ID:-/etc/machine-id}"
 [ ! -f "$identity" ] || : > "$identity"
 "#;
 
-/// The word that a verdict line must carry to count for this role and bake.
-pub fn script_nonce(role: Role, name: &ImageName) -> String {
-    nonce(&["verdict", role.word(), name.recipe.as_str(), &name.version.to_string()])
-}
-
 /// The user data that runs `script` on the builder or tester of a bake. A script that begins with `#!` names its
-/// interpreter; any other runs under `bash -e -o pipefail`, which stops at the first command that fails.
-pub fn user_data(role: Role, name: &ImageName, script: &str) -> String {
+/// interpreter; any other runs under `bash -e -o pipefail`, which stops at the first command that fails. The verdict line
+/// carries `word`, which is known to Kiln and to this script alone.
+pub fn user_data(role: Role, name: &ImageName, script: &str, word: &str) -> String {
     // A recipe written on Windows has line ends that bash does not accept.
     let script = &script.replace("\r\n", "\n");
-    let nonce = script_nonce(role, name);
+    let nonce = word;
     // A tester is terminated, so it needs no cleaning.
     let clean = if role == Role::Builder { CLEAN } else { "" };
     let end_of_line = if script.ends_with('\n') || script.is_empty() { "" } else { "\n" };
@@ -67,21 +62,14 @@ mod tests {
 
     #[test]
     fn the_longest_script_fits_into_ec2s_limit() {
-        let text = user_data(Role::Builder, &name(), &"x".repeat(MOST_SCRIPT_BYTES));
+        let text = user_data(Role::Builder, &name(), &"x".repeat(MOST_SCRIPT_BYTES), "0123456789abcdef");
         assert!(text.len() <= MOST_BYTES, "{}", text.len());
     }
 
     #[test]
     fn the_script_is_embedded_unchanged_and_unexpanded() {
         let script = "echo \"$HOME\" 'it''s' `date` \\ \n# end";
-        let text = user_data(Role::Builder, &name(), script);
-        assert!(
-            text.contains(&format!("<<'kiln-{}'\n{script}\nkiln-", script_nonce(Role::Builder, &name())))
-        );
-    }
-
-    #[test]
-    fn builder_and_tester_of_one_bake_have_different_nonces() {
-        assert_ne!(script_nonce(Role::Builder, &name()), script_nonce(Role::Tester, &name()));
+        let text = user_data(Role::Builder, &name(), script, "0123456789abcdef");
+        assert!(text.contains(&format!("<<'kiln-0123456789abcdef'\n{script}\nkiln-")));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::inventory::{Image, ImageState, Snapshot};
+use crate::inventory::{Image, ImageState, Seal, Snapshot};
 use crate::model::{SnapshotId, Tags, tags};
 use crate::plan::reason::{OrphanReason, RetentionReason, UseReason};
 use crate::plan::{Action, Reason, Sequence, Subject};
@@ -54,9 +54,8 @@ pub fn candidates<'a, 'r>(
         .collect();
     snapshots
         .iter()
-        // Tags can be copied. Without a stage tag, or without EC2's description that names the image it was made for,
-        // the snapshot was not made by Kiln.
-        .filter(|snapshot| snapshot.tags.has(tags::STAGE) && snapshot.made_for.is_some())
+        // Tags can be copied. Without a seal that fits EC2's own description of the snapshot, Kiln did not make it.
+        .filter(|snapshot| snapshot.seal == Seal::Valid)
         .filter(|snapshot| bake_of(&snapshot.tags).is_some_and(|bake| !pending.contains(&bake)))
         .filter(|snapshot| {
             snapshot.completed && snapshot.started.is_some_and(|started| started + GRACE <= now)
@@ -132,6 +131,7 @@ fn subject(snapshot: &Snapshot) -> Subject {
 mod tests {
     use super::*;
     use crate::fixtures::*;
+    use crate::inventory::image::made_for;
     use crate::model::Tags;
 
     fn snapshot(id: &str) -> Snapshot {
@@ -140,7 +140,8 @@ mod tests {
             region: region("us-east-1"),
             started: Some(day(1)),
             completed: true,
-            made_for: Some("ami-0a".parse().unwrap()),
+            made_for: made_for("Created by CreateImage(i-0b1d) for ami-0a"),
+            seal: Seal::Valid,
             full_bytes: None,
             tags: image("web", 1).build().tags,
         }
@@ -169,9 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_that_was_not_made_for_an_image_is_not_a_candidate() {
-        let by_hand = Snapshot { made_for: None, ..snapshot("snap-01") };
-        assert!(ids(&[by_hand], &[]).is_empty());
+    fn a_snapshot_with_copied_or_forged_tags_is_not_a_candidate() {
+        for seal in [Seal::Missing, Seal::Wrong] {
+            assert!(ids(&[Snapshot { seal, ..snapshot("snap-01") }], &[]).is_empty());
+        }
     }
 
     #[test]

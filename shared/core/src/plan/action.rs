@@ -4,8 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::step::Step;
 use crate::events::outbound::Envelope;
-use crate::inventory::{Candidates, Deprecation, NewImage, NewReplica, NewTemplateVersion, PermissionChange};
-use crate::model::{ImageId, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags};
+use crate::inventory::{
+    Candidates, Deprecation, NewImage, NewReplica, NewTemplateVersion, PermissionChange, sealed,
+};
+use crate::model::{ImageId, ImageRecord, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags};
 
 /// What is done to a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,13 +39,15 @@ pub enum Action {
     /// Copies an image to another Region.
     Copy(NewReplica),
     /// Sets the tag `kiln:stage` of an image.
-    SetStage(ImageId, Stage),
+    SetStage(ImageId, ImageRecord),
     /// Tags an image that you handed over, and before that its snapshots, so that Kiln manages them.
     Adopt {
         /// The image.
         image: ImageId,
         /// The snapshots of the image.
         snapshots: Vec<SnapshotId>,
+        /// The record of the image.
+        record: ImageRecord,
         /// The tags that are written to each of them.
         tags: Tags,
     },
@@ -58,7 +62,7 @@ pub enum Action {
     /// Turns off the deregistration protection that Kiln turned on.
     Unprotect(ImageId),
     /// Records on an image that it is published, and with which settings (`kiln:stage`, `kiln:published-as`).
-    Publish(ImageId, String),
+    Publish(ImageId, ImageRecord, String),
     /// Writes tags on an image; the reason says why.
     Tag(ImageId, Tags),
     /// Points the SSM parameters of one or more Regions at a release. None is written unless Kiln may write all of
@@ -67,7 +71,7 @@ pub enum Action {
     /// Points a launch template at a release: creates a version, sets the default version, or both.
     MoveTemplate(TemplateMove),
     /// Sets an image that is kept after all back to stage `captured`, so that it is tested, published and copied again.
-    Reactivate(ImageId, DateTime<Utc>),
+    Reactivate(ImageId, ImageRecord, DateTime<Utc>),
     /// Enables a disabled image, so that it can be launched again.
     Enable(ImageId),
     /// Requests EC2's report on which other accounts use an image.
@@ -80,6 +84,9 @@ pub enum Action {
     /// Disables an image, so that nobody can launch it. Records on it when, and how many images its recipe has in the
     /// Region.
     Disable(ImageId, DateTime<Utc>, usize),
+    /// Records on a home image that its release is being deregistered (`kiln:stage`, `kiln:disabled-at`), before its
+    /// replicas go.
+    MarkDisabled(ImageId, DateTime<Utc>),
     /// Deregisters an image and deletes its snapshots, except those that another image uses.
     Deregister(ImageId),
     /// Records on a snapshot since when its image is gone (`kiln:orphaned-since`).
@@ -139,12 +146,13 @@ pub enum NewDefault {
 }
 
 impl Action {
-    /// The image that it tags, and the tags. They may be written for several images at once, before any action runs.
-    pub fn writes(&self) -> Option<(&ImageId, Tags)> {
+    /// The image that it marks, and the marks. They may be written for several images at once, before any action runs.
+    pub fn marks(&self) -> Option<(&ImageId, Tags)> {
         match self {
-            Self::SetStage(image, Stage::Disabled) => {
-                Some((image, Tags::new().with(tags::STAGE, Stage::Disabled)))
-            }
+            Self::MarkDisabled(image, since) => Some((
+                image,
+                Tags::new().with(tags::STAGE, Stage::Disabled).with_time(tags::DISABLED_AT, *since),
+            )),
             Self::Deprecate(image, since, counted) => Some((
                 image,
                 Tags::new().with_time(tags::UNUSED_SINCE, *since).with(tags::FLEET_SIZE, counted),
@@ -154,7 +162,9 @@ impl Action {
                     Tags::new().with(tags::STAGE, Stage::Disabled).with_time(tags::DISABLED_AT, *since);
                 Some((image, disabled.with(tags::FLEET_SIZE, counted)))
             }
-            Self::Tag(image, tags) => Some((image, tags.clone())),
+            Self::Tag(image, tags) if tags.iter().all(|(key, _)| sealed::is_mark(key)) => {
+                Some((image, tags.clone()))
+            }
             _ => None,
         }
     }
@@ -198,6 +208,7 @@ impl Action {
             Self::Deprecate(..) => "deprecate",
             Self::ClearUnused(..) => "clear-unused",
             Self::Disable(..) => "disable",
+            Self::MarkDisabled(..) => "mark-disabled",
             Self::Deregister(_) => "deregister",
             Self::MarkOrphan(..) => "mark-orphan",
             Self::ClearOrphan(_) => "clear-orphan",

@@ -100,7 +100,7 @@ fn reject(image: &Image, record: &ImageRecord, reason: Reason) -> Sequence {
     };
     vec![
         Subject::image(image).emit(&record.name, news, reason.clone()),
-        Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Rejected), reason),
+        Subject::image(image).decide(Action::SetStage(image.id.clone(), record.at(Stage::Rejected)), reason),
     ]
 }
 

@@ -39,7 +39,10 @@ fn an_unscanned_image_waits_and_is_rejected_after_the_timeout() {
     assert!(!wants_findings(&blocking, &observed.image));
     assert_eq!(words(&blocking, &observed), ["keep"]);
     let sequence = decide(&blocking, &observed, day(10));
-    assert_eq!(sequence[1].action, Action::SetStage(observed.image.id.clone(), Stage::Rejected));
+    assert_eq!(
+        sequence[1].action,
+        Action::SetStage(observed.image.id.clone(), observed.record.at(Stage::Rejected))
+    );
     let Action::Emit(envelope) = &sequence[0].action else { panic!() };
     assert!(envelope.detail_type() == "Image Rejected" && envelope.detail().contains("had not scanned it"));
 }

@@ -10,7 +10,7 @@ use crate::inventory::{
     CloudError, Deprecation, Grantee, Image, ImageState, PermissionChange, Permissions, Protection,
 };
 use crate::model::token::nonce;
-use crate::model::{ImageRecord, Tags, tags};
+use crate::model::{ImageRecord, Stage, Tags, tags};
 use crate::plan::reason::PublishReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
@@ -200,7 +200,7 @@ pub fn publish(
     match permissions {
         Ok(permissions) => {
             let mut sequence = steps(recipe, image, record, permissions, now);
-            let publish = Action::Publish(image.id.clone(), mark(recipe));
+            let publish = Action::Publish(image.id.clone(), record.at(Stage::Published), mark(recipe));
             sequence.push(Subject::image(image).decide(publish, reason.clone()));
             sequence.push(Subject::image(image).emit(&record.name, published_event(image, record), reason));
             sequence

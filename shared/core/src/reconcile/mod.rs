@@ -12,9 +12,7 @@ use chrono::{DateTime, Utc};
 
 use crate::capture;
 use crate::inventory::{Image, ImageState, Instance, InstanceRole, InstanceState};
-use crate::model::script_outcome::{ScriptOutcome, tail};
-use crate::model::user_data::script_nonce;
-use crate::model::{ImageName, ImageRecord, InstanceId, Region, Role};
+use crate::model::{ImageName, ImageRecord, InstanceId, Region, ScriptOutcome};
 use crate::orphans::{self, Candidate};
 use crate::plan::reason::ScriptReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
@@ -72,7 +70,7 @@ fn builder_sequences(observed: &Observed, now: DateTime<Utc>) -> Vec<Sequence> {
                 if images.is_empty() {
                     images.clone_from(named);
                 }
-                (ScriptOutcome::read(console, &script_nonce(Role::Builder, &name)), tail(console))
+                (console.verdict.clone(), console.tail.clone())
             }
             Some(Err(error)) => {
                 sequences.push(vec![Subject::instance(instance).retry_later(error)]);

@@ -42,10 +42,10 @@ pub struct Observed {
 }
 
 /// What must be read of a builder without an image before its capture can be decided.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct BuilderDetail {
-    /// The text of its console.
-    pub console: String,
+    /// What its console shows.
+    pub console: Console,
     /// The images with the name of its bake, including those without Kiln's tags.
     pub named: Vec<Image>,
 }

@@ -47,7 +47,7 @@ pub fn known(observed: &Observed) -> Vec<Tracked<'_>> {
     .chain(to_adopt(observed).filter_map(|(image, recipe)| {
         let decision = adopt::decide(image, recipe, observed.home_images()?);
         let Action::Adopt { tags, .. } = &decision.action else { return None };
-        let image = Image { tags: tags.clone(), ..image.clone() };
+        let image = adopt::adopted(image, tags);
         Some(Tracked {
             record: image.record().ok()?,
             image: Cow::Owned(image),
@@ -173,6 +173,7 @@ fn test_steps(
             .collect(),
         testers,
         subnets: observed.subnets.get(&key).cloned().unwrap_or_else(|| Ok(Vec::new())),
+        asked: None,
     };
     let mut sequence: Sequence = adopt.clone().into_iter().collect();
     sequence.extend(verify::decide(Some(recipe), &input, now));

@@ -4,10 +4,12 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::{CloudError, Permissions, Result, Snapshot, StopReason, Subnet};
+use crate::inventory::image::made_for;
+use crate::inventory::{CloudError, Permissions, Result, Seal, Snapshot, StopReason, Subnet};
 use crate::model::tags;
 use crate::orphans::SnapshotReferences;
 use crate::recipe::Recipe;
+use crate::verify::Console;
 
 fn observed(instances: Vec<Instance>, images: Vec<Image>) -> Observed {
     let mut by_region: BTreeMap<Region, Result<Vec<Image>>> =
@@ -48,8 +50,8 @@ fn everywhere(n: i64) -> Vec<Image> {
     vec![image("web", n).released().build(), replica("eu-west-1"), replica("ap-southeast-2")]
 }
 
-fn console(text: &str) -> BuilderDetail {
-    BuilderDetail { console: text.to_owned(), named: vec![] }
+fn console(verdict: ScriptOutcome, tail: &str) -> BuilderDetail {
+    BuilderDetail { console: Console { verdict, tail: tail.to_owned() }, named: vec![] }
 }
 
 fn denied() -> CloudError {
@@ -67,21 +69,19 @@ fn nothing_is_decided_if_nothing_was_left_undone() {
 fn a_stopped_builder_without_an_image_is_captured_once_its_console_shows_success() {
     let mut stopped = observed(vec![builder("web", 9)], vec![]);
     assert_eq!(builders_to_inspect(&stopped, now()), [(builder("web", 9).id, name("web", 9))]);
-    let nonce = script_nonce(Role::Builder, &name("web", 9));
-    stopped.closer.insert(builder("web", 9).id, Ok(console(&format!("kiln-verdict {nonce} 0\n"))));
+    stopped.closer.insert(builder("web", 9).id, Ok(console(ScriptOutcome::Passed, "")));
     let sequences = decide(&stopped, now());
     assert_eq!(words(&sequences), [["capture"]]);
     assert_eq!(sequences[0][0].since, Some(day(9)));
-    stopped.closer.insert(builder("web", 9).id, Ok(console("")));
+    stopped.closer.insert(builder("web", 9).id, Ok(console(ScriptOutcome::Silent, "")));
     assert!(decide(&stopped, now()).is_empty());
 }
 
 #[test]
 fn a_builder_whose_image_name_is_taken_is_rejected_and_given_up_after_its_deadline() {
     let mut taken = observed(vec![builder("web", 9)], vec![]);
-    let nonce = script_nonce(Role::Builder, &name("web", 9));
     let other = Image { name: name("web", 9).to_string(), ..foreign_image("ami-0f") };
-    let closer = BuilderDetail { console: format!("kiln-verdict {nonce} 0\n"), named: vec![other] };
+    let closer = BuilderDetail { named: vec![other], ..console(ScriptOutcome::Passed, "") };
     taken.closer.insert(builder("web", 9).id, Ok(closer));
     assert_eq!(words(&decide(&taken, now())), [["reject"]]);
     assert_eq!(words(&decide(&taken, day(9) + TimeDelta::hours(1))), [["emit", "terminate"]]);
@@ -91,7 +91,9 @@ fn a_builder_whose_image_name_is_taken_is_rejected_and_given_up_after_its_deadli
 fn a_builder_past_its_deadline_is_given_up_with_its_console_and_the_time_it_was_due() {
     let hanging = builder("web", 8).in_state(InstanceState::Running).stopped_by(StopReason::Unknown);
     let mut past_deadline = observed(vec![hanging], vec![]);
-    past_deadline.closer.insert(builder("web", 8).id, Ok(console("waiting for a lock\n")));
+    past_deadline
+        .closer
+        .insert(builder("web", 8).id, Ok(console(ScriptOutcome::Silent, "waiting for a lock")));
     let sequences = decide(&past_deadline, now());
     assert_eq!(words(&sequences), [["emit", "terminate"]]);
     assert_eq!(sequences[0][1].since, Some(day(8) + TimeDelta::minutes(45)));
@@ -237,7 +239,8 @@ fn a_snapshot_that_no_image_uses_is_marked_as_an_orphan() {
         region: region("eu-west-1"),
         started: Some(day(1)),
         completed: true,
-        made_for: Some("ami-0a".parse().unwrap()),
+        made_for: made_for("Created by CreateImage(i-0b1d) for ami-0a"),
+        seal: Seal::Valid,
         full_bytes: None,
         tags: image("web", 1).build().tags,
     };

@@ -7,6 +7,7 @@
 
 pub mod launch_template;
 pub mod newest;
+pub mod rollback;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Image, ImageState, Result, Template};
+use crate::model::record::RecordError;
 use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
 use crate::plan::action::{Move, WaitFor};
 use crate::plan::reason::ReleaseReason;
@@ -56,6 +58,8 @@ pub struct ReleaseState<'a> {
     releases: Vec<ReadyRelease<'a>>,
     /// The version of each available image that was not rejected or disabled, published or not, by Region and id.
     versions: BTreeMap<(&'a Region, &'a ImageId), Version>,
+    /// The available images whose tags are not Kiln's own, each with the reason.
+    unplaced: BTreeMap<(&'a Region, &'a ImageId), RecordError>,
     /// Regions of the recipe whose images could not be read.
     unobservable: BTreeMap<&'a Region, &'a CloudError>,
     pointers: &'a BTreeMap<Region, Pointers>,
@@ -74,7 +78,7 @@ impl<'a> ReleaseState<'a> {
             regions().filter_map(|region| Some((region, images.get(region)?.as_ref().err()?))).collect();
         let mut replicas: BTreeMap<ImageId, BTreeMap<&Region, &Image>> = BTreeMap::new();
         let mut homes = Vec::new();
-        let mut versions = BTreeMap::new();
+        let (mut versions, mut unplaced) = (BTreeMap::new(), BTreeMap::new());
         for region in regions() {
             for image in images.get(region).and_then(|found| found.as_ref().ok()).into_iter().flatten() {
                 // The tag alone tells the recipe: a sweep passes the images of all recipes to each of them.
@@ -82,7 +86,13 @@ impl<'a> ReleaseState<'a> {
                 if !is_own || image.state != ImageState::Available {
                     continue;
                 }
-                let Ok(record) = image.record_for_home(home) else { continue };
+                let record = match image.record_for_home(home) {
+                    Ok(record) => record,
+                    Err(why) => {
+                        unplaced.insert((region, &image.id), why);
+                        continue;
+                    }
+                };
                 if !matches!(record.stage, Stage::Rejected | Stage::Disabled) {
                     versions.insert((region, &image.id), record.name.version);
                 }
@@ -106,7 +116,7 @@ impl<'a> ReleaseState<'a> {
                 ReadyRelease { home: image, record, ready }
             })
             .collect();
-        Self { recipe, home, releases, versions, unobservable, pointers }
+        Self { recipe, home, releases, versions, unplaced, unobservable, pointers }
     }
 
     fn regions(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
@@ -173,7 +183,34 @@ impl<'a> ReleaseState<'a> {
         let named: Option<ImageId> = self.value(region).and_then(|value| value.parse().ok());
         let named = named.and_then(|image| self.versions.get(&(region, &image)).copied());
         let moves_back = named.is_some_and(|version| version > over);
-        (!moves_back).then_some((*image, reason))
+        // Whether it is older or newer than the release is not known.
+        let is_left = self.unplaced_in(region).is_some() && is_repair(&reason);
+        (!moves_back && !is_left).then_some((*image, reason))
+    }
+
+    /// The image that a Region's parameter names, if it can be launched but its tags are not Kiln's own, with the
+    /// reason.
+    fn unplaced_in(&self, region: &'a Region) -> Option<(&'a ImageId, &RecordError)> {
+        let named = self.value(region)?;
+        let mut unplaced = self.unplaced.iter();
+        let ((_, image), why) =
+            unplaced.find(|((place, image), _)| *place == region && image.as_str() == named)?;
+        Some((*image, why))
+    }
+
+    /// A rejection for each Region whose parameter is left at such an image.
+    fn left(&self) -> Sequence {
+        let left = |region: &'a Region| {
+            let (image, why) = self.unplaced_in(region)?;
+            self.target(region).filter(|(_, _, reason)| is_repair(reason))?;
+            let reason = ReleaseReason::NamesUnknown {
+                parameter: self.recipe.publish.parameter.clone()?,
+                image: image.clone(),
+                why: why.clone(),
+            };
+            Some(Subject::resource(image, region).decide(Action::Reject, reason))
+        };
+        self.regions().filter_map(left).collect()
     }
 
     fn move_parameters(&self, drift: Drift, until: WaitFor) -> Option<Decision> {
@@ -185,10 +222,7 @@ impl<'a> ReleaseState<'a> {
                 self.pointers.get(*region).is_some_and(|pointers| matches!(pointers.parameter, Some(Ok(_))))
             })
             .filter_map(|region| Some((region, self.pending_move(region)?)))
-            .filter(|(_, (_, reason))| {
-                drift == Drift::Repair
-                    || !matches!(reason, Reason::Release(ReleaseReason::PointsElsewhere(_)))
-            })
+            .filter(|(_, (_, reason))| drift == Drift::Repair || !is_repair(reason))
             .filter(|(region, (image, _))| self.value(region) != Some(image.id.as_str()))
             .map(|(region, (image, why))| {
                 reason.get_or_insert(why);
@@ -247,11 +281,16 @@ impl ReadyRelease<'_> {
     }
 }
 
+/// Whether a move only sets back what names another image than the newest release.
+fn is_repair(reason: &Reason) -> bool {
+    matches!(reason, Reason::Release(ReleaseReason::PointsElsewhere(_)))
+}
+
 /// Moves parameters and launch templates that name the wrong image, and makes releases of the images that are ready
 /// in every required Region.
 pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec<Sequence> {
     let mut sequences: Vec<Sequence> =
-        state.unreadable().into_iter().map(|unreadable| vec![unreadable]).collect();
+        state.unreadable().into_iter().chain(state.left()).map(|one| vec![one]).collect();
     let required_unreadable = state.required().any(|region| {
         let parameter = state.pointers.get(region).and_then(|pointers| pointers.parameter.as_ref());
         state.unobservable.contains_key(region) || matches!(parameter, Some(Err(_)))
@@ -298,97 +337,17 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
         baked: text(release.version().time()),
         released: text(released),
     };
-    sequence.push(home().emit(&release.record.name, news, reason()));
+    let marked = |image: &Image| {
+        let record = image.record().ok()?.at(Stage::Released);
+        Some(Subject::image(image).decide(Action::SetStage(image.id.clone(), record), reason()))
+    };
     let replicas = release.ready.values().filter(|image| image.id != release.home.id);
     let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
-    sequence.extend(unmarked.map(|image| {
-        Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Released), reason())
-    }));
-    sequence.push(home().decide(Action::SetStage(release.home.id.clone(), Stage::Released), reason()));
+    sequence.extend(unmarked.filter_map(|image| marked(image)));
+    // Just before the last tag: the event wakes `expire`, which counts the release only once it bears that tag.
+    sequence.push(home().emit(&release.record.name, news, reason()));
+    sequence.extend(marked(release.home));
     sequence
-}
-
-/// Moves every Region back to an earlier release: `to`, or the newest earlier one that can be launched in all of
-/// them. Rejects the rollback, with the reason, if there is none.
-pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc>) -> Sequence {
-    let recipe = Subject::recipe(&state.recipe.name, state.home);
-    let publish = &state.recipe.publish;
-    if publish.parameter.is_none() && publish.launch_template.is_none() {
-        return vec![recipe.decide(Action::Reject, ReleaseReason::NothingNamesIt)];
-    }
-    let unreadable = state.unreadable();
-    if !unreadable.is_empty() {
-        return unreadable;
-    }
-    let complete = || state.releases.iter().filter(|release| state.is_complete(release));
-    let current = state.named(state.home).or_else(|| complete().next());
-    // An interrupted rollback is finished before another one begins.
-    let unfinished = state
-        .pinned()
-        .filter(|_| to.is_none() && state.move_parameters(Drift::Repair, WaitFor::Accepted).is_some());
-    let unfinished = unfinished.map(|(pinned, _)| pinned);
-    let mut why = Vec::new();
-    let mut launchable_everywhere = |release: &&ReadyRelease<'_>| {
-        let missing_regions: Vec<&str> =
-            state.missing_regions(release).iter().map(|region| region.as_str()).collect();
-        if !missing_regions.is_empty() {
-            why.push(format!("{} cannot be launched in {}", release.version(), missing_regions.join(", ")));
-        }
-        missing_regions.is_empty()
-    };
-    let chosen = unfinished.or_else(|| match to {
-        Some(to) => complete().filter(|release| release.version() == to).find(&mut launchable_everywhere),
-        None => complete()
-            .filter(|release| current.is_some_and(|current| release.version() < current.version()))
-            .find(&mut launchable_everywhere),
-    });
-    let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
-        return vec![recipe.decide(Action::Reject, ReleaseReason::NoRollbackTarget { to, why })];
-    };
-    // In milliseconds, unlike other times, because the later of two rollbacks counts.
-    let pin = Tags::new()
-        .with(tags::PINNED, now.to_rfc3339_opts(SecondsFormat::Millis, true))
-        .with(tags::PINNED_OVER, newest.version().max(chosen.version()));
-    let pinned = Image { tags: chosen.home.tags.clone().and(&pin), ..chosen.home.clone() };
-    let mut after_pin = state.clone();
-    for release in &mut after_pin.releases {
-        if release.home.id == pinned.id {
-            release.home = &pinned;
-        }
-    }
-    let reason = || Reason::Release(ReleaseReason::RolledBackTo(chosen.version()));
-    let home = || Subject::image(chosen.home);
-    // The pin first: if this dies half way, the next sweep finishes the rollback.
-    let mut sequence = vec![home().decide(Action::Tag(chosen.home.id.clone(), pin), reason())];
-    sequence.extend(after_pin.move_parameters(Drift::Repair, WaitFor::Accepted));
-    sequence.extend(after_pin.move_templates());
-    let news = Event::ImageRolledBack {
-        image: chosen.home.id.clone(),
-        images: chosen.images(),
-        from: current.map(ReadyRelease::version).filter(|from| *from != chosen.version()),
-    };
-    sequence.push(home().emit(&chosen.record.name, news, reason()));
-    sequence
-}
-
-impl<'a> ReleaseState<'a> {
-    /// The Regions that would have to name a release but cannot launch it: required ones, and those whose parameter
-    /// names an image.
-    fn missing_regions(&self, release: &ReadyRelease<'_>) -> Vec<&'a Region> {
-        let names_something = |region: &Region| self.value(region).is_some();
-        let required: Vec<&Region> = self.required().collect();
-        self.regions()
-            .filter(|region| required.contains(region) || names_something(region))
-            .filter(|region| !release.ready.contains_key(region))
-            .collect()
-    }
-}
-
-/// Whether an image was pinned by a rollback and no newer release has come since. Such an image is kept, with all its
-/// replicas.
-pub fn is_pinned(image: &Image, newest: Option<Version>) -> bool {
-    let over = |image: &Image| image.tags.read::<Version>(tags::PINNED_OVER);
-    image.tags.has(tags::PINNED) && over(image).is_some_and(|over| newest.is_none_or(|newest| newest <= over))
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fixtures::*;
+use crate::inventory::Seal;
 use crate::plan::reason::ReleaseReason;
+use crate::release::rollback::rollback;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
@@ -81,12 +83,12 @@ fn with_together_all_regions_move_at_once_when_the_last_is_ready_then_it_is_a_re
     let sequences = scene([old.clone(), new.clone()].concat(), &showing(&old)).decided(&named());
     assert_eq!(
         words(&sequences[0]),
-        ["move-parameters", "tag", "emit", "set-stage", "set-stage", "set-stage"]
+        ["move-parameters", "tag", "set-stage", "set-stage", "emit", "set-stage"]
     );
     assert_eq!(moves(&sequences).len(), 3);
     assert!(moves(&sequences).iter().all(|(_, image)| new.iter().any(|one| one.id == *image)));
-    let Action::SetStage(last, stage) = &sequences[0].last().unwrap().action else { panic!() };
-    assert_eq!((last, *stage), (&new[0].id, Stage::Released));
+    let Action::SetStage(last, record) = &sequences[0].last().unwrap().action else { panic!() };
+    assert_eq!((last, record.stage), (&new[0].id, Stage::Released));
 }
 
 #[test]
@@ -178,7 +180,24 @@ fn a_parameter_that_was_just_written_is_not_corrected() {
 fn an_older_image_that_is_ready_late_becomes_a_release_and_moves_nothing() {
     let (late, new) = (everywhere(8, Stage::Published), everywhere(9, Stage::Released));
     let sequences = scene([late, new.clone()].concat(), &showing(&new)).decided(&named());
-    assert_eq!(words(&sequences[0]), ["tag", "emit", "set-stage", "set-stage", "set-stage"]);
+    assert_eq!(words(&sequences[0]), ["tag", "set-stage", "set-stage", "emit", "set-stage"]);
+}
+
+#[test]
+fn a_parameter_that_names_an_image_whose_tags_are_not_kilns_own_is_left_until_there_is_a_newer_release() {
+    let (old, mut new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
+    new[0].seal = Seal::Wrong;
+    let images = [old, new.clone()].concat();
+    let sequences = scene(images.clone(), &showing(&new)).decided(&named());
+    assert_eq!(sequences.iter().map(words).collect::<Vec<_>>(), [["reject"]]);
+    let reason = sequences[0][0].reason.to_string();
+    assert!(
+        reason.contains(new[0].id.as_str()) && reason.contains("kiln:seal was made for another"),
+        "{reason}"
+    );
+    let newer = everywhere(10, Stage::Published);
+    let sequences = scene([images, newer].concat(), &showing(&new)).decided(&named());
+    assert_eq!(moves(&sequences).len(), 3);
 }
 
 #[test]
@@ -186,8 +205,8 @@ fn the_time_of_a_release_is_written_once_and_repeated_in_every_event() {
     let mut new = everywhere(9, Stage::Published);
     new[0].tags = new[0].tags.clone().with(tags::RELEASED_AT, "2026-01-20T00:00:00Z");
     let sequences = scene(new.clone(), &showing(&new)).decided(&named());
-    assert_eq!(words(&sequences[0]), ["emit", "set-stage", "set-stage", "set-stage"]);
-    let Action::Emit(envelope) = &sequences[0][0].action else { panic!() };
+    assert_eq!(words(&sequences[0]), ["set-stage", "set-stage", "emit", "set-stage"]);
+    let Action::Emit(envelope) = &sequences[0][2].action else { panic!() };
     assert!(envelope.detail().contains(r#""released":"2026-01-20T00:00:00Z""#), "{}", envelope.detail());
 }
 
@@ -304,7 +323,7 @@ proptest! {
             }
             for decision in sequences.iter().flatten() {
                 let (id, tag) = match &decision.action {
-                    Action::SetStage(id, stage) => (id, Tags::new().with(tags::STAGE, stage)),
+                    Action::SetStage(id, record) => (id, Tags::new().with(tags::STAGE, record.stage)),
                     Action::Tag(id, tag) => (id, tag.clone()),
                     _ => continue,
                 };

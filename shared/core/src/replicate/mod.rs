@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Encryption, Image, ImageState, NewReplica, Permissions};
 use crate::model::record::CopySource;
-use crate::model::{ImageId, ImageRecord, Region, Stage, Token, Version, tags};
+use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Token, Version, tags};
 use crate::plan::reason::ReplicateReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::sharing;
@@ -83,6 +83,38 @@ pub fn decide(recipe: &Recipe, observed: &Observed) -> Vec<Sequence> {
         statuses.iter().map(|(region, status)| for_region(recipe, observed, region, status)).collect();
     sequences.extend(failed_attempts(observed, &statuses));
     sequences
+}
+
+/// What is done first, and what is then decided from, if somebody asks to copy an image anew: failed attempts are
+/// forgotten, and an older release is copied as well as the newest.
+pub fn copy_again(mut observed: Observed) -> (Vec<Sequence>, Observed) {
+    let subject = Subject::image(&observed.image);
+    // Another token: the former one answers with what it made then.
+    let again = Tags::new().with_time(tags::RECOPY, observed.now);
+    let tag = Action::Tag(observed.image.id.clone(), again.clone());
+    let mut first = vec![vec![subject.decide(tag, ReplicateReason::AskedAgain)]];
+    observed.image.tags = std::mem::take(&mut observed.image.tags).and(&again);
+    observed.newest = None;
+    let is_failed =
+        |image: &Image| image.state == ImageState::Failed && attempt_of(image, &observed).is_some();
+    let mut kept = BTreeMap::new();
+    for (region, images) in &observed.regions {
+        let (failed, others) = match images {
+            Ok(images) => images.iter().cloned().partition(is_failed),
+            Err(error) => {
+                kept.insert(region.clone(), Err(error.clone()));
+                continue;
+            }
+        };
+        let failed: Vec<Image> = failed;
+        first.extend(failed.iter().map(|image| {
+            let gone = Action::Deregister(image.id.clone());
+            vec![Subject::image(image).decide(gone, ReplicateReason::FailedTry)]
+        }));
+        kept.insert(region.clone(), Ok(others));
+    }
+    observed.regions = kept;
+    (first, observed)
 }
 
 fn status_in<'a>(images: &'a Result<Vec<Image>, CloudError>, observed: &Observed) -> ReplicaStatus<'a> {
@@ -196,13 +228,15 @@ fn available(recipe: &Recipe, observed: &Observed, region: &Region, image: &Imag
 /// again. The failed attempt stays as the record.
 fn given_up(observed: &Observed, failed: &Image, attempts: u32) -> Sequence {
     let reason = Reason::Replicate(ReplicateReason::GaveUp { attempts, why: failed.state_reason.clone() });
-    if failed.record().is_ok_and(|record| record.stage == Stage::Rejected) {
+    let Ok(record) = failed.record() else { return Sequence::new() };
+    if record.stage == Stage::Rejected {
         return vec![Subject::image(failed).decide(Action::Keep, reason)];
     }
     let news = Event::ReplicationFailed { image: observed.image.id.clone(), reason: reason.to_string() };
     vec![
         Subject::image(failed).emit(&observed.record.name, news, reason.clone()),
-        Subject::image(failed).decide(Action::SetStage(failed.id.clone(), Stage::Rejected), reason),
+        Subject::image(failed)
+            .decide(Action::SetStage(failed.id.clone(), record.at(Stage::Rejected)), reason),
     ]
 }
 
@@ -254,6 +288,7 @@ fn new_replica(recipe: &Recipe, observed: &Observed, region: &Region, attempt: u
         stage: Stage::Captured,
         base: observed.record.base.clone(),
         copied: Some(CopySource { origin: origin.clone(), attempt }),
+        adopted: false,
     };
     NewReplica {
         region: region.clone(),

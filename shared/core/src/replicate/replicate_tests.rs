@@ -104,6 +104,24 @@ fn a_removed_replica_is_copied_with_a_new_token_the_next_day_or_on_request() {
 }
 
 #[test]
+fn who_asks_for_new_copies_gets_them_whatever_failed_and_however_old_the_release_is() {
+    let given_up =
+        image("web", 9).of_try("eu-west-1", 3).staged(Stage::Rejected).in_state(ImageState::Failed).build();
+    let mut asked = observed(home(), vec![given_up.clone()], vec![replica("ap-southeast-2")]);
+    asked.newest = Some(name("web", 20).version);
+    let (first, again) = copy_again(asked.clone());
+    assert_eq!(
+        words(&first).into_iter().flat_map(|(_, words)| words).collect::<Vec<_>>(),
+        ["deregister", "tag"]
+    );
+    let sequences = decided(&again);
+    let [copy] = copies(&sequences)[..] else { panic!("{sequences:?}") };
+    assert_eq!((copy.region.as_str(), copy.tags.get("kiln:attempt")), ("eu-west-1", Some("1")));
+    asked.regions.insert(region("eu-west-1"), Ok(vec![]));
+    assert_ne!(copies(&decided(&Observed { newest: None, ..asked }))[0].token, copy.token);
+}
+
+#[test]
 fn a_copy_is_given_up_once_after_three_failed_attempts() {
     let sequences = decided(&observed(home(), vec![failed("eu-west-1", 1), failed("eu-west-1", 2)], vec![]));
     let west = *copies(&sequences).iter().find(|new| new.region.as_str() == "eu-west-1").unwrap();

@@ -1,7 +1,7 @@
 //! Adopts images that something else made and a user tagged with `kiln:recipe`.
 
-use crate::inventory::{Image, ImageState};
-use crate::model::{ImageName, ImageRecord, RecipeName, Region, Stage, Version, tags};
+use crate::inventory::{Image, ImageState, Seal};
+use crate::model::{ImageName, ImageRecord, RecipeName, Region, Stage, Tags, Version, tags};
 use crate::plan::reason::AdoptReason;
 use crate::plan::{Action, Decision, Subject};
 use crate::recipe::Recipe;
@@ -39,19 +39,19 @@ pub fn decide(image: &Image, recipe: &Recipe, others: &[Image]) -> Decision {
         return subject
             .decide(Action::Reject, AdoptReason::VersionTaken { version, image: other.id.clone() });
     }
+    let record = ImageRecord { name, stage: Stage::Captured, base: None, copied: None, adopted: true };
     let adopt = Action::Adopt {
         image: image.id.clone(),
         snapshots: image.snapshots.clone(),
-        tags: adopted(image, recipe, name).tags,
+        tags: recipe.tags.clone().and(&record.write()).with(tags::ADOPTED, image.address()),
+        record,
     };
     subject.decide(adopt, AdoptReason::Given(version))
 }
 
 /// The image with the tags that it has once it is adopted.
-pub fn adopted(image: &Image, recipe: &Recipe, name: ImageName) -> Image {
-    let record = ImageRecord { name, stage: Stage::Captured, base: None, copied: None };
-    let kiln_tags = recipe.tags.clone().and(&record.write()).with(tags::ADOPTED, image.address());
-    Image { tags: kiln_tags, ..image.clone() }
+pub fn adopted(image: &Image, tags: &Tags) -> Image {
+    Image { tags: tags.clone(), seal: Seal::Valid, ..image.clone() }
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(adoption_target(&image, &region("us-east-1")), Some("web".parse().unwrap()));
         let Action::Adopt { snapshots, tags, .. } = decided(&image, &[]).action else { panic!() };
         assert_eq!(snapshots, image.snapshots);
-        let record = Image { tags, ..image }.record().unwrap();
+        let record = adopted(&image, &tags).record().unwrap();
         assert_eq!((record.name, record.stage), (name("web", 3), Stage::Captured));
     }
 
@@ -110,7 +110,9 @@ mod tests {
 
     #[test]
     fn a_copy_of_an_adopted_image_is_neither_managed_nor_adopted() {
-        let original = adopted(&given(Tags::new()), &recipe("web"), name("web", 3));
+        let image = given(Tags::new());
+        let Action::Adopt { tags, .. } = decided(&image, &[]).action else { panic!("it is not adopted") };
+        let original = adopted(&image, &tags);
         assert!(original.record().is_ok());
         let copy = Image { id: "ami-0bb".parse().unwrap(), ..original };
         assert!(copy.record().is_err() && adoption_target(&copy, &region("us-east-1")).is_none());

@@ -11,8 +11,7 @@ use crate::inventory::{
     Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState, NewInstance,
     StopReason, Subnet,
 };
-use crate::model::user_data::user_data;
-use crate::model::{ImageId, ImageRecord, InstanceId, Role, ScriptOutcome, Stage, SubnetId, Token, tags};
+use crate::model::{ImageId, ImageRecord, InstanceId, Role, ScriptOutcome, Stage, SubnetId, tags};
 use crate::plan::reason::{ScriptReason, VerifyReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
@@ -30,6 +29,8 @@ pub struct Observed {
     pub consoles: BTreeMap<InstanceId, Result<Console, CloudError>>,
     /// The subnets in which a tester can be launched; read only if [`wants_subnets`] is true.
     pub subnets: Result<Vec<Subnet>, CloudError>,
+    /// When somebody asked for this test, if somebody did: then another tester is launched, whatever was launched before.
+    pub asked: Option<DateTime<Utc>>,
 }
 
 /// What a tester's console shows.
@@ -69,6 +70,18 @@ pub fn wants_test(recipe: &Recipe, image: &Image, record: &ImageRecord) -> Resul
         (ImageState::Available, Stage::Captured) if recipe.replicate.verify => Ok(()),
         (ImageState::Available, Stage::Captured) => Err(Reason::Verify(VerifyReason::ReplicasUntested)),
         (ImageState::Available, stage) => Err(Reason::Verify(VerifyReason::NeedsNoTest(stage))),
+        (state, _) => Err(Reason::ImageNotAvailable(state.clone())),
+    }
+}
+
+/// The record with which a rejected image is tested again, because somebody asked for it.
+///
+/// # Errors
+/// Why it is not.
+pub fn retest(image: &Image, record: &ImageRecord) -> Result<ImageRecord, Reason> {
+    match (&image.state, record.stage) {
+        (ImageState::Available, Stage::Rejected) => Ok(record.at(Stage::Captured)),
+        (ImageState::Available, stage) => Err(Reason::Verify(VerifyReason::NotRejected(stage))),
         (state, _) => Err(Reason::ImageNotAvailable(state.clone())),
     }
 }
@@ -189,7 +202,8 @@ fn pass(observed: &Observed, tester: &Instance, existing: &[&Instance]) -> Seque
     let reason = || Reason::Verify(VerifyReason::Passed(tester.id.clone()));
     let image = &observed.image;
     let mut sequence = vec![
-        Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Verified), reason()),
+        Subject::image(image)
+            .decide(Action::SetStage(image.id.clone(), observed.record.at(Stage::Verified)), reason()),
         emit_verified(observed, tester),
     ];
     sequence.extend(existing.iter().map(|tester| terminate(tester, reason())));
@@ -217,7 +231,8 @@ fn fail(
     };
     let mut sequence = vec![
         emit(observed, news, reason()),
-        Subject::image(image).decide(Action::SetStage(image.id.clone(), Stage::Rejected), reason()),
+        Subject::image(image)
+            .decide(Action::SetStage(image.id.clone(), observed.record.at(Stage::Rejected)), reason()),
     ];
     sequence.extend(existing.iter().map(|tester| terminate(tester, reason())));
     sequence
@@ -265,19 +280,23 @@ fn new_tester(recipe: &Recipe, observed: &Observed, subnet: &Subnet, now: DateTi
         image: observed.image.id.clone(),
         instance_type: recipe.verify.instance_type.as_ref().unwrap_or(&recipe.bake.instance_type).clone(),
         subnet: Some(subnet.id.clone()),
-        user_data: user_data(Role::Tester, name, &recipe.verify.script),
+        role: Role::Tester,
+        name: name.clone(),
+        script: recipe.verify.script.clone(),
         tags: recipe.tags.clone().and(&own_tags),
         persistent_devices: observed.image.persistent_devices.clone(),
-        token: Token::launch(Role::Tester, name, &launch_key(&observed.image, subnet, now)),
+        launch: launch_key(observed, now),
     }
 }
 
-/// What identifies the launch of a tester in its token: the image, the subnet, and the hour since the image was
+/// What tells the launch of a tester from others of the same image in the same subnet: the hour since the image was
 /// created. A repeated call with the same token returns the same tester, even if it was terminated; with the next
 /// hour's token another one can be launched.
-fn launch_key(image: &Image, subnet: &Subnet, now: DateTime<Utc>) -> String {
+fn launch_key(observed: &Observed, now: DateTime<Utc>) -> String {
+    let image = &observed.image;
+    let asked = observed.asked.map_or(String::new(), |asked| asked.to_rfc3339());
     let hour = image.created.map_or(0, |created| (now - created).num_hours());
-    format!("{} {} {} {hour}", image.region, image.id, subnet.id)
+    format!("{} {} {hour} {asked}", image.region, image.id)
 }
 
 fn exists(tester: &Instance) -> bool {

@@ -2,6 +2,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::fixtures::*;
+use crate::inventory::Seal;
 
 fn home() -> Image {
     image("web", 9).tagged(tags::ZONE, "us-east-1a").build()
@@ -18,7 +19,7 @@ fn observed(image: Image, testers: Vec<Instance>) -> Observed {
         subnet("subnet-0a", "us-east-1a"),
         subnet("subnet-0b", "us-east-1b"),
     ];
-    Observed { image, record, testers, consoles: BTreeMap::new(), subnets: Ok(subnets) }
+    Observed { image, record, testers, consoles: BTreeMap::new(), subnets: Ok(subnets), asked: None }
 }
 
 fn with_console(mut observed: Observed, verdict: ScriptOutcome) -> Observed {
@@ -48,10 +49,9 @@ fn a_tester_may_be_launched_in_each_zone_but_the_builders_with_its_tags() {
         assert_eq!(new.tags.get("kiln:role"), Some("tester"));
         assert_eq!(new.tags.get("kiln:image"), Some(home().id.as_str()));
         assert_eq!(new.tags.get("kiln:deadline"), Some("2026-01-10T02:20:00Z"));
-        assert!(Token::is_of(new.token.as_str(), Role::Tester, &name("web", 9)));
-        assert!(!new.user_data.contains("cloud-init clean"));
+        assert_eq!((new.role, &new.name), (Role::Tester, &name("web", 9)));
     }
-    assert_ne!(testers.first.token, testers.others[0].token);
+    assert_ne!(keys().launch_token(&testers.first), keys().launch_token(&testers.others[0]));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn calls_within_one_hour_launch_one_tester_and_the_next_hour_another() {
     let token = |now| {
         let sequence = decide(Some(&recipe("web")), &observed(home(), vec![]), now);
         let Action::Launch(testers) = &sequence[0].action else { panic!("{sequence:?}") };
-        testers.first.token.clone()
+        keys().launch_token(&testers.first)
     };
     assert_eq!(token(soon()), token(soon() + TimeDelta::minutes(54)));
     assert_ne!(token(soon()), token(soon() + TimeDelta::minutes(55)));
@@ -80,7 +80,7 @@ fn without_a_subnet_in_another_zone_the_test_is_rejected_with_the_remedy() {
 fn a_pass_sets_the_stage_then_sends_the_event_then_terminates_the_tester() {
     let passed = with_console(observed(home(), vec![tester(&home(), 9)]), ScriptOutcome::Passed);
     let sequence = decide(Some(&recipe("web")), &passed, soon());
-    assert_eq!(sequence[0].action, Action::SetStage(home().id, Stage::Verified));
+    assert_eq!(sequence[0].action, Action::SetStage(home().id, home().record().unwrap().at(Stage::Verified)));
     assert_eq!(words(&passed, soon()), ["set-stage", "emit", "terminate"]);
     // After a crash between the two, the event is sent again and the tester terminated.
     let written = image("web", 9).staged(Stage::Verified).build();
@@ -94,7 +94,7 @@ fn a_failure_sends_the_consoles_last_lines_then_sets_the_stage() {
     let failed = with_console(observed(home(), vec![tester(&home(), 9)]), verdict);
     let sequence = decide(Some(&recipe("web")), &failed, soon());
     assert_eq!(words(&failed, soon()), ["emit", "set-stage", "terminate"]);
-    assert_eq!(sequence[1].action, Action::SetStage(home().id, Stage::Rejected));
+    assert_eq!(sequence[1].action, Action::SetStage(home().id, home().record().unwrap().at(Stage::Rejected)));
     let Action::Emit(envelope) = &sequence[0].action else { panic!() };
     assert_eq!(envelope.detail_type(), "Image Rejected");
     assert!(envelope.detail().contains("curl: connection refused") && envelope.detail().contains("status 7"));
@@ -135,9 +135,21 @@ fn a_replica_is_tested_only_if_the_recipe_asks_and_a_terminated_tester_does_not_
 
 #[test]
 fn an_instance_with_a_testers_tags_but_another_token_is_no_tester() {
-    let lookalike = Instance { token: "theirs".into(), ..tester(&home(), 9) };
+    let lookalike = Instance { seal: Seal::Wrong, ..tester(&home(), 9) };
     assert!(image_under_test(&lookalike).is_err());
     assert!(testers_of(&home().id, &[lookalike]).next().is_none());
+}
+
+#[test]
+fn only_a_rejected_image_that_is_available_is_tested_again() {
+    let rejected = image("web", 9).staged(Stage::Rejected).build();
+    let record = rejected.record().unwrap();
+    assert_eq!(retest(&rejected, &record), Ok(record.at(Stage::Captured)));
+    let released = image("web", 9).released().build();
+    let reason = retest(&released, &released.record().unwrap()).unwrap_err().to_string();
+    assert_eq!(reason, "only a rejected image is tested again, and this one is released");
+    let gone = Image { state: ImageState::Disabled, ..rejected };
+    assert!(retest(&gone, &record).is_err());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use kiln_core::inventory::{
     Candidates, CloudError, Deprecation, Deregistration, ErrorKind, ImageQuery, NewImage, NewInstance,
     NewReplica,
 };
-use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Stage, Tags, tags};
+use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Tags, tags};
 use kiln_core::plan::reason::{CaptureReason, OrphanReason};
 use kiln_core::plan::{Action, Decision, Reason};
 use kiln_core::publish::sharing;
@@ -33,15 +33,17 @@ pub(crate) async fn apply_one<C: Cloud>(
         Action::Keep | Action::Reject | Action::Retry => Ok(Effect::default()),
         Action::Launch(candidates) => launch(cloud, candidates).await,
         Action::StopForBake { instance, version, deadline } => {
+            let Some(recipe) = decision.subject.recipe.clone() else { return Ok(Effect::default()) };
             let marks = Tags::new()
                 .with(tags::VERSION, version)
                 .with_time(tags::DEADLINE, *deadline)
                 .with(tags::LAST_BAKE, version);
-            cloud.tag_instance(region, instance, &marks).await?;
+            let bake = ImageName { recipe, version: *version };
+            cloud.tag_for_bake(region, instance, &bake, &marks).await?;
             match cloud.stop(region, instance).await {
                 // If the marks stayed, the instance would be captured whenever its owner stops it.
                 Err(error) if !error.kind.is_retryable() => {
-                    let marks = [tags::VERSION, tags::DEADLINE, tags::LAST_BAKE];
+                    let marks = [tags::VERSION, tags::DEADLINE, tags::LAST_BAKE, tags::SEAL];
                     let _ = cloud.untag_instance(region, instance, &marks).await;
                     return Err(error.into());
                 }
@@ -59,7 +61,7 @@ pub(crate) async fn apply_one<C: Cloud>(
         }
         Action::Restart(instance) => {
             cloud.start(region, instance).await?;
-            cloud.untag_instance(region, instance, &[tags::VERSION, tags::DEADLINE]).await?;
+            cloud.untag_instance(region, instance, &[tags::VERSION, tags::DEADLINE, tags::SEAL]).await?;
             Ok(Effect::default())
         }
         Action::Terminate(instance) => done(cloud.terminate(region, instance).await),
@@ -71,36 +73,32 @@ pub(crate) async fn apply_one<C: Cloud>(
                 ..Effect::of(made)
             }),
         },
-        Action::SetStage(image, stage) => {
-            if *stage == Stage::Disabled {
-                return unless_gone(written.on(cloud, decision).await);
-            }
-            let marked = cloud.tag_image(region, image, &Tags::new().with(tags::STAGE, stage)).await;
-            done(marked)
-        }
-        Action::Adopt { image, snapshots, tags } => {
+        Action::SetStage(image, record) => done(cloud.set_stage(region, image, record, &Tags::new()).await),
+        Action::MarkDisabled(..) => unless_gone(written.on(cloud, decision).await),
+        Action::Adopt { image, snapshots, record, tags } => {
             // The image is tagged last, so an adopted image always has tagged snapshots.
             for snapshot in snapshots {
                 cloud.tag_snapshot(region, snapshot, tags).await?;
             }
-            done(cloud.tag_image(region, image, tags).await)
+            done(cloud.set_stage(region, image, record, tags).await)
         }
         Action::Share(image, change) => done(cloud.change_launch(region, image, change).await),
         Action::ShareSnapshot(snapshot, change) => done(cloud.change_volumes(region, snapshot, change).await),
         Action::SetDeprecation(image, at) => done(cloud.deprecate(region, image, *at).await),
         Action::Protect(image) => done(cloud.protect(region, image).await),
         Action::Unprotect(image) => done(cloud.unprotect(region, image).await),
-        Action::Publish(image, mark) => {
-            let tags = Tags::new().with(tags::STAGE, Stage::Published).with(tags::PUBLISHED_AS, mark);
-            done(cloud.tag_image(region, image, &tags).await)
+        Action::Publish(image, record, mark) => {
+            let mark = Tags::new().with(tags::PUBLISHED_AS, mark);
+            done(cloud.set_stage(region, image, record, &mark).await)
         }
-        Action::Tag(..) => done(written.on(cloud, decision).await),
+        Action::Tag(..) if decision.action.marks().is_some() => done(written.on(cloud, decision).await),
+        Action::Tag(image, tags) => done(cloud.tag_image(region, image, tags).await),
         Action::MoveParameters(moves, until) => release::move_parameters(cloud, moves, *until).await,
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
-        Action::Reactivate(image, now) => {
-            let tags = Tags::new().with(tags::STAGE, Stage::Captured).with_time(tags::RECOPY, *now);
+        Action::Reactivate(image, record, now) => {
+            let tags = Tags::new().with_time(tags::RECOPY, *now);
             let tags = tags.with(tags::UNUSED_SINCE, "no").with(tags::DISABLED_AT, "no");
-            unless_gone(cloud.tag_image(region, image, &tags).await)
+            unless_gone(cloud.set_stage(region, image, record, &tags).await)
         }
         Action::Enable(image) => done(cloud.enable_image(region, image).await),
         Action::RequestUsageReport(image) => {

@@ -5,15 +5,15 @@ use futures::future::join;
 use kiln_core::capture::{Observed, bake_of, decide, failed_image, wants_console};
 use kiln_core::events::inbound::{CaptureCall, Mode};
 use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance, InstanceRole, InstanceState};
-use kiln_core::model::script_outcome::{ScriptOutcome, tail};
-use kiln_core::model::user_data::script_nonce;
-use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
+use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role, ScriptOutcome};
 use kiln_core::plan::reason::CaptureReason;
 use kiln_core::plan::{Reason, Sequence, Subject};
+use kiln_core::verify::Console;
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
 use crate::observe::event_resource::{self, Halt, keep, sequence};
+use crate::observe::images::console as read_console;
 use crate::observe::recipes;
 use crate::ports::Cloud;
 
@@ -90,7 +90,7 @@ async fn decide_builder<C: Cloud>(
     // Once the image exists, the decision depends on neither the console nor the recipe.
     let console = async {
         match wants_console(&instance, &images, now) {
-            true => cloud.console(&instance.region, &instance.id).await.map(Some),
+            true => read_console(cloud, &instance.region, &instance.id, Role::Builder, &name).await.map(Some),
             false => Ok(None),
         }
     };
@@ -106,7 +106,7 @@ async fn decide_builder<C: Cloud>(
     };
     let (console, recipe) = join(console, recipe).await;
     let (verdict, console_tail) = match console? {
-        Some(console) => (ScriptOutcome::read(&console, &script_nonce(Role::Builder, &name)), tail(&console)),
+        Some(Console { verdict, tail }) => (verdict, tail),
         None => (ScriptOutcome::Unread, String::new()),
     };
     Ok(decide(&name, recipe?.as_ref(), &Observed { instance, images, verdict, console_tail }, now))

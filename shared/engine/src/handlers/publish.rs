@@ -7,7 +7,8 @@ use kiln_core::model::{ImageId, RecipeName, Region, Version};
 use kiln_core::plan::reason::PublishReason;
 use kiln_core::plan::{Sequence, Subject};
 use kiln_core::publish::{Observed, decide, is_due, wants_findings};
-use kiln_core::release::{ReleaseState, rollback};
+use kiln_core::release::ReleaseState;
+use kiln_core::release::rollback::rollback;
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};

@@ -7,7 +7,7 @@ use futures::future::{join, join_all, join3};
 use kiln_core::bake::layers;
 use kiln_core::events::inbound::Mode;
 use kiln_core::inventory::{ImageQuery, Result};
-use kiln_core::model::{ImageName, InstanceId, Region, tags};
+use kiln_core::model::{ImageName, InstanceId, Region, Role, tags};
 use kiln_core::orphans::SnapshotReferences;
 use kiln_core::plan::Sequence;
 use kiln_core::recipe::Recipe;
@@ -121,16 +121,13 @@ async fn observe<C: Cloud>(
 /// Reads what the next steps of images depend on: consoles, subnets, permissions and findings.
 async fn read_pipeline<C: Cloud>(cloud: &C, observed: &mut Observed, now: DateTime<Utc>) {
     let all = known(observed);
-    let consoles =
-        testers_to_read(observed, now).into_iter().filter_map(|tester| {
-            let name = ImageName {
-                recipe: tester.tags.read(tags::RECIPE)?,
-                version: tester.tags.read(tags::VERSION)?,
-            };
-            Some(async move {
-                (tester.id.clone(), images::console(cloud, &tester.region, &tester.id, &name).await)
-            })
-        });
+    let consoles = testers_to_read(observed, now).into_iter().filter_map(|tester| {
+        let name =
+            ImageName { recipe: tester.tags.read(tags::RECIPE)?, version: tester.tags.read(tags::VERSION)? };
+        Some(async move {
+            (tester.id.clone(), images::console(cloud, &tester.region, &tester.id, Role::Tester, &name).await)
+        })
+    });
     let subnets: BTreeMap<_, _> = images_needing_subnets(observed, &all)
         .into_iter()
         .map(|one| {
@@ -186,8 +183,8 @@ async fn builder_details<C: Cloud>(
 ) -> BTreeMap<InstanceId, Result<BuilderDetail>> {
     let reads = builders_to_inspect(observed, now).into_iter().map(async |(instance, name)| {
         let named = ImageQuery::Named(name.to_string());
-        let (console, named) =
-            join(cloud.console(&observed.home, &instance), cloud.images(&observed.home, &named)).await;
+        let console = images::console(cloud, &observed.home, &instance, Role::Builder, &name);
+        let (console, named) = join(console, cloud.images(&observed.home, &named)).await;
         (instance, console.and_then(|console| Ok(BuilderDetail { console, named: named? })))
     });
     join_all(reads).await.into_iter().collect()

@@ -12,11 +12,11 @@ use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::Recipe;
 use kiln_core::release::newest::newest_release;
 use kiln_core::release::{self, Drift, ReleaseState};
-use kiln_core::replicate::{Observed, decide, is_ready_to_publish};
+use kiln_core::replicate::{Observed, copy_again, decide, is_ready_to_publish};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
-use crate::observe::event_resource::{self, Halt, keep};
+use crate::observe::event_resource::{self, Halt, asked, keep};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
@@ -32,14 +32,41 @@ pub async fn replicate<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     match call {
-        ReplicateCall::Image(region, image) => match of_image(cloud, context, region, image, now).await {
-            Err(Halt::Unchanged(sequence)) => Ok(apply(cloud, vec![sequence], Mode::Apply, now).await),
-            Err(Halt::Failed(error)) => Err(error),
-            Ok(report) => Ok(report),
-        },
+        ReplicateCall::Image(region, image) => {
+            answer(cloud, of_image(cloud, context, region, image, Asked::ByEvent, now).await, now).await
+        }
+        ReplicateCall::CopyAgain(image) => {
+            let done = of_image(cloud, context, &context.home, image, Asked::ByHand, now).await;
+            let done = match done {
+                Err(halt) => asked(Err(halt)).map(|_| Report::default()),
+                done => done,
+            };
+            answer(cloud, done, now).await
+        }
         ReplicateCall::Parameter { region, name, refused } => {
             of_parameter(cloud, context, region, name, refused.as_deref(), now).await
         }
+    }
+}
+
+/// Who asks for the copies of an image.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    ByEvent,
+    /// A person: failed attempts are forgotten.
+    ByHand,
+}
+
+/// The report of what was done, or of why nothing was.
+async fn answer<C: Cloud>(
+    cloud: &C,
+    done: Result<Report, Halt>,
+    now: DateTime<Utc>,
+) -> Result<Report, HandlerError> {
+    match done {
+        Err(Halt::Unchanged(sequence)) => Ok(apply(cloud, vec![sequence], Mode::Apply, now).await),
+        Err(Halt::Failed(error)) => Err(error),
+        Ok(report) => Ok(report),
     }
 }
 
@@ -66,6 +93,7 @@ async fn of_image<C: Cloud>(
     context: &Context,
     region: &Region,
     id: &ImageId,
+    by: Asked,
     now: DateTime<Utc>,
 ) -> Result<Report, Halt> {
     let (image, record) = home_image(cloud, context, region, id).await?;
@@ -91,7 +119,12 @@ async fn of_image<C: Cloud>(
         None => None,
     };
     let observed = Observed { image, record, regions, permissions, newest, now };
-    let report = apply(cloud, decide(&recipe, &observed), Mode::Apply, now).await;
+    let (first, observed) = match by {
+        Asked::ByEvent => (Vec::new(), observed),
+        Asked::ByHand => copy_again(observed),
+    };
+    let report = apply(cloud, first, Mode::Apply, now).await;
+    let report = report.and(apply(cloud, decide(&recipe, &observed), Mode::Apply, now).await);
 
     // The release may have waited only for what was published just now.
     images::as_published(&mut images, &report);

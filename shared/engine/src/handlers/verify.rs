@@ -7,17 +7,18 @@ use futures::future::join_all;
 use kiln_core::events::inbound::{Mode, VerifyCall};
 use kiln_core::inventory::{Image, ImageQuery, Instance};
 use kiln_core::model::record::RecordError;
-use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Tags, tags};
+use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Role, Tags, tags};
+use kiln_core::plan::reason::VerifyReason;
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::Recipe;
 use kiln_core::verify::{
-    Observed, adopt, decide, image_under_test, named_subnets, orphan, testers_of, wants_console,
+    Observed, adopt, decide, image_under_test, named_subnets, orphan, retest, testers_of, wants_console,
     wants_subnets, wants_test,
 };
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
-use crate::observe::event_resource::{self, Halt, keep, sequence};
+use crate::observe::event_resource::{self, Halt, asked, keep, sequence};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
@@ -34,6 +35,10 @@ pub async fn verify<C: Cloud>(
     let decided = match call {
         VerifyCall::Stopped(region, instance) => of_tester(cloud, context, region, instance, now).await,
         VerifyCall::Image(region, image) => of_image(cloud, context, region, image, now).await,
+        VerifyCall::Retest(image, region) => {
+            let region = region.as_ref().unwrap_or(&context.home);
+            asked(test_again(cloud, context, region, image, now).await)
+        }
     };
     Ok(apply(cloud, vec![sequence(decided)?], Mode::Apply, now).await)
 }
@@ -57,7 +62,8 @@ async fn of_tester<C: Cloud>(
     match image.and_then(|image| Some((image.record_for_home(&context.home).ok()?, image))) {
         Some((record, image)) => {
             let recipe = recipes::find(cloud, context, &record.name.recipe).await?;
-            Ok(test(cloud, recipe.as_ref(), image, record, Testers::Among(vec![tester]), now).await?)
+            Ok(test(cloud, recipe.as_ref(), image, record, Testers::Among(vec![tester]), Why::Due, now)
+                .await?)
         }
         None => Ok(vec![orphan(&tester)]),
     }
@@ -77,9 +83,30 @@ async fn of_image<C: Cloud>(
     let record = event_resource::record(&image, &context.home)?;
     let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
     match wants_test(&recipe, &image, &record) {
-        Ok(()) => Ok(test(cloud, Some(&recipe), image, record, Testers::Unknown, now).await?),
+        Ok(()) => Ok(test(cloud, Some(&recipe), image, record, Testers::Unknown, Why::Due, now).await?),
         Err(reason) => keep(Subject::image(&image), reason),
     }
+}
+
+/// Tests a rejected image again, because somebody asked for it.
+async fn test_again<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    region: &Region,
+    id: &ImageId,
+    now: DateTime<Utc>,
+) -> Result<Sequence, Halt> {
+    let image = event_resource::image(cloud, region, id).await?;
+    let record = event_resource::record(&image, &context.home)?;
+    let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
+    let record = match retest(&image, &record) {
+        Ok(record) => record,
+        Err(reason) => return keep(Subject::image(&image), reason),
+    };
+    let again = Action::SetStage(image.id.clone(), record.clone());
+    let mut sequence = vec![Subject::image(&image).decide(again, VerifyReason::AskedAgain)];
+    sequence.extend(test(cloud, Some(&recipe), image, record, Testers::Unknown, Why::Asked, now).await?);
+    Ok(sequence)
 }
 
 /// Adopts an image that somebody else made, and tests it like any other.
@@ -95,10 +122,10 @@ async fn adopt_image<C: Cloud>(
     let others = cloud.images(&context.home, &of_recipe).await?;
     let decision = adopt::decide(&image, &recipe, &others);
     let Action::Adopt { tags, .. } = &decision.action else { return Ok(vec![decision]) };
-    let image = Image { tags: tags.clone(), ..image };
+    let image = adopt::adopted(&image, tags);
     let mut sequence = vec![decision];
     if let Ok(record) = image.record() {
-        sequence.extend(test(cloud, Some(&recipe), image, record, Testers::Unknown, now).await?);
+        sequence.extend(test(cloud, Some(&recipe), image, record, Testers::Unknown, Why::Due, now).await?);
     }
     Ok(sequence)
 }
@@ -111,12 +138,22 @@ enum Testers {
     Unknown,
 }
 
+/// Why an image is tested.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// It has not been tested yet.
+    Due,
+    /// Somebody asked for another test.
+    Asked,
+}
+
 async fn test<C: Cloud>(
     cloud: &C,
     recipe: Option<&Recipe>,
     image: Image,
     record: ImageRecord,
     testers: Testers,
+    why: Why,
     now: DateTime<Utc>,
 ) -> Result<Sequence, HandlerError> {
     let testers = match testers {
@@ -128,12 +165,16 @@ async fn test<C: Cloud>(
     };
     let stopped = testers.iter().filter(|tester| wants_console(tester, now));
     let consoles = stopped.map(async |tester| {
-        (tester.id.clone(), images::console(cloud, &image.region, &tester.id, &record.name).await)
+        (
+            tester.id.clone(),
+            images::console(cloud, &image.region, &tester.id, Role::Tester, &record.name).await,
+        )
     });
     let consoles: BTreeMap<_, _> = join_all(consoles).await.into_iter().collect();
     let subnets = match recipe.filter(|recipe| wants_subnets(recipe, &image, &record, &testers)) {
         Some(recipe) => cloud.subnets(&image.region, named_subnets(recipe, &image)).await,
         None => Ok(Vec::new()),
     };
-    Ok(decide(recipe, &Observed { image, record, testers, consoles, subnets }, now))
+    let asked = (why == Why::Asked).then_some(now);
+    Ok(decide(recipe, &Observed { image, record, testers, consoles, subnets, asked }, now))
 }

@@ -46,6 +46,20 @@ pub(crate) fn sequence(decided: Result<Sequence, Halt>) -> Result<Sequence, Hand
     }
 }
 
+/// What was decided for somebody who asked for it by hand: what stays unchanged was not possible, and is told as a
+/// failure.
+pub(crate) fn asked(decided: Result<Sequence, Halt>) -> Result<Sequence, Halt> {
+    decided.map_err(|halt| match halt {
+        Halt::Unchanged(mut sequence) => {
+            for decision in sequence.iter_mut().filter(|decision| decision.action == Action::Keep) {
+                decision.action = Action::Reject;
+            }
+            Halt::Unchanged(sequence)
+        }
+        failed => failed,
+    })
+}
+
 /// The instance, as it is now. One that no longer exists is terminated.
 ///
 /// # Errors

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use futures::future::{join, join_all};
 use kiln_core::inventory::{Image, ImageQuery, Permissions, Result};
 use kiln_core::model::script_outcome::tail;
-use kiln_core::model::user_data::script_nonce;
 use kiln_core::model::{
     ImageId, ImageName, InstanceId, RecipeName, Region, Role, ScriptOutcome, Stage, Tags, tags,
 };
@@ -96,15 +95,17 @@ pub(crate) async fn pointers<C: Cloud>(
     pointers
 }
 
-/// The result on the console of a tester, and the console's last lines.
+/// The result on the console of a builder or tester, and the console's last lines.
 pub(crate) async fn console<C: Cloud>(
     cloud: &C,
     region: &Region,
-    tester: &InstanceId,
+    instance: &InstanceId,
+    role: Role,
     name: &ImageName,
 ) -> Result<Console> {
-    let output = cloud.console(region, tester).await?;
-    let verdict = ScriptOutcome::read(&output, &script_nonce(Role::Tester, name));
+    let (output, words) = join(cloud.console(region, instance), cloud.verdict_words(role, name)).await;
+    let output = output?;
+    let verdict = ScriptOutcome::read(&output, &words?);
     Ok(Console { verdict, tail: tail(&output) })
 }
 

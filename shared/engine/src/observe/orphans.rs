@@ -29,7 +29,8 @@ pub(crate) async fn needs<C: Cloud>(
     let recycled = recycled?;
     for candidate in candidates {
         let snapshot = candidate.snapshot;
-        let restorable = snapshot.made_for.as_ref().and_then(|image| Some((image, recycled.get(image)?)));
+        let restorable =
+            snapshot.made_for.as_ref().and_then(|made| Some((&made.image, recycled.get(&made.image)?)));
         if let Some((image, until)) = restorable {
             let need = format!("its image {image} is in the Recycle Bin until {}", until.to_rfc3339());
             others.insert(snapshot.id.clone(), need);

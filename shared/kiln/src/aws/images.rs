@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::inventory::filter::{MOST_VALUES, exactly};
 use kiln_core::inventory::{
-    Deregistration, Encryption, ErrorKind, Image, ImageQuery, NewImage, NewReplica, Result, Snapshot,
+    Deregistration, Encryption, ErrorKind, Image, ImageQuery, MarkRange, NewImage, NewReplica, Result,
+    Snapshot,
 };
-use kiln_core::model::{ImageId, Region, SnapshotId, Tags, tags};
+use kiln_core::model::{ImageId, ImageRecord, Region, SnapshotId, Tags, tags};
 use kiln_engine::ports::Images;
 
 use crate::aws::errors::{Call, is_of_image};
@@ -62,6 +63,7 @@ impl Images for Aws {
     async fn create_image(&self, new: &NewImage) -> Result<ImageId> {
         let call = Call::new("CreateImage", &new.region);
         let resource = format!("{} ({})", new.instance, new.name);
+        let tags = self.seals().await?.tags_of_image(new);
         let made = self
             .ec2(&new.region)
             .await
@@ -69,7 +71,7 @@ impl Images for Aws {
             .instance_id(new.instance.as_str())
             .name(&new.name)
             .description(&new.description)
-            .set_tag_specifications(Some(read::tag_specifications(&TAGGED_TYPES, &new.tags)))
+            .set_tag_specifications(Some(read::tag_specifications(&TAGGED_TYPES, &tags)))
             .send()
             .await
             .map_err(call.on(&resource))?;
@@ -80,6 +82,7 @@ impl Images for Aws {
     async fn copy_image(&self, new: &NewReplica) -> Result<ImageId> {
         let call = Call::new("CopyImage", &new.region);
         let resource = format!("{} ({})", new.image, new.name);
+        let tags = self.seals().await?.tags_of_replica(new);
         let copy = self
             .ec2(&new.region)
             .await
@@ -89,7 +92,7 @@ impl Images for Aws {
             .name(&new.name)
             .description(&new.description)
             .client_token(new.token.as_str())
-            .set_tag_specifications(Some(read::tag_specifications(&TAGGED_TYPES, &new.tags)));
+            .set_tag_specifications(Some(read::tag_specifications(&TAGGED_TYPES, &tags)));
         let copy = match &new.encryption {
             Encryption::AsSource => copy,
             Encryption::Key(key) => copy.encrypted(true).kms_key_id(key),
@@ -180,21 +183,41 @@ impl Images for Aws {
     }
 
     async fn tag_image(&self, region: &Region, image: &ImageId, tags: &Tags) -> Result<()> {
-        self.create_tags(region, image.as_str(), tags).await
+        let sealed = self.seals().await?.sealed_values(region, image.as_str(), tags);
+        self.create_tags(region, image.as_str(), &sealed).await
     }
 
-    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()> {
+    async fn set_stage(
+        &self,
+        region: &Region,
+        image: &ImageId,
+        record: &ImageRecord,
+        more: &Tags,
+    ) -> Result<()> {
+        let sealed = self.seals().await?.tags_of_record(region, image, record, more);
+        self.create_tags(region, image.as_str(), &sealed).await
+    }
+
+    async fn mark_images(
+        &self,
+        region: &Region,
+        images: &[ImageId],
+        range: &MarkRange,
+        marks: &Tags,
+    ) -> Result<()> {
+        let sealed = self.seals().await?.sealed_marks(region, range, marks);
         for some in images.chunks(MOST_TAGGED) {
             let ids = some.iter().map(ToString::to_string).collect();
             let call = self.ec2(region).await.create_tags().set_resources(Some(ids));
-            let done = call.set_tags(Some(read::to_tags(tags))).send().await;
+            let done = call.set_tags(Some(read::to_tags(&sealed))).send().await;
             done.map_err(Call::new("CreateTags", region).on(format!("{} images", some.len())))?;
         }
         Ok(())
     }
 
     async fn tag_snapshot(&self, region: &Region, snapshot: &SnapshotId, tags: &Tags) -> Result<()> {
-        self.create_tags(region, snapshot.as_str(), tags).await
+        let sealed = self.seals().await?.tags_of_snapshot(region, snapshot, tags);
+        self.create_tags(region, snapshot.as_str(), &sealed).await
     }
 }
 
@@ -203,7 +226,10 @@ impl Aws {
     async fn image(&self, region: &Region, image: &ImageId) -> Result<Vec<Image>> {
         let call = self.ec2(region).await.describe_images().image_ids(image.as_str()).include_disabled(true);
         match call.send().await.map_err(Call::new("DescribeImages", region).on(image)) {
-            Ok(given) => Ok(given.images().iter().filter_map(|image| read::image(region, image)).collect()),
+            Ok(given) => {
+                let images = given.images().iter().filter_map(|image| read::image(region, image));
+                self.opened(images.collect()).await
+            }
             Err(error) if error.kind == ErrorKind::NotFound || error.code == "InvalidAMIID.Unavailable" => {
                 Ok(Vec::new())
             }
@@ -253,6 +279,8 @@ impl Aws {
             let snapshot = snapshot.map_err(failed.on("the snapshots that bear kiln:recipe"))?;
             snapshots.extend(read::snapshot(region, &snapshot));
         }
+        let seals = self.seals().await?;
+        snapshots.iter_mut().for_each(|snapshot| seals.open_snapshot(snapshot));
         Ok(snapshots)
     }
 
@@ -287,6 +315,15 @@ impl Aws {
         while let Some(image) = pages.next().await {
             let image = image.map_err(failed.on(format!("the images of {owner}")))?;
             images.extend(read::image(region, &image));
+        }
+        self.opened(images).await
+    }
+
+    /// Images as they were read, with only those of their tags that count.
+    async fn opened(&self, mut images: Vec<Image>) -> Result<Vec<Image>> {
+        if images.iter().any(|image| image.tags.has(tags::RECIPE)) {
+            let seals = self.seals().await?;
+            images.iter_mut().for_each(|image| seals.open_image(image));
         }
         Ok(images)
     }

@@ -7,7 +7,8 @@ use aws_sdk_ec2::types::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kiln_core::inventory::{Architecture, CloudError, ErrorKind, Instance, NewInstance, Result};
-use kiln_core::model::{InstanceId, Region, Tags, tags};
+use kiln_core::model::user_data::user_data;
+use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
 use kiln_engine::ports::Instances;
 
 use crate::aws::errors::Call;
@@ -32,7 +33,8 @@ impl Instances for Aws {
         let given = given
             .map_err(Call::new("DescribeInstances", region).on("the instances that bear kiln:recipe"))?;
         let instances = given.iter().flat_map(|reservation| reservation.instances());
-        Ok(instances.filter_map(|instance| read::instance(region, instance)).collect())
+        let instances = instances.filter_map(|instance| read::instance(region, instance)).collect();
+        self.opened_instances(instances).await
     }
 
     async fn instance(&self, region: &Region, instance: &InstanceId) -> Result<Option<Instance>> {
@@ -41,7 +43,8 @@ impl Instances for Aws {
             Ok(given) => {
                 let mut instances =
                     given.reservations().iter().flat_map(|reservation| reservation.instances());
-                Ok(instances.find_map(|instance| read::instance(region, instance)))
+                let instance = instances.find_map(|instance| read::instance(region, instance));
+                Ok(self.opened_instances(instance.into_iter().collect()).await?.pop())
             }
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -55,6 +58,9 @@ impl Instances for Aws {
             let ebs = EbsBlockDevice::builder().delete_on_termination(true).build();
             BlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
         };
+        let seals = self.seals().await?;
+        let words = seals.verdict_words(new.role, &new.name);
+        let user_data = user_data(new.role, &new.name, &new.script, words.first().map_or("", String::as_str));
         let mappings: Vec<_> = new.persistent_devices.iter().map(ephemeral).collect();
         let launched = self
             .ec2(&new.region)
@@ -64,9 +70,9 @@ impl Instances for Aws {
             .instance_type(InstanceType::from(new.instance_type.as_str()))
             .min_count(1)
             .max_count(1)
-            .client_token(new.token.as_str())
+            .client_token(seals.launch_token(new).as_str())
             .set_subnet_id(new.subnet.as_ref().map(ToString::to_string))
-            .user_data(STANDARD.encode(&new.user_data))
+            .user_data(STANDARD.encode(user_data))
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Stop)
             .metadata_options(
                 InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build(),
@@ -96,6 +102,21 @@ impl Instances for Aws {
             Err(error) if error.kind != ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    async fn tag_for_bake(
+        &self,
+        region: &Region,
+        instance: &InstanceId,
+        bake: &ImageName,
+        tags: &Tags,
+    ) -> Result<()> {
+        let sealed = self.seals().await?.tags_of_bake(region, instance, bake, tags);
+        self.create_tags(region, instance.as_str(), &sealed).await
+    }
+
+    async fn verdict_words(&self, role: Role, bake: &ImageName) -> Result<Vec<String>> {
+        Ok(self.seals().await?.verdict_words(role, bake))
     }
 
     async fn tag_instance(&self, region: &Region, instance: &InstanceId, tags: &Tags) -> Result<()> {
@@ -135,5 +156,16 @@ impl Instances for Aws {
         let of_type = given.instance_types().iter().filter_map(|found| found.processor_info());
         let words = of_type.flat_map(|processor| processor.supported_architectures());
         Ok(words.map(|word| Architecture(word.as_str().to_owned())).collect())
+    }
+}
+
+impl Aws {
+    /// Instances as they were read, each with whether Kiln launched or stopped it.
+    async fn opened_instances(&self, mut instances: Vec<Instance>) -> Result<Vec<Instance>> {
+        if instances.iter().any(|instance| instance.tags.has(tags::RECIPE)) {
+            let seals = self.seals().await?;
+            instances.iter_mut().for_each(|instance| seals.open_instance(instance));
+        }
+        Ok(instances)
     }
 }

@@ -7,6 +7,7 @@ mod instances;
 mod parameters;
 mod read;
 mod reports;
+mod seals;
 mod sharing;
 mod surroundings;
 mod templates;
@@ -20,7 +21,7 @@ use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use kiln_core::model::Region;
+use kiln_core::model::{Region, SealKeys};
 use tokio::sync::OnceCell;
 
 /// How often a call is tried at most, the first time included, unless `AWS_MAX_ATTEMPTS` says otherwise.
@@ -32,6 +33,9 @@ pub const MAX_ATTEMPTS: u32 = 6;
 pub struct Aws {
     home: Region,
     bus: String,
+    /// The KMS keys of the seals, the current one first.
+    seal_keys: Vec<String>,
+    seals: OnceCell<SealKeys>,
     max_attempts: u32,
     config: OnceCell<SdkConfig>,
     ec2: RefCell<BTreeMap<Region, aws_sdk_ec2::Client>>,
@@ -43,11 +47,14 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// AWS with this home Region, and this bus for Kiln's events. Makes no call.
-    pub fn new(home: Region, bus: String) -> Self {
+    /// AWS with this home Region, this bus for Kiln's events, and these KMS keys of its seals, the current one first.
+    /// Makes no call.
+    pub fn new(home: Region, bus: String, seal_keys: Vec<String>) -> Self {
         Self {
             home,
             bus,
+            seal_keys,
+            seals: OnceCell::new(),
             max_attempts: MAX_ATTEMPTS,
             config: OnceCell::new(),
             ec2: RefCell::default(),
@@ -63,6 +70,12 @@ impl Aws {
     #[must_use]
     pub fn with_max_attempts(self, max_attempts: u32) -> Self {
         Self { max_attempts, ..self }
+    }
+
+    /// The same, with these keys of seals instead of those of the stack.
+    #[must_use]
+    pub fn sealed_with(self, keys: SealKeys) -> Self {
+        Self { seals: OnceCell::new_with(Some(keys)), ..self }
     }
 
     async fn config(&self) -> &SdkConfig {

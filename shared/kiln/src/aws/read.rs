@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::{Deletion, made_for};
 use kiln_core::inventory::{
-    Architecture, Image, ImageState, Instance, InstanceState, Protection, Snapshot, SnapshotDeletion,
+    Architecture, Image, ImageState, Instance, InstanceState, Protection, Seal, Snapshot, SnapshotDeletion,
     StopReason,
 };
 use kiln_core::model::{Origin, Region, Tags};
@@ -81,6 +81,7 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
             .filter_map(|(mapping, _)| Some(mapping.device_name()?.to_owned()))
             .collect(),
         tags: tags(given.tags()),
+        seal: Seal::Missing,
     })
 }
 
@@ -102,7 +103,9 @@ pub fn instance(region: &Region, given: &aws_sdk_ec2::types::Instance) -> Option
         zone: given.placement().and_then(|placement| Some(placement.availability_zone()?.to_owned())),
         launched: instant(given.launch_time()),
         token: given.client_token().unwrap_or_default().to_owned(),
+        subnet: given.subnet_id().and_then(|id| id.parse().ok()),
         tags: tags(given.tags()),
+        seal: Seal::Missing,
     })
 }
 
@@ -116,6 +119,7 @@ pub fn snapshot(region: &Region, given: &aws_sdk_ec2::types::Snapshot) -> Option
         made_for: given.description().and_then(made_for),
         full_bytes: given.full_snapshot_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
         tags: tags(given.tags()),
+        seal: Seal::Missing,
     })
 }
 

@@ -83,10 +83,15 @@ where
 {
     let settings = Settings::read(|name| std::env::var(name).ok());
     log_as_json(settings.as_ref().map_or("info", |settings| &settings.log));
-    let kiln = settings.map(|Settings { context, bus, max_attempts, .. }| Kiln {
-        cloud: Aws::new(context.home.clone(), bus).with_max_attempts(max_attempts),
+    let kiln = settings.map(|Settings { context, bus, seal_keys, max_attempts, .. }| Kiln {
+        cloud: Aws::new(context.home.clone(), bus, seal_keys).with_max_attempts(max_attempts),
         context,
     });
+    if let Ok(Kiln { cloud, .. }) = &kiln
+        && let Err(error) = cloud.seals().await
+    {
+        tracing::error!(%error, "the keys of the seals could not be derived; the first event that needs them tries again");
+    }
     let (kiln, handle) = (&kiln, &handle);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let result = match kiln {

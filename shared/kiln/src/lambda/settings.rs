@@ -14,6 +14,8 @@ pub struct Settings {
     pub context: Context,
     /// The bus that Kiln sends its events to.
     pub bus: String,
+    /// The ARNs of the KMS keys from which the keys of seals are derived, the current one first.
+    pub seal_keys: Vec<String>,
     /// How often a call of AWS is tried at most, the first time included.
     pub max_attempts: u32,
     /// What is logged: a level, or a filter such as `kiln=debug`.
@@ -43,6 +45,8 @@ impl Settings {
         let home = needed("AWS_REGION", "the home Region; Lambda sets it");
         let bus = needed("KILN_BUS", "the EventBridge bus that Kiln sends its events to, such as kiln");
         let recipes = needed("KILN_RECIPES", "the SSM path of the recipes, such as /kiln/recipes");
+        let seal_keys =
+            needed("KILN_SEAL_KEYS", "the ARN of the KMS key of the seals, then those of former keys");
         let region = match home.parse::<Region>() {
             Ok(region) => Some(region),
             Err(_) if home.is_empty() => None,
@@ -80,7 +84,8 @@ impl Settings {
         match region {
             Some(home) if problems.is_empty() => {
                 let recipes = recipes.trim_end_matches('/').to_owned();
-                Ok(Self { context: Context { home, recipes, prices }, bus, max_attempts, log })
+                let seal_keys = seal_keys.split_whitespace().map(str::to_owned).collect();
+                Ok(Self { context: Context { home, recipes, prices }, bus, seal_keys, max_attempts, log })
             }
             _ => Err(BadSettings(problems)),
         }
@@ -109,6 +114,8 @@ fn prices(text: &str) -> Result<Prices, String> {
 mod tests {
     use super::*;
 
+    const KEY: (&str, &str) = ("KILN_SEAL_KEYS", "arn:aws:kms:us-east-1:123456789012:key/one");
+
     #[test]
     fn one_price_is_for_all_regions_and_single_regions_may_have_others() {
         let read = prices("0.06 sa-east-1=0.068").unwrap();
@@ -128,30 +135,31 @@ mod tests {
     #[test]
     fn every_missing_variable_is_named_at_once_with_its_meaning() {
         let error = read(&[("AWS_REGION", "us-east-1"), ("KILN_BUS", " ")]).unwrap_err();
-        assert_eq!(error.0.len(), 2);
-        assert!(
-            error.0[0].starts_with("KILN_BUS is not set")
-                && error.0[1].starts_with("KILN_RECIPES is not set")
-        );
+        assert_eq!(error.0.len(), 3);
+        for (problem, name) in error.0.iter().zip(["KILN_BUS", "KILN_RECIPES", "KILN_SEAL_KEYS"]) {
+            assert!(problem.starts_with(&format!("{name} is not set")), "{problem}");
+        }
     }
 
     #[test]
     fn a_value_that_cannot_be_read_is_an_error() {
-        let error =
-            read(&[("AWS_REGION", "home"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "recipes")]).unwrap_err();
+        let error = read(&[("AWS_REGION", "home"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "recipes"), KEY])
+            .unwrap_err();
         assert_eq!(error.0.len(), 2);
     }
 
     #[test]
     fn a_trailing_slash_of_the_recipes_path_is_removed() {
-        let given = [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes/")];
+        let given =
+            [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes/"), KEY];
         assert_eq!(read(&given).unwrap().context.recipes, "/kiln/recipes");
     }
 
     #[test]
     fn a_call_is_tried_as_often_as_aws_max_attempts_says_and_six_times_where_it_says_nothing() {
         let with = |attempts| {
-            let rest = [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes")];
+            let rest =
+                [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes"), KEY];
             read(&[&rest[..], &[("AWS_MAX_ATTEMPTS", attempts)]].concat())
                 .map(|settings| settings.max_attempts)
         };

@@ -40,6 +40,8 @@ pub enum VerifyCall {
     Stopped(Region, InstanceId),
     /// The state of an image changed.
     Image(Region, ImageId),
+    /// Somebody asks to test a rejected image again: one of the home Region, or a replica in this Region.
+    Retest(ImageId, Option<Region>),
 }
 
 /// An invocation of `publish`.
@@ -65,6 +67,8 @@ pub enum CaptureCall {
 pub enum ReplicateCall {
     /// An image was published or passed its test, or its state changed.
     Image(Region, ImageId),
+    /// Somebody asks to copy a home image anew to every Region that lacks its replica.
+    CopyAgain(ImageId),
     /// A parameter changed, or SSM rejected its new value.
     Parameter {
         /// The Region of the parameter.
@@ -87,11 +91,25 @@ struct RollbackByHand {
     to: Option<Version>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetestByHand {
+    retest: ImageId,
+    region: Option<Region>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CopyByHand {
+    copy: ImageId,
+}
+
 const BAKE: &str = r#"expected {}, or any of {"recipe": "web"}, {"scheduled_time": "2026-11-23T02:00:00Z"} and {"preflight": true}, or Kiln's own 'Image Released'"#;
 const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
 const STATE_CHANGE: &str =
     "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
-const REPLICATE: &str = "expected Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'";
+const VERIFY: &str = r#"expected {"retest": "ami-0123456789abcdef0"}, with "region" for a replica, or EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'"#;
+const REPLICATE: &str = r#"expected {"copy": "ami-0123456789abcdef0"}, Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'"#;
 
 const RECONCILE: &str = "expected {}: a sweep covers all recipes";
 
@@ -137,7 +155,7 @@ impl CaptureCall {
     /// # Errors
     /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
-        state_change(payload, Self::Stopped, Self::Image)
+        state_change(payload, STATE_CHANGE, Self::Stopped, Self::Image)
     }
 }
 
@@ -147,20 +165,25 @@ impl VerifyCall {
     /// # Errors
     /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
-        state_change(payload, Self::Stopped, Self::Image)
+        if payload.get("retest").is_some() {
+            let call: RetestByHand = fields(payload, VERIFY)?;
+            return Ok(Self::Retest(call.retest, call.region));
+        }
+        state_change(payload, VERIFY, Self::Stopped, Self::Image)
     }
 }
 
 /// Parses EC2's own event about an instance or an image.
 fn state_change<T>(
     payload: &Value,
+    expected: &'static str,
     of_instance: fn(Region, InstanceId) -> T,
     of_image: fn(Region, ImageId) -> T,
 ) -> Result<T, BadEvent> {
-    match detail_type(payload, STATE_CHANGE)? {
-        INSTANCE_CHANGE => instance_change(payload, STATE_CHANGE).map(|(region, id)| of_instance(region, id)),
-        IMAGE_CHANGE => image_change(payload, STATE_CHANGE).map(|(region, id)| of_image(region, id)),
-        other => Err(unexpected(other, STATE_CHANGE)),
+    match detail_type(payload, expected)? {
+        INSTANCE_CHANGE => instance_change(payload, expected).map(|(region, id)| of_instance(region, id)),
+        IMAGE_CHANGE => image_change(payload, expected).map(|(region, id)| of_image(region, id)),
+        other => Err(unexpected(other, expected)),
     }
 }
 
@@ -187,6 +210,10 @@ impl ReplicateCall {
     /// # Errors
     /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
+        if payload.get("copy").is_some() {
+            let call: CopyByHand = fields(payload, REPLICATE)?;
+            return Ok(Self::CopyAgain(call.copy));
+        }
         match detail_type(payload, REPLICATE)? {
             IMAGE_CHANGE => {
                 image_change(payload, REPLICATE).map(|(region, image)| Self::Image(region, image))

@@ -95,6 +95,17 @@ fn explain_takes_no_other_field_and_retire_recipe_only_dry_run() {
 }
 
 #[test]
+fn a_retest_takes_an_image_and_a_region_and_a_copy_an_image_alone() {
+    let image: ImageId = "ami-0123456789abcdef0".parse().unwrap();
+    assert_eq!(VerifyCall::read(&json!({"retest": image})), Ok(VerifyCall::Retest(image.clone(), None)));
+    let there = VerifyCall::read(&json!({"retest": image, "region": "eu-west-1"}));
+    assert_eq!(there, Ok(VerifyCall::Retest(image.clone(), "eu-west-1".parse().ok())));
+    assert!(VerifyCall::read(&json!({"retest": image, "recipe": "web"})).is_err());
+    assert_eq!(ReplicateCall::read(&json!({"copy": image})), Ok(ReplicateCall::CopyAgain(image.clone())));
+    assert!(ReplicateCall::read(&json!({"copy": image, "region": "eu-west-1"})).is_err());
+}
+
+#[test]
 fn a_misspelt_field_is_rejected_and_named() {
     let error = ExpireCall::read(&json!({"dryrun": false})).unwrap_err().to_string();
     assert!(error.contains("unknown field `dryrun`") && error.contains("expected {}"), "{error}");

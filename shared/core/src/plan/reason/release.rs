@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::model::record::RecordError;
 use crate::model::{ImageId, Region, Version};
 use crate::plan::text::suffix;
 
@@ -29,6 +30,10 @@ pub enum ReleaseReason {
     NoRollbackTarget { to: Option<Version>, why: Vec<String> },
     #[error("SSM refused parameter {parameter}: {why}")]
     ParameterRefused { parameter: String, why: String },
+    #[error(
+        "{parameter} names {image}, which can be launched, but is no release to Kiln: {why}. The parameter stays as it is until you roll back or a newer version is released"
+    )]
+    NamesUnknown { parameter: String, image: ImageId, why: RecordError },
     #[error("no recipe names parameter {0}")]
     NoRecipesParameter(String),
 }

@@ -31,6 +31,8 @@ pub enum ReplicateReason {
     ReplicaAvailable,
     #[error("{0} is the newest release; older ones are not copied any more")]
     NotNewest(Version),
+    #[error("somebody asked to copy it anew")]
+    AskedAgain,
     #[error("this attempt to copy it failed, and a later one is finished")]
     FailedTry,
 }

@@ -29,6 +29,10 @@ pub enum VerifyReason {
     NothingToTest,
     #[error("it needs no test: its stage is {0}")]
     NeedsNoTest(Stage),
+    #[error("somebody asked to test it again")]
+    AskedAgain,
+    #[error("only a rejected image is tested again, and this one is {0}")]
+    NotRejected(Stage),
     #[error("the recipe does not ask for replicas to be tested (replicate.verify)")]
     ReplicasUntested,
 }

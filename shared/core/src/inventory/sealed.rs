@@ -1,0 +1,351 @@
+//! What a seal binds on each resource, how a resource that was read is checked, and which tags a write must contain.
+//!
+//! A tag that only restrains, such as `kiln:hold`, needs no seal. Every other tag of Kiln's has one:
+//! - `kiln:seal` on an image binds its stage to its id, recipe and version. The call that creates an image does not know
+//!   its id yet, so there the seal binds the builder, or the origin of a replica, which EC2 itself records.
+//! - A *value with a seal* (`kiln:pinned` and others) is bound to the resource that it stands on.
+//! - A *mark* of `expire` is written on up to a thousand images with one call, so one seal serves all of them: it is bound to
+//!   a recipe and a Region, and to all versions up to one. Copied to a newer image, it does not count.
+//! - An instance that Kiln launched has its seal in its client token, which nobody can change.
+
+use crate::inventory::image::{Image, MadeFrom, Snapshot};
+use crate::inventory::instance::Instance;
+use crate::inventory::request::{NewImage, NewInstance, NewReplica};
+use crate::model::seal::{Seal, SealKeys};
+use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Role, SnapshotId};
+use crate::model::{Stage, Tags, Token, Version, tags};
+
+/// The images that one mark may stand on: those of a recipe, in one Region, up to a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkRange {
+    /// The recipe.
+    pub recipe: RecipeName,
+    /// The newest version that was marked with it.
+    pub up_to: Version,
+}
+
+/// The tags whose value has a seal of its own.
+const SEALED_VALUES: [&str; 6] = [
+    tags::PUBLISHED_AS,
+    tags::RELEASED_AT,
+    tags::PINNED,
+    tags::PINNED_OVER,
+    tags::RECOPY,
+    tags::ORPHANED_SINCE,
+];
+
+/// The marks of `expire`. Their value is followed by the newest version that they count for, and by a seal.
+const MARKS: [&str; 4] = [tags::UNUSED_SINCE, tags::DISABLED_AT, tags::FLEET_SIZE, tags::RECIPE_RETIRED_AT];
+
+/// Whether a tag is a mark of `expire`, which may be written on several images with one call.
+pub fn is_mark(key: &str) -> bool {
+    MARKS.contains(&key)
+}
+
+/// The value of a mark that was cleared. It permits nothing, so it needs no seal.
+const CLEARED: &str = "no";
+
+/// What a seal binds, part by part.
+type Parts<'a> = Vec<&'a str>;
+
+/// The tags of a record as text.
+struct Recorded<'a> {
+    recipe: &'a str,
+    version: &'a str,
+    base: &'a str,
+    origin: &'a str,
+    attempt: &'a str,
+    adopted: bool,
+}
+
+impl<'a> Recorded<'a> {
+    fn of(tags: &'a Tags) -> Option<Self> {
+        Some(Self {
+            recipe: tags.get(tags::RECIPE)?,
+            version: tags.get(tags::VERSION)?,
+            base: tags.get(tags::BASE).unwrap_or_default(),
+            origin: tags.get(tags::ORIGIN).unwrap_or_default(),
+            attempt: tags.get(tags::ATTEMPT).unwrap_or_default(),
+            adopted: tags.has(tags::ADOPTED),
+        })
+    }
+
+    /// An image at a stage, once its id is known.
+    fn image(&self, region: &'a Region, id: &'a ImageId, stage: Stage) -> Parts<'a> {
+        let adopted = if self.adopted { "adopted" } else { "" };
+        let of = ["image", region.as_str(), id.as_str(), stage.word(), adopted];
+        [of.as_slice(), &self.name(), &[self.base, self.origin, self.attempt]].concat()
+    }
+
+    /// An image and its snapshots, in the call that creates them from an instance.
+    fn created(&self, region: &'a Region, from: &'a InstanceId) -> Parts<'a> {
+        [["created", region.as_str(), from.as_str()].as_slice(), &self.name(), &[self.base]].concat()
+    }
+
+    /// A replica and its snapshots, in the call that copies them.
+    fn copied(&self, region: &'a Region) -> Parts<'a> {
+        let of = ["copied", region.as_str(), self.origin, self.attempt];
+        [of.as_slice(), &self.name(), &[self.base]].concat()
+    }
+
+    /// A snapshot of an image that was handed over.
+    fn handed_over(&self, region: &'a Region, id: &'a SnapshotId) -> Parts<'a> {
+        [["snapshot", region.as_str(), id.as_str()].as_slice(), &self.name()].concat()
+    }
+
+    fn name(&self) -> [&'a str; 2] {
+        [self.recipe, self.version]
+    }
+}
+
+fn value_parts<'a>(region: &'a Region, resource: &'a str, key: &'a str, value: &'a str) -> [&'a str; 5] {
+    ["value", region.as_str(), resource, key, value]
+}
+
+fn mark_parts<'a>(
+    region: &'a Region,
+    (recipe, up_to): (&'a str, &'a str),
+    key: &'a str,
+    value: &'a str,
+) -> [&'a str; 6] {
+    ["mark", region.as_str(), recipe, up_to, key, value]
+}
+
+/// The seal that `kiln:seal` holds.
+fn seal_of(tags: &Tags) -> Option<&str> {
+    tags.get(tags::SEAL)
+}
+
+impl SealKeys {
+    /// Checks an image that was read, and leaves only those of its tags that count. A tag whose own seal is wrong is
+    /// removed. A stage `disabled` without the mark of `expire` is replaced by the stage that the seal is for.
+    pub fn open_image(&self, image: &mut Image) {
+        image.seal = Seal::Missing;
+        if !image.tags.has(tags::RECIPE) {
+            return;
+        }
+        let (region, id) = (image.region.clone(), image.id.clone());
+        image.tags = self.open_values(&region, id.as_str(), std::mem::take(&mut image.tags));
+        let (seal, stage) = self.sealed_stage(image);
+        image.seal = seal;
+        if let Some(stage) = stage {
+            image.tags = std::mem::take(&mut image.tags).with(tags::STAGE, stage);
+        }
+    }
+
+    /// The state of an image's seal, and the stage to assume instead of the one in its tag.
+    fn sealed_stage(&self, image: &Image) -> (Seal, Option<Stage>) {
+        let (Ok(record), Some(recorded)) = (ImageRecord::read(&image.tags), Recorded::of(&image.tags)) else {
+            return (Seal::Missing, None);
+        };
+        let Some(seal) = seal_of(&image.tags) else { return (Seal::Missing, None) };
+        let is_at = |stage: Stage| {
+            self.is_seal_of(seal, &recorded.image(&image.region, &image.id, stage))
+                || stage == Stage::Captured && self.is_created(seal, &recorded, image)
+        };
+        if record.stage != Stage::Disabled {
+            return (if is_at(record.stage) { Seal::Valid } else { Seal::Wrong }, None);
+        }
+        match Stage::ALL.into_iter().find(|stage| is_at(*stage)) {
+            None => (Seal::Wrong, None),
+            Some(_) if image.tags.has(tags::DISABLED_AT) && image.disabled_at().is_some() => {
+                (Seal::Valid, None)
+            }
+            Some(former) => (Seal::Valid, Some(former)),
+        }
+    }
+
+    fn is_created(&self, seal: &str, recorded: &Recorded<'_>, image: &Image) -> bool {
+        match &image.source_instance {
+            Some(instance) => self.is_seal_of(seal, &recorded.created(&image.region, instance)),
+            None => self.is_seal_of(seal, &recorded.copied(&image.region)),
+        }
+    }
+
+    /// Checks a snapshot that was read, and leaves only those of its tags that count.
+    pub fn open_snapshot(&self, snapshot: &mut Snapshot) {
+        snapshot.seal = Seal::Missing;
+        let (region, id) = (snapshot.region.clone(), snapshot.id.clone());
+        snapshot.tags = self.open_values(&region, id.as_str(), std::mem::take(&mut snapshot.tags));
+        let (Some(recorded), Some(seal)) = (Recorded::of(&snapshot.tags), seal_of(&snapshot.tags)) else {
+            return;
+        };
+        let created = match snapshot.made_for.as_ref().map(|made| &made.from) {
+            Some(MadeFrom::Instance(instance)) => self.is_seal_of(seal, &recorded.created(&region, instance)),
+            Some(MadeFrom::Image(source)) => {
+                recorded.origin.ends_with(&format!("/{source}"))
+                    && self.is_seal_of(seal, &recorded.copied(&region))
+            }
+            None => false,
+        };
+        let valid = created || self.is_seal_of(seal, &recorded.handed_over(&region, &id));
+        snapshot.seal = if valid { Seal::Valid } else { Seal::Wrong };
+    }
+
+    /// Checks an instance that was read: the client token of one that Kiln launched, and the seal of a bake on a
+    /// long-lived one.
+    pub fn open_instance(&self, instance: &mut Instance) {
+        instance.seal = Seal::Missing;
+        let (Some(recipe), Some(version)) =
+            (instance.tags.get(tags::RECIPE), instance.tags.get(tags::VERSION))
+        else {
+            return;
+        };
+        let valid = match instance.tags.get(tags::ROLE) {
+            Some(role) => {
+                let image = instance.tags.get(tags::IMAGE).filter(|_| role == Role::Tester.word());
+                let subnet = instance.subnet.as_ref().map_or("", |subnet| subnet.as_str());
+                let launched_in = |place: &str| {
+                    let parts = ["launch", role, recipe, version, image.unwrap_or_default(), place];
+                    self.words(&parts).iter().any(|word| Token::begins_with(&instance.token, word))
+                };
+                launched_in(subnet) || launched_in("")
+            }
+            None => {
+                let deadline = instance.tags.get(tags::DEADLINE).unwrap_or_default();
+                let parts =
+                    ["bake", instance.region.as_str(), instance.id.as_str(), recipe, version, deadline];
+                seal_of(&instance.tags).is_some_and(|seal| self.is_seal_of(seal, &parts))
+            }
+        };
+        instance.seal = if valid { Seal::Valid } else { Seal::Wrong };
+    }
+
+    /// The tags of a new image and of its snapshots.
+    pub fn tags_of_image(&self, new: &NewImage) -> Tags {
+        let seal =
+            Recorded::of(&new.tags).map(|recorded| self.seal(&recorded.created(&new.region, &new.instance)));
+        sealed(&new.tags, seal)
+    }
+
+    /// The tags of a new replica and of its snapshots.
+    pub fn tags_of_replica(&self, new: &NewReplica) -> Tags {
+        let seal = Recorded::of(&new.tags).map(|recorded| self.seal(&recorded.copied(&new.region)));
+        sealed(&new.tags, seal)
+    }
+
+    /// The client token of a builder or tester. Its first half is bound to role, bake, tested image and subnet; its
+    /// second half differs for each launch that may be made beside another.
+    /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
+    pub fn launch_token(&self, new: &NewInstance) -> Token {
+        let image = new.tags.get(tags::IMAGE).unwrap_or_default();
+        let subnet = new.subnet.as_ref().map_or("", |subnet| subnet.as_str());
+        let version = new.name.version.to_string();
+        let parts = ["launch", new.role.word(), new.name.recipe.as_str(), &version, image, subnet];
+        Token::launch(&self.word(&parts), &new.launch)
+    }
+
+    /// The words of which a verdict line of this role and bake must carry one, so that no script can report the verdict of
+    /// another bake. The first is the one that a new script is given.
+    pub fn verdict_words(&self, role: Role, name: &ImageName) -> Vec<String> {
+        let parts = ["verdict", role.word(), name.recipe.as_str(), &name.version.to_string()];
+        self.words(&parts)
+            .into_iter()
+            .map(|mut word| {
+                word.truncate(16);
+                word
+            })
+            .collect()
+    }
+
+    /// The tags that set the stage of an image, with other tags of it.
+    pub fn tags_of_record(
+        &self,
+        region: &Region,
+        image: &ImageId,
+        record: &ImageRecord,
+        more: &Tags,
+    ) -> Tags {
+        let mut all = record.write();
+        if record.adopted {
+            all = all.with(tags::ADOPTED, "");
+        }
+        let seal = Recorded::of(&all).map(|recorded| self.seal(&recorded.image(region, image, record.stage)));
+        let more = self.sealed_values(region, image.as_str(), more);
+        sealed(&more.with(tags::STAGE, record.stage), seal)
+    }
+
+    /// These tags, each that needs a seal of its own with one for this resource.
+    pub fn sealed_values(&self, region: &Region, resource: &str, given: &Tags) -> Tags {
+        let one = |(key, value): (&str, &str)| {
+            let needs_seal = SEALED_VALUES.contains(&key) && value != CLEARED;
+            let seal = || self.seal(&value_parts(region, resource, key, value));
+            (key.to_owned(), if needs_seal { format!("{value} {}", seal()) } else { value.to_owned() })
+        };
+        given.iter().map(one).collect()
+    }
+
+    /// The tags of a snapshot: those of one that is handed over get a seal.
+    pub fn tags_of_snapshot(&self, region: &Region, snapshot: &SnapshotId, given: &Tags) -> Tags {
+        let seal = Recorded::of(given).map(|recorded| self.seal(&recorded.handed_over(region, snapshot)));
+        sealed(&self.sealed_values(region, snapshot.as_str(), given), seal)
+    }
+
+    /// These tags, each mark among them with a seal for the images of a range.
+    pub fn sealed_marks(&self, region: &Region, range: &MarkRange, given: &Tags) -> Tags {
+        let up_to = range.up_to.to_string();
+        let one = |(key, value): (&str, &str)| {
+            let needs_seal = MARKS.contains(&key) && value != CLEARED;
+            let seal = || self.seal(&mark_parts(region, (range.recipe.as_str(), &up_to), key, value));
+            (
+                key.to_owned(),
+                if needs_seal { format!("{value} {up_to} {}", seal()) } else { value.to_owned() },
+            )
+        };
+        given.iter().map(one).collect()
+    }
+
+    /// The tags of a long-lived builder that is stopped for a bake.
+    pub fn tags_of_bake(
+        &self,
+        region: &Region,
+        instance: &InstanceId,
+        name: &ImageName,
+        given: &Tags,
+    ) -> Tags {
+        let deadline = given.get(tags::DEADLINE).unwrap_or_default();
+        let version = name.version.to_string();
+        let parts = ["bake", region.as_str(), instance.as_str(), name.recipe.as_str(), &version, deadline];
+        sealed(given, Some(self.seal(&parts)))
+    }
+
+    /// Removes what needs a seal of its own and has no right one, and the seals from the other values.
+    fn open_values(&self, region: &Region, resource: &str, given: Tags) -> Tags {
+        if !given.iter().any(|(key, _)| SEALED_VALUES.contains(&key) || MARKS.contains(&key)) {
+            return given;
+        }
+        let recipe = given.get(tags::RECIPE).unwrap_or_default().to_owned();
+        let version: Option<Version> = given.read(tags::VERSION);
+        let is_mark_for = |rest: &str, key: &str, seal: &str| {
+            let (value, up_to) = rest.rsplit_once(' ')?;
+            let in_range = version? <= up_to.parse().ok()?;
+            let sealed = self.is_seal_of(seal, &mark_parts(region, (&recipe, up_to), key, value));
+            (in_range && sealed).then(|| value.to_owned())
+        };
+        let one = |(key, value): (&str, &str)| {
+            let (is_value, is_mark) = (SEALED_VALUES.contains(&key), MARKS.contains(&key));
+            if value == CLEARED || !(is_value || is_mark) {
+                return Some((key.to_owned(), value.to_owned()));
+            }
+            let (rest, seal) = value.rsplit_once(' ')?;
+            let opened = match is_mark {
+                true => is_mark_for(rest, key, seal)?,
+                false if self.is_seal_of(seal, &value_parts(region, resource, key, rest)) => rest.to_owned(),
+                false => return None,
+            };
+            Some((key.to_owned(), opened))
+        };
+        given.iter().filter_map(one).collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "sealed_tests.rs"]
+mod tests;
+
+fn sealed(given: &Tags, seal: Option<String>) -> Tags {
+    match seal {
+        Some(seal) => given.clone().with(tags::SEAL, seal),
+        None => given.clone(),
+    }
+}

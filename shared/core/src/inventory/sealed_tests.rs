@@ -1,0 +1,261 @@
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::*;
+use crate::fixtures::*;
+use crate::inventory::image::made_for;
+use crate::inventory::{Encryption, ImageState};
+use crate::model::Origin;
+use crate::model::record::CopySource;
+
+/// The image as EC2 shows it once Kiln has set it to that stage.
+fn at(stage: Stage, n: i64) -> Image {
+    let image = image("web", n).staged(stage).build();
+    let record = ImageRecord::read(&image.tags).unwrap();
+    let tags = keys().tags_of_record(&image.region, &image.id, &record, &Tags::new());
+    Image { tags: image.tags.clone().and(&tags), seal: Seal::Missing, ..image }
+}
+
+fn opened(mut image: Image) -> Image {
+    keys().open_image(&mut image);
+    image
+}
+
+fn tagged(image: &Image, key: &str, value: &str) -> Image {
+    Image { tags: image.tags.clone().with(key, value), ..image.clone() }
+}
+
+fn range(n: i64) -> MarkRange {
+    MarkRange { recipe: "web".parse().unwrap(), up_to: name("web", n).version }
+}
+
+fn new_image(n: i64) -> NewImage {
+    let built = image("web", n).build();
+    NewImage {
+        region: built.region.clone(),
+        instance: built.source_instance.clone().unwrap(),
+        name: built.name.clone(),
+        description: String::new(),
+        tags: built.tags,
+    }
+}
+
+#[test]
+fn an_image_is_kilns_from_the_call_that_creates_it() {
+    let new = new_image(3);
+    let created = Image { tags: keys().tags_of_image(&new), seal: Seal::Missing, ..image("web", 3).build() };
+    assert_eq!(opened(created.clone()).record().unwrap().stage, Stage::Captured);
+    let other = Image { source_instance: Some("i-0bad".parse().unwrap()), ..created.clone() };
+    assert_eq!(opened(other).seal, Seal::Wrong);
+    assert_eq!(opened(Image { source_instance: None, ..created.clone() }).seal, Seal::Wrong);
+    assert_eq!(opened(tagged(&created, tags::STAGE, "verified")).seal, Seal::Wrong);
+}
+
+#[test]
+fn a_replica_is_kilns_from_the_call_that_copies_it() {
+    let built = image("web", 3).in_region("eu-west-1").build();
+    let new = NewReplica {
+        region: built.region.clone(),
+        from: region("us-east-1"),
+        image: id_of("us-east-1", 3),
+        name: built.name.clone(),
+        description: String::new(),
+        tags: built.tags.clone(),
+        encryption: Encryption::AsSource,
+        token: Token::of(&["copy"]),
+    };
+    let copied = Image { tags: keys().tags_of_replica(&new), seal: Seal::Missing, ..built };
+    assert!(opened(copied.clone()).record().is_ok());
+    assert_eq!(opened(tagged(&copied, tags::ATTEMPT, "2")).seal, Seal::Wrong);
+    assert_eq!(opened(Image { region: region("ap-southeast-2"), ..copied }).seal, Seal::Wrong);
+}
+
+#[test]
+fn a_seal_counts_for_one_image_one_region_and_one_stage() {
+    let verified = at(Stage::Verified, 3);
+    assert_eq!(opened(verified.clone()).record().unwrap().stage, Stage::Verified);
+    let copied_to = |image: Image| opened(Image { tags: verified.tags.clone(), ..image });
+    assert_eq!(copied_to(image("web", 4).build()).seal, Seal::Wrong);
+    assert_eq!(copied_to(Image { region: region("eu-west-1"), ..image("web", 3).build() }).seal, Seal::Wrong);
+    for (key, value) in [
+        (tags::STAGE, "released"),
+        (tags::RECIPE, "worker"),
+        (tags::VERSION, "20260101T020000Z"),
+        (tags::BASE, "ami-0bad"),
+        (tags::ADOPTED, "us-east-1/ami-0bad"),
+        (tags::SEAL, "0000-00000000000000000000000000000000"),
+    ] {
+        assert_eq!(opened(tagged(&verified, key, value)).seal, Seal::Wrong, "{key}");
+    }
+    let unsealed: Tags = verified.tags.iter().filter(|(key, _)| *key != tags::SEAL).collect();
+    assert_eq!(opened(Image { tags: unsealed, ..verified }).seal, Seal::Missing);
+}
+
+#[test]
+fn a_value_counts_only_with_its_seal_and_on_its_image() {
+    let released = at(Stage::Released, 3);
+    let pin = Tags::new().with(tags::PINNED, "2026-01-09T00:00:00Z").with(tags::HOLD, "mine");
+    let pinned = keys().sealed_values(&released.region, released.id.as_str(), &pin);
+    let with_pin = opened(Image { tags: released.tags.clone().and(&pinned), ..released.clone() });
+    assert_eq!(with_pin.tags.get(tags::PINNED), Some("2026-01-09T00:00:00Z"));
+    assert_eq!(with_pin.tags.get(tags::HOLD), Some("mine"));
+    let forged = opened(tagged(&released, tags::PINNED, "2026-01-09T00:00:00Z"));
+    assert!(forged.record().is_ok() && !forged.tags.has(tags::PINNED));
+    let other = at(Stage::Released, 4);
+    let copied = opened(Image { tags: other.tags.clone().and(&pinned), ..other });
+    assert!(copied.record().is_ok() && !copied.tags.has(tags::PINNED));
+    let renamed = opened(tagged(&released, tags::RELEASED_AT, pinned.get(tags::PINNED).unwrap()));
+    assert!(!renamed.tags.has(tags::RELEASED_AT));
+}
+
+#[test]
+fn a_mark_counts_for_its_recipe_region_and_older_versions_alone() {
+    let since = Tags::new().with_time(tags::UNUSED_SINCE, day(5));
+    let mark = keys().sealed_marks(&region("us-east-1"), &range(3), &since);
+    let marked = |image: Image| opened(Image { tags: image.tags.clone().and(&mark), ..image });
+    for n in [2, 3] {
+        assert_eq!(marked(at(Stage::Released, n)).tags.time(tags::UNUSED_SINCE), Some(day(5)), "{n}");
+    }
+    assert!(!marked(at(Stage::Released, 4)).tags.has(tags::UNUSED_SINCE));
+    let elsewhere = Image { region: region("eu-west-1"), ..at(Stage::Released, 3) };
+    assert!(!marked(elsewhere).tags.has(tags::UNUSED_SINCE));
+    let cleared = tagged(&at(Stage::Released, 3), tags::UNUSED_SINCE, "no");
+    assert_eq!(opened(cleared).tags.get(tags::UNUSED_SINCE), Some("no"));
+}
+
+#[test]
+fn disabled_counts_with_the_mark_of_expire_and_else_the_stage_of_the_seal_does() {
+    let released = at(Stage::Released, 3);
+    let forged = opened(tagged(&released, tags::STAGE, "disabled"));
+    assert_eq!(forged.record().unwrap().stage, Stage::Released);
+    let mark = Tags::new().with(tags::STAGE, "disabled").with_time(tags::DISABLED_AT, day(5));
+    let mark = keys().sealed_marks(&released.region, &range(3), &mark);
+    let disabled = opened(Image { tags: released.tags.clone().and(&mark), ..released });
+    assert_eq!((disabled.record().unwrap().stage, disabled.disabled_at()), (Stage::Disabled, Some(day(5))));
+    let newer = at(Stage::Released, 4);
+    let copied = opened(Image { tags: newer.tags.clone().and(&mark), ..newer });
+    assert_eq!(copied.record().unwrap().stage, Stage::Released);
+}
+
+#[test]
+fn a_snapshot_is_kilns_if_ec2s_own_description_fits_its_seal() {
+    let mut snapshot = Snapshot {
+        id: "snap-0a".parse().unwrap(),
+        region: region("us-east-1"),
+        started: Some(day(3)),
+        completed: true,
+        made_for: made_for("Created by CreateImage(i-0b1d) for ami-0a"),
+        full_bytes: None,
+        tags: keys().tags_of_image(&new_image(3)),
+        seal: Seal::Missing,
+    };
+    keys().open_snapshot(&mut snapshot);
+    assert_eq!(snapshot.seal, Seal::Valid);
+    for description in ["Created by CreateImage(i-0bad) for ami-0a", "the database, before the migration"] {
+        let mut other = Snapshot { made_for: made_for(description), ..snapshot.clone() };
+        keys().open_snapshot(&mut other);
+        assert_eq!(other.seal, Seal::Wrong, "{description}");
+    }
+}
+
+#[test]
+fn an_instance_is_a_builder_only_with_the_token_of_its_own_bake_and_subnet() {
+    let new = NewInstance {
+        region: region("us-east-1"),
+        image: "ami-ba5e".parse().unwrap(),
+        instance_type: "t4g.small".into(),
+        subnet: Some("subnet-0a".parse().unwrap()),
+        role: Role::Builder,
+        name: name("web", 3),
+        script: String::new(),
+        tags: builder("web", 3).tags,
+        persistent_devices: Vec::new(),
+        launch: String::new(),
+    };
+    let launched = Instance {
+        token: keys().launch_token(&new).to_string(),
+        subnet: new.subnet.clone(),
+        seal: Seal::Missing,
+        ..builder("web", 3)
+    };
+    let seal = |mut instance: Instance| {
+        keys().open_instance(&mut instance);
+        instance.seal
+    };
+    assert_eq!(seal(launched.clone()), Seal::Valid);
+    let retagged =
+        |key, value: &str| Instance { tags: launched.tags.clone().with(key, value), ..launched.clone() };
+    assert_eq!(seal(retagged(tags::ROLE, "tester")), Seal::Wrong);
+    assert_eq!(seal(retagged(tags::VERSION, "20260101T020000Z")), Seal::Wrong);
+    assert_eq!(
+        seal(Instance { subnet: Some("subnet-0b".parse().unwrap()), ..launched.clone() }),
+        Seal::Wrong
+    );
+    // Everyone can compute a hash without the key.
+    let guessed = Token::of(&["launch", "builder", "web", "20260104T020000Z"]).to_string();
+    assert_eq!(seal(Instance { token: guessed, ..launched }), Seal::Wrong);
+}
+
+#[test]
+fn the_bake_on_a_long_lived_instance_counts_only_with_its_seal_and_on_that_instance() {
+    let given = Tags::new().with(tags::VERSION, name("web", 3).version).with_time(tags::DEADLINE, day(3));
+    let instance = long_lived("web");
+    let marks = keys().tags_of_bake(&instance.region, &instance.id, &name("web", 3), &given);
+    let seal = |mut instance: Instance| {
+        keys().open_instance(&mut instance);
+        instance.seal
+    };
+    let marked = Instance { tags: instance.tags.clone().and(&marks), ..instance.clone() };
+    assert_eq!(seal(marked.clone()), Seal::Valid);
+    assert_eq!(seal(Instance { id: "i-0bad".parse().unwrap(), ..marked.clone() }), Seal::Wrong);
+    let later = marked.tags.clone().with_time(tags::DEADLINE, day(3) + TimeDelta::hours(9));
+    assert_eq!(seal(Instance { tags: later, ..marked }), Seal::Wrong);
+}
+
+#[test]
+fn builder_and_tester_of_one_bake_have_different_verdict_words() {
+    let words = |role| keys().verdict_words(role, &name("web", 3));
+    assert_ne!(words(Role::Builder), words(Role::Tester));
+    assert!(words(Role::Builder).iter().all(|word| word.len() == 16));
+}
+
+proptest! {
+    /// Whatever tags somebody copies from other images, or sets back, no image gets a stage that Kiln did not give it.
+    #[test]
+    fn no_mixture_of_copied_tags_gives_an_image_a_stage_that_it_never_had(
+        picks in proptest::collection::vec((0usize..4, 0usize..12), 0..9),
+        stage in proptest::sample::select(Stage::ALL.to_vec()),
+    ) {
+        let given = at(Stage::Captured, 3);
+        let others = [at(Stage::Verified, 2), at(Stage::Released, 4), at(stage, 5), given.clone()];
+        let mut forged = Image { state: ImageState::Available, ..given };
+        for (from, key) in picks {
+            let all: Vec<(&str, &str)> = others[from].tags.iter().collect();
+            let (key, value) = all[key % all.len()];
+            forged = tagged(&forged, key, value);
+        }
+        forged = tagged(&forged, tags::STAGE, stage.word());
+        let found = opened(forged).record().map(|record| record.stage);
+        prop_assert!(found.is_err() || found == Ok(Stage::Captured), "{found:?}");
+    }
+
+    #[test]
+    fn no_tags_make_the_check_panic(values in proptest::collection::vec(".{0,60}", 12)) {
+        let keys_of_tags = [
+            tags::RECIPE, tags::VERSION, tags::STAGE, tags::SEAL, tags::PINNED, tags::UNUSED_SINCE, tags::DISABLED_AT,
+            tags::FLEET_SIZE, tags::ORIGIN, tags::ATTEMPT, tags::ADOPTED, tags::ROLE,
+        ];
+        let given: Tags = keys_of_tags.into_iter().zip(values).collect();
+        let _ = opened(Image { tags: given.clone(), ..foreign_image("ami-0a") });
+        let mut instance = Instance { tags: given, ..long_lived("web") };
+        keys().open_instance(&mut instance);
+    }
+
+    #[test]
+    fn a_copied_origin_is_not_enough(attempt in 1u32..5) {
+        let copied = CopySource { origin: Origin { region: region("us-east-1"), image: id_of("us-east-1", 3) }, attempt };
+        let record = ImageRecord { copied: Some(copied), ..image("web", 3).build().record().unwrap() };
+        let forged = Image { tags: record.write(), ..image("web", 3).in_region("eu-west-1").build() };
+        prop_assert_eq!(opened(Image { seal: Seal::Missing, ..forged }).seal, Seal::Missing);
+    }
+}

@@ -1,0 +1,94 @@
+//! Decides a rollback: every Region names an earlier release, and nothing moves forward until there is a newer one.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::events::outbound::Event;
+use crate::inventory::Image;
+use crate::model::{Region, Tags, Version, tags};
+use crate::plan::action::WaitFor;
+use crate::plan::reason::ReleaseReason;
+use crate::plan::{Action, Reason, Sequence, Subject};
+use crate::release::{Drift, ReadyRelease, ReleaseState};
+
+/// Moves every Region back to an earlier release: `to`, or the newest earlier one that can be launched in all of
+/// them. Rejects the rollback, with the reason, if there is none.
+pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc>) -> Sequence {
+    let recipe = Subject::recipe(&state.recipe.name, state.home);
+    let publish = &state.recipe.publish;
+    if publish.parameter.is_none() && publish.launch_template.is_none() {
+        return vec![recipe.decide(Action::Reject, ReleaseReason::NothingNamesIt)];
+    }
+    let unreadable = state.unreadable();
+    if !unreadable.is_empty() {
+        return unreadable;
+    }
+    let complete = || state.releases.iter().filter(|release| state.is_complete(release));
+    let current = state.named(state.home).or_else(|| complete().next());
+    // An interrupted rollback is finished before another one begins.
+    let unfinished = state
+        .pinned()
+        .filter(|_| to.is_none() && state.move_parameters(Drift::Repair, WaitFor::Accepted).is_some());
+    let unfinished = unfinished.map(|(pinned, _)| pinned);
+    let mut why = Vec::new();
+    let mut launchable_everywhere = |release: &&ReadyRelease<'_>| {
+        let missing_regions: Vec<&str> =
+            state.missing_regions(release).iter().map(|region| region.as_str()).collect();
+        if !missing_regions.is_empty() {
+            why.push(format!("{} cannot be launched in {}", release.version(), missing_regions.join(", ")));
+        }
+        missing_regions.is_empty()
+    };
+    let chosen = unfinished.or_else(|| match to {
+        Some(to) => complete().filter(|release| release.version() == to).find(&mut launchable_everywhere),
+        None => complete()
+            .filter(|release| current.is_some_and(|current| release.version() < current.version()))
+            .find(&mut launchable_everywhere),
+    });
+    let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
+        return vec![recipe.decide(Action::Reject, ReleaseReason::NoRollbackTarget { to, why })];
+    };
+    // In milliseconds, unlike other times, because the later of two rollbacks counts.
+    let pin = Tags::new()
+        .with(tags::PINNED, now.to_rfc3339_opts(SecondsFormat::Millis, true))
+        .with(tags::PINNED_OVER, newest.version().max(chosen.version()));
+    let pinned = Image { tags: chosen.home.tags.clone().and(&pin), ..chosen.home.clone() };
+    let mut after_pin = state.clone();
+    for release in &mut after_pin.releases {
+        if release.home.id == pinned.id {
+            release.home = &pinned;
+        }
+    }
+    let reason = || Reason::Release(ReleaseReason::RolledBackTo(chosen.version()));
+    let home = || Subject::image(chosen.home);
+    // The pin first: if this dies half way, the next sweep finishes the rollback.
+    let mut sequence = vec![home().decide(Action::Tag(chosen.home.id.clone(), pin), reason())];
+    sequence.extend(after_pin.move_parameters(Drift::Repair, WaitFor::Accepted));
+    sequence.extend(after_pin.move_templates());
+    let news = Event::ImageRolledBack {
+        image: chosen.home.id.clone(),
+        images: chosen.images(),
+        from: current.map(ReadyRelease::version).filter(|from| *from != chosen.version()),
+    };
+    sequence.push(home().emit(&chosen.record.name, news, reason()));
+    sequence
+}
+
+impl<'a> ReleaseState<'a> {
+    /// The Regions that would have to name a release but cannot launch it: required ones, and those whose parameter
+    /// names an image.
+    fn missing_regions(&self, release: &ReadyRelease<'_>) -> Vec<&'a Region> {
+        let names_something = |region: &Region| self.value(region).is_some();
+        let required: Vec<&Region> = self.required().collect();
+        self.regions()
+            .filter(|region| required.contains(region) || names_something(region))
+            .filter(|region| !release.ready.contains_key(region))
+            .collect()
+    }
+}
+
+/// Whether an image was pinned by a rollback and no newer release has come since. Such an image is kept, with all its
+/// replicas.
+pub fn is_pinned(image: &Image, newest: Option<Version>) -> bool {
+    let over = |image: &Image| image.tags.read::<Version>(tags::PINNED_OVER);
+    image.tags.has(tags::PINNED) && over(image).is_some_and(|over| newest.is_none_or(|newest| newest <= over))
+}

@@ -1,0 +1,37 @@
+"""A stack of another name than `kiln`: its functions find its recipes, its bus and each other."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from e2e.conftest import BUILT
+from e2e.kiln import DEFAULTS, FURTHER, HOME, RECIPE, tags_of
+from local_aws.client import LocalAws
+from stack import deploy
+
+NAME = "other"
+
+
+def test_a_stack_of_another_name_bakes_and_releases_in_every_region() -> None:
+    timing = {"LOCAL_AWS_IMAGE_S": "0.2", "LOCAL_AWS_BOOT_S": "0.1"}
+    with LocalAws(**timing) as aws:
+        deploy(aws.url, BUILT, HOME, FURTHER, architecture="x86_64", say=lambda _: None, name=NAME)
+        recipe = RECIPE.format(name="web", **DEFAULTS)
+        aws.client("ssm").put_parameter(Name=f"/{NAME}/recipes/web", Value=recipe, Type="String")
+        answer = aws.client("lambda").invoke(FunctionName=f"{NAME}-bake", Payload=b'{"recipe": "web"}')
+        assert "FunctionError" not in answer, json.loads(answer["Payload"].read())
+
+        deadline = time.monotonic() + 60
+        while stages(aws) != ["released"] * (1 + len(FURTHER)):
+            assert time.monotonic() < deadline, f"the images are {stages(aws)}"
+            time.sleep(0.2)
+
+
+def stages(aws: LocalAws) -> list[str | None]:
+    """The stage of each image, the home Region's first."""
+    return [
+        tags_of(image).get("kiln:stage")
+        for region in (HOME, *FURTHER)
+        for image in aws.client("ec2", region).describe_images(Owners=["self"])["Images"]
+    ]
