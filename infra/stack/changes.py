@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stack.text import table
@@ -21,11 +21,22 @@ class Change:
 
 
 ADDED, CHANGED, IMPORTED = "added", "changed", "imported"
+# It names something that is changed but stays the same resource, so most often nothing happens to it.
+FOLLOWS = "perhaps changed"
 # In capitals, for these can lose something.
 PERHAPS, REPLACED, REMOVED, LEFT = "MAY BE REPLACED", "REPLACED", "REMOVED", "left, but not deleted"
 # The last lines are those that a person still sees before the question: what can lose something stands there.
-_ORDER = (ADDED, IMPORTED, CHANGED, LEFT, PERHAPS, REPLACED, REMOVED)
-_MARKS = {ADDED: "+", IMPORTED: "+", CHANGED: "~", LEFT: "-", PERHAPS: "!", REPLACED: "!", REMOVED: "!"}
+_ORDER = (FOLLOWS, ADDED, IMPORTED, CHANGED, LEFT, PERHAPS, REPLACED, REMOVED)
+_MARKS = {
+    FOLLOWS: "~",
+    ADDED: "+",
+    IMPORTED: "+",
+    CHANGED: "~",
+    LEFT: "-",
+    PERHAPS: "!",
+    REPLACED: "!",
+    REMOVED: "!",
+}
 _ACTIONS = {"Add": ADDED, "Import": IMPORTED, "Remove": REMOVED, "Modify": CHANGED}
 _REPLACEMENTS = {"True": REPLACED, "Conditional": PERHAPS}
 
@@ -63,6 +74,37 @@ def listed(changes: tuple[Change, ...]) -> list[str]:
         [f"{_MARKS[one.what]} {one.what}", one.resource, one.kind, ", ".join(one.fields)] for one in ordered
     ]
     return [f"  {row}" for row in table(rows)] if rows else []
+
+
+def read_all(found: list[dict[str, Any]]) -> tuple[Change, ...]:
+    """The changes of one change set.
+
+    CloudFormation lists whatever names a changed resource, as if that could be replaced as well. It cannot
+    unless what it names is replaced: the name and the ARN of a resource stay as long as it stays.
+    """
+    changes = {change.resource: change for change in map(read, found)}
+    causes = {one["ResourceChange"]["LogicalResourceId"]: _causes(one) for one in found}
+    stay = {name for name, change in changes.items() if change.what == CHANGED}
+    while True:
+        follow = {
+            name
+            for name, change in changes.items()
+            if change.what in (CHANGED, PERHAPS) and causes[name] and causes[name] <= stay
+        }
+        if not follow:
+            return tuple(changes.values())
+        changes |= {name: replace(changes[name], what=FOLLOWS) for name in follow}
+        stay |= follow
+
+
+def _causes(change: dict[str, Any]) -> set[str]:
+    """The resources that a change only follows from; none where it has a cause of its own."""
+    details = change["ResourceChange"].get("Details", [])
+    if any(
+        detail.get("ChangeSource") not in ("ResourceAttribute", "ResourceReference") for detail in details
+    ):
+        return set()
+    return {str(detail.get("CausingEntity", "")).partition(".")[0] for detail in details}
 
 
 def read(change: dict[str, Any]) -> Change:

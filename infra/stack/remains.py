@@ -54,12 +54,13 @@ def at_work(client: Client, regions: Iterable[str]) -> list[tuple[str, str, str]
 
 def lines(client: Client, name: str, home: str, regions: Iterable[str], kept: Iterable[Kept]) -> list[str]:
     """What stays, as text, and below each how to remove it."""
-    regions = list(regions)
+    regions, kept = list(regions), list(kept)
     return [
         "What stays:",
         *_images(client, regions),
         *_recipes(client, home, name),
-        *_log_groups(home, list(kept)),
+        *_log_groups(home, kept),
+        *_seal_keys(home, kept),
     ]
 
 
@@ -126,6 +127,18 @@ def _log_groups(home: str, kept: list[Kept]) -> list[str]:
             f"    To remove one: aws logs delete-log-group --region {home} --log-group-name <log group>",
         ]
     return [f"  log groups: none. The {len(gone)} of Kiln's functions go with their stack"] if gone else []
+
+
+def _seal_keys(home: str, kept: list[Kept]) -> list[str]:
+    """The keys of the seals are deleted with their stack, and KMS waits 30 days until it does so."""
+    keys = [name for one in kept for kind, name in one.goes.values() if kind == "AWS::KMS::Key"]
+    if not keys:
+        return []
+    return [
+        f"  the key of the seals, for 30 days: {', '.join(sorted(keys))}. Without it, a Kiln that is "
+        "deployed anew cannot tell that the images are Kiln's",
+        f"    To keep it: aws kms cancel-key-deletion --region {home} --key-id <key>",
+    ]
 
 
 def _tags(thing: dict[str, Any]) -> dict[str, str]:

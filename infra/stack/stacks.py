@@ -190,7 +190,7 @@ class Stack:
             found = list(pages)
             status, reason = found[0]["Status"], found[0].get("StatusReason", "")
             if status == "CREATE_COMPLETE":
-                listed = tuple(changes.read(one) for page in found for one in page.get("Changes", []))
+                listed = changes.read_all([one for page in found for one in page.get("Changes", [])])
                 return ChangeSet(**{**vars(change_set), "changes": listed})
             if status == "FAILED":
                 if any(words in reason for words in _NOTHING):

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from local_aws.client import LocalAws
 from stack import StackError, deploy
 from stack.__main__ import main
-from stack.changes import read
+from stack.changes import read, read_all
 from stack.confirm import Asked, NotConfirmed
 from stack.stacks import Stack
 
@@ -92,6 +92,45 @@ def test_a_change_set_tells_what_is_added_changed_replaced_and_removed(stack: St
 def test_what_is_not_certain_is_shown_as_what_can_lose_something(change: dict[str, str], what: str) -> None:
     known = {"LogicalResourceId": "A", "ResourceType": QUEUE}
     assert read({"ResourceChange": {**known, **change}}).what == what
+
+
+def modified(name: str, replacement: str, *causes: str) -> dict[str, Any]:
+    details = [
+        {
+            "Target": {"Attribute": "Properties", "Name": "Target"},
+            "ChangeSource": "ResourceAttribute" if cause else "DirectModification",
+            "CausingEntity": cause,
+        }
+        for cause in causes or ("",)
+    ]
+    known = {"LogicalResourceId": name, "ResourceType": QUEUE, "Action": "Modify"}
+    return {"ResourceChange": {**known, "Replacement": replacement, "Details": details}}
+
+
+@pytest.mark.parametrize(
+    ("of_function", "of_its_own", "rule", "rules_policy"),
+    [
+        ("False", (), "perhaps changed", "perhaps changed"),
+        ("True", (), "MAY BE REPLACED", "MAY BE REPLACED"),
+        ("Conditional", (), "MAY BE REPLACED", "MAY BE REPLACED"),
+        # It has a cause of its own as well.
+        ("False", ("",), "MAY BE REPLACED", "MAY BE REPLACED"),
+    ],
+)
+def test_what_only_names_a_resource_that_stays_is_not_said_to_be_replaced(
+    of_function: str, of_its_own: tuple[str, ...], rule: str, rules_policy: str
+) -> None:
+    found = read_all(
+        [
+            modified("Policy", "Conditional", "Rule.Arn"),
+            modified("Rule", "Conditional", "Bake.Arn", *of_its_own),
+            modified("Bake", of_function),
+        ]
+    )
+    assert {one.resource: one.what for one in found if one.resource != "Bake"} == {
+        "Policy": rules_policy,
+        "Rule": rule,
+    }
 
 
 def test_a_stack_that_a_change_set_would_have_made_is_gone_with_it(stack: Stack) -> None:

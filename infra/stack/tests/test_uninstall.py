@@ -80,6 +80,7 @@ def test_uninstalling_keeps_images_recipes_and_snapshots_and_tells_which(aws: Lo
     assert "  log groups in us-east-1: /aws/lambda/kiln-bake, " in text
     assert "aws logs delete-log-group --region us-east-1 --log-group-name" in text
     assert len(aws.client("logs").describe_log_groups()["logGroups"]) == len(names())
+    assert f"aws kms cancel-key-deletion --region {HOME} --key-id" in text
     assert "Bucket kiln-artifacts-" in text and "stays. To delete it: make uninstall REMOVE_BUCKET=1" in text
 
 
