@@ -10,6 +10,7 @@ import pytest
 
 from local_aws.client import LocalAws
 from stack import StackError, deploy
+from stack.confirm import Asked, NotConfirmed
 from stack.functions import functions
 from stack.stacks import Stack
 
@@ -94,6 +95,17 @@ def test_a_deployment_that_was_cut_off_is_in_nobodys_way(fresh: LocalAws, built:
     assert kiln(fresh).status() == "REVIEW_IN_PROGRESS"
     said = bring(fresh, built)
     assert "taking over the log groups of a former stack kiln: 1" in said and said[-1] == "updated"
+
+
+def test_the_logs_of_a_deleted_stack_are_taken_over_only_once_that_is_confirmed(
+    fresh: LocalAws, built: Path
+) -> None:
+    fresh.client("logs").create_log_group(logGroupName="/aws/lambda/kiln-bake")
+    given = iter(["y", "n"])
+    confirm = Asked("make deploy", yes=False, terminal=True, answer=lambda _: next(given))
+    with pytest.raises(NotConfirmed):
+        deploy(fresh.url, built, regions=[], say=lambda _: None, confirm=confirm)
+    assert kiln(fresh).status() is None and list(logs(fresh)) == ["/aws/lambda/kiln-bake"]
 
 
 def test_the_logs_of_another_stack_are_left_alone(fresh: LocalAws, built: Path) -> None:
