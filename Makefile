@@ -44,7 +44,7 @@ EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test test-full tested unit simulate e2e lint checkov fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint checkov fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,7 +76,7 @@ lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 	@echo "==> clippy (the first time it checks the EC2 SDK too, which takes minutes)"
 	@cargo clippy --quiet --workspace --all-targets --features kiln-tests/aws -- -D warnings
 	@$(BIN)/ruff check infra tests && $(BIN)/ruff format --check infra tests
-	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml && echo "==> lint is clean"
+	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml infra/artifacts.yaml && echo "==> lint is clean"
 
 checkov: tools $(CHECKOV_READY) ## What Checkov finds in the templates, as a regulated account deploys them
 	@$(BIN)/python -m stack.tests.scan $(CHECKOV)/bin/checkov
@@ -96,9 +96,10 @@ build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or 
 check-recipes: ## Checks recipe files, and lists every mistake: RECIPES=infra/recipes
 	@cargo run --quiet -p kiln-core --example check_recipes -- $(RECIPES)
 
-deploy: build ## Kiln into your account: REGION=us-east-1 REGIONS="eu-west-1 ap-southeast-2" PARAMETERS="LogLevel=debug" TAGS="team=platform"
+deploy: build ## Shows what would change, asks, does it: REGION= REGIONS= PARAMETERS= TAGS= YES=1 REMOVE_REGIONS=1
 	@$(BIN)/python -m stack deploy --stack $(STACK) --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
-	  --architecture $(ARCH) --parameters "$$PARAMETERS" --tags "$$TAGS"
+	  --architecture $(ARCH) --parameters "$$PARAMETERS" --tags "$$TAGS" \
+	  --yes "$(YES)" --remove-regions "$(REMOVE_REGIONS)"
 
 recipes: tools check-recipes ## Puts the recipes into Parameter Store, once all are right: RECIPES=folder REGION=...
 	@$(BIN)/python -m stack recipes --stack $(STACK) --home $(REGION) $(RECIPES)
@@ -135,6 +136,9 @@ retire: tools ## Lets the images of a deleted recipe go: RECIPE=web DRY_RUN=1 RE
 
 logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=...
 	@$(BIN)/python -m stack logs --stack $(STACK) --home $(REGION) --since $(SINCE) $(FN)
+
+uninstall: tools ## Removes Kiln once you saw what goes and what stays; images stay: REGION= YES=1 REMOVE_BUCKET=1
+	@$(BIN)/python -m stack uninstall --stack $(STACK) --home $(REGION) --yes "$(YES)" --remove-bucket "$(REMOVE_BUCKET)"
 
 docs: tools ## Writes the pages of docs/reference that are made from the templates
 	@$(BIN)/python -m stack.reference

@@ -12,20 +12,26 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stack import ask, functions, operate
-from stack.arguments import ArgumentError
-from stack.deploy import HOME_STACK, Clients, deploy
+from stack.arguments import ArgumentError, switch
+from stack.artifacts import BucketError
+from stack.clients import Clients
+from stack.confirm import Asked, NotConfirmed
+from stack.deploy import HOME_STACK, deploy
 from stack.package import PackageError
 from stack.plan import plan
 from stack.stacks import StackError
+from stack.uninstall import uninstall
+
+_FAILURES = (StackError, BucketError, PackageError, operate.OperateError, ClientError, BotoCoreError)
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (ArgumentError, operate.FunctionFailed) as error:
+    except (ArgumentError, NotConfirmed, operate.FunctionFailed) as error:
         print(error, file=sys.stderr)
-    except (StackError, PackageError, operate.OperateError, ClientError, BotoCoreError) as error:
+    except _FAILURES as error:
         print(f"not done: {error}", file=sys.stderr)
     return 1
 
@@ -38,12 +44,28 @@ def _deploy(options: argparse.Namespace) -> int:
         options.regions,
         options.architecture,
         options.parameters,
+        confirm=Asked(_command("deploy", options), switch("YES", options.yes)),
+        remove_regions=switch("REMOVE_REGIONS", options.remove_regions),
         name=options.stack,
         tags=options.tags,
     )
     for key, value in sorted(deployed.outputs.items()):
         print(f"{key} = {value}")
     return 0
+
+
+def _uninstall(options: argparse.Namespace) -> int:
+    yes, bucket = switch("YES", options.yes), switch("REMOVE_BUCKET", options.remove_bucket)
+    of_stacks = Asked(_command("uninstall", options), yes)
+    # A yes to everything is no yes to the bucket, unless there is somebody to ask.
+    terminal = of_stacks.terminal and not yes
+    of_bucket = Asked(f"{_command('uninstall', options)} REMOVE_BUCKET=1", bucket, terminal)
+    uninstall(options.endpoint_url, options.home, print, of_stacks, of_bucket, options.stack)
+    return 0
+
+
+def _command(name: str, options: argparse.Namespace) -> str:
+    return f"make {name}" if options.stack == HOME_STACK else f"make {name} STACK={options.stack}"
 
 
 def _recipes(options: argparse.Namespace) -> int:
@@ -118,6 +140,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE ...",
         help="of the stacks and all that they make, in such a text; without any, those of before stay",
     )
+
+    command.add_argument("--yes", help="1: changes what is shown without a question")
+    command.add_argument("--remove-regions", help="1: deletes the stacks of Regions that are no longer given")
+
+    command = commands.add_parser("uninstall", parents=[common], help="deletes the stacks; images stay")
+    command.set_defaults(run=_uninstall)
+    command.add_argument("--yes", help="1: deletes the stacks that are shown without a question")
+    command.add_argument("--remove-bucket", help="1: deletes the bucket that Kiln was deployed from as well")
 
     command = commands.add_parser("recipes", parents=[common], help="puts recipes into Parameter Store")
     command.set_defaults(run=_recipes)

@@ -1,18 +1,21 @@
-"""Deploys Kiln: the home stack, then one stack in each further Region."""
+"""Deploys Kiln: the bucket for what is deployed, the home stack, then a stack in each further Region."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import boto3
-from botocore.config import Config
-
+from stack import artifacts
+from stack import regions as further_regions
 from stack import template as templates
-from stack.bucket import protect
-from stack.package import QUICK, SMALL, ensure_bucket, package
+from stack.artifacts import ARTIFACTS_STACK, Bucket
+from stack.changes import ChangeSet
+from stack.clients import Clients
+from stack.confirm import Confirm
+from stack.deployment import Deployment, Say
+from stack.package import QUICK, SMALL, keys, package
 from stack.regional import neighbours, shared_out
 from stack.retained import import_logs, without_taken_recipes
 from stack.stacks import MOST_BODY, Stack, StackError
@@ -30,6 +33,16 @@ class Deployed:
     regions: dict[str, dict[str, str]]
 
 
+def stack_of(clients: Clients, name: str, region: str, tags: Mapping[str, str] | None = None) -> Stack:
+    """A stack of Kiln's."""
+    return Stack(clients.of("cloudformation", region), name, region, clients.poll_s, tags=tags or {})
+
+
+def region_stack(name: str) -> str:
+    """The name of the further Regions' stacks of a home stack."""
+    return f"{name}-region"
+
+
 def deploy(
     endpoint_url: str | None,
     build_dir: str | Path,
@@ -37,16 +50,19 @@ def deploy(
     regions: Iterable[str] = ("eu-west-1", "ap-southeast-2"),
     architecture: str = "x86_64",
     parameters: Mapping[str, str] | None = None,
-    say: Callable[[str], None] = print,
+    say: Say = print,
+    confirm: Confirm | None = None,
+    remove_regions: bool = False,
     name: str = HOME_STACK,
     tags: Mapping[str, str] | None = None,
 ) -> Deployed:
     """Packages and deploys the real templates; run again, it changes only what changed.
 
     `build_dir` holds `<function>/bootstrap`. `parameters` are those of template.yaml, and of region.yaml
-    where it has them too. `endpoint_url` is the local AWS, which is given made-up credentials; None is AWS
-    itself, with the caller's own. `name` is the home stack's, which all other names follow. All stacks get
-    the `tags`.
+    where it has them too. `name` is the home stack's, which all other names follow. All stacks get the
+    `tags`. What would be changed is shown, then `confirm` is asked, which raises if nothing may be; without
+    `confirm` nobody is asked. A Region that was deployed to before and is no longer one of `regions` is told,
+    and with `remove_regions` its stack is deleted.
     """
     regions = list(dict.fromkeys(regions))
     if home in regions:
@@ -55,64 +71,112 @@ def deploy(
     region_known = templates.parse(region_body)["Parameters"]
     shares = shared_out({"Architecture": architecture, **(parameters or {})}, home, regions, region_known)
     clients = Clients(endpoint_url)
-    poll_s = 0.1 if endpoint_url else 3.0
-
-    account = clients.of("sts", home).get_caller_identity()["Account"]
-    bucket = f"kiln-artifacts-{account}-{home}"
-    s3 = clients.of("s3", home)
+    home_stack = stack_of(clients, name, home, tags)
+    home_stack.leave_to_its_reviewers()
+    key = shares[home].get("KmsKey", home_stack.parameters().get("KmsKey") or None)
+    of_bucket = stack_of(clients, ARTIFACTS_STACK.format(name), home, tags)
+    bucket = _bucket(clients, of_bucket, key, say, confirm)
     say(f"packaging the functions of {build_dir}")
-    ensure_bucket(s3, bucket, home)
-    stack = Stack(clients.of("cloudformation", home), name, home, poll_s, tags=tags or {})
-    protect(s3, bucket, shares[home].get("KmsKey", stack.parameters().get("KmsKey") or None), tags or {})
     level = QUICK if endpoint_url else SMALL
-    body = package(templates.HOME_TEMPLATE, Path(build_dir), s3, bucket, lambda line: say(f"  {line}"), level)
+    body = package(templates.HOME_TEMPLATE, Path(build_dir), bucket, lambda line: say(f"  {line}"), level)
+    document = templates.parse(body)
 
-    say(f"deploying stack {name} to {home}")
     for region in [home, *regions]:
         for other in neighbours(clients.of("events", region), name):
             say(f"  caution: stack {other} is in {region} too, and each would end the other's bakes there")
-    import_logs(body, stack, clients.of("logs", home), say)
-    body = without_taken_recipes(body, stack, clients.of("ssm", home), shares[home], say)
-    outcome = stack.bring(_template(body, s3, bucket), shares[home], templates.parse(body)["Parameters"])
-    outputs = stack.outputs()
-    say(f"  {outcome}")
+    deployment = Deployment(say, confirm)
+    deployment.clear(home_stack)
+    import_logs(document, home_stack, clients.of("logs", home), say, confirm)
+    body = without_taken_recipes(body, home_stack, clients.of("ssm", home), shares[home], say)
+    template, template_key = _template(body, bucket)
+    try:
+        deployment.bring(home_stack, template, shares[home], document["Parameters"])
+        further = {region: stack_of(clients, region_stack(name), region, tags) for region in regions}
+        for region, stack in further.items():
+            # The bus has the home stack's name.
+            given = {**shares[region], "HomeRegion": home, "BusName": name}
+            deployment.bring(stack, {"TemplateBody": region_body}, given, region_known)
+        _leave(deployment, clients, name, home, regions, remove_regions)
+        deployment.ask()
+        deployment.carry_out()
+    except BaseException:
+        deployment.drop()
+        raise
+    old = bucket.forget(keys(document, bucket) | {template_key})
+    if old:
+        say(f"deleted {old} old files from bucket {bucket.name}: they are no longer deployed")
+    _tell_of_the_former_bucket(clients, bucket, home, say)
+    return Deployed(home, home_stack.outputs(), {region: one.outputs() for region, one in further.items()})
 
-    done: dict[str, dict[str, str]] = {}
-    for region in regions:
-        cloudformation = clients.of("cloudformation", region)
-        further = Stack(cloudformation, f"{name}-region", region, poll_s, tags=tags or {})
-        say(f"deploying stack {further.name} to {region}")
-        given = {**shares[region], "HomeRegion": home, "BusName": outputs["BusName"]}
-        outcome = further.bring({"TemplateBody": region_body}, given, region_known)
-        done[region] = further.outputs()
-        say(f"  {outcome}")
-    return Deployed(home, outputs, done)
+
+def _bucket(clients: Clients, stack: Stack, key: str | None, say: Say, confirm: Confirm | None) -> Bucket:
+    """The bucket for artifacts. It must be there before CloudFormation can say what the home stack needs."""
+
+    def agree(change_set: ChangeSet) -> None:
+        if confirm is None:
+            return
+        for line in change_set.lines():
+            say(line)
+        if change_set.creates:
+            say("the functions are put there; what they need is shown after that, before it is created")
+        confirm(f"Change {stack.title}?")
+
+    account = clients.of("sts", stack.region).get_caller_identity()["Account"]
+    Deployment(say, confirm).clear(stack)
+    bucket, outcome = artifacts.ensure(stack, clients.of("s3", stack.region), account, agree, key)
+    if outcome != "unchanged":
+        say(f"{stack.title}: {outcome}, with bucket {bucket.name}")
+    return bucket
 
 
-def _template(body: str, s3: Any, bucket: str) -> dict[str, str]:
-    """The template as the call takes it: in itself, or, where it is too long for that, by way of S3."""
+def _template(body: str, bucket: Bucket) -> tuple[dict[str, str], str]:
+    """The template as the call takes it, in itself or, where it is too long for that, by way of the bucket;
+    and its key there."""
+    key = f"template/{hashlib.sha256(body.encode()).hexdigest()}.yaml"
     if len(body.encode()) <= MOST_BODY:
-        return {"TemplateBody": body}
-    s3.put_object(Bucket=bucket, Key="template.yaml", Body=body.encode())
-    return {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/template.yaml"}
+        return {"TemplateBody": body}, key
+    bucket.put_once(key, body.encode())
+    return {"TemplateURL": bucket.url(key)}, key
 
 
-class Clients:
-    """boto3 clients of one endpoint, each made once."""
+def _leave(
+    deployment: Deployment, clients: Clients, name: str, home: str, regions: list[str], remove_regions: bool
+) -> None:
+    """Tells which Regions were deployed to before and are no longer named, and has their stacks deleted if
+    that is wanted."""
+    say = deployment.say
+    found = further_regions.with_a_stack(
+        clients.of("ec2", home),
+        lambda region: stack_of(clients, region_stack(name), region),
+        home,
+        name,
+        regions,
+    )
+    for line in found.lines():
+        say(line)
+    if not found.stacks:
+        return
+    recipes = further_regions.recipes(clients.of("ssm", home), name)
+    for stack in found.stacks:
+        naming = further_regions.naming(recipes, stack.region)
+        if naming:
+            say(
+                f"{stack.region} is not one of REGIONS, but recipes name it: {', '.join(naming)}. Without "
+                "its stack, only the next sweep finds out that a replica there is ready"
+            )
+        if remove_regions:
+            deployment.remove(stack)
+        else:
+            say(
+                f"{stack.title} stays, though {stack.region} is no longer one of REGIONS. To delete it, and "
+                "keep the images there: make deploy REMOVE_REGIONS=1"
+            )
 
-    def __init__(self, endpoint_url: str | None) -> None:
-        # A function may take 15 minutes to answer; to ask it again meanwhile would wake it twice.
-        config = Config(retries={"mode": "standard"}, read_timeout=930)
-        self._settings: dict[str, Any] = {"config": config}
-        self._made: dict[tuple[str, str], Any] = {}
-        if endpoint_url:
-            self._settings |= {
-                "endpoint_url": endpoint_url,
-                "aws_access_key_id": "test",
-                "aws_secret_access_key": "test",
-            }
 
-    def of(self, service: str, region: str) -> Any:
-        if (service, region) not in self._made:
-            self._made[service, region] = boto3.client(service, region_name=region, **self._settings)
-        return self._made[service, region]
+def _tell_of_the_former_bucket(clients: Clients, bucket: Bucket, home: str, say: Say) -> None:
+    former = artifacts.former(clients.of("s3", home), bucket.account, home)
+    if former:
+        say(
+            f"bucket {former.name}, from which a former version of Kiln was deployed, is no longer needed. "
+            f"To delete it: aws s3 rb --force s3://{former.name}"
+        )

@@ -7,9 +7,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from botocore.exceptions import ClientError
+from typing import Protocol
 
 from stack import functions
 from stack import template as templates
@@ -20,7 +18,16 @@ _YEAR = (1980, 1, 1, 0, 0, 0)
 
 
 class PackageError(RuntimeError):
-    """A function was not built, or the artifacts cannot be kept."""
+    """A function was not built."""
+
+
+class Bucket(Protocol):
+    """As much of a bucket as packaging uses."""
+
+    @property
+    def name(self) -> str: ...
+
+    def put_once(self, key: str, data: bytes) -> bool: ...
 
 
 def zipped(bootstrap: Path, level: int = SMALL) -> bytes:
@@ -36,11 +43,17 @@ def zipped(bootstrap: Path, level: int = SMALL) -> bytes:
     return memory.getvalue()
 
 
+def keys(document: templates.Template, bucket: Bucket) -> set[str]:
+    """The objects of the bucket that a packaged template names."""
+    start = f"s3://{bucket.name}/"
+    found = templates.functions(document).values()
+    return {str(one["CodeUri"]).removeprefix(start) for one in found if str(one["CodeUri"]).startswith(start)}
+
+
 def package(
     template: Path,
     build_dir: Path,
-    s3: Any,
-    bucket: str,
+    bucket: Bucket,
     say: Callable[[str], None] = lambda _: None,
     level: int = SMALL,
 ) -> str:
@@ -53,32 +66,7 @@ def package(
         folder = functions.folder(properties)
         data = zipped(build_dir / folder / "bootstrap", level)
         key = f"{folder}/{hashlib.sha256(data).hexdigest()}.zip"
-        fate = "uploaded" if _put(s3, bucket, key, data) else "unchanged"
+        fate = "uploaded" if bucket.put_once(key, data) else "unchanged"
         say(f"{name}: {len(data) / 1e6:.1f} MB zipped, {fate}")
-        properties["CodeUri"] = f"s3://{bucket}/{key}"
+        properties["CodeUri"] = f"s3://{bucket.name}/{key}"
     return templates.write(document)
-
-
-def ensure_bucket(s3: Any, bucket: str, region: str) -> None:
-    """Makes the bucket for artifacts if there is none: private, as S3 makes every new bucket."""
-    try:
-        s3.head_bucket(Bucket=bucket)
-        return
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"404", "NoSuchBucket", "NotFound"}:
-            raise PackageError(f"bucket {bucket} cannot be used: {error}") from error
-    # us-east-1 is S3's unnamed default, and refuses to be named.
-    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    s3.create_bucket(Bucket=bucket, **where)
-
-
-def _put(s3: Any, bucket: str, key: str, data: bytes) -> bool:
-    """Puts an object whose key is its content; false if it was there."""
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-        return False
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
-            raise PackageError(f"s3://{bucket}/{key} cannot be read: {error}") from error
-    s3.put_object(Bucket=bucket, Key=key, Body=data)
-    return True

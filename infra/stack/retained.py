@@ -6,16 +6,17 @@ CloudFormation makes no resource whose name is taken, and would fail the whole s
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from stack import template as templates
-from stack.stacks import Stack, StackError
+from stack.confirm import Confirm
+from stack.stacks import OURS, Stack, StackError
 from stack.template import Short, Template
 
 Say = Callable[[str], None]
 _LOG_GROUP = "AWS::Logs::LogGroup"
-_CHANGE_SET = "import-logs"
 
 
 def without_taken_recipes(body: str, stack: Stack, ssm: Any, given: dict[str, str], say: Say) -> str:
@@ -37,14 +38,15 @@ def without_taken_recipes(body: str, stack: Stack, ssm: Any, given: dict[str, st
     return templates.write(document) if taken else body
 
 
-def import_logs(body: str, stack: Stack, logs: Any, say: Say) -> None:
+def import_logs(document: Template, stack: Stack, logs: Any, say: Say, confirm: Confirm | None) -> None:
     """Lets a stack that is not there yet begin with the log groups that a former stack of its name left.
 
-    An import takes nothing but what it imports, so the stack gets the rest by the update that follows.
+    An import takes nothing but what it imports, so the stack gets the rest by the update that follows. The
+    log groups stay as they are if that is not wanted any more.
     """
-    if stack.cleared() is not None:
+    if stack.is_there():
         return
-    names = _names(templates.parse(body), _LOG_GROUP, "LogGroupName", stack.name)
+    names = _names(document, _LOG_GROUP, "LogGroupName", stack.name)
     pages = logs.get_paginator("describe_log_groups").paginate(
         logGroupNamePrefix=f"/aws/lambda/{stack.name}-"
     )
@@ -53,6 +55,10 @@ def import_logs(body: str, stack: Stack, logs: Any, say: Say) -> None:
     if not found:
         return
     say(f"  taking over the log groups of a former stack {stack.name}: {len(found)}")
+    if confirm:
+        confirm(f"Create {stack.title} with {len(found)} log groups, and see then what else it needs?")
+    stack.leave_to_its_reviewers()
+    change_set = f"{OURS}import-logs-{uuid.uuid4().hex}"
     small = {
         "Resources": {
             logical: {
@@ -66,7 +72,7 @@ def import_logs(body: str, stack: Stack, logs: Any, say: Say) -> None:
     }
     stack.cloudformation.create_change_set(
         StackName=stack.name,
-        ChangeSetName=_CHANGE_SET,
+        ChangeSetName=change_set,
         ChangeSetType="IMPORT",
         TemplateBody=json.dumps(small),
         ResourcesToImport=[
@@ -80,8 +86,8 @@ def import_logs(body: str, stack: Stack, logs: Any, say: Say) -> None:
     )
     made = stack.cloudformation.get_waiter("change_set_create_complete")
     pace = {"Delay": max(1, round(stack.poll_s)), "MaxAttempts": 60}
-    made.wait(StackName=stack.name, ChangeSetName=_CHANGE_SET, WaiterConfig=pace)
-    stack.cloudformation.execute_change_set(StackName=stack.name, ChangeSetName=_CHANGE_SET)
+    made.wait(StackName=stack.name, ChangeSetName=change_set, WaiterConfig=pace)
+    stack.cloudformation.execute_change_set(StackName=stack.name, ChangeSetName=change_set)
     if (status := stack.settled()) != "IMPORT_COMPLETE":
         raise StackError(f"the log groups of a former stack {stack.name} were not taken over: it is {status}")
 

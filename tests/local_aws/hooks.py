@@ -43,6 +43,8 @@ _EB = "ministack.services.eventbridge"
 _LAMBDA = "ministack.services.lambda_svc"
 _RUNTIME = "ministack.core.lambda_runtime"
 _CFN = "ministack.services.cloudformation.provisioners"
+_CHANGE_SETS = "ministack.services.cloudformation.changesets"
+_S3 = "ministack.services.s3"
 _SSM = "ministack.services.ssm"
 _EC2 = "moto.ec2.models"
 
@@ -88,6 +90,19 @@ HOOKS = (
     Hook(_CFN, "_lambda_create", ("logical_id", "props", "stack_name")),
     Hook(_CFN, "_lambda_update", ("physical_id", "old_props", "new_props", "stack_name", "logical_id")),
     Hook(_CFN, "_RESOURCE_HANDLERS"),
+    Hook(_CHANGE_SETS, "_resolve_props_for_diff", ("template", "params", "stack_name", "stack_id")),
+    Hook(_CHANGE_SETS, "_create_change_set", ("params",)),
+    Hook("ministack.services.cloudformation.handlers", "_ACTION_HANDLERS"),
+    Hook("ministack.services.cloudformation.helpers", "_p", ("params", "key", "default")),
+    Hook("ministack.services.cloudformation.engine", "_evaluate_conditions"),
+    Hook("ministack.services.cloudformation", "_stacks"),
+    Hook("ministack.services.cloudformation", "_stack_events"),
+    Hook("ministack.services.cloudformation", "_change_sets"),
+    Hook(_CFN, "_s3_delete", ("physical_id", "props")),
+    Hook(_S3, "_parse_bucket_key", ("path", "headers")),
+    Hook(_S3, "_bucket_owner_account", ("name",)),
+    Hook(_S3, "_bucket_has_versions"),
+    Hook(_S3, "_buckets"),
     Hook(_LAMBDA, "_functions"),
     Hook(_RUNTIME, "ProvidedWorker._pump_output", ("self", "stream", "log_queue")),
     Hook(_RUNTIME, "subprocess.Popen"),

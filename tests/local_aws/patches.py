@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from local_aws import deployments
 from local_aws.buses import Buses
 from local_aws.dispatch import Ec2Dispatch
 from local_aws.hooks import check
@@ -242,6 +243,21 @@ def keep_function_properties() -> None:
     handler["create"], handler["update"] = created, updated
 
 
+def answer_deployments() -> None:
+    """MiniStack's change sets and buckets answer otherwise than AWS's; see `deployments`."""
+    from ministack.services import s3
+    from ministack.services.cloudformation import changesets, handlers, provisioners
+
+    changesets._resolve_props_for_diff = deployments.without_what_conditions_leave_out(
+        changesets._resolve_props_for_diff
+    )
+    actions = handlers._ACTION_HANDLERS
+    actions["CreateChangeSet"] = deployments.reviewed_stack_stays(actions["CreateChangeSet"])
+    bucket = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    bucket["delete"] = deployments.bucket_with_objects_stays(bucket["delete"])
+    s3.handle_request = deployments.expected_owner(s3.handle_request)
+
+
 def own_public_parameters() -> None:
     """MiniStack has two public parameters whose images do not exist."""
     from ministack.services import ssm
@@ -260,6 +276,7 @@ def install(world: World, identities: Identities, spawner: Spawner, invokes: Asy
         clean_environment,
         own_public_parameters,
         keep_function_properties,
+        answer_deployments,
         lambda: check_image_parameters(world),
         lambda: dispatch_ec2(Ec2Dispatch(world)),
         lambda: route_events(world, invokes),

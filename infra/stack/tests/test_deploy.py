@@ -210,13 +210,14 @@ def test_the_home_region_is_no_further_region(aws: LocalAws, deployed: Deployed,
     body = (INFRA / "region.yaml").read_text()
     stack = Stack(aws.client("cloudformation"), "kiln-region", "us-east-1", 0.1)
     with pytest.raises(StackError, match="not for the home Region itself"):
-        stack.bring({"TemplateBody": body}, {"HomeRegion": "us-east-1"})
+        stack.propose({"TemplateBody": body}, {"HomeRegion": "us-east-1"})
+    assert stack.status() is None
 
 
 def test_the_command_says_what_it_did_or_why_not(
     aws: LocalAws, deployed: Deployed, built: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    where = ["deploy", "--endpoint-url", aws.url, "--architecture", "x86_64"]
+    where = ["deploy", "--endpoint-url", aws.url, "--architecture", "x86_64", "--yes", "1"]
     given = "BakeSchedule='cron(0 1 * * ? *)' LogRetention=7"
     assert main([*where, "--build-dir", str(built), "--parameters", given]) == 0
     assert "BakeFunction = kiln-bake" in capsys.readouterr().out

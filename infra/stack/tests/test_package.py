@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from stack import template as templates
 from stack.functions import names
@@ -16,18 +15,17 @@ from stack.package import QUICK, SMALL, PackageError, package, zipped
 
 
 class Bucket:
-    """As much of an S3 client as packaging uses."""
+    """As much of a bucket as packaging uses."""
+
+    name = "artifacts"
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def head_object(self, Bucket: str, Key: str) -> None:
-        if Key not in self.objects:
-            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
-
-    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
-        assert Key not in self.objects, "put twice"
-        self.objects[Key] = Body
+    def put_once(self, key: str, data: bytes) -> bool:
+        new = key not in self.objects
+        self.objects[key] = data
+        return new
 
 
 def test_a_zip_holds_the_executable_bootstrap_alone_and_is_always_the_same(built: Path) -> None:
@@ -51,12 +49,12 @@ def test_a_zip_for_aws_is_smaller_than_one_for_the_local_aws_and_holds_the_same(
 def test_a_function_that_was_not_built_is_named_with_what_to_do(built: Path) -> None:
     (built / "replicate" / "bootstrap").unlink()
     with pytest.raises(PackageError, match=r"replicate/bootstrap is missing: build the functions first"):
-        package(templates.HOME_TEMPLATE, built, Bucket(), "artifacts")
+        package(templates.HOME_TEMPLATE, built, Bucket())
 
 
 def test_only_the_code_uris_change(built: Path) -> None:
     bucket = Bucket()
-    packaged = templates.parse(package(templates.HOME_TEMPLATE, built, bucket, "artifacts"))
+    packaged = templates.parse(package(templates.HOME_TEMPLATE, built, bucket))
     original = templates.read(templates.HOME_TEMPLATE)
     for name, properties in templates.functions(packaged).items():
         uri = properties["CodeUri"]
@@ -71,9 +69,9 @@ def test_only_the_code_uris_change(built: Path) -> None:
 def test_what_is_there_is_not_put_again(built: Path) -> None:
     bucket = Bucket()
     said: list[str] = []
-    package(templates.HOME_TEMPLATE, built, bucket, "artifacts")
+    package(templates.HOME_TEMPLATE, built, bucket)
     (built / "expire" / "bootstrap").write_bytes(b"another binary of expire")
-    package(templates.HOME_TEMPLATE, built, bucket, "artifacts", said.append)
+    package(templates.HOME_TEMPLATE, built, bucket, said.append)
     fates = {line.split(":")[0]: line.rsplit(", ", 1)[1] for line in said}
     assert fates.pop("Expire") == "uploaded"
     assert len(fates) == len(names()) - 1 and set(fates.values()) == {"unchanged"}

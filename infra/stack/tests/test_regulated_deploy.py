@@ -141,7 +141,7 @@ def test_tags_and_parameters_that_are_not_given_again_stay(
     assert [line.strip() for line in said if line.startswith("  ")][-2:] == ["unchanged", "unchanged"]
     changed = {**TAGS, "cost": "43"}
     where = ["deploy", "--endpoint-url", aws.url, "--stack", NAME, "--architecture", "x86_64"]
-    assert main([*where, "--build-dir", str(built), "--tags", "team=platform cost=43"]) == 0
+    assert main([*where, "--yes", "1", "--build-dir", str(built), "--tags", "team=platform cost=43"]) == 0
     assert aws.client("lambda").get_function(FunctionName=f"{NAME}-bake")["Tags"].items() >= changed.items()
 
 

@@ -13,12 +13,13 @@ import pytest
 import yaml
 
 from stack.functions import Function, functions, names
-from stack.template import HOME_TEMPLATE, INFRA, REGION_TEMPLATE, read, write
+from stack.template import ARTIFACTS_TEMPLATE, HOME_TEMPLATE, INFRA, REGION_TEMPLATE, read, write
 from stack.tests.expand import Expanded, further, home
 
 # What CloudFormation takes of a template by way of S3, and Parameter Store of a standard parameter, in bytes.
 MOST_TEMPLATE = 1_000_000
 MOST_PARAMETER = 4_096
+TEMPLATES = [HOME_TEMPLATE, REGION_TEMPLATE, ARTIFACTS_TEMPLATE]
 
 of_each = pytest.mark.parametrize("one", functions(), ids=lambda one: one.name)
 
@@ -28,14 +29,14 @@ def template(request: pytest.FixtureRequest) -> Expanded:
     return home() if request.param == "home" else further()
 
 
-@pytest.mark.parametrize("path", [HOME_TEMPLATE, REGION_TEMPLATE], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_cfn_lint_finds_nothing(path: Any) -> None:
     command = [str(Path(sys.executable).with_name("cfn-lint")), str(path)]
     lint = subprocess.run(command, capture_output=True, text=True)
     assert lint.returncode == 0, lint.stdout + lint.stderr
 
 
-@pytest.mark.parametrize("path", [HOME_TEMPLATE, REGION_TEMPLATE], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_a_template_is_not_too_long_and_uses_no_alias(path: Any) -> None:
     text = path.read_text()
     sent = write(read(path))  # without its comments

@@ -125,5 +125,5 @@ fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Ve
 mod tests;
 
 #[cfg(test)]
-#[path = "adopted_tests.rs"]
-mod adopted_tests;
+#[path = "removal_tests.rs"]
+mod removal_tests;

@@ -301,23 +301,6 @@ fn a_failed_copy_is_deregistered_with_its_release_without_being_disabled() {
 }
 
 #[test]
-fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
-    let mut without_quarantine = recipe("web");
-    without_quarantine.expire.quarantine = TimeDelta::zero();
-    let mut images = releases_of(&[1, 2, 3]);
-    images.push(image("web", 1).released().in_region("eu-west-1").build());
-    let sequences = by(&without_quarantine, images, &unused(), day(40));
-    assert_eq!(
-        actions(&sequences),
-        [
-            ("1@us-east-1".to_owned(), "mark-disabled"),
-            ("1@eu-west-1".to_owned(), "deregister"),
-            ("1@us-east-1".to_owned(), "deregister")
-        ]
-    );
-}
-
-#[test]
 fn usage_is_read_only_for_images_that_the_rules_let_go() {
     let found = found(releases_of(&[1, 2, 3, 39]));
     let candidates = candidates(&recipe("web"), &Lineage::of(&found, &home()), day(40));

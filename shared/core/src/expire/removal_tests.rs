@@ -1,3 +1,5 @@
+use chrono::TimeDelta;
+
 use super::tests::{actions, by, releases_of, unused};
 use crate::fixtures::*;
 use crate::inventory::Image;
@@ -34,4 +36,21 @@ fn an_adopted_release_is_deprecated_and_goes_no_further_unless_its_recipe_lets_i
 
 fn tagged(image: Image, key: &str, value: &str) -> Image {
     Image { tags: image.tags.clone().with(key, value), ..image }
+}
+
+#[test]
+fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
+    let mut without_quarantine = recipe("web");
+    without_quarantine.expire.quarantine = TimeDelta::zero();
+    let mut images = releases_of(&[1, 2, 3]);
+    images.push(image("web", 1).released().in_region("eu-west-1").build());
+    let sequences = by(&without_quarantine, images, &unused(), day(40));
+    assert_eq!(
+        actions(&sequences),
+        [
+            ("1@us-east-1".to_owned(), "mark-disabled"),
+            ("1@eu-west-1".to_owned(), "deregister"),
+            ("1@us-east-1".to_owned(), "deregister")
+        ]
+    );
 }
