@@ -83,7 +83,7 @@ def deploy(
 
     for region in [home, *regions]:
         for other in neighbours(clients.of("events", region), name):
-            say(f"  caution: stack {other} is in {region} too, and each would end the other's bakes there")
+            say(f"  stack {other} is in {region} too: recipes of both must have different names")
     deployment = Deployment(say, confirm)
     deployment.clear(home_stack)
     import_logs(document, home_stack, clients.of("logs", home), say, confirm)

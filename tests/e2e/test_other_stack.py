@@ -28,6 +28,31 @@ def test_a_stack_of_another_name_bakes_and_releases_in_every_region() -> None:
             time.sleep(0.2)
 
 
+def test_two_stacks_in_the_same_regions_leave_each_others_bakes_and_images_alone() -> None:
+    timing = {"LOCAL_AWS_IMAGE_S": "0.2", "LOCAL_AWS_BOOT_S": "0.1"}
+    with LocalAws(**timing) as aws:
+        for stack in ("kiln", NAME):
+            deploy(aws.url, BUILT, HOME, FURTHER, architecture="x86_64", say=lambda _: None, name=stack)
+            recipe = RECIPE.format(name=f"{stack}-web", **DEFAULTS)
+            name = f"/{stack}/recipes/{stack}-web"
+            aws.client("ssm").put_parameter(Name=name, Value=recipe, Type="String")
+        for stack in ("kiln", NAME):
+            aws.client("lambda").invoke(FunctionName=f"{stack}-bake", Payload=b"{}")
+        aws.wait_idle(60)
+        for stack in ("kiln", NAME):
+            for function, payload in (("reconcile", {}), ("expire", {"dry_run": False})):
+                answer = aws.client("lambda").invoke(
+                    FunctionName=f"{stack}-{function}", Payload=json.dumps(payload).encode()
+                )
+                assert "FunctionError" not in answer, json.loads(answer["Payload"].read())
+        aws.wait_idle(60)
+        assert stages(aws) == ["released"] * 2 * (1 + len(FURTHER))
+        said = [event for event in aws.journal(kind="event") if event["source"] == "kiln"]
+        released = [event["detail"]["recipe"] for event in said if event["detail_type"] == "Image Released"]
+        assert set(released) == {"kiln-web", f"{NAME}-web"}
+        assert "Bake Failed" not in [event["detail_type"] for event in said]
+
+
 def stages(aws: LocalAws) -> list[str | None]:
     """The stage of each image, the home Region's first."""
     return [

@@ -86,6 +86,8 @@ def document(family: Family) -> str:
     parts = [
         f'name = "{family.name}"',
         section("bake", {"base": family.base, "instance_type": "t4g.small"}),
+        # Adopted images go as any other: what a recipe does not let go is proved by tests of its own.
+        '[adopt]\nname = "packer-*"\nderegister = true',
         section("publish", family.publish),
         section("replicate", {"regions": family.regions, "best_effort": family.best_effort}),
         section("expire", family.expire),
