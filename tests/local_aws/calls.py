@@ -6,12 +6,13 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from local_aws.dispatch import error_body
 
 _CREDENTIAL = re.compile(r"Credential=([^/,]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _CBOR = re.compile(r"/service/[^/]+/operation/(\w+)")
+_INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
 _MADE = re.compile(rb"<(imageId|instanceId|snapshotId|reportId)>([^<]+)</")
 _HIDDEN = {"Action", "Version", "UserData", "TemplateBody", "ZipFile", "AutoRefresh"}
@@ -60,6 +61,11 @@ def parse(method: str, path: str, query: str, headers: dict[str, str], body: byt
         action = form.get("Action", [""])[0]
         protocol = "ec2" if service == "ec2" else "query"
         return Call(service, action, region, key, protocol, _from_form(form))
+    invoked = _INVOKE.fullmatch(path)
+    if invoked:
+        kind = headers.get("x-amz-invocation-type", "RequestResponse")
+        request = {"FunctionName": unquote(invoked.group(1)), "InvocationType": kind}
+        return Call(service, "Invoke", region, key, "rest", request)
     parsed = parse_qs(query)
     if "Action" in parsed:
         return Call(service, parsed["Action"][0], region, key, "query", _from_form(parsed))

@@ -29,7 +29,7 @@ const CHANGES: [(Function, &str); 14] = [
     (Function::Expire, "EnableImageDeprecation"),
     (Function::Expire, "DisableImage"),
     (Function::Expire, "DeregisterImage"),
-    (Function::Reconcile, "PutParameter"),
+    (Function::Reconcile, "Invoke"),
 ];
 
 /// One call that a function made in such a run.

@@ -7,7 +7,7 @@
 //! It may tag, deprecate, disable, enable and deregister images that have Kiln's tag, delete their snapshots, and
 //! request usage reports from EC2. It touches nothing else.
 
-use kiln::events::inbound::ExpireCall;
+use kiln::events::inbound::{ExpireCall, Mode};
 use kiln::handlers::Debounce;
 use kiln::handlers::expire::expire;
 use kiln::lambda::serve;
@@ -16,7 +16,8 @@ use kiln::lambda::serve;
 async fn main() -> Result<(), lambda_runtime::Error> {
     let debounce = Debounce::default();
     serve("expire", async |kiln, payload, now| {
-        Ok(expire(&kiln.cloud, &kiln.context, &ExpireCall::read(payload)?, &debounce, now).await?)
+        Ok(expire(&kiln.cloud, &kiln.context, &ExpireCall::read(payload)?, &debounce, Mode::of(payload), now)
+            .await?)
     })
     .await
 }

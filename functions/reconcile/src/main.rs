@@ -1,8 +1,8 @@
-//! `reconcile`: does what a lost event or a failed function left undone.
+//! `reconcile`: finds what a lost event or a failed function left undone, and wakes the function whose work it is.
 //!
-//! Woken by EventBridge Scheduler every 15 minutes, and by hand. Answers with each repair and why, and reports it as
-//! `Drift Repaired`. It may do what every other function except `expire` may do, and tag and delete snapshots that an
-//! image left behind.
+//! Woken by EventBridge Scheduler every 15 minutes, and by hand. Answers with each function that it woke and why; what
+//! that function then does, it reports as `Drift Repaired`. It may read what Kiln manages, and invoke Kiln's other
+//! functions. It changes nothing itself.
 
 use kiln::events::inbound::ReconcileCall;
 use kiln::handlers::reconcile::reconcile;

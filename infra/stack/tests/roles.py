@@ -71,11 +71,14 @@ RELEASE = [
 COMMON: list[Call] = [
     ("ssm:GetParametersByPath", RECIPES, {}),
     ("ssm:GetParameter", f"{RECIPES}/web", {}),
-    ("events:PutEvents", "<Bus.Arn>", {"events:source": "kiln"}),
     ("sqs:SendMessage", "<Failures.Arn>", {}),
 ]
+# reconcile changes nothing, so it has nothing to say.
+ANNOUNCE: Call = ("events:PutEvents", "<Bus.Arn>", {"events:source": ["kiln"]})
 NEVER: list[Call] = [
-    ("events:PutEvents", "<Bus.Arn>", {"events:source": "aws.ec2"}),
+    ("events:PutEvents", "<Bus.Arn>", {"events:source": ["aws.ec2"]}),
+    ("events:PutEvents", "<Bus.Arn>", {"events:source": ["kiln", "aws.ec2"]}),
+    ("events:PutEvents", "<Bus.Arn>", {}),
     ("iam:PassRole", "arn:aws:iam::123456789012:role/admin", {}),
     ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}),
     ("ssm:PutParameter", f"{RECIPES}/web", {"ssm:Overwrite": "true"}),
@@ -236,15 +239,26 @@ NEEDED: dict[str, list[Call]] = {
         ),
     ],
 }
-DOES = ("BakeRole", "CaptureRole", "VerifyRole", "ReplicateRole")
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:kiln-{}"
 NEEDED["ReconcileRole"] = [
-    *(call for role in DOES for call in NEEDED[role]),
+    ("ec2:DescribeInstances", "*", {}),
+    ("ec2:DescribeImages", "*", {}),
     ("ec2:DescribeSnapshots", "*", {}),
     ("ec2:DescribeVolumes", "*", {}),
     ("ec2:DescribeLockedSnapshots", "*", {}),
+    ("ec2:DescribeSubnets", "*", {}),
+    ("ec2:DescribeLaunchTemplateVersions", "*", {}),
     ("ec2:ListImagesInRecycleBin", "*", {}),
-    ("ec2:CreateTags", REPLICA_SNAPSHOT, COPY | {"aws:TagKeys": ["kiln:orphaned-since"]}),
-    ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY),
+    ("ec2:DescribeImageAttribute", REPLICA, {}),
+    ("ec2:DescribeSnapshotAttribute", REPLICA_SNAPSHOT, {}),
+    ("ec2:GetImageFindings", IMAGE, {}),
+    ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
+    ("ec2:GetConsoleOutput", FAR_INSTANCE, TESTER),
+    ("ssm:GetParameters", PARAMETER, {}),
+    *(
+        ("lambda:InvokeFunction", FUNCTION.format(name), {})
+        for name in ("bake", "capture", "verify", "publish", "replicate", "expire")
+    ),
 ]
 # What would let a role out of its own job, beside NEVER.
 FORBIDDEN: dict[str, list[Call]] = {
@@ -323,19 +337,46 @@ FORBIDDEN: dict[str, list[Call]] = {
         ("ec2:DisableImageDeregistrationProtection", IMAGE, OURS),
     ],
 }
+READS = ("Describe", "Get", "List")
+
+
+def changes(call: Call) -> bool:
+    return not call[0].partition(":")[2].startswith(READS)
+
+
+# It may make none of the changes that any other function may make.
 FORBIDDEN["ReconcileRole"] = [
-    ("ec2:RunInstances", INSTANCE, LAUNCH | {"ec2:MetadataHttpTokens": "optional"}),
-    ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
-    ("ec2:DeregisterImage", REPLICA, {}),
-    ("ec2:DisableImage", IMAGE, OURS),
-    ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, tags("recipe=web")),
+    ANNOUNCE,
+    *(
+        call
+        for role, calls in NEEDED.items()
+        if role != "ReconcileRole"
+        for call in calls
+        if changes(call)
+    ),
+    ("ec2:GetConsoleOutput", INSTANCE, LONG_LIVED),
+    ("ssm:GetParameters", PARAMETER.replace("golden", "database"), {}),
+    ("lambda:InvokeFunction", FUNCTION.format("reconcile"), {}),
+    ("lambda:InvokeFunction", FUNCTION.format("bake").replace("kiln", "other"), {}),
 ]
+HELD = {"aws:ResourceTag/kiln:hold": "audit"}
+for role, held in {
+    "CaptureRole": [("ec2:DeregisterImage", IMAGE, OURS), ("ec2:DeleteSnapshot", SNAPSHOT, OURS)],
+    "ReplicateRole": [("ec2:DeregisterImage", REPLICA, COPY), ("ec2:DeleteSnapshot", REPLICA_SNAPSHOT, COPY)],
+    "ExpireRole": [
+        ("ec2:DisableImage", IMAGE, OURS),
+        ("ec2:DeregisterImage", REPLICA, COPY),
+        ("ec2:DeleteSnapshot", SNAPSHOT, OURS),
+    ],
+}.items():
+    FORBIDDEN[role] += [(action, resource, context | HELD) for action, resource, context in held]
 
 
 def needed(function: Function) -> list[Call]:
     """What the role of a function must be able to do."""
     own_log: Call = ("logs:PutLogEvents", f"<{function.log}.Arn>", {})
-    return [*COMMON, own_log, *NEEDED.get(function.role, [])]
+    announce = [ANNOUNCE] if function.role != "ReconcileRole" else []
+    return [*COMMON, *announce, own_log, *NEEDED.get(function.role, [])]
 
 
 def forbidden(function: Function) -> list[Call]:

@@ -10,7 +10,7 @@ import pytest
 from stack.functions import Function, functions
 from stack.tests.expand import Expanded, further, home
 from stack.tests.policy import Statement, allowed, listed, statements_of
-from stack.tests.roles import FORBIDDEN, NEEDED, Call, forbidden, needed
+from stack.tests.roles import COPY, FORBIDDEN, IMAGE, NEEDED, SNAPSHOT, TAKEN, Call, forbidden, needed
 
 DESTRUCTIVE = {
     "ec2:TerminateInstances",
@@ -94,6 +94,23 @@ def test_a_statement_is_narrow(role: str, statement: Statement) -> None:
         taken_in = conditions.get("Null", {}).get("aws:RequestTag/kiln:adopted") == "false"
         made = "ec2:CreateAction" in conditions.get("StringEquals", {})
         assert needs_a_tag(statement) or made or taken_in
+
+
+TAGS = [
+    {"aws:TagKeys": ["kiln:recipe", "kiln:version"]},
+    {"aws:TagKeys": ["kiln:recipe", "kiln:version"]} | TAKEN,
+    {"aws:TagKeys": ["kiln:stage"]},
+]
+"""What a role might tag a resource with that bears no tag of Kiln's."""
+
+
+@pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
+def test_no_role_both_tags_and_deletes_or_shares_what_kiln_did_not_make(function: Function) -> None:
+    statements = statements_of(home(), function.role)
+    for resource in (IMAGE, SNAPSHOT):
+        tags = any(allowed(statements, "ec2:CreateTags", resource, tagged) for tagged in TAGS)
+        harms = [action for action in DESTRUCTIVE if allowed(statements, action, resource, COPY)]
+        assert not (tags and harms), f"{function.role} tags any {resource}, and then may {harms}"
 
 
 def test_each_service_may_take_a_role_only_for_kiln() -> None:

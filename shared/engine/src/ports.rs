@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
+use kiln_core::events::wake::Function;
 use kiln_core::inventory::{
     Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
     Instance, Key, LaunchSources, MarkRange, NewImage, NewInstance, NewReplica, NewTemplateVersion,
@@ -19,6 +20,7 @@ use kiln_core::inventory::{
 use kiln_core::model::{
     ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token,
 };
+use serde_json::Value;
 
 /// Images and snapshots.
 pub trait Images {
@@ -200,10 +202,20 @@ pub trait Bus {
     async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()>;
 }
 
+/// Kiln's own functions, as a sweep wakes them.
+pub trait Functions {
+    /// Invokes a function with a payload, and does not wait for it. Lambda keeps the payload until the function has
+    /// handled it, or has failed three times.
+    async fn wake(&self, function: Function, payload: &Value) -> Result<()>;
+}
+
 /// All ports together.
 pub trait Cloud:
-    Images + Sharing + Instances + References + Parameters + Templates + AccountInfo + Bus
+    Images + Sharing + Instances + References + Parameters + Templates + AccountInfo + Bus + Functions
 {
 }
 
-impl<T: Images + Sharing + Instances + References + Parameters + Templates + AccountInfo + Bus> Cloud for T {}
+impl<T> Cloud for T where
+    T: Images + Sharing + Instances + References + Parameters + Templates + AccountInfo + Bus + Functions
+{
+}

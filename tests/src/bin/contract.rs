@@ -49,8 +49,10 @@ async fn main() -> ExitCode {
         Some(_) => asked.iter().map(String::as_str).collect(),
     };
     let Ok(home) = "us-east-1".parse() else { return ExitCode::FAILURE };
-    let adapter =
-        Endpoint { aws: Aws::new(home, "kiln".into(), Vec::new()).sealed_with(SealKeys::new([7; 32])), base };
+    let adapter = Endpoint {
+        aws: Aws::new(home, "kiln".into(), "kiln".into(), Vec::new()).sealed_with(SealKeys::new([7; 32])),
+        base,
+    };
     let mut kept = ExitCode::SUCCESS;
     for name in names {
         match check(&adapter, name).await {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
+use kiln_core::events::wake;
 use kiln_core::inventory::{
     Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
     ImageState, Instance, InstanceState, Key, MarkRange, NewImage, NewInstance, NewReplica,
@@ -15,7 +16,8 @@ use kiln_core::inventory::{
 use kiln_core::model::{
     ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags,
 };
-use kiln_engine::ports::{AccountInfo, Bus, Images, Instances, Parameters, Sharing, Templates};
+use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Parameters, Sharing, Templates};
+use serde_json::Value;
 
 use super::cloud::InMemoryCloud;
 use super::lambda::Function;
@@ -149,7 +151,7 @@ impl Images for BuggyCloud {
                     image.tags = std::mem::take(&mut image.tags).with(tags::STAGE, "published");
                 }
             }
-            (Bug::RollbackUndone, Function::Reconcile) => {
+            (Bug::RollbackUndone, Function::Reconcile | Function::Replicate) => {
                 images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::PINNED));
             }
             (Bug::SealUnchecked, _) => images.iter_mut().for_each(|image| image.seal = Seal::Valid),
@@ -307,5 +309,11 @@ impl AccountInfo for BuggyCloud {
 impl Bus for BuggyCloud {
     forward! {
         send(envelopes: &[Envelope], now: DateTime<Utc>) -> ();
+    }
+}
+
+impl Functions for BuggyCloud {
+    forward! {
+        wake(function: wake::Function, payload: &Value) -> ();
     }
 }

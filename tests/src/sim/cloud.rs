@@ -7,12 +7,14 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
+use kiln_core::events::wake;
 use kiln_core::inventory::{
     CloudError, Deregistration, Image, ImageQuery, ImageState, MarkRange, NewImage, NewReplica, Result,
     Snapshot,
 };
 use kiln_core::model::{ImageId, ImageRecord, Region, SnapshotId, Tags};
-use kiln_engine::ports::{Bus, Images, Parameters};
+use kiln_engine::ports::{Bus, Functions, Images, Parameters};
+use serde_json::Value;
 
 use super::account::{Account, seals};
 use super::bugs::FirstUses;
@@ -379,5 +381,16 @@ impl Bus for InMemoryCloud {
             Ok(())
         };
         self.call(CallKind::Change, "PutEvents", &self.world.context.home, "kiln", effect).await
+    }
+}
+
+impl Functions for InMemoryCloud {
+    async fn wake(&self, function: wake::Function, payload: &Value) -> Result<()> {
+        let home = self.world.context.home.clone();
+        let effect = |_: &mut Account, _| {
+            lambda::wake(&self.world, function.into(), payload);
+            Ok(())
+        };
+        self.call(CallKind::Change, "Invoke", &home, function.name(), effect).await
     }
 }

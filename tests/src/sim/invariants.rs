@@ -79,6 +79,8 @@ pub struct Invariants {
     pub news: BTreeMap<&'static str, u32>,
     /// Every event that was delivered to a function.
     pub delivered: Vec<(Function, Value)>,
+    /// What sweeps woke functions with.
+    pub wakes: Vec<Value>,
     /// How many events became dead letters.
     pub dead_letters: u32,
     /// The calls that each invocation of each function made.

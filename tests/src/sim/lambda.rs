@@ -8,9 +8,10 @@ use std::rc::Rc;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{AbortHandle, Abortable};
 use kiln_core::events::inbound::{
-    BakeCall, CaptureCall, ExpireCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall,
+    BakeCall, CaptureCall, ExpireCall, Mode, PublishCall, ReconcileCall, ReplicateCall, VerifyCall,
 };
 use kiln_core::events::outbound::Envelope;
+use kiln_core::events::wake;
 use kiln_core::model::{ImageId, InstanceId, Region};
 use kiln_engine::apply::Report;
 use kiln_engine::context::HandlerError;
@@ -33,6 +34,19 @@ pub enum Function {
     Replicate,
     Expire,
     Reconcile,
+}
+
+impl From<wake::Function> for Function {
+    fn from(woken: wake::Function) -> Self {
+        match woken {
+            wake::Function::Bake => Self::Bake,
+            wake::Function::Capture => Self::Capture,
+            wake::Function::Verify => Self::Verify,
+            wake::Function::Publish => Self::Publish,
+            wake::Function::Replicate => Self::Replicate,
+            wake::Function::Expire => Self::Expire,
+        }
+    }
 }
 
 /// The call at which a function is killed.
@@ -148,11 +162,22 @@ fn event_of(detail_type: &str, region: &Region, detail: Value) -> Value {
 
 /// Delivers an event to a function: late, twice or never, by chance.
 fn send(world: &Rc<World>, function: Function, event: Value) {
-    let faults = world.faults.get();
-    if world.chance(faults.lost) {
+    if world.chance(world.faults.get().lost) {
         world.note(|| format!("       an event for {function:?} is lost: {}", event["detail"]));
         return;
     }
+    queue(world, function, event);
+}
+
+/// Invokes a function as `reconcile` does. Lambda delivers what it accepted: late or twice, but not never.
+pub fn wake(world: &Rc<World>, function: Function, payload: &Value) {
+    world.note(|| format!("       woken: {function:?} with {payload}"));
+    world.invariants.borrow_mut().wakes.push(payload.clone());
+    queue(world, function, payload.clone());
+}
+
+fn queue(world: &Rc<World>, function: Function, event: Value) {
+    let faults = world.faults.get();
     let times = if world.chance(faults.doubled) { 2 } else { 1 };
     for _ in 0..times {
         let most = if world.chance(faults.late) { 30 * 60_000 } else { 2_000 };
@@ -204,24 +229,26 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
     let now = world.now() + skew;
     let cloud = BuggyCloud::new(InMemoryCloud::new(Rc::clone(world), Rc::clone(&invocation)), world.bug);
     let context = world.context.clone();
-    let payload = payload.clone();
+    let (payload, mode) = (payload.clone(), Mode::of(payload));
     let work = async move {
         let answer: Result<Report, HandlerError> = async {
             match function {
                 Function::Bake => bake::bake(&cloud, &context, &BakeCall::read(&payload)?, now).await,
                 Function::Capture => {
-                    capture::capture(&cloud, &context, &CaptureCall::read(&payload)?, now).await
+                    capture::capture(&cloud, &context, &CaptureCall::read(&payload)?, mode, now).await
                 }
-                Function::Verify => verify::verify(&cloud, &context, &VerifyCall::read(&payload)?, now).await,
+                Function::Verify => {
+                    verify::verify(&cloud, &context, &VerifyCall::read(&payload)?, mode, now).await
+                }
                 Function::Publish => {
-                    publish::publish(&cloud, &context, &PublishCall::read(&payload)?, now).await
+                    publish::publish(&cloud, &context, &PublishCall::read(&payload)?, mode, now).await
                 }
                 Function::Replicate => {
-                    replicate::replicate(&cloud, &context, &ReplicateCall::read(&payload)?, now).await
+                    replicate::replicate(&cloud, &context, &ReplicateCall::read(&payload)?, mode, now).await
                 }
                 Function::Expire => {
                     let (call, debounce) = (ExpireCall::read(&payload)?, Debounce::default());
-                    expire::expire(&cloud, &context, &call, &debounce, now).await
+                    expire::expire(&cloud, &context, &call, &debounce, mode, now).await
                 }
                 Function::Reconcile => {
                     ReconcileCall::read(&payload)?;

@@ -120,6 +120,14 @@ fn a_failed_image_is_reported_and_deregistered_after_its_builder_is_terminated()
 }
 
 #[test]
+fn a_failed_image_that_somebody_holds_stays_and_its_bake_has_failed_all_the_same() {
+    let held = image("web", 9).in_state(ImageState::Failed).tagged(tags::HOLD, "audit").build();
+    assert_eq!(words(&failed_image(&held, &held.record().unwrap())), ["keep"]);
+    let sequence = decided(&Observed { images: vec![held], ..observed(builder("web", 9)) });
+    assert_eq!(words(&sequence), ["emit", "terminate", "keep"]);
+}
+
+#[test]
 fn an_image_with_the_right_name_but_without_the_tags_is_rejected() {
     let mut same_name = image("web", 9).build();
     same_name.tags = Tags::new();

@@ -8,7 +8,7 @@ use crate::inventory::{
 };
 use crate::model::record::RecordError;
 use crate::model::{ImageName, ImageRecord, InstanceId, ScriptOutcome, Stage, tags};
-use crate::plan::reason::{CaptureReason, ImageRef, ScriptReason};
+use crate::plan::reason::{CaptureReason, ImageRef, ScriptReason, UseReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
@@ -58,6 +58,12 @@ pub fn wants_console(instance: &Instance, images: &[Image], now: DateTime<Utc>) 
     instance.purpose() == InstanceRole::Builder
         && !images.iter().any(own)
         && (instance.state == InstanceState::Stopped || (running(instance) && instance.is_late(now)))
+}
+
+/// Whether a builder whose recipe is invalid waits until somebody corrects it. After its deadline the recipe counts as
+/// deleted. A long-lived builder is a person's own instance, and does not wait.
+pub fn awaits_its_recipe(instance: &Instance, now: DateTime<Utc>) -> bool {
+    instance.purpose() == InstanceRole::Builder && instance.deadline().is_none_or(|deadline| deadline >= now)
 }
 
 /// Decides what happens to a builder. `recipe` is `None` if there is no readable recipe of that name.
@@ -186,13 +192,26 @@ fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Se
     vec![
         emit_bake_failed(instance, name, &reason, String::new()),
         free_builder(instance, reason.clone()),
-        Subject::image(image).decide(Action::Deregister(image.id.clone()), reason),
+        cleared(image, reason),
     ]
+}
+
+/// Deregisters a failed image, unless somebody holds it.
+fn cleared(image: &Image, reason: Reason) -> Decision {
+    match image.tags.get(tags::HOLD) {
+        Some(why) => Subject::image(image).decide(Action::Keep, UseReason::Held(why.to_owned())),
+        None => Subject::image(image).decide(Action::Deregister(image.id.clone()), reason),
+    }
 }
 
 /// Decides what happens to a failed image whose builder no longer exists.
 pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
     let reason = image_failed(image);
+    let cleared = cleared(image, reason.clone());
+    // Its deregistration is what keeps the event from being sent again.
+    if cleared.action == Action::Keep {
+        return vec![cleared];
+    }
     let mut sequence = Sequence::new();
     if let Some(instance) = &image.source_instance {
         let news = Event::BakeFailed {
@@ -202,7 +221,7 @@ pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
         };
         sequence.push(Subject::image(image).emit(&record.name, news, reason.clone()));
     }
-    sequence.push(Subject::image(image).decide(Action::Deregister(image.id.clone()), reason));
+    sequence.push(cleared);
     sequence
 }
 

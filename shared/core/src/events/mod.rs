@@ -1,4 +1,5 @@
-//! The payloads that invoke Kiln's functions, and the events that Kiln sends.
+//! The payloads that invoke Kiln's functions, the events that Kiln sends, and how a sweep wakes a function.
 
 pub mod inbound;
 pub mod outbound;
+pub mod wake;

@@ -129,7 +129,8 @@ pub enum Event {
         /// Which limit blocked the run, and how to allow it.
         reason: String,
     },
-    /// `Drift Repaired`: a sweep did what an event should have led to, usually because the event was lost.
+    /// `Drift Repaired`: a function did, because a sweep woke it, what an event should have led to. Usually the event
+    /// was lost.
     DriftRepaired {
         /// The actions that were carried out, in order.
         actions: Vec<&'static str>,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::step::Step;
 use crate::events::outbound::Envelope;
+use crate::events::wake::Wake;
 use crate::inventory::{
     Candidates, Deprecation, NewImage, NewReplica, NewTemplateVersion, PermissionChange, sealed,
 };
@@ -98,6 +99,9 @@ pub enum Action {
     /// Sends an event before the tag that records it is written. A failure between the two repeats the event instead of
     /// losing it.
     Emit(Envelope),
+    /// Wakes the function whose work is missing, as the event would have done that was lost. `reconcile` does nothing
+    /// else.
+    Wake(Wake),
 }
 
 /// A parameter that is pointed at an image.
@@ -214,6 +218,7 @@ impl Action {
             Self::ClearOrphan(_) => "clear-orphan",
             Self::DeleteSnapshot(_) => "delete-snapshot",
             Self::Emit(_) => "emit",
+            Self::Wake(_) => "wake",
         }
     }
 }

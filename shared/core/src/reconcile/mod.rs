@@ -1,24 +1,29 @@
-//! Repairs what a lost event, or a function that died, left undone.
+//! Finds what a lost event, or a function that died, left undone, and which function's work that is.
 //!
-//! It has no rules of its own: from what one sweep observed, it collects the decisions of [`capture`], [`pipeline`]
-//! and [`orphans`], and drops those that change nothing.
+//! It has no rules of its own, and changes nothing: from what one sweep observed, it collects the decisions of
+//! [`capture`], [`pipeline`] and [`orphans`]. Where one of them changes something, the function whose work it is is
+//! woken, and decides again from what it observes itself.
 
 pub mod observed;
 pub mod pipeline;
+pub mod wakes;
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use crate::bake::{self, BakeRequest, layers};
 use crate::capture;
-use crate::inventory::{Image, ImageState, Instance, InstanceRole, InstanceState};
-use crate::model::{ImageName, ImageRecord, InstanceId, Region, ScriptOutcome};
+use crate::events::wake::Wake;
+use crate::inventory::{Image, ImageState, Instance, InstanceState};
+use crate::model::{ImageName, ImageRecord, InstanceId, Region, ScriptOutcome, Tags, tags};
 use crate::orphans::{self, Candidate};
-use crate::plan::reason::ScriptReason;
+use crate::plan::reason::BakeReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::BadRecipe;
 
 use observed::{BuilderDetail, Observed};
+use wakes::Due;
 
 /// The builders for which a [`BuilderDetail`] must be read, with the names of their bakes.
 pub fn builders_to_inspect(observed: &Observed, now: DateTime<Utc>) -> Vec<(InstanceId, ImageName)> {
@@ -38,18 +43,26 @@ pub fn candidates<'a>(observed: &'a Observed, region: &Region, now: DateTime<Utc
     }
 }
 
-/// Everything that must still be done, each decision with the time since which it may have been due.
+/// The functions to wake, for everything that must still be done, and what stands in the way.
 pub fn decide(observed: &Observed, now: DateTime<Utc>) -> Vec<Sequence> {
     let mut sequences = unobservable(observed);
     sequences.extend(bad_recipes(observed));
-    if observed.home_images().is_some() {
-        sequences.extend(builder_sequences(observed, now));
-        sequences.extend(failed_image_sequences(observed));
-        let pipeline_steps = pipeline::decide(observed, now).into_iter();
-        sequences.extend(pipeline_steps.filter_map(|(sequence, since)| repairs(sequence, since)));
-    }
-    sequences.extend(snapshot_sequences(observed, now));
+    sequences.extend(wakes::of(due(observed, now), now));
     sequences
+}
+
+/// Everything that must still be done, as the functions that it belongs to will decide it.
+fn due(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
+    let mut due = Vec::new();
+    if observed.home_images().is_some() {
+        due.extend(builders_due(observed, now));
+        due.extend(failed_images(observed));
+        due.extend(pipeline::decide(observed, now));
+        due.extend(pipeline::releases(observed, now));
+        due.extend(missed_layers(observed, now));
+    }
+    due.extend(snapshots_due(observed, now));
+    due
 }
 
 /// The builders that still exist and belong to a bake, with the name of that bake.
@@ -61,9 +74,10 @@ fn builders(observed: &Observed) -> impl Iterator<Item = (&Instance, ImageName)>
         .filter_map(|instance| Some((instance, capture::bake_of(instance).ok()?)))
 }
 
-fn builder_sequences(observed: &Observed, now: DateTime<Utc>) -> Vec<Sequence> {
-    let mut sequences = Vec::new();
+fn builders_due(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
+    let mut due = Vec::new();
     for (instance, name) in builders(observed) {
+        let wake = Wake::Builder(observed.home.clone(), instance.id.clone());
         let mut images = observed.named(&name);
         let (verdict, console_tail) = match observed.closer.get(&instance.id) {
             Some(Ok(BuilderDetail { console, named })) => {
@@ -73,7 +87,8 @@ fn builder_sequences(observed: &Observed, now: DateTime<Utc>) -> Vec<Sequence> {
                 (console.verdict.clone(), console.tail.clone())
             }
             Some(Err(error)) => {
-                sequences.push(vec![Subject::instance(instance).retry_later(error)]);
+                let sequence = vec![Subject::instance(instance).retry_later(error)];
+                due.push(Due { wake, sequence, since: None });
                 continue;
             }
             None => (ScriptOutcome::Unread, String::new()),
@@ -83,23 +98,19 @@ fn builder_sequences(observed: &Observed, now: DateTime<Utc>) -> Vec<Sequence> {
             (None, Some(deadline)) if deadline < now => Some(deadline),
             (None, _) => instance.launched,
         };
-        if observed.bad.iter().any(|bad| bad.name == name.recipe.as_str()) && images.is_empty() {
-            // The recipe may be corrected before the builder's deadline; after it, the recipe counts as deleted. A
-            // user's own instance does not wait.
-            let waiting = instance.deadline().is_none_or(|deadline| deadline >= now);
-            if waiting && instance.purpose() == InstanceRole::Builder {
-                continue;
-            }
+        let bad = observed.bad.iter().any(|bad| bad.name == name.recipe.as_str());
+        if bad && images.is_empty() && capture::awaits_its_recipe(instance, now) {
+            continue;
         }
         let recipe = observed.recipes.get(&name.recipe);
         let input = capture::Observed { instance: instance.clone(), images, verdict, console_tail };
-        sequences.extend(repairs(capture::decide(&name, recipe, &input, now), since));
+        due.push(Due { wake, sequence: capture::decide(&name, recipe, &input, now), since });
     }
-    sequences
+    due
 }
 
 /// Failed images whose builder no longer exists, or works on another bake.
-fn failed_image_sequences(observed: &Observed) -> Vec<Sequence> {
+fn failed_images(observed: &Observed) -> Vec<Due> {
     // If the instances could not be read, the builder may still exist.
     if observed.instances.is_err() {
         return Vec::new();
@@ -107,34 +118,60 @@ fn failed_image_sequences(observed: &Observed) -> Vec<Sequence> {
     let with_builder: BTreeSet<ImageName> = builders(observed).map(|(_, name)| name).collect();
     homes(observed)
         .filter(|(image, record)| image.state == ImageState::Failed && !with_builder.contains(&record.name))
-        .filter_map(|(image, record)| repairs(capture::failed_image(image, &record), image.created))
+        .map(|(image, record)| Due {
+            wake: Wake::FailedImage(observed.home.clone(), image.id.clone()),
+            sequence: capture::failed_image(image, &record),
+            since: image.created,
+        })
         .collect()
 }
 
-fn snapshot_sequences(observed: &Observed, now: DateTime<Utc>) -> Vec<Sequence> {
-    let mut sequences: Vec<Sequence> = observed
-        .snapshots
-        .iter()
-        .filter_map(|(region, snapshots)| {
-            let images = observed.images.get(region)?.as_ref().ok()?;
-            Some(orphans::reclaimed(snapshots.as_ref().ok()?, images))
-        })
-        .flatten()
-        .collect();
+/// The bakes of layers that a release of their base should have started.
+fn missed_layers(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
+    let (Ok(instances), Some(images)) = (&observed.instances, observed.home_images()) else {
+        return Vec::new();
+    };
+    let due = layers::due(observed.recipes.values(), None, images, instances, now).into_iter();
+    due.filter_map(|(recipe, version)| {
+        let base = recipe.base_recipe()?;
+        let name = ImageName { recipe: recipe.name.clone(), version };
+        let request = BakeRequest { name: name.clone(), home: observed.home.clone(), now };
+        let of_recipe = |tags: &Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
+        let instances: Vec<Instance> = instances.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
+        let images: Vec<Image> = images.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
+        // A bake that is under way, or that is refused, needs no base to be known for it.
+        let decided = bake::without_base(&request, recipe, &instances, &images);
+        let sequence = vec![decided.unwrap_or_else(|| {
+            let reason = BakeReason::BaseReleased(base.clone());
+            Subject::name(&name, &observed.home).decide(Action::Wake(Wake::Layers(base.clone())), reason)
+        })];
+        Some(Due { wake: Wake::Layers(base.clone()), sequence, since: None })
+    })
+    .collect()
+}
+
+fn snapshots_due(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
+    let mut due: Vec<Due> = Vec::new();
+    let of =
+        |region: &Region, sequence, since| Due { wake: Wake::Snapshots(region.clone()), sequence, since };
+    for (region, snapshots) in &observed.snapshots {
+        if let (Some(Ok(images)), Ok(snapshots)) = (observed.images.get(region), snapshots) {
+            let reclaimed = orphans::reclaimed(snapshots, images).into_iter();
+            due.extend(reclaimed.map(|sequence| of(region, sequence, None)));
+        }
+    }
     for (region, needs) in &observed.needs {
         let candidates = candidates(observed, region, now);
         match needs {
             Ok(needs) => {
-                let decided = orphans::decide(&candidates, needs, now);
+                let decided = orphans::decide(&candidates, needs, now).into_iter();
                 let since = candidates.iter().map(|candidate| candidate.snapshot.started);
-                sequences.extend(
-                    decided.into_iter().zip(since).filter_map(|(sequence, since)| repairs(sequence, since)),
-                );
+                due.extend(decided.zip(since).map(|(sequence, since)| of(region, sequence, since)));
             }
-            Err(error) => sequences.push(vec![Subject::region(region).retry_later(error)]),
+            Err(error) => due.push(of(region, vec![Subject::region(region).retry_later(error)], None)),
         }
     }
-    sequences
+    due
 }
 
 /// The home images with a complete record.
@@ -145,25 +182,6 @@ fn homes(observed: &Observed) -> impl Iterator<Item = (&Image, ImageRecord)> {
         .iter()
         .filter_map(|image| Some((image, image.record().ok()?)))
         .filter(|(_, record)| record.copied.is_none())
-}
-
-/// The decisions of a sequence that change something, with the time since which they are due; `None` if there are
-/// none. Retries for what the next sweep reads anyway are dropped.
-fn repairs(mut sequence: Sequence, since: Option<DateTime<Utc>>) -> Option<Sequence> {
-    // A Region that could not be read is reported once, by [`unobservable`].
-    let reported = |reason: &Reason| match reason {
-        Reason::LookUpFailed(error) => ["DescribeImages", "DescribeInstances"].contains(&error.operation),
-        reason => *reason == Reason::Script(ScriptReason::NoVerdictYet),
-    };
-    sequence.retain(|decision| match decision.action {
-        Action::Keep => false,
-        Action::Retry => !reported(&decision.reason),
-        _ => true,
-    });
-    for decision in &mut sequence {
-        decision.since = since;
-    }
-    (!sequence.is_empty()).then_some(sequence)
 }
 
 /// One retry for each list of images, snapshots or instances that could not be read.

@@ -6,6 +6,7 @@ use crate::inventory::{Finding, Image, Instance, Result, Snapshot, Subnet};
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region};
 use crate::orphans::SnapshotReferences;
 use crate::recipe::{BadRecipe, Recipe};
+use crate::release::Pointers;
 use crate::replicate::PermissionsByImage;
 use crate::verify::Console;
 
@@ -37,6 +38,8 @@ pub struct Observed {
     pub permissions: PermissionsByImage,
     /// Amazon Inspector's findings in the images that [`super::pipeline::images_needing_findings`] returned.
     pub findings: BTreeMap<ImageId, Result<Vec<Finding>>>,
+    /// What the parameters and launch templates of each Region name, by recipe.
+    pub pointers: BTreeMap<RecipeName, BTreeMap<Region, Pointers>>,
     /// What uses the snapshots that [`super::candidates`] returned, by Region.
     pub needs: BTreeMap<Region, Result<SnapshotReferences>>,
 }

@@ -1,4 +1,4 @@
-//! Moves every image to its next stage (adopt, test, publish, copy, release) from what one sweep observed.
+//! Finds the next step of every image (adopt, test, publish, copy, release) from what one sweep observed.
 //!
 //! It has no rules of its own: it collects the decisions of [`adopt`], [`verify`], [`publish`], [`sharing`],
 //! [`replicate`] and [`release`].
@@ -8,21 +8,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::events::wake::Wake;
 use crate::inventory::{Image, ImageState, Instance, Result};
 use crate::model::record::CopySource;
-use crate::model::{ImageId, ImageRecord, RecipeName, Region, Version, tags};
-use crate::plan::{Action, Decision, Sequence, Subject};
+use crate::model::{ImageId, ImageRecord, InstanceId, Region, Version, tags};
+use crate::plan::{Action, Decision, Sequence};
 use crate::publish::{self, sharing};
 use crate::recipe::Recipe;
 use crate::reconcile::observed::Observed;
+use crate::reconcile::wakes::Due;
 use crate::release::newest::newest_releases;
-use crate::release::{self, Drift, Pointers, ReleaseState};
+use crate::release::{self, Drift, ReleaseState};
 use crate::replicate;
 use crate::verify::adopt::HandedOver;
 use crate::verify::{self, adopt};
-
-/// A sequence, and the time since which it may have been due.
-pub(crate) type DueSteps = (Sequence, Option<DateTime<Utc>>);
 
 /// A managed image with its record and its recipe.
 #[derive(Debug, Clone)]
@@ -130,24 +129,30 @@ pub fn images_needing_findings<'a>(known: &'a [Tracked<'_>]) -> Vec<&'a Image> {
 }
 
 /// What must still be done for every image, except for its release.
-pub(crate) fn decide(observed: &Observed, now: DateTime<Utc>) -> Vec<DueSteps> {
+pub(super) fn decide(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
     let known = known(observed, now);
-    let mut due: Vec<DueSteps> = rejected_adoptions(observed, now);
+    let mut due: Vec<Due> = rejected_adoptions(observed, now);
     let testers = testers(observed);
     due.extend(known.iter().filter_map(|one| test_steps(observed, &testers, one, now)));
     due.extend(orphans(observed, &testers, &known));
     for one in &known {
-        due.extend(published(observed, one, now).map(|sequence| (sequence, one.image.created)));
+        let wake = || Wake::Publish(one.image.region.clone(), one.image.id.clone());
+        let sequence = published(observed, one, now);
+        due.extend(sequence.map(|sequence| Due { wake: wake(), sequence, since: one.image.created }));
     }
     due.extend(copies(observed, &known, now));
     due
 }
 
 /// Rejects images that are tagged for adoption but cannot be adopted.
-fn rejected_adoptions(observed: &Observed, now: DateTime<Utc>) -> Vec<DueSteps> {
+fn rejected_adoptions(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
     let decided = to_adopt(observed).filter_map(|(image, recipe)| {
         let decision = adopt::decide(image, recipe, observed.home_images()?, HandedOver::ByTag, now);
-        (!matches!(decision.action, Action::Adopt { .. })).then(|| (vec![decision], image.created))
+        (!matches!(decision.action, Action::Adopt { .. })).then(|| Due {
+            wake: Wake::Test(image.region.clone(), image.id.clone()),
+            sequence: vec![decision],
+            since: image.created,
+        })
     });
     decided.collect()
 }
@@ -157,11 +162,12 @@ fn test_steps(
     testers: &Testers<'_>,
     one: &Tracked<'_>,
     now: DateTime<Utc>,
-) -> Option<DueSteps> {
+) -> Option<Due> {
     let Tracked { image, record, recipe, adopt } = one;
     observed.instances_in(&image.region)?;
     let testers = testers_of(testers, image);
-    if testers.is_empty() && verify::wants_test(recipe, image, record).is_err() {
+    let wants_test = verify::wants_test(recipe, image, record).is_ok();
+    if testers.is_empty() && !wants_test {
         return None;
     }
     let key = (image.region.clone(), recipe.name.clone());
@@ -178,11 +184,24 @@ fn test_steps(
     };
     let mut sequence: Sequence = adopt.clone().into_iter().collect();
     sequence.extend(verify::decide(Some(recipe), &input, now));
-    Some((sequence, image.created))
+    // An image that needs no test any more is looked at for the sake of the tester that is left.
+    let left = sequence.iter().find_map(|decision| terminated(&decision.action)).filter(|_| !wants_test);
+    let wake = match left {
+        Some(tester) => Wake::Tester(image.region.clone(), tester.clone()),
+        None => Wake::Test(image.region.clone(), image.id.clone()),
+    };
+    Some(Due { wake, sequence, since: image.created })
+}
+
+fn terminated(action: &Action) -> Option<&InstanceId> {
+    match action {
+        Action::Terminate(instance) => Some(instance),
+        _ => None,
+    }
 }
 
 /// Terminates testers whose image or recipe no longer exists.
-fn orphans(observed: &Observed, testers: &Testers<'_>, known: &[Tracked<'_>]) -> Vec<DueSteps> {
+fn orphans(observed: &Observed, testers: &Testers<'_>, known: &[Tracked<'_>]) -> Vec<Due> {
     let known: BTreeSet<(&Region, &ImageId)> =
         known.iter().map(|one| (&one.image.region, &one.image.id)).collect();
     // If the images or the recipe could not be read, they may still exist.
@@ -192,7 +211,12 @@ fn orphans(observed: &Observed, testers: &Testers<'_>, known: &[Tracked<'_>]) ->
     };
     let orphaned = testers.iter().filter(|((region, image), _)| !known.contains(&(*region, image)));
     let orphaned = orphaned.flat_map(|(_, testers)| testers).filter(|one| !undecidable(one));
-    orphaned.map(|one| (vec![verify::orphan(one)], one.launched)).collect()
+    let due = |one: &Instance| Due {
+        wake: Wake::Tester(one.region.clone(), one.id.clone()),
+        sequence: vec![verify::orphan(one)],
+        since: one.launched,
+    };
+    orphaned.map(|one| due(one)).collect()
 }
 
 /// Publishes an image that passed its test, and makes a published one match its changed recipe.
@@ -214,7 +238,7 @@ fn published(observed: &Observed, one: &Tracked<'_>, now: DateTime<Utc>) -> Opti
 }
 
 /// Copies images to the Regions of their recipe that have no replica.
-fn copies(observed: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec<DueSteps> {
+fn copies(observed: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec<Due> {
     let mut replicas: BTreeMap<(&Region, &ImageId), Vec<&Image>> = BTreeMap::new();
     for one in known {
         if let Some(CopySource { origin, .. }) = &one.record.copied {
@@ -252,36 +276,21 @@ fn copies(observed: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec
             now,
         };
         let decided = replicate::decide(one.recipe, &input).into_iter();
-        due.extend(decided.map(|sequence| (sequence, one.image.created)));
+        let wake = || Wake::Copies(observed.home.clone(), one.image.id.clone());
+        due.extend(decided.map(|sequence| Due { wake: wake(), sequence, since: one.image.created }));
     }
     due
 }
 
-/// What must still be done for the releases of every recipe, once the decisions of [`super::decide`] are carried out.
-/// `pointers` is what each Region names for each recipe.
-pub fn releases(
-    observed: &Observed,
-    pointers: &BTreeMap<RecipeName, BTreeMap<Region, Pointers>>,
-    now: DateTime<Utc>,
-) -> Vec<Sequence> {
-    if observed.home_images().is_none() {
-        return Vec::new();
-    }
+/// What must still be done for the releases of every recipe.
+pub(super) fn releases(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
     let no_pointers = BTreeMap::new();
-    let mut sequences = Vec::new();
-    for recipe in observed.recipes.values() {
-        let pointers = pointers.get(&recipe.name).unwrap_or(&no_pointers);
+    let of_recipe = |recipe: &Recipe| {
+        let pointers = observed.pointers.get(&recipe.name).unwrap_or(&no_pointers);
         let state = ReleaseState::of(recipe, &observed.home, &observed.images, pointers);
+        let wake = || Wake::Release(recipe.name.clone());
         let decided = release::decide(&state, Drift::Repair, now).into_iter();
-        // Regions that could not be read were already reported by [`super::decide`].
-        let reported = |decision: &Decision| {
-            observed.images.values().any(|images| {
-                images.as_ref().err().is_some_and(|error| {
-                    *decision == Subject::region(&decision.subject.region).retry_later(error)
-                })
-            })
-        };
-        sequences.extend(decided.filter(|sequence| !sequence.iter().all(reported)));
-    }
-    sequences
+        decided.map(|sequence| Due { wake: wake(), sequence, since: None }).collect::<Vec<Due>>()
+    };
+    observed.recipes.values().flat_map(of_recipe).collect()
 }

@@ -6,7 +6,6 @@ use super::*;
 use crate::fixtures::*;
 use crate::inventory::image::made_for;
 use crate::inventory::{CloudError, Permissions, Result, Seal, Snapshot, StopReason, Subnet};
-use crate::model::tags;
 use crate::orphans::SnapshotReferences;
 use crate::recipe::{Adopt, Recipe};
 use crate::verify::Console;
@@ -31,6 +30,7 @@ fn observed(instances: Vec<Instance>, images: Vec<Image>) -> Observed {
         subnets: BTreeMap::new(),
         permissions: BTreeMap::new(),
         findings: BTreeMap::new(),
+        pointers: BTreeMap::new(),
     }
 }
 
@@ -38,11 +38,37 @@ fn now() -> DateTime<Utc> {
     day(9) + TimeDelta::minutes(30)
 }
 
-fn words(sequences: &[Sequence]) -> Vec<Vec<&'static str>> {
-    sequences
-        .iter()
-        .map(|sequence| sequence.iter().map(|decision| decision.action.word()).collect())
-        .collect()
+fn words(sequence: &Sequence) -> Vec<&'static str> {
+    sequence.iter().map(|decision| decision.action.word()).collect()
+}
+
+/// What would be changed, by which function; and what is told without waking one. Each wake stands for such a change.
+fn found(observed: &Observed, now: DateTime<Utc>) -> Vec<String> {
+    let (mut told, mut woken) = (Vec::new(), BTreeSet::new());
+    for sequence in decide(observed, now) {
+        match &sequence[0].action {
+            Action::Wake(wake) => drop(woken.insert(wake.clone())),
+            _ => told.push(words(&sequence).join("+")),
+        }
+    }
+    let mut asking = BTreeSet::new();
+    for Due { wake, sequence, .. } in due(observed, now) {
+        let changes = |word: &&str| !["keep", "retry", "reject"].contains(word);
+        let words: Vec<_> = words(&sequence).into_iter().filter(changes).collect();
+        if !words.is_empty() {
+            told.push(format!("{}: {}", wake.function().name(), words.join("+")));
+            asking.insert(wake);
+        }
+    }
+    assert_eq!(woken, asking);
+    told
+}
+
+/// Since when the only change may be due.
+fn since(observed: &Observed, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let sequences = decide(observed, now);
+    assert_eq!((sequences.len(), sequences[0][0].action.word()), (1, "wake"));
+    sequences[0][0].since
 }
 
 fn everywhere(n: i64) -> Vec<Image> {
@@ -70,9 +96,8 @@ fn a_stopped_builder_without_an_image_is_captured_once_its_console_shows_success
     let mut stopped = observed(vec![builder("web", 9)], vec![]);
     assert_eq!(builders_to_inspect(&stopped, now()), [(builder("web", 9).id, name("web", 9))]);
     stopped.closer.insert(builder("web", 9).id, Ok(console(ScriptOutcome::Passed, "")));
-    let sequences = decide(&stopped, now());
-    assert_eq!(words(&sequences), [["capture"]]);
-    assert_eq!(sequences[0][0].since, Some(day(9)));
+    assert_eq!(found(&stopped, now()), ["capture: capture"]);
+    assert_eq!(since(&stopped, now()), Some(day(9)));
     stopped.closer.insert(builder("web", 9).id, Ok(console(ScriptOutcome::Silent, "")));
     assert!(decide(&stopped, now()).is_empty());
 }
@@ -83,8 +108,8 @@ fn a_builder_whose_image_name_is_taken_is_rejected_and_given_up_after_its_deadli
     let other = Image { name: name("web", 9).to_string(), ..foreign_image("ami-0f") };
     let closer = BuilderDetail { named: vec![other], ..console(ScriptOutcome::Passed, "") };
     taken.closer.insert(builder("web", 9).id, Ok(closer));
-    assert_eq!(words(&decide(&taken, now())), [["reject"]]);
-    assert_eq!(words(&decide(&taken, day(9) + TimeDelta::hours(1))), [["emit", "terminate"]]);
+    assert_eq!(found(&taken, now()), ["reject"]);
+    assert_eq!(found(&taken, day(9) + TimeDelta::hours(1)), ["capture: emit+terminate"]);
 }
 
 #[test]
@@ -94,27 +119,23 @@ fn a_builder_past_its_deadline_is_given_up_with_its_console_and_the_time_it_was_
     past_deadline
         .closer
         .insert(builder("web", 8).id, Ok(console(ScriptOutcome::Silent, "waiting for a lock")));
-    let sequences = decide(&past_deadline, now());
-    assert_eq!(words(&sequences), [["emit", "terminate"]]);
-    assert_eq!(sequences[0][1].since, Some(day(8) + TimeDelta::minutes(45)));
-    let Action::Emit(envelope) = &sequences[0][0].action else { panic!() };
-    assert!(envelope.detail().contains("waiting for a lock"));
+    assert_eq!(found(&past_deadline, now()), ["capture: emit+terminate"]);
+    assert_eq!(since(&past_deadline, now()), Some(day(8) + TimeDelta::minutes(45)));
 }
 
 #[test]
 fn a_published_image_is_copied_to_the_regions_without_a_replica() {
-    let sequences = decide(&observed(vec![], vec![image("web", 9).published().build()]), now());
-    assert_eq!(words(&sequences), [["copy"], ["copy"]]);
+    let published = observed(vec![], vec![image("web", 9).published().build()]);
+    assert_eq!(found(&published, now()), ["replicate: copy"; 2]);
+    assert_eq!(decide(&published, now()).len(), 1);
 }
 
 #[test]
 fn missing_replicas_are_copied_only_for_the_newest_release() {
     let homes = vec![image("web", 7).released().build(), image("web", 8).released().build()];
-    let sequences = decide(&observed(vec![], homes), now());
-    assert_eq!(words(&sequences), [["copy"], ["copy"]]);
-    assert!(
-        sequences.iter().flatten().all(|decision| decision.subject.version == Some(name("web", 8).version))
-    );
+    let released = observed(vec![], homes);
+    assert_eq!(found(&released, now()), ["replicate: copy"; 2]);
+    assert_eq!(decide(&released, now())[0][0].subject.version, Some(name("web", 8).version));
 }
 
 #[test]
@@ -122,20 +143,18 @@ fn an_image_with_all_its_replicas_is_released_even_if_the_event_was_lost() {
     let mut images = everywhere(9);
     images[0] = image("web", 9).published().build();
     let observed = observed(vec![], images);
-    assert!(decide(&observed, now()).is_empty());
-    let sequences = pipeline::releases(&observed, &BTreeMap::new(), now());
-    assert_eq!(words(&sequences), [["tag", "emit", "set-stage"]]);
+    assert_eq!(found(&observed, now()), ["replicate: tag+emit+set-stage"]);
 }
 
 #[test]
 fn a_failed_image_is_deregistered_with_or_without_its_builder() {
     let failed = || image("web", 9).in_state(ImageState::Failed).build();
-    assert_eq!(words(&decide(&observed(vec![], vec![failed()]), now())), [["emit", "deregister"]]);
-    let with_builder = decide(&observed(vec![builder("web", 9)], vec![failed()]), now());
-    assert_eq!(words(&with_builder), [["emit", "terminate", "deregister"]]);
+    assert_eq!(found(&observed(vec![], vec![failed()]), now()), ["capture: emit+deregister"]);
+    let with_builder = found(&observed(vec![builder("web", 9)], vec![failed()]), now());
+    assert_eq!(with_builder, ["capture: emit+terminate+deregister"]);
     let mut unobservable = observed(vec![], vec![failed()]);
     unobservable.instances = Err(denied());
-    assert_eq!(words(&decide(&unobservable, now())), [["retry"]]);
+    assert_eq!(found(&unobservable, now()), ["retry"]);
 }
 
 #[test]
@@ -143,9 +162,9 @@ fn a_region_that_cannot_be_read_is_reported_once_and_blocks_no_other() {
     let images = (1..9).map(|n| image("web", n).published().build()).collect();
     let mut unobservable = observed(vec![], images);
     unobservable.images.insert(region("eu-west-1"), Err(denied()));
-    let words = words(&decide(&unobservable, now()));
-    assert_eq!(words.iter().filter(|sequence| **sequence == ["retry"]).count(), 1);
-    assert_eq!(words.iter().filter(|sequence| **sequence == ["copy"]).count(), 8);
+    let found = found(&unobservable, now());
+    assert_eq!(found.iter().filter(|told| *told == "retry").count(), 1);
+    assert_eq!(found.iter().filter(|told| *told == "replicate: copy").count(), 8);
 }
 
 #[test]
@@ -153,9 +172,8 @@ fn with_an_invalid_recipe_nothing_is_copied_and_a_builder_waits_for_its_deadline
     let mut bad = observed(vec![builder("web", 9)], vec![image("web", 8).published().build()]);
     bad.recipes.clear();
     bad.bad = vec![Recipe::parse("web", "name = 1").unwrap_err()];
-    assert_eq!(words(&decide(&bad, now())), [["keep"]]);
-    let late = decide(&bad, day(9) + TimeDelta::hours(1));
-    assert_eq!(words(&late), [vec!["keep"], vec!["emit", "terminate"]]);
+    assert_eq!(found(&bad, now()), ["keep"]);
+    assert_eq!(found(&bad, day(9) + TimeDelta::hours(1)), ["keep", "capture: emit+terminate"]);
 }
 
 #[test]
@@ -167,12 +185,13 @@ fn an_untested_image_is_tested_in_another_zone() {
     let subnet = |id: &str, zone: &str| Subnet { id: id.parse().unwrap(), zone: zone.into() };
     let both = vec![subnet("subnet-0a", "us-east-1a"), subnet("subnet-0b", "us-east-1b")];
     untested.subnets.insert((region("us-east-1"), "web".parse().unwrap()), Ok(both));
-    let sequences = decide(&untested, now());
-    let [Action::Launch(testers)] =
-        &sequences.iter().flatten().map(|one| one.action.clone()).collect::<Vec<_>>()[..]
-    else {
-        panic!("{sequences:?}")
-    };
+    assert_eq!(found(&untested, now()), ["verify: launch"]);
+    let due = due(&untested, now());
+    let launches = due.iter().flat_map(|one| &one.sequence).find_map(|one| match &one.action {
+        Action::Launch(testers) => Some(testers),
+        _ => None,
+    });
+    let testers = launches.unwrap();
     let subnets: Vec<_> = testers.iter().map(|new| new.subnet.as_ref().unwrap().as_str()).collect();
     assert_eq!(subnets, ["subnet-0b"]);
 }
@@ -181,25 +200,24 @@ fn an_untested_image_is_tested_in_another_zone() {
 fn a_tester_whose_image_is_gone_is_terminated_unless_its_region_cannot_be_read() {
     let image = image("web", 9).build();
     let left = observed(vec![tester(&image, 9)], vec![]);
-    assert_eq!(words(&decide(&left, now())), [["terminate"]]);
+    assert_eq!(found(&left, now()), ["verify: terminate"]);
     let replica = crate::fixtures::image("web", 9).in_region("eu-west-1").build();
     let mut other_region = observed(vec![], vec![]);
     other_region.further.insert(region("eu-west-1"), Ok(vec![tester(&replica, 9)]));
-    assert_eq!(words(&decide(&other_region, now())), [["terminate"]]);
+    assert_eq!(found(&other_region, now()), ["verify: terminate"]);
     other_region.images.insert(region("eu-west-1"), Err(denied()));
-    assert_eq!(words(&decide(&other_region, now())), [["retry"]]);
+    assert_eq!(found(&other_region, now()), ["retry"]);
 }
 
 #[test]
 fn a_tagged_image_is_adopted_and_tested_in_one_sequence() {
-    let given =
-        Image { tags: crate::model::Tags::new().with(tags::RECIPE, "web"), ..foreign_image("ami-0aa") };
+    let given = Image { tags: Tags::new().with(tags::RECIPE, "web"), ..foreign_image("ami-0aa") };
     let mut with = observed(vec![], vec![given]);
     let asking = Adopt { name: "al2023*".into(), deregister: false };
     with.recipes.values_mut().for_each(|recipe| recipe.adopt = Some(asking.clone()));
     let subnet = Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into() };
     with.subnets.insert((region("us-east-1"), "web".parse().unwrap()), Ok(vec![subnet]));
-    assert_eq!(words(&decide(&with, now())), [["adopt", "launch"]]);
+    assert_eq!(found(&with, now()), ["verify: adopt+launch"]);
 }
 
 #[test]
@@ -220,7 +238,7 @@ fn a_changed_recipe_is_applied_to_every_image_that_differs_from_it() {
     for image in to_read {
         changed.permissions.insert((image.region, image.id), Ok(Permissions::default()));
     }
-    assert_eq!(words(&decide(&changed, now())), [["tag", "share", "tag"]; 3]);
+    assert_eq!(found(&changed, now()), ["publish: tag+share+tag"; 3]);
 }
 
 #[test]
@@ -250,9 +268,8 @@ fn a_snapshot_that_no_image_uses_is_marked_as_an_orphan() {
     with.snapshots.insert(region("eu-west-1"), Ok(vec![left]));
     assert_eq!(candidates(&with, &region("eu-west-1"), now()).len(), 1);
     with.needs.insert(region("eu-west-1"), Ok(SnapshotReferences::default()));
-    let sequences = decide(&with, now());
-    assert_eq!(words(&sequences), [["mark-orphan"]]);
-    assert_eq!(sequences[0][0].since, Some(day(1)));
+    assert_eq!(found(&with, now()), ["expire: mark-orphan"]);
+    assert_eq!(since(&with, now()), Some(day(1)));
     let mut user = foreign_image("ami-0f");
     user.snapshots = vec!["snap-01".parse().unwrap()];
     with.needs.insert(
@@ -260,4 +277,28 @@ fn a_snapshot_that_no_image_uses_is_marked_as_an_orphan() {
         Ok(SnapshotReferences { images: vec![user], ..SnapshotReferences::default() }),
     );
     assert!(decide(&with, now()).is_empty());
+}
+
+#[test]
+fn a_layer_whose_base_was_released_is_baked_by_the_function_that_bakes() {
+    let released = image("base", 8).released().tagged(tags::RELEASED_AT, &day(9).to_rfc3339()).build();
+    let document = "name = \"web\"\n[bake]\nbase = \"recipe:base\"\ninstance_type = \"t4g.small\"\non_base_release = true\n";
+    let mut missed = observed(vec![], vec![released.clone()]);
+    missed.recipes = [("web".parse().unwrap(), Recipe::parse("web", document).unwrap())].into();
+    assert_eq!(found(&missed, now()), ["bake: wake"]);
+    let builder = builder("web", 9).in_state(InstanceState::Running);
+    let builder = Instance { tags: builder.tags.clone().with(tags::BASE, &released.id), ..builder };
+    missed.instances = Ok(vec![builder]);
+    assert_eq!(found(&missed, now()), [] as [&str; 0]);
+}
+
+#[test]
+fn a_tester_that_is_left_of_a_tested_image_is_terminated_though_the_image_needs_no_test() {
+    let mut images = everywhere(9);
+    let tester = tester(&images[0], 9);
+    images[0] = image("web", 9).released().build();
+    let left = observed(vec![tester.clone()], images);
+    assert_eq!(found(&left, now()), ["verify: terminate"]);
+    let Action::Wake(wake) = &decide(&left, now())[0][0].action else { panic!() };
+    assert_eq!(*wake, Wake::Tester(region("us-east-1"), tester.id));
 }

@@ -225,12 +225,13 @@ impl<'a> ReleaseState<'a> {
             .filter(|(_, (_, reason))| drift == Drift::Repair || !is_repair(reason))
             .filter(|(region, (image, _))| self.value(region) != Some(image.id.as_str()))
             .map(|(region, (image, why))| {
-                reason.get_or_insert(why);
+                reason.get_or_insert_with(|| (Subject::image(image).version, why));
                 Move { region: region.clone(), parameter: parameter.clone(), image: image.id.clone() }
             })
             .collect();
-        let subject = Subject::recipe(&self.recipe.name, self.home);
-        Some(subject.decide(Action::MoveParameters(moves, until), reason?))
+        let (version, reason) = reason?;
+        let subject = Subject { version, ..Subject::recipe(&self.recipe.name, self.home) };
+        Some(subject.decide(Action::MoveParameters(moves, until), reason))
     }
 
     fn move_templates(&self) -> Sequence {

@@ -259,7 +259,7 @@ fn failed_attempts(observed: &Observed, statuses: &BTreeMap<&Region, ReplicaStat
         .filter_map(|(region, images)| Some((region, images.as_ref().ok()?)))
         .flat_map(|(region, images)| images.iter().map(move |image| (region, image)))
         .filter(|(_, image)| image.state == ImageState::Failed && attempt_of(image, observed).is_some())
-        .filter(|(region, image)| obsolete(region, image))
+        .filter(|(region, image)| obsolete(region, image) && !image.tags.has(tags::HOLD))
         .map(|(_, image)| {
             vec![
                 Subject::image(image)

@@ -240,6 +240,15 @@ fn a_failed_attempt_is_deregistered_once_a_later_one_succeeded() {
 }
 
 #[test]
+fn a_failed_attempt_that_somebody_holds_stays() {
+    let mut held = failed("eu-west-1", 1);
+    held.tags = held.tags.with(tags::HOLD, "audit");
+    let later = image("web", 9).published().of_try("eu-west-1", 2).build();
+    let sequences = decided(&observed(home(), vec![held, later], vec![]));
+    assert!(!words(&sequences).contains(&("eu-west-1", vec!["deregister"])));
+}
+
+#[test]
 fn a_failed_attempt_is_deregistered_once_a_later_one_was_rejected() {
     let later = image("web", 9).staged(Stage::Rejected).of_try("eu-west-1", 2).build();
     let sequences = decided(&observed(home(), vec![failed("eu-west-1", 1), later], vec![]));

@@ -69,7 +69,7 @@ pub(crate) async fn apply_one<C: Cloud>(
             Err(error) if error.kind == ErrorKind::TokenUsed => Ok(Effect::before()),
             Err(error) => Err(error.into()),
             Ok(made) => Ok(Effect {
-                before: mode == Mode::Repair && is_gone(cloud, new, &made).await,
+                before: mode.is_repair() && is_gone(cloud, new, &made).await,
                 ..Effect::of(made)
             }),
         },
@@ -143,6 +143,7 @@ pub(crate) async fn apply_one<C: Cloud>(
             }
             outcome => done(outcome),
         },
+        Action::Wake(wake) => done(cloud.wake(wake.function(), &wake.payload(decision.since)).await),
         Action::Emit(envelope) => done(cloud.send(std::slice::from_ref(envelope), now).await),
     }
 }

@@ -30,7 +30,7 @@ const AT_ONCE: usize = 8;
 pub async fn apply<C: Cloud>(cloud: &C, sequences: Vec<Sequence>, mode: Mode, now: DateTime<Utc>) -> Report {
     let written = match mode {
         Mode::DryRun => BatchedTags::default(),
-        Mode::Apply | Mode::Repair => BatchedTags::by(cloud, &sequences).await,
+        Mode::Apply | Mode::Repair { .. } => BatchedTags::by(cloud, &sequences).await,
     };
     let results: Vec<(Vec<Entry>, Vec<Envelope>)> = stream::iter(sequences)
         .map(|sequence| apply_sequence(cloud, sequence, &written, mode, now).boxed_local())
@@ -67,7 +67,7 @@ async fn apply_sequence<C: Cloud>(
                 Outcome::Unchanged
             }
             // A long-lived builder is a person's own instance: it is restarted even if its image failed for good.
-            (Action::Restart(_), Mode::Apply | Mode::Repair) if aborted && permanent => {
+            (Action::Restart(_), Mode::Apply | Mode::Repair { .. }) if aborted && permanent => {
                 match apply_one(cloud, &decision, written, mode, now).await {
                     Ok(_) => Outcome::Done { made: None },
                     Err(failure) => Outcome::Failed { error: failure.to_string() },
@@ -79,11 +79,12 @@ async fn apply_sequence<C: Cloud>(
             }
             _ if aborted => Outcome::Skipped,
             (_, Mode::DryRun) => Outcome::Planned,
-            (action, Mode::Apply | Mode::Repair) => {
+            (action, Mode::Apply | Mode::Repair { .. }) => {
                 match apply_one(cloud, &decision, written, mode, now).await {
                     Ok(effect) => {
                         events.extend(event_for(&decision, &effect));
-                        if mode == Mode::Repair && !effect.before && !matches!(action, Action::Emit(_)) {
+                        let told = matches!(action, Action::Emit(_) | Action::Wake(_));
+                        if mode.is_repair() && !effect.before && !told {
                             repaired.push(decision.clone());
                         }
                         match effect.undeleted.as_slice() {
@@ -109,6 +110,8 @@ async fn apply_sequence<C: Cloud>(
         entry.log();
         entries.push(entry);
     }
-    events.extend(event_for_repair(&repaired, now));
+    if let Mode::Repair { since } = mode {
+        events.extend(event_for_repair(&repaired, since, now));
+    }
     (entries, events)
 }

@@ -59,14 +59,19 @@ pub(crate) fn event_for_keeping(decision: &Decision) -> Option<Envelope> {
     envelope(decision, transition(decision, Transition::Kept, &image, None)?)
 }
 
-/// The event that reports what a sweep repaired in one sequence; `None` if it repaired nothing.
-pub(crate) fn event_for_repair(repaired: &[Decision], now: DateTime<Utc>) -> Option<Envelope> {
+/// The event that reports what was done in one sequence because a sweep asked for it; `None` if nothing was. `since` is
+/// when it may have become due.
+pub(crate) fn event_for_repair(
+    repaired: &[Decision],
+    since: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Option<Envelope> {
     let last = repaired.last()?;
     let event = Event::DriftRepaired {
         actions: repaired.iter().map(|decision| decision.action.word()).collect(),
         resource: last.subject.resource.clone(),
         reason: last.reason.to_string(),
-        late_seconds: last.since.map(|since| (now - since).num_seconds()),
+        late_seconds: since.map(|since| (now - since).num_seconds()),
     };
     envelope(last, event)
 }

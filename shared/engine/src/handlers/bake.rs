@@ -47,8 +47,11 @@ pub async fn bake<C: Cloud>(
     let at_home = HomeInventory::read(cloud, &context.home, &good).await?;
     if let BakeTarget::LayersOn(base) = &call.what {
         let due = layers::due(good, Some(base), &at_home.images, &at_home.instances, now);
-        let sequences = begin(cloud, context, &due, &at_home, call.mode, now).await;
-        return Ok(apply(cloud, sequences, Mode::Apply, now).await);
+        let sequences = match call.mode.is_repair() {
+            true => begin_missed(cloud, context, &due, &at_home, now).await,
+            false => begin(cloud, context, &due, &at_home, call.mode, now).await,
+        };
+        return Ok(apply(cloud, sequences, call.mode, now).await);
     }
     let due: Vec<(&Recipe, Version)> = good.into_iter().map(|recipe| (recipe, version)).collect();
     let sequences = begin(cloud, context, &due, &at_home, call.mode, now).await;
@@ -60,9 +63,9 @@ pub async fn bake<C: Cloud>(
 }
 
 /// Kiln's instances and images in the home Region.
-pub(crate) struct HomeInventory {
-    pub instances: Vec<Instance>,
-    pub images: Vec<Image>,
+struct HomeInventory {
+    instances: Vec<Instance>,
+    images: Vec<Image>,
 }
 
 impl HomeInventory {
@@ -119,8 +122,8 @@ async fn observed_requests<'a, C: Cloud>(
     requests
 }
 
-/// Starts bakes without a preflight. A sweep uses it for bakes that a lost event should have started.
-pub(crate) async fn bake_missed<C: Cloud>(
+/// Starts bakes without a preflight: a sweep asks for bakes that a lost event should have started, and asks again.
+async fn begin_missed<C: Cloud>(
     cloud: &C,
     context: &Context,
     due: &[(&Recipe, Version)],

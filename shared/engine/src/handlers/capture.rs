@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use futures::future::join;
-use kiln_core::capture::{Observed, bake_of, decide, failed_image, wants_console};
+use kiln_core::capture::{Observed, awaits_its_recipe, bake_of, decide, failed_image, wants_console};
 use kiln_core::events::inbound::{CaptureCall, Mode};
-use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance, InstanceRole, InstanceState};
+use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance, InstanceState};
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role, ScriptOutcome};
 use kiln_core::plan::reason::CaptureReason;
 use kiln_core::plan::{Reason, Sequence, Subject};
@@ -25,13 +25,14 @@ pub async fn capture<C: Cloud>(
     cloud: &C,
     context: &Context,
     call: &CaptureCall,
+    mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     let decided = match call {
         CaptureCall::Stopped(region, instance) => of_instance(cloud, context, region, instance, now).await,
         CaptureCall::Image(region, image) => of_image(cloud, context, region, image, now).await,
     };
-    Ok(apply(cloud, vec![sequence(decided)?], Mode::Apply, now).await)
+    Ok(apply(cloud, vec![sequence(decided)?], mode, now).await)
 }
 
 async fn of_instance<C: Cloud>(
@@ -97,8 +98,7 @@ async fn decide_builder<C: Cloud>(
     let recipe = async {
         match images.is_empty() {
             true => match recipes::find(cloud, context, &name.recipe).await {
-                // A long-lived builder is a person's own instance: it does not wait until the recipe is corrected.
-                Err(HandlerError::Recipe(_)) if instance.purpose() == InstanceRole::LongLived => Ok(None),
+                Err(HandlerError::Recipe(_)) if !awaits_its_recipe(&instance, now) => Ok(None),
                 found => found,
             },
             false => Ok(None),

@@ -6,7 +6,7 @@ use kiln_core::events::inbound::{Mode, PublishCall};
 use kiln_core::model::{ImageId, RecipeName, Region, Version};
 use kiln_core::plan::reason::PublishReason;
 use kiln_core::plan::{Sequence, Subject};
-use kiln_core::publish::{Observed, decide, is_due, wants_findings};
+use kiln_core::publish::{Observed, decide, is_due, sharing, wants_findings};
 use kiln_core::release::ReleaseState;
 use kiln_core::release::rollback::rollback;
 
@@ -24,13 +24,14 @@ pub async fn publish<C: Cloud>(
     cloud: &C,
     context: &Context,
     call: &PublishCall,
+    mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     let sequence = match call {
         PublishCall::Image(region, image) => sequence(of_image(cloud, context, region, image, now).await)?,
         PublishCall::Rollback(recipe, to) => roll_back(cloud, context, recipe, *to, now).await?,
     };
-    Ok(apply(cloud, vec![sequence], Mode::Apply, now).await)
+    Ok(apply(cloud, vec![sequence], mode, now).await)
 }
 
 async fn of_image<C: Cloud>(
@@ -43,6 +44,12 @@ async fn of_image<C: Cloud>(
     let image = event_resource::image(cloud, region, id).await?;
     let record = event_resource::record(&image, &context.home)?;
     let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
+    if sharing::is_due(&recipe, &image, &record) {
+        let permissions = images::permissions(cloud, &image).await;
+        let converged = sharing::converge(&recipe, &image, &record, &permissions, now);
+        return converged
+            .map_or_else(|| keep(Subject::image(&image), PublishReason::NotToPublish(record.stage)), Ok);
+    }
     if !is_due(&image, &record) {
         return keep(Subject::image(&image), PublishReason::NotToPublish(record.stage));
     }

@@ -1,52 +1,41 @@
-//! `reconcile`: does what a lost event or a failed function left undone.
+//! `reconcile`: finds what a lost event or a failed function left undone, and wakes the function whose work it is.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use futures::future::{join, join_all, join3};
-use kiln_core::bake::layers;
 use kiln_core::events::inbound::Mode;
 use kiln_core::inventory::{ImageQuery, Result};
 use kiln_core::model::{ImageName, InstanceId, Region, Role, tags};
 use kiln_core::orphans::SnapshotReferences;
-use kiln_core::plan::Sequence;
 use kiln_core::recipe::Recipe;
 use kiln_core::reconcile::observed::{BuilderDetail, Observed};
 use kiln_core::reconcile::pipeline::{
-    images_needing_findings, images_needing_permissions, images_needing_subnets, known, releases,
-    testers_to_read,
+    images_needing_findings, images_needing_permissions, images_needing_subnets, known, testers_to_read,
 };
 use kiln_core::reconcile::{builders_to_inspect, candidates, decide};
 use kiln_core::verify;
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
-use crate::handlers::bake;
 use crate::observe::{images, orphans, recipes};
 use crate::ports::Cloud;
 
-/// Reads everything, and repairs what differs from the recipes.
+/// Reads everything, and wakes the functions whose work is missing. Changes nothing itself.
 ///
 /// First it reads the recipes, and the images, snapshots and instances of every Region, each page once. Then it reads
-/// the consoles of builders and testers that have stopped, who uses snapshots that seem orphaned, and who may use
-/// images that are due to be published. Last it reads what the parameters and launch templates name.
+/// the consoles of builders and testers that have stopped, who uses snapshots that seem orphaned, who may use images
+/// that are due to be published, and what the parameters and launch templates name.
 ///
 /// # Errors
-/// Why nothing was done.
+/// Why nobody was woken.
 pub async fn reconcile<C: Cloud>(
     cloud: &C,
     context: &Context,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
-    let mut observed = observe(cloud, context, now).await?;
-    let mut sequences = decide(&observed, now);
-    sequences.extend(missed_layers(cloud, context, &observed, now).await);
-    let report = apply(cloud, sequences, Mode::Repair, now).await;
-
-    images::as_published(&mut observed.images, &report);
-    let recipes: Vec<&Recipe> = observed.recipes.values().collect();
-    let pointers = images::pointers(cloud, &context.home, &recipes).await;
-    let report = report.and(apply(cloud, releases(&observed, &pointers, now), Mode::Repair, now).await);
+    let observed = observe(cloud, context, now).await?;
+    let report = apply(cloud, decide(&observed, now), Mode::Apply, now).await;
     if report.entries.is_empty() {
         let images = observed.images.values().flatten().map(Vec::len).sum::<usize>();
         let instances = observed.instances.as_ref().map_or(0, Vec::len);
@@ -102,6 +91,7 @@ async fn observe<C: Cloud>(
         subnets: BTreeMap::new(),
         permissions: BTreeMap::new(),
         findings: BTreeMap::new(),
+        pointers: BTreeMap::new(),
         bad,
         recipes: good,
     };
@@ -112,8 +102,14 @@ async fn observe<C: Cloud>(
         observed.images.insert(region.clone(), images);
         observed.snapshots.insert(region, snapshots);
     }
-    (observed.closer, observed.needs) =
-        join(builder_details(cloud, &observed, now), snapshot_references(cloud, &observed, now)).await;
+    let recipes: Vec<&Recipe> = observed.recipes.values().collect();
+    let (closer, needs, pointers) = join3(
+        builder_details(cloud, &observed, now),
+        snapshot_references(cloud, &observed, now),
+        images::pointers(cloud, &context.home, &recipes),
+    )
+    .await;
+    (observed.closer, observed.needs, observed.pointers) = (closer, needs, pointers);
     read_pipeline(cloud, &mut observed, now).await;
     Ok(observed)
 }
@@ -152,27 +148,6 @@ async fn read_pipeline<C: Cloud>(cloud: &C, observed: &mut Observed, now: DateTi
     observed.subnets = subnets.into_iter().collect();
     observed.permissions = permissions;
     observed.findings = findings.into_iter().collect();
-}
-
-/// The bakes of layers that a release of their base should have started.
-async fn missed_layers<C: Cloud>(
-    cloud: &C,
-    context: &Context,
-    observed: &Observed,
-    now: DateTime<Utc>,
-) -> Vec<Sequence> {
-    let (Ok(instances), Some(Ok(images))) = (&observed.instances, observed.images.get(&context.home)) else {
-        return Vec::new();
-    };
-    let due = layers::due(observed.recipes.values(), None, images, instances, now);
-    if due.is_empty() {
-        return Vec::new();
-    }
-    let at_home = bake::HomeInventory { instances: instances.clone(), images: images.clone() };
-    let mut sequences = bake::bake_missed(cloud, context, &due, &at_home, now).await;
-    sequences
-        .retain(|sequence| sequence.iter().any(|decision| decision.action != kiln_core::plan::Action::Keep));
-    sequences
 }
 
 /// What must be known of builders that have no image yet.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::events::inbound::{Mode, ReplicateCall};
 use kiln_core::inventory::{Image, ImageQuery, Result};
-use kiln_core::model::{ImageId, ImageRecord, Region};
+use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region};
 use kiln_core::plan::reason::{ReleaseReason, ReplicateReason};
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::Recipe;
@@ -29,24 +29,34 @@ pub async fn replicate<C: Cloud>(
     cloud: &C,
     context: &Context,
     call: &ReplicateCall,
+    mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
+    let at = At { mode, now };
     match call {
         ReplicateCall::Image(region, image) => {
-            answer(cloud, of_image(cloud, context, region, image, Asked::ByEvent, now).await, now).await
+            answer(cloud, of_image(cloud, context, region, image, Asked::ByEvent, at).await, at).await
         }
         ReplicateCall::CopyAgain(image) => {
-            let done = of_image(cloud, context, &context.home, image, Asked::ByHand, now).await;
+            let done = of_image(cloud, context, &context.home, image, Asked::ByHand, at).await;
             let done = match done {
                 Err(halt) => asked(Err(halt)).map(|_| Report::default()),
                 done => done,
             };
-            answer(cloud, done, now).await
+            answer(cloud, done, at).await
         }
         ReplicateCall::Parameter { region, name, refused } => {
-            of_parameter(cloud, context, region, name, refused.as_deref(), now).await
+            of_parameter(cloud, context, region, name, refused.as_deref(), at).await
         }
+        ReplicateCall::Release(recipe) => of_recipe(cloud, context, recipe, at).await,
     }
+}
+
+/// When decisions are made, and how they are carried out.
+#[derive(Clone, Copy)]
+struct At {
+    mode: Mode,
+    now: DateTime<Utc>,
 }
 
 /// Who asks for the copies of an image.
@@ -61,10 +71,10 @@ enum Asked {
 async fn answer<C: Cloud>(
     cloud: &C,
     done: Result<Report, Halt>,
-    now: DateTime<Utc>,
+    At { mode, now }: At,
 ) -> Result<Report, HandlerError> {
     match done {
-        Err(Halt::Unchanged(sequence)) => Ok(apply(cloud, vec![sequence], Mode::Apply, now).await),
+        Err(Halt::Unchanged(sequence)) => Ok(apply(cloud, vec![sequence], mode, now).await),
         Err(Halt::Failed(error)) => Err(error),
         Ok(report) => Ok(report),
     }
@@ -94,7 +104,7 @@ async fn of_image<C: Cloud>(
     region: &Region,
     id: &ImageId,
     by: Asked,
-    now: DateTime<Utc>,
+    At { mode, now }: At,
 ) -> Result<Report, Halt> {
     let (image, record) = home_image(cloud, context, region, id).await?;
     if !record.stage.is_published() {
@@ -123,15 +133,15 @@ async fn of_image<C: Cloud>(
         Asked::ByEvent => (Vec::new(), observed),
         Asked::ByHand => copy_again(observed),
     };
-    let report = apply(cloud, first, Mode::Apply, now).await;
-    let report = report.and(apply(cloud, decide(&recipe, &observed), Mode::Apply, now).await);
+    let report = apply(cloud, first, mode, now).await;
+    let report = report.and(apply(cloud, decide(&recipe, &observed), mode, now).await);
 
     // The release may have waited only for what was published just now.
     images::as_published(&mut images, &report);
     let pointers = pointers.remove(&recipe.name).unwrap_or_default();
     let sequences =
         release::decide(&ReleaseState::of(&recipe, &context.home, &images, &pointers), Drift::Repair, now);
-    Ok(report.and(apply(cloud, sequences, Mode::Apply, now).await))
+    Ok(report.and(apply(cloud, sequences, mode, now).await))
 }
 
 /// The replicas of one image, by further Region.
@@ -166,7 +176,7 @@ async fn of_parameter<C: Cloud>(
     region: &Region,
     name: &str,
     refused: Option<&str>,
-    now: DateTime<Utc>,
+    At { mode, now }: At,
 ) -> Result<Report, HandlerError> {
     let read = recipes::wanted(cloud, context, None).await?;
     let named: Vec<&Recipe> =
@@ -175,7 +185,7 @@ async fn of_parameter<C: Cloud>(
     if named.is_empty() {
         let reason = Reason::Release(ReleaseReason::NoRecipesParameter(name.to_owned()));
         let sequence = vec![subject().decide(Action::Keep, reason)];
-        return Ok(apply(cloud, vec![sequence], Mode::Apply, now).await);
+        return Ok(apply(cloud, vec![sequence], mode, now).await);
     }
     let mut pointers = images::pointers(cloud, &context.home, &named).await;
     let mut report = Report::default();
@@ -194,7 +204,24 @@ async fn of_parameter<C: Cloud>(
             });
             sequences = vec![vec![subject().decide(Action::Reject, reason)]];
         }
-        report = report.and(apply(cloud, sequences, Mode::Apply, now).await);
+        report = report.and(apply(cloud, sequences, mode, now).await);
     }
     Ok(report)
+}
+
+/// Brings the releases of one recipe to where they should be, because a sweep found that they are not.
+async fn of_recipe<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    name: &RecipeName,
+    At { mode, now }: At,
+) -> Result<Report, HandlerError> {
+    let recipe = recipes::existing(cloud, context, name).await?;
+    let one = [&recipe];
+    let (images, mut pointers) =
+        join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
+            .await;
+    let pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    let state = ReleaseState::of(&recipe, &context.home, &images, &pointers);
+    Ok(apply(cloud, release::decide(&state, Drift::Repair, now), mode, now).await)
 }

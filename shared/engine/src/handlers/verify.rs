@@ -31,6 +31,7 @@ pub async fn verify<C: Cloud>(
     cloud: &C,
     context: &Context,
     call: &VerifyCall,
+    mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     let decided = match call {
@@ -42,7 +43,7 @@ pub async fn verify<C: Cloud>(
         }
         VerifyCall::Adopt(image, recipe) => asked(adopt_by_call(cloud, context, image, recipe, now).await),
     };
-    Ok(apply(cloud, vec![sequence(decided)?], Mode::Apply, now).await)
+    Ok(apply(cloud, vec![sequence(decided)?], mode, now).await)
 }
 
 async fn of_tester<C: Cloud>(

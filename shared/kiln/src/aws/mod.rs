@@ -2,6 +2,7 @@
 
 mod bus;
 mod errors;
+mod functions;
 mod images;
 mod instances;
 mod parameters;
@@ -32,6 +33,8 @@ pub const MAX_ATTEMPTS: u32 = 6;
 #[derive(Debug)]
 pub struct Aws {
     home: Region,
+    /// The stack, whose name those of the functions begin with.
+    stack: String,
     bus: String,
     /// The KMS keys of the seals, the current one first.
     seal_keys: Vec<String>,
@@ -42,16 +45,18 @@ pub struct Aws {
     ssm: RefCell<BTreeMap<Region, aws_sdk_ssm::Client>>,
     events: OnceCell<aws_sdk_eventbridge::Client>,
     kms: RefCell<BTreeMap<Region, aws_sdk_kms::Client>>,
+    lambda: OnceCell<aws_sdk_lambda::Client>,
     quotas: OnceCell<aws_sdk_servicequotas::Client>,
     auto_scaling: RefCell<BTreeMap<Region, aws_sdk_autoscaling::Client>>,
 }
 
 impl Aws {
-    /// AWS with this home Region, this bus for Kiln's events, and these KMS keys of its seals, the current one first.
-    /// Makes no call.
-    pub fn new(home: Region, bus: String, seal_keys: Vec<String>) -> Self {
+    /// AWS with this home Region, this stack, this bus for Kiln's events, and these KMS keys of its seals, the current
+    /// one first. Makes no call.
+    pub fn new(home: Region, stack: String, bus: String, seal_keys: Vec<String>) -> Self {
         Self {
             home,
+            stack,
             bus,
             seal_keys,
             seals: OnceCell::new(),
@@ -61,6 +66,7 @@ impl Aws {
             ssm: RefCell::default(),
             events: OnceCell::new(),
             kms: RefCell::default(),
+            lambda: OnceCell::new(),
             quotas: OnceCell::new(),
             auto_scaling: RefCell::default(),
         }
@@ -132,6 +138,10 @@ impl Aws {
     /// Quotas are read in the home Region only.
     async fn quotas(&self) -> &aws_sdk_servicequotas::Client {
         self.quotas.get_or_init(|| async { aws_sdk_servicequotas::Client::new(self.config().await) }).await
+    }
+
+    async fn lambda(&self) -> &aws_sdk_lambda::Client {
+        self.lambda.get_or_init(|| async { aws_sdk_lambda::Client::new(self.config().await) }).await
     }
 
     async fn events(&self) -> &aws_sdk_eventbridge::Client {

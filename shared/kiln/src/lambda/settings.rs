@@ -12,6 +12,8 @@ use crate::aws::MAX_ATTEMPTS;
 pub struct Settings {
     /// What every handler knows about this installation of Kiln.
     pub context: Context,
+    /// The name of the stack, which the names of the functions begin with.
+    pub stack: String,
     /// The bus that Kiln sends its events to.
     pub bus: String,
     /// The ARNs of the KMS keys from which the keys of seals are derived, the current one first.
@@ -43,6 +45,7 @@ impl Settings {
             value.unwrap_or_default()
         };
         let home = needed("AWS_REGION", "the home Region; Lambda sets it");
+        let stack = needed("KILN_STACK", "the stack, whose name those of the functions begin with");
         let bus = needed("KILN_BUS", "the EventBridge bus that Kiln sends its events to, such as kiln");
         let recipes = needed("KILN_RECIPES", "the SSM path of the recipes, such as /kiln/recipes");
         let seal_keys =
@@ -85,7 +88,14 @@ impl Settings {
             Some(home) if problems.is_empty() => {
                 let recipes = recipes.trim_end_matches('/').to_owned();
                 let seal_keys = seal_keys.split_whitespace().map(str::to_owned).collect();
-                Ok(Self { context: Context { home, recipes, prices }, bus, seal_keys, max_attempts, log })
+                Ok(Self {
+                    context: Context { home, recipes, prices },
+                    stack,
+                    bus,
+                    seal_keys,
+                    max_attempts,
+                    log,
+                })
             }
             _ => Err(BadSettings(problems)),
         }
@@ -115,6 +125,7 @@ mod tests {
     use super::*;
 
     const KEY: (&str, &str) = ("KILN_SEAL_KEYS", "arn:aws:kms:us-east-1:123456789012:key/one");
+    const STACK: (&str, &str) = ("KILN_STACK", "kiln");
 
     #[test]
     fn one_price_is_for_all_regions_and_single_regions_may_have_others() {
@@ -135,31 +146,44 @@ mod tests {
     #[test]
     fn every_missing_variable_is_named_at_once_with_its_meaning() {
         let error = read(&[("AWS_REGION", "us-east-1"), ("KILN_BUS", " ")]).unwrap_err();
-        assert_eq!(error.0.len(), 3);
-        for (problem, name) in error.0.iter().zip(["KILN_BUS", "KILN_RECIPES", "KILN_SEAL_KEYS"]) {
+        assert_eq!(error.0.len(), 4);
+        for (problem, name) in
+            error.0.iter().zip(["KILN_STACK", "KILN_BUS", "KILN_RECIPES", "KILN_SEAL_KEYS"])
+        {
             assert!(problem.starts_with(&format!("{name} is not set")), "{problem}");
         }
     }
 
     #[test]
     fn a_value_that_cannot_be_read_is_an_error() {
-        let error = read(&[("AWS_REGION", "home"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "recipes"), KEY])
-            .unwrap_err();
+        let error =
+            read(&[("AWS_REGION", "home"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "recipes"), KEY, STACK])
+                .unwrap_err();
         assert_eq!(error.0.len(), 2);
     }
 
     #[test]
     fn a_trailing_slash_of_the_recipes_path_is_removed() {
-        let given =
-            [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes/"), KEY];
+        let given = [
+            ("AWS_REGION", "us-east-1"),
+            ("KILN_BUS", "kiln"),
+            ("KILN_RECIPES", "/kiln/recipes/"),
+            KEY,
+            STACK,
+        ];
         assert_eq!(read(&given).unwrap().context.recipes, "/kiln/recipes");
     }
 
     #[test]
     fn a_call_is_tried_as_often_as_aws_max_attempts_says_and_six_times_where_it_says_nothing() {
         let with = |attempts| {
-            let rest =
-                [("AWS_REGION", "us-east-1"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "/kiln/recipes"), KEY];
+            let rest = [
+                ("AWS_REGION", "us-east-1"),
+                ("KILN_BUS", "kiln"),
+                ("KILN_RECIPES", "/kiln/recipes"),
+                KEY,
+                STACK,
+            ];
             read(&[&rest[..], &[("AWS_MAX_ATTEMPTS", attempts)]].concat())
                 .map(|settings| settings.max_attempts)
         };

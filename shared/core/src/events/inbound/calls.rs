@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::payload::{
-    BadEvent, IMAGE_CHANGE, INSTANCE_CHANGE, Mode, OfRecipe, PARAMETER_CHANGE, ParameterChange, by_hand,
-    detail_type, fields, image_change, instance_change, of_image, region_of, typed, unexpected,
+    BadEvent, IMAGE_CHANGE, INSTANCE_CHANGE, Mode, OfRecipe, PARAMETER_CHANGE, ParameterChange,
+    RELEASE_UNFINISHED, by_hand, detail_type, fields, image_change, instance_change, of_image, region_of,
+    typed, unexpected,
 };
 use crate::model::{ImageId, InstanceId, RecipeName, Region, Version};
 
@@ -71,6 +72,8 @@ pub enum ReplicateCall {
     Image(Region, ImageId),
     /// Somebody asks to copy a home image anew to every Region that lacks its replica.
     CopyAgain(ImageId),
+    /// A sweep found that the releases of this recipe are not as they should be.
+    Release(RecipeName),
     /// A parameter changed, or SSM rejected its new value.
     Parameter {
         /// The Region of the parameter.
@@ -133,7 +136,7 @@ impl BakeCall {
                 "Image Released" => {
                     let event: EventBridgeEvent<OfRecipe> = typed(payload, BAKE)?;
                     let what = BakeTarget::LayersOn(event.detail.recipe);
-                    Ok(Self { what, scheduled: None, mode: Mode::Apply })
+                    Ok(Self { what, scheduled: None, mode: Mode::of(payload) })
                 }
                 other => Err(unexpected(other, BAKE)),
             };
@@ -233,6 +236,10 @@ impl ReplicateCall {
             }
             "Image Published" | "Image Verified" => {
                 of_image(payload, REPLICATE).map(|(region, image)| Self::Image(region, image))
+            }
+            RELEASE_UNFINISHED => {
+                let event: EventBridgeEvent<OfRecipe> = typed(payload, REPLICATE)?;
+                Ok(Self::Release(event.detail.recipe))
             }
             PARAMETER_CHANGE => {
                 let event: EventBridgeEvent<ParameterChange> = typed(payload, REPLICATE)?;

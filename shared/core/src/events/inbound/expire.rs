@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::payload::{
-    BadEvent, IMAGE_CHANGE, Mode, OfRecipe, by_hand, detail_type, fields, image_change, typed, unexpected,
+    BadEvent, IMAGE_CHANGE, Mode, OfRecipe, SNAPSHOTS_LEFT, by_hand, detail_type, fields, image_change,
+    region_of, typed, unexpected,
 };
 use crate::model::{ImageId, RecipeName, Region};
 
@@ -22,6 +23,8 @@ pub enum ExpireCall {
     RetireRecipe(RecipeName, Mode),
     /// An image was deregistered, by Kiln or by anybody else.
     ImageDeregistered(Region, ImageId),
+    /// A sweep found snapshots in this Region whose images are gone.
+    SnapshotsLeft(Region),
 }
 
 /// The Regions in which `expire` reads images.
@@ -116,6 +119,10 @@ impl ExpireCall {
             }
             IMAGE_CHANGE => {
                 image_change(payload, EXPIRE).map(|(region, image)| Self::ImageDeregistered(region, image))
+            }
+            SNAPSHOTS_LEFT => {
+                let event: EventBridgeEvent<Value> = typed(payload, EXPIRE)?;
+                Ok(Self::SnapshotsLeft(region_of(event.region.as_deref(), EXPIRE)?))
             }
             other => Err(unexpected(other, EXPIRE)),
         }

@@ -2,6 +2,7 @@
 
 use aws_lambda_events::event::cloudwatch_events::ec2::InstanceStateChange;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,8 +28,28 @@ pub enum Mode {
     DryRun,
     /// The decisions are carried out.
     Apply,
-    /// The decisions are carried out, and each one sends `Drift Repaired`, because no event asked for it.
-    Repair,
+    /// The decisions are carried out, and each one sends `Drift Repaired`, because a sweep asked for it and no event did.
+    Repair {
+        /// Since when the work may have been due.
+        since: Option<DateTime<Utc>>,
+    },
+}
+
+impl Mode {
+    /// How a payload of EventBridge, or of a sweep, is carried out.
+    pub fn of(payload: &Value) -> Self {
+        if payload.get("source").and_then(Value::as_str) != Some(SWEEP) {
+            return Self::Apply;
+        }
+        let since = payload["detail"].get(SINCE).and_then(Value::as_str);
+        let since = since.and_then(|time| DateTime::parse_from_rfc3339(time).ok());
+        Self::Repair { since: since.map(|time| time.to_utc()) }
+    }
+
+    /// Whether a sweep asked for it.
+    pub fn is_repair(self) -> bool {
+        matches!(self, Self::Repair { .. })
+    }
 }
 
 /// The detail of `EC2 AMI State Change`.
@@ -87,6 +108,14 @@ pub struct ByHand {
 pub const INSTANCE_CHANGE: &str = "EC2 Instance State-change Notification";
 /// The detail-type of EC2's event for an image.
 pub const IMAGE_CHANGE: &str = "EC2 AMI State Change";
+/// The source of the events with which a sweep wakes a function.
+pub const SWEEP: &str = "kiln.reconcile";
+/// The field of such an event's detail with the time since which its work may have been due (RFC 3339).
+pub const SINCE: &str = "since";
+/// The detail-type with which a sweep asks for the releases of a recipe.
+pub const RELEASE_UNFINISHED: &str = "Release Unfinished";
+/// The detail-type with which a sweep asks for the snapshots of a Region whose images are gone.
+pub const SNAPSHOTS_LEFT: &str = "Snapshots Left";
 /// The detail-type of SSM's event for a parameter.
 pub const PARAMETER_CHANGE: &str = "Parameter Store Change";
 

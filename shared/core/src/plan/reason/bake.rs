@@ -15,6 +15,8 @@ pub enum BakeReason {
     TimeToBake { image: ImageId, base: String },
     #[error("the long-lived builder {0} is stopped for its image, and started again afterwards")]
     LongLived(InstanceId),
+    #[error("its base {0} was released, and no bake of it has used that release")]
+    BaseReleased(RecipeName),
     #[error("{0} was already made by this bake")]
     AlreadyBaked(ImageId),
     #[error("a newer bake, {0}, has begun since")]

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod orphans;
 pub mod preflight;
 pub mod publish;
+pub mod reconcile;
 pub mod release;
 pub mod replicate;
 pub mod restore;
@@ -34,6 +35,7 @@ pub use limits::{Limit, LimitExceeded};
 pub use orphans::OrphanReason;
 pub use preflight::{PreflightReason, Problem};
 pub use publish::{PublishReason, ScanReason};
+pub use reconcile::ReconcileReason;
 pub use release::ReleaseReason;
 pub use replicate::ReplicateReason;
 pub use restore::RestoreReason;
@@ -85,4 +87,6 @@ pub enum Reason {
     Restore(#[from] RestoreReason),
     #[error(transparent)]
     Orphan(#[from] OrphanReason),
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileReason),
 }

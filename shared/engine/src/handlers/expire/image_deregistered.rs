@@ -1,10 +1,13 @@
-//! `expire` after an image was deregistered: deals with the snapshots that it left behind.
+//! `expire` after an image was deregistered: deals with the snapshots that it left behind, at once or when a sweep found
+//! them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::join;
 use kiln_core::events::inbound::Mode;
+use kiln_core::inventory::ImageQuery;
 use kiln_core::model::{ImageId, Region};
 use kiln_core::recipe::Recipe;
 
@@ -57,6 +60,28 @@ pub(crate) async fn of_image<C: Cloud>(
     let good: Vec<&Recipe> = read.iter().flatten().collect();
     let sequences = of_region(cloud, region, (&[], &snapshots), &good, now).await;
     Ok(apply(cloud, sequences, Mode::Apply, now).await)
+}
+
+/// Decides about all snapshots of a Region whose images are gone, because a sweep found some.
+///
+/// # Errors
+/// Why nothing was done.
+pub(crate) async fn left_in<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    region: &Region,
+    mode: Mode,
+    now: DateTime<Utc>,
+) -> Result<Report, HandlerError> {
+    let (read, (images, snapshots)) = join(
+        recipes::wanted(cloud, context, None),
+        join(cloud.images(region, &ImageQuery::AllManaged), cloud.snapshots(region)),
+    )
+    .await;
+    let (read, images, snapshots) = (read?, images?, snapshots?);
+    let good: Vec<&Recipe> = read.iter().flatten().collect();
+    let sequences = of_region(cloud, region, (&images, &snapshots), &good, now).await;
+    Ok(apply(cloud, sequences, mode, now).await)
 }
 
 #[cfg(test)]

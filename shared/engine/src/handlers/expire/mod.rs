@@ -26,7 +26,7 @@ use crate::observe::usage::usage_of_candidates;
 use crate::ports::Cloud;
 
 use explain::explain;
-use image_deregistered::{Debounce, of_image};
+use image_deregistered::{Debounce, left_in, of_image};
 use restore::restore;
 use retire_recipe::retire_recipe;
 
@@ -38,7 +38,7 @@ const BATCH_SIZE: usize = 1_000;
 type Rows = BTreeMap<(Region, String), PlanRow>;
 
 /// Makes the plan, and applies it unless the call is a dry run; or restores or explains an image, retires a recipe, or
-/// follows up a deregistration. `debounce` is what a warm function remembers between calls.
+/// follows up a deregistration. `mode` is how a sweep's request is carried out; `debounce` is what a warm function remembers between calls.
 ///
 /// # Errors
 /// Why nothing was done.
@@ -47,6 +47,7 @@ pub async fn expire<C: Cloud>(
     context: &Context,
     call: &ExpireCall,
     debounce: &Debounce,
+    mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     match call {
@@ -56,6 +57,7 @@ pub async fn expire<C: Cloud>(
         ExpireCall::ImageDeregistered(region, image) => {
             of_image(cloud, context, region, image, debounce, now).await
         }
+        ExpireCall::SnapshotsLeft(region) => left_in(cloud, context, region, mode, now).await,
         ExpireCall::RetireRecipe(recipe, mode) => retire_recipe(cloud, context, recipe, *mode, now).await,
     }
 }
