@@ -27,6 +27,7 @@ def _once(binary: Path, server: socket.socket, port: int) -> float:
         "AWS_LAMBDA_LOG_GROUP_NAME": "-",
         "AWS_LAMBDA_LOG_STREAM_NAME": "-",
         "AWS_REGION": "us-east-1",
+        "KILN_STACK": "kiln",
         "KILN_BUS": "kiln",
         "KILN_RECIPES": "/kiln/recipes",
         "PATH": os.environ.get("PATH", ""),

@@ -20,7 +20,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiln]:
     assert not missing, f"the binaries {missing} are not built: make binaries"
     log = tmp_path_factory.mktemp("local-aws") / "log"
     timing = {"LOCAL_AWS_IMAGE_S": "0.2", "LOCAL_AWS_BOOT_S": "0.1", "LOCAL_AWS_RETRY_S": "0.3,0.6"}
-    parameters = {"MaxAttempts": MAX_ATTEMPTS}
+    parameters = {"MaxAttempts": MAX_ATTEMPTS, "PublicImages": "allowed"}
     with LocalAws(log=log, **timing) as aws:
         stacks = deploy(aws.url, BUILT, HOME, FURTHER, architecture="x86_64", parameters=parameters)
         yield Kiln(aws, stacks.outputs["FailuresQueue"])
@@ -33,7 +33,10 @@ def reconcile_changes_nothing(deployed: Kiln) -> Iterator[None]:
     yield
     calls = deployed.aws.journal(before, kind="call")
     made = {call["action"] for call in calls if call["who"] == "kiln-reconcile"}
-    assert {one for one in made if not one.startswith(("Describe", "Get", "List"))} <= {"GenerateMac", "Invoke"}
+    assert {one for one in made if not one.startswith(("Describe", "Get", "List"))} <= {
+        "GenerateMac",
+        "Invoke",
+    }
 
 
 @pytest.fixture

@@ -81,7 +81,12 @@ def test_what_is_done_is_what_was_planned_and_nothing_else_has_changed(
     # Between the plan and the deed an image may grow a day older.
     def lines(answer: Answer, outcome: str) -> Counter[tuple[Any, ...]]:
         return Counter(
-            (line["region"], line.get("resource"), line["action"], re.sub(r"\b\d+d old", "old", line["reason"]))
+            (
+                line["region"],
+                line.get("resource"),
+                line["action"],
+                re.sub(r"\b\d+d old", "old", line["reason"]),
+            )
             for line in answer.decisions
             if line["outcome"] == outcome
         )

@@ -51,6 +51,8 @@ def _holds(operator: str, key: str, values: list[str], context: Context) -> bool
         return (found is None) == (values == ["true"])
     if operator == "ForAllValues:StringEquals":
         return all(item in values for item in listed(found or []))
+    if operator == "ForAllValues:StringLike":
+        return all(any(fnmatchcase(item, value) for value in values) for item in listed(found or []))
     if found is None:
         return False
     assert isinstance(found, str), f"{key} has many values, {operator} takes one"

@@ -30,7 +30,7 @@ LONG_LIVED = tags("recipe=web")
 OURS = tags("recipe=web", "version=20261123T020000Z", "stage=captured")
 COPY = OURS | tags("origin=us-east-1/ami-0c1f2a3b4d5e6f708")
 ASKED = tags("recipe=web", "role=builder", of="aws:RequestTag")
-LAUNCH = ASKED | {"ec2:MetadataHttpTokens": "required"}
+LAUNCH = ASKED | {"ec2:MetadataHttpTokens": "required", "ec2:InstanceType": "t4g.small"}
 MARKS = {"aws:TagKeys": ["kiln:version", "kiln:deadline", "kiln:seal"]}
 HERE = {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}
 THERE = {"kms:ViaService": "ec2.eu-west-1.amazonaws.com"}
@@ -53,6 +53,7 @@ SHARE = [
     ("ec2:DescribeSnapshotAttribute", REPLICA_SNAPSHOT, {}),
     ("ec2:ModifyImageAttribute", REPLICA, COPY),
     ("ec2:ModifySnapshotAttribute", REPLICA_SNAPSHOT, COPY),
+    ("ec2:ModifySnapshotAttribute", REPLICA_SNAPSHOT, COPY | {"ec2:Add/userId": ["111111111111"]}),
     ("ec2:EnableImageDeprecation", REPLICA, COPY),
     ("ec2:DisableImageDeprecation", REPLICA, COPY),
     ("ec2:EnableImageDeregistrationProtection", REPLICA, COPY),
@@ -153,7 +154,11 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:subnet/subnet-1", {}),
         ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:security-group/sg-1", {}),
         ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:network-interface/*", {}),
-        ("ec2:RunInstances", FAR_INSTANCE, TEST | {"ec2:MetadataHttpTokens": "required"}),
+        (
+            "ec2:RunInstances",
+            FAR_INSTANCE,
+            TEST | {"ec2:MetadataHttpTokens": "required", "ec2:InstanceType": "t4g.small"},
+        ),
         ("ec2:RunInstances", FAR_VOLUME, TEST),
         ("ec2:CreateTags", FAR_INSTANCE, {"ec2:CreateAction": "RunInstances"}),
         ("ec2:CreateTags", FAR_VOLUME, {"ec2:CreateAction": "RunInstances"}),
@@ -264,7 +269,11 @@ NEEDED["ReconcileRole"] = [
 FORBIDDEN: dict[str, list[Call]] = {
     "BakeRole": [
         ("ec2:RunInstances", INSTANCE, LAUNCH | {"ec2:MetadataHttpTokens": "optional"}),
-        ("ec2:RunInstances", INSTANCE, {"ec2:MetadataHttpTokens": "required"}),
+        (
+            "ec2:RunInstances",
+            INSTANCE,
+            {"ec2:MetadataHttpTokens": "required", "ec2:InstanceType": "t4g.small"},
+        ),
         ("ec2:RunInstances", VOLUME, {}),
         ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:instance/*", LAUNCH),
         ("ec2:StopInstances", INSTANCE, BUILDER),
@@ -274,6 +283,7 @@ FORBIDDEN: dict[str, list[Call]] = {
         ("ec2:CreateTags", INSTANCE, LONG_LIVED),
         ("kms:CreateGrant", KEY, HERE),
         ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "true"}),
+        ("ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/prod/db/password", {}),
     ],
     "CaptureRole": [
         ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
@@ -293,7 +303,11 @@ FORBIDDEN: dict[str, list[Call]] = {
     "VerifyRole": [
         ("ec2:RunInstances", IMAGE, {}),
         ("ec2:RunInstances", INSTANCE, LAUNCH),
-        ("ec2:RunInstances", INSTANCE, TEST | {"ec2:MetadataHttpTokens": "optional"}),
+        (
+            "ec2:RunInstances",
+            INSTANCE,
+            TEST | {"ec2:MetadataHttpTokens": "optional", "ec2:InstanceType": "t4g.small"},
+        ),
         ("ec2:TerminateInstances", INSTANCE, BUILDER),
         ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
         ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
@@ -307,6 +321,7 @@ FORBIDDEN: dict[str, list[Call]] = {
     ],
     "PublishRole": [
         ("ec2:ModifyImageAttribute", IMAGE, GIVEN),
+        ("ec2:ModifySnapshotAttribute", SNAPSHOT, OURS | {"ec2:Add/group": "all"}),
         ("ssm:PutParameter", PARAMETER.replace("golden", "kiln/recipes"), {"ssm:Overwrite": "true"}),
         ("ssm:PutParameter", PARAMETER.replace("golden", "database"), {"ssm:Overwrite": "true"}),
         ("ec2:RunInstances", INSTANCE, LAUNCH),
@@ -347,13 +362,7 @@ def changes(call: Call) -> bool:
 # It may make none of the changes that any other function may make.
 FORBIDDEN["ReconcileRole"] = [
     ANNOUNCE,
-    *(
-        call
-        for role, calls in NEEDED.items()
-        if role != "ReconcileRole"
-        for call in calls
-        if changes(call)
-    ),
+    *(call for role, calls in NEEDED.items() if role != "ReconcileRole" for call in calls if changes(call)),
     ("ec2:GetConsoleOutput", INSTANCE, LONG_LIVED),
     ("ssm:GetParameters", PARAMETER.replace("golden", "database"), {}),
     ("lambda:InvokeFunction", FUNCTION.format("reconcile"), {}),

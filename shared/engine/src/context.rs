@@ -4,7 +4,7 @@ use kiln_core::events::inbound::BadEvent;
 use kiln_core::expire::forecast::Prices;
 use kiln_core::inventory::CloudError;
 use kiln_core::model::{RecipeName, Region};
-use kiln_core::recipe::BadRecipe;
+use kiln_core::recipe::{BadRecipe, Bounds};
 use thiserror::Error;
 
 /// What every handler knows about this installation of Kiln.
@@ -14,6 +14,8 @@ pub struct Context {
     pub home: Region,
     /// The path in SSM's Parameter Store that holds the recipes, without a trailing slash.
     pub recipes: String,
+    /// What no recipe passes.
+    pub bounds: Bounds,
     /// What snapshots cost.
     pub prices: Prices,
 }

@@ -7,6 +7,7 @@ use chrono::{TimeDelta, TimeZone, Utc};
 use futures::future::AbortHandle;
 use kiln_core::expire::forecast::Prices;
 use kiln_core::model::{ImageId, Tags};
+use kiln_core::recipe::Bounds;
 use kiln_engine::context::Context;
 
 use super::bugs::Bug;
@@ -50,6 +51,7 @@ pub fn on_memory(name: &'static str) -> Checked {
     let context = Context {
         home: "us-east-1".parse().unwrap(),
         recipes: "/kiln/recipes".into(),
+        bounds: Bounds::none(),
         prices: Prices::default(),
     };
     let world = World::new(clock, executor.spawner(), 1, context, Bug::None, false);

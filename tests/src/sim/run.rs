@@ -9,6 +9,7 @@ use futures::future::join_all;
 use kiln_core::expire::forecast::Prices;
 use kiln_core::inventory::InstanceState;
 use kiln_core::model::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags, Version, tags};
+use kiln_core::recipe::Bounds;
 use kiln_engine::context::Context;
 use serde_json::json;
 
@@ -71,7 +72,12 @@ pub fn run(options: Options) -> Outcome {
     let start = Utc.with_ymd_and_hms(2026, 3, 1, 0, 0, 0).unwrap();
     let clock = Clock::at(start);
     let mut executor = Executor::new(Rc::clone(&clock));
-    let context = Context { home: region(HOME), recipes: "/kiln/recipes".into(), prices: Prices::default() };
+    let context = Context {
+        home: region(HOME),
+        recipes: "/kiln/recipes".into(),
+        bounds: Bounds::none(),
+        prices: Prices::default(),
+    };
     let world = World::new(clock, executor.spawner(), options.seed, context, options.bug, options.traced);
     world.kill_point.set(options.kill_point);
     let faults = options.faults.unwrap_or_else(|| Faults::random(&mut world.dice.borrow_mut()));

@@ -3,6 +3,7 @@
 //! A recipe is a TOML document. [`Recipe::parse`] checks all of it and returns either a valid recipe, or every
 //! mistake at once. [`reference`] describes every field.
 
+mod bounds;
 pub mod cycles;
 mod lines;
 mod parse;
@@ -13,6 +14,7 @@ mod types;
 mod validate;
 mod violation;
 
+pub use bounds::{Bounds, Patterns};
 pub use types::{
     Adopt, Bake, Base, Expire, LaunchTemplate, Publish, Recipe, ReleaseStrategy, Replicate, Share, Verify,
 };

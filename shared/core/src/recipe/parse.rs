@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use toml::{Table, Value};
 
+use super::bounds::Bounds;
 use super::lines::{Lines, line_at};
 use super::publish::publish;
 use super::table_reader::{TableReader, quoted, show};
@@ -28,8 +29,17 @@ impl Recipe {
     /// Every violation, with its line, its field and what is expected. A document that is not TOML gives only that
     /// violation.
     pub fn parse(name: &str, document: &str) -> Result<Self, BadRecipe> {
+        Self::parse_within(name, document, &Bounds::none())
+    }
+
+    /// Parses and checks a recipe document, and that it keeps within the bounds of the stack.
+    ///
+    /// # Errors
+    /// Every mistake in the document; if there is none, everything that passes the bounds.
+    pub fn parse_within(name: &str, document: &str, bounds: &Bounds) -> Result<Self, BadRecipe> {
         let lines = Lines::of(document);
-        recipe(name, document).map_err(|mut violations| {
+        let checked = recipe(name, document).and_then(|recipe| bounds.check(recipe));
+        checked.map_err(|mut violations| {
             for violation in violations.0.iter_mut().filter(|violation| violation.line.is_none()) {
                 violation.line = lines.line(&violation.field);
             }

@@ -85,7 +85,7 @@ async fn read_inventory<C: Cloud>(
             // A call about a deleted recipe must not fail because the recipe does not exist.
             _ => {
                 let documents = cloud.parameters_below(&context.home, &context.recipes).await?;
-                Ok::<_, HandlerError>((recipes::parsed(&documents), documents))
+                Ok::<_, HandlerError>((recipes::parsed(&documents, &context.bounds), documents))
             }
         }
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kiln_core::model::{RecipeName, Region};
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
-use kiln_core::recipe::{BadRecipe, Recipe, cycles};
+use kiln_core::recipe::{BadRecipe, Bounds, Recipe, cycles};
 
 use crate::context::{Context, HandlerError, NoRecipe};
 use crate::ports::Parameters;
@@ -20,14 +20,16 @@ pub async fn find<C: Parameters>(
 ) -> Result<Option<Recipe>, HandlerError> {
     let parameter = format!("{}/{name}", context.recipes);
     match cloud.parameter(&context.home, &parameter).await? {
-        Some(document) => Ok(Some(Recipe::parse(name.as_str(), &document)?)),
+        Some(document) => Ok(Some(Recipe::parse_within(name.as_str(), &document, &context.bounds)?)),
         None => Ok(None),
     }
 }
 
-/// Parses each document as the recipe of its name. Recipes that are baked from each other in a cycle are errors.
-pub fn parsed(documents: &[(String, String)]) -> Vec<Result<Recipe, BadRecipe>> {
-    cycles::without_cycles(documents.iter().map(|(name, document)| Recipe::parse(name, document)).collect())
+/// Parses each document as the recipe of its name. Recipes that are baked from each other in a cycle are errors, and so
+/// are those that pass the bounds of the stack.
+pub fn parsed(documents: &[(String, String)], bounds: &Bounds) -> Vec<Result<Recipe, BadRecipe>> {
+    let parsed = documents.iter().map(|(name, document)| Recipe::parse_within(name, document, bounds));
+    cycles::without_cycles(parsed.collect())
 }
 
 /// The home Region and every Region that one of these recipes names.
@@ -64,13 +66,13 @@ pub async fn wanted<C: Parameters>(
 ) -> Result<Vec<Result<Recipe, BadRecipe>>, HandlerError> {
     let Some(name) = name else {
         let documents = cloud.parameters_below(&context.home, &context.recipes).await?;
-        return Ok(parsed(&documents));
+        return Ok(parsed(&documents, &context.bounds));
     };
     let recipe = existing(cloud, context, name).await?;
     // The recipe that it is baked from may in turn be baked from it.
     let on_recipes = recipe.base_recipe().is_some();
     let read = match on_recipes {
-        true => parsed(&cloud.parameters_below(&context.home, &context.recipes).await?),
+        true => parsed(&cloud.parameters_below(&context.home, &context.recipes).await?, &context.bounds),
         false => Vec::new(),
     };
     let cyclic = read.into_iter().filter_map(Result::err).find(|bad| bad.name == name.as_str());

@@ -2,6 +2,7 @@
 
 use kiln_core::expire::forecast::Prices;
 use kiln_core::model::Region;
+use kiln_core::recipe::{Bounds, Patterns};
 use kiln_engine::context::Context;
 use thiserror::Error;
 
@@ -72,6 +73,14 @@ impl Settings {
                 Prices::default()
             }
         };
+        // Without a value there is no bound. An empty one allows nothing.
+        let patterns = |name: &str| Patterns::of(get(name).as_deref().unwrap_or("*"));
+        let bounds = Bounds {
+            share_targets: patterns("KILN_SHARE_TARGETS"),
+            public_images: get("KILN_PUBLIC_IMAGES").is_none_or(|given| given == "allowed"),
+            base_parameters: patterns("KILN_BASE_PARAMETERS"),
+            instance_types: patterns("KILN_INSTANCE_TYPES"),
+        };
         let max_attempts = get("AWS_MAX_ATTEMPTS").filter(|attempts| !attempts.trim().is_empty());
         let max_attempts = match max_attempts.as_deref().map(|attempts| (attempts, attempts.trim().parse())) {
             None => MAX_ATTEMPTS,
@@ -89,7 +98,7 @@ impl Settings {
                 let recipes = recipes.trim_end_matches('/').to_owned();
                 let seal_keys = seal_keys.split_whitespace().map(str::to_owned).collect();
                 Ok(Self {
-                    context: Context { home, recipes, prices },
+                    context: Context { home, recipes, bounds, prices },
                     stack,
                     bus,
                     seal_keys,

@@ -1,0 +1,162 @@
+//! What a stack allows its recipes, whatever they say: a recipe beyond its bounds is invalid, and nothing is done with
+//! it.
+//!
+//! Whoever may write a recipe decides what runs on builders and who gets the images. The bounds belong to whoever
+//! deploys the stack. The roles of the functions have the same bounds wherever IAM knows them.
+
+use wildmatch::WildMatch;
+
+use super::types::{Base, Recipe};
+use super::violation::Violations;
+
+/// The parameters of AWS, from which a base may always come.
+const PUBLIC_PARAMETERS: &str = "/aws/service/*";
+
+/// The bounds of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// The accounts, and the ARNs of the organizations and organizational units, that images may be shared with.
+    pub share_targets: Patterns,
+    /// Whether images may be public.
+    pub public_images: bool,
+    /// The parameters that a base may come from, beside AWS's own.
+    pub base_parameters: Patterns,
+    /// The instance types of builders and testers.
+    pub instance_types: Patterns,
+}
+
+impl Bounds {
+    /// No bounds at all.
+    pub fn none() -> Self {
+        let any = || Patterns::of("*");
+        Self { share_targets: any(), public_images: true, base_parameters: any(), instance_types: any() }
+    }
+
+    /// The recipe, if it keeps within the bounds; otherwise all that does not.
+    pub(super) fn check(&self, recipe: Recipe) -> Result<Recipe, Violations> {
+        let mut violations = Violations::default();
+        let mut within = |field: &str, value: &str, allowed: &Patterns, parameter: &str| {
+            if !allowed.allow(value) {
+                let expected = format!(
+                    "what the stack allows: {allowed}; change the recipe, or the stack's parameter {parameter}"
+                );
+                violations.add(field, value, expected);
+            }
+        };
+        within("bake.instance_type", &recipe.bake.instance_type, &self.instance_types, "InstanceTypes");
+        if let Some(of_tester) = &recipe.verify.instance_type {
+            within("verify.instance_type", of_tester, &self.instance_types, "InstanceTypes");
+        }
+        if let Base::Parameter(name) = &recipe.bake.base
+            && !Patterns::of(PUBLIC_PARAMETERS).allow(name)
+        {
+            within("bake.base", name, &self.base_parameters, "BaseParameters");
+        }
+        let share = &recipe.publish.share;
+        let lists = [
+            ("publish.share.accounts", &share.accounts),
+            ("publish.share.organizations", &share.organizations),
+            ("publish.share.organizational_units", &share.organizational_units),
+        ];
+        for (field, targets) in lists {
+            for target in targets {
+                within(field, target, &self.share_targets, "ShareTargets");
+            }
+        }
+        if share.public && !self.public_images {
+            let expected = "false: the stack allows no public images; its parameter PublicImages would";
+            violations.add("publish.share.public", "true", expected);
+        }
+        if violations.0.is_empty() { Ok(recipe) } else { Err(violations) }
+    }
+}
+
+/// A list of texts in which `*` and `?` are wildcards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patterns(Vec<String>);
+
+impl Patterns {
+    /// The patterns of a list, with commas or spaces between them.
+    pub fn of(list: &str) -> Self {
+        let patterns = list.split([',', ' ']).map(str::trim).filter(|pattern| !pattern.is_empty());
+        Self(patterns.map(str::to_owned).collect())
+    }
+
+    /// Whether any of them matches.
+    fn allow(&self, text: &str) -> bool {
+        self.0.iter().any(|pattern| WildMatch::new(pattern).matches(text))
+    }
+}
+
+impl std::fmt::Display for Patterns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.as_slice() {
+            [] => f.write_str("none"),
+            patterns => f.write_str(&patterns.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORGANIZATION: &str = "arn:aws:organizations::111111111111:organization/o-abcdefghij";
+
+    fn bounds() -> Bounds {
+        Bounds {
+            share_targets: Patterns::of(&format!("111111111111,{ORGANIZATION}")),
+            public_images: false,
+            base_parameters: Patterns::of("/golden/*"),
+            instance_types: Patterns::of("t4g.*, m7g.large"),
+        }
+    }
+
+    /// What a recipe of these lines is refused for, each with its field.
+    fn refused(base: &str, instance_type: &str, more: &str) -> Vec<String> {
+        let document =
+            format!("name = \"web\"\n[bake]\nbase = {base:?}\ninstance_type = {instance_type:?}\n{more}");
+        match Recipe::parse_within("web", &document, &bounds()) {
+            Ok(_) => Vec::new(),
+            Err(bad) => bad.violations.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn what_keeps_within_the_bounds_is_a_recipe() {
+        let share = format!(
+            "[verify]\ninstance_type = \"m7g.large\"\n[publish]\nshare = {{ accounts = [\"111111111111\"], organizations = [{ORGANIZATION:?}] }}\n"
+        );
+        assert!(refused("ssm:/golden/base/latest", "t4g.small", &share).is_empty());
+        assert!(refused("ssm:/aws/service/debian/release/12/latest/arm64", "t4g.large", "").is_empty());
+        assert!(refused("ami-0123456789abcdef0", "t4g.small", "").is_empty());
+    }
+
+    #[test]
+    fn whatever_passes_them_is_refused_at_once_with_its_line_and_the_parameter_of_the_stack() {
+        let more =
+            "[verify]\ninstance_type = \"c7g.metal\"\n[publish]\nshare = { accounts = [\"222222222222\"] }\n";
+        let found = refused("ssm:/prod/db/password", "x2gd.16xlarge", more);
+        assert_eq!(
+            found,
+            [
+                "line 4: bake.instance_type: found x2gd.16xlarge; expected what the stack allows: t4g.*, m7g.large; change the recipe, or the stack's parameter InstanceTypes",
+                "line 6: verify.instance_type: found c7g.metal; expected what the stack allows: t4g.*, m7g.large; change the recipe, or the stack's parameter InstanceTypes",
+                "line 3: bake.base: found /prod/db/password; expected what the stack allows: /golden/*; change the recipe, or the stack's parameter BaseParameters",
+                &format!(
+                    "line 8: publish.share.accounts: found 222222222222; expected what the stack allows: 111111111111, {ORGANIZATION}; change the recipe, or the stack's parameter ShareTargets"
+                ),
+            ]
+        );
+        let public = refused("ami-0123456789abcdef0", "t4g.small", "[publish]\nshare = { public = true }\n");
+        assert_eq!(public.len(), 1);
+        assert!(public[0].contains("the stack allows no public images"), "{public:?}");
+    }
+
+    #[test]
+    fn an_empty_list_allows_nothing_and_a_star_everything() {
+        assert!(!Patterns::of("").allow("t4g.small"));
+        assert!(Patterns::of("*").allow("t4g.small"));
+        assert_eq!(Patterns::of("").to_string(), "none");
+    }
+}
