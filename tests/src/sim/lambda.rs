@@ -148,7 +148,7 @@ pub fn deliver(world: &Rc<World>, envelope: &Envelope) {
         _ => &[],
     };
     for function in woken {
-        let detail: Value = serde_json::from_str(&envelope.detail()).unwrap_or_default();
+        let detail: Value = serde_json::from_str(&envelope.detail(world.now())).unwrap_or_default();
         let mut event = event_of(envelope.detail_type(), &world.context.home, detail);
         event["source"] = json!("kiln");
         send(world, *function, event);

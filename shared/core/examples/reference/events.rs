@@ -45,8 +45,13 @@ pub fn examples() -> Vec<Envelope> {
     let snapshots = Some(vec![of("snap-0123456789abcdef0")]);
     let events = vec![
         Event::BakeStarted { instance: instance.clone() },
+        Event::BakeRefused {
+            reason:
+                "there is no base: ssm:/golden/base in us-east-1; correct bake.base, or create what it names"
+                    .into(),
+        },
         Event::BakeFailed {
-            instance: instance.clone(),
+            instance: Some(instance.clone()),
             reason: "the script failed with status 1".into(),
             console_tail: "Error: Unable to find a match: ngnix".into(),
         },
@@ -54,6 +59,7 @@ pub fn examples() -> Vec<Envelope> {
         Event::ImageVerified { image: image(), instance },
         Event::ImageRejected {
             image: image(),
+            instance: Some(of("i-0fedcba9876543210")),
             reason: "its test on i-0fedcba9876543210 failed: the script failed with status 7".into(),
             console_tail: "curl: (7) Failed to connect to localhost port 80".into(),
         },
@@ -96,5 +102,7 @@ pub fn examples() -> Vec<Envelope> {
         },
     ];
     let name = ImageName { recipe: of("web"), version: version() };
-    events.into_iter().map(|news| Envelope { name: name.clone(), region: of("us-east-1"), news }).collect()
+    let envelope =
+        |news| Envelope { name: name.clone(), region: of("us-east-1"), news, occasion: String::new() };
+    events.into_iter().map(envelope).collect()
 }

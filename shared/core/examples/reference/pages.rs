@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use chrono::DateTime;
 use kiln_core::recipe::reference::{FIELDS, Field};
 use serde_json::Value;
 
@@ -115,12 +116,13 @@ fn events() -> String {
     let mut page = head("Events", "shared/core/src/events/outbound.rs");
     page += "Kiln sends these events to the stack's bus (`kiln`) with the source `kiln`. An event may come more than\n\
         once, and is lost if a function dies right after the change: tags are the record, events are notifications.\n\
-        Every detail has `recipe`. An event about one image or bake also has `version` and `region`. An event about\n\
+        Every detail has `recipe`, and an `id` that all copies of an event share and no other event has: ignore an event\n\
+        whose `id` you have seen. An event about one image or bake also has `version` and `region`. An event about\n\
         several images has a list `images` instead, of at most 100, with the fields below for each.\n";
     for example in examples() {
         let name = example.detail_type();
         let described = documented.get(name).unwrap_or_else(|| panic!("no variant is documented as {name}"));
-        let detail: Value = serde_json::from_str(&example.detail()).unwrap_or_default();
+        let detail: Value = serde_json::from_str(&example.detail(DateTime::UNIX_EPOCH)).unwrap_or_default();
         let shown = serde_json::json!({"source": "kiln", "detail-type": name, "detail": detail});
         let shown = serde_json::to_string_pretty(&shown).unwrap_or_default();
         let fields = if described.fields.is_empty() { &entry } else { &described.fields };

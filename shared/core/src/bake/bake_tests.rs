@@ -248,3 +248,58 @@ fn a_base_is_accepted_before_its_deprecation_or_if_the_recipe_allows_it() {
     allows.bake.allow_deprecated = true;
     assert!(matches!(decide(&request(), &allows, &observed(&image)).action, Action::Launch(_)));
 }
+
+fn rejections(problems: Vec<Problem>) -> Sequence {
+    let reject = |problem| {
+        let reason = PreflightReason::Found(Box::new(problem));
+        Subject::name(&name("web", 9), &region("us-east-1")).decide(Action::Reject, reason)
+    };
+    problems.into_iter().map(reject).collect()
+}
+
+fn refusal(sequence: &Sequence) -> Option<&str> {
+    match &sequence.first()?.action {
+        Action::Emit(envelope) => match &envelope.news {
+            Event::BakeRefused { reason } => Some(reason),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[test]
+fn a_refused_bake_says_everything_that_is_in_its_way_in_one_event() {
+    let off = |code: &str| Problem::RegionOff(region(code));
+    let sequence = refused(
+        &name("web", 9),
+        &region("us-east-1"),
+        rejections(vec![off("eu-west-1"), off("ap-southeast-2")]),
+    );
+    let reason = refusal(&sequence).unwrap();
+    assert!(reason.contains("eu-west-1") && reason.contains("; Region ap-southeast-2"), "{reason}");
+    assert_eq!(sequence.len(), 3, "each problem is still a failure of its own");
+}
+
+#[test]
+fn a_bake_without_a_base_is_refused_and_one_that_begins_or_is_under_way_is_not() {
+    let (name, home) = (name("web", 9), region("us-east-1"));
+    let missing = Observed { base: BaseLookup::Missing("ssm:/golden/base".into()), ..observed() };
+    let decided = |observed: &Observed| vec![decide(&request(), &recipe("web"), observed)];
+    assert!(refusal(&refused(&name, &home, decided(&missing))).unwrap().contains("ssm:/golden/base"));
+    for unsettled in [decided(&observed()), Vec::new()] {
+        assert_eq!(refusal(&refused(&name, &home, unsettled)), None);
+    }
+}
+
+#[test]
+fn a_check_that_could_not_be_made_refuses_nothing_because_it_is_made_again() {
+    let error = |code| CloudError::new("DescribeRegions", "all", &region("us-east-1"), code, "");
+    for (code, final_one) in [("RequestLimitExceeded", false), ("UnauthorizedOperation", true)] {
+        let sequence = refused(
+            &name("web", 9),
+            &region("us-east-1"),
+            rejections(vec![Problem::Unknown(error(code)), Problem::RegionOff(region("eu-west-1"))]),
+        );
+        assert_eq!(refusal(&sequence).is_some(), final_one, "{code}");
+    }
+}

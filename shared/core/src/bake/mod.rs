@@ -6,13 +6,14 @@ pub mod preflight;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::events::outbound::Event;
 use crate::inventory::{
     Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState,
     NewInstance, Seal,
 };
 use crate::model::{ImageName, Region, Role, SubnetId, Version, tags};
-use crate::plan::reason::{BadBase, BakeReason};
-use crate::plan::{Action, Decision, Reason, Subject};
+use crate::plan::reason::{BadBase, BakeReason, PreflightReason, Problem};
+use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::{Base, Recipe};
 
 /// What `bake` observed for one recipe.
@@ -171,6 +172,28 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, observed: &Observed) -> De
     let reason =
         Reason::Bake(BakeReason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() });
     subject.decide(Action::Launch(candidates(request, recipe, base)), reason)
+}
+
+/// The sequence of a bake that does not begin, if each of its decisions rejects it: then the event that says so comes
+/// first. Anything else, such as what could not be read and is tried again, is no refusal.
+pub fn refused(name: &ImageName, home: &Region, sequence: Sequence) -> Sequence {
+    let settled = |one: &Decision| one.action == Action::Reject && !may_pass(&one.reason);
+    if sequence.is_empty() || !sequence.iter().all(settled) {
+        return sequence;
+    }
+    let reasons: Vec<String> = sequence.iter().map(|one| one.reason.to_string()).collect();
+    let news = Event::BakeRefused { reason: reasons.join("; ") };
+    let event = Subject::name(name, home).emit(name, news, sequence[0].reason.clone());
+    std::iter::once(event).chain(sequence).collect()
+}
+
+/// Whether a bake that is refused for this reason may begin if it is tried again at once: a check could not be made.
+fn may_pass(reason: &Reason) -> bool {
+    let Reason::Preflight(PreflightReason::Found(problem)) = reason else { return false };
+    match problem.as_ref() {
+        Problem::Unknown(error) | Problem::Parameter { error, .. } => error.kind.is_retryable(),
+        _ => false,
+    }
 }
 
 /// The image that was created last; of two created at the same time, the one with the greater id.

@@ -215,7 +215,7 @@ pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
     let mut sequence = Sequence::new();
     if let Some(instance) = &image.source_instance {
         let news = Event::BakeFailed {
-            instance: instance.clone(),
+            instance: Some(instance.clone()),
             reason: reason.to_string(),
             console_tail: String::new(),
         };
@@ -248,7 +248,8 @@ fn emit_bake_failed(
     reason: &Reason,
     console_tail: String,
 ) -> Decision {
-    let news = Event::BakeFailed { instance: instance.id.clone(), reason: reason.to_string(), console_tail };
+    let news =
+        Event::BakeFailed { instance: Some(instance.id.clone()), reason: reason.to_string(), console_tail };
     Subject::instance(instance).emit(name, news, reason.clone())
 }
 

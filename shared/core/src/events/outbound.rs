@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Version};
+use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Token, Version};
 
 /// The `source` of every event that Kiln sends.
 pub const SOURCE: &str = "kiln";
 
 /// An event, with the image and Region that it is about. Delivery is at least once, and an event can be lost if a
-/// function dies right after the change. Tags are the record; events are notifications.
+/// function dies right after the change. Tags are the record; events are notifications. Copies of one event have the
+/// same [`Envelope::id`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     /// The image, or the bake that failed to produce one.
@@ -19,6 +21,9 @@ pub struct Envelope {
     pub region: Region,
     /// What happened.
     pub news: Event,
+    /// What tells it from an earlier event that says the same of the same image, such as a restored image's second
+    /// release; empty if there is no such event.
+    pub occasion: String,
 }
 
 /// What happened.
@@ -30,10 +35,17 @@ pub enum Event {
         /// The id of the builder.
         instance: InstanceId,
     },
+    /// `Bake Refused`: this bake does not begin, because a preflight found what would make it fail, or because its
+    /// recipe, its base or its builder does not allow it. Nothing was launched, and only a change by a person helps.
+    BakeRefused {
+        /// Everything that is in the way, and what to do about it.
+        reason: String,
+    },
     /// `Bake Failed`: this bake produces no image.
     BakeFailed {
-        /// The id of the builder.
-        instance: InstanceId,
+        /// The id of the builder; absent if none could be launched.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instance: Option<InstanceId>,
         /// Why the bake failed.
         reason: String,
         /// The last lines of the builder's console; empty if it was not read.
@@ -57,6 +69,9 @@ pub enum Event {
     ImageRejected {
         /// The image or replica.
         image: ImageId,
+        /// The id of the tester; absent if its scan rejected it, or if no tester could be launched.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instance: Option<InstanceId>,
         /// Why it was rejected.
         reason: String,
         /// The last lines of the tester's console; empty if there was none, or it was not read.
@@ -184,6 +199,7 @@ pub const MOST_IMAGES: usize = 100;
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Detail<'a> {
+    id: &'a str,
     recipe: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
@@ -198,6 +214,7 @@ impl Envelope {
     pub fn detail_type(&self) -> &'static str {
         match self.news {
             Event::BakeStarted { .. } => "Bake Started",
+            Event::BakeRefused { .. } => "Bake Refused",
             Event::BakeFailed { .. } => "Bake Failed",
             Event::ImageCaptured { .. } => "Image Captured",
             Event::ImageVerified { .. } => "Image Verified",
@@ -217,10 +234,43 @@ impl Envelope {
         }
     }
 
-    /// The `detail` of the event, as JSON.
-    pub fn detail(&self) -> String {
+    /// The same in every copy of this event, and in no other event: a hash of the bake and of what happened. A function
+    /// that died, or two that ran at once, may send an event again; whoever hears it knows it by this.
+    ///
+    /// An event that reports a call is sent once, at `now`.
+    pub fn id(&self, now: DateTime<Utc>) -> Token {
+        let (at, all) = (now.to_rfc3339(), || serde_json::to_string(&self.news).unwrap_or_default());
+        let what: Vec<String> = match &self.news {
+            // A bake begins to end once.
+            Event::BakeRefused { .. } | Event::BakeFailed { .. } => Vec::new(),
+            Event::BakeStarted { instance } => vec![instance.to_string()],
+            Event::ImageVerified { image, instance } => vec![image.to_string(), instance.to_string()],
+            Event::ImageRejected { image, instance, .. } => {
+                vec![image.to_string(), instance.as_ref().map(ToString::to_string).unwrap_or_default()]
+            }
+            Event::ImageCaptured { image, .. }
+            | Event::ImagePublished { image }
+            | Event::ImageReplicated { image, .. }
+            | Event::ImageReleased { image, .. }
+            | Event::ReplicationFailed { image, .. } => vec![image.to_string()],
+            Event::ImageRolledBack { .. }
+            | Event::Images { .. }
+            | Event::ImageRestored { .. }
+            | Event::ExpiryBlocked { .. }
+            | Event::DriftRepaired { .. } => vec![all(), at],
+        };
+        let name = self.name.to_string();
+        let mut parts = vec![self.detail_type(), &name, self.region.as_str(), &self.occasion];
+        parts.extend(what.iter().map(String::as_str));
+        Token::of(&parts)
+    }
+
+    /// The `detail` of the event, as JSON, if it is sent at `now`.
+    pub fn detail(&self, now: DateTime<Utc>) -> String {
         let lists_images = matches!(self.news, Event::Images { .. });
+        let id = self.id(now);
         let detail = Detail {
+            id: id.as_str(),
             recipe: self.name.recipe.as_str(),
             version: (!lists_images).then(|| self.name.version.to_string()),
             region: (!lists_images).then_some(&self.region),
@@ -234,7 +284,7 @@ impl Envelope {
     /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>)
     fn size(&self) -> usize {
         const TIME: usize = 14;
-        TIME + SOURCE.len() + self.detail_type().len() + self.detail().len()
+        TIME + SOURCE.len() + self.detail_type().len() + self.detail(DateTime::UNIX_EPOCH).len()
     }
 
     /// Adds the other event's images to this one, if recipe and transition are the same and there is room. Otherwise

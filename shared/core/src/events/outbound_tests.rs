@@ -1,20 +1,82 @@
 use super::*;
 
+/// The detail without its id, which other tests look at.
+fn detail(envelope: &Envelope) -> String {
+    let id = envelope.id(DateTime::UNIX_EPOCH);
+    envelope.detail(DateTime::UNIX_EPOCH).replace(id.as_str(), "")
+}
+
+fn event(day: u32, region: &str, news: Event) -> Envelope {
+    let name = format!("web-202611{day:02}T020000Z").parse().unwrap();
+    Envelope { name, region: region.parse().unwrap(), news, occasion: String::new() }
+}
+
+fn id(envelope: &Envelope) -> String {
+    envelope.id(DateTime::UNIX_EPOCH).to_string()
+}
+
+#[test]
+fn an_end_of_a_bake_has_one_id_whatever_was_found_the_second_time() {
+    let failed = |reason: &str| Event::BakeFailed {
+        instance: "i-0123456789abcdef0".parse().ok(),
+        reason: reason.into(),
+        console_tail: reason.into(),
+    };
+    let first = event(23, "us-east-1", failed("the instance stopped without a verdict"));
+    assert_eq!(id(&first), id(&event(23, "us-east-1", failed("the script failed with status 1"))));
+    let refused = Event::BakeRefused { reason: "there is no base".into() };
+    let others =
+        [event(24, "us-east-1", failed("the script failed with status 1")), event(23, "us-east-1", refused)];
+    assert!(others.iter().all(|other| id(other) != id(&first)));
+    assert_eq!(first.id(DateTime::UNIX_EPOCH), first.id(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)));
+}
+
+#[test]
+fn another_region_another_tester_and_another_occasion_have_ids_of_their_own() {
+    let rejected = |tester: &str| Event::ImageRejected {
+        image: "ami-01".parse().unwrap(),
+        instance: tester.parse().ok(),
+        reason: "the script failed with status 7".into(),
+        console_tail: String::new(),
+    };
+    let first = event(23, "us-east-1", rejected("i-01"));
+    let again = Envelope { occasion: "2026-12-01T00:00:00Z".into(), ..first.clone() };
+    let ids: std::collections::BTreeSet<String> = [
+        &first,
+        &again,
+        &event(23, "us-east-1", rejected("i-02")),
+        &event(23, "eu-west-1", rejected("i-01")),
+    ]
+    .into_iter()
+    .map(id)
+    .collect();
+    assert_eq!(ids.len(), 4);
+}
+
+#[test]
+fn what_is_told_every_night_has_an_id_for_each_night() {
+    let kept = kept("web", 1, "us-east-1", "ami-01");
+    let night = |n| DateTime::UNIX_EPOCH + chrono::TimeDelta::days(n);
+    assert_eq!(kept.id(night(1)), kept.id(night(1)));
+    assert_ne!(kept.id(night(1)), kept.id(night(2)));
+}
+
 #[test]
 fn an_event_has_recipe_version_region_and_its_own_fields() {
     let envelope = Envelope {
         name: "web-20261123T020000Z".parse().unwrap(),
         region: "us-east-1".parse().unwrap(),
         news: Event::BakeFailed {
-            instance: "i-0123456789abcdef0".parse().unwrap(),
+            instance: "i-0123456789abcdef0".parse().ok(),
             reason: "the script failed with status 1".into(),
             console_tail: "line\n\"quoted\"".into(),
         },
+        occasion: String::new(),
     };
     assert_eq!(envelope.detail_type(), "Bake Failed");
     assert_eq!(
-        envelope.detail(),
-        r#"{"recipe":"web","version":"20261123T020000Z","region":"us-east-1","instance":"i-0123456789abcdef0","reason":"the script failed with status 1","console-tail":"line\n\"quoted\""}"#
+        detail(&envelope),
+        r#"{"id":"","recipe":"web","version":"20261123T020000Z","region":"us-east-1","instance":"i-0123456789abcdef0","reason":"the script failed with status 1","console-tail":"line\n\"quoted\""}"#
     );
 }
 
@@ -31,6 +93,7 @@ fn kept(recipe: &str, day: u32, region: &str, image: &str) -> Envelope {
         name: ImageName { recipe: recipe.parse().unwrap(), version },
         region: region.parse().unwrap(),
         news: Event::Images { transition: Transition::Kept, images: vec![entry] },
+        occasion: String::new(),
     }
 }
 
@@ -56,8 +119,8 @@ fn images_of_one_recipe_with_the_same_transition_share_an_event() {
     let of: Vec<Vec<&str>> = events.iter().map(images).collect();
     assert_eq!(of, [vec!["ami-01", "ami-03"], vec!["ami-02"], vec!["ami-05"]]);
     assert_eq!(
-        events[0].detail(),
-        r#"{"recipe":"web","images":[{"image":"ami-01","version":"20261101T020000Z","region":"us-east-1","reason":"somebody holds it"},{"image":"ami-03","version":"20261102T020000Z","region":"eu-west-1","reason":"somebody holds it"}]}"#
+        detail(&events[0]),
+        r#"{"id":"","recipe":"web","images":[{"image":"ami-01","version":"20261101T020000Z","region":"us-east-1","reason":"somebody holds it"},{"image":"ami-03","version":"20261102T020000Z","region":"eu-west-1","reason":"somebody holds it"}]}"#
     );
 }
 
@@ -76,6 +139,7 @@ fn other_events_are_not_combined() {
         name: "web-20261123T020000Z".parse().unwrap(),
         region: "us-east-1".parse().unwrap(),
         news: Event::ImagePublished { image: "ami-01".parse().unwrap() },
+        occasion: String::new(),
     };
     assert_eq!(coalesce(vec![one(), one()]), [one(), one()]);
 }

@@ -57,6 +57,12 @@ pub struct Image {
 }
 
 impl Image {
+    /// What tells events of this image from those before it was brought back, or before somebody asked to copy it anew;
+    /// empty if neither happened.
+    pub fn occasion(&self) -> &str {
+        self.tags.get(tags::RECOPY).unwrap_or_default()
+    }
+
     /// Kiln's record on the image. It counts only if EC2's own fields agree with it: the name, and the instance or
     /// image that it was created from. Anybody can copy tags, but nobody can change these fields.
     ///

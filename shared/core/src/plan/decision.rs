@@ -131,8 +131,20 @@ impl Subject {
 
     /// Sends an event about an image or a bake, in the Region of this subject.
     pub fn emit(self, name: &ImageName, news: Event, reason: impl Into<Reason>) -> Decision {
-        let envelope = Envelope { name: name.clone(), region: self.region.clone(), news };
-        self.decide(Action::Emit(envelope), reason)
+        self.emit_again(name, news, "", reason)
+    }
+
+    /// Like [`Subject::emit`], for an event that may come more than once in an image's life: `occasion` tells one from
+    /// the other.
+    pub fn emit_again(
+        self,
+        name: &ImageName,
+        news: Event,
+        occasion: &str,
+        reason: impl Into<Reason>,
+    ) -> Decision {
+        let (region, occasion) = (self.region.clone(), occasion.to_owned());
+        self.decide(Action::Emit(Envelope { name: name.clone(), region, news, occasion }), reason)
     }
 
     /// A decision of an expiry rule, with what the rule knows about the image.

@@ -95,6 +95,7 @@ fn scan_gate<'a>(recipe: &Recipe, observed: &'a Observed, now: DateTime<Utc>) ->
 fn reject(image: &Image, record: &ImageRecord, reason: Reason) -> Sequence {
     let news = Event::ImageRejected {
         image: image.id.clone(),
+        instance: None,
         reason: reason.to_string(),
         console_tail: String::new(),
     };

@@ -44,7 +44,9 @@ fn an_unscanned_image_waits_and_is_rejected_after_the_timeout() {
         Action::SetStage(observed.image.id.clone(), observed.record.at(Stage::Rejected))
     );
     let Action::Emit(envelope) = &sequence[0].action else { panic!() };
-    assert!(envelope.detail_type() == "Image Rejected" && envelope.detail().contains("had not scanned it"));
+    assert!(
+        envelope.detail_type() == "Image Rejected" && envelope.detail(day(9)).contains("had not scanned it")
+    );
 }
 
 #[test]

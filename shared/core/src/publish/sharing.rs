@@ -202,7 +202,8 @@ pub fn publish(
             let mut sequence = steps(recipe, image, record, permissions, now);
             let publish = Action::Publish(image.id.clone(), record.at(Stage::Published), mark(recipe));
             sequence.push(Subject::image(image).decide(publish, reason.clone()));
-            sequence.push(Subject::image(image).emit(&record.name, published_event(image, record), reason));
+            let news = published_event(image, record);
+            sequence.push(Subject::image(image).emit_again(&record.name, news, image.occasion(), reason));
             sequence
         }
         Err(error) => vec![Subject::image(image).retry_later(error)],

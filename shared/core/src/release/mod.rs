@@ -346,7 +346,7 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
     let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
     sequence.extend(unmarked.filter_map(|image| marked(image)));
     // Just before the last tag: the event wakes `expire`, which counts the release only once it bears that tag.
-    sequence.push(home().emit(&release.record.name, news, reason()));
+    sequence.push(home().emit_again(&release.record.name, news, release.home.occasion(), reason()));
     sequence.extend(marked(release.home));
     sequence
 }

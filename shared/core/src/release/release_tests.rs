@@ -207,7 +207,11 @@ fn the_time_of_a_release_is_written_once_and_repeated_in_every_event() {
     let sequences = scene(new.clone(), &showing(&new)).decided(&named());
     assert_eq!(words(&sequences[0]), ["set-stage", "set-stage", "emit", "set-stage"]);
     let Action::Emit(envelope) = &sequences[0][2].action else { panic!() };
-    assert!(envelope.detail().contains(r#""released":"2026-01-20T00:00:00Z""#), "{}", envelope.detail());
+    assert!(
+        envelope.detail(day(9)).contains(r#""released":"2026-01-20T00:00:00Z""#),
+        "{}",
+        envelope.detail(day(9))
+    );
 }
 
 #[test]

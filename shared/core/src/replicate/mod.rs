@@ -234,7 +234,12 @@ fn given_up(observed: &Observed, failed: &Image, attempts: u32) -> Sequence {
     }
     let news = Event::ReplicationFailed { image: observed.image.id.clone(), reason: reason.to_string() };
     vec![
-        Subject::image(failed).emit(&observed.record.name, news, reason.clone()),
+        Subject::image(failed).emit_again(
+            &observed.record.name,
+            news,
+            observed.image.occasion(),
+            reason.clone(),
+        ),
         Subject::image(failed)
             .decide(Action::SetStage(failed.id.clone(), record.at(Stage::Rejected)), reason),
     ]

@@ -139,8 +139,8 @@ fn a_copy_is_given_up_once_after_three_failed_attempts() {
     };
     assert_eq!(envelope.detail_type(), "Replication Failed");
     assert!(
-        envelope.detail().contains("Given key ID is not accessible")
-            && envelope.detail().contains("eu-west-1")
+        envelope.detail(day(9)).contains("Given key ID is not accessible")
+            && envelope.detail(day(9)).contains("eu-west-1")
     );
     let marked =
         image("web", 9).of_try("eu-west-1", 3).staged(Stage::Rejected).in_state(ImageState::Failed).build();

@@ -226,6 +226,7 @@ fn fail(
     let reason = || Reason::Verify(VerifyReason::Failed { tester: tester.id.clone(), why: why.clone() });
     let news = Event::ImageRejected {
         image: image.id.clone(),
+        instance: Some(tester.id.clone()),
         reason: reason().to_string(),
         console_tail: tail.to_owned(),
     };

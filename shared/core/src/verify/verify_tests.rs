@@ -97,7 +97,10 @@ fn a_failure_sends_the_consoles_last_lines_then_sets_the_stage() {
     assert_eq!(sequence[1].action, Action::SetStage(home().id, home().record().unwrap().at(Stage::Rejected)));
     let Action::Emit(envelope) = &sequence[0].action else { panic!() };
     assert_eq!(envelope.detail_type(), "Image Rejected");
-    assert!(envelope.detail().contains("curl: connection refused") && envelope.detail().contains("status 7"));
+    assert!(
+        envelope.detail(day(9)).contains("curl: connection refused")
+            && envelope.detail(day(9)).contains("status 7")
+    );
 }
 
 #[test]

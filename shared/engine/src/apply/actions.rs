@@ -1,6 +1,7 @@
 //! Turns each action into calls to the cloud. Every action can be applied twice.
 
 pub(crate) mod release;
+mod said;
 
 use chrono::{DateTime, Utc};
 use kiln_core::capture;
@@ -144,6 +145,7 @@ pub(crate) async fn apply_one<C: Cloud>(
             outcome => done(outcome),
         },
         Action::Wake(wake) => done(cloud.wake(wake.function(), &wake.payload(decision.since)).await),
+        Action::Emit(envelope) if said::is_said(cloud, envelope).await => Ok(Effect::before()),
         Action::Emit(envelope) => done(cloud.send(std::slice::from_ref(envelope), now).await),
     }
 }

@@ -32,21 +32,31 @@ pub async fn apply<C: Cloud>(cloud: &C, sequences: Vec<Sequence>, mode: Mode, no
         Mode::DryRun => BatchedTags::default(),
         Mode::Apply | Mode::Repair { .. } => BatchedTags::by(cloud, &sequences).await,
     };
-    let results: Vec<(Vec<Entry>, Vec<Envelope>)> = stream::iter(sequences)
+    let results: Vec<Applied> = stream::iter(sequences)
         .map(|sequence| apply_sequence(cloud, sequence, &written, mode, now).boxed_local())
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let (mut entries, mut events) = (Vec::new(), Vec::new());
-    for (of_sequence, envelopes) in results {
-        entries.extend(of_sequence);
-        events.extend(envelopes);
+    let (mut entries, mut events, mut told) = (Vec::new(), Vec::new(), 0);
+    for applied in results {
+        entries.extend(applied.entries);
+        events.extend(applied.events);
+        told += applied.told;
     }
     let events = coalesce(events);
     let event_error = if events.is_empty() { None } else { cloud.send(&events, now).await.err() };
-    let report = Report { entries, event_error, ..Report::default() };
+    let report = Report { entries, event_error, told, ..Report::default() };
     report.log_event_error();
     report
+}
+
+/// One sequence, applied.
+struct Applied {
+    entries: Vec<Entry>,
+    /// The events that report it, still to be sent.
+    events: Vec<Envelope>,
+    /// How many of its failures an event tells, and no retry helps against.
+    told: usize,
 }
 
 async fn apply_sequence<C: Cloud>(
@@ -55,8 +65,9 @@ async fn apply_sequence<C: Cloud>(
     written: &BatchedTags,
     mode: Mode,
     now: DateTime<Utc>,
-) -> (Vec<Entry>, Vec<Envelope>) {
+) -> Applied {
     let (mut entries, mut events) = (Vec::new(), Vec::new());
+    let (mut said, mut told) = (false, 0);
     let mut repaired: Vec<Decision> = Vec::new();
     let long_lived = sequence.iter().any(|decision| matches!(decision.action, Action::Restart(_)));
     let (mut aborted, mut permanent) = (false, false);
@@ -75,6 +86,7 @@ async fn apply_sequence<C: Cloud>(
             }
             (Action::Reject | Action::Retry, _) => {
                 aborted = true;
+                told += usize::from(said && decision.action == Action::Reject);
                 Outcome::Failed { error: decision.reason.to_string() }
             }
             _ if aborted => Outcome::Skipped,
@@ -83,8 +95,9 @@ async fn apply_sequence<C: Cloud>(
                 match apply_one(cloud, &decision, written, mode, now).await {
                     Ok(effect) => {
                         events.extend(event_for(&decision, &effect));
-                        let told = matches!(action, Action::Emit(_) | Action::Wake(_));
-                        if mode.is_repair() && !effect.before && !told {
+                        said |= matches!(action, Action::Emit(_));
+                        let speaks = matches!(action, Action::Emit(_) | Action::Wake(_));
+                        if mode.is_repair() && !effect.before && !speaks {
                             repaired.push(decision.clone());
                         }
                         match effect.undeleted.as_slice() {
@@ -100,7 +113,9 @@ async fn apply_sequence<C: Cloud>(
                     Err(failure) => {
                         aborted = true;
                         permanent = failure.is_permanent();
-                        events.extend(event_for_failure(&decision, &failure, long_lived));
+                        let event = event_for_failure(&decision, &failure, long_lived);
+                        told += usize::from(event.is_some() && permanent);
+                        events.extend(event);
                         Outcome::Failed { error: failure.to_string() }
                     }
                 }
@@ -113,5 +128,5 @@ async fn apply_sequence<C: Cloud>(
     if let Mode::Repair { since } = mode {
         events.extend(event_for_repair(&repaired, since, now));
     }
-    (entries, events)
+    Applied { entries, events, told }
 }

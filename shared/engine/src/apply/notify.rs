@@ -77,7 +77,8 @@ pub(crate) fn event_for_repair(
 }
 
 /// The event for an action that failed; `None` if it has none. If CreateImage fails for a launched builder, it is tried
-/// again, so the bake has not failed yet. A long-lived builder is restarted instead, so its bake has failed.
+/// again, so the bake has not failed yet. A long-lived builder is restarted instead, so its bake has failed. So has a
+/// bake whose builder AWS does not launch as it is, and a copy that AWS does not begin: trying again does not help.
 pub(crate) fn event_for_failure(
     decision: &Decision,
     failure: &ApplyError,
@@ -87,12 +88,22 @@ pub(crate) fn event_for_failure(
         Action::Capture(new) if long_lived && failure.is_permanent() => envelope(
             decision,
             Event::BakeFailed {
-                instance: new.instance.clone(),
+                instance: Some(new.instance.clone()),
                 reason: failure.to_string(),
                 console_tail: String::new(),
             },
         ),
-        Action::Copy(new) => envelope(
+        Action::Launch(launched) if failure.is_permanent() && !launched.first.tags.has(tags::IMAGE) => {
+            envelope(
+                decision,
+                Event::BakeFailed {
+                    instance: None,
+                    reason: failure.to_string(),
+                    console_tail: String::new(),
+                },
+            )
+        }
+        Action::Copy(new) if failure.is_permanent() => envelope(
             decision,
             Event::ReplicationFailed { image: new.image.clone(), reason: failure.to_string() },
         ),
@@ -125,5 +136,5 @@ fn envelope(decision: &Decision, event: Event) -> Option<Envelope> {
         }
         _ => ImageName { recipe: subject.recipe.clone()?, version: subject.version? },
     };
-    Some(Envelope { name, region: subject.region.clone(), news: event })
+    Some(Envelope { name, region: subject.region.clone(), news: event, occasion: String::new() })
 }

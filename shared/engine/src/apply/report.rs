@@ -39,6 +39,12 @@ pub struct Report {
     /// Why some events could not be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_error: Option<CloudError>,
+    /// Whether nobody waits for the answer. Then what an event has told is no failure of the function.
+    #[serde(skip)]
+    pub unattended: bool,
+    /// How many failures an event has told, and no retry helps against.
+    #[serde(skip)]
+    pub(crate) told: usize,
     /// How all decisions ended, if some of them are left out.
     #[serde(skip)]
     pub(crate) counted: Option<Counts>,
@@ -111,7 +117,8 @@ impl Report {
         if self.read_only {
             return false;
         }
-        self.event_error.is_some() || self.counts().failed > 0
+        let told = if self.unattended { self.told } else { 0 };
+        self.event_error.is_some() || self.counts().failed > told
     }
 
     /// This report, followed by another.
@@ -129,6 +136,8 @@ impl Report {
         };
         self.totals = self.totals.or(other.totals);
         self.read_only |= other.read_only;
+        self.unattended |= other.unattended;
+        self.told += other.told;
         self.explanation = self.explanation.or(other.explanation);
         self
     }

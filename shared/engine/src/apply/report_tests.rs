@@ -91,3 +91,11 @@ fn two_reports_that_were_cut_add_up_their_counts() {
     assert_eq!(both.counts().failed, 2);
     assert_eq!(both.counts().all(), 24_002);
 }
+
+#[test]
+fn a_failure_that_an_event_has_told_fails_the_function_only_if_somebody_waits_for_the_answer() {
+    let told = |unattended| Report { told: 1, unattended, ..report(vec![failed(1)]) };
+    assert!(told(false).failed() && !told(true).failed());
+    let other_too = Report { told: 1, unattended: true, ..report(vec![failed(1), failed(2)]) };
+    assert!(other_too.failed(), "the other failure has no event");
+}

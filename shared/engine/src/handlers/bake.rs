@@ -6,14 +6,14 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures::future::{join, join_all};
 use kiln_core::bake::preflight::decisions;
 use kiln_core::bake::{
-    BakeRequest, BaseLookup, MAX_CLOCK_LEAD, Observed, decide, layers, newest, without_base,
+    BakeRequest, BaseLookup, MAX_CLOCK_LEAD, Observed, decide, layers, newest, refused, without_base,
 };
 use kiln_core::events::inbound::{BadEvent, BakeCall, BakeTarget, Mode};
 use kiln_core::inventory::{Architecture, CloudError, Image, ImageQuery, Instance, Result};
 use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags};
 use kiln_core::plan::reason::PreflightReason;
 use kiln_core::plan::{Action, Decision, Sequence, Subject};
-use kiln_core::recipe::{Base, Recipe};
+use kiln_core::recipe::{BadRecipe, Base, Recipe};
 use kiln_core::release::newest::newest_release;
 
 use crate::apply::{Report, apply};
@@ -42,7 +42,10 @@ pub async fn bake<C: Cloud>(
     }
     let version = Version::at(call.scheduled.unwrap_or_else(minute))?;
     let one = if let BakeTarget::One(recipe) = &call.what { Some(recipe) } else { None };
-    let recipes = recipes::wanted(cloud, context, one).await?;
+    let recipes = match recipes::wanted(cloud, context, one).await {
+        Err(HandlerError::Recipe(bad)) if call.mode == Mode::Apply => vec![Err(bad)],
+        recipes => recipes?,
+    };
     let good: Vec<&Recipe> = recipes.iter().flatten().collect();
     let at_home = HomeInventory::read(cloud, &context.home, &good).await?;
     if let BakeTarget::LayersOn(base) = &call.what {
@@ -51,15 +54,37 @@ pub async fn bake<C: Cloud>(
             true => begin_missed(cloud, context, &due, &at_home, now).await,
             false => begin(cloud, context, &due, &at_home, call.mode, now).await,
         };
-        return Ok(apply(cloud, sequences, call.mode, now).await);
+        return Ok(carried_out(cloud, sequences, call, now).await);
     }
     let due: Vec<(&Recipe, Version)> = good.into_iter().map(|recipe| (recipe, version)).collect();
     let sequences = begin(cloud, context, &due, &at_home, call.mode, now).await;
-    let bad = recipes
-        .iter()
-        .filter_map(|recipe| recipe.as_ref().err())
-        .map(|bad| recipes::refused(bad, &context.home));
-    Ok(apply(cloud, sequences.into_iter().chain(bad).collect(), Mode::Apply, now).await)
+    let bad: Vec<&BadRecipe> = recipes.iter().filter_map(|recipe| recipe.as_ref().err()).collect();
+    let refusals = bad.iter().map(|bad| match (bad.name.parse(), call.mode) {
+        (Ok(recipe), Mode::Apply) => {
+            let name = ImageName { recipe, version };
+            refused(&name, &context.home, recipes::refused(bad, &context.home))
+        }
+        _ => recipes::refused(bad, &context.home),
+    });
+    let report = carried_out(cloud, sequences.into_iter().chain(refusals).collect(), call, now).await;
+    match (one, bad.first()) {
+        // Who asks for this one recipe gets every mistake in it as the answer.
+        (Some(_), Some(bad)) if report.failed() => Err((*bad).clone().into()),
+        _ => Ok(report),
+    }
+}
+
+/// Carries out what was decided. If nobody waits for the answer, a failure that an event reports is no failure of the
+/// function: no retry helps, and would only repeat the event.
+async fn carried_out<C: Cloud>(
+    cloud: &C,
+    sequences: Vec<Sequence>,
+    call: &BakeCall,
+    now: DateTime<Utc>,
+) -> Report {
+    let unattended = call.scheduled.is_some() || matches!(call.what, BakeTarget::LayersOn(_));
+    let mode = if call.mode.is_repair() { call.mode } else { Mode::Apply };
+    Report { unattended, ..apply(cloud, sequences, mode, now).await }
 }
 
 /// Kiln's instances and images in the home Region.
@@ -180,7 +205,7 @@ async fn begin<C: Cloud>(
                 (_, Action::Launch(_)) if !found.is_empty() => {}
                 _ => found = vec![decision],
             }
-            found
+            if mode == Mode::Apply { refused(&request.name, home, found) } else { found }
         })
         .collect()
 }

@@ -57,7 +57,7 @@ impl Aws {
             .event_bus_name(&self.bus)
             .source(SOURCE)
             .detail_type(envelope.detail_type())
-            .detail(envelope.detail())
+            .detail(envelope.detail(now))
             .time(aws_sdk_eventbridge::primitives::DateTime::from_secs(now.timestamp()))
             .build()
     }
