@@ -71,27 +71,49 @@ def test_a_copy_that_fails_late_is_tried_anew_and_the_failed_one_cleared_away(ki
     kiln.aws.faults({"image": "CopyImage", "region": "eu-west-1", "message": message, "times": 1})
     kiln.bake()
     (replica,) = kiln.images("eu-west-1")
+    assert replica["State"] == "failed" and kiln.said("Replication Failed") == [], "it is not tried at once"
+    later(kiln, hours=0.1)
+    (replica,) = kiln.images("eu-west-1")
     assert replica["State"] == "available" and tags_of(replica)["kiln:attempt"] == "2"
     tokens = [call["request"]["ClientToken"] for call in kiln.calls("CopyImage", region="eu-west-1")]
     assert len(set(tokens)) == 2
 
 
-def test_a_region_whose_copies_always_fail_is_given_up_after_three_tries(kiln: Kiln) -> None:
+def later(kiln: Kiln, hours: float) -> None:
+    """Lets time pass, and the next sweep come."""
+    kiln.aws.days_pass(hours / 24)
+    kiln.sweep()
+    kiln.settle()
+
+
+def test_a_region_that_is_disturbed_for_hours_gets_its_replica_without_a_person(kiln: Kiln) -> None:
+    kiln.recipe()
+    kiln.aws.faults({"image": "CopyImage", "region": "eu-west-1", "message": "Internal error", "times": 5})
+    kiln.bake()
+    for _ in range(6):
+        later(kiln, hours=4.1)
+    (replica,) = kiln.images("eu-west-1")
+    assert replica["State"] == "available" and kiln.said("Replication Failed") == []
+    assert len(kiln.said("Image Released")) == 1
+
+
+def test_a_region_whose_copies_fail_for_a_day_is_given_up(kiln: Kiln) -> None:
     kiln.recipe()
     kiln.aws.faults({"image": "CopyImage", "region": "eu-west-1", "message": "no key", "times": -1})
     kiln.bake()
-    kiln.sweep()
+    for _ in range(8):
+        later(kiln, hours=4.1)
     (last,) = kiln.images("eu-west-1")
     assert (last["State"], tags_of(last)["kiln:attempt"], tags_of(last)["kiln:stage"]) == (
         "failed",
-        "3",
+        "6",
         "rejected",
     )
     assert len(kiln.images("ap-southeast-2")) == 1 and kiln.said("Image Released") == []
     (news,) = kiln.said("Replication Failed")
     assert (
         news["region"] == "eu-west-1"
-        and "all 3 attempts to copy it failed, the last one with: no key" in news["reason"]
+        and "6 attempts to copy it failed within a day, the last one with: no key" in news["reason"]
     )
 
     kiln.aws.faults()

@@ -103,6 +103,22 @@ fn without_faults_nothing_goes_wrong() {
     }
 }
 
+/// A release is reported by the parameter of each Region, and more; it is told once. Only where two functions read in
+/// the same moment do both tell it, with one id.
+#[test]
+fn on_a_healthy_night_each_thing_is_told_once() {
+    let (mut told, mut doubled) = (0, 0);
+    for seed in 0..40 {
+        let calm = run(Options { faults: Some(Faults::calm()), ..Options::seed(seed) });
+        for (kind, times) in calm.invariants.said.values().filter(|(_, times)| *times > 1) {
+            assert_eq!((*kind, *times), ("Image Released", 2), "seed {seed}");
+            doubled += 1;
+        }
+        told += calm.invariants.said.values().filter(|(kind, _)| *kind == "Image Released").count();
+    }
+    assert!(told > 100 && doubled * 50 < told, "{doubled} of {told} are doubled");
+}
+
 /// Whether a bug breaks this promise in the run of a seed.
 fn breaks(bug: Bug, promise: &str, seed: u64) -> bool {
     run(Options { bug, ..Options::seed(seed) }).broken_promises.iter().any(|what| what.contains(promise))

@@ -117,7 +117,7 @@ def test_each_target_of_a_rule_has_a_watched_dead_letter_queue_that_lets_the_rul
 ) -> None:
     rules = template.of("AWS::Events::Rule")
     assert rules
-    (policy,) = template.of("AWS::SQS::QueuePolicy").values()
+    policy = template.of("AWS::SQS::QueuePolicy")["UndeliveredPolicy"]
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert policy["Queues"] == ["<Undelivered>"] and statement["Resource"] == "<Undelivered.Arn>"
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
@@ -128,6 +128,34 @@ def test_each_target_of_a_rule_has_a_watched_dead_letter_queue_that_lets_the_rul
             assert target["DeadLetterConfig"] == {"Arn": "<Undelivered.Arn>"}
             assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
     assert "Undelivered" in watched(template)
+
+
+def test_each_end_that_needs_a_person_is_kept_in_a_queue_that_an_alarm_watches() -> None:
+    rule = home().of("AWS::Events::Rule")["SomethingEndedBadly"]
+    assert rule["EventPattern"]["source"] == ["kiln"] and rule["EventBusName"] == "<Bus>"
+    assert sorted(rule["EventPattern"]["detail-type"]) == [
+        "Bake Failed",
+        "Bake Refused",
+        "Expiry Blocked",
+        "Image Rejected",
+        "Replication Failed",
+    ]
+    assert [target["Arn"] for target in rule["Targets"]] == ["<EndedBadly.Arn>"]
+    policy = home().of("AWS::SQS::QueuePolicy")["EndedBadlyPolicy"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert policy["Queues"] == ["<EndedBadly>"] and statement["Resource"] == "<EndedBadly.Arn>"
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "<SomethingEndedBadly.Arn>"}}
+    assert "EndedBadly" in watched(home())
+
+
+def test_the_documented_events_that_need_a_person_are_those_that_the_rule_hears() -> None:
+    heard = home().of("AWS::Events::Rule")["SomethingEndedBadly"]["EventPattern"]["detail-type"]
+    reference = (INFRA.parent / "docs" / "reference" / "events.md").read_text()
+    documented = {line[3:] for line in reference.splitlines() if line.startswith("## ")}
+    assert set(heard) <= documented
+    words = ("Failed", "Refused", "Rejected", "Blocked")
+    assert {kind for kind in documented if kind.endswith(words)} == set(heard), "a new failure needs an alarm"
 
 
 def test_each_schedule_has_a_dead_letter_queue_and_one_target() -> None:

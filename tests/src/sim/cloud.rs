@@ -371,11 +371,11 @@ impl Parameters for InMemoryCloud {
 }
 
 impl Bus for InMemoryCloud {
-    async fn send(&self, envelopes: &[Envelope], _: DateTime<Utc>) -> Result<()> {
+    async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()> {
         let effect = |_: &mut Account, _| {
             for envelope in envelopes {
                 self.world.note(|| format!("       said: {} {}", envelope.detail_type(), envelope.name));
-                self.world.invariants.borrow_mut().event_sent(envelope);
+                self.world.invariants.borrow_mut().event_sent(envelope, &self.world.context.home, now);
                 lambda::deliver(&self.world, envelope);
             }
             Ok(())

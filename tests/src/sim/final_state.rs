@@ -105,6 +105,9 @@ fn one_bake(
     name: &ImageName,
     bake: &Bake,
 ) -> Result<(), String> {
+    if !bake.changed_by_hand && bake.ends.len() > 1 {
+        return Err(format!("ended in more than one way: {:?}", bake.ends));
+    }
     if !bake.begun || bake.changed_by_hand || bake.retired || bake.reported_failed {
         return Ok(());
     }

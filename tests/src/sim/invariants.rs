@@ -39,6 +39,9 @@ pub struct Promised {
     pub snapshots: bool,
 }
 
+/// The kinds of events with which a bake ends.
+const ENDS: [&str; 4] = ["Bake Refused", "Bake Failed", "Image Rejected", "Image Released"];
+
 /// The state of one bake.
 #[derive(Debug, Clone, Default)]
 pub struct Bake {
@@ -56,6 +59,8 @@ pub struct Bake {
     pub retired: bool,
     /// An event reported that it failed.
     pub reported_failed: bool,
+    /// How it ended, by its events: of its home image, or that there is none.
+    pub ends: BTreeSet<&'static str>,
     /// The Regions in which a person changed its replica.
     pub replicas_changed_by_hand: BTreeSet<Region>,
     /// The Regions for which an event reported that they get no replica.
@@ -77,6 +82,8 @@ pub struct Invariants {
     pub changes: u64,
     /// How many events of each type Kiln sent.
     pub news: BTreeMap<&'static str, u32>,
+    /// How often each event was sent, by its id, and what it is.
+    pub said: BTreeMap<String, (&'static str, u32)>,
     /// Every event that was delivered to a function.
     pub delivered: Vec<(Function, Value)>,
     /// What sweeps woke functions with.
@@ -351,8 +358,13 @@ impl Invariants {
     }
 
     /// Kiln sent an event.
-    pub fn event_sent(&mut self, envelope: &Envelope) {
-        *self.news.entry(envelope.detail_type()).or_default() += 1;
+    pub fn event_sent(&mut self, envelope: &Envelope, home: &Region, now: DateTime<Utc>) {
+        let kind = envelope.detail_type();
+        *self.news.entry(kind).or_default() += 1;
+        self.said.entry(envelope.id(now).to_string()).or_insert((kind, 0)).1 += 1;
+        if envelope.region == *home && ENDS.contains(&kind) {
+            self.bake(&envelope.name).ends.insert(kind);
+        }
         match &envelope.news {
             Event::BakeFailed { .. } => self.bake(&envelope.name).reported_failed = true,
             Event::ImageRejected { image, .. } => {

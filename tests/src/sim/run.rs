@@ -64,8 +64,11 @@ const QUARTER: TimeDelta = TimeDelta::minutes(15);
 /// The time between two bakes of all recipes.
 const NIGHT: TimeDelta = TimeDelta::hours(4);
 /// How long a run goes on after the faults have stopped. It is long enough for a builder's deadline, the wait for a
-/// long-lived builder, three attempts at a replica, and the quarantine of orphaned snapshots, one after another.
-const SETTLING: TimeDelta = TimeDelta::hours(6);
+/// long-lived builder, the longest pause before another attempt at a replica, that attempt, and the quarantine of
+/// orphaned snapshots, one after another.
+const SETTLING: TimeDelta = TimeDelta::hours(11);
+/// How much longer it goes on if every copy to one Region fails: until the last of them is given up.
+const GIVING_UP: TimeDelta = TimeDelta::hours(24);
 
 /// Runs one seed.
 pub fn run(options: Options) -> Outcome {
@@ -87,7 +90,9 @@ pub fn run(options: Options) -> Outcome {
 
     let nights = world.dice.borrow_mut().i32(3..6);
     let end_of_faults = start + HOUR + NIGHT * nights;
-    let end = end_of_faults + SETTLING;
+    let is_doomed = faults.copy_fails > 0.0 && options.seed % 8 == 5;
+    world.doomed.replace(is_doomed.then(|| region(FURTHER[0])));
+    let end = end_of_faults + SETTLING + if is_doomed { GIVING_UP } else { TimeDelta::zero() };
     schedules(&world, start, nights, end);
     executor.run_until(end_of_faults);
     world.note(|| "the faults cease".into());

@@ -38,6 +38,8 @@ pub struct World {
     pub first_uses: FirstUses,
     /// Whether the role may not call DescribeImageReferences.
     pub without_references: bool,
+    /// The Region in which every copy fails, until the end, if there is one.
+    pub doomed: RefCell<Option<Region>>,
     /// The call at which a function is killed, beside random kills.
     pub kill_point: Cell<Option<KillPoint>>,
     /// The lines of the trace, if one is kept.
@@ -75,6 +77,7 @@ impl World {
             bug,
             first_uses: FirstUses::default(),
             without_references: seed % 4 == 3,
+            doomed: RefCell::new(None),
             kill_point: Cell::new(None),
             trace: traced.then(RefCell::default),
             spawner,
@@ -123,7 +126,8 @@ impl World {
         let (world, region, id) = (Rc::clone(self), region.clone(), id.clone());
         let (takes, fails, loses) = {
             let faults = self.faults.get();
-            let fails = self.chance(if copied { faults.copy_fails } else { faults.image_fails });
+            let doomed = copied && self.doomed.borrow().as_ref() == Some(&region);
+            let fails = self.chance(if copied { faults.copy_fails } else { faults.image_fails }) || doomed;
             (self.between(60_000, 20 * 60_000), fails, self.chance(0.3))
         };
         self.spawn(async move {

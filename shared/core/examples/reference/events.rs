@@ -67,7 +67,8 @@ pub fn examples() -> Vec<Envelope> {
         Event::ImageReplicated { image: of("ami-0fedcba9876543210"), origin: image() },
         Event::ReplicationFailed {
             image: image(),
-            reason: "all 3 attempts to copy it failed, the last one with: Given key ID is not accessible"
+            reason: "9 attempts to copy it failed within a day, the last one with: Given key ID is not accessible; \
+                     remove the cause, then ask for another copy: {\"copy\": \"ami-0123456789abcdef0\"}"
                 .into(),
         },
         Event::ImageReleased {

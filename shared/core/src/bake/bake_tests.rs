@@ -12,8 +12,12 @@ fn observed() -> Observed {
         instances: vec![],
         images: vec![],
         base: BaseLookup::Found(Box::new(foreign_image("ami-ba5e"))),
-        runs: Ok(vec![Architecture("arm64".into())]),
+        runs: runs(&["t4g.small"], "arm64"),
     }
+}
+
+fn runs(types: &[&str], architecture: &str) -> BTreeMap<String, Result<Vec<Architecture>, CloudError>> {
+    types.iter().map(|one| ((*one).to_owned(), Ok(vec![Architecture(architecture.into())]))).collect()
 }
 
 /// The recipe that images the long-lived instance of the fixtures.
@@ -210,7 +214,7 @@ fn an_unsuitable_base_is_rejected_with_the_remedy() {
     };
     assert_eq!(
         base(|image| image.architecture = Architecture("x86_64".into())),
-        "the base ami-ba5e is x86_64, but t4g.small runs arm64; change bake.instance_type or bake.base"
+        "the base ami-ba5e is x86_64, but t4g.small runs arm64; change bake.instance_type, bake.instance_types or bake.base"
     );
     assert!(base(|image| image.state = ImageState::Pending).contains("is pending, not available"));
     assert!(base(|image| image.deprecated = Some(day(1))).contains("bake.allow_deprecated = true"));
@@ -302,4 +306,42 @@ fn a_check_that_could_not_be_made_refuses_nothing_because_it_is_made_again() {
         );
         assert_eq!(refusal(&sequence).is_some(), final_one, "{code}");
     }
+}
+
+#[test]
+fn where_no_zone_has_room_the_next_type_is_tried_in_every_zone_with_tokens_of_its_own() {
+    let mut roomy = recipe("web");
+    roomy.bake.instance_types = vec!["t4g.small".into(), "m7g.medium".into()];
+    roomy.bake.subnets = vec!["subnet-0a".parse().unwrap(), "subnet-0b".parse().unwrap()];
+    let seen = Observed { runs: runs(&["t4g.small", "m7g.medium"], "arm64"), ..observed() };
+    let Action::Launch(builders) = decide(&request(), &roomy, &seen).action else { panic!() };
+    let places: Vec<(&str, &str)> = builders
+        .iter()
+        .map(|one| (one.instance_type.as_str(), one.subnet.as_ref().unwrap().as_str()))
+        .collect();
+    let expected = [
+        ("t4g.small", "subnet-0a"),
+        ("t4g.small", "subnet-0b"),
+        ("m7g.medium", "subnet-0a"),
+        ("m7g.medium", "subnet-0b"),
+    ];
+    assert_eq!(places, expected, "the preferred type is not tried twice");
+    let tokens: std::collections::BTreeSet<String> =
+        builders.iter().map(|one| keys().launch_token(one).to_string()).collect();
+    assert_eq!(tokens.len(), 4);
+}
+
+#[test]
+fn a_further_type_that_does_not_run_the_base_or_cannot_be_read_begins_no_bake() {
+    let mut mixed = recipe("web");
+    mixed.bake.instance_types = vec!["m7i.large".into()];
+    let mut seen = observed();
+    seen.runs.extend(runs(&["m7i.large"], "x86_64"));
+    let decision = decide(&request(), &mixed, &seen);
+    assert!(
+        decision.action == Action::Reject && decision.reason.to_string().contains("m7i.large runs x86_64")
+    );
+    let error = CloudError::new("DescribeInstanceTypes", "m7i.large", &region("us-east-1"), "Throttling", "");
+    seen.runs.insert("m7i.large".into(), Err(error));
+    assert_eq!(decide(&request(), &mixed, &seen).action, Action::Retry);
 }

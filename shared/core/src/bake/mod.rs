@@ -4,6 +4,8 @@
 pub mod layers;
 pub mod preflight;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
@@ -25,8 +27,8 @@ pub struct Observed {
     pub images: Vec<Image>,
     /// The result of looking up `bake.base`.
     pub base: BaseLookup,
-    /// The architectures that the recipe's instance type supports.
-    pub runs: Result<Vec<Architecture>, CloudError>,
+    /// The architectures that each of the recipe's instance types supports.
+    pub runs: BTreeMap<String, Result<Vec<Architecture>, CloudError>>,
 }
 
 /// The result of looking up a recipe's base image.
@@ -162,11 +164,10 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, observed: &Observed) -> De
         }
         BaseLookup::LookUpFailed(error) => return subject.retry_later(error),
     };
-    let runs = match &observed.runs {
-        Ok(runs) => runs,
-        Err(error) => return subject.retry_later(error),
-    };
-    if let Some(problem) = base_problem(base, runs, recipe, request.now) {
+    if let Some(error) = observed.runs.values().find_map(|runs| runs.as_ref().err()) {
+        return subject.retry_later(error);
+    }
+    if let Some(problem) = base_problem(base, observed, recipe, request.now) {
         return subject.decide(Action::Reject, BakeReason::BadBase(problem));
     }
     let reason =
@@ -202,27 +203,29 @@ pub fn newest(images: Vec<Image>) -> Option<Image> {
 }
 
 /// Why nothing can be baked from this base; `None` if it is suitable.
-fn base_problem(base: &Image, runs: &[Architecture], recipe: &Recipe, now: DateTime<Utc>) -> Option<BadBase> {
+fn base_problem(base: &Image, observed: &Observed, recipe: &Recipe, now: DateTime<Utc>) -> Option<BadBase> {
     if base.state != ImageState::Available {
         return Some(BadBase::BaseNotAvailable(base.id.clone(), base.state.clone()));
     }
     if !base.root_on_ebs {
         return Some(BadBase::BaseNotOnEbs(base.id.clone()));
     }
-    if !runs.contains(&base.architecture) {
+    let runs = |name: &str| observed.runs.get(name).and_then(|runs| runs.as_deref().ok()).unwrap_or_default();
+    if let Some(other) = recipe.bake.types().find(|name| !runs(name).contains(&base.architecture)) {
         return Some(BadBase::WrongArchitecture {
             image: base.id.clone(),
             base: base.architecture.clone(),
-            instance_type: recipe.bake.instance_type.clone(),
-            runs: runs.to_vec(),
+            instance_type: other.to_owned(),
+            runs: runs(other).to_vec(),
         });
     }
     let since = base.deprecated.filter(|since| *since <= now && !recipe.bake.allow_deprecated)?;
     Some(BadBase::BaseDeprecated(base.id.clone(), since))
 }
 
-/// One builder for each subnet that the recipe names, to be tried in turn. A client token is idempotent within one
-/// Availability Zone only, so each subnet has its own. Before the next subnet is tried, the caller checks whether the
+/// One builder for each subnet that the recipe names, with each of its instance types, to be tried in turn: first every
+/// subnet with the preferred type. A client token is idempotent within one Availability Zone and for one type only, so
+/// each has its own. Before the next subnet is tried, the caller checks whether the
 /// call for the previous one launched an instance after all.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
 fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidates {
@@ -230,20 +233,32 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
     let deadline = request.now + recipe.bake.timeout;
     let own_tags = Role::Builder.tags(name, deadline).with(tags::BASE, &base.id);
     let tags = recipe.tags.clone().and(&own_tags);
-    let builder = |subnet: Option<&SubnetId>| NewInstance {
+    let builder = |instance_type: &str, subnet: Option<&SubnetId>| NewInstance {
         region: request.home.clone(),
         image: base.id.clone(),
-        instance_type: recipe.bake.instance_type.clone(),
+        instance_type: instance_type.to_owned(),
         subnet: subnet.cloned(),
         role: Role::Builder,
         name: name.clone(),
         script: recipe.bake.script.clone(),
-        launch: String::new(),
+        launch: further_type(recipe, instance_type),
         tags: tags.clone(),
         persistent_devices: base.persistent_devices.clone(),
     };
-    let named = recipe.bake.subnets.iter().map(|subnet| builder(Some(subnet)));
-    Candidates::of(named).unwrap_or_else(|| Candidates { first: builder(None), others: Vec::new() })
+    let subnets: Vec<Option<&SubnetId>> = match recipe.bake.subnets.as_slice() {
+        [] => vec![None],
+        named => named.iter().map(Some).collect(),
+    };
+    let of_type = |name| subnets.iter().map(move |subnet| (name, *subnet));
+    let all = recipe.bake.types().flat_map(of_type).map(|(name, subnet)| builder(name, subnet));
+    // The recipe has a type, and there is a place for it.
+    let preferred = || builder(&recipe.bake.instance_type, subnets[0]);
+    Candidates::of(all).unwrap_or_else(|| Candidates { first: preferred(), others: Vec::new() })
+}
+
+/// What tells the token of a further type from that of the preferred one, which has none of its own.
+pub fn further_type(recipe: &Recipe, instance_type: &str) -> String {
+    if instance_type == recipe.bake.instance_type { String::new() } else { instance_type.to_owned() }
 }
 
 #[cfg(test)]

@@ -44,6 +44,9 @@ impl Bounds {
             }
         };
         within("bake.instance_type", &recipe.bake.instance_type, &self.instance_types, "InstanceTypes");
+        for further in &recipe.bake.instance_types {
+            within("bake.instance_types", further, &self.instance_types, "InstanceTypes");
+        }
         if let Some(of_tester) = &recipe.verify.instance_type {
             within("verify.instance_type", of_tester, &self.instance_types, "InstanceTypes");
         }
@@ -158,5 +161,12 @@ mod tests {
         assert!(!Patterns::of("").allow("t4g.small"));
         assert!(Patterns::of("*").allow("t4g.small"));
         assert_eq!(Patterns::of("").to_string(), "none");
+    }
+
+    #[test]
+    fn each_further_instance_type_is_checked() {
+        let more = "instance_types = [\"m7g.large\", \"p5.48xlarge\"]\n";
+        let found = refused("ami-0a", "t4g.small", more);
+        assert!(found.len() == 1 && found[0].contains("bake.instance_types: found p5.48xlarge"), "{found:?}");
     }
 }

@@ -163,6 +163,10 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
         None => base(&mut table, violations),
     };
     let instance_type = checked(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations);
+    let instance_types: Vec<String> = table.list("instance_types", INSTANCE_TYPE, violations);
+    for bad in instance_types.iter().filter(|name| !is_instance_type(name)) {
+        violations.add(table.path_of("instance_types"), quoted(bad), INSTANCE_TYPE);
+    }
     let script = script(&mut table, violations);
     let timeout = table.span("timeout", minutes(60), (minutes(1), TimeDelta::hours(24)), violations);
     let subnets = table.list("subnets", SubnetId::EXPECTED, violations);
@@ -179,6 +183,7 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     Some(Bake {
         base: base?,
         instance_type: instance_type?,
+        instance_types,
         script,
         timeout,
         subnets,

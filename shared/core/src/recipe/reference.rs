@@ -81,6 +81,13 @@ pub const FIELDS: &[Field] = &[
         "The type of the builder. With bake.instance, the type of the testers.",
     ),
     field(
+        "bake.instance_types",
+        LIST,
+        "none",
+        "instance types that run the base's architecture",
+        "Further types for the builder, in order of preference, for when no subnet has room for the one before. Testers without a type of their own use them as well.",
+    ),
+    field(
         "bake.script",
         "string",
         "empty: the base is imaged as it is",

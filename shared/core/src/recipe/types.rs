@@ -36,6 +36,8 @@ pub struct Bake {
     pub base: Base,
     /// The instance type of the builder.
     pub instance_type: String,
+    /// Further types for the builder, in order of preference: where no zone has room for the one before.
+    pub instance_types: Vec<String>,
     /// The script that runs on the builder as root. If empty, the base is imaged as it is.
     pub script: String,
     /// How long the builder may run.
@@ -48,6 +50,14 @@ pub struct Bake {
     pub allow_product_codes: bool,
     /// Whether a release of the base recipe starts a bake.
     pub on_base_release: bool,
+}
+
+impl Bake {
+    /// Every type that the builder may have, the preferred one first.
+    pub fn types(&self) -> impl Iterator<Item = &str> {
+        let further = self.instance_types.iter().filter(|further| **further != self.instance_type);
+        std::iter::once(&self.instance_type).chain(further).map(String::as_str)
+    }
 }
 
 /// What a bake begins from: how the base image is found, or the instance that is imaged.

@@ -11,7 +11,7 @@ pub mod rollback;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Image, ImageState, Result, Template};
@@ -310,7 +310,13 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
         .filter(|release| release.record.stage == Stage::Published && state.is_complete(release))
         .collect();
     for release in complete_now {
-        sequence.extend(finish(state, release, now));
+        match release.home.tags.time(tags::RELEASED_AT).filter(|begun| now - *begun < FINISHING) {
+            Some(_) => {
+                let reason = ReleaseReason::BeingFinished(release.version());
+                sequences.push(vec![Subject::image(release.home).decide(Action::Keep, reason)]);
+            }
+            None => sequence.extend(finish(state, release, now)),
+        }
     }
     if !sequence.is_empty() {
         sequences.push(sequence);
@@ -318,25 +324,30 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
     sequences
 }
 
+/// How long an invocation that wrote the time of a release is left to finish it. The parameters of all Regions report
+/// the same release within a second; longer than a function runs, and shorter than the time between two sweeps.
+const FINISHING: TimeDelta = TimeDelta::minutes(2);
+
 /// Makes an image a release. The release time is written before the event is sent, so that a repeated event has the
 /// same time. The stage of the home image is set last, because it marks the release as complete.
 fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Utc>) -> Sequence {
     let reason = || Reason::Release(ReleaseReason::Ready(release.version()));
     let home = || Subject::image(release.home);
-    let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let recorded = release.home.tags.time(tags::RELEASED_AT);
-    let released = recorded.unwrap_or(now);
+    let text = |time: DateTime<Utc>, form| time.to_rfc3339_opts(form, true);
+    let recorded = release.home.tags.get(tags::RELEASED_AT).map(str::to_owned);
+    // In milliseconds, because of two invocations in one second the later one finishes the release.
+    let released = recorded.clone().unwrap_or_else(|| text(now, SecondsFormat::Millis));
     let mut sequence = Sequence::new();
     if recorded.is_none() {
-        let tag = Tags::new().with_time(tags::RELEASED_AT, released);
+        let tag = Tags::new().with(tags::RELEASED_AT, &released);
         sequence.push(home().decide(Action::Tag(release.home.id.clone(), tag), reason()));
     }
     let news = Event::ImageReleased {
         image: release.home.id.clone(),
         images: release.images(),
         parameter: state.recipe.publish.parameter.clone(),
-        baked: text(release.version().time()),
-        released: text(released),
+        baked: text(release.version().time(), SecondsFormat::Secs),
+        released,
     };
     let marked = |image: &Image| {
         let record = image.record().ok()?.at(Stage::Released);

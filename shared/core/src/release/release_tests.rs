@@ -215,6 +215,20 @@ fn the_time_of_a_release_is_written_once_and_repeated_in_every_event() {
 }
 
 #[test]
+fn a_release_that_another_invocation_began_to_finish_is_left_to_it_for_two_minutes() {
+    for (seconds, finished) in [(30, false), (150, true)] {
+        let mut new = everywhere(9, Stage::Published);
+        let begun = day(30) - TimeDelta::seconds(seconds);
+        new[0].tags = new[0].tags.clone().with_time(tags::RELEASED_AT, begun);
+        let sequences = scene(new.clone(), &showing(&new)).decided(&named());
+        let sent = sequences.iter().flatten().any(|one| matches!(one.action, Action::Emit(_)));
+        assert_eq!(sent, finished, "{seconds} s");
+        let left = |one: &Decision| one.reason.to_string().contains("another invocation is finishing");
+        assert_eq!(sequences.iter().flatten().any(left), !finished);
+    }
+}
+
+#[test]
 fn a_required_region_that_cannot_be_read_blocks_every_move() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     let error = CloudError::new("GetParameters", "x", &region("eu-west-1"), "AccessDeniedException", "no");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Encryption, Image, ImageState, NewReplica, Permissions};
@@ -14,9 +14,19 @@ use crate::publish::sharing;
 use crate::recipe::Recipe;
 use crate::verify::{self, adopt};
 
-/// How many attempts to copy to one Region may fail before Kiln gives up. An attempt counts once AWS has ended it as
-/// failed; a call that AWS rejected does not count.
-pub const MAX_COPY_ATTEMPTS: u32 = 3;
+/// How long after the first attempt to copy to one Region another one may begin. A Region that is disturbed for some
+/// hours still gets its replica, without a person. A call that AWS rejected is no attempt.
+pub const COPY_WINDOW: TimeDelta = TimeDelta::hours(24);
+
+/// The pauses between the beginning of a failed attempt and that of the next one. The last one repeats.
+const PAUSES: [TimeDelta; 4] =
+    [TimeDelta::minutes(5), TimeDelta::minutes(15), TimeDelta::hours(1), TimeDelta::hours(4)];
+
+/// When the next attempt begins after `attempts`, the last of which began at `last`.
+fn next_attempt(attempts: u32, last: DateTime<Utc>) -> DateTime<Utc> {
+    let pause = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX).min(PAUSES.len() - 1);
+    last + PAUSES[pause]
+}
 
 /// What was observed of one image and its replicas.
 #[derive(Debug, Clone)]
@@ -58,6 +68,12 @@ enum ReplicaStatus<'a> {
     Missing {
         attempt: u32,
         failed: Option<&'a Image>,
+    },
+    /// An attempt failed, and the next one is not due yet.
+    Paused {
+        attempts: u32,
+        failed: &'a Image,
+        next: DateTime<Utc>,
     },
     GivenUp {
         attempts: u32,
@@ -137,16 +153,21 @@ fn status_in<'a>(images: &'a Result<Vec<Image>, CloudError>, observed: &Observed
     if let Some(image) = replicas.iter().map(|(image, _)| *image).find(other) {
         return ReplicaStatus::Other(image);
     }
-    let last_failed = replicas
-        .iter()
-        .filter(|(image, _)| image.state == ImageState::Failed)
-        .max_by_key(|(_, attempt)| *attempt);
-    match last_failed {
-        Some((failed, attempts)) if *attempts >= MAX_COPY_ATTEMPTS => {
-            ReplicaStatus::GivenUp { attempts: *attempts, failed }
+    let failed = || replicas.iter().filter(|(image, _)| image.state == ImageState::Failed);
+    let Some((last, attempts)) = failed().max_by_key(|(_, attempt)| *attempt) else {
+        return ReplicaStatus::Missing { attempt: 1, failed: None };
+    };
+    let (failed_last, attempts) = (*last, *attempts);
+    // EC2 always says when an image was created; without it there is nothing to wait for.
+    let first = failed().filter_map(|(image, _)| image.created).min().unwrap_or(observed.now);
+    let next = next_attempt(attempts, failed_last.created.unwrap_or(observed.now));
+    let given_up = failed_last.record().is_ok_and(|record| record.stage == Stage::Rejected);
+    match next <= observed.now {
+        _ if given_up || next > first + COPY_WINDOW => {
+            ReplicaStatus::GivenUp { attempts, failed: failed_last }
         }
-        Some((failed, attempts)) => ReplicaStatus::Missing { attempt: attempts + 1, failed: Some(failed) },
-        None => ReplicaStatus::Missing { attempt: 1, failed: None },
+        true => ReplicaStatus::Missing { attempt: attempts + 1, failed: Some(failed_last) },
+        false => ReplicaStatus::Paused { attempts, failed: failed_last, next },
     }
 }
 
@@ -186,6 +207,15 @@ fn for_region(recipe: &Recipe, observed: &Observed, region: &Region, status: &Re
                 })
             });
             vec![missing().decide(Action::Copy(new_replica(recipe, observed, region, *attempt)), reason)]
+        }
+        ReplicaStatus::Paused { .. } if superseded(observed).is_some() => {
+            let reason = superseded(observed).map(ReplicateReason::NotNewest);
+            reason.map(|reason| missing().decide(Action::Keep, reason)).into_iter().collect()
+        }
+        ReplicaStatus::Paused { attempts, failed, next } => {
+            let why = failed.state_reason.clone();
+            let reason = ReplicateReason::NextAttempt { attempt: *attempts, why, next: *next };
+            vec![missing().decide(Action::Keep, reason)]
         }
         ReplicaStatus::GivenUp { attempts, failed } => given_up(observed, failed, *attempts),
     }
@@ -227,7 +257,11 @@ fn available(recipe: &Recipe, observed: &Observed, region: &Region, image: &Imag
 /// Gives up a Region: sends the event first, then rejects the last failed attempt, so that the event is not sent
 /// again. The failed attempt stays as the record.
 fn given_up(observed: &Observed, failed: &Image, attempts: u32) -> Sequence {
-    let reason = Reason::Replicate(ReplicateReason::GaveUp { attempts, why: failed.state_reason.clone() });
+    let reason = Reason::Replicate(ReplicateReason::GaveUp {
+        attempts,
+        why: failed.state_reason.clone(),
+        image: observed.image.id.clone(),
+    });
     let Ok(record) = failed.record() else { return Sequence::new() };
     if record.stage == Stage::Rejected {
         return vec![Subject::image(failed).decide(Action::Keep, reason)];
@@ -252,7 +286,7 @@ fn failed_attempts(observed: &Observed, statuses: &BTreeMap<&Region, ReplicaStat
     let obsolete = |region: &Region, image: &Image| match &statuses[region] {
         ReplicaStatus::Available(_) | ReplicaStatus::Rejected(_) => true,
         // No other attempt will follow.
-        ReplicaStatus::Missing { .. } => superseded(observed).is_some(),
+        ReplicaStatus::Missing { .. } | ReplicaStatus::Paused { .. } => superseded(observed).is_some(),
         ReplicaStatus::GivenUp { failed, .. } => {
             image.id != failed.id && failed.record().is_ok_and(|record| record.stage == Stage::Rejected)
         }

@@ -3,6 +3,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::fixtures::*;
 use crate::inventory::ErrorKind;
+use crate::plan::Decision;
 
 fn observed(image: Image, west: Vec<Image>, south: Vec<Image>) -> Observed {
     let record = image.record().unwrap();
@@ -121,31 +122,81 @@ fn who_asks_for_new_copies_gets_them_whatever_failed_and_however_old_the_release
     assert_ne!(copies(&decided(&Observed { newest: None, ..asked }))[0].token, copy.token);
 }
 
+/// A failed attempt that began this many minutes after the image was published.
+fn failed_after(minutes: i64, attempt: u32) -> Image {
+    Image { created: Some(day(9) + TimeDelta::minutes(minutes)), ..failed("eu-west-1", attempt) }
+}
+
+/// What is decided for the Region whose attempts failed, this many minutes after the image was published.
+fn minutes_later(attempts: Vec<Image>, minutes: i64) -> Vec<Decision> {
+    let mut at = observed(home(), attempts, vec![replica("ap-southeast-2")]);
+    at.now = day(9) + TimeDelta::minutes(minutes);
+    let of_west = |one: &Decision| one.subject.region.as_str() == "eu-west-1";
+    decided(&at).into_iter().flatten().filter(of_west).collect()
+}
+
 #[test]
-fn a_copy_is_given_up_once_after_three_failed_attempts() {
-    let sequences = decided(&observed(home(), vec![failed("eu-west-1", 1), failed("eu-west-1", 2)], vec![]));
-    let west = *copies(&sequences).iter().find(|new| new.region.as_str() == "eu-west-1").unwrap();
-    assert_eq!(west.tags.get("kiln:attempt"), Some("3"));
-    let last = failed("eu-west-1", 3);
-    let sequences = decided(&observed(home(), vec![last.clone()], vec![replica("ap-southeast-2")]));
-    assert_eq!(
-        words(&sequences),
-        [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["emit", "set-stage"])]
-    );
-    let Action::Emit(envelope) =
-        &sequences.iter().flatten().find(|decision| decision.action.word() == "emit").unwrap().action
-    else {
-        panic!()
+fn the_pauses_between_attempts_grow_from_minutes_to_hours() {
+    for (attempt, pause) in [(1, 5), (2, 15), (3, 60), (4, 240), (5, 240), (6, 240)] {
+        let decided = |minutes| minutes_later(vec![failed_after(0, 1), failed_after(10, attempt)], minutes);
+        let waits = &decided(10 + pause - 1)[0];
+        assert_eq!(waits.action, Action::Keep, "attempt {attempt}: {}", waits.reason);
+        let next = (day(9) + TimeDelta::minutes(10 + pause)).to_rfc3339();
+        assert!(
+            waits.reason.to_string().contains(&format!("the next one begins at {next}")),
+            "{}",
+            waits.reason
+        );
+        let Action::Copy(new) = &decided(10 + pause)[0].action else { panic!("attempt {attempt}") };
+        assert_eq!(new.tags.get("kiln:attempt"), Some((attempt + 1).to_string().as_str()));
+    }
+}
+
+#[test]
+fn a_copy_that_always_fails_is_tried_nine_times_in_a_day_and_then_given_up_once() {
+    let (mut attempts, mut minutes) = (vec![failed_after(0, 1)], 0);
+    let given_up = loop {
+        let decided = minutes_later(attempts.clone(), minutes);
+        match &decided[0].action {
+            Action::Copy(new) => {
+                let attempt = new.tags.get("kiln:attempt").unwrap().parse().unwrap();
+                attempts.push(failed_after(minutes, attempt));
+            }
+            Action::Keep => minutes += 5,
+            _ => break decided,
+        }
+        assert!(minutes <= 24 * 60, "after a day it is given up");
     };
+    assert_eq!(attempts.len(), 9);
+    let words: Vec<&str> = given_up.iter().map(|one| one.action.word()).collect();
+    assert_eq!(words, ["emit", "set-stage"]);
+    let Action::Emit(envelope) = &given_up[0].action else { panic!() };
+    let detail = envelope.detail(day(9));
     assert_eq!(envelope.detail_type(), "Replication Failed");
-    assert!(
-        envelope.detail(day(9)).contains("Given key ID is not accessible")
-            && envelope.detail(day(9)).contains("eu-west-1")
+    assert!(detail.contains("Given key ID is not accessible") && detail.contains("eu-west-1"), "{detail}");
+    assert!(detail.contains("copy") && detail.contains(home().id.as_str()), "it says what to do: {detail}");
+
+    let last = attempts.last_mut().unwrap();
+    let record = last.record().unwrap().at(Stage::Rejected);
+    last.tags = last.tags.clone().and(&record.write());
+    let after: Vec<&str> =
+        minutes_later(vec![last.clone()], minutes + 24 * 60).iter().map(|one| one.action.word()).collect();
+    assert_eq!(after, ["keep"], "what was given up stays so, although its window seems open again");
+}
+
+#[test]
+fn a_pause_for_an_older_release_is_no_promise_of_another_attempt() {
+    let mut at = observed(
+        image("web", 9).released().build(),
+        vec![failed_after(0, 1)],
+        vec![replica("ap-southeast-2")],
     );
-    let marked =
-        image("web", 9).of_try("eu-west-1", 3).staged(Stage::Rejected).in_state(ImageState::Failed).build();
-    let sequences = decided(&observed(home(), vec![marked], vec![replica("ap-southeast-2")]));
-    assert_eq!(words(&sequences), [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["keep"])]);
+    at.newest = Some(name("web", 10).version);
+    at.now = day(9) + TimeDelta::minutes(1);
+    assert_eq!(
+        words(&decided(&at)),
+        [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["deregister"]), ("eu-west-1", vec!["keep"])]
+    );
 }
 
 #[test]

@@ -262,7 +262,14 @@ fn launch(recipe: &Recipe, observed: &Observed, now: DateTime<Utc>) -> Decision 
     let mut in_other_zones: Vec<&Subnet> =
         subnets.iter().filter(|subnet| zone.as_ref() != Some(&subnet.zone)).collect();
     in_other_zones.sort_by(|a, b| (&a.zone, &a.id).cmp(&(&b.zone, &b.id)));
-    let testers = in_other_zones.into_iter().map(|subnet| new_tester(recipe, observed, subnet, now));
+    // As with builders: first every subnet with the preferred type.
+    let types: Vec<&str> = match &recipe.verify.instance_type {
+        Some(own) => vec![own],
+        None => recipe.bake.types().collect(),
+    };
+    let of_type = |name| in_other_zones.iter().map(move |subnet| (name, *subnet));
+    let places: Vec<(&str, &Subnet)> = types.into_iter().flat_map(of_type).collect();
+    let testers = places.into_iter().map(|(name, subnet)| new_tester(recipe, observed, name, subnet, now));
     match Candidates::of(testers) {
         Some(testers) => subject.decide(Action::Launch(testers), VerifyReason::TimeToTest(zone)),
         None => {
@@ -272,32 +279,40 @@ fn launch(recipe: &Recipe, observed: &Observed, now: DateTime<Utc>) -> Decision 
     }
 }
 
-fn new_tester(recipe: &Recipe, observed: &Observed, subnet: &Subnet, now: DateTime<Utc>) -> NewInstance {
+fn new_tester(
+    recipe: &Recipe,
+    observed: &Observed,
+    instance_type: &str,
+    subnet: &Subnet,
+    now: DateTime<Utc>,
+) -> NewInstance {
     let name = &observed.record.name;
     let deadline = now + recipe.verify.timeout;
     let own_tags = Role::Tester.tags(name, deadline).with(tags::IMAGE, &observed.image.id);
     NewInstance {
         region: observed.image.region.clone(),
         image: observed.image.id.clone(),
-        instance_type: recipe.verify.instance_type.as_ref().unwrap_or(&recipe.bake.instance_type).clone(),
+        instance_type: instance_type.to_owned(),
         subnet: Some(subnet.id.clone()),
         role: Role::Tester,
         name: name.clone(),
         script: recipe.verify.script.clone(),
         tags: recipe.tags.clone().and(&own_tags),
         persistent_devices: observed.image.persistent_devices.clone(),
-        launch: launch_key(observed, now),
+        launch: launch_key(recipe, observed, instance_type, now),
     }
 }
 
-/// What tells the launch of a tester from others of the same image in the same subnet: the hour since the image was
-/// created. A repeated call with the same token returns the same tester, even if it was terminated; with the next
+/// What tells the launch of a tester from others of the same image in the same subnet: its type, if it is a further one,
+/// and the hour since the image was created. A repeated call with the same token returns the same tester, even if it was terminated; with the next
 /// hour's token another one can be launched.
-fn launch_key(observed: &Observed, now: DateTime<Utc>) -> String {
+fn launch_key(recipe: &Recipe, observed: &Observed, instance_type: &str, now: DateTime<Utc>) -> String {
     let image = &observed.image;
     let asked = observed.asked.map_or(String::new(), |asked| asked.to_rfc3339());
     let hour = image.created.map_or(0, |created| (now - created).num_hours());
-    format!("{} {} {hour} {asked}", image.region, image.id)
+    let preferred = recipe.verify.instance_type.is_some() || instance_type == recipe.bake.instance_type;
+    let further = if preferred { String::new() } else { format!(" {instance_type}") };
+    format!("{} {} {hour} {asked}{further}", image.region, image.id)
 }
 
 fn exists(tester: &Instance) -> bool {

@@ -163,3 +163,32 @@ fn the_tester_of_an_image_that_is_gone_or_rejected_is_terminated() {
     let sequence = decide(None, &observed(home(), vec![tester(&home(), 9)]), soon());
     assert_eq!(sequence[0].action.word(), "terminate");
 }
+
+#[test]
+fn a_tester_without_a_type_of_its_own_may_have_each_type_of_its_builder() {
+    let (mut roomy, mut own) = (recipe("web"), recipe("web"));
+    roomy.bake.instance_types = vec!["m7g.medium".into()];
+    own.bake.instance_types = vec!["m7g.medium".into()];
+    own.verify.instance_type = Some("c7g.large".into());
+    let types = |recipe: &Recipe| {
+        let home = image("web", 9).build();
+        let record = home.record().unwrap();
+        let subnet = Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into() };
+        let observed = Observed {
+            image: home,
+            record,
+            testers: vec![],
+            consoles: BTreeMap::new(),
+            subnets: Ok(vec![subnet]),
+            asked: None,
+        };
+        match &decide(Some(recipe), &observed, day(9))[0].action {
+            Action::Launch(testers) => {
+                testers.iter().map(|one| one.instance_type.clone()).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(types(&roomy), ["t4g.small", "m7g.medium"]);
+    assert_eq!(types(&own), ["c7g.large"]);
+}

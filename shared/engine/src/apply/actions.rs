@@ -17,6 +17,7 @@ use kiln_core::plan::reason::{CaptureReason, OrphanReason};
 use kiln_core::plan::{Action, Decision, Reason};
 use kiln_core::publish::sharing;
 
+use crate::apply::actions::said::Sender;
 use crate::apply::batch_tags::BatchedTags;
 use crate::apply::effect::{ApplyError, Effect};
 use crate::ports::Cloud;
@@ -145,8 +146,10 @@ pub(crate) async fn apply_one<C: Cloud>(
             outcome => done(outcome),
         },
         Action::Wake(wake) => done(cloud.wake(wake.function(), &wake.payload(decision.since)).await),
-        Action::Emit(envelope) if said::is_said(cloud, envelope).await => Ok(Effect::before()),
-        Action::Emit(envelope) => done(cloud.send(std::slice::from_ref(envelope), now).await),
+        Action::Emit(envelope) => match said::sender(cloud, envelope).await? {
+            Sender::Other => Ok(Effect::before()),
+            Sender::Own => done(cloud.send(std::slice::from_ref(envelope), now).await),
+        },
     }
 }
 

@@ -126,7 +126,7 @@ async fn observed_requests<'a, C: Cloud>(
     let request = |(recipe, version): &(&'a Recipe, Version)| {
         let name = ImageName { recipe: recipe.name.clone(), version: *version };
         let (instances, images) = at_home.of(recipe);
-        let observed = Observed { instances, images, base: BaseLookup::NotNeeded, runs: Ok(Vec::new()) };
+        let observed = Observed { instances, images, base: BaseLookup::NotNeeded, runs: BTreeMap::new() };
         (*recipe, BakeRequest { name, home: home.clone(), now }, observed)
     };
     let mut requests: Vec<ObservedRequest<'a>> = due.iter().map(request).collect();
@@ -140,9 +140,8 @@ async fn observed_requests<'a, C: Cloud>(
         if let Some(base) = bases.remove(&recipe.name) {
             observed.base = base;
         }
-        if let Some(runs) = runs.get(recipe.bake.instance_type.as_str()) {
-            observed.runs = runs.clone();
-        }
+        let known = recipe.bake.types().filter_map(|name| Some((name.to_owned(), runs.get(name)?.clone())));
+        observed.runs = known.collect();
     }
     requests
 }
@@ -271,7 +270,7 @@ async fn architectures<'a, C: Cloud>(
     home: &Region,
     recipes: &[&'a Recipe],
 ) -> BTreeMap<&'a str, Result<Vec<Architecture>, CloudError>> {
-    let mut types: Vec<&str> = recipes.iter().map(|recipe| recipe.bake.instance_type.as_str()).collect();
+    let mut types: Vec<&str> = recipes.iter().flat_map(|recipe| recipe.bake.types()).collect();
     types.sort_unstable();
     types.dedup();
     let found = join_all(types.iter().map(|name| cloud.architectures(home, name))).await;

@@ -45,7 +45,7 @@ pub enum BakeReason {
 pub enum BadBase {
     #[error("there is no base: {0}; correct bake.base, or create what it names")]
     NoBase(String),
-    #[error("the base {image} is {base}, but {instance_type} runs {}; change bake.instance_type or bake.base", join(.runs))]
+    #[error("the base {image} is {base}, but {instance_type} runs {}; change bake.instance_type, bake.instance_types or bake.base", join(.runs))]
     WrongArchitecture { image: ImageId, base: Architecture, instance_type: String, runs: Vec<Architecture> },
     #[error("the base {0} is {1}, not available; change bake.base, or wait until it is available")]
     BaseNotAvailable(ImageId, ImageState),

@@ -20,6 +20,8 @@ pub enum ReleaseReason {
     RolledBackTo(Version),
     #[error("{parameter} in {region} does not show {image} yet, because EC2 checks the image first")]
     NotShownYet { region: Region, parameter: String, image: ImageId },
+    #[error("another invocation is finishing the release of {0}; if it does not, a sweep does")]
+    BeingFinished(Version),
     #[error("there is no launch template {0} here; create it, and tag it kiln:recipe")]
     NoTemplate(String),
     #[error(

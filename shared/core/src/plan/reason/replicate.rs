@@ -1,5 +1,6 @@
 //! Why an image is copied to a Region, or is not.
 
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use crate::inventory::ImageState;
@@ -21,8 +22,12 @@ pub enum ReplicateReason {
     ReplicaMissing,
     #[error("attempt {attempt} to copy it failed: {why}")]
     CopyFailed { attempt: u32, why: String },
-    #[error("all {attempts} attempts to copy it failed, the last one with: {why}")]
-    GaveUp { attempts: u32, why: String },
+    #[error("attempt {attempt} to copy it failed: {why}; the next one begins at {}", .next.to_rfc3339())]
+    NextAttempt { attempt: u32, why: String, next: DateTime<Utc> },
+    #[error(
+        "{attempts} attempts to copy it failed within a day, the last one with: {why}; remove the cause, then ask for another copy: {{\"copy\": \"{image}\"}}"
+    )]
+    GaveUp { attempts: u32, why: String, image: ImageId },
     #[error("the replica {0} is {1}, and is left as it is")]
     ReplicaNot(ImageId, ImageState),
     #[error("the copy is under way")]

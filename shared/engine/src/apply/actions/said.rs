@@ -1,32 +1,55 @@
-//! Whether an event has been sent already by another invocation that does the same.
+//! Whether another invocation that does the same sends an event, or has sent it.
 
 use kiln_core::events::outbound::{Envelope, Event};
-use kiln_core::inventory::{ImageQuery, InstanceState};
-use kiln_core::model::{ImageId, Stage};
+use kiln_core::inventory::{Image, ImageQuery, InstanceState};
+use kiln_core::model::{ImageId, Stage, tags};
+use kiln_core::plan::Reason;
+use kiln_core::plan::reason::ReleaseReason;
 
+use crate::apply::effect::ApplyError;
 use crate::ports::Cloud;
 
-/// Whether the mark that follows an event is there: then another invocation, woken by another event of the same moment,
-/// has sent it. A night's release is reported by SSM once for each Region, and each report wakes `replicate`.
+/// Who sends an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// This invocation.
+    Own,
+    /// Another one, which has done so: the mark that follows the event is there.
+    Other,
+}
+
+/// Who sends an event. SSM reports a release once for each Region, and each report wakes `replicate`: the mark that the
+/// others left, and the time of the release that only one of them wrote last, tell who goes on.
 ///
-/// Two that read at the same time still both send it: copies have the same id. What cannot be read is sent.
-pub(crate) async fn is_said<C: Cloud>(cloud: &C, envelope: &Envelope) -> bool {
-    match &envelope.news {
-        Event::ImageReleased { image, .. } => is_at(cloud, envelope, image, Stage::Released).await,
-        Event::ImageRejected { image, .. } => is_at(cloud, envelope, image, Stage::Rejected).await,
+/// Two may still both send it if each reads before the other writes: copies have the same id. An event whose mark cannot
+/// be read is sent.
+///
+/// # Errors
+/// Another invocation is about to send it, and goes on with the rest as well.
+pub(crate) async fn sender<C: Cloud>(cloud: &C, envelope: &Envelope) -> Result<Sender, ApplyError> {
+    let has_stage = |image: &Image, stage| image.record().is_ok_and(|record| record.stage == stage);
+    let is_said = match &envelope.news {
+        Event::ImageReleased { image, released, .. } => match read(cloud, envelope, image).await {
+            Some(image) if has_stage(&image, Stage::Released) => true,
+            Some(image) if image.tags.get(tags::RELEASED_AT).is_some_and(|at| at != released) => {
+                let reason = ReleaseReason::BeingFinished(envelope.name.version);
+                return Err(ApplyError::NotYet(Reason::Release(reason)));
+            }
+            _ => false,
+        },
+        Event::ImageRejected { image, .. } => {
+            read(cloud, envelope, image).await.is_some_and(|image| has_stage(&image, Stage::Rejected))
+        }
         // The tester is terminated after the event.
         Event::ImageVerified { instance, .. } => {
             let tester = cloud.instance(&envelope.region, instance).await;
             tester.is_ok_and(|found| found.is_some_and(|one| one.state == InstanceState::Terminated))
         }
         _ => false,
-    }
+    };
+    Ok(if is_said { Sender::Other } else { Sender::Own })
 }
 
-async fn is_at<C: Cloud>(cloud: &C, envelope: &Envelope, image: &ImageId, stage: Stage) -> bool {
-    let found = cloud.images(&envelope.region, &ImageQuery::Id(image.clone())).await;
-    let is_there = |images: &[kiln_core::inventory::Image]| {
-        images.iter().any(|image| image.record().is_ok_and(|record| record.stage == stage))
-    };
-    found.is_ok_and(|images| is_there(&images))
+async fn read<C: Cloud>(cloud: &C, envelope: &Envelope, image: &ImageId) -> Option<Image> {
+    cloud.images(&envelope.region, &ImageQuery::Id(image.clone())).await.ok()?.pop()
 }
