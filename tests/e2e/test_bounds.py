@@ -54,7 +54,7 @@ def test_the_value_of_a_parameter_that_names_no_image_is_told_nobody(kiln: Kiln)
         kiln.settle()
         answer = kiln.bake()
     assert "is not an image id" in answer.error
-    assert kiln.dead_letters() != [] and SECRET not in answer.error + everything_said(kiln, before)
+    assert kiln.said("Bake Refused") != [] and SECRET not in answer.error + everything_said(kiln, before)
 
 
 def test_whoever_writes_a_recipe_shares_with_nobody_that_the_stack_does_not_name(kiln: Kiln) -> None:

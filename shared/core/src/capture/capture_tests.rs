@@ -237,3 +237,73 @@ fn a_builder_whose_image_name_stays_taken_is_given_up_after_its_deadline() {
     let sequence = decide(&name("web", 9), Some(&recipe("web")), &taken, day(9) + TimeDelta::hours(1));
     assert!(failed(&sequence).0.contains("has the name of this image, but was not made from this builder"));
 }
+
+/// Every state that a builder may be in, however it stopped and whatever its console shows.
+fn every_builder() -> Vec<(Instance, ScriptOutcome)> {
+    use crate::inventory::StopReason;
+    let states = [
+        InstanceState::Pending,
+        InstanceState::Running,
+        InstanceState::Stopping,
+        InstanceState::Stopped,
+        InstanceState::Unknown,
+    ];
+    let stops =
+        [StopReason::Guest, StopReason::Api, StopReason::Other("Server.Spot".into()), StopReason::Unknown];
+    let verdicts = [
+        ScriptOutcome::Unread,
+        ScriptOutcome::Passed,
+        ScriptOutcome::Failed { status: 1, tail: String::new() },
+    ];
+    let mut all = Vec::new();
+    for state in states {
+        for stop in &stops {
+            for verdict in &verdicts {
+                let one = Instance { state, stop_reason: stop.clone(), ..builder("web", 3) };
+                all.push((one, verdict.clone()));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn no_builder_is_waited_for_after_its_deadline_and_the_hour_after() {
+    use crate::plan::reason::Ends;
+    for (instance, verdict) in every_builder() {
+        let late = instance.deadline().unwrap() + CAPTURE_GRACE + TimeDelta::seconds(1);
+        let observed =
+            Observed { instance: instance.clone(), images: vec![], verdict, console_tail: String::new() };
+        let sequence = decide(&name("web", 3), Some(&recipe("web")), &observed, late);
+        for decision in &sequence {
+            let ends = decision.reason.ends();
+            assert_eq!(
+                ends,
+                Ends::Here,
+                "{:?} {:?}: {}",
+                instance.state,
+                instance.stop_reason,
+                decision.reason
+            );
+            assert!(!matches!(decision.action, Action::Keep | Action::Retry), "{}", decision.reason);
+        }
+    }
+}
+
+#[test]
+fn a_builder_that_hangs_while_it_stops_fails_its_bake() {
+    let hanging = Instance { state: InstanceState::Stopping, ..builder("web", 3) };
+    let observed = Observed {
+        instance: hanging.clone(),
+        images: vec![],
+        verdict: ScriptOutcome::Unread,
+        console_tail: String::new(),
+    };
+    let words = |at| -> Vec<&str> {
+        let decided = decide(&name("web", 3), Some(&recipe("web")), &observed, at);
+        decided.iter().map(|one| one.action.word()).collect()
+    };
+    let deadline = hanging.deadline().unwrap();
+    assert_eq!(words(deadline + TimeDelta::minutes(1)), ["keep"]);
+    assert_eq!(words(deadline + TimeDelta::minutes(61)), ["emit", "terminate"]);
+}

@@ -112,6 +112,11 @@ pub fn decide(
             Reason::Script(ScriptReason::TimeIsUp(instance.deadline().unwrap_or(now))),
         );
     }
+    // An instance that neither stops nor says what it does keeps nobody waiting for ever.
+    if instance.state != InstanceState::Stopped && !long_lived && grace_period_over(instance, now) {
+        let deadline = instance.deadline().unwrap_or(now);
+        return give_up(observed, name, Reason::Script(ScriptReason::TimeIsUp(deadline)));
+    }
     if instance.state != InstanceState::Stopped {
         return vec![decision(Action::Keep, Reason::Script(ScriptReason::NotStopped(instance.state)))];
     }

@@ -118,8 +118,9 @@ pub struct Move {
 /// When a move of parameters counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitFor {
-    /// Once every parameter returns its new image.
-    Visible,
+    /// Once every parameter returns its new image. It is waited for until this time; from then on a parameter that does
+    /// not return it is a failure.
+    VisibleBy(DateTime<Utc>),
     /// Once SSM has accepted every value. SSM returns it later, after EC2 has validated the image, and then sends an
     /// event.
     Accepted,

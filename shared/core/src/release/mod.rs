@@ -234,6 +234,12 @@ impl<'a> ReleaseState<'a> {
         Some(subject.decide(Action::MoveParameters(moves, until), reason))
     }
 
+    /// When the parameters must return the image that they are pointed at.
+    fn shown_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let moved = self.regions().filter_map(|region| self.pending_move(region)?.0.created);
+        moved.max().unwrap_or(now) + SHOWN_WITHIN
+    }
+
     fn move_templates(&self) -> Sequence {
         let Some(template_setting) = &self.recipe.publish.launch_template else { return Sequence::new() };
         let mut sequence = Sequence::new();
@@ -301,7 +307,7 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
         return sequences;
     }
     let mut sequence = Sequence::new();
-    sequence.extend(state.move_parameters(drift, WaitFor::Visible));
+    sequence.extend(state.move_parameters(drift, WaitFor::VisibleBy(state.shown_by(now))));
     sequence.extend(state.move_templates());
     let complete_now: Vec<&ReadyRelease<'_>> = state
         .releases
@@ -323,6 +329,10 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
     }
     sequences
 }
+
+/// How long after the last image of a release was made its parameters may take to return it. EC2 checks an image within
+/// seconds, so a release that comes later than this is moved by the first retry. One that never shows fails each time.
+const SHOWN_WITHIN: TimeDelta = TimeDelta::hours(3);
 
 /// How long an invocation that wrote the time of a release is left to finish it. The parameters of all Regions report
 /// the same release within a second; longer than a function runs, and shorter than the time between two sweeps.

@@ -4,7 +4,7 @@ pub mod adopt;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::{
@@ -125,6 +125,9 @@ pub fn decide(recipe: Option<&Recipe>, observed: &Observed, now: DateTime<Utc>) 
         Err(reason) => return after_test(observed, &existing, reason),
     };
     if existing.is_empty() {
+        if let Some(until) = launch_deadline(observed).filter(|until| *until < now) {
+            return reject(observed, None, Reason::Verify(VerifyReason::NoTesterInTime(until)), "", &[]);
+        }
         return vec![launch(recipe, observed, now)];
     }
     let status: Vec<(&Instance, TesterStatus)> =
@@ -222,11 +225,33 @@ fn fail(
     tail: &str,
     existing: &[&Instance],
 ) -> Sequence {
+    let reason = VerifyReason::Failed { tester: tester.id.clone(), why: why.clone() };
+    reject(observed, Some(&tester.id), reason.into(), tail, existing)
+}
+
+/// How long after an image was made, or brought back, a tester may be launched for it.
+const LAUNCH_WINDOW: TimeDelta = TimeDelta::hours(24);
+
+/// When it is no longer waited for a tester: a zone that has no room today has some tomorrow, or never. `None` for what
+/// has no such time: an image that was adopted is older than that from the first, and whoever asks for a test gets one.
+fn launch_deadline(observed: &Observed) -> Option<DateTime<Utc>> {
     let image = &observed.image;
-    let reason = || Reason::Verify(VerifyReason::Failed { tester: tester.id.clone(), why: why.clone() });
+    let begun = image.created?.max(image.tags.time(tags::RECOPY).unwrap_or(DateTime::UNIX_EPOCH));
+    (!observed.record.adopted && observed.asked.is_none()).then_some(begun + LAUNCH_WINDOW)
+}
+
+/// Sends the event before it sets the stage, so that no crash can lose the event.
+fn reject(
+    observed: &Observed,
+    tester: Option<&InstanceId>,
+    reason: Reason,
+    tail: &str,
+    existing: &[&Instance],
+) -> Sequence {
+    let (image, reason) = (&observed.image, || reason.clone());
     let news = Event::ImageRejected {
         image: image.id.clone(),
-        instance: Some(tester.id.clone()),
+        instance: tester.cloned(),
         reason: reason().to_string(),
         console_tail: tail.to_owned(),
     };

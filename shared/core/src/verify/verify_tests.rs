@@ -192,3 +192,37 @@ fn a_tester_without_a_type_of_its_own_may_have_each_type_of_its_builder() {
     assert_eq!(types(&roomy), ["t4g.small", "m7g.medium"]);
     assert_eq!(types(&own), ["c7g.large"]);
 }
+
+fn untested(at: DateTime<Utc>, subnets: Vec<Subnet>, change: impl Fn(&mut Observed)) -> Vec<&'static str> {
+    let home = image("web", 9).build();
+    let record = home.record().unwrap();
+    let mut observed = Observed {
+        image: home,
+        record,
+        testers: vec![],
+        consoles: BTreeMap::new(),
+        subnets: Ok(subnets),
+        asked: None,
+    };
+    change(&mut observed);
+    decide(Some(&recipe("web")), &observed, at).iter().map(|one| one.action.word()).collect()
+}
+
+#[test]
+fn an_image_without_a_place_for_its_tester_is_rejected_a_day_after_it_was_made() {
+    let there = || vec![Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into() }];
+    let (soon, late) = (day(9) + TimeDelta::hours(23), day(9) + TimeDelta::hours(25));
+    assert_eq!(untested(soon, vec![], |_| ()), ["reject"], "each sweep says so until then");
+    assert_eq!(untested(late, vec![], |_| ()), ["emit", "set-stage"]);
+    assert_eq!(untested(late, there(), |_| ()), ["emit", "set-stage"], "no launch has succeeded for a day");
+}
+
+#[test]
+fn what_is_brought_back_adopted_or_tested_on_request_has_its_own_time() {
+    let there = || vec![Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into() }];
+    let late = day(20);
+    let back = |one: &mut Observed| one.image.tags = one.image.tags.clone().with_time(tags::RECOPY, day(20));
+    assert_eq!(untested(late, there(), back), ["launch"]);
+    assert_eq!(untested(late, there(), |one| one.record.adopted = true), ["launch"]);
+    assert_eq!(untested(late, there(), |one| one.asked = Some(day(20))), ["launch"]);
+}

@@ -1,5 +1,6 @@
 //! Why an image is tested, passes, or does not.
 
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use super::script::ScriptReason;
@@ -25,6 +26,10 @@ pub enum VerifyReason {
     Passed(InstanceId),
     #[error("its test on {tester} failed: {why}")]
     Failed { tester: InstanceId, why: ScriptReason },
+    #[error(
+        "no tester of it could be launched by {}, a day after it was made; name more subnets or instance types for testers, then ask for another test", .0.to_rfc3339()
+    )]
+    NoTesterInTime(DateTime<Utc>),
     #[error("the image that it tested no longer exists")]
     NothingToTest,
     #[error("it needs no test: its stage is {0}")]

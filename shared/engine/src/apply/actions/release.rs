@@ -1,5 +1,6 @@
 //! Points parameters and launch templates at a release.
 
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use kiln_core::inventory::Result;
 use kiln_core::model::Region;
@@ -17,25 +18,26 @@ pub(crate) async fn move_parameters<C: Cloud>(
     cloud: &C,
     moves: &[Move],
     until: WaitFor,
+    now: DateTime<Utc>,
 ) -> Result<Effect, ApplyError> {
     let tried = moves.iter().map(|one| cloud.try_parameter(&one.region, &one.parameter));
     all(join_all(tried).await)?;
     let put = moves.iter().map(|one| cloud.put_image(&one.region, &one.parameter, &one.image));
     all(join_all(put).await)?;
-    if until == WaitFor::Accepted {
-        return Ok(Effect::default());
-    }
+    let WaitFor::VisibleBy(deadline) = until else { return Ok(Effect::default()) };
     let shown = moves.iter().map(async |one| {
         let names = [one.parameter.clone()];
         cloud.parameters(&one.region, &names).await.map(|mut shown| shown.remove(&one.parameter))
     });
     for (one, shown) in moves.iter().zip(all(join_all(shown).await)?) {
         if shown.as_deref() != Some(one.image.as_str()) {
-            return Err(ApplyError::NotYet(Reason::Release(ReleaseReason::NotShownYet {
+            let reason = Reason::Release(ReleaseReason::NotShownYet {
                 region: one.region.clone(),
                 parameter: one.parameter.clone(),
                 image: one.image.clone(),
-            })));
+            });
+            let waits = now < deadline;
+            return Err(if waits { ApplyError::NotYet(reason) } else { ApplyError::Rule(reason) });
         }
     }
     Ok(Effect::default())
