@@ -252,3 +252,21 @@ def test_recipes_that_are_baked_from_each_other_are_refused(kiln: Kiln) -> None:
     for call in ({"recipe": "a"}, {}):
         error = kiln.invoke("bake", call).error
         assert "a cycle: a → b → a" in error
+
+
+def test_a_night_in_which_ssm_throttles_the_writes_of_every_region_is_released_all_the_same(
+    kiln: Kiln,
+) -> None:
+    kiln.recipe(publish=NAMED)
+    throttled = {
+        "call": "PutParameter",
+        "code": "ThrottlingException",
+        "message": "Rate exceeded",
+        "status": 400,
+    }
+    kiln.aws.faults(*({**throttled, "region": region, "times": 3} for region in REGIONS))
+    kiln.bake()
+    errors = [call["error"] for call in kiln.calls("PutParameter")]
+    assert errors.count("ThrottlingException") == 9, "each Region's calls are throttled, and tried again"
+    assert len(set(kiln.named())) == 1 and None not in kiln.named()
+    assert kiln.said("Image Released") != [] and kiln.dead_letters() == []
