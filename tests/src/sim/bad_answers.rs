@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kiln_core::inventory::usage::{Referrer, Target};
-use kiln_core::inventory::{LaunchSources, Reference, ReportState, Result, UsageReport};
+use kiln_core::inventory::{
+    ImageQuery, ImageState, LaunchSources, Reference, ReportState, Result, UsageReport,
+};
 use kiln_core::model::{ImageId, Region, Token};
-use kiln_engine::ports::References;
+use kiln_engine::ports::{Images, References};
 
 use super::bugs::{Bug, BuggyCloud, forward};
 
@@ -76,6 +78,14 @@ impl References for BuggyCloud {
         if self.bug == Bug::OthersUnseen {
             for report in &mut reports {
                 report.says = ReportState::Ready(BTreeMap::new());
+            }
+        }
+        if self.bug == Bug::OthersUnseenInQuarantine {
+            for report in &mut reports {
+                let images = self.cloud.images(region, &ImageQuery::Id(report.image.clone())).await?;
+                if images.iter().any(|image| image.state == ImageState::Disabled) {
+                    report.says = ReportState::Ready(BTreeMap::new());
+                }
             }
         }
         Ok(reports)

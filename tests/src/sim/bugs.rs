@@ -55,6 +55,8 @@ pub enum Bug {
     DefaultVersionAlone,
     /// Use by other accounts is not read.
     OthersUnseen,
+    /// Use by other accounts is not read once an image is disabled.
+    OthersUnseenInQuarantine,
     /// A snapshot is deleted with its image, even if another image uses it.
     SharedSnapshotGoes,
     /// The sweep ignores deadlines.
@@ -75,7 +77,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -85,6 +87,7 @@ impl Bug {
         Self::FailedLookUpIsUnused,
         Self::DefaultVersionAlone,
         Self::OthersUnseen,
+        Self::OthersUnseenInQuarantine,
         Self::SharedSnapshotGoes,
         Self::SweepWithoutDeadline,
         Self::TerminatesTooEarly,

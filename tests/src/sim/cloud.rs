@@ -20,6 +20,7 @@ use super::account::{Account, seals};
 use super::bugs::FirstUses;
 use super::history::History;
 use super::lambda::{self, Function, Invocation, KillPoint};
+use super::operators;
 use super::world::World;
 
 /// The in-memory account, called by one invocation.
@@ -227,6 +228,7 @@ impl Images for InMemoryCloud {
                 return Ok(());
             }
             self.world.invariants.borrow_mut().image_removed(account, &self.invocation, region, image, now);
+            operators::launches_just_before(&self.world, account.region(region), image, now);
             account.region(region).disable(region, image, now)
         };
         self.call(CallKind::Change, "DisableImage", region, image.as_str(), effect).await

@@ -71,7 +71,7 @@ impl<'a> UsageIndex<'a> {
         once_with(move || kept_by_own_state(image, policy.newest))
             .chain(once_with(move || self.used(image)))
             .chain(once_with(move || launched_lately(policy.expire.idle, image, now)))
-            .chain(once_with(move || self.used_by_other_accounts(image, now)))
+            .chain(once_with(move || self.used_by_other_accounts(image, policy.expire.quarantine, now)))
             .flatten()
     }
 
@@ -86,9 +86,14 @@ impl<'a> UsageIndex<'a> {
         own.map(|(_, by)| format!("{by} {}", by.arn(&image.region, &image.owner))).collect()
     }
 
-    fn used_by_other_accounts(&self, image: &Image, now: DateTime<Utc>) -> Option<Keep> {
+    fn used_by_other_accounts(
+        &self,
+        image: &Image,
+        quarantine: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Option<Keep> {
         let usage = self.usage.get(&image.region)?.as_ref().ok()?;
-        cross_account::used(image, usage, now)
+        cross_account::used(image, usage, quarantine, now)
     }
 
     fn used(&self, image: &Image) -> Option<Keep> {

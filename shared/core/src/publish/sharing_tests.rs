@@ -121,6 +121,38 @@ fn only_a_published_image_that_differs_from_its_recipe_is_due() {
     assert!(!is_due(&sharing(&[]), &published(), &published().record().unwrap()));
 }
 
+/// The mark that a sweep leaves on an image that bears this one, when nobody may launch it any more.
+fn mark_after_nobody_is_left(before: &str, launch: BTreeSet<Grantee>) -> String {
+    let image = image("web", 9).released().tagged(tags::PUBLISHED_AS, before).build();
+    let permissions = Ok(Permissions { launch, ..Permissions::default() });
+    let sequence = converge(&sharing(&[]), &image, &image.record().unwrap(), &permissions, day(9)).unwrap();
+    match &sequence.last().unwrap().action {
+        Action::Tag(_, tags) => tags.get(tags::PUBLISHED_AS).unwrap().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_mark_of_an_image_tells_for_ever_that_it_was_shared() {
+    let shared = mark(&sharing(&["222222222222"]));
+    let marked = |mark: &str| image("web", 9).released().tagged(tags::PUBLISHED_AS, mark).build();
+    assert!(was_shared(&marked(&shared)) && !was_shared(&marked(&mark(&sharing(&[])))));
+    let after = mark_after_nobody_is_left(&shared, accounts(&["222222222222"]));
+    assert!(was_shared(&marked(&after)), "{after}");
+    // It is that of its recipe, so no sweep looks at it again.
+    let settled = marked(&after);
+    assert!(!is_due(&sharing(&[]), &settled, &settled.record().unwrap()));
+    assert!(is_due(&sharing(&["222222222222"]), &settled, &settled.record().unwrap()));
+}
+
+#[test]
+fn permissions_that_somebody_gave_by_hand_count_as_sharing_too() {
+    let after = mark_after_nobody_is_left("0123", accounts(&["222222222222"]));
+    assert!(was_shared(&image("web", 9).tagged(tags::PUBLISHED_AS, &after).build()), "{after}");
+    let protected = mark_after_nobody_is_left("protected-shared-half-way", BTreeSet::new());
+    assert!(was_shared(&image("web", 9).tagged(tags::PUBLISHED_AS, &protected).build()), "{protected}");
+}
+
 fn any_grantees() -> impl Strategy<Value = BTreeSet<Grantee>> {
     proptest::collection::btree_set(
         prop_oneof![

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures::future::{join_all, join3, join4};
 use futures::stream::{self, StreamExt};
 use kiln_core::expire::OneRecipe;
-use kiln_core::expire::cross_account::{may_be_shared, shared_with_others};
+use kiln_core::expire::cross_account::{has_no_reports, may_be_used, needs_reports, shows_permissions};
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex, is_piecemeal};
 use kiln_core::inventory::usage::{Reference, Referrer, Target};
 use kiln_core::inventory::{CloudError, Image, ImageQuery, ImageState, RegionUsage, Result, SharedWith};
@@ -179,22 +179,29 @@ async fn baked_from<C: Cloud>(
     Ok(launchable.filter_map(|image| Some((image.tags.read(tags::BASE)?, image.id.clone()))).collect())
 }
 
-/// With whom each of these images is shared, and the usage reports on those that are. Images that cannot be shared are
-/// left out.
+/// With whom each of these images is shared, and the usage reports on those that are or were. Images that other accounts
+/// cannot use are left out.
 async fn shared<C: Cloud>(
     cloud: &C,
     region: &Region,
     images: &[&Image],
 ) -> HashMap<ImageId, Result<SharedWith>> {
-    let shareable: Vec<&ImageId> =
-        images.iter().filter(|image| may_be_shared(image)).map(|image| &image.id).collect();
-    let reads = shareable.into_iter().map(async |image| {
-        let with = cloud.launch_permissions(region, image).await;
-        (image.clone(), with.map(|with| SharedWith { with, reports: Vec::new() }))
+    let usable: Vec<&Image> = images.iter().copied().filter(|image| may_be_used(image)).collect();
+    let reads = usable.iter().map(async |image| {
+        let with = match shows_permissions(image) {
+            true => cloud.launch_permissions(region, &image.id).await,
+            false => Ok(BTreeSet::new()),
+        };
+        (image.id.clone(), with.map(|with| SharedWith { with, reports: Vec::new() }))
     });
     let mut known: HashMap<ImageId, Result<SharedWith>> =
         stream::iter(reads).buffer_unordered(AT_ONCE).collect().await;
-    let mut others: Vec<ImageId> = shared_with_others(&known).into_iter().cloned().collect();
+    let was_shared = |image: &&&Image| {
+        known
+            .get(&image.id)
+            .is_some_and(|shared| shared.as_ref().is_ok_and(|shared| needs_reports(image, shared)))
+    };
+    let mut others: Vec<ImageId> = usable.iter().filter(was_shared).map(|image| image.id.clone()).collect();
     others.sort();
     if others.is_empty() {
         return known;
@@ -206,6 +213,12 @@ async fn shared<C: Cloud>(
                     shared.reports.push(report);
                 }
             }
+        }
+        Err(error) if has_no_reports(&error) => {
+            let disabled =
+                |image: &ImageId| usable.iter().any(|one| one.id == *image && !shows_permissions(one));
+            let launchable = others.into_iter().filter(|image| !disabled(image));
+            known.extend(launchable.map(|image| (image, Err(error.clone()))));
         }
         Err(error) => known.extend(others.into_iter().map(|image| (image, Err(error.clone())))),
     }
