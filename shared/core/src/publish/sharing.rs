@@ -74,12 +74,26 @@ pub fn was_shared(image: &Image) -> bool {
     image.tags.get(tags::PUBLISHED_AS).is_some_and(says_shared)
 }
 
-/// The mark of an image with these permissions to which its recipe's `[publish]` was applied.
+/// The mark of an image with these permissions to which its recipe's `[publish]` was applied. A disabled image is not
+/// protected anew.
 fn applied_mark(recipe: &Recipe, image: &Image, permissions: &Permissions) -> String {
     let mark = mark(recipe);
     let shared = says_shared(&mark) || was_shared(image) || !permissions.launch.is_empty();
-    let word = without_shared(&mark);
-    prefixed(recipe.publish.protect, shared, word.strip_prefix(PROTECTED_PREFIX).unwrap_or(&word))
+    let protected = match image.state {
+        ImageState::Disabled => marked_as_protected(image),
+        _ => recipe.publish.protect,
+    };
+    prefixed(protected, shared, word(&mark))
+}
+
+/// A mark without what it says of protection and sharing.
+fn word(mark: &str) -> &str {
+    let mark = mark.strip_prefix(PROTECTED_PREFIX).unwrap_or(mark);
+    mark.strip_prefix(SHARED_PREFIX).unwrap_or(mark)
+}
+
+fn marked_as_protected(image: &Image) -> bool {
+    image.tags.get(tags::PUBLISHED_AS).is_some_and(|mark| mark.starts_with(PROTECTED_PREFIX))
 }
 
 /// Whether a recipe's `[publish]` requires no change to an image.
@@ -88,11 +102,18 @@ fn requires_nothing(recipe: &Recipe) -> bool {
     launchers(recipe).is_empty() && publish.deprecate_after.is_none() && !publish.protect
 }
 
-/// Whether a published image must be inspected, because its recipe's `[publish]` has changed since.
+/// Whether a published image must be inspected, because its recipe's `[publish]` has changed since. A disabled image has
+/// lost its launch permissions, but its snapshots keep theirs.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/disable-an-ami.html>)
 pub fn is_due(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
-    let may_change = image.state == ImageState::Available && record.stage.is_published();
+    let may_change = match image.state {
+        ImageState::Available => record.stage.is_published(),
+        ImageState::Disabled => was_shared(image),
+        _ => false,
+    };
     may_change
         && match image.tags.get(tags::PUBLISHED_AS) {
+            Some(applied) if image.state == ImageState::Disabled => word(applied) != word(&mark(recipe)),
             Some(applied) => {
                 let mark = mark(recipe);
                 // That it was shared before changes nothing about what it grants now.
@@ -113,6 +134,20 @@ pub fn steps(
 ) -> Sequence {
     let subject = || Subject::image(image);
     let mut sequence = Sequence::new();
+    if image.state == ImageState::Disabled {
+        // Nobody is added, and nothing else of it changes: it is on its way out.
+        let lost = |current: &BTreeSet<Grantee>| current - &copiers(recipe);
+        for (snapshot, current) in &permissions.volumes {
+            let remove = lost(current);
+            if !remove.is_empty() {
+                let change = PermissionChange { add: BTreeSet::new(), remove };
+                let reason = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
+                let subject = Subject { resource: Some(snapshot.to_string()), ..subject() };
+                sequence.push(subject.decide(Action::ShareSnapshot(snapshot.clone(), change), reason));
+            }
+        }
+        return sequence;
+    }
     // The snapshots first, so that everyone who can launch the image can also copy it.
     for (snapshot, current) in &permissions.volumes {
         if let Some(change) = PermissionChange::between(current, &copiers(recipe)) {
@@ -168,8 +203,7 @@ pub fn deprecation_by_recipe(recipe: &Recipe, record: &ImageRecord, now: DateTim
 /// Whether an image has the deregistration protection that Kiln enabled for its recipe. Any other protection was
 /// enabled by a user, and stays.
 pub fn is_protected_by_kiln(image: &Image) -> bool {
-    let by_kiln = |mark: &str| mark.starts_with(PROTECTED_PREFIX);
-    image.tags.get(tags::PUBLISHED_AS).is_some_and(by_kiln)
+    marked_as_protected(image)
         && matches!(&image.protection, Protection::On(protection) if protection == KILN_PROTECTION)
 }
 
@@ -215,9 +249,8 @@ pub fn converge(
     };
     let steps = steps(recipe, image, record, permissions, now);
     // If this dies half way and the recipe is changed back, the old mark must not claim that the image still matches.
-    let protected = image.tags.get(tags::PUBLISHED_AS).is_some_and(|mark| mark.starts_with(PROTECTED_PREFIX));
     let applied = applied_mark(recipe, image, permissions);
-    let incomplete = prefixed(protected, says_shared(&applied), INCOMPLETE);
+    let incomplete = prefixed(marked_as_protected(image), says_shared(&applied), INCOMPLETE);
     let mut sequence: Sequence = steps.first().map(|_| tag(incomplete)).into_iter().collect();
     sequence.extend(steps);
     sequence.push(tag(applied));
