@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kiln_core::inventory::usage::{Referrer, Target};
+use kiln_core::inventory::usage::{Referrer, Target, TemplateVersion};
 use kiln_core::inventory::{
     ImageQuery, ImageState, LaunchSources, Reference, ReportState, Result, UsageReport,
 };
@@ -93,6 +93,7 @@ impl References for BuggyCloud {
 
     forward! {
         aliased_versions(region: &Region, pinned: &BTreeSet<String>) -> Vec<Reference>;
+        versions_of(region: &Region, names: &BTreeSet<String>) -> Vec<TemplateVersion>;
         launchers(region: &Region) -> LaunchSources;
         ask_usage(region: &Region, image: &ImageId, token: &Token) -> ();
     }

@@ -8,9 +8,11 @@ use futures::stream::{self, StreamExt};
 use kiln_core::expire::OneRecipe;
 use kiln_core::expire::cross_account::{has_no_reports, may_be_used, needs_reports, shows_permissions};
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex, is_piecemeal};
+use kiln_core::expire::references::{aliases, resolved, without_own_history};
 use kiln_core::inventory::usage::{Reference, Referrer, Target};
 use kiln_core::inventory::{CloudError, Image, ImageQuery, ImageState, RegionUsage, Result, SharedWith};
 use kiln_core::model::{ImageId, Region, SnapshotId, tags};
+use kiln_core::recipe::Publish;
 
 use crate::context::Context;
 use crate::observe::inventory::Inventory;
@@ -26,14 +28,11 @@ pub(crate) async fn usage<C: Cloud>(
     inventory: &Inventory,
     wanted: &[&Image],
 ) -> UsageByRegion {
-    let parameters: BTreeSet<&String> = inventory
-        .recipes
-        .values()
-        .filter_map(|observed| observed.recipe.as_ref()?.publish.parameter.as_ref())
-        .collect();
-    let parameters: Vec<String> = parameters.into_iter().cloned().collect();
+    let parameters = published(inventory, |publish| publish.parameter.as_ref());
+    let templates = published(inventory, |publish| Some(&publish.launch_template.as_ref()?.name));
+    let names = (parameters.as_slice(), &templates.into_iter().collect());
     let reads = by_region(wanted).into_iter().map(async |(region, images)| {
-        let usage = of_region(cloud, context, inventory, region, &images, &parameters).await;
+        let usage = of_region(cloud, context, inventory, region, &images, names).await;
         (region.clone(), usage)
     });
     join_all(reads).await.into_iter().collect()
@@ -72,6 +71,13 @@ pub(crate) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wa
     }
 }
 
+/// What the recipes publish to, each once.
+fn published(inventory: &Inventory, name: impl Fn(&Publish) -> Option<&String>) -> Vec<String> {
+    let recipes = inventory.recipes.values().filter_map(|observed| observed.recipe.as_ref());
+    let names: BTreeSet<&String> = recipes.filter_map(|recipe| name(&recipe.publish)).collect();
+    names.into_iter().cloned().collect()
+}
+
 fn by_region<'a>(images: &[&'a Image]) -> BTreeMap<&'a Region, Vec<&'a Image>> {
     let mut by_region: BTreeMap<&Region, Vec<&Image>> = BTreeMap::new();
     for image in images {
@@ -86,7 +92,7 @@ async fn of_region<C: Cloud>(
     inventory: &Inventory,
     region: &Region,
     images: &[&Image],
-    parameters: &[String],
+    (parameters, templates): (&[String], &BTreeSet<String>),
 ) -> Result<RegionUsage> {
     let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
     let snapshots: Vec<SnapshotId> = images.iter().flat_map(|image| &image.snapshots).cloned().collect();
@@ -104,13 +110,21 @@ async fn of_region<C: Cloud>(
     let launchers = launchers?;
     let (named, piecemeal) = match references {
         Ok(found) => {
-            let aliased = cloud.aliased_versions(region, &launchers.pinned).await?;
+            let pinned = launchers.pinned.iter().map(|version| version.template.clone()).collect();
+            let aliased = cloud.aliased_versions(region, &pinned).await?;
             ([found, aliased].concat(), None)
         }
         Err(error) if is_piecemeal(&error) => (cloud.template_versions(region).await?, Some(error)),
         Err(error) => return Err(error),
     };
+    // Read after the references, so that no version is missing here that one of them is about.
+    let own = match templates.is_empty() {
+        true => Vec::new(),
+        false => cloud.versions_of(region, templates).await?,
+    };
+    let named = without_own_history(named, &own, &launchers.pinned, images);
     let uses = [instances?, named, launchers.uses, parameters?].concat();
+    let uses = with_aliases(cloud, region, uses).await;
     let not_read = || {
         CloudError::new(
             "DescribeSnapshots",
@@ -146,6 +160,16 @@ async fn named_by_parameters<C: Cloud>(
         Some(Reference { names: Target::Image(value.trim().parse().ok()?), by: Referrer::Parameter(name) })
     };
     Ok(values.into_iter().filter_map(of).collect())
+}
+
+/// These references, with the parameters read that EC2 did not resolve. One that cannot be read now stays unknown.
+async fn with_aliases<C: Cloud>(cloud: &C, region: &Region, uses: Vec<Reference>) -> Vec<Reference> {
+    let reads = aliases(&uses).into_iter().map(async |name| {
+        let found = cloud.parameters(region, std::slice::from_ref(&name)).await.ok()?;
+        Some((name, found.into_values().next()))
+    });
+    let values: Vec<_> = stream::iter(reads).buffer_unordered(AT_ONCE).collect().await;
+    resolved(uses, &values.into_iter().flatten().collect())
 }
 
 /// The images that are the base of another image which can be launched now or soon. Kiln bakes only in its home Region,
