@@ -43,6 +43,22 @@ class Call:
         headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": code}
         return status, headers, json.dumps({"__type": code, "message": message}).encode()
 
+    def same_page_again(self) -> tuple[int, dict[str, str], bytes]:
+        """An answer that lists nothing, and names the same next page whichever page was asked for."""
+        again = "the-same-page-again"
+        if self.protocol == "ec2":
+            body = f"<{self.action}Response><nextToken>{again}</nextToken></{self.action}Response>"
+        elif self.protocol == "query":
+            result = f"<{self.action}Result><NextToken>{again}</NextToken></{self.action}Result>"
+            body = f"<{self.action}Response>{result}</{self.action}Response>"
+        else:
+            return (
+                200,
+                {"content-type": "application/x-amz-json-1.1"},
+                json.dumps({"NextToken": again}).encode(),
+            )
+        return 200, {"content-type": "text/xml"}, body.encode()
+
 
 def parse(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Call | None:
     """The call, or None if the request is not a signed AWS call (a health check, for example)."""

@@ -1,5 +1,5 @@
-"""Faults on demand: a call fails before or after its effect, an image becomes `failed`, a usage report ends
-in error, an event is lost, doubled or late. `*` in a rule matches anything."""
+"""Faults on demand: a call fails before or after its effect, its answer never ends, an image becomes
+`failed`, a usage report ends in error, an event is lost, doubled or late. `*` in a rule matches anything."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 _SHAPES: dict[str, set[str]] = {
     "call": {"call", "service", "region", "who", "code", "message", "status", "times", "when"},
+    "page": {"page", "service", "region", "who", "times"},
     "image": {"image", "region", "message", "times"},
     "snapshot": {"snapshot", "region", "times"},
     "report": {"report", "region", "times"},
@@ -95,6 +96,10 @@ class Faults:
 
     def of_call(self, service: str, action: str, region: str, who: str) -> dict[str, Any] | None:
         return self._first("call", call=action, service=service, region=region, who=who)
+
+    def of_page(self, service: str, action: str, region: str, who: str) -> bool:
+        """Whether the answer of this call is an empty page whose token is always the same."""
+        return self._first("page", page=action, service=service, region=region, who=who) is not None
 
     def of_image(self, action: str, region: str) -> str | None:
         """The message with which the image of this call must fail; None if it must not."""

@@ -52,7 +52,10 @@ class HttpApp:
         began = time.monotonic()
         fault = self._world.faults.of_call(call.service, call.action, call.region, who)
         captured = _Capture()
-        if fault is None or fault.get("when", "before") == "after":
+        repeats = self._world.faults.of_page(call.service, call.action, call.region, who)
+        if repeats:
+            captured.replace(*call.same_page_again())
+        elif fault is None or fault.get("when", "before") == "after":
             await self._inner(scope, _Replay(body, receive), captured)
         if fault is not None:
             status, headers, data = call.error(

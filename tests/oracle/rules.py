@@ -134,7 +134,7 @@ def _of_recipe(
     found = {image.key: KEPT for image in own}
     going, newer = [], 0
     for release in releases:
-        use = {image.key: uses.of(image, rules.idle, newest) for image in release}
+        use = {image.key: uses.of(image, rules.idle, rules.quarantine, newest) for image in release}
         steps = _of_release(rules, release, newer, use, now)
         found |= steps
         going.append(Counter(one.action for one in steps.values() if one.action in STEPS))

@@ -11,6 +11,8 @@ from oracle.snapshot import Account, Key, ObservedImage, Report
 
 REPORT_TELLS = timedelta(hours=36)
 """How long a usage report counts."""
+REPORT_MISSES = timedelta(hours=24)
+"""How much recent use a usage report leaves out."""
 USE_TELLS = timedelta(days=7)
 """How long a usage report that shows use counts."""
 EC2_REMEMBERS_SINCE = datetime(2017, 5, 1, tzinfo=UTC)
@@ -46,7 +48,7 @@ class Uses:
             (region, value) for (region, name), value in account.parameters.items() if name in named
         }
 
-    def of(self, image: ObservedImage, idle: timedelta, newest: str | None) -> Use:
+    def of(self, image: ObservedImage, idle: timedelta, quarantine: timedelta, newest: str | None) -> Use:
         """The use of an image; `newest` is the version of the newest release of its recipe."""
         if (
             self._is_kept_by_hand(image, newest)
@@ -56,7 +58,7 @@ class Uses:
             or (idle and image.launched is not None and image.launched + idle > self._now)
         ):
             return Use.CERTAIN
-        by_others = self._by_others(image)
+        by_others = self._by_others(image, quarantine)
         if idle and image.launched is None and image.created < EC2_REMEMBERS_SINCE:
             return max(by_others, Use.UNKNOWN)
         return by_others
@@ -76,21 +78,32 @@ class Uses:
             or (image.region == HOME and image.id in self._baked_from)
         )
 
-    def _by_others(self, image: ObservedImage) -> Use:
-        """Use by other accounts. They cannot launch a disabled image. If the image was found unused before,
-        only a report that was requested after that counts."""
-        if image.state != "available" or not self.is_shared(image.key):
+    def _by_others(self, image: ObservedImage, quarantine: timedelta) -> Use:
+        """Use by other accounts. If the image was found unused before, only a report that was requested after
+        that counts. Of a disabled image, only one that was requested a day later or at the end of its
+        quarantine; before the end is near, none is needed."""
+        reports = self._account.reports.get(image.key, [])
+        mark = image.tags.get("kiln:published-as", "").removeprefix("protected-")
+        once = mark.startswith("shared-") or (
+            image.state == "disabled" and any(one.own or one.accounts - {ACCOUNT} for one in reports)
+        )
+        if image.state not in ("available", "disabled") or not (once or self.is_shared(image.key)):
             return Use.NONE
         since, first = self._now - REPORT_TELLS, image.time("kiln:unused-since")
+        missing = Use.UNREPORTED
+        disabled = image.time("kiln:disabled-at") if image.state == "disabled" else None
+        if disabled is not None:
+            settled = disabled + min(REPORT_MISSES, quarantine)
+            since = max(since, settled - timedelta(microseconds=1))
+            if self._now < max(settled, disabled + quarantine - REPORT_TELLS):
+                missing, since = Use.NONE, self._now
         if first is None or first > self._now:
             first = self._now - USE_TELLS
-        since = max(since, first)
-        counting = [
-            one for one in self._account.reports.get(image.key, []) if _counts(one, since, first, self._now)
-        ]
+        since = since if disabled is not None else max(since, first)
+        counting = [one for one in reports if _counts(one, since, first, self._now)]
         ready = [one for one in counting if one.state == "available"]
         if not ready:
-            return Use.UNKNOWN if counting else Use.UNREPORTED
+            return Use.UNKNOWN if counting else missing
         newest = max(ready, key=lambda one: one.asked)
         return Use.CERTAIN if newest.accounts - {ACCOUNT} else Use.NONE
 

@@ -12,10 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake::Function;
+use kiln_core::inventory::usage::TemplateVersion;
 use kiln_core::inventory::{
     Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
     Instance, Key, LaunchSources, MarkRange, NewImage, NewInstance, NewReplica, NewTemplateVersion,
     PermissionChange, PublicImages, Reference, Result, Snapshot, Subnet, Template, UsageReport, Vcpus,
+    WithSnapshots,
 };
 use kiln_core::model::{
     ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token,
@@ -38,8 +40,13 @@ pub trait Images {
     async fn recycled_until(&self, region: &Region, image: &ImageId) -> Result<Option<DateTime<Utc>>>;
     /// The images in the Recycle Bin of a Region, and until when each stays there.
     async fn recycled(&self, region: &Region) -> Result<BTreeMap<ImageId, DateTime<Utc>>>;
-    /// Deregisters an image and deletes its snapshots.
-    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Result<Deregistration>;
+    /// Deregisters an image and deletes these of its snapshots.
+    async fn deregister_image(
+        &self,
+        region: &Region,
+        image: &ImageId,
+        snapshots: WithSnapshots,
+    ) -> Result<Deregistration>;
     /// The account's snapshots with the tag `kiln:recipe`.
     async fn snapshots(&self, region: &Region) -> Result<Vec<Snapshot>>;
     /// The snapshots with the tag `kiln:recipe` that were created for this image, even if it no longer exists.
@@ -147,6 +154,8 @@ pub trait References {
     /// The same for some launch templates only: those whose latest or default version names a parameter in place of an
     /// image, and those in `pinned`.
     async fn aliased_versions(&self, region: &Region, pinned: &BTreeSet<String>) -> Result<Vec<Reference>>;
+    /// Every version of the launch templates with these names. Those that do not exist are left out.
+    async fn versions_of(&self, region: &Region, names: &BTreeSet<String>) -> Result<Vec<TemplateVersion>>;
     /// The launch sources of Auto Scaling, and of fleets and Spot requests that may still launch.
     async fn launchers(&self, region: &Region) -> Result<LaunchSources>;
     /// The existing usage reports on these images.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore import xform_name
 
 from local_aws.client import LocalAws, LocalAwsError
 from local_aws.tests.conftest import image, instance, refused
@@ -83,3 +84,22 @@ def test_a_wrong_rule_is_refused_and_the_old_ones_stay(aws: LocalAws) -> None:
     assert len(aws.faults_report()) == 1
     aws.faults()
     assert aws.faults_report() == []
+
+
+@pytest.mark.parametrize(
+    ("service", "action"),
+    [
+        ("ec2", "DescribeInstances"),
+        ("autoscaling", "DescribeAutoScalingGroups"),
+        ("ssm", "GetParametersByPath"),
+    ],
+)
+def test_an_answer_can_name_the_same_next_page_for_ever(aws: LocalAws, service: str, action: str) -> None:
+    aws.faults({"page": action, "times": -1})
+    client, more = aws.client(service), {"Path": "/"} if service == "ssm" else {}
+    call = getattr(client, xform_name(action))
+    first = call(**more)
+    again = call(**more, NextToken=first["NextToken"])
+    assert first["NextToken"] == again["NextToken"]
+    aws.faults()
+    assert "NextToken" not in call(**more)

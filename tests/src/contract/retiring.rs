@@ -1,7 +1,7 @@
 //! What Kiln assumes of disabling and deregistering images, and of tagging many at once.
 
 use kiln_core::inventory::image::Deletion;
-use kiln_core::inventory::{Deregistration, ErrorKind, ImageQuery, ImageState, MarkRange};
+use kiln_core::inventory::{Deregistration, ErrorKind, ImageQuery, ImageState, MarkRange, WithSnapshots};
 use kiln_core::model::{ImageId, SnapshotId, Tags, tags};
 use kiln_engine::ports::{Images, Instances};
 
@@ -28,8 +28,10 @@ impl<G: ContractAdapter> Case<'_, G> {
         let users = ImageQuery::OfSnapshots(image.snapshots.clone());
         let answer = expect_ok("DescribeImages", self.cloud().images(&home(), &users).await)?;
         expect_eq("who uses its snapshots", answer.iter().map(|image| &image.id).collect(), vec![&id])?;
-        let Deregistration::Now(deletions) =
-            expect_ok("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?
+        let Deregistration::Now(deletions) = expect_ok(
+            "DeregisterImage",
+            self.cloud().deregister_image(&home(), &id, WithSnapshots::All).await,
+        )?
         else {
             return Err("it was gone before".into());
         };
@@ -41,7 +43,10 @@ impl<G: ContractAdapter> Case<'_, G> {
             "DeleteSnapshot of what is gone",
             self.cloud().delete_snapshot(&home(), &image.snapshots[0]).await,
         )?;
-        let again = expect_ok("DeregisterImage", self.cloud().deregister_image(&home(), &id).await)?;
+        let again = expect_ok(
+            "DeregisterImage",
+            self.cloud().deregister_image(&home(), &id, WithSnapshots::All).await,
+        )?;
         expect_eq("the second time", again, Deregistration::Before)?;
         expect_ok("TerminateInstances", self.cloud().terminate(&home(), &builder).await)
     }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kiln_core::inventory::usage::{Referrer, Target};
-use kiln_core::inventory::{LaunchSources, Reference, ReportState, Result, UsageReport};
+use kiln_core::inventory::usage::{Referrer, Target, TemplateVersion};
+use kiln_core::inventory::{
+    ImageQuery, ImageState, LaunchSources, Reference, ReportState, Result, UsageReport,
+};
 use kiln_core::model::{ImageId, Region, Token};
-use kiln_engine::ports::References;
+use kiln_engine::ports::{Images, References};
 
 use super::bugs::{Bug, BuggyCloud, forward};
 
@@ -78,11 +80,20 @@ impl References for BuggyCloud {
                 report.says = ReportState::Ready(BTreeMap::new());
             }
         }
+        if self.bug == Bug::OthersUnseenInQuarantine {
+            for report in &mut reports {
+                let images = self.cloud.images(region, &ImageQuery::Id(report.image.clone())).await?;
+                if images.iter().any(|image| image.state == ImageState::Disabled) {
+                    report.says = ReportState::Ready(BTreeMap::new());
+                }
+            }
+        }
         Ok(reports)
     }
 
     forward! {
         aliased_versions(region: &Region, pinned: &BTreeSet<String>) -> Vec<Reference>;
+        versions_of(region: &Region, names: &BTreeSet<String>) -> Vec<TemplateVersion>;
         launchers(region: &Region) -> LaunchSources;
         ask_usage(region: &Region, image: &ImageId, token: &Token) -> ();
     }

@@ -11,7 +11,7 @@ use kiln_core::inventory::{
     Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
     ImageState, Instance, InstanceState, Key, MarkRange, NewImage, NewInstance, NewReplica,
     NewTemplateVersion, PermissionChange, PublicImages, Reference, Result, Seal, Snapshot, StopReason,
-    Subnet, Template, Vcpus,
+    Subnet, Template, Vcpus, WithSnapshots,
 };
 use kiln_core::model::{
     ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags,
@@ -55,6 +55,8 @@ pub enum Bug {
     DefaultVersionAlone,
     /// Use by other accounts is not read.
     OthersUnseen,
+    /// Use by other accounts is not read once an image is disabled.
+    OthersUnseenInQuarantine,
     /// A snapshot is deleted with its image, even if another image uses it.
     SharedSnapshotGoes,
     /// The sweep ignores deadlines.
@@ -75,7 +77,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -85,6 +87,7 @@ impl Bug {
         Self::FailedLookUpIsUnused,
         Self::DefaultVersionAlone,
         Self::OthersUnseen,
+        Self::OthersUnseenInQuarantine,
         Self::SharedSnapshotGoes,
         Self::SweepWithoutDeadline,
         Self::TerminatesTooEarly,
@@ -185,7 +188,7 @@ impl Images for BuggyCloud {
         enable_image(region: &Region, image: &ImageId) -> ();
         recycled_until(region: &Region, image: &ImageId) -> Option<DateTime<Utc>>;
         recycled(region: &Region) -> BTreeMap<ImageId, DateTime<Utc>>;
-        deregister_image(region: &Region, image: &ImageId) -> Deregistration;
+        deregister_image(region: &Region, image: &ImageId, snapshots: WithSnapshots) -> Deregistration;
         snapshots(region: &Region) -> Vec<Snapshot>;
         snapshots_of(region: &Region, image: &ImageId) -> Vec<Snapshot>;
         snapshot_needs(region: &Region, snapshots: &[SnapshotId]) -> BTreeMap<SnapshotId, String>;

@@ -6,20 +6,18 @@ use std::future::pending;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
-use kiln_core::events::outbound::Envelope;
-use kiln_core::events::wake;
 use kiln_core::inventory::{
     CloudError, Deregistration, Image, ImageQuery, ImageState, MarkRange, NewImage, NewReplica, Result,
-    Snapshot,
+    Snapshot, WithSnapshots,
 };
 use kiln_core::model::{ImageId, ImageRecord, Region, SnapshotId, Tags};
-use kiln_engine::ports::{Bus, Functions, Images, Parameters};
-use serde_json::Value;
+use kiln_engine::ports::{Images, Parameters};
 
 use super::account::{Account, seals};
 use super::bugs::FirstUses;
 use super::history::History;
-use super::lambda::{self, Function, Invocation, KillPoint};
+use super::lambda::{Function, Invocation, KillPoint};
+use super::operators;
 use super::world::World;
 
 /// The in-memory account, called by one invocation.
@@ -227,6 +225,7 @@ impl Images for InMemoryCloud {
                 return Ok(());
             }
             self.world.invariants.borrow_mut().image_removed(account, &self.invocation, region, image, now);
+            operators::launches_just_before(&self.world, account.region(region), image, now);
             account.region(region).disable(region, image, now)
         };
         self.call(CallKind::Change, "DisableImage", region, image.as_str(), effect).await
@@ -242,14 +241,23 @@ impl Images for InMemoryCloud {
         Ok(None)
     }
 
-    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Result<Deregistration> {
+    async fn deregister_image(
+        &self,
+        region: &Region,
+        image: &ImageId,
+        snapshots: WithSnapshots,
+    ) -> Result<Deregistration> {
         let effect = |account: &mut Account, now| {
             if !self.known(account.region(region).images.get(image)) {
                 return Ok(Deregistration::Before);
             }
             self.world.invariants.borrow_mut().image_removed(account, &self.invocation, region, image, now);
             let probability = self.world.faults.get().snapshot_stays;
-            let stays = |_: &SnapshotId| self.world.chance(probability).then_some("internal-error");
+            let made = account.region(region).made_for.get(image).cloned().unwrap_or_default();
+            let stays = |snapshot: &SnapshotId| match snapshots {
+                WithSnapshots::MadeForIt if !made.contains(snapshot) => Some("not asked for"),
+                _ => self.world.chance(probability).then_some("internal-error"),
+            };
             let outcome = account.region(region).deregister(image, now, stays);
             let (world, region, image) = (Rc::clone(&self.world), region.clone(), image.clone());
             self.world.spawn(async move { world.send_image_event(&region, &image) });
@@ -367,30 +375,5 @@ impl Parameters for InMemoryCloud {
 
     async fn try_parameter(&self, region: &Region, name: &str) -> Result<()> {
         self.read("PutParameter", region, name, |_, _| ()).await
-    }
-}
-
-impl Bus for InMemoryCloud {
-    async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()> {
-        let effect = |_: &mut Account, _| {
-            for envelope in envelopes {
-                self.world.note(|| format!("       said: {} {}", envelope.detail_type(), envelope.name));
-                self.world.invariants.borrow_mut().event_sent(envelope, &self.world.context.home, now);
-                lambda::deliver(&self.world, envelope);
-            }
-            Ok(())
-        };
-        self.call(CallKind::Change, "PutEvents", &self.world.context.home, "kiln", effect).await
-    }
-}
-
-impl Functions for InMemoryCloud {
-    async fn wake(&self, function: wake::Function, payload: &Value) -> Result<()> {
-        let home = self.world.context.home.clone();
-        let effect = |_: &mut Account, _| {
-            lambda::wake(&self.world, function.into(), payload);
-            Ok(())
-        };
-        self.call(CallKind::Change, "Invoke", &home, function.name(), effect).await
     }
 }

@@ -342,17 +342,24 @@ impl Invariants {
         Ok(())
     }
 
-    /// Checks that no other account uses a shared image. Reports lag, so use that began shortly before the image was
-    /// first found unused may be missed; the report behind the confirmation shows all older use.
+    /// Checks that no other account uses an image that it was ever allowed to launch. Reports lag, so use that began
+    /// shortly before the image was first found unused may be missed until it is disabled; the report behind the
+    /// confirmation shows all older use, and the one behind the end of the quarantine all that began before it.
     fn unused_by_other_accounts(&self, ec2: &Ec2, by: &Invocation, image: &Image) -> Result<(), String> {
-        let shared = ec2.launch_permissions.get(&image.id).is_some_and(|with| !with.is_empty());
-        let Some(first) = image.unused_since().filter(|_| shared && image.state == ImageState::Available)
-        else {
+        if !ec2.other_accounts.ever_shared.contains(&image.id) {
             return Ok(());
+        }
+        let (reported, when) = match (&image.state, image.unused_since(), image.disabled_at()) {
+            (ImageState::Disabled, _, Some(disabled)) => (disabled - MOST_SKEW, "before it was disabled"),
+            (ImageState::Available, Some(first), _) => {
+                (first - REPORT_LAG - MOST_SKEW - MOST_LAG, "before it was first found unused")
+            }
+            _ => return Ok(()),
         };
-        let reported = first - REPORT_LAG - MOST_SKEW - MOST_LAG;
         match ec2.other_accounts.use_since(&image.id, reported, by.began) {
-            Some(used_by) => Err(format!("account {} used it since {}", used_by.account, used_by.since)),
+            Some(used_by) => {
+                Err(format!("account {} used it since {}, {when}", used_by.account, used_by.since))
+            }
             None => Ok(()),
         }
     }

@@ -12,11 +12,13 @@
 //! | [`faults`] | how likely each fault is |
 //! | [`cloud`], [`instances`] | the ports of images, snapshots, parameters and instances, over the account |
 //! | [`publishing`] | the ports of sharing, templates and account settings, over the account |
+//! | [`bus`] | the ports that send events and wake functions |
 //! | [`lambda`] | delivery of events, retries, dead letters, killed functions |
 //! | [`operators`] | people who change things in the account while Kiln runs |
 //! | [`bugs`] | planted bugs |
 //! | [`invariants`] | the promises that hold at every moment |
 //! | [`releases`] | the promises on parameters, permissions, tests and rollbacks |
+//! | [`permissions`] | the promises on who may launch images and copy their snapshots |
 //! | [`final_state`] | the promises that hold at the end of a run |
 //! | [`run`] | one run from a seed |
 //! | [`contract_adapter`] | runs the contract with AWS against the in-memory cloud |
@@ -24,6 +26,7 @@
 pub mod account;
 pub mod bad_answers;
 pub mod bugs;
+pub mod bus;
 pub mod clock;
 pub mod cloud;
 pub mod contract_adapter;
@@ -36,6 +39,7 @@ pub mod invariants;
 pub mod lambda;
 pub mod operators;
 pub mod other_accounts;
+pub mod permissions;
 pub mod publishing;
 pub mod releases;
 pub mod run;

@@ -2,15 +2,15 @@
 
 use std::rc::Rc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::inventory::{Image, ImageState, InstanceState};
-use kiln_core::model::{ImageRecord, RecipeName, Region, Tags, Version, tags};
+use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region, Tags, Version, tags};
 use serde_json::json;
 
 use super::ec2::{Ec2, Template};
 use super::history::History;
 use super::lambda::{self, Function};
-use super::other_accounts::ExternalUse;
+use super::other_accounts::{ExternalUse, REPORT_LAG};
 use super::world::World;
 
 /// One random change by a person.
@@ -210,13 +210,18 @@ fn launch(world: &Rc<World>, image: &Image) {
     }
 }
 
-/// Another account launches an image that is shared with it.
+/// Another account launches an image that is shared with it, or names one in a launch template that was, and is in
+/// quarantine now.
 fn launches_in_another_account(world: &Rc<World>) {
     let shared = |image: &Image| {
         let account = world.account.borrow();
-        let with =
-            account.regions.get(&image.region).and_then(|ec2| ec2.launch_permissions.get(&image.id).cloned());
-        image.state == ImageState::Available && with.is_some_and(|with| !with.is_empty())
+        let ec2 = account.regions.get(&image.region);
+        let with = ec2.and_then(|ec2| ec2.launch_permissions.get(&image.id).cloned());
+        match image.state {
+            ImageState::Available => with.is_some_and(|with| !with.is_empty()),
+            ImageState::Disabled => ec2.is_some_and(|ec2| ec2.other_accounts.ever_shared.contains(&image.id)),
+            _ => false,
+        }
     };
     let Some((image, _)) = one_image(world, shared) else { return };
     let now = world.now();
@@ -225,6 +230,19 @@ fn launches_in_another_account(world: &Rc<World>) {
     let until = world.chance(0.4).then(|| now + world.between(600_000, 10 * 3_600_000));
     let used_by = ExternalUse { image: image.id, account, since: now, until };
     world.account.borrow_mut().region(&image.region).other_accounts.uses.push(used_by);
+}
+
+/// Another account launches a shared image shortly before it is disabled, so that no report shows it yet.
+pub fn launches_just_before(world: &World, ec2: &mut Ec2, image: &ImageId, now: DateTime<Utc>) {
+    let shared = ec2.launch_permissions.get(image).is_some_and(|with| !with.is_empty());
+    if !shared || world.chance(0.7) {
+        return;
+    }
+    let since = now - world.between(0, REPORT_LAG.num_milliseconds());
+    let account = "222222222222".to_owned();
+    world.note(|| format!("account {account} launched {image} at {since}, just before it is disabled"));
+    let until = world.chance(0.4).then(|| now + world.between(600_000, 10 * 3_600_000));
+    ec2.other_accounts.uses.push(ExternalUse { image: image.clone(), account, since, until });
 }
 
 fn names_an_image_in_a_template(world: &Rc<World>) {

@@ -1,6 +1,6 @@
 //! Other accounts that use shared images, and what EC2's image usage reports say about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::inventory::{ReportState, UsageReport};
@@ -47,6 +47,8 @@ pub struct RequestedReport {
 pub struct OtherAccounts {
     /// Their use of images.
     pub uses: Vec<ExternalUse>,
+    /// The images that somebody else was ever allowed to launch.
+    pub ever_shared: BTreeSet<ImageId>,
     requested: Vec<RequestedReport>,
 }
 

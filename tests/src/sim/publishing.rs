@@ -38,7 +38,11 @@ impl Sharing for InMemoryCloud {
             }
             let mut invariants = self.world.invariants.borrow_mut();
             invariants.image_shared(account, self.invocation(), region, image, change, now);
-            apply(account.region(region).launch_permissions.entry(image.clone()).or_default(), change);
+            let ec2 = account.region(region);
+            apply(ec2.launch_permissions.entry(image.clone()).or_default(), change);
+            if !change.add.is_empty() {
+                ec2.other_accounts.ever_shared.insert(image.clone());
+            }
             Ok(())
         };
         self.call(CallKind::Change, "ModifyImageAttribute", region, image.as_str(), effect).await

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kiln_core::inventory::{Grantee, Image, ImageState, NewInstance, PermissionChange};
+use kiln_core::inventory::{Image, ImageState, NewInstance, PermissionChange};
 use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags};
 
 use super::account::Account;
@@ -44,7 +44,7 @@ fn stage(image: &Image) -> Option<Stage> {
     image.tags.read(tags::STAGE)
 }
 
-fn is_published(image: &Image) -> bool {
+pub(super) fn is_published(image: &Image) -> bool {
     image.state == ImageState::Available && matches!(stage(image), Some(Stage::Published | Stage::Released))
 }
 
@@ -300,7 +300,7 @@ fn pin_holds(
 
 /// Every promise on releases that is broken at the end.
 pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region) -> Vec<String> {
-    let mut broken = permissions(account, invariants);
+    let mut broken = super::permissions::broken_promises(account, invariants);
     for (recipe, promised) in &invariants.recipes {
         if let Some(parameter) = &promised.parameter {
             broken.extend(parameters(account, invariants, home, recipe, promised, parameter));
@@ -309,42 +309,11 @@ pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region
     broken
 }
 
-fn changed_by_hand(invariants: &Invariants, image: &Image, record: &ImageRecord) -> bool {
+pub(super) fn changed_by_hand(invariants: &Invariants, image: &Image, record: &ImageRecord) -> bool {
     invariants.bakes.get(&record.name).is_some_and(|bake| {
         bake.changed_by_hand
             || record.copied.is_some() && bake.replicas_changed_by_hand.contains(&image.region)
     })
-}
-
-/// The accounts that the recipe names may launch its published images, and no other account may launch any.
-fn permissions(account: &Account, invariants: &Invariants) -> Vec<String> {
-    let mut broken = Vec::new();
-    for image in account.images().filter(|image| image.state == ImageState::Available) {
-        let Ok(record) = image.record() else { continue };
-        let Some(promised) = invariants.recipes.get(&record.name.recipe) else { continue };
-        if changed_by_hand(invariants, image, &record) || record.stage == Stage::Disabled {
-            continue;
-        }
-        let ec2 = &account.regions[&image.region];
-        let named: BTreeSet<Grantee> = promised.accounts.iter().cloned().map(Grantee::Account).collect();
-        let nobody = BTreeSet::new();
-        let shall = if is_published(image) { &named } else { &nobody };
-        let may = ec2.launch_permissions.get(&image.id).unwrap_or(&nobody);
-        if may != shall {
-            broken.push(format!(
-                "{} ({}) in {} may be launched by {may:?}, not {shall:?}",
-                image.id, record.name, image.region
-            ));
-        }
-        let copiers = image.snapshots.iter().filter_map(|snapshot| ec2.volume_permissions.get(snapshot));
-        if copiers.into_iter().any(|may| !may.is_subset(shall) || promised.snapshots && may != shall) {
-            broken.push(format!(
-                "snapshots of {} ({}) are not shared as their recipe says",
-                image.id, record.name
-            ));
-        }
-    }
-    broken
 }
 
 /// The parameter of every Region names the newest release, or the one that was rolled back to.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use kiln_core::inventory::usage::TemplateVersion;
 use kiln_core::inventory::{ErrorKind, LaunchSources, Reference, Result, UsageReport};
 use kiln_core::model::{ImageId, Region, Token};
 use kiln_engine::ports::References;
@@ -56,6 +57,11 @@ impl References for InMemoryCloud {
         let answer = self.read("DescribeLaunchTemplateVersions", region, "aliases", |_, _| Vec::new()).await;
         self.record_read(region, &answer, |_| ());
         answer
+    }
+
+    /// No recipe of the simulation names a launch template.
+    async fn versions_of(&self, region: &Region, _: &BTreeSet<String>) -> Result<Vec<TemplateVersion>> {
+        self.read("DescribeLaunchTemplateVersions", region, "versions", |_, _| Vec::new()).await
     }
 
     /// The simulation has no fleets, Spot requests or Auto Scaling groups; launch templates alone name images.

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::{
-    Image, ImageState, Instance, InstanceRole, InstanceState, NewImage, Seal, StopReason,
+    Image, ImageState, Instance, InstanceRole, InstanceState, NewImage, Seal, StopReason, WithSnapshots,
 };
 use crate::model::record::RecordError;
 use crate::model::{ImageName, ImageRecord, InstanceId, ScriptOutcome, Stage, tags};
@@ -205,7 +205,9 @@ fn with_failed_image(instance: &Instance, image: &Image, name: &ImageName) -> Se
 fn cleared(image: &Image, reason: Reason) -> Decision {
     match image.tags.get(tags::HOLD) {
         Some(why) => Subject::image(image).decide(Action::Keep, UseReason::Held(why.to_owned())),
-        None => Subject::image(image).decide(Action::Deregister(image.id.clone()), reason),
+        None => {
+            Subject::image(image).decide(Action::Deregister(image.id.clone(), WithSnapshots::All), reason)
+        }
     }
 }
 

@@ -81,7 +81,7 @@ pub fn record_sizes(found: &ImagesByRegion, sequences: &mut Vec<Sequence>) {
     for decision in sequences.iter().flatten() {
         let Some(id) = decision.subject.resource.clone() else { continue };
         match decision.action {
-            Action::Deregister(_) => {
+            Action::Deregister(..) => {
                 *removed.entry(decision.subject.region.clone()).or_default() +=
                     usize::from(counted.contains(id.as_str()));
                 deregistered.insert(id);
@@ -117,6 +117,7 @@ pub fn record_sizes(found: &ImagesByRegion, sequences: &mut Vec<Sequence>) {
 mod tests {
     use super::*;
     use crate::fixtures::*;
+    use crate::inventory::WithSnapshots;
 
     fn found(images: Vec<Image>) -> ImagesByRegion {
         ImagesByRegion::from([(region("us-east-1"), Ok(images))])
@@ -158,7 +159,8 @@ mod tests {
         let decision = |image: &Image, action| {
             vec![Subject::image(image).decide(action, RetentionReason::RegionRemoved)]
         };
-        let deregister = |image: &Image| decision(image, Action::Deregister(image.id.clone()));
+        let deregister =
+            |image: &Image| decision(image, Action::Deregister(image.id.clone(), WithSnapshots::All));
         let disable = |size| Action::Disable(images[1].id.clone(), day(40), size);
         let mut sequences =
             vec![deregister(&images[0]), decision(&images[1], disable(4)), deregister(&images[4])];

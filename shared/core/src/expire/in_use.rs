@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::expire::cross_account;
 use crate::expire::policy::{Keep, RetentionPolicy};
+use crate::expire::references::might_name;
 use crate::inventory::usage::{Referrer, Target};
 use crate::inventory::{CloudError, Image, Protection, RegionUsage};
 use crate::model::{ImageId, Region, Version, tags};
@@ -31,12 +32,14 @@ pub struct UsageIndex<'a> {
     usage: &'a UsageByRegion,
     referrers: HashMap<&'a ImageId, Vec<(&'a Region, &'a Referrer)>>,
     unresolved: BTreeMap<&'a Region, (&'a Referrer, &'a str)>,
+    dangling: BTreeMap<&'a Region, Vec<(&'a Referrer, &'a str)>>,
 }
 
 impl<'a> UsageIndex<'a> {
     /// Indexes what was read.
     pub fn of(usage: &'a UsageByRegion) -> Self {
-        let mut index = Self { usage, referrers: HashMap::new(), unresolved: BTreeMap::new() };
+        let mut index =
+            Self { usage, referrers: HashMap::new(), unresolved: BTreeMap::new(), dangling: BTreeMap::new() };
         let known = usage.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().ok()?)));
         for (region, usage) in known {
             for one in &usage.uses {
@@ -44,6 +47,9 @@ impl<'a> UsageIndex<'a> {
                     Target::Image(image) => index.referrers.entry(image).or_default().push((region, &one.by)),
                     Target::Unresolved(what) => {
                         index.unresolved.entry(region).or_insert((&one.by, what));
+                    }
+                    Target::Dangling(what) => {
+                        index.dangling.entry(region).or_default().push((&one.by, what));
                     }
                 }
             }
@@ -69,9 +75,9 @@ impl<'a> UsageIndex<'a> {
         now: DateTime<Utc>,
     ) -> impl Iterator<Item = Keep> {
         once_with(move || kept_by_own_state(image, policy.newest))
-            .chain(once_with(move || self.used(image)))
+            .chain(once_with(move || self.used(policy, image)))
             .chain(once_with(move || launched_lately(policy.expire.idle, image, now)))
-            .chain(once_with(move || self.used_by_other_accounts(image, now)))
+            .chain(once_with(move || self.used_by_other_accounts(image, policy.expire.quarantine, now)))
             .flatten()
     }
 
@@ -86,12 +92,17 @@ impl<'a> UsageIndex<'a> {
         own.map(|(_, by)| format!("{by} {}", by.arn(&image.region, &image.owner))).collect()
     }
 
-    fn used_by_other_accounts(&self, image: &Image, now: DateTime<Utc>) -> Option<Keep> {
+    fn used_by_other_accounts(
+        &self,
+        image: &Image,
+        quarantine: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Option<Keep> {
         let usage = self.usage.get(&image.region)?.as_ref().ok()?;
-        cross_account::used(image, usage, now)
+        cross_account::used(image, usage, quarantine, now)
     }
 
-    fn used(&self, image: &Image) -> Option<Keep> {
+    fn used(&self, policy: RetentionPolicy<'_>, image: &Image) -> Option<Keep> {
         let usage = match self.usage.get(&image.region) {
             Some(Ok(usage)) => usage,
             Some(Err(error)) => return Some(Keep::unknown(UseReason::Unknown(error.clone()))),
@@ -118,7 +129,10 @@ impl<'a> UsageIndex<'a> {
         if let Some(other) = usage.baked.get(&image.id) {
             return Some(Keep::in_use(UseReason::BakedInto(other.clone())));
         }
-        let (by, what) = self.unresolved.get(&image.region)?;
+        let dangling = self.dangling.get(&image.region).into_iter().flatten();
+        let might_be_this = |(_, what): &&(&Referrer, &str)| might_name(what, policy.recipe, image);
+        let (by, what) =
+            self.unresolved.get(&image.region).or_else(|| dangling.into_iter().find(might_be_this))?;
         let by = format!("{by} {}", by.arn(&image.region, &image.owner));
         Some(Keep::unknown(UseReason::UnresolvedReference { by, what: (*what).to_owned() }))
     }

@@ -352,7 +352,7 @@ proptest! {
             prop_assert!(!used.contains(&n) && !held.contains(&n), "used or held {}", n);
             prop_assert!(unobservable != Some(0), "not read {}", n);
             prop_assert!(unobservable != Some(1) || !with_replica.contains(&n), "replica not read {}", n);
-            if let Action::Deregister(_) = decision.action {
+            if let Action::Deregister(..) = decision.action {
                 let since = disabled.get(&n).copied();
                 prop_assert!(quarantine == 0 || since.is_some_and(|since| since + quarantine <= 40), "quarantine {}", n);
             }

@@ -47,7 +47,7 @@ fn run(rules: &Recipe, found: &ImagesByRegion, allow: Option<usize>) -> Vec<Sequ
 }
 
 fn deregistered(sequences: &[Sequence]) -> usize {
-    sequences.iter().flatten().filter(|decision| matches!(decision.action, Action::Deregister(_))).count()
+    sequences.iter().flatten().filter(|decision| matches!(decision.action, Action::Deregister(..))).count()
 }
 
 fn blocked_events(sequences: &[Sequence]) -> Vec<String> {

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod lineage;
 pub mod outcome;
 pub mod policy;
+pub mod references;
 pub mod removed_regions;
 pub mod restore;
 pub mod stages;

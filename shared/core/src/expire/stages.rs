@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::expire::fleet_size::FleetSize;
 use crate::expire::lineage::Member;
-use crate::inventory::{Image, ImageState};
+use crate::inventory::{Image, ImageState, WithSnapshots};
 use crate::model::{ImageId, Stage};
 use crate::plan::reason::RetentionReason;
 use crate::plan::{Action, Decision, Reason, Retention, Sequence, Step, Subject, Usage};
@@ -53,17 +53,16 @@ pub fn deprecate_alone(members: &[Member<'_>], context: &RetirementContext<'_>) 
 }
 
 /// Deprecates the release until its usage is checked a second time. `None` if that time is over, or if no
-/// confirmation is needed: the removal already went further, no image can be launched, or `confirm_after` is zero.
+/// confirmation is needed: no image can be launched, or `confirm_after` is zero.
 fn first_confirmation(
     expire: &Expire,
     members: &[Member<'_>],
     context: &RetirementContext<'_>,
 ) -> Option<Sequence> {
     let (confirm_after, now) = (expire.confirm_after, context.now);
-    let is_disabling = members.iter().any(|(_, record)| record.stage == Stage::Disabled);
     // Nobody can start to use an image that cannot be launched.
     let launchable = |image: &Image| !matches!(image.state, ImageState::Failed | ImageState::Disabled);
-    if confirm_after.is_zero() || is_disabling || !members.iter().any(|(image, _)| launchable(image)) {
+    if confirm_after.is_zero() || !members.iter().any(|(image, _)| launchable(image)) {
         return None;
     }
     let found_unused_at =
@@ -183,7 +182,8 @@ fn deregister((image, record): &Member<'_>, reason: Reason, now: DateTime<Utc>) 
         Subject::member(image, &record.name).decide(Action::Unprotect(image.id.clone()), reason.clone())
     });
     let retention = Retention::leaving(Step::Deregister, now);
-    let deregister = Action::Deregister(image.id.clone());
+    let snapshots = if record.adopted { WithSnapshots::MadeForIt } else { WithSnapshots::All };
+    let deregister = Action::Deregister(image.id.clone(), snapshots);
     let deregister = Subject::member(image, &record.name).retain(deregister, reason, retention);
     unprotect.into_iter().chain([deregister]).collect()
 }

@@ -7,7 +7,7 @@ use crate::fixtures::*;
 use crate::inventory::usage::{Referrer, Target};
 use crate::inventory::{CloudError, Deprecation, Reference, RegionUsage};
 use crate::model::{Region, Tags, tags};
-use crate::recipe::Recipe;
+use crate::recipe::{Adopt, Recipe};
 
 /// A recipe whose releases must be found unused twice, two days apart.
 fn with_confirmation() -> Recipe {
@@ -163,6 +163,69 @@ fn a_replica_that_appears_later_must_be_found_unused_twice_as_well() {
         ["us-east-1", "eu-west-1"].iter().map(|code| (region(code), Ok(RegionUsage::default()))).collect();
     let sequence = by(&with_confirmation(), &found, &usage, 42);
     assert_eq!(actions(&sequence), ["deprecate"]);
+}
+
+/// The first release with a disabled home image, and this replica of it.
+fn beside_a_disabled_home(replica: ImageFixture) -> (ImagesByRegion, UsageByRegion) {
+    let mut images = three_releases();
+    images[0] = image("web", 1).disabled_on(30).tagged("kiln:unused-since", &day(20).to_rfc3339()).build();
+    let replicas = vec![replica.in_region("eu-west-1").build()];
+    let found = ImagesByRegion::from([(home(), Ok(images)), (region("eu-west-1"), Ok(replicas))]);
+    let usage =
+        ["us-east-1", "eu-west-1"].iter().map(|code| (region(code), Ok(RegionUsage::default()))).collect();
+    (found, usage)
+}
+
+#[test]
+fn a_replica_that_can_be_launched_is_found_unused_twice_though_its_home_image_is_disabled() {
+    let (mut found, usage) = beside_a_disabled_home(image("web", 1).released());
+    let first = by(&with_confirmation(), &found, &usage, 42);
+    assert_eq!(actions(&first), ["deprecate"]);
+    for (n, expected) in [(43, vec![]), (44, vec!["disable"])] {
+        let replicas = found.get_mut(&region("eu-west-1")).unwrap().as_mut().unwrap();
+        replicas[0] = after(&replicas[0], &first);
+        assert_eq!(actions(&by(&with_confirmation(), &found, &usage, n)), expected, "on day {n}");
+    }
+}
+
+#[test]
+fn a_replica_that_somebody_enabled_again_is_found_unused_twice_before_it_is_disabled_again() {
+    let enabled = image("web", 1).disabled_on(30).in_state(ImageState::Available);
+    let (found, usage) = beside_a_disabled_home(enabled.tagged("kiln:unused-since", "no"));
+    assert_eq!(actions(&by(&with_confirmation(), &found, &usage, 42)), ["deprecate"]);
+}
+
+#[test]
+fn a_removal_that_died_half_way_goes_on_without_a_new_confirmation() {
+    // The home image is marked first. The replica was found unused twice as well, and could not be disabled.
+    let marked = image("web", 1).released().tagged("kiln:unused-since", &day(20).to_rfc3339());
+    let (mut found, usage) = beside_a_disabled_home(marked);
+    found.get_mut(&region("eu-west-1")).unwrap().as_mut().unwrap()[0].deprecated = Some(day(20));
+    assert_eq!(actions(&by(&with_confirmation(), &found, &usage, 42)), ["disable"]);
+}
+
+#[test]
+fn an_adopted_image_takes_only_the_snapshots_with_it_that_ec2_made_for_it() {
+    let deregistered = |adopted: bool| {
+        let mut gone = image("web", 1).disabled_on(30);
+        if adopted {
+            let address = image("web", 1).build().address().to_string();
+            gone = gone.tagged("kiln:adopted", &address);
+        }
+        let images: Vec<Image> = [gone.build()].into_iter().chain(three_releases().split_off(1)).collect();
+        let found = ImagesByRegion::from([(home(), Ok(images))]);
+        let usage = UsageByRegion::from([(home(), Ok(RegionUsage::default()))]);
+        let mut recipe = with_confirmation();
+        recipe.adopt = Some(Adopt { name: "packer*".into(), deregister: true });
+        let sequence = by(&recipe, &found, &usage, 40);
+        let snapshots = |one: &Decision| match &one.action {
+            Action::Deregister(_, snapshots) => Some(*snapshots),
+            _ => None,
+        };
+        sequence.iter().find_map(snapshots)
+    };
+    assert_eq!(deregistered(true), Some(WithSnapshots::MadeForIt));
+    assert_eq!(deregistered(false), Some(WithSnapshots::All));
 }
 
 #[test]

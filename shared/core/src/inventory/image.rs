@@ -275,6 +275,15 @@ pub fn made_for(description: &str) -> Option<MadeFor> {
     Some(MadeFor { image, from: MadeFrom::Instance(instance.parse().ok()?) })
 }
 
+/// Which snapshots go with an image that is deregistered. One that another image uses always stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithSnapshots {
+    /// All of its snapshots: EC2 made them for it.
+    All,
+    /// Only those that EC2 made for it. A person may have registered the image from snapshots of his own.
+    MadeForIt,
+}
+
 /// The result of deregistering an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deregistration {

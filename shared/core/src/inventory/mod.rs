@@ -15,7 +15,7 @@ pub use account::{DefaultEncryption, Key, KeyManager, PublicImages, Subnet, Temp
 pub use error::{CloudError, ErrorKind, Result};
 pub use image::{
     Architecture, Deprecation, Deregistration, Image, ImageState, MadeFor, MadeFrom, Protection, Snapshot,
-    SnapshotDeletion,
+    SnapshotDeletion, WithSnapshots,
 };
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
 pub use request::{

@@ -25,6 +25,9 @@ pub enum Target {
     Image(ImageId),
     /// Something that could not be resolved. It may be any image, so it keeps all images of the Region.
     Unresolved(String),
+    /// An SSM parameter that names no image: there is none of that name, or it holds something else. Nothing can be
+    /// launched by it until somebody corrects it. The name may be an ARN, and may end in a version or label.
+    Dangling(String),
 }
 
 impl Target {
@@ -32,6 +35,11 @@ impl Target {
     pub fn read(text: Option<&str>) -> Option<Self> {
         let text = text.filter(|text| !text.is_empty())?;
         Some(text.parse().map_or_else(|_| Self::Unresolved(text.to_owned()), Self::Image))
+    }
+
+    /// What a text names that must name an image. Without one it may be any.
+    pub fn must(text: Option<&str>) -> Self {
+        Self::read(text).unwrap_or_else(|| Self::Unresolved("an image that AWS does not tell".into()))
     }
 }
 
@@ -94,8 +102,34 @@ impl fmt::Display for Referrer {
 pub struct LaunchSources {
     /// The images that they name directly, not through a launch template.
     pub uses: Vec<Reference>,
-    /// The launch templates, by id or name, of which they name a fixed version.
-    pub pinned: BTreeSet<String>,
+    /// The versions of launch templates that they name by number.
+    pub pinned: BTreeSet<PinnedVersion>,
+}
+
+/// A version of a launch template that something launches from by its number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PinnedVersion {
+    /// The template, by id or name.
+    pub template: String,
+    /// The number of the version.
+    pub number: i64,
+}
+
+/// A version of a launch template that a recipe names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateVersion {
+    /// The id of the template.
+    pub template: String,
+    /// The name of the template.
+    pub name: String,
+    /// The number of the version.
+    pub number: i64,
+    /// The image that it names; `None` if it has none.
+    pub names: Option<Target>,
+    /// Its description. Kiln writes the name of the image there.
+    pub description: String,
+    /// Whether it is the default version.
+    pub default: bool,
 }
 
 /// EC2's report on the use of one image by other accounts. It is requested first, and ready later.
@@ -178,5 +212,6 @@ mod tests {
         assert_eq!(Target::read(Some("ami-0a")), Some(Target::Image("ami-0a".parse().unwrap())));
         assert_eq!(Target::read(Some("resolve:ssm:/x")), Some(Target::Unresolved("resolve:ssm:/x".into())));
         assert_eq!((Target::read(Some("")), Target::read(None)), (None, None));
+        assert!(matches!(Target::must(None), Target::Unresolved(_)));
     }
 }

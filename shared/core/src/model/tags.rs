@@ -58,7 +58,8 @@ pub const ADOPTED: &str = "kiln:adopted";
 /// On a replica of an image that you handed over: the name of that image.
 pub const ADOPTED_NAME: &str = "kiln:adopted-name";
 /// On an image or replica: a hash of the `[publish]` settings that were applied to it. Once those of its recipe differ,
-/// the next sweep applies them again.
+/// the next sweep applies them again. It begins with `protected-` if Kiln protected the image, then with `shared-` if
+/// other accounts were ever allowed to launch it.
 pub const PUBLISHED_AS: &str = "kiln:published-as";
 /// On a home image: when it was released. Kiln writes it before it sends `Image Released`.
 pub const RELEASED_AT: &str = "kiln:released-at";

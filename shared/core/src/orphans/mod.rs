@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::inventory::{Image, ImageState, Seal, Snapshot};
-use crate::model::{SnapshotId, Tags, tags};
+use crate::model::{Origin, SnapshotId, Tags, tags};
 use crate::plan::reason::{OrphanReason, RetentionReason, UseReason};
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
@@ -55,7 +55,7 @@ pub fn candidates<'a, 'r>(
     snapshots
         .iter()
         // Tags can be copied. Without a seal that fits EC2's own description of the snapshot, Kiln did not make it.
-        .filter(|snapshot| snapshot.seal == Seal::Valid)
+        .filter(|snapshot| snapshot.seal == Seal::Valid && is_made_for_its_image(snapshot))
         .filter(|snapshot| bake_of(&snapshot.tags).is_some_and(|bake| !pending.contains(&bake)))
         .filter(|snapshot| {
             snapshot.completed && snapshot.started.is_some_and(|started| started + GRACE <= now)
@@ -66,6 +66,13 @@ pub fn candidates<'a, 'r>(
             Some(Candidate { snapshot, quarantine })
         })
         .collect()
+}
+
+/// Whether EC2 made a snapshot for the image that Kiln had it for. A person may have handed over an image that he
+/// registered from a snapshot of his own.
+fn is_made_for_its_image(snapshot: &Snapshot) -> bool {
+    let adopted: Option<Origin> = snapshot.tags.read(tags::ADOPTED);
+    snapshot.made_for.as_ref().is_some_and(|made| adopted.is_none_or(|adopted| adopted.image == made.image))
 }
 
 /// Decides about candidates once everything that uses them was read. An orphan is marked first, and deleted if it is
@@ -174,6 +181,19 @@ mod tests {
         for seal in [Seal::Missing, Seal::Wrong] {
             assert!(ids(&[Snapshot { seal, ..snapshot("snap-01") }], &[]).is_empty());
         }
+    }
+
+    #[test]
+    fn a_snapshot_of_an_adopted_image_that_ec2_did_not_make_for_it_is_not_a_candidate() {
+        let adopted = |made: Option<&str>| {
+            let orphan = snapshot("snap-01");
+            let tags = orphan.tags.with(tags::ADOPTED, "us-east-1/ami-0a");
+            ids(&[Snapshot { tags, made_for: made.and_then(made_for), ..snapshot("snap-01") }], &[])
+        };
+        assert_eq!(adopted(Some("Created by CreateImage(i-0b1d) for ami-0a")), ["snap-01"]);
+        // Somebody made it himself, or EC2 for another image, and registered the adopted one from it.
+        assert!(adopted(None).is_empty());
+        assert!(adopted(Some("Created by CreateImage(i-0b1d) for ami-0b")).is_empty());
     }
 
     #[test]

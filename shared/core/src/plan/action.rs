@@ -6,7 +6,8 @@ use super::step::Step;
 use crate::events::outbound::Envelope;
 use crate::events::wake::Wake;
 use crate::inventory::{
-    Candidates, Deprecation, NewImage, NewReplica, NewTemplateVersion, PermissionChange, sealed,
+    Candidates, Deprecation, NewImage, NewReplica, NewTemplateVersion, PermissionChange, WithSnapshots,
+    sealed,
 };
 use crate::model::{ImageId, ImageRecord, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags};
 
@@ -88,8 +89,9 @@ pub enum Action {
     /// Records on a home image that its release is being deregistered (`kiln:stage`, `kiln:disabled-at`), before its
     /// replicas go.
     MarkDisabled(ImageId, DateTime<Utc>),
-    /// Deregisters an image and deletes its snapshots, except those that another image uses.
-    Deregister(ImageId),
+    /// Deregisters an image and deletes its snapshots, except those that another image uses. Of an image that you handed
+    /// over, only the snapshots that EC2 made for it are deleted: what you registered it from stays.
+    Deregister(ImageId, WithSnapshots),
     /// Records on a snapshot since when its image is gone (`kiln:orphaned-since`).
     MarkOrphan(SnapshotId, DateTime<Utc>),
     /// Undoes `mark-orphan`, because the snapshot is used again.
@@ -179,7 +181,7 @@ impl Action {
         match self {
             Self::Deprecate(..) => Some(Step::Deprecate),
             Self::Disable(..) => Some(Step::Disable),
-            Self::Deregister(_) => Some(Step::Deregister),
+            Self::Deregister(..) => Some(Step::Deregister),
             _ => None,
         }
     }
@@ -214,7 +216,7 @@ impl Action {
             Self::ClearUnused(..) => "clear-unused",
             Self::Disable(..) => "disable",
             Self::MarkDisabled(..) => "mark-disabled",
-            Self::Deregister(_) => "deregister",
+            Self::Deregister(..) => "deregister",
             Self::MarkOrphan(..) => "mark-orphan",
             Self::ClearOrphan(_) => "clear-orphan",
             Self::DeleteSnapshot(_) => "delete-snapshot",

@@ -20,6 +20,8 @@ use crate::recipe::Recipe;
 const KILN_PROTECTION: &str = "enabled-without-cooldown";
 /// Prefix of the mark of an image that was protected for its recipe. Kiln may disable such protection again.
 const PROTECTED_PREFIX: &str = "protected-";
+/// Prefix, behind that of protection, of the mark of an image that somebody else was ever allowed to launch.
+const SHARED_PREFIX: &str = "shared-";
 /// The mark of an image while its settings are being changed.
 const INCOMPLETE: &str = "half-way";
 /// How far ahead a deprecation must lie: EC2 rejects times in the past, and rounds to minutes.
@@ -48,7 +50,50 @@ pub fn mark(recipe: &Recipe) -> String {
     let text = |grantees: BTreeSet<Grantee>| grantees.iter().map(|one| format!("{one} ")).collect::<String>();
     let after = publish.deprecate_after.map_or(String::new(), |after| after.num_seconds().to_string());
     let word = nonce(&["publish", &text(launchers(recipe)), &text(copiers(recipe)), &after]);
-    if publish.protect { format!("{PROTECTED_PREFIX}{word}") } else { word }
+    prefixed(publish.protect, !launchers(recipe).is_empty(), &word)
+}
+
+fn prefixed(protected: bool, shared: bool, word: &str) -> String {
+    let protected = if protected { PROTECTED_PREFIX } else { "" };
+    let shared = if shared { SHARED_PREFIX } else { "" };
+    format!("{protected}{shared}{word}")
+}
+
+/// A mark without what it says of sharing.
+fn without_shared(mark: &str) -> String {
+    mark.replacen(SHARED_PREFIX, "", 1)
+}
+
+fn says_shared(mark: &str) -> bool {
+    mark.strip_prefix(PROTECTED_PREFIX).unwrap_or(mark).starts_with(SHARED_PREFIX)
+}
+
+/// Whether somebody else was ever allowed to launch an image, as its mark says. EC2 forgets that: a disabled image has
+/// no launch permissions, and an account that lost its permission may still run what it launched.
+pub fn was_shared(image: &Image) -> bool {
+    image.tags.get(tags::PUBLISHED_AS).is_some_and(says_shared)
+}
+
+/// The mark of an image with these permissions to which its recipe's `[publish]` was applied. A disabled image is not
+/// protected anew.
+fn applied_mark(recipe: &Recipe, image: &Image, permissions: &Permissions) -> String {
+    let mark = mark(recipe);
+    let shared = says_shared(&mark) || was_shared(image) || !permissions.launch.is_empty();
+    let protected = match image.state {
+        ImageState::Disabled => marked_as_protected(image),
+        _ => recipe.publish.protect,
+    };
+    prefixed(protected, shared, word(&mark))
+}
+
+/// A mark without what it says of protection and sharing.
+fn word(mark: &str) -> &str {
+    let mark = mark.strip_prefix(PROTECTED_PREFIX).unwrap_or(mark);
+    mark.strip_prefix(SHARED_PREFIX).unwrap_or(mark)
+}
+
+fn marked_as_protected(image: &Image) -> bool {
+    image.tags.get(tags::PUBLISHED_AS).is_some_and(|mark| mark.starts_with(PROTECTED_PREFIX))
 }
 
 /// Whether a recipe's `[publish]` requires no change to an image.
@@ -57,12 +102,23 @@ fn requires_nothing(recipe: &Recipe) -> bool {
     launchers(recipe).is_empty() && publish.deprecate_after.is_none() && !publish.protect
 }
 
-/// Whether a published image must be inspected, because its recipe's `[publish]` has changed since.
+/// Whether a published image must be inspected, because its recipe's `[publish]` has changed since. A disabled image has
+/// lost its launch permissions, but its snapshots keep theirs.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/disable-an-ami.html>)
 pub fn is_due(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
-    let may_change = image.state == ImageState::Available && record.stage.is_published();
+    let may_change = match image.state {
+        ImageState::Available => record.stage.is_published(),
+        ImageState::Disabled => was_shared(image),
+        _ => false,
+    };
     may_change
         && match image.tags.get(tags::PUBLISHED_AS) {
-            Some(applied) => applied != mark(recipe),
+            Some(applied) if image.state == ImageState::Disabled => word(applied) != word(&mark(recipe)),
+            Some(applied) => {
+                let mark = mark(recipe);
+                // That it was shared before changes nothing about what it grants now.
+                applied != mark && (says_shared(&mark) || without_shared(applied) != mark)
+            }
             // It was published before Kiln wrote marks.
             None => !requires_nothing(recipe),
         }
@@ -78,6 +134,20 @@ pub fn steps(
 ) -> Sequence {
     let subject = || Subject::image(image);
     let mut sequence = Sequence::new();
+    if image.state == ImageState::Disabled {
+        // Nobody is added, and nothing else of it changes: it is on its way out.
+        let lost = |current: &BTreeSet<Grantee>| current - &copiers(recipe);
+        for (snapshot, current) in &permissions.volumes {
+            let remove = lost(current);
+            if !remove.is_empty() {
+                let change = PermissionChange { add: BTreeSet::new(), remove };
+                let reason = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
+                let subject = Subject { resource: Some(snapshot.to_string()), ..subject() };
+                sequence.push(subject.decide(Action::ShareSnapshot(snapshot.clone(), change), reason));
+            }
+        }
+        return sequence;
+    }
     // The snapshots first, so that everyone who can launch the image can also copy it.
     for (snapshot, current) in &permissions.volumes {
         if let Some(change) = PermissionChange::between(current, &copiers(recipe)) {
@@ -133,8 +203,7 @@ pub fn deprecation_by_recipe(recipe: &Recipe, record: &ImageRecord, now: DateTim
 /// Whether an image has the deregistration protection that Kiln enabled for its recipe. Any other protection was
 /// enabled by a user, and stays.
 pub fn is_protected_by_kiln(image: &Image) -> bool {
-    let by_kiln = |mark: &str| mark.starts_with(PROTECTED_PREFIX);
-    image.tags.get(tags::PUBLISHED_AS).is_some_and(by_kiln)
+    marked_as_protected(image)
         && matches!(&image.protection, Protection::On(protection) if protection == KILN_PROTECTION)
 }
 
@@ -180,11 +249,11 @@ pub fn converge(
     };
     let steps = steps(recipe, image, record, permissions, now);
     // If this dies half way and the recipe is changed back, the old mark must not claim that the image still matches.
-    let protected = image.tags.get(tags::PUBLISHED_AS).is_some_and(|mark| mark.starts_with(PROTECTED_PREFIX));
-    let incomplete = format!("{}{INCOMPLETE}", if protected { PROTECTED_PREFIX } else { "" });
+    let applied = applied_mark(recipe, image, permissions);
+    let incomplete = prefixed(marked_as_protected(image), says_shared(&applied), INCOMPLETE);
     let mut sequence: Sequence = steps.first().map(|_| tag(incomplete)).into_iter().collect();
     sequence.extend(steps);
-    sequence.push(tag(mark(recipe)));
+    sequence.push(tag(applied));
     Some(sequence)
 }
 
@@ -199,8 +268,16 @@ pub fn publish(
 ) -> Sequence {
     match permissions {
         Ok(permissions) => {
-            let mut sequence = steps(recipe, image, record, permissions, now);
-            let publish = Action::Publish(image.id.clone(), record.at(Stage::Published), mark(recipe));
+            let mut sequence = Sequence::new();
+            if !permissions.launch.is_empty() && !was_shared(image) {
+                // If this dies half way, somebody may have lost a permission of which nothing tells any more.
+                let mark = Tags::new().with(tags::PUBLISHED_AS, prefixed(false, true, INCOMPLETE));
+                let tag = Action::Tag(image.id.clone(), mark);
+                sequence.push(Subject::image(image).decide(tag, reason.clone()));
+            }
+            sequence.extend(steps(recipe, image, record, permissions, now));
+            let mark = applied_mark(recipe, image, permissions);
+            let publish = Action::Publish(image.id.clone(), record.at(Stage::Published), mark);
             sequence.push(Subject::image(image).decide(publish, reason.clone()));
             let news = published_event(image, record);
             sequence.push(Subject::image(image).emit_again(&record.name, news, image.occasion(), reason));

@@ -118,7 +118,77 @@ fn only_a_published_image_that_differs_from_its_recipe_is_due() {
         assert!(!due(&image("web", 9).staged(stage).build()), "{stage}");
     }
     assert!(!due(&image("web", 9).released().in_state(ImageState::Disabled).build()));
+    let disabled = |mark: &str| image("web", 9).disabled_on(30).tagged(tags::PUBLISHED_AS, mark).build();
+    assert!(!due(&disabled(&mark(&recipe))) && !due(&disabled("0123")));
     assert!(!is_due(&sharing(&[]), &published(), &published().record().unwrap()));
+}
+
+/// A disabled image whose snapshots these accounts may copy, of a recipe that shared with both friends.
+fn disabled_and_shared(with: &[&str]) -> (Image, Permissions) {
+    let mut before = sharing(&["111111111111", "222222222222"]);
+    before.publish.share.snapshots = true;
+    let image = image("web", 1).disabled_on(30).tagged(tags::PUBLISHED_AS, &mark(&before)).build();
+    let volumes = [(image.snapshots[0].clone(), accounts(with))].into();
+    (image, Permissions { launch: BTreeSet::new(), volumes })
+}
+
+#[test]
+fn who_is_taken_out_of_share_loses_the_snapshots_of_disabled_images_too() {
+    let (image, permissions) = disabled_and_shared(&["111111111111", "222222222222"]);
+    assert!(is_due(&sharing(&[]), &image, &image.record().unwrap()));
+    let removed = ["share-snapshot: its permissions differ from the recipe: -111111111111 -222222222222"];
+    assert_eq!(words(&sharing(&[]), &image, &permissions), removed);
+    let mut one_left = sharing(&["222222222222"]);
+    one_left.publish.share.snapshots = true;
+    let removed = ["share-snapshot: its permissions differ from the recipe: -111111111111"];
+    assert_eq!(words(&one_left, &image, &permissions), removed);
+}
+
+#[test]
+fn a_disabled_image_is_given_to_nobody_and_is_settled_after_one_look() {
+    let (image, permissions) = disabled_and_shared(&[]);
+    let mut other = sharing(&["333333333333"]);
+    other.publish.share.snapshots = true;
+    other.publish.deprecate_after = Some(TimeDelta::days(90));
+    other.publish.protect = true;
+    assert!(words(&other, &image, &permissions).is_empty());
+    let record = image.record().unwrap();
+    let sequence = converge(&other, &image, &record, &Ok(permissions), day(40)).unwrap();
+    let Action::Tag(_, written) = &sequence.last().unwrap().action else { panic!() };
+    let settled = Image { tags: image.tags.clone().and(written), ..image };
+    assert!(!is_due(&other, &settled, &record));
+}
+
+/// The mark that a sweep leaves on an image that bears this one, when nobody may launch it any more.
+fn mark_after_nobody_is_left(before: &str, launch: BTreeSet<Grantee>) -> String {
+    let image = image("web", 9).released().tagged(tags::PUBLISHED_AS, before).build();
+    let permissions = Ok(Permissions { launch, ..Permissions::default() });
+    let sequence = converge(&sharing(&[]), &image, &image.record().unwrap(), &permissions, day(9)).unwrap();
+    match &sequence.last().unwrap().action {
+        Action::Tag(_, tags) => tags.get(tags::PUBLISHED_AS).unwrap().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_mark_of_an_image_tells_for_ever_that_it_was_shared() {
+    let shared = mark(&sharing(&["222222222222"]));
+    let marked = |mark: &str| image("web", 9).released().tagged(tags::PUBLISHED_AS, mark).build();
+    assert!(was_shared(&marked(&shared)) && !was_shared(&marked(&mark(&sharing(&[])))));
+    let after = mark_after_nobody_is_left(&shared, accounts(&["222222222222"]));
+    assert!(was_shared(&marked(&after)), "{after}");
+    // It is that of its recipe, so no sweep looks at it again.
+    let settled = marked(&after);
+    assert!(!is_due(&sharing(&[]), &settled, &settled.record().unwrap()));
+    assert!(is_due(&sharing(&["222222222222"]), &settled, &settled.record().unwrap()));
+}
+
+#[test]
+fn permissions_that_somebody_gave_by_hand_count_as_sharing_too() {
+    let after = mark_after_nobody_is_left("0123", accounts(&["222222222222"]));
+    assert!(was_shared(&image("web", 9).tagged(tags::PUBLISHED_AS, &after).build()), "{after}");
+    let protected = mark_after_nobody_is_left("protected-shared-half-way", BTreeSet::new());
+    assert!(was_shared(&image("web", 9).tagged(tags::PUBLISHED_AS, &protected).build()), "{protected}");
 }
 
 fn any_grantees() -> impl Strategy<Value = BTreeSet<Grantee>> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
-use crate::inventory::{CloudError, Encryption, Image, ImageState, NewReplica, Permissions};
+use crate::inventory::{CloudError, Encryption, Image, ImageState, NewReplica, Permissions, WithSnapshots};
 use crate::model::record::CopySource;
 use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Token, Version, tags};
 use crate::plan::reason::ReplicateReason;
@@ -124,7 +124,7 @@ pub fn copy_again(mut observed: Observed) -> (Vec<Sequence>, Observed) {
         };
         let failed: Vec<Image> = failed;
         first.extend(failed.iter().map(|image| {
-            let gone = Action::Deregister(image.id.clone());
+            let gone = Action::Deregister(image.id.clone(), WithSnapshots::All);
             vec![Subject::image(image).decide(gone, ReplicateReason::FailedTry)]
         }));
         kept.insert(region.clone(), Ok(others));
@@ -301,8 +301,10 @@ fn failed_attempts(observed: &Observed, statuses: &BTreeMap<&Region, ReplicaStat
         .filter(|(region, image)| obsolete(region, image) && !image.tags.has(tags::HOLD))
         .map(|(_, image)| {
             vec![
-                Subject::image(image)
-                    .decide(Action::Deregister(image.id.clone()), ReplicateReason::FailedTry),
+                Subject::image(image).decide(
+                    Action::Deregister(image.id.clone(), WithSnapshots::All),
+                    ReplicateReason::FailedTry,
+                ),
             ]
         })
         .collect()

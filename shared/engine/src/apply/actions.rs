@@ -10,7 +10,7 @@ use kiln_core::expire::cross_account;
 use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::{
     Candidates, CloudError, Deprecation, Deregistration, ErrorKind, ImageQuery, NewImage, NewInstance,
-    NewReplica,
+    NewReplica, WithSnapshots,
 };
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Tags, tags};
 use kiln_core::plan::reason::{CaptureReason, OrphanReason};
@@ -130,7 +130,7 @@ pub(crate) async fn apply_one<C: Cloud>(
             };
             unless_gone(disable.await)
         }
-        Action::Deregister(image) => deregister(cloud, region, image).await,
+        Action::Deregister(image, snapshots) => deregister(cloud, region, image, *snapshots).await,
         Action::MarkOrphan(snapshot, since) => {
             let tags = Tags::new().with_time(tags::ORPHANED_SINCE, *since);
             done(cloud.tag_snapshot(region, snapshot, &tags).await)
@@ -230,9 +230,14 @@ async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, ApplyErr
 
 /// Deregisters an image. EC2 reports success even if a snapshot could not be deleted, so the result of each snapshot
 /// is read.
-async fn deregister<C: Cloud>(cloud: &C, region: &Region, image: &ImageId) -> Result<Effect, ApplyError> {
+async fn deregister<C: Cloud>(
+    cloud: &C,
+    region: &Region,
+    image: &ImageId,
+    snapshots: WithSnapshots,
+) -> Result<Effect, ApplyError> {
     let mut effect = Effect::default();
-    let Deregistration::Now(deletions) = cloud.deregister_image(region, image).await? else {
+    let Deregistration::Now(deletions) = cloud.deregister_image(region, image, snapshots).await? else {
         return Ok(Effect::before());
     };
     for deletion in deletions {

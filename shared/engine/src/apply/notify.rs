@@ -34,7 +34,7 @@ pub(crate) fn event_for(decision: &Decision, effect: &Effect) -> Option<Envelope
         }
         Action::Enable(image) => Event::ImageRestored { image: image.clone() },
         // The image never became available, so it does not count as expired. Its failure has an event of its own.
-        Action::Deregister(_)
+        Action::Deregister(..)
             if matches!(
                 decision.reason,
                 Reason::Capture(CaptureReason::ImageFailed { .. })
@@ -43,7 +43,7 @@ pub(crate) fn event_for(decision: &Decision, effect: &Effect) -> Option<Envelope
         {
             return None;
         }
-        Action::Deregister(image) => {
+        Action::Deregister(image, _) => {
             transition(decision, Transition::Deregistered, image, Some(effect.deleted.clone()))?
         }
         _ => return None,

@@ -1,9 +1,9 @@
 //! Reads that several functions share: images, permissions, pointers and consoles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{join, join_all};
-use kiln_core::inventory::{Image, ImageQuery, Permissions, Result};
+use kiln_core::inventory::{Image, ImageQuery, ImageState, Permissions, Result};
 use kiln_core::model::script_outcome::tail;
 use kiln_core::model::{
     ImageId, ImageName, InstanceId, RecipeName, Region, Role, ScriptOutcome, Stage, Tags, tags,
@@ -38,13 +38,18 @@ pub(crate) async fn permissions_by_image<C: Cloud>(cloud: &C, images: &[&Image])
     join_all(reads).await.into_iter().collect()
 }
 
-/// Who may launch an image, and who may create volumes from its snapshots.
+/// Who may launch an image, and who may create volumes from its snapshots. Nobody may launch a disabled one.
 pub(crate) async fn permissions<C: Cloud>(cloud: &C, image: &Image) -> Result<Permissions> {
     let volumes = image.snapshots.iter().map(async |snapshot| {
         Ok((snapshot.clone(), cloud.volume_permissions(&image.region, snapshot).await?))
     });
-    let (launch, volumes): (_, Vec<Result<_>>) =
-        join(cloud.launch_permissions(&image.region, &image.id), join_all(volumes)).await;
+    let launch = async {
+        match image.state {
+            ImageState::Disabled => Ok(BTreeSet::new()),
+            _ => cloud.launch_permissions(&image.region, &image.id).await,
+        }
+    };
+    let (launch, volumes): (_, Vec<Result<_>>) = join(launch, join_all(volumes)).await;
     Ok(Permissions { launch: launch?, volumes: volumes.into_iter().collect::<Result<_>>()? })
 }
 

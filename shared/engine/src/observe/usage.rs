@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use futures::future::{join_all, join3, join4};
 use futures::stream::{self, StreamExt};
 use kiln_core::expire::OneRecipe;
-use kiln_core::expire::cross_account::{may_be_shared, shared_with_others};
+use kiln_core::expire::cross_account::{has_no_reports, may_be_used, needs_reports, shows_permissions};
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex, is_piecemeal};
+use kiln_core::expire::references::{aliases, resolved, without_own_history};
 use kiln_core::inventory::usage::{Reference, Referrer, Target};
 use kiln_core::inventory::{CloudError, Image, ImageQuery, ImageState, RegionUsage, Result, SharedWith};
 use kiln_core::model::{ImageId, Region, SnapshotId, tags};
+use kiln_core::recipe::Publish;
 
 use crate::context::Context;
 use crate::observe::inventory::Inventory;
@@ -26,14 +28,11 @@ pub(crate) async fn usage<C: Cloud>(
     inventory: &Inventory,
     wanted: &[&Image],
 ) -> UsageByRegion {
-    let parameters: BTreeSet<&String> = inventory
-        .recipes
-        .values()
-        .filter_map(|observed| observed.recipe.as_ref()?.publish.parameter.as_ref())
-        .collect();
-    let parameters: Vec<String> = parameters.into_iter().cloned().collect();
+    let parameters = published(inventory, |publish| publish.parameter.as_ref());
+    let templates = published(inventory, |publish| Some(&publish.launch_template.as_ref()?.name));
+    let names = (parameters.as_slice(), &templates.into_iter().collect());
     let reads = by_region(wanted).into_iter().map(async |(region, images)| {
-        let usage = of_region(cloud, context, inventory, region, &images, &parameters).await;
+        let usage = of_region(cloud, context, inventory, region, &images, names).await;
         (region.clone(), usage)
     });
     join_all(reads).await.into_iter().collect()
@@ -72,6 +71,13 @@ pub(crate) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wa
     }
 }
 
+/// What the recipes publish to, each once.
+fn published(inventory: &Inventory, name: impl Fn(&Publish) -> Option<&String>) -> Vec<String> {
+    let recipes = inventory.recipes.values().filter_map(|observed| observed.recipe.as_ref());
+    let names: BTreeSet<&String> = recipes.filter_map(|recipe| name(&recipe.publish)).collect();
+    names.into_iter().cloned().collect()
+}
+
 fn by_region<'a>(images: &[&'a Image]) -> BTreeMap<&'a Region, Vec<&'a Image>> {
     let mut by_region: BTreeMap<&Region, Vec<&Image>> = BTreeMap::new();
     for image in images {
@@ -86,7 +92,7 @@ async fn of_region<C: Cloud>(
     inventory: &Inventory,
     region: &Region,
     images: &[&Image],
-    parameters: &[String],
+    (parameters, templates): (&[String], &BTreeSet<String>),
 ) -> Result<RegionUsage> {
     let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
     let snapshots: Vec<SnapshotId> = images.iter().flat_map(|image| &image.snapshots).cloned().collect();
@@ -104,13 +110,21 @@ async fn of_region<C: Cloud>(
     let launchers = launchers?;
     let (named, piecemeal) = match references {
         Ok(found) => {
-            let aliased = cloud.aliased_versions(region, &launchers.pinned).await?;
+            let pinned = launchers.pinned.iter().map(|version| version.template.clone()).collect();
+            let aliased = cloud.aliased_versions(region, &pinned).await?;
             ([found, aliased].concat(), None)
         }
         Err(error) if is_piecemeal(&error) => (cloud.template_versions(region).await?, Some(error)),
         Err(error) => return Err(error),
     };
+    // Read after the references, so that no version is missing here that one of them is about.
+    let own = match templates.is_empty() {
+        true => Vec::new(),
+        false => cloud.versions_of(region, templates).await?,
+    };
+    let named = without_own_history(named, &own, &launchers.pinned, images);
     let uses = [instances?, named, launchers.uses, parameters?].concat();
+    let uses = with_aliases(cloud, region, uses).await;
     let not_read = || {
         CloudError::new(
             "DescribeSnapshots",
@@ -148,6 +162,16 @@ async fn named_by_parameters<C: Cloud>(
     Ok(values.into_iter().filter_map(of).collect())
 }
 
+/// These references, with the parameters read that EC2 did not resolve. One that cannot be read now stays unknown.
+async fn with_aliases<C: Cloud>(cloud: &C, region: &Region, uses: Vec<Reference>) -> Vec<Reference> {
+    let reads = aliases(&uses).into_iter().map(async |name| {
+        let found = cloud.parameters(region, std::slice::from_ref(&name)).await.ok()?;
+        Some((name, found.into_values().next()))
+    });
+    let values: Vec<_> = stream::iter(reads).buffer_unordered(AT_ONCE).collect().await;
+    resolved(uses, &values.into_iter().flatten().collect())
+}
+
 /// The images that are the base of another image which can be launched now or soon. Kiln bakes only in its home Region,
 /// so there are none in other Regions.
 async fn baked_from<C: Cloud>(
@@ -179,22 +203,29 @@ async fn baked_from<C: Cloud>(
     Ok(launchable.filter_map(|image| Some((image.tags.read(tags::BASE)?, image.id.clone()))).collect())
 }
 
-/// With whom each of these images is shared, and the usage reports on those that are. Images that cannot be shared are
-/// left out.
+/// With whom each of these images is shared, and the usage reports on those that are or were. Images that other accounts
+/// cannot use are left out.
 async fn shared<C: Cloud>(
     cloud: &C,
     region: &Region,
     images: &[&Image],
 ) -> HashMap<ImageId, Result<SharedWith>> {
-    let shareable: Vec<&ImageId> =
-        images.iter().filter(|image| may_be_shared(image)).map(|image| &image.id).collect();
-    let reads = shareable.into_iter().map(async |image| {
-        let with = cloud.launch_permissions(region, image).await;
-        (image.clone(), with.map(|with| SharedWith { with, reports: Vec::new() }))
+    let usable: Vec<&Image> = images.iter().copied().filter(|image| may_be_used(image)).collect();
+    let reads = usable.iter().map(async |image| {
+        let with = match shows_permissions(image) {
+            true => cloud.launch_permissions(region, &image.id).await,
+            false => Ok(BTreeSet::new()),
+        };
+        (image.id.clone(), with.map(|with| SharedWith { with, reports: Vec::new() }))
     });
     let mut known: HashMap<ImageId, Result<SharedWith>> =
         stream::iter(reads).buffer_unordered(AT_ONCE).collect().await;
-    let mut others: Vec<ImageId> = shared_with_others(&known).into_iter().cloned().collect();
+    let was_shared = |image: &&&Image| {
+        known
+            .get(&image.id)
+            .is_some_and(|shared| shared.as_ref().is_ok_and(|shared| needs_reports(image, shared)))
+    };
+    let mut others: Vec<ImageId> = usable.iter().filter(was_shared).map(|image| image.id.clone()).collect();
     others.sort();
     if others.is_empty() {
         return known;
@@ -206,6 +237,12 @@ async fn shared<C: Cloud>(
                     shared.reports.push(report);
                 }
             }
+        }
+        Err(error) if has_no_reports(&error) => {
+            let disabled =
+                |image: &ImageId| usable.iter().any(|one| one.id == *image && !shows_permissions(one));
+            let launchable = others.into_iter().filter(|image| !disabled(image));
+            known.extend(launchable.map(|image| (image, Err(error.clone()))));
         }
         Err(error) => known.extend(others.into_iter().map(|image| (image, Err(error.clone())))),
     }

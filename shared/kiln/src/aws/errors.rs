@@ -58,6 +58,13 @@ pub fn is_of_image(code: &str) -> bool {
     matches!(code, "InvalidAMIID.NotFound" | "InvalidAMIID.Unavailable")
 }
 
+/// Whether a code says that the launch template itself is gone. A call about its versions may also fail because
+/// something that one of them names is missing.
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html>)
+pub fn is_of_template(code: &str) -> bool {
+    matches!(code, "InvalidLaunchTemplateId.NotFound" | "InvalidLaunchTemplateName.NotFoundException")
+}
+
 /// The code of an error that no service returned.
 fn local_code<E, R>(error: &SdkError<E, R>) -> String {
     let code = match error {
@@ -67,4 +74,22 @@ fn local_code<E, R>(error: &SdkError<E, R>) -> String {
         _ => "ClientError",
     };
     code.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_its_own_codes_say_that_a_launch_template_is_gone() {
+        assert!(is_of_template("InvalidLaunchTemplateId.NotFound"));
+        assert!(is_of_template("InvalidLaunchTemplateName.NotFoundException"));
+        let of_others = [
+            "ParameterNotFound",
+            "InvalidAMIID.NotFound",
+            "InvalidLaunchTemplateId.VersionNotFound",
+            "InvalidSnapshot.NotFound",
+        ];
+        assert!(!of_others.into_iter().any(is_of_template));
+    }
 }

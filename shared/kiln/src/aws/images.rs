@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{Filter, ImageRecycleBinInfo, LockedSnapshotsInfo, ResourceType, Volume};
+use aws_sdk_ec2::types::{Filter, ImageRecycleBinInfo, LockState, ResourceType, Volume};
 use chrono::{DateTime, Utc};
-use futures::future::join;
+use futures::future::{join, join_all};
 use kiln_core::inventory::filter::{MOST_VALUES, exactly};
+use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::{
     Deregistration, Encryption, ErrorKind, Image, ImageQuery, MarkRange, NewImage, NewReplica, Result,
-    Snapshot,
+    Snapshot, SnapshotDeletion, WithSnapshots,
 };
 use kiln_core::model::{ImageId, ImageRecord, Region, SnapshotId, Tags, tags};
 use kiln_engine::ports::Images;
 
 use crate::aws::errors::{Call, is_of_image};
-use crate::aws::{Aws, read};
+use crate::aws::{Aws, pages, read};
 
 /// The most images that EC2 puts on one page.
 const PAGE: i32 = 1_000;
@@ -124,9 +125,9 @@ impl Images for Aws {
     }
 
     async fn recycled(&self, region: &Region) -> Result<BTreeMap<ImageId, DateTime<Utc>>> {
-        let call = self.ec2(region).await.list_images_in_recycle_bin().max_results(PAGE);
-        let given = call.into_paginator().items().send().try_collect().await;
-        let given = given.map_err(Call::new("ListImagesInRecycleBin", region).on("the Recycle Bin"))?;
+        let request = self.ec2(region).await.list_images_in_recycle_bin().max_results(PAGE);
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let given = pages::all(Call::new("ListImagesInRecycleBin", region), "the Recycle Bin", fetch).await?;
         let one = |one: &ImageRecycleBinInfo| {
             Some((one.image_id()?.parse().ok()?, read::instant(one.recycle_bin_exit_time())?))
         };
@@ -134,10 +135,25 @@ impl Images for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html>)
-    async fn deregister_image(&self, region: &Region, image: &ImageId) -> Result<Deregistration> {
+    async fn deregister_image(
+        &self,
+        region: &Region,
+        image: &ImageId,
+        snapshots: WithSnapshots,
+    ) -> Result<Deregistration> {
+        let made = match snapshots {
+            WithSnapshots::All => Vec::new(),
+            WithSnapshots::MadeForIt => self.snapshots_of(region, image).await?,
+        };
         let call = self.ec2(region).await.deregister_image().image_id(image.as_str());
-        let done = call.delete_associated_snapshots(true).send().await;
+        let done = call.delete_associated_snapshots(snapshots == WithSnapshots::All).send().await;
         match done.map_err(Call::new("DeregisterImage", region).on(image)) {
+            Ok(_) if snapshots == WithSnapshots::MadeForIt => {
+                let made =
+                    made.iter().filter(|one| one.made_for.as_ref().is_some_and(|made| made.image == *image));
+                let deletions = made.map(async |one| self.deletion(region, &one.id).await);
+                Ok(Deregistration::Now(join_all(deletions).await))
+            }
             Ok(done) => {
                 let results = done.delete_snapshot_results().iter().filter_map(read::deletion);
                 Ok(Deregistration::Now(results.collect()))
@@ -237,15 +253,25 @@ impl Aws {
         }
     }
 
+    /// The outcome of deleting a snapshot whose image was deregistered just now.
+    async fn deletion(&self, region: &Region, snapshot: &SnapshotId) -> SnapshotDeletion {
+        let outcome = match self.delete_snapshot(region, snapshot).await {
+            Ok(()) => Deletion::Deleted,
+            Err(error) if error.kind == ErrorKind::InUse => Deletion::UsedElsewhere,
+            Err(error) => Deletion::Failed(error.code),
+        };
+        SnapshotDeletion { snapshot: snapshot.clone(), outcome }
+    }
+
     /// The volumes that are being created from any snapshot: there are few at a time.
     async fn volumes_being_created(&self, region: &Region) -> Result<Vec<(SnapshotId, String)>> {
-        let call = self.ec2(region).await.describe_volumes();
-        let call = call.filters(read::filter("status", ["creating".to_owned()])).max_results(500);
-        let given = call.into_paginator().items().send().try_collect().await;
-        let given =
-            given.map_err(Call::new("DescribeVolumes", region).on("the volumes that are being created"))?;
+        let request = self.ec2(region).await.describe_volumes();
+        let request = request.filters(read::filter("status", ["creating".to_owned()])).max_results(500);
+        let call = Call::new("DescribeVolumes", region);
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let given = pages::all(call, "the volumes that are being created", fetch).await?;
         let one = |volume: &Volume| {
-            let needs = format!("volume {} is being created from it", volume.volume_id()?);
+            let needs = format!("volume {} is being created from it", volume.volume_id().unwrap_or_default());
             Some((volume.snapshot_id()?.parse().ok()?, needs))
         };
         Ok(given.iter().filter_map(one).collect())
@@ -253,32 +279,34 @@ impl Aws {
 
     /// All locked snapshots. If they were asked for by id, one that no longer exists would fail the whole call.
     async fn locked(&self, region: &Region) -> Result<Vec<(SnapshotId, String)>> {
-        let (mut locked, mut page) = (Vec::new(), None);
-        loop {
-            let call = self.ec2(region).await.describe_locked_snapshots().max_results(PAGE);
-            let given = call.set_next_token(page).send().await;
-            let given = given.map_err(Call::new("DescribeLockedSnapshots", region).on("snapshots"))?;
-            locked.extend(given.snapshots().iter().filter_map(|lock: &LockedSnapshotsInfo| {
-                let state = lock.lock_state().filter(|state| state.as_str() != "expired")?;
-                Some((lock.snapshot_id()?.parse().ok()?, format!("it is locked ({})", state.as_str())))
-            }));
-            page = given.next_token().filter(|token| !token.is_empty()).map(ToOwned::to_owned);
-            if page.is_none() {
-                return Ok(locked);
+        let request = self.ec2(region).await.describe_locked_snapshots().max_results(PAGE);
+        let call = Call::new("DescribeLockedSnapshots", region);
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let given = pages::all(call, "snapshots", fetch).await?;
+        let mut locked = Vec::new();
+        for lock in &given {
+            let state = lock.lock_state().map_or("unknown", LockState::as_str);
+            if state != "expired" {
+                let id = lock.snapshot_id().and_then(|id| id.parse().ok());
+                let id = id.ok_or_else(|| call.lacks("SnapshotId", "snapshots"))?;
+                locked.push((id, format!("it is locked ({state})")));
             }
         }
+        Ok(locked)
     }
 
     async fn kilns_snapshots(&self, region: &Region, filter: Option<Filter>) -> Result<Vec<Snapshot>> {
         let filters = filter.into_iter().chain([read::filter("tag-key", [tags::RECIPE.into()])]).collect();
-        let call = self.ec2(region).await.describe_snapshots().owner_ids("self").set_filters(Some(filters));
-        let mut pages = call.max_results(PAGE).into_paginator().items().send();
-        let failed = Call::new("DescribeSnapshots", region);
+        let request =
+            self.ec2(region).await.describe_snapshots().owner_ids("self").set_filters(Some(filters));
+        let request = request.max_results(PAGE);
+        let call = Call::new("DescribeSnapshots", region);
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
         let mut snapshots = Vec::new();
-        while let Some(snapshot) = pages.next().await {
-            let snapshot = snapshot.map_err(failed.on("the snapshots that bear kiln:recipe"))?;
-            snapshots.extend(read::snapshot(region, &snapshot));
-        }
+        pages::each(call, "the snapshots that bear kiln:recipe", fetch, |page| {
+            snapshots.extend(page.iter().filter_map(|snapshot| read::snapshot(region, snapshot)));
+        })
+        .await?;
         let seals = self.seals().await?;
         snapshots.iter_mut().for_each(|snapshot| seals.open_snapshot(snapshot));
         Ok(snapshots)
@@ -298,24 +326,21 @@ impl Aws {
     }
 
     async fn images_of(&self, region: &Region, owner: &str, filters: Vec<Filter>) -> Result<Vec<Image>> {
-        let mut pages = self
+        let request = self
             .ec2(region)
             .await
             .describe_images()
             .owners(owner)
             .include_disabled(owner == "self")
             .set_filters(Some(filters))
-            .max_results(PAGE)
-            .into_paginator()
-            .items()
-            .send();
-        let failed = Call::new("DescribeImages", region);
-        // One page at a time: the SDK's form of an image is several times as large as what Kiln keeps of it.
+            .max_results(PAGE);
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let (call, of) = (Call::new("DescribeImages", region), format!("the images of {owner}"));
         let mut images = Vec::new();
-        while let Some(image) = pages.next().await {
-            let image = image.map_err(failed.on(format!("the images of {owner}")))?;
-            images.extend(read::image(region, &image));
-        }
+        pages::each(call, of, fetch, |page| {
+            images.extend(page.iter().filter_map(|image| read::image(region, image)));
+        })
+        .await?;
         self.opened(images).await
     }
 

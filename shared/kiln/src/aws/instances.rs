@@ -12,7 +12,7 @@ use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
 use kiln_engine::ports::Instances;
 
 use crate::aws::errors::Call;
-use crate::aws::{Aws, read};
+use crate::aws::{Aws, pages, read};
 
 const PAGE: i32 = 1_000;
 const TAGGED_TYPES: [ResourceType; 2] = [ResourceType::Instance, ResourceType::Volume];
@@ -20,18 +20,11 @@ const TAGGED_TYPES: [ResourceType; 2] = [ResourceType::Instance, ResourceType::V
 impl Instances for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>)
     async fn instances(&self, region: &Region) -> Result<Vec<Instance>> {
-        let pages = self
-            .ec2(region)
-            .await
-            .describe_instances()
-            .filters(read::filter("tag-key", [tags::RECIPE.into()]))
-            .max_results(PAGE)
-            .into_paginator()
-            .items()
-            .send();
-        let given = pages.try_collect().await;
-        let given = given
-            .map_err(Call::new("DescribeInstances", region).on("the instances that bear kiln:recipe"))?;
+        let request = self.ec2(region).await.describe_instances();
+        let request = request.filters(read::filter("tag-key", [tags::RECIPE.into()])).max_results(PAGE);
+        let call = Call::new("DescribeInstances", region);
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let given = pages::all(call, "the instances that bear kiln:recipe", fetch).await?;
         let instances = given.iter().flat_map(|reservation| reservation.instances());
         let instances = instances.filter_map(|instance| read::instance(region, instance)).collect();
         self.opened_instances(instances).await

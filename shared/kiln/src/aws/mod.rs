@@ -5,6 +5,8 @@ mod errors;
 mod functions;
 mod images;
 mod instances;
+mod launchers;
+mod pages;
 mod parameters;
 mod read;
 mod reports;

@@ -1,14 +1,14 @@
 //! Parameters, on SSM's Parameter Store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ssm::types::ParameterType;
 use kiln_core::inventory::{ErrorKind, Result};
 use kiln_core::model::{ImageId, Region};
 use kiln_engine::ports::Parameters;
 
-use crate::aws::Aws;
 use crate::aws::errors::Call;
+use crate::aws::{Aws, pages};
 
 /// The most names that one GetParameters call takes.
 const NAMES: usize = 10;
@@ -28,11 +28,10 @@ impl Parameters for Aws {
 
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParametersByPath.html>)
     async fn parameters_below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>> {
-        let pages = self.ssm(region).await.get_parameters_by_path().path(path).into_paginator().send();
-        let pages = pages.try_collect().await;
-        let pages = pages.map_err(Call::new("GetParametersByPath", region).on(path))?;
-        let given = pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
-        let named = given.filter_map(|parameter| {
+        let request = self.ssm(region).await.get_parameters_by_path().path(path);
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let given = pages::all(Call::new("GetParametersByPath", region), path, fetch).await?;
+        let named = given.into_iter().filter_map(|parameter| {
             let name = parameter.name?.rsplit('/').next()?.to_owned();
             Some((name, parameter.value?))
         });
@@ -42,9 +41,16 @@ impl Parameters for Aws {
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>)
     async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
         let mut found = BTreeMap::new();
+        let names: BTreeSet<&String> = names.iter().collect();
+        let names: Vec<String> = names.into_iter().cloned().collect();
         for some in names.chunks(NAMES) {
-            let call = self.ssm(region).await.get_parameters().set_names(Some(some.to_vec()));
-            let given = call.send().await.map_err(Call::new("GetParameters", region).on(some.join(", ")))?;
+            let request = self.ssm(region).await.get_parameters().set_names(Some(some.to_vec()));
+            let call = Call::new("GetParameters", region);
+            let given = request.send().await.map_err(call.on(some.join(", ")))?;
+            // SSM lists the names that it does not know. What is in neither list was cut off, and may name an image.
+            if given.parameters().len() + given.invalid_parameters().len() < some.len() {
+                return Err(call.lacks("word about each parameter", some.join(", ")));
+            }
             let given = given.parameters.unwrap_or_default().into_iter();
             found.extend(given.filter_map(|parameter| Some((parameter.name?, parameter.value?))));
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{
-    CreateVolumePermission, CreateVolumePermissionModifications, ImageAttributeName, LaunchPermission,
-    LaunchPermissionModifications, PermissionGroup, SnapshotAttributeName,
+    CreateVolumePermission, CreateVolumePermissionModifications, ImageAttributeName, ImageFinding,
+    LaunchPermission, LaunchPermissionModifications, PermissionGroup, SnapshotAttributeName,
 };
 use chrono::Utc;
 use kiln_core::inventory::{Deprecation, ErrorKind, Finding, Grantee, PermissionChange, Result, Severity};
@@ -12,8 +12,8 @@ use kiln_core::model::{ImageId, Region, SnapshotId};
 use kiln_core::publish::sharing;
 use kiln_engine::ports::Sharing;
 
-use crate::aws::Aws;
 use crate::aws::errors::Call;
+use crate::aws::{Aws, pages};
 
 /// The most changes that one call takes for a snapshot.
 const MOST_VOLUME_CHANGES: usize = 500;
@@ -23,8 +23,12 @@ impl Sharing for Aws {
     async fn launch_permissions(&self, region: &Region, image: &ImageId) -> Result<BTreeSet<Grantee>> {
         let call = self.ec2(region).await.describe_image_attribute().image_id(image.as_str());
         let given = call.attribute(ImageAttributeName::LaunchPermission).send().await;
-        let given = given.map_err(Call::new("DescribeImageAttribute", region).on(image))?;
-        Ok(given.launch_permissions().iter().filter_map(grantee).collect())
+        let call = Call::new("DescribeImageAttribute", region);
+        let given = given.map_err(call.on(image))?;
+        // One that cannot be read may be anybody's.
+        let known =
+            |permission| grantee(permission).ok_or_else(|| call.lacks("known kind of grantee", image));
+        given.launch_permissions().iter().map(known).collect()
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyImageAttribute.html>)
@@ -46,12 +50,15 @@ impl Sharing for Aws {
     async fn volume_permissions(&self, region: &Region, snapshot: &SnapshotId) -> Result<BTreeSet<Grantee>> {
         let call = self.ec2(region).await.describe_snapshot_attribute().snapshot_id(snapshot.as_str());
         let given = call.attribute(SnapshotAttributeName::CreateVolumePermission).send().await;
-        let given = given.map_err(Call::new("DescribeSnapshotAttribute", region).on(snapshot))?;
+        let call = Call::new("DescribeSnapshotAttribute", region);
+        let given = given.map_err(call.on(snapshot))?;
         let grantee = |permission: &CreateVolumePermission| match permission.group() {
             Some(PermissionGroup::All) => Some(Grantee::Everyone),
             _ => permission.user_id().map(|id| Grantee::Account(id.to_owned())),
         };
-        Ok(given.create_volume_permissions().iter().filter_map(grantee).collect())
+        let known =
+            |permission| grantee(permission).ok_or_else(|| call.lacks("known kind of grantee", snapshot));
+        given.create_volume_permissions().iter().map(known).collect()
     }
 
     /// One call either adds or removes, and takes 500 changes.
@@ -122,19 +129,15 @@ impl Sharing for Aws {
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetImageFindings.html>)
     async fn findings(&self, region: &Region, image: &ImageId) -> Result<Vec<Finding>> {
-        let call = self.ec2(region).await.get_image_findings().image_id(image.as_str());
-        let mut pages = call.into_paginator().send();
-        let failed = Call::new("GetImageFindings", region);
-        let mut findings = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(failed.on(image))?;
-            findings.extend(page.image_findings().iter().map(|found| Finding {
-                severity: Severity::from(found.severity_label().map(|label| label.as_str()).unwrap_or("")),
-                title: found.title().unwrap_or("a finding without a title").to_owned(),
-                fixable: found.fix_available() == Some(true),
-            }));
-        }
-        Ok(findings)
+        let request = self.ec2(region).await.get_image_findings().image_id(image.as_str());
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let given = pages::all(Call::new("GetImageFindings", region), image, fetch).await?;
+        let finding = |found: &ImageFinding| Finding {
+            severity: Severity::from(found.severity_label().map(|label| label.as_str()).unwrap_or("")),
+            title: found.title().unwrap_or("a finding without a title").to_owned(),
+            fixable: found.fix_available() == Some(true),
+        };
+        Ok(given.iter().map(finding).collect())
     }
 }
 

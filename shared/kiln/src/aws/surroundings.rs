@@ -12,18 +12,18 @@ use kiln_core::model::{Region, SubnetId};
 use kiln_engine::ports::AccountInfo;
 
 use crate::aws::errors::Call;
-use crate::aws::{Aws, read};
+use crate::aws::{Aws, pages, read};
 
 impl AccountInfo for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html>)
     async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>> {
         let call = self.ec2(region).await.describe_subnets();
-        let call = match named {
+        let request = match named {
             [] => call.filters(read::filter("default-for-az", ["true".to_owned()])),
             named => call.set_subnet_ids(Some(named.iter().map(ToString::to_string).collect())),
         };
-        let pages = call.into_paginator().items().send().try_collect().await;
-        let given = pages.map_err(Call::new("DescribeSubnets", region).on("the subnets"))?;
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let given = pages::all(Call::new("DescribeSubnets", region), "the subnets", fetch).await?;
         let subnet = |given: &aws_sdk_ec2::types::Subnet| {
             Some(Subnet { id: given.subnet_id()?.parse().ok()?, zone: given.availability_zone()?.to_owned() })
         };

@@ -1,12 +1,12 @@
 //! Launch templates that name releases, on EC2.
 
 use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData};
-use kiln_core::inventory::{ErrorKind, NewTemplateVersion, Result, Template, TemplatePoint};
+use kiln_core::inventory::{NewTemplateVersion, Result, Template, TemplatePoint};
 use kiln_core::model::Region;
 use kiln_engine::ports::Templates;
 
 use crate::aws::Aws;
-use crate::aws::errors::Call;
+use crate::aws::errors::{Call, is_of_template};
 
 impl Templates for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplateVersions.html>)
@@ -16,7 +16,7 @@ impl Templates for Aws {
         let given = call.versions("$Latest").versions("$Default").send().await;
         let given = match given.map_err(Call::new("DescribeLaunchTemplateVersions", region).on(name)) {
             Ok(given) => given,
-            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_of_template(&error.code) => return Ok(None),
             Err(error) => return Err(error),
         };
         let versions = || given.launch_template_versions().iter();

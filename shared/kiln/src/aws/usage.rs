@@ -2,25 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_autoscaling::types::{LaunchConfiguration, LaunchTemplateSpecification};
 use aws_sdk_ec2::operation::describe_launch_template_versions::builders::DescribeLaunchTemplateVersionsFluentBuilder;
 use aws_sdk_ec2::types::{
-    BatchState, FleetData, FleetLaunchTemplateSpecification, FleetStateCode, FleetType,
-    ImageReferenceOptionName, ImageReferenceResourceType, LaunchTemplateVersion, ResourceTypeOption,
-    ResourceTypeRequest, SpotFleetRequestConfig, SpotInstanceRequest,
+    ImageReference, ImageReferenceOptionName, ImageReferenceResourceType, Instance, LaunchTemplateVersion,
+    ResourceTypeOption, ResourceTypeRequest,
 };
-use futures::future::join5;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use kiln_core::inventory::filter::MOST_VALUES;
-use kiln_core::inventory::usage::{Reference, Referrer, Target};
+use kiln_core::inventory::usage::{Reference, Referrer, Target, TemplateVersion};
 use kiln_core::inventory::{
     CloudError, ErrorKind, ImageQuery, ImageState, LaunchSources, Result, UsageReport,
 };
 use kiln_core::model::{ImageId, Region, Token};
 use kiln_engine::ports::{Images, References};
 
-use crate::aws::errors::{Call, is_of_image};
-use crate::aws::{Aws, read};
+use crate::aws::errors::{Call, is_of_image, is_of_template};
+use crate::aws::{Aws, pages, read};
 
 /// The most versions that EC2 puts on one page.
 const VERSIONS_PAGE: i32 = 200;
@@ -37,27 +34,21 @@ impl References for Aws {
     async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let mut uses = Vec::new();
         for some in images.chunks(MOST_VALUES) {
-            let pages = self
-                .ec2(region)
-                .await
-                .describe_instances()
-                .include_managed_resources(true)
+            let request = self.ec2(region).await.describe_instances().include_managed_resources(true);
+            let request = request
                 .filters(read::filter("image-id", some.iter().map(ToString::to_string)))
                 .filters(read::filter("instance-state-name", LIVING.map(str::to_owned)))
-                .max_results(1_000)
-                .into_paginator()
-                .items()
-                .send();
-            let given = pages.try_collect().await;
-            let given = given
-                .map_err(Call::new("DescribeInstances", region).on("the instances that use the images"))?;
-            let found = given.iter().flat_map(|reservation| reservation.instances()).filter_map(|instance| {
-                Some(Reference {
-                    names: Target::Image(instance.image_id()?.parse().ok()?),
-                    by: Referrer::Instance(instance.instance_id()?.parse().ok()?),
-                })
-            });
-            uses.extend(found);
+                .max_results(1_000);
+            let call = Call::new("DescribeInstances", region);
+            let fetch = async |token| request.clone().set_next_token(token).send().await;
+            let given = pages::all(call, "the instances that use the images", fetch).await?;
+            let reference = |instance: &Instance| {
+                let id = instance.instance_id().and_then(|id| id.parse().ok());
+                let id = id.ok_or_else(|| call.lacks("InstanceId", "the instances that use the images"))?;
+                Ok(Reference { names: Target::must(instance.image_id()), by: Referrer::Instance(id) })
+            };
+            let found = given.iter().flat_map(|reservation| reservation.instances()).map(reference);
+            uses.extend(found.collect::<Result<Vec<_>>>()?);
         }
         Ok(uses)
     }
@@ -66,19 +57,14 @@ impl References for Aws {
     /// the default version.
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplateVersions.html>)
     async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>> {
-        let pages = self
-            .ec2(region)
-            .await
-            .describe_launch_templates()
-            .include_managed_resources(true)
-            .max_results(VERSIONS_PAGE)
-            .into_paginator()
-            .items()
-            .send();
-        let given = pages.try_collect().await;
-        let given = given.map_err(Call::new("DescribeLaunchTemplates", region).on("the launch templates"))?;
-        let ids = given.into_iter().filter_map(|template| template.launch_template_id).collect();
-        self.versions_of_all(region, ids).await
+        let request = self.ec2(region).await.describe_launch_templates().include_managed_resources(true);
+        let request = request.max_results(VERSIONS_PAGE);
+        let call = Call::new("DescribeLaunchTemplates", region);
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let given = pages::all(call, "the launch templates", fetch).await?;
+        let ids = given.into_iter().map(|template| template.launch_template_id);
+        let ids = ids.map(|id| id.ok_or_else(|| call.lacks("LaunchTemplateId", "the launch templates")));
+        self.versions_of_all(region, ids.collect::<Result<_>>()?).await
     }
 
     /// A template matters if its latest or default version names a parameter, or if something launches from one of its
@@ -96,6 +82,20 @@ impl References for Aws {
         self.versions_of_all(region, templates).await
     }
 
+    async fn versions_of(&self, region: &Region, names: &BTreeSet<String>) -> Result<Vec<TemplateVersion>> {
+        let mut found = Vec::new();
+        for name in names {
+            let request =
+                self.ec2(region).await.describe_launch_template_versions().launch_template_name(name);
+            match all_versions(region, request, name).await {
+                Ok(given) => found.extend(given.iter().map(|version| template_version(version, name))),
+                Err(error) if is_of_template(&error.code) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
     async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let asked = stream::iter(images.chunks(MOST_REFERENCED))
             .map(|some| self.references_to_existing(region, some));
@@ -104,20 +104,7 @@ impl References for Aws {
     }
 
     async fn launchers(&self, region: &Region) -> Result<LaunchSources> {
-        let (ec2, spot, groups, configurations, requests) = join5(
-            self.ec2_fleets(region),
-            self.spot_fleets(region),
-            self.auto_scaling_groups(region),
-            self.launch_configurations(region),
-            self.spot_requests(region),
-        )
-        .await;
-        let mut all = LaunchSources { uses: [configurations?, requests?].concat(), pinned: BTreeSet::new() };
-        for launchers in [ec2?, spot?, groups?] {
-            all.uses.extend(launchers.uses);
-            all.pinned.extend(launchers.pinned);
-        }
-        Ok(all)
+        self.launch_sources(region).await
     }
 
     async fn usage_reports(&self, region: &Region, images: &[ImageId]) -> Result<Vec<UsageReport>> {
@@ -133,23 +120,31 @@ impl Aws {
     /// The versions of these templates, each given by id or name.
     async fn versions_of_all(&self, region: &Region, templates: BTreeSet<String>) -> Result<Vec<Reference>> {
         let versions: Vec<Vec<Reference>> = stream::iter(templates)
-            .map(|template| self.versions_of(region, template))
+            .map(|template| self.references_of(region, template))
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
         Ok(versions.into_iter().flatten().collect())
     }
 
-    async fn versions_of(&self, region: &Region, template: String) -> Result<Vec<Reference>> {
+    async fn references_of(&self, region: &Region, template: String) -> Result<Vec<Reference>> {
         let call = self.ec2(region).await.describe_launch_template_versions();
         let of = match template.starts_with("lt-") {
             true => call.launch_template_id(&template),
             false => call.launch_template_name(&template),
         };
-        let given = match all_versions(region, of.resolve_alias(true), &template).await {
+        let resolved = match all_versions(region, of.clone().resolve_alias(true), &template).await {
+            // One version that names a parameter which EC2 cannot read fails the call for all of them. Each such
+            // parameter is then read by itself.
+            Err(error) if !is_of_template(&error.code) && concerns_versions(&error) => {
+                all_versions(region, of, &template).await
+            }
+            answered => answered,
+        };
+        let given = match resolved {
             Ok(given) => given,
             // The template was deleted since it was listed, so nothing launches from it.
-            Err(error) if error.kind == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if is_of_template(&error.code) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let of = |version: &LaunchTemplateVersion| {
@@ -200,7 +195,7 @@ impl Aws {
             ResourceTypeOption::builder().option_name(name).set_option_values(Some(values)).build()
         };
         let of = |resource| ResourceTypeRequest::builder().resource_type(resource);
-        let pages = self
+        let request = self
             .ec2(region)
             .await
             .describe_image_references()
@@ -212,12 +207,10 @@ impl Aws {
             .resource_types(of(SsmParameter).build())
             .resource_types(of(ImageBuilderImageRecipe).build())
             .resource_types(of(ImageBuilderContainerRecipe).build())
-            .max_results(1_000)
-            .into_paginator()
-            .items()
-            .send();
-        let given = pages.try_collect().await;
-        let failed = Call::new("DescribeImageReferences", region).on("the references to images");
+            .max_results(1_000);
+        let call = Call::new("DescribeImageReferences", region);
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let given = pages::all(call, "the references to images", fetch).await?;
         let what = |resource: Option<&ImageReferenceResourceType>| match resource {
             Some(Ec2Instance) => "instance",
             Some(Ec2LaunchTemplate) => "launch template",
@@ -225,118 +218,12 @@ impl Aws {
             Some(ImageBuilderImageRecipe | ImageBuilderContainerRecipe) => "recipe of Image Builder",
             _ => "resource",
         };
-        let uses = given.map_err(failed)?.into_iter().filter_map(|reference| {
-            let by = Referrer::Other(what(reference.resource_type()), reference.arn.clone()?);
-            Some(Reference { names: Target::read(reference.image_id())?, by })
-        });
-        Ok(uses.collect())
-    }
-
-    /// All of them, because an Auto Scaling group may switch to any of them at any time.
-    /// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeLaunchConfigurations.html>)
-    async fn launch_configurations(&self, region: &Region) -> Result<Vec<Reference>> {
-        let client = self.auto_scaling(region).await;
-        let pages = client.describe_launch_configurations().max_records(100).into_paginator().items().send();
-        let given = pages.try_collect().await;
-        let failed = Call::new("DescribeLaunchConfigurations", region);
-        let given = given.map_err(failed.on("the launch configurations"))?;
-        let of = |one: &LaunchConfiguration| {
-            let arn = one.launch_configuration_arn().unwrap_or_default().to_owned();
-            Some(Reference {
-                names: Target::read(one.image_id())?,
-                by: Referrer::Other("launch configuration", arn),
-            })
+        let of = |reference: &ImageReference| {
+            let arn = reference.arn().unwrap_or_default().to_owned();
+            let by = Referrer::Other(what(reference.resource_type()), arn);
+            Reference { names: Target::must(reference.image_id()), by }
         };
-        Ok(given.iter().filter_map(of).collect())
-    }
-
-    /// What Auto Scaling groups launch from, besides launch configurations.
-    /// (<https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LaunchTemplateOverrides.html>)
-    async fn auto_scaling_groups(&self, region: &Region) -> Result<LaunchSources> {
-        let client = self.auto_scaling(region).await;
-        let pages = client.describe_auto_scaling_groups().max_records(100).into_paginator().items().send();
-        let given = pages.try_collect().await;
-        let failed = Call::new("DescribeAutoScalingGroups", region);
-        let mut launchers = LaunchSources::default();
-        for group in given.map_err(failed.on("the Auto Scaling groups"))? {
-            let by = Referrer::Other("Auto Scaling group", group.auto_scaling_group_arn.unwrap_or_default());
-            let mixed = group.mixed_instances_policy.and_then(|policy| policy.launch_template);
-            let mut templates: Vec<LaunchTemplateSpecification> = group.launch_template.into_iter().collect();
-            if let Some(mixed) = mixed {
-                templates.extend(mixed.launch_template_specification);
-                for one in mixed.overrides.unwrap_or_default() {
-                    launchers.uses.extend(uses([one.image_id()], &by));
-                    templates.extend(one.launch_template_specification);
-                }
-            }
-            launchers.pinned.extend(templates.iter().filter_map(|template| {
-                pinned(template.launch_template_id(), template.launch_template_name(), template.version())
-            }));
-        }
-        Ok(launchers)
-    }
-
-    /// Fleets that may still launch. An instant fleet launches only once, so its instances show what it uses.
-    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeFleets.html>)
-    async fn ec2_fleets(&self, region: &Region) -> Result<LaunchSources> {
-        let pages = self.ec2(region).await.describe_fleets().into_paginator().items().send();
-        let given = pages.try_collect().await;
-        let given = given.map_err(Call::new("DescribeFleets", region).on("the EC2 Fleets"))?;
-        let may_launch = |fleet: &&FleetData| {
-            let states = [FleetStateCode::Submitted, FleetStateCode::Active, FleetStateCode::Modifying];
-            fleet.r#type() != Some(&FleetType::Instant)
-                && fleet.fleet_state().is_some_and(|state| states.contains(state))
-        };
-        let mut launchers = LaunchSources::default();
-        for fleet in given.iter().filter(may_launch) {
-            let by = Referrer::Fleet(fleet.fleet_id().unwrap_or_default().to_owned());
-            for config in fleet.launch_template_configs() {
-                launchers.uses.extend(uses(config.overrides().iter().map(|one| one.image_id()), &by));
-                launchers.pinned.extend(config.launch_template_specification().and_then(pinned_by_fleet));
-            }
-        }
-        Ok(launchers)
-    }
-
-    /// Spot Fleets that may still launch. Some have launch specifications of their own; others launch from templates.
-    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotFleetRequests.html>)
-    async fn spot_fleets(&self, region: &Region) -> Result<LaunchSources> {
-        let pages = self.ec2(region).await.describe_spot_fleet_requests().into_paginator().items().send();
-        let given = pages.try_collect().await;
-        let given = given.map_err(Call::new("DescribeSpotFleetRequests", region).on("the Spot Fleets"))?;
-        let may_launch = |fleet: &&SpotFleetRequestConfig| {
-            matches!(
-                fleet.spot_fleet_request_state(),
-                Some(BatchState::Submitted | BatchState::Active | BatchState::Modifying)
-            )
-        };
-        let mut launchers = LaunchSources::default();
-        for fleet in given.iter().filter(may_launch) {
-            let by = Referrer::SpotFleet(fleet.spot_fleet_request_id().unwrap_or_default().to_owned());
-            let Some(config) = fleet.spot_fleet_request_config() else { continue };
-            let images = config.launch_specifications().iter().map(|one| one.image_id());
-            launchers.uses.extend(uses(images, &by));
-            let templates = config.launch_template_configs().iter();
-            let templates = templates.filter_map(|one| one.launch_template_specification());
-            launchers.pinned.extend(templates.filter_map(pinned_by_fleet));
-        }
-        Ok(launchers)
-    }
-
-    /// Spot requests that may still launch. A persistent request launches again whenever its instance is interrupted.
-    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotInstanceRequests.html>)
-    async fn spot_requests(&self, region: &Region) -> Result<Vec<Reference>> {
-        let call = self.ec2(region).await.describe_spot_instance_requests();
-        let open = ["open", "active"].map(str::to_owned);
-        let pages = call.filters(read::filter("state", open)).max_results(1_000).into_paginator();
-        let given = pages.items().send().try_collect().await;
-        let failed = Call::new("DescribeSpotInstanceRequests", region);
-        let given = given.map_err(failed.on("the Spot requests"))?;
-        let of = |request: &SpotInstanceRequest| {
-            let by = Referrer::SpotRequest(request.spot_instance_request_id()?.to_owned());
-            Some(Reference { names: Target::read(request.launch_specification()?.image_id())?, by })
-        };
-        Ok(given.iter().filter_map(of).collect())
+        Ok(given.iter().map(of).collect())
     }
 }
 
@@ -346,23 +233,23 @@ async fn all_versions(
     call: DescribeLaunchTemplateVersionsFluentBuilder,
     on: &str,
 ) -> Result<Vec<LaunchTemplateVersion>> {
-    let call = call.include_managed_resources(true).max_results(VERSIONS_PAGE);
-    let pages = call.into_paginator().items().send();
-    pages.try_collect().await.map_err(Call::new("DescribeLaunchTemplateVersions", region).on(on))
+    let request = call.include_managed_resources(true).max_results(VERSIONS_PAGE);
+    let fetch = async |token| request.clone().set_next_token(token).send().await;
+    pages::all(Call::new("DescribeLaunchTemplateVersions", region), on, fetch).await
 }
 
-/// The references to these images; a field that names no image is none.
-fn uses<'a>(images: impl IntoIterator<Item = Option<&'a str>>, by: &Referrer) -> Vec<Reference> {
-    let named = images.into_iter().filter_map(Target::read);
-    named.map(|names| Reference { names, by: by.clone() }).collect()
+/// Whether an error may be about what one of the versions names, and not about the call.
+fn concerns_versions(error: &CloudError) -> bool {
+    matches!(error.kind, ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Denied)
 }
 
-fn pinned_by_fleet(template: &FleetLaunchTemplateSpecification) -> Option<String> {
-    pinned(template.launch_template_id(), template.launch_template_name(), template.version())
-}
-
-/// The template, by id or else by name, if the version is given by its number.
-fn pinned(id: Option<&str>, name: Option<&str>, version: Option<&str>) -> Option<String> {
-    let by_number = version?.bytes().all(|byte| byte.is_ascii_digit());
-    id.or(name).filter(|_| by_number).map(str::to_owned)
+fn template_version(given: &LaunchTemplateVersion, name: &str) -> TemplateVersion {
+    TemplateVersion {
+        template: given.launch_template_id().unwrap_or_default().to_owned(),
+        name: name.to_owned(),
+        number: given.version_number().unwrap_or_default(),
+        names: Target::read(given.launch_template_data().and_then(|data| data.image_id())),
+        description: given.version_description().unwrap_or_default().to_owned(),
+        default: given.default_version() != Some(false),
+    }
 }

@@ -27,6 +27,10 @@ pub enum RetentionReason {
     QuarantineOver { since: DateTime<Utc>, why: String },
     #[error("it was adopted, and the recipe does not let Kiln remove such images (adopt.deregister)")]
     AdoptedStays,
+    #[error(
+        "{by} names the parameter {parameter}, which holds no image, so nothing can be launched by it; correct or delete it. Only images that it might name are kept"
+    )]
+    DanglingReference { by: String, parameter: String },
     #[error("its recipe no longer names this Region")]
     RegionRemoved,
     #[error("kept with its release: {image} stays, because {why}")]

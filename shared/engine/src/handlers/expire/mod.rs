@@ -14,6 +14,7 @@ use kiln_core::events::inbound::{ExpireCall, ExpireRun, Mode};
 use kiln_core::expire::OneRecipe;
 use kiln_core::expire::forecast::{PlanRow, PlanTotals};
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex};
+use kiln_core::inventory::usage::Target;
 use kiln_core::inventory::{RegionUsage, Result};
 use kiln_core::model::{ImageId, RecipeName, Region};
 use kiln_core::plan::reason::RetentionReason;
@@ -72,6 +73,8 @@ async fn run<C: Cloud>(
     let mut observed = inventory(cloud, context, call.recipe.as_ref(), call.scope, now).await?;
     let mut report = apply(cloud, std::mem::take(&mut observed.other_decisions), call.mode, now).await;
     let mut rows = Rows::new();
+    let mut told =
+        Told { nightly: call.recipe.is_none() && call.mode != Mode::DryRun, said: BTreeSet::new() };
     let still_there = |name: &RecipeName, inventory: &Inventory| inventory.recipes.contains_key(name);
     let all: Vec<OneRecipe<'_>> =
         observed.recipes.values().map(|one| OneRecipe::of(one, &context.home)).collect();
@@ -79,7 +82,8 @@ async fn run<C: Cloud>(
     let names: Vec<&RecipeName> = observed.recipes.keys().collect();
     for (number, batch) in batches(&counts).into_iter().enumerate() {
         let sequences = if number == 0 || call.mode == Mode::DryRun {
-            decide_batch(cloud, context, (&observed, &all[batch]), call.allow, &mut rows, now).await
+            decide_batch(cloud, context, (&observed, &all[batch]), call.allow, (&mut rows, &mut told), now)
+                .await
         } else {
             // The earlier batches took time to apply, so tags and states are read again before this one is decided.
             let again = inventory_again(cloud, context, call.recipe.as_ref(), call.scope).await?;
@@ -88,7 +92,7 @@ async fn run<C: Cloud>(
                 .filter(|name| still_there(name, &again))
                 .map(|name| OneRecipe::of(&again.recipes[*name], &context.home))
                 .collect();
-            decide_batch(cloud, context, (&again, &all), call.allow, &mut rows, now).await
+            decide_batch(cloud, context, (&again, &all), call.allow, (&mut rows, &mut told), now).await
         };
         report = report.and(apply(cloud, sequences, call.mode, now).await);
     }
@@ -98,18 +102,46 @@ async fn run<C: Cloud>(
     Ok(report)
 }
 
+/// Which references to no image one run has told of. A person hears of them once a night: only the run for all recipes
+/// fails because of them.
+struct Told {
+    nightly: bool,
+    said: BTreeSet<String>,
+}
+
+impl Told {
+    /// What is new of the references that name a parameter which holds no image.
+    fn dangling(&mut self, usage: &UsageByRegion, account: &str) -> Vec<Sequence> {
+        let mut sequences = Vec::new();
+        let known = usage.iter().filter_map(|(region, usage)| Some((region, usage.as_ref().ok()?)));
+        for (region, one) in known.flat_map(|(region, usage)| usage.uses.iter().map(move |one| (region, one)))
+        {
+            let Target::Dangling(parameter) = &one.names else { continue };
+            let by = format!("{} {}", one.by, one.by.arn(region, account));
+            if self.said.insert(format!("{region} {by} {parameter}")) {
+                let action = if self.nightly { Action::Reject } else { Action::Keep };
+                let reason = RetentionReason::DanglingReference { by, parameter: parameter.clone() };
+                sequences.push(vec![Subject::region(region).decide(action, reason)]);
+            }
+        }
+        sequences
+    }
+}
+
 /// Decides about the images of a few recipes, from what uses them now.
 async fn decide_batch<C: Cloud>(
     cloud: &C,
     context: &Context,
     (inventory, recipes): (&Inventory, &[OneRecipe<'_>]),
     allow: Option<usize>,
-    rows: &mut Rows,
+    (rows, told): (&mut Rows, &mut Told),
     now: DateTime<Utc>,
 ) -> Vec<Sequence> {
     let usage = usage_of_candidates(cloud, context, inventory, recipes, now).await;
     let uses = UsageIndex::of(&usage);
     let mut sequences = unknown_usage(&usage);
+    let account = recipes.iter().flat_map(|one| one.observed.all()).next().map(|image| image.owner.as_str());
+    sequences.extend(told.dangling(&usage, account.unwrap_or_default()));
     for one in recipes {
         let decided = one.decide(&uses, allow, now);
         let planned = one.plan_rows(&decided, &inventory.sizes, &context.prices, now).into_iter();

@@ -1,0 +1,37 @@
+//! The ports that send events and wake functions, over the in-memory account.
+
+use chrono::{DateTime, Utc};
+use kiln_core::events::outbound::Envelope;
+use kiln_core::events::wake;
+use kiln_core::inventory::Result;
+use kiln_engine::ports::{Bus, Functions};
+use serde_json::Value;
+
+use super::account::Account;
+use super::cloud::{CallKind, InMemoryCloud};
+use super::lambda;
+
+impl Bus for InMemoryCloud {
+    async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()> {
+        let effect = |_: &mut Account, _| {
+            for envelope in envelopes {
+                self.world.note(|| format!("       said: {} {}", envelope.detail_type(), envelope.name));
+                self.world.invariants.borrow_mut().event_sent(envelope, &self.world.context.home, now);
+                lambda::deliver(&self.world, envelope);
+            }
+            Ok(())
+        };
+        self.call(CallKind::Change, "PutEvents", &self.world.context.home, "kiln", effect).await
+    }
+}
+
+impl Functions for InMemoryCloud {
+    async fn wake(&self, function: wake::Function, payload: &Value) -> Result<()> {
+        let home = self.world.context.home.clone();
+        let effect = |_: &mut Account, _| {
+            lambda::wake(&self.world, function.into(), payload);
+            Ok(())
+        };
+        self.call(CallKind::Change, "Invoke", &home, function.name(), effect).await
+    }
+}
