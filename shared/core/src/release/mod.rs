@@ -128,6 +128,24 @@ impl<'a> ReleaseState<'a> {
         self.regions().filter(move |region| *region == home || recipe.replicate.requires(region))
     }
 
+    fn requires(&self, region: &Region) -> bool {
+        self.required().any(|required| required == region)
+    }
+
+    /// The Regions that are filled in when they can be. Each moves by itself, and is in the way of no other.
+    fn best_effort(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
+        let (recipe, home) = (self.recipe, self.home);
+        self.regions().filter(move |region| *region != home && !recipe.replicate.requires(region))
+    }
+
+    /// What names a release in these Regions, moved to where it should be.
+    fn moves(&self, regions: &[&'a Region], drift: Drift, until: WaitFor) -> Sequence {
+        let mut sequence = Sequence::new();
+        sequence.extend(self.move_parameters(regions, drift, until));
+        sequence.extend(self.move_templates(regions));
+        sequence
+    }
+
     /// Whether an image is a release: it already was one, or it is ready in every required Region.
     fn is_complete(&self, release: &ReadyRelease<'_>) -> bool {
         release.record.stage == Stage::Released
@@ -213,11 +231,13 @@ impl<'a> ReleaseState<'a> {
         self.regions().filter_map(left).collect()
     }
 
-    fn move_parameters(&self, drift: Drift, until: WaitFor) -> Option<Decision> {
+    /// The moves of these Regions' parameters, in one action: all of them move, or none.
+    fn move_parameters(&self, regions: &[&'a Region], drift: Drift, until: WaitFor) -> Option<Decision> {
         let parameter = self.recipe.publish.parameter.as_ref()?;
         let mut reason = None;
-        let moves: Vec<Move> = self
-            .regions()
+        let moves: Vec<Move> = regions
+            .iter()
+            .copied()
             .filter(|region| {
                 self.pointers.get(*region).is_some_and(|pointers| matches!(pointers.parameter, Some(Ok(_))))
             })
@@ -234,10 +254,10 @@ impl<'a> ReleaseState<'a> {
         Some(subject.decide(Action::MoveParameters(moves, until), reason))
     }
 
-    fn move_templates(&self) -> Sequence {
+    fn move_templates(&self, regions: &[&'a Region]) -> Sequence {
         let Some(template_setting) = &self.recipe.publish.launch_template else { return Sequence::new() };
         let mut sequence = Sequence::new();
-        for region in self.regions() {
+        for region in regions.iter().copied() {
             let Some((image, reason)) = self.pending_move(region) else { continue };
             let subject = Subject::image(image);
             match self.pointers.get(region).and_then(|pointers| pointers.template.as_ref()) {
@@ -292,17 +312,11 @@ fn is_repair(reason: &Reason) -> bool {
 pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec<Sequence> {
     let mut sequences: Vec<Sequence> =
         state.unreadable().into_iter().chain(state.left()).map(|one| vec![one]).collect();
-    let required_unreadable = state.required().any(|region| {
-        let parameter = state.pointers.get(region).and_then(|pointers| pointers.parameter.as_ref());
-        state.unobservable.contains_key(region) || matches!(parameter, Some(Err(_)))
-    });
     // Acting on a partial view would move some Regions and not the others.
-    if required_unreadable {
+    if state.unreadable().iter().any(|one| state.requires(&one.subject.region)) {
         return sequences;
     }
-    let mut sequence = Sequence::new();
-    sequence.extend(state.move_parameters(drift, WaitFor::Visible));
-    sequence.extend(state.move_templates());
+    let mut sequence = state.moves(&state.required().collect::<Vec<_>>(), drift, WaitFor::Visible);
     let complete_now: Vec<&ReadyRelease<'_>> = state
         .releases
         .iter()
@@ -312,9 +326,9 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
     for release in complete_now {
         sequence.extend(finish(state, release, now));
     }
-    if !sequence.is_empty() {
-        sequences.push(sequence);
-    }
+    sequences.push(sequence);
+    sequences.extend(state.best_effort().map(|region| state.moves(&[region], drift, WaitFor::Visible)));
+    sequences.retain(|sequence| !sequence.is_empty());
     sequences
 }
 

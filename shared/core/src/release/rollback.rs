@@ -7,27 +7,30 @@ use crate::inventory::Image;
 use crate::model::{Region, Tags, Version, tags};
 use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
-use crate::plan::{Action, Reason, Sequence, Subject};
+use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::release::{Drift, ReadyRelease, ReleaseState};
 
-/// Moves every Region back to an earlier release: `to`, or the newest earlier one that can be launched in all of
-/// them. Rejects the rollback, with the reason, if there is none.
-pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc>) -> Sequence {
+/// Moves every Region back to an earlier release: `to`, or the newest earlier one that can be launched in all Regions
+/// that the recipe requires. Rejects the rollback, with the reason, if there is none. A Region of best effort that
+/// cannot follow is told, and follows with a sweep.
+pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc>) -> Vec<Sequence> {
     let recipe = Subject::recipe(&state.recipe.name, state.home);
     let publish = &state.recipe.publish;
     if publish.parameter.is_none() && publish.launch_template.is_none() {
-        return vec![recipe.decide(Action::Reject, ReleaseReason::NothingNamesIt)];
+        return vec![vec![recipe.decide(Action::Reject, ReleaseReason::NothingNamesIt)]];
     }
-    let unreadable = state.unreadable();
-    if !unreadable.is_empty() {
-        return unreadable;
+    let (required, told): (Sequence, Sequence) =
+        state.unreadable().into_iter().partition(|one| state.requires(&one.subject.region));
+    if !required.is_empty() {
+        return vec![required];
     }
+    let all: Vec<&Region> = state.required().collect();
     let complete = || state.releases.iter().filter(|release| state.is_complete(release));
     let current = state.named(state.home).or_else(|| complete().next());
     // An interrupted rollback is finished before another one begins.
     let unfinished = state
         .pinned()
-        .filter(|_| to.is_none() && state.move_parameters(Drift::Repair, WaitFor::Accepted).is_some());
+        .filter(|_| to.is_none() && state.move_parameters(&all, Drift::Repair, WaitFor::Accepted).is_some());
     let unfinished = unfinished.map(|(pinned, _)| pinned);
     let mut why = Vec::new();
     let mut launchable_everywhere = |release: &&ReadyRelease<'_>| {
@@ -45,7 +48,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
             .find(&mut launchable_everywhere),
     });
     let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
-        return vec![recipe.decide(Action::Reject, ReleaseReason::NoRollbackTarget { to, why })];
+        return vec![vec![recipe.decide(Action::Reject, ReleaseReason::NoRollbackTarget { to, why })]];
     };
     // In milliseconds, unlike other times, because the later of two rollbacks counts.
     let pin = Tags::new()
@@ -62,27 +65,36 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     let home = || Subject::image(chosen.home);
     // The pin first: if this dies half way, the next sweep finishes the rollback.
     let mut sequence = vec![home().decide(Action::Tag(chosen.home.id.clone(), pin), reason())];
-    sequence.extend(after_pin.move_parameters(Drift::Repair, WaitFor::Accepted));
-    sequence.extend(after_pin.move_templates());
+    sequence.extend(after_pin.moves(&all, Drift::Repair, WaitFor::Accepted));
     let news = Event::ImageRolledBack {
         image: chosen.home.id.clone(),
         images: chosen.images(),
         from: current.map(ReadyRelease::version).filter(|from| *from != chosen.version()),
     };
     sequence.push(home().emit(&chosen.record.name, news, reason()));
-    sequence
+    let mut sequences = vec![sequence];
+    for region in after_pin.best_effort() {
+        let unread = told.iter().find(|one| one.subject.region == *region);
+        let behind = || ReleaseReason::StaysBehind { region: region.clone(), version: chosen.version() };
+        sequences.push(match unread {
+            Some(unread) => vec![Decision { action: Action::Keep, ..unread.clone() }],
+            None if chosen.ready.contains_key(region) => {
+                after_pin.moves(&[region], Drift::Repair, WaitFor::Accepted)
+            }
+            None if state.value(region).is_some() => {
+                vec![Subject::region(region).decide(Action::Keep, behind())]
+            }
+            None => Sequence::new(),
+        });
+    }
+    sequences.retain(|sequence| !sequence.is_empty());
+    sequences
 }
 
 impl<'a> ReleaseState<'a> {
-    /// The Regions that would have to name a release but cannot launch it: required ones, and those whose parameter
-    /// names an image.
+    /// The Regions that the recipe requires and that cannot launch a release.
     fn missing_regions(&self, release: &ReadyRelease<'_>) -> Vec<&'a Region> {
-        let names_something = |region: &Region| self.value(region).is_some();
-        let required: Vec<&Region> = self.required().collect();
-        self.regions()
-            .filter(|region| required.contains(region) || names_something(region))
-            .filter(|region| !release.ready.contains_key(region))
-            .collect()
+        self.required().filter(|region| !release.ready.contains_key(region)).collect()
     }
 }
 

@@ -27,11 +27,13 @@ pub async fn publish<C: Cloud>(
     mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
-    let sequence = match call {
-        PublishCall::Image(region, image) => sequence(of_image(cloud, context, region, image, now).await)?,
+    let sequences = match call {
+        PublishCall::Image(region, image) => {
+            vec![sequence(of_image(cloud, context, region, image, now).await)?]
+        }
         PublishCall::Rollback(recipe, to) => roll_back(cloud, context, recipe, *to, now).await?,
     };
-    Ok(apply(cloud, vec![sequence], mode, now).await)
+    Ok(apply(cloud, sequences, mode, now).await)
 }
 
 async fn of_image<C: Cloud>(
@@ -69,7 +71,7 @@ async fn roll_back<C: Cloud>(
     name: &RecipeName,
     to: Option<Version>,
     now: DateTime<Utc>,
-) -> Result<Sequence, HandlerError> {
+) -> Result<Vec<Sequence>, HandlerError> {
     let recipe = recipes::existing(cloud, context, name).await?;
     let one = [&recipe];
     let (images, mut pointers) =

@@ -28,6 +28,10 @@ pub enum ReleaseReason {
     NothingNamesIt,
     #[error("there is no release{} to roll back to{}", .to.map_or(String::new(), |to| format!(" {to}")), suffix(.why))]
     NoRollbackTarget { to: Option<Version>, why: Vec<String> },
+    #[error(
+        "{region} is of best effort, and cannot launch {version}; what it names stays until its replica is there"
+    )]
+    StaysBehind { region: Region, version: Version },
     #[error("SSM refused parameter {parameter}: {why}")]
     ParameterRefused { parameter: String, why: String },
     #[error(
