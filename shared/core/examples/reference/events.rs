@@ -88,6 +88,12 @@ pub fn examples() -> Vec<Envelope> {
                      {\"recipe\": \"web\", \"dry_run\": false, \"allow\": 12}"
                 .into(),
         },
+        Event::ReleaseBlocked {
+            image: image(),
+            reason: "PutParameter on /golden/web/latest in eu-west-1 failed: ParameterMaxVersionLimitExceeded: its oldest \
+                     version has a label. What had moved was set back, in us-east-1"
+                .into(),
+        },
         Event::DriftRepaired {
             actions: vec!["copy"],
             resource: None,

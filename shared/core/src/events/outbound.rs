@@ -129,6 +129,14 @@ pub enum Event {
         /// Which limit blocked the run, and how to allow it.
         reason: String,
     },
+    /// `Release Blocked`: a Region's parameter does not take the release. What had moved was set back, and it is tried
+    /// again, each time after a longer wait.
+    ReleaseBlocked {
+        /// The home image.
+        image: ImageId,
+        /// Which parameter of which Region, and why, in AWS's words.
+        reason: String,
+    },
     /// `Drift Repaired`: a function did, because a sweep woke it, what an event should have led to. Usually the event
     /// was lost.
     DriftRepaired {
@@ -213,6 +221,7 @@ impl Envelope {
             Event::Images { transition: Transition::Kept, .. } => "Image Kept",
             Event::ImageRestored { .. } => "Image Restored",
             Event::ExpiryBlocked { .. } => "Expiry Blocked",
+            Event::ReleaseBlocked { .. } => "Release Blocked",
             Event::DriftRepaired { .. } => "Drift Repaired",
         }
     }

@@ -6,8 +6,12 @@
 //! does, and after it nothing moves forward until there is a newer release.
 
 pub mod launch_template;
+mod moves;
 pub mod newest;
 pub mod rollback;
+mod tries;
+
+pub use moves::refused;
 
 use std::collections::BTreeMap;
 
@@ -17,11 +21,11 @@ use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Image, ImageState, Result, Template};
 use crate::model::record::RecordError;
 use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
-use crate::plan::action::{Move, WaitFor};
+use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
-use crate::plan::{Action, Decision, Reason, Sequence, Subject};
+use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::{Recipe, ReleaseStrategy};
-use crate::release::launch_template::template_move;
+use crate::release::moves::How;
 
 /// What a Region's parameter and launch template name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,14 +142,6 @@ impl<'a> ReleaseState<'a> {
         self.regions().filter(move |region| *region != home && !recipe.replicate.requires(region))
     }
 
-    /// What names a release in these Regions, moved to where it should be.
-    fn moves(&self, regions: &[&'a Region], drift: Drift, until: WaitFor) -> Sequence {
-        let mut sequence = Sequence::new();
-        sequence.extend(self.move_parameters(regions, drift, until));
-        sequence.extend(self.move_templates(regions));
-        sequence
-    }
-
     /// Whether an image is a release: it already was one, or it is ready in every required Region.
     fn is_complete(&self, release: &ReadyRelease<'_>) -> bool {
         release.record.stage == Stage::Released
@@ -231,53 +227,6 @@ impl<'a> ReleaseState<'a> {
         self.regions().filter_map(left).collect()
     }
 
-    /// The moves of these Regions' parameters, in one action: all of them move, or none.
-    fn move_parameters(&self, regions: &[&'a Region], drift: Drift, until: WaitFor) -> Option<Decision> {
-        let parameter = self.recipe.publish.parameter.as_ref()?;
-        let mut reason = None;
-        let moves: Vec<Move> = regions
-            .iter()
-            .copied()
-            .filter(|region| {
-                self.pointers.get(*region).is_some_and(|pointers| matches!(pointers.parameter, Some(Ok(_))))
-            })
-            .filter_map(|region| Some((region, self.pending_move(region)?)))
-            .filter(|(_, (_, reason))| drift == Drift::Repair || !is_repair(reason))
-            .filter(|(region, (image, _))| self.value(region) != Some(image.id.as_str()))
-            .map(|(region, (image, why))| {
-                reason.get_or_insert_with(|| (Subject::image(image).version, why));
-                Move { region: region.clone(), parameter: parameter.clone(), image: image.id.clone() }
-            })
-            .collect();
-        let (version, reason) = reason?;
-        let subject = Subject { version, ..Subject::recipe(&self.recipe.name, self.home) };
-        Some(subject.decide(Action::MoveParameters(moves, until), reason))
-    }
-
-    fn move_templates(&self, regions: &[&'a Region]) -> Sequence {
-        let Some(template_setting) = &self.recipe.publish.launch_template else { return Sequence::new() };
-        let mut sequence = Sequence::new();
-        for region in regions.iter().copied() {
-            let Some((image, reason)) = self.pending_move(region) else { continue };
-            let subject = Subject::image(image);
-            match self.pointers.get(region).and_then(|pointers| pointers.template.as_ref()) {
-                Some(Ok(Some(template))) => {
-                    let moved = template_move(template_setting, template, image);
-                    sequence.extend(moved.map(|moved| subject.decide(Action::MoveTemplate(moved), reason)));
-                }
-                Some(Ok(None)) => {
-                    sequence.push(
-                        subject
-                            .decide(Action::Reject, ReleaseReason::NoTemplate(template_setting.name.clone())),
-                    );
-                }
-                Some(Err(error)) => sequence.push(subject.retry_later(error)),
-                None => {}
-            }
-        }
-        sequence
-    }
-
     /// A retry for each Region whose images or parameter could not be read.
     fn unreadable(&self) -> Sequence {
         let unobservable = self.unobservable.iter().map(|(region, error)| (*region, *error));
@@ -316,7 +265,21 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
     if state.unreadable().iter().any(|one| state.requires(&one.subject.region)) {
         return sequences;
     }
-    let mut sequence = state.moves(&state.required().collect::<Vec<_>>(), drift, WaitFor::Visible);
+    let how = How { drift, until: WaitFor::Visible, waits_at: Some(now) };
+    let moved = state.moves(&state.required().collect::<Vec<_>>(), how);
+    sequences.push(match moved {
+        Err(waits) => vec![*waits],
+        Ok(moves) => released(state, moves, now),
+    });
+    let alone = state.best_effort().map(|region| state.moves(&[region], how));
+    sequences.extend(alone.map(|moved| moved.unwrap_or_else(|waits| vec![*waits])));
+    sequences.retain(|sequence| !sequence.is_empty());
+    sequences
+}
+
+/// The moves, and behind them the end of each release that is complete.
+fn released(state: &ReleaseState<'_>, moves: Sequence, now: DateTime<Utc>) -> Sequence {
+    let mut sequence = moves;
     let complete_now: Vec<&ReadyRelease<'_>> = state
         .releases
         .iter()
@@ -326,10 +289,7 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
     for release in complete_now {
         sequence.extend(finish(state, release, now));
     }
-    sequences.push(sequence);
-    sequences.extend(state.best_effort().map(|region| state.moves(&[region], drift, WaitFor::Visible)));
-    sequences.retain(|sequence| !sequence.is_empty());
-    sequences
+    sequence
 }
 
 /// Makes an image a release. The release time is written before the event is sent, so that a repeated event has the

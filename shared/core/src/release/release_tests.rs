@@ -69,7 +69,7 @@ fn showing(images: &[Image]) -> Vec<(&'static str, Option<&Image>)> {
 fn moves(sequences: &[Sequence]) -> Vec<(String, ImageId)> {
     let actions = sequences.iter().flatten().map(|decision| &decision.action);
     let moves = actions.filter_map(|action| match action {
-        Action::MoveParameters(moves, _) => Some(moves),
+        Action::MoveParameters(moves) => Some(&moves.moves),
         _ => None,
     });
     moves.flatten().map(|one| (one.region.to_string(), one.image.clone())).collect()

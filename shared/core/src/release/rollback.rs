@@ -8,7 +8,11 @@ use crate::model::{Region, Tags, Version, tags};
 use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
+use crate::release::moves::How;
 use crate::release::{Drift, ReadyRelease, ReleaseState};
+
+/// Somebody asks, so nothing waits.
+const HOW: How = How { drift: Drift::Repair, until: WaitFor::Accepted, waits_at: None };
 
 /// Moves every Region back to an earlier release: `to`, or the newest earlier one that can be launched in all Regions
 /// that the recipe requires. Rejects the rollback, with the reason, if there is none. A Region of best effort that
@@ -30,7 +34,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     // An interrupted rollback is finished before another one begins.
     let unfinished = state
         .pinned()
-        .filter(|_| to.is_none() && state.move_parameters(&all, Drift::Repair, WaitFor::Accepted).is_some());
+        .filter(|_| to.is_none() && state.move_parameters(&all, HOW).is_ok_and(|moves| !moves.is_empty()));
     let unfinished = unfinished.map(|(pinned, _)| pinned);
     let mut why = Vec::new();
     let mut launchable_everywhere = |release: &&ReadyRelease<'_>| {
@@ -65,7 +69,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     let home = || Subject::image(chosen.home);
     // The pin first: if this dies half way, the next sweep finishes the rollback.
     let mut sequence = vec![home().decide(Action::Tag(chosen.home.id.clone(), pin), reason())];
-    sequence.extend(after_pin.moves(&all, Drift::Repair, WaitFor::Accepted));
+    sequence.extend(after_pin.moves(&all, HOW).unwrap_or_default());
     let news = Event::ImageRolledBack {
         image: chosen.home.id.clone(),
         images: chosen.images(),
@@ -78,9 +82,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
         let behind = || ReleaseReason::StaysBehind { region: region.clone(), version: chosen.version() };
         sequences.push(match unread {
             Some(unread) => vec![Decision { action: Action::Keep, ..unread.clone() }],
-            None if chosen.ready.contains_key(region) => {
-                after_pin.moves(&[region], Drift::Repair, WaitFor::Accepted)
-            }
+            None if chosen.ready.contains_key(region) => after_pin.moves(&[region], HOW).unwrap_or_default(),
             None if state.value(region).is_some() => {
                 vec![Subject::region(region).decide(Action::Keep, behind())]
             }

@@ -92,6 +92,10 @@ pub(crate) fn event_for_failure(
                 console_tail: String::new(),
             },
         ),
+        Action::MoveParameters(moves) => {
+            let image = moves.tries.as_ref()?.image.clone();
+            envelope(decision, Event::ReleaseBlocked { image, reason: failure.to_string() })
+        }
         Action::Copy(new) => envelope(
             decision,
             Event::ReplicationFailed { image: new.image.clone(), reason: failure.to_string() },

@@ -8,7 +8,7 @@ use kiln_core::events::inbound::{Mode, ReplicateCall};
 use kiln_core::inventory::{Image, ImageQuery, Result};
 use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region};
 use kiln_core::plan::reason::{ReleaseReason, ReplicateReason};
-use kiln_core::plan::{Action, Reason, Sequence, Subject};
+use kiln_core::plan::{Action, Reason, Subject};
 use kiln_core::recipe::Recipe;
 use kiln_core::release::newest::named_release;
 use kiln_core::release::{self, Drift, ReleaseState};
@@ -194,18 +194,11 @@ async fn of_parameter<C: Cloud>(
     for recipe in named {
         let images = images::recipe_images(cloud, context, recipe).await;
         let pointers = pointers.remove(&recipe.name).unwrap_or_default();
-        let mut sequences =
-            release::decide(&ReleaseState::of(recipe, &context.home, &images, &pointers), Drift::Ignore, now);
-        let moves =
-            |sequence: &Sequence| sequence.iter().any(|one| matches!(one.action, Action::MoveParameters(..)));
-        if let Some(why) = refused.filter(|_| sequences.iter().any(moves)) {
-            // SSM would refuse the same image again at once, so the next sweep tries it.
-            let reason = Reason::Release(ReleaseReason::ParameterRefused {
-                parameter: name.to_owned(),
-                why: why.to_owned(),
-            });
-            sequences = vec![vec![subject().decide(Action::Reject, reason)]];
-        }
+        let state = ReleaseState::of(recipe, &context.home, &images, &pointers);
+        let sequences = match refused {
+            Some(why) => release::refused(&state, region, why, now),
+            None => release::decide(&state, Drift::Ignore, now),
+        };
         report = report.and(apply(cloud, sequences, mode, now).await);
     }
     Ok(report)

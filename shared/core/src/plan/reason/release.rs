@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::inventory::CloudError;
 use crate::model::record::RecordError;
 use crate::model::{ImageId, Region, Version};
 use crate::plan::text::suffix;
@@ -32,12 +33,30 @@ pub enum ReleaseReason {
         "{region} is of best effort, and cannot launch {version}; what it names stays until its replica is there"
     )]
     StaysBehind { region: Region, version: Version },
-    #[error("SSM refused parameter {parameter}: {why}")]
-    ParameterRefused { parameter: String, why: String },
+    #[error("SSM refused parameter {parameter} in {region}: {why}")]
+    ParameterRefused { region: Region, parameter: String, why: String },
+    #[error("{why}. {}", set_back(.back, .left))]
+    NotAllMoved { why: CloudError, back: Vec<Region>, left: Vec<Region> },
+    #[error(
+        "SSM accepted {image} for {parameter} in {region} at {at}, and has not shown it since; see whether the image can be launched there, and what `aws ssm get-parameter-history` tells"
+    )]
+    NeverShown { region: Region, parameter: String, image: ImageId, at: String },
+    #[error("a Region did not take {version}; it is tried again at {again}")]
+    TriedBefore { version: Version, again: String },
     #[error(
         "{parameter} names {image}, which can be launched, but is no release to Kiln: {why}. The parameter stays as it is until you roll back or a newer version is released"
     )]
     NamesUnknown { parameter: String, image: ImageId, why: RecordError },
     #[error("no recipe names parameter {0}")]
     NoRecipesParameter(String),
+}
+
+/// What became of the Regions that had moved already.
+fn set_back(back: &[Region], left: &[Region]) -> String {
+    let list = |regions: &[Region]| regions.iter().map(Region::as_str).collect::<Vec<_>>().join(", ");
+    match (back, left) {
+        ([], []) => "No Region moved".into(),
+        (back, []) => format!("What had moved was set back, in {}", list(back)),
+        (_, left) => format!("What had moved could not be set back in {}; roll back once it can", list(left)),
+    }
 }
