@@ -369,6 +369,9 @@ FORBIDDEN["ReconcileRole"] = [
     ("lambda:InvokeFunction", FUNCTION.format("reconcile"), {}),
     ("lambda:InvokeFunction", FUNCTION.format("bake").replace("kiln", "other"), {}),
 ]
+PINNED = OURS | {"aws:ResourceTag/kiln:pinned": "2026-11-26T09:00:00.000Z 0123"}
+FORBIDDEN["ExpireRole"] += [("ec2:DisableImage", IMAGE, PINNED), ("ec2:DeregisterImage", IMAGE, PINNED)]
+NEEDED["ExpireRole"] += [("ec2:DeregisterImage", IMAGE, OURS | {"aws:ResourceTag/kiln:pinned": "no"})]
 HELD = {"aws:ResourceTag/kiln:hold": "audit"}
 for role, held in {
     "CaptureRole": [("ec2:DeregisterImage", IMAGE, OURS), ("ec2:DeleteSnapshot", SNAPSHOT, OURS)],

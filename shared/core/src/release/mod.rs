@@ -160,6 +160,19 @@ impl<'a> ReleaseState<'a> {
         (!newer).then_some((pinned, over))
     }
 
+    /// Takes the pin off each release that was rolled back to before: the right to remove an image asks for it.
+    fn ended_rollbacks(&self, newer: &ReadyRelease<'_>) -> Sequence {
+        let over = |release: &&ReadyRelease<'_>| release.home.tags.read::<Version>(tags::PINNED_OVER);
+        let is_pinned = |release: &&ReadyRelease<'_>| release.home.tags.time(tags::PINNED).is_some();
+        let ended = self.releases.iter().filter(is_pinned);
+        let ended = ended.filter(|release| over(release).is_none_or(|over| over < newer.version()));
+        let cleared = |release: &ReadyRelease<'_>| {
+            let tag = Action::Tag(release.home.id.clone(), Tags::new().with(tags::PINNED, "no"));
+            Subject::image(release.home).decide(tag, ReleaseReason::Ready(newer.version()))
+        };
+        ended.map(cleared).collect()
+    }
+
     /// The release that a Region should name, the newest version that it may replace, and the reason.
     fn target(&self, region: &Region) -> Option<(&ReadyRelease<'a>, Version, Reason)> {
         if let Some((pinned, over)) = self.pinned() {
@@ -319,6 +332,7 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
     let replicas = release.ready.values().filter(|image| image.id != release.home.id);
     let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
     sequence.extend(unmarked.filter_map(|image| marked(image)));
+    sequence.extend(state.ended_rollbacks(release));
     // Just before the last tag: the event wakes `expire`, which counts the release only once it bears that tag.
     sequence.push(home().emit(&release.record.name, news, reason()));
     sequence.extend(marked(release.home));

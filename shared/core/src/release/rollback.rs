@@ -93,6 +93,28 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     sequences
 }
 
+/// What a rollback reads back: whether the release that it chose can still be launched where it must. Expiry may have
+/// begun to remove it, in the moment before the rollback could be seen.
+pub fn read_back(state: &ReleaseState<'_>, sequences: &[Sequence]) -> Sequence {
+    let chosen = sequences.iter().flatten().find_map(|decision| match &decision.reason {
+        Reason::Release(ReleaseReason::RolledBackTo(version)) => Some(*version),
+        _ => None,
+    });
+    let Some(chosen) = chosen else { return Sequence::new() };
+    let release = state.releases.iter().find(|release| release.version() == chosen);
+    let missing: Vec<Region> = match release {
+        Some(release) => state.missing_regions(release).into_iter().cloned().collect(),
+        None => state.required().cloned().collect(),
+    };
+    if missing.is_empty() {
+        return Sequence::new();
+    }
+    let recipe = Subject::recipe(&state.recipe.name, state.home);
+    vec![
+        recipe.decide(Action::Reject, ReleaseReason::RollbackOvertaken { version: chosen, regions: missing }),
+    ]
+}
+
 impl<'a> ReleaseState<'a> {
     /// The Regions that the recipe requires and that cannot launch a release.
     fn missing_regions(&self, release: &ReadyRelease<'_>) -> Vec<&'a Region> {
@@ -104,5 +126,6 @@ impl<'a> ReleaseState<'a> {
 /// replicas.
 pub fn is_pinned(image: &Image, newest: Option<Version>) -> bool {
     let over = |image: &Image| image.tags.read::<Version>(tags::PINNED_OVER);
-    image.tags.has(tags::PINNED) && over(image).is_some_and(|over| newest.is_none_or(|newest| newest <= over))
+    image.tags.time(tags::PINNED).is_some()
+        && over(image).is_some_and(|over| newest.is_none_or(|newest| newest <= over))
 }

@@ -33,6 +33,11 @@ pub enum ReleaseReason {
         "{region} is of best effort, and cannot launch {version}; what it names stays until its replica is there"
     )]
     StaysBehind { region: Region, version: Version },
+    #[error(
+        "the rollback came too late: {version} was removed meanwhile in {}; roll back again, to another release, or restore it with make restore",
+        .regions.iter().map(Region::as_str).collect::<Vec<_>>().join(", ")
+    )]
+    RollbackOvertaken { version: Version, regions: Vec<Region> },
     #[error("SSM refused parameter {parameter} in {region}: {why}")]
     ParameterRefused { region: Region, parameter: String, why: String },
     #[error("{why}. {}", set_back(.back, .left))]
