@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from e2e.kiln import HOME, REGIONS, Kiln, tags_of
 from e2e.test_release import NEW, OLD, comes, puts, released
 
@@ -14,11 +16,22 @@ FULL = {
 AWAY = "eu-west-1"
 
 
+def ready(kiln: Kiln, version: str) -> None:
+    """An image has just been published in every Region: one invocation moves them all."""
+    kiln.release("web", version, tags={"kiln:stage": "published"})
+    kiln.sweep()
+
+
 def refused_once(kiln: Kiln) -> None:
     """The try passes, and then SSM refuses the value itself."""
     kiln.aws.faults(
         {"call": "PutParameter", "region": AWAY, "who": "kiln-replicate", "skip": 1, "times": 1, **FULL}
     )
+
+
+def a_while_ago() -> str:
+    """Longer ago than the longest wait, and not forgotten."""
+    return (datetime.now(UTC) - timedelta(hours=6)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def waited(kiln: Kiln) -> None:
@@ -27,8 +40,8 @@ def waited(kiln: Kiln) -> None:
         for image in kiln.images(region):
             tried = tags_of(image).get("kiln:release-tried")
             if tried:
-                count, _, outcome = tried.split()
-                past = f"{count} 2025-07-01T00:00:00Z {outcome}"
+                count, _, outcome, *regions = tried.split()
+                past = " ".join([count, a_while_ago(), outcome, *regions])
                 tag = {"Key": "kiln:release-tried", "Value": past}
                 kiln.ec2(region).create_tags(Resources=[image["ImageId"]], Tags=[tag])
 
@@ -36,7 +49,7 @@ def waited(kiln: Kiln) -> None:
 def test_what_moved_goes_back_where_one_region_refuses_after_the_try_passed(kiln: Kiln) -> None:
     released(kiln, OLD)
     refused_once(kiln)
-    comes(kiln, NEW)
+    ready(kiln, NEW)
     assert kiln.named() == [OLD] * 3 and kiln.said("Image Released") == []
     blocked = kiln.said("Release Blocked")
     assert len(blocked) == 1 and blocked[0]["version"] == NEW
@@ -54,7 +67,7 @@ def test_each_try_that_fails_makes_the_next_one_wait_longer(kiln: Kiln) -> None:
     for count in (1, 2, 3):
         refused_once(kiln)
         if count == 1:
-            comes(kiln, NEW)
+            ready(kiln, NEW)
         else:
             kiln.sweep()
         (new,) = [image for image in kiln.images() if tags_of(image)["kiln:version"] == NEW]
@@ -69,14 +82,13 @@ def test_what_ssm_takes_and_never_shows_is_told_and_the_others_go_back(kiln: Kil
         {"parameter": "/golden/web", "region": AWAY, "times": -1},
         {"event": CHANGE, "effect": "lose", "times": -1},
     )
-    comes(kiln, NEW)
+    ready(kiln, NEW)
     assert kiln.named() == [NEW, OLD, NEW]
     waited(kiln)
     kiln.sweep()
     assert kiln.named() == [OLD] * 3
     (blocked,) = kiln.said("Release Blocked")
     assert f"/golden/web in {AWAY}" in blocked["reason"] and "has not shown it since" in blocked["reason"]
-    assert kiln.dead_letters() != []
     kiln.aws.faults()
     waited(kiln)
     kiln.sweep()

@@ -175,7 +175,11 @@ NEEDED: dict[str, list[Call]] = {
     "PublishRole": [
         *SHARE,
         *RELEASE,
-        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:pinned", "kiln:pinned-over"]}),
+        (
+            "ec2:CreateTags",
+            IMAGE,
+            OURS | {"aws:TagKeys": ["kiln:pinned", "kiln:pinned-over", "kiln:pin-holds"]},
+        ),
     ],
     "ReplicateRole": [
         *SHARE,
@@ -369,9 +373,9 @@ FORBIDDEN["ReconcileRole"] = [
     ("lambda:InvokeFunction", FUNCTION.format("reconcile"), {}),
     ("lambda:InvokeFunction", FUNCTION.format("bake").replace("kiln", "other"), {}),
 ]
-PINNED = OURS | {"aws:ResourceTag/kiln:pinned": "2026-11-26T09:00:00.000Z 0123"}
+PINNED = OURS | {"aws:ResourceTag/kiln:pin-holds": "yes"}
 FORBIDDEN["ExpireRole"] += [("ec2:DisableImage", IMAGE, PINNED), ("ec2:DeregisterImage", IMAGE, PINNED)]
-NEEDED["ExpireRole"] += [("ec2:DeregisterImage", IMAGE, OURS | {"aws:ResourceTag/kiln:pinned": "no"})]
+NEEDED["ExpireRole"] += [("ec2:DeregisterImage", IMAGE, OURS | {"aws:ResourceTag/kiln:pin-holds": "no"})]
 HELD = {"aws:ResourceTag/kiln:hold": "audit"}
 for role, held in {
     "CaptureRole": [("ec2:DeregisterImage", IMAGE, OURS), ("ec2:DeleteSnapshot", SNAPSHOT, OURS)],

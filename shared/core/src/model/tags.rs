@@ -70,6 +70,9 @@ pub const PINNED: &str = "kiln:pinned";
 /// On a home image that somebody rolled back to: the newest version that existed then. The rollback ends when a newer
 /// version is released.
 pub const PINNED_OVER: &str = "kiln:pinned-over";
+/// On a home image that somebody rolled back to: `yes`, until a newer version is released. The role of `expire` may not
+/// remove an image that bears it.
+pub const PIN_HOLDS: &str = "kiln:pin-holds";
 /// The seal of the tags: it shows that Kiln wrote them for this resource. Without the right one, Kiln treats an image as
 /// nobody's: it never shares, copies, releases or removes it. Other values have their seal behind a space.
 pub const SEAL: &str = "kiln:seal";
@@ -86,7 +89,7 @@ pub const MOST: usize = 50;
 pub const MOST_OF_KILN: usize = 21;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 27] = [
+const OWN: [&str; 28] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -112,6 +115,7 @@ const OWN: [&str; 27] = [
     RELEASE_TRIED,
     PINNED,
     PINNED_OVER,
+    PIN_HOLDS,
     SEAL,
     HOLD,
 ];

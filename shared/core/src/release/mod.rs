@@ -160,14 +160,14 @@ impl<'a> ReleaseState<'a> {
         (!newer).then_some((pinned, over))
     }
 
-    /// Takes the pin off each release that was rolled back to before: the right to remove an image asks for it.
+    /// Lets the releases go that were rolled back to before: the right to remove an image asks for this tag.
     fn ended_rollbacks(&self, newer: &ReadyRelease<'_>) -> Sequence {
         let over = |release: &&ReadyRelease<'_>| release.home.tags.read::<Version>(tags::PINNED_OVER);
-        let is_pinned = |release: &&ReadyRelease<'_>| release.home.tags.time(tags::PINNED).is_some();
-        let ended = self.releases.iter().filter(is_pinned);
+        let holds = |release: &&ReadyRelease<'_>| release.home.tags.get(tags::PIN_HOLDS) == Some("yes");
+        let ended = self.releases.iter().filter(holds);
         let ended = ended.filter(|release| over(release).is_none_or(|over| over < newer.version()));
         let cleared = |release: &ReadyRelease<'_>| {
-            let tag = Action::Tag(release.home.id.clone(), Tags::new().with(tags::PINNED, "no"));
+            let tag = Action::Tag(release.home.id.clone(), Tags::new().with(tags::PIN_HOLDS, "no"));
             Subject::image(release.home).decide(tag, ReleaseReason::Ready(newer.version()))
         };
         ended.map(cleared).collect()

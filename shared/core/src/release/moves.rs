@@ -62,8 +62,10 @@ impl<'a> ReleaseState<'a> {
             ..Subject::recipe(&self.recipe.name, self.home)
         };
         let noted_on = self.noted_on(region, image);
+        let pending = || moves.iter().map(|one: &Move| &one.region);
         let tries = how.waits_at.and_then(|now| Tries::of(noted_on, now));
-        if let (Some(tries), Some(now)) = (tries, how.waits_at)
+        let tries = tries.filter(|tries| tries.concerns(pending()));
+        if let (Some(tries), Some(now)) = (&tries, how.waits_at)
             && now < tries.again_at()
             && let Some(version) = subject.version
         {
@@ -74,12 +76,13 @@ impl<'a> ReleaseState<'a> {
         let note = |now| NoteTry {
             image: noted_on.id.clone(),
             region: noted_on.region.clone(),
-            refused: Tries::tag(tries, false, now),
-            accepted: Tries::tag(tries, true, now),
+            refused: Tries::tag(tries.as_ref(), false, pending(), now),
+            accepted: Tries::tag(tries.as_ref(), true, pending(), now),
         };
-        let moves = Moves { moves, moved, until: how.until, tries: how.waits_at.map(note) };
+        let note = how.waits_at.map(note);
+        let moves = Moves { moves, moved, until: how.until, tries: note };
         Ok(match tries.filter(|tries| tries.accepted) {
-            Some(tries) => never_shown(&subject, image, moves, tries),
+            Some(tries) => never_shown(&subject, image, moves, &tries),
             None => vec![subject.decide(Action::MoveParameters(moves), reason)],
         })
     }
@@ -127,7 +130,7 @@ impl<'a> ReleaseState<'a> {
 
 /// What SSM accepted at the last try, and does not show. It is told; and if other Regions show theirs, they are set back,
 /// and the next try waits for all of them again.
-fn never_shown(subject: &Subject, image: &Image, moves: Moves, tries: Tries) -> Sequence {
+fn never_shown(subject: &Subject, image: &Image, moves: Moves, tries: &Tries) -> Sequence {
     let Some(hidden) = moves.moves.first() else { return Sequence::new() };
     let reason = Reason::Release(ReleaseReason::NeverShown {
         region: hidden.region.clone(),
@@ -177,7 +180,10 @@ pub fn refused(state: &ReleaseState<'_>, region: &Region, why: &str, now: DateTi
         true => (target.home, state.required().collect()),
         false => (*image, Vec::new()),
     };
-    let note = Action::Tag(image.id.clone(), Tries::tag(Tries::of(image, now), false, now));
+    let note = Action::Tag(
+        image.id.clone(),
+        Tries::tag(Tries::of(image, now).as_ref(), false, [region].into_iter(), now),
+    );
     let news = Event::ReleaseBlocked { image: target.home.id.clone(), reason: reason().to_string() };
     let mut sequence = vec![
         Subject::image(image).decide(note, reason()),

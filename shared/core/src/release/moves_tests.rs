@@ -87,7 +87,7 @@ fn every_move_knows_where_it_is_set_back_to_also_those_that_an_invocation_made_t
 
 #[test]
 fn a_release_that_a_region_did_not_take_waits_for_its_next_try_and_is_no_release_before() {
-    let tried = "2 2026-01-31T02:00:00Z refused";
+    let tried = "2 2026-01-31T02:00:00Z refused *";
     let last: DateTime<Utc> = "2026-01-31T02:00:00Z".parse().unwrap();
     let waiting = scene([8, 8, 8], Some(tried)).decided(&named(), last + TimeDelta::minutes(19));
     assert_eq!(waiting.iter().map(words).collect::<Vec<_>>(), [["keep"]]);
@@ -123,7 +123,7 @@ fn a_refusal_in_a_region_of_best_effort_sets_no_other_back() {
 
 #[test]
 fn what_ssm_accepts_and_never_shows_is_told_and_the_others_are_set_back() {
-    let tried = "1 2026-01-30T02:00:00Z accepted";
+    let tried = "1 2026-01-30T02:00:00Z accepted *";
     let later: DateTime<Utc> = "2026-01-30T02:15:00Z".parse().unwrap();
     let sequences = scene([9, 8, 9], Some(tried)).decided(&named(), later);
     assert_eq!(words(&sequences[0])[..4], ["emit", "tag", "move-parameters", "reject"]);

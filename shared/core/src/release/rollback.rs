@@ -57,7 +57,8 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     // In milliseconds, unlike other times, because the later of two rollbacks counts.
     let pin = Tags::new()
         .with(tags::PINNED, now.to_rfc3339_opts(SecondsFormat::Millis, true))
-        .with(tags::PINNED_OVER, newest.version().max(chosen.version()));
+        .with(tags::PINNED_OVER, newest.version().max(chosen.version()))
+        .with(tags::PIN_HOLDS, "yes");
     let pinned = Image { tags: chosen.home.tags.clone().and(&pin), ..chosen.home.clone() };
     let mut after_pin = state.clone();
     for release in &mut after_pin.releases {
