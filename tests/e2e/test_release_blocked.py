@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from e2e.kiln import HOME, REGIONS, Kiln, tags_of
 from e2e.test_release import NEW, OLD, comes, puts, released
 
@@ -133,3 +135,31 @@ def test_a_layer_is_baked_from_the_release_that_its_base_was_rolled_back_to(kiln
     kiln.bake("web", scheduled_time="2025-06-03T02:00:00Z")
     (layer,) = kiln.images(recipe="web")
     assert tags_of(layer)["kiln:base"] == good
+
+
+@pytest.mark.parametrize("how", ["deregistered", "disabled"])
+def test_regions_go_back_together_when_somebody_takes_the_home_image_away(kiln: Kiln, how: str) -> None:
+    released(kiln, OLD, NEW)
+    newest = kiln.images()[-1]["ImageId"]
+    if how == "deregistered":
+        kiln.ec2().deregister_image(ImageId=newest)
+    else:
+        kiln.ec2().disable_image(ImageId=newest)
+    kiln.settle()
+    before = kiln.aws.journal_end()
+    kiln.sweep()
+    assert kiln.named() == [OLD] * 3
+    (lost,) = kiln.said("Release Lost", before)
+    assert lost["images"][HOME] == newest and "deregistered or disabled" in lost["reason"]
+    before = kiln.aws.journal_end()
+    kiln.sweep()
+    assert kiln.named() == [OLD] * 3 and puts(kiln, before) == []
+
+
+def test_a_replica_that_somebody_took_away_is_copied_anew_and_no_region_goes_back(kiln: Kiln) -> None:
+    released(kiln, OLD, NEW)
+    kiln.ec2(AWAY).deregister_image(ImageId=str(kiln.parameter(AWAY)))
+    kiln.settle()
+    kiln.sweep()
+    kiln.sweep()
+    assert kiln.named() == [NEW] * 3

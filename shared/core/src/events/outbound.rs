@@ -129,6 +129,17 @@ pub enum Event {
         /// Which limit blocked the run, and how to allow it.
         reason: String,
     },
+    /// `Release Lost`: what the parameters name can no longer be launched, because somebody deregistered or disabled an
+    /// image of it. With `release = "together"`, every Region names the newest release that can be launched in all of
+    /// them.
+    ReleaseLost {
+        /// The home image that is named instead.
+        image: ImageId,
+        /// What was named and cannot be launched, by Region.
+        images: BTreeMap<Region, ImageId>,
+        /// What happened, in a sentence.
+        reason: String,
+    },
     /// `Release Blocked`: a Region's parameter does not take the release. What had moved was set back, and it is tried
     /// again, each time after a longer wait.
     ReleaseBlocked {
@@ -221,6 +232,7 @@ impl Envelope {
             Event::Images { transition: Transition::Kept, .. } => "Image Kept",
             Event::ImageRestored { .. } => "Image Restored",
             Event::ExpiryBlocked { .. } => "Expiry Blocked",
+            Event::ReleaseLost { .. } => "Release Lost",
             Event::ReleaseBlocked { .. } => "Release Blocked",
             Event::DriftRepaired { .. } => "Drift Repaired",
         }

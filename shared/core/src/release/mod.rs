@@ -209,10 +209,28 @@ impl<'a> ReleaseState<'a> {
         // version than it was preferred to.
         let named: Option<ImageId> = self.value(region).and_then(|value| value.parse().ok());
         let named = named.and_then(|image| self.versions.get(&(region, &image)).copied());
-        let moves_back = named.is_some_and(|version| version > over);
+        let moves_back = named.is_some_and(|version| version > over && !self.is_lost(version));
         // Whether it is older or newer than the release is not known.
         let is_left = self.unplaced_in(region).is_some() && is_repair(&reason);
         (!moves_back && !is_left).then_some((*image, reason))
+    }
+
+    /// Whether Regions that go together name a release of which the home image can no longer be launched: then all of
+    /// them go back to one that can be launched everywhere. An image whose tags cannot be read can still be launched.
+    fn is_lost(&self, version: Version) -> bool {
+        self.recipe.replicate.release == ReleaseStrategy::AllRegions
+            && self.unplaced_in(self.home).is_none()
+            && !self.versions.iter().any(|((region, _), at)| *region == self.home && *at == version)
+    }
+
+    /// What a Region's parameter names, if nobody can launch it there: the image is gone, disabled, or lost.
+    fn dead_in(&self, region: &'a Region) -> Option<ImageId> {
+        let named: ImageId = self.value(region)?.parse().ok()?;
+        let is_alive = match self.versions.get(&(region, &named)) {
+            Some(version) => !self.is_lost(*version),
+            None => self.unplaced_in(region).is_some(),
+        };
+        (!is_alive).then_some(named)
     }
 
     /// The image that a Region's parameter names, if it can be launched but its tags are not Kiln's own, with the

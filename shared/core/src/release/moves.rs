@@ -1,6 +1,8 @@
 //! Moves what names a release, together or not at all, and sets back what moved in vain.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::Image;
@@ -11,6 +13,9 @@ use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::release::launch_template::template_move;
 use crate::release::tries::Tries;
 use crate::release::{Drift, ReadyRelease, ReleaseState, is_repair};
+
+/// A value that is not shown so long after it was accepted may have been overwritten since.
+const SHOWN_BY: TimeDelta = TimeDelta::hours(6);
 
 /// How parameters and launch templates are moved.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +57,11 @@ impl<'a> ReleaseState<'a> {
             if self.value(region) == Some(image.id.as_str()) {
                 moved.extend(self.release_before(region).map(|before| to(Some(before))));
             } else if how.drift == Drift::Repair || !is_repair(&reason) {
-                first.get_or_insert((region, image, reason));
-                moves.push(to(self.value(region).and_then(|value| value.parse().ok())));
+                first.get_or_insert((region, image, reason.clone()));
+                // A rollback only goes on: what it comes from is bad.
+                let rolls_back = matches!(reason, Reason::Release(ReleaseReason::RolledBackTo(_)));
+                let back = self.value(region).filter(|_| !rolls_back).and_then(|value| value.parse().ok());
+                moves.push(to(back));
             }
         }
         let Some((region, image, reason)) = first else { return Ok(Sequence::new()) };
@@ -65,8 +73,12 @@ impl<'a> ReleaseState<'a> {
         let pending = || moves.iter().map(|one: &Move| &one.region);
         let tries = how.waits_at.and_then(|now| Tries::of(noted_on, now));
         let tries = tries.filter(|tries| tries.concerns(pending()));
+        // What was a release before has been shown before: if it is not now, somebody has overwritten it.
+        let is_new = self.target(region).is_some_and(|(target, ..)| target.record.stage == Stage::Published);
+        let waits = |tries: &Tries| is_new || !tries.accepted;
         if let (Some(tries), Some(now)) = (&tries, how.waits_at)
             && now < tries.again_at()
+            && waits(tries)
             && let Some(version) = subject.version
         {
             let again = tries.again_at().to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -81,10 +93,34 @@ impl<'a> ReleaseState<'a> {
         };
         let note = how.waits_at.map(note);
         let moves = Moves { moves, moved, until: how.until, tries: note };
-        Ok(match tries.filter(|tries| tries.accepted) {
+        let never = |tries: &Tries| {
+            tries.accepted
+                && how.waits_at.is_some_and(|now| (tries.again_at()..tries.last() + SHOWN_BY).contains(&now))
+        };
+        Ok(match tries.filter(never) {
             Some(tries) => never_shown(&subject, image, moves, &tries),
-            None => vec![subject.decide(Action::MoveParameters(moves), reason)],
+            None => {
+                let mut sequence: Sequence = self.lost(&subject, image, &moves).into_iter().collect();
+                sequence.push(subject.decide(Action::MoveParameters(moves), reason));
+                sequence
+            }
         })
+    }
+
+    /// Says that what some of these Regions named can no longer be launched, before they name another release.
+    fn lost(&self, subject: &Subject, image: &Image, moves: &Moves) -> Option<Decision> {
+        let dead = moves.moves.iter().filter_map(|one| {
+            let region = self.regions().find(|region| **region == one.region)?;
+            Some((one.region.clone(), self.dead_in(region)?))
+        });
+        let images: BTreeMap<Region, ImageId> = dead.collect();
+        if images.is_empty() {
+            return None;
+        }
+        let name = image.record().ok()?.name;
+        let reason = ReleaseReason::Lost { images: images.clone(), to: name.version };
+        let news = Event::ReleaseLost { image: image.id.clone(), images, reason: reason.to_string() };
+        Some(subject.clone().emit(&name, news, reason))
     }
 
     /// The image on which a try is noted: that of the Region, if it moves by itself.

@@ -144,3 +144,44 @@ fn what_ssm_accepts_and_never_shows_is_told_and_the_others_are_set_back() {
     let sequences = scene([9, 9, 9], Some(tried)).decided(&named(), later);
     assert!(words(&sequences[0]).ends_with(&["emit", "set-stage"]));
 }
+
+/// Two releases everywhere; every Region names the newer one, of which these images are gone.
+fn without(gone: &[&str]) -> Scene {
+    let mut scene = scene([9, 9, 9], None);
+    for (region, images) in &mut scene.images {
+        let images = images.as_mut().unwrap();
+        for image in images.iter_mut() {
+            image.tags = std::mem::take(&mut image.tags).with(tags::STAGE, Stage::Released.word());
+        }
+        images.retain(|image| {
+            !gone.contains(&region.as_str()) || image.record().unwrap().name == name("web", 8)
+        });
+    }
+    scene
+}
+
+#[test]
+fn regions_that_go_together_go_back_together_when_the_home_image_of_what_they_name_is_lost() {
+    for gone in [&["us-east-1"][..], &["us-east-1", "eu-west-1"], &REGIONS] {
+        let sequences = without(gone).decided(&named(), day(30));
+        assert_eq!(words(&sequences[0]), ["emit", "move-parameters"], "{gone:?}");
+        let to: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.image.clone()).collect();
+        assert_eq!(to, REGIONS.map(|code| member(code, 8, Stage::Released).id).to_vec());
+        let Action::Emit(envelope) = &sequences[0][0].action else { panic!() };
+        assert!(envelope.detail().contains("deregistered or disabled"));
+    }
+}
+
+#[test]
+fn with_each_a_region_whose_replica_is_there_stays_where_it_is() {
+    let mut recipe = named();
+    recipe.replicate.release = crate::recipe::ReleaseStrategy::PerRegion;
+    let sequences = without(&["us-east-1"]).decided(&recipe, day(30));
+    let moved: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.region.to_string()).collect();
+    assert_eq!(moved, ["us-east-1"]);
+}
+
+#[test]
+fn a_replica_that_is_lost_is_copied_anew_and_no_region_goes_back() {
+    assert!(without(&["eu-west-1"]).decided(&named(), day(30)).is_empty());
+}

@@ -1,5 +1,7 @@
 //! Which release a Region names, and why it moves or stays.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use crate::inventory::CloudError;
@@ -40,12 +42,17 @@ pub enum ReleaseReason {
     RollbackOvertaken { version: Version, regions: Vec<Region> },
     #[error("SSM refused parameter {parameter} in {region}: {why}")]
     ParameterRefused { region: Region, parameter: String, why: String },
-    #[error("{why}. {}", set_back(.back, .left))]
-    NotAllMoved { why: CloudError, back: Vec<Region>, left: Vec<Region> },
+    #[error("{why}. {}", set_back(.back, .left, .stays))]
+    NotAllMoved { why: Box<CloudError>, back: Vec<Region>, left: Vec<Region>, stays: Vec<Region> },
     #[error(
         "SSM accepted {image} for {parameter} in {region} at {at}, and has not shown it since; see whether the image can be launched there, and what `aws ssm get-parameter-history` tells"
     )]
     NeverShown { region: Region, parameter: String, image: ImageId, at: String },
+    #[error(
+        "what is named can no longer be launched, because somebody deregistered or disabled an image of it: {}. {to} is named instead",
+        .images.iter().map(|(region, image)| format!("{image} in {region}")).collect::<Vec<_>>().join(", ")
+    )]
+    Lost { images: BTreeMap<Region, ImageId>, to: Version },
     #[error("a Region did not take {version}; it is tried again at {again}")]
     TriedBefore { version: Version, again: String },
     #[error(
@@ -56,12 +63,19 @@ pub enum ReleaseReason {
     NoRecipesParameter(String),
 }
 
-/// What became of the Regions that had moved already.
-fn set_back(back: &[Region], left: &[Region]) -> String {
+/// What became of the Regions that had moved already: they are set back, or could not be; or they stay, because there is
+/// nothing to set them back to.
+fn set_back(back: &[Region], left: &[Region], stays: &[Region]) -> String {
     let list = |regions: &[Region]| regions.iter().map(Region::as_str).collect::<Vec<_>>().join(", ");
-    match (back, left) {
-        ([], []) => "No Region moved".into(),
-        (back, []) => format!("What had moved was set back, in {}", list(back)),
-        (_, left) => format!("What had moved could not be set back in {}; roll back once it can", list(left)),
-    }
+    let parts = [
+        ("What had moved was set back, in", back),
+        ("What had moved could not be set back in", left),
+        ("It has moved, and stays, in", stays),
+    ];
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(_, regions)| !regions.is_empty())
+        .map(|(what, regions)| format!("{what} {}", list(regions)))
+        .collect();
+    if told.is_empty() { "No Region moved".into() } else { told.join(". ") }
 }

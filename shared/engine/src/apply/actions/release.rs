@@ -1,7 +1,7 @@
 //! Points parameters and launch templates at a release.
 
 use futures::future::join_all;
-use kiln_core::inventory::Result;
+use kiln_core::inventory::{CloudError, Result};
 use kiln_core::model::{Region, Tags};
 use kiln_core::plan::Reason;
 use kiln_core::plan::action::{Move, Moves, NewDefault, NoteTry, TemplateMove, WaitFor};
@@ -18,25 +18,13 @@ pub(crate) async fn move_parameters<C: Cloud>(cloud: &C, wanted: &Moves) -> Resu
     let moves = &wanted.moves;
     let tried = moves.iter().map(|one| cloud.try_parameter(&one.region, &one.parameter));
     if let Err(why) = all(join_all(tried).await) {
-        return Err(set_back(cloud, wanted, &[], |back, left| ReleaseReason::NotAllMoved {
-            why,
-            back,
-            left,
-        })
-        .await);
+        return Err(set_back(cloud, wanted, &[], why).await);
     }
     let put = moves.iter().map(|one| cloud.put_image(&one.region, &one.parameter, &one.image));
     let put = join_all(put).await;
     if let Some(why) = put.iter().find_map(|one| one.as_ref().err()) {
-        let written: Vec<&Move> =
-            moves.iter().zip(&put).filter(|(_, put)| put.is_ok()).map(|(one, _)| one).collect();
-        let why = why.clone();
-        return Err(set_back(cloud, wanted, &written, |back, left| ReleaseReason::NotAllMoved {
-            why,
-            back,
-            left,
-        })
-        .await);
+        let written = moves.iter().zip(&put).filter(|(_, put)| put.is_ok()).map(|(one, _)| one);
+        return Err(set_back(cloud, wanted, &written.collect::<Vec<_>>(), why.clone()).await);
     }
     if wanted.until == WaitFor::Accepted {
         return Ok(Effect::default());
@@ -56,25 +44,25 @@ pub(crate) async fn move_parameters<C: Cloud>(cloud: &C, wanted: &Moves) -> Resu
     })))
 }
 
-/// Notes the try, and sets back what moved. The error names the Regions that are back, and those that are not.
-async fn set_back<C: Cloud>(
-    cloud: &C,
-    wanted: &Moves,
-    written: &[&Move],
-    reason: impl FnOnce(Vec<Region>, Vec<Region>) -> ReleaseReason,
-) -> ApplyError {
+/// Notes the try, and sets back what moved. The error names the Regions that are back, those that are not, and those for
+/// which there is nothing to go back to: a parameter that is new, or one that a rollback moved away from what is bad.
+async fn set_back<C: Cloud>(cloud: &C, wanted: &Moves, written: &[&Move], why: CloudError) -> ApplyError {
     // First, because a parameter that is set back wakes the function again.
     note(cloud, wanted, |tries| &tries.refused).await;
-    let all = written.iter().copied().chain(&wanted.moved);
-    let writes = all.map(async |one| match &one.back {
-        Some(image) => {
-            (one.region.clone(), cloud.put_image(&one.region, &one.parameter, image).await.is_ok())
-        }
-        None => (one.region.clone(), false),
+    let (back, stays): (Vec<&Move>, Vec<&Move>) =
+        written.iter().copied().chain(&wanted.moved).partition(|one| one.back.is_some());
+    let writes = back.into_iter().filter_map(|one| Some((one, one.back.as_ref()?)));
+    let writes = writes.map(async |(one, image)| {
+        (one.region.clone(), cloud.put_image(&one.region, &one.parameter, image).await.is_ok())
     });
     let (back, left): (Vec<_>, Vec<_>) = join_all(writes).await.into_iter().partition(|(_, done)| *done);
     let regions = |of: Vec<(Region, bool)>| of.into_iter().map(|(region, _)| region).collect();
-    ApplyError::Rule(Reason::Release(reason(regions(back), regions(left))))
+    ApplyError::Rule(Reason::Release(ReleaseReason::NotAllMoved {
+        why: Box::new(why),
+        back: regions(back),
+        left: regions(left),
+        stays: stays.into_iter().map(|one| one.region.clone()).collect(),
+    }))
 }
 
 /// A note that cannot be written only makes the next try come sooner.
