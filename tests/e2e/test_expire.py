@@ -239,6 +239,7 @@ def test_a_copy_that_somebody_made_bears_kilns_tags_and_is_neither_expired_nor_r
     kiln.invoke("expire", {"dry_run": False})
     kiln.invoke("reconcile", {})
     kiln.settle()
+    kiln.settle()
     assert there(kiln, oldest) == [] and kiln.calls("CopyImage") == []
     assert len(kiln.ec2().describe_images(ImageIds=mine[:2])["Images"]) == 2
     assert len(kiln.ec2(FURTHER[0]).describe_images(ImageIds=mine[2:])["Images"]) == 1

@@ -78,7 +78,7 @@ def test_a_region_whose_copies_always_fail_is_given_up_after_three_tries(kiln: K
     kiln.recipe()
     kiln.aws.faults({"image": "CopyImage", "region": "eu-west-1", "message": "no key", "times": -1})
     kiln.bake()
-    kiln.invoke("reconcile", {})
+    kiln.sweep()
     (last,) = kiln.images("eu-west-1")
     assert (last["State"], tags_of(last)["kiln:attempt"], tags_of(last)["kiln:stage"]) == (
         "failed",
