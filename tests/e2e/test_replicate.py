@@ -49,11 +49,9 @@ def test_one_region_that_refuses_holds_no_other_and_is_told_everywhere(kiln: Kil
 
     letters = kiln.dead_letters()
     assert letters, "the failure must end in the queue once the retries are over"
-    event = letters[0]["requestPayload"]
-    assert (
-        event["detail"]["image"] == home["ImageId"]
-        and letters[0]["requestContext"]["approximateInvokeCount"] == 3
-    )
+    of_home = [one for one in letters if one["requestPayload"]["detail"].get("image") == home["ImageId"]]
+    assert of_home[0]["requestContext"]["approximateInvokeCount"] == 3
+    event = of_home[0]["requestPayload"]
 
     error = kiln.invoke("replicate", event).error
     assert "CopyImage on" in error and "in ap-southeast-2 failed" in error

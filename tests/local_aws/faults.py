@@ -1,5 +1,6 @@
 """Faults on demand: a call fails before or after its effect, its answer never ends, an image becomes
-`failed`, a usage report ends in error, an event is lost, doubled or late. `*` in a rule matches anything."""
+`failed`, a usage report ends in error, a parameter never shows its new image, an event is lost, doubled or
+late. `*` in a rule matches anything."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _SHAPES: dict[str, set[str]] = {
-    "call": {"call", "service", "region", "who", "code", "message", "status", "times", "when"},
-    "page": {"page", "service", "region", "who", "times"},
+"""Faults on demand: a call fails before or after its effect, its answer never ends, an image becomes
+`failed`, a usage report ends in error, a parameter never shows its new image, an event is lost, doubled or
+late. `*` in a rule matches anything."""
     "image": {"image", "region", "message", "times"},
     "snapshot": {"snapshot", "region", "times"},
     "report": {"report", "region", "times"},
@@ -33,6 +35,7 @@ class Rule:
     kind: str
     spec: dict[str, Any]
     left: int
+    skip: int
     dice: random.Random
     probability: float
     applied: int = field(default=0)
@@ -60,6 +63,7 @@ class Rule:
             kind=kind,
             spec=spec,
             left=int(spec.get("times", 1)),
+            skip=int(spec.get("skip", 0)),
             dice=random.Random(spec.get("seed", 0)),
             probability=float(spec.get("probability", 1.0)),
         )
@@ -71,6 +75,9 @@ class Rule:
         if any(self.spec.get(name, "*") not in ("*", value) for name, value in seen.items()):
             return False
         if self.probability < 1.0 and self.dice.random() >= self.probability:
+            return False
+        if self.skip > 0:
+            self.skip -= 1
             return False
         self.left -= 1 if self.left > 0 else 0
         self.applied += 1
@@ -110,6 +117,10 @@ class Faults:
         """The code with which a snapshot of a deregistered image is not deleted; None if it is."""
         spec = self._first("snapshot", region=region)
         return None if spec is None else str(spec["snapshot"])
+
+    def of_parameter(self, name: str, region: str) -> bool:
+        """Whether SSM accepts an image for this parameter and never shows it."""
+        return self._first("parameter", parameter=name, region=region) is not None
 
     def of_report(self, region: str) -> str | None:
         """The reason for which a usage report must end in error; None if it must not."""

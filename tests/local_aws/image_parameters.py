@@ -61,6 +61,8 @@ class ImageParameters:
         with self._world.lock:
             image = ec2_backends[ACCOUNT][region].amis.get(data["Value"])
             available = image is not None and image.state == "available"
+        if self._world.faults.of_parameter(str(data["Name"]), region):
+            return
         detail = {"name": data["Name"], "type": "String", "operation": operation, "dataType": DATA_TYPE}
         if available:
             with request_scope(ACCOUNT, region):

@@ -54,7 +54,8 @@ def _holds(operator: str, key: str, values: list[str], context: Context) -> bool
     if operator == "ForAllValues:StringLike":
         return all(any(fnmatchcase(item, value) for value in values) for item in listed(found or []))
     if found is None:
-        return False
+        return operator.endswith("IfExists")
+    operator = operator.removesuffix("IfExists")
     assert isinstance(found, str), f"{key} has many values, {operator} takes one"
     if operator in {"StringEquals", "Bool"}:
         return found in values

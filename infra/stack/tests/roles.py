@@ -67,6 +67,7 @@ RELEASE = [
     ("ec2:CreateLaunchTemplateVersion", TEMPLATE, GIVEN),
     ("ec2:ModifyLaunchTemplate", TEMPLATE, GIVEN),
     ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:released-at"]}),
+    ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:release-tried"]}),
 ]
 # What every function does, and what none may do: to what is not Kiln's, or beyond Kiln's own work.
 COMMON: list[Call] = [
@@ -174,7 +175,11 @@ NEEDED: dict[str, list[Call]] = {
     "PublishRole": [
         *SHARE,
         *RELEASE,
-        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:pinned", "kiln:pinned-over"]}),
+        (
+            "ec2:CreateTags",
+            IMAGE,
+            OURS | {"aws:TagKeys": ["kiln:pinned", "kiln:pinned-over", "kiln:pin-holds"]},
+        ),
     ],
     "ReplicateRole": [
         *SHARE,
@@ -368,6 +373,9 @@ FORBIDDEN["ReconcileRole"] = [
     ("lambda:InvokeFunction", FUNCTION.format("reconcile"), {}),
     ("lambda:InvokeFunction", FUNCTION.format("bake").replace("kiln", "other"), {}),
 ]
+PINNED = OURS | {"aws:ResourceTag/kiln:pin-holds": "yes"}
+FORBIDDEN["ExpireRole"] += [("ec2:DisableImage", IMAGE, PINNED), ("ec2:DeregisterImage", IMAGE, PINNED)]
+NEEDED["ExpireRole"] += [("ec2:DeregisterImage", IMAGE, OURS | {"aws:ResourceTag/kiln:pin-holds": "no"})]
 HELD = {"aws:ResourceTag/kiln:hold": "audit"}
 for role, held in {
     "CaptureRole": [("ec2:DeregisterImage", IMAGE, OURS), ("ec2:DeleteSnapshot", SNAPSHOT, OURS)],

@@ -95,6 +95,19 @@ pub fn examples() -> Vec<Envelope> {
                      {\"recipe\": \"web\", \"dry_run\": false, \"allow\": 12}"
                 .into(),
         },
+        Event::ReleaseLost {
+            image: image(),
+            images: [(of("us-east-1"), of("ami-0fedcba9876543210"))].into(),
+            reason: "what is named can no longer be launched, because somebody deregistered or disabled an image of \
+                     it: ami-0fedcba9876543210 in us-east-1. 20261116T020000Z is named instead"
+                .into(),
+        },
+        Event::ReleaseBlocked {
+            image: image(),
+            reason: "PutParameter on /golden/web/latest in eu-west-1 failed: ParameterMaxVersionLimitExceeded: its oldest \
+                     version has a label. What had moved was set back, in us-east-1"
+                .into(),
+        },
         Event::DriftRepaired {
             actions: vec!["copy"],
             resource: None,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::fixtures::*;
 use crate::plan::reason::BakeReason;
-use crate::release::newest::newest_release;
+use crate::release::newest::named_release;
 
 fn request() -> BakeRequest {
     BakeRequest { name: name("web", 9), home: region("us-east-1"), now: day(9) }
@@ -236,8 +236,8 @@ fn the_newest_release_of_another_recipe_can_be_the_base() {
         image("base", 5).disabled_on(8).build(),
         image("web", 6).released().build(),
     ];
-    assert_eq!(newest_release(&base, &images).unwrap().1.id, id_of("us-east-1", 3));
-    assert_eq!(newest_release(&base, &images[2..]), None);
+    assert_eq!(named_release(&base, &images).unwrap().image.id, id_of("us-east-1", 3));
+    assert_eq!(named_release(&base, &images[2..]), None);
 }
 
 #[test]

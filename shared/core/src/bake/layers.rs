@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::inventory::{Image, Instance, Seal};
 use crate::model::{RecipeName, Tags, Version, tags};
 use crate::recipe::Recipe;
-use crate::release::newest::newest_releases;
+use crate::release::newest::named_releases;
 
 /// How long after a base's release its layers may be baked because of it. Long enough to make up for a lost event;
 /// limited, because a bake that fails must not be retried for ever. After that, the next scheduled bake uses the new
@@ -23,10 +23,10 @@ pub fn due<'a>(
     instances: &[Instance],
     now: DateTime<Utc>,
 ) -> Vec<(&'a Recipe, Version)> {
-    let newest = newest_releases(images);
+    let named = named_releases(images);
     let layer = |recipe: &'a Recipe| {
         let base = recipe.base_recipe().filter(|base| of.is_none_or(|of| of == *base))?;
-        let (_, release) = newest.get(base)?;
+        let release = named.get(base)?.image;
         let released = release.tags.time(tags::RELEASED_AT)?;
         let of_recipe = |tags: &&Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
         let of_images = images.iter().filter(|image| image.record().is_ok()).map(|image| &image.tags);

@@ -144,6 +144,25 @@ pub enum Event {
         /// Which limit blocked the run, and how to allow it.
         reason: String,
     },
+    /// `Release Lost`: what the parameters name can no longer be launched, because somebody deregistered or disabled an
+    /// image of it. With `release = "together"`, every Region names the newest release that can be launched in all of
+    /// them.
+    ReleaseLost {
+        /// The home image that is named instead.
+        image: ImageId,
+        /// What was named and cannot be launched, by Region.
+        images: BTreeMap<Region, ImageId>,
+        /// What happened, in a sentence.
+        reason: String,
+    },
+    /// `Release Blocked`: a Region's parameter does not take the release. What had moved was set back, and it is tried
+    /// again, each time after a longer wait.
+    ReleaseBlocked {
+        /// The home image.
+        image: ImageId,
+        /// Which parameter of which Region, and why, in AWS's words.
+        reason: String,
+    },
     /// `Drift Repaired`: a function did, because a sweep woke it, what an event should have led to. Usually the event
     /// was lost.
     DriftRepaired {
@@ -230,6 +249,8 @@ impl Envelope {
             Event::Images { transition: Transition::Kept, .. } => "Image Kept",
             Event::ImageRestored { .. } => "Image Restored",
             Event::ExpiryBlocked { .. } => "Expiry Blocked",
+            Event::ReleaseLost { .. } => "Release Lost",
+            Event::ReleaseBlocked { .. } => "Release Blocked",
             Event::DriftRepaired { .. } => "Drift Repaired",
         }
     }
@@ -257,6 +278,8 @@ impl Envelope {
             | Event::Images { .. }
             | Event::ImageRestored { .. }
             | Event::ExpiryBlocked { .. }
+            | Event::ReleaseLost { .. }
+            | Event::ReleaseBlocked { .. }
             | Event::DriftRepaired { .. } => vec![all(), at],
         };
         let name = self.name.to_string();

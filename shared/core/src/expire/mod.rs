@@ -14,6 +14,7 @@ pub mod keep_rules;
 pub mod limits;
 pub mod lineage;
 pub mod outcome;
+pub mod overtaken;
 pub mod policy;
 pub mod references;
 pub mod removed_regions;

@@ -69,7 +69,7 @@ pub enum Action {
     Tag(ImageId, Tags),
     /// Points the SSM parameters of one or more Regions at a release. None is written unless Kiln may write all of
     /// them.
-    MoveParameters(Vec<Move>, WaitFor),
+    MoveParameters(Moves),
     /// Points a launch template at a release: creates a version, sets the default version, or both.
     MoveTemplate(TemplateMove),
     /// Sets an image that is kept after all back to stage `captured`, so that it is tested, published and copied again.
@@ -106,6 +106,33 @@ pub enum Action {
     Wake(Wake),
 }
 
+/// Parameters that move together, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moves {
+    /// The parameters to move.
+    pub moves: Vec<Move>,
+    /// Those that have moved already, perhaps by an invocation that died. If one of the others is refused, they are set
+    /// back too.
+    pub moved: Vec<Move>,
+    /// When the move counts as done.
+    pub until: WaitFor,
+    /// Where a try that fails is noted; `None` if a person asked for the move, who tries again himself.
+    pub tries: Option<NoteTry>,
+}
+
+/// Where a try that fails is noted, so that the next one waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteTry {
+    /// The image on which it is noted.
+    pub image: ImageId,
+    /// Its Region.
+    pub region: Region,
+    /// The tag to write if a value is refused.
+    pub refused: Tags,
+    /// The tag to write if all are accepted, and not all are shown yet.
+    pub accepted: Tags,
+}
+
 /// A parameter that is pointed at an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
@@ -115,14 +142,23 @@ pub struct Move {
     pub parameter: String,
     /// The image.
     pub image: ImageId,
+    /// The image that it is set back to; `None` if it named none that is known.
+    pub back: Option<ImageId>,
+}
+
+impl Move {
+    /// The way back; `None` if it is not known where to.
+    pub fn reversed(self) -> Option<Self> {
+        let Self { region, parameter, image, back } = self;
+        Some(Self { region, parameter, image: back?, back: Some(image) })
+    }
 }
 
 /// When a move of parameters counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitFor {
-    /// Once every parameter returns its new image. It is waited for until this time; from then on a parameter that does
-    /// not return it is a failure.
-    VisibleBy(DateTime<Utc>),
+    /// Once every parameter shows its new image.
+    Visible,
     /// Once SSM has accepted every value. SSM returns it later, after EC2 has validated the image, and then sends an
     /// event.
     Accepted,

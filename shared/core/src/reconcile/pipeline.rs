@@ -11,13 +11,13 @@ use chrono::{DateTime, Utc};
 use crate::events::wake::Wake;
 use crate::inventory::{Image, ImageState, Instance, Result};
 use crate::model::record::CopySource;
-use crate::model::{ImageId, ImageRecord, InstanceId, Region, Version, tags};
+use crate::model::{ImageId, ImageRecord, InstanceId, Region, tags};
 use crate::plan::{Action, Decision, Sequence};
 use crate::publish::{self, sharing};
 use crate::recipe::Recipe;
 use crate::reconcile::observed::Observed;
 use crate::reconcile::wakes::Due;
-use crate::release::newest::newest_releases;
+use crate::release::newest::named_releases;
 use crate::release::{self, Drift, ReleaseState};
 use crate::replicate;
 use crate::verify::adopt::HandedOver;
@@ -252,7 +252,7 @@ fn copies(observed: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec
             Ok(found.map(|replica| (*replica).clone()).collect())
         }
     };
-    let newest = newest_releases(observed.home_images().unwrap_or_default());
+    let named = named_releases(observed.home_images().unwrap_or_default());
     let mut due = Vec::new();
     let homes = known.iter().filter(|one| one.record.copied.is_none());
     for one in homes.filter(|one| one.image.state == ImageState::Available) {
@@ -266,12 +266,13 @@ fn copies(observed: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec
             let found = observed.permissions.get(&key)?.clone();
             Some((key, found))
         });
-        let newest: Option<Version> = newest.get(&one.recipe.name).map(|(version, _)| *version);
+        let named = named.get(&one.recipe.name);
+        let superseding = named.filter(|named| named.supersedes(one.record.name.version));
         let input = replicate::Observed {
             image: one.image.clone().into_owned(),
             permissions: permissions.collect(),
             regions,
-            newest,
+            superseded_by: superseding.map(|named| named.version),
             record: one.record.clone(),
             now,
         };

@@ -6,8 +6,12 @@
 //! does, and after it nothing moves forward until there is a newer release.
 
 pub mod launch_template;
+mod moves;
 pub mod newest;
 pub mod rollback;
+mod tries;
+
+pub use moves::refused;
 
 use std::collections::BTreeMap;
 
@@ -17,11 +21,11 @@ use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Image, ImageState, Result, Template};
 use crate::model::record::RecordError;
 use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
-use crate::plan::action::{Move, WaitFor};
+use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
-use crate::plan::{Action, Decision, Reason, Sequence, Subject};
+use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::{Recipe, ReleaseStrategy};
-use crate::release::launch_template::template_move;
+use crate::release::moves::How;
 
 /// What a Region's parameter and launch template name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,6 +132,16 @@ impl<'a> ReleaseState<'a> {
         self.regions().filter(move |region| *region == home || recipe.replicate.requires(region))
     }
 
+    fn requires(&self, region: &Region) -> bool {
+        self.required().any(|required| required == region)
+    }
+
+    /// The Regions that are filled in when they can be. Each moves by itself, and is in the way of no other.
+    fn best_effort(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
+        let (recipe, home) = (self.recipe, self.home);
+        self.regions().filter(move |region| *region != home && !recipe.replicate.requires(region))
+    }
+
     /// Whether an image is a release: it already was one, or it is ready in every required Region.
     fn is_complete(&self, release: &ReadyRelease<'_>) -> bool {
         release.record.stage == Stage::Released
@@ -144,6 +158,19 @@ impl<'a> ReleaseState<'a> {
         let (_, over, pinned) = pins.max_by_key(|(since, ..)| *since)?;
         let newer = self.releases.iter().any(|release| release.version() > over && self.is_complete(release));
         (!newer).then_some((pinned, over))
+    }
+
+    /// Lets the releases go that were rolled back to before: the right to remove an image asks for this tag.
+    fn ended_rollbacks(&self, newer: &ReadyRelease<'_>) -> Sequence {
+        let over = |release: &&ReadyRelease<'_>| release.home.tags.read::<Version>(tags::PINNED_OVER);
+        let holds = |release: &&ReadyRelease<'_>| release.home.tags.get(tags::PIN_HOLDS) == Some("yes");
+        let ended = self.releases.iter().filter(holds);
+        let ended = ended.filter(|release| over(release).is_none_or(|over| over < newer.version()));
+        let cleared = |release: &ReadyRelease<'_>| {
+            let tag = Action::Tag(release.home.id.clone(), Tags::new().with(tags::PIN_HOLDS, "no"));
+            Subject::image(release.home).decide(tag, ReleaseReason::Ready(newer.version()))
+        };
+        ended.map(cleared).collect()
     }
 
     /// The release that a Region should name, the newest version that it may replace, and the reason.
@@ -182,10 +209,28 @@ impl<'a> ReleaseState<'a> {
         // version than it was preferred to.
         let named: Option<ImageId> = self.value(region).and_then(|value| value.parse().ok());
         let named = named.and_then(|image| self.versions.get(&(region, &image)).copied());
-        let moves_back = named.is_some_and(|version| version > over);
+        let moves_back = named.is_some_and(|version| version > over && !self.is_lost(version));
         // Whether it is older or newer than the release is not known.
         let is_left = self.unplaced_in(region).is_some() && is_repair(&reason);
         (!moves_back && !is_left).then_some((*image, reason))
+    }
+
+    /// Whether Regions that go together name a release of which the home image can no longer be launched: then all of
+    /// them go back to one that can be launched everywhere. An image whose tags cannot be read can still be launched.
+    fn is_lost(&self, version: Version) -> bool {
+        self.recipe.replicate.release == ReleaseStrategy::AllRegions
+            && self.unplaced_in(self.home).is_none()
+            && !self.versions.iter().any(|((region, _), at)| *region == self.home && *at == version)
+    }
+
+    /// What a Region's parameter names, if nobody can launch it there: the image is gone, disabled, or lost.
+    fn dead_in(&self, region: &'a Region) -> Option<ImageId> {
+        let named: ImageId = self.value(region)?.parse().ok()?;
+        let is_alive = match self.versions.get(&(region, &named)) {
+            Some(version) => !self.is_lost(*version),
+            None => self.unplaced_in(region).is_some(),
+        };
+        (!is_alive).then_some(named)
     }
 
     /// The image that a Region's parameter names, if it can be launched but its tags are not Kiln's own, with the
@@ -211,57 +256,6 @@ impl<'a> ReleaseState<'a> {
             Some(Subject::resource(image, region).decide(Action::Keep, reason))
         };
         self.regions().filter_map(left).collect()
-    }
-
-    fn move_parameters(&self, drift: Drift, until: WaitFor) -> Option<Decision> {
-        let parameter = self.recipe.publish.parameter.as_ref()?;
-        let mut reason = None;
-        let moves: Vec<Move> = self
-            .regions()
-            .filter(|region| {
-                self.pointers.get(*region).is_some_and(|pointers| matches!(pointers.parameter, Some(Ok(_))))
-            })
-            .filter_map(|region| Some((region, self.pending_move(region)?)))
-            .filter(|(_, (_, reason))| drift == Drift::Repair || !is_repair(reason))
-            .filter(|(region, (image, _))| self.value(region) != Some(image.id.as_str()))
-            .map(|(region, (image, why))| {
-                reason.get_or_insert_with(|| (Subject::image(image).version, why));
-                Move { region: region.clone(), parameter: parameter.clone(), image: image.id.clone() }
-            })
-            .collect();
-        let (version, reason) = reason?;
-        let subject = Subject { version, ..Subject::recipe(&self.recipe.name, self.home) };
-        Some(subject.decide(Action::MoveParameters(moves, until), reason))
-    }
-
-    /// When the parameters must return the image that they are pointed at.
-    fn shown_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let moved = self.regions().filter_map(|region| self.pending_move(region)?.0.created);
-        moved.max().unwrap_or(now) + SHOWN_WITHIN
-    }
-
-    fn move_templates(&self) -> Sequence {
-        let Some(template_setting) = &self.recipe.publish.launch_template else { return Sequence::new() };
-        let mut sequence = Sequence::new();
-        for region in self.regions() {
-            let Some((image, reason)) = self.pending_move(region) else { continue };
-            let subject = Subject::image(image);
-            match self.pointers.get(region).and_then(|pointers| pointers.template.as_ref()) {
-                Some(Ok(Some(template))) => {
-                    let moved = template_move(template_setting, template, image);
-                    sequence.extend(moved.map(|moved| subject.decide(Action::MoveTemplate(moved), reason)));
-                }
-                Some(Ok(None)) => {
-                    sequence.push(
-                        subject
-                            .decide(Action::Reject, ReleaseReason::NoTemplate(template_setting.name.clone())),
-                    );
-                }
-                Some(Err(error)) => sequence.push(subject.retry_later(error)),
-                None => {}
-            }
-        }
-        sequence
     }
 
     /// A retry for each Region whose images or parameter could not be read.
@@ -298,17 +292,25 @@ fn is_repair(reason: &Reason) -> bool {
 pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec<Sequence> {
     let mut sequences: Vec<Sequence> =
         state.unreadable().into_iter().chain(state.left()).map(|one| vec![one]).collect();
-    let required_unreadable = state.required().any(|region| {
-        let parameter = state.pointers.get(region).and_then(|pointers| pointers.parameter.as_ref());
-        state.unobservable.contains_key(region) || matches!(parameter, Some(Err(_)))
-    });
     // Acting on a partial view would move some Regions and not the others.
-    if required_unreadable {
+    if state.unreadable().iter().any(|one| state.requires(&one.subject.region)) {
         return sequences;
     }
-    let mut sequence = Sequence::new();
-    sequence.extend(state.move_parameters(drift, WaitFor::VisibleBy(state.shown_by(now))));
-    sequence.extend(state.move_templates());
+    let how = How { drift, until: WaitFor::Visible, waits_at: Some(now) };
+    let moved = state.moves(&state.required().collect::<Vec<_>>(), how);
+    match moved {
+        Err(waits) => sequences.push(vec![*waits]),
+        Ok(moves) => sequences.extend(released(state, moves, now)),
+    }
+    let alone = state.best_effort().map(|region| state.moves(&[region], how));
+    sequences.extend(alone.map(|moved| moved.unwrap_or_else(|waits| vec![*waits])));
+    sequences.retain(|sequence| !sequence.is_empty());
+    sequences
+}
+
+/// The moves, and behind them the end of each release that is complete; and the releases that another invocation ends.
+fn released(state: &ReleaseState<'_>, moves: Sequence, now: DateTime<Utc>) -> Vec<Sequence> {
+    let (mut sequence, mut sequences) = (moves, Vec::new());
     let complete_now: Vec<&ReadyRelease<'_>> = state
         .releases
         .iter()
@@ -324,15 +326,9 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
             None => sequence.extend(finish(state, release, now)),
         }
     }
-    if !sequence.is_empty() {
-        sequences.push(sequence);
-    }
+    sequences.push(sequence);
     sequences
 }
-
-/// How long after the last image of a release was made its parameters may take to return it. EC2 checks an image within
-/// seconds, so a release that comes later than this is moved by the first retry. One that never shows fails each time.
-const SHOWN_WITHIN: TimeDelta = TimeDelta::hours(3);
 
 /// How long an invocation that wrote the time of a release is left to finish it. The parameters of all Regions report
 /// the same release within a second; longer than a function runs, and shorter than the time between two sweeps.
@@ -366,6 +362,7 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
     let replicas = release.ready.values().filter(|image| image.id != release.home.id);
     let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
     sequence.extend(unmarked.filter_map(|image| marked(image)));
+    sequence.extend(state.ended_rollbacks(release));
     // Just before the last tag: the event wakes `expire`, which counts the release only once it bears that tag.
     sequence.push(home().emit_again(&release.record.name, news, release.home.occasion(), reason()));
     sequence.extend(marked(release.home));

@@ -7,27 +7,34 @@ use crate::inventory::Image;
 use crate::model::{Region, Tags, Version, tags};
 use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
-use crate::plan::{Action, Reason, Sequence, Subject};
+use crate::plan::{Action, Decision, Reason, Sequence, Subject};
+use crate::release::moves::How;
 use crate::release::{Drift, ReadyRelease, ReleaseState};
 
-/// Moves every Region back to an earlier release: `to`, or the newest earlier one that can be launched in all of
-/// them. Rejects the rollback, with the reason, if there is none.
-pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc>) -> Sequence {
+/// Somebody asks, so nothing waits.
+const HOW: How = How { drift: Drift::Repair, until: WaitFor::Accepted, waits_at: None };
+
+/// Moves every Region back to an earlier release: `to`, or the newest earlier one that can be launched in all Regions
+/// that the recipe requires. Rejects the rollback, with the reason, if there is none. A Region of best effort that
+/// cannot follow is told, and follows with a sweep.
+pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc>) -> Vec<Sequence> {
     let recipe = Subject::recipe(&state.recipe.name, state.home);
     let publish = &state.recipe.publish;
     if publish.parameter.is_none() && publish.launch_template.is_none() {
-        return vec![recipe.decide(Action::Reject, ReleaseReason::NothingNamesIt)];
+        return vec![vec![recipe.decide(Action::Reject, ReleaseReason::NothingNamesIt)]];
     }
-    let unreadable = state.unreadable();
-    if !unreadable.is_empty() {
-        return unreadable;
+    let (required, told): (Sequence, Sequence) =
+        state.unreadable().into_iter().partition(|one| state.requires(&one.subject.region));
+    if !required.is_empty() {
+        return vec![required];
     }
+    let all: Vec<&Region> = state.required().collect();
     let complete = || state.releases.iter().filter(|release| state.is_complete(release));
     let current = state.named(state.home).or_else(|| complete().next());
     // An interrupted rollback is finished before another one begins.
     let unfinished = state
         .pinned()
-        .filter(|_| to.is_none() && state.move_parameters(Drift::Repair, WaitFor::Accepted).is_some());
+        .filter(|_| to.is_none() && state.move_parameters(&all, HOW).is_ok_and(|moves| !moves.is_empty()));
     let unfinished = unfinished.map(|(pinned, _)| pinned);
     let mut why = Vec::new();
     let mut launchable_everywhere = |release: &&ReadyRelease<'_>| {
@@ -45,12 +52,13 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
             .find(&mut launchable_everywhere),
     });
     let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
-        return vec![recipe.decide(Action::Reject, ReleaseReason::NoRollbackTarget { to, why })];
+        return vec![vec![recipe.decide(Action::Reject, ReleaseReason::NoRollbackTarget { to, why })]];
     };
     // In milliseconds, unlike other times, because the later of two rollbacks counts.
     let pin = Tags::new()
         .with(tags::PINNED, now.to_rfc3339_opts(SecondsFormat::Millis, true))
-        .with(tags::PINNED_OVER, newest.version().max(chosen.version()));
+        .with(tags::PINNED_OVER, newest.version().max(chosen.version()))
+        .with(tags::PIN_HOLDS, "yes");
     let pinned = Image { tags: chosen.home.tags.clone().and(&pin), ..chosen.home.clone() };
     let mut after_pin = state.clone();
     for release in &mut after_pin.releases {
@@ -62,27 +70,56 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     let home = || Subject::image(chosen.home);
     // The pin first: if this dies half way, the next sweep finishes the rollback.
     let mut sequence = vec![home().decide(Action::Tag(chosen.home.id.clone(), pin), reason())];
-    sequence.extend(after_pin.move_parameters(Drift::Repair, WaitFor::Accepted));
-    sequence.extend(after_pin.move_templates());
+    sequence.extend(after_pin.moves(&all, HOW).unwrap_or_default());
     let news = Event::ImageRolledBack {
         image: chosen.home.id.clone(),
         images: chosen.images(),
         from: current.map(ReadyRelease::version).filter(|from| *from != chosen.version()),
     };
     sequence.push(home().emit(&chosen.record.name, news, reason()));
-    sequence
+    let mut sequences = vec![sequence];
+    for region in after_pin.best_effort() {
+        let unread = told.iter().find(|one| one.subject.region == *region);
+        let behind = || ReleaseReason::StaysBehind { region: region.clone(), version: chosen.version() };
+        sequences.push(match unread {
+            Some(unread) => vec![Decision { action: Action::Keep, ..unread.clone() }],
+            None if chosen.ready.contains_key(region) => after_pin.moves(&[region], HOW).unwrap_or_default(),
+            None if state.value(region).is_some() => {
+                vec![Subject::region(region).decide(Action::Keep, behind())]
+            }
+            None => Sequence::new(),
+        });
+    }
+    sequences.retain(|sequence| !sequence.is_empty());
+    sequences
+}
+
+/// What a rollback reads back: whether the release that it chose can still be launched where it must. Expiry may have
+/// begun to remove it, in the moment before the rollback could be seen.
+pub fn read_back(state: &ReleaseState<'_>, sequences: &[Sequence]) -> Sequence {
+    let chosen = sequences.iter().flatten().find_map(|decision| match &decision.reason {
+        Reason::Release(ReleaseReason::RolledBackTo(version)) => Some(*version),
+        _ => None,
+    });
+    let Some(chosen) = chosen else { return Sequence::new() };
+    let release = state.releases.iter().find(|release| release.version() == chosen);
+    let missing: Vec<Region> = match release {
+        Some(release) => state.missing_regions(release).into_iter().cloned().collect(),
+        None => state.required().cloned().collect(),
+    };
+    if missing.is_empty() {
+        return Sequence::new();
+    }
+    let recipe = Subject::recipe(&state.recipe.name, state.home);
+    vec![
+        recipe.decide(Action::Reject, ReleaseReason::RollbackOvertaken { version: chosen, regions: missing }),
+    ]
 }
 
 impl<'a> ReleaseState<'a> {
-    /// The Regions that would have to name a release but cannot launch it: required ones, and those whose parameter
-    /// names an image.
+    /// The Regions that the recipe requires and that cannot launch a release.
     fn missing_regions(&self, release: &ReadyRelease<'_>) -> Vec<&'a Region> {
-        let names_something = |region: &Region| self.value(region).is_some();
-        let required: Vec<&Region> = self.required().collect();
-        self.regions()
-            .filter(|region| required.contains(region) || names_something(region))
-            .filter(|region| !release.ready.contains_key(region))
-            .collect()
+        self.required().filter(|region| !release.ready.contains_key(region)).collect()
     }
 }
 
@@ -90,5 +127,6 @@ impl<'a> ReleaseState<'a> {
 /// replicas.
 pub fn is_pinned(image: &Image, newest: Option<Version>) -> bool {
     let over = |image: &Image| image.tags.read::<Version>(tags::PINNED_OVER);
-    image.tags.has(tags::PINNED) && over(image).is_some_and(|over| newest.is_none_or(|newest| newest <= over))
+    image.tags.time(tags::PINNED).is_some()
+        && over(image).is_some_and(|over| newest.is_none_or(|newest| newest <= over))
 }

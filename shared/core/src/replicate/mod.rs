@@ -39,8 +39,9 @@ pub struct Observed {
     pub regions: BTreeMap<Region, Result<Vec<Image>, CloudError>>,
     /// Who may use the replicas for which [`is_ready_to_publish`] is true, by Region and id.
     pub permissions: PermissionsByImage,
-    /// The newest release of the recipe; used only if the home image itself is released.
-    pub newest: Option<Version>,
+    /// The release that is named in place of the home image: a newer one, or one that it was rolled back to. Used only
+    /// if the home image itself is released.
+    pub superseded_by: Option<Version>,
     /// The current time.
     pub now: DateTime<Utc>,
 }
@@ -110,7 +111,7 @@ pub fn copy_again(mut observed: Observed) -> (Vec<Sequence>, Observed) {
     let tag = Action::Tag(observed.image.id.clone(), again.clone());
     let mut first = vec![vec![subject.decide(tag, ReplicateReason::AskedAgain)]];
     observed.image.tags = std::mem::take(&mut observed.image.tags).and(&again);
-    observed.newest = None;
+    observed.superseded_by = None;
     let is_failed =
         |image: &Image| image.state == ImageState::Failed && attempt_of(image, &observed).is_some();
     let mut kept = BTreeMap::new();
@@ -223,7 +224,7 @@ fn for_region(recipe: &Recipe, observed: &Observed, region: &Region, status: &Re
 
 /// The newer release because of which missing replicas of this one are not copied.
 fn superseded(observed: &Observed) -> Option<Version> {
-    let newer = observed.newest.filter(|newest| *newest > observed.record.name.version);
+    let newer = observed.superseded_by;
     newer.filter(|_| observed.record.stage == Stage::Released)
 }
 

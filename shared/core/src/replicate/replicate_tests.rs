@@ -13,7 +13,7 @@ fn observed(image: Image, west: Vec<Image>, south: Vec<Image>) -> Observed {
         record,
         regions,
         permissions: PermissionsByImage::new(),
-        newest: None,
+        superseded_by: None,
         now: day(9) + TimeDelta::minutes(9),
     }
 }
@@ -109,7 +109,7 @@ fn who_asks_for_new_copies_gets_them_whatever_failed_and_however_old_the_release
     let given_up =
         image("web", 9).of_try("eu-west-1", 3).staged(Stage::Rejected).in_state(ImageState::Failed).build();
     let mut asked = observed(home(), vec![given_up.clone()], vec![replica("ap-southeast-2")]);
-    asked.newest = Some(name("web", 20).version);
+    asked.superseded_by = Some(name("web", 20).version);
     let (first, again) = copy_again(asked.clone());
     assert_eq!(
         words(&first).into_iter().flat_map(|(_, words)| words).collect::<Vec<_>>(),
@@ -119,7 +119,7 @@ fn who_asks_for_new_copies_gets_them_whatever_failed_and_however_old_the_release
     let [copy] = copies(&sequences)[..] else { panic!("{sequences:?}") };
     assert_eq!((copy.region.as_str(), copy.tags.get("kiln:attempt")), ("eu-west-1", Some("1")));
     asked.regions.insert(region("eu-west-1"), Ok(vec![]));
-    assert_ne!(copies(&decided(&Observed { newest: None, ..asked }))[0].token, copy.token);
+    assert_ne!(copies(&decided(&Observed { superseded_by: None, ..asked }))[0].token, copy.token);
 }
 
 /// A failed attempt that began this many minutes after the image was published.
@@ -191,7 +191,7 @@ fn a_pause_for_an_older_release_is_no_promise_of_another_attempt() {
         vec![failed_after(0, 1)],
         vec![replica("ap-southeast-2")],
     );
-    at.newest = Some(name("web", 10).version);
+    at.superseded_by = Some(name("web", 10).version);
     at.now = day(9) + TimeDelta::minutes(1);
     assert_eq!(
         words(&decided(&at)),
@@ -241,9 +241,9 @@ fn a_release_with_a_replica_in_every_region_is_kept_as_it_is() {
 fn a_missing_replica_is_copied_only_for_the_newest_release() {
     let mut missing_regions =
         observed(image("web", 9).released().build(), vec![], vec![replica("ap-southeast-2")]);
-    missing_regions.newest = Some(name("web", 9).version);
+    missing_regions.superseded_by = None;
     assert_eq!(copies(&decided(&missing_regions)).len(), 1);
-    missing_regions.newest = Some(name("web", 10).version);
+    missing_regions.superseded_by = Some(name("web", 10).version);
     assert_eq!(
         words(&decided(&missing_regions)),
         [("ap-southeast-2", vec!["keep"]), ("eu-west-1", vec!["keep"])]

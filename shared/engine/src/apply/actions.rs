@@ -95,7 +95,7 @@ pub(crate) async fn apply_one<C: Cloud>(
         }
         Action::Tag(..) if decision.action.marks().is_some() => done(written.on(cloud, decision).await),
         Action::Tag(image, tags) => done(cloud.tag_image(region, image, tags).await),
-        Action::MoveParameters(moves, until) => release::move_parameters(cloud, moves, *until, now).await,
+        Action::MoveParameters(moves) => release::move_parameters(cloud, moves).await,
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
         Action::Reactivate(image, record, now) => {
             let tags = Tags::new().with_time(tags::RECOPY, *now);

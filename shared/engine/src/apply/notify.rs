@@ -103,6 +103,10 @@ pub(crate) fn event_for_failure(
                 },
             )
         }
+        Action::MoveParameters(moves) => {
+            let image = moves.tries.as_ref()?.image.clone();
+            envelope(decision, Event::ReleaseBlocked { image, reason: failure.to_string() })
+        }
         Action::Copy(new) if failure.is_permanent() => envelope(
             decision,
             Event::ReplicationFailed { image: new.image.clone(), reason: failure.to_string() },

@@ -14,7 +14,7 @@ use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Tags, Version, ta
 use kiln_core::plan::reason::PreflightReason;
 use kiln_core::plan::{Action, Decision, Sequence, Subject};
 use kiln_core::recipe::{BadRecipe, Base, Recipe};
-use kiln_core::release::newest::newest_release;
+use kiln_core::release::newest::named_release;
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
@@ -247,7 +247,7 @@ async fn find_base<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Im
         },
         Base::Image(image) => by_id(cloud, home, image.clone()).await,
         Base::Instance(_) => return BaseLookup::NotNeeded,
-        Base::Recipe(recipe) => Ok(newest_release(recipe, images).map(|(_, image)| image.clone())),
+        Base::Recipe(recipe) => Ok(named_release(recipe, images).map(|named| named.image.clone())),
         Base::Newest { owner, name } => {
             let wanted = ImageQuery::Newest { owner: owner.clone(), name: name.clone() };
             cloud.images(home, &wanted).await.map(newest)

@@ -8,7 +8,7 @@ use kiln_core::plan::reason::PublishReason;
 use kiln_core::plan::{Sequence, Subject};
 use kiln_core::publish::{Observed, decide, is_due, sharing, wants_findings};
 use kiln_core::release::ReleaseState;
-use kiln_core::release::rollback::rollback;
+use kiln_core::release::rollback::{read_back, rollback};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
@@ -27,11 +27,13 @@ pub async fn publish<C: Cloud>(
     mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
-    let sequence = match call {
-        PublishCall::Image(region, image) => sequence(of_image(cloud, context, region, image, now).await)?,
-        PublishCall::Rollback(recipe, to) => roll_back(cloud, context, recipe, *to, now).await?,
-    };
-    Ok(apply(cloud, vec![sequence], mode, now).await)
+    match call {
+        PublishCall::Image(region, image) => {
+            let sequence = sequence(of_image(cloud, context, region, image, now).await)?;
+            Ok(apply(cloud, vec![sequence], mode, now).await)
+        }
+        PublishCall::Rollback(recipe, to) => roll_back(cloud, context, recipe, *to, now).await,
+    }
 }
 
 async fn of_image<C: Cloud>(
@@ -63,18 +65,26 @@ async fn of_image<C: Cloud>(
     Ok(decide(&recipe, &Observed { image, record, permissions, findings }, now))
 }
 
+/// Rolls a recipe back, and reads back what came of it.
 async fn roll_back<C: Cloud>(
     cloud: &C,
     context: &Context,
     name: &RecipeName,
     to: Option<Version>,
     now: DateTime<Utc>,
-) -> Result<Sequence, HandlerError> {
+) -> Result<Report, HandlerError> {
     let recipe = recipes::existing(cloud, context, name).await?;
     let one = [&recipe];
     let (images, mut pointers) =
         join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
             .await;
     let pointers = pointers.remove(&recipe.name).unwrap_or_default();
-    Ok(rollback(&ReleaseState::of(&recipe, &context.home, &images, &pointers), to, now))
+    let decided = rollback(&ReleaseState::of(&recipe, &context.home, &images, &pointers), to, now);
+    let report = apply(cloud, decided.clone(), Mode::Apply, now).await;
+    if report.failed() {
+        return Ok(report);
+    }
+    let images = images::recipe_images(cloud, context, &recipe).await;
+    let now_there = read_back(&ReleaseState::of(&recipe, &context.home, &images, &pointers), &decided);
+    Ok(report.and(apply(cloud, vec![now_there], Mode::Apply, now).await))
 }

@@ -8,9 +8,9 @@ use kiln_core::events::inbound::{Mode, ReplicateCall};
 use kiln_core::inventory::{Image, ImageQuery, Result};
 use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region};
 use kiln_core::plan::reason::{ReleaseReason, ReplicateReason};
-use kiln_core::plan::{Action, Reason, Sequence, Subject};
+use kiln_core::plan::{Action, Reason, Subject};
 use kiln_core::recipe::Recipe;
-use kiln_core::release::newest::newest_release;
+use kiln_core::release::newest::named_release;
 use kiln_core::release::{self, Drift, ReleaseState};
 use kiln_core::replicate::{Observed, copy_again, decide, is_ready_to_publish};
 
@@ -123,12 +123,14 @@ async fn of_image<C: Cloud>(
         .filter(|replica| replica.record().is_ok_and(|its| is_ready_to_publish(&recipe, replica, &its)))
         .collect();
     let permissions = images::permissions_by_image(cloud, &unpublished).await;
-    let newest = match images.get(&context.home) {
-        Some(Ok(at_home)) => newest_release(&recipe.name, at_home).map(|(version, _)| version),
+    let superseded_by = match images.get(&context.home) {
+        Some(Ok(at_home)) => named_release(&recipe.name, at_home)
+            .filter(|named| named.supersedes(record.name.version))
+            .map(|named| named.version),
         Some(Err(error)) => return Err(error.clone().into()),
         None => None,
     };
-    let observed = Observed { image, record, regions, permissions, newest, now };
+    let observed = Observed { image, record, regions, permissions, superseded_by, now };
     let (first, observed) = match by {
         Asked::ByEvent => (Vec::new(), observed),
         Asked::ByHand => copy_again(observed),
@@ -192,18 +194,11 @@ async fn of_parameter<C: Cloud>(
     for recipe in named {
         let images = images::recipe_images(cloud, context, recipe).await;
         let pointers = pointers.remove(&recipe.name).unwrap_or_default();
-        let mut sequences =
-            release::decide(&ReleaseState::of(recipe, &context.home, &images, &pointers), Drift::Ignore, now);
-        let moves =
-            |sequence: &Sequence| sequence.iter().any(|one| matches!(one.action, Action::MoveParameters(..)));
-        if let Some(why) = refused.filter(|_| sequences.iter().any(moves)) {
-            // SSM would refuse the same image again at once, so the next sweep tries it.
-            let reason = Reason::Release(ReleaseReason::ParameterRefused {
-                parameter: name.to_owned(),
-                why: why.to_owned(),
-            });
-            sequences = vec![vec![subject().decide(Action::Reject, reason)]];
-        }
+        let state = ReleaseState::of(recipe, &context.home, &images, &pointers);
+        let sequences = match refused {
+            Some(why) => release::refused(&state, region, why, now),
+            None => release::decide(&state, Drift::Ignore, now),
+        };
         report = report.and(apply(cloud, sequences, mode, now).await);
     }
     Ok(report)

@@ -7,7 +7,7 @@ use kiln_core::bake::newest;
 use kiln_core::inventory::{Image, ImageQuery, Result};
 use kiln_core::model::{ImageId, RecipeName, Region};
 use kiln_core::recipe::{Base, Recipe};
-use kiln_core::release::newest::newest_releases;
+use kiln_core::release::newest::named_releases;
 
 use crate::ports::Cloud;
 
@@ -38,12 +38,12 @@ pub(crate) async fn bases<C: Cloud>(
         some => cloud.parameters(home, some).await?,
     };
     let layered = looked_up.iter().any(|(base, _)| matches!(base, Base::Recipe(_)));
-    let releases = if layered { newest_releases(images) } else { BTreeMap::new() };
+    let releases = if layered { named_releases(images) } else { BTreeMap::new() };
     let reads = looked_up.into_iter().map(async |(base, recipe)| {
         let image = match &base {
             Base::Image(image) => Some(image.clone()),
             Base::Parameter(name) => values.get(name).and_then(|value| value.trim().parse().ok()),
-            Base::Recipe(below) => releases.get(below).map(|(_, image)| image.id.clone()),
+            Base::Recipe(below) => releases.get(below).map(|named| named.image.id.clone()),
             Base::Newest { owner, name } if may_be_own(owner) => {
                 let wanted = ImageQuery::Newest { owner: owner.clone(), name: name.clone() };
                 newest(cloud.images(home, &wanted).await?).map(|image| image.id)

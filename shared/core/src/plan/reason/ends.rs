@@ -21,6 +21,8 @@ pub enum Ends {
     AtFindingsTimeout,
     /// EC2 ends it itself: a pending image becomes available or failed.
     ByEc2,
+    /// The next try, whose time the tag `kiln:release-tried` tells: if it fails, an event says so.
+    AtNextTry,
     /// The invocation fails while it lasts, and the next sweep, night or retry tries again: the alarm tells it.
     Loudly,
     /// It lasts as long as what it names does; each night looks again. Nothing else waits for it.
@@ -186,12 +188,15 @@ impl ReplicateReason {
 impl ReleaseReason {
     fn ends(&self) -> Ends {
         match self {
-            // After `SHOWN_WITHIN` the invocation fails as long as it is not shown.
-            Self::NotShownYet { .. }
-            | Self::NoTemplate(_)
+            Self::NotShownYet { .. } | Self::TriedBefore { .. } => Ends::AtNextTry,
+            Self::NoTemplate(_)
             | Self::ParameterRefused { .. }
+            | Self::NotAllMoved { .. }
+            | Self::NeverShown { .. }
+            | Self::RollbackOvertaken { .. }
+            | Self::Lost { .. }
             | Self::NamesUnknown { .. } => Ends::Loudly,
-            Self::BeingFinished(_) => Ends::WhileItLasts,
+            Self::BeingFinished(_) | Self::StaysBehind { .. } => Ends::WhileItLasts,
             Self::Ready(_)
             | Self::ReadyHere(_)
             | Self::PointsElsewhere(_)
@@ -216,6 +221,7 @@ impl RetentionReason {
             Self::Superseded { .. }
             | Self::QuarantineOver { .. }
             | Self::RegionRemoved
+            | Self::DanglingReference { .. }
             | Self::Recounted { .. }
             | Self::ReferencesDenied(_) => Ends::Here,
         }

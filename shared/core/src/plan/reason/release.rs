@@ -1,7 +1,10 @@
 //! Which release a Region names, and why it moves or stays.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
+use crate::inventory::CloudError;
 use crate::model::record::RecordError;
 use crate::model::{ImageId, Region, Version};
 use crate::plan::text::suffix;
@@ -30,12 +33,51 @@ pub enum ReleaseReason {
     NothingNamesIt,
     #[error("there is no release{} to roll back to{}", .to.map_or(String::new(), |to| format!(" {to}")), suffix(.why))]
     NoRollbackTarget { to: Option<Version>, why: Vec<String> },
-    #[error("SSM refused parameter {parameter}: {why}")]
-    ParameterRefused { parameter: String, why: String },
+    #[error(
+        "{region} is of best effort, and cannot launch {version}; what it names stays until its replica is there"
+    )]
+    StaysBehind { region: Region, version: Version },
+    #[error(
+        "the rollback came too late: {version} was removed meanwhile in {}; roll back again, to another release, or restore it with make restore",
+        .regions.iter().map(Region::as_str).collect::<Vec<_>>().join(", ")
+    )]
+    RollbackOvertaken { version: Version, regions: Vec<Region> },
+    #[error("SSM refused parameter {parameter} in {region}: {why}")]
+    ParameterRefused { region: Region, parameter: String, why: String },
+    #[error("{why}. {}", set_back(.back, .left, .stays))]
+    NotAllMoved { why: Box<CloudError>, back: Vec<Region>, left: Vec<Region>, stays: Vec<Region> },
+    #[error(
+        "SSM accepted {image} for {parameter} in {region} at {at}, and has not shown it since; see whether the image can be launched there, and what `aws ssm get-parameter-history` tells"
+    )]
+    NeverShown { region: Region, parameter: String, image: ImageId, at: String },
+    #[error(
+        "what is named can no longer be launched, because somebody deregistered or disabled an image of it: {}. {to} is named instead",
+        .images.iter().map(|(region, image)| format!("{image} in {region}")).collect::<Vec<_>>().join(", ")
+    )]
+    Lost { images: BTreeMap<Region, ImageId>, to: Version },
+    #[error("a Region did not take {version}; it is tried again at {again}")]
+    TriedBefore { version: Version, again: String },
     #[error(
         "{parameter} names {image}, which can be launched, but is no release to Kiln: {why}. The parameter stays as it is until you roll back or a newer version is released"
     )]
     NamesUnknown { parameter: String, image: ImageId, why: RecordError },
     #[error("no recipe names parameter {0}")]
     NoRecipesParameter(String),
+}
+
+/// What became of the Regions that had moved already: they are set back, or could not be; or they stay, because there is
+/// nothing to set them back to.
+fn set_back(back: &[Region], left: &[Region], stays: &[Region]) -> String {
+    let list = |regions: &[Region]| regions.iter().map(Region::as_str).collect::<Vec<_>>().join(", ");
+    let parts = [
+        ("What had moved was set back, in", back),
+        ("What had moved could not be set back in", left),
+        ("It has moved, and stays, in", stays),
+    ];
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(_, regions)| !regions.is_empty())
+        .map(|(what, regions)| format!("{what} {}", list(regions)))
+        .collect();
+    if told.is_empty() { "No Region moved".into() } else { told.join(". ") }
 }

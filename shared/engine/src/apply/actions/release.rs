@@ -1,46 +1,75 @@
 //! Points parameters and launch templates at a release.
 
-use chrono::{DateTime, Utc};
 use futures::future::join_all;
-use kiln_core::inventory::Result;
-use kiln_core::model::Region;
+use kiln_core::inventory::{CloudError, Result};
+use kiln_core::model::{Region, Tags};
 use kiln_core::plan::Reason;
-use kiln_core::plan::action::{Move, NewDefault, TemplateMove, WaitFor};
+use kiln_core::plan::action::{Move, Moves, NewDefault, NoteTry, TemplateMove, WaitFor};
 use kiln_core::plan::reason::ReleaseReason;
 
 use crate::apply::effect::{ApplyError, Effect};
 use crate::ports::Cloud;
 
 /// Moves parameters in one step. None is written unless all may be written; then all are written at the same time, and
-/// each is read back if `until` says so. EC2 validates the image before the parameter shows it, which takes a while.
+/// each is read back if the decision says so. EC2 validates the image before the parameter shows it, which takes a
+/// while. If one is refused, those that moved are set back, and the try is noted.
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html>)
-pub(crate) async fn move_parameters<C: Cloud>(
-    cloud: &C,
-    moves: &[Move],
-    until: WaitFor,
-    now: DateTime<Utc>,
-) -> Result<Effect, ApplyError> {
+pub(crate) async fn move_parameters<C: Cloud>(cloud: &C, wanted: &Moves) -> Result<Effect, ApplyError> {
+    let moves = &wanted.moves;
     let tried = moves.iter().map(|one| cloud.try_parameter(&one.region, &one.parameter));
-    all(join_all(tried).await)?;
+    if let Err(why) = all(join_all(tried).await) {
+        return Err(set_back(cloud, wanted, &[], why).await);
+    }
     let put = moves.iter().map(|one| cloud.put_image(&one.region, &one.parameter, &one.image));
-    all(join_all(put).await)?;
-    let WaitFor::VisibleBy(deadline) = until else { return Ok(Effect::default()) };
+    let put = join_all(put).await;
+    if let Some(why) = put.iter().find_map(|one| one.as_ref().err()) {
+        let written = moves.iter().zip(&put).filter(|(_, put)| put.is_ok()).map(|(one, _)| one);
+        return Err(set_back(cloud, wanted, &written.collect::<Vec<_>>(), why.clone()).await);
+    }
+    if wanted.until == WaitFor::Accepted {
+        return Ok(Effect::default());
+    }
     let shown = moves.iter().map(async |one| {
         let names = [one.parameter.clone()];
         cloud.parameters(&one.region, &names).await.map(|mut shown| shown.remove(&one.parameter))
     });
-    for (one, shown) in moves.iter().zip(all(join_all(shown).await)?) {
-        if shown.as_deref() != Some(one.image.as_str()) {
-            let reason = Reason::Release(ReleaseReason::NotShownYet {
-                region: one.region.clone(),
-                parameter: one.parameter.clone(),
-                image: one.image.clone(),
-            });
-            let waits = now < deadline;
-            return Err(if waits { ApplyError::NotYet(reason) } else { ApplyError::Rule(reason) });
-        }
+    let shown = all(join_all(shown).await)?;
+    let hidden = moves.iter().zip(&shown).find(|(one, shown)| shown.as_deref() != Some(one.image.as_str()));
+    let Some((hidden, _)) = hidden else { return Ok(Effect::default()) };
+    note(cloud, wanted, |tries| &tries.accepted).await;
+    Err(ApplyError::NotYet(Reason::Release(ReleaseReason::NotShownYet {
+        region: hidden.region.clone(),
+        parameter: hidden.parameter.clone(),
+        image: hidden.image.clone(),
+    })))
+}
+
+/// Notes the try, and sets back what moved. The error names the Regions that are back, those that are not, and those for
+/// which there is nothing to go back to: a parameter that is new, or one that a rollback moved away from what is bad.
+async fn set_back<C: Cloud>(cloud: &C, wanted: &Moves, written: &[&Move], why: CloudError) -> ApplyError {
+    // First, because a parameter that is set back wakes the function again.
+    note(cloud, wanted, |tries| &tries.refused).await;
+    let (back, stays): (Vec<&Move>, Vec<&Move>) =
+        written.iter().copied().chain(&wanted.moved).partition(|one| one.back.is_some());
+    let writes = back.into_iter().filter_map(|one| Some((one, one.back.as_ref()?)));
+    let writes = writes.map(async |(one, image)| {
+        (one.region.clone(), cloud.put_image(&one.region, &one.parameter, image).await.is_ok())
+    });
+    let (back, left): (Vec<_>, Vec<_>) = join_all(writes).await.into_iter().partition(|(_, done)| *done);
+    let regions = |of: Vec<(Region, bool)>| of.into_iter().map(|(region, _)| region).collect();
+    ApplyError::Rule(Reason::Release(ReleaseReason::NotAllMoved {
+        why: Box::new(why),
+        back: regions(back),
+        left: regions(left),
+        stays: stays.into_iter().map(|one| one.region.clone()).collect(),
+    }))
+}
+
+/// A note that cannot be written only makes the next try come sooner.
+async fn note<C: Cloud>(cloud: &C, wanted: &Moves, outcome: fn(&NoteTry) -> &Tags) {
+    if let Some(tries) = &wanted.tries {
+        let _ = cloud.tag_image(&tries.region, &tries.image, outcome(tries)).await;
     }
-    Ok(Effect::default())
 }
 
 /// The results of all calls, or the first error. All calls were made in either case.

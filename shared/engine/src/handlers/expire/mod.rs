@@ -11,12 +11,12 @@ use std::ops::Range;
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::future::join_all;
 use kiln_core::events::inbound::{ExpireCall, ExpireRun, Mode};
-use kiln_core::expire::OneRecipe;
 use kiln_core::expire::forecast::{PlanRow, PlanTotals};
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex};
+use kiln_core::expire::{OneRecipe, overtaken};
 use kiln_core::inventory::usage::Target;
-use kiln_core::inventory::{RegionUsage, Result};
-use kiln_core::model::{ImageId, RecipeName, Region};
+use kiln_core::inventory::{ImageQuery, RegionUsage, Result};
+use kiln_core::model::{ImageId, RecipeName, Region, Tags, tags};
 use kiln_core::plan::reason::RetentionReason;
 use kiln_core::plan::{Action, Sequence, Subject};
 
@@ -94,6 +94,10 @@ async fn run<C: Cloud>(
                 .collect();
             decide_batch(cloud, context, (&again, &all), call.allow, (&mut rows, &mut told), now).await
         };
+        let sequences = match call.mode {
+            Mode::DryRun => sequences,
+            Mode::Apply | Mode::Repair { .. } => still_due(cloud, context, sequences).await?,
+        };
         report = report.and(apply(cloud, sequences, call.mode, now).await);
     }
     annotate(cloud, &mut report, rows, context).await;
@@ -126,6 +130,23 @@ impl Told {
         }
         sequences
     }
+}
+
+/// What still holds just before it is done: somebody may have rolled back to a release while its use was read.
+async fn still_due<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    sequences: Vec<Sequence>,
+) -> Result<Vec<Sequence>, HandlerError> {
+    let removals = sequences.iter().filter(|sequence| overtaken::removes(sequence)).flatten();
+    let recipes: BTreeSet<&RecipeName> = removals.filter_map(|one| one.subject.recipe.as_ref()).collect();
+    let query = match recipes.iter().next() {
+        None => return Ok(sequences),
+        Some(recipe) if recipes.len() == 1 => ImageQuery::Tagged(Tags::new().with(tags::RECIPE, recipe)),
+        Some(_) => ImageQuery::AllManaged,
+    };
+    let home_images = cloud.images(&context.home, &query).await?;
+    Ok(overtaken::still_due(sequences, &home_images))
 }
 
 /// Decides about the images of a few recipes, from what uses them now.

@@ -1,0 +1,247 @@
+//! Moves what names a release, together or not at all, and sets back what moved in vain.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use crate::events::outbound::Event;
+use crate::inventory::Image;
+use crate::model::{ImageId, Region, Stage};
+use crate::plan::action::{Move, Moves, NoteTry, WaitFor};
+use crate::plan::reason::ReleaseReason;
+use crate::plan::{Action, Decision, Reason, Sequence, Subject};
+use crate::release::launch_template::template_move;
+use crate::release::tries::Tries;
+use crate::release::{Drift, ReadyRelease, ReleaseState, is_repair};
+
+/// A value that is not shown so long after it was accepted may have been overwritten since.
+const SHOWN_BY: TimeDelta = TimeDelta::hours(6);
+
+/// How parameters and launch templates are moved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    pub drift: Drift,
+    pub until: WaitFor,
+    /// The current time, if a try that fails is noted and the next one waits; `None` if a person asked.
+    pub waits_at: Option<DateTime<Utc>>,
+}
+
+impl<'a> ReleaseState<'a> {
+    /// What names a release in these Regions, moved to where it should be. The error is a decision that says until when
+    /// nothing is tried.
+    pub(super) fn moves(&self, regions: &[&'a Region], how: How) -> Result<Sequence, Box<Decision>> {
+        let mut sequence = self.move_parameters(regions, how)?;
+        sequence.extend(self.move_templates(regions));
+        Ok(sequence)
+    }
+
+    /// The moves of these Regions' parameters, in one action.
+    pub(super) fn move_parameters(
+        &self,
+        regions: &[&'a Region],
+        how: How,
+    ) -> Result<Sequence, Box<Decision>> {
+        let Some(parameter) = self.recipe.publish.parameter.as_ref() else { return Ok(Sequence::new()) };
+        let readable = |region: &&&Region| {
+            self.pointers.get(**region).is_some_and(|pointers| matches!(pointers.parameter, Some(Ok(_))))
+        };
+        let (mut moves, mut moved, mut first) = (Vec::new(), Vec::new(), None);
+        for region in regions.iter().filter(readable).copied() {
+            let Some((image, reason)) = self.pending_move(region) else { continue };
+            let to = |back| Move {
+                region: region.clone(),
+                parameter: parameter.clone(),
+                image: image.id.clone(),
+                back,
+            };
+            if self.value(region) == Some(image.id.as_str()) {
+                moved.extend(self.release_before(region).map(|before| to(Some(before))));
+            } else if how.drift == Drift::Repair || !is_repair(&reason) {
+                first.get_or_insert((region, image, reason.clone()));
+                // A rollback only goes on: what it comes from is bad.
+                let rolls_back = matches!(reason, Reason::Release(ReleaseReason::RolledBackTo(_)));
+                let back = self.value(region).filter(|_| !rolls_back).and_then(|value| value.parse().ok());
+                moves.push(to(back));
+            }
+        }
+        let Some((region, image, reason)) = first else { return Ok(Sequence::new()) };
+        let subject = Subject {
+            version: Subject::image(image).version,
+            ..Subject::recipe(&self.recipe.name, self.home)
+        };
+        let noted_on = self.noted_on(region, image);
+        let pending = || moves.iter().map(|one: &Move| &one.region);
+        let tries = how.waits_at.and_then(|now| Tries::of(noted_on, now));
+        let tries = tries.filter(|tries| tries.concerns(pending()));
+        // What was a release before has been shown before: if it is not now, somebody has overwritten it.
+        let is_new = self.target(region).is_some_and(|(target, ..)| target.record.stage == Stage::Published);
+        let waits = |tries: &Tries| is_new || !tries.accepted;
+        if let (Some(tries), Some(now)) = (&tries, how.waits_at)
+            && now < tries.again_at()
+            && waits(tries)
+            && let Some(version) = subject.version
+        {
+            let again = tries.again_at().to_rfc3339_opts(SecondsFormat::Secs, true);
+            let reason = ReleaseReason::TriedBefore { version, again };
+            return Err(Box::new(subject.decide(Action::Keep, reason)));
+        }
+        let note = |now| NoteTry {
+            image: noted_on.id.clone(),
+            region: noted_on.region.clone(),
+            refused: Tries::tag(tries.as_ref(), false, pending(), now),
+            accepted: Tries::tag(tries.as_ref(), true, pending(), now),
+        };
+        let note = how.waits_at.map(note);
+        let moves = Moves { moves, moved, until: how.until, tries: note };
+        let never = |tries: &Tries| {
+            tries.accepted
+                && how.waits_at.is_some_and(|now| (tries.again_at()..tries.last() + SHOWN_BY).contains(&now))
+        };
+        Ok(match tries.filter(never) {
+            Some(tries) => never_shown(&subject, image, moves, &tries),
+            None => {
+                let mut sequence: Sequence = self.lost(&subject, image, &moves).into_iter().collect();
+                sequence.push(subject.decide(Action::MoveParameters(moves), reason));
+                sequence
+            }
+        })
+    }
+
+    /// Says that what some of these Regions named can no longer be launched, before they name another release.
+    fn lost(&self, subject: &Subject, image: &Image, moves: &Moves) -> Option<Decision> {
+        let dead = moves.moves.iter().filter_map(|one| {
+            let region = self.regions().find(|region| **region == one.region)?;
+            Some((one.region.clone(), self.dead_in(region)?))
+        });
+        let images: BTreeMap<Region, ImageId> = dead.collect();
+        if images.is_empty() {
+            return None;
+        }
+        let name = image.record().ok()?.name;
+        let reason = ReleaseReason::Lost { images: images.clone(), to: name.version };
+        let news = Event::ReleaseLost { image: image.id.clone(), images, reason: reason.to_string() };
+        Some(subject.clone().emit(&name, news, reason))
+    }
+
+    /// The image on which a try is noted: that of the Region, if it moves by itself.
+    fn noted_on(&self, region: &'a Region, image: &'a Image) -> &'a Image {
+        let together = self.requires(region).then(|| self.target(region)).flatten();
+        together.map_or(image, |(target, ..)| target.home)
+    }
+
+    /// The image that a Region's parameter named before it moved to a release that is none yet.
+    fn release_before(&self, region: &Region) -> Option<ImageId> {
+        let (target, ..) = self.target(region)?;
+        let is_before = |release: &&ReadyRelease<'_>| {
+            release.version() < target.version() && release.record.stage == Stage::Released
+        };
+        let before = self.releases.iter().filter(is_before).find_map(|release| release.ready.get(region));
+        before.filter(|_| target.record.stage == Stage::Published).map(|image| image.id.clone())
+    }
+
+    fn move_templates(&self, regions: &[&'a Region]) -> Sequence {
+        let Some(template_setting) = &self.recipe.publish.launch_template else { return Sequence::new() };
+        let mut sequence = Sequence::new();
+        for region in regions.iter().copied() {
+            let Some((image, reason)) = self.pending_move(region) else { continue };
+            let subject = Subject::image(image);
+            match self.pointers.get(region).and_then(|pointers| pointers.template.as_ref()) {
+                Some(Ok(Some(template))) => {
+                    let moved = template_move(template_setting, template, image);
+                    sequence.extend(moved.map(|moved| subject.decide(Action::MoveTemplate(moved), reason)));
+                }
+                Some(Ok(None)) => {
+                    sequence.push(
+                        subject
+                            .decide(Action::Reject, ReleaseReason::NoTemplate(template_setting.name.clone())),
+                    );
+                }
+                Some(Err(error)) => sequence.push(subject.retry_later(error)),
+                None => {}
+            }
+        }
+        sequence
+    }
+}
+
+/// What SSM accepted at the last try, and does not show. It is told; and if other Regions show theirs, they are set back,
+/// and the next try waits for all of them again.
+fn never_shown(subject: &Subject, image: &Image, moves: Moves, tries: &Tries) -> Sequence {
+    let Some(hidden) = moves.moves.first() else { return Sequence::new() };
+    let reason = Reason::Release(ReleaseReason::NeverShown {
+        region: hidden.region.clone(),
+        parameter: hidden.parameter.clone(),
+        image: hidden.image.clone(),
+        at: tries.last().to_rfc3339_opts(SecondsFormat::Secs, true),
+    });
+    let decide = |action| subject.clone().decide(action, reason.clone());
+    let mut sequence = Sequence::new();
+    if let Ok(record) = image.record() {
+        let news = Event::ReleaseBlocked { image: image.id.clone(), reason: reason.to_string() };
+        sequence.push(subject.clone().emit(&record.name, news, reason.clone()));
+    }
+    if moves.moved.is_empty() {
+        sequence.push(decide(Action::MoveParameters(moves)));
+        return sequence;
+    }
+    let back = moves.moved.into_iter().filter_map(Move::reversed).collect();
+    let back = Moves { moves: back, moved: Vec::new(), until: WaitFor::Accepted, tries: None };
+    let note = moves.tries.map(|note| {
+        let subject = Subject { region: note.region, ..subject.clone() };
+        subject.decide(Action::Tag(note.image, note.refused), reason.clone())
+    });
+    sequence.extend(note);
+    sequence.push(decide(Action::MoveParameters(back)));
+    sequence.push(decide(Action::Reject));
+    sequence
+}
+
+/// What is done once SSM has refused, some time after it accepted it, the image for a Region's parameter. If the image is
+/// not a release yet, the Regions that show it are set back. The next try waits.
+pub fn refused(state: &ReleaseState<'_>, region: &Region, why: &str, now: DateTime<Utc>) -> Vec<Sequence> {
+    let (Some((target, ..)), Some(parameter)) =
+        (state.target(region), state.recipe.publish.parameter.as_ref())
+    else {
+        return Vec::new();
+    };
+    let Some(image) = target.ready.get(region).filter(|image| state.value(region) != Some(image.id.as_str()))
+    else {
+        return Vec::new();
+    };
+    let reason = || {
+        let (region, parameter, why) = (region.clone(), parameter.clone(), why.to_owned());
+        Reason::Release(ReleaseReason::ParameterRefused { region, parameter, why })
+    };
+    let (image, together) = match state.requires(region) {
+        true => (target.home, state.required().collect()),
+        false => (*image, Vec::new()),
+    };
+    let note = Action::Tag(
+        image.id.clone(),
+        Tries::tag(Tries::of(image, now).as_ref(), false, [region].into_iter(), now),
+    );
+    let news = Event::ReleaseBlocked { image: target.home.id.clone(), reason: reason().to_string() };
+    let mut sequence = vec![
+        Subject::image(image).decide(note, reason()),
+        Subject::image(target.home).emit(&target.record.name, news, reason()),
+    ];
+    let moved = |region: &&Region| {
+        let shown =
+            target.ready.get(*region).filter(|image| state.value(region) == Some(image.id.as_str()))?;
+        let (region, parameter, image) = ((*region).clone(), parameter.clone(), shown.id.clone());
+        Move { back: state.release_before(&region), region, parameter, image }.reversed()
+    };
+    let moves: Vec<Move> = together.iter().filter_map(moved).collect();
+    if !moves.is_empty() {
+        let moves = Moves { moves, moved: Vec::new(), until: WaitFor::Accepted, tries: None };
+        sequence.push(
+            Subject::recipe(&state.recipe.name, state.home).decide(Action::MoveParameters(moves), reason()),
+        );
+    }
+    sequence.push(Subject::resource(parameter, region).decide(Action::Reject, reason()));
+    vec![sequence]
+}
+
+#[cfg(test)]
+#[path = "moves_tests.rs"]
+mod tests;

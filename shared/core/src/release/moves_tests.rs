@@ -1,0 +1,187 @@
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::fixtures::*;
+use crate::inventory::Result;
+use crate::model::tags;
+use crate::recipe::Recipe;
+use crate::release::{Pointers, decide};
+
+const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+
+fn named() -> Recipe {
+    let mut recipe = recipe("web");
+    recipe.publish.parameter = Some("/golden/web".into());
+    recipe
+}
+
+fn member(code: &str, n: i64, stage: Stage) -> Image {
+    match code {
+        "us-east-1" => image("web", n).staged(stage).build(),
+        code => image("web", n).staged(stage).in_region(code).build(),
+    }
+}
+
+/// An old release and a new image that is ready everywhere; which of them each Region names, and how often it was tried.
+struct Scene {
+    images: BTreeMap<Region, Result<Vec<Image>>>,
+    pointers: BTreeMap<Region, Pointers>,
+}
+
+fn scene(naming: [i64; 3], tried: Option<&str>) -> Scene {
+    let (mut images, mut pointers) = (BTreeMap::new(), BTreeMap::new());
+    for (code, n) in REGIONS.into_iter().zip(naming) {
+        let mut new = member(code, 9, Stage::Published);
+        if let Some(tried) = tried {
+            new.tags = new.tags.with(tags::RELEASE_TRIED, tried);
+        }
+        let both = vec![member(code, 8, Stage::Released), new];
+        let value =
+            both.iter().find(|one| one.record().unwrap().name == name("web", n)).unwrap().id.to_string();
+        pointers.insert(region(code), Pointers { parameter: Some(Ok(Some(value))), template: None });
+        images.insert(region(code), Ok(both));
+    }
+    Scene { images, pointers }
+}
+
+impl Scene {
+    fn decided(&self, recipe: &Recipe, now: DateTime<Utc>) -> Vec<Sequence> {
+        let home = region("us-east-1");
+        decide(&ReleaseState::of(recipe, &home, &self.images, &self.pointers), Drift::Repair, now)
+    }
+
+    fn refused(&self, recipe: &Recipe, code: &str) -> Vec<Sequence> {
+        let home = region("us-east-1");
+        let state = ReleaseState::of(recipe, &home, &self.images, &self.pointers);
+        refused(&state, &region(code), "EC2 cannot see it", day(30))
+    }
+}
+
+fn words(sequence: &Sequence) -> Vec<&'static str> {
+    sequence.iter().map(|one| one.action.word()).collect()
+}
+
+fn moves_of(sequence: &Sequence) -> &Moves {
+    let moves = sequence.iter().find_map(|one| match &one.action {
+        Action::MoveParameters(moves) => Some(moves),
+        _ => None,
+    });
+    moves.unwrap()
+}
+
+#[test]
+fn every_move_knows_where_it_is_set_back_to_also_those_that_an_invocation_made_that_died() {
+    let sequences = scene([9, 8, 8], None).decided(&named(), day(30));
+    let moves = moves_of(&sequences[0]);
+    let listed =
+        |of: &[Move]| of.iter().map(|one| (one.region.to_string(), one.back.clone())).collect::<Vec<_>>();
+    let old = |code: &str| (code.to_owned(), Some(member(code, 8, Stage::Released).id));
+    assert_eq!(listed(&moves.moves), [old("eu-west-1"), old("ap-southeast-2")]);
+    assert_eq!(listed(&moves.moved), [old("us-east-1")]);
+    let note = moves.tries.as_ref().unwrap();
+    assert_eq!(note.image, member("us-east-1", 9, Stage::Published).id);
+    assert!(note.refused.get(tags::RELEASE_TRIED).unwrap().starts_with("1 "));
+}
+
+#[test]
+fn a_release_that_a_region_did_not_take_waits_for_its_next_try_and_is_no_release_before() {
+    let tried = "2 2026-01-31T02:00:00Z refused *";
+    let last: DateTime<Utc> = "2026-01-31T02:00:00Z".parse().unwrap();
+    let waiting = scene([8, 8, 8], Some(tried)).decided(&named(), last + TimeDelta::minutes(19));
+    assert_eq!(waiting.iter().map(words).collect::<Vec<_>>(), [["keep"]]);
+    assert!(waiting[0][0].reason.to_string().contains("it is tried again at 2026-01-31T02:20:00Z"));
+    let due = scene([8, 8, 8], Some(tried)).decided(&named(), last + TimeDelta::minutes(20));
+    let note = moves_of(&due[0]).tries.as_ref().unwrap();
+    assert!(note.refused.get(tags::RELEASE_TRIED).unwrap().starts_with("3 "));
+    // Once every Region shows it, nothing waits.
+    let shown = scene([9, 9, 9], Some(tried)).decided(&named(), last + TimeDelta::minutes(1));
+    assert!(words(&shown[0]).ends_with(&["emit", "set-stage"]));
+}
+
+#[test]
+fn a_refusal_that_comes_later_sets_the_others_back_and_is_told() {
+    let sequences = scene([9, 8, 9], None).refused(&named(), "eu-west-1");
+    assert_eq!(words(&sequences[0]), ["tag", "emit", "move-parameters", "reject"]);
+    let back: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.image.clone()).collect();
+    assert_eq!(
+        back,
+        [member("us-east-1", 8, Stage::Released).id, member("ap-southeast-2", 8, Stage::Released).id]
+    );
+    assert!(scene([8, 9, 8], None).refused(&named(), "eu-west-1").is_empty());
+}
+
+#[test]
+fn a_refusal_in_a_region_of_best_effort_sets_no_other_back() {
+    let mut recipe = named();
+    recipe.replicate.best_effort = vec![region("ap-southeast-2")];
+    let sequences = scene([9, 9, 8], None).refused(&recipe, "ap-southeast-2");
+    assert_eq!(words(&sequences[0]), ["tag", "emit", "reject"]);
+    assert_eq!(sequences[0][0].subject.region, region("ap-southeast-2"));
+}
+
+#[test]
+fn what_ssm_accepts_and_never_shows_is_told_and_the_others_are_set_back() {
+    let tried = "1 2026-01-30T02:00:00Z accepted *";
+    let later: DateTime<Utc> = "2026-01-30T02:15:00Z".parse().unwrap();
+    let sequences = scene([9, 8, 9], Some(tried)).decided(&named(), later);
+    assert_eq!(words(&sequences[0])[..4], ["emit", "tag", "move-parameters", "reject"]);
+    let back: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.image.clone()).collect();
+    assert_eq!(
+        back,
+        [member("us-east-1", 8, Stage::Released).id, member("ap-southeast-2", 8, Stage::Released).id]
+    );
+    let reason = sequences[0][0].reason.to_string();
+    assert!(
+        reason.contains("/golden/web in eu-west-1 at 2026-01-30T02:00:00Z, and has not shown it since"),
+        "{reason}"
+    );
+    // Where none shows it, all are tried again, and it is told.
+    let sequences = scene([8, 8, 8], Some(tried)).decided(&named(), later);
+    assert_eq!(words(&sequences[0])[..2], ["emit", "move-parameters"]);
+    // A value that comes late is no failure.
+    let sequences = scene([9, 9, 9], Some(tried)).decided(&named(), later);
+    assert!(words(&sequences[0]).ends_with(&["emit", "set-stage"]));
+}
+
+/// Two releases everywhere; every Region names the newer one, of which these images are gone.
+fn without(gone: &[&str]) -> Scene {
+    let mut scene = scene([9, 9, 9], None);
+    for (region, images) in &mut scene.images {
+        let images = images.as_mut().unwrap();
+        for image in images.iter_mut() {
+            image.tags = std::mem::take(&mut image.tags).with(tags::STAGE, Stage::Released.word());
+        }
+        images.retain(|image| {
+            !gone.contains(&region.as_str()) || image.record().unwrap().name == name("web", 8)
+        });
+    }
+    scene
+}
+
+#[test]
+fn regions_that_go_together_go_back_together_when_the_home_image_of_what_they_name_is_lost() {
+    for gone in [&["us-east-1"][..], &["us-east-1", "eu-west-1"], &REGIONS] {
+        let sequences = without(gone).decided(&named(), day(30));
+        assert_eq!(words(&sequences[0]), ["emit", "move-parameters"], "{gone:?}");
+        let to: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.image.clone()).collect();
+        assert_eq!(to, REGIONS.map(|code| member(code, 8, Stage::Released).id).to_vec());
+        let Action::Emit(envelope) = &sequences[0][0].action else { panic!() };
+        assert!(envelope.detail(day(30)).contains("deregistered or disabled"));
+    }
+}
+
+#[test]
+fn with_each_a_region_whose_replica_is_there_stays_where_it_is() {
+    let mut recipe = named();
+    recipe.replicate.release = crate::recipe::ReleaseStrategy::PerRegion;
+    let sequences = without(&["us-east-1"]).decided(&recipe, day(30));
+    let moved: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.region.to_string()).collect();
+    assert_eq!(moved, ["us-east-1"]);
+}
+
+#[test]
+fn a_replica_that_is_lost_is_copied_anew_and_no_region_goes_back() {
+    assert!(without(&["eu-west-1"]).decided(&named(), day(30)).is_empty());
+}
