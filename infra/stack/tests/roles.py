@@ -374,7 +374,7 @@ FORBIDDEN["ReconcileRole"] = [
     ("lambda:InvokeFunction", FUNCTION.format("bake").replace("kiln", "other"), {}),
 ]
 PINNED = OURS | {"aws:ResourceTag/kiln:pin-holds": "yes"}
-FORBIDDEN["ExpireRole"] += [("ec2:DisableImage", IMAGE, PINNED), ("ec2:DeregisterImage", IMAGE, PINNED)]
+FORBIDDEN["ExpireRole"] += [(f"ec2:{call}", IMAGE, PINNED) for call in ("DisableImage", "DeregisterImage")]
 NEEDED["ExpireRole"] += [("ec2:DeregisterImage", IMAGE, OURS | {"aws:ResourceTag/kiln:pin-holds": "no"})]
 HELD = {"aws:ResourceTag/kiln:hold": "audit"}
 for role, held in {
