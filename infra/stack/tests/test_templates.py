@@ -138,6 +138,8 @@ def test_each_end_that_needs_a_person_is_kept_in_a_queue_that_an_alarm_watches()
         "Bake Refused",
         "Expiry Blocked",
         "Image Rejected",
+        "Release Blocked",
+        "Release Lost",
         "Replication Failed",
     ]
     assert [target["Arn"] for target in rule["Targets"]] == ["<EndedBadly.Arn>"]
@@ -154,7 +156,7 @@ def test_the_documented_events_that_need_a_person_are_those_that_the_rule_hears(
     reference = (INFRA.parent / "docs" / "reference" / "events.md").read_text()
     documented = {line[3:] for line in reference.splitlines() if line.startswith("## ")}
     assert set(heard) <= documented
-    words = ("Failed", "Refused", "Rejected", "Blocked")
+    words = ("Failed", "Refused", "Rejected", "Blocked", "Lost")
     assert {kind for kind in documented if kind.endswith(words)} == set(heard), "a new failure needs an alarm"
 
 
@@ -172,10 +174,12 @@ def test_each_schedule_has_a_dead_letter_queue_and_one_target() -> None:
 
 
 def test_each_rule_may_wake_its_function_and_nothing_else_may() -> None:
+    functions_woken = {f"<{name}.Arn>" for name in home().of("AWS::Lambda::Function")}
     wanted = {
         (target["Arn"].removesuffix(".Arn>") + ">", f"<{name}.Arn>")
         for name, rule in home().of("AWS::Events::Rule").items()
         for target in rule["Targets"]
+        if target["Arn"] in functions_woken
     }
     permissions = home().of("AWS::Lambda::Permission").values()
     assert {(p["FunctionName"], p["SourceArn"]) for p in permissions} == wanted

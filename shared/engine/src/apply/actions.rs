@@ -222,9 +222,11 @@ async fn create<C: Cloud>(cloud: &C, new: &NewImage) -> Result<ImageId, ApplyErr
         .find(|image| wanted.as_ref().is_some_and(|name| capture::made_of(image, name, &new.instance)))
     {
         Some(image) => Ok(image.id.clone()),
-        None => Err(named.first().map_or(ApplyError::Cloud(error), |image| {
-            ApplyError::Rule(Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
-        })),
+        None => Err(match named.first() {
+            Some(image) => ApplyError::Rule(Reason::Capture(CaptureReason::NameTaken(image.id.clone()))),
+            // It was made a moment ago, perhaps by another invocation for the same builder.
+            None => ApplyError::NotYet(Reason::Capture(CaptureReason::NameNotShown(error.to_string()))),
+        }),
     }
 }
 

@@ -39,6 +39,8 @@ pub enum CaptureReason {
         "{0} has the name of this image, but was not made from this builder; deregister it, or copy it under another name first"
     )]
     NameTaken(ImageId),
+    #[error("an image of this name exists, and EC2 does not show it yet: {0}")]
+    NameNotShown(String),
 }
 
 /// The image of a long-lived builder, which restarts as soon as creation of the image has begun.

@@ -115,7 +115,7 @@ impl CaptureReason {
     fn ends(&self) -> Ends {
         match self {
             Self::ImagePending(_) => Ends::ByEc2,
-            Self::NameTaken(_) | Self::ImageDeregistered(_) => Ends::AtDeadline,
+            Self::NameTaken(_) | Self::NameNotShown(_) | Self::ImageDeregistered(_) => Ends::AtDeadline,
             Self::NotABuilder
             | Self::NoBakeOnIt
             | Self::ScriptSucceeded
