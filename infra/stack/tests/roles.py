@@ -57,6 +57,7 @@ SHARE = [
     ("ec2:EnableImageDeprecation", REPLICA, COPY),
     ("ec2:DisableImageDeprecation", REPLICA, COPY),
     ("ec2:EnableImageDeregistrationProtection", REPLICA, COPY),
+    ("ec2:DisableImageDeregistrationProtection", REPLICA, COPY),
     ("ec2:GetImageFindings", IMAGE, {}),
     ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:seal", "kiln:published-as"]}),
 ]
@@ -315,6 +316,7 @@ FORBIDDEN: dict[str, list[Call]] = {
         ),
         ("ec2:TerminateInstances", INSTANCE, BUILDER),
         ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
+        ("ec2:TerminateInstances", INSTANCE, tags("role=tester")),
         ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
         ("ec2:CreateTags", IMAGE, OURS | TAKEN),
         ("ec2:CreateTags", SNAPSHOT, OURS | TAKEN),
