@@ -181,6 +181,8 @@ fn where_there_is_systemd_the_script_is_a_service_that_is_ended_by_systemd() {
     assert!(unit.contains(&format!("\nExecStart=/bin/sh {} run\n", frame.display())), "{unit}");
     assert!(unit.contains(&format!("\nExecStopPost=/bin/sh {} end\n", frame.display())), "{unit}");
     assert!(unit.contains("\nAfter=cloud-final.service ") && unit.contains("\nRefuseManualStop=yes\n"));
+    // As cloud-init runs scripts: whose reader ended, ends.
+    assert!(unit.contains("\nIgnoreSIGPIPE=no\n"));
     let machine = machine.run("run/kiln/frame", &["run"]);
     assert!(machine.has(GUARD) && machine.outcome() == ScriptOutcome::Silent);
     let machine = machine.run("run/kiln/frame", &["end"]);

@@ -76,6 +76,7 @@ ExecStart=/bin/sh $work/frame run
 ExecStopPost=/bin/sh $work/frame end
 TimeoutStopSec=180
 TasksMax=infinity
+IgnoreSIGPIPE=no
 OOMPolicy=continue
 unit
   [ -s "$root/run/systemd/system/kiln.service" ] && systemctl daemon-reload &&
