@@ -218,7 +218,7 @@ fn a_machine_that_restarted_says_so_and_runs_nothing_twice() {
     assert_eq!((machine.failed().0, machine.read("runs").as_str()), (129, "ran\n"));
 }
 
-const OF_THE_BUILDER: [&str; 10] = [
+const OF_THE_BUILDER: [&str; 11] = [
     "etc/ssh/ssh_host_ed25519_key",
     "etc/ssh/ssh_host_ed25519_key.pub",
     "etc/sudoers.d/90-cloud-init-users",
@@ -228,6 +228,7 @@ const OF_THE_BUILDER: [&str; 10] = [
     "var/lib/dbus/machine-id",
     "var/lib/dhcp/dhclient.leases",
     "var/lib/systemd/random-seed",
+    "var/lib/wtmpdb/wtmp.db",
     "var/log/journal/0123/system.journal",
 ];
 
