@@ -48,8 +48,11 @@ FROM ?= 0
 EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
+# The Debian release of the guest, and which of its boots: all of them.
+SUITE ?= trixie
+CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint checkov policies fmt bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint checkov policies fmt guest bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +91,10 @@ checkov: tools $(CHECKOV_READY) ## What Checkov finds in the templates, as a reg
 
 policies: tools $(SIMULATOR_READY) ## Every call of Kiln's tried by every role in an IAM policy simulator, as a table
 	@PATH="$(CURDIR)/$(SIMULATOR)/bin:$$PATH" $(BIN)/python -m stack.tests.policies $(SIMULATOR)
+
+guest: tools ## Builders and testers on a real Debian under QEMU, as root: SUITE=trixie CASES="passes tests"
+	@cargo build --quiet -p kiln-core --example user_data --example verdict
+	@$(BIN)/python -m guest --examples "$$CARGO_TARGET_DIR/debug/examples" --suite $(SUITE) $(CASES)
 
 bench: release ## Size, start, memory and calls of the release binaries, each against its limit
 	@cargo build --quiet --profile simulation -p kiln-tests --bin decide

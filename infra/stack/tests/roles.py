@@ -30,7 +30,9 @@ LONG_LIVED = tags("recipe=web")
 OURS = tags("recipe=web", "version=20261123T020000Z", "stage=captured")
 COPY = OURS | tags("origin=us-east-1/ami-0c1f2a3b4d5e6f708")
 ASKED = tags("recipe=web", "role=builder", of="aws:RequestTag")
-LAUNCH = ASKED | {"ec2:MetadataHttpTokens": "required", "ec2:InstanceType": "t4g.small"}
+REQUIRED = {"ec2:MetadataHttpTokens": "required", "ec2:InstanceType": "t4g.small"}
+OPTIONAL = REQUIRED | {"ec2:MetadataHttpTokens": "optional"}
+LAUNCH = ASKED | REQUIRED
 MARKS = {"aws:TagKeys": ["kiln:version", "kiln:deadline", "kiln:seal"]}
 HERE = {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}
 THERE = {"kms:ViaService": "ec2.eu-west-1.amazonaws.com"}
@@ -156,11 +158,7 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:subnet/subnet-1", {}),
         ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:security-group/sg-1", {}),
         ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:123456789012:network-interface/*", {}),
-        (
-            "ec2:RunInstances",
-            FAR_INSTANCE,
-            TEST | {"ec2:MetadataHttpTokens": "required", "ec2:InstanceType": "t4g.small"},
-        ),
+        ("ec2:RunInstances", FAR_INSTANCE, TEST | REQUIRED),
         ("ec2:RunInstances", FAR_VOLUME, TEST),
         ("ec2:CreateTags", FAR_INSTANCE, {"ec2:CreateAction": "RunInstances"}),
         ("ec2:CreateTags", FAR_VOLUME, {"ec2:CreateAction": "RunInstances"}),
@@ -309,11 +307,7 @@ FORBIDDEN: dict[str, list[Call]] = {
     "VerifyRole": [
         ("ec2:RunInstances", IMAGE, {}),
         ("ec2:RunInstances", INSTANCE, LAUNCH),
-        (
-            "ec2:RunInstances",
-            INSTANCE,
-            TEST | {"ec2:MetadataHttpTokens": "optional", "ec2:InstanceType": "t4g.small"},
-        ),
+        ("ec2:RunInstances", INSTANCE, TEST | OPTIONAL),
         ("ec2:TerminateInstances", INSTANCE, BUILDER),
         ("ec2:TerminateInstances", INSTANCE, LONG_LIVED),
         ("ec2:TerminateInstances", INSTANCE, tags("role=tester")),
@@ -377,7 +371,6 @@ FORBIDDEN["ReconcileRole"] = [
 ]
 PINNED = OURS | {"aws:ResourceTag/kiln:pin-holds": "yes"}
 FORBIDDEN["ExpireRole"] += [("ec2:DisableImage", IMAGE, PINNED), ("ec2:DeregisterImage", IMAGE, PINNED)]
-NEEDED["ExpireRole"] += [("ec2:DeregisterImage", IMAGE, OURS | {"aws:ResourceTag/kiln:pin-holds": "no"})]
 HELD = {"aws:ResourceTag/kiln:hold": "audit"}
 for role, held in {
     "CaptureRole": [("ec2:DeregisterImage", IMAGE, OURS), ("ec2:DeleteSnapshot", SNAPSHOT, OURS)],

@@ -70,9 +70,12 @@ class Sandbox:
         # a second descriptor, so that the script's writes block instead of failing
         writing = os.open(self._fifo, os.O_WRONLY)
         _fill_path(bin_, home, self._power, self._asleep)
-        script = self._scratch / "user-data"
+        script = home / "var/lib/cloud/instance/scripts/part-001"
+        script.parent.mkdir(parents=True)
         script.write_text(_confine(user_data, self._fifo))
-        user = _run_as_nobody(self._scratch, home, self._fifo) if os.geteuid() == 0 else {}
+        (home / "dev").mkdir()
+        (home / "dev/console").symlink_to(self._fifo)
+        user = _run_as_nobody(self._scratch, self._fifo, home, *home.rglob("*")) if os.geteuid() == 0 else {}
         self._child = self._spawner.popen(
             [shutil.which("bash", path=_SYSTEM) or "/bin/bash", "--noprofile", "--norc", str(script)],
             cwd=home,
@@ -82,8 +85,9 @@ class Sandbox:
                 "TMPDIR": str(home),
                 "LANG": "C.UTF-8",
                 "KILN_CONSOLE": str(self._fifo),
-                # The script must not read the id of this machine.
-                "KILN_MACHINE_ID": "/nonexistent/machine-id",
+                # What Kiln puts around the script cleans the machine at the end, and must take this for one.
+                "KILN_ROOT": str(home),
+                "KILN_PAUSE": "0",
             },
             stdin=subprocess.DEVNULL,
             stdout=writing,
@@ -150,7 +154,7 @@ def _run_as_nobody(*paths: Path) -> dict[str, Any]:
     """Where the server runs as root, the script runs as nobody, though its tools say root, so the kernel
     refuses writes outside the scratch folder."""
     for path in paths:
-        os.chown(path, _NOBODY, _NOBODY)
+        os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
     return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
 
 

@@ -17,7 +17,7 @@ const ACTIONS: &str = include_str!("../../src/plan/action.rs");
 const REPORT: &str = include_str!("../../../engine/src/apply/report.rs");
 
 /// The files of reasons, in the order of an image's life.
-const REASONS: [(&str, &str); 16] = [
+const REASONS: [(&str, &str); 17] = [
     ("General", include_str!("../../src/plan/reason/mod.rs")),
     ("Bake", include_str!("../../src/plan/reason/bake.rs")),
     ("Preflight", include_str!("../../src/plan/reason/preflight.rs")),
@@ -34,6 +34,7 @@ const REASONS: [(&str, &str); 16] = [
     ("Deleted recipes", include_str!("../../src/plan/reason/deleted_recipe.rs")),
     ("Restore", include_str!("../../src/plan/reason/restore.rs")),
     ("Orphaned snapshots", include_str!("../../src/plan/reason/orphans.rs")),
+    ("Sweeps", include_str!("../../src/plan/reason/reconcile.rs")),
 ];
 
 /// Each page, with its file name.

@@ -21,47 +21,50 @@ pub enum ScriptOutcome {
     },
 }
 
-const WORD: &str = "kiln-verdict ";
+const VERDICT: &str = "kiln-verdict ";
+/// The lines around what the script printed say `kiln-script <word> begins` and `kiln-script <word> ends`.
+const SCRIPT: &str = "kiln-script ";
 const TAIL_LINES: usize = 20;
 const TAIL_BYTES: usize = 4_000;
 const TAIL_LINE_CHARS: usize = 400;
 
 impl ScriptOutcome {
-    /// Reads the last verdict line that carries one of `words`. A line without its line end is ignored. Lines of another
-    /// bake, which may still be in the logs of the image, carry another word.
+    /// Reads the last whole verdict line that carries one of `words`. An instance prints its verdict three times,
+    /// because a message of the kernel can end up within a line; such a line is ignored, and so is one without its line
+    /// end. Lines of another bake, which may still be in the logs of the image, carry another word.
     pub fn read(console: &str, words: &[String]) -> Self {
-        let mut before = console.len();
-        for line in console.split_inclusive('\n').rev() {
-            before -= line.len();
-            if let Some(status) = status(line, words) {
-                return match status {
-                    0 => Self::Passed,
-                    status => Self::Failed { status, tail: tail(&console[..before]) },
-                };
-            }
+        match console.split_inclusive('\n').rev().find_map(|line| status(line, words)) {
+            None => Self::Silent,
+            Some(0) => Self::Passed,
+            Some(status) => Self::Failed { status, tail: tail(console, words) },
         }
-        Self::Silent
     }
 }
 
 fn status(line: &str, words: &[String]) -> Option<i32> {
     // A truncated line may have lost digits of the status: 1 could have been 127.
     let line = line.strip_suffix('\n')?.trim_end_matches('\r');
-    let (_, verdict) = line.rsplit_once(WORD)?;
+    let (_, verdict) = line.rsplit_once(VERDICT)?;
     let (found, status) = verdict.split_once(' ')?;
-    words.iter().any(|word| word == found).then(|| status.parse().ok()).flatten()
+    if !words.iter().any(|word| word == found) {
+        return None;
+    }
+    let status = status.bytes().all(|byte| byte.is_ascii_digit()).then(|| status.parse::<u8>().ok())?;
+    status.map(i32::from)
 }
 
-/// The last lines of a console, for people: at most 20 lines and 4,000 bytes, and of each line the last 400
-/// characters. Control characters and blank lines are dropped.
-pub fn tail(console: &str) -> String {
+/// The last lines of what a script printed, for people: at most 20 lines and 4,000 bytes, and of each line the last 400
+/// characters. Without the lines that say where the script began and ended, which carry one of `words`, it is the end
+/// of the whole console before the verdict. Control sequences and blank lines are dropped. Of a line that was written
+/// over, as progress bars do, its last state is left.
+pub fn tail(console: &str, words: &[String]) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut bytes = 0;
-    for line in console.lines().rev() {
-        let mut clean: Vec<char> = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
-        if clean.iter().all(|c| c.is_whitespace()) {
-            continue;
-        }
+    for line in printed(console, words).split('\n').rev() {
+        let line = without_control_sequences(line);
+        let last = line.rsplit('\r').find(|state| !state.trim().is_empty());
+        let Some(last) = last else { continue };
+        let mut clean: Vec<char> = last.chars().filter(|c| !c.is_control() || *c == '\t').collect();
         let clean: String =
             clean.split_off(clean.len().saturating_sub(TAIL_LINE_CHARS)).into_iter().collect();
         bytes += clean.len() + 1;
@@ -72,6 +75,49 @@ pub fn tail(console: &str) -> String {
     }
     lines.reverse();
     lines.join("\n")
+}
+
+/// The part of a console that the script printed, as far as that can be told.
+fn printed<'a>(console: &'a str, words: &[String]) -> &'a str {
+    let begin = words.iter().filter_map(|word| console.rfind(&format!("{SCRIPT}{word} begins"))).max();
+    let printed = begin.and_then(|at| console[at..].split_once('\n')).map_or(console, |(_, rest)| rest);
+    let first = |mark: &str| words.iter().filter_map(|word| printed.find(&format!("{mark}{word} "))).min();
+    let end = first(SCRIPT).or_else(|| first(VERDICT)).unwrap_or(printed.len());
+    &printed[..end]
+}
+
+/// The text without the sequences by which a program moves the cursor, sets colours or the title of a window.
+/// (ECMA-48, 5.4 and 8.3; <https://invisible-island.net/xterm/ctlseqs/ctlseqs.html>)
+fn without_control_sequences(text: &str) -> String {
+    let mut left = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\u{1b}' {
+            left.push(c);
+            continue;
+        }
+        match chars.next() {
+            // Parameters, then one final character.
+            Some('[') => {
+                chars.find(|c| ('@'..='~').contains(c));
+            }
+            // A string until BEL, or until ESC and a backslash.
+            Some(']' | 'P' | '_' | '^' | 'X') => {
+                let mut escaped = false;
+                chars.find(|c| {
+                    let ends = *c == '\u{7}' || (escaped && *c == '\\');
+                    escaped = *c == '\u{1b}';
+                    ends
+                });
+            }
+            // Intermediate characters, then one final character.
+            Some(' '..='/') => {
+                chars.find(|c| !(' '..='/').contains(c));
+            }
+            _ => {}
+        }
+    }
+    left
 }
 
 #[cfg(test)]
@@ -122,12 +168,66 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_with_a_message_of_the_kernel_within_is_ignored_and_another_copy_counts() {
+        let glued = "kiln-verdict abc 1[  449.643302] EXT4-fs: re-mounted\n27\n";
+        assert_eq!(ScriptOutcome::read(glued, &abc()), ScriptOutcome::Silent);
+        let console = format!("\nkiln-verdict abc 127\n\n{glued}\nkiln-verdict [ 9.1] ok\nabc 127\n");
+        assert!(matches!(ScriptOutcome::read(&console, &abc()), ScriptOutcome::Failed { status: 127, .. }));
+    }
+
+    #[test]
+    fn a_restart_that_is_seen_after_a_success_counts() {
+        let console = "kiln-verdict abc 0\n[ 0.0] Linux version\nkiln-verdict abc 129\n";
+        assert!(matches!(ScriptOutcome::read(console, &abc()), ScriptOutcome::Failed { status: 129, .. }));
+    }
+
+    #[test]
+    fn a_status_that_no_process_can_have_is_no_verdict() {
+        for status in ["", "+0", "-1", "256", "0 ", "0x0", "٠"] {
+            let console = format!("kiln-verdict abc {status}\n");
+            assert_eq!(ScriptOutcome::read(&console, &abc()), ScriptOutcome::Silent, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_that_prints_the_verdict_of_another_bake_forges_nothing() {
+        let console =
+            "kiln-script abc begins\nkiln-verdict old 0\nkiln-script abc ends\nkiln-verdict abc 3\n";
+        assert!(matches!(ScriptOutcome::read(console, &abc()), ScriptOutcome::Failed { status: 3, .. }));
+        assert_eq!(
+            ScriptOutcome::read("kiln-verdict abcd 0\nkiln-verdict ab 0\n", &abc()),
+            ScriptOutcome::Silent
+        );
+    }
+
+    #[test]
+    fn a_tail_is_what_the_script_printed_without_the_boot_around_it() {
+        let console = "[ OK ] Started ssh\nkiln-script old begins\nold\n\nkiln-script abc begins\r\nE: no nginx\r\n\n\
+                       kiln-script abc ends\n[ OK ] Stopped ssh\n\nkiln-verdict abc 100\nreboot: Power down\n";
+        assert_eq!(
+            ScriptOutcome::read(console, &abc()),
+            ScriptOutcome::Failed { status: 100, tail: "E: no nginx".into() }
+        );
+        let hung = "booted\nkiln-script abc begins\nwaiting for a lock\n";
+        assert_eq!(tail(hung, &abc()), "waiting for a lock");
+        let cut = "half a line\nmore\nkiln-script abc ends\nnoise\n";
+        assert_eq!(tail(cut, &abc()), "half a line\nmore");
+    }
+
+    #[test]
+    fn a_tail_has_no_remains_of_control_sequences() {
+        let console = "[\u{1b}[0;32m  OK  \u{1b}[0m] Started\n\u{1b}]0;title\u{7}\u{1b}]8;;x\u{1b}\\link\u{1b}(B\u{1b}[K\n\
+                       10%\r55%\r100%\r\n\u{1b}c\u{1b}[?7l\n";
+        assert_eq!(tail(console, &[]), "[  OK  ] Started\nlink\n100%");
+    }
+
+    #[test]
     fn a_tail_is_bounded_and_has_no_control_characters() {
         let console: String = (0..100).map(|n| format!("\u{1b}[1mline {n}\u{7}\n")).collect();
-        let tail = tail(&console);
-        assert_eq!(tail.lines().count(), 20);
-        assert!(tail.ends_with("[1mline 99") && !tail.contains('\u{1b}'));
-        assert_eq!(crate::model::script_outcome::tail(&"é".repeat(9_000)), "é".repeat(400));
+        let last = tail(&console, &abc());
+        assert_eq!(last.lines().count(), 20);
+        assert!(last.ends_with("\nline 99"), "{last}");
+        assert_eq!(tail(&"é".repeat(9_000), &abc()), "é".repeat(400));
     }
 
     proptest! {

@@ -9,67 +9,77 @@ use crate::model::record::Role;
 pub const MOST_BYTES: usize = 16 * 1024;
 
 /// The maximum size of a recipe's script, in bytes. The rest of the limit is needed for the text around it.
-pub const MOST_SCRIPT_BYTES: usize = 15 * 1024;
+pub const MOST_SCRIPT_BYTES: usize = 9 * 1024;
 
-/// What a builder does after its script, so that instances of the image boot as new machines.
-const CLEAN: &str = r#"# The next boot, from the image, must be a first boot to cloud-init.
-cloud-init clean --logs > /dev/null 2>&1
-# Each instance of the image makes an identity of its own.
-identity="${KILN_MACHINE_ID:-/etc/machine-id}"
-[ ! -f "$identity" ] || : > "$identity"
-"#;
+/// The text around the script, with its places between two `@`.
+const FRAME: &str = include_str!("user_data.sh");
 
 /// The user data that runs `script` on the builder or tester of a bake. A script that begins with `#!` names its
 /// interpreter; any other runs under `bash -e -o pipefail`, which stops at the first command that fails. The verdict line
 /// carries `word`, which is known to Kiln and to this script alone.
+///
+/// The status of the verdict is the script's own, or one of Kiln's: 125 if the script could not be written to the
+/// instance, 128 if it ended without a status, 129 if the machine restarted or shut down before it had ended.
 pub fn user_data(role: Role, name: &ImageName, script: &str, word: &str) -> String {
     // A recipe written on Windows has line ends that bash does not accept.
-    let script = &script.replace("\r\n", "\n");
-    let nonce = word;
-    // A tester is terminated, so it needs no cleaning.
-    let clean = if role == Role::Builder { CLEAN } else { "" };
-    let end_of_line = if script.ends_with('\n') || script.is_empty() { "" } else { "\n" };
-    format!(
-        r##"#!/bin/bash
-# Kiln, {role} of {name}: runs the recipe's script once, says on the console how it ended, powers off.
-console="${{KILN_CONSOLE:-/dev/console}}"
-work="$(mktemp -d -p "${{TMPDIR:-/var/tmp}}")"
-cat > "$work/script" <<'kiln-{nonce}'
-{script}{end_of_line}kiln-{nonce}
-chmod 0700 "$work/script"
-if [ "$(head -c 2 "$work/script")" = '#!' ]; then
-  "$work/script" >> "$console" 2>&1 < /dev/null
-else
-  bash -e -o pipefail "$work/script" >> "$console" 2>&1 < /dev/null
-fi
-status=$?
-rm -rf "$work"
-{clean}sync
-printf '\nkiln-verdict %s %s\n' {nonce} "$status" >> "$console"
-poweroff
-"##
-    )
+    let mut script = script.replace("\r\n", "\n");
+    if !script.is_empty() && !script.ends_with('\n') {
+        script.push('\n');
+    }
+    let frame = FRAME
+        .replace("@role@", &role.to_string())
+        .replace("@name@", &name.to_string())
+        .replace("@word@", word)
+        .replace("@bytes@", &script.len().to_string());
+    // Last, because a script may contain what looks like one of the places.
+    frame.replacen("@script@\n", &script, 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ScriptOutcome;
+
+    const WORD: &str = "0123456789abcdef";
 
     fn name() -> ImageName {
         let recipe = "a".repeat(64);
         format!("{recipe}-20261123T020000Z").parse().unwrap()
     }
 
+    fn builder(script: &str) -> String {
+        user_data(Role::Builder, &name(), script, WORD)
+    }
+
     #[test]
     fn the_longest_script_fits_into_ec2s_limit() {
-        let text = user_data(Role::Builder, &name(), &"x".repeat(MOST_SCRIPT_BYTES), "0123456789abcdef");
+        let text = builder(&"x".repeat(MOST_SCRIPT_BYTES));
         assert!(text.len() <= MOST_BYTES, "{}", text.len());
     }
 
     #[test]
     fn the_script_is_embedded_unchanged_and_unexpanded() {
-        let script = "echo \"$HOME\" 'it''s' `date` \\ \n# end";
-        let text = user_data(Role::Builder, &name(), script, "0123456789abcdef");
-        assert!(text.contains(&format!("<<'kiln-0123456789abcdef'\n{script}\nkiln-")));
+        let script = "echo \"$HOME\" 'it''s' `date` \\ @word@ @script@ @bytes@\n# end";
+        assert!(builder(script).contains(&format!("<< 'kiln-{WORD}'\n{script}\nkiln-{WORD}\n")));
+    }
+
+    #[test]
+    fn the_size_that_the_instance_checks_is_that_of_the_script_as_it_is_written() {
+        assert!(builder("é\r\nb").contains(" -ne \"5\" ]"));
+        assert!(builder("").contains(" -ne \"0\" ]"));
+    }
+
+    #[test]
+    fn no_place_of_the_frame_is_left_empty() {
+        let text = builder("true");
+        let places = ["@role@", "@name@", "@word@", "@bytes@", "@script@"];
+        assert!(places.iter().all(|place| FRAME.contains(place) && !text.contains(place)), "{text}");
+        assert!(text.starts_with("#!/bin/sh\n# Kiln, builder of aaa"));
+    }
+
+    #[test]
+    fn user_data_that_a_script_prints_to_the_console_is_no_verdict() {
+        let words = [WORD.to_owned()];
+        assert_eq!(ScriptOutcome::read(&builder("exit 0"), &words), ScriptOutcome::Silent);
     }
 }

@@ -84,7 +84,7 @@ pub const FIELDS: &[Field] = &[
         "bake.script",
         "string",
         "empty: the base is imaged as it is",
-        "at most 15,360 bytes, no NUL",
+        "at most 9,216 bytes, no NUL",
         "Runs once as root on the builder under `bash -e -o pipefail`; a first line that begins with #! names another interpreter. The bake fails if the script does.",
     ),
     field(
@@ -120,7 +120,7 @@ pub const FIELDS: &[Field] = &[
         "verify.script",
         "string",
         "empty: a clean boot is the test",
-        "at most 15,360 bytes, no NUL",
+        "at most 9,216 bytes, no NUL",
         "Runs once as root on the tester. The image is rejected if the script fails.",
     ),
     field(

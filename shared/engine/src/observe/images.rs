@@ -104,9 +104,8 @@ pub(crate) async fn console<C: Cloud>(
     name: &ImageName,
 ) -> Result<Console> {
     let (output, words) = join(cloud.console(region, instance), cloud.verdict_words(role, name)).await;
-    let output = output?;
-    let verdict = ScriptOutcome::read(&output, &words?);
-    Ok(Console { verdict, tail: tail(&output) })
+    let (output, words) = (output?, words?);
+    Ok(Console { verdict: ScriptOutcome::read(&output, &words), tail: tail(&output, &words) })
 }
 
 /// Marks the images that the report says were published. EC2 might not show that yet if they were read again so soon.

@@ -1,0 +1,25 @@
+"""The product's own code: it makes the user data, and reads the verdict."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Product:
+    """The examples of the crate kiln-core, as they were built."""
+
+    examples: Path
+
+    def user_data(self, role: str, word: str, script: str) -> bytes:
+        command = [self.examples / "user_data", role, "web-20261123T020000Z", word]
+        return subprocess.run(command, input=script.encode(), capture_output=True, check=True).stdout
+
+    def verdict(self, word: str, console: bytes) -> Any:
+        """`"passed"`, `"silent"`, or `{"failed": {"status": …, "tail": …}}`."""
+        command = [self.examples / "verdict", word]
+        return json.loads(subprocess.run(command, input=console, capture_output=True, check=True).stdout)
