@@ -11,8 +11,8 @@ use crate::plan::action::{Move, Moves, NoteTry, WaitFor};
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::release::launch_template::template_move;
+use crate::release::state::{Drift, ReadyRelease, ReleaseState, is_repair};
 use crate::release::tries::Tries;
-use crate::release::{Drift, ReadyRelease, ReleaseState, is_repair};
 
 /// A value that is not shown so long after it was accepted may have been overwritten since.
 const SHOWN_BY: TimeDelta = TimeDelta::hours(6);
