@@ -89,12 +89,12 @@ lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
 checkov: tools $(CHECKOV_READY) ## What Checkov finds in the templates, as a regulated account deploys them
 	@$(BIN)/python -m stack.tests.scan $(CHECKOV)/bin/checkov
 
+policies: tools $(SIMULATOR_READY) ## Every call of Kiln's tried by every role in an IAM policy simulator, as a table
+	@PATH="$(CURDIR)/$(SIMULATOR)/bin:$$PATH" $(BIN)/python -m stack.tests.policies $(SIMULATOR)
+
 guest: tools ## Builders and testers on a real Debian under QEMU, as root: SUITE=trixie CASES="passes tests"
 	@cargo build --quiet -p kiln-core --example user_data --example verdict
 	@$(BIN)/python -m guest --examples "$$CARGO_TARGET_DIR/debug/examples" --suite $(SUITE) $(CASES)
-
-policies: tools $(SIMULATOR_READY) ## Every call of Kiln's tried by every role in an IAM policy simulator, as a table
-	@PATH="$(CURDIR)/$(SIMULATOR)/bin:$$PATH" $(BIN)/python -m stack.tests.policies $(SIMULATOR)
 
 bench: release ## Size, start, memory and calls of the release binaries, each against its limit
 	@cargo build --quiet --profile simulation -p kiln-tests --bin decide

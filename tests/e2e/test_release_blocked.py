@@ -33,7 +33,7 @@ def refused_once(kiln: Kiln) -> None:
 
 def a_while_ago() -> str:
     """Longer ago than the longest wait, and not forgotten."""
-    return (datetime.now(UTC) - timedelta(hours=6)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (datetime.now(UTC) - timedelta(hours=5, minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def waited(kiln: Kiln) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _SHAPES: dict[str, set[str]] = {
-    """Faults on demand: a call fails before or after its effect, its answer never ends, an image becomes
-`failed`, a usage report ends in error, a parameter never shows its new image, an event is lost, doubled or
-late. `*` in a rule matches anything."""
+    "call": {"call", "service", "region", "who", "code", "message", "status", "skip", "times", "when"},
+    "page": {"page", "service", "region", "who", "times"},
+    "parameter": {"parameter", "region", "times"},
     "image": {"image", "region", "message", "times"},
     "snapshot": {"snapshot", "region", "times"},
     "report": {"report", "region", "times"},

@@ -181,6 +181,8 @@ fn where_there_is_systemd_the_script_is_a_service_that_is_ended_by_systemd() {
     assert!(unit.contains(&format!("\nExecStart=/bin/sh {} run\n", frame.display())), "{unit}");
     assert!(unit.contains(&format!("\nExecStopPost=/bin/sh {} end\n", frame.display())), "{unit}");
     assert!(unit.contains("\nAfter=cloud-final.service ") && unit.contains("\nRefuseManualStop=yes\n"));
+    // As cloud-init runs scripts: whose reader ended, ends.
+    assert!(unit.contains("\nIgnoreSIGPIPE=no\n"));
     let machine = machine.run("run/kiln/frame", &["run"]);
     assert!(machine.has(GUARD) && machine.outcome() == ScriptOutcome::Silent);
     let machine = machine.run("run/kiln/frame", &["end"]);
@@ -216,7 +218,7 @@ fn a_machine_that_restarted_says_so_and_runs_nothing_twice() {
     assert_eq!((machine.failed().0, machine.read("runs").as_str()), (129, "ran\n"));
 }
 
-const OF_THE_BUILDER: [&str; 10] = [
+const OF_THE_BUILDER: [&str; 11] = [
     "etc/ssh/ssh_host_ed25519_key",
     "etc/ssh/ssh_host_ed25519_key.pub",
     "etc/sudoers.d/90-cloud-init-users",
@@ -226,6 +228,7 @@ const OF_THE_BUILDER: [&str; 10] = [
     "var/lib/dbus/machine-id",
     "var/lib/dhcp/dhclient.leases",
     "var/lib/systemd/random-seed",
+    "var/lib/wtmpdb/wtmp.db",
     "var/log/journal/0123/system.journal",
 ];
 

@@ -8,6 +8,7 @@ use crate::plan::reason::UseReason;
 use crate::plan::step::Step;
 use crate::plan::{Action, Decision, Sequence};
 use crate::release::newest::named_releases;
+use crate::release::rollback::is_pinned;
 
 /// Whether a sequence disables or deregisters an image.
 pub fn removes(sequence: &Sequence) -> bool {
@@ -22,9 +23,11 @@ pub fn removes(sequence: &Sequence) -> bool {
 /// named by now is left out, and said.
 pub fn still_due(sequences: Vec<Sequence>, home_images: &[Image]) -> Vec<Sequence> {
     let named = named_releases(home_images);
+    // A replica in a Region that left its recipe goes though its release is named, and so does what a deleted recipe left.
     let is_named = |decision: &Decision| {
         let named = decision.subject.recipe.as_ref().and_then(|recipe| named.get(recipe));
-        named.is_some_and(|named| Some(named.version) == decision.subject.version)
+        let pinned = named.map(|named| named.image).filter(|image| is_pinned(image, None));
+        pinned.is_some_and(|image| decision.subject.resource.as_deref() == Some(image.id.as_str()))
     };
     let kept = |sequence: Sequence| match sequence.first() {
         Some(first) if removes(&sequence) && sequence.iter().any(is_named) => {
@@ -68,6 +71,14 @@ mod tests {
         let sequences = vec![removal(&pinned), removal(&other)];
         let now = [pinned, other, image("web", 9).released().build()];
         assert_eq!(words(&still_due(sequences, &now)), [vec!["keep"], vec!["mark-disabled", "deregister"]]);
+    }
+
+    #[test]
+    fn the_newest_release_goes_from_a_region_that_left_and_with_a_deleted_recipe() {
+        let newest = image("web", 9).released().build();
+        let replica = image("web", 9).released().in_region("eu-west-1").build();
+        let sequences = vec![removal(&replica), removal(&newest)];
+        assert_eq!(still_due(sequences.clone(), &[newest]), sequences);
     }
 
     #[test]

@@ -74,8 +74,9 @@ RefuseManualStop=yes
 [Service]
 ExecStart=/bin/sh $work/frame run
 ExecStopPost=/bin/sh $work/frame end
-TimeoutStopSec=180
+TimeoutStopSec=300
 TasksMax=infinity
+IgnoreSIGPIPE=no
 OOMPolicy=continue
 unit
   [ -s "$root/run/systemd/system/kiln.service" ] && systemctl daemon-reload &&
@@ -135,6 +136,7 @@ clean() {
   for log in wtmp btmp lastlog syslog messages auth.log secure; do
     [ ! -f "$root/var/log/$log" ] || : > "$root/var/log/$log"
   done
+  rm -f "$root/var/lib/wtmpdb/wtmp.db" "$root/var/lib/lastlog/lastlog2.db"
   rm -f "$root"/var/lib/dhcp/*.leases "$root"/var/lib/dhcpcd/*.lease "$root"/var/lib/NetworkManager/*.lease
   # It is written when its service stops.
   systemctl stop systemd-random-seed.service

@@ -1,5 +1,5 @@
 use super::*;
-use crate::inventory::TemplatePoint;
+use crate::inventory::{Template, TemplatePoint};
 use crate::recipe::LaunchTemplate;
 
 fn best_effort() -> Recipe {

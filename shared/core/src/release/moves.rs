@@ -11,8 +11,8 @@ use crate::plan::action::{Move, Moves, NoteTry, WaitFor};
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::release::launch_template::template_move;
+use crate::release::state::{Drift, ReadyRelease, ReleaseState, is_repair};
 use crate::release::tries::Tries;
-use crate::release::{Drift, ReadyRelease, ReleaseState, is_repair};
 
 /// A value that is not shown so long after it was accepted may have been overwritten since.
 const SHOWN_BY: TimeDelta = TimeDelta::hours(6);
@@ -58,9 +58,11 @@ impl<'a> ReleaseState<'a> {
                 moved.extend(self.release_before(region).map(|before| to(Some(before))));
             } else if how.drift == Drift::Repair || !is_repair(&reason) {
                 first.get_or_insert((region, image, reason.clone()));
-                // A rollback only goes on: what it comes from is bad.
+                // A rollback only goes on: what it comes from is bad. Nor is anything set back to what nobody can launch.
                 let rolls_back = matches!(reason, Reason::Release(ReleaseReason::RolledBackTo(_)));
-                let back = self.value(region).filter(|_| !rolls_back).and_then(|value| value.parse().ok());
+                let is_dead = self.dead_in(region).is_some();
+                let back = self.value(region).filter(|_| !rolls_back && !is_dead);
+                let back = back.and_then(|value| value.parse().ok());
                 moves.push(to(back));
             }
         }

@@ -167,6 +167,8 @@ fn regions_that_go_together_go_back_together_when_the_home_image_of_what_they_na
         assert_eq!(words(&sequences[0]), ["emit", "move-parameters"], "{gone:?}");
         let to: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.image.clone()).collect();
         assert_eq!(to, REGIONS.map(|code| member(code, 8, Stage::Released).id).to_vec());
+        let back = &moves_of(&sequences[0]).moves[0].back;
+        assert_eq!(*back, None, "nothing is set back to what nobody can launch");
         let Action::Emit(envelope) = &sequences[0][0].action else { panic!() };
         assert!(envelope.detail(day(30)).contains("deregistered or disabled"));
     }

@@ -1,10 +1,14 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::Seal;
+use crate::inventory::{CloudError, Result, Seal};
+use crate::model::{ImageId, Region, Version};
 use crate::plan::Decision;
 use crate::plan::reason::ReleaseReason;
+use crate::recipe::{Recipe, ReleaseStrategy};
 use crate::release::rollback::rollback;
 
 #[path = "best_effort_tests.rs"]

@@ -9,7 +9,7 @@ use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::release::moves::How;
-use crate::release::{Drift, ReadyRelease, ReleaseState};
+use crate::release::state::{Drift, ReadyRelease, ReleaseState};
 
 /// Somebody asks, so nothing waits.
 const HOW: How = How { drift: Drift::Repair, until: WaitFor::Accepted, waits_at: None };

@@ -1,0 +1,270 @@
+//! The releases of one recipe as they are: which images are ready where, and what each Region names.
+
+use std::collections::BTreeMap;
+
+use crate::inventory::{CloudError, Image, ImageState, Result, Template};
+use crate::model::record::RecordError;
+use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
+use crate::plan::reason::ReleaseReason;
+use crate::plan::{Action, Reason, Sequence, Subject};
+use crate::recipe::{Recipe, ReleaseStrategy};
+
+/// What a Region's parameter and launch template name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pointers {
+    /// The value of the recipe's parameter; read only if the recipe names one.
+    pub parameter: Option<Result<Option<String>>>,
+    /// The recipe's launch template; read only if the recipe names one.
+    pub template: Option<Result<Option<Template>>>,
+}
+
+/// What is done about a parameter that names another image than the newest release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// It is set to the newest release again.
+    Repair,
+    /// It is left unchanged, because it has just been written, perhaps by a rollback whose pin EC2 does not show yet.
+    Ignore,
+}
+
+/// An image and its ready replicas: they are available and published, and were tested if the recipe asks for it.
+#[derive(Debug, Clone)]
+pub(super) struct ReadyRelease<'a> {
+    pub(super) home: &'a Image,
+    pub(super) record: ImageRecord,
+    pub(super) ready: BTreeMap<&'a Region, &'a Image>,
+}
+
+/// All releases of one recipe, and what each Region names.
+#[derive(Debug, Clone)]
+pub struct ReleaseState<'a> {
+    pub(super) recipe: &'a Recipe,
+    pub(super) home: &'a Region,
+    /// The published images that are available, newest first.
+    pub(super) releases: Vec<ReadyRelease<'a>>,
+    /// The version of each available image that was not rejected or disabled, published or not, by Region and id.
+    pub(super) versions: BTreeMap<(&'a Region, &'a ImageId), Version>,
+    /// The available images whose tags are not Kiln's own, each with the reason.
+    pub(super) unplaced: BTreeMap<(&'a Region, &'a ImageId), RecordError>,
+    /// Regions of the recipe whose images could not be read.
+    pub(super) unobservable: BTreeMap<&'a Region, &'a CloudError>,
+    pub(super) pointers: &'a BTreeMap<Region, Pointers>,
+}
+
+impl<'a> ReleaseState<'a> {
+    /// The state of a recipe's releases, from the images in each Region and what each Region names.
+    pub fn of(
+        recipe: &'a Recipe,
+        home: &'a Region,
+        images: &'a BTreeMap<Region, Result<Vec<Image>>>,
+        pointers: &'a BTreeMap<Region, Pointers>,
+    ) -> Self {
+        let regions = || recipe.regions(home);
+        let unobservable =
+            regions().filter_map(|region| Some((region, images.get(region)?.as_ref().err()?))).collect();
+        let mut replicas: BTreeMap<ImageId, BTreeMap<&Region, &Image>> = BTreeMap::new();
+        let mut homes = Vec::new();
+        let (mut versions, mut unplaced) = (BTreeMap::new(), BTreeMap::new());
+        for region in regions() {
+            for image in images.get(region).and_then(|found| found.as_ref().ok()).into_iter().flatten() {
+                // The tag alone tells the recipe: a sweep passes the images of all recipes to each of them.
+                let is_own = image.tags.get(tags::RECIPE) == Some(recipe.name.as_str());
+                if !is_own || image.state != ImageState::Available {
+                    continue;
+                }
+                let record = match image.record_for_home(home) {
+                    Ok(record) => record,
+                    Err(why) => {
+                        unplaced.insert((region, &image.id), why);
+                        continue;
+                    }
+                };
+                if !matches!(record.stage, Stage::Rejected | Stage::Disabled) {
+                    versions.insert((region, &image.id), record.name.version);
+                }
+                if !record.stage.is_published() {
+                    continue;
+                }
+                match &record.copied {
+                    None => homes.push((image, record)),
+                    Some(copied) => {
+                        replicas.entry(copied.origin.image.clone()).or_default().insert(region, image);
+                    }
+                }
+            }
+        }
+        homes.sort_by_key(|(image, record)| std::cmp::Reverse((record.name.version, image.id.clone())));
+        let releases = homes
+            .into_iter()
+            .map(|(image, record)| {
+                let mut ready = replicas.remove(&image.id).unwrap_or_default();
+                ready.insert(home, image);
+                ReadyRelease { home: image, record, ready }
+            })
+            .collect();
+        Self { recipe, home, releases, versions, unplaced, unobservable, pointers }
+    }
+
+    pub(super) fn regions(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
+        self.recipe.regions(self.home)
+    }
+
+    pub(super) fn required(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
+        let (recipe, home) = (self.recipe, self.home);
+        self.regions().filter(move |region| *region == home || recipe.replicate.requires(region))
+    }
+
+    pub(super) fn requires(&self, region: &Region) -> bool {
+        self.required().any(|required| required == region)
+    }
+
+    /// The Regions that are filled in when they can be. Each moves by itself, and is in the way of no other.
+    pub(super) fn best_effort(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
+        let (recipe, home) = (self.recipe, self.home);
+        self.regions().filter(move |region| *region != home && !recipe.replicate.requires(region))
+    }
+
+    /// Whether an image is a release: it already was one, or it is ready in every required Region.
+    pub(super) fn is_complete(&self, release: &ReadyRelease<'_>) -> bool {
+        release.record.stage == Stage::Released
+            || self.required().all(|region| release.ready.contains_key(region))
+    }
+
+    /// The release of the latest rollback, and the newest version that it was preferred to; `None` once a newer one
+    /// is released.
+    pub(super) fn pinned(&self) -> Option<(&ReadyRelease<'a>, Version)> {
+        let pins = self.releases.iter().filter_map(|release| {
+            let over: Version = release.home.tags.read(tags::PINNED_OVER)?;
+            Some((release.home.tags.time(tags::PINNED)?, over, release))
+        });
+        let (_, over, pinned) = pins.max_by_key(|(since, ..)| *since)?;
+        let newer = self.releases.iter().any(|release| release.version() > over && self.is_complete(release));
+        (!newer).then_some((pinned, over))
+    }
+
+    /// Lets the releases go that were rolled back to before: the right to remove an image asks for this tag.
+    pub(super) fn ended_rollbacks(&self, newer: &ReadyRelease<'_>) -> Sequence {
+        let over = |release: &&ReadyRelease<'_>| release.home.tags.read::<Version>(tags::PINNED_OVER);
+        let holds = |release: &&ReadyRelease<'_>| release.home.tags.get(tags::PIN_HOLDS) == Some("yes");
+        let ended = self.releases.iter().filter(holds);
+        let ended = ended.filter(|release| over(release).is_none_or(|over| over < newer.version()));
+        let cleared = |release: &ReadyRelease<'_>| {
+            let tag = Action::Tag(release.home.id.clone(), Tags::new().with(tags::PIN_HOLDS, "no"));
+            Subject::image(release.home).decide(tag, ReleaseReason::Ready(newer.version()))
+        };
+        ended.map(cleared).collect()
+    }
+
+    /// The release that a Region should name, the newest version that it may replace, and the reason.
+    pub(super) fn target(&self, region: &Region) -> Option<(&ReadyRelease<'a>, Version, Reason)> {
+        if let Some((pinned, over)) = self.pinned() {
+            return Some((pinned, over, Reason::Release(ReleaseReason::RolledBackTo(pinned.version()))));
+        }
+        let fits = |release: &&ReadyRelease<'_>| match self.recipe.replicate.release {
+            ReleaseStrategy::AllRegions => self.is_complete(release),
+            ReleaseStrategy::PerRegion => release.ready.contains_key(region),
+        };
+        let target = self.releases.iter().find(fits)?;
+        let reason = match (target.record.stage, self.recipe.replicate.release) {
+            (Stage::Released, _) => Reason::Release(ReleaseReason::PointsElsewhere(target.version())),
+            (_, ReleaseStrategy::AllRegions) => Reason::Release(ReleaseReason::Ready(target.version())),
+            (_, ReleaseStrategy::PerRegion) => Reason::Release(ReleaseReason::ReadyHere(target.version())),
+        };
+        Some((target, target.version(), reason))
+    }
+
+    /// The release that a Region's parameter names, if it can be launched there.
+    pub(super) fn named(&self, region: &Region) -> Option<&ReadyRelease<'a>> {
+        let named: ImageId = self.value(region)?.parse().ok()?;
+        self.releases.iter().find(|release| release.ready.get(region).is_some_and(|image| image.id == named))
+    }
+
+    pub(super) fn value(&self, region: &Region) -> Option<&str> {
+        self.pointers.get(region)?.parameter.as_ref()?.as_ref().ok()?.as_deref()
+    }
+
+    /// The image that a Region should name; `None` if it is not ready there, or if a newer version is named already.
+    pub(super) fn pending_move(&self, region: &'a Region) -> Option<(&'a Image, Reason)> {
+        let (target, over, reason) = self.target(region)?;
+        let image = target.ready.get(region)?;
+        // The images may have been read before the parameter. Only a rollback moves back, and not from a newer
+        // version than it was preferred to.
+        let named: Option<ImageId> = self.value(region).and_then(|value| value.parse().ok());
+        let named = named.and_then(|image| self.versions.get(&(region, &image)).copied());
+        let moves_back = named.is_some_and(|version| version > over && !self.is_lost(version));
+        // Whether it is older or newer than the release is not known.
+        let is_left = self.unplaced_in(region).is_some() && is_repair(&reason);
+        (!moves_back && !is_left).then_some((*image, reason))
+    }
+
+    /// Whether Regions that go together name a release of which the home image can no longer be launched: then all of
+    /// them go back to one that can be launched everywhere. An image whose tags cannot be read can still be launched.
+    pub(super) fn is_lost(&self, version: Version) -> bool {
+        self.recipe.replicate.release == ReleaseStrategy::AllRegions
+            && self.unplaced_in(self.home).is_none()
+            && !self.versions.iter().any(|((region, _), at)| *region == self.home && *at == version)
+    }
+
+    /// What a Region's parameter names, if nobody can launch it there: the image is gone, disabled, or lost.
+    pub(super) fn dead_in(&self, region: &'a Region) -> Option<ImageId> {
+        let named: ImageId = self.value(region)?.parse().ok()?;
+        let is_alive = match self.versions.get(&(region, &named)) {
+            Some(version) => !self.is_lost(*version),
+            None => self.unplaced_in(region).is_some(),
+        };
+        (!is_alive).then_some(named)
+    }
+
+    /// The image that a Region's parameter names, if it can be launched but its tags are not Kiln's own, with the
+    /// reason.
+    pub(super) fn unplaced_in(&self, region: &'a Region) -> Option<(&'a ImageId, &RecordError)> {
+        let named = self.value(region)?;
+        let mut unplaced = self.unplaced.iter();
+        let ((_, image), why) =
+            unplaced.find(|((place, image), _)| *place == region && image.as_str() == named)?;
+        Some((*image, why))
+    }
+
+    /// What is said for each Region whose parameter is left at such an image.
+    pub(super) fn left(&self) -> Sequence {
+        let left = |region: &'a Region| {
+            let (image, why) = self.unplaced_in(region)?;
+            self.target(region).filter(|(_, _, reason)| is_repair(reason))?;
+            let reason = ReleaseReason::NamesUnknown {
+                parameter: self.recipe.publish.parameter.clone()?,
+                image: image.clone(),
+                why: why.clone(),
+            };
+            Some(Subject::resource(image, region).decide(Action::Keep, reason))
+        };
+        self.regions().filter_map(left).collect()
+    }
+
+    /// A retry for each Region whose images or parameter could not be read.
+    pub(super) fn unreadable(&self) -> Sequence {
+        let unobservable = self.unobservable.iter().map(|(region, error)| (*region, *error));
+        let parameters = self.regions().filter_map(|region| {
+            let pointers = self.pointers.get(region)?;
+            Some((region, pointers.parameter.as_ref()?.as_ref().err()?))
+        });
+        unobservable
+            .chain(parameters)
+            .map(|(region, error)| Subject::region(region).retry_later(error))
+            .collect()
+    }
+}
+
+impl ReadyRelease<'_> {
+    pub(super) fn version(&self) -> Version {
+        self.record.name.version
+    }
+
+    pub(super) fn images(&self) -> BTreeMap<Region, ImageId> {
+        self.ready.iter().map(|(region, image)| ((*region).clone(), image.id.clone())).collect()
+    }
+}
+
+/// Whether a move only sets back what names another image than the newest release.
+pub(super) fn is_repair(reason: &Reason) -> bool {
+    matches!(reason, Reason::Release(ReleaseReason::PointsElsewhere(_)))
+}
