@@ -1,3 +1,5 @@
+use chrono::TimeDelta;
+
 use super::*;
 use crate::fixtures::*;
 use crate::plan::reason::BakeReason;
@@ -12,7 +14,7 @@ fn observed() -> Observed {
         instances: vec![],
         images: vec![],
         base: BaseLookup::Found(Box::new(foreign_image("ami-ba5e"))),
-        runs: Ok(vec![Architecture("arm64".into())]),
+        runs: Ok(InstanceType { architectures: vec![Architecture("arm64".into())], ..InstanceType::default() }),
     }
 }
 
@@ -247,4 +249,26 @@ fn a_base_is_accepted_before_its_deprecation_or_if_the_recipe_allows_it() {
     let mut allows = recipe("web");
     allows.bake.allow_deprecated = true;
     assert!(matches!(decide(&request(), &allows, &observed(&image)).action, Action::Launch(_)));
+}
+
+#[test]
+fn the_newest_image_that_the_instance_type_runs_is_the_base_and_not_a_newer_one_of_another_architecture() {
+    let of = |id: &str, n, architecture: &str| Image {
+        created: Some(day(n)),
+        architecture: Architecture(architecture.into()),
+        ..foreign_image(id)
+    };
+    let arm = [Architecture("arm64".into())];
+    let all = || vec![of("ami-0a1", 1, "arm64"), of("ami-0a3", 3, "arm64"), of("ami-0a5", 5, "x86_64")];
+    assert_eq!(newest_that_runs(all(), &arm).unwrap().id.as_str(), "ami-0a3");
+    // None runs: the newest is told, with the reason.
+    let other = newest_that_runs(all().split_off(2), &arm).unwrap();
+    assert!(
+        rejection(&Observed { base: BaseLookup::Found(Box::new(other)), ..observed() })
+            .to_string()
+            .contains("ami-0a5 is x86_64, but t4g.small runs arm64")
+    );
+    assert_eq!(newest_that_runs(vec![], &arm), None);
+    let ids: Vec<String> = newest_of_each(all()).iter().map(|image| image.id.to_string()).collect();
+    assert_eq!(ids, ["ami-0a3", "ami-0a5"]);
 }

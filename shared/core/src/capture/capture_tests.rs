@@ -237,3 +237,16 @@ fn a_builder_whose_image_name_stays_taken_is_given_up_after_its_deadline() {
     let sequence = decide(&name("web", 9), Some(&recipe("web")), &taken, day(9) + TimeDelta::hours(1));
     assert!(failed(&sequence).0.contains("has the name of this image, but was not made from this builder"));
 }
+
+#[test]
+fn no_image_is_made_of_a_version_that_is_yet_to_come_and_the_builder_is_freed() {
+    let ahead = |seconds| {
+        let name = name("web", 9);
+        let now = name.version.time() - TimeDelta::seconds(seconds);
+        let of = |instance| words(&decide(&name, Some(&recipe("web")), &observed(instance), now));
+        let long_lived = Instance { state: InstanceState::Stopped, ..long_lived("web").marked(9) };
+        (of(builder("web", 9)), of(long_lived))
+    };
+    assert_eq!(ahead(60), (vec!["capture"], vec!["capture", "restart"]));
+    assert_eq!(ahead(61), (vec!["emit", "terminate"], vec!["emit", "restart"]));
+}

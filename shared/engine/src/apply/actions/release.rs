@@ -1,6 +1,5 @@
 //! Points parameters and launch templates at a release.
 
-use futures::future::join_all;
 use kiln_core::inventory::Result;
 use kiln_core::model::Region;
 use kiln_core::plan::Reason;
@@ -8,6 +7,7 @@ use kiln_core::plan::action::{Move, NewDefault, TemplateMove, WaitFor};
 use kiln_core::plan::reason::ReleaseReason;
 
 use crate::apply::effect::{ApplyError, Effect};
+use crate::bounded::{CALLS, bounded};
 use crate::ports::Cloud;
 
 /// Moves parameters in one step. None is written unless all may be written; then all are written at the same time, and
@@ -19,9 +19,9 @@ pub(crate) async fn move_parameters<C: Cloud>(
     until: WaitFor,
 ) -> Result<Effect, ApplyError> {
     let tried = moves.iter().map(|one| cloud.try_parameter(&one.region, &one.parameter));
-    all(join_all(tried).await)?;
+    all(bounded(CALLS, tried).await)?;
     let put = moves.iter().map(|one| cloud.put_image(&one.region, &one.parameter, &one.image));
-    all(join_all(put).await)?;
+    all(bounded(CALLS, put).await)?;
     if until == WaitFor::Accepted {
         return Ok(Effect::default());
     }
@@ -29,7 +29,7 @@ pub(crate) async fn move_parameters<C: Cloud>(
         let names = [one.parameter.clone()];
         cloud.parameters(&one.region, &names).await.map(|mut shown| shown.remove(&one.parameter))
     });
-    for (one, shown) in moves.iter().zip(all(join_all(shown).await)?) {
+    for (one, shown) in moves.iter().zip(all(bounded(CALLS, shown).await)?) {
         if shown.as_deref() != Some(one.image.as_str()) {
             return Err(ApplyError::NotYet(Reason::Release(ReleaseReason::NotShownYet {
                 region: one.region.clone(),
