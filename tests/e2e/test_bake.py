@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from e2e.kiln import HOME, Kiln, tags_of
 
 
@@ -63,9 +65,9 @@ def test_the_same_night_twice_and_at_once_launches_one_builder(kiln: Kiln) -> No
 
 def test_a_second_bake_by_hand_waits_for_the_first(kiln: Kiln) -> None:
     kiln.recipe(script="sleep infinity")
-    kiln.invoke("bake", {"recipe": "web"})
-    later = (datetime.now(UTC) + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    (second,) = kiln.invoke("bake", {"recipe": "web", "scheduled_time": later}).decisions
+    before = (datetime.now(UTC) - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    kiln.invoke("bake", {"recipe": "web", "scheduled_time": before})
+    (second,) = kiln.invoke("bake", {"recipe": "web"}).decisions
     assert second["outcome"] == "unchanged" and "is already at work" in second["reason"]
     (builder,) = kiln.living()
     kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])
@@ -144,3 +146,44 @@ def test_a_zone_without_room_is_followed_by_the_next(kiln: Kiln) -> None:
     assert builder["SubnetId"] == subnets[1]
     kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])
     kiln.settle()
+
+
+def test_a_newer_match_of_another_architecture_is_not_the_base(kiln: Kiln) -> None:
+    both = {"region": HOME, "owner": "679593333241", "public": True, "created": "2026-11-01T00:00:00Z"}
+    newer = {**both, "name": "hardened-2-x86_64", "architecture": "x86_64", "created": "2026-11-02T00:00:00Z"}
+    kiln.aws.seed(images=[{**both, "name": "hardened-1-arm64", "architecture": "arm64"}, newer])
+    kiln.recipe(base='{ owner = "679593333241", name = "hardened-*" }')
+    kiln.bake()
+    (image,) = kiln.images()
+    base = kiln.ec2().describe_images(ImageIds=[tags_of(image)["kiln:base"]])["Images"][0]
+    assert base["Name"] == "hardened-1-arm64"
+
+
+def test_a_call_for_a_time_that_is_yet_to_come_bakes_nothing(kiln: Kiln) -> None:
+    kiln.recipe()
+    ahead = (datetime.now(UTC) + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert "is in the future" in kiln.invoke("bake", {"recipe": "web", "scheduled_time": ahead}).error
+    assert kiln.calls("RunInstances") == []
+
+
+def test_two_recipes_that_name_one_parameter_are_both_refused_and_the_others_are_baked(kiln: Kiln) -> None:
+    for name in ("web", "worker"):
+        kiln.recipe(name, publish='parameter = "/golden/web"')
+    kiln.recipe("base")
+    error = kiln.bake_all().error
+    kiln.settle()
+    assert "publish.parameter: found /golden/web, which recipe worker names too" in error
+    assert "publish.parameter: found /golden/web, which recipe web names too" in error
+    assert "which recipe worker names too" in kiln.bake("web").error
+    assert [len(kiln.images(recipe=name)) for name in ("base", "web", "worker")] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("many", [60, pytest.param(500, marks=pytest.mark.full)])
+def test_many_recipes_are_looked_at_within_the_descriptors_of_a_function(kiln: Kiln, many: int) -> None:
+    kiln.start_anew("bake")
+    for number in range(many):
+        name = f"r{number}"
+        share = 'share = { accounts = ["111122223333"] }'
+        kiln.recipe(name, publish=f'parameter = "/golden/{name}"\n{share}')
+    answer = kiln.invoke("bake", {"preflight": True})
+    assert len(answer.decisions) == many

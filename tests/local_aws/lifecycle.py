@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -11,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+_DESCRIPTORS = 1_024
+"""What Lambda gives a function."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -25,6 +28,9 @@ def die_with_parent(sent: signal.Signals = signal.SIGTERM) -> None:
 
 def _in_child() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
 
 
 class Spawner:

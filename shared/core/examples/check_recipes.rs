@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
 
-use kiln_core::recipe::{BadRecipe, Recipe, cycles};
+use kiln_core::recipe::{BadRecipe, Recipe, checked};
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
@@ -33,14 +33,14 @@ fn main() -> ExitCode {
         }
     }
     let (files, recipes): (Vec<&PathBuf>, Vec<_>) = read.into_iter().unzip();
-    let checked = found.len();
-    for (file, recipe) in files.into_iter().zip(cycles::without_cycles(recipes)) {
+    let count = found.len();
+    for (file, recipe) in files.into_iter().zip(checked(recipes)) {
         failures += usize::from(!report(file, recipe));
     }
-    if checked == 0 {
+    if count == 0 {
         eprintln!("no recipe was found; name recipe files, or folders with *.toml files");
     }
-    if failures == 0 && checked > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failures == 0 && count > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn files(path: &Path) -> io::Result<Vec<PathBuf>> {

@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use crate::expire::in_use::UsageByRegion;
 use crate::expire::inventory::ImagesByRegion;
 use crate::inventory::{
-    Architecture, Image, ImageState, Instance, InstanceState, Protection, RegionUsage, Seal, SharedWith,
-    StopReason,
+    Architecture, Features, Image, ImageState, Instance, InstanceState, Protection, RegionUsage, Seal,
+    SharedWith, StopReason,
 };
 use crate::model::record::CopySource;
 use crate::model::{
@@ -68,6 +68,7 @@ pub fn foreign_image(id: &str) -> Image {
         protection: Protection::Off,
         source_instance: None,
         source_image: None,
+        features: Features { ena: true, ..Features::default() },
         product_codes: vec![],
         scanned: None,
         snapshots: vec!["snap-f0".parse().unwrap()],

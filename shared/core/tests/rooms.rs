@@ -25,7 +25,7 @@ const FLOORS: [(&str, &[&[&str]]); 3] = [
             &["reconcile"],
         ],
     ),
-    ("kiln_engine", &[&["ports"], &["context"], &["apply"], &["observe"], &["handlers"]]),
+    ("kiln_engine", &[&["bounded", "ports"], &["context"], &["apply"], &["observe"], &["handlers"]]),
     ("kiln", &[&["aws"], &["lambda"]]),
 ];
 

@@ -14,10 +14,10 @@ use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake::Function;
 use kiln_core::inventory::usage::TemplateVersion;
 use kiln_core::inventory::{
-    Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
-    Instance, Key, LaunchSources, MarkRange, NewImage, NewInstance, NewReplica, NewTemplateVersion,
-    PermissionChange, PublicImages, Reference, Result, Snapshot, Subnet, Template, UsageReport, Vcpus,
-    WithSnapshots,
+    DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, Instance,
+    InstanceType, Key, LaunchSources, MarkRange, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+    ParameterKind, PermissionChange, PublicImages, Reference, Result, Snapshot, Subnet, Template,
+    UsageReport, Vcpus, WithSnapshots,
 };
 use kiln_core::model::{
     ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token,
@@ -138,8 +138,8 @@ pub trait Instances {
     async fn untag_instance(&self, region: &Region, instance: &InstanceId, keys: &[&str]) -> Result<()>;
     /// The output of an instance's serial console.
     async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String>;
-    /// The architectures that an instance type can boot.
-    async fn architectures(&self, region: &Region, instance_type: &str) -> Result<Vec<Architecture>>;
+    /// Which images an instance type boots.
+    async fn instance_type(&self, region: &Region, name: &str) -> Result<InstanceType>;
 }
 
 /// Who uses images.
@@ -172,6 +172,12 @@ pub trait Parameters {
     async fn parameters_below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>>;
     /// The values of these parameters. Those that do not exist are left out.
     async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>>;
+    /// The types of these parameters. Those that do not exist are left out.
+    async fn parameter_kinds(
+        &self,
+        region: &Region,
+        names: &[String],
+    ) -> Result<BTreeMap<String, ParameterKind>>;
     /// Points a parameter at an image, and creates the parameter if needed. EC2 validates the image before the
     /// parameter shows it.
     async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()>;
@@ -197,6 +203,8 @@ pub trait AccountInfo {
     async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>>;
     /// A KMS key; `None` if it does not exist.
     async fn key(&self, region: &Region, key: &str) -> Result<Option<Key>>;
+    /// The KMS keys that encrypt any of these snapshots.
+    async fn snapshot_keys(&self, region: &Region, snapshots: &[SnapshotId]) -> Result<BTreeSet<String>>;
     /// How new volumes are encrypted by default.
     async fn default_encryption(&self, region: &Region) -> Result<DefaultEncryption>;
     /// Whether images may be public.

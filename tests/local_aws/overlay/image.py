@@ -203,6 +203,11 @@ class Image(TaggedEC2Resource):
         }
 
 
+def managed_by_aws(key: str | None) -> bool:
+    """Whether AWS manages a KMS key: nobody else can use what such a key encrypts."""
+    return bool(key) and str(key).endswith("alias/aws/ebs")
+
+
 def add_snapshot(
     backend: Any,
     size: int,

@@ -18,7 +18,7 @@ from local_aws.overlay.errors import (
     image_not_found,
     image_unavailable,
 )
-from local_aws.overlay.image import Image, stamp
+from local_aws.overlay.image import Image, managed_by_aws, stamp
 
 
 def own_image(overlay: Overlay, image_id: str) -> Image:
@@ -95,6 +95,11 @@ class ImageQueries(Overlay):
         if description is None and imds is None:
             if image.state != "available":
                 raise image_unavailable(image.id, image.state)
+            if self._get_param("LaunchPermission.Add") and any(
+                managed_by_aws(device.kms_key_id) for device in image.devices
+            ):
+                text = "Snapshots encrypted with the AWS Managed CMK can't be shared"
+                raise error("InvalidParameter", text)
             return AmisResponse.modify_image_attribute(self)  # type: ignore[arg-type]
         self.error_on_dryrun()
         if description is not None:

@@ -153,6 +153,10 @@ class Instances(Overlay):
 
     def get_console_output(self) -> ActionResult:
         instance = self._instances([self.need("InstanceId")])[0]
+        nitro = INSTANCE_TYPES.get(instance.instance_type, {}).get("Hypervisor") != "xen"
+        if str(self._get_param("Latest")).lower() == "true" and not nitro:
+            text = "This instance type does not support retrieving the latest console logs."
+            raise error("UnsupportedOperation", text)
         output = self.world.instance_lifecycle.console(instance)
         result: dict[str, Any] = {"InstanceId": instance.id, "Timestamp": datetime.now(UTC)}
         if output:
@@ -228,6 +232,10 @@ class Instances(Overlay):
                     f"architecture '{image.architecture}' of the specified AMI. Specify an instance type and "
                     "an AMI that have matching architectures, and try again."
                 )
+                raise bad_value(text)
+            modes = INSTANCE_TYPES[kind].get("SupportedBootModes", [])
+            if image.boot_mode in ("uefi", "legacy-bios") and image.boot_mode not in modes:
+                text = f"The boot mode '{image.boot_mode}' of the AMI is not supported by instance type {kind}"
                 raise bad_value(text)
         data = self._get_param("UserData")
         if data and len(base64.b64decode(data)) > USER_DATA_LIMIT:

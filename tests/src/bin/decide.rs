@@ -20,7 +20,7 @@ use kiln_core::expire::lineage::Lineage;
 use kiln_core::expire::{ImagesByRegion, limits};
 use kiln_core::inventory::usage::{Referrer, Target};
 use kiln_core::inventory::{
-    Architecture, Image, ImageState, Protection, Reference, RegionUsage, Seal, SharedWith,
+    Architecture, Features, Image, ImageState, Protection, Reference, RegionUsage, Seal, SharedWith,
 };
 use kiln_core::model::record::CopySource;
 use kiln_core::model::{ImageId, ImageName, ImageRecord, Origin, Region, Stage, Version};
@@ -133,6 +133,7 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
                 last_launched: None,
                 deprecated: None,
                 architecture: Architecture("arm64".into()),
+                features: Features::default(),
                 root_on_ebs: true,
                 protection: Protection::Off,
                 source_instance: (at == 0).then(|| "i-0b1d".parse().unwrap()),

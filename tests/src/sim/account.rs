@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
-    Architecture, Image, ImageState, Instance, InstanceState, MadeFor, MadeFrom, NewImage, NewInstance,
-    NewReplica, Protection, Result, Seal, Snapshot, StopReason,
+    Architecture, Features, Image, ImageState, Instance, InstanceState, MadeFor, MadeFrom, NewImage,
+    NewInstance, NewReplica, Protection, Result, Seal, Snapshot, StopReason,
 };
 use kiln_core::model::{
     ImageId, ImageRecord, InstanceId, Origin, Region, SealKeys, SnapshotId, SubnetId, Tags,
@@ -111,6 +111,7 @@ impl Account {
             protection: Protection::Off,
             source_instance: None,
             source_image: None,
+            features: Features::default(),
             product_codes: Vec::new(),
             scanned: None,
             snapshots: snapshots.clone(),

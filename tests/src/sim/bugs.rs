@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake;
 use kiln_core::inventory::{
-    Architecture, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery,
-    ImageState, Instance, InstanceState, Key, MarkRange, NewImage, NewInstance, NewReplica,
-    NewTemplateVersion, PermissionChange, PublicImages, Reference, Result, Seal, Snapshot, StopReason,
-    Subnet, Template, Vcpus, WithSnapshots,
+    DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, ImageState,
+    Instance, InstanceState, InstanceType, Key, MarkRange, NewImage, NewInstance, NewReplica,
+    NewTemplateVersion, ParameterKind, PermissionChange, PublicImages, Reference, Result, Seal, Snapshot,
+    StopReason, Subnet, Template, Vcpus, WithSnapshots,
 };
 use kiln_core::model::{
     ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags,
@@ -248,7 +248,7 @@ impl Instances for BuggyCloud {
         tag_for_bake(region: &Region, instance: &InstanceId, bake: &ImageName, tags: &Tags) -> ();
         verdict_words(role: Role, bake: &ImageName) -> Vec<String>;
         untag_instance(region: &Region, instance: &InstanceId, keys: &[&str]) -> ();
-        architectures(region: &Region, instance_type: &str) -> Vec<Architecture>;
+        instance_type(region: &Region, name: &str) -> InstanceType;
     }
 }
 
@@ -265,6 +265,7 @@ impl Parameters for BuggyCloud {
 
     forward! {
         parameters(region: &Region, names: &[String]) -> BTreeMap<String, String>;
+        parameter_kinds(region: &Region, names: &[String]) -> BTreeMap<String, ParameterKind>;
         put_image(region: &Region, name: &str, image: &ImageId) -> ();
         try_parameter(region: &Region, name: &str) -> ();
     }
@@ -304,6 +305,7 @@ impl AccountInfo for BuggyCloud {
         enabled_regions(home: &Region) -> BTreeSet<Region>;
         key(region: &Region, key: &str) -> Option<Key>;
         default_encryption(region: &Region) -> DefaultEncryption;
+        snapshot_keys(region: &Region, snapshots: &[SnapshotId]) -> BTreeSet<String>;
         public_images(region: &Region) -> PublicImages;
         vcpus(region: &Region, instance_type: &str) -> Option<Vcpus>;
     }

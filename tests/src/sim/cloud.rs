@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
-    CloudError, Deregistration, Image, ImageQuery, ImageState, MarkRange, NewImage, NewReplica, Result,
-    Snapshot, WithSnapshots,
+    CloudError, Deregistration, Image, ImageQuery, ImageState, MarkRange, NewImage, NewReplica,
+    ParameterKind, Result, Snapshot, WithSnapshots,
 };
 use kiln_core::model::{ImageId, ImageRecord, Region, SnapshotId, Tags};
 use kiln_engine::ports::{Images, Parameters};
@@ -354,19 +354,19 @@ impl Parameters for InMemoryCloud {
     }
 
     async fn parameters_below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>> {
-        let below = format!("{path}/");
-        let look = |account: &mut Account, _| {
-            let found = account
-                .parameters
-                .iter()
-                .filter_map(|(name, value)| Some((name.strip_prefix(&below)?.to_owned(), value.clone())));
-            found.collect()
-        };
-        self.read("GetParametersByPath", region, path, look).await
+        self.below(region, path).await
     }
 
     async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
         self.shown(region, names).await
+    }
+
+    async fn parameter_kinds(
+        &self,
+        region: &Region,
+        names: &[String],
+    ) -> Result<BTreeMap<String, ParameterKind>> {
+        self.kinds(region, names).await
     }
 
     async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {

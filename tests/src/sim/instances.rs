@@ -1,6 +1,6 @@
 //! The port of builders and testers, over the in-memory account.
 
-use kiln_core::inventory::{Architecture, Instance, InstanceState, NewInstance, Result};
+use kiln_core::inventory::{Architecture, Instance, InstanceState, InstanceType, NewInstance, Result};
 use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
 use kiln_engine::ports::Instances;
 
@@ -141,8 +141,9 @@ impl Instances for InMemoryCloud {
         self.read("GetConsoleOutput", region, instance.as_str(), look).await
     }
 
-    async fn architectures(&self, region: &Region, instance_type: &str) -> Result<Vec<Architecture>> {
-        self.read("DescribeInstanceTypes", region, instance_type, |_, _| vec![Architecture("arm64".into())])
-            .await
+    async fn instance_type(&self, region: &Region, name: &str) -> Result<InstanceType> {
+        let arm64 =
+            || InstanceType { architectures: vec![Architecture("arm64".into())], ..InstanceType::default() };
+        self.read("DescribeInstanceTypes", region, name, |_, _| arm64()).await
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
     DefaultEncryption, Deprecation, Finding, Grantee, Image, ImageState, Key, NewTemplateVersion,
-    PermissionChange, PublicImages, Result, Subnet, Template, Vcpus,
+    ParameterKind, PermissionChange, PublicImages, Result, Subnet, Template, Vcpus,
 };
 use kiln_core::model::{ImageId, Region, SnapshotId, SubnetId};
 use kiln_engine::ports::{AccountInfo, Sharing, Templates};
@@ -98,6 +98,28 @@ fn apply(to: &mut BTreeSet<Grantee>, change: &PermissionChange) {
 }
 
 impl InMemoryCloud {
+    pub(crate) async fn below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>> {
+        let below = format!("{path}/");
+        let look = |account: &mut Account, _| {
+            let found = account
+                .parameters
+                .iter()
+                .filter_map(|(name, value)| Some((name.strip_prefix(&below)?.to_owned(), value.clone())));
+            found.collect()
+        };
+        self.read("GetParametersByPath", region, path, look).await
+    }
+
+    /// Kiln writes all parameters of the simulation.
+    pub(crate) async fn kinds(
+        &self,
+        region: &Region,
+        names: &[String],
+    ) -> Result<BTreeMap<String, ParameterKind>> {
+        let kind = || ParameterKind { kind: "String".into(), data_type: "aws:ec2:image".into() };
+        Ok(self.shown(region, names).await?.into_keys().map(|name| (name, kind())).collect())
+    }
+
     pub(crate) async fn shown(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
         let look = |account: &mut Account, at| {
             let shown = &account.region(region).parameters_shown;
@@ -205,6 +227,10 @@ impl AccountInfo for InMemoryCloud {
 
     async fn key(&self, region: &Region, key: &str) -> Result<Option<Key>> {
         Err(failed("DescribeKey", key, region, "NotModelled"))
+    }
+
+    async fn snapshot_keys(&self, region: &Region, _: &[SnapshotId]) -> Result<BTreeSet<String>> {
+        Err(failed("DescribeSnapshots", "keys", region, "NotModelled"))
     }
 
     async fn default_encryption(&self, region: &Region) -> Result<DefaultEncryption> {

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use fastrand::Rng;
-use futures::future::join_all;
 use kiln_core::expire::forecast::Prices;
 use kiln_core::inventory::InstanceState;
 use kiln_core::model::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags, Version, tags};
 use kiln_core::recipe::Bounds;
+use kiln_engine::bounded::bounded;
 use kiln_engine::context::Context;
 use serde_json::json;
 
@@ -256,7 +256,7 @@ fn invoke_at(world: &Rc<World>, at: DateTime<Utc>, function: Function, payload: 
         if function == Function::Bake {
             world.invariants.borrow_mut().delivered.push((function, payload.clone()));
         }
-        join_all((0..times).map(|_| lambda::invoke(&world, function, payload.clone()))).await;
+        bounded(times, (0..times).map(|_| lambda::invoke(&world, function, payload.clone()))).await;
     });
 }
 

@@ -1,3 +1,5 @@
+use chrono::TimeDelta;
+
 use super::*;
 use crate::fixtures::*;
 use crate::plan::reason::BakeReason;
@@ -16,8 +18,10 @@ fn observed() -> Observed {
     }
 }
 
-fn runs(types: &[&str], architecture: &str) -> BTreeMap<String, Result<Vec<Architecture>, CloudError>> {
-    types.iter().map(|one| ((*one).to_owned(), Ok(vec![Architecture(architecture.into())]))).collect()
+fn runs(types: &[&str], architecture: &str) -> BTreeMap<String, Result<InstanceType, CloudError>> {
+    let runs =
+        || InstanceType { architectures: vec![Architecture(architecture.into())], ..InstanceType::default() };
+    types.iter().map(|one| ((*one).to_owned(), Ok(runs()))).collect()
 }
 
 /// The recipe that images the long-lived instance of the fixtures.
@@ -344,4 +348,26 @@ fn a_further_type_that_does_not_run_the_base_or_cannot_be_read_begins_no_bake() 
     let error = CloudError::new("DescribeInstanceTypes", "m7i.large", &region("us-east-1"), "Throttling", "");
     seen.runs.insert("m7i.large".into(), Err(error));
     assert_eq!(decide(&request(), &mixed, &seen).action, Action::Retry);
+}
+
+#[test]
+fn the_newest_image_that_the_instance_type_runs_is_the_base_and_not_a_newer_one_of_another_architecture() {
+    let of = |id: &str, n, architecture: &str| Image {
+        created: Some(day(n)),
+        architecture: Architecture(architecture.into()),
+        ..foreign_image(id)
+    };
+    let arm = [Architecture("arm64".into())];
+    let all = || vec![of("ami-0a1", 1, "arm64"), of("ami-0a3", 3, "arm64"), of("ami-0a5", 5, "x86_64")];
+    assert_eq!(newest_that_runs(all(), &arm).unwrap().id.as_str(), "ami-0a3");
+    // None runs: the newest is told, with the reason.
+    let other = newest_that_runs(all().split_off(2), &arm).unwrap();
+    assert!(
+        rejection(&Observed { base: BaseLookup::Found(Box::new(other)), ..observed() })
+            .to_string()
+            .contains("ami-0a5 is x86_64, but t4g.small runs arm64")
+    );
+    assert_eq!(newest_that_runs(vec![], &arm), None);
+    let ids: Vec<String> = newest_of_each(all()).iter().map(|image| image.id.to_string()).collect();
+    assert_eq!(ids, ["ami-0a3", "ami-0a5"]);
 }

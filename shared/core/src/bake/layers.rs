@@ -36,10 +36,11 @@ pub fn due<'a>(
         if begun || released + LAYER_WINDOW <= now {
             return None;
         }
-        let last = bakes.iter().filter_map(|tags| tags.read::<Version>(tags::VERSION)).max();
+        let begun = bakes.iter().filter_map(|tags| tags.read::<Version>(tags::VERSION));
+        let last = begun.filter(|version| !version.is_of_the_future(now)).max();
         let after_last = last.map(|last| last.time() + TimeDelta::seconds(1));
         let version = Version::at(release.created.max(after_last)?).ok()?;
-        Some((recipe, version))
+        (!version.is_of_the_future(now)).then_some((recipe, version))
     };
     recipes.into_iter().filter(|recipe| recipe.bake.on_base_release).filter_map(layer).collect()
 }
@@ -82,13 +83,26 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_is_yet_to_come_makes_no_layer_of_the_future() {
+        let enabled = layer("on_base_release = true");
+        let of_the_future = image("web", 400).build();
+        assert_eq!(versions(&enabled, &[released(4), of_the_future], &[]), ["20260105T020000Z"]);
+        // The clock that began the last bake is ahead by the minute that is allowed: the next sweep finds it due.
+        let last = builder("web", 4);
+        let ahead = Version::at(day(4) + TimeDelta::minutes(1)).unwrap();
+        let last = Instance { tags: last.tags.clone().with(tags::VERSION, ahead), ..last };
+        let due = |now| due([&enabled], None, &[released(4)], std::slice::from_ref(&last), now).len();
+        assert_eq!((due(day(4)), due(day(4) + TimeDelta::seconds(1))), (0, 1));
+    }
+
+    #[test]
     fn a_layer_is_due_unless_a_bake_of_it_has_used_the_new_base() {
         let enabled = layer("on_base_release = true");
-        let from = |id: &str| image("web", 5).tagged(tags::BASE, id).build();
+        let from = |id: &str| image("web", 4).tagged(tags::BASE, id).build();
         let release = released(4);
         assert!(versions(&enabled, &[release.clone(), from(release.id.as_str())], &[]).is_empty());
         let older = [release.clone(), from(released(3).id.as_str())];
-        assert_eq!(versions(&enabled, &older, &[]), ["20260106T020001Z"]);
+        assert_eq!(versions(&enabled, &older, &[]), ["20260105T020001Z"]);
         let active_builder = active_builder_of("web", &release);
         assert!(versions(&enabled, std::slice::from_ref(&release), &[active_builder]).is_empty());
         let stranger = Instance { seal: Seal::Missing, ..active_builder_of("web", &release) };

@@ -6,12 +6,12 @@ pub mod preflight;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::{
     Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState,
-    NewInstance, Seal,
+    InstanceType, NewInstance, Seal,
 };
 use crate::model::{ImageName, Region, Role, SubnetId, Version, tags};
 use crate::plan::reason::{BadBase, BakeReason, PreflightReason, Problem};
@@ -27,8 +27,8 @@ pub struct Observed {
     pub images: Vec<Image>,
     /// The result of looking up `bake.base`.
     pub base: BaseLookup,
-    /// The architectures that each of the recipe's instance types supports.
-    pub runs: BTreeMap<String, Result<Vec<Architecture>, CloudError>>,
+    /// What each of the recipe's instance types boots.
+    pub runs: BTreeMap<String, Result<InstanceType, CloudError>>,
 }
 
 /// The result of looking up a recipe's base image.
@@ -55,10 +55,6 @@ pub struct BakeRequest {
     pub now: DateTime<Utc>,
 }
 
-/// How far in the future a version may lie and still count as a bake. This is more than any clock is off, so a later
-/// version was written by hand and is ignored.
-pub const MAX_CLOCK_LEAD: TimeDelta = TimeDelta::hours(1);
-
 /// The tag that EC2 Auto Scaling puts on the instances of a group.
 const AUTO_SCALING: &str = "aws:autoscaling:groupName";
 
@@ -83,7 +79,7 @@ pub fn without_base(
     let own_images = images.iter().filter(|image| image.record().is_ok());
     let versions = own_instances.map(|instance| &instance.tags).chain(own_images.map(|image| &image.tags));
     // A version in the future was not baked: somebody wrote the tag by hand.
-    let begun = |other: &Version| *other > version && other.time() <= request.now + MAX_CLOCK_LEAD;
+    let begun = |other: &Version| *other > version && !other.is_of_the_future(request.now);
     if let Some(newer) = versions.filter_map(|tags| tags.read(tags::VERSION)).find(begun) {
         return decision(Action::Keep, Reason::Bake(BakeReason::NewerBake(newer)));
     }
@@ -129,7 +125,7 @@ fn long_lived_builder(request: &BakeRequest, recipe: &Recipe, builder: &Instance
     let begun = builder.state == InstanceState::Running && version == Some(request.name.version);
     let last: Option<Version> = builder.tags.read(tags::LAST_BAKE);
     let finished =
-        last.is_some_and(|last| last >= request.name.version && last.time() <= request.now + MAX_CLOCK_LEAD);
+        last.is_some_and(|last| last >= request.name.version && !last.is_of_the_future(request.now));
     match builder.state {
         _ if finished && !marked => (Action::Keep, Reason::Bake(BakeReason::BakeEnded(builder.id.clone()))),
         _ if marked && !begun => {
@@ -202,6 +198,26 @@ pub fn newest(images: Vec<Image>) -> Option<Image> {
     images.into_iter().max_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)))
 }
 
+/// The newest of the images that run on an instance type with these architectures. If none does, the newest of all, so
+/// that the reason names it. A publisher gives the images of all architectures similar names.
+pub fn newest_that_runs(images: Vec<Image>, runs: &[Architecture]) -> Option<Image> {
+    let (suitable, others): (Vec<Image>, Vec<Image>) =
+        images.into_iter().partition(|image| runs.contains(&image.architecture));
+    newest(suitable).or_else(|| newest(others))
+}
+
+/// The newest image of each architecture.
+pub fn newest_of_each(images: Vec<Image>) -> Vec<Image> {
+    let mut newest: BTreeMap<String, Image> = BTreeMap::new();
+    for image in images {
+        match newest.get(&image.architecture.0) {
+            Some(other) if (other.created, &other.id) >= (image.created, &image.id) => {}
+            _ => drop(newest.insert(image.architecture.0.clone(), image)),
+        }
+    }
+    newest.into_values().collect()
+}
+
 /// Why nothing can be baked from this base; `None` if it is suitable.
 fn base_problem(base: &Image, observed: &Observed, recipe: &Recipe, now: DateTime<Utc>) -> Option<BadBase> {
     if base.state != ImageState::Available {
@@ -210,7 +226,13 @@ fn base_problem(base: &Image, observed: &Observed, recipe: &Recipe, now: DateTim
     if !base.root_on_ebs {
         return Some(BadBase::BaseNotOnEbs(base.id.clone()));
     }
-    let runs = |name: &str| observed.runs.get(name).and_then(|runs| runs.as_deref().ok()).unwrap_or_default();
+    let runs = |name: &str| {
+        observed
+            .runs
+            .get(name)
+            .and_then(|runs| runs.as_ref().ok())
+            .map_or(&[][..], |runs| &runs.architectures)
+    };
     if let Some(other) = recipe.bake.types().find(|name| !runs(name).contains(&base.architecture)) {
         return Some(BadBase::WrongArchitecture {
             image: base.id.clone(),

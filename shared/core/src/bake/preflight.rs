@@ -2,11 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::inventory::{DefaultEncryption, Image, Key, KeyManager, PublicImages, Result, Vcpus};
+use crate::inventory::{
+    CloudError, DefaultEncryption, ErrorKind, Features, Image, InstanceType, Key, KeyManager, ParameterKind,
+    PublicImages, Result, Vcpus,
+};
 use crate::model::{ImageId, ImageName, Region, SubnetId};
 use crate::plan::reason::{PreflightReason, Problem};
+use crate::plan::text::join;
 use crate::plan::{Action, Decision, Subject};
 use crate::recipe::Recipe;
+
+/// The KMS keys that encrypt the snapshots of an image, each with what is known of it.
+pub type KeysOfBase = Vec<(String, Option<Key>)>;
 
 /// What was observed for one recipe. A check that the recipe does not need leaves its field empty.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +35,16 @@ pub struct Observed {
     pub public: BTreeMap<Region, Result<PublicImages>>,
     /// The Availability Zones of the builder's and the tester's subnets.
     pub zones: Option<Result<Zones>>,
+    /// The type of the parameter, in the Regions where it exists.
+    pub parameter_kinds: BTreeMap<Region, ParameterKind>,
+    /// What each of the builder's instance types boots.
+    pub builders: BTreeMap<String, Result<InstanceType>>,
+    /// What the tester's instance type boots, by Region: at home, and where replicas are tested.
+    pub testers: BTreeMap<Region, Result<InstanceType>>,
+    /// The number of default subnets, in further Regions where replicas are tested.
+    pub subnets: BTreeMap<Region, Result<usize>>,
+    /// The KMS keys that encrypt the base; read only for images that are shared.
+    pub base_keys: Option<Result<KeysOfBase>>,
     /// The vCPUs that the instance type needs, and the account's quota for them.
     pub vcpus: Option<Result<Option<Vcpus>>>,
 }
@@ -39,20 +56,27 @@ pub struct Zones {
     pub builder: BTreeMap<SubnetId, String>,
     /// The zones of the subnets for the tester.
     pub tester: BTreeSet<String>,
+    /// The number of default subnets; `None` if the recipe names subnets for both.
+    pub defaults: Option<usize>,
 }
 
-/// Every problem that would make the bake fail, all at once.
-pub fn problems(recipe: &Recipe, name: &ImageName, observed: &Observed) -> Vec<Problem> {
+/// Every problem that would make the bake, or what follows it, fail, all at once.
+fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observed) -> Vec<Problem> {
     let mut found = Vec::new();
-    regions(recipe, observed, &mut found);
+    regions(recipe, home, observed, &mut found);
     parameters(recipe, observed, &mut found);
     keys(recipe, observed, &mut found);
     public(observed, &mut found);
     if let Some(image) = observed.named.first() {
         found.push(Problem::NameTaken { name: name.to_string(), image: image.clone() });
     }
-    found.extend(observed.base.as_ref().and_then(|base| product_codes(recipe, base)));
-    zones(observed, &mut found);
+    if let Some(base) = &observed.base {
+        found.extend(product_codes(recipe, base));
+        of_base(recipe, home, base, observed, &mut found);
+    }
+    parameter_kinds(recipe, observed, &mut found);
+    zones(recipe, home, observed, &mut found);
+    tests_away(recipe, home, observed, &mut found);
     if let Some(Ok(Some(Vcpus { needed, allowed }))) = observed.vcpus
         && needed > allowed
     {
@@ -61,11 +85,31 @@ pub fn problems(recipe: &Recipe, name: &ImageName, observed: &Observed) -> Vec<P
     found
 }
 
-/// The problems as decisions: each one is rejected, and nothing is launched.
+/// The problems as decisions. One that stands in the way is rejected, and nothing is launched. One that concerns only a
+/// best-effort Region is told, and the bake goes on: no release waits for that Region.
 pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observed) -> Vec<Decision> {
-    let reject =
-        |problem| Subject::name(name, home).decide(Action::Reject, PreflightReason::Found(Box::new(problem)));
-    problems(recipe, name, observed).into_iter().map(reject).collect()
+    let decision = |problem: Problem| {
+        let best_effort = problem.region().filter(|region| is_best_effort(recipe, home, region)).cloned();
+        let subject = Subject::name(name, home);
+        match best_effort {
+            None => subject.decide(Action::Reject, PreflightReason::Found(Box::new(problem))),
+            Some(region) => {
+                let reason = PreflightReason::BestEffort { region, problem: Box::new(problem) };
+                subject.decide(Action::Keep, reason)
+            }
+        }
+    };
+    problems(recipe, home, name, observed).into_iter().map(decision).collect()
+}
+
+/// Whether any of these decisions stands in the way of the bake.
+pub fn is_refused(decisions: &[Decision]) -> bool {
+    decisions.iter().any(|decision| matches!(decision.action, Action::Reject | Action::Retry))
+}
+
+/// Whether a release does not wait for this Region. It always waits for the home Region.
+fn is_best_effort(recipe: &Recipe, home: &Region, region: &Region) -> bool {
+    region != home && recipe.replicate.best_effort.contains(region)
 }
 
 /// Whether the recipe allows anyone outside the account to launch its images.
@@ -73,13 +117,19 @@ pub fn shares(recipe: &Recipe) -> bool {
     !crate::publish::sharing::launchers(recipe).is_empty()
 }
 
-fn regions(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
+fn regions(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
     match &observed.enabled {
         Some(Ok(enabled)) => {
             let not_enabled = recipe.replicate.regions.iter().filter(|region| !enabled.contains(region));
             found.extend(not_enabled.cloned().map(Problem::RegionOff));
         }
-        Some(Err(error)) => found.push(Problem::Unknown(error.clone())),
+        // One call answers for all Regions, so its failure concerns each of them.
+        Some(Err(error)) => {
+            let unknown = |region: &Region| CloudError { region: region.clone(), ..error.clone() };
+            let required = recipe.replica_regions(home).find(|region| recipe.replicate.requires(region));
+            let of = required.or_else(|| recipe.replica_regions(home).next());
+            found.extend(of.map(unknown).map(Problem::Unknown));
+        }
         None => {}
     }
 }
@@ -151,8 +201,115 @@ fn product_codes(recipe: &Recipe, base: &Image) -> Option<Problem> {
     Some(Problem::ProductCodes { image: base.id.clone(), codes, what, more })
 }
 
-fn zones(observed: &Observed, found: &mut Vec<Problem>) {
+/// What the base makes impossible: a shell script, a launch of the builder or the tester, or sharing.
+fn of_base(recipe: &Recipe, home: &Region, base: &Image, observed: &Observed, found: &mut Vec<Problem>) {
+    if base.features.windows {
+        found.push(Problem::Windows { image: base.id.clone() });
+    }
+    let unfit = |instance_type: &str, field, why| Problem::Unfit {
+        image: base.id.clone(),
+        instance_type: instance_type.to_owned(),
+        field,
+        why,
+    };
+    for (instance_type, builder) in &observed.builders {
+        let field = match *instance_type == recipe.bake.instance_type {
+            true => "bake.instance_type",
+            false => "bake.instance_types",
+        };
+        let why = builder.as_ref().ok().and_then(|builder| boots_not(base, builder));
+        found.extend(why.map(|why| unfit(instance_type, field, why)));
+    }
+    let of_tester = recipe.verify.instance_type.as_deref();
+    if let (Some(instance_type), Some(Ok(tester))) = (of_tester, observed.testers.get(home)) {
+        let other = (!tester.architectures.contains(&base.architecture)).then(|| {
+            format!("because they are {}, and it runs {}", base.architecture, join(&tester.architectures))
+        });
+        let why = other.or_else(|| boots_not(base, tester));
+        found.extend(why.map(|why| unfit(instance_type, "verify.instance_type", why)));
+    }
+    match &observed.base_keys {
+        Some(Ok(keys)) => {
+            let of_aws = keys.iter().find(|(_, key)| key.is_some_and(|key| key.manager == KeyManager::Aws));
+            found.extend(
+                of_aws.map(|(key, _)| Problem::BaseAwsKey { image: base.id.clone(), key: key.clone() }),
+            );
+        }
+        // A base that somebody else shared has snapshots that this account may not see.
+        Some(Err(error)) if error.kind == ErrorKind::NotFound => {}
+        Some(Err(error)) => found.push(Problem::Unknown(error.clone())),
+        None => {}
+    }
+}
+
+/// Why an instance type does not boot an image, other than for its architecture.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-boot.html>,
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/enable-nitrotpm-prerequisites.html>,
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/enhanced-networking-ena.html>)
+fn boots_not(image: &Image, of: &InstanceType) -> Option<String> {
+    let Features { boot_mode, nitro_tpm, ena, .. } = &image.features;
+    let fixed = ["uefi", "legacy-bios"].contains(&boot_mode.as_str());
+    if fixed && !of.boot_modes.is_empty() && !of.boot_modes.contains(boot_mode) {
+        let modes = join(&of.boot_modes);
+        return Some(format!("because their boot mode is {boot_mode}, and it boots in {modes}"));
+    }
+    if *nitro_tpm && !of.nitro_tpm {
+        return Some("because they need NitroTPM, which it lacks".into());
+    }
+    (of.requires_ena && !ena).then(|| "because it needs the driver of ENA, which they lack".into())
+}
+
+fn parameter_kinds(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
+    let Some(parameter) = &recipe.publish.parameter else { return };
+    let others = observed.parameter_kinds.iter().filter(|(_, kind)| !kind.names_images());
+    found.extend(others.map(|(region, ParameterKind { kind, data_type })| Problem::ParameterKind {
+        parameter: parameter.clone(),
+        region: region.clone(),
+        kind: kind.clone(),
+        data_type: data_type.clone(),
+    }));
+}
+
+/// Whether testers can be launched where they are to be: the type exists, and so do default subnets.
+fn tests_away(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
+    let (instance_type, field) = match &recipe.verify.instance_type {
+        Some(of_tester) => (of_tester, "verify.instance_type"),
+        None => (&recipe.bake.instance_type, "bake.instance_type"),
+    };
+    for (region, result) in &observed.testers {
+        match result {
+            Err(error) if error.code == "InvalidInstanceType" => found.push(Problem::NoType {
+                instance_type: instance_type.clone(),
+                region: region.clone(),
+                field,
+            }),
+            Err(error) => found.push(Problem::Unknown(error.clone())),
+            Ok(_) => {}
+        }
+    }
+    for (region, result) in observed.subnets.iter().filter(|(region, _)| *region != home) {
+        match result {
+            Err(error) => found.push(Problem::Unknown(error.clone())),
+            Ok(0) => found.push(Problem::NoSubnets {
+                region: region.clone(),
+                what: "the tester of a replica",
+                remedy: "set replicate.verify = false",
+            }),
+            Ok(_) => {}
+        }
+    }
+}
+
+fn zones(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
     match &observed.zones {
+        Some(Ok(Zones { defaults: Some(0), .. })) => {
+            let (what, remedy) = match (recipe.bake.subnets.is_empty(), recipe.verify.subnets.is_empty()) {
+                (true, true) => ("builders and testers", "name subnets in bake.subnets and verify.subnets"),
+                (true, false) => ("builders", "name subnets in bake.subnets"),
+                (false, _) => ("testers", "name subnets in verify.subnets"),
+            };
+            found.push(Problem::NoSubnets { region: home.clone(), what, remedy });
+        }
         Some(Ok(zones)) => {
             // EC2 chooses the builder's zone, so a tester needs two zones to be sure of another one.
             let without_other_zone = |zone: &String| zones.tester.iter().all(|tester| tester == zone);

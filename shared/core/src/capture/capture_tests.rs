@@ -269,7 +269,7 @@ fn every_builder() -> Vec<(Instance, ScriptOutcome)> {
 
 #[test]
 fn no_builder_is_waited_for_after_its_deadline_and_the_hour_after() {
-    use crate::plan::reason::Ends;
+    use crate::plan::Ends;
     for (instance, verdict) in every_builder() {
         let late = instance.deadline().unwrap() + CAPTURE_GRACE + TimeDelta::seconds(1);
         let observed =
@@ -306,4 +306,17 @@ fn a_builder_that_hangs_while_it_stops_fails_its_bake() {
     let deadline = hanging.deadline().unwrap();
     assert_eq!(words(deadline + TimeDelta::minutes(1)), ["keep"]);
     assert_eq!(words(deadline + TimeDelta::minutes(61)), ["emit", "terminate"]);
+}
+
+#[test]
+fn no_image_is_made_of_a_version_that_is_yet_to_come_and_the_builder_is_freed() {
+    let ahead = |seconds| {
+        let name = name("web", 9);
+        let now = name.version.time() - TimeDelta::seconds(seconds);
+        let of = |instance| words(&decide(&name, Some(&recipe("web")), &observed(instance), now));
+        let long_lived = Instance { state: InstanceState::Stopped, ..long_lived("web").marked(9) };
+        (of(builder("web", 9)), of(long_lived))
+    };
+    assert_eq!(ahead(60), (vec!["capture"], vec!["capture", "restart"]));
+    assert_eq!(ahead(61), (vec!["emit", "terminate"], vec!["emit", "restart"]));
 }

@@ -121,6 +121,9 @@ pub fn decide(
         return vec![decision(Action::Keep, Reason::Script(ScriptReason::NotStopped(instance.state)))];
     }
     let capture = |reason| match recipe {
+        _ if name.version.is_of_the_future(now) => {
+            give_up(observed, name, Reason::Capture(CaptureReason::OfTheFuture(name.version)))
+        }
         Some(recipe) => vec![decision(Action::Capture(new_image(name, recipe, instance)), reason)],
         None => give_up(observed, name, Reason::RecipeGone(name.recipe.to_string())),
     };
@@ -133,7 +136,7 @@ pub fn decide(
             );
         }
         let mut sequence = capture(Reason::Capture(CaptureReason::StoppedForBake));
-        if recipe.is_some() {
+        if sequence.iter().any(|decision| matches!(decision.action, Action::Capture(_))) {
             sequence.push(decision(
                 Action::Restart(instance.id.clone()),
                 Reason::Capture(CaptureReason::ImageBegun(ImageRef::Pending)),

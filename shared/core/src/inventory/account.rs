@@ -1,5 +1,6 @@
 //! What bakes and releases need besides images: subnets, keys, launch templates, account settings.
 
+use super::image::Architecture;
 use crate::model::{ImageId, SubnetId};
 
 /// A subnet in which an instance can be launched.
@@ -9,6 +10,36 @@ pub struct Subnet {
     pub id: SubnetId,
     /// The Availability Zone of the subnet.
     pub zone: String,
+}
+
+/// An instance type: which images it boots.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceTypeInfo.html>)
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InstanceType {
+    /// The architectures that it supports.
+    pub architectures: Vec<Architecture>,
+    /// The boot modes that it supports, in EC2's words; empty if EC2 does not say.
+    pub boot_modes: Vec<String>,
+    /// Whether it has NitroTPM.
+    pub nitro_tpm: bool,
+    /// Whether it boots only images with the driver of the Elastic Network Adapter.
+    pub requires_ena: bool,
+}
+
+/// The type and the data type of a parameter, in the words of Parameter Store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterKind {
+    /// `String`, `StringList` or `SecureString`.
+    pub kind: String,
+    /// `text` or `aws:ec2:image`.
+    pub data_type: String,
+}
+
+impl ParameterKind {
+    /// Whether it can name an image.
+    pub fn names_images(&self) -> bool {
+        self.kind == "String" && self.data_type == "aws:ec2:image"
+    }
 }
 
 /// A KMS key.

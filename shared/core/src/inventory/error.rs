@@ -3,6 +3,7 @@
 use serde::Serialize;
 use thiserror::Error;
 
+use super::advice::advice;
 use crate::model::Region;
 
 /// The result of an AWS call.
@@ -10,7 +11,7 @@ pub type Result<T, E = CloudError> = std::result::Result<T, E>;
 
 /// An AWS call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize)]
-#[error("{operation} on {resource} in {region} failed: {code}: {message} [{}]", .kind.advice())]
+#[error("{operation} on {resource} in {region} failed: {code}: {message}{}", bracketed(.code, .message))]
 pub struct CloudError {
     /// The name of the API operation.
     pub operation: &'static str,
@@ -24,6 +25,11 @@ pub struct CloudError {
     pub message: String,
     /// What the error means to Kiln.
     pub kind: ErrorKind,
+}
+
+/// The advice on an error, in brackets; nothing if there is none.
+fn bracketed(code: &str, message: &str) -> String {
+    advice(code, message).map_or(String::new(), |advice| format!(" [{}]", advice.text))
 }
 
 /// The meaning of an error, independent of the call.
@@ -66,7 +72,6 @@ impl ErrorKind {
             | "AccessDeniedException"
             | "AuthFailure"
             | "OptInRequired"
-            | "OperationNotPermitted"
             | "UnrecognizedClientException"
             | "ExpiredToken"
             | "ExpiredTokenException"
@@ -134,42 +139,6 @@ impl ErrorKind {
             | Self::Invalid => false,
         }
     }
-
-    /// What the error means, and what a person should do.
-    pub fn advice(self) -> &'static str {
-        match self {
-            Self::Denied => {
-                "AWS denied the call; allow it in the function's role, and check SCPs and key policies"
-            }
-            Self::Throttled => {
-                "too many calls; Kiln tries again. If it persists, check what else calls this API in the account"
-            }
-            Self::Limit => "a quota is used up; Kiln tries again. If it persists, request a higher quota",
-            Self::InsufficientCapacity => {
-                "the zone cannot take the instance; Kiln tries again. If it persists, name more subnets or another instance type"
-            }
-            Self::NotFound => {
-                "not found, or not visible yet; Kiln tries again. If it persists, check whether the resource exists"
-            }
-            Self::NameTaken => {
-                "another image has this name; deregister it, or copy it under another name first"
-            }
-            Self::WrongState => {
-                "its state does not allow the call; Kiln tries again. If it persists, check the state of the resource"
-            }
-            Self::InUse => "it is in use and is kept; nothing needs to be done",
-            Self::InstanceTerminated => {
-                "the instance of this bake was terminated; bake again, which gives a new version"
-            }
-            Self::TokenUsed => "an earlier call created it already; nothing needs to be done",
-            Self::Unavailable => {
-                "AWS did not answer, or had an internal error; Kiln tries again. If it persists, check the AWS Health Dashboard"
-            }
-            Self::Invalid => {
-                "AWS does not accept the call; correct what its message names, in the recipe or the account"
-            }
-        }
-    }
 }
 
 impl CloudError {
@@ -203,9 +172,21 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "CopyImage on ami-0123456789abcdef0 in eu-west-1 failed: UnauthorizedOperation: You are not authorized to \
-             perform this operation. [AWS denied the call; allow it in the function's role, and check SCPs and key policies]"
+             perform this operation. [AWS denied the call, and does not say which policy did; check the function's role, \
+             service control policies, and the policy of the resource or key]"
         );
         assert!(!error.kind.is_retryable());
+    }
+
+    #[test]
+    fn an_error_that_no_page_of_awss_explains_is_told_in_awss_words_alone() {
+        let home = "us-east-1".parse().unwrap();
+        let message = "The instance 'i-0a' may not be terminated.";
+        let error = CloudError::new("TerminateInstances", "i-0a", &home, "OperationNotPermitted", message);
+        assert_eq!(
+            error.to_string(),
+            "TerminateInstances on i-0a in us-east-1 failed: OperationNotPermitted: The instance 'i-0a' may not be terminated."
+        );
     }
 
     #[test]
@@ -225,6 +206,7 @@ mod tests {
             ("IdempotentInstanceTerminated", "", ErrorKind::InstanceTerminated),
             ("IdempotentParameterMismatch", "", ErrorKind::TokenUsed),
             ("SomethingNew", "", ErrorKind::Invalid),
+            ("OperationNotPermitted", "The instance may not be terminated", ErrorKind::Invalid),
         ] {
             assert_eq!(ErrorKind::of(code, message), kind, "{code}");
         }

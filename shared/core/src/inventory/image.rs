@@ -40,6 +40,8 @@ pub struct Image {
     pub source_instance: Option<InstanceId>,
     /// The image that it was copied from, or that its instance was launched from.
     pub source_image: Option<Origin>,
+    /// What its launches depend on.
+    pub features: Features,
     /// Product codes of AWS Marketplace. An image inherits those of its base.
     pub product_codes: Vec<String>,
     /// When Amazon Inspector last scanned it.
@@ -177,6 +179,22 @@ impl fmt::Display for ImageState {
             Self::Unknown(word) => word,
         })
     }
+}
+
+/// What the launches of an image depend on. An image that is made from its instance has the same features.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Features {
+    /// The boot mode, in EC2's words; empty if it names none, and each instance type boots it in its default mode.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-boot.html>)
+    pub boot_mode: String,
+    /// Whether it needs NitroTPM.
+    pub nitro_tpm: bool,
+    /// Whether it has the driver of the Elastic Network Adapter.
+    pub ena: bool,
+    /// Whether it runs Windows.
+    pub windows: bool,
+    /// Whether any of its volumes is encrypted.
+    pub encrypted: bool,
 }
 
 /// A processor architecture, in EC2's words: `arm64`, `x86_64`, …

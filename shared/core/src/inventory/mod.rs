@@ -1,6 +1,7 @@
 //! What was read from AWS, what AWS is asked for, and the errors of those calls, as types.
 
 pub mod account;
+pub mod advice;
 pub mod error;
 pub mod filter;
 pub mod image;
@@ -11,11 +12,14 @@ pub mod sharing;
 pub mod usage;
 
 pub use crate::model::seal::Seal;
-pub use account::{DefaultEncryption, Key, KeyManager, PublicImages, Subnet, Template, TemplatePoint, Vcpus};
+pub use account::{
+    DefaultEncryption, InstanceType, Key, KeyManager, ParameterKind, PublicImages, Subnet, Template,
+    TemplatePoint, Vcpus,
+};
 pub use error::{CloudError, ErrorKind, Result};
 pub use image::{
-    Architecture, Deprecation, Deregistration, Image, ImageState, MadeFor, MadeFrom, Protection, Snapshot,
-    SnapshotDeletion, WithSnapshots,
+    Architecture, Deprecation, Deregistration, Features, Image, ImageState, MadeFor, MadeFrom, Protection,
+    Snapshot, SnapshotDeletion, WithSnapshots,
 };
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
 pub use request::{

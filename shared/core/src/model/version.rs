@@ -3,11 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 const FORMAT: &str = "%Y%m%dT%H%M%SZ";
+
+/// How far ahead of this clock another one may be: more than any clock of AWS's is off.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(1);
+
+/// Whether a time has not come yet, even if clocks are off.
+pub fn is_yet_to_come(time: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    time > now + CLOCK_SKEW
+}
 
 /// A version such as `20261123T020000Z`. Versions, and their texts, sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,6 +40,12 @@ impl Version {
     /// When the bake began.
     pub fn time(self) -> DateTime<Utc> {
         self.0
+    }
+
+    /// Whether it lies in the future, so that no bake can have begun then: somebody wrote it. Such a version would be
+    /// newer than every bake that follows, so nothing is made of it wherever it is read.
+    pub fn is_of_the_future(self, now: DateTime<Utc>) -> bool {
+        is_yet_to_come(self.0, now)
     }
 }
 
@@ -97,6 +111,13 @@ mod tests {
         {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_version_is_of_the_future_once_it_is_more_than_a_minute_ahead() {
+        let version: Version = "20261123T020000Z".parse().unwrap();
+        let ahead = |seconds| version.is_of_the_future(version.time() - TimeDelta::seconds(seconds));
+        assert!(!ahead(-1) && !ahead(0) && !ahead(60) && ahead(61));
     }
 
     proptest! {

@@ -2,11 +2,13 @@
 
 pub mod action;
 pub mod decision;
+pub mod ends;
 pub mod reason;
 pub mod step;
 pub mod text;
 
 pub use action::Action;
 pub use decision::{Decision, Sequence, Subject};
+pub use ends::Ends;
 pub use reason::Reason;
 pub use step::{NextStep, Retention, Step, Usage};

@@ -4,34 +4,23 @@ use std::collections::BTreeMap;
 
 use crate::model::RecipeName;
 use crate::recipe::types::Recipe;
-use crate::recipe::violation::{BadRecipe, Violation};
+use crate::recipe::violation::Violation;
 
-/// The recipes, with an error in place of each one that is its own base, directly or through others. Such a recipe
-/// could never be baked, because it would wait for its own release.
-pub fn without_cycles(read: Vec<Result<Recipe, BadRecipe>>) -> Vec<Result<Recipe, BadRecipe>> {
-    let bases: BTreeMap<RecipeName, RecipeName> = read
+/// The mistake of each recipe that is its own base, directly or through others. Such a recipe could never be baked,
+/// because it would wait for its own release.
+pub(super) fn violations(recipes: &[&Recipe]) -> BTreeMap<RecipeName, Violation> {
+    let bases: BTreeMap<RecipeName, RecipeName> = recipes
         .iter()
-        .flatten()
         .filter_map(|recipe| Some((recipe.name.clone(), recipe.base_recipe()?.clone())))
         .collect();
-    read.into_iter()
-        .map(|recipe| {
-            let recipe = recipe?;
-            match cycle(&recipe.name, &bases) {
-                None => Ok(recipe),
-                Some(path) => Err(BadRecipe {
-                    name: recipe.name.to_string(),
-                    violations: vec![Violation {
-                        field: "bake.base".into(),
-                        line: None,
-                        problem: format!(
-                            "found a cycle: {path} (each is baked from the next); expected a chain that ends at a base that is not a recipe"
-                        ),
-                    }],
-                }),
-            }
-        })
-        .collect()
+    let violation = |name: &RecipeName| {
+        let path = cycle(name, &bases)?;
+        let problem = format!(
+            "found a cycle: {path} (each is baked from the next); expected a chain that ends at a base that is not a recipe"
+        );
+        Some(Violation { field: "bake.base".into(), line: None, problem })
+    };
+    recipes.iter().filter_map(|recipe| Some((recipe.name.clone(), violation(&recipe.name)?))).collect()
 }
 
 /// The path from a recipe through its bases back to itself, if there is one.
@@ -55,6 +44,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::recipe::violation::BadRecipe;
 
     fn recipe(name: &str, base: &str) -> Result<Recipe, BadRecipe> {
         let document =
@@ -63,7 +53,10 @@ mod tests {
     }
 
     fn rejected(read: Vec<Result<Recipe, BadRecipe>>) -> Vec<String> {
-        without_cycles(read).into_iter().filter_map(|recipe| Some(recipe.err()?.name)).collect()
+        crate::recipe::together::checked(read)
+            .into_iter()
+            .filter_map(|recipe| Some(recipe.err()?.name))
+            .collect()
     }
 
     #[test]
@@ -80,7 +73,7 @@ mod tests {
             ]
         };
         assert_eq!(rejected(read()), ["a", "b", "c"]);
-        let first = without_cycles(read()).remove(0).unwrap_err().to_string();
+        let first = crate::recipe::together::checked(read()).remove(0).unwrap_err().to_string();
         assert!(first.contains("a → b → c → a"), "{first}");
     }
 

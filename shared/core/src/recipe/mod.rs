@@ -4,17 +4,20 @@
 //! mistake at once. [`reference`] describes every field.
 
 mod bounds;
-pub mod cycles;
+mod conflicts;
+mod cycles;
 mod lines;
 mod parse;
 mod publish;
 pub mod reference;
 mod table_reader;
+mod together;
 mod types;
 mod validate;
 mod violation;
 
 pub use bounds::{Bounds, Patterns};
+pub use together::checked;
 pub use types::{
     Adopt, Bake, Base, Expire, LaunchTemplate, Publish, Recipe, ReleaseStrategy, Replicate, Share, Verify,
 };

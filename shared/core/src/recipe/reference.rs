@@ -50,7 +50,7 @@ pub const FIELDS: &[Field] = &[
         "string or table",
         "",
         "\"ssm:/a/parameter\", \"ami-…\", \"recipe:<name>\", or { owner, name }; not with bake.instance",
-        "The image that every bake begins from: the value of an SSM parameter, an image, the newest release of another recipe, or the newest available image of an owner whose name matches.",
+        "The image that every bake begins from: the value of an SSM parameter, an image, the newest release of another recipe, or the newest available image of an owner whose name matches, and which bake.instance_type runs.",
     ),
     field(
         "bake.base.owner",
@@ -170,7 +170,7 @@ pub const FIELDS: &[Field] = &[
         "string",
         "no parameter",
         "2 to 1,011 characters; begins with /; below the template's ReleaseParameters",
-        "The SSM parameter that names the newest release, one in each Region. Use it as `resolve:ssm:<parameter>`.",
+        "The SSM parameter that names the newest release, one in each Region. Use it as `resolve:ssm:<parameter>`. No other recipe may name it.",
     ),
     field(
         "publish.deprecate_after",
@@ -212,7 +212,7 @@ pub const FIELDS: &[Field] = &[
         "string",
         "",
         "3 to 128 letters, digits, ( ) . - / _",
-        "The name of the launch template, the same in each Region.",
+        "The name of the launch template, the same in each Region. No other recipe may name it.",
     ),
     field(
         "publish.launch_template.default",
@@ -276,7 +276,7 @@ pub const FIELDS: &[Field] = &[
         LIST,
         "none",
         "Regions of replicate.regions",
-        "Regions that a release does not wait for.",
+        "Regions that a release does not wait for. What is wrong in them is told, and stops no bake.",
     ),
     field(
         "replicate.verify",

@@ -1,7 +1,7 @@
 //! Adopts images that something else made: those whose recipe asks for images of their name, and those that somebody
 //! hands over by a call.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use wildmatch::WildMatch;
 
 use crate::inventory::{Image, ImageState, Seal};
@@ -9,10 +9,6 @@ use crate::model::{ImageName, ImageRecord, RecipeName, Region, Stage, Tags, Vers
 use crate::plan::reason::AdoptReason;
 use crate::plan::{Action, Decision, Subject};
 use crate::recipe::Recipe;
-
-/// How far in the future the version of an adopted image may lie: a little more than clocks are off. A later one would
-/// be newer than every bake that follows.
-const MAX_LEAD: TimeDelta = TimeDelta::minutes(1);
 
 /// The prefixes of the tags of services that remove their images themselves.
 const MANAGED: [&str; 2] = ["aws:backup:", "aws:dlm:"];
@@ -28,9 +24,13 @@ pub enum HandedOver {
 
 /// Whether an image can be adopted: it is available in the home Region, and has none of the tags that only Kiln writes.
 pub fn is_adoptable(image: &Image, home: &Region) -> bool {
+    is_untouched(image) && image.region == *home && image.state == ImageState::Available
+}
+
+/// Whether an image has none of the tags that only Kiln writes.
+fn is_untouched(image: &Image) -> bool {
     let kiln_tags = [tags::STAGE, tags::ORIGIN, tags::ADOPTED, tags::ATTEMPT, tags::ROLE, tags::SEAL];
-    let untouched = !kiln_tags.iter().any(|key| image.tags.has(key));
-    untouched && image.region == *home && image.state == ImageState::Available
+    !kiln_tags.iter().any(|key| image.tags.has(key))
 }
 
 /// The recipe to which an image was handed over by its tag `kiln:recipe`, if it can be adopted.
@@ -48,15 +48,10 @@ pub fn decide(
     now: DateTime<Utc>,
 ) -> Decision {
     let subject = Subject { recipe: Some(recipe.name.clone()), ..Subject::image(image) };
-    let asks = recipe.adopt.as_ref().is_some_and(|adopt| WildMatch::new(&adopt.name).matches(&image.name));
-    if by == HandedOver::ByTag && !asks {
+    if by == HandedOver::ByTag && !asks_for(recipe, image) {
         return subject.decide(Action::Keep, AdoptReason::NotAsked(image.name.clone()));
     }
-    let version = match image.tags.get(tags::VERSION) {
-        Some(text) => text.parse().ok(),
-        None => image.created.and_then(|created| Version::at(created).ok()),
-    };
-    let Some(version) = version else {
+    let Some(version) = version_of(image) else {
         return subject.decide(Action::Reject, AdoptReason::NoVersion);
     };
     let subject = Subject { version: Some(version), ..subject };
@@ -72,6 +67,10 @@ pub fn decide(
         return subject
             .decide(Action::Reject, AdoptReason::VersionTaken { version, image: other.id.clone() });
     }
+    if let Some(first) = others.iter().find(|other| comes_before(other, image, recipe, version, now)) {
+        return subject
+            .decide(Action::Reject, AdoptReason::VersionWanted { version, image: first.id.clone() });
+    }
     let record = ImageRecord { name, stage: Stage::Captured, base: None, copied: None, adopted: true };
     let adopt = Action::Adopt {
         image: image.id.clone(),
@@ -86,6 +85,34 @@ pub fn decide(
     subject.decide(adopt, reason)
 }
 
+/// Whether a recipe asks for images of this name.
+fn asks_for(recipe: &Recipe, image: &Image) -> bool {
+    recipe.adopt.as_ref().is_some_and(|adopt| WildMatch::new(&adopt.name).matches(&image.name))
+}
+
+/// The version that an image gets: the one in its tag, or else the second in which it was created.
+fn version_of(image: &Image) -> Option<Version> {
+    match image.tags.get(tags::VERSION) {
+        Some(text) => text.parse().ok(),
+        None => image.created.and_then(|created| Version::at(created).ok()),
+    }
+}
+
+/// Whether another image that is to be adopted as the same version comes first. Two images of the same second are both
+/// handed over before either is adopted, and each is decided without the other: the order must be the same for both.
+/// An image that is still being made counts, because it may be available when its own event is handled.
+fn comes_before(other: &Image, image: &Image, recipe: &Recipe, version: Version, now: DateTime<Utc>) -> bool {
+    let is_handed_over = is_untouched(other)
+        && other.region == image.region
+        && matches!(other.state, ImageState::Pending | ImageState::Available)
+        && other.tags.read(tags::RECIPE).as_ref() == Some(&recipe.name);
+    is_handed_over
+        && (other.created, &other.id) < (image.created, &image.id)
+        && version_of(other) == Some(version)
+        && asks_for(recipe, other)
+        && problem(other, recipe, version, now).is_none()
+}
+
 /// Why an image cannot be adopted, whoever hands it over; `None` if it can.
 fn problem(image: &Image, recipe: &Recipe, version: Version, now: DateTime<Utc>) -> Option<AdoptReason> {
     if !image.root_on_ebs {
@@ -94,7 +121,7 @@ fn problem(image: &Image, recipe: &Recipe, version: Version, now: DateTime<Utc>)
     if image.tags.iter().any(|(key, _)| MANAGED.iter().any(|prefix| key.starts_with(prefix))) {
         return Some(AdoptReason::Managed);
     }
-    if version.time() > now + MAX_LEAD {
+    if version.is_of_the_future(now) {
         return Some(AdoptReason::InTheFuture(version));
     }
     let needed = own_tags(image).and(&recipe.tags).iter().count() + tags::MOST_OF_KILN;
@@ -113,6 +140,8 @@ pub fn adopted(image: &Image, tags: &Tags) -> Image {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::fixtures::*;
     use crate::model::Tags;
@@ -205,6 +234,43 @@ mod tests {
     fn a_version_that_another_image_has_is_rejected_with_the_remedy() {
         let reason = decided(&given(Tags::new()), &[image("web", 3).build()]).reason.to_string();
         assert!(reason.contains("set its tag kiln:version to another time"), "{reason}");
+    }
+
+    #[test]
+    fn of_two_images_that_are_given_in_the_same_second_one_becomes_the_version_whoever_is_asked_first() {
+        let of = |id: &str, state| Image { id: id.parse().unwrap(), state, ..given(Tags::new()) };
+        for state in [ImageState::Available, ImageState::Pending] {
+            let both = [of("ami-0bb", ImageState::Available), of("ami-0aa", state)];
+            let second = decided(&both[0], &both);
+            assert_eq!(second.action, Action::Reject);
+            let reason = second.reason.to_string();
+            assert!(reason.contains("ami-0aa") && reason.contains("set its tag kiln:version"), "{reason}");
+        }
+        let both = ["ami-0bb", "ami-0aa"].map(|id| of(id, ImageState::Available));
+        assert_eq!(decided(&both[1], &both).action.word(), "adopt");
+        let numbered =
+            Image { tags: both[0].tags.clone().with(tags::VERSION, "20260104T020001Z"), ..both[0].clone() };
+        assert_eq!(decided(&numbered, &both[1..]).action.word(), "adopt");
+    }
+
+    #[test]
+    fn an_image_that_will_never_be_adopted_takes_no_version_from_another() {
+        let other = |change: fn(&mut Image)| {
+            let mut image = Image { id: "ami-0a0".parse().unwrap(), ..given(Tags::new()) };
+            change(&mut image);
+            image
+        };
+        for other in [
+            other(|image| image.state = ImageState::Failed),
+            other(|image| image.name = "a7f3c0de".into()),
+            other(|image| image.root_on_ebs = false),
+            other(|image| image.tags = image.tags.clone().with("aws:dlm:lifecycle-policy-id", "p")),
+            other(|image| image.tags = image.tags.clone().with(tags::RECIPE, "worker")),
+            other(|image| image.created = Some(day(3) + TimeDelta::milliseconds(1))),
+        ] {
+            let decision = decided(&given(Tags::new()), std::slice::from_ref(&other));
+            assert_eq!(decision.action.word(), "adopt", "{other:?}: {}", decision.reason);
+        }
     }
 
     #[test]

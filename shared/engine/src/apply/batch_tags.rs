@@ -3,15 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::stream::{self, StreamExt};
 use kiln_core::inventory::{CloudError, ErrorKind, MarkRange, Result};
 use kiln_core::model::{ImageId, RecipeName, Region, Tags};
 use kiln_core::plan::{Action, Decision, Sequence};
 
+use crate::bounded::{CHANGES, bounded};
 use crate::ports::Cloud;
-
-/// How many calls are made at the same time.
-const AT_ONCE: usize = 8;
 
 /// Marks to write on one image.
 type Write = (Region, ImageId, Tags);
@@ -44,7 +41,7 @@ impl BatchedTags {
             let written = cloud.mark_images(region, &images, &range, &marks).await;
             (images.into_iter().map(|image| (region.clone(), image, marks.clone())).collect(), written)
         });
-        let all: Vec<(Vec<Write>, Result<()>)> = stream::iter(write).buffered(AT_ONCE).collect().await;
+        let all: Vec<(Vec<Write>, Result<()>)> = bounded(CHANGES, write).await;
         let mut written = Self::default();
         for (writes, outcome) in all {
             match outcome {

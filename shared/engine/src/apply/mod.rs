@@ -8,11 +8,11 @@ pub mod report;
 
 use chrono::{DateTime, Utc};
 use futures::future::FutureExt;
-use futures::stream::{self, StreamExt};
 use kiln_core::events::inbound::Mode;
 use kiln_core::events::outbound::{Envelope, coalesce};
 use kiln_core::plan::{Action, Decision, Sequence};
 
+use crate::bounded::{CHANGES, bounded};
 use crate::ports::Cloud;
 
 use actions::apply_one;
@@ -22,23 +22,17 @@ use notify::{event_for, event_for_failure, event_for_keeping, event_for_repair};
 
 pub use report::{Entry, Outcome, Report};
 
-/// How many sequences are applied at the same time: enough that Regions do not wait for each other, and few enough
-/// that EC2's request buckets (100 calls at once for most) are not emptied.
-const AT_ONCE: usize = 8;
-
 /// Applies sequences, and sends the events that report what was done. A sequence that fails does not stop the others.
 pub async fn apply<C: Cloud>(cloud: &C, sequences: Vec<Sequence>, mode: Mode, now: DateTime<Utc>) -> Report {
     let written = match mode {
         Mode::DryRun => BatchedTags::default(),
         Mode::Apply | Mode::Repair { .. } => BatchedTags::by(cloud, &sequences).await,
     };
-    let results: Vec<Applied> = stream::iter(sequences)
-        .map(|sequence| apply_sequence(cloud, sequence, &written, mode, now).boxed_local())
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
+    let applied = sequences
+        .into_iter()
+        .map(|sequence| apply_sequence(cloud, sequence, &written, mode, now).boxed_local());
     let (mut entries, mut events, mut told) = (Vec::new(), Vec::new(), 0);
-    for applied in results {
+    for applied in bounded(CHANGES, applied).await {
         entries.extend(applied.entries);
         events.extend(applied.events);
         told += applied.told;

@@ -1,23 +1,25 @@
 //! `bake`: starts the next image of one recipe or of all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use futures::future::{join, join_all};
-use kiln_core::bake::preflight::decisions;
+use futures::future::join;
+use kiln_core::bake::preflight::{decisions, is_refused};
 use kiln_core::bake::{
-    BakeRequest, BaseLookup, MAX_CLOCK_LEAD, Observed, decide, layers, newest, refused, without_base,
+    BakeRequest, BaseLookup, Observed, decide, layers, newest_that_runs, refused, without_base,
 };
 use kiln_core::events::inbound::{BadEvent, BakeCall, BakeTarget, Mode};
-use kiln_core::inventory::{Architecture, CloudError, Image, ImageQuery, Instance, Result};
-use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags};
+use kiln_core::inventory::{Architecture, Image, ImageQuery, Instance, InstanceType, Result};
+use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags, version};
 use kiln_core::plan::reason::PreflightReason;
 use kiln_core::plan::{Action, Decision, Sequence, Subject};
 use kiln_core::recipe::{BadRecipe, Base, Recipe};
 use kiln_core::release::newest::named_release;
 
 use crate::apply::{Report, apply};
+use crate::bounded::{CALLS, NESTED, bounded};
 use crate::context::{Context, HandlerError};
+use crate::observe::preflight::tester_type;
 use crate::observe::{preflight, recipes};
 use crate::ports::Cloud;
 
@@ -33,7 +35,7 @@ pub async fn bake<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     let minute = || now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
-    if let Some(scheduled) = call.scheduled.filter(|scheduled| *scheduled > now + MAX_CLOCK_LEAD) {
+    if let Some(scheduled) = call.scheduled.filter(|scheduled| version::is_yet_to_come(*scheduled, now)) {
         return Err(BadEvent {
             problem: format!("scheduled_time {scheduled} is in the future"),
             expected: "expected the time that the call was scheduled for, which cannot be in the future",
@@ -134,8 +136,9 @@ async fn observed_requests<'a, C: Cloud>(
         mode == Mode::DryRun || without_base(request, recipe, &observed.instances, &observed.images).is_none()
     };
     let undecided: Vec<&Recipe> = requests.iter().filter(needs_base).map(|(recipe, ..)| *recipe).collect();
-    let (mut bases, runs) =
-        join(bases(cloud, home, &undecided, &at_home.images), architectures(cloud, home, &undecided)).await;
+    let types = undecided.iter().flat_map(|recipe| recipe.bake.types());
+    let runs = instance_types(cloud, home, types).await;
+    let mut bases = bases(cloud, home, &undecided, &at_home.images, &runs).await;
     for (recipe, _, observed) in &mut requests {
         if let Some(base) = bases.remove(&recipe.name) {
             observed.base = base;
@@ -180,13 +183,16 @@ async fn begin<C: Cloud>(
         .collect();
     let recipes: Vec<&Recipe> = checked.iter().map(|(recipe, ..)| *recipe).collect();
     let names = checked.iter().map(|(_, request, _)| request.name.to_string()).collect();
-    let common = preflight::common(cloud, home, &recipes, names).await;
+    let types = recipes.iter().flat_map(|recipe| recipe.bake.types().chain([tester_type(recipe)]));
+    let (common, types) =
+        join(preflight::common(cloud, home, &recipes, names), instance_types(cloud, home, types)).await;
     let preflights = checked.iter().map(async |(recipe, request, observed)| {
         let base = if let BaseLookup::Found(base) = &observed.base { Some(base.as_ref()) } else { None };
-        let observed = preflight::look(cloud, home, recipe, &request.name, &common, base).await;
+        let observed = preflight::look(cloud, home, recipe, &request.name, &common, base, &types).await;
         (recipe.name.clone(), decisions(recipe, home, &request.name, &observed))
     });
-    let mut problems: BTreeMap<RecipeName, Sequence> = join_all(preflights).await.into_iter().collect();
+    let mut problems: BTreeMap<RecipeName, Sequence> =
+        bounded(NESTED, preflights).await.into_iter().collect();
     requests
         .iter()
         .zip(bakes)
@@ -201,39 +207,51 @@ async fn begin<C: Cloud>(
                     );
                 }
                 (Mode::DryRun, _) => {}
-                (_, Action::Launch(_)) if !found.is_empty() => {}
-                _ => found = vec![decision],
+                (_, Action::Launch(_)) if is_refused(&found) => {}
+                // What was only told stays in the report, before the launch.
+                _ => found.push(decision),
             }
             if mode == Mode::Apply { refused(&request.name, home, found) } else { found }
         })
         .collect()
 }
 
-/// The base of each recipe. Recipes that name the same base share one lookup.
+/// The base of each recipe. Recipes whose instance types run the same architectures share the lookup of a base.
 async fn bases<C: Cloud>(
     cloud: &C,
     home: &Region,
     recipes: &[&Recipe],
     images: &[Image],
+    types: &BTreeMap<&str, Result<InstanceType>>,
 ) -> BTreeMap<RecipeName, BaseLookup> {
-    let mut distinct: Vec<&Base> = Vec::new();
-    for recipe in recipes {
-        if !distinct.contains(&&recipe.bake.base) {
-            distinct.push(&recipe.bake.base);
+    let wanted = |recipe: &Recipe| {
+        let of_type = types.get(recipe.bake.instance_type.as_str());
+        // If the type is unknown, no bake begins, whatever its base is.
+        let known = of_type.and_then(|of_type| of_type.as_ref().ok());
+        (recipe.bake.base.clone(), known.map(|known| known.architectures.clone()).unwrap_or_default())
+    };
+    let mut distinct: Vec<(Base, Vec<Architecture>)> = Vec::new();
+    for wanted in recipes.iter().map(|recipe| wanted(recipe)) {
+        if !distinct.contains(&wanted) {
+            distinct.push(wanted);
         }
     }
-    let found = join_all(distinct.iter().map(|base| find_base(cloud, home, base, images))).await;
-    let by_base: Vec<(&Base, BaseLookup)> = distinct.into_iter().zip(found).collect();
-    recipes
-        .iter()
-        .filter_map(|recipe| {
-            let (_, found) = by_base.iter().find(|(base, _)| **base == recipe.bake.base)?;
-            Some((recipe.name.clone(), found.clone()))
-        })
-        .collect()
+    let lookups = distinct.iter().map(|(base, runs)| find_base(cloud, home, base, images, runs));
+    let found = bounded(CALLS, lookups).await;
+    let of_recipe = |recipe: &&Recipe| {
+        let at = distinct.iter().position(|one| *one == wanted(recipe))?;
+        Some((recipe.name.clone(), found.get(at)?.clone()))
+    };
+    recipes.iter().filter_map(of_recipe).collect()
 }
 
-async fn find_base<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Image]) -> BaseLookup {
+async fn find_base<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    base: &Base,
+    images: &[Image],
+    runs: &[Architecture],
+) -> BaseLookup {
     let found = match base {
         Base::Parameter(name) => match cloud.parameter(home, name).await {
             Ok(Some(value)) => match value.trim().parse() {
@@ -250,7 +268,7 @@ async fn find_base<C: Cloud>(cloud: &C, home: &Region, base: &Base, images: &[Im
         Base::Recipe(recipe) => Ok(named_release(recipe, images).map(|named| named.image.clone())),
         Base::Newest { owner, name } => {
             let wanted = ImageQuery::Newest { owner: owner.clone(), name: name.clone() };
-            cloud.images(home, &wanted).await.map(newest)
+            cloud.images(home, &wanted).await.map(|images| newest_that_runs(images, runs))
         }
     };
     match found {
@@ -264,15 +282,13 @@ async fn by_id<C: Cloud>(cloud: &C, home: &Region, image: ImageId) -> Result<Opt
     Ok(cloud.images(home, &ImageQuery::Id(image)).await?.pop())
 }
 
-/// The architectures that each instance type can boot. Each type is read once.
-async fn architectures<'a, C: Cloud>(
+/// What each of these instance types boots. Each type is read once.
+async fn instance_types<'a, C: Cloud>(
     cloud: &C,
     home: &Region,
-    recipes: &[&'a Recipe],
-) -> BTreeMap<&'a str, Result<Vec<Architecture>, CloudError>> {
-    let mut types: Vec<&str> = recipes.iter().flat_map(|recipe| recipe.bake.types()).collect();
-    types.sort_unstable();
-    types.dedup();
-    let found = join_all(types.iter().map(|name| cloud.architectures(home, name))).await;
+    types: impl Iterator<Item = &'a str>,
+) -> BTreeMap<&'a str, Result<InstanceType>> {
+    let types: BTreeSet<&str> = types.collect();
+    let found = bounded(CALLS, types.iter().map(|name| cloud.instance_type(home, name))).await;
     types.into_iter().zip(found).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use futures::future::{join, join_all, join3};
+use futures::future::{join, join3};
 use kiln_core::events::inbound::Mode;
 use kiln_core::inventory::{ImageQuery, Result};
 use kiln_core::model::{ImageName, InstanceId, Region, Role, tags};
@@ -17,6 +17,7 @@ use kiln_core::reconcile::{builders_to_inspect, candidates, decide};
 use kiln_core::verify;
 
 use crate::apply::{Report, apply};
+use crate::bounded::{CALLS, NESTED, bounded};
 use crate::context::{Context, HandlerError};
 use crate::observe::{images, orphans, recipes};
 use crate::ports::Cloud;
@@ -78,7 +79,7 @@ async fn observe<C: Cloud>(
         let (images, snapshots, instances) = join3(images, cloud.snapshots(region), instances).await;
         ((*region).clone(), images, snapshots, instances)
     });
-    let by_region = join_all(reads).await;
+    let by_region = bounded(CALLS, reads).await;
     let mut observed = Observed {
         home: context.home.clone(),
         instances,
@@ -140,8 +141,8 @@ async fn read_pipeline<C: Cloud>(cloud: &C, observed: &mut Observed, now: DateTi
         .into_iter()
         .map(async |image| (image.id.clone(), cloud.findings(&image.region, &image.id).await));
     let ((consoles, subnets), (permissions, findings)): ((Vec<_>, Vec<_>), (_, Vec<_>)) = join(
-        join(join_all(consoles), join_all(subnets)),
-        join(images::permissions_by_image(cloud, &wanted), join_all(findings)),
+        join(bounded(CALLS, consoles), bounded(CALLS, subnets)),
+        join(images::permissions_by_image(cloud, &wanted), bounded(CALLS, findings)),
     )
     .await;
     observed.consoles = consoles.into_iter().collect();
@@ -162,7 +163,7 @@ async fn builder_details<C: Cloud>(
         let (console, named) = join(console, cloud.images(&observed.home, &named)).await;
         (instance, console.and_then(|console| Ok(BuilderDetail { console, named: named? })))
     });
-    join_all(reads).await.into_iter().collect()
+    bounded(CALLS, reads).await.into_iter().collect()
 }
 
 /// Who else uses the snapshots that seem orphaned, by Region.
@@ -175,5 +176,5 @@ async fn snapshot_references<C: Cloud>(
     let reads = reads.filter(|(_, candidates)| !candidates.is_empty());
     let reads = reads
         .map(async |(region, candidates)| (region.clone(), orphans::needs(cloud, region, &candidates).await));
-    join_all(reads).await.into_iter().collect()
+    bounded(NESTED, reads).await.into_iter().collect()
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use futures::future::join_all;
 use kiln_core::events::inbound::{Mode, VerifyCall};
 use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance};
 use kiln_core::model::record::RecordError;
@@ -18,6 +17,7 @@ use kiln_core::verify::{
 };
 
 use crate::apply::{Report, apply};
+use crate::bounded::{CALLS, bounded};
 use crate::context::{Context, HandlerError};
 use crate::observe::event_resource::{self, Halt, asked, keep, sequence};
 use crate::observe::{images, recipes};
@@ -192,7 +192,7 @@ async fn test<C: Cloud>(
             images::console(cloud, &image.region, &tester.id, Role::Tester, &record.name).await,
         )
     });
-    let consoles: BTreeMap<_, _> = join_all(consoles).await.into_iter().collect();
+    let consoles: BTreeMap<_, _> = bounded(CALLS, consoles).await.into_iter().collect();
     let subnets = match recipe.filter(|recipe| wants_subnets(recipe, &image, &record, &testers)) {
         Some(recipe) => cloud.subnets(&image.region, named_subnets(recipe, &image)).await,
         None => Ok(Vec::new()),

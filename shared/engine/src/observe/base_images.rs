@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::join_all;
-use kiln_core::bake::newest;
+use kiln_core::bake::newest_of_each;
 use kiln_core::inventory::{Image, ImageQuery, Result};
 use kiln_core::model::{ImageId, RecipeName, Region};
 use kiln_core::recipe::{Base, Recipe};
 use kiln_core::release::newest::named_releases;
 
+use crate::bounded::{CALLS, bounded};
 use crate::ports::Cloud;
 
 /// The path of Amazon's public parameters. They never name an image of this account.
@@ -40,21 +40,26 @@ pub(crate) async fn bases<C: Cloud>(
     let layered = looked_up.iter().any(|(base, _)| matches!(base, Base::Recipe(_)));
     let releases = if layered { named_releases(images) } else { BTreeMap::new() };
     let reads = looked_up.into_iter().map(async |(base, recipe)| {
-        let image = match &base {
-            Base::Image(image) => Some(image.clone()),
-            Base::Parameter(name) => values.get(name).and_then(|value| value.trim().parse().ok()),
-            Base::Recipe(below) => releases.get(below).map(|named| named.image.id.clone()),
+        let images: Vec<ImageId> = match &base {
+            Base::Image(image) => vec![image.clone()],
+            Base::Parameter(name) => {
+                values.get(name).and_then(|value| value.trim().parse().ok()).into_iter().collect()
+            }
+            Base::Recipe(below) => {
+                releases.get(below).map(|named| named.image.id.clone()).into_iter().collect()
+            }
+            // Which of them is the base, the recipe's instance type decides.
             Base::Newest { owner, name } if may_be_own(owner) => {
                 let wanted = ImageQuery::Newest { owner: owner.clone(), name: name.clone() };
-                newest(cloud.images(home, &wanted).await?).map(|image| image.id)
+                newest_of_each(cloud.images(home, &wanted).await?).into_iter().map(|image| image.id).collect()
             }
-            Base::Instance(_) | Base::Newest { .. } => None,
+            Base::Instance(_) | Base::Newest { .. } => Vec::new(),
         };
-        Ok((image, recipe))
+        Ok((images, recipe))
     });
-    for found in join_all(reads).await {
-        let (image, recipe) = found?;
-        named.extend(image.map(|image| (image, recipe)));
+    for found in bounded(CALLS, reads).await {
+        let (images, recipe) = found?;
+        named.extend(images.into_iter().map(|image| (image, recipe.clone())));
     }
     Ok(named)
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::{join, join_all};
+use futures::future::join;
 use kiln_core::inventory::{CloudError, Image, ImageQuery, Result};
 use kiln_core::model::{ImageId, ImageRecord, Region};
 use kiln_core::plan::reason::RestoreReason;
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::{BadRecipe, Recipe};
 
+use crate::bounded::{CALLS, bounded};
 use crate::context::Context;
 use crate::observe::recipes;
 use crate::ports::Cloud;
@@ -64,8 +65,8 @@ impl RegionScope {
         cloud: &C,
         wanted: &ImageQuery,
     ) -> Result<(Vec<Image>, Vec<(Region, CloudError)>)> {
-        let of_named = join_all(self.named.iter().map(|region| cloud.images(region, wanted)));
-        let of_others = join_all(self.others.iter().map(|region| cloud.images(region, wanted)));
+        let of_named = bounded(CALLS, self.named.iter().map(|region| cloud.images(region, wanted)));
+        let of_others = bounded(CALLS, self.others.iter().map(|region| cloud.images(region, wanted)));
         let (of_named, of_others) = join(of_named, of_others).await;
         let mut found = of_named.into_iter().collect::<Result<Vec<_>>>()?.concat();
         let mut unreadable = Vec::new();
@@ -90,7 +91,7 @@ async fn not_found<C: Cloud>(
 ) -> Result<Sequence> {
     let regions = scope.named.iter().chain(&scope.others);
     let reads = regions.map(async |region| (region, cloud.recycled_until(region, image).await));
-    for (region, until) in join_all(reads).await {
+    for (region, until) in bounded(CALLS, reads).await {
         let until = if scope.named.contains(region) { until? } else { until.unwrap_or_default() };
         if let Some(until) = until {
             let reason = Reason::Restore(RestoreReason::InRecycleBin { region: region.clone(), until });

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{join, join_all};
+use futures::future::join;
 use kiln_core::inventory::{Image, ImageQuery, ImageState, Permissions, Result};
 use kiln_core::model::script_outcome::tail;
 use kiln_core::model::{
@@ -14,6 +14,7 @@ use kiln_core::replicate::PermissionsByImage;
 use kiln_core::verify::Console;
 
 use crate::apply::{Outcome, Report};
+use crate::bounded::{CALLS, NESTED, bounded};
 use crate::context::Context;
 use crate::ports::Cloud;
 
@@ -27,7 +28,7 @@ pub(crate) async fn recipe_images<C: Cloud>(
     let reads = recipe
         .regions(&context.home)
         .map(async |region| (region.clone(), cloud.images(region, &wanted).await));
-    join_all(reads).await.into_iter().collect()
+    bounded(CALLS, reads).await.into_iter().collect()
 }
 
 /// Who may launch each of these images, and who may create volumes from its snapshots.
@@ -35,7 +36,7 @@ pub(crate) async fn permissions_by_image<C: Cloud>(cloud: &C, images: &[&Image])
     let reads = images
         .iter()
         .map(async |image| ((image.region.clone(), image.id.clone()), permissions(cloud, image).await));
-    join_all(reads).await.into_iter().collect()
+    bounded(NESTED, reads).await.into_iter().collect()
 }
 
 /// Who may launch an image, and who may create volumes from its snapshots. Nobody may launch a disabled one.
@@ -49,7 +50,7 @@ pub(crate) async fn permissions<C: Cloud>(cloud: &C, image: &Image) -> Result<Pe
             _ => cloud.launch_permissions(&image.region, &image.id).await,
         }
     };
-    let (launch, volumes): (_, Vec<Result<_>>) = join(launch, join_all(volumes)).await;
+    let (launch, volumes): (_, Vec<Result<_>>) = join(launch, bounded(CALLS, volumes)).await;
     Ok(Permissions { launch: launch?, volumes: volumes.into_iter().collect::<Result<_>>()? })
 }
 
@@ -80,7 +81,8 @@ pub(crate) async fn pointers<C: Cloud>(
     let templates = templates.into_iter().map(async |(recipe, region, template)| {
         ((&recipe.name, region), cloud.template(region, &template.name).await)
     });
-    let (parameters, templates): (Vec<_>, Vec<_>) = join(join_all(parameters), join_all(templates)).await;
+    let (parameters, templates): (Vec<_>, Vec<_>) =
+        join(bounded(CALLS, parameters), bounded(CALLS, templates)).await;
     let parameters: BTreeMap<&Region, Result<BTreeMap<String, String>>> = parameters.into_iter().collect();
     let mut templates: BTreeMap<_, _> = templates.into_iter().collect();
     let of = |recipe: &Recipe, region: &Region, template| {

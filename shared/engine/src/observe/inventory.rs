@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use futures::future::{join, join_all};
+use futures::future::join;
 use kiln_core::events::inbound::Scope;
 use kiln_core::expire::forecast::{Sizes, sizes};
 use kiln_core::expire::{ImagesByRegion, Observed, deleted_recipe};
@@ -12,6 +12,7 @@ use kiln_core::model::{ImageId, RecipeName, Region, SnapshotId, Tags, tags};
 use kiln_core::plan::{Sequence, Subject};
 use kiln_core::recipe::{BadRecipe, Recipe};
 
+use crate::bounded::{CALLS, NESTED, bounded};
 use crate::context::{Context, HandlerError};
 use crate::observe::base_images::bases;
 use crate::observe::{orphans, recipes};
@@ -109,7 +110,7 @@ async fn read_inventory<C: Cloud>(
         let (images, snapshots) = join(cloud.images(region, &wanted), cloud.snapshots(region)).await;
         ((*region).clone(), RegionInventory { images, snapshots, named: named.contains(region) })
     });
-    let by_region: BTreeMap<Region, RegionInventory> = join_all(observe).await.into_iter().collect();
+    let by_region: BTreeMap<Region, RegionInventory> = bounded(CALLS, observe).await.into_iter().collect();
     let mut other_decisions = unreadable(&by_region, enabled.as_ref(), &context.home);
     if let Some(now) = orphans_at {
         other_decisions.extend(orphaned_snapshots(cloud, &by_region, &good, name, now).await);
@@ -236,7 +237,7 @@ async fn orphaned_snapshots<C: Cloud>(
     let decisions = readable.map(async |(region, images, snapshots)| {
         orphans::of_region(cloud, region, (images, snapshots), &own, now).await
     });
-    join_all(decisions).await.into_iter().flatten().collect()
+    bounded(NESTED, decisions).await.into_iter().flatten().collect()
 }
 
 /// The snapshots of a Region that are on hold, each with the value of its tag `kiln:hold`.

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{join, join_all, join3, join4};
+use futures::future::{join, join3, join5};
 use kiln_core::bake::preflight::{Observed, Zones, shares};
-use kiln_core::inventory::{DefaultEncryption, Image, ImageQuery, Key, Result};
+use kiln_core::inventory::{DefaultEncryption, Image, ImageQuery, InstanceType, Key, ParameterKind, Result};
 use kiln_core::model::{ImageName, Region, SubnetId};
 use kiln_core::recipe::Recipe;
 
+use crate::bounded::{CALLS, bounded};
 use crate::ports::Cloud;
 
 /// What is read once for all recipes.
@@ -16,8 +17,8 @@ pub(crate) struct Common {
     enabled: Option<Result<BTreeSet<Region>>>,
     /// The images that already have the names of the new images.
     named: Result<Vec<Image>>,
-    /// The parameters that already exist, by Region. Kiln wrote them, so it may write them again.
-    written: BTreeMap<Region, BTreeSet<String>>,
+    /// The parameters that already exist, by Region, with their types. Kiln wrote them, so it may write them again.
+    written: BTreeMap<Region, BTreeMap<String, ParameterKind>>,
 }
 
 /// Reads what the recipes have in common, in as few calls as possible.
@@ -49,10 +50,9 @@ pub(crate) async fn common<C: Cloud>(
     let written =
         parameters.into_iter().filter(|(_, names)| !names.is_empty()).map(async |(region, names)| {
             // A parameter that cannot be read counts as missing. It is then tried, which gives the more useful error.
-            let values = cloud.parameters(region, &names).await.unwrap_or_default();
-            (region.clone(), values.into_keys().collect())
+            (region.clone(), cloud.parameter_kinds(region, &names).await.unwrap_or_default())
         });
-    let (enabled, named, written): (_, _, Vec<_>) = join3(enabled, taken, join_all(written)).await;
+    let (enabled, named, written): (_, _, Vec<_>) = join3(enabled, taken, bounded(CALLS, written)).await;
     Common { enabled, named, written: written.into_iter().collect() }
 }
 
@@ -64,17 +64,26 @@ pub(crate) async fn look<C: Cloud>(
     name: &ImageName,
     common: &Common,
     base: Option<&Image>,
+    types: &BTreeMap<&str, Result<InstanceType>>,
 ) -> Observed {
     let named = common.named.as_deref().unwrap_or_default().iter();
     let named = named.filter(|image| image.name == name.to_string() && image.record().is_err());
     let named = named.map(|image| image.id.clone()).collect();
-    let (parameters, (keys, defaults), public, (zones, vcpus)) = join4(
-        parameters(cloud, home, recipe, common),
+    let of_parameter = |(region, written): (&Region, &BTreeMap<String, ParameterKind>)| {
+        let kind = written.get(recipe.publish.parameter.as_ref()?)?;
+        recipe.regions(home).any(|one| one == region).then(|| (region.clone(), kind.clone()))
+    };
+    let ((parameters, base_keys), (keys, defaults), public, (zones, vcpus), (subnets, mut testers)) = join5(
+        join(parameters(cloud, home, recipe, common), base_keys(cloud, home, recipe, base)),
         join(keys(cloud, recipe), defaults(cloud, home, recipe)),
         public(cloud, home, recipe),
         join(zones(cloud, home, recipe), cloud.vcpus(home, &recipe.bake.instance_type)),
+        tests_away(cloud, home, recipe),
     )
     .await;
+    let builder = |name: &str| Some((name.to_owned(), types.get(name)?.clone()));
+    let at_home = tester_type(recipe);
+    testers.extend(types.get(at_home).map(|known| (home.clone(), known.clone())));
     Observed {
         base: base.cloned(),
         named,
@@ -83,6 +92,11 @@ pub(crate) async fn look<C: Cloud>(
         keys,
         defaults,
         public,
+        parameter_kinds: common.written.iter().filter_map(of_parameter).collect(),
+        builders: recipe.bake.types().filter_map(builder).collect(),
+        testers,
+        subnets,
+        base_keys,
         zones: Some(zones),
         vcpus: Some(vcpus),
     }
@@ -97,15 +111,54 @@ async fn parameters<C: Cloud>(
     let Some(parameter) = &recipe.publish.parameter else { return BTreeMap::new() };
     let untried = recipe
         .regions(home)
-        .filter(|region| !common.written.get(*region).is_some_and(|names| names.contains(parameter)));
+        .filter(|region| !common.written.get(*region).is_some_and(|names| names.contains_key(parameter)));
     let tried = untried.map(async |region| (region.clone(), cloud.try_parameter(region, parameter).await));
-    join_all(tried).await.into_iter().collect()
+    bounded(CALLS, tried).await.into_iter().collect()
+}
+
+/// The instance type of the recipe's testers.
+pub(crate) fn tester_type(recipe: &Recipe) -> &str {
+    recipe.verify.instance_type.as_ref().unwrap_or(&recipe.bake.instance_type)
+}
+
+/// What the testers of replicas need in each further Region: default subnets, and their instance type.
+async fn tests_away<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipe: &Recipe,
+) -> (BTreeMap<Region, Result<usize>>, BTreeMap<Region, Result<InstanceType>>) {
+    let regions = recipe.replica_regions(home).filter(|_| recipe.replicate.verify);
+    let reads = regions.map(async |region| {
+        let reads = join(cloud.subnets(region, &[]), cloud.instance_type(region, tester_type(recipe)));
+        let (subnets, of_type) = reads.await;
+        ((region.clone(), subnets.map(|subnets| subnets.len())), (region.clone(), of_type))
+    });
+    bounded(CALLS, reads).await.into_iter().unzip()
+}
+
+/// The keys that encrypt the base, each with what KMS knows about it. Read only for images that are shared.
+async fn base_keys<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipe: &Recipe,
+    base: Option<&Image>,
+) -> Option<Result<Vec<(String, Option<Key>)>>> {
+    let base = base.filter(|base| base.features.encrypted && shares(recipe))?;
+    let found = async {
+        let mut keys = Vec::new();
+        for key in cloud.snapshot_keys(home, &base.snapshots).await? {
+            let known = cloud.key(home, &key).await?;
+            keys.push((key, known));
+        }
+        Ok(keys)
+    };
+    Some(found.await)
 }
 
 async fn keys<C: Cloud>(cloud: &C, recipe: &Recipe) -> BTreeMap<Region, Result<Option<Key>>> {
     let reads = recipe.replicate.kms_keys.iter();
     let reads = reads.map(async |(region, key)| (region.clone(), cloud.key(region, key).await));
-    join_all(reads).await.into_iter().collect()
+    bounded(CALLS, reads).await.into_iter().collect()
 }
 
 /// The default encryption of each Region without a key of the recipe's. Read only for images that are shared, because
@@ -128,7 +181,7 @@ async fn defaults<C: Cloud>(
         };
         (region.clone(), found.await)
     });
-    join_all(reads).await.into_iter().collect()
+    bounded(CALLS, reads).await.into_iter().collect()
 }
 
 async fn public<C: Cloud>(
@@ -138,7 +191,7 @@ async fn public<C: Cloud>(
 ) -> BTreeMap<Region, Result<kiln_core::inventory::PublicImages>> {
     let regions = recipe.regions(home).filter(|_| recipe.publish.share.public);
     let reads = regions.map(async |region| (region.clone(), cloud.public_images(region).await));
-    join_all(reads).await.into_iter().collect()
+    bounded(CALLS, reads).await.into_iter().collect()
 }
 
 async fn zones<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> Result<Zones> {
@@ -148,8 +201,18 @@ async fn zones<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> Result<Zo
             false => cloud.subnets(home, &recipe.bake.subnets).await,
         }
     };
-    let (builder, tester) = join(builder, cloud.subnets(home, &recipe.verify.subnets)).await;
+    let tester = cloud.subnets(home, &recipe.verify.subnets);
+    let defaults = async {
+        match (recipe.bake.subnets.is_empty(), recipe.verify.subnets.is_empty()) {
+            (true, false) => cloud.subnets(home, &[]).await.map(|subnets| Some(subnets.len())),
+            _ => Ok(None),
+        }
+    };
+    let (builder, tester, defaults) = join3(builder, tester, defaults).await;
+    let (tester, defaults) = (tester?, defaults?);
+    // Without named subnets, those of the tester are the default subnets.
+    let defaults = defaults.or_else(|| recipe.verify.subnets.is_empty().then_some(tester.len()));
     let builder: BTreeMap<SubnetId, String> =
         builder?.into_iter().map(|subnet| (subnet.id, subnet.zone)).collect();
-    Ok(Zones { builder, tester: tester?.into_iter().map(|subnet| subnet.zone).collect() })
+    Ok(Zones { builder, tester: tester.into_iter().map(|subnet| subnet.zone).collect(), defaults })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kiln_core::model::{RecipeName, Region};
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
-use kiln_core::recipe::{BadRecipe, Bounds, Recipe, cycles};
+use kiln_core::recipe::{BadRecipe, Bounds, Recipe, checked};
 
 use crate::context::{Context, HandlerError, NoRecipe};
 use crate::ports::Parameters;
@@ -26,10 +26,10 @@ pub async fn find<C: Parameters>(
 }
 
 /// Parses each document as the recipe of its name. Recipes that are baked from each other in a cycle are errors, and so
-/// are those that pass the bounds of the stack.
+/// are those that name the same parameter, launch template or instance, and those that pass the bounds of the stack.
 pub fn parsed(documents: &[(String, String)], bounds: &Bounds) -> Vec<Result<Recipe, BadRecipe>> {
     let parsed = documents.iter().map(|(name, document)| Recipe::parse_within(name, document, bounds));
-    cycles::without_cycles(parsed.collect())
+    checked(parsed.collect())
 }
 
 /// The home Region and every Region that one of these recipes names.
@@ -69,14 +69,11 @@ pub async fn wanted<C: Parameters>(
         return Ok(parsed(&documents, &context.bounds));
     };
     let recipe = existing(cloud, context, name).await?;
-    // The recipe that it is baked from may in turn be baked from it.
-    let on_recipes = recipe.base_recipe().is_some();
-    let read = match on_recipes {
-        true => parsed(&cloud.parameters_below(&context.home, &context.recipes).await?, &context.bounds),
-        false => Vec::new(),
-    };
-    let cyclic = read.into_iter().filter_map(Result::err).find(|bad| bad.name == name.as_str());
-    match cyclic {
+    if !recipe.depends_on_others() {
+        return Ok(vec![Ok(recipe)]);
+    }
+    let all = parsed(&cloud.parameters_below(&context.home, &context.recipes).await?, &context.bounds);
+    match all.into_iter().filter_map(Result::err).find(|bad| bad.name == name.as_str()) {
         Some(bad) => Err(bad.into()),
         None => Ok(vec![Ok(recipe)]),
     }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use futures::future::{join_all, join3, join4};
-use futures::stream::{self, StreamExt};
+use futures::future::{join3, join4};
 use kiln_core::expire::OneRecipe;
 use kiln_core::expire::cross_account::{has_no_reports, may_be_used, needs_reports, shows_permissions};
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex, is_piecemeal};
@@ -14,12 +13,10 @@ use kiln_core::inventory::{CloudError, Image, ImageQuery, ImageState, RegionUsag
 use kiln_core::model::{ImageId, Region, SnapshotId, tags};
 use kiln_core::recipe::Publish;
 
+use crate::bounded::{CALLS, CHANGES, bounded};
 use crate::context::Context;
 use crate::observe::inventory::Inventory;
 use crate::ports::Cloud;
-
-/// How many calls are made to one Region at the same time.
-const AT_ONCE: usize = 8;
 
 /// The usage of these images, by Region: those that the retention rules would let go.
 pub(crate) async fn usage<C: Cloud>(
@@ -35,7 +32,7 @@ pub(crate) async fn usage<C: Cloud>(
         let usage = of_region(cloud, context, inventory, region, &images, names).await;
         (region.clone(), usage)
     });
-    join_all(reads).await.into_iter().collect()
+    bounded(CALLS, reads).await.into_iter().collect()
 }
 
 /// What uses the images that these recipes allow to be removed. Usage by other accounts is read only for images that
@@ -64,7 +61,7 @@ pub(crate) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wa
         let shared = shared(cloud, region, &images).await;
         (region, shared)
     });
-    for (region, shared) in join_all(reads).await {
+    for (region, shared) in bounded(CALLS, reads).await {
         if let Some(Ok(usage)) = usage.get_mut(region) {
             usage.shared = shared;
         }
@@ -168,7 +165,7 @@ async fn with_aliases<C: Cloud>(cloud: &C, region: &Region, uses: Vec<Reference>
         let found = cloud.parameters(region, std::slice::from_ref(&name)).await.ok()?;
         Some((name, found.into_values().next()))
     });
-    let values: Vec<_> = stream::iter(reads).buffer_unordered(AT_ONCE).collect().await;
+    let values = bounded(CALLS, reads).await;
     resolved(uses, &values.into_iter().flatten().collect())
 }
 
@@ -218,8 +215,7 @@ async fn shared<C: Cloud>(
         };
         (image.id.clone(), with.map(|with| SharedWith { with, reports: Vec::new() }))
     });
-    let mut known: HashMap<ImageId, Result<SharedWith>> =
-        stream::iter(reads).buffer_unordered(AT_ONCE).collect().await;
+    let mut known: HashMap<ImageId, Result<SharedWith>> = bounded(CHANGES, reads).await.into_iter().collect();
     let was_shared = |image: &&&Image| {
         known
             .get(&image.id)

@@ -2,9 +2,9 @@
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use chrono::{DateTime, Utc};
-use futures::stream::{self, StreamExt};
 use kiln_core::events::outbound::{Envelope, SOURCE, batches};
 use kiln_core::inventory::{CloudError, Result};
+use kiln_engine::bounded::bounded;
 use kiln_engine::ports::Bus;
 
 use crate::aws::Aws;
@@ -20,7 +20,7 @@ impl Bus for Aws {
     /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>)
     async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()> {
         let batches = batches(envelopes).into_iter().map(|batch| self.send_batch(batch, now));
-        let sent: Vec<Result<()>> = stream::iter(batches).buffered(AT_ONCE).collect().await;
+        let sent: Vec<Result<()>> = bounded(AT_ONCE, batches).await;
         sent.into_iter().collect()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, ImageRecycleBinInfo, LockState, ResourceType, Volume};
 use chrono::{DateTime, Utc};
-use futures::future::{join, join_all};
+use futures::future::join;
 use kiln_core::inventory::filter::{MOST_VALUES, exactly};
 use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::{
@@ -12,6 +12,7 @@ use kiln_core::inventory::{
     Snapshot, SnapshotDeletion, WithSnapshots,
 };
 use kiln_core::model::{ImageId, ImageRecord, Region, SnapshotId, Tags, tags};
+use kiln_engine::bounded::{CHANGES, bounded};
 use kiln_engine::ports::Images;
 
 use crate::aws::errors::{Call, is_of_image};
@@ -152,7 +153,7 @@ impl Images for Aws {
                 let made =
                     made.iter().filter(|one| one.made_for.as_ref().is_some_and(|made| made.image == *image));
                 let deletions = made.map(async |one| self.deletion(region, &one.id).await);
-                Ok(Deregistration::Now(join_all(deletions).await))
+                Ok(Deregistration::Now(bounded(CHANGES, deletions).await))
             }
             Ok(done) => {
                 let results = done.delete_snapshot_results().iter().filter_map(read::deletion);

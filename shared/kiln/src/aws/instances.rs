@@ -1,12 +1,12 @@
 //! Builders and testers, on EC2.
 
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest, InstanceType,
-    ResourceType, ShutdownBehavior, Tag,
+    self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest, ResourceType,
+    ShutdownBehavior, Tag,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kiln_core::inventory::{Architecture, CloudError, ErrorKind, Instance, NewInstance, Result};
+use kiln_core::inventory::{CloudError, ErrorKind, Instance, InstanceType, NewInstance, Result};
 use kiln_core::model::user_data::user_data;
 use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
 use kiln_engine::ports::Instances;
@@ -15,6 +15,8 @@ use crate::aws::errors::Call;
 use crate::aws::{Aws, pages, read};
 
 const PAGE: i32 = 1_000;
+/// The code with which GetConsoleOutput refuses `latest` for a type that is not built on Nitro.
+const NO_LATEST_CONSOLE: &str = "UnsupportedOperation";
 const TAGGED_TYPES: [ResourceType; 2] = [ResourceType::Instance, ResourceType::Volume];
 
 impl Instances for Aws {
@@ -60,7 +62,7 @@ impl Instances for Aws {
             .await
             .run_instances()
             .image_id(new.image.as_str())
-            .instance_type(InstanceType::from(new.instance_type.as_str()))
+            .instance_type(types::InstanceType::from(new.instance_type.as_str()))
             .min_count(1)
             .max_count(1)
             .client_token(seals.launch_token(new).as_str())
@@ -126,9 +128,13 @@ impl Instances for Aws {
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html>)
     async fn console(&self, region: &Region, instance: &InstanceId) -> Result<String> {
-        let call = self.ec2(region).await.get_console_output().instance_id(instance.as_str());
-        let given = call.send().await.map_err(Call::new("GetConsoleOutput", region).on(instance))?;
-        let mut encoded = given.output().unwrap_or_default().to_owned();
+        // Without `latest`, EC2 answers with what it kept after the last start or stop, and that may be minutes old.
+        // Only Nitro types have a latest output. What others refuse is asked for without it, and so is an empty answer.
+        let mut encoded = match self.console_output(region, instance, true).await {
+            Ok(output) if !output.is_empty() => output,
+            Err(error) if error.code != NO_LATEST_CONSOLE => return Err(error),
+            Ok(_) | Err(_) => self.console_output(region, instance, false).await?,
+        };
         encoded.retain(|character| !character.is_ascii_whitespace());
         let unreadable = |error: base64::DecodeError| {
             CloudError::new("GetConsoleOutput", instance.as_str(), region, "Unreadable", error.to_string())
@@ -138,21 +144,23 @@ impl Instances for Aws {
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html>)
-    async fn architectures(&self, region: &Region, instance_type: &str) -> Result<Vec<Architecture>> {
-        let call = self
-            .ec2(region)
-            .await
-            .describe_instance_types()
-            .instance_types(InstanceType::from(instance_type));
-        let given =
-            call.send().await.map_err(Call::new("DescribeInstanceTypes", region).on(instance_type))?;
-        let of_type = given.instance_types().iter().filter_map(|found| found.processor_info());
-        let words = of_type.flat_map(|processor| processor.supported_architectures());
-        Ok(words.map(|word| Architecture(word.as_str().to_owned())).collect())
+    async fn instance_type(&self, region: &Region, name: &str) -> Result<InstanceType> {
+        let call = Call::new("DescribeInstanceTypes", region);
+        let types = self.ec2(region).await.describe_instance_types();
+        let given = types.instance_types(types::InstanceType::from(name)).send().await;
+        let given = given.map_err(call.on(name))?;
+        given.instance_types().first().map(read::instance_type).ok_or_else(|| call.lacks("type", name))
     }
 }
 
 impl Aws {
+    async fn console_output(&self, region: &Region, instance: &InstanceId, latest: bool) -> Result<String> {
+        let call = self.ec2(region).await.get_console_output().instance_id(instance.as_str());
+        let given = call.set_latest(latest.then_some(true)).send().await;
+        let given = given.map_err(Call::new("GetConsoleOutput", region).on(instance))?;
+        Ok(given.output().unwrap_or_default().to_owned())
+    }
+
     /// Instances as they were read, each with whether Kiln launched or stopped it.
     async fn opened_instances(&self, mut instances: Vec<Instance>) -> Result<Vec<Instance>> {
         if instances.iter().any(|instance| instance.tags.has(tags::RECIPE)) {

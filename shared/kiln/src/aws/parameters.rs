@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ssm::types::ParameterType;
-use kiln_core::inventory::{ErrorKind, Result};
+use aws_sdk_ssm::types::{Parameter, ParameterType};
+use kiln_core::inventory::{ErrorKind, ParameterKind, Result};
 use kiln_core::model::{ImageId, Region};
 use kiln_engine::ports::Parameters;
 
@@ -40,21 +40,21 @@ impl Parameters for Aws {
 
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>)
     async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
-        let mut found = BTreeMap::new();
-        let names: BTreeSet<&String> = names.iter().collect();
-        let names: Vec<String> = names.into_iter().cloned().collect();
-        for some in names.chunks(NAMES) {
-            let request = self.ssm(region).await.get_parameters().set_names(Some(some.to_vec()));
-            let call = Call::new("GetParameters", region);
-            let given = request.send().await.map_err(call.on(some.join(", ")))?;
-            // SSM lists the names that it does not know. What is in neither list was cut off, and may name an image.
-            if given.parameters().len() + given.invalid_parameters().len() < some.len() {
-                return Err(call.lacks("word about each parameter", some.join(", ")));
-            }
-            let given = given.parameters.unwrap_or_default().into_iter();
-            found.extend(given.filter_map(|parameter| Some((parameter.name?, parameter.value?))));
-        }
-        Ok(found)
+        let given = self.given_parameters(region, names).await?;
+        Ok(given.into_iter().filter_map(|parameter| Some((parameter.name?, parameter.value?))).collect())
+    }
+
+    async fn parameter_kinds(
+        &self,
+        region: &Region,
+        names: &[String],
+    ) -> Result<BTreeMap<String, ParameterKind>> {
+        let given = self.given_parameters(region, names).await?;
+        let kind = |given: Parameter| {
+            let kind = given.r#type?.as_str().to_owned();
+            Some((given.name?, ParameterKind { kind, data_type: given.data_type? }))
+        };
+        Ok(given.into_iter().filter_map(kind).collect())
     }
 
     /// The previous value stays in the parameter's history.
@@ -83,5 +83,24 @@ impl Parameters for Aws {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Aws {
+    async fn given_parameters(&self, region: &Region, names: &[String]) -> Result<Vec<Parameter>> {
+        let mut found = Vec::new();
+        let names: BTreeSet<&String> = names.iter().collect();
+        let names: Vec<String> = names.into_iter().cloned().collect();
+        for some in names.chunks(NAMES) {
+            let request = self.ssm(region).await.get_parameters().set_names(Some(some.to_vec()));
+            let call = Call::new("GetParameters", region);
+            let given = request.send().await.map_err(call.on(some.join(", ")))?;
+            // SSM lists the names that it does not know. What is in neither list was cut off, and may name an image.
+            if given.parameters().len() + given.invalid_parameters().len() < some.len() {
+                return Err(call.lacks("word about each parameter", some.join(", ")));
+            }
+            found.extend(given.parameters.unwrap_or_default());
+        }
+        Ok(found)
     }
 }

@@ -4,8 +4,8 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::{Deletion, made_for};
 use kiln_core::inventory::{
-    Architecture, Image, ImageState, Instance, InstanceState, Protection, Seal, Snapshot, SnapshotDeletion,
-    StopReason,
+    Architecture, Features, Image, ImageState, Instance, InstanceState, InstanceType, Protection, Seal,
+    Snapshot, SnapshotDeletion, StopReason,
 };
 use kiln_core::model::{Origin, Region, Tags};
 
@@ -68,6 +68,7 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
         },
         source_instance: given.source_instance_id().and_then(|id| id.parse().ok()),
         source_image: source_image(given),
+        features: features(given),
         product_codes: given
             .product_codes()
             .iter()
@@ -83,6 +84,33 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
         tags: tags(given.tags()),
         seal: Seal::Missing,
     })
+}
+
+fn features(given: &aws_sdk_ec2::types::Image) -> Features {
+    let encrypted = |mapping: &aws_sdk_ec2::types::BlockDeviceMapping| {
+        mapping.ebs().is_some_and(|ebs| ebs.encrypted() == Some(true))
+    };
+    Features {
+        boot_mode: given.boot_mode().map(|mode| mode.as_str().to_owned()).unwrap_or_default(),
+        nitro_tpm: given.tpm_support().is_some(),
+        ena: given.ena_support() == Some(true),
+        windows: given.platform().is_some_and(|platform| platform.as_str().eq_ignore_ascii_case("windows")),
+        encrypted: given.block_device_mappings().iter().any(encrypted),
+    }
+}
+
+/// What an instance type boots.
+pub fn instance_type(given: &aws_sdk_ec2::types::InstanceTypeInfo) -> InstanceType {
+    let architectures = given.processor_info().map(|info| info.supported_architectures()).unwrap_or_default();
+    InstanceType {
+        architectures: architectures.iter().map(|word| Architecture(word.as_str().to_owned())).collect(),
+        boot_modes: given.supported_boot_modes().iter().map(|mode| mode.as_str().to_owned()).collect(),
+        nitro_tpm: given.nitro_tpm_support().is_some_and(|support| support.as_str() == "supported"),
+        requires_ena: given
+            .network_info()
+            .and_then(|network| network.ena_support())
+            .is_some_and(|support| support.as_str() == "required"),
+    }
 }
 
 fn source_image(given: &aws_sdk_ec2::types::Image) -> Option<Origin> {

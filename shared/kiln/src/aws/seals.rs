@@ -2,10 +2,10 @@
 
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::MacAlgorithmSpec;
-use futures::future::try_join_all;
 use kiln_core::inventory::Result;
 use kiln_core::model::SealKeys;
 use kiln_core::model::seal::DERIVATION;
+use kiln_engine::bounded::{CALLS, try_bounded};
 
 use crate::aws::Aws;
 use crate::aws::errors::Call;
@@ -17,7 +17,7 @@ impl Aws {
     pub async fn seals(&self) -> Result<&SealKeys> {
         self.seals
             .get_or_try_init(|| async {
-                let secrets = try_join_all(self.seal_keys.iter().map(|key| self.derived(key))).await?;
+                let secrets = try_bounded(CALLS, self.seal_keys.iter().map(|key| self.derived(key))).await?;
                 let mut secrets = secrets.into_iter();
                 let none = || Call::new("GenerateMac", &self.home).lacks("key", "KILN_SEAL_KEYS");
                 let current = SealKeys::new(secrets.next().ok_or_else(none)?);

@@ -8,7 +8,7 @@ use aws_sdk_kms::types::KeyManagerType;
 use kiln_core::inventory::{
     DefaultEncryption, ErrorKind, Key, KeyManager, PublicImages, Result, Subnet, Vcpus,
 };
-use kiln_core::model::{Region, SubnetId};
+use kiln_core::model::{Region, SnapshotId, SubnetId};
 use kiln_engine::ports::AccountInfo;
 
 use crate::aws::errors::Call;
@@ -52,6 +52,15 @@ impl AccountInfo for Aws {
             },
             enabled: metadata.enabled,
         }))
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html>)
+    async fn snapshot_keys(&self, region: &Region, snapshots: &[SnapshotId]) -> Result<BTreeSet<String>> {
+        let ids: Vec<String> = snapshots.iter().map(ToString::to_string).collect();
+        let call = self.ec2(region).await.describe_snapshots().set_snapshot_ids(Some(ids.clone()));
+        let given = call.send().await;
+        let given = given.map_err(Call::new("DescribeSnapshots", region).on(ids.join(", ")))?;
+        Ok(given.snapshots().iter().filter_map(|snapshot| Some(snapshot.kms_key_id()?.to_owned())).collect())
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetEbsEncryptionByDefault.html>)

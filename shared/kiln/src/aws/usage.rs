@@ -7,13 +7,13 @@ use aws_sdk_ec2::types::{
     ImageReference, ImageReferenceOptionName, ImageReferenceResourceType, Instance, LaunchTemplateVersion,
     ResourceTypeOption, ResourceTypeRequest,
 };
-use futures::stream::{self, StreamExt, TryStreamExt};
 use kiln_core::inventory::filter::MOST_VALUES;
 use kiln_core::inventory::usage::{Reference, Referrer, Target, TemplateVersion};
 use kiln_core::inventory::{
     CloudError, ErrorKind, ImageQuery, ImageState, LaunchSources, Result, UsageReport,
 };
 use kiln_core::model::{ImageId, Region, Token};
+use kiln_engine::bounded::{CHANGES, try_bounded};
 use kiln_engine::ports::{Images, References};
 
 use crate::aws::errors::{Call, is_of_image, is_of_template};
@@ -23,8 +23,6 @@ use crate::aws::{Aws, pages, read};
 const VERSIONS_PAGE: i32 = 200;
 /// The most images that DescribeImageReferences takes.
 const MOST_REFERENCED: usize = 10;
-/// How many calls are made at the same time.
-const AT_ONCE: usize = 8;
 /// Every state except terminated.
 const LIVING: [&str; 5] = ["pending", "running", "shutting-down", "stopping", "stopped"];
 
@@ -97,9 +95,8 @@ impl References for Aws {
     }
 
     async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
-        let asked = stream::iter(images.chunks(MOST_REFERENCED))
-            .map(|some| self.references_to_existing(region, some));
-        let found: Vec<Vec<Reference>> = asked.buffered(AT_ONCE).try_collect().await?;
+        let asked = images.chunks(MOST_REFERENCED).map(|some| self.references_to_existing(region, some));
+        let found: Vec<Vec<Reference>> = try_bounded(CHANGES, asked).await?;
         Ok(found.into_iter().flatten().collect())
     }
 
@@ -119,11 +116,8 @@ impl References for Aws {
 impl Aws {
     /// The versions of these templates, each given by id or name.
     async fn versions_of_all(&self, region: &Region, templates: BTreeSet<String>) -> Result<Vec<Reference>> {
-        let versions: Vec<Vec<Reference>> = stream::iter(templates)
-            .map(|template| self.references_of(region, template))
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let asked = templates.into_iter().map(|template| self.references_of(region, template));
+        let versions: Vec<Vec<Reference>> = try_bounded(CHANGES, asked).await?;
         Ok(versions.into_iter().flatten().collect())
     }
 

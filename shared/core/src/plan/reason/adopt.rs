@@ -35,6 +35,10 @@ pub enum AdoptReason {
     )]
     VersionTaken { version: Version, image: ImageId },
     #[error(
+        "it cannot be adopted as version {version}, because {image} was handed over with the same version and comes first; set its tag kiln:version to another time"
+    )]
+    VersionWanted { version: Version, image: ImageId },
+    #[error(
         "it cannot be adopted, because its tag kiln:version is not a version; set it to a time such as 20261123T020000Z"
     )]
     NoVersion,

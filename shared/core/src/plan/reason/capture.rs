@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use crate::model::ImageId;
+use crate::model::{ImageId, Version};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// Why a builder becomes an image, is terminated, or is left alone.
@@ -31,6 +31,8 @@ pub enum CaptureReason {
     ImageFailed { image: ImageId, why: String },
     #[error("no image could be made from it by {}, nor in the hour after", .0.to_rfc3339())]
     NoImageInTime(DateTime<Utc>),
+    #[error("its version {0} is in the future, and would be newer than every bake that follows; bake again")]
+    OfTheFuture(Version),
     #[error("image {0} was created from this builder but no longer exists; it was probably deregistered")]
     ImageDeregistered(ImageId),
     #[error("{0} was made from another builder of the same bake")]

@@ -11,6 +11,8 @@ use crate::model::{ImageId, Region};
 pub enum PreflightReason {
     #[error("{0}")]
     Found(Box<Problem>),
+    #[error("the bake goes on, because no release waits for the best-effort Region {region}, but: {problem}")]
+    BestEffort { region: Region, problem: Box<Problem> },
     #[error("preflight passed: no problems found")]
     Passed,
 }
@@ -53,6 +55,48 @@ pub enum Problem {
         "{instance_type} needs {needed} vCPUs, but the account's quota for its class is {allowed}; request a higher quota"
     )]
     Quota { instance_type: String, needed: i64, allowed: i64 },
+    #[error(
+        "{image} is a Windows image, but Kiln's scripts are shell scripts; choose a Linux image in bake.base"
+    )]
+    Windows { image: ImageId },
+    #[error("{instance_type} cannot boot images baked from {image}, {why}; change {field} or bake.base")]
+    Unfit { image: ImageId, instance_type: String, field: &'static str, why: String },
+    #[error("there is no instance type {instance_type} in {region}; change {field}")]
+    NoType { instance_type: String, region: Region, field: &'static str },
+    #[error("{region} has no default subnets for {what}; create a default VPC there, or {remedy}")]
+    NoSubnets { region: Region, what: &'static str, remedy: &'static str },
+    #[error(
+        "images baked from {image} cannot be shared, because it is encrypted with {key}, which AWS manages; choose a base in bake.base that is not, or remove publish.share"
+    )]
+    BaseAwsKey { image: ImageId, key: String },
+    #[error(
+        "publish.parameter {parameter} in {region} is a {kind} of data type {data_type}, which cannot be changed, and only a String of data type aws:ec2:image can name a release; delete it, or name another"
+    )]
+    ParameterKind { parameter: String, region: Region, kind: String, data_type: String },
     #[error("this check could not be made: {0}")]
     Unknown(CloudError),
+}
+
+impl Problem {
+    /// The one Region that it concerns; `None` if it concerns the bake itself.
+    pub fn region(&self) -> Option<&Region> {
+        match self {
+            Self::Parameter { region, .. }
+            | Self::NoKey { region, .. }
+            | Self::KeyOff { region, .. }
+            | Self::AwsKey { region, .. }
+            | Self::NoType { region, .. }
+            | Self::NoSubnets { region, .. }
+            | Self::ParameterKind { region, .. } => Some(region),
+            Self::RegionOff(region) | Self::PublicBlocked(region) => Some(region),
+            Self::Unknown(error) => Some(&error.region),
+            Self::NameTaken { .. }
+            | Self::ProductCodes { .. }
+            | Self::OneZone(_)
+            | Self::Quota { .. }
+            | Self::Windows { .. }
+            | Self::Unfit { .. }
+            | Self::BaseAwsKey { .. } => None,
+        }
+    }
 }

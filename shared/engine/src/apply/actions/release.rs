@@ -1,6 +1,5 @@
 //! Points parameters and launch templates at a release.
 
-use futures::future::join_all;
 use kiln_core::inventory::{CloudError, Result};
 use kiln_core::model::{Region, Tags};
 use kiln_core::plan::Reason;
@@ -8,6 +7,7 @@ use kiln_core::plan::action::{Move, Moves, NewDefault, NoteTry, TemplateMove, Wa
 use kiln_core::plan::reason::ReleaseReason;
 
 use crate::apply::effect::{ApplyError, Effect};
+use crate::bounded::{CALLS, bounded};
 use crate::ports::Cloud;
 
 /// Moves parameters in one step. None is written unless all may be written; then all are written at the same time, and
@@ -17,11 +17,11 @@ use crate::ports::Cloud;
 pub(crate) async fn move_parameters<C: Cloud>(cloud: &C, wanted: &Moves) -> Result<Effect, ApplyError> {
     let moves = &wanted.moves;
     let tried = moves.iter().map(|one| cloud.try_parameter(&one.region, &one.parameter));
-    if let Err(why) = all(join_all(tried).await) {
+    if let Err(why) = all(bounded(CALLS, tried).await) {
         return Err(set_back(cloud, wanted, &[], why).await);
     }
     let put = moves.iter().map(|one| cloud.put_image(&one.region, &one.parameter, &one.image));
-    let put = join_all(put).await;
+    let put = bounded(CALLS, put).await;
     if let Some(why) = put.iter().find_map(|one| one.as_ref().err()) {
         let written = moves.iter().zip(&put).filter(|(_, put)| put.is_ok()).map(|(one, _)| one);
         return Err(set_back(cloud, wanted, &written.collect::<Vec<_>>(), why.clone()).await);
@@ -33,7 +33,7 @@ pub(crate) async fn move_parameters<C: Cloud>(cloud: &C, wanted: &Moves) -> Resu
         let names = [one.parameter.clone()];
         cloud.parameters(&one.region, &names).await.map(|mut shown| shown.remove(&one.parameter))
     });
-    let shown = all(join_all(shown).await)?;
+    let shown = all(bounded(CALLS, shown).await)?;
     let hidden = moves.iter().zip(&shown).find(|(one, shown)| shown.as_deref() != Some(one.image.as_str()));
     let Some((hidden, _)) = hidden else { return Ok(Effect::default()) };
     note(cloud, wanted, |tries| &tries.accepted).await;
@@ -55,7 +55,8 @@ async fn set_back<C: Cloud>(cloud: &C, wanted: &Moves, written: &[&Move], why: C
     let writes = writes.map(async |(one, image)| {
         (one.region.clone(), cloud.put_image(&one.region, &one.parameter, image).await.is_ok())
     });
-    let (back, left): (Vec<_>, Vec<_>) = join_all(writes).await.into_iter().partition(|(_, done)| *done);
+    let (back, left): (Vec<_>, Vec<_>) =
+        bounded(CALLS, writes).await.into_iter().partition(|(_, done)| *done);
     let regions = |of: Vec<(Region, bool)>| of.into_iter().map(|(region, _)| region).collect();
     ApplyError::Rule(Reason::Release(ReleaseReason::NotAllMoved {
         why: Box::new(why),

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use futures::future::join_all;
 use kiln_core::events::inbound::{ExpireCall, ExpireRun, Mode};
 use kiln_core::expire::forecast::{PlanRow, PlanTotals};
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex};
@@ -21,6 +20,7 @@ use kiln_core::plan::reason::RetentionReason;
 use kiln_core::plan::{Action, Sequence, Subject};
 
 use crate::apply::{Entry, Outcome, Report, apply};
+use crate::bounded::{CALLS, bounded};
 use crate::context::{Context, HandlerError};
 use crate::observe::inventory::{Inventory, inventory, inventory_again};
 use crate::observe::usage::usage_of_candidates;
@@ -202,8 +202,11 @@ async fn annotate<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, cont
         (region, recycled)
     });
     // A Recycle Bin that cannot be read is no failure here: a restore reads it again.
-    let recycled: BTreeMap<Region, BTreeMap<ImageId, DateTime<Utc>>> =
-        join_all(reads).await.into_iter().filter_map(|(region, found)| Some((region, found.ok()?))).collect();
+    let recycled: BTreeMap<Region, BTreeMap<ImageId, DateTime<Utc>>> = bounded(CALLS, reads)
+        .await
+        .into_iter()
+        .filter_map(|(region, found)| Some((region, found.ok()?)))
+        .collect();
     for entry in &mut deregistered {
         let image = entry.resource.as_deref().and_then(|id| id.parse::<ImageId>().ok());
         let until = image.and_then(|image| recycled.get(&entry.region)?.get(&image));

@@ -2,7 +2,7 @@
 //!
 //! Each match names every reason, so that a new one does not compile until somebody has decided this for it.
 
-use super::{
+use super::reason::{
     BakeReason, CaptureReason, OrphanReason, PreflightReason, Problem, PublishReason, Reason,
     ReconcileReason, ReleaseReason, ReplicateReason, RestoreReason, RetentionReason, ScanReason,
     ScriptReason, UseReason, VerifyReason,
@@ -87,7 +87,7 @@ impl BakeReason {
 impl PreflightReason {
     fn ends(&self) -> Ends {
         match self {
-            Self::Passed => Ends::Here,
+            Self::Passed | Self::BestEffort { .. } => Ends::Here,
             Self::Found(problem) => match problem.as_ref() {
                 Problem::Unknown(error) | Problem::Parameter { error, .. } if error.kind.is_retryable() => {
                     Ends::Loudly
@@ -125,6 +125,7 @@ impl CaptureReason {
             | Self::BuilderGone
             | Self::ImageFailed { .. }
             | Self::NoImageInTime(_)
+            | Self::OfTheFuture(_)
             | Self::AnotherBuilder(_) => Ends::Here,
         }
     }
