@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use chrono::DateTime;
 use kiln_core::recipe::reference::{FIELDS, Field};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::events::examples;
 use crate::source::{Described, Source};
@@ -123,9 +123,9 @@ fn events() -> String {
     for example in examples() {
         let name = example.detail_type();
         let described = documented.get(name).unwrap_or_else(|| panic!("no variant is documented as {name}"));
-        let detail: Value = serde_json::from_str(&example.detail(DateTime::UNIX_EPOCH)).unwrap_or_default();
-        let shown = serde_json::json!({"source": "kiln", "detail-type": name, "detail": detail});
-        let shown = serde_json::to_string_pretty(&shown).unwrap_or_default();
+        let detail: Map<String, Value> =
+            serde_json::from_str(&example.detail(DateTime::UNIX_EPOCH)).unwrap_or_default();
+        let shown = json(name, &detail);
         let fields = if described.fields.is_empty() { &entry } else { &described.fields };
         write!(page, "\n## {name}\n\n{}{}\n\n", described.doc[..1].to_uppercase(), &described.doc[1..])
             .unwrap_or_default();
@@ -136,6 +136,21 @@ fn events() -> String {
         write!(page, "\n```json\n{shown}\n```\n").unwrap_or_default();
     }
     page
+}
+
+/// An event as JSON: first what every detail has, then each other field on a line of its own.
+fn json(name: &str, detail: &Map<String, Value>) -> String {
+    const EVERY: [&str; 3] = ["recipe", "version", "region"];
+    let field = |key: &str| Some(format!("\"{key}\": {}", detail.get(key)?));
+    let common: Vec<String> = EVERY.into_iter().filter_map(field).collect();
+    let own = detail
+        .keys()
+        .map(String::as_str)
+        .filter(|key| !EVERY.contains(key) && *key != "id")
+        .filter_map(field);
+    let lines: Vec<String> = field("id").into_iter().chain([common.join(", ")]).chain(own).collect();
+    let fields = lines.join(",\n  ");
+    format!("{{\"source\": \"kiln\", \"detail-type\": \"{name}\", \"detail\": {{\n  {fields}\n}}}}")
 }
 
 fn actions_and_reasons() -> String {
