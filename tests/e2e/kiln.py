@@ -185,10 +185,10 @@ class Kiln:
     def said(self, detail_type: str, after: int = 0) -> list[dict[str, Any]]:
         """The details of the events of that type on Kiln's bus, each that was said once.
 
-        Two invocations at once may both say what both found: an event is said at least once."""
+        Two invocations at once may both say what both found: copies of an event have the same id."""
         found = self.aws.journal(after, kind="event")
         said = [e["detail"] for e in found if e["source"] == "kiln" and e["detail_type"] == detail_type]
-        return [detail for at, detail in enumerate(said) if detail not in said[:at]]
+        return list({detail["id"]: detail for detail in reversed(said)}.values())[::-1]
 
     def told_of(self, detail_type: str, after: int = 0) -> list[dict[str, Any]]:
         """What events of several images tell of each, with its recipe; each image that was told of once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
+from e2e.test_replicate import later
 
 NAMED = 'parameter = "/golden/web"'
 OLD, NEW, NEXT = "20250601T020000Z", "20250602T020000Z", "20250603T020000Z"
@@ -44,6 +45,8 @@ def test_all_regions_move_within_one_invocation_once_the_last_is_ready_and_never
     kiln.aws.faults({"image": "CopyImage", "region": "eu-west-1", "message": message, "times": 1})
     before = kiln.aws.journal_end()
     bake(kiln, NEW)
+    assert kiln.named() == [OLD] * 3
+    later(kiln, hours=0.1)
     assert kiln.named() == [NEW] * 3
 
     entries = kiln.aws.journal(before)
@@ -78,7 +81,8 @@ def test_a_region_whose_copies_fail_for_good_leaves_all_parameters_where_they_we
     message = "Given key ID is not accessible"
     kiln.aws.faults({"image": "CopyImage", "region": "ap-southeast-2", "message": message, "times": -1})
     comes(kiln, NEW)
-    kiln.sweep()
+    for _ in range(8):
+        later(kiln, hours=4.1)
     assert kiln.named() == [OLD] * 3
     (news,) = kiln.said("Replication Failed")
     assert news["region"] == "ap-southeast-2" and message in news["reason"]
@@ -259,6 +263,7 @@ def test_a_night_in_which_ssm_throttles_the_writes_of_every_region_is_released_a
     kiln.recipe(publish=NAMED)
     throttled = {
         "call": "PutParameter",
+        "who": "kiln-replicate",
         "code": "ThrottlingException",
         "message": "Rate exceeded",
         "status": 400,

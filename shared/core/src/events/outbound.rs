@@ -273,13 +273,13 @@ impl Envelope {
             | Event::ImagePublished { image }
             | Event::ImageReplicated { image, .. }
             | Event::ImageReleased { image, .. }
-            | Event::ReplicationFailed { image, .. } => vec![image.to_string()],
+            | Event::ReplicationFailed { image, .. }
+            | Event::ReleaseBlocked { image, .. } => vec![image.to_string()],
+            Event::ReleaseLost { .. } => vec![all()],
             Event::ImageRolledBack { .. }
             | Event::Images { .. }
             | Event::ImageRestored { .. }
             | Event::ExpiryBlocked { .. }
-            | Event::ReleaseLost { .. }
-            | Event::ReleaseBlocked { .. }
             | Event::DriftRepaired { .. } => vec![all(), at],
         };
         let name = self.name.to_string();

@@ -133,6 +133,14 @@ pub struct NoteTry {
     pub accepted: Tags,
 }
 
+impl NoteTry {
+    /// What tells this try from the others: its number, and its hour. Two invocations at once are the same try.
+    pub fn occasion(&self) -> String {
+        let tried = self.refused.get(tags::RELEASE_TRIED).unwrap_or_default();
+        tried.split(':').next().unwrap_or_default().to_owned()
+    }
+}
+
 /// A parameter that is pointed at an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {

@@ -180,7 +180,8 @@ fn never_shown(subject: &Subject, image: &Image, moves: Moves, tries: &Tries) ->
     let mut sequence = Sequence::new();
     if let Ok(record) = image.record() {
         let news = Event::ReleaseBlocked { image: image.id.clone(), reason: reason.to_string() };
-        sequence.push(subject.clone().emit(&record.name, news, reason.clone()));
+        let occasion = moves.tries.as_ref().map(NoteTry::occasion).unwrap_or_default();
+        sequence.push(subject.clone().emit_again(&record.name, news, &occasion, reason.clone()));
     }
     if moves.moved.is_empty() {
         sequence.push(decide(Action::MoveParameters(moves)));
@@ -218,14 +219,14 @@ pub fn refused(state: &ReleaseState<'_>, region: &Region, why: &str, now: DateTi
         true => (target.home, state.required().collect()),
         false => (*image, Vec::new()),
     };
-    let note = Action::Tag(
-        image.id.clone(),
-        Tries::tag(Tries::of(image, now).as_ref(), false, [region].into_iter(), now),
-    );
+    let tries = Tries::of(image, now);
+    let tag = |accepted| Tries::tag(tries.as_ref(), accepted, [region].into_iter(), now);
+    let (image_id, of_region) = (image.id.clone(), image.region.clone());
+    let note = NoteTry { image: image_id, region: of_region, refused: tag(false), accepted: tag(true) };
     let news = Event::ReleaseBlocked { image: target.home.id.clone(), reason: reason().to_string() };
     let mut sequence = vec![
-        Subject::image(image).decide(note, reason()),
-        Subject::image(target.home).emit(&target.record.name, news, reason()),
+        Subject::image(image).decide(Action::Tag(note.image.clone(), note.refused.clone()), reason()),
+        Subject::image(target.home).emit_again(&target.record.name, news, &note.occasion(), reason()),
     ];
     let moved = |region: &&Region| {
         let shown =

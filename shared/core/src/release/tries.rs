@@ -80,6 +80,7 @@ impl Tries {
 mod tests {
     use super::*;
     use crate::fixtures::*;
+    use crate::plan::action::NoteTry;
 
     fn tried(value: &str) -> Option<Tries> {
         Tries::of(&image("web", 1).tagged(tags::RELEASE_TRIED, value).build(), day(2))
@@ -96,6 +97,24 @@ mod tests {
             now = next;
         }
         assert_eq!(waits, [10, 20, 40, 80, 160, 320, 320, 320]);
+    }
+
+    #[test]
+    fn two_invocations_at_once_are_the_same_try_and_the_next_try_is_another() {
+        let tried = |before: Option<&Tries>, now| {
+            let refused = Tries::tag(before, false, [region("eu-west-1")].iter(), now);
+            NoteTry {
+                image: id_of("us-east-1", 1),
+                region: region("us-east-1"),
+                refused,
+                accepted: Tags::new(),
+            }
+        };
+        let (first, moment) = (tried(None, day(2)), TimeDelta::seconds(1));
+        assert_eq!(first.occasion(), tried(None, day(2) + moment).occasion());
+        let noted = first.refused.get(tags::RELEASE_TRIED).unwrap();
+        let before = Tries::of(&image("web", 1).tagged(tags::RELEASE_TRIED, noted).build(), day(2)).unwrap();
+        assert_ne!(first.occasion(), tried(Some(&before), day(2) + moment).occasion());
     }
 
     #[test]

@@ -103,9 +103,10 @@ pub(crate) fn event_for_failure(
                 },
             )
         }
-        Action::MoveParameters(moves) => {
-            let image = moves.tries.as_ref()?.image.clone();
-            envelope(decision, Event::ReleaseBlocked { image, reason: failure.to_string() })
+        Action::MoveParameters(moves) if failure.is_permanent() => {
+            let tries = moves.tries.as_ref()?;
+            let news = Event::ReleaseBlocked { image: tries.image.clone(), reason: failure.to_string() };
+            Some(Envelope { occasion: tries.occasion(), ..envelope(decision, news)? })
         }
         Action::Copy(new) if failure.is_permanent() => envelope(
             decision,

@@ -12,12 +12,17 @@ use crate::ports::Cloud;
 
 /// Moves parameters in one step. None is written unless all may be written; then all are written at the same time, and
 /// each is read back if the decision says so. EC2 validates the image before the parameter shows it, which takes a
-/// while. If one is refused, those that moved are set back, and the try is noted.
+/// while. If one is refused, those that moved are set back, and the try is noted. A disturbance before anything moved is
+/// no try.
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html>)
 pub(crate) async fn move_parameters<C: Cloud>(cloud: &C, wanted: &Moves) -> Result<Effect, ApplyError> {
     let moves = &wanted.moves;
     let tried = moves.iter().map(|one| cloud.try_parameter(&one.region, &one.parameter));
     if let Err(why) = all(bounded(CALLS, tried).await) {
+        // Nothing moved, and Lambda calls again within minutes, which is sooner than the next try would be.
+        if why.kind.is_retryable() {
+            return Err(ApplyError::Cloud(why));
+        }
         return Err(set_back(cloud, wanted, &[], why).await);
     }
     let put = moves.iter().map(|one| cloud.put_image(&one.region, &one.parameter, &one.image));
