@@ -97,9 +97,10 @@ def test_a_missing_environment_variable_is_named(kiln: Kiln) -> None:
 )
 def test_a_missing_permission_names_the_call_and_the_fix(kiln: Kiln, call: str, code: str) -> None:
     kiln.recipe()
-    kiln.aws.faults({"call": call, "code": code, "message": "not authorized", "status": 400, "times": -1})
+    why = f"is not authorized to perform: {call} because no identity-based policy allows the action"
+    kiln.aws.faults({"call": call, "code": code, "message": why, "status": 400, "times": -1})
     error = refused_call(kiln)
-    assert call in error and code in error and "allow it in the function's role" in error
+    assert call in error and code in error and "deploy the stack anew, or correct the role" in error
     assert kiln.living() == []
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from e2e.kiln import HOME, Kiln, tags_of
+from e2e.kiln import HOME, MAX_ATTEMPTS, Kiln, tags_of
 
 
 def test_a_night_brings_one_image_of_each_recipe_into_every_region(kiln: Kiln) -> None:
@@ -78,7 +78,7 @@ def test_one_recipes_failure_does_not_stop_the_others_and_the_answer_lists_each(
     kiln.recipe("broken", base='"ami-0123456789abcdef0"')
     kiln.recipe("wrong", document='name = "wrong"')
     error = kiln.bake_all().error
-    assert "2 of 3 decisions failed" in error
+    assert "2 of 5 decisions failed" in error
     assert "reject broken" in error and "there is no base: ami-0123456789abcdef0 in us-east-1" in error
     assert "reject wrong" in error and "bake.instance_type: missing (required)" in error
     kiln.settle()
@@ -88,7 +88,10 @@ def test_one_recipes_failure_does_not_stop_the_others_and_the_answer_lists_each(
 def test_a_base_of_another_architecture_is_refused_before_anything_is_launched(kiln: Kiln) -> None:
     kiln.recipe(base='"ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"')
     error = kiln.bake().error
-    assert "is x86_64, but t4g.small runs arm64; change bake.instance_type or bake.base" in error
+    assert (
+        "is x86_64, but t4g.small runs arm64; change bake.instance_type, bake.instance_types or bake.base"
+        in error
+    )
     assert kiln.calls("RunInstances") == []
 
 
@@ -128,8 +131,8 @@ def test_a_refused_night_is_told_once_and_tried_once(kiln: Kiln) -> None:
 
 def test_where_no_zone_has_room_for_a_type_the_next_type_is_launched(kiln: Kiln) -> None:
     kiln.recipe(script="sleep infinity", bake='instance_types = ["m7g.medium"]')
-    fault = {"call": "RunInstances", "code": "InsufficientInstanceCapacity", "status": 500, "times": 1}
-    kiln.aws.faults(fault)
+    fault = {"call": "RunInstances", "code": "InsufficientInstanceCapacity", "status": 500}
+    kiln.aws.faults({**fault, "times": int(MAX_ATTEMPTS)})
     kiln.invoke("bake", {"recipe": "web"})
     (builder,) = kiln.living()
     assert builder["InstanceType"] == "m7g.medium"

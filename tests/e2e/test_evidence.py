@@ -55,10 +55,12 @@ def test_what_another_account_launched_just_before_an_image_was_disabled_keeps_i
     nights_until(kiln, image, "disabled")
     # No report showed it before: EC2's reports miss the last day.
     launched_by_friend(kiln, image)
+    reasons = []
     for _ in range(12):
         night(kiln)
+        reasons.append(reason(kiln, image))
     assert state(kiln, image) == "disabled"
-    assert f"account {FRIEND}" in reason(kiln, image)
+    assert any(f"account {FRIEND}" in said for said in reasons), reasons
 
 
 def test_a_shared_image_that_nobody_uses_goes_at_the_end_of_its_quarantine(kiln: Kiln) -> None:
@@ -107,10 +109,13 @@ def released_by_template(kiln: Kiln) -> list[str]:
             ],
         )
     template = 'launch_template = { name = "web-fleet", default = true }'
-    kiln.recipe(publish=template, keep=1, older_than="0d", expire="max_percent = 100")
+    kiln.recipe(publish=template, keep=10)
     for day in range(1, 5):
         kiln.bake(scheduled_time=f"2025-06-{day:02}T02:00:00Z")
-    return [image["ImageId"] for image in kiln.images()]
+    images = [image["ImageId"] for image in kiln.images()]
+    assert len(images) == 4
+    kiln.recipe(publish=template, keep=1, older_than="0d", expire="max_percent = 100")
+    return images
 
 
 @pytest.mark.parametrize("listed", ["by EC2", "one by one"])
@@ -136,17 +141,20 @@ def test_an_old_version_of_kilns_template_that_a_group_is_pinned_to_keeps_its_re
     assert [image["ImageId"] for image in kiln.images()] == [newest]
 
 
+@pytest.mark.parametrize(
+    ("recipe", "fails"), [({"recipe": "web"}, False), ({}, True)], ids=["by hand", "nightly"]
+)
 def test_a_forgotten_template_with_a_broken_alias_keeps_nothing_of_others_and_is_told_at_night(
-    kiln: Kiln,
+    kiln: Kiln, recipe: dict[str, str], fails: bool
 ) -> None:
     oldest = three_releases(kiln)
     gone = "resolve:ssm:/team-x/gone"
     kiln.aws.seed(launch_templates=[{"region": HOME, "name": "forgotten", "versions": [gone]}])
-    by_hand = kiln.invoke("expire", {"recipe": "web", "dry_run": False})
-    assert not by_hand.failed, by_hand.error
+    answer = kiln.invoke("expire", {**recipe, "dry_run": False})
     assert there(kiln, oldest) == []
-    nightly = kiln.invoke("expire", {"dry_run": False})
-    assert nightly.failed and "/team-x/gone, which holds no image" in nightly.error
+    assert answer.failed == fails
+    if fails:
+        assert "/team-x/gone, which holds no image" in answer.error
 
 
 def test_a_template_with_a_broken_alias_keeps_what_its_path_tells(kiln: Kiln) -> None:

@@ -112,7 +112,7 @@ def test_a_missing_permission_to_share_is_told_and_nothing_is_published(kiln: Ki
     (image,) = kiln.images()
     assert tags_of(image)["kiln:stage"] == "verified" and kiln.said("Image Published") == []
     letters = [letter for letter in kiln.dead_letters() if "ModifyImageAttribute" in str(letter)]
-    assert letters and "allow it in the function's role" in str(letters[0])
+    assert letters and "does not say which policy did" in str(letters[0])
     kiln.aws.faults()
     kiln.sweep()
     assert kiln.allowed(image["ImageId"]) == [ONE]

@@ -55,7 +55,7 @@ def test_one_region_that_refuses_holds_no_other_and_is_told_everywhere(kiln: Kil
 
     error = kiln.invoke("replicate", event).error
     assert "CopyImage on" in error and "in ap-southeast-2 failed" in error
-    assert "allow it in the function's role" in error
+    assert "does not say which policy did" in error
 
     kiln.aws.faults()
     kiln.invoke("replicate", event)

@@ -78,6 +78,8 @@ HOOKS = (
     Hook(_SSM, "_reserved_name_error", ("name",)),
     Hook(_SSM, "_PUBLIC_AMI_PARAMETERS"),
     Hook(_SSM, "_parameters"),
+    Hook("ministack.services.kms", "_describe_key", ("data",)),
+    Hook("ministack.services.kms", "_alias_arn"),
     Hook(_LAMBDA, "invoke_async_with_retry", ("func", "event")),
     Hook(_LAMBDA, "_execute_function", ("func", "event")),
     Hook(_LAMBDA, "_execute_function_dispatch", ("func", "config", "event", "request_id", "started")),

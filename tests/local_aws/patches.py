@@ -13,6 +13,7 @@ from local_aws.hooks import check
 from local_aws.image_parameters import ImageParameters
 from local_aws.lambdas import AsyncInvokes, Identities, JournalingStream, journal_execution
 from local_aws.lifecycle import Spawner
+from local_aws.overlay.image import managed_by_aws
 from local_aws.overlay.reference_index import reference_index
 from local_aws.world import World
 
@@ -265,6 +266,25 @@ def own_public_parameters() -> None:
     ssm._PUBLIC_AMI_PARAMETERS.clear()
 
 
+def own_key_of_ebs() -> None:
+    """KMS makes the key of EBS, which AWS manages, once somebody describes it; MiniStack has none."""
+    from ministack.core.responses import json_response
+    from ministack.services import kms
+
+    original = kms._describe_key
+
+    def describe_key(data: dict[str, Any]) -> Any:
+        key = str(data.get("KeyId", ""))
+        if not managed_by_aws(key):
+            return original(data)
+        arn = key if key.startswith("arn:") else kms._alias_arn(key)
+        return json_response(
+            {"KeyMetadata": {"KeyId": key, "Arn": arn, "KeyManager": "AWS", "Enabled": True}}
+        )
+
+    kms._describe_key = describe_key
+
+
 def install(world: World, identities: Identities, spawner: Spawner, invokes: AsyncInvokes) -> None:
     """Check all hooks, then apply all patches."""
     check()
@@ -275,6 +295,7 @@ def install(world: World, identities: Identities, spawner: Spawner, invokes: Asy
         stop_wall_clock,
         clean_environment,
         own_public_parameters,
+        own_key_of_ebs,
         keep_function_properties,
         answer_deployments,
         lambda: check_image_parameters(world),

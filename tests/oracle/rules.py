@@ -200,8 +200,7 @@ def moves(rules: Rules, release: list[ObservedImage], at: datetime) -> dict[Key,
     """The next step of each image of a release that is unused and may go, and when it is due, if Kiln ran at
     every moment from `at` on."""
     launchable = [image for image in release if image.state == "available"]
-    begun = any(image.tags["kiln:stage"] == "disabled" for image in release)
-    if not rules.confirm_after or not launchable or begun:
+    if not rules.confirm_after or not launchable:
         return _after_confirmation(rules, release, at)
     marks = {image.key: _marked_unused(image, at) for image in launchable}
     confirmed = max(mark or at for mark in marks.values()) + rules.confirm_after

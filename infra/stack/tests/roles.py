@@ -104,6 +104,7 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeInstanceTypes", "*", {}),
+        ("ec2:DescribeSnapshots", "*", {}),
         ("ec2:DescribeSubnets", "*", {}),
         ("ec2:DescribeRegions", "*", {}),
         ("ec2:GetImageBlockPublicAccessState", "*", {}),

@@ -235,7 +235,9 @@ class Instances(Overlay):
                 raise bad_value(text)
             modes = INSTANCE_TYPES[kind].get("SupportedBootModes", [])
             if image.boot_mode in ("uefi", "legacy-bios") and image.boot_mode not in modes:
-                text = f"The boot mode '{image.boot_mode}' of the AMI is not supported by instance type {kind}"
+                text = (
+                    f"The boot mode '{image.boot_mode}' of the AMI is not supported by instance type {kind}"
+                )
                 raise bad_value(text)
         data = self._get_param("UserData")
         if data and len(base64.b64decode(data)) > USER_DATA_LIMIT:

@@ -54,7 +54,7 @@ def test_a_functions_calls_bear_its_name_and_its_lines_are_in_the_journal(
 def test_a_warm_function_is_used_again_and_several_run_at_once(aws: LocalAws, stack: dict[str, str]) -> None:
     assert invoke(aws)["pid"] == invoke(aws)["pid"]
     after = aws.journal_end()
-    send_event(aws, times=3, mode="slow", seconds=0.5)
+    send_event(aws, times=3, mode="slow", seconds=2)
     aws.wait_idle()
     kinds = [e["kind"] for e in aws.journal(after) if e["kind"] in ("log", "invoke")]
     assert sorted(kinds) == ["invoke"] * 3 + ["log"] * 3

@@ -300,6 +300,19 @@ fn a_bake_without_a_base_is_refused_and_one_that_begins_or_is_under_way_is_not()
 }
 
 #[test]
+fn what_is_only_told_of_a_best_effort_region_neither_refuses_a_bake_nor_hides_that_it_is_refused() {
+    let (name, home) = (name("web", 9), region("us-east-1"));
+    let problem = Box::new(Problem::RegionOff(region("ap-southeast-2")));
+    let told = PreflightReason::BestEffort { region: region("ap-southeast-2"), problem };
+    let told = || vec![Subject::name(&name, &home).decide(Action::Keep, told.clone())];
+    assert_eq!(refused(&name, &home, told()), told());
+    let both = [told(), rejections(vec![Problem::RegionOff(region("eu-west-1"))])].concat();
+    let reason = refused(&name, &home, both);
+    let reason = refusal(&reason).unwrap();
+    assert!(reason.contains("eu-west-1") && !reason.contains("ap-southeast-2"), "{reason}");
+}
+
+#[test]
 fn a_check_that_could_not_be_made_refuses_nothing_because_it_is_made_again() {
     let error = |code| CloudError::new("DescribeRegions", "all", &region("us-east-1"), code, "");
     for (code, final_one) in [("RequestLimitExceeded", false), ("UnauthorizedOperation", true)] {

@@ -171,16 +171,18 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, observed: &Observed) -> De
     subject.decide(Action::Launch(candidates(request, recipe, base)), reason)
 }
 
-/// The sequence of a bake that does not begin, if each of its decisions rejects it: then the event that says so comes
-/// first. Anything else, such as what could not be read and is tried again, is no refusal.
+/// The sequence of a bake that does not begin, if whatever stands in its way rejects it: then the event that says so
+/// comes first. What could not be read and is tried again is no refusal, and neither is what is only told.
 pub fn refused(name: &ImageName, home: &Region, sequence: Sequence) -> Sequence {
-    let settled = |one: &Decision| one.action == Action::Reject && !may_pass(&one.reason);
-    if sequence.is_empty() || !sequence.iter().all(settled) {
+    let settled = |one: &&Decision| one.action == Action::Reject && !may_pass(&one.reason);
+    let in_the_way: Vec<&Decision> =
+        sequence.iter().filter(|one| matches!(one.action, Action::Reject | Action::Retry)).collect();
+    let Some(first) = in_the_way.first().filter(|_| in_the_way.iter().all(settled)) else {
         return sequence;
-    }
-    let reasons: Vec<String> = sequence.iter().map(|one| one.reason.to_string()).collect();
+    };
+    let reasons: Vec<String> = in_the_way.iter().map(|one| one.reason.to_string()).collect();
     let news = Event::BakeRefused { reason: reasons.join("; ") };
-    let event = Subject::name(name, home).emit(name, news, sequence[0].reason.clone());
+    let event = Subject::name(name, home).emit(name, news, first.reason.clone());
     std::iter::once(event).chain(sequence).collect()
 }
 

@@ -95,12 +95,14 @@ fn first_confirmation(
     Some(members.iter().map(step).collect())
 }
 
-/// The step after an image is confirmed as unused. A failed image is never disabled: it is deregistered with its
-/// release.
+/// The step after an image is confirmed as unused. A failed image is never disabled, and a disabled one is already: they
+/// are deregistered with their release.
 fn after_confirmation(expire: &Expire, image: &Image, at: DateTime<Utc>) -> Retention {
+    // Of one that a person disabled, the time is yet to be noted.
+    let is_disabled_by_kiln = image.state == ImageState::Disabled && image.disabled_at().is_some();
     match expire.quarantine {
         none if none.is_zero() => Retention::leaving(Step::Deregister, at),
-        quarantine if image.state == ImageState::Failed => {
+        quarantine if image.state == ImageState::Failed || is_disabled_by_kiln => {
             Retention::leaving(Step::Deregister, at + quarantine)
         }
         _ => Retention::leaving(Step::Disable, at),
