@@ -222,10 +222,10 @@ release: tools # The functions as they are measured
 	@for fn in $(FUNCTIONS); do \
 	  mkdir -p .build/release/$$fn && cp -f "$$CARGO_TARGET_DIR/release/$$fn" .build/release/$$fn/bootstrap; done
 
-binaries: tools # The functions for the local AWS, in the profile that the tests use
+binaries: tools # The functions for the local AWS, in the profile that the tests use; without symbols, because each test deploys them
 	@command -v cargo > /dev/null || { echo "Kiln needs Rust 1.95 or newer (rustup), and cargo on the PATH"; exit 1; }
 	@echo "==> Building the functions (the first time the EC2 SDK takes about 6 minutes on 2 cores)"
 	@cargo build --workspace --bins --features kiln-tests/aws
 	@for fn in $(FUNCTIONS); do \
-	  mkdir -p $(LOCAL)/$$fn && cp -f "$$CARGO_TARGET_DIR/debug/$$fn" $(LOCAL)/$$fn/bootstrap; done
+	  mkdir -p $(LOCAL)/$$fn && strip -o $(LOCAL)/$$fn/bootstrap "$$CARGO_TARGET_DIR/debug/$$fn"; done
 	@cp -f "$$CARGO_TARGET_DIR/debug/contract" $(LOCAL)/contract

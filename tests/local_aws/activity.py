@@ -16,7 +16,7 @@ class Activity:
     """Work that goes on by itself. Its starter must call `begin` *before* it hands the work on."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._ids = itertools.count(1)
         self._open: dict[int, tuple[str, str]] = {}
 
@@ -29,6 +29,7 @@ class Activity:
     def end(self, number: int) -> None:
         with self._lock:
             self._open.pop(number, None)
+            self._lock.notify_all()
 
     @contextmanager
     def during(self, kind: str, what: str) -> Iterator[None]:
@@ -38,7 +39,12 @@ class Activity:
         finally:
             self.end(number)
 
-    def why(self, retries: bool = False) -> list[str]:
-        """What is still going on; empty if nothing is."""
-        with self._lock:
+    def why(self, retries: bool = False, wait: float = 0.0) -> list[str]:
+        """What is still going on once nothing is any more, or after `wait` seconds; empty if nothing is."""
+
+        def found() -> list[str]:
             return [f"{kind}: {what}" for kind, what in self._open.values() if retries or kind != RETRY]
+
+        with self._lock:
+            self._lock.wait_for(lambda: not found(), wait)
+            return found()

@@ -186,8 +186,9 @@ class LocalAws:
         """The number of the newest entry. Pass it to `journal` later to read only newer entries."""
         return int(self._get("journal?after=999999999999")["last"])
 
-    def idle(self, retries: bool = False) -> tuple[bool, list[str]]:
-        answer = self._get("idle" + ("?retries=1" if retries else ""))
+    def idle(self, retries: bool = False, wait: float = 0) -> tuple[bool, list[str]]:
+        """Whether nothing is going on, or is not any more within `wait` seconds; and what is."""
+        answer = self._get(f"idle?retries={int(retries)}&wait={wait:.2f}")
         return bool(answer["idle"]), list(answer["why"])
 
     def wait_idle(self, timeout: float = 20.0, retries: bool = True) -> None:
@@ -195,9 +196,10 @@ class LocalAws:
         deadline = time.monotonic() + timeout
         quiet = 0
         while quiet < 2:
-            idle, why = self.idle(retries)
+            left = deadline - time.monotonic()
+            idle, why = self.idle(retries, max(left, 0))
             quiet = quiet + 1 if idle else 0
-            if not idle and time.monotonic() > deadline:
+            if not idle and left <= 0:
                 raise LocalAwsError(f"not idle after {timeout} s: {why}")
             time.sleep(0.02)
 

@@ -22,6 +22,9 @@ from local_aws.settings import ACCOUNT, HOME_REGION
 from local_aws.time_travel import pass_days
 from local_aws.world import World
 
+LONGEST_WAIT_S = 30.0
+"""How long a request waits until nothing is going on any more."""
+
 Answer = dict[str, Any]
 Query = dict[str, str]
 
@@ -188,5 +191,6 @@ class Control:
         return {"entries": chosen, "last": last}
 
     def _idle(self, query: Query, body: Any) -> Answer:
-        why = self._world.activity.why(retries=query.get("retries") in ("1", "true"))
+        retries, wait = query.get("retries") in ("1", "true"), float(query.get("wait") or 0)
+        why = self._world.activity.why(retries, min(wait, LONGEST_WAIT_S))
         return {"idle": not why, "why": why}

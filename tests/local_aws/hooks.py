@@ -78,6 +78,8 @@ HOOKS = (
     Hook(_SSM, "_reserved_name_error", ("name",)),
     Hook(_SSM, "_PUBLIC_AMI_PARAMETERS"),
     Hook(_SSM, "_parameters"),
+    Hook("moto.core.responses", "method_names_from_class", ("clazz",)),
+    Hook("ministack.core.router", "_KNOWN_AWS_SERVICE_NAMES"),
     Hook("ministack.services.kms", "_describe_key", ("data",)),
     Hook("ministack.services.kms", "_alias_arn"),
     Hook(_LAMBDA, "invoke_async_with_retry", ("func", "event")),

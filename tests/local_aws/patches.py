@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from local_aws import deployments
@@ -33,6 +34,13 @@ def index_tags() -> None:
         ]
 
     TaggedEC2Resource.get_tags = get_tags  # type: ignore[method-assign]
+
+
+def list_methods_once() -> None:
+    """moto lists all methods of a service for each call."""
+    from moto.core import responses
+
+    responses.method_names_from_class = lru_cache(responses.method_names_from_class)  # type: ignore[assignment]
 
 
 def index_images() -> None:
@@ -266,6 +274,15 @@ def own_public_parameters() -> None:
     ssm._PUBLIC_AMI_PARAMETERS.clear()
 
 
+def name_services() -> None:
+    """MiniStack reads every model of botocore to tell whether a service that it does not have is AWS's.
+    That takes 20 seconds, in every local AWS, once Kiln asks for a quota."""
+    from botocore.session import get_session
+    from ministack.core import router
+
+    router._KNOWN_AWS_SERVICE_NAMES = frozenset({"servicequotas", *get_session().get_available_services()})
+
+
 def own_key_of_ebs() -> None:
     """KMS makes the key of EBS, which AWS manages, once somebody describes it; MiniStack has none."""
     from ministack.core.responses import json_response
@@ -290,12 +307,14 @@ def install(world: World, identities: Identities, spawner: Spawner, invokes: Asy
     check()
     steps: list[Callable[[], Any]] = [
         index_tags,
+        list_methods_once,
         index_images,
         index_instances,
         stop_wall_clock,
         clean_environment,
         own_public_parameters,
         own_key_of_ebs,
+        name_services,
         keep_function_properties,
         answer_deployments,
         lambda: check_image_parameters(world),
