@@ -28,7 +28,7 @@ NODE_IS_THERE := command -v npm > /dev/null && node -e 'process.exit(+(parseInt(
 FUNCTIONS := $(notdir $(wildcard functions/*))
 LOCAL := .build/local
 # Every worker has a local AWS of its own, with Kiln on it. A file's tests stay together, and the long ones begin.
-WORKERS ?= 3
+WORKERS ?= 4
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # With the same features as the functions: what was built for them is not built again.
 RULES = cargo test --quiet --workspace --features kiln-tests/aws --lib --test rooms --test reference

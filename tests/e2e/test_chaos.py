@@ -24,7 +24,7 @@ def faults(seed: int) -> list[dict[str, object]]:
     return [*lost, *fails]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.full) for seed in (2, 3))])
 def test_a_night_with_half_its_events_lost_and_every_function_failing_once_ends_as_it_should(
     kiln: Kiln, seed: int
 ) -> None:

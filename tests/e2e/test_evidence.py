@@ -182,15 +182,20 @@ def test_what_is_missing_elsewhere_does_not_say_that_a_launch_template_is_gone(k
     "call",
     [
         "DescribeInstances",
-        "DescribeImageReferences",
-        "DescribeLaunchTemplateVersions",
-        "DescribeFleets",
-        "DescribeSpotFleetRequests",
-        "DescribeSpotInstanceRequests",
         "DescribeAutoScalingGroups",
-        "DescribeLaunchConfigurations",
-        "DescribeVolumes",
-        "DescribeLockedSnapshots",
+        *(
+            pytest.param(call, marks=pytest.mark.full)
+            for call in (
+                "DescribeImageReferences",
+                "DescribeLaunchTemplateVersions",
+                "DescribeFleets",
+                "DescribeSpotFleetRequests",
+                "DescribeSpotInstanceRequests",
+                "DescribeLaunchConfigurations",
+                "DescribeVolumes",
+                "DescribeLockedSnapshots",
+            )
+        ),
     ],
 )
 def test_an_answer_that_never_ends_lets_nothing_go(kiln: Kiln, call: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
+
 from e2e.conftest import BUILT
 from e2e.kiln import DEFAULTS, FURTHER, HOME, RECIPE, tags_of
 from local_aws.client import LocalAws
@@ -13,6 +15,7 @@ from stack import deploy
 NAME = "other"
 
 
+@pytest.mark.full
 def test_a_stack_of_another_name_bakes_and_releases_in_every_region() -> None:
     timing = {"LOCAL_AWS_IMAGE_S": "0.2", "LOCAL_AWS_BOOT_S": "0.1"}
     with LocalAws(**timing) as aws:

@@ -31,6 +31,19 @@ def aws() -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="session")
+def second() -> Iterator[LocalAws]:
+    with LocalAws() as running:
+        yield running
+
+
+@pytest.fixture
+def fresh(second: LocalAws) -> LocalAws:
+    """A local AWS to which nothing was deployed; the same for all tests, because a start takes seconds."""
+    second.reset(everything=True)
+    return second
+
+
+@pytest.fixture(scope="session")
 def deployed(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """The real templates, deployed once: us-east-1 and one further Region."""
     built = build(tmp_path_factory.mktemp("build"))

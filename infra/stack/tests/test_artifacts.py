@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,11 +36,10 @@ def found(aws: LocalAws) -> Bucket:
 
 
 @pytest.fixture
-def own(built: Path) -> Iterator[LocalAws]:
+def own(fresh: LocalAws, built: Path) -> LocalAws:
     """A local AWS of the test's own, with Kiln on it."""
-    with LocalAws() as running:
-        deploy(running.url, built, regions=[], say=quiet)
-        yield running
+    deploy(fresh.url, built, regions=[], say=quiet)
+    return fresh
 
 
 def resource(name: str) -> dict[str, Any]:
@@ -85,12 +83,11 @@ def test_the_bucket_refuses_every_call_without_tls() -> None:
     assert len(statement["Resource"]) == 2, "the bucket and its objects"
 
 
-def test_the_buckets_name_cannot_be_guessed(aws: LocalAws, deployed: Deployed) -> None:
+def test_the_buckets_name_cannot_be_guessed(fresh: LocalAws, aws: LocalAws, deployed: Deployed) -> None:
     assert re.fullmatch(r"kiln-artifacts-[0-9a-f]{16}", found(aws).name)
-    with LocalAws() as other:
-        account = other.client("sts").get_caller_identity()["Account"]
-        bucket, outcome = artifacts.ensure(stack_in(other), other.client("s3"), account, lambda _: None)
-        assert outcome == "created" and bucket.name != found(aws).name
+    account = fresh.client("sts").get_caller_identity()["Account"]
+    bucket, outcome = artifacts.ensure(stack_in(fresh), fresh.client("s3"), account, lambda _: None)
+    assert outcome == "created" and bucket.name != found(aws).name
 
 
 def test_a_deployment_finds_the_bucket_again_by_its_stack(own: LocalAws, built: Path) -> None:
@@ -120,7 +117,7 @@ def test_a_bucket_of_another_account_is_never_used(own: LocalAws, built: Path) -
     assert "Contents" not in stranger.list_objects_v2(Bucket=bucket.name)
 
 
-def test_every_call_of_s3_names_the_owner_that_it_expects(built: Path) -> None:
+def test_every_call_of_s3_names_the_owner_that_it_expects(fresh: LocalAws, built: Path) -> None:
     class Recording:
         """An S3 client that remembers the calls."""
 
@@ -134,17 +131,16 @@ def test_every_call_of_s3_names_the_owner_that_it_expects(built: Path) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(self._client, name)
 
-    with LocalAws() as aws:
-        account = aws.client("sts").get_caller_identity()["Account"]
-        s3 = Recording(aws.client("s3"))
-        bucket, _ = artifacts.ensure(stack_in(aws), s3, account, lambda _: None)
-        bucket.put_once("one", b"one")
-        bucket.put_once("one", b"one")
-        assert bucket.forget([], datetime.now(UTC) + timedelta(days=31)) == 1
-        bucket.empty()
-        assert artifacts.former(s3, account, "us-east-1") is None
-        assert {owner for _, owner in s3.calls} == {account}
-        assert {name for name, _ in s3.calls} >= {"HeadBucket", "HeadObject", "PutObject", "DeleteObjects"}
+    account = fresh.client("sts").get_caller_identity()["Account"]
+    s3 = Recording(fresh.client("s3"))
+    bucket, _ = artifacts.ensure(stack_in(fresh), s3, account, lambda _: None)
+    bucket.put_once("one", b"one")
+    bucket.put_once("one", b"one")
+    assert bucket.forget([], datetime.now(UTC) + timedelta(days=31)) == 1
+    bucket.empty()
+    assert artifacts.former(s3, account, "us-east-1") is None
+    assert {owner for _, owner in s3.calls} == {account}
+    assert {name for name, _ in s3.calls} >= {"HeadBucket", "HeadObject", "PutObject", "DeleteObjects"}
 
 
 def test_what_is_old_and_not_deployed_goes_and_what_is_deployed_stays(own: LocalAws, built: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,6 @@ def queue(name: str | None = None, seconds: int = 60, **more: Any) -> dict[str, 
 
 def quiet(_: str) -> None:
     pass
-
-
-@pytest.fixture(scope="module")
-def fresh() -> Iterator[LocalAws]:
-    """A local AWS to which nothing is ever deployed."""
-    with LocalAws() as running:
-        yield running
 
 
 @pytest.fixture
@@ -218,26 +211,25 @@ def test_without_a_terminal_the_changes_are_shown_nothing_is_changed_and_the_way
     assert fresh.client("s3").list_buckets()["Buckets"] == []
 
 
-def test_a_no_leaves_everything_as_it_was(built: Path) -> None:
-    with LocalAws() as aws:
-        answer, asked = answering("y", "no")
-        confirm = Asked("make deploy", yes=False, terminal=True, answer=answer)
-        said: list[str] = []
-        with pytest.raises(NotConfirmed, match="^Nothing more was changed.$"):
-            deploy(aws.url, built, regions=["eu-west-1"], say=said.append, confirm=confirm)
-        assert asked == ["Change stack kiln-artifacts in us-east-1? [y/N] ", "Change 2 stacks? [y/N] "]
-        shown = [line for line in said if "will be created" in line]
-        assert [line.split(" will")[0] for line in shown] == [
-            "stack kiln-artifacts in us-east-1",
-            "stack kiln in us-east-1",
-            "stack kiln-region in eu-west-1",
-        ]
-        stacks = [
-            one["StackName"]
-            for region in ("us-east-1", "eu-west-1")
-            for one in aws.client("cloudformation", region).describe_stacks()["Stacks"]
-        ]
-        assert stacks == ["kiln-artifacts"]
+def test_a_no_leaves_everything_as_it_was(fresh: LocalAws, built: Path) -> None:
+    answer, asked = answering("y", "no")
+    confirm = Asked("make deploy", yes=False, terminal=True, answer=answer)
+    said: list[str] = []
+    with pytest.raises(NotConfirmed, match="^Nothing more was changed.$"):
+        deploy(fresh.url, built, regions=["eu-west-1"], say=said.append, confirm=confirm)
+    assert asked == ["Change stack kiln-artifacts in us-east-1? [y/N] ", "Change 2 stacks? [y/N] "]
+    shown = [line for line in said if "will be created" in line]
+    assert [line.split(" will")[0] for line in shown] == [
+        "stack kiln-artifacts in us-east-1",
+        "stack kiln in us-east-1",
+        "stack kiln-region in eu-west-1",
+    ]
+    stacks = [
+        one["StackName"]
+        for region in ("us-east-1", "eu-west-1")
+        for one in fresh.client("cloudformation", region).describe_stacks()["Stacks"]
+    ]
+    assert stacks == ["kiln-artifacts"]
 
 
 @pytest.mark.parametrize("word", ["", "n", "maybe", "yes please"])
@@ -257,18 +249,17 @@ def test_a_deployment_that_changes_nothing_asks_nothing(aws: LocalAws, built: Pa
     deploy(aws.url, built, regions=["eu-west-1"], say=quiet, confirm=never)
 
 
-def test_what_one_stacks_failure_leaves_undone_is_taken_back(built: Path) -> None:
-    with LocalAws() as aws:
-        aws.client("events").create_event_bus(Name="kiln")
-        with pytest.raises(StackError, match="ROLLBACK_COMPLETE"):
-            deploy(aws.url, built, regions=["eu-west-1"], say=quiet)
-        with pytest.raises(ClientError, match="does not exist"):
-            aws.client("cloudformation", "eu-west-1").describe_stacks(StackName="kiln-region")
+def test_what_one_stacks_failure_leaves_undone_is_taken_back(fresh: LocalAws, built: Path) -> None:
+    fresh.client("events").create_event_bus(Name="kiln")
+    with pytest.raises(StackError, match="ROLLBACK_COMPLETE"):
+        deploy(fresh.url, built, regions=["eu-west-1"], say=quiet)
+    with pytest.raises(ClientError, match="does not exist"):
+        fresh.client("cloudformation", "eu-west-1").describe_stacks(StackName="kiln-region")
 
-        said: list[str] = []
-        answer, asked = answering("n")
-        confirm = Asked("make deploy", yes=False, terminal=True, answer=answer)
-        with pytest.raises(NotConfirmed):
-            deploy(aws.url, built, regions=[], say=said.append, confirm=confirm)
-        assert asked == ["Delete stack kiln in us-east-1, to create it anew? [y/N] "]
-        assert "stack kiln in us-east-1 is ROLLBACK_COMPLETE: its first creation failed" in said[-1]
+    said: list[str] = []
+    answer, asked = answering("n")
+    confirm = Asked("make deploy", yes=False, terminal=True, answer=answer)
+    with pytest.raises(NotConfirmed):
+        deploy(fresh.url, built, regions=[], say=said.append, confirm=confirm)
+    assert asked == ["Delete stack kiln in us-east-1, to create it anew? [y/N] "]
+    assert "stack kiln in us-east-1 is ROLLBACK_COMPLETE: its first creation failed" in said[-1]

@@ -176,27 +176,29 @@ def test_a_new_binary_is_deployed(aws: LocalAws, deployed: Deployed, built: Path
     assert function.get_function(FunctionName="kiln-bake")["Configuration"]["CodeSha256"] == before
 
 
-def test_sample_recipes_are_there_only_if_asked_for_and_stay_when_no_longer(built: Path) -> None:
-    with LocalAws() as fresh:
-        recipes = {"Path": "/kiln/recipes"}
+def test_sample_recipes_are_there_only_if_asked_for_and_stay_when_no_longer(
+    fresh: LocalAws, built: Path
+) -> None:
+    recipes = {"Path": "/kiln/recipes"}
+    deploy(fresh.url, built, regions=[], say=quiet)
+    assert fresh.client("ssm").get_parameters_by_path(**recipes)["Parameters"] == []
+    deploy(fresh.url, built, regions=[], parameters={"SampleRecipes": "true"}, say=quiet)
+    deploy(fresh.url, built, regions=[], parameters={"SampleRecipes": "false"}, say=quiet)
+    assert len(fresh.client("ssm").get_parameters_by_path(**recipes)["Parameters"]) == 2
+
+
+def test_a_failed_stack_names_the_resource_and_the_reason_and_can_be_deployed_again(
+    fresh: LocalAws, built: Path
+) -> None:
+    fresh.client("events").create_event_bus(Name="kiln")
+    with pytest.raises(StackError) as caught:
         deploy(fresh.url, built, regions=[], say=quiet)
-        assert fresh.client("ssm").get_parameters_by_path(**recipes)["Parameters"] == []
-        deploy(fresh.url, built, regions=[], parameters={"SampleRecipes": "true"}, say=quiet)
-        deploy(fresh.url, built, regions=[], parameters={"SampleRecipes": "false"}, say=quiet)
-        assert len(fresh.client("ssm").get_parameters_by_path(**recipes)["Parameters"]) == 2
+    text = str(caught.value)
+    assert "stack kiln in us-east-1 ended ROLLBACK_COMPLETE" in text
+    assert "- Bus (AWS::Events::EventBus): " in text and "already exists" in text
 
-
-def test_a_failed_stack_names_the_resource_and_the_reason_and_can_be_deployed_again(built: Path) -> None:
-    with LocalAws() as fresh:
-        fresh.client("events").create_event_bus(Name="kiln")
-        with pytest.raises(StackError) as caught:
-            deploy(fresh.url, built, regions=[], say=quiet)
-        text = str(caught.value)
-        assert "stack kiln in us-east-1 ended ROLLBACK_COMPLETE" in text
-        assert "- Bus (AWS::Events::EventBus): " in text and "already exists" in text
-
-        fresh.client("events").delete_event_bus(Name="kiln")
-        assert deploy(fresh.url, built, regions=[], say=quiet).outputs["BusName"] == "kiln"
+    fresh.client("events").delete_event_bus(Name="kiln")
+    assert deploy(fresh.url, built, regions=[], say=quiet).outputs["BusName"] == "kiln"
 
 
 def test_a_wrong_parameter_is_refused_by_its_name(aws: LocalAws, built: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,10 @@ def quiet(_: str) -> None:
 
 
 @pytest.fixture
-def wide(built: Path) -> Iterator[LocalAws]:
+def wide(fresh: LocalAws, built: Path) -> LocalAws:
     """A local AWS with Kiln in three Regions."""
-    with LocalAws() as running:
-        deploy(running.url, built, regions=["eu-west-1", "ap-southeast-2"], say=quiet)
-        yield running
+    deploy(fresh.url, built, regions=["eu-west-1", "ap-southeast-2"], say=quiet)
+    return fresh
 
 
 def stack_in(aws: LocalAws, region: str) -> Stack:

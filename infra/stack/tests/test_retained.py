@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,6 @@ from stack.functions import functions
 from stack.stacks import Stack
 
 WEB, WORKER = "/kiln/recipes/web", "/kiln/recipes/worker"
-
-
-@pytest.fixture
-def fresh() -> Iterator[LocalAws]:
-    with LocalAws() as running:
-        yield running
 
 
 def bring(aws: LocalAws, built: Path, **parameters: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,17 +31,14 @@ def quiet(_: str) -> None:
 
 
 @pytest.fixture
-def aws(built: Path) -> Iterator[LocalAws]:
+def aws(fresh: LocalAws, built: Path) -> LocalAws:
     """A local AWS of the test's own with Kiln, a recipe, an image and a replica."""
-    with LocalAws() as running:
-        deploy(running.url, built, regions=[FURTHER], parameters={"SampleRecipes": "true"}, say=quiet)
-        running.client("ssm").put_parameter(
-            Name="/kiln/recipes/web", Value=RECIPE, Type="String", Overwrite=True
-        )
-        tags = {"kiln:recipe": "web", "kiln:version": "20261116T020000Z"}
-        for region in (HOME, "ap-southeast-2"):
-            running.seed(images=[{"region": region, "name": "web-20261116T020000Z", "tags": tags}])
-        yield running
+    deploy(fresh.url, built, regions=[FURTHER], parameters={"SampleRecipes": "true"}, say=quiet)
+    fresh.client("ssm").put_parameter(Name="/kiln/recipes/web", Value=RECIPE, Type="String", Overwrite=True)
+    tags = {"kiln:recipe": "web", "kiln:version": "20261116T020000Z"}
+    for region in (HOME, "ap-southeast-2"):
+        fresh.seed(images=[{"region": region, "name": "web-20261116T020000Z", "tags": tags}])
+    return fresh
 
 
 def statuses(aws: LocalAws) -> list[str | None]:
