@@ -40,9 +40,6 @@ pub(crate) async fn sender<C: Cloud>(cloud: &C, envelope: &Envelope) -> Result<S
         Event::ImageRejected { image, .. } => {
             read(cloud, envelope, image).await.is_some_and(|image| has_stage(&image, Stage::Rejected))
         }
-        Event::ImagePublished { image } => read(cloud, envelope, image)
-            .await
-            .is_some_and(|image| image.record().is_ok_and(|record| record.stage.is_published())),
         // The tester is terminated after the event.
         Event::ImageVerified { instance, .. } => {
             let tester = cloud.instance(&envelope.region, instance).await;
