@@ -170,8 +170,9 @@ fn is_everywhere(
         let refused = |replica: &&Image| {
             invariants.releases.rejected.contains(&(replica.region.clone(), replica.id.clone()))
         };
-        // A best-effort Region may miss a release if the next one came first.
-        let overtaken = !promised.required.contains(region) && has_newer(account, image, record);
+        // A best-effort Region may miss a release if the next one came first, or if somebody rolled back from it.
+        let overtaken = !promised.required.contains(region)
+            && (has_newer(account, image, record) || invariants.releases.was_rolled_back_from(&record.name));
         if overtaken || replicas.iter().any(refused) {
             continue;
         }

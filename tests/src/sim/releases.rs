@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::inventory::{Image, ImageState, NewInstance, PermissionChange};
-use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags};
+use kiln_core::model::{
+    ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags,
+};
 
 use super::account::Account;
 use super::ec2::Ec2;
@@ -27,6 +29,14 @@ pub struct Releases {
     half: BTreeMap<RecipeName, DateTime<Utc>>,
     /// The longest time for which the Regions of such a recipe named different releases.
     pub half_longest: TimeDelta,
+}
+
+impl Releases {
+    /// Whether somebody rolled this release's recipe back to an older one.
+    pub fn was_rolled_back_from(&self, name: &ImageName) -> bool {
+        let from = |rollback: &Rollback| rollback.to < name.version && name.version <= rollback.over;
+        self.rollbacks.get(&name.recipe).is_some_and(from)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -322,7 +322,7 @@ fn new_replica(recipe: &Recipe, observed: &Observed, region: &Region, attempt: u
         key.map_or("", String::as_str),
         name.recipe.as_str(),
         &attempt.to_string(),
-        &day_of(observed).to_string(),
+        &quarter_of(observed).to_string(),
         observed.image.tags.get(tags::RECOPY).unwrap_or_default(),
     ]);
     let record = ImageRecord {
@@ -352,10 +352,11 @@ fn origin_tags(observed: &Observed) -> Tags {
     }
 }
 
-/// The number of whole days since the image was created, as part of the token. A token returns the replica that it
-/// once made, even if that was deregistered since; the next day's token makes a new one.
-fn day_of(observed: &Observed) -> i64 {
-    observed.image.created.map_or(0, |created| (observed.now - created).num_days())
+/// The number of whole quarters of a day since the image was created, as part of the token. A token returns the replica
+/// that it once made, even if that was deregistered since, such as a failed attempt of a release that somebody has rolled
+/// back to; the next quarter's token makes a new one.
+fn quarter_of(observed: &Observed) -> i64 {
+    observed.image.created.map_or(0, |created| (observed.now - created).num_hours() / 6)
 }
 
 #[cfg(test)]

@@ -91,16 +91,17 @@ fn an_attempt_keeps_its_token_and_the_next_attempt_has_another() {
 }
 
 #[test]
-fn a_removed_replica_is_copied_with_a_new_token_the_next_day_or_on_request() {
+fn a_removed_replica_is_copied_with_a_new_token_six_hours_later_or_on_request() {
     let mut first = observed(home(), vec![], vec![replica("ap-southeast-2")]);
     let token = |observed: &Observed| copies(&decided(observed))[0].token.clone();
     let before = token(&first);
     let mut requested = first.clone();
     requested.image.tags = requested.image.tags.with(tags::RECOPY, "please");
     assert_ne!(token(&requested), before);
-    first.now = day(10) - TimeDelta::seconds(1);
+    let next = first.image.created.unwrap() + TimeDelta::hours(6);
+    first.now = next - TimeDelta::seconds(1);
     assert_eq!(token(&first), before);
-    first.now = day(10);
+    first.now = next;
     assert_ne!(token(&first), before);
 }
 
