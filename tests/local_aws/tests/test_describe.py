@@ -202,7 +202,7 @@ def test_ten_thousand_images_are_made_and_described_in_seconds(aws: LocalAws) ->
     assert sum(len(page["Images"]) for page in pages) == 10_000
     described = time.monotonic()
     assert seeded - began < 3
-    assert described - seeded < 10
+    assert described - seeded < 30, "it took minutes before the index; all cores may be busy"
 
 
 def _images(ec2: Any, wanted: dict[str, str]) -> set[str]:
