@@ -1,5 +1,6 @@
 //! Decides whether an image that passed its test is published, and stops it if Amazon Inspector's findings forbid it.
 
+mod mark;
 pub mod sharing;
 
 use chrono::{DateTime, Utc};

@@ -13,15 +13,12 @@ use crate::model::token::nonce;
 use crate::model::{ImageRecord, Stage, Tags, tags};
 use crate::plan::reason::PublishReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
+use crate::publish::mark::Mark;
 use crate::recipe::Recipe;
 
 /// EC2's value for the deregistration protection that Kiln itself enables.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deregistration-protection.html>)
 const KILN_PROTECTION: &str = "enabled-without-cooldown";
-/// Prefix of the mark of an image that was protected for its recipe. Kiln may disable such protection again.
-const PROTECTED_PREFIX: &str = "protected-";
-/// Prefix, behind that of protection, of the mark of an image that somebody else was ever allowed to launch.
-const SHARED_PREFIX: &str = "shared-";
 /// The mark of an image while its settings are being changed.
 const INCOMPLETE: &str = "half-way";
 /// How far ahead a deprecation must lie: EC2 rejects times in the past, and rounds to minutes.
@@ -43,57 +40,36 @@ pub fn copiers(recipe: &Recipe) -> BTreeSet<Grantee> {
     share.accounts.iter().filter(|_| share.snapshots).cloned().map(Grantee::Account).collect()
 }
 
-/// The mark of an image to which all of a recipe's `[publish]` was applied, written as `kiln:published-as`. It
-/// changes with `[publish]`, so a sweep inspects only the images whose mark is not that of their recipe.
-pub fn mark(recipe: &Recipe) -> String {
+/// The mark of an image to which all of a recipe's `[publish]` was applied. It changes with `[publish]`, so a sweep
+/// inspects only the images whose mark is not that of their recipe.
+pub fn mark(recipe: &Recipe) -> Mark {
     let publish = &recipe.publish;
     let text = |grantees: BTreeSet<Grantee>| grantees.iter().map(|one| format!("{one} ")).collect::<String>();
     let after = publish.deprecate_after.map_or(String::new(), |after| after.num_seconds().to_string());
     let word = nonce(&["publish", &text(launchers(recipe)), &text(copiers(recipe)), &after]);
-    prefixed(publish.protect, !launchers(recipe).is_empty(), &word)
-}
-
-fn prefixed(protected: bool, shared: bool, word: &str) -> String {
-    let protected = if protected { PROTECTED_PREFIX } else { "" };
-    let shared = if shared { SHARED_PREFIX } else { "" };
-    format!("{protected}{shared}{word}")
-}
-
-/// A mark without what it says of sharing.
-fn without_shared(mark: &str) -> String {
-    mark.replacen(SHARED_PREFIX, "", 1)
-}
-
-fn says_shared(mark: &str) -> bool {
-    mark.strip_prefix(PROTECTED_PREFIX).unwrap_or(mark).starts_with(SHARED_PREFIX)
+    Mark { protected: publish.protect, shared: !launchers(recipe).is_empty(), word }
 }
 
 /// Whether somebody else was ever allowed to launch an image, as its mark says. EC2 forgets that: a disabled image has
 /// no launch permissions, and an account that lost its permission may still run what it launched.
 pub fn was_shared(image: &Image) -> bool {
-    image.tags.get(tags::PUBLISHED_AS).is_some_and(says_shared)
+    Mark::on(image).is_some_and(|mark| mark.shared)
+}
+
+fn marked_as_protected(image: &Image) -> bool {
+    Mark::on(image).is_some_and(|mark| mark.protected)
 }
 
 /// The mark of an image with these permissions to which its recipe's `[publish]` was applied. A disabled image is not
 /// protected anew.
-fn applied_mark(recipe: &Recipe, image: &Image, permissions: &Permissions) -> String {
+fn applied_mark(recipe: &Recipe, image: &Image, permissions: &Permissions) -> Mark {
     let mark = mark(recipe);
-    let shared = says_shared(&mark) || was_shared(image) || !permissions.launch.is_empty();
+    let shared = mark.shared || was_shared(image) || !permissions.launch.is_empty();
     let protected = match image.state {
         ImageState::Disabled => marked_as_protected(image),
-        _ => recipe.publish.protect,
+        _ => mark.protected,
     };
-    prefixed(protected, shared, word(&mark))
-}
-
-/// A mark without what it says of protection and sharing.
-fn word(mark: &str) -> &str {
-    let mark = mark.strip_prefix(PROTECTED_PREFIX).unwrap_or(mark);
-    mark.strip_prefix(SHARED_PREFIX).unwrap_or(mark)
-}
-
-fn marked_as_protected(image: &Image) -> bool {
-    image.tags.get(tags::PUBLISHED_AS).is_some_and(|mark| mark.starts_with(PROTECTED_PREFIX))
+    Mark { protected, shared, ..mark }
 }
 
 /// Whether a recipe's `[publish]` requires no change to an image.
@@ -112,12 +88,13 @@ pub fn is_due(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
         _ => false,
     };
     may_change
-        && match image.tags.get(tags::PUBLISHED_AS) {
-            Some(applied) if image.state == ImageState::Disabled => word(applied) != word(&mark(recipe)),
+        && match Mark::on(image) {
+            Some(applied) if image.state == ImageState::Disabled => applied.word != mark(recipe).word,
             Some(applied) => {
                 let mark = mark(recipe);
                 // That it was shared before changes nothing about what it grants now.
-                applied != mark && (says_shared(&mark) || without_shared(applied) != mark)
+                let forgotten = mark.shared && !applied.shared;
+                forgotten || applied.protected != mark.protected || applied.word != mark.word
             }
             // It was published before Kiln wrote marks.
             None => !requires_nothing(recipe),
@@ -243,14 +220,15 @@ pub fn converge(
         Ok(permissions) => permissions,
         Err(error) => return Some(vec![Subject::image(image).retry_later(error)]),
     };
-    let tag = |mark: String| {
+    let tag = |mark: Mark| {
         let tag = Action::Tag(image.id.clone(), Tags::new().with(tags::PUBLISHED_AS, mark));
         Subject::image(image).decide(tag, PublishReason::RecipeChanged)
     };
     let steps = steps(recipe, image, record, permissions, now);
     // If this dies half way and the recipe is changed back, the old mark must not claim that the image still matches.
     let applied = applied_mark(recipe, image, permissions);
-    let incomplete = prefixed(marked_as_protected(image), says_shared(&applied), INCOMPLETE);
+    let incomplete =
+        Mark { protected: marked_as_protected(image), shared: applied.shared, word: INCOMPLETE.into() };
     let mut sequence: Sequence = steps.first().map(|_| tag(incomplete)).into_iter().collect();
     sequence.extend(steps);
     sequence.push(tag(applied));
@@ -271,12 +249,12 @@ pub fn publish(
             let mut sequence = Sequence::new();
             if !permissions.launch.is_empty() && !was_shared(image) {
                 // If this dies half way, somebody may have lost a permission of which nothing tells any more.
-                let mark = Tags::new().with(tags::PUBLISHED_AS, prefixed(false, true, INCOMPLETE));
-                let tag = Action::Tag(image.id.clone(), mark);
+                let mark = Mark { protected: false, shared: true, word: INCOMPLETE.into() };
+                let tag = Action::Tag(image.id.clone(), Tags::new().with(tags::PUBLISHED_AS, mark));
                 sequence.push(Subject::image(image).decide(tag, reason.clone()));
             }
             sequence.extend(steps(recipe, image, record, permissions, now));
-            let mark = applied_mark(recipe, image, permissions);
+            let mark = applied_mark(recipe, image, permissions).to_string();
             let publish = Action::Publish(image.id.clone(), record.at(Stage::Published), mark);
             sequence.push(Subject::image(image).decide(publish, reason.clone()));
             let news = published_event(image, record);
