@@ -158,17 +158,17 @@ fn status_in<'a>(images: &'a Result<Vec<Image>, CloudError>, observed: &Observed
     let Some((last, attempts)) = failed().max_by_key(|(_, attempt)| *attempt) else {
         return ReplicaStatus::Missing { attempt: 1, failed: None };
     };
-    let (failed_last, attempts) = (*last, *attempts);
+    let (last, attempts) = (*last, *attempts);
     // EC2 always says when an image was created; without it there is nothing to wait for.
     let first = failed().filter_map(|(image, _)| image.created).min().unwrap_or(observed.now);
-    let next = next_attempt(attempts, failed_last.created.unwrap_or(observed.now));
-    let given_up = failed_last.record().is_ok_and(|record| record.stage == Stage::Rejected);
-    match next <= observed.now {
-        _ if given_up || next > first + COPY_WINDOW => {
-            ReplicaStatus::GivenUp { attempts, failed: failed_last }
-        }
-        true => ReplicaStatus::Missing { attempt: attempts + 1, failed: Some(failed_last) },
-        false => ReplicaStatus::Paused { attempts, failed: failed_last, next },
+    let next = next_attempt(attempts, last.created.unwrap_or(observed.now));
+    let given_up = last.record().is_ok_and(|record| record.stage == Stage::Rejected);
+    if given_up || next > first + COPY_WINDOW {
+        ReplicaStatus::GivenUp { attempts, failed: last }
+    } else if next <= observed.now {
+        ReplicaStatus::Missing { attempt: attempts + 1, failed: Some(last) }
+    } else {
+        ReplicaStatus::Paused { attempts, failed: last, next }
     }
 }
 
@@ -180,6 +180,12 @@ fn attempt_of(image: &Image, observed: &Observed) -> Option<u32> {
 
 fn for_region(recipe: &Recipe, observed: &Observed, region: &Region, status: &ReplicaStatus<'_>) -> Sequence {
     let missing = || Subject::name(&observed.record.name, region);
+    // For an older release, nothing replaces a replica that a user removed or fills a Region that was added later.
+    if let (ReplicaStatus::Missing { .. } | ReplicaStatus::Paused { .. }, Some(newest)) =
+        (status, superseded(observed))
+    {
+        return vec![missing().decide(Action::Keep, ReplicateReason::NotNewest(newest))];
+    }
     match status {
         ReplicaStatus::Available(image) => available(recipe, observed, region, image),
         ReplicaStatus::Rejected(image) => {
@@ -196,11 +202,6 @@ fn for_region(recipe: &Recipe, observed: &Observed, region: &Region, status: &Re
         }
         ReplicaStatus::Unknown(error) => vec![missing().retry_later(error)],
         ReplicaStatus::Missing { attempt, failed } => {
-            // For an older release, nothing replaces a replica that a user removed or fills a Region that was added
-            // later.
-            if let Some(newest) = superseded(observed) {
-                return vec![missing().decide(Action::Keep, ReplicateReason::NotNewest(newest))];
-            }
             let reason = failed.map_or(Reason::Replicate(ReplicateReason::ReplicaMissing), |failed| {
                 Reason::Replicate(ReplicateReason::CopyFailed {
                     attempt: attempt - 1,
@@ -208,10 +209,6 @@ fn for_region(recipe: &Recipe, observed: &Observed, region: &Region, status: &Re
                 })
             });
             vec![missing().decide(Action::Copy(new_replica(recipe, observed, region, *attempt)), reason)]
-        }
-        ReplicaStatus::Paused { .. } if superseded(observed).is_some() => {
-            let reason = superseded(observed).map(ReplicateReason::NotNewest);
-            reason.map(|reason| missing().decide(Action::Keep, reason)).into_iter().collect()
         }
         ReplicaStatus::Paused { attempts, failed, next } => {
             let why = failed.state_reason.clone();
