@@ -84,31 +84,22 @@ pub(crate) fn event_for_failure(
     failure: &ApplyError,
     long_lived: bool,
 ) -> Option<Envelope> {
+    if !failure.is_permanent() {
+        return None;
+    }
+    let bake_failed = |instance| {
+        let (reason, console_tail) = (failure.to_string(), String::new());
+        envelope(decision, Event::BakeFailed { instance, reason, console_tail })
+    };
     match &decision.action {
-        Action::Capture(new) if long_lived && failure.is_permanent() => envelope(
-            decision,
-            Event::BakeFailed {
-                instance: Some(new.instance.clone()),
-                reason: failure.to_string(),
-                console_tail: String::new(),
-            },
-        ),
-        Action::Launch(launched) if failure.is_permanent() && !launched.first.tags.has(tags::IMAGE) => {
-            envelope(
-                decision,
-                Event::BakeFailed {
-                    instance: None,
-                    reason: failure.to_string(),
-                    console_tail: String::new(),
-                },
-            )
-        }
-        Action::MoveParameters(moves) if failure.is_permanent() => {
+        Action::Capture(new) if long_lived => bake_failed(Some(new.instance.clone())),
+        Action::Launch(launched) if !launched.first.tags.has(tags::IMAGE) => bake_failed(None),
+        Action::MoveParameters(moves) => {
             let tries = moves.tries.as_ref()?;
             let news = Event::ReleaseBlocked { image: tries.image.clone(), reason: failure.to_string() };
             Some(Envelope { occasion: tries.occasion(), ..envelope(decision, news)? })
         }
-        Action::Copy(new) if failure.is_permanent() => envelope(
+        Action::Copy(new) => envelope(
             decision,
             Event::ReplicationFailed { image: new.image.clone(), reason: failure.to_string() },
         ),

@@ -26,8 +26,9 @@ pub(crate) async fn usage<C: Cloud>(
     wanted: &[&Image],
 ) -> UsageByRegion {
     let parameters = published(inventory, |publish| publish.parameter.as_ref());
+    let parameters: Vec<String> = parameters.into_iter().collect();
     let templates = published(inventory, |publish| Some(&publish.launch_template.as_ref()?.name));
-    let names = (parameters.as_slice(), &templates.into_iter().collect());
+    let names = (parameters.as_slice(), &templates);
     let reads = by_region(wanted).into_iter().map(async |(region, images)| {
         let usage = of_region(cloud, context, inventory, region, &images, names).await;
         (region.clone(), usage)
@@ -69,10 +70,9 @@ pub(crate) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wa
 }
 
 /// What the recipes publish to, each once.
-fn published(inventory: &Inventory, name: impl Fn(&Publish) -> Option<&String>) -> Vec<String> {
+fn published(inventory: &Inventory, name: impl Fn(&Publish) -> Option<&String>) -> BTreeSet<String> {
     let recipes = inventory.recipes.values().filter_map(|observed| observed.recipe.as_ref());
-    let names: BTreeSet<&String> = recipes.filter_map(|recipe| name(&recipe.publish)).collect();
-    names.into_iter().cloned().collect()
+    recipes.filter_map(|recipe| name(&recipe.publish)).cloned().collect()
 }
 
 fn by_region<'a>(images: &[&'a Image]) -> BTreeMap<&'a Region, Vec<&'a Image>> {
@@ -216,17 +216,17 @@ async fn shared<C: Cloud>(
         (image.id.clone(), with.map(|with| SharedWith { with, reports: Vec::new() }))
     });
     let mut known: HashMap<ImageId, Result<SharedWith>> = bounded(CHANGES, reads).await.into_iter().collect();
-    let was_shared = |image: &&&Image| {
-        known
-            .get(&image.id)
-            .is_some_and(|shared| shared.as_ref().is_ok_and(|shared| needs_reports(image, shared)))
+    let is_reported_on = |image: &&Image| match known.get(&image.id) {
+        Some(Ok(shared)) => needs_reports(image, shared),
+        _ => false,
     };
-    let mut others: Vec<ImageId> = usable.iter().filter(was_shared).map(|image| image.id.clone()).collect();
-    others.sort();
+    let mut others: Vec<&Image> = usable.into_iter().filter(is_reported_on).collect();
+    others.sort_by_key(|image| &image.id);
     if others.is_empty() {
         return known;
     }
-    match cloud.usage_reports(region, &others).await {
+    let ids: Vec<ImageId> = others.iter().map(|image| image.id.clone()).collect();
+    match cloud.usage_reports(region, &ids).await {
         Ok(reports) => {
             for report in reports {
                 if let Some(Ok(shared)) = known.get_mut(&report.image) {
@@ -234,13 +234,11 @@ async fn shared<C: Cloud>(
                 }
             }
         }
-        Err(error) if has_no_reports(&error) => {
-            let disabled =
-                |image: &ImageId| usable.iter().any(|one| one.id == *image && !shows_permissions(one));
-            let launchable = others.into_iter().filter(|image| !disabled(image));
-            known.extend(launchable.map(|image| (image, Err(error.clone()))));
+        Err(error) => {
+            let unknown =
+                others.into_iter().filter(|image| shows_permissions(image) || !has_no_reports(&error));
+            known.extend(unknown.map(|image| (image.id.clone(), Err(error.clone()))));
         }
-        Err(error) => known.extend(others.into_iter().map(|image| (image, Err(error.clone())))),
     }
     known
 }
