@@ -52,13 +52,13 @@ fn kept_in_all(seeds: Range<u32>) {
 
 #[test]
 fn every_promise_is_kept_in_three_hundred_fixed_runs() {
-    kept_in_all(0..300);
+    kept_in_all(300..600);
 }
 
 #[test]
 #[ignore = "it takes minutes: make test-full"]
 fn every_promise_is_kept_in_a_thousand_more_fixed_runs() {
-    kept_in_all(300..1_300);
+    kept_in_all(600..1_600);
 }
 
 #[test]
@@ -131,20 +131,20 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::NoClientToken, "a second", 3),
         (Bug::TagsAfterCreation, "lacked its tags when it was made", 0),
         (Bug::TrustsTheEvent, "whose script had not succeeded", 10),
-        (Bug::ExpiryWithoutRecheck, "used it", 40),
+        (Bug::ExpiryWithoutRecheck, "used it", 93),
         (Bug::KeepsOneFewer, "newer releases were there, and the recipe keeps", 0),
         (Bug::CopiesWithoutLooking, "in the end", 0),
         (Bug::FailedLookUpIsUnused, "a look-up of its use failed", 3),
-        (Bug::DefaultVersionAlone, "named it", 1046),
-        (Bug::OthersUnseen, "before it was first found unused", 47),
-        (Bug::OthersUnseenInQuarantine, "before it was disabled", 0),
-        (Bug::SharedSnapshotGoes, "stands on it", 43),
-        (Bug::SweepWithoutDeadline, "is left behind", 1),
+        (Bug::DefaultVersionAlone, "named it", 451),
+        (Bug::OthersUnseen, "before it was first found unused", 57),
+        (Bug::OthersUnseenInQuarantine, "before it was disabled", 7),
+        (Bug::SharedSnapshotGoes, "stands on it", 9),
+        (Bug::SweepWithoutDeadline, "is left behind", 8),
         (Bug::TerminatesTooEarly, "was being made of it", 0),
         (Bug::NoSweep, "in the end", 0),
         (Bug::MovesBeforeTheLast, "it moved before the last Region was ready", 0),
         (Bug::PermissionsOnlyAdded, "may be launched by", 35),
-        (Bug::RollbackUndone, "somebody had rolled back", 9),
+        (Bug::RollbackUndone, "somebody had rolled back", 3),
         (Bug::SealUnchecked, "though nothing had proved it", 3),
     ] {
         if breaks(bug, promise, remembered) {

@@ -176,7 +176,7 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, observed: &Observed) -> De
 pub fn refused(name: &ImageName, home: &Region, sequence: Sequence) -> Sequence {
     let settled = |one: &&Decision| one.action == Action::Reject && !may_pass(&one.reason);
     let in_the_way: Vec<&Decision> =
-        sequence.iter().filter(|one| matches!(one.action, Action::Reject | Action::Retry)).collect();
+        sequence.iter().filter(|one| preflight::stands_in_the_way(one)).collect();
     let Some(first) = in_the_way.first().filter(|_| in_the_way.iter().all(settled)) else {
         return sequence;
     };
@@ -210,14 +210,11 @@ pub fn newest_that_runs(images: Vec<Image>, runs: &[Architecture]) -> Option<Ima
 
 /// The newest image of each architecture.
 pub fn newest_of_each(images: Vec<Image>) -> Vec<Image> {
-    let mut newest: BTreeMap<String, Image> = BTreeMap::new();
+    let mut by_architecture: BTreeMap<Architecture, Vec<Image>> = BTreeMap::new();
     for image in images {
-        match newest.get(&image.architecture.0) {
-            Some(other) if (other.created, &other.id) >= (image.created, &image.id) => {}
-            _ => drop(newest.insert(image.architecture.0.clone(), image)),
-        }
+        by_architecture.entry(image.architecture.clone()).or_default().push(image);
     }
-    newest.into_values().collect()
+    by_architecture.into_values().filter_map(newest).collect()
 }
 
 /// Why nothing can be baked from this base; `None` if it is suitable.
@@ -249,8 +246,8 @@ fn base_problem(base: &Image, observed: &Observed, recipe: &Recipe, now: DateTim
 
 /// One builder for each subnet that the recipe names, with each of its instance types, to be tried in turn: first every
 /// subnet with the preferred type. A client token is idempotent within one Availability Zone and for one type only, so
-/// each has its own. Before the next subnet is tried, the caller checks whether the
-/// call for the previous one launched an instance after all.
+/// each has its own. Before the next subnet is tried, the caller checks whether the call for the previous one launched
+/// an instance after all.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
 fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidates {
     let name = &request.name;

@@ -76,7 +76,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
     }
     parameter_kinds(recipe, observed, &mut found);
     zones(recipe, home, observed, &mut found);
-    tests_away(recipe, home, observed, &mut found);
+    tests_away(recipe, observed, &mut found);
     if let Some(Ok(Some(Vcpus { needed, allowed }))) = observed.vcpus
         && needed > allowed
     {
@@ -104,7 +104,12 @@ pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Ob
 
 /// Whether any of these decisions stands in the way of the bake.
 pub fn is_refused(decisions: &[Decision]) -> bool {
-    decisions.iter().any(|decision| matches!(decision.action, Action::Reject | Action::Retry))
+    decisions.iter().any(stands_in_the_way)
+}
+
+/// Whether no bake begins because of this decision.
+pub(super) fn stands_in_the_way(decision: &Decision) -> bool {
+    matches!(decision.action, Action::Reject | Action::Retry)
 }
 
 /// Whether a release does not wait for this Region. It always waits for the home Region.
@@ -271,15 +276,15 @@ fn parameter_kinds(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem
 }
 
 /// Whether testers can be launched where they are to be: the type exists, and so do default subnets.
-fn tests_away(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
-    let (instance_type, field) = match &recipe.verify.instance_type {
-        Some(of_tester) => (of_tester, "verify.instance_type"),
-        None => (&recipe.bake.instance_type, "bake.instance_type"),
+fn tests_away(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
+    let field = match recipe.verify.instance_type {
+        Some(_) => "verify.instance_type",
+        None => "bake.instance_type",
     };
     for (region, result) in &observed.testers {
         match result {
             Err(error) if error.code == "InvalidInstanceType" => found.push(Problem::NoType {
-                instance_type: instance_type.clone(),
+                instance_type: recipe.tester_type().to_owned(),
                 region: region.clone(),
                 field,
             }),
@@ -287,7 +292,7 @@ fn tests_away(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut V
             Ok(_) => {}
         }
     }
-    for (region, result) in observed.subnets.iter().filter(|(region, _)| *region != home) {
+    for (region, result) in &observed.subnets {
         match result {
             Err(error) => found.push(Problem::Unknown(error.clone())),
             Ok(0) => found.push(Problem::NoSubnets {

@@ -228,6 +228,11 @@ impl Recipe {
         self.adopt.as_ref().is_some_and(|adopt| adopt.deregister)
     }
 
+    /// The preferred instance type of the testers.
+    pub fn tester_type(&self) -> &str {
+        self.verify.instance_type.as_ref().unwrap_or(&self.bake.instance_type)
+    }
+
     /// The Regions that get a replica: never the home Region, even if the recipe names it.
     pub fn replica_regions<'a>(&'a self, home: &'a Region) -> impl Iterator<Item = &'a Region> {
         self.replicate.regions.iter().filter(move |region| *region != home)

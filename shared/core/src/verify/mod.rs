@@ -329,8 +329,8 @@ fn new_tester(
 }
 
 /// What tells the launch of a tester from others of the same image in the same subnet: its type, if it is a further one,
-/// and the hour since the image was created. A repeated call with the same token returns the same tester, even if it was terminated; with the next
-/// hour's token another one can be launched.
+/// and the hour since the image was created. A repeated call with the same token returns the same tester, even if it was
+/// terminated; with the next hour's token another one can be launched.
 fn launch_key(recipe: &Recipe, observed: &Observed, instance_type: &str, now: DateTime<Utc>) -> String {
     let image = &observed.image;
     let asked = observed.asked.map_or(String::new(), |asked| asked.to_rfc3339());

@@ -19,7 +19,6 @@ use kiln_core::release::newest::named_release;
 use crate::apply::{Report, apply};
 use crate::bounded::{CALLS, NESTED, bounded};
 use crate::context::{Context, HandlerError};
-use crate::observe::preflight::tester_type;
 use crate::observe::{preflight, recipes};
 use crate::ports::Cloud;
 
@@ -183,9 +182,18 @@ async fn begin<C: Cloud>(
         .collect();
     let recipes: Vec<&Recipe> = checked.iter().map(|(recipe, ..)| *recipe).collect();
     let names = checked.iter().map(|(_, request, _)| request.name.to_string()).collect();
-    let types = recipes.iter().flat_map(|recipe| recipe.bake.types().chain([tester_type(recipe)]));
-    let (common, types) =
-        join(preflight::common(cloud, home, &recipes, names), instance_types(cloud, home, types)).await;
+    let mut types: BTreeMap<&str, Result<InstanceType>> = checked
+        .iter()
+        .flat_map(|(_, _, observed)| observed.runs.iter().map(|(name, known)| (name.as_str(), known.clone())))
+        .collect();
+    let of_testers = recipes.iter().map(|recipe| recipe.tester_type());
+    let unread: Vec<&str> = of_testers.filter(|name| !types.contains_key(name)).collect();
+    let (common, of_testers) = join(
+        preflight::common(cloud, home, &recipes, names),
+        instance_types(cloud, home, unread.into_iter()),
+    )
+    .await;
+    types.extend(of_testers);
     let preflights = checked.iter().map(async |(recipe, request, observed)| {
         let base = if let BaseLookup::Found(base) = &observed.base { Some(base.as_ref()) } else { None };
         let observed = preflight::look(cloud, home, recipe, &request.name, &common, base, &types).await;

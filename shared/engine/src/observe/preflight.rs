@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{join, join3, join5};
-use kiln_core::bake::preflight::{Observed, Zones, shares};
+use kiln_core::bake::preflight::{KeysOfBase, Observed, Zones, shares};
 use kiln_core::inventory::{DefaultEncryption, Image, ImageQuery, InstanceType, Key, ParameterKind, Result};
 use kiln_core::model::{ImageName, Region, SubnetId};
 use kiln_core::recipe::Recipe;
 
-use crate::bounded::{CALLS, bounded};
+use crate::bounded::{CALLS, bounded, try_bounded};
 use crate::ports::Cloud;
 
 /// What is read once for all recipes.
@@ -82,8 +82,7 @@ pub(crate) async fn look<C: Cloud>(
     )
     .await;
     let builder = |name: &str| Some((name.to_owned(), types.get(name)?.clone()));
-    let at_home = tester_type(recipe);
-    testers.extend(types.get(at_home).map(|known| (home.clone(), known.clone())));
+    testers.extend(types.get(recipe.tester_type()).map(|known| (home.clone(), known.clone())));
     Observed {
         base: base.cloned(),
         named,
@@ -116,11 +115,6 @@ async fn parameters<C: Cloud>(
     bounded(CALLS, tried).await.into_iter().collect()
 }
 
-/// The instance type of the recipe's testers.
-pub(crate) fn tester_type(recipe: &Recipe) -> &str {
-    recipe.verify.instance_type.as_ref().unwrap_or(&recipe.bake.instance_type)
-}
-
 /// What the testers of replicas need in each further Region: default subnets, and their instance type.
 async fn tests_away<C: Cloud>(
     cloud: &C,
@@ -129,7 +123,7 @@ async fn tests_away<C: Cloud>(
 ) -> (BTreeMap<Region, Result<usize>>, BTreeMap<Region, Result<InstanceType>>) {
     let regions = recipe.replica_regions(home).filter(|_| recipe.replicate.verify);
     let reads = regions.map(async |region| {
-        let reads = join(cloud.subnets(region, &[]), cloud.instance_type(region, tester_type(recipe)));
+        let reads = join(cloud.subnets(region, &[]), cloud.instance_type(region, recipe.tester_type()));
         let (subnets, of_type) = reads.await;
         ((region.clone(), subnets.map(|subnets| subnets.len())), (region.clone(), of_type))
     });
@@ -142,15 +136,15 @@ async fn base_keys<C: Cloud>(
     home: &Region,
     recipe: &Recipe,
     base: Option<&Image>,
-) -> Option<Result<Vec<(String, Option<Key>)>>> {
+) -> Option<Result<KeysOfBase>> {
     let base = base.filter(|base| base.features.encrypted && shares(recipe))?;
     let found = async {
-        let mut keys = Vec::new();
-        for key in cloud.snapshot_keys(home, &base.snapshots).await? {
+        let keys = cloud.snapshot_keys(home, &base.snapshots).await?;
+        let reads = keys.into_iter().map(async |key| {
             let known = cloud.key(home, &key).await?;
-            keys.push((key, known));
-        }
-        Ok(keys)
+            Ok((key, known))
+        });
+        try_bounded(CALLS, reads).await
     };
     Some(found.await)
 }
