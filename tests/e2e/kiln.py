@@ -182,6 +182,17 @@ class Kiln:
             if call["service"] == "ec2" and call["who"] != "-" and not call["action"].startswith(reads)
         ]
 
+    def launch_template(self, name: str) -> None:
+        """A launch template in each Region, as a person makes it for the recipe `web`."""
+        for region in REGIONS:
+            self.ec2(region).create_launch_template(
+                LaunchTemplateName=name,
+                LaunchTemplateData={"InstanceType": "t4g.small", "ImageId": "ami-0123456789abcdef0"},
+                TagSpecifications=[
+                    {"ResourceType": "launch-template", "Tags": [{"Key": "kiln:recipe", "Value": "web"}]}
+                ],
+            )
+
     def said(self, detail_type: str, after: int = 0) -> list[dict[str, Any]]:
         """The details of the events of that type on Kiln's bus, each that was said once.
 

@@ -100,14 +100,7 @@ def test_who_is_taken_out_of_share_loses_the_snapshots_of_disabled_images_too(ki
 
 def released_by_template(kiln: Kiln) -> list[str]:
     """Four releases that Kiln wrote into its launch template. Gives the home images, oldest first."""
-    for region in REGIONS:
-        kiln.ec2(region).create_launch_template(
-            LaunchTemplateName="web-fleet",
-            LaunchTemplateData={"InstanceType": "t4g.small", "ImageId": "ami-0123456789abcdef0"},
-            TagSpecifications=[
-                {"ResourceType": "launch-template", "Tags": [{"Key": "kiln:recipe", "Value": "web"}]}
-            ],
-        )
+    kiln.launch_template("web-fleet")
     template = 'launch_template = { name = "web-fleet", default = true }'
     kiln.recipe(publish=template, keep=10)
     for day in range(1, 5):

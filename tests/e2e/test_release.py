@@ -196,14 +196,7 @@ def test_expire_keeps_what_a_parameter_or_a_pin_names(kiln: Kiln) -> None:
 
 
 def test_a_launch_template_gets_a_version_in_each_region_and_follows_a_rollback(kiln: Kiln) -> None:
-    for region in REGIONS:
-        kiln.ec2(region).create_launch_template(
-            LaunchTemplateName="web-fleet",
-            LaunchTemplateData={"InstanceType": "t4g.small", "ImageId": "ami-0123456789abcdef0"},
-            TagSpecifications=[
-                {"ResourceType": "launch-template", "Tags": [{"Key": "kiln:recipe", "Value": "web"}]}
-            ],
-        )
+    kiln.launch_template("web-fleet")
     released(kiln, OLD, NEW, publish=f'{NAMED}\nlaunch_template = {{ name = "web-fleet", default = true }}')
 
     def default(region: str) -> tuple[str, str]:
