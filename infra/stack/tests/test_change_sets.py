@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from local_aws.client import LocalAws
 from stack import StackError, deploy
@@ -253,8 +252,8 @@ def test_what_one_stacks_failure_leaves_undone_is_taken_back(fresh: LocalAws, bu
     fresh.client("events").create_event_bus(Name="kiln")
     with pytest.raises(StackError, match="ROLLBACK_COMPLETE"):
         deploy(fresh.url, built, regions=["eu-west-1"], say=quiet)
-    with pytest.raises(ClientError, match="does not exist"):
-        fresh.client("cloudformation", "eu-west-1").describe_stacks(StackName="kiln-region")
+    gone = fresh.client("cloudformation", "eu-west-1").get_waiter("stack_delete_complete")
+    gone.wait(StackName="kiln-region", WaiterConfig={"Delay": 0.1, "MaxAttempts": 100})
 
     said: list[str] = []
     answer, asked = answering("n")
