@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use kiln_tests::sim::excuses::Excuses;
 use kiln_tests::sim::faults::Faults;
 use kiln_tests::sim::{Bug, Options, Outcome, run};
 
@@ -36,15 +37,18 @@ fn kept(seed: u64) -> Outcome {
 fn kept_in_all(seeds: Range<u32>) {
     let enough = (seeds.end - seeds.start) / 10;
     let (mut pipelines, mut dead_letters, mut news) = (0, 0, BTreeMap::new());
+    let excuses = Excuses::default();
     for outcome in seeds.map(u64::from).map(kept) {
         pipelines += outcome.pipelines;
         dead_letters += outcome.invariants.dead_letters;
+        excuses.add(&outcome.invariants.excuses);
         for (what, times) in outcome.invariants.news {
             *news.entry(what).or_insert(0) += times;
         }
     }
     assert!(pipelines > 50 * enough, "{pipelines}");
     assert!(dead_letters > 10 * enough, "{dead_letters}");
+    assert_eq!(excuses.too_often(pipelines.into()), []);
     for what in NEWS {
         assert!(news.get(what).is_some_and(|times| *times > enough), "{what}: {:?}", news.get(what));
     }
@@ -131,14 +135,14 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::NoClientToken, "a second", 3),
         (Bug::TagsAfterCreation, "lacked its tags when it was made", 0),
         (Bug::TrustsTheEvent, "whose script had not succeeded", 10),
-        (Bug::ExpiryWithoutRecheck, "used it", 93),
+        (Bug::ExpiryWithoutRecheck, "used it", 103),
         (Bug::KeepsOneFewer, "newer releases were there, and the recipe keeps", 0),
         (Bug::CopiesWithoutLooking, "in the end", 0),
         (Bug::FailedLookUpIsUnused, "a look-up of its use failed", 3),
-        (Bug::DefaultVersionAlone, "named it", 451),
-        (Bug::OthersUnseen, "before it was first found unused", 57),
-        (Bug::OthersUnseenInQuarantine, "before it was disabled", 7),
-        (Bug::SharedSnapshotGoes, "stands on it", 9),
+        (Bug::DefaultVersionAlone, "named it", 586),
+        (Bug::OthersUnseen, "before it was first found unused", 185),
+        (Bug::OthersUnseenInQuarantine, "before it was disabled", 11),
+        (Bug::SharedSnapshotGoes, "stands on it", 22),
         (Bug::SweepWithoutDeadline, "is left behind", 8),
         (Bug::TerminatesTooEarly, "was being made of it", 0),
         (Bug::NoSweep, "in the end", 0),
@@ -146,6 +150,10 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::PermissionsOnlyAdded, "may be launched by", 35),
         (Bug::RollbackUndone, "somebody had rolled back", 3),
         (Bug::SealUnchecked, "though nothing had proved it", 3),
+        (Bug::BestEffortRequired, "is everywhere, but its stage is", 9),
+        (Bug::FutureTakenIn, "lies in the future", 3),
+        (Bug::LayerIgnoresRollback, "from which somebody had rolled back", 166),
+        (Bug::WrongMemberAsked, "used it", 40),
     ] {
         if breaks(bug, promise, remembered) {
             continue;

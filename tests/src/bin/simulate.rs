@@ -7,9 +7,10 @@
 
 use std::panic::resume_unwind;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
+use kiln_tests::sim::excuses::Excuses;
 use kiln_tests::sim::{Bug, Options, run};
 
 struct Arguments {
@@ -81,11 +82,15 @@ fn summarize(seed: u64, broken_promises: &[String]) -> ExitCode {
 fn many(given: &Arguments) -> ExitCode {
     let began = Instant::now();
     let (next, pipelines, stop) = (AtomicU64::new(given.from), AtomicU64::new(0), AtomicBool::new(false));
+    let half_moved = AtomicI64::new(0);
     let work = || {
-        let mut broken_promises = Vec::new();
+        let (mut broken_promises, excuses) = (Vec::new(), Excuses::default());
         while !stop.load(Ordering::Relaxed) && pipelines.load(Ordering::Relaxed) < given.pipelines {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             let outcome = run(Options { bug: given.bug, ..Options::seed(seed) });
+            excuses.add(&outcome.invariants.excuses);
+            let half = outcome.invariants.releases.half_longest.num_minutes();
+            half_moved.fetch_max(half, Ordering::Relaxed);
             let before = pipelines.fetch_add(u64::from(outcome.pipelines), Ordering::Relaxed);
             let after = before + u64::from(outcome.pipelines);
             if before / 10_000 != after / 10_000 {
@@ -96,15 +101,19 @@ fn many(given: &Arguments) -> ExitCode {
                 broken_promises.push((seed, outcome.broken_promises));
             }
         }
-        broken_promises
+        (broken_promises, excuses)
     };
-    let broken_promises: Vec<(u64, Vec<String>)> = std::thread::scope(|scope| {
+    let ended: Vec<(Vec<(u64, Vec<String>)>, Excuses)> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..given.threads).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
+        let joined =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        joined.collect()
     });
+    let (mut broken_promises, all_excuses) = (Vec::new(), Excuses::default());
+    for (broken, excuses) in ended {
+        broken_promises.extend(broken);
+        all_excuses.add(&excuses);
+    }
     let seeds = next.load(Ordering::Relaxed) - given.from;
     println!(
         "{} pipelines in {seeds} runs (seeds from {}), {:.1} s: {} runs broke a promise",
@@ -113,7 +122,19 @@ fn many(given: &Arguments) -> ExitCode {
         began.elapsed().as_secs_f64(),
         broken_promises.len()
     );
+    println!(
+        "Regions that go together named different releases for at most {} minutes, with every fault",
+        half_moved.load(Ordering::Relaxed)
+    );
+    println!("Promises were not asked for because of:");
+    for (excuse, times) in all_excuses.all() {
+        println!("  {times:>7} × {excuse:?}");
+    }
     let mut all_kept = ExitCode::SUCCESS;
+    for (excuse, times) in all_excuses.too_often(pipelines.load(Ordering::Relaxed)) {
+        println!("{excuse:?} was used {times} times, which is too often");
+        all_kept = ExitCode::FAILURE;
+    }
     for (seed, what) in broken_promises {
         all_kept = summarize(seed, &what);
     }

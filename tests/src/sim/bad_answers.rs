@@ -53,12 +53,24 @@ fn default_versions(answered: Vec<Reference>) -> Vec<Reference> {
     answered.into_iter().filter(|one| is_default(one)).collect()
 }
 
+impl BuggyCloud {
+    /// The images that are asked about: a home image is in no other Region, so that nothing is asked there in its name.
+    fn asked<'a>(&self, region: &Region, images: &'a [ImageId]) -> &'a [ImageId] {
+        match self.bug == Bug::WrongMemberAsked && !self.cloud.is_home(region) {
+            true => &[],
+            false => images,
+        }
+    }
+}
+
 impl References for BuggyCloud {
     async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
+        let images = self.asked(region, images);
         self.distort("DescribeInstances", images, self.cloud.instances_of(region, images).await)
     }
 
     async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
+        let images = self.asked(region, images);
         if self.bug == Bug::DefaultVersionAlone {
             return self.template_versions(region).await;
         }

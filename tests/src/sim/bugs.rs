@@ -73,11 +73,19 @@ pub enum Bug {
     RollbackUndone,
     /// Tags count without a seal.
     SealUnchecked,
+    /// Regions of best effort hold a release up.
+    BestEffortRequired,
+    /// A version of the future is taken in.
+    FutureTakenIn,
+    /// A layer is baked from the newest release of its base, even if somebody rolled back from it.
+    LayerIgnoresRollback,
+    /// In other Regions the use of the home image is looked up, and not that of its replica.
+    WrongMemberAsked,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -96,6 +104,10 @@ impl Bug {
         Self::PermissionsOnlyAdded,
         Self::RollbackUndone,
         Self::SealUnchecked,
+        Self::BestEffortRequired,
+        Self::FutureTakenIn,
+        Self::LayerIgnoresRollback,
+        Self::WrongMemberAsked,
     ];
 }
 
@@ -124,10 +136,16 @@ impl BuggyCloud {
     /// The recipe document as Kiln reads it.
     fn recipe(&self, document: String) -> String {
         match self.bug {
+            Bug::BestEffortRequired => without_best_effort(&document),
             Bug::KeepsOneFewer => document.replace("keep = 2", "keep = 1").replace("keep = 3", "keep = 2"),
             _ => document,
         }
     }
+}
+
+fn without_best_effort(document: &str) -> String {
+    let lines = document.lines().filter(|line| !line.starts_with("best_effort"));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 fn without(tags: &Tags, removed: &str) -> Tags {
@@ -155,6 +173,9 @@ impl Images for BuggyCloud {
                 }
             }
             (Bug::RollbackUndone, Function::Reconcile | Function::Replicate) => {
+                images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::PINNED));
+            }
+            (Bug::LayerIgnoresRollback, Function::Bake) => {
                 images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::PINNED));
             }
             (Bug::SealUnchecked, _) => images.iter_mut().for_each(|image| image.seal = Seal::Valid),

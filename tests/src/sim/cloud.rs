@@ -48,6 +48,11 @@ impl InMemoryCloud {
         self.invocation.function
     }
 
+    /// Whether a Region is the home Region.
+    pub fn is_home(&self, region: &Region) -> bool {
+        *region == self.world.context.home
+    }
+
     /// The number of the invocation among those of its function.
     pub fn number(&self) -> u32 {
         self.invocation.number
@@ -78,12 +83,18 @@ impl InMemoryCloud {
         if faults.slow {
             world.clock.sleep(world.between(10, 150)).await;
         }
+        if let Some(code) = world.troubles.borrow().error(operation, region, world.now()) {
+            world.is_disturbed();
+            return Err(failed(operation, on, region, code));
+        }
         if world.chance(faults.throttled) {
+            world.is_disturbed();
             world.clock.sleep(world.between(5_000, 20_000)).await;
             world.note(|| format!("       {operation} on {on} in {region} is throttled"));
             return Err(failed(operation, on, region, "RequestLimitExceeded"));
         }
         if world.chance(faults.fails_before) {
+            world.is_disturbed();
             world.note(|| format!("       {operation} on {on} in {region} fails"));
             return Err(failed(operation, on, region, "InternalError"));
         }
@@ -100,6 +111,7 @@ impl InMemoryCloud {
             world.clock.sleep(world.between(10, 150)).await;
         }
         if world.chance(faults.fails_after) {
+            world.is_disturbed();
             world.note(|| {
                 format!("       {operation} on {on} in {region} took effect, and its answer is lost")
             });
@@ -120,6 +132,7 @@ impl InMemoryCloud {
                 let when = if after { "after" } else { "before" };
                 format!("       {function:?} #{number} dies {when} call {call}")
             });
+            self.world.is_disturbed();
             invocation.abort.abort();
             pending::<()>().await;
         }

@@ -22,6 +22,11 @@ impl<T: Clone> History<T> {
         self.states.last().and_then(|(_, thing)| thing.as_ref())
     }
 
+    /// The first state.
+    pub fn first(&self) -> Option<&T> {
+        self.states.first().and_then(|(_, thing)| thing.as_ref())
+    }
+
     /// The state at a moment, as a stale read returns it.
     pub fn at(&self, moment: DateTime<Utc>) -> Option<&T> {
         let seen = self.states.iter().rev().find(|(since, _)| *since <= moment);

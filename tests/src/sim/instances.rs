@@ -47,7 +47,7 @@ impl Instances for InMemoryCloud {
                         Role::Tester
                     }
                     _ => {
-                        invariants.builder_launched(account, new, &id, &name, now);
+                        invariants.builder_launched(account, self.invocation(), new, &id, &name);
                         Role::Builder
                     }
                 };

@@ -6,16 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::events::outbound::{Envelope, Event};
-use kiln_core::inventory::{Image, ImageState, InstanceState, NewInstance};
-use kiln_core::model::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Stage, Tags, tags};
+use kiln_core::inventory::{Image, ImageState, NewInstance};
+use kiln_core::model::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Tags, tags};
 use serde_json::Value;
 
 use super::account::Account;
-use super::ec2::Ec2;
-use super::faults::{MOST_LAG, MOST_SKEW};
+use super::excuses::Excuses;
+use super::faults::MOST_LAG;
 use super::history::History;
 use super::lambda::{Function, Invocation};
-use super::other_accounts::REPORT_LAG;
 use super::releases::Releases;
 
 /// What a recipe promises.
@@ -72,6 +71,10 @@ pub struct Bake {
 pub struct Invariants {
     /// Every broken promise.
     pub broken_promises: Vec<String>,
+    /// Why promises were not asked for, and how often.
+    pub excuses: Excuses,
+    /// What Kiln made, and what a person gave it. Kept here, so that no rule of Kiln's says what is its own.
+    pub own: BTreeSet<ImageId>,
     /// What each recipe promises.
     pub recipes: BTreeMap<RecipeName, Promised>,
     /// The state of each bake.
@@ -122,10 +125,10 @@ impl Invariants {
     pub fn builder_launched(
         &mut self,
         account: &Account,
+        by: &Invocation,
         new: &NewInstance,
         id: &InstanceId,
         name: &ImageName,
-        now: DateTime<Utc>,
     ) {
         self.changes += 1;
         let machine = account.regions.get(&new.region).and_then(|ec2| ec2.machines.get(id)?.now());
@@ -135,15 +138,19 @@ impl Invariants {
                 .all(|key| machine.instance.tags.has(key))
         });
         if !marked {
-            self.broken_promise(format!("{now}: builder {id} lacked its tags at its launch"));
+            self.broken_promise(format!("builder {id} lacked its tags at its launch"));
         }
+        self.baked_from(account, by, new, name);
         // A client token works within one zone: two concurrent invocations may each launch a builder, in different
         // zones. Only one of the two builders becomes an image.
         let context = new.subnet.as_ref().map_or(String::new(), ToString::to_string);
         if !self.bake(name).subnets.insert(context) {
-            self.broken_promise(format!("{now}: {name} got a second builder in the same place, {id}"));
+            self.broken_promise(format!("{name} got a second builder in the same place, {id}"));
         }
-        self.bake(name).begun = true;
+        let bake = self.bake(name);
+        bake.begun = true;
+        // A layer that was refused is baked by a later sweep, once nothing stands in its way: that was no end.
+        bake.ends.remove("Bake Refused");
     }
 
     /// Kiln stops a long-lived builder.
@@ -195,6 +202,7 @@ impl Invariants {
         self.changes += 1;
         let Some(ec2) = account.regions.get(region) else { return };
         let Some(image) = ec2.images.get(id).and_then(History::now) else { return };
+        self.own.insert(id.clone());
         let marked = |of: &Tags| [tags::RECIPE, tags::VERSION, tags::STAGE].iter().all(|key| of.has(key));
         let snapshots = image.snapshots.iter().filter_map(|snapshot| ec2.snapshots.get(snapshot)?.now());
         if !marked(&image.tags) || !snapshots.into_iter().all(|snapshot| marked(&snapshot.tags)) {
@@ -252,6 +260,9 @@ impl Invariants {
             return;
         };
         self.changes += 1;
+        if !self.own.contains(id) {
+            self.broken_promise(format!("{now}: {id} in {region}, which is not Kiln's, was let go"));
+        }
         let Ok(record) = image.record() else {
             self.broken_promise(format!(
                 "{now}: {id} in {region}, which does not bear Kiln's record, was let go"
@@ -270,97 +281,6 @@ impl Invariants {
                 "{now}: {function:?} let {id} ({}) go in {region}: {why}",
                 record.name
             ));
-        }
-    }
-
-    /// Checks that an image may be disabled or deregistered now. Only a change after the function's reads may have been
-    /// missed.
-    fn may_be_removed(
-        &self,
-        account: &Account,
-        by: &Invocation,
-        image: &Image,
-        now: DateTime<Utc>,
-    ) -> Result<(), String> {
-        let record = image.record().map_err(|error| error.to_string())?;
-        let Some(promised) = self.recipes.get(&record.name.recipe) else {
-            return Err("its recipe is unknown".into());
-        };
-        let seen = by.began - MOST_LAG;
-        let Some(ec2) = account.regions.get(&image.region) else { return Ok(()) };
-        let before =
-            |history: &History<Image>| history.at(seen).is_some_and(|image| image.tags.has(tags::HOLD));
-        if ec2.images.get(&image.id).is_some_and(before) {
-            return Err("somebody held it".into());
-        }
-        let reads = by.usage_reads.borrow().get(&image.region).copied().unwrap_or_default();
-        if reads.failed || !reads.instances || !reads.templates {
-            return Err("a look-up of its use failed, or was not made".into());
-        }
-        let user =
-            ec2.machines.values().filter_map(|history| Some((history.at(seen)?, history.now()?))).find(
-                |(then, since)| {
-                    let living = |state| state != InstanceState::Terminated;
-                    then.instance.image.as_ref() == Some(&image.id)
-                        && living(then.instance.state)
-                        && living(since.instance.state)
-                },
-            );
-        if let Some((machine, _)) = user {
-            return Err(format!("{} used it", machine.instance.id));
-        }
-        let named = ec2.templates.values().filter_map(|history| history.at(seen));
-        if let Some(template) = named.into_iter().find(|template| template.versions.contains(&image.id)) {
-            return Err(format!("{} named it", template.id));
-        }
-        self.unused_by_other_accounts(ec2, by, image)?;
-        let age = now + MOST_SKEW - record.name.version.time();
-        if age < promised.younger_than {
-            return Err(format!(
-                "it was {age} old, and the recipe keeps images younger than {}",
-                promised.younger_than
-            ));
-        }
-        self.unnamed_by_parameter(account, by, image, promised)?;
-        let newer = |at: DateTime<Utc>| {
-            let home = account.regions.get(&by.home).into_iter().flat_map(|ec2| ec2.images.values());
-            home.filter_map(|history| history.at(at))
-                .filter(|other| other.state == ImageState::Available)
-                .filter_map(|other| other.record().ok())
-                .filter(|its| its.copied.is_none() && its.name.recipe == record.name.recipe)
-                .filter(|its| matches!(its.stage, Stage::Released | Stage::Disabled))
-                .filter(|its| its.name.version > record.name.version)
-                .count()
-        };
-        let most = newer(seen).max(newer(by.began)).max(newer(now));
-        if most < promised.newest {
-            return Err(format!(
-                "only {most} newer releases were there, and the recipe keeps {}",
-                promised.newest
-            ));
-        }
-        Ok(())
-    }
-
-    /// Checks that no other account uses an image that it was ever allowed to launch. Reports lag, so use that began
-    /// shortly before the image was first found unused may be missed until it is disabled; the report behind the
-    /// confirmation shows all older use, and the one behind the end of the quarantine all that began before it.
-    fn unused_by_other_accounts(&self, ec2: &Ec2, by: &Invocation, image: &Image) -> Result<(), String> {
-        if !ec2.other_accounts.ever_shared.contains(&image.id) {
-            return Ok(());
-        }
-        let (reported, when) = match (&image.state, image.unused_since(), image.disabled_at()) {
-            (ImageState::Disabled, _, Some(disabled)) => (disabled - MOST_SKEW, "before it was disabled"),
-            (ImageState::Available, Some(first), _) => {
-                (first - REPORT_LAG - MOST_SKEW - MOST_LAG, "before it was first found unused")
-            }
-            _ => return Ok(()),
-        };
-        match ec2.other_accounts.use_since(&image.id, reported, by.began) {
-            Some(used_by) => {
-                Err(format!("account {} used it since {}, {when}", used_by.account, used_by.since))
-            }
-            None => Ok(()),
         }
     }
 

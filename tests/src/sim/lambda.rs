@@ -98,10 +98,10 @@ impl Invocation {
 /// Which reads of usage succeeded in one Region.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UsageReads {
-    /// Instances were read.
-    pub instances: bool,
-    /// Launch templates were read.
-    pub templates: bool,
+    /// When instances were last read.
+    pub instances: Option<DateTime<Utc>>,
+    /// When launch templates were last read.
+    pub templates: Option<DateTime<Utc>>,
     /// A read failed.
     pub failed: bool,
 }
@@ -181,6 +181,9 @@ fn queue(world: &Rc<World>, function: Function, event: Value) {
     let times = if world.chance(faults.doubled) { 2 } else { 1 };
     for _ in 0..times {
         let most = if world.chance(faults.late) { 30 * 60_000 } else { 2_000 };
+        if most > 2_000 {
+            world.is_disturbed();
+        }
         let way = if faults.slow { world.between(100, most) } else { TimeDelta::zero() };
         let (sender, event) = (Rc::clone(world), event.clone());
         world.spawn(async move {
@@ -226,7 +229,9 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
         true => world.between(-MOST_SKEW.num_milliseconds(), MOST_SKEW.num_milliseconds()),
         false => TimeDelta::zero(),
     };
-    let now = world.now() + skew;
+    // Whoever's clock is a century ahead finds no version in the future.
+    let ahead = world.bug == Bug::FutureTakenIn && function == Function::Verify;
+    let now = world.now() + skew + if ahead { TimeDelta::days(36_525) } else { TimeDelta::zero() };
     let cloud = BuggyCloud::new(InMemoryCloud::new(Rc::clone(world), Rc::clone(&invocation)), world.bug);
     let context = world.context.clone();
     let (payload, mode) = (payload.clone(), Mode::of(payload));
@@ -261,6 +266,11 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
     };
     let ended = Abortable::new(work, registration).await;
     world.invariants.borrow_mut().record_calls(function, number, invocation.calls.take());
+    if function == Function::Reconcile && matches!(&ended, Ok(Ok(_))) {
+        let (account, home) = (world.account.borrow(), &world.context.home);
+        let mut invariants = world.invariants.borrow_mut();
+        invariants.swept(&account, home, invocation.began, world.disturbed.get());
+    }
     match ended {
         Ok(Ok(report)) if report.failed() => Err(report.to_string()),
         Ok(result) => result,

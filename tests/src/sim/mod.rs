@@ -14,11 +14,16 @@
 //! | [`publishing`] | the ports of sharing, templates and account settings, over the account |
 //! | [`bus`] | the ports that send events and wake functions |
 //! | [`lambda`] | delivery of events, retries, dead letters, killed functions |
+//! | [`troubles`] | Regions that are away for hours or for ever, rights that are denied for days |
 //! | [`operators`] | people who change things in the account while Kiln runs |
 //! | [`bugs`] | planted bugs |
 //! | [`invariants`] | the promises that hold at every moment |
-//! | [`releases`] | the promises on parameters, permissions, tests and rollbacks |
+//! | [`releases`] | the promises on parameters, permissions and tests |
+//! | [`together`] | the promise that Regions that go together name one release |
+//! | [`rollbacks`] | the promises on rollbacks |
+//! | [`removal`] | the promise that no image goes that is used, held or kept |
 //! | [`permissions`] | the promises on who may launch images and copy their snapshots |
+//! | [`excuses`] | why a promise is not asked for something, counted |
 //! | [`final_state`] | the promises that hold at the end of a run |
 //! | [`run`] | one run from a seed |
 //! | [`contract_adapter`] | runs the contract with AWS against the in-memory cloud |
@@ -31,6 +36,7 @@ pub mod clock;
 pub mod cloud;
 pub mod contract_adapter;
 pub mod ec2;
+pub mod excuses;
 pub mod faults;
 pub mod final_state;
 pub mod history;
@@ -42,7 +48,11 @@ pub mod other_accounts;
 pub mod permissions;
 pub mod publishing;
 pub mod releases;
+pub mod removal;
+pub mod rollbacks;
 pub mod run;
+pub mod together;
+pub mod troubles;
 pub mod usage;
 pub mod world;
 

@@ -100,12 +100,34 @@ fn one_recipe(world: &World) -> Option<RecipeName> {
 /// Rolls a recipe back, by one invocation without retries.
 fn rolls_back(world: &Rc<World>) {
     let Some(recipe) = one_recipe(world) else { return };
-    world.note(|| format!("somebody rolls {recipe} back"));
+    let to = one_version(world, &recipe);
+    world.note(|| format!("somebody rolls {recipe} back, to {to:?}"));
     let world = Rc::clone(world);
     world.clone().spawn(async move {
-        let answer = lambda::run(&world, Function::Publish, &json!({ "rollback": recipe })).await;
+        let asked = match to {
+            Some(to) => json!({ "rollback": recipe, "to": to }),
+            None => json!({ "rollback": recipe }),
+        };
+        let answer = lambda::run(&world, Function::Publish, &asked).await;
         world.note(|| format!("       the rollback of {recipe} answers {:?}", answer.err()));
     });
+}
+
+/// In some cases a person names the version to roll back to: any that the home Region shows as a release.
+fn one_version(world: &World, recipe: &RecipeName) -> Option<Version> {
+    if world.whim(0.6) {
+        return None;
+    }
+    let account = world.account.borrow();
+    let homes = account.images().filter(|image| image.region == world.context.home);
+    let released: Vec<Version> = homes
+        .filter(|image| {
+            image.state == ImageState::Available && image.tags.get(tags::STAGE) == Some("released")
+        })
+        .filter(|image| image.tags.get(tags::RECIPE) == Some(recipe.as_str()))
+        .filter_map(|image| image.tags.read(tags::VERSION))
+        .collect();
+    world.whims.borrow_mut().choice(released)
 }
 
 /// Changes the accounts that a recipe shares with.
@@ -134,9 +156,41 @@ fn tags_an_image_for_adoption(world: &Rc<World>) {
     let Some(recipe) = one_recipe(world) else { return };
     let (home, now) = (world.context.home.clone(), world.now());
     let given = Tags::new().with(tags::RECIPE, &recipe);
+    let mistake = one_mistake(world, &recipe);
+    let given = match mistake {
+        Some(version) => given.with(tags::VERSION, version),
+        None => given,
+    };
     let id = world.account.borrow_mut().register(&home, "packer", given, now);
-    world.note(|| format!("somebody tags {id} for adoption by {recipe}"));
+    world.invariants.borrow_mut().own.insert(id.clone());
+    world.note(|| format!("somebody tags {id} for adoption by {recipe}, as {mistake:?}"));
     world.send_image_event(&home, &id);
+    if mistake.is_some() {
+        takes_back_after_an_hour(world, home, id);
+    }
+}
+
+/// In some cases a person gives the image a version, and mistakes it: for one of the far future, or of another image.
+fn one_mistake(world: &World, recipe: &RecipeName) -> Option<Version> {
+    if world.whim(0.3) {
+        return Version::at(world.now() + TimeDelta::days(36_500)).ok();
+    }
+    one_version(world, recipe)
+}
+
+/// The alarm tells the person, who takes the image back.
+fn takes_back_after_an_hour(world: &Rc<World>, home: Region, id: ImageId) {
+    let world = Rc::clone(world);
+    world.clone().spawn(async move {
+        world.clock.sleep(TimeDelta::hours(1)).await;
+        world.note(|| format!("somebody takes {id} back, which he gave by mistake"));
+        let now = world.now();
+        let mut account = world.account.borrow_mut();
+        let was_taken_in = account.images().any(|image| image.id == id && image.record().is_ok());
+        if !was_taken_in {
+            account.region(&home).deregister(&id, now, |_| None);
+        }
+    });
 }
 
 /// Makes an image of somebody's own look as if Kiln had made it: with the tags of an image of Kiln's, or with others.

@@ -1,20 +1,20 @@
-//! The promises on tests, permissions, parameters and rollbacks: those that hold at every moment, checked at the call
+//! The promises on tests, permissions and parameters: those that hold at every moment, checked at the call
 //! that would break one, and those that hold at the end of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::inventory::{Image, ImageState, NewInstance, PermissionChange};
-use kiln_core::model::{
-    ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags,
-};
+use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags};
 
 use super::account::Account;
-use super::ec2::Ec2;
+use super::excuses::Excuse;
 use super::faults::{MOST_LAG, MOST_SKEW};
 use super::history::History;
 use super::invariants::{Invariants, Promised};
 use super::lambda::Invocation;
+use super::rollbacks::Rollback;
+use super::together::{HalfMoved, is_one_launchable_everywhere};
 
 /// What the checks of releases remember.
 #[derive(Debug, Default)]
@@ -24,29 +24,14 @@ pub struct Releases {
     /// The images that an event reported as rejected.
     pub rejected: BTreeSet<(Region, ImageId)>,
     /// The last rollback of each recipe.
-    rollbacks: BTreeMap<RecipeName, Rollback>,
-    /// The recipes with `release = "together"` whose Regions name different releases now, and since when.
-    half: BTreeMap<RecipeName, DateTime<Utc>>,
+    pub(super) rollbacks: BTreeMap<RecipeName, Rollback>,
+    /// The recipes with `release = "together"` whose Regions name different releases now.
+    pub(super) half: BTreeMap<RecipeName, HalfMoved>,
     /// The longest time for which the Regions of such a recipe named different releases.
     pub half_longest: TimeDelta,
 }
 
-impl Releases {
-    /// Whether somebody rolled this release's recipe back to an older one.
-    pub fn was_rolled_back_from(&self, name: &ImageName) -> bool {
-        let from = |rollback: &Rollback| rollback.to < name.version && name.version <= rollback.over;
-        self.rollbacks.get(&name.recipe).is_some_and(from)
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Rollback {
-    at: DateTime<Utc>,
-    to: Version,
-    over: Version,
-}
-
-fn now_or(history: Option<&History<Image>>, seen: DateTime<Utc>) -> impl Iterator<Item = &Image> {
+pub(super) fn now_or(history: Option<&History<Image>>, seen: DateTime<Utc>) -> impl Iterator<Item = &Image> {
     history.into_iter().flat_map(move |history| [history.now(), history.at(seen)]).flatten()
 }
 
@@ -67,7 +52,7 @@ fn is_or_was_published(image: &Image) -> bool {
 }
 
 /// The images of a release in a Region, by their current or their observed state.
-fn member<'a>(
+pub(super) fn member<'a>(
     account: &'a Account,
     home: &Region,
     of: &ImageId,
@@ -131,6 +116,24 @@ impl Invariants {
         }
         let image = account.regions.get(region).and_then(|ec2| ec2.images.get(id)?.now());
         let record = image.and_then(|image| image.record().ok());
+        if let Some(record) = &record {
+            if record.name.version.time() > now + TimeDelta::minutes(1) + MOST_SKEW {
+                self.broken_promise(format!("{now}: {id} became {}, which lies in the future", record.name));
+            }
+            let same = |other: &&Image| {
+                other.id != *id
+                    && other.region == *region
+                    && other.record().is_ok_and(|its| its.name == record.name && its.copied.is_none())
+            };
+            if record.copied.is_none()
+                && let Some(other) = account.images().find(same)
+            {
+                self.broken_promise(format!(
+                    "{now}: {id} became {}, which {} is already",
+                    record.name, other.id
+                ));
+            }
+        }
         if let (Some(over), Some(record)) = (written.read(tags::PINNED_OVER), record) {
             let rollback = Rollback { at: now, to: record.name.version, over };
             self.releases.rollbacks.insert(record.name.recipe, rollback);
@@ -148,6 +151,9 @@ impl Invariants {
         now: DateTime<Utc>,
     ) {
         self.changes += 1;
+        if !self.own.contains(id) {
+            self.broken_promise(format!("{now}: {id} in {region}, which is not Kiln's, was shared"));
+        }
         let history = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
         let replica = |image: &Image| image.tags.has(tags::ORIGIN);
         let may = |image: &Image| match stage(image).filter(|_| image.record().is_ok()) {
@@ -197,20 +203,15 @@ impl Invariants {
             return Err("it is not one that may be launched there".into());
         }
         let Some(record) = record else { return Ok(()) };
-        let Some(rollback) = self.releases.rollbacks.get(&record.name.recipe) else { return Ok(()) };
-        let known = rollback.at < seen - MOST_SKEW;
-        let version = record.name.version;
-        if known
-            && version <= rollback.over
-            && version != rollback.to
-            && pin_holds(account, by, rollback, &record, seen)
-        {
-            return Err(format!(
-                "somebody had rolled back to {} at {}, and it is {now}",
-                rollback.to, rollback.at
-            ));
+        match self.rollback_in_force(account, by, &record) {
+            Some(rollback) if record.name.version <= rollback.over && record.name.version != rollback.to => {
+                Err(format!(
+                    "somebody had rolled back to {} at {}, and it is {now}",
+                    rollback.to, rollback.at
+                ))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// With `release = "together"`, every required Region has the release now, or had it when the function read.
@@ -239,25 +240,6 @@ impl Invariants {
         }
     }
 
-    /// A parameter has a new value.
-    pub fn parameter_changed(&mut self, account: &Account, home: &Region, name: &str, now: DateTime<Utc>) {
-        let names = |of: &Promised| of.all_regions && of.parameter.as_deref() == Some(name);
-        let Some((recipe, promised)) = self.recipes.iter().find(|(_, of)| names(of)) else { return };
-        let version = |ec2: &Ec2, shown: &History<ImageId>| {
-            let image = ec2.images.get(shown.now()?)?.now()?;
-            Some(image.record().ok()?.name.version)
-        };
-        // A Region without a value yet does not count; it gets one once its replica is there.
-        let regions = promised.required.iter().chain([home]).filter_map(|region| account.regions.get(region));
-        let shown: BTreeSet<Option<Version>> =
-            regions.filter_map(|ec2| Some(version(ec2, ec2.parameters_shown.get(name)?))).collect();
-        if shown.len() > 1 {
-            self.releases.half.entry(recipe.clone()).or_insert(now);
-        } else if let Some(since) = self.releases.half.remove(recipe) {
-            self.releases.half_longest = self.releases.half_longest.max(now - since);
-        }
-    }
-
     /// Checks that no parameter names an image that is to be removed.
     pub(crate) fn unnamed_by_parameter(
         &self,
@@ -270,42 +252,15 @@ impl Invariants {
         let shown = account.regions.get(&image.region).zip(promised.parameter.as_ref());
         let shown = shown.and_then(|(ec2, name)| ec2.parameters_shown.get(name));
         let names = |value: Option<&ImageId>| value == Some(&image.id);
-        if shown.is_some_and(|history| names(history.at(seen)) && names(history.now())) {
+        if shown.is_none_or(|history| !names(history.now())) {
+            return Ok(());
+        }
+        if shown.is_some_and(|history| names(history.at(seen))) {
             return Err("a parameter named it".into());
         }
+        self.excuses.count(Excuse::ParameterJustBefore);
         Ok(())
     }
-}
-
-/// Whether the image of a rollback is still pinned, and no newer release has come since.
-fn pin_holds(
-    account: &Account,
-    by: &Invocation,
-    rollback: &Rollback,
-    record: &ImageRecord,
-    seen: DateTime<Utc>,
-) -> bool {
-    let at_home = account.regions.get(&by.home).into_iter().flat_map(|ec2| ec2.images.values());
-    let homes: Vec<&History<Image>> = at_home
-        .filter(|history| {
-            history
-                .now()
-                .and_then(|image| image.record().ok())
-                .is_some_and(|its| its.copied.is_none() && its.name.recipe == record.name.recipe)
-        })
-        .collect();
-    let version = |image: &Image| image.record().ok().map(|its| its.name.version);
-    let pinned = homes.iter().any(|history| {
-        let own = |image: &Image| {
-            version(image) == Some(rollback.to) && image.tags.has(tags::PINNED) && is_published(image)
-        };
-        history.at(seen).is_some_and(own) && history.now().is_some_and(own)
-    });
-    let newer = homes.iter().any(|history| {
-        now_or(Some(history), seen)
-            .any(|image| is_published(image) && version(image).is_some_and(|its| its > rollback.over))
-    });
-    pinned && !newer
 }
 
 /// Every promise on releases that is broken at the end.
@@ -319,11 +274,16 @@ pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region
     broken
 }
 
+/// Whether somebody changed this image by hand, or what it was made of.
 pub(super) fn changed_by_hand(invariants: &Invariants, image: &Image, record: &ImageRecord) -> bool {
-    invariants.bakes.get(&record.name).is_some_and(|bake| {
-        bake.changed_by_hand
-            || record.copied.is_some() && bake.replicas_changed_by_hand.contains(&image.region)
-    })
+    let Some(bake) = invariants.bakes.get(&record.name) else { return false };
+    let replica = record.copied.is_some() && bake.replicas_changed_by_hand.contains(&image.region);
+    if bake.changed_by_hand {
+        invariants.excuses.count(Excuse::BakeChanged);
+    } else if replica {
+        invariants.excuses.count(Excuse::ReplicaChanged);
+    }
+    bake.changed_by_hand || replica
 }
 
 /// The parameter of every Region names the newest release, or the one that was rolled back to.
@@ -337,20 +297,29 @@ fn parameters(
 ) -> Vec<String> {
     let of_recipe = || account.images().filter_map(|image| Some((image, image.record().ok()?)));
     let of_recipe = || of_recipe().filter(|(_, record)| record.name.recipe == *recipe);
-    let touched = invariants.bakes.iter().any(|(name, bake)| {
-        name.recipe == *recipe && (bake.changed_by_hand || !bake.replicas_changed_by_hand.is_empty())
-    });
     let mut broken = Vec::new();
+    let is_one = is_one_launchable_everywhere(account, &invariants.own, home, recipe, promised);
     for region in promised.regions.iter().chain([home]) {
         let Some(ec2) = account.regions.get(region) else { continue };
         let Some(named) = ec2.parameters_shown.get(parameter).and_then(History::now) else { continue };
         let image = ec2.images.get(named).and_then(History::now);
-        if !touched && !image.is_some_and(is_published) {
+        if image.is_some_and(is_published) {
+            continue;
+        }
+        if image.is_some_and(|image| image.state == ImageState::Available) {
+            invariants.excuses.count(Excuse::NamedIsRetagged);
+        } else if !is_one {
+            invariants.excuses.count(Excuse::NothingToName);
+        } else {
             broken
                 .push(format!("{parameter} in {region} names {named}, which cannot be launched: {image:?}"));
         }
     }
-    if touched || !promised.all_regions {
+    if !promised.all_regions {
+        return broken;
+    }
+    if !is_one {
+        invariants.excuses.count(Excuse::NothingToName);
         return broken;
     }
     let released = of_recipe()

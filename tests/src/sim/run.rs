@@ -19,6 +19,7 @@ use super::clock::{Clock, Executor};
 use super::faults::Faults;
 use super::invariants::{Invariants, Promised};
 use super::lambda::{self, Function, KillPoint};
+use super::troubles::Troubles;
 use super::world::World;
 use super::{final_state, operators};
 
@@ -84,12 +85,20 @@ pub fn run(options: Options) -> Outcome {
     let world = World::new(clock, executor.spawner(), options.seed, context, options.bug, options.traced);
     world.kill_point.set(options.kill_point);
     let faults = options.faults.unwrap_or_else(|| Faults::random(&mut world.dice.borrow_mut()));
+    let away = (options.faults.is_none() && options.seed % 16 == 9).then(|| region(FURTHER[1]));
     world.note(|| format!("seed {}: {faults:?}", options.seed));
-    set_up(&world, start);
+    set_up(&world, start, away.as_ref());
     world.faults.set(faults);
 
     let nights = world.dice.borrow_mut().i32(3..6);
     let end_of_faults = start + HOUR + NIGHT * nights;
+    if options.faults.is_none() {
+        let further = FURTHER.map(region);
+        let troubles =
+            Troubles::random(&mut world.whims.borrow_mut(), &further, away, (start, end_of_faults));
+        world.note(|| format!("{troubles:?}"));
+        world.troubles.replace(troubles);
+    }
     let is_doomed = faults.copy_fails > 0.0 && options.seed % 8 == 5;
     world.doomed.replace(is_doomed.then(|| region(FURTHER[0])));
     let end = end_of_faults + SETTLING + if is_doomed { GIVING_UP } else { TimeDelta::zero() };
@@ -116,7 +125,7 @@ fn region(code: &str) -> Region {
 }
 
 /// Creates the recipes, their base image, long-lived builders, and resources that Kiln does not manage.
-fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
+fn set_up(world: &Rc<World>, now: DateTime<Utc>, away: Option<&Region>) {
     let home = world.context.home.clone();
     let mut account = world.account.borrow_mut();
     let base = account.register(&home, "al2023", Tags::new(), now);
@@ -124,9 +133,10 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
     let mut dice = world.dice.borrow_mut();
     for name in ["base", "web", "worker"].iter().take(dice.usize(1..4)) {
         let layered = name == &"worker" && dice.bool();
-        let (document, promised) = recipe(name, layered, &mut dice);
+        let (document, promised) = recipe(name, layered, away, (&mut dice, &mut world.whims.borrow_mut()));
         if name == &"base" {
-            register_past_release(&mut account, &home, now);
+            let own = register_past_release(&mut account, &home, now);
+            world.invariants.borrow_mut().own.insert(own);
         }
         account.parameters.insert(format!("{}/{name}", world.context.recipes), document);
         let name: RecipeName = name.parse().unwrap();
@@ -166,7 +176,7 @@ fn set_up(world: &Rc<World>, now: DateTime<Utc>) {
 }
 
 /// Registers a past release of the recipe `base`, so that layered recipes can bake at once.
-fn register_past_release(account: &mut Account, home: &Region, now: DateTime<Utc>) {
+fn register_past_release(account: &mut Account, home: &Region, now: DateTime<Utc>) -> ImageId {
     let version = Version::at(now - TimeDelta::days(1)).unwrap();
     let name = ImageName { recipe: "base".parse().unwrap(), version };
     let record = ImageRecord {
@@ -179,18 +189,27 @@ fn register_past_release(account: &mut Account, home: &Region, now: DateTime<Utc
     let image = account.register(home, &record.name.to_string(), Tags::new(), now);
     account.set_source_instance(home, &image, now);
     account.set_record(home, &image, &record, now);
+    image
 }
 
-fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Promised) {
+fn recipe(
+    name: &str,
+    layered: bool,
+    away: Option<&Region>,
+    (dice, whims): (&mut Rng, &mut Rng),
+) -> (String, Promised) {
     let one_of = |dice: &mut Rng, of: &[&'static str]| of[dice.usize(0..of.len())];
     let newest = dice.usize(2..4);
+    let newest = if whims.u8(0..8) == 0 { 1 } else { newest };
     let older_than = one_of(dice, &["0h", "3h", "8h"]);
     let confirm_after = one_of(dice, &["0h", "2h"]);
     let quarantine = one_of(dice, &["0h", "2h"]);
     let regions: Vec<&str> = FURTHER.into_iter().take(dice.usize(0..3)).collect();
     let subnets = one_of(dice, &["", "subnets = [\"subnet-0a\", \"subnet-0b\"]\n"]);
     let base = if layered { "recipe:base\"\non_base_release = true\n#\"" } else { "ssm:/base" };
-    let best_effort: Vec<&str> = regions.iter().copied().filter(|_| dice.u8(0..4) == 0).collect();
+    let is_away = |code: &str| away.is_some_and(|away| away.as_str() == code);
+    let best_effort: Vec<&str> =
+        regions.iter().copied().filter(|code| dice.u8(0..4) == 0 || is_away(code)).collect();
     let all_regions = dice.u8(0..4) > 0;
     let strategy = if all_regions { "together" } else { "each" };
     let verify = dice.u8(0..3) == 0;
@@ -212,7 +231,7 @@ fn recipe(name: &str, layered: bool, dice: &mut Rng) -> (String, Promised) {
         newest,
         younger_than: span(older_than),
         required: required.map(|code| region(code)).collect(),
-        regions: regions.into_iter().map(region).collect(),
+        regions: regions.iter().filter(|code| !is_away(code)).map(|code| region(code)).collect(),
         all_regions,
         parameter,
         accounts,
@@ -280,7 +299,9 @@ fn replay(world: &Rc<World>, executor: &mut Executor, events: Vec<(Function, ser
     let (player, ended) = (Rc::clone(world), Rc::clone(&done));
     world.spawn(async move {
         for (function, payload) in events {
-            if let Err(why) = lambda::run(&player, function, &payload).await {
+            if let Err(why) = lambda::run(&player, function, &payload).await
+                && player.troubles.borrow().away().is_none()
+            {
                 let broken = format!("{function:?} fails though nothing is wrong: {why}");
                 player.invariants.borrow_mut().broken_promises.push(broken);
             }
@@ -291,7 +312,7 @@ fn replay(world: &Rc<World>, executor: &mut Executor, events: Vec<(Function, ser
     if !done.get() {
         world.invariants.borrow_mut().broken_promises.push("a function did not come to its end".into());
     }
-    if world.invariants.borrow().dead_letters > given_up {
+    if world.invariants.borrow().dead_letters > given_up && world.troubles.borrow().away().is_none() {
         let broken = "a function that a sweep woke fails though nothing is wrong".to_owned();
         world.invariants.borrow_mut().broken_promises.push(broken);
     }
@@ -316,7 +337,9 @@ fn check_fixed_point(world: &Rc<World>, executor: &mut Executor) {
     let before = world.invariants.borrow().wakes.len();
     let changes = sweep_and_expire(world, executor);
     let woken = world.invariants.borrow().wakes[before..].to_vec();
-    for payload in woken.into_iter().filter(|payload| !copies_what_somebody_took(world, payload)) {
+    let is_away = world.troubles.borrow().away().is_some();
+    let unasked = |payload: &serde_json::Value| !is_away && !copies_what_somebody_took(world, payload);
+    for payload in woken.into_iter().filter(unasked) {
         let broken = format!("another look woke a function with {payload}");
         world.invariants.borrow_mut().broken_promises.push(broken);
     }

@@ -29,26 +29,29 @@ impl InMemoryCloud {
 impl References for InMemoryCloud {
     async fn instances_of(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let look = |account: &mut Account, at| account.region(region).instances_of(images, at);
+        let looked = self.world.now();
         let answer = self.read("DescribeInstances", region, "uses", look).await;
-        self.record_read(region, &answer, |reads| reads.instances = true);
+        self.record_read(region, &answer, |reads| reads.instances = Some(looked));
         answer
     }
 
     /// In one run of four the role may not call it.
     async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
         let look = |account: &mut Account, at| account.region(region).references(images, at);
+        let looked = self.world.now();
         let mut answer = self.read("DescribeImageReferences", region, "uses", look).await;
         if self.world.without_references {
             answer = Err(failed("DescribeImageReferences", "uses", region, "UnauthorizedOperation"));
         }
-        self.record_read(region, &answer, |reads| reads.templates = true);
+        self.record_read(region, &answer, |reads| reads.templates = Some(looked));
         answer
     }
 
     async fn template_versions(&self, region: &Region) -> Result<Vec<Reference>> {
         let look = |account: &mut Account, at| account.region(region).template_versions(at);
+        let looked = self.world.now();
         let answer = self.read("DescribeLaunchTemplateVersions", region, "templates", look).await;
-        self.record_read(region, &answer, |reads| reads.templates = true);
+        self.record_read(region, &answer, |reads| reads.templates = Some(looked));
         answer
     }
 

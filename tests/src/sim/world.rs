@@ -17,6 +17,7 @@ use super::clock::{self, Clock};
 use super::faults::{Faults, MOST_LAG};
 use super::invariants::Invariants;
 use super::lambda::{self, KillPoint};
+use super::troubles::Troubles;
 
 /// The world of one run.
 pub struct World {
@@ -26,8 +27,14 @@ pub struct World {
     pub account: RefCell<Account>,
     /// The random numbers, from the seed.
     pub dice: RefCell<Rng>,
+    /// Further random numbers, from the seed too: a new kind of event that asks these leaves all others as they were.
+    pub whims: RefCell<Rng>,
     /// How likely each fault is now.
     pub faults: Cell<Faults>,
+    /// The long troubles.
+    pub troubles: RefCell<Troubles>,
+    /// When something last went wrong that Kiln cannot help: a call failed, a function died, an event was late.
+    pub disturbed: Cell<DateTime<Utc>>,
     /// The checks that every promise is kept.
     pub invariants: RefCell<Invariants>,
     /// The settings of the functions.
@@ -71,7 +78,10 @@ impl World {
             clock,
             account: RefCell::new(Account::default()),
             dice: RefCell::new(Rng::with_seed(seed)),
+            whims: RefCell::new(Rng::with_seed(seed ^ 0x776869_6d73)),
             faults: Cell::new(Faults::none()),
+            troubles: RefCell::default(),
+            disturbed: Cell::new(DateTime::<Utc>::MIN_UTC),
             invariants: RefCell::new(Invariants::default()),
             context,
             bug,
@@ -92,6 +102,16 @@ impl World {
     /// Whether an event of this probability happens.
     pub fn chance(&self, probability: f64) -> bool {
         probability > 0.0 && self.dice.borrow_mut().f64() < probability
+    }
+
+    /// The same, by the further random numbers.
+    pub fn whim(&self, probability: f64) -> bool {
+        self.whims.borrow_mut().f64() < probability
+    }
+
+    /// Something goes wrong that Kiln cannot help.
+    pub fn is_disturbed(&self) {
+        self.disturbed.set(self.now());
     }
 
     /// A random span between two bounds in milliseconds.

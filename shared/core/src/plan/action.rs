@@ -120,6 +120,14 @@ pub struct Moves {
     pub tries: Option<NoteTry>,
 }
 
+impl Moves {
+    /// Sets back what has moved, as far as it is known to what.
+    pub fn back(moved: Vec<Move>) -> Self {
+        let moves = moved.into_iter().filter_map(Move::reversed).collect();
+        Self { moves, moved: Vec::new(), until: WaitFor::Accepted, tries: None }
+    }
+}
+
 /// Where a try that fails is noted, so that the next one waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoteTry {
@@ -155,10 +163,10 @@ pub struct Move {
 }
 
 impl Move {
-    /// The way back; `None` if it is not known where to.
+    /// The way back, which nothing sets forward again; `None` if it is not known where to.
     pub fn reversed(self) -> Option<Self> {
-        let Self { region, parameter, image, back } = self;
-        Some(Self { region, parameter, image: back?, back: Some(image) })
+        let Self { region, parameter, image: _, back } = self;
+        Some(Self { region, parameter, image: back?, back: None })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::{ImageId, Region, Stage};
 use crate::plan::action::{Move, Moves, NoteTry, WaitFor};
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
+use crate::recipe::ReleaseStrategy;
 use crate::release::launch_template::template_move;
 use crate::release::state::{Drift, ReadyRelease, ReleaseState, is_repair};
 use crate::release::tries::Tries;
@@ -28,7 +29,7 @@ pub(super) struct How {
 
 impl<'a> ReleaseState<'a> {
     /// What names a release in these Regions, moved to where it should be. The error is a decision that says until when
-    /// nothing is tried.
+    /// nothing is tried, and sets back what an earlier try left moved.
     pub(super) fn moves(&self, regions: &[&'a Region], how: How) -> Result<Sequence, Box<Decision>> {
         let mut sequence = self.move_parameters(regions, how)?;
         sequence.extend(self.move_templates(regions));
@@ -45,7 +46,9 @@ impl<'a> ReleaseState<'a> {
         let readable = |region: &&&Region| {
             self.pointers.get(**region).is_some_and(|pointers| matches!(pointers.parameter, Some(Ok(_))))
         };
-        let (mut moves, mut moved, mut first) = (Vec::new(), Vec::new(), None);
+        let (mut moves, mut moved, mut half, mut first) = (Vec::new(), Vec::new(), Vec::new(), None);
+        // Two releases may become ready in the same moment, and the older one be written last.
+        let (mut is_overwritten, mut is_lost) = (false, false);
         for region in regions.iter().filter(readable).copied() {
             let Some((image, reason)) = self.pending_move(region) else { continue };
             let to = |back| Move {
@@ -54,16 +57,21 @@ impl<'a> ReleaseState<'a> {
                 image: image.id.clone(),
                 back,
             };
+            let is_unfinished = self.names_unfinished(region);
+            let before = self.release_before(region);
+            half.extend(before.clone().filter(|_| is_unfinished).map(|before| to(Some(before))));
             if self.value(region) == Some(image.id.as_str()) {
-                moved.extend(self.release_before(region).map(|before| to(Some(before))));
+                moved.extend(before.map(|before| to(Some(before))));
             } else if how.drift == Drift::Repair || !is_repair(&reason) {
                 first.get_or_insert((region, image, reason.clone()));
                 // A rollback only goes on: what it comes from is bad. Nor is anything set back to what nobody can launch.
                 let rolls_back = matches!(reason, Reason::Release(ReleaseReason::RolledBackTo(_)));
                 let is_dead = self.dead_in(region).is_some();
+                is_lost |= is_dead;
                 let back = self.value(region).filter(|_| !rolls_back && !is_dead);
                 let back = back.and_then(|value| value.parse().ok());
-                moves.push(to(back));
+                is_overwritten |= is_unfinished;
+                moves.push(to(if is_unfinished { before } else { back }));
             }
         }
         let Some((region, image, reason)) = first else { return Ok(Sequence::new()) };
@@ -77,15 +85,27 @@ impl<'a> ReleaseState<'a> {
         let tries = tries.filter(|tries| tries.concerns(pending()));
         // What was a release before has been shown before: if it is not now, somebody has overwritten it.
         let is_new = self.target(region).is_some_and(|(target, ..)| target.record.stage == Stage::Published);
-        let waits = |tries: &Tries| is_new || !tries.accepted;
+        // Nor does a Region wait that names what nobody can launch.
+        let waits = |tries: &Tries| if tries.accepted { is_new && !is_overwritten } else { !is_lost };
+        // What a failed try left behind in some Regions does not wait there for the next one.
+        let is_half = !half.is_empty();
+        let is_hidden = |tries: &Tries, now| {
+            let shown_by = if is_half { tries.shown_by() } else { tries.again_at() };
+            tries.accepted && !is_overwritten && now >= shown_by
+        };
         if let (Some(tries), Some(now)) = (&tries, how.waits_at)
             && now < tries.again_at()
             && waits(tries)
+            && !(is_half && is_hidden(tries, now))
             && let Some(version) = subject.version
         {
             let again = tries.again_at().to_rfc3339_opts(SecondsFormat::Secs, true);
             let reason = ReleaseReason::TriedBefore { version, again };
-            return Err(Box::new(subject.decide(Action::Keep, reason)));
+            let action = match is_half && !tries.accepted {
+                true => Action::MoveParameters(Moves::back(half)),
+                false => Action::Keep,
+            };
+            return Err(Box::new(subject.decide(action, reason)));
         }
         let note = |now| NoteTry {
             image: noted_on.id.clone(),
@@ -96,11 +116,10 @@ impl<'a> ReleaseState<'a> {
         let note = how.waits_at.map(note);
         let moves = Moves { moves, moved, until: how.until, tries: note };
         let never = |tries: &Tries| {
-            tries.accepted
-                && how.waits_at.is_some_and(|now| (tries.again_at()..tries.last() + SHOWN_BY).contains(&now))
+            how.waits_at.is_some_and(|now| is_hidden(tries, now) && now < tries.last() + SHOWN_BY)
         };
         Ok(match tries.filter(never) {
-            Some(tries) => never_shown(&subject, image, moves, &tries),
+            Some(tries) => never_shown(&subject, image, moves, half, &tries),
             None => {
                 let mut sequence: Sequence = self.lost(&subject, image, &moves).into_iter().collect();
                 sequence.push(subject.decide(Action::MoveParameters(moves), reason));
@@ -129,6 +148,12 @@ impl<'a> ReleaseState<'a> {
     fn noted_on(&self, region: &'a Region, image: &'a Image) -> &'a Image {
         let together = self.requires(region).then(|| self.target(region)).flatten();
         together.map_or(image, |(target, ..)| target.home)
+    }
+
+    /// Whether a Region that goes with others names an image that is no release yet.
+    fn names_unfinished(&self, region: &Region) -> bool {
+        self.recipe.replicate.release == ReleaseStrategy::AllRegions
+            && self.named(region).is_some_and(|release| release.record.stage == Stage::Published)
     }
 
     /// The image that a Region's parameter named before it moved to a release that is none yet.
@@ -168,7 +193,7 @@ impl<'a> ReleaseState<'a> {
 
 /// What SSM accepted at the last try, and does not show. It is told; and if other Regions show theirs, they are set back,
 /// and the next try waits for all of them again.
-fn never_shown(subject: &Subject, image: &Image, moves: Moves, tries: &Tries) -> Sequence {
+fn never_shown(subject: &Subject, image: &Image, moves: Moves, half: Vec<Move>, tries: &Tries) -> Sequence {
     let Some(hidden) = moves.moves.first() else { return Sequence::new() };
     let reason = Reason::Release(ReleaseReason::NeverShown {
         region: hidden.region.clone(),
@@ -183,12 +208,11 @@ fn never_shown(subject: &Subject, image: &Image, moves: Moves, tries: &Tries) ->
         let occasion = moves.tries.as_ref().map(NoteTry::occasion).unwrap_or_default();
         sequence.push(subject.clone().emit_again(&record.name, news, &occasion, reason.clone()));
     }
-    if moves.moved.is_empty() {
+    if half.is_empty() {
         sequence.push(decide(Action::MoveParameters(moves)));
         return sequence;
     }
-    let back = moves.moved.into_iter().filter_map(Move::reversed).collect();
-    let back = Moves { moves: back, moved: Vec::new(), until: WaitFor::Accepted, tries: None };
+    let back = Moves::back(half);
     let note = moves.tries.map(|note| {
         let subject = Subject { region: note.region, ..subject.clone() };
         subject.decide(Action::Tag(note.image, note.refused), reason.clone())
@@ -232,13 +256,12 @@ pub fn refused(state: &ReleaseState<'_>, region: &Region, why: &str, now: DateTi
         let shown =
             target.ready.get(*region).filter(|image| state.value(region) == Some(image.id.as_str()))?;
         let (region, parameter, image) = ((*region).clone(), parameter.clone(), shown.id.clone());
-        Move { back: state.release_before(&region), region, parameter, image }.reversed()
+        Some(Move { back: state.release_before(&region), region, parameter, image })
     };
-    let moves: Vec<Move> = together.iter().filter_map(moved).collect();
-    if !moves.is_empty() {
-        let moves = Moves { moves, moved: Vec::new(), until: WaitFor::Accepted, tries: None };
+    let back = Moves::back(together.iter().filter_map(moved).collect());
+    if !back.moves.is_empty() {
         sequence.push(
-            Subject::recipe(&state.recipe.name, state.home).decide(Action::MoveParameters(moves), reason()),
+            Subject::recipe(&state.recipe.name, state.home).decide(Action::MoveParameters(back), reason()),
         );
     }
     sequence.push(Subject::resource(parameter, region).decide(Action::Reject, reason()));

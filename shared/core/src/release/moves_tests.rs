@@ -101,6 +101,46 @@ fn a_release_that_a_region_did_not_take_waits_for_its_next_try_and_is_no_release
 }
 
 #[test]
+fn what_a_failed_try_left_half_moved_is_set_back_by_the_next_sweep_though_the_next_try_waits() {
+    let tried = |outcome: &str| format!("6 2026-01-31T02:00:00Z {outcome} *");
+    let after = |minutes| day(30) + TimeDelta::minutes(minutes);
+    let decided = |outcome: &str, minutes| {
+        scene([8, 9, 8], Some(&tried(outcome))).decided(&named(), after(minutes)).remove(0)
+    };
+    let back = |sequence: &Sequence| -> Vec<_> {
+        moves_of(sequence).moves.iter().map(|one| (one.region.to_string(), one.image.clone())).collect()
+    };
+    let old = [("eu-west-1".to_owned(), member("eu-west-1", 8, Stage::Released).id)];
+    let refused = decided("refused", 15);
+    assert_eq!(words(&refused), ["move-parameters"]);
+    assert_eq!(back(&refused), old);
+    assert_eq!(moves_of(&refused).moves[0].back, None, "a way back is never undone");
+    // What SSM accepted gets the time in which it is shown, and no more.
+    assert_eq!(words(&decided("accepted", 9)), ["keep"]);
+    let hidden = decided("accepted", 10);
+    assert_eq!(words(&hidden)[..4], ["emit", "tag", "move-parameters", "reject"]);
+    assert_eq!(back(&hidden), old);
+}
+
+/// Two releases become ready in the same moment, and in one Region the older one is written last.
+#[test]
+fn what_an_older_release_overwrote_is_written_again_at_once_and_set_back_with_the_rest() {
+    let mut scene = scene([9, 8, 9], Some("3 2026-01-31T02:00:00Z accepted *"));
+    for (code, images) in &mut scene.images {
+        images.as_mut().unwrap().push(member(code.as_str(), 7, Stage::Released));
+        let second = &mut images.as_mut().unwrap()[0];
+        second.tags = std::mem::take(&mut second.tags).with(tags::STAGE, Stage::Published.word());
+    }
+    let again = scene.decided(&named(), day(30) + TimeDelta::minutes(1)).remove(0);
+    assert_eq!(words(&again)[..1], ["move-parameters"]);
+    let moves = moves_of(&again);
+    let oldest = |code: &str| Some(member(code, 7, Stage::Released).id);
+    let backs = |of: &[Move]| of.iter().map(|one| one.back.clone()).collect::<Vec<_>>();
+    assert_eq!(backs(&moves.moves), [oldest("eu-west-1")]);
+    assert_eq!(backs(&moves.moved), [oldest("us-east-1"), oldest("ap-southeast-2")]);
+}
+
+#[test]
 fn a_refusal_that_comes_later_sets_the_others_back_and_is_told() {
     let sequences = scene([9, 8, 9], None).refused(&named(), "eu-west-1");
     assert_eq!(words(&sequences[0]), ["tag", "emit", "move-parameters", "reject"]);
@@ -172,6 +212,17 @@ fn regions_that_go_together_go_back_together_when_the_home_image_of_what_they_na
         let Action::Emit(envelope) = &sequences[0][0].action else { panic!() };
         assert!(envelope.detail(day(30)).contains("deregistered or disabled"));
     }
+}
+
+#[test]
+fn what_is_lost_is_replaced_by_each_sweep_however_often_a_region_refused() {
+    let mut scene = without(&["us-east-1"]);
+    for image in scene.images.values_mut().flat_map(|images| images.as_mut().unwrap()) {
+        let tried = "6 2026-01-31T02:00:00Z refused *";
+        image.tags = std::mem::take(&mut image.tags).with(tags::RELEASE_TRIED, tried);
+    }
+    let decided = scene.decided(&named(), day(30) + TimeDelta::minutes(1));
+    assert_eq!(words(&decided[0]), ["emit", "move-parameters"]);
 }
 
 #[test]

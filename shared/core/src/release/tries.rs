@@ -55,6 +55,11 @@ impl Tries {
         self.last + FIRST * 2_i32.pow(self.count - 1)
     }
 
+    /// When the values that SSM accepted are shown at the latest.
+    pub fn shown_by(&self) -> DateTime<Utc> {
+        self.last + FIRST
+    }
+
     /// When it was last tried.
     pub fn last(&self) -> DateTime<Utc> {
         self.last

@@ -11,7 +11,7 @@ use kiln_engine::apply::Report;
 use kiln_engine::context::{Context, HandlerError};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::aws::Aws;
 
@@ -115,14 +115,14 @@ where
 }
 
 /// Logs one JSON object per line to standard output, which Lambda sends to CloudWatch Logs.
-fn log_as_json(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+fn log_as_json(level: &str) {
+    let level: LevelFilter = level.parse().unwrap_or(LevelFilter::INFO);
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false)
-        .with_env_filter(filter)
+        .with_max_level(level)
         .init();
 }

@@ -28,7 +28,10 @@ pub(crate) async fn move_parameters<C: Cloud>(cloud: &C, wanted: &Moves) -> Resu
     let put = moves.iter().map(|one| cloud.put_image(&one.region, &one.parameter, &one.image));
     let put = bounded(CALLS, put).await;
     if let Some(why) = put.iter().find_map(|one| one.as_ref().err()) {
-        let written = moves.iter().zip(&put).filter(|(_, put)| put.is_ok()).map(|(one, _)| one);
+        // A call whose answer was lost may have taken effect.
+        let may_be_written =
+            |put: &Result<()>| put.as_ref().err().is_none_or(|error| error.kind.is_retryable());
+        let written = moves.iter().zip(&put).filter(|(_, put)| may_be_written(put)).map(|(one, _)| one);
         return Err(set_back(cloud, wanted, &written.collect::<Vec<_>>(), why.clone()).await);
     }
     if wanted.until == WaitFor::Accepted {

@@ -1,0 +1,85 @@
+//! Why a promise is not asked for something. Each use is counted: an excuse that is used too often would hide mistakes.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// Why a promise is not asked for an image or a bake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excuse {
+    /// Somebody held the image after Kiln had looked.
+    HeldJustBefore,
+    /// Somebody launched the image after Kiln had looked.
+    LaunchedJustBefore,
+    /// A launch template came to name the image after Kiln had looked.
+    NamedJustBefore,
+    /// A parameter came to name the image after Kiln had looked.
+    ParameterJustBefore,
+    /// The use of the image by another account began too late for the report.
+    OtherAccountJustBefore,
+    /// Somebody changed the builder or the home image of the bake.
+    BakeChanged,
+    /// Somebody changed a replica of the bake.
+    ReplicaChanged,
+    /// Two invocations at once launched a builder each, in two zones; one failed, and the other became the image.
+    TwoBuilders,
+    /// Nothing could be named in place of what somebody took.
+    NothingToName,
+    /// Somebody wrote tags onto what is named, which can be launched all the same.
+    NamedIsRetagged,
+}
+
+impl Excuse {
+    /// Every excuse.
+    pub const ALL: [Self; 10] = [
+        Self::HeldJustBefore,
+        Self::LaunchedJustBefore,
+        Self::NamedJustBefore,
+        Self::ParameterJustBefore,
+        Self::OtherAccountJustBefore,
+        Self::BakeChanged,
+        Self::ReplicaChanged,
+        Self::TwoBuilders,
+        Self::NothingToName,
+        Self::NamedIsRetagged,
+    ];
+
+    /// How often it may be used in 10,000 pipelines.
+    fn most(self) -> u64 {
+        match self {
+            Self::HeldJustBefore | Self::ParameterJustBefore => 10,
+            Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders => 20,
+            Self::OtherAccountJustBefore | Self::NamedIsRetagged => 50,
+            Self::NothingToName => 300,
+            Self::BakeChanged | Self::ReplicaChanged => 1_000,
+        }
+    }
+}
+
+/// How often each excuse was used.
+#[derive(Debug, Clone, Default)]
+pub struct Excuses(RefCell<BTreeMap<Excuse, u64>>);
+
+impl Excuses {
+    /// Counts one use.
+    pub fn count(&self, excuse: Excuse) {
+        *self.0.borrow_mut().entry(excuse).or_default() += 1;
+    }
+
+    /// Adds those of another run.
+    pub fn add(&self, other: &Self) {
+        for (excuse, times) in other.0.borrow().iter() {
+            *self.0.borrow_mut().entry(*excuse).or_default() += times;
+        }
+    }
+
+    /// Each with how often it was used.
+    pub fn all(&self) -> impl Iterator<Item = (Excuse, u64)> {
+        let counted = self.0.borrow().clone();
+        Excuse::ALL.into_iter().map(move |excuse| (excuse, counted.get(&excuse).copied().unwrap_or_default()))
+    }
+
+    /// Those that were used too often in so many pipelines.
+    pub fn too_often(&self, pipelines: u64) -> Vec<(Excuse, u64)> {
+        self.all().filter(|(excuse, times)| *times > excuse.most() * pipelines / 10_000 + 3).collect()
+    }
+}

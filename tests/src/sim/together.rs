@@ -1,0 +1,106 @@
+//! The promise on Regions that go together: they name one release, but for an invocation and a sweep.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use kiln_core::inventory::Image;
+use kiln_core::model::{ImageId, RecipeName, Region, Version, tags};
+
+use super::account::Account;
+use super::ec2::Ec2;
+use super::excuses::Excuse;
+use super::faults::MOST_LAG;
+use super::history::History;
+use super::invariants::{Invariants, Promised};
+use super::releases::{is_published, member};
+
+/// The Regions of a recipe name different releases.
+#[derive(Debug)]
+pub(super) struct HalfMoved {
+    pub(super) since: DateTime<Utc>,
+    /// When each sweep began that found it so, since everything answers.
+    pub(super) sweeps: Vec<DateTime<Utc>>,
+}
+
+impl Invariants {
+    /// A parameter has a new value.
+    pub fn parameter_changed(&mut self, account: &Account, home: &Region, name: &str, now: DateTime<Utc>) {
+        let names = |of: &Promised| of.all_regions && of.parameter.as_deref() == Some(name);
+        let Some((recipe, promised)) = self.recipes.iter().find(|(_, of)| names(of)) else { return };
+        let (recipe, versions) = (recipe.clone(), versions_named(account, home, promised));
+        if versions.len() > 1 {
+            let new = || HalfMoved { since: now, sweeps: Vec::new() };
+            self.releases.half.entry(recipe).or_insert_with(new);
+        } else if let Some(half) = self.releases.half.remove(&recipe) {
+            self.releases.half_longest = self.releases.half_longest.max(now - half.since);
+        }
+    }
+
+    /// A sweep came to its end. What moved half is whole after an invocation and a sweep, if everything answers: at the
+    /// second sweep that finds it half moved, the promise is broken.
+    pub fn swept(
+        &mut self,
+        account: &Account,
+        home: &Region,
+        began: DateTime<Utc>,
+        disturbed: DateTime<Utc>,
+    ) {
+        let mut broken = Vec::new();
+        for (recipe, half) in &mut self.releases.half {
+            let promised = &self.recipes[recipe];
+            let named = versions_named(account, home, promised);
+            half.sweeps.retain(|sweep| *sweep > disturbed + MOST_LAG);
+            if named.len() < 2 || began <= disturbed.max(half.since) + MOST_LAG {
+                continue;
+            }
+            if !is_one_launchable_everywhere(account, &self.own, home, recipe, promised) {
+                self.excuses.count(Excuse::NothingToName);
+                half.sweeps.clear();
+                continue;
+            }
+            half.sweeps.push(began);
+            if half.sweeps.len() == 2 {
+                broken.push(format!(
+                    "{began}: the Regions of {recipe}, which go together, name {named:?} since {}",
+                    half.since
+                ));
+            }
+        }
+        self.broken_promises.extend(broken);
+    }
+}
+
+/// Whether some release of a recipe can be launched in every Region that it requires.
+pub(super) fn is_one_launchable_everywhere(
+    account: &Account,
+    own: &BTreeSet<ImageId>,
+    home: &Region,
+    recipe: &RecipeName,
+    promised: &Promised,
+) -> bool {
+    let of_recipe =
+        |image: &&Image| own.contains(&image.id) && image.tags.get(tags::RECIPE) == Some(recipe.as_str());
+    let mut homes = account.images().filter(|image| image.region == *home && !image.tags.has(tags::ORIGIN));
+    let everywhere = |image: &Image| {
+        promised.required.iter().chain([home]).all(|region| {
+            member(account, home, &image.id, region, DateTime::<Utc>::MAX_UTC)
+                .filter_map(History::now)
+                .any(is_published)
+        })
+    };
+    homes.by_ref().filter(of_recipe).any(everywhere)
+}
+
+/// The versions that the parameters of a recipe's required Regions name; `None` for what is gone. A Region without a
+/// value yet does not count; it gets one once its replica is there. Nor does one with its first value, which cannot be
+/// set back.
+fn versions_named(account: &Account, home: &Region, promised: &Promised) -> BTreeSet<Option<Version>> {
+    let Some(parameter) = &promised.parameter else { return BTreeSet::new() };
+    let version = |ec2: &Ec2, named| Some(ec2.images.get(named)?.now()?.record().ok()?.name.version);
+    let named = |region: &Region| {
+        let ec2 = account.regions.get(region)?;
+        let shown = ec2.parameters_shown.get(parameter)?;
+        Some(version(ec2, shown.now().filter(|value| shown.first() != Some(value))?))
+    };
+    promised.required.iter().chain([home]).filter_map(named).collect()
+}
