@@ -173,3 +173,27 @@ def test_what_restrains_needs_no_seal(kiln: Kiln) -> None:
     kiln.invoke("expire", {"dry_run": False})
     kiln.settle()
     assert old[HOME] in [image["ImageId"] for image in kiln.images()]
+
+
+@pytest.mark.parametrize(
+    ("name", "tags"),
+    [
+        ("packer 1748736000", {"kiln:version": "20620101T000000Z"}),
+        ("packer AwsBackup_i-0a11_44b4c3f0", {"aws:backup:source-resource": "i-0a11:44b4c3f0"}),
+        ("packer of a policy", {"aws:dlm:lifecycle-policy-id": "policy-0abc"}),
+    ],
+)
+def test_what_is_of_the_future_or_a_backup_is_not_taken_in_though_the_recipe_asks_for_its_name(
+    kiln: Kiln, name: str, tags: dict[str, str]
+) -> None:
+    publish = 'parameter = "/golden/web"\nshare = { accounts = ["111122223333"] }\n[adopt]\nname = "packer *"'
+    kiln.recipe(publish=publish, regions="[]")
+    given = {"region": HOME, "name": name, "tags": {"kiln:recipe": "web", **tags}}
+    (image,) = kiln.aws.seed(images=[given])["images"]
+    for _ in range(2):
+        kiln.sweep()
+    assert kiln.parameter() is None and kiln.allowed(image) == []
+    # Tonight's release is named as if the other had never been given.
+    kiln.bake(scheduled_time="2025-06-02T02:00:00Z")
+    tonight = next(made for made in kiln.images() if made["Name"] == "web-20250602T020000Z")
+    assert kiln.parameter() == tonight["ImageId"]

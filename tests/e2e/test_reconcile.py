@@ -102,3 +102,18 @@ def test_two_sweeps_at_once_do_no_harm(kiln: Kiln) -> None:
         kiln.settle()
     assert [len(kiln.images(region)) for region in REGIONS] == [1, 1, 1] and kiln.living() == []
     assert kiln.dead_letters() == []
+
+
+def test_a_sweep_that_moves_a_parameter_back_says_so(kiln: Kiln) -> None:
+    kiln.recipe(publish='parameter = "/golden/web"')
+    for day in (1, 2):
+        kiln.bake(scheduled_time=f"2025-06-{day:02}T02:00:00Z")
+    old, newest = (image["ImageId"] for image in kiln.images())
+    # No event tells of it.
+    kiln.aws.faults({"event": "Parameter Store Change", "effect": "lose", "times": -1})
+    kiln.aws.client("ssm").put_parameter(
+        Name="/golden/web", Value=old, Type="String", DataType="aws:ec2:image", Overwrite=True
+    )
+    kiln.settle()
+    assert kiln.sweep() == ["move-parameters"]
+    assert kiln.parameter() == newest

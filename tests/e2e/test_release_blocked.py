@@ -16,6 +16,7 @@ FULL = {
     "status": 400,
 }
 AWAY = "eu-west-1"
+OUTAGE = {"code": "ServiceUnavailable", "message": "regional outage", "status": 503}
 
 
 def ready(kiln: Kiln, version: str) -> None:
@@ -108,10 +109,9 @@ def test_a_region_of_best_effort_that_refuses_holds_no_other(kiln: Kiln) -> None
 
 def test_an_outage_of_a_best_effort_region_does_not_stop_a_rollback(kiln: Kiln) -> None:
     released(kiln, OLD, NEW, replicate=f'best_effort = ["{AWAY}"]')
-    outage = {"code": "ServiceUnavailable", "message": "regional outage", "status": 503}
     kiln.aws.faults(
         *(
-            {"call": call, "region": AWAY, "times": -1, **outage}
+            {"call": call, "region": AWAY, "times": -1, **OUTAGE}
             for call in ("DescribeImages", "GetParameters", "PutParameter")
         )
     )
@@ -121,6 +121,17 @@ def test_an_outage_of_a_best_effort_region_does_not_stop_a_rollback(kiln: Kiln) 
     assert kiln.named()[0] == OLD and kiln.named()[2] == OLD
     kiln.sweep()
     assert kiln.named() == [OLD] * 3
+
+
+def test_an_outage_of_a_best_effort_region_does_not_stop_the_nightly_bake(kiln: Kiln) -> None:
+    kiln.recipe(publish='parameter = "/golden/web"', replicate=f'best_effort = ["{AWAY}"]')
+    kiln.aws.faults({"call": "*", "region": AWAY, "times": -1, **OUTAGE})
+    assert not kiln.bake(scheduled_time="2025-06-01T02:00:00Z").failed
+    kiln.aws.faults()
+    assert kiln.named() == ["20250601T020000Z", None, "20250601T020000Z"]
+    for _ in range(2):
+        kiln.sweep()
+    assert kiln.named() == ["20250601T020000Z"] * 3
 
 
 def test_a_layer_is_baked_from_the_release_that_its_base_was_rolled_back_to(kiln: Kiln) -> None:

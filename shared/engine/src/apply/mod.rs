@@ -102,6 +102,10 @@ async fn apply_sequence<C: Cloud>(
                     }
                     Err(ApplyError::NotYet(reason)) => {
                         aborted = true;
+                        // It is done, and no later look has anything to repair.
+                        if mode.is_repair() && matches!(action, Action::MoveParameters(_)) {
+                            repaired.push(decision.clone());
+                        }
                         Outcome::Waiting { waiting_for: reason.to_string() }
                     }
                     Err(failure) => {
