@@ -37,4 +37,10 @@ SHARED_SNAPSHOT = Scene(
     "a snapshot that another image shares", images.shares_a_snapshot, keeps=Keeps.SNAPSHOTS
 )
 
+UNSEEN = (
+    Scene("an id in a parameter of plain text", templates.plain_parameter),
+    Scene("a snapshot in another image's launch template", templates.snapshot_in_a_template),
+)
+"""Kinds of use of which docs/concepts/what-keeps-an-image.md says that Kiln does not see them."""
+
 ALL = (*IN_THE_ACCOUNT, SHARED_UNKNOWN, ANOTHER_ACCOUNT, SHARED_SNAPSHOT)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from local_aws.client import LocalAws
 from scenes.groups import auto_scaling_group
-from scenes.model import Use, another, arn, launch_template
+from scenes.model import Use, another, arn, described, launch_template
 
 # The tests delete all parameters below this path before each test.
+PLAIN = "/golden/scenes/plain"
 NAMED, PINNED, UNKNOWN = "/golden/scenes/named", "/golden/scenes/pinned", "/golden/scenes/theirs"
 
 
@@ -77,3 +78,21 @@ def unknown_parameter(aws: LocalAws, image: str, region: str) -> Use:
     _put(aws, region, UNKNOWN, image)
     name = arn("ssm", region, f"parameter{UNKNOWN}")
     return Use("parameter", name, lambda: aws.client("ssm", region).delete_parameter(Name=UNKNOWN))
+
+
+def plain_parameter(aws: LocalAws, image: str, region: str) -> Use:
+    """A parameter of plain text, from which something else launches."""
+    ssm = aws.client("ssm", region)
+    ssm.put_parameter(Name=PLAIN, Value=image, Type="String", Overwrite=True)
+    return Use("parameter", PLAIN, lambda: ssm.delete_parameter(Name=PLAIN))
+
+
+def snapshot_in_a_template(aws: LocalAws, image: str, region: str) -> Use:
+    """A launch template of another image that adds a volume made of this one's snapshot."""
+    ec2 = aws.client("ec2", region)
+    snapshot = described(aws, image, region)["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    volume = {"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": snapshot}}
+    data = {"ImageId": another(aws, region), "BlockDeviceMappings": [volume]}
+    made = ec2.create_launch_template(LaunchTemplateName="data-of-a-release", LaunchTemplateData=data)
+    template = str(made["LaunchTemplate"]["LaunchTemplateId"])
+    return Use("launch template", template, lambda: ec2.delete_launch_template(LaunchTemplateId=template))

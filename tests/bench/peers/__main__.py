@@ -15,6 +15,7 @@ from bench.peers import night, uses
 from bench.peers.night import Night
 from bench.peers.tools import Tool, ami_cleaner, custodian, missing
 from demo.screen import Screen
+from scenes import UNSEEN
 from stack import functions
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -113,11 +114,20 @@ def _uses(screen: Screen, programs: Path, built: Path) -> bool:
     outcomes = uses.all_scenes(tools, built)
     names = [*(tool.name for tool in tools), uses.KILN]
     rows = [["IT IS USED BY, OR BEARS", *names]]
+    unseen = {scene.name: outcomes.pop(scene.name) for scene in UNSEEN}
     rows += [[scene, *(str(found[name]) for name in names)] for scene, found in outcomes.items()]
+    rows += [["(Kiln says that it does not see:)", *("" for _ in names)]]
+    rows += [[scene, *(str(found[name]) for name in names)] for scene, found in unseen.items()]
     screen.table(rows)
     for name in names:
-        removed = sum(found[name].said == uses.REMOVED for found in outcomes.values())
-        print(f"  {name}: {removed} of {len(outcomes)} removed though in use", flush=True)
+        removed, blind = (
+            sum(found[name].said == uses.REMOVED for found in of.values()) for of in (outcomes, unseen)
+        )
+        print(
+            f"  {name}: {removed} of {len(outcomes)} removed though in use, "
+            f"and {blind} of {len(unseen)} whose use Kiln does not see",
+            flush=True,
+        )
     print("  The tags kiln:hold and kiln:base are Kiln's own, which other tools know only by configuration.")
     print("  EC2 itself refuses to deregister what AWS Backup manages: there REMOVED would be failed.")
     return all(found[uses.KILN].good() for found in outcomes.values())

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.peers import kiln, world
 from bench.peers.tools import REGION, Ran, Tool
 from local_aws.client import LocalAws
-from scenes import ALL, ANOTHER_ACCOUNT, Keeps, Scene, Use
+from scenes import ALL, ANOTHER_ACCOUNT, UNSEEN, Keeps, Scene, Use
 
 UNUSED, USED, NEWEST = 200, 150, [2, 1]
 """The ages of the releases in days: one unused, one in use, and the two newest."""
@@ -37,14 +37,15 @@ Outcomes = dict[str, dict[str, Outcome]]
 
 
 def all_scenes(tools: list[Tool], built: Path) -> Outcomes:
-    outcomes: Outcomes = {scene.name: {} for scene in ALL}
+    scenes = (*ALL, *UNSEEN)
+    outcomes: Outcomes = {scene.name: {} for scene in scenes}
     with world.local_aws() as aws:
-        for scene in ALL:
+        for scene in scenes:
             for tool in tools:
                 outcomes[scene.name][tool.name] = _of_tool(aws, scene, tool)
     with world.local_aws() as aws:
         kiln.install(aws, built)
-        for scene in ALL:
+        for scene in scenes:
             outcomes[scene.name][KILN] = _of_kiln(aws, scene)
     return outcomes
 

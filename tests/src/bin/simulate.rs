@@ -13,6 +13,9 @@ use std::time::Instant;
 use kiln_tests::sim::excuses::Excuses;
 use kiln_tests::sim::{Bug, Options, run};
 
+/// The broken promises of each seed.
+type Broken = Vec<(u64, Vec<String>)>;
+
 struct Arguments {
     pipelines: u64,
     from: u64,
@@ -103,7 +106,7 @@ fn many(given: &Arguments) -> ExitCode {
         }
         (broken_promises, excuses)
     };
-    let ended: Vec<(Vec<(u64, Vec<String>)>, Excuses)> = std::thread::scope(|scope| {
+    let ended: Vec<(Broken, Excuses)> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..given.threads).map(|_| scope.spawn(work)).collect();
         let joined =
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));

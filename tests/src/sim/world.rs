@@ -78,7 +78,7 @@ impl World {
             clock,
             account: RefCell::new(Account::default()),
             dice: RefCell::new(Rng::with_seed(seed)),
-            whims: RefCell::new(Rng::with_seed(seed ^ 0x776869_6d73)),
+            whims: RefCell::new(Rng::with_seed(seed ^ 0x0077_6869_6d73)),
             faults: Cell::new(Faults::none()),
             troubles: RefCell::default(),
             disturbed: Cell::new(DateTime::<Utc>::MIN_UTC),

@@ -209,6 +209,20 @@ fn a_tester_whose_image_is_gone_is_terminated_unless_its_region_cannot_be_read()
     assert_eq!(found(&other_region, now()), ["retry"]);
 }
 
+/// Two Kilns in one account: this one's further Region is the other's home.
+#[test]
+fn testers_and_builders_of_another_kiln_are_left_alone() {
+    let theirs = Image { region: region("eu-west-1"), ..image("web", 9).build() };
+    for seal in [Seal::Missing, Seal::Wrong] {
+        let at_work = Instance { seal, ..tester(&theirs, 9) };
+        let ours = Instance { seal, ..tester(&image("web", 9).build(), 9) };
+        let mut both = observed(vec![ours], vec![]);
+        both.images.insert(region("eu-west-1"), Ok(vec![Image { seal, ..theirs.clone() }]));
+        both.further.insert(region("eu-west-1"), Ok(vec![at_work]));
+        assert_eq!(found(&both, day(9) + TimeDelta::hours(30)), Vec::<String>::new(), "{seal:?}");
+    }
+}
+
 #[test]
 fn a_tagged_image_is_adopted_and_tested_in_one_sequence() {
     let given = Image { tags: Tags::new().with(tags::RECIPE, "web"), ..foreign_image("ami-0aa") };

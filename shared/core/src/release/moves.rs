@@ -27,6 +27,49 @@ pub(super) struct How {
     pub waits_at: Option<DateTime<Utc>>,
 }
 
+/// The parameters that are to move.
+struct Pending<'a> {
+    moves: Vec<Move>,
+    /// The first of them: its Region, its new image, and why.
+    first: (&'a Region, &'a Image, Reason),
+    left: Left,
+}
+
+/// What earlier moves have left.
+#[derive(Default)]
+struct Left {
+    /// The Regions that show the new image already.
+    moved: Vec<Move>,
+    /// The Regions that name a release that is none yet, this one or another.
+    half: Vec<Move>,
+    /// Whether one of them names another: two releases became ready in the same moment, and the older was written last.
+    is_overwritten: bool,
+    /// Whether a Region names what nobody can launch.
+    is_lost: bool,
+}
+
+/// What the last try means for the next one.
+enum Next {
+    Now,
+    NotBefore(DateTime<Utc>),
+    /// SSM accepted the values, and does not show them.
+    NeverShown,
+}
+
+impl Left {
+    /// What half moved does not wait for longer than SSM needs. Nor does a Region that names what nobody can launch.
+    fn next(&self, tries: &Tries, is_new: bool, now: DateTime<Utc>) -> Next {
+        let shown_by = if self.half.is_empty() { tries.again_at() } else { tries.shown_by() };
+        let is_hidden = (shown_by..tries.last() + SHOWN_BY).contains(&now);
+        if tries.accepted && !self.is_overwritten && is_hidden {
+            return Next::NeverShown;
+        }
+        // What was a release before has been shown before: if it is not now, somebody has overwritten it.
+        let waits = if tries.accepted { is_new && !self.is_overwritten } else { !self.is_lost };
+        if waits && now < tries.again_at() { Next::NotBefore(tries.again_at()) } else { Next::Now }
+    }
+}
+
 impl<'a> ReleaseState<'a> {
     /// What names a release in these Regions, moved to where it should be. The error is a decision that says until when
     /// nothing is tried, and sets back what an earlier try left moved.
@@ -42,14 +85,57 @@ impl<'a> ReleaseState<'a> {
         regions: &[&'a Region],
         how: How,
     ) -> Result<Sequence, Box<Decision>> {
-        let Some(parameter) = self.recipe.publish.parameter.as_ref() else { return Ok(Sequence::new()) };
-        let readable = |region: &&&Region| {
+        let Some(pending) = self.pending(regions, how.drift) else { return Ok(Sequence::new()) };
+        let (region, image, reason) = pending.first;
+        let subject = Subject {
+            version: Subject::image(image).version,
+            ..Subject::recipe(&self.recipe.name, self.home)
+        };
+        let noted_on = self.noted_on(region, image);
+        let regions = || pending.moves.iter().map(|one| &one.region);
+        let tries = how.waits_at.and_then(|now| Tries::of(noted_on, now));
+        let tries = tries.filter(|tries| tries.concerns(regions()));
+        let is_new = self.target(region).is_some_and(|(target, ..)| target.record.stage == Stage::Published);
+        let next = match (&tries, how.waits_at) {
+            (Some(tries), Some(now)) => pending.left.next(tries, is_new, now),
+            _ => Next::Now,
+        };
+        if let (Next::NotBefore(again), Some(version)) = (&next, subject.version) {
+            let again = again.to_rfc3339_opts(SecondsFormat::Secs, true);
+            let sets_back = tries.is_some_and(|tries| !tries.accepted) && !pending.left.half.is_empty();
+            let action = match sets_back {
+                true => Action::MoveParameters(Moves::back(pending.left.half)),
+                false => Action::Keep,
+            };
+            return Err(Box::new(subject.decide(action, ReleaseReason::TriedBefore { version, again })));
+        }
+        let note = |now| NoteTry {
+            image: noted_on.id.clone(),
+            region: noted_on.region.clone(),
+            refused: Tries::tag(tries.as_ref(), false, regions(), now),
+            accepted: Tries::tag(tries.as_ref(), true, regions(), now),
+        };
+        let note = how.waits_at.map(note);
+        let Left { moved, half, .. } = pending.left;
+        let moves = Moves { moves: pending.moves, moved, until: how.until, tries: note };
+        Ok(match (next, tries) {
+            (Next::NeverShown, Some(tries)) => never_shown(&subject, image, moves, half, &tries),
+            _ => {
+                let mut sequence: Sequence = self.lost(&subject, image, &moves).into_iter().collect();
+                sequence.push(subject.decide(Action::MoveParameters(moves), reason));
+                sequence
+            }
+        })
+    }
+
+    /// What is to move in these Regions; `None` if nothing is.
+    fn pending(&self, regions: &[&'a Region], drift: Drift) -> Option<Pending<'_>> {
+        let parameter = self.recipe.publish.parameter.as_ref()?;
+        let is_readable = |region: &&&Region| {
             self.pointers.get(**region).is_some_and(|pointers| matches!(pointers.parameter, Some(Ok(_))))
         };
-        let (mut moves, mut moved, mut half, mut first) = (Vec::new(), Vec::new(), Vec::new(), None);
-        // Two releases may become ready in the same moment, and the older one be written last.
-        let (mut is_overwritten, mut is_lost) = (false, false);
-        for region in regions.iter().filter(readable).copied() {
+        let (mut moves, mut left, mut first) = (Vec::new(), Left::default(), None);
+        for region in regions.iter().filter(is_readable).copied() {
             let Some((image, reason)) = self.pending_move(region) else { continue };
             let to = |back| Move {
                 region: region.clone(),
@@ -57,75 +143,23 @@ impl<'a> ReleaseState<'a> {
                 image: image.id.clone(),
                 back,
             };
-            let is_unfinished = self.names_unfinished(region);
-            let before = self.release_before(region);
-            half.extend(before.clone().filter(|_| is_unfinished).map(|before| to(Some(before))));
+            let (is_unfinished, before) = (self.names_unfinished(region), self.release_before(region));
+            left.half.extend(before.clone().filter(|_| is_unfinished).map(|before| to(Some(before))));
             if self.value(region) == Some(image.id.as_str()) {
-                moved.extend(before.map(|before| to(Some(before))));
-            } else if how.drift == Drift::Repair || !is_repair(&reason) {
-                first.get_or_insert((region, image, reason.clone()));
+                left.moved.extend(before.map(|before| to(Some(before))));
+            } else if drift == Drift::Repair || !is_repair(&reason) {
                 // A rollback only goes on: what it comes from is bad. Nor is anything set back to what nobody can launch.
                 let rolls_back = matches!(reason, Reason::Release(ReleaseReason::RolledBackTo(_)));
                 let is_dead = self.dead_in(region).is_some();
-                is_lost |= is_dead;
+                left.is_lost |= is_dead;
+                left.is_overwritten |= is_unfinished;
                 let back = self.value(region).filter(|_| !rolls_back && !is_dead);
                 let back = back.and_then(|value| value.parse().ok());
-                is_overwritten |= is_unfinished;
                 moves.push(to(if is_unfinished { before } else { back }));
+                first.get_or_insert((region, image, reason));
             }
         }
-        let Some((region, image, reason)) = first else { return Ok(Sequence::new()) };
-        let subject = Subject {
-            version: Subject::image(image).version,
-            ..Subject::recipe(&self.recipe.name, self.home)
-        };
-        let noted_on = self.noted_on(region, image);
-        let pending = || moves.iter().map(|one: &Move| &one.region);
-        let tries = how.waits_at.and_then(|now| Tries::of(noted_on, now));
-        let tries = tries.filter(|tries| tries.concerns(pending()));
-        // What was a release before has been shown before: if it is not now, somebody has overwritten it.
-        let is_new = self.target(region).is_some_and(|(target, ..)| target.record.stage == Stage::Published);
-        // Nor does a Region wait that names what nobody can launch.
-        let waits = |tries: &Tries| if tries.accepted { is_new && !is_overwritten } else { !is_lost };
-        // What a failed try left behind in some Regions does not wait there for the next one.
-        let is_half = !half.is_empty();
-        let is_hidden = |tries: &Tries, now| {
-            let shown_by = if is_half { tries.shown_by() } else { tries.again_at() };
-            tries.accepted && !is_overwritten && now >= shown_by
-        };
-        if let (Some(tries), Some(now)) = (&tries, how.waits_at)
-            && now < tries.again_at()
-            && waits(tries)
-            && !(is_half && is_hidden(tries, now))
-            && let Some(version) = subject.version
-        {
-            let again = tries.again_at().to_rfc3339_opts(SecondsFormat::Secs, true);
-            let reason = ReleaseReason::TriedBefore { version, again };
-            let action = match is_half && !tries.accepted {
-                true => Action::MoveParameters(Moves::back(half)),
-                false => Action::Keep,
-            };
-            return Err(Box::new(subject.decide(action, reason)));
-        }
-        let note = |now| NoteTry {
-            image: noted_on.id.clone(),
-            region: noted_on.region.clone(),
-            refused: Tries::tag(tries.as_ref(), false, pending(), now),
-            accepted: Tries::tag(tries.as_ref(), true, pending(), now),
-        };
-        let note = how.waits_at.map(note);
-        let moves = Moves { moves, moved, until: how.until, tries: note };
-        let never = |tries: &Tries| {
-            how.waits_at.is_some_and(|now| is_hidden(tries, now) && now < tries.last() + SHOWN_BY)
-        };
-        Ok(match tries.filter(never) {
-            Some(tries) => never_shown(&subject, image, moves, half, &tries),
-            None => {
-                let mut sequence: Sequence = self.lost(&subject, image, &moves).into_iter().collect();
-                sequence.push(subject.decide(Action::MoveParameters(moves), reason));
-                sequence
-            }
-        })
+        Some(Pending { moves, left, first: first? })
     }
 
     /// Says that what some of these Regions named can no longer be launched, before they name another release.

@@ -228,7 +228,7 @@ fn what_is_lost_is_replaced_by_each_sweep_however_often_a_region_refused() {
 #[test]
 fn with_each_a_region_whose_replica_is_there_stays_where_it_is() {
     let mut recipe = named();
-    recipe.replicate.release = crate::recipe::ReleaseStrategy::PerRegion;
+    recipe.replicate.release = ReleaseStrategy::PerRegion;
     let sequences = without(&["us-east-1"]).decided(&recipe, day(30));
     let moved: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.region.to_string()).collect();
     assert_eq!(moved, ["us-east-1"]);
