@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
 
 
@@ -134,6 +136,18 @@ def test_a_tag_alone_hands_over_nothing_and_a_call_does(kiln: Kiln) -> None:
     assert tags_of(kiln.images()[0])["kiln:stage"] == "released"
     refused = kiln.invoke("verify", {"adopt": image, "recipe": "web"})
     assert "it bears tags that only Kiln writes" in refused.error
+
+
+@pytest.mark.parametrize("many", [20, 49])
+def test_an_image_with_many_tags_is_taken_in_or_refused_at_once_and_told(kiln: Kiln, many: int) -> None:
+    kiln.recipe(publish='parameter = "/golden/web"', verify=ASKS)
+    image = given(kiln, **{"kiln:recipe": "web"}, **{f"cost{n}": "x" for n in range(many)})
+    if many == 20:
+        assert kiln.parameter() == image and kiln.said("Image Rejected") == []
+        return
+    (rejected,) = kiln.said("Image Rejected")
+    assert (rejected["image"], kiln.parameter()) == (image, None)
+    assert "EC2 allows 50; remove some" in rejected["reason"]
 
 
 def test_an_adopted_image_is_deprecated_and_never_removed_unless_the_recipe_says_so(kiln: Kiln) -> None:

@@ -65,11 +65,13 @@ pub enum Event {
         /// The id of the tester.
         instance: InstanceId,
     },
-    /// `Image Rejected`: the image or replica failed its test or its scan. It is not published or released.
+    /// `Image Rejected`: the image or replica failed its test or its scan, or was tagged for adoption and cannot be
+    /// adopted. It is not published or released.
     ImageRejected {
         /// The image or replica.
         image: ImageId,
-        /// The id of the tester; absent if its scan rejected it, or if no tester could be launched.
+        /// The id of the tester; absent if its scan rejected it, if no tester could be launched, or if it was not
+        /// adopted.
         #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<InstanceId>,
         /// Why it was rejected.

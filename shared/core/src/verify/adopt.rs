@@ -4,10 +4,11 @@
 use chrono::{DateTime, Utc};
 use wildmatch::WildMatch;
 
+use crate::events::outbound::Event;
 use crate::inventory::{Image, ImageState, Seal};
 use crate::model::{ImageName, ImageRecord, RecipeName, Region, Stage, Tags, Version, tags};
 use crate::plan::reason::AdoptReason;
-use crate::plan::{Action, Decision, Subject};
+use crate::plan::{Action, Decision, Sequence, Subject};
 use crate::recipe::Recipe;
 
 /// The prefixes of the tags of services that remove their images themselves.
@@ -83,6 +84,24 @@ pub fn decide(
         HandedOver::ByCall => AdoptReason::AskedFor(version),
     };
     subject.decide(adopt, reason)
+}
+
+/// What is decided of an image that is not adopted. Whoever tagged it hears of a rejection by an event; whoever called
+/// hears it as the answer. A sweep says it again, without an event, for as long as the image is tagged.
+pub fn not_adopted(decision: Decision, image: &Image, by: HandedOver) -> Sequence {
+    let Subject { recipe, version, .. } = &decision.subject;
+    let name = recipe.clone().zip(*version).map(|(recipe, version)| ImageName { recipe, version });
+    let Some(name) = name.filter(|_| decision.action == Action::Reject && by == HandedOver::ByTag) else {
+        return vec![decision];
+    };
+    let news = Event::ImageRejected {
+        image: image.id.clone(),
+        instance: None,
+        reason: decision.reason.to_string(),
+        console_tail: String::new(),
+    };
+    let told = decision.subject.clone().emit(&name, news, decision.reason.clone());
+    vec![told, decision]
 }
 
 /// Whether a recipe asks for images of this name.
@@ -228,6 +247,19 @@ mod tests {
             None
         );
         assert_eq!(adoption_target(&Image { state: ImageState::Pending, ..given(Tags::new()) }, &home), None);
+    }
+
+    #[test]
+    fn whoever_tagged_an_image_that_is_rejected_hears_of_it_by_an_event_and_whoever_called_by_the_answer() {
+        let late = given(Tags::new().with(tags::VERSION, "20620101T000000Z"));
+        let words = |by| -> Vec<_> {
+            let decision = decide(&late, &asking(), &[], by, day(3));
+            not_adopted(decision, &late, by).iter().map(|one| one.action.word()).collect()
+        };
+        assert_eq!(words(HandedOver::ByTag), ["emit", "reject"]);
+        assert_eq!(words(HandedOver::ByCall), ["reject"]);
+        let kept = decide(&given(Tags::new()), &recipe("web"), &[], HandedOver::ByTag, day(3));
+        assert_eq!(not_adopted(kept, &late, HandedOver::ByTag).len(), 1);
     }
 
     #[test]

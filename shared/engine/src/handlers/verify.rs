@@ -125,7 +125,9 @@ async fn adopt_image<C: Cloud>(
     let of_recipe = ImageQuery::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
     let others = cloud.images(&context.home, &of_recipe).await?;
     let decision = adopt::decide(&image, &recipe, &others, by, now);
-    let Action::Adopt { tags, .. } = &decision.action else { return Ok(vec![decision]) };
+    let Action::Adopt { tags, .. } = &decision.action else {
+        return Ok(adopt::not_adopted(decision, &image, by));
+    };
     let image = adopt::adopted(&image, tags);
     let mut sequence = vec![decision];
     if let Ok(record) = image.record() {
