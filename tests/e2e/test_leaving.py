@@ -141,3 +141,20 @@ def test_the_base_of_another_recipe_stays_though_its_own_is_deleted(kiln: Kiln) 
         kiln.aws.days_pass(days)
         night(kiln)
     assert [[image["Name"] for image in kiln.images(region)] for region in REGIONS] == [[f"web-{NEW}"]] * 3
+
+
+def test_a_region_that_left_a_recipe_and_came_back_gets_the_newest_release_and_keeps_it(kiln: Kiln) -> None:
+    named = 'parameter = "/golden/web"'
+    first, second, third = (f"2025-06-0{day}T02:00:00Z" for day in (1, 2, 3))
+    kiln.recipe(publish=named)
+    kiln.bake(scheduled_time=first)
+    kiln.recipe(publish=named, regions='["ap-southeast-2"]')
+    kiln.bake(scheduled_time=second)
+    assert kiln.named() == ["20250602T020000Z", "20250601T020000Z", "20250602T020000Z"]
+    kiln.recipe(publish=named)
+    for _ in range(3):
+        kiln.sweep()
+    assert kiln.named() == ["20250602T020000Z"] * 3
+    assert kiln.sweep() == []
+    kiln.bake(scheduled_time=third)
+    assert kiln.named() == ["20250603T020000Z"] * 3

@@ -31,20 +31,32 @@ def test_a_stack_of_another_name_bakes_and_releases_in_every_region() -> None:
             time.sleep(0.2)
 
 
-def test_two_stacks_in_the_same_regions_leave_each_others_bakes_and_images_alone() -> None:
+@pytest.mark.parametrize("others_home", [FURTHER[0], pytest.param(HOME, marks=pytest.mark.full)])
+def test_two_stacks_in_the_same_regions_leave_each_others_bakes_testers_and_images_alone(
+    others_home: str,
+) -> None:
     timing = {"LOCAL_AWS_IMAGE_S": "0.2", "LOCAL_AWS_BOOT_S": "0.1"}
+    homes = {"kiln": HOME, NAME: others_home}
     with LocalAws(**timing) as aws:
-        for stack in ("kiln", NAME):
-            deploy(aws.url, BUILT, HOME, FURTHER, architecture="x86_64", say=lambda _: None, name=stack)
-            recipe = RECIPE.format(name=f"{stack}-web", **DEFAULTS)
+        for stack, home in homes.items():
+            further = [region for region in (HOME, *FURTHER) if region != home]
+            deploy(aws.url, BUILT, home, further, architecture="x86_64", say=lambda _: None, name=stack)
+            fields = {**DEFAULTS, "regions": json.dumps(further), "replicate": "verify = true"}
+            recipe = RECIPE.format(name=f"{stack}-web", **fields)
             name = f"/{stack}/recipes/{stack}-web"
-            aws.client("ssm").put_parameter(Name=name, Value=recipe, Type="String")
-        for stack in ("kiln", NAME):
-            aws.client("lambda").invoke(FunctionName=f"{stack}-bake", Payload=b"{}")
+            aws.client("ssm", home).put_parameter(Name=name, Value=recipe, Type="String")
+        for stack, home in homes.items():
+            aws.client("lambda", home).invoke(FunctionName=f"{stack}-bake", Payload=b"{}")
+            # While testers of the other are at work.
+            aws.client("lambda", HOME).invoke(FunctionName="kiln-reconcile", Payload=b"{}")
+        for region in (HOME, *FURTHER) * 4:
+            time.sleep(0.5)
+            stack = NAME if region == others_home else "kiln"
+            aws.client("lambda", homes[stack]).invoke(FunctionName=f"{stack}-reconcile", Payload=b"{}")
         aws.wait_idle(60)
-        for stack in ("kiln", NAME):
+        for stack, home in homes.items():
             for function, payload in (("reconcile", {}), ("expire", {"dry_run": False})):
-                answer = aws.client("lambda").invoke(
+                answer = aws.client("lambda", home).invoke(
                     FunctionName=f"{stack}-{function}", Payload=json.dumps(payload).encode()
                 )
                 assert "FunctionError" not in answer, json.loads(answer["Payload"].read())
@@ -53,7 +65,7 @@ def test_two_stacks_in_the_same_regions_leave_each_others_bakes_and_images_alone
         said = [event for event in aws.journal(kind="event") if event["source"] == "kiln"]
         released = [event["detail"]["recipe"] for event in said if event["detail_type"] == "Image Released"]
         assert set(released) == {"kiln-web", f"{NAME}-web"}
-        assert "Bake Failed" not in [event["detail_type"] for event in said]
+        assert not {"Bake Failed", "Image Rejected"} & {event["detail_type"] for event in said}
 
 
 def stages(aws: LocalAws) -> list[str | None]:

@@ -153,6 +153,8 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::BestEffortRequired, "is everywhere, but its stage is", 9),
         (Bug::FutureTakenIn, "lies in the future", 3),
         (Bug::LayerIgnoresRollback, "from which somebody had rolled back", 22),
+        (Bug::NothingSetBack, "which go together", 620),
+        (Bug::FailuresUnsaid, "nobody was told why", 1),
         (Bug::WrongMemberAsked, "used it", 40),
     ] {
         if breaks(bug, promise, remembered) {

@@ -73,6 +73,8 @@ pub struct Invariants {
     pub broken_promises: Vec<String>,
     /// Why promises were not asked for, and how often.
     pub excuses: Excuses,
+    /// The images that somebody gave with a version that is another image's, or of the future.
+    pub mistaken: BTreeSet<ImageId>,
     /// What Kiln made, and what a person gave it. Kept here, so that no rule of Kiln's says what is its own.
     pub own: BTreeSet<ImageId>,
     /// What each recipe promises.
@@ -289,7 +291,9 @@ impl Invariants {
         let kind = envelope.detail_type();
         *self.news.entry(kind).or_default() += 1;
         self.said.entry(envelope.id(now).to_string()).or_insert((kind, 0)).1 += 1;
-        if envelope.region == *home && ENDS.contains(&kind) {
+        let is_mistaken =
+            matches!(&envelope.news, Event::ImageRejected { image, .. } if self.mistaken.contains(image));
+        if envelope.region == *home && ENDS.contains(&kind) && !is_mistaken {
             self.bake(&envelope.name).ends.insert(kind);
         }
         match &envelope.news {

@@ -166,6 +166,7 @@ fn tags_an_image_for_adoption(world: &Rc<World>) {
     world.note(|| format!("somebody tags {id} for adoption by {recipe}, as {mistake:?}"));
     world.send_image_event(&home, &id);
     if mistake.is_some() {
+        world.invariants.borrow_mut().mistaken.insert(id.clone());
         takes_back_after_an_hour(world, home, id);
     }
 }

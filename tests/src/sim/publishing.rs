@@ -120,6 +120,15 @@ impl InMemoryCloud {
         Ok(self.shown(region, names).await?.into_keys().map(|name| (name, kind())).collect())
     }
 
+    /// Whether a parameter shows a newer release than this image is of.
+    pub(crate) fn names_newer(&self, region: &Region, name: &str, image: &ImageId) -> bool {
+        let mut account = self.world.account.borrow_mut();
+        let ec2 = account.region(region);
+        let version = |id: &ImageId| Some(ec2.images.get(id)?.now()?.record().ok()?.name.version);
+        let shown = ec2.parameters_shown.get(name).and_then(History::now);
+        shown.and_then(version) > version(image)
+    }
+
     pub(crate) async fn shown(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
         let look = |account: &mut Account, at| {
             let shown = &account.region(region).parameters_shown;

@@ -142,6 +142,11 @@ pub struct NoteTry {
 }
 
 impl NoteTry {
+    /// Whether no try was noted before this one.
+    pub fn is_first(&self) -> bool {
+        self.refused.get(tags::RELEASE_TRIED).is_some_and(|noted| noted.starts_with("1 "))
+    }
+
     /// What tells this try from the others: its number, and its hour. Two invocations at once are the same try.
     pub fn occasion(&self) -> String {
         let tried = self.refused.get(tags::RELEASE_TRIED).unwrap_or_default();

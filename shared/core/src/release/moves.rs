@@ -12,7 +12,7 @@ use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::ReleaseStrategy;
 use crate::release::launch_template::template_move;
-use crate::release::state::{Drift, ReadyRelease, ReleaseState, is_repair};
+use crate::release::state::{Drift, ReadyRelease, ReleaseState, is_repair, pinned_of};
 use crate::release::tries::Tries;
 
 /// A value that is not shown so long after it was accepted may have been overwritten since.
@@ -32,17 +32,17 @@ struct Pending<'a> {
     moves: Vec<Move>,
     /// The first of them: its Region, its new image, and why.
     first: (&'a Region, &'a Image, Reason),
-    left: Left,
+    left: Earlier,
 }
 
-/// What earlier moves have left.
+/// What earlier moves have left behind.
 #[derive(Default)]
-struct Left {
+struct Earlier {
     /// The Regions that show the new image already.
     moved: Vec<Move>,
-    /// The Regions that name a release that is none yet, this one or another.
+    /// The Regions that name an image that is no release yet, the new one or another, and that can be set back.
     half: Vec<Move>,
-    /// Whether one of them names another: two releases became ready in the same moment, and the older was written last.
+    /// Whether one of them names an older one: two releases became ready in the same moment, and it was written last.
     is_overwritten: bool,
     /// Whether a Region names what nobody can launch.
     is_lost: bool,
@@ -56,17 +56,23 @@ enum Next {
     NeverShown,
 }
 
-impl Left {
-    /// What half moved does not wait for longer than SSM needs. Nor does a Region that names what nobody can launch.
+impl Earlier {
+    /// A try that was refused is followed by another after its wait, which is the shortest where a Region names what
+    /// nobody can launch. A try that was accepted is followed by none until its values must have been shown: soon where
+    /// Regions have moved half.
     fn next(&self, tries: &Tries, is_new: bool, now: DateTime<Utc>) -> Next {
+        // Once: after that, SSM does not show the new value.
+        let is_overwritten = self.is_overwritten && tries.is_first();
         let shown_by = if self.half.is_empty() { tries.again_at() } else { tries.shown_by() };
         let is_hidden = (shown_by..tries.last() + SHOWN_BY).contains(&now);
-        if tries.accepted && !self.is_overwritten && is_hidden {
+        if tries.accepted && !is_overwritten && is_hidden {
             return Next::NeverShown;
         }
         // What was a release before has been shown before: if it is not now, somebody has overwritten it.
-        let waits = if tries.accepted { is_new && !self.is_overwritten } else { !self.is_lost };
-        if waits && now < tries.again_at() { Next::NotBefore(tries.again_at()) } else { Next::Now }
+        let waits = !tries.accepted || is_new && !is_overwritten;
+        // A wait in any case: what is set back after a refusal wakes the function again.
+        let again = if self.is_lost { tries.shown_by() } else { tries.again_at() };
+        if waits && now < again { Next::NotBefore(again) } else { Next::Now }
     }
 }
 
@@ -116,7 +122,7 @@ impl<'a> ReleaseState<'a> {
             accepted: Tries::tag(tries.as_ref(), true, regions(), now),
         };
         let note = how.waits_at.map(note);
-        let Left { moved, half, .. } = pending.left;
+        let Earlier { moved, half, .. } = pending.left;
         let moves = Moves { moves: pending.moves, moved, until: how.until, tries: note };
         Ok(match (next, tries) {
             (Next::NeverShown, Some(tries)) => never_shown(&subject, image, moves, half, &tries),
@@ -134,7 +140,7 @@ impl<'a> ReleaseState<'a> {
         let is_readable = |region: &&&Region| {
             self.pointers.get(**region).is_some_and(|pointers| matches!(pointers.parameter, Some(Ok(_))))
         };
-        let (mut moves, mut left, mut first) = (Vec::new(), Left::default(), None);
+        let (mut moves, mut left, mut first) = (Vec::new(), Earlier::default(), None);
         for region in regions.iter().filter(is_readable).copied() {
             let Some((image, reason)) = self.pending_move(region) else { continue };
             let to = |back| Move {
@@ -143,16 +149,21 @@ impl<'a> ReleaseState<'a> {
                 image: image.id.clone(),
                 back,
             };
-            let (is_unfinished, before) = (self.names_unfinished(region), self.release_before(region));
+            // A rollback only goes on: what it comes from is bad.
+            let rolls_back = matches!(reason, Reason::Release(ReleaseReason::RolledBackTo(_)));
+            let unfinished = self.names_unfinished(region).filter(|_| !rolls_back);
+            let (is_unfinished, before) = (unfinished.is_some(), self.release_before(region));
+            let before = before.filter(|_| !rolls_back);
             left.half.extend(before.clone().filter(|_| is_unfinished).map(|before| to(Some(before))));
             if self.value(region) == Some(image.id.as_str()) {
                 left.moved.extend(before.map(|before| to(Some(before))));
             } else if drift == Drift::Repair || !is_repair(&reason) {
-                // A rollback only goes on: what it comes from is bad. Nor is anything set back to what nobody can launch.
-                let rolls_back = matches!(reason, Reason::Release(ReleaseReason::RolledBackTo(_)));
+                // Nor is anything set back to what nobody can launch.
                 let is_dead = self.dead_in(region).is_some();
                 left.is_lost |= is_dead;
-                left.is_overwritten |= is_unfinished;
+                left.is_overwritten |= unfinished
+                    .zip(image.record().ok())
+                    .is_some_and(|(named, new)| named.version() < new.name.version);
                 let back = self.value(region).filter(|_| !rolls_back && !is_dead);
                 let back = back.and_then(|value| value.parse().ok());
                 moves.push(to(if is_unfinished { before } else { back }));
@@ -184,20 +195,31 @@ impl<'a> ReleaseState<'a> {
         together.map_or(image, |(target, ..)| target.home)
     }
 
-    /// Whether a Region that goes with others names an image that is no release yet.
-    fn names_unfinished(&self, region: &Region) -> bool {
-        self.recipe.replicate.release == ReleaseStrategy::AllRegions
-            && self.named(region).is_some_and(|release| release.record.stage == Stage::Published)
+    /// What a Region that waits for others names, if it is no release yet.
+    fn names_unfinished(&self, region: &Region) -> Option<&ReadyRelease<'a>> {
+        let goes_with_others =
+            self.recipe.replicate.release == ReleaseStrategy::AllRegions && self.requires(region);
+        self.named(region).filter(|release| goes_with_others && !release.is_released())
     }
 
-    /// The image that a Region's parameter named before it moved to a release that is none yet.
+    /// The image that a Region's parameter named before it moved to a release that is none yet. Regions that go together
+    /// named the same release: the one that somebody had rolled back to, or else the newest that all of them can launch.
     fn release_before(&self, region: &Region) -> Option<ImageId> {
         let (target, ..) = self.target(region)?;
-        let is_before = |release: &&ReadyRelease<'_>| {
-            release.version() < target.version() && release.record.stage == Stage::Released
+        let is_before =
+            |release: &&ReadyRelease<'a>| release.version() < target.version() && release.is_released();
+        let before = || self.releases.iter().filter(is_before);
+        let is_everywhere =
+            |release: &&ReadyRelease<'a>| self.required().all(|region| release.ready.contains_key(region));
+        let together = match self.recipe.replicate.release {
+            ReleaseStrategy::AllRegions => pinned_of(before()).or_else(|| before().find(is_everywhere)),
+            ReleaseStrategy::PerRegion => None,
         };
-        let before = self.releases.iter().filter(is_before).find_map(|release| release.ready.get(region));
-        before.filter(|_| target.record.stage == Stage::Published).map(|image| image.id.clone())
+        let image = match together {
+            Some(release) => release.ready.get(region),
+            None => before().find_map(|release| release.ready.get(region)),
+        };
+        image.filter(|_| target.record.stage == Stage::Published).map(|image| image.id.clone())
     }
 
     fn move_templates(&self, regions: &[&'a Region]) -> Sequence {

@@ -125,14 +125,19 @@ fn what_a_failed_try_left_half_moved_is_set_back_by_the_next_sweep_though_the_ne
 /// Two releases become ready in the same moment, and in one Region the older one is written last.
 #[test]
 fn what_an_older_release_overwrote_is_written_again_at_once_and_set_back_with_the_rest() {
-    let mut scene = scene([9, 8, 9], Some("3 2026-01-31T02:00:00Z accepted *"));
-    for (code, images) in &mut scene.images {
-        images.as_mut().unwrap().push(member(code.as_str(), 7, Stage::Released));
-        let second = &mut images.as_mut().unwrap()[0];
-        second.tags = std::mem::take(&mut second.tags).with(tags::STAGE, Stage::Published.word());
-    }
-    let again = scene.decided(&named(), day(30) + TimeDelta::minutes(1)).remove(0);
+    let overwritten = |tried: &str| {
+        let mut scene = scene([9, 8, 9], Some(tried));
+        for (code, images) in &mut scene.images {
+            images.as_mut().unwrap().push(member(code.as_str(), 7, Stage::Released));
+            let second = &mut images.as_mut().unwrap()[0];
+            second.tags = std::mem::take(&mut second.tags).with(tags::STAGE, Stage::Published.word());
+        }
+        scene.decided(&named(), day(30) + TimeDelta::minutes(1)).remove(0)
+    };
+    let again = overwritten("1 2026-01-31T02:00:00Z accepted *");
     assert_eq!(words(&again)[..1], ["move-parameters"]);
+    // The second time SSM does not show the new value.
+    assert_eq!(words(&overwritten("2 2026-01-31T02:00:00Z accepted *")), ["keep"]);
     let moves = moves_of(&again);
     let oldest = |code: &str| Some(member(code, 7, Stage::Released).id);
     let backs = |of: &[Move]| of.iter().map(|one| one.back.clone()).collect::<Vec<_>>();
@@ -215,14 +220,55 @@ fn regions_that_go_together_go_back_together_when_the_home_image_of_what_they_na
 }
 
 #[test]
-fn what_is_lost_is_replaced_by_each_sweep_however_often_a_region_refused() {
+fn what_is_lost_waits_ten_minutes_for_its_replacement_however_often_a_region_refused() {
     let mut scene = without(&["us-east-1"]);
     for image in scene.images.values_mut().flat_map(|images| images.as_mut().unwrap()) {
         let tried = "6 2026-01-31T02:00:00Z refused *";
         image.tags = std::mem::take(&mut image.tags).with(tags::RELEASE_TRIED, tried);
     }
+    let decided = |minutes| scene.decided(&named(), day(30) + TimeDelta::minutes(minutes)).remove(0);
+    // What is set back after a refusal wakes the function again, which would not end.
+    assert_eq!(words(&decided(9)), ["keep"]);
+    assert_eq!(words(&decided(10)), ["emit", "move-parameters"]);
+}
+
+/// Somebody rolled back from 8 to 6; 9 is new, and one Region refuses it.
+#[test]
+fn what_moved_is_set_back_to_what_somebody_had_rolled_back_to() {
+    let mut scene = scene([9, 8, 9], None);
+    for (code, images) in &mut scene.images {
+        let mut pinned = member(code.as_str(), 6, Stage::Released);
+        if code.as_str() == "us-east-1" {
+            let over = day(8).format("%Y%m%dT%H%M%SZ").to_string();
+            pinned.tags = pinned.tags.with_time(tags::PINNED, day(8)).with(tags::PINNED_OVER, over);
+        }
+        if code.as_str() == "eu-west-1" {
+            let value = pinned.id.to_string();
+            let pointers = scene.pointers.get_mut(code).unwrap();
+            pointers.parameter = Some(Ok(Some(value)));
+        }
+        images.as_mut().unwrap().push(pinned);
+    }
+    let sequences = scene.refused(&named(), "eu-west-1");
+    let back: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.image.clone()).collect();
+    assert_eq!(
+        back,
+        ["us-east-1", "ap-southeast-2"].map(|code| member(code, 6, Stage::Released).id).to_vec()
+    );
+}
+
+/// Somebody "rolls back" to 9, which is everywhere and was tried in vain: SSM shows it in one Region first.
+#[test]
+fn an_old_try_does_not_set_a_persons_rollback_back() {
+    let mut scene = scene([9, 8, 8], Some("6 2026-01-31T02:00:00Z refused *"));
+    let homes = scene.images.get_mut(&region("us-east-1")).unwrap().as_mut().unwrap();
+    let over = day(9).format("%Y%m%dT%H%M%SZ").to_string();
+    for image in homes.iter_mut().filter(|image| image.record().unwrap().name == name("web", 9)) {
+        let tags = std::mem::take(&mut image.tags);
+        image.tags = tags.with_time(tags::PINNED, day(30)).with(tags::PINNED_OVER, &over);
+    }
     let decided = scene.decided(&named(), day(30) + TimeDelta::minutes(1));
-    assert_eq!(words(&decided[0]), ["emit", "move-parameters"]);
+    assert_eq!(words(&decided[0]), ["keep"]);
 }
 
 #[test]

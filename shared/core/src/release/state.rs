@@ -133,11 +133,7 @@ impl<'a> ReleaseState<'a> {
     /// The release of the latest rollback, and the newest version that it was preferred to; `None` once a newer one
     /// is released.
     pub(super) fn pinned(&self) -> Option<(&ReadyRelease<'a>, Version)> {
-        let pins = self.releases.iter().filter_map(|release| {
-            let over: Version = release.home.tags.read(tags::PINNED_OVER)?;
-            Some((release.home.tags.time(tags::PINNED)?, over, release))
-        });
-        let (_, over, pinned) = pins.max_by_key(|(since, ..)| *since)?;
+        let (pinned, over) = latest_pin(self.releases.iter())?;
         let newer = self.releases.iter().any(|release| release.version() > over && self.is_complete(release));
         (!newer).then_some((pinned, over))
     }
@@ -259,9 +255,39 @@ impl ReadyRelease<'_> {
         self.record.name.version
     }
 
+    /// Whether it is a release, or is being made one: its time was written.
+    pub(super) fn is_released(&self) -> bool {
+        self.record.stage == Stage::Released || self.home.tags.time(tags::RELEASED_AT).is_some()
+    }
+
     pub(super) fn images(&self) -> BTreeMap<Region, ImageId> {
         self.ready.iter().map(|(region, image)| ((*region).clone(), image.id.clone())).collect()
     }
+}
+
+/// The latest of the rollbacks to these releases, and the newest version that it was preferred to.
+fn latest_pin<'r, 'a>(
+    releases: impl Iterator<Item = &'r ReadyRelease<'a>>,
+) -> Option<(&'r ReadyRelease<'a>, Version)>
+where
+    'a: 'r,
+{
+    let pins = releases.filter_map(|release| {
+        let over: Version = release.home.tags.read(tags::PINNED_OVER)?;
+        Some((release.home.tags.time(tags::PINNED)?, over, release))
+    });
+    pins.max_by_key(|(since, ..)| *since).map(|(_, over, release)| (release, over))
+}
+
+/// The one of these releases to which somebody had rolled back, if no newer one of them came after that.
+pub(super) fn pinned_of<'r, 'a>(
+    releases: impl Iterator<Item = &'r ReadyRelease<'a>> + Clone,
+) -> Option<&'r ReadyRelease<'a>>
+where
+    'a: 'r,
+{
+    let (pinned, over) = latest_pin(releases.clone())?;
+    releases.map(ReadyRelease::version).max().filter(|newest| *newest <= over).map(|_| pinned)
 }
 
 /// Whether a move only sets back what names another image than the newest release.

@@ -55,6 +55,11 @@ impl Tries {
         self.last + FIRST * 2_i32.pow(self.count - 1)
     }
 
+    /// Whether it was the first.
+    pub fn is_first(&self) -> bool {
+        self.count == 1
+    }
+
     /// When the values that SSM accepted are shown at the latest.
     pub fn shown_by(&self) -> DateTime<Utc> {
         self.last + FIRST

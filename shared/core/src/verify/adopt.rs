@@ -86,8 +86,9 @@ pub fn decide(
     subject.decide(adopt, reason)
 }
 
-/// What is decided of an image that is not adopted. Whoever tagged it hears of a rejection by an event; whoever called
-/// hears it as the answer. A sweep says it again, without an event, for as long as the image is tagged.
+/// What is decided of an image that is not adopted. Whoever tagged it hears of a rejection by an event, unless its tags
+/// say no version at all; whoever called hears it as the answer. A sweep says it again, without an event, for as long as
+/// the image is tagged. The event names the version that was asked for, which may be another image's.
 pub fn not_adopted(decision: Decision, image: &Image, by: HandedOver) -> Sequence {
     let Subject { recipe, version, .. } = &decision.subject;
     let name = recipe.clone().zip(*version).map(|(recipe, version)| ImageName { recipe, version });

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use futures::future::FutureExt;
 use kiln_core::events::inbound::Mode;
 use kiln_core::events::outbound::{Envelope, coalesce};
+use kiln_core::plan::action::{Moves, NoteTry};
 use kiln_core::plan::{Action, Decision, Sequence};
 
 use crate::bounded::{CHANGES, bounded};
@@ -102,8 +103,11 @@ async fn apply_sequence<C: Cloud>(
                     }
                     Err(ApplyError::NotYet(reason)) => {
                         aborted = true;
-                        // It is done, and no later look has anything to repair.
-                        if mode.is_repair() && matches!(action, Action::MoveParameters(_)) {
+                        // It is done, and most often no later look has anything to repair. It is told once.
+                        let is_first = |moves: &Moves| moves.tries.as_ref().is_some_and(NoteTry::is_first);
+                        if mode.is_repair()
+                            && matches!(action, Action::MoveParameters(moves) if is_first(moves))
+                        {
                             repaired.push(decision.clone());
                         }
                         Outcome::Waiting { waiting_for: reason.to_string() }

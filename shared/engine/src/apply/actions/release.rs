@@ -1,6 +1,6 @@
 //! Points parameters and launch templates at a release.
 
-use kiln_core::inventory::{CloudError, Result};
+use kiln_core::inventory::{CloudError, ErrorKind, Result};
 use kiln_core::model::{Region, Tags};
 use kiln_core::plan::Reason;
 use kiln_core::plan::action::{Move, Moves, NewDefault, NoteTry, TemplateMove, WaitFor};
@@ -30,7 +30,7 @@ pub(crate) async fn move_parameters<C: Cloud>(cloud: &C, wanted: &Moves) -> Resu
     if let Some(why) = put.iter().find_map(|one| one.as_ref().err()) {
         // A call whose answer was lost may have taken effect.
         let may_be_written =
-            |put: &Result<()>| put.as_ref().err().is_none_or(|error| error.kind.is_retryable());
+            |put: &Result<()>| put.as_ref().err().is_none_or(|error| error.kind == ErrorKind::Unavailable);
         let written = moves.iter().zip(&put).filter(|(_, put)| may_be_written(put)).map(|(one, _)| one);
         return Err(set_back(cloud, wanted, &written.collect::<Vec<_>>(), why.clone()).await);
     }
