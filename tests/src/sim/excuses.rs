@@ -22,6 +22,8 @@ pub enum Excuse {
     ReplicaChanged,
     /// Two invocations at once launched a builder each, in two zones; one failed, and the other became the image.
     TwoBuilders,
+    /// A replica was shared as its recipe says; before its tags could say so, its release was disabled.
+    SharedThenRetired,
     /// Nothing could be named in place of what somebody took.
     NothingToName,
     /// Somebody wrote tags onto what is named, which can be launched all the same.
@@ -30,7 +32,7 @@ pub enum Excuse {
 
 impl Excuse {
     /// Every excuse.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::HeldJustBefore,
         Self::LaunchedJustBefore,
         Self::NamedJustBefore,
@@ -39,6 +41,7 @@ impl Excuse {
         Self::BakeChanged,
         Self::ReplicaChanged,
         Self::TwoBuilders,
+        Self::SharedThenRetired,
         Self::NothingToName,
         Self::NamedIsRetagged,
     ];
@@ -46,7 +49,7 @@ impl Excuse {
     /// How often it may be used in 10,000 pipelines.
     fn most(self) -> u64 {
         match self {
-            Self::HeldJustBefore | Self::ParameterJustBefore => 10,
+            Self::HeldJustBefore | Self::ParameterJustBefore | Self::SharedThenRetired => 10,
             Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders => 20,
             Self::OtherAccountJustBefore | Self::NamedIsRetagged => 50,
             Self::NothingToName => 300,

@@ -6,6 +6,7 @@ use kiln_core::inventory::{Grantee, Image, ImageState};
 use kiln_core::model::Stage;
 
 use super::account::Account;
+use super::excuses::Excuse;
 use super::invariants::Invariants;
 use super::releases::{changed_by_hand, is_published};
 
@@ -30,7 +31,10 @@ fn permissions(account: &Account, invariants: &Invariants) -> Vec<String> {
         let nobody = BTreeSet::new();
         let shall = if is_published(image) { &named } else { &nobody };
         let may = ec2.launch_permissions.get(&image.id).unwrap_or(&nobody);
-        if may != shall {
+        let is_retired = || invariants.bakes.get(&record.name).is_some_and(|bake| bake.retired);
+        if may != shall && record.copied.is_some() && may.is_subset(&named) && is_retired() {
+            invariants.excuses.count(Excuse::SharedThenRetired);
+        } else if may != shall {
             broken.push(format!(
                 "{} ({}) in {} may be launched by {may:?}, not {shall:?}",
                 image.id, record.name, image.region

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::inventory::Image;
 use kiln_core::model::{ImageId, RecipeName, Region, Version, tags};
 
@@ -56,6 +56,10 @@ impl Invariants {
             if !is_one_launchable_everywhere(account, &self.own, home, recipe, promised) {
                 self.excuses.count(Excuse::NothingToName);
                 half.sweeps.clear();
+                continue;
+            }
+            // A sweep that its schedule delivered twice is one.
+            if half.sweeps.last().is_some_and(|last| began < *last + TimeDelta::minutes(5)) {
                 continue;
             }
             half.sweeps.push(began);
