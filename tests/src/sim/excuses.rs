@@ -24,6 +24,8 @@ pub enum Excuse {
     TwoBuilders,
     /// A replica was shared as its recipe says; before its tags could say so, its release was disabled.
     SharedThenRetired,
+    /// Somebody took the replica that is named, and the copy that was made anew failed its test, which is told.
+    NewCopyRejected,
     /// Nothing could be named in place of what somebody took.
     NothingToName,
     /// Somebody wrote tags onto what is named, which can be launched all the same.
@@ -32,7 +34,7 @@ pub enum Excuse {
 
 impl Excuse {
     /// Every excuse.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::HeldJustBefore,
         Self::LaunchedJustBefore,
         Self::NamedJustBefore,
@@ -42,6 +44,7 @@ impl Excuse {
         Self::ReplicaChanged,
         Self::TwoBuilders,
         Self::SharedThenRetired,
+        Self::NewCopyRejected,
         Self::NothingToName,
         Self::NamedIsRetagged,
     ];
@@ -50,7 +53,9 @@ impl Excuse {
     fn most(self) -> u64 {
         match self {
             Self::HeldJustBefore | Self::ParameterJustBefore | Self::SharedThenRetired => 10,
-            Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders => 20,
+            Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders | Self::NewCopyRejected => {
+                20
+            }
             Self::OtherAccountJustBefore | Self::NamedIsRetagged => 50,
             Self::NothingToName => 300,
             Self::BakeChanged | Self::ReplicaChanged => 1_000,

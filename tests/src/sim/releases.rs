@@ -310,6 +310,11 @@ fn parameters(
             invariants.excuses.count(Excuse::NamedIsRetagged);
         } else if !is_one {
             invariants.excuses.count(Excuse::NothingToName);
+        } else if of_recipe().any(|(image, _)| {
+            invariants.releases.rejected.contains(&(region.clone(), image.id.clone()))
+                && invariants.own.contains(&image.id)
+        }) {
+            invariants.excuses.count(Excuse::NewCopyRejected);
         } else {
             broken
                 .push(format!("{parameter} in {region} names {named}, which cannot be launched: {image:?}"));
