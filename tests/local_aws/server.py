@@ -156,7 +156,8 @@ def _server(app: HttpApp) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         date_header=False,
-        timeout_keep_alive=75,
+        # Longer than any client keeps an idle connection: none is closed while it is taken up again.
+        timeout_keep_alive=600,
         timeout_graceful_shutdown=1,
     )
     return Server(config)
