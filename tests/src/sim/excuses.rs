@@ -26,6 +26,8 @@ pub enum Excuse {
     SharedThenRetired,
     /// Somebody took the replica that is named, and the copy that was made anew failed its test, which is told.
     NewCopyRejected,
+    /// Somebody took a replica of a release that had moved, before it was marked as released: its Region went back alone.
+    ReplicaTakenBeforeTheEnd,
     /// Nothing could be named in place of what somebody took.
     NothingToName,
     /// Somebody wrote tags onto what is named, which can be launched all the same.
@@ -34,7 +36,7 @@ pub enum Excuse {
 
 impl Excuse {
     /// Every excuse.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::HeldJustBefore,
         Self::LaunchedJustBefore,
         Self::NamedJustBefore,
@@ -45,6 +47,7 @@ impl Excuse {
         Self::TwoBuilders,
         Self::SharedThenRetired,
         Self::NewCopyRejected,
+        Self::ReplicaTakenBeforeTheEnd,
         Self::NothingToName,
         Self::NamedIsRetagged,
     ];
@@ -53,9 +56,8 @@ impl Excuse {
     fn most(self) -> u64 {
         match self {
             Self::HeldJustBefore | Self::ParameterJustBefore | Self::SharedThenRetired => 10,
-            Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders | Self::NewCopyRejected => {
-                20
-            }
+            Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders => 20,
+            Self::NewCopyRejected | Self::ReplicaTakenBeforeTheEnd => 20,
             Self::OtherAccountJustBefore | Self::NamedIsRetagged => 50,
             Self::NothingToName => 300,
             Self::BakeChanged | Self::ReplicaChanged => 1_000,
