@@ -49,10 +49,9 @@ def test_two_stacks_in_the_same_regions_leave_each_others_bakes_testers_and_imag
             aws.client("lambda", home).invoke(FunctionName=f"{stack}-bake", Payload=b"{}")
             # While testers of the other are at work.
             aws.client("lambda", HOME).invoke(FunctionName="kiln-reconcile", Payload=b"{}")
-        for region in (HOME, *FURTHER) * 4:
+        for stack, home in [*homes.items()] * 6:
             time.sleep(0.5)
-            stack = NAME if region == others_home else "kiln"
-            aws.client("lambda", homes[stack]).invoke(FunctionName=f"{stack}-reconcile", Payload=b"{}")
+            aws.client("lambda", home).invoke(FunctionName=f"{stack}-reconcile", Payload=b"{}")
         aws.wait_idle(60)
         for stack, home in homes.items():
             for function, payload in (("reconcile", {}), ("expire", {"dry_run": False})):

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import uvicorn
+import uvloop
+
 from local_aws.settings import ACCOUNT, HOME_REGION, Timing
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from local_aws.http import HttpApp
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -80,7 +81,6 @@ def _leave(number: int, frame: object) -> None:
 
 
 def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
-    import uvloop
     from ministack import app as ministack
     from ministack.core import lambda_runtime
 
@@ -104,7 +104,7 @@ def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
     http_app = HttpApp(ministack.app, world, identities, Control(world, seeder, Schedules(world, invokes)))
 
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = _server(http_app)
+    server = _Server(http_app)
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -137,30 +137,29 @@ def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
         lambda_runtime.reset()
 
 
-def _server(app: HttpApp) -> uvicorn.Server:
+class _Server(uvicorn.Server):
     """uvicorn with its parser in C: most of what a call costs here is HTTP."""
-    import uvicorn
 
-    class Server(uvicorn.Server):
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            """The signals stay with the local AWS, which ends its functions first."""
-            yield
+    def __init__(self, app: HttpApp) -> None:
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            lifespan="on",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            # Longer than any client keeps an idle connection: none is closed while it is taken up again.
+            timeout_keep_alive=600,
+            timeout_graceful_shutdown=1,
+        )
+        super().__init__(config)
 
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        lifespan="on",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        # Longer than any client keeps an idle connection: none is closed while it is taken up again.
-        timeout_keep_alive=600,
-        timeout_graceful_shutdown=1,
-    )
-    return Server(config)
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The signals stay with the local AWS, which ends its functions first."""
+        yield
 
 
 async def _answers(url: str) -> None:

@@ -84,17 +84,17 @@ impl InMemoryCloud {
             world.clock.sleep(world.between(10, 150)).await;
         }
         if let Some(code) = world.troubles.borrow().error(operation, region, world.now()) {
-            world.is_disturbed();
+            world.disturb();
             return Err(failed(operation, on, region, code));
         }
         if world.chance(faults.throttled) {
-            world.is_disturbed();
+            world.disturb();
             world.clock.sleep(world.between(5_000, 20_000)).await;
             world.note(|| format!("       {operation} on {on} in {region} is throttled"));
             return Err(failed(operation, on, region, "RequestLimitExceeded"));
         }
         if world.chance(faults.fails_before) {
-            world.is_disturbed();
+            world.disturb();
             world.note(|| format!("       {operation} on {on} in {region} fails"));
             return Err(failed(operation, on, region, "InternalError"));
         }
@@ -111,7 +111,7 @@ impl InMemoryCloud {
             world.clock.sleep(world.between(10, 150)).await;
         }
         if world.chance(faults.fails_after) {
-            world.is_disturbed();
+            world.disturb();
             world.note(|| {
                 format!("       {operation} on {on} in {region} took effect, and its answer is lost")
             });
@@ -132,7 +132,7 @@ impl InMemoryCloud {
                 let when = if after { "after" } else { "before" };
                 format!("       {function:?} #{number} dies {when} call {call}")
             });
-            self.world.is_disturbed();
+            self.world.disturb();
             invocation.abort.abort();
             pending::<()>().await;
         }

@@ -182,7 +182,7 @@ fn queue(world: &Rc<World>, function: Function, event: Value) {
     for _ in 0..times {
         let most = if world.chance(faults.late) { 30 * 60_000 } else { 2_000 };
         if most > 2_000 {
-            world.is_disturbed();
+            world.disturb();
         }
         let way = if faults.slow { world.between(100, most) } else { TimeDelta::zero() };
         let (sender, event) = (Rc::clone(world), event.clone());

@@ -106,7 +106,10 @@ pub(super) fn is_one_launchable_everywhere(
 ) -> bool {
     let of_recipe =
         |image: &&Image| own.contains(&image.id) && image.tags.get(tags::RECIPE) == Some(recipe.as_str());
-    let mut homes = account.images().filter(|image| image.region == *home && !image.tags.has(tags::ORIGIN));
+    let mut homes = account
+        .images()
+        .filter(|image| image.region == *home && !image.tags.has(tags::ORIGIN))
+        .filter(of_recipe);
     let everywhere = |image: &Image| {
         promised.required.iter().chain([home]).all(|region| {
             member(account, home, &image.id, region, DateTime::<Utc>::MAX_UTC)
@@ -114,7 +117,7 @@ pub(super) fn is_one_launchable_everywhere(
                 .any(is_published)
         })
     };
-    homes.by_ref().filter(of_recipe).any(everywhere)
+    homes.any(everywhere)
 }
 
 /// The versions that the parameters of a recipe's required Regions name; `None` for what is gone. A Region without a

@@ -47,13 +47,6 @@ impl Troubles {
             let from = start + TimeDelta::minutes(dice.i64(0..minutes / 2));
             all.push(Trouble { region: one_of(dice, further), denied, from, until: end });
         }
-        let (ever, never) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
-        all.extend(away.iter().map(|region| Trouble {
-            region: region.clone(),
-            denied: None,
-            from: ever,
-            until: never,
-        }));
         Self { all, away }
     }
 
@@ -69,6 +62,9 @@ impl Troubles {
                 && (one.from..one.until).contains(&now)
                 && one.denied.is_none_or(|denied| denied == operation)
         };
+        if self.away.as_ref() == Some(region) {
+            return Some("ServiceUnavailable");
+        }
         let trouble = self.all.iter().find(meets)?;
         Some(if trouble.denied.is_some() { "UnauthorizedOperation" } else { "ServiceUnavailable" })
     }

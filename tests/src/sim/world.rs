@@ -110,7 +110,7 @@ impl World {
     }
 
     /// Something goes wrong that Kiln cannot help.
-    pub fn is_disturbed(&self) {
+    pub fn disturb(&self) {
         self.disturbed.set(self.now());
     }
 

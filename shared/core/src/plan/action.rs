@@ -135,6 +135,8 @@ pub struct NoteTry {
     pub image: ImageId,
     /// Its Region.
     pub region: Region,
+    /// Whether no try was noted before this one.
+    pub is_first: bool,
     /// The tag to write if a value is refused.
     pub refused: Tags,
     /// The tag to write if all are accepted, and not all are shown yet.
@@ -142,11 +144,6 @@ pub struct NoteTry {
 }
 
 impl NoteTry {
-    /// Whether no try was noted before this one.
-    pub fn is_first(&self) -> bool {
-        self.refused.get(tags::RELEASE_TRIED).is_some_and(|noted| noted.starts_with("1 "))
-    }
-
     /// What tells this try from the others: its number, and its hour. Two invocations at once are the same try.
     pub fn occasion(&self) -> String {
         let tried = self.refused.get(tags::RELEASE_TRIED).unwrap_or_default();

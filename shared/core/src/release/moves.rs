@@ -12,7 +12,8 @@ use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::ReleaseStrategy;
 use crate::release::launch_template::template_move;
-use crate::release::state::{Drift, ReadyRelease, ReleaseState, is_repair, pinned_of};
+use crate::release::newest::latest_pin;
+use crate::release::state::{Drift, ReadyRelease, ReleaseState, is_repair};
 use crate::release::tries::Tries;
 
 /// A value that is not shown so long after it was accepted may have been overwritten since.
@@ -118,6 +119,7 @@ impl<'a> ReleaseState<'a> {
         let note = |now| NoteTry {
             image: noted_on.id.clone(),
             region: noted_on.region.clone(),
+            is_first: tries.is_none(),
             refused: Tries::tag(tries.as_ref(), false, regions(), now),
             accepted: Tries::tag(tries.as_ref(), true, regions(), now),
         };
@@ -158,7 +160,7 @@ impl<'a> ReleaseState<'a> {
             if self.value(region) == Some(image.id.as_str()) {
                 left.moved.extend(before.map(|before| to(Some(before))));
             } else if drift == Drift::Repair || !is_repair(&reason) {
-                // Nor is anything set back to what nobody can launch.
+                // Nothing is set back to what nobody can launch.
                 let is_dead = self.dead_in(region).is_some();
                 left.is_lost |= is_dead;
                 left.is_overwritten |= unfinished
@@ -209,10 +211,11 @@ impl<'a> ReleaseState<'a> {
         let is_before =
             |release: &&ReadyRelease<'a>| release.version() < target.version() && release.is_released();
         let before = || self.releases.iter().filter(is_before);
-        let is_everywhere =
-            |release: &&ReadyRelease<'a>| self.required().all(|region| release.ready.contains_key(region));
+        let newest = before().next()?.version();
+        let pinned = || latest_pin(before(), |release| release.home).filter(|(_, over)| newest <= *over);
+        let everywhere = || before().find(|release| self.is_everywhere(release));
         let together = match self.recipe.replicate.release {
-            ReleaseStrategy::AllRegions => pinned_of(before()).or_else(|| before().find(is_everywhere)),
+            ReleaseStrategy::AllRegions => pinned().map(|(release, _)| release).or_else(everywhere),
             ReleaseStrategy::PerRegion => None,
         };
         let image = match together {
@@ -302,7 +305,13 @@ pub fn refused(state: &ReleaseState<'_>, region: &Region, why: &str, now: DateTi
     let tries = Tries::of(image, now);
     let tag = |accepted| Tries::tag(tries.as_ref(), accepted, [region].into_iter(), now);
     let (image_id, of_region) = (image.id.clone(), image.region.clone());
-    let note = NoteTry { image: image_id, region: of_region, refused: tag(false), accepted: tag(true) };
+    let note = NoteTry {
+        image: image_id,
+        region: of_region,
+        is_first: tries.is_none(),
+        refused: tag(false),
+        accepted: tag(true),
+    };
     let news = Event::ReleaseBlocked { image: target.home.id.clone(), reason: reason().to_string() };
     let mut sequence = vec![
         Subject::image(image).decide(Action::Tag(note.image.clone(), note.refused.clone()), reason()),

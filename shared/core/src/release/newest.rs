@@ -43,12 +43,23 @@ pub fn named_releases(images: &[Image]) -> BTreeMap<RecipeName, NamedRelease<'_>
 /// The release of the latest rollback, unless a newer one was released since; otherwise the newest.
 fn named_of<'a>(releases: &[NamedRelease<'a>]) -> Option<NamedRelease<'a>> {
     let newest = releases.iter().max_by_key(|release| release.version)?;
-    let pins = releases.iter().filter_map(|release| {
-        let over: Version = release.image.tags.read(tags::PINNED_OVER)?;
-        Some((release.image.tags.time(tags::PINNED)?, NamedRelease { over, ..*release }))
-    });
-    let latest = pins.max_by_key(|(since, _)| *since).map(|(_, pinned)| pinned);
+    let latest = latest_pin(releases.iter(), |release| release.image);
+    let latest = latest.map(|(pinned, over)| NamedRelease { over, ..*pinned });
     Some(latest.filter(|pinned| newest.version <= pinned.over).unwrap_or(*newest))
+}
+
+/// The release of the latest rollback among these, and the newest version that it was preferred to. `home` gives the home
+/// image of a release.
+pub(super) fn latest_pin<'r, R>(
+    releases: impl Iterator<Item = &'r R>,
+    home: impl Fn(&'r R) -> &'r Image,
+) -> Option<(&'r R, Version)> {
+    let pins = releases.filter_map(|release| {
+        let tags = &home(release).tags;
+        let over: Version = tags.read(tags::PINNED_OVER)?;
+        Some((tags.time(tags::PINNED)?, over, release))
+    });
+    pins.max_by_key(|(since, ..)| *since).map(|(_, over, release)| (release, over))
 }
 
 /// The named release of one recipe; `None` if it has none.

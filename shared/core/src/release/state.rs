@@ -8,6 +8,7 @@ use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::{Recipe, ReleaseStrategy};
+use crate::release::newest::latest_pin;
 
 /// What a Region's parameter and launch template name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -126,14 +127,18 @@ impl<'a> ReleaseState<'a> {
 
     /// Whether an image is a release: it already was one, or it is ready in every required Region.
     pub(super) fn is_complete(&self, release: &ReadyRelease<'_>) -> bool {
-        release.record.stage == Stage::Released
-            || self.required().all(|region| release.ready.contains_key(region))
+        release.record.stage == Stage::Released || self.is_everywhere(release)
+    }
+
+    /// Whether a release can be launched in every required Region.
+    pub(super) fn is_everywhere(&self, release: &ReadyRelease<'_>) -> bool {
+        self.required().all(|region| release.ready.contains_key(region))
     }
 
     /// The release of the latest rollback, and the newest version that it was preferred to; `None` once a newer one
     /// is released.
     pub(super) fn pinned(&self) -> Option<(&ReadyRelease<'a>, Version)> {
-        let (pinned, over) = latest_pin(self.releases.iter())?;
+        let (pinned, over) = latest_pin(self.releases.iter(), |release| release.home)?;
         let newer = self.releases.iter().any(|release| release.version() > over && self.is_complete(release));
         (!newer).then_some((pinned, over))
     }
@@ -263,31 +268,6 @@ impl ReadyRelease<'_> {
     pub(super) fn images(&self) -> BTreeMap<Region, ImageId> {
         self.ready.iter().map(|(region, image)| ((*region).clone(), image.id.clone())).collect()
     }
-}
-
-/// The latest of the rollbacks to these releases, and the newest version that it was preferred to.
-fn latest_pin<'r, 'a>(
-    releases: impl Iterator<Item = &'r ReadyRelease<'a>>,
-) -> Option<(&'r ReadyRelease<'a>, Version)>
-where
-    'a: 'r,
-{
-    let pins = releases.filter_map(|release| {
-        let over: Version = release.home.tags.read(tags::PINNED_OVER)?;
-        Some((release.home.tags.time(tags::PINNED)?, over, release))
-    });
-    pins.max_by_key(|(since, ..)| *since).map(|(_, over, release)| (release, over))
-}
-
-/// The one of these releases to which somebody had rolled back, if no newer one of them came after that.
-pub(super) fn pinned_of<'r, 'a>(
-    releases: impl Iterator<Item = &'r ReadyRelease<'a>> + Clone,
-) -> Option<&'r ReadyRelease<'a>>
-where
-    'a: 'r,
-{
-    let (pinned, over) = latest_pin(releases.clone())?;
-    releases.map(ReadyRelease::version).max().filter(|newest| *newest <= over).map(|_| pinned)
 }
 
 /// Whether a move only sets back what names another image than the newest release.

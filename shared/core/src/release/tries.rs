@@ -114,6 +114,7 @@ mod tests {
         let tried = |before: Option<&Tries>, now| {
             let refused = Tries::tag(before, false, [region("eu-west-1")].iter(), now);
             NoteTry {
+                is_first: before.is_none(),
                 image: id_of("us-east-1", 1),
                 region: region("us-east-1"),
                 refused,

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use futures::future::FutureExt;
 use kiln_core::events::inbound::Mode;
 use kiln_core::events::outbound::{Envelope, coalesce};
-use kiln_core::plan::action::{Moves, NoteTry};
+use kiln_core::plan::action::Moves;
 use kiln_core::plan::{Action, Decision, Sequence};
 
 use crate::bounded::{CHANGES, bounded};
@@ -104,7 +104,7 @@ async fn apply_sequence<C: Cloud>(
                     Err(ApplyError::NotYet(reason)) => {
                         aborted = true;
                         // It is done, and most often no later look has anything to repair. It is told once.
-                        let is_first = |moves: &Moves| moves.tries.as_ref().is_some_and(NoteTry::is_first);
+                        let is_first = |moves: &Moves| moves.tries.as_ref().is_some_and(|note| note.is_first);
                         if mode.is_repair()
                             && matches!(action, Action::MoveParameters(moves) if is_first(moves))
                         {
