@@ -46,7 +46,7 @@ def moto() -> Iterator[str]:
 def test_the_local_aws_keeps_every_assumption() -> None:
     with LocalAws(LOCAL_AWS_IMAGE_S="0.2", LOCAL_AWS_BOOT_S="0.1") as aws:
         lines = check(aws.url, base_at(aws.url, "al2023*arm64"))
-    assert len(lines) == 16 and [line for line in lines if not line.startswith("ok ")] == []
+    assert len(lines) == 17 and [line for line in lines if not line.startswith("ok ")] == []
 
 
 def test_unpatched_moto_keeps_those_that_it_knows(moto: str) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from datetime import timedelta
 
 from ministack.core.responses import request_scope
 from ministack.services import kms, lambda_svc
 
+from local_aws.overlay.times import earlier
 from local_aws.settings import ACCOUNT, HOME_REGION
 
 Tags = dict[str, str]
@@ -22,13 +24,14 @@ _MESSAGE = b"kiln: the key of seals, version 1"
 _VALUES = {
     "kiln:published-as",
     "kiln:released-at",
-    "kiln:pinned",
-    "kiln:pinned-over",
     "kiln:recopy",
     "kiln:orphaned-since",
 }
 _MARKS = {"kiln:unused-since", "kiln:disabled-at", "kiln:fleet-size", "kiln:recipe-retired-at"}
 _RECORD = {"kiln:recipe", "kiln:version", "kiln:stage"}
+_ANCHOR = re.compile(r"^(.*)\[kiln: (.*); seal [^;\]]*\]$", re.DOTALL)
+_ASKED = re.compile(r"\[kiln: asked again ([^;]*);")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _SEAL = re.compile(r" (?:\d{8}T\d{6}Z )?[0-9a-f]{4}-[0-9a-f]{32}$")
 
 
@@ -74,12 +77,19 @@ class Seals:
         """The tags of an image as Kiln writes them. A stage `disabled` comes after `released`."""
         if not tags.keys() >= _RECORD:
             return tags
+        return {**self.values(region, image, tags), "kiln:seal": self.record(region, image, tags)}
+
+    def record(self, region: str, image: str, tags: Tags, asked: str | None = None) -> str:
+        """The seal of the record, since somebody asked for the image anew, if somebody did."""
         stage = tags["kiln:stage"].replace("disabled", "released")
         adopted = "adopted" if "kiln:adopted" in tags else ""
         made = [tags.get(f"kiln:{key}", "") for key in ("base", "origin", "attempt")]
         name = (tags["kiln:recipe"], tags["kiln:version"])
-        seal = self.seal("image", region, image, stage, adopted, *name, *made)
-        return {**self.values(region, image, tags), "kiln:seal": seal}
+        return self.seal("image", region, image, stage, adopted, *name, *made, *([asked] if asked else []))
+
+    def anchored(self, region: str, image: str, own: str, anchor: str) -> str:
+        """The description of an image with what no tag can take back."""
+        return f"{own} [kiln: {anchor}; seal {self.seal('anchor', region, image, anchor)}]".lstrip()
 
     def snapshot(self, region: str, snapshot: str, made_from: str, tags: Tags) -> Tags:
         """The tags of a snapshot that was made with an image: from an instance, or from another image."""
@@ -112,6 +122,23 @@ class Seals:
             recipe, version = tags.get("kiln:recipe", ""), tags.get("kiln:version", "")
             return f"{value} {version} {self.seal('mark', region, recipe, version, key, value)}"
         return value
+
+
+def older_description(
+    seals: Seals | None, region: str, image: str, description: str | None, by: timedelta
+) -> str | None:
+    """A description in which the times of the anchor were moved, sealed as it was."""
+    found = _ANCHOR.match(description or "")
+    if seals is None or found is None:
+        return description
+    moved = _TIME.sub(lambda time: earlier(time.group(), by), found.group(2))
+    return seals.anchored(region, image, found.group(1).rstrip(), moved)
+
+
+def asked_again(description: str | None) -> str | None:
+    """When somebody asked for an image anew."""
+    found = _ASKED.search(description or "")
+    return found and found.group(1)
 
 
 def older(seals: Seals | None, region: str, resource: str, before: Tags, after: Tags) -> Tags:

@@ -56,6 +56,7 @@ _FIELDS = {
         "product_codes",
         "full_gb",
         "sealed",
+        "anchor",
     },
     "instances": {
         "region",
@@ -203,6 +204,8 @@ class Seeder:
                 region_state(backend).full_bytes[snapshot.id] = int(float(entry["full_gb"]) * GIB)
         own = entry.get("tags", {})
         tags.put(backend, image.id, seals.image(entry["region"], image.id, own) if seals and own else own)
+        if seals and entry.get("anchor"):
+            image.description = seals.anchored(entry["region"], image.id, image.name, entry["anchor"])
         add_image(image)
         return image.id
 

@@ -12,7 +12,7 @@ from local_aws.overlay import tags
 from local_aws.overlay.image import UNPROTECTED, Image
 from local_aws.overlay.region import region_state
 from local_aws.overlay.times import earlier, instant
-from local_aws.seals import Seals, older, plain
+from local_aws.seals import Seals, asked_again, older, older_description, plain
 from local_aws.settings import ACCOUNT
 
 COOLING = "disabled-after-"
@@ -25,6 +25,7 @@ def pass_days(days: float) -> None:
     for backend in list(ec2_backends[ACCOUNT].values()):
         for image in backend.amis.values():
             _image(image, by)
+            _anchor(backend, seals, image, by)
         for snapshot in backend.snapshots.values():
             snapshot.start_time -= by
         for reservation in backend.reservations.values():
@@ -51,6 +52,15 @@ def _image(image: Image, by: timedelta) -> None:
         until = earlier(protection.removeprefix(COOLING), by)
         over = instant(until) <= datetime.now(UTC)
         image.deregistration_protection = UNPROTECTED if over else COOLING + until
+
+
+def _anchor(backend: Any, seals: Seals | None, image: Image, by: timedelta) -> None:
+    """Move the times of what no tag can take back, and with them the seal that is bound to one of them."""
+    before, region, own = image.description, backend.region_name, tags.of(backend, image.id)
+    image.description = older_description(seals, region, image.id, before, by)
+    asked = asked_again(before)
+    if seals and asked and own.get("kiln:seal") == seals.record(region, image.id, own, asked):
+        own["kiln:seal"] = seals.record(region, image.id, own, asked_again(image.description))
 
 
 def _tags(backend: Any, seals: Seals | None, resource_id: str, by: timedelta) -> None:

@@ -132,8 +132,8 @@ def rolled_back_to(rng: random.Random, family: Family, release: Release, now: da
     over = rng.choice(family.releases[: len(family.releases) // 2 + 1]).version
     for member in release.members:
         if member.is_home:
-            member.tags["kiln:pinned"] = text(now - timedelta(days=3))
-            member.tags["kiln:pinned-over"] = over
+            since = (now - timedelta(days=3)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            member.fields["anchor"] = f"rolled back to {since} over {over}"
 
 
 def protected(rng: random.Random, family: Family, release: Release, now: datetime) -> None:

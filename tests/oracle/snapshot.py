@@ -36,6 +36,7 @@ class ObservedImage:
     snapshots: tuple[str, ...]
     gib: float
     tags: dict[str, str]
+    description: str
 
     @property
     def key(self) -> Key:
@@ -134,6 +135,7 @@ def _images(aws: LocalAws, region: str, account: Account) -> None:
             snapshots=snapshots,
             gib=sum(sizes.get(snapshot, 0) for snapshot in snapshots),
             tags=_tags(image),
+            description=image.get("Description") or "",
         )
         account.images[seen.key] = seen
 

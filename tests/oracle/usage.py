@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
@@ -67,8 +68,8 @@ class Uses:
         on_it = [image.tags, *(self._account.snapshots[image.region, one] for one in image.snapshots)]
         if any("kiln:hold" in tags for tags in on_it) or "kiln:restored-at" in image.tags:
             return True
-        over = image.tags.get("kiln:pinned-over")
-        return "kiln:pinned" in image.tags and over is not None and (newest is None or newest <= over)
+        pin = re.search(r"\[kiln: .*rolled back to \S+ over (\w+); seal ", image.description)
+        return pin is not None and (newest is None or newest <= pin.group(1))
 
     def _is_named(self, image: ObservedImage) -> bool:
         return (

@@ -3,6 +3,7 @@ otherwise."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
@@ -51,6 +52,7 @@ def _as_planned(
     """The image as the plan says. A time within the run is copied from the real image, so that `_changed`
     reports only other times."""
     tags, deprecated, state = dict(original.tags), original.deprecated, original.state
+    description = original.description
 
     def now(tag: str) -> str:
         written, (began, ended) = observed.time(tag), run
@@ -66,12 +68,25 @@ def _as_planned(
         tags |= {"kiln:unused-since": "no", "kiln:disabled-at": "no"}
         # The oracle knows no key: that the seal is right, the next run shows.
         tags["kiln:seal"] = observed.tags["kiln:seal"]
+        description = _asked_again(original, observed)
     if "clear-unused" in actions:
         tags["kiln:unused-since"], deprecated = "no", _by_recipe(before, original, observed, run)
     if actions & {"deprecate", "disable", "tag"}:
         # Without the images that were deregistered now: otherwise the next night would miss them.
         tags["kiln:fleet-size"] = str(sum(_is_of(image, original) for image in after.images.values()))
-    return replace(original, tags=tags, deprecated=deprecated, state=state)
+    return replace(original, tags=tags, deprecated=deprecated, state=state, description=description)
+
+
+def _asked_again(original: ObservedImage, observed: ObservedImage) -> str:
+    """The description of an image that begins again: its own, and when that was."""
+    own = re.sub(r" ?\[kiln: .*\]$", "", original.description)
+    recopy = observed.tags["kiln:recopy"]
+    seconds = recopy.partition(" ")[0].removesuffix("Z")
+    found = re.search(
+        rf"asked again ({re.escape(seconds)}\.\d{{3}}Z; seal \w{{4}}-\w{{32}}\])$", observed.description
+    )
+    end = found.group(1) if found else "<the time of this run>"
+    return f"{own} [kiln: asked again {end}".lstrip()
 
 
 def _is_of(image: ObservedImage, other: ObservedImage) -> bool:

@@ -67,6 +67,7 @@ assumptions! {
     a_deregistered_image_goes_with_its_snapshots_and_only_once => deregistered_once,
     the_snapshots_of_an_image_are_found_by_its_id => snapshots_of_it,
     many_images_are_tagged_at_once_or_none => tagged_at_once,
+    an_anchor_counts_with_the_tags_of_before_and_after_it => anchored,
     what_does_not_exist_is_reported_as_such => missing,
     permissions_are_changed_as_said_and_go_with_disabling => permissions,
     a_parameter_names_an_image_once_it_was_looked_at_and_a_try_writes_nothing => parameter,
@@ -127,7 +128,14 @@ impl<G: ContractAdapter> Case<'_, G> {
     }
 
     fn record(&self, copied: Option<CopySource>) -> ImageRecord {
-        ImageRecord { name: self.name(), stage: Stage::Captured, base: None, copied, adopted: false }
+        ImageRecord {
+            name: self.name(),
+            stage: Stage::Captured,
+            base: None,
+            copied,
+            adopted: false,
+            asked_again: None,
+        }
     }
 
     async fn builder(&self) -> NewInstance {

@@ -28,6 +28,7 @@ def tags(*pairs: str, of: str = "aws:ResourceTag") -> dict[str, str]:
 BUILDER = tags("recipe=web", "role=builder", "version=20261123T020000Z")
 LONG_LIVED = tags("recipe=web")
 OURS = tags("recipe=web", "version=20261123T020000Z", "stage=captured")
+DESCRIPTION = {"ec2:Attribute/Description": "web-20261123T020000Z"}
 COPY = OURS | tags("origin=us-east-1/ami-0c1f2a3b4d5e6f708")
 ASKED = tags("recipe=web", "role=builder", of="aws:RequestTag")
 REQUIRED = {"ec2:MetadataHttpTokens": "required", "ec2:InstanceType": "t4g.small"}
@@ -54,6 +55,7 @@ SHARE = [
     ("ec2:DescribeImageAttribute", REPLICA, {}),
     ("ec2:DescribeSnapshotAttribute", REPLICA_SNAPSHOT, {}),
     ("ec2:ModifyImageAttribute", REPLICA, COPY),
+    ("ec2:ModifyImageAttribute", REPLICA, COPY | DESCRIPTION),
     ("ec2:ModifySnapshotAttribute", REPLICA_SNAPSHOT, COPY),
     ("ec2:ModifySnapshotAttribute", REPLICA_SNAPSHOT, COPY | {"ec2:Add/userId": ["111111111111"]}),
     ("ec2:EnableImageDeprecation", REPLICA, COPY),
@@ -166,6 +168,7 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:GetConsoleOutput", INSTANCE, TESTER),
         ("ec2:TerminateInstances", FAR_INSTANCE, TESTER),
         ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:seal"]}),
+        ("ec2:ModifyImageAttribute", REPLICA, COPY | DESCRIPTION),
         ("ec2:CreateTags", IMAGE, GIVEN | TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
         ("ec2:CreateTags", IMAGE, TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
         ("ec2:CreateTags", SNAPSHOT, TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
@@ -175,11 +178,7 @@ NEEDED: dict[str, list[Call]] = {
     "PublishRole": [
         *SHARE,
         *RELEASE,
-        (
-            "ec2:CreateTags",
-            IMAGE,
-            OURS | {"aws:TagKeys": ["kiln:pinned", "kiln:pinned-over", "kiln:pin-holds"]},
-        ),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:pin-holds"]}),
     ],
     "ReplicateRole": [
         *SHARE,
@@ -201,6 +200,7 @@ NEEDED: dict[str, list[Call]] = {
         ("kms:CreateGrant", FAR_KEY, THERE | GRANT),
     ],
     "ExpireRole": [
+        ("ec2:ModifyImageAttribute", REPLICA, COPY | DESCRIPTION),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeSnapshots", "*", {}),
         ("ec2:DescribeInstances", "*", {}),

@@ -13,6 +13,7 @@ use crate::inventory::{
     SharedWith, StopReason,
 };
 use crate::model::record::CopySource;
+use crate::model::{Anchor, Pin};
 use crate::model::{
     ImageId, ImageName, ImageRecord, Origin, Region, SealKeys, SnapshotId, Stage, Tags, Version, tags,
 };
@@ -76,6 +77,7 @@ pub fn foreign_image(id: &str) -> Image {
         persistent_devices: vec![],
         tags: Tags::new(),
         seal: Seal::Missing,
+        description: None,
     }
 }
 
@@ -112,6 +114,7 @@ pub fn image(recipe: &str, n: i64) -> ImageFixture {
         state: ImageState::Available,
         copy: None,
         extra: Tags::new(),
+        anchor: Anchor::default(),
     }
 }
 
@@ -122,6 +125,7 @@ pub struct ImageFixture {
     state: ImageState,
     copy: Option<(Region, u32)>,
     extra: Tags,
+    anchor: Anchor,
 }
 
 impl ImageFixture {
@@ -162,6 +166,12 @@ impl ImageFixture {
         self
     }
 
+    /// Rolled back to on that day, in place of all versions up to another.
+    pub fn pinned_on(mut self, n: i64, over: Version) -> Self {
+        self.anchor.pin = Some(Pin { at: day(n), over });
+        self
+    }
+
     pub fn tagged(mut self, key: &str, value: &str) -> Self {
         self.extra = self.extra.with(key, value);
         self
@@ -179,8 +189,14 @@ impl ImageFixture {
             attempt: *attempt,
         });
         let source_image = copied.as_ref().map(|copied| copied.origin.clone());
-        let record =
-            ImageRecord { name: self.name.clone(), stage: self.stage, base: None, copied, adopted: false };
+        let record = ImageRecord {
+            name: self.name.clone(),
+            stage: self.stage,
+            base: None,
+            copied,
+            adopted: false,
+            asked_again: None,
+        };
         let snapshot: SnapshotId = format!("snap-{}", &id.as_str()[4..]).parse().unwrap();
         Image {
             name: self.name.to_string(),
@@ -194,6 +210,7 @@ impl ImageFixture {
             seal: Seal::Valid,
             ..foreign_image(id.as_str())
         }
+        .anchored(self.anchor)
     }
 }
 

@@ -20,7 +20,7 @@ use kiln_core::inventory::{
     UsageReport, Vcpus, WithSnapshots,
 };
 use kiln_core::model::{
-    ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token,
+    Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token,
 };
 use serde_json::Value;
 
@@ -70,6 +70,8 @@ pub trait Images {
         record: &ImageRecord,
         more: &Tags,
     ) -> Result<()>;
+    /// Writes the description of an image: its own, and with its seal what no tag can take back.
+    async fn anchor_image(&self, region: &Region, image: &ImageId, own: &str, anchor: &Anchor) -> Result<()>;
     /// Adds the same marks to many images of a range, in as few calls as possible. After an error, some images may lack
     /// them.
     async fn mark_images(

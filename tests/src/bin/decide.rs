@@ -121,6 +121,7 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
                 base: None,
                 copied,
                 adopted: false,
+                asked_again: None,
             };
             let image = Image {
                 id: id(at),
@@ -145,6 +146,7 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
                 persistent_devices: Vec::new(),
                 tags: record.write(),
                 seal: Seal::Valid,
+                description: None,
             };
             found.get_mut(&region).unwrap().as_mut().unwrap().push(image);
         }

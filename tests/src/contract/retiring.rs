@@ -2,7 +2,7 @@
 
 use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::{Deregistration, ErrorKind, ImageQuery, ImageState, MarkRange, WithSnapshots};
-use kiln_core::model::{ImageId, SnapshotId, Tags, tags};
+use kiln_core::model::{Anchor, AnchoredEnd, ImageId, SnapshotId, Stage, Tags, tags};
 use kiln_engine::ports::{Images, Instances};
 
 use super::{Case, Checked, ContractAdapter, expect_eq, expect_error, expect_ok, home};
@@ -17,6 +17,25 @@ impl<G: ContractAdapter> Case<'_, G> {
         let all = expect_ok("DescribeImages", self.cloud().images(&home(), &ImageQuery::AllManaged).await)?;
         expect_eq("whether it is among all", all.iter().any(|answer| answer.id == image), true)?;
         expect_ok("DisableImage once more", self.cloud().disable_image(&home(), &image).await)
+    }
+
+    /// A description is written and read as it is, and tags leave it alone.
+    pub(crate) async fn anchored(&self) -> Checked {
+        let (builder, id) = self.created_image().await?;
+        let own = self.image(&home(), &id).await?.description.map_or(String::new(), |found| found.own);
+        let anchor = Anchor::default().ended(AnchoredEnd::Rejected);
+        let written = self.cloud().anchor_image(&home(), &id, &own, &anchor).await;
+        expect_ok("ModifyImageAttribute", written)?;
+        let read = self.image(&home(), &id).await?;
+        expect_eq("the anchor", read.anchor(), &anchor)?;
+        expect_eq("the stage", read.record().map(|record| record.stage), Ok(Stage::Rejected))?;
+        expect_eq("what its tag says", read.set_back(), Some(Stage::Captured))?;
+        let held = self.cloud().tag_image(&home(), &id, &Tags::new().with(tags::HOLD, "mine")).await;
+        expect_ok("CreateTags", held)?;
+        let again = self.image(&home(), &id).await?;
+        expect_eq("the anchor after a tag", again.anchor(), &anchor)?;
+        expect_eq("what is not Kiln's", again.description.map(|found| found.own), Some(own))?;
+        expect_ok("TerminateInstances", self.cloud().terminate(&home(), &builder).await)
     }
 
     /// Its snapshots are deleted with it and not before, and deregistering it again is no error.

@@ -119,6 +119,7 @@ impl Account {
             persistent_devices: Vec::new(),
             tags: tags.clone(),
             seal: Seal::Missing,
+            description: None,
         };
         let ec2 = self.region(region);
         ec2.tags.insert(id.to_string(), tags);

@@ -14,7 +14,8 @@ use kiln_core::inventory::{
     StopReason, Subnet, Template, Vcpus, WithSnapshots,
 };
 use kiln_core::model::{
-    ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token, tags,
+    Anchor, AnchoredEnd, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId,
+    Tags, Token, tags,
 };
 use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Parameters, Sharing, Templates};
 use serde_json::Value;
@@ -73,6 +74,8 @@ pub enum Bug {
     RollbackUndone,
     /// Tags count without a seal.
     SealUnchecked,
+    /// That an image was rejected stands in its tags alone.
+    RejectionUnanchored,
     /// Regions of best effort hold a release up.
     BestEffortRequired,
     /// A version of the future is taken in.
@@ -89,7 +92,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -108,6 +111,7 @@ impl Bug {
         Self::PermissionsOnlyAdded,
         Self::RollbackUndone,
         Self::SealUnchecked,
+        Self::RejectionUnanchored,
         Self::BestEffortRequired,
         Self::FutureTakenIn,
         Self::LayerIgnoresRollback,
@@ -158,6 +162,10 @@ fn without(tags: &Tags, removed: &str) -> Tags {
     tags.iter().filter(|(key, _)| *key != removed).collect()
 }
 
+fn unpinned(image: &Image) -> Image {
+    image.anchored(Anchor { pin: None, ..image.anchor().clone() })
+}
+
 fn is_replica(image: &Image) -> bool {
     image.tags.has(tags::ORIGIN)
 }
@@ -179,10 +187,10 @@ impl Images for BuggyCloud {
                 }
             }
             (Bug::RollbackUndone, Function::Reconcile | Function::Replicate) => {
-                images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::PINNED));
+                images.iter_mut().for_each(|image| *image = unpinned(image));
             }
             (Bug::LayerIgnoresRollback, Function::Bake) => {
-                images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::PINNED));
+                images.iter_mut().for_each(|image| *image = unpinned(image));
             }
             (Bug::SealUnchecked, _) => images.iter_mut().for_each(|image| image.seal = Seal::Valid),
             (Bug::TerminatesTooEarly, Function::Capture) => {
@@ -208,6 +216,13 @@ impl Images for BuggyCloud {
         }
         let token = Token::of(&[&self.unique()]);
         self.cloud.copy_image(&NewReplica { token, ..new.clone() }).await
+    }
+
+    async fn anchor_image(&self, region: &Region, image: &ImageId, own: &str, anchor: &Anchor) -> Result<()> {
+        if self.bug == Bug::RejectionUnanchored && anchor.end == Some(AnchoredEnd::Rejected) {
+            return Ok(());
+        }
+        self.cloud.anchor_image(region, image, own, anchor).await
     }
 
     forward! {

@@ -10,7 +10,7 @@ use kiln_core::inventory::{
     CloudError, Deregistration, Image, ImageQuery, ImageState, MarkRange, NewImage, NewReplica,
     ParameterKind, Result, Snapshot, WithSnapshots,
 };
-use kiln_core::model::{ImageId, ImageRecord, Region, SnapshotId, Tags};
+use kiln_core::model::{Anchor, ImageId, ImageRecord, Region, SnapshotId, Tags};
 use kiln_engine::ports::{Images, Parameters};
 
 use super::account::{Account, seals};
@@ -155,45 +155,6 @@ impl InMemoryCloud {
     }
 }
 
-impl InMemoryCloud {
-    fn tag(&self, account: &mut Account, region: &Region, image: &ImageId, tags: &Tags, now: DateTime<Utc>) {
-        let ec2 = account.region(region);
-        if !ec2.images.contains_key(image) {
-            return;
-        }
-        let before = ec2.tags.get(image.as_str()).cloned().unwrap_or_default();
-        if before.clone().and(tags) != before {
-            ec2.tag_image(image, tags, now);
-            let mut invariants = self.world.invariants.borrow_mut();
-            invariants.changes += 1;
-            // Without the seals: as Kiln reads them again.
-            let shown = account.region(region).images.get(image).and_then(History::now);
-            let written: Tags = match shown {
-                Some(image) => image.tags.iter().filter(|(key, _)| tags.has(key)).collect(),
-                None => Tags::new(),
-            };
-            invariants.image_tagged(account, region, image, &written, now);
-        }
-    }
-
-    /// Tags all images, or none if one does not exist.
-    async fn tag_images(&self, region: &Region, images: &[ImageId], tags: &Tags) -> Result<()> {
-        let effect = |account: &mut Account, now| {
-            let ec2 = account.region(region);
-            let unknown = |image: &&ImageId| !self.known(ec2.images.get(*image));
-            if let Some(image) = images.iter().find(unknown) {
-                return Err(failed("CreateTags", image.as_str(), region, "InvalidAMIID.NotFound"));
-            }
-            for image in images {
-                self.tag(account, region, image, tags, now);
-            }
-            Ok(())
-        };
-        let on = images.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        self.call(CallKind::Change, "CreateTags", region, &on, effect).await
-    }
-}
-
 impl Images for InMemoryCloud {
     async fn images(&self, region: &Region, wanted: &ImageQuery) -> Result<Vec<Image>> {
         self.read("DescribeImages", region, "images", |account, at| {
@@ -331,6 +292,10 @@ impl Images for InMemoryCloud {
     ) -> Result<()> {
         let sealed = seals().tags_of_record(region, image, record, more);
         self.tag_images(region, std::slice::from_ref(image), &sealed).await
+    }
+
+    async fn anchor_image(&self, region: &Region, image: &ImageId, own: &str, anchor: &Anchor) -> Result<()> {
+        self.anchor(region, image, own, anchor).await
     }
 
     async fn mark_images(

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::usage::{Referrer, Target};
 use kiln_core::inventory::{
-    CloudError, Deregistration, Grantee, Image, ImageQuery, ImageState, Instance, InstanceState, MadeFor,
-    MadeFrom, Reference, Result, Seal, Snapshot, SnapshotDeletion,
+    CloudError, Deregistration, Description, Grantee, Image, ImageQuery, ImageState, Instance, InstanceState,
+    MadeFor, MadeFrom, Reference, Result, Seal, Snapshot, SnapshotDeletion,
 };
 use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, Tags, tags};
 
@@ -58,6 +58,8 @@ pub struct Ec2 {
     pub put_counts: BTreeMap<String, u64>,
     /// The tags of each resource as they were written. An image, snapshot or instance above has those that count.
     pub(crate) tags: BTreeMap<String, Tags>,
+    /// The description of each image, if somebody wrote one.
+    pub(crate) descriptions: BTreeMap<ImageId, String>,
     /// The client tokens that were used, with the request and the id of what it created.
     pub(crate) tokens: BTreeMap<String, (String, String)>,
 }
@@ -72,12 +74,20 @@ impl Ec2 {
     /// CreateTags on an image, by whomever.
     pub fn tag_image(&mut self, id: &ImageId, tags: &Tags, now: DateTime<Utc>) {
         let written = self.add_tags(id.as_str(), tags);
+        let description = self.descriptions.get(id).map(|text| Description::unread(text));
         if let Some(history) = self.images.get_mut(id) {
             history.change(now, |image| {
                 image.tags = written;
+                image.description = description;
                 seals().open_image(image);
             });
         }
+    }
+
+    /// ModifyImageAttribute of the description.
+    pub fn describe_image(&mut self, id: &ImageId, text: String, now: DateTime<Utc>) {
+        self.descriptions.insert(id.clone(), text);
+        self.tag_image(id, &Tags::new(), now);
     }
 
     /// CreateTags on a snapshot, by whomever.

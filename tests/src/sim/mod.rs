@@ -12,6 +12,7 @@
 //! | [`faults`] | how likely each fault is |
 //! | [`cloud`], [`instances`] | the ports of images, snapshots, parameters and instances, over the account |
 //! | [`publishing`] | the ports of sharing, templates and account settings, over the account |
+//! | [`tagging`] | what is written onto images: tags and descriptions |
 //! | [`bus`] | the ports that send events and wake functions |
 //! | [`lambda`] | delivery of events, retries, dead letters, killed functions |
 //! | [`troubles`] | Regions that are away for hours or for ever, rights that are denied for days |
@@ -51,6 +52,7 @@ pub mod releases;
 pub mod removal;
 pub mod rollbacks;
 pub mod run;
+pub mod tagging;
 pub mod together;
 pub mod troubles;
 pub mod usage;

@@ -31,6 +31,7 @@ pub fn act(world: &Rc<World>) {
         13 => registers_a_snapshot_again(world),
         // Chosen by the time, so that the dice fall as they did.
         _ if world.now().timestamp() % 2 == 0 => forges_an_image(world),
+        _ if world.whim(0.5) => keeps_tags_and_sets_them_back(world),
         _ => tags_an_image(world, tags::STAGE, "Perfect"),
     }
 }
@@ -217,6 +218,23 @@ fn forges_an_image(world: &Rc<World>) {
     drop(account);
     world.note(|| format!("somebody gives {id}, an image of his own, the name {name} and Kiln's tags"));
     world.send_image_event(&image.region, &id);
+}
+
+/// Somebody notes the tags of an image, seals and all, and writes them onto it again some hours later.
+fn keeps_tags_and_sets_them_back(world: &Rc<World>) {
+    let Some((image, record)) = one_image(world, |image| image.state == ImageState::Available) else {
+        return;
+    };
+    let kept = world.account.borrow_mut().region(&image.region).tags.get(image.id.as_str()).cloned();
+    let (world, later) = (Rc::clone(world), TimeDelta::minutes(world.whims.borrow_mut().i64(5..600)));
+    world.clone().spawn(async move {
+        world.clock.sleep(later).await;
+        world.note(|| format!("somebody sets the tags of {} back to those of {later} ago", image.id));
+        changes_by_hand(&world, &image, &record);
+        let now = world.now();
+        let mut account = world.account.borrow_mut();
+        account.region(&image.region).tag_image(&image.id, &kept.unwrap_or_default(), now);
+    });
 }
 
 /// Deregisters an image and leaves its snapshots, as most people do.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::inventory::{Image, ImageState, NewInstance, PermissionChange};
-use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags};
+use kiln_core::model::{
+    Anchor, ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags,
+};
 
 use super::account::Account;
 use super::excuses::Excuse;
@@ -134,8 +136,14 @@ impl Invariants {
                 ));
             }
         }
-        if let (Some(over), Some(record)) = (written.read(tags::PINNED_OVER), record) {
-            let rollback = Rollback { at: now, to: record.name.version, over };
+    }
+
+    /// Kiln wrote the description of an image.
+    pub fn image_anchored(&mut self, image: &Image, anchor: &Anchor, now: DateTime<Utc>) {
+        if let (Some(pin), Ok(record)) =
+            (anchor.pin.filter(|_| image.anchor().pin != anchor.pin), image.record())
+        {
+            let rollback = Rollback { at: now, to: record.name.version, over: pin.over };
             self.releases.rollbacks.insert(record.name.recipe, rollback);
         }
     }
@@ -161,6 +169,9 @@ impl Invariants {
             Some(Stage::Captured) => replica(image),
             _ => false,
         };
+        if !change.add.is_empty() && self.releases.rejected.contains(&(region.clone(), id.clone())) {
+            self.broken_promise(format!("{now}: {id} in {region}, which was rejected, was shared"));
+        }
         if !change.add.is_empty() && !now_or(history, by.began - MOST_LAG).any(may) {
             self.broken_promise(format!("{now}: {id} in {region} was shared, though nothing had proved it"));
         }
@@ -197,6 +208,9 @@ impl Invariants {
         let promised = record.as_ref().and_then(|record| self.recipes.get(&record.name.recipe));
         if let Some((record, promised)) = record.as_ref().zip(promised) {
             self.may_move(account, by, promised, id, record)?;
+        }
+        if self.releases.rejected.contains(&(region.clone(), id.clone())) {
+            return Err("it was rejected".into());
         }
         // The same invocation may have published it, so its current state counts too.
         if !now_or(history, seen).any(is_or_was_published) {

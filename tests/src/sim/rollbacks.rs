@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{Image, NewInstance};
-use kiln_core::model::{ImageName, ImageRecord, Version, tags};
+use kiln_core::model::{ImageName, ImageRecord, Version};
 
 use super::account::Account;
 use super::faults::{MOST_LAG, MOST_SKEW};
@@ -98,7 +98,7 @@ fn pin_holds(
     let version = |image: &Image| image.record().ok().map(|its| its.name.version);
     let pinned = homes.iter().any(|history| {
         let own = |image: &Image| {
-            version(image) == Some(rollback.to) && image.tags.has(tags::PINNED) && is_published(image)
+            version(image) == Some(rollback.to) && image.anchor().pin.is_some() && is_published(image)
         };
         history.at(seen).is_some_and(own) && history.now().is_some_and(own)
     });

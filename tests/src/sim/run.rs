@@ -185,6 +185,7 @@ fn register_past_release(account: &mut Account, home: &Region, now: DateTime<Utc
         base: None,
         copied: None,
         adopted: false,
+        asked_again: None,
     };
     let image = account.register(home, &record.name.to_string(), Tags::new(), now);
     account.set_source_instance(home, &image, now);

@@ -266,8 +266,14 @@ fn emit_bake_failed(
 fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage {
     let base = instance.image.clone();
     let from = base.as_ref().map_or(String::new(), |base| format!(" from {base}"));
-    let record =
-        ImageRecord { name: name.clone(), stage: Stage::Captured, base, copied: None, adopted: false };
+    let record = ImageRecord {
+        name: name.clone(),
+        stage: Stage::Captured,
+        base,
+        copied: None,
+        adopted: false,
+        asked_again: None,
+    };
     let mut image_tags = recipe.tags.clone().with("Name", name).and(&record.write());
     if let Some(zone) = &instance.zone {
         image_tags = image_tags.with(tags::ZONE, zone);

@@ -372,10 +372,7 @@ fn a_kept_image_that_was_enabled_by_hand_is_reactivated() {
         let of = |decision: &&Decision| decision.subject.resource.as_deref() == Some(id.as_str());
         sequences.iter().flatten().find(of).unwrap().action.clone()
     };
-    assert_eq!(
-        action(&enabled.id),
-        Action::Reactivate(enabled.id.clone(), enabled.record().unwrap().at(Stage::Captured), day(40))
-    );
+    assert_eq!(action(&enabled.id), Action::reactivate(&enabled, &enabled.record().unwrap(), day(40)));
 }
 
 #[test]

@@ -82,7 +82,7 @@ pub fn keep(
                 Action::RequestUsageReport(image.id.clone())
             }
             (ImageState::Available, Stage::Disabled) if can_reactivate && certain => {
-                Action::Reactivate(image.id.clone(), record.at(Stage::Captured), now)
+                Action::reactivate(image, record, now)
             }
             (ImageState::Available, _) if image.unused_since().is_some() && certain => {
                 let by_recipe = |recipe| sharing::deprecation_by_recipe(recipe, record, now);

@@ -43,14 +43,12 @@ mod tests {
     use super::*;
     use crate::fixtures::*;
     use crate::inventory::image::WithSnapshots;
-    use crate::model::tags;
     use crate::plan::Subject;
     use crate::plan::reason::RetentionReason;
 
     fn rolled_back_to(n: i64) -> Image {
-        let over = name("web", 9).version.to_string();
-        let pinned = image("web", n).released().tagged(tags::PINNED, &day(10).to_rfc3339());
-        pinned.tagged(tags::PINNED_OVER, &over).build()
+        let over = name("web", 9).version;
+        image("web", n).released().pinned_on(10, over).build()
     }
 
     fn removal(image: &Image) -> Sequence {

@@ -54,9 +54,10 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
         let deprecation = recipe.map_or(Deprecation::Never, by_recipe);
         restore(image, Action::ClearUnused(image.id.clone(), deprecation))
     });
-    let reactivated = leaving.iter().filter(|(_, record)| is_reactivated(record)).map(|(image, record)| {
-        restore(image, Action::Reactivate(image.id.clone(), record.at(Stage::Captured), now))
-    });
+    let reactivated = leaving
+        .iter()
+        .filter(|(_, record)| is_reactivated(record))
+        .map(|(image, record)| restore(image, Action::reactivate(image, record, now)));
     marked.chain(enabled).chain(cleared).chain(reactivated).collect()
 }
 

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 
 use crate::model::record::RecordError;
 use crate::model::seal::Seal;
-use crate::model::{ImageId, ImageRecord, InstanceId, Origin, Region, SnapshotId, Tags, Version, tags};
+use crate::model::{
+    Anchor, ImageId, ImageRecord, InstanceId, Origin, Region, SnapshotId, Stage, Tags, Version, tags,
+};
 
 /// An image as it was read from EC2.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +58,49 @@ pub struct Image {
     pub tags: Tags,
     /// Whether the tags are Kiln's own.
     pub seal: Seal,
+    /// The description of an image that bears `kiln:recipe`; of others nobody reads it.
+    pub description: Option<Box<Description>>,
 }
 
+/// The description of an image, and what Kiln keeps in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Description {
+    /// What is not Kiln's.
+    pub own: String,
+    /// What no tag can take back.
+    pub anchor: Anchor,
+    /// The stage that the tag says, if it says another than the anchor: somebody has set the tag back.
+    pub set_back: Option<Stage>,
+}
+
+impl Description {
+    /// A description as EC2 shows it, before its seal is checked.
+    pub fn unread(text: &str) -> Box<Self> {
+        Box::new(Self { own: text.to_owned(), ..Self::default() })
+    }
+}
+
+/// What an image without a description is anchored to.
+const NO_ANCHOR: Anchor = Anchor { asked_again: None, end: None, pin: None };
+
 impl Image {
+    /// What no tag can take back.
+    pub fn anchor(&self) -> &Anchor {
+        self.description.as_ref().map_or(&NO_ANCHOR, |description| &description.anchor)
+    }
+
+    /// The stage that its tag says, if somebody has set that back.
+    pub fn set_back(&self) -> Option<Stage> {
+        self.description.as_ref()?.set_back
+    }
+
+    /// The same image, anchored to something else.
+    #[must_use]
+    pub fn anchored(&self, anchor: Anchor) -> Self {
+        let description = Description { anchor, ..self.description.as_deref().cloned().unwrap_or_default() };
+        Self { description: Some(Box::new(description)), ..self.clone() }
+    }
+
     /// What tells events of this image from those before it was brought back, or before somebody asked to copy it anew;
     /// empty if neither happened.
     pub fn occasion(&self) -> &str {
@@ -71,7 +113,7 @@ impl Image {
     /// # Errors
     /// Why there is no record, or why it does not count.
     pub fn record(&self) -> Result<ImageRecord, RecordError> {
-        let record = ImageRecord::read(&self.tags)?;
+        let record = ImageRecord { asked_again: self.anchor().asked_again, ..ImageRecord::read(&self.tags)? };
         match self.seal {
             Seal::Valid => {}
             Seal::Missing => return Err(RecordError::NotSealed("kiln:seal is missing")),

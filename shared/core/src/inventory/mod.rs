@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod advice;
+mod anchored;
 pub mod error;
 pub mod filter;
 pub mod image;
@@ -18,8 +19,8 @@ pub use account::{
 };
 pub use error::{CloudError, ErrorKind, Result};
 pub use image::{
-    Architecture, Deprecation, Deregistration, Features, Image, ImageState, MadeFor, MadeFrom, Protection,
-    Snapshot, SnapshotDeletion, WithSnapshots,
+    Architecture, Deprecation, Deregistration, Description, Features, Image, ImageState, MadeFor, MadeFrom,
+    Protection, Snapshot, SnapshotDeletion, WithSnapshots,
 };
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
 pub use request::{

@@ -3,17 +3,21 @@
 //! A tag that only restrains, such as `kiln:hold`, needs no seal. Every other tag of Kiln's has one:
 //! - `kiln:seal` on an image binds its stage to its id, recipe and version. The call that creates an image does not know
 //!   its id yet, so there the seal binds the builder, or the origin of a replica, which EC2 itself records.
-//! - A *value with a seal* (`kiln:pinned` and others) is bound to the resource that it stands on.
+//! - A *value with a seal* (`kiln:released-at` and others) is bound to the resource that it stands on.
+//! - The *anchor* in an image's description is bound to the image. No tag changes it, so it tells whether a tag was set
+//!   back together with its seal.
 //! - A *mark* of `expire` is written on up to a thousand images with one call, so one seal serves all of them: it is bound to
 //!   a recipe and a Region, and to all versions up to one. Copied to a newer image, it does not count.
 //! - An instance that Kiln launched has its seal in its client token, which nobody can change.
+
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::inventory::image::{Image, MadeFrom, Snapshot};
 use crate::inventory::instance::Instance;
 use crate::inventory::request::{NewImage, NewInstance, NewReplica};
 use crate::model::seal::{Seal, SealKeys};
+use crate::model::{Anchor, Stage, Tags, Token, Version, tags};
 use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Role, SnapshotId};
-use crate::model::{Stage, Tags, Token, Version, tags};
 
 /// The images that one mark may stand on: those of a recipe, in one Region, up to a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,14 +29,7 @@ pub struct MarkRange {
 }
 
 /// The tags whose value has a seal of its own.
-const SEALED_VALUES: [&str; 6] = [
-    tags::PUBLISHED_AS,
-    tags::RELEASED_AT,
-    tags::PINNED,
-    tags::PINNED_OVER,
-    tags::RECOPY,
-    tags::ORPHANED_SINCE,
-];
+const SEALED_VALUES: [&str; 4] = [tags::PUBLISHED_AS, tags::RELEASED_AT, tags::RECOPY, tags::ORPHANED_SINCE];
 
 /// The marks of `expire`. Their value is followed by the newest version that they count for, and by a seal.
 const MARKS: [&str; 4] = [tags::UNUSED_SINCE, tags::DISABLED_AT, tags::FLEET_SIZE, tags::RECIPE_RETIRED_AT];
@@ -70,11 +67,12 @@ impl<'a> Recorded<'a> {
         })
     }
 
-    /// An image at a stage, once its id is known.
-    fn image(&self, region: &'a Region, id: &'a ImageId, stage: Stage) -> Parts<'a> {
+    /// An image at a stage, once its id is known; after somebody asked for it anew, with the time of that.
+    fn image(&self, region: &'a Region, id: &'a ImageId, stage: Stage, asked: Option<&'a str>) -> Parts<'a> {
         let adopted = if self.adopted { "adopted" } else { "" };
         let of = ["image", region.as_str(), id.as_str(), stage.word(), adopted];
-        [of.as_slice(), &self.name(), &[self.base, self.origin, self.attempt]].concat()
+        let made = [self.base, self.origin, self.attempt];
+        [of.as_slice(), &self.name(), &made, asked.as_slice()].concat()
     }
 
     /// An image and its snapshots, in the call that creates them from an instance.
@@ -111,6 +109,11 @@ fn mark_parts<'a>(
     ["mark", region.as_str(), recipe, up_to, key, value]
 }
 
+/// When somebody asked for an image anew, as part of its seal.
+fn asked_text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 /// The seal that `kiln:seal` holds.
 fn seal_of(tags: &Tags) -> Option<&str> {
     tags.get(tags::SEAL)
@@ -118,18 +121,38 @@ fn seal_of(tags: &Tags) -> Option<&str> {
 
 impl SealKeys {
     /// Checks an image that was read, and leaves only those of its tags that count. A tag whose own seal is wrong is
-    /// removed. A stage `disabled` without the mark of `expire` is replaced by the stage that the seal is for.
+    /// removed. A stage `disabled` without the mark of `expire` is replaced by the stage that the seal is for, and a
+    /// stage that was set back by the one that the anchor says.
     pub fn open_image(&self, image: &mut Image) {
         image.seal = Seal::Missing;
         if !image.tags.has(tags::RECIPE) {
             return;
         }
         let (region, id) = (image.region.clone(), image.id.clone());
-        image.tags = self.open_values(&region, id.as_str(), std::mem::take(&mut image.tags));
+        if let Some(description) = &mut image.description {
+            **description = self.opened_description(&region, &id, &description.own);
+        }
+        let opened = self.open_values(&region, id.as_str(), std::mem::take(&mut image.tags));
+        let is_of_before = |(key, value): &(&str, &str)| {
+            let marked = || DateTime::parse_from_rfc3339(value).ok();
+            let asked = image.anchor().asked_again.filter(|_| MARKS.contains(key));
+            asked.is_some_and(|asked| marked().is_some_and(|marked| marked < asked))
+        };
+        image.tags = match image.anchor().asked_again {
+            Some(_) => opened.iter().filter(|one| !is_of_before(one)).collect(),
+            None => opened,
+        };
         let (seal, stage) = self.sealed_stage(image);
         image.seal = seal;
-        if let Some(stage) = stage {
-            image.tags = std::mem::take(&mut image.tags).with(tags::STAGE, stage);
+        let written = image.tags.read::<Stage>(tags::STAGE).filter(|_| seal == Seal::Valid);
+        let counts = stage.or(written).map(|stage| image.anchor().stage(stage));
+        if let (Some(counts), Some(written)) = (counts, written)
+            && counts != written
+        {
+            image.tags = std::mem::take(&mut image.tags).with(tags::STAGE, counts);
+            if let Some(description) = &mut image.description {
+                description.set_back = (description.anchor != Anchor::default()).then_some(written);
+            }
         }
     }
 
@@ -139,20 +162,25 @@ impl SealKeys {
             return (Seal::Missing, None);
         };
         let Some(seal) = seal_of(&image.tags) else { return (Seal::Missing, None) };
-        let is_at = |stage: Stage| {
-            self.is_seal_of(seal, &recorded.image(&image.region, &image.id, stage))
-                || stage == Stage::Captured && self.is_created(seal, &recorded, image)
+        let sealed_at = |stage: Stage, asked: Option<&str>| {
+            self.is_seal_of(seal, &recorded.image(&image.region, &image.id, stage, asked))
+                || asked.is_none() && stage == Stage::Captured && self.is_created(seal, &recorded, image)
         };
-        if record.stage != Stage::Disabled {
-            return (if is_at(record.stage) { Seal::Valid } else { Seal::Wrong }, None);
-        }
-        match Stage::ALL.into_iter().find(|stage| is_at(*stage)) {
-            None => (Seal::Wrong, None),
-            Some(_) if image.tags.has(tags::DISABLED_AT) && image.disabled_at().is_some() => {
-                (Seal::Valid, None)
-            }
-            Some(former) => (Seal::Valid, Some(former)),
-        }
+        let possible = match record.stage {
+            Stage::Disabled => &Stage::ALL[..],
+            _ => std::slice::from_ref(&record.stage),
+        };
+        let asked = image.anchor().asked_again.map(asked_text);
+        let now = possible.iter().copied().find(|stage| sealed_at(*stage, asked.as_deref()));
+        // Sealed before somebody asked for the image anew: it begins again.
+        let before = || asked.is_some() && possible.iter().any(|stage| sealed_at(*stage, None));
+        let Some(sealed) = now.or_else(|| before().then_some(Stage::Captured)) else {
+            return (Seal::Wrong, None);
+        };
+        let is_disabled = record.stage == Stage::Disabled
+            && image.tags.has(tags::DISABLED_AT)
+            && image.disabled_at().is_some();
+        (Seal::Valid, (!is_disabled && sealed != record.stage).then_some(sealed))
     }
 
     fn is_created(&self, seal: &str, recorded: &Recorded<'_>, image: &Image) -> bool {
@@ -260,7 +288,9 @@ impl SealKeys {
         if record.adopted {
             all = all.with(tags::ADOPTED, "");
         }
-        let seal = Recorded::of(&all).map(|recorded| self.seal(&recorded.image(region, image, record.stage)));
+        let asked = record.asked_again.map(asked_text);
+        let seal = Recorded::of(&all)
+            .map(|recorded| self.seal(&recorded.image(region, image, record.stage, asked.as_deref())));
         let more = self.sealed_values(region, image.as_str(), more);
         sealed(&more.with(tags::STAGE, record.stage), seal)
     }

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::fixtures::*;
 use crate::inventory::image::made_for;
-use crate::inventory::{Encryption, ImageState};
-use crate::model::Origin;
+use crate::inventory::{Description, Encryption, ImageState};
 use crate::model::record::CopySource;
+use crate::model::{AnchoredEnd, Origin, Pin};
 
 /// The image as EC2 shows it once Kiln has set it to that stage.
 fn at(stage: Stage, n: i64) -> Image {
@@ -94,18 +94,18 @@ fn a_seal_counts_for_one_image_one_region_and_one_stage() {
 #[test]
 fn a_value_counts_only_with_its_seal_and_on_its_image() {
     let released = at(Stage::Released, 3);
-    let pin = Tags::new().with(tags::PINNED, "2026-01-09T00:00:00Z").with(tags::HOLD, "mine");
+    let pin = Tags::new().with(tags::RELEASED_AT, "2026-01-09T00:00:00Z").with(tags::HOLD, "mine");
     let pinned = keys().sealed_values(&released.region, released.id.as_str(), &pin);
     let with_pin = opened(Image { tags: released.tags.clone().and(&pinned), ..released.clone() });
-    assert_eq!(with_pin.tags.get(tags::PINNED), Some("2026-01-09T00:00:00Z"));
+    assert_eq!(with_pin.tags.get(tags::RELEASED_AT), Some("2026-01-09T00:00:00Z"));
     assert_eq!(with_pin.tags.get(tags::HOLD), Some("mine"));
-    let forged = opened(tagged(&released, tags::PINNED, "2026-01-09T00:00:00Z"));
-    assert!(forged.record().is_ok() && !forged.tags.has(tags::PINNED));
+    let forged = opened(tagged(&released, tags::RELEASED_AT, "2026-01-09T00:00:00Z"));
+    assert!(forged.record().is_ok() && !forged.tags.has(tags::RELEASED_AT));
     let other = at(Stage::Released, 4);
     let copied = opened(Image { tags: other.tags.clone().and(&pinned), ..other });
-    assert!(copied.record().is_ok() && !copied.tags.has(tags::PINNED));
-    let renamed = opened(tagged(&released, tags::RELEASED_AT, pinned.get(tags::PINNED).unwrap()));
-    assert!(!renamed.tags.has(tags::RELEASED_AT));
+    assert!(copied.record().is_ok() && !copied.tags.has(tags::RELEASED_AT));
+    let renamed = opened(tagged(&released, tags::RECOPY, pinned.get(tags::RELEASED_AT).unwrap()));
+    assert!(!renamed.tags.has(tags::RECOPY));
 }
 
 #[test]
@@ -242,7 +242,7 @@ proptest! {
     #[test]
     fn no_tags_make_the_check_panic(values in proptest::collection::vec(".{0,60}", 12)) {
         let keys_of_tags = [
-            tags::RECIPE, tags::VERSION, tags::STAGE, tags::SEAL, tags::PINNED, tags::UNUSED_SINCE, tags::DISABLED_AT,
+            tags::RECIPE, tags::VERSION, tags::STAGE, tags::SEAL, tags::RELEASED_AT, tags::UNUSED_SINCE, tags::DISABLED_AT,
             tags::FLEET_SIZE, tags::ORIGIN, tags::ATTEMPT, tags::ADOPTED, tags::ROLE,
         ];
         let given: Tags = keys_of_tags.into_iter().zip(values).collect();
@@ -258,4 +258,69 @@ proptest! {
         let forged = Image { tags: record.write(), ..image("web", 3).in_region("eu-west-1").build() };
         prop_assert_eq!(opened(Image { seal: Seal::Missing, ..forged }).seal, Seal::Missing);
     }
+}
+
+/// The image once Kiln has anchored it.
+fn anchored(image: Image, anchor: &Anchor) -> Image {
+    let text = keys().description(&image.region, &image.id, "made by web", anchor);
+    Image { description: Some(Description::unread(&text)), ..image }
+}
+
+#[test]
+fn a_stage_that_was_set_back_with_its_seal_counts_no_more() {
+    for (end, counts) in [(AnchoredEnd::Rejected, Stage::Rejected), (AnchoredEnd::Released, Stage::Released)]
+    {
+        let anchor = Anchor::default().ended(end);
+        for stage in [Stage::Captured, Stage::Verified, Stage::Published] {
+            let image = opened(anchored(at(stage, 3), &anchor));
+            assert_eq!(image.record().unwrap().stage, counts);
+            assert_eq!(image.set_back(), Some(stage));
+        }
+        let image = opened(anchored(at(counts, 3), &anchor));
+        assert_eq!((image.record().unwrap().stage, image.set_back()), (counts, None));
+    }
+}
+
+#[test]
+fn what_is_anchored_can_be_disabled_and_a_forged_stage_is_still_nobodys() {
+    let anchor = Anchor::default().ended(AnchoredEnd::Released);
+    let mark = Tags::new().with(tags::STAGE, "disabled").with_time(tags::DISABLED_AT, day(5));
+    let mark = keys().sealed_marks(&region("us-east-1"), &range(3), &mark);
+    let released = at(Stage::Released, 3);
+    let disabled = Image { tags: released.tags.clone().and(&mark), ..released.clone() };
+    assert_eq!(opened(anchored(disabled, &anchor)).record().unwrap().stage, Stage::Disabled);
+    let forged = opened(anchored(tagged(&released, tags::STAGE, "captured"), &anchor));
+    assert_eq!(forged.seal, Seal::Wrong);
+}
+
+#[test]
+fn a_rollback_stands_in_the_description_and_counts_on_its_own_image_alone() {
+    let pin = Pin { at: day(9), over: name("web", 8).version };
+    let anchor = Anchor::default().pinned(pin);
+    let pinned = anchored(at(Stage::Released, 3), &anchor);
+    assert_eq!(opened(pinned.clone()).anchor().pin, Some(pin));
+    let copied = Image { description: pinned.description.clone(), ..at(Stage::Released, 4) };
+    assert_eq!(opened(copied).anchor().pin, None);
+    let text = pinned.description.unwrap().own.replace("2026-01-10", "2026-01-11");
+    let forged = Image { description: Some(Description::unread(&text)), ..at(Stage::Released, 3) };
+    assert_eq!(opened(forged).anchor(), &Anchor::default());
+}
+
+#[test]
+fn what_was_before_somebody_asked_anew_does_not_count() {
+    let anchor = Anchor::asked_again(day(6));
+    for stage in [Stage::Verified, Stage::Released, Stage::Rejected] {
+        let again = opened(anchored(at(stage, 3), &anchor));
+        assert_eq!(again.record().unwrap().stage, Stage::Captured, "{stage}");
+    }
+    let verified = anchored(image("web", 3).staged(Stage::Verified).build(), &anchor);
+    let record = ImageRecord { asked_again: Some(day(6)), ..ImageRecord::read(&verified.tags).unwrap() };
+    let tags = keys().tags_of_record(&verified.region, &verified.id, &record, &Tags::new());
+    let verified = opened(Image { tags: verified.tags.clone().and(&tags), ..verified });
+    assert_eq!((verified.record(), verified.set_back()), (Ok(record), None));
+    let marks = Tags::new().with_time(tags::UNUSED_SINCE, day(5)).with_time(tags::DISABLED_AT, day(5));
+    let marks = keys().sealed_marks(&region("us-east-1"), &range(3), &marks);
+    let released = at(Stage::Released, 3);
+    let marked = opened(anchored(Image { tags: released.tags.clone().and(&marks), ..released }, &anchor));
+    assert!(marked.unused_since().is_none() && marked.disabled_at().is_none());
 }

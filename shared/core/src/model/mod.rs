@@ -1,5 +1,6 @@
 //! Kiln's basic values as types. Text is parsed once, where it enters, so a value of these types is always valid.
 
+pub mod anchor;
 pub mod duration;
 pub mod ids;
 pub mod name;
@@ -9,9 +10,9 @@ pub mod seal;
 pub mod tags;
 pub mod token;
 pub mod user_data;
-
 pub mod version;
 
+pub use anchor::{Anchor, AnchoredEnd, Pin};
 pub use ids::{ImageId, InstanceId, RecipeName, Region, SnapshotId, SubnetId};
 pub use name::ImageName;
 pub use record::{ImageRecord, Origin, Role, Stage};

@@ -148,6 +148,8 @@ pub struct ImageRecord {
     pub copied: Option<CopySource>,
     /// Whether somebody else made the image, and handed it over.
     pub adopted: bool,
+    /// When somebody last asked for it anew. It stands in no tag, but in the anchor of the image.
+    pub asked_again: Option<DateTime<Utc>>,
 }
 
 /// What the record of a replica says in addition.
@@ -211,13 +213,19 @@ impl ImageRecord {
             Some(origin) => Some(CopySource { origin, attempt: required(attempt, tags::ATTEMPT)? }),
             None => None,
         };
-        Ok(Self { name, stage, base, copied, adopted })
+        Ok(Self { name, stage, base, copied, adopted, asked_again: None })
     }
 
     /// The same record at another stage.
     #[must_use]
     pub fn at(&self, stage: Stage) -> Self {
         Self { stage, ..self.clone() }
+    }
+
+    /// The record of an image that somebody asks for anew: it goes through all stages again.
+    #[must_use]
+    pub fn asked_again(&self, now: DateTime<Utc>) -> Self {
+        Self { stage: Stage::Captured, asked_again: Some(now), ..self.clone() }
     }
 
     /// The tags that make up the record.
@@ -260,6 +268,7 @@ mod tests {
             base: None,
             copied: None,
             adopted: false,
+            asked_again: None,
         }
     }
 
@@ -312,6 +321,7 @@ mod tests {
                     attempt,
                 }),
                 adopted: false,
+                asked_again: None,
             };
             let tags = own.into_iter().collect::<Tags>().and(&record.write());
             prop_assert_eq!(ImageRecord::read(&tags), Ok(record));

@@ -66,13 +66,8 @@ pub const RELEASED_AT: &str = "kiln:released-at";
 /// On an image that some Region's parameter did not take: how often it was tried, and when last. The next try waits,
 /// each time twice as long.
 pub const RELEASE_TRIED: &str = "kiln:release-tried";
-/// On a home image that somebody rolled back to: when that was.
-pub const PINNED: &str = "kiln:pinned";
-/// On a home image that somebody rolled back to: the newest version that existed then. The rollback ends when a newer
-/// version is released.
-pub const PINNED_OVER: &str = "kiln:pinned-over";
 /// On a home image that somebody rolled back to: `yes`, until a newer version is released. The role of `expire` may not
-/// remove an image that bears it.
+/// remove an image that bears it. The rollback itself stands in the description of the image.
 pub const PIN_HOLDS: &str = "kiln:pin-holds";
 /// The seal of the tags: it shows that Kiln wrote them for this resource. Without the right one, Kiln treats an image as
 /// nobody's: it never shares, copies, releases or removes it. Other values have their seal behind a space.
@@ -90,7 +85,7 @@ pub const MOST: usize = 50;
 pub const MOST_OF_KILN: usize = 21;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 28] = [
+const OWN: [&str; 26] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -114,8 +109,6 @@ const OWN: [&str; 28] = [
     PUBLISHED_AS,
     RELEASED_AT,
     RELEASE_TRIED,
-    PINNED,
-    PINNED_OVER,
     PIN_HOLDS,
     SEAL,
     HOLD,

@@ -6,10 +6,16 @@ use super::step::Step;
 use crate::events::outbound::Envelope;
 use crate::events::wake::Wake;
 use crate::inventory::{
-    Candidates, Deprecation, NewImage, NewReplica, NewTemplateVersion, PermissionChange, WithSnapshots,
-    sealed,
+    Candidates, Deprecation, Image, NewImage, NewReplica, NewTemplateVersion, PermissionChange,
+    WithSnapshots, sealed,
 };
-use crate::model::{ImageId, ImageRecord, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags};
+use crate::model::{
+    Anchor, ImageId, ImageRecord, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags,
+};
+
+fn own_description(image: &Image) -> String {
+    image.description.as_ref().map_or(String::new(), |description| description.own.clone())
+}
 
 /// What is done to a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +48,16 @@ pub enum Action {
     Copy(NewReplica),
     /// Sets the tag `kiln:stage` of an image.
     SetStage(ImageId, ImageRecord),
+    /// Writes into the description of an image what no tag can take back: that it was rejected or released, or that
+    /// somebody rolled back to it or asked for it anew.
+    Anchor {
+        /// The image.
+        image: ImageId,
+        /// What its description says beside.
+        own: String,
+        /// What no tag can take back.
+        anchor: Anchor,
+    },
     /// Tags an image that you handed over, and before that its snapshots, so that Kiln manages them.
     Adopt {
         /// The image.
@@ -73,7 +89,16 @@ pub enum Action {
     /// Points a launch template at a release: creates a version, sets the default version, or both.
     MoveTemplate(TemplateMove),
     /// Sets an image that is kept after all back to stage `captured`, so that it is tested, published and copied again.
-    Reactivate(ImageId, ImageRecord, DateTime<Utc>),
+    Reactivate {
+        /// The image.
+        image: ImageId,
+        /// What its description says beside the anchor.
+        own: String,
+        /// Its record.
+        record: ImageRecord,
+        /// The current time. What was before does not count any more.
+        now: DateTime<Utc>,
+    },
     /// Enables a disabled image, so that it can be launched again.
     Enable(ImageId),
     /// Requests EC2's report on which other accounts use an image.
@@ -207,6 +232,17 @@ pub enum NewDefault {
 }
 
 impl Action {
+    /// Anchors an image.
+    pub fn anchor(image: &Image, anchor: Anchor) -> Self {
+        Self::Anchor { image: image.id.clone(), own: own_description(image), anchor }
+    }
+
+    /// Lets an image begin again.
+    pub fn reactivate(image: &Image, record: &ImageRecord, now: DateTime<Utc>) -> Self {
+        let record = record.asked_again(now);
+        Self::Reactivate { image: image.id.clone(), own: own_description(image), record, now }
+    }
+
     /// The image that it marks, and the marks. They may be written for several images at once, before any action runs.
     pub fn marks(&self) -> Option<(&ImageId, Tags)> {
         match self {
@@ -253,6 +289,7 @@ impl Action {
             Self::Terminate(_) => "terminate",
             Self::Copy(_) => "copy",
             Self::SetStage(..) => "set-stage",
+            Self::Anchor { .. } => "anchor",
             Self::Adopt { .. } => "adopt",
             Self::Share(..) => "share",
             Self::ShareSnapshot(..) => "share-snapshot",
@@ -263,7 +300,7 @@ impl Action {
             Self::Tag(..) => "tag",
             Self::MoveParameters(..) => "move-parameters",
             Self::MoveTemplate(_) => "move-template",
-            Self::Reactivate(..) => "reactivate",
+            Self::Reactivate { .. } => "reactivate",
             Self::Enable(_) => "enable",
             Self::RequestUsageReport(_) => "request-usage-report",
             Self::Deprecate(..) => "deprecate",

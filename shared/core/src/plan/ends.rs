@@ -36,6 +36,7 @@ impl Reason {
             // A bad recipe's bakes are refused each night; its builders and testers have deadlines of their own.
             Self::LookUpFailed(_) | Self::BadRecipe(_) => Ends::Loudly,
             Self::NotManaged(_)
+            | Self::SetBack { .. }
             | Self::RecipeGone(_)
             | Self::ImageNotAvailable(_)
             | Self::Adopt(_)

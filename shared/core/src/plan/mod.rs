@@ -1,6 +1,7 @@
 //! The language of decisions: every rule answers with an action on a subject, and the reason for it.
 
 pub mod action;
+pub mod anchored;
 pub mod decision;
 pub mod ends;
 pub mod reason;

@@ -9,7 +9,7 @@ use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Finding, Image, ImageState, Permissions};
 use crate::model::{ImageRecord, Stage};
 use crate::plan::reason::{PublishReason, ScanReason};
-use crate::plan::{Action, Reason, Sequence, Subject};
+use crate::plan::{Action, Reason, Sequence, Subject, anchored};
 use crate::recipe::Recipe;
 
 /// What was observed of one home image.
@@ -100,10 +100,9 @@ fn reject(image: &Image, record: &ImageRecord, reason: Reason) -> Sequence {
         reason: reason.to_string(),
         console_tail: String::new(),
     };
-    vec![
-        Subject::image(image).emit(&record.name, news, reason.clone()),
-        Subject::image(image).decide(Action::SetStage(image.id.clone(), record.at(Stage::Rejected)), reason),
-    ]
+    let mut sequence = vec![Subject::image(image).emit(&record.name, news, reason.clone())];
+    sequence.extend(anchored::rejected(image, record, &reason));
+    sequence
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ fn an_unscanned_image_waits_and_is_rejected_after_the_timeout() {
     assert_eq!(words(&blocking, &observed), ["keep"]);
     let sequence = decide(&blocking, &observed, day(10));
     assert_eq!(
-        sequence[1].action,
+        sequence[2].action,
         Action::SetStage(observed.image.id.clone(), observed.record.at(Stage::Rejected))
     );
     let Action::Emit(envelope) = &sequence[0].action else { panic!() };
@@ -62,9 +62,9 @@ fn only_a_fixable_finding_of_the_named_severity_or_higher_blocks() {
         with(vec![finding(Severity::Medium, true), finding(Severity::Critical, false)]),
         ["publish", "emit"]
     );
-    assert_eq!(with(vec![finding(Severity::High, true)]), ["emit", "set-stage"]);
-    assert_eq!(with(vec![finding(Severity::Critical, true)]), ["emit", "set-stage"]);
-    assert_eq!(with(vec![finding(Severity::Unknown, true)]), ["emit", "set-stage"]);
+    assert_eq!(with(vec![finding(Severity::High, true)]), ["emit", "anchor", "set-stage"]);
+    assert_eq!(with(vec![finding(Severity::Critical, true)]), ["emit", "anchor", "set-stage"]);
+    assert_eq!(with(vec![finding(Severity::Unknown, true)]), ["emit", "anchor", "set-stage"]);
 }
 
 #[test]

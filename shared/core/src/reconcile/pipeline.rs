@@ -167,7 +167,7 @@ fn test_steps(
     observed.instances_in(&image.region)?;
     let testers = testers_of(testers, image);
     let wants_test = verify::wants_test(recipe, image, record).is_ok();
-    if testers.is_empty() && !wants_test {
+    if testers.is_empty() && !wants_test && image.set_back().is_none() {
         return None;
     }
     let key = (image.region.clone(), recipe.name.clone());

@@ -143,7 +143,7 @@ fn an_image_with_all_its_replicas_is_released_even_if_the_event_was_lost() {
     let mut images = everywhere(9);
     images[0] = image("web", 9).published().build();
     let observed = observed(vec![], images);
-    assert_eq!(found(&observed, now()), ["replicate: tag+emit+set-stage"]);
+    assert_eq!(found(&observed, now()), ["replicate: tag+emit+anchor+set-stage"]);
 }
 
 #[test]

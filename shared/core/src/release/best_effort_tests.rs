@@ -26,7 +26,7 @@ fn a_region_of_best_effort_moves_by_itself_and_holds_up_neither_the_others_nor_t
     unreadable(&mut scene, "ap-southeast-2");
     let sequences = scene.decided(&best_effort());
     assert_eq!(words(&sequences[0]), ["retry"]);
-    assert_eq!(words(&sequences[1]), ["move-parameters", "tag", "set-stage", "emit", "set-stage"]);
+    assert_eq!(words(&sequences[1]), ["move-parameters", "tag", "set-stage", "emit", "anchor", "set-stage"]);
 }
 
 #[test]
@@ -47,7 +47,9 @@ fn a_region_of_best_effort_without_its_launch_template_does_not_hold_the_release
     let sequences = scene.decided(&recipe);
     let refused = |sequence: &Sequence| words(sequence).contains(&"reject");
     assert_eq!(sequences.iter().filter(|one| refused(one)).count(), 1);
-    assert!(sequences.iter().any(|one| !refused(one) && words(one).ends_with(&["emit", "set-stage"])));
+    assert!(
+        sequences.iter().any(|one| !refused(one) && words(one).ends_with(&["emit", "anchor", "set-stage"]))
+    );
 }
 
 #[test]
@@ -55,11 +57,14 @@ fn a_region_of_best_effort_that_cannot_follow_does_not_stop_a_rollback_and_is_to
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     let mut away = scene([old.clone(), new.clone()].concat(), &showing(&new));
     unreadable(&mut away, "ap-southeast-2");
-    assert_eq!(words(&away.rolled_back(&best_effort(), None)), ["tag", "move-parameters", "emit", "keep"]);
+    assert_eq!(
+        words(&away.rolled_back(&best_effort(), None)),
+        ["tag", "anchor", "move-parameters", "emit", "keep"]
+    );
     assert_eq!(words(&away.rolled_back(&named(), None)), ["retry"]);
     let without = scene([&old[..2], &new[..]].concat(), &showing(&new));
     let sequence = without.rolled_back(&best_effort(), None);
-    assert_eq!(words(&sequence), ["tag", "move-parameters", "emit", "keep"]);
-    assert!(sequence[3].reason.to_string().contains("ap-southeast-2 is of best effort"));
+    assert_eq!(words(&sequence), ["tag", "anchor", "move-parameters", "emit", "keep"]);
+    assert!(sequence[4].reason.to_string().contains("ap-southeast-2 is of best effort"));
     assert_eq!(words(&without.rolled_back(&named(), None)), ["reject"]);
 }

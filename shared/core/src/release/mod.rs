@@ -19,10 +19,10 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::Image;
-use crate::model::{Stage, Tags, tags};
+use crate::model::{AnchoredEnd, Stage, Tags, tags};
 use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
-use crate::plan::{Action, Reason, Sequence, Subject};
+use crate::plan::{Action, Reason, Sequence, Subject, anchored};
 use crate::release::moves::How;
 use crate::release::state::ReadyRelease;
 
@@ -41,6 +41,9 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
         Err(waits) => sequences.push(vec![*waits]),
         Ok(moves) => sequences.extend(released(state, moves, now)),
     }
+    sequences.extend(
+        state.releases.iter().filter_map(|release| anchored::set_right(release.home)).map(|one| vec![one]),
+    );
     let alone = state.best_effort().map(|region| state.moves(&[region], how));
     sequences.extend(alone.map(|moved| moved.unwrap_or_else(|waits| vec![*waits])));
     sequences.retain(|sequence| !sequence.is_empty());
@@ -104,6 +107,10 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
     sequence.extend(state.ended_rollbacks(release));
     // Just before the last tag: the event wakes `expire`, which counts the release only once it bears that tag.
     sequence.push(home().emit_again(&release.record.name, news, release.home.occasion(), reason()));
+    let anchor = release.home.anchor().ended(AnchoredEnd::Released);
+    if anchor != *release.home.anchor() {
+        sequence.push(home().decide(Action::anchor(release.home, anchor), reason()));
+    }
     sequence.extend(marked(release.home));
     sequence
 }

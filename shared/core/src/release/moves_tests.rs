@@ -1,3 +1,4 @@
+use crate::model::{Anchor, Pin};
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
@@ -97,7 +98,7 @@ fn a_release_that_a_region_did_not_take_waits_for_its_next_try_and_is_no_release
     assert!(note.refused.get(tags::RELEASE_TRIED).unwrap().starts_with("3 "));
     // Once every Region shows it, nothing waits.
     let shown = scene([9, 9, 9], Some(tried)).decided(&named(), last + TimeDelta::minutes(1));
-    assert!(words(&shown[0]).ends_with(&["emit", "set-stage"]));
+    assert!(words(&shown[0]).ends_with(&["emit", "anchor", "set-stage"]));
 }
 
 #[test]
@@ -187,7 +188,7 @@ fn what_ssm_accepts_and_never_shows_is_told_and_the_others_are_set_back() {
     assert_eq!(words(&sequences[0])[..2], ["emit", "move-parameters"]);
     // A value that comes late is no failure.
     let sequences = scene([9, 9, 9], Some(tried)).decided(&named(), later);
-    assert!(words(&sequences[0]).ends_with(&["emit", "set-stage"]));
+    assert!(words(&sequences[0]).ends_with(&["emit", "anchor", "set-stage"]));
 }
 
 /// Two releases everywhere; every Region names the newer one, of which these images are gone.
@@ -239,8 +240,8 @@ fn what_moved_is_set_back_to_what_somebody_had_rolled_back_to() {
     for (code, images) in &mut scene.images {
         let mut pinned = member(code.as_str(), 6, Stage::Released);
         if code.as_str() == "us-east-1" {
-            let over = day(8).format("%Y%m%dT%H%M%SZ").to_string();
-            pinned.tags = pinned.tags.with_time(tags::PINNED, day(8)).with(tags::PINNED_OVER, over);
+            let over = name("web", 8).version;
+            pinned = pinned.anchored(Anchor::default().pinned(Pin { at: day(8), over }));
         }
         if code.as_str() == "eu-west-1" {
             let value = pinned.id.to_string();
@@ -262,10 +263,9 @@ fn what_moved_is_set_back_to_what_somebody_had_rolled_back_to() {
 fn an_old_try_does_not_set_a_persons_rollback_back() {
     let mut scene = scene([9, 8, 8], Some("6 2026-01-31T02:00:00Z refused *"));
     let homes = scene.images.get_mut(&region("us-east-1")).unwrap().as_mut().unwrap();
-    let over = day(9).format("%Y%m%dT%H%M%SZ").to_string();
+    let over = name("web", 9).version;
     for image in homes.iter_mut().filter(|image| image.record().unwrap().name == name("web", 9)) {
-        let tags = std::mem::take(&mut image.tags);
-        image.tags = tags.with_time(tags::PINNED, day(30)).with(tags::PINNED_OVER, &over);
+        *image = image.anchored(Anchor::default().pinned(Pin { at: day(30), over }));
     }
     let decided = scene.decided(&named(), day(30) + TimeDelta::minutes(1));
     assert_eq!(words(&decided[0]), ["keep"]);

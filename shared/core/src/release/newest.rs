@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::inventory::{Image, ImageState};
-use crate::model::{RecipeName, Stage, Version, tags};
+use crate::model::{RecipeName, Stage, Version};
 
 /// The release of a recipe that is named, and from which layers are baked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +54,8 @@ pub(super) fn latest_pin<'r, R>(
     releases: impl Iterator<Item = &'r R>,
     home: impl Fn(&'r R) -> &'r Image,
 ) -> Option<(&'r R, Version)> {
-    let pins = releases.filter_map(|release| {
-        let tags = &home(release).tags;
-        let over: Version = tags.read(tags::PINNED_OVER)?;
-        Some((tags.time(tags::PINNED)?, over, release))
-    });
-    pins.max_by_key(|(since, ..)| *since).map(|(_, over, release)| (release, over))
+    let pins = releases.filter_map(|release| Some((home(release).anchor().pin?, release)));
+    pins.max_by_key(|(pin, _)| pin.at).map(|(pin, release)| (release, pin.over))
 }
 
 /// The named release of one recipe; `None` if it has none.
@@ -78,8 +74,7 @@ mod tests {
 
     fn rolled_back_to(n: i64, over: i64) -> Image {
         let over = name("base", over).version;
-        let pinned = image("base", n).released().tagged(tags::PINNED, &day(10).to_rfc3339());
-        pinned.tagged(tags::PINNED_OVER, &over.to_string()).build()
+        image("base", n).released().pinned_on(10, over).build()
     }
 
     #[test]

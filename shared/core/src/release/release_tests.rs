@@ -1,3 +1,4 @@
+use crate::model::Pin;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -92,7 +93,7 @@ fn with_together_all_regions_move_at_once_when_the_last_is_ready_then_it_is_a_re
     let sequences = scene([old.clone(), new.clone()].concat(), &showing(&old)).decided(&named());
     assert_eq!(
         words(&sequences[0]),
-        ["move-parameters", "tag", "set-stage", "set-stage", "emit", "set-stage"]
+        ["move-parameters", "tag", "set-stage", "set-stage", "emit", "anchor", "set-stage"]
     );
     assert_eq!(moves(&sequences).len(), 3);
     assert!(moves(&sequences).iter().all(|(_, image)| new.iter().any(|one| one.id == *image)));
@@ -106,7 +107,7 @@ fn a_recipe_that_names_its_home_region_too_is_released_once() {
     recipe.replicate.regions = vec![region("us-east-1")];
     let published = image("web", 9).staged(Stage::Published).build();
     let sequences = scene(vec![published], &[("us-east-1", None)]).decided(&recipe);
-    assert_eq!(words(&sequences.concat()), ["move-parameters", "tag", "emit", "set-stage"]);
+    assert_eq!(words(&sequences.concat()), ["move-parameters", "tag", "emit", "anchor", "set-stage"]);
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn a_parameter_that_was_just_written_is_not_corrected() {
 fn an_older_image_that_is_ready_late_becomes_a_release_and_moves_nothing() {
     let (late, new) = (everywhere(8, Stage::Published), everywhere(9, Stage::Released));
     let sequences = scene([late, new.clone()].concat(), &showing(&new)).decided(&named());
-    assert_eq!(words(&sequences[0]), ["tag", "set-stage", "set-stage", "emit", "set-stage"]);
+    assert_eq!(words(&sequences[0]), ["tag", "set-stage", "set-stage", "emit", "anchor", "set-stage"]);
 }
 
 #[test]
@@ -214,7 +215,7 @@ fn the_time_of_a_release_is_written_once_and_repeated_in_every_event() {
     let mut new = everywhere(9, Stage::Published);
     new[0].tags = new[0].tags.clone().with(tags::RELEASED_AT, "2026-01-20T00:00:00Z");
     let sequences = scene(new.clone(), &showing(&new)).decided(&named());
-    assert_eq!(words(&sequences[0]), ["set-stage", "set-stage", "emit", "set-stage"]);
+    assert_eq!(words(&sequences[0]), ["set-stage", "set-stage", "emit", "anchor", "set-stage"]);
     let Action::Emit(envelope) = &sequences[0][2].action else { panic!() };
     assert!(
         envelope.detail(day(9)).contains(r#""released":"2026-01-20T00:00:00Z""#),
@@ -253,15 +254,15 @@ fn a_required_region_that_cannot_be_read_blocks_every_move() {
 fn a_rollback_pins_the_earlier_release_moves_every_region_and_sends_an_event() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     let sequence = scene([old.clone(), new.clone()].concat(), &showing(&new)).rolled_back(&named(), None);
-    assert_eq!(words(&sequence), ["tag", "move-parameters", "emit"]);
-    let Action::Tag(pinned, pin) = &sequence[0].action else { panic!() };
-    assert_eq!((pinned, pin.get(tags::PINNED_OVER)), (&old[0].id, Some("20260110T020000Z")));
+    assert_eq!(words(&sequence), ["tag", "anchor", "move-parameters", "emit"]);
+    let Action::Anchor { image, anchor, .. } = &sequence[1].action else { panic!() };
+    assert_eq!((image, anchor.pin.unwrap().over), (&old[0].id, name("web", 9).version));
     assert_eq!(moves(&[sequence]).len(), 3);
 }
 
 fn pinned(mut images: Vec<Image>, over: i64) -> Vec<Image> {
     let over = Version::at(day(over)).unwrap();
-    images[0].tags = images[0].tags.clone().with_time(tags::PINNED, day(20)).with(tags::PINNED_OVER, over);
+    images[0] = images[0].anchored(images[0].anchor().pinned(Pin { at: day(20), over }));
     images
 }
 

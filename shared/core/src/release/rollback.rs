@@ -1,10 +1,10 @@
 //! Decides a rollback: every Region names an earlier release, and nothing moves forward until there is a newer one.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::Image;
-use crate::model::{Region, Tags, Version, tags};
+use crate::model::{Pin, Region, Tags, Version, tags};
 use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
@@ -54,12 +54,9 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
         return vec![vec![recipe.decide(Action::Reject, ReleaseReason::NoRollbackTarget { to, why })]];
     };
-    // In milliseconds, unlike other times, because the later of two rollbacks counts.
-    let pin = Tags::new()
-        .with(tags::PINNED, now.to_rfc3339_opts(SecondsFormat::Millis, true))
-        .with(tags::PINNED_OVER, newest.version().max(chosen.version()))
-        .with(tags::PIN_HOLDS, "yes");
-    let pinned = Image { tags: chosen.home.tags.clone().and(&pin), ..chosen.home.clone() };
+    let pin = Pin { at: now, over: newest.version().max(chosen.version()) };
+    let anchor = chosen.home.anchor().pinned(pin);
+    let pinned = chosen.home.anchored(anchor.clone());
     let mut after_pin = state.clone();
     for release in &mut after_pin.releases {
         if release.home.id == pinned.id {
@@ -68,8 +65,13 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     }
     let reason = || Reason::Release(ReleaseReason::RolledBackTo(chosen.version()));
     let home = || Subject::image(chosen.home);
-    // The pin first: if this dies half way, the next sweep finishes the rollback.
-    let mut sequence = vec![home().decide(Action::Tag(chosen.home.id.clone(), pin), reason())];
+    // What holds it first, so that it is not removed; then the pin: if this dies half way, the next sweep finishes the
+    // rollback.
+    let holds = Tags::new().with(tags::PIN_HOLDS, "yes");
+    let mut sequence = vec![
+        home().decide(Action::Tag(chosen.home.id.clone(), holds), reason()),
+        home().decide(Action::anchor(chosen.home, anchor), reason()),
+    ];
     sequence.extend(after_pin.moves(&all, HOW).unwrap_or_default());
     let news = Event::ImageRolledBack {
         image: chosen.home.id.clone(),
@@ -126,7 +128,5 @@ impl<'a> ReleaseState<'a> {
 /// Whether an image was pinned by a rollback and no newer release has come since. Such an image is kept, with all its
 /// replicas.
 pub fn is_pinned(image: &Image, newest: Option<Version>) -> bool {
-    let over = |image: &Image| image.tags.read::<Version>(tags::PINNED_OVER);
-    image.tags.time(tags::PINNED).is_some()
-        && over(image).is_some_and(|over| newest.is_none_or(|newest| newest <= over))
+    image.anchor().pin.is_some_and(|pin| newest.is_none_or(|newest| newest <= pin.over))
 }

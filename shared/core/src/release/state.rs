@@ -145,7 +145,7 @@ impl<'a> ReleaseState<'a> {
 
     /// Lets the releases go that were rolled back to before: the right to remove an image asks for this tag.
     pub(super) fn ended_rollbacks(&self, newer: &ReadyRelease<'_>) -> Sequence {
-        let over = |release: &&ReadyRelease<'_>| release.home.tags.read::<Version>(tags::PINNED_OVER);
+        let over = |release: &&ReadyRelease<'_>| release.home.anchor().pin.map(|pin| pin.over);
         let holds = |release: &&ReadyRelease<'_>| release.home.tags.get(tags::PIN_HOLDS) == Some("yes");
         let ended = self.releases.iter().filter(holds);
         let ended = ended.filter(|release| over(release).is_none_or(|over| over < newer.version()));

@@ -328,6 +328,7 @@ fn new_replica(recipe: &Recipe, observed: &Observed, region: &Region, attempt: u
         base: observed.record.base.clone(),
         copied: Some(CopySource { origin: origin.clone(), attempt }),
         adopted: false,
+        asked_again: None,
     };
     NewReplica {
         region: region.clone(),

@@ -72,7 +72,14 @@ pub fn decide(
         return subject
             .decide(Action::Reject, AdoptReason::VersionWanted { version, image: first.id.clone() });
     }
-    let record = ImageRecord { name, stage: Stage::Captured, base: None, copied: None, adopted: true };
+    let record = ImageRecord {
+        name,
+        stage: Stage::Captured,
+        base: None,
+        copied: None,
+        adopted: true,
+        asked_again: None,
+    };
     let adopt = Action::Adopt {
         image: image.id.clone(),
         snapshots: image.snapshots.clone(),

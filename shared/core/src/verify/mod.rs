@@ -13,7 +13,7 @@ use crate::inventory::{
 };
 use crate::model::{ImageId, ImageRecord, InstanceId, Role, ScriptOutcome, Stage, SubnetId, tags};
 use crate::plan::reason::{ScriptReason, VerifyReason};
-use crate::plan::{Action, Decision, Reason, Sequence, Subject};
+use crate::plan::{Action, Decision, Reason, Sequence, Subject, anchored};
 use crate::recipe::Recipe;
 
 /// What was observed of one image and its testers.
@@ -78,9 +78,9 @@ pub fn wants_test(recipe: &Recipe, image: &Image, record: &ImageRecord) -> Resul
 ///
 /// # Errors
 /// Why it is not.
-pub fn retest(image: &Image, record: &ImageRecord) -> Result<ImageRecord, Reason> {
+pub fn retest(image: &Image, record: &ImageRecord, now: DateTime<Utc>) -> Result<ImageRecord, Reason> {
     match (&image.state, record.stage) {
-        (ImageState::Available, Stage::Rejected) => Ok(record.at(Stage::Captured)),
+        (ImageState::Available, Stage::Rejected) => Ok(record.asked_again(now)),
         (ImageState::Available, stage) => Err(Reason::Verify(VerifyReason::NotRejected(stage))),
         (state, _) => Err(Reason::ImageNotAvailable(state.clone())),
     }
@@ -153,7 +153,7 @@ pub fn decide(recipe: Option<&Recipe>, observed: &Observed, now: DateTime<Utc>) 
 /// event is sent again first, because the function that set the stage may have died before it sent it.
 fn after_test(observed: &Observed, existing: &[&Instance], reason: Reason) -> Sequence {
     let Some(tester) = existing.first() else {
-        return vec![Subject::image(&observed.image).decide(Action::Keep, reason)];
+        return vec![untested(&observed.image, &observed.record, reason)];
     };
     match observed.record.stage {
         Stage::Verified if observed.image.state == ImageState::Available => {
@@ -163,6 +163,12 @@ fn after_test(observed: &Observed, existing: &[&Instance], reason: Reason) -> Se
         }
         _ => existing.iter().map(|tester| terminate(tester, reason.clone())).collect(),
     }
+}
+
+/// What happens to an image that needs no test: nothing, unless somebody has set its tag back from `rejected`.
+pub fn untested(image: &Image, record: &ImageRecord, reason: Reason) -> Decision {
+    let right = anchored::set_right(image).filter(|_| record.stage == Stage::Rejected);
+    right.unwrap_or_else(|| Subject::image(image).decide(Action::Keep, reason))
 }
 
 /// Decides what happens to a tester whose image no longer exists.
@@ -255,11 +261,8 @@ fn reject(
         reason: reason().to_string(),
         console_tail: tail.to_owned(),
     };
-    let mut sequence = vec![
-        emit(observed, news, reason()),
-        Subject::image(image)
-            .decide(Action::SetStage(image.id.clone(), observed.record.at(Stage::Rejected)), reason()),
-    ];
+    let mut sequence = vec![emit(observed, news, reason())];
+    sequence.extend(anchored::rejected(image, &observed.record, &reason()));
     sequence.extend(existing.iter().map(|tester| terminate(tester, reason())));
     sequence
 }

@@ -93,8 +93,8 @@ fn a_failure_sends_the_consoles_last_lines_then_sets_the_stage() {
     let verdict = ScriptOutcome::Failed { status: 7, tail: "curl: connection refused".into() };
     let failed = with_console(observed(home(), vec![tester(&home(), 9)]), verdict);
     let sequence = decide(Some(&recipe("web")), &failed, soon());
-    assert_eq!(words(&failed, soon()), ["emit", "set-stage", "terminate"]);
-    assert_eq!(sequence[1].action, Action::SetStage(home().id, home().record().unwrap().at(Stage::Rejected)));
+    assert_eq!(words(&failed, soon()), ["emit", "anchor", "set-stage", "terminate"]);
+    assert_eq!(sequence[2].action, Action::SetStage(home().id, home().record().unwrap().at(Stage::Rejected)));
     let Action::Emit(envelope) = &sequence[0].action else { panic!() };
     assert_eq!(envelope.detail_type(), "Image Rejected");
     assert!(
@@ -109,7 +109,7 @@ fn a_tester_that_is_late_silent_or_stopped_by_someone_else_does_not_pass() {
         with_console(observed(home(), vec![change(tester(&home(), 9))]), ScriptOutcome::Silent)
     };
     let late = day(9) + TimeDelta::minutes(16);
-    let rejected = ["emit", "set-stage", "terminate"];
+    let rejected = ["emit", "anchor", "set-stage", "terminate"];
     assert_eq!(words(&of(|it| it), soon()), ["retry"]);
     assert_eq!(words(&of(|it| it), late), rejected);
     assert_eq!(words(&of(|it| it.in_state(InstanceState::Running)), soon()), ["keep"]);
@@ -147,12 +147,12 @@ fn an_instance_with_a_testers_tags_but_another_token_is_no_tester() {
 fn only_a_rejected_image_that_is_available_is_tested_again() {
     let rejected = image("web", 9).staged(Stage::Rejected).build();
     let record = rejected.record().unwrap();
-    assert_eq!(retest(&rejected, &record), Ok(record.at(Stage::Captured)));
+    assert_eq!(retest(&rejected, &record, day(9)), Ok(record.asked_again(day(9))));
     let released = image("web", 9).released().build();
-    let reason = retest(&released, &released.record().unwrap()).unwrap_err().to_string();
+    let reason = retest(&released, &released.record().unwrap(), day(9)).unwrap_err().to_string();
     assert_eq!(reason, "only a rejected image is tested again, and this one is released");
     let gone = Image { state: ImageState::Disabled, ..rejected };
-    assert!(retest(&gone, &record).is_err());
+    assert!(retest(&gone, &record, day(9)).is_err());
 }
 
 #[test]
@@ -213,8 +213,12 @@ fn an_image_without_a_place_for_its_tester_is_rejected_a_day_after_it_was_made()
     let there = || vec![Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into() }];
     let (soon, late) = (day(9) + TimeDelta::hours(23), day(9) + TimeDelta::hours(25));
     assert_eq!(untested(soon, vec![], |_| ()), ["reject"], "each sweep says so until then");
-    assert_eq!(untested(late, vec![], |_| ()), ["emit", "set-stage"]);
-    assert_eq!(untested(late, there(), |_| ()), ["emit", "set-stage"], "no launch has succeeded for a day");
+    assert_eq!(untested(late, vec![], |_| ()), ["emit", "anchor", "set-stage"]);
+    assert_eq!(
+        untested(late, there(), |_| ()),
+        ["emit", "anchor", "set-stage"],
+        "no launch has succeeded for a day"
+    );
 }
 
 #[test]

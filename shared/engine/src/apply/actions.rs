@@ -12,7 +12,7 @@ use kiln_core::inventory::{
     Candidates, CloudError, Deprecation, Deregistration, ErrorKind, ImageQuery, NewImage, NewInstance,
     NewReplica, WithSnapshots,
 };
-use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Tags, tags};
+use kiln_core::model::{Anchor, ImageId, ImageName, InstanceId, Region, Tags, tags};
 use kiln_core::plan::reason::{CaptureReason, OrphanReason};
 use kiln_core::plan::{Action, Decision, Reason};
 use kiln_core::publish::sharing;
@@ -76,6 +76,7 @@ pub(crate) async fn apply_one<C: Cloud>(
             }),
         },
         Action::SetStage(image, record) => done(cloud.set_stage(region, image, record, &Tags::new()).await),
+        Action::Anchor { image, own, anchor } => done(cloud.anchor_image(region, image, own, anchor).await),
         Action::MarkDisabled(..) => unless_gone(written.on(cloud, decision).await),
         Action::Adopt { image, snapshots, record, tags } => {
             // The image is tagged last, so an adopted image always has tagged snapshots.
@@ -97,10 +98,16 @@ pub(crate) async fn apply_one<C: Cloud>(
         Action::Tag(image, tags) => done(cloud.tag_image(region, image, tags).await),
         Action::MoveParameters(moves) => release::move_parameters(cloud, moves).await,
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
-        Action::Reactivate(image, record, now) => {
+        Action::Reactivate { image, own, record, now } => {
             let tags = Tags::new().with_time(tags::RECOPY, *now);
             let tags = tags.with(tags::UNUSED_SINCE, "no").with(tags::DISABLED_AT, "no");
-            unless_gone(cloud.set_stage(region, image, record, &tags).await)
+            let anchor = Anchor { asked_again: record.asked_again, ..Anchor::default() };
+            let reactivate = async {
+                // First: after it, no tag of before counts.
+                cloud.anchor_image(region, image, own, &anchor).await?;
+                cloud.set_stage(region, image, record, &tags).await
+            };
+            unless_gone(reactivate.await)
         }
         Action::Enable(image) => done(cloud.enable_image(region, image).await),
         Action::RequestUsageReport(image) => {

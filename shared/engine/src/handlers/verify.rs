@@ -8,12 +8,12 @@ use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance};
 use kiln_core::model::record::RecordError;
 use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Role, Tags, tags};
 use kiln_core::plan::reason::{AdoptReason, VerifyReason};
-use kiln_core::plan::{Action, Reason, Sequence, Subject};
+use kiln_core::plan::{Action, Reason, Sequence, Subject, anchored};
 use kiln_core::recipe::Recipe;
 use kiln_core::verify::adopt::HandedOver;
 use kiln_core::verify::{
-    Observed, adopt, decide, image_under_test, named_subnets, orphan, retest, testers_of, wants_console,
-    wants_subnets, wants_test,
+    Observed, adopt, decide, image_under_test, named_subnets, orphan, retest, testers_of, untested,
+    wants_console, wants_subnets, wants_test,
 };
 
 use crate::apply::{Report, apply};
@@ -87,7 +87,7 @@ async fn of_image<C: Cloud>(
     let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
     match wants_test(&recipe, &image, &record) {
         Ok(()) => Ok(test(cloud, Some(&recipe), image, record, Testers::Unknown, Why::Due, now).await?),
-        Err(reason) => keep(Subject::image(&image), reason),
+        Err(reason) => Ok(vec![untested(&image, &record, reason)]),
     }
 }
 
@@ -102,12 +102,11 @@ async fn test_again<C: Cloud>(
     let image = event_resource::image(cloud, region, id).await?;
     let record = event_resource::record(&image, &context.home)?;
     let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
-    let record = match retest(&image, &record) {
+    let record = match retest(&image, &record, now) {
         Ok(record) => record,
         Err(reason) => return keep(Subject::image(&image), reason),
     };
-    let again = Action::SetStage(image.id.clone(), record.clone());
-    let mut sequence = vec![Subject::image(&image).decide(again, VerifyReason::AskedAgain)];
+    let mut sequence = anchored::begin_again(&image, &record, &VerifyReason::AskedAgain.into());
     sequence.extend(test(cloud, Some(&recipe), image, record, Testers::Unknown, Why::Asked, now).await?);
     Ok(sequence)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{Filter, ImageRecycleBinInfo, LockState, ResourceType, Volume};
+use aws_sdk_ec2::types::{AttributeValue, Filter, ImageRecycleBinInfo, LockState, ResourceType, Volume};
 use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::inventory::filter::{MOST_VALUES, exactly};
@@ -11,7 +11,7 @@ use kiln_core::inventory::{
     Deregistration, Encryption, ErrorKind, Image, ImageQuery, MarkRange, NewImage, NewReplica, Result,
     Snapshot, SnapshotDeletion, WithSnapshots,
 };
-use kiln_core::model::{ImageId, ImageRecord, Region, SnapshotId, Tags, tags};
+use kiln_core::model::{Anchor, ImageId, ImageRecord, Region, SnapshotId, Tags, tags};
 use kiln_engine::bounded::{CHANGES, bounded};
 use kiln_engine::ports::Images;
 
@@ -213,6 +213,14 @@ impl Images for Aws {
     ) -> Result<()> {
         let sealed = self.seals().await?.tags_of_record(region, image, record, more);
         self.create_tags(region, image.as_str(), &sealed).await
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyImageAttribute.html>)
+    async fn anchor_image(&self, region: &Region, image: &ImageId, own: &str, anchor: &Anchor) -> Result<()> {
+        let text = self.seals().await?.description(region, image, own, anchor);
+        let text = AttributeValue::builder().value(text).build();
+        let call = self.ec2(region).await.modify_image_attribute().image_id(image.as_str()).description(text);
+        call.send().await.map_err(Call::new("ModifyImageAttribute", region).on(image)).map(|_| ())
     }
 
     async fn mark_images(

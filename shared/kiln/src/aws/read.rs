@@ -4,10 +4,10 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::{Deletion, made_for};
 use kiln_core::inventory::{
-    Architecture, Features, Image, ImageState, Instance, InstanceState, InstanceType, Protection, Seal,
-    Snapshot, SnapshotDeletion, StopReason,
+    Architecture, Description, Features, Image, ImageState, Instance, InstanceState, InstanceType,
+    Protection, Seal, Snapshot, SnapshotDeletion, StopReason,
 };
-use kiln_core::model::{Origin, Region, Tags};
+use kiln_core::model::{Origin, Region, Tags, tags as keys};
 
 pub fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
@@ -37,6 +37,12 @@ pub fn time(text: Option<&str>) -> Option<DateTime<Utc>> {
 pub fn instant(time: Option<&aws_sdk_ec2::primitives::DateTime>) -> Option<DateTime<Utc>> {
     let time = time?;
     DateTime::from_timestamp(time.secs(), time.subsec_nanos())
+}
+
+/// The description of an image that Kiln may have written: of all others nobody reads it.
+fn description(given: &aws_sdk_ec2::types::Image) -> Option<Box<Description>> {
+    let is_managed = given.tags().iter().any(|tag| tag.key() == Some(keys::RECIPE));
+    given.description().filter(|text| is_managed && !text.is_empty()).map(Description::unread)
 }
 
 /// An image; `None` if it lacks a field that every image has.
@@ -83,6 +89,7 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
             .collect(),
         tags: tags(given.tags()),
         seal: Seal::Missing,
+        description: description(given),
     })
 }
 

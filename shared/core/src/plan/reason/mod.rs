@@ -23,6 +23,7 @@ pub mod verify;
 use thiserror::Error;
 
 use crate::inventory::{CloudError, ImageState};
+use crate::model::Stage;
 use crate::model::record::RecordError;
 use crate::recipe::BadRecipe;
 
@@ -55,6 +56,10 @@ pub enum Reason {
     BadRecipe(BadRecipe),
     #[error("there is no readable recipe {0} any more")]
     RecipeGone(String),
+    #[error(
+        "the tag kiln:stage says {found}, and the description of the image, which no tag changes, that it is {counts}; the tag is set right"
+    )]
+    SetBack { found: Stage, counts: Stage },
     #[error("the image is {0}; only an available image is tested, published or copied")]
     ImageNotAvailable(ImageState),
     #[error(transparent)]

@@ -1,0 +1,29 @@
+//! The decisions that write a stage together with its anchor, so that no tag takes it back.
+
+use crate::inventory::Image;
+use crate::model::{Anchor, AnchoredEnd, ImageRecord, Stage};
+use crate::plan::action::Action;
+use crate::plan::decision::{Decision, Sequence, Subject};
+use crate::plan::reason::Reason;
+
+/// Sets an image to rejected. The anchor first: no tag gives the image another chance then.
+pub fn rejected(image: &Image, record: &ImageRecord, reason: &Reason) -> Sequence {
+    let decide = |action| Subject::image(image).decide(action, reason.clone());
+    let anchor = Action::anchor(image, image.anchor().ended(AnchoredEnd::Rejected));
+    vec![decide(anchor), decide(Action::SetStage(image.id.clone(), record.at(Stage::Rejected)))]
+}
+
+/// Lets an image begin again, so that it is tested, with the record that it has then: the anchor first, after which no
+/// tag of before counts.
+pub fn begin_again(image: &Image, record: &ImageRecord, reason: &Reason) -> Sequence {
+    let decide = |action| Subject::image(image).decide(action, reason.clone());
+    let anchor = Anchor { asked_again: record.asked_again, ..Anchor::default() };
+    vec![decide(Action::anchor(image, anchor)), decide(Action::SetStage(image.id.clone(), record.clone()))]
+}
+
+/// Writes the stage of an image again, if somebody has set its tag back. The anchor counts all the while.
+pub fn set_right(image: &Image) -> Option<Decision> {
+    let (found, record) = (image.set_back()?, image.record().ok()?);
+    let reason = Reason::SetBack { found, counts: record.stage };
+    Some(Subject::image(image).decide(Action::SetStage(image.id.clone(), record), reason))
+}
