@@ -11,11 +11,11 @@ use kiln_tests::sim::lambda::{Function, KillPoint};
 use kiln_tests::sim::{Options, run};
 
 /// Runs in which all goes well but for the one death: a launched builder, a long-lived one, replicas in two Regions,
-/// with and without a quarantine.
-const SEEDS: std::ops::Range<u64> = 0..4;
+/// with and without a quarantine, launch templates that follow by their latest version and by their default one.
+const SEEDS: std::ops::Range<u64> = 0..6;
 
 /// The important changes of each function. The test fails unless the runs reach each of them.
-const CHANGES: [(Function, &str); 14] = [
+const CHANGES: [(Function, &str); 16] = [
     (Function::Bake, "RunInstances"),
     (Function::Bake, "StopInstances"),
     (Function::Capture, "CreateImage"),
@@ -26,6 +26,8 @@ const CHANGES: [(Function, &str); 14] = [
     (Function::Publish, "ModifyImageAttribute"),
     (Function::Replicate, "CopyImage"),
     (Function::Replicate, "PutParameter"),
+    (Function::Replicate, "CreateLaunchTemplateVersion"),
+    (Function::Replicate, "ModifyLaunchTemplate"),
     (Function::Expire, "EnableImageDeprecation"),
     (Function::Expire, "DisableImage"),
     (Function::Expire, "DeregisterImage"),

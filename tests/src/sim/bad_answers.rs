@@ -103,10 +103,24 @@ impl References for BuggyCloud {
         Ok(reports)
     }
 
+    async fn versions_of(&self, region: &Region, names: &BTreeSet<String>) -> Result<Vec<TemplateVersion>> {
+        let mut versions = self.cloud.versions_of(region, names).await?;
+        if self.bug == Bug::OwnVersionsKeep {
+            versions.clear();
+        }
+        Ok(versions)
+    }
+
+    async fn launchers(&self, region: &Region) -> Result<LaunchSources> {
+        let mut launchers = self.cloud.launchers(region).await?;
+        if self.bug == Bug::GroupsUnseen {
+            launchers.pinned.clear();
+        }
+        Ok(launchers)
+    }
+
     forward! {
         aliased_versions(region: &Region, pinned: &BTreeSet<String>) -> Vec<Reference>;
-        versions_of(region: &Region, names: &BTreeSet<String>) -> Vec<TemplateVersion>;
-        launchers(region: &Region) -> LaunchSources;
         ask_usage(region: &Region, image: &ImageId, token: &Token) -> ();
     }
 }

@@ -10,14 +10,14 @@ use kiln_core::events::wake;
 use kiln_core::inventory::{
     DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, ImageState,
     Instance, InstanceState, InstanceType, Key, MarkRange, NewImage, NewInstance, NewReplica,
-    NewTemplateVersion, ParameterKind, PermissionChange, PublicImages, Reference, Result, Seal, Snapshot,
-    StopReason, Subnet, Template, Vcpus, WithSnapshots,
+    PermissionChange, PublicImages, Reference, Result, Seal, Snapshot, StopReason, Subnet, Vcpus,
+    WithSnapshots,
 };
 use kiln_core::model::{
     Anchor, AnchoredEnd, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId,
     Tags, Token, tags,
 };
-use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Parameters, Sharing, Templates};
+use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Sharing};
 use serde_json::Value;
 
 use super::cloud::InMemoryCloud;
@@ -88,11 +88,19 @@ pub enum Bug {
     FailuresUnsaid,
     /// In other Regions the use of the home image is looked up, and not that of its replica.
     WrongMemberAsked,
+    /// A launch template gets a version at each look, whatever it names.
+    VersionAtEachLook,
+    /// A launch template stays behind at a rollback.
+    TemplateStaysBehind,
+    /// Old versions that Kiln itself wrote into a launch template keep their images.
+    OwnVersionsKeep,
+    /// What launches from a version of a launch template by its number is not read.
+    GroupsUnseen,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 29] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -118,6 +126,10 @@ impl Bug {
         Self::NothingSetBack,
         Self::FailuresUnsaid,
         Self::WrongMemberAsked,
+        Self::VersionAtEachLook,
+        Self::TemplateStaysBehind,
+        Self::OwnVersionsKeep,
+        Self::GroupsUnseen,
     ];
 }
 
@@ -144,7 +156,7 @@ impl BuggyCloud {
     }
 
     /// The recipe document as Kiln reads it.
-    fn recipe(&self, document: String) -> String {
+    pub(super) fn recipe(&self, document: String) -> String {
         match self.bug {
             Bug::BestEffortRequired => without_best_effort(&document),
             Bug::KeepsOneFewer => document.replace("keep = 2", "keep = 1").replace("keep = 3", "keep = 2"),
@@ -294,32 +306,6 @@ impl Instances for BuggyCloud {
     }
 }
 
-impl Parameters for BuggyCloud {
-    async fn parameter(&self, region: &Region, name: &str) -> Result<Option<String>> {
-        let value = self.cloud.parameter(region, name).await?;
-        Ok(value.map(|document| self.recipe(document)))
-    }
-
-    async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
-        let goes_on = self.cloud.function() == Function::Publish;
-        if self.bug == Bug::NothingSetBack && !goes_on && self.cloud.names_newer(region, name, image) {
-            return Ok(());
-        }
-        self.cloud.put_image(region, name, image).await
-    }
-
-    async fn parameters_below(&self, region: &Region, path: &str) -> Result<Vec<(String, String)>> {
-        let found = self.cloud.parameters_below(region, path).await?;
-        Ok(found.into_iter().map(|(name, document)| (name, self.recipe(document))).collect())
-    }
-
-    forward! {
-        parameters(region: &Region, names: &[String]) -> BTreeMap<String, String>;
-        parameter_kinds(region: &Region, names: &[String]) -> BTreeMap<String, ParameterKind>;
-        try_parameter(region: &Region, name: &str) -> ();
-    }
-}
-
 impl Sharing for BuggyCloud {
     async fn change_launch(&self, region: &Region, image: &ImageId, change: &PermissionChange) -> Result<()> {
         let mut change = change.clone();
@@ -337,14 +323,6 @@ impl Sharing for BuggyCloud {
         protect(region: &Region, image: &ImageId) -> ();
         unprotect(region: &Region, image: &ImageId) -> ();
         findings(region: &Region, image: &ImageId) -> Vec<Finding>;
-    }
-}
-
-impl Templates for BuggyCloud {
-    forward! {
-        template(region: &Region, name: &str) -> Option<Template>;
-        new_template_version(new: &NewTemplateVersion) -> i64;
-        set_default_version(region: &Region, template: &str, number: i64) -> ();
     }
 }
 

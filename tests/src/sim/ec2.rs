@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::Deletion;
-use kiln_core::inventory::usage::{Referrer, Target};
+use kiln_core::inventory::usage::{PinnedVersion, Referrer, Target};
 use kiln_core::inventory::{
     CloudError, Deregistration, Description, Grantee, Image, ImageQuery, ImageState, Instance, InstanceState,
     MadeFor, MadeFrom, Reference, Result, Seal, Snapshot, SnapshotDeletion,
@@ -14,6 +14,7 @@ use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, Tags, tags};
 use super::account::seals;
 use super::history::History;
 use super::other_accounts::OtherAccounts;
+use super::templates::Template;
 
 /// An instance and its console.
 #[derive(Debug, Clone)]
@@ -22,15 +23,6 @@ pub struct Machine {
     pub instance: Instance,
     /// The console output, once EC2 has posted it.
     pub console: String,
-}
-
-/// A launch template.
-#[derive(Debug, Clone)]
-pub struct Template {
-    /// Its id.
-    pub id: String,
-    /// The image of each version, from version 1 on. The last version is the default.
-    pub versions: Vec<ImageId>,
 }
 
 /// What one Region holds.
@@ -44,6 +36,8 @@ pub struct Ec2 {
     pub machines: BTreeMap<InstanceId, History<Machine>>,
     /// The launch templates.
     pub templates: BTreeMap<String, History<Template>>,
+    /// The Auto Scaling groups, each with the version of a launch template that it names by number.
+    pub groups: BTreeMap<String, History<PinnedVersion>>,
     /// Who may launch each image.
     pub launch_permissions: BTreeMap<ImageId, BTreeSet<Grantee>>,
     /// Who may make volumes of each snapshot.
@@ -232,28 +226,13 @@ impl Ec2 {
             .collect()
     }
 
-    /// Every version of every launch template.
-    pub fn template_versions(&self, at: DateTime<Utc>) -> Vec<Reference> {
-        self.templates
-            .values()
-            .filter_map(|history| history.at(at))
-            .flat_map(|template| {
-                let of = |(number, image): (i64, &ImageId)| Reference {
-                    names: Target::Image(image.clone()),
-                    by: Referrer::TemplateVersion(template.id.clone(), number),
-                };
-                (1..).zip(&template.versions).map(of)
-            })
-            .collect()
-    }
-
     /// DescribeImageReferences.
-    pub fn references(&self, images: &[ImageId], at: DateTime<Utc>) -> Vec<Reference> {
+    pub fn references(&self, region: &Region, images: &[ImageId], at: DateTime<Utc>) -> Vec<Reference> {
         let shown = self.parameters_shown.iter().filter_map(|(name, history)| {
             let names = Target::Image(history.at(at)?.clone());
             Some(Reference { names, by: Referrer::Parameter(name.clone()) })
         });
-        let named = self.template_versions(at).into_iter().chain(shown);
+        let named = self.named_by_templates(region, at).into_iter().chain(shown);
         let named = named.filter(|one| matches!(&one.names, Target::Image(image) if images.contains(image)));
         named.chain(self.instances_of(images, at)).collect()
     }

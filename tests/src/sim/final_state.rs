@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use kiln_core::inventory::{Image, ImageState, InstanceState};
 use kiln_core::model::{ImageId, ImageName, ImageRecord, Region, SnapshotId, Stage, tags};
 
@@ -11,10 +12,16 @@ use super::history::History;
 use super::invariants::{Bake, Invariants, Promised};
 
 /// Every promise that is broken at the end.
-pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region) -> Vec<String> {
+pub fn broken_promises(
+    account: &Account,
+    invariants: &Invariants,
+    home: &Region,
+    now: DateTime<Utc>,
+) -> Vec<String> {
     let mut broken = testers(account);
     broken.extend(builders(account, home));
     broken.extend(super::releases::broken_promises(account, invariants, home));
+    broken.extend(super::promised_templates::broken_promises(account, invariants, home, now));
     broken.extend(failed_images(account, invariants, home));
     broken.extend(snapshots(account));
     for (name, bake) in &invariants.bakes {

@@ -28,14 +28,27 @@ pub struct Promised {
     pub regions: Vec<Region>,
     /// The Regions of these that a release waits for; the others are best effort.
     pub required: Vec<Region>,
+    /// Whether one of its Regions never answers: then nothing is let go.
+    pub is_blind: bool,
     /// Whether all Regions move to a release together.
     pub all_regions: bool,
     /// The parameter that names the newest release.
     pub parameter: Option<String>,
+    /// The launch template that follows the releases.
+    pub template: Option<PromisedTemplate>,
     /// The accounts that may launch published images.
     pub accounts: Vec<String>,
     /// Whether these accounts may also use the snapshots.
     pub snapshots: bool,
+}
+
+/// What a recipe promises of its launch template.
+#[derive(Debug, Clone)]
+pub struct PromisedTemplate {
+    /// Its name, the same in each Region.
+    pub name: String,
+    /// Whether it follows by its default version, or by its latest.
+    pub default: bool,
 }
 
 /// The kinds of events with which a bake ends.

@@ -102,6 +102,8 @@ pub struct UsageReads {
     pub instances: Option<DateTime<Utc>>,
     /// When launch templates were last read.
     pub templates: Option<DateTime<Utc>>,
+    /// When Auto Scaling groups were last read.
+    pub launchers: Option<DateTime<Utc>>,
     /// A read failed.
     pub failed: bool,
 }

@@ -11,27 +11,33 @@
 //! | [`world`] | the account, clock and random numbers of one run; what instances and images do by themselves |
 //! | [`faults`] | how likely each fault is |
 //! | [`cloud`], [`instances`] | the ports of images, snapshots, parameters and instances, over the account |
-//! | [`publishing`] | the ports of sharing, templates and account settings, over the account |
+//! | [`publishing`] | the ports of sharing and account settings, over the account |
+//! | [`templates`] | launch templates, and their port |
 //! | [`tagging`] | what is written onto images: tags and descriptions |
 //! | [`bus`] | the ports that send events and wake functions |
 //! | [`lambda`] | delivery of events, retries, dead letters, killed functions |
 //! | [`troubles`] | Regions that are away for hours or for ever, rights that are denied for days |
 //! | [`operators`] | people who change things in the account while Kiln runs |
-//! | [`bugs`] | planted bugs |
+//! | [`further_operators`] | more of such people |
+//! | [`bugs`], [`bugs_in_names`], [`bad_answers`] | planted bugs |
 //! | [`invariants`] | the promises that hold at every moment |
 //! | [`releases`] | the promises on parameters, permissions and tests |
 //! | [`together`] | the promise that Regions that go together name one release |
 //! | [`rollbacks`] | the promises on rollbacks |
+//! | [`promised_templates`] | the promises on launch templates that follow releases |
 //! | [`removal`] | the promise that no image goes that is used, held or kept |
 //! | [`permissions`] | the promises on who may launch images and copy their snapshots |
 //! | [`excuses`] | why a promise is not asked for something, counted |
 //! | [`final_state`] | the promises that hold at the end of a run |
+//! | [`beginning`] | how a run begins |
 //! | [`run`] | one run from a seed |
 //! | [`contract_adapter`] | runs the contract with AWS against the in-memory cloud |
 
 pub mod account;
 pub mod bad_answers;
+pub mod beginning;
 pub mod bugs;
+pub mod bugs_in_names;
 pub mod bus;
 pub mod clock;
 pub mod cloud;
@@ -40,6 +46,7 @@ pub mod ec2;
 pub mod excuses;
 pub mod faults;
 pub mod final_state;
+pub mod further_operators;
 pub mod history;
 pub mod instances;
 pub mod invariants;
@@ -47,12 +54,14 @@ pub mod lambda;
 pub mod operators;
 pub mod other_accounts;
 pub mod permissions;
+pub mod promised_templates;
 pub mod publishing;
 pub mod releases;
 pub mod removal;
 pub mod rollbacks;
 pub mod run;
 pub mod tagging;
+pub mod templates;
 pub mod together;
 pub mod troubles;
 pub mod usage;

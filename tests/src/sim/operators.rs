@@ -7,10 +7,11 @@ use kiln_core::inventory::{Image, ImageState, InstanceState};
 use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region, Tags, Version, tags};
 use serde_json::json;
 
-use super::ec2::{Ec2, Template};
+use super::ec2::Ec2;
 use super::history::History;
 use super::lambda::{self, Function};
 use super::other_accounts::{ExternalUse, REPORT_LAG};
+use super::templates::{OneVersion, Template};
 use super::world::World;
 
 /// One random change by a person.
@@ -324,12 +325,20 @@ fn names_an_image_in_a_template(world: &Rc<World>) {
     let anew = world.chance(0.6);
     let mut account = world.account.borrow_mut();
     let templates = &mut account.region(&image.region).templates;
-    let id = format!("lt-{:017x}", templates.len() + usize::from(anew));
+    let by_people =
+        templates.values().filter(|of| of.first().is_some_and(|one| one.recipe.is_none())).count();
+    let id = format!("lt-{:017x}", by_people + usize::from(anew));
     world.note(|| format!("somebody names {} in {id} in {}", image.id, image.region));
+    let version = OneVersion::by_hand(Some(image.id));
     match templates.get_mut(&id) {
-        Some(history) => history.change(now, |template| template.versions.push(image.id)),
+        Some(history) => history.change(now, |template| {
+            template.versions.push(version);
+            template.default = template.latest();
+        }),
         None => {
-            templates.insert(id.clone(), History::new(now, Template { id, versions: vec![image.id] }));
+            let (name, versions) = (id.clone(), vec![version]);
+            let new = Template { id: id.clone(), name, recipe: None, versions, default: 1 };
+            templates.insert(id, History::new(now, new));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The ports of sharing, launch templates and account settings, and the parameters that name images, over the in-memory
+//! The ports of sharing and account settings, and the parameters that name images, over the in-memory
 //! account.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
-    DefaultEncryption, Deprecation, Finding, Grantee, Image, ImageState, Key, NewTemplateVersion,
-    ParameterKind, PermissionChange, PublicImages, Result, Subnet, Template, Vcpus,
+    DefaultEncryption, Deprecation, Finding, Grantee, Image, ImageState, Key, ParameterKind,
+    PermissionChange, PublicImages, Result, Subnet, Vcpus,
 };
 use kiln_core::model::{ImageId, Region, SnapshotId, SubnetId};
-use kiln_engine::ports::{AccountInfo, Sharing, Templates};
+use kiln_engine::ports::{AccountInfo, Sharing};
 
 use super::account::{Account, zone_of};
 use super::cloud::{CallKind, InMemoryCloud, failed};
@@ -201,21 +201,6 @@ impl Put {
         world.invariants.borrow_mut().parameter_changed(&account, &world.context.home, &self.name, now);
         drop(account);
         lambda::parameter_event(world, &self.region, &self.name, shown);
-    }
-}
-
-/// Not modelled, because no recipe of the simulation names a launch template.
-impl Templates for InMemoryCloud {
-    async fn template(&self, region: &Region, name: &str) -> Result<Option<Template>> {
-        Err(failed("DescribeLaunchTemplateVersions", name, region, "NotModelled"))
-    }
-
-    async fn new_template_version(&self, new: &NewTemplateVersion) -> Result<i64> {
-        Err(failed("CreateLaunchTemplateVersion", &new.template, &new.region, "NotModelled"))
-    }
-
-    async fn set_default_version(&self, region: &Region, template: &str, _: i64) -> Result<()> {
-        Err(failed("ModifyLaunchTemplate", template, region, "NotModelled"))
     }
 }
 

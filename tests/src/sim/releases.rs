@@ -188,19 +188,20 @@ impl Invariants {
         now: DateTime<Utc>,
     ) {
         self.changes += 1;
-        if let Err(why) = self.parameter_may_name(account, by, region, id, now) {
+        let may = self.may_be_named(account, by, region, id);
+        if let Err(why) = may.and_then(|()| self.was_not_rolled_back_from(account, by, region, id, now)) {
             let function = by.function;
             self.broken_promise(format!("{now}: {function:?} let {name} in {region} name {id}: {why}"));
         }
     }
 
-    fn parameter_may_name(
+    /// Whether an image can be named: it may be launched there, and its release may move.
+    pub(super) fn may_be_named(
         &self,
         account: &Account,
         by: &Invocation,
         region: &Region,
         id: &ImageId,
-        now: DateTime<Utc>,
     ) -> Result<(), String> {
         let seen = by.began - MOST_LAG;
         let history = account.regions.get(region).and_then(|ec2| ec2.images.get(id));
@@ -216,7 +217,20 @@ impl Invariants {
         if !now_or(history, seen).any(is_or_was_published) {
             return Err("it is not one that may be launched there".into());
         }
-        let Some(record) = record else { return Ok(()) };
+        Ok(())
+    }
+
+    /// Whether nobody had rolled back from the release of an image to another one.
+    pub(super) fn was_not_rolled_back_from(
+        &self,
+        account: &Account,
+        by: &Invocation,
+        region: &Region,
+        id: &ImageId,
+        now: DateTime<Utc>,
+    ) -> Result<(), String> {
+        let image = account.regions.get(region).and_then(|ec2| ec2.images.get(id)?.now());
+        let Some(record) = image.and_then(|image| image.record().ok()) else { return Ok(()) };
         match self.rollback_in_force(account, by, &record) {
             Some(rollback) if record.name.version <= rollback.over && record.name.version != rollback.to => {
                 Err(format!(
@@ -275,6 +289,26 @@ impl Invariants {
         self.excuses.count(Excuse::ParameterJustBefore);
         Ok(())
     }
+}
+
+/// The release that every Region of a recipe shall name in the end, and its home image: the newest one, or the one that
+/// was rolled back to.
+pub(super) fn shall_be_named(
+    account: &Account,
+    invariants: &Invariants,
+    recipe: &RecipeName,
+) -> Option<(Version, ImageId)> {
+    let released = account.images().filter(|image| image.state == ImageState::Available);
+    let released = released.filter(|image| stage(image) == Some(Stage::Released));
+    let released = released.filter_map(|image| Some((image, image.record().ok()?)));
+    let mut homes: BTreeMap<Version, ImageId> = released
+        .filter(|(_, record)| record.copied.is_none() && record.name.recipe == *recipe)
+        .map(|(image, record)| (record.name.version, image.id.clone()))
+        .collect();
+    let newest = *homes.last_key_value()?.0;
+    let back = invariants.releases.rollbacks.get(recipe);
+    let back = back.filter(|back| newest <= back.over && homes.contains_key(&back.to));
+    homes.remove_entry(&back.map_or(newest, |back| back.to))
 }
 
 /// Every promise on releases that is broken at the end.
@@ -341,17 +375,9 @@ fn parameters(
         invariants.excuses.count(Excuse::NothingToName);
         return broken;
     }
-    let released = of_recipe()
-        .filter(|(image, record)| record.copied.is_none() && stage(image) == Some(Stage::Released));
-    let released = released.filter(|(image, _)| image.state == ImageState::Available);
-    let homes: BTreeMap<Version, ImageId> =
-        released.map(|(image, record)| (record.name.version, image.id.clone())).collect();
-    let Some((newest, _)) = homes.last_key_value() else { return broken };
-    let back = invariants.releases.rollbacks.get(recipe);
-    let back = back.filter(|back| *newest <= back.over && homes.contains_key(&back.to));
-    let shall = back.map_or(newest, |back| &back.to);
+    let Some((shall, of)) = shall_be_named(account, invariants, recipe) else { return broken };
     for region in promised.required.iter().chain([home]) {
-        let wanted = member(account, home, &homes[shall], region, DateTime::<Utc>::MAX_UTC)
+        let wanted = member(account, home, &of, region, DateTime::<Utc>::MAX_UTC)
             .filter_map(History::now)
             .find(|image| is_published(image));
         let named = account.regions.get(region).and_then(|ec2| ec2.parameters_shown.get(parameter)?.now());

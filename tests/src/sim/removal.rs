@@ -5,7 +5,7 @@ use kiln_core::inventory::{Image, ImageState, InstanceState};
 use kiln_core::model::{Stage, tags};
 
 use super::account::Account;
-use super::ec2::{Ec2, Machine, Template};
+use super::ec2::{Ec2, Machine};
 use super::excuses::Excuse;
 use super::faults::{MOST_LAG, MOST_SKEW};
 use super::history::History;
@@ -37,8 +37,7 @@ impl Invariants {
             self.excuses.count(Excuse::HeldJustBefore);
         }
         let reads = by.usage_reads.borrow().get(&image.region).copied().unwrap_or_default();
-        let (Some(instances), Some(templates), false) = (reads.instances, reads.templates, reads.failed)
-        else {
+        let (Some(instances), false) = (reads.instances, reads.failed) else {
             return Err("a look-up of its use failed, or was not made".into());
         };
         let uses = |machine: &Machine| {
@@ -51,13 +50,7 @@ impl Invariants {
                 None => self.excuses.count(Excuse::LaunchedJustBefore),
             }
         }
-        let names = |template: &Template| template.versions.contains(&image.id);
-        for history in ec2.templates.values().filter(|history| history.now().is_some_and(names)) {
-            match history.at(templates - MOST_LAG).filter(|then| names(then)) {
-                Some(template) => return Err(format!("{} named it", template.id)),
-                None => self.excuses.count(Excuse::NamedJustBefore),
-            }
-        }
+        self.unnamed_by_template(ec2, image, reads)?;
         self.unused_by_other_accounts(ec2, by, image)?;
         let age = now + MOST_SKEW - record.name.version.time();
         if age < promised.younger_than {

@@ -4,24 +4,22 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
-use fastrand::Rng;
 use kiln_core::expire::forecast::Prices;
-use kiln_core::inventory::InstanceState;
-use kiln_core::model::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags, Version, tags};
+use kiln_core::model::{ImageId, ImageName, Version};
 use kiln_core::recipe::Bounds;
 use kiln_engine::bounded::bounded;
 use kiln_engine::context::Context;
 use serde_json::json;
 
-use super::account::Account;
+use super::beginning::{FURTHER, HOME, region, set_up};
 use super::bugs::Bug;
 use super::clock::{Clock, Executor};
 use super::faults::Faults;
-use super::invariants::{Invariants, Promised};
+use super::invariants::Invariants;
 use super::lambda::{self, Function, KillPoint};
 use super::troubles::Troubles;
 use super::world::World;
-use super::{final_state, operators};
+use super::{final_state, further_operators, operators, templates};
 
 /// The options of a run.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +56,6 @@ pub struct Outcome {
     pub invariants: Invariants,
 }
 
-const HOME: &str = "us-east-1";
-const FURTHER: [&str; 2] = ["eu-west-1", "ap-southeast-2"];
 const HOUR: TimeDelta = TimeDelta::hours(1);
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 /// The time between two bakes of all recipes.
@@ -99,6 +95,7 @@ pub fn run(options: Options) -> Outcome {
         world.note(|| format!("{troubles:?}"));
         world.troubles.replace(troubles);
     }
+    templates::set_up(&world);
     let is_doomed = faults.copy_fails > 0.0 && options.seed % 8 == 5;
     world.doomed.replace(is_doomed.then(|| region(FURTHER[0])));
     let end = end_of_faults + SETTLING + if is_doomed { GIVING_UP } else { TimeDelta::zero() };
@@ -118,127 +115,6 @@ pub fn run(options: Options) -> Outcome {
     check_end(&world);
     check_fixed_point(&world, &mut executor);
     outcome(&world)
-}
-
-fn region(code: &str) -> Region {
-    code.parse().unwrap()
-}
-
-/// Creates the recipes, their base image, long-lived builders, and resources that Kiln does not manage.
-fn set_up(world: &Rc<World>, now: DateTime<Utc>, away: Option<&Region>) {
-    let home = world.context.home.clone();
-    let mut account = world.account.borrow_mut();
-    let base = account.register(&home, "al2023", Tags::new(), now);
-    account.parameters.insert("/base".into(), base.to_string());
-    let mut dice = world.dice.borrow_mut();
-    for name in ["base", "web", "worker"].iter().take(dice.usize(1..4)) {
-        let layered = name == &"worker" && dice.bool();
-        let (document, promised) = recipe(name, layered, away, (&mut dice, &mut world.whims.borrow_mut()));
-        if name == &"base" {
-            let own = register_past_release(&mut account, &home, now);
-            world.invariants.borrow_mut().own.insert(own);
-        }
-        account.parameters.insert(format!("{}/{name}", world.context.recipes), document);
-        let name: RecipeName = name.parse().unwrap();
-        if dice.u8(0..4) == 0 {
-            let own = Tags::new().with(tags::RECIPE, &name);
-            let instance = account.run(&home, &base, InstanceState::Running, own, now);
-            // In half of the worlds the recipe names it; in the others somebody tagged an instance of his own.
-            if dice.bool() && !layered {
-                let imaged = format!("instance = \"{instance}\"\n");
-                let key = format!("{}/{name}", world.context.recipes);
-                let document = &account.parameters[&key];
-                let without =
-                    document.replace("base = \"ssm:/base\"\n", &imaged).replace("script = \"true\"\n", "");
-                let without: String = without
-                    .lines()
-                    .filter(|line| !line.starts_with("subnets"))
-                    .map(|line| format!("{line}\n"))
-                    .collect();
-                account.parameters.insert(key, without);
-            }
-        }
-        world.invariants.borrow_mut().recipes.insert(name, promised);
-    }
-    let others: Vec<(Region, ImageId)> = [HOME, FURTHER[0]]
-        .map(region)
-        .into_iter()
-        .flat_map(|region| {
-            let alike = Tags::new().with(tags::RECIPE, "web");
-            let first = account.register(&region, "web-20200101T000000Z", Tags::new(), now);
-            let second = account.register(&region, "made by hand", alike, now);
-            [(region.clone(), first), (region, second)]
-        })
-        .collect();
-    for (region, image) in others {
-        account.run(&region, &image, InstanceState::Stopped, Tags::new(), now);
-    }
-}
-
-/// Registers a past release of the recipe `base`, so that layered recipes can bake at once.
-fn register_past_release(account: &mut Account, home: &Region, now: DateTime<Utc>) -> ImageId {
-    let version = Version::at(now - TimeDelta::days(1)).unwrap();
-    let name = ImageName { recipe: "base".parse().unwrap(), version };
-    let record = ImageRecord {
-        name,
-        stage: kiln_core::model::Stage::Released,
-        base: None,
-        copied: None,
-        adopted: false,
-        asked_again: None,
-    };
-    let image = account.register(home, &record.name.to_string(), Tags::new(), now);
-    account.set_source_instance(home, &image, now);
-    account.set_record(home, &image, &record, now);
-    image
-}
-
-fn recipe(
-    name: &str,
-    layered: bool,
-    away: Option<&Region>,
-    (dice, whims): (&mut Rng, &mut Rng),
-) -> (String, Promised) {
-    let one_of = |dice: &mut Rng, of: &[&'static str]| of[dice.usize(0..of.len())];
-    let newest = dice.usize(2..4);
-    let newest = if whims.u8(0..8) == 0 { 1 } else { newest };
-    let older_than = one_of(dice, &["0h", "3h", "8h"]);
-    let confirm_after = one_of(dice, &["0h", "2h"]);
-    let quarantine = one_of(dice, &["0h", "2h"]);
-    let regions: Vec<&str> = FURTHER.into_iter().take(dice.usize(0..3)).collect();
-    let subnets = one_of(dice, &["", "subnets = [\"subnet-0a\", \"subnet-0b\"]\n"]);
-    let base = if layered { "recipe:base\"\non_base_release = true\n#\"" } else { "ssm:/base" };
-    let is_away = |code: &str| away.is_some_and(|away| away.as_str() == code);
-    let best_effort: Vec<&str> =
-        regions.iter().copied().filter(|code| dice.u8(0..4) == 0 || is_away(code)).collect();
-    let all_regions = dice.u8(0..4) > 0;
-    let strategy = if all_regions { "together" } else { "each" };
-    let verify = dice.u8(0..3) == 0;
-    let parameter = (dice.u8(0..5) > 0).then(|| format!("/golden/{name}"));
-    let named = parameter.as_ref().map_or(String::new(), |name| format!("parameter = {name:?}\n"));
-    let accounts: Vec<String> = if dice.bool() { vec!["111111111111".into()] } else { Vec::new() };
-    let snapshots = !accounts.is_empty() && dice.bool();
-    let document = format!(
-        "name = \"{name}\"\n[bake]\nbase = \"{base}\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
-         script = \"true\"\n{subnets}[verify]\ntimeout = \"30m\"\n\
-         [adopt]\nname = \"packer*\"\nderegister = true\n[publish]\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
-         [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
-         release = \"{strategy}\"\nverify = {verify}\n\
-         [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nconfirm_after = \"{confirm_after}\"\nquarantine = \"{quarantine}\"\nmax_percent = 100\n"
-    );
-    let span = |text: &str| TimeDelta::hours(text.trim_end_matches('h').parse().unwrap());
-    let required = regions.iter().filter(|region| !best_effort.contains(region));
-    let promised = Promised {
-        newest,
-        younger_than: span(older_than),
-        required: required.map(|code| region(code)).collect(),
-        regions: regions.iter().filter(|code| !is_away(code)).map(|code| region(code)).collect(),
-        all_regions,
-        parameter,
-        accounts,
-        snapshots,
-    };
-    (document, promised)
 }
 
 /// Starts the schedules of the functions, and the people.
@@ -262,6 +138,7 @@ fn schedules(world: &Rc<World>, start: DateTime<Utc>, nights: i32, end: DateTime
             if operator.chance(operator.faults.get().operator) {
                 operators::act(&operator);
             }
+            further_operators::act(&operator);
         });
         at += QUARTER;
     }
@@ -325,6 +202,7 @@ fn check_end(world: &Rc<World>) {
         &world.account.borrow(),
         &world.invariants.borrow(),
         &world.context.home,
+        world.now(),
     );
     world
         .invariants

@@ -6,8 +6,14 @@ use fastrand::Rng;
 use kiln_core::model::Region;
 
 /// The calls of which one may be denied.
-const CALLS: [&str; 5] =
-    ["DescribeImages", "CopyImage", "CreateTags", "ModifyImageAttribute", "PutParameter"];
+const CALLS: [&str; 6] = [
+    "DescribeImages",
+    "CopyImage",
+    "CreateTags",
+    "ModifyImageAttribute",
+    "PutParameter",
+    "CreateLaunchTemplateVersion",
+];
 
 /// What goes wrong in one Region, for how long.
 #[derive(Debug, Clone)]

@@ -37,7 +37,7 @@ impl References for InMemoryCloud {
 
     /// In one run of four the role may not call it.
     async fn references(&self, region: &Region, images: &[ImageId]) -> Result<Vec<Reference>> {
-        let look = |account: &mut Account, at| account.region(region).references(images, at);
+        let look = |account: &mut Account, at| account.region(region).references(region, images, at);
         let looked = self.world.now();
         let mut answer = self.read("DescribeImageReferences", region, "uses", look).await;
         if self.world.without_references {
@@ -62,15 +62,19 @@ impl References for InMemoryCloud {
         answer
     }
 
-    /// No recipe of the simulation names a launch template.
-    async fn versions_of(&self, region: &Region, _: &BTreeSet<String>) -> Result<Vec<TemplateVersion>> {
-        self.read("DescribeLaunchTemplateVersions", region, "versions", |_, _| Vec::new()).await
+    async fn versions_of(&self, region: &Region, names: &BTreeSet<String>) -> Result<Vec<TemplateVersion>> {
+        let look = |account: &mut Account, at| account.region(region).versions_of(names, at);
+        let answer = self.read("DescribeLaunchTemplateVersions", region, "versions", look).await;
+        self.record_read(region, &answer, |_| ());
+        answer
     }
 
-    /// The simulation has no fleets, Spot requests or Auto Scaling groups; launch templates alone name images.
+    /// The simulation has no fleets and Spot requests; its Auto Scaling groups launch from launch templates.
     async fn launchers(&self, region: &Region) -> Result<LaunchSources> {
-        let answer = self.read("DescribeFleets", region, "launchers", |_, _| LaunchSources::default()).await;
-        self.record_read(region, &answer, |_| ());
+        let look = |account: &mut Account, at| account.region(region).launchers(at);
+        let looked = self.world.now();
+        let answer = self.read("DescribeAutoScalingGroups", region, "launchers", look).await;
+        self.record_read(region, &answer, |reads| reads.launchers = Some(looked));
         answer
     }
 

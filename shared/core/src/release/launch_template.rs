@@ -5,11 +5,15 @@ use crate::model::Token;
 use crate::plan::action::{NewDefault, TemplateMove};
 use crate::recipe::LaunchTemplate;
 
+/// The version that instances get: the default one if the recipe says so, or else the latest.
+pub(super) fn current_point<'t>(desired: &LaunchTemplate, template: &'t Template) -> &'t TemplatePoint {
+    if desired.default { &template.default } else { &template.latest }
+}
+
 /// The change after which a launch template names an image; `None` if it already does.
 pub fn template_move(desired: &LaunchTemplate, template: &Template, image: &Image) -> Option<TemplateMove> {
     let points_to = |point: &TemplatePoint| point.image.as_ref() == Some(&image.id);
-    let done = if desired.default { points_to(&template.default) } else { points_to(&template.latest) };
-    if done {
+    if points_to(current_point(desired, template)) {
         return None;
     }
     let moved = |version, default| {

@@ -118,3 +118,7 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
 #[cfg(test)]
 #[path = "release_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "template_tests.rs"]
+mod template_tests;

@@ -82,7 +82,7 @@ impl<'a> ReleaseState<'a> {
     /// nothing is tried, and sets back what an earlier try left moved.
     pub(super) fn moves(&self, regions: &[&'a Region], how: How) -> Result<Sequence, Box<Decision>> {
         let mut sequence = self.move_parameters(regions, how)?;
-        sequence.extend(self.move_templates(regions));
+        sequence.extend(self.move_templates(regions, how.drift));
         Ok(sequence)
     }
 
@@ -225,11 +225,17 @@ impl<'a> ReleaseState<'a> {
         image.filter(|_| target.record.stage == Stage::Published).map(|image| image.id.clone())
     }
 
-    fn move_templates(&self, regions: &[&'a Region]) -> Sequence {
+    fn move_templates(&self, regions: &[&'a Region], drift: Drift) -> Sequence {
         let Some(template_setting) = &self.recipe.publish.launch_template else { return Sequence::new() };
         let mut sequence = Sequence::new();
         for region in regions.iter().copied() {
             let Some((image, reason)) = self.pending_move(region) else { continue };
+            // A parameter that names another release may have been rolled back just now: then the template goes with it.
+            let waits =
+                drift == Drift::Ignore && is_repair(&reason) && self.value(region) != Some(image.id.as_str());
+            if waits || self.named_by_template(region).is_some_and(|named| self.is_back_from(region, named)) {
+                continue;
+            }
             let subject = Subject::image(image);
             match self.pointers.get(region).and_then(|pointers| pointers.template.as_ref()) {
                 Some(Ok(Some(template))) => {

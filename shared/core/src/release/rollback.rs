@@ -30,11 +30,13 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     }
     let all: Vec<&Region> = state.required().collect();
     let complete = || state.releases.iter().filter(|release| state.is_complete(release));
-    let current = state.named(state.home).or_else(|| complete().next());
+    let by_template =
+        || state.named_by_template(state.home).and_then(|image| state.release_of(state.home, image));
+    let current = state.named(state.home).or_else(by_template).or_else(|| complete().next());
     // An interrupted rollback is finished before another one begins.
-    let unfinished = state
-        .pinned()
-        .filter(|_| to.is_none() && state.move_parameters(&all, HOW).is_ok_and(|moves| !moves.is_empty()));
+    let is_move = |one: &Decision| matches!(one.action, Action::MoveParameters(_) | Action::MoveTemplate(_));
+    let moves_on = || state.moves(&all, HOW).is_ok_and(|moves| moves.iter().any(is_move));
+    let unfinished = state.pinned().filter(|_| to.is_none() && moves_on());
     let unfinished = unfinished.map(|(pinned, _)| pinned);
     let mut why = Vec::new();
     let mut launchable_everywhere = |release: &&ReadyRelease<'_>| {

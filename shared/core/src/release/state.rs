@@ -8,6 +8,7 @@ use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::{Recipe, ReleaseStrategy};
+use crate::release::launch_template::current_point;
 use crate::release::newest::latest_pin;
 
 /// What a Region's parameter and launch template name.
@@ -177,7 +178,12 @@ impl<'a> ReleaseState<'a> {
     /// The release that a Region's parameter names, if it can be launched there.
     pub(super) fn named(&self, region: &Region) -> Option<&ReadyRelease<'a>> {
         let named: ImageId = self.value(region)?.parse().ok()?;
-        self.releases.iter().find(|release| release.ready.get(region).is_some_and(|image| image.id == named))
+        self.release_of(region, &named)
+    }
+
+    /// The release of an image that can be launched in a Region.
+    pub(super) fn release_of(&self, region: &Region, image: &ImageId) -> Option<&ReadyRelease<'a>> {
+        self.releases.iter().find(|release| release.ready.get(region).is_some_and(|ready| ready.id == *image))
     }
 
     pub(super) fn value(&self, region: &Region) -> Option<&str> {
@@ -186,16 +192,27 @@ impl<'a> ReleaseState<'a> {
 
     /// The image that a Region should name; `None` if it is not ready there, or if a newer version is named already.
     pub(super) fn pending_move(&self, region: &'a Region) -> Option<(&'a Image, Reason)> {
-        let (target, over, reason) = self.target(region)?;
+        let (target, _, reason) = self.target(region)?;
         let image = target.ready.get(region)?;
-        // The images may have been read before the parameter. Only a rollback moves back, and not from a newer
-        // version than it was preferred to.
         let named: Option<ImageId> = self.value(region).and_then(|value| value.parse().ok());
-        let named = named.and_then(|image| self.versions.get(&(region, &image)).copied());
-        let moves_back = named.is_some_and(|version| version > over && !self.is_lost(version));
+        let moves_back = named.is_some_and(|named| self.is_back_from(region, &named));
         // Whether it is older or newer than the release is not known.
         let is_left = self.unplaced_in(region).is_some() && is_repair(&reason);
         (!moves_back && !is_left).then_some((*image, reason))
+    }
+
+    /// Whether what a Region should name is older than what names this image now. The images may have been read before the
+    /// parameter or the launch template. Only a rollback moves back, and not from a newer version than it was preferred to.
+    pub(super) fn is_back_from(&self, region: &Region, named: &ImageId) -> bool {
+        let over = self.target(region).map(|(_, over, _)| over);
+        let named = self.versions.get(&(region, named)).copied();
+        named.zip(over).is_some_and(|(version, over)| version > over && !self.is_lost(version))
+    }
+
+    /// What instances get from a Region's launch template.
+    pub(super) fn named_by_template(&self, region: &Region) -> Option<&ImageId> {
+        let template = self.pointers.get(region)?.template.as_ref()?.as_ref().ok()?.as_ref()?;
+        current_point(self.recipe.publish.launch_template.as_ref()?, template).image.as_ref()
     }
 
     /// Whether Regions that go together name a release of which the home image can no longer be launched: then all of
