@@ -150,7 +150,7 @@ def test_a_layer_is_baked_from_the_release_that_its_base_was_rolled_back_to(kiln
 
 @pytest.mark.parametrize("how", ["deregistered", "disabled"])
 def test_regions_go_back_together_when_somebody_takes_the_home_image_away(kiln: Kiln, how: str) -> None:
-    released(kiln, OLD, NEW)
+    released(kiln, OLD, NEW, replicate='on_loss = "roll-back"')
     newest = kiln.images()[-1]["ImageId"]
     if how == "deregistered":
         kiln.ec2().deregister_image(ImageId=newest)
@@ -165,12 +165,3 @@ def test_regions_go_back_together_when_somebody_takes_the_home_image_away(kiln: 
     before = kiln.aws.journal_end()
     kiln.sweep()
     assert kiln.named() == [OLD] * 3 and puts(kiln, before) == []
-
-
-def test_a_replica_that_somebody_took_away_is_copied_anew_and_no_region_goes_back(kiln: Kiln) -> None:
-    released(kiln, OLD, NEW)
-    kiln.ec2(AWAY).deregister_image(ImageId=str(kiln.parameter(AWAY)))
-    kiln.settle()
-    kiln.sweep()
-    kiln.sweep()
-    assert kiln.named() == [NEW] * 3

@@ -133,6 +133,7 @@ impl<G: ContractAdapter> Case<'_, G> {
             stage: Stage::Captured,
             base: None,
             copied,
+            copied_back: None,
             adopted: false,
             asked_again: None,
         }

@@ -130,6 +130,7 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:CreateTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": [*MARKS["aws:TagKeys"], "kiln:last-bake"]}),
         ("ec2:DeleteTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": [*MARKS["aws:TagKeys"], "kiln:last-bake"]}),
         ("ec2:StopInstances", INSTANCE, LONG_LIVED),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:bake-waits"]}),
         ("kms:Decrypt", KEY, HERE),
         ("kms:CreateGrant", KEY, HERE | GRANT),
     ],
@@ -178,7 +179,7 @@ NEEDED: dict[str, list[Call]] = {
     "PublishRole": [
         *SHARE,
         *RELEASE,
-        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:pin-holds"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:pin-holds", "kiln:loss-told"]}),
     ],
     "ReplicateRole": [
         *SHARE,

@@ -194,6 +194,7 @@ impl ImageFixture {
             stage: self.stage,
             base: None,
             copied,
+            copied_back: None,
             adopted: false,
             asked_again: None,
         };

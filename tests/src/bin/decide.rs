@@ -120,6 +120,7 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
                 stage: Stage::Released,
                 base: None,
                 copied,
+                copied_back: None,
                 adopted: false,
                 asked_again: None,
             };

@@ -83,6 +83,7 @@ fn register_past_release(account: &mut Account, home: &Region, now: DateTime<Utc
         stage: kiln_core::model::Stage::Released,
         base: None,
         copied: None,
+        copied_back: None,
         adopted: false,
         asked_again: None,
     };
@@ -117,12 +118,13 @@ fn recipe(
     let named = parameter.as_ref().map_or(String::new(), |name| format!("parameter = {name:?}\n"));
     let accounts: Vec<String> = if dice.bool() { vec!["111111111111".into()] } else { Vec::new() };
     let snapshots = !accounts.is_empty() && dice.bool();
+    let on_loss = if whims.u8(0..4) == 0 { "roll-back" } else { "copy-back" };
     let document = format!(
         "name = \"{name}\"\n[bake]\nbase = \"{base}\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
          script = \"true\"\n{subnets}[verify]\ntimeout = \"30m\"\n\
          [adopt]\nname = \"packer*\"\nderegister = true\n[publish]\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
          [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
-         release = \"{strategy}\"\nverify = {verify}\n\
+         release = \"{strategy}\"\nverify = {verify}\non_loss = \"{on_loss}\"\n\
          [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nconfirm_after = \"{confirm_after}\"\nquarantine = \"{quarantine}\"\nmax_percent = 100\n"
     );
     let span = |text: &str| TimeDelta::hours(text.trim_end_matches('h').parse().unwrap());

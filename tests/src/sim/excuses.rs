@@ -24,10 +24,6 @@ pub enum Excuse {
     TwoBuilders,
     /// A replica was shared as its recipe says; before its tags could say so, its release was disabled.
     SharedThenRetired,
-    /// Somebody took the replica that is named, and the copy that was made anew failed its test, which is told.
-    NewCopyRejected,
-    /// Somebody took a replica of a release that had moved, before it was marked as released: its Region went back alone.
-    ReplicaTakenBeforeTheEnd,
     /// Nothing could be named in place of what somebody took.
     NothingToName,
     /// Somebody wrote tags onto what is named, which can be launched all the same.
@@ -36,7 +32,7 @@ pub enum Excuse {
 
 impl Excuse {
     /// Every excuse.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 11] = [
         Self::HeldJustBefore,
         Self::LaunchedJustBefore,
         Self::NamedJustBefore,
@@ -46,8 +42,6 @@ impl Excuse {
         Self::ReplicaChanged,
         Self::TwoBuilders,
         Self::SharedThenRetired,
-        Self::NewCopyRejected,
-        Self::ReplicaTakenBeforeTheEnd,
         Self::NothingToName,
         Self::NamedIsRetagged,
     ];
@@ -57,7 +51,6 @@ impl Excuse {
         match self {
             Self::HeldJustBefore | Self::ParameterJustBefore | Self::SharedThenRetired => 10,
             Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders => 20,
-            Self::NewCopyRejected | Self::ReplicaTakenBeforeTheEnd => 20,
             Self::OtherAccountJustBefore | Self::NamedIsRetagged => 50,
             Self::NothingToName => 300,
             Self::BakeChanged | Self::ReplicaChanged => 1_000,

@@ -10,6 +10,7 @@ use super::account::Account;
 use super::excuses::Excuse;
 use super::history::History;
 use super::invariants::{Bake, Invariants, Promised};
+use super::members::member;
 
 /// Every promise that is broken at the end.
 pub fn broken_promises(
@@ -137,7 +138,7 @@ fn one_bake(
     match record.stage {
         Stage::Rejected if rejected(image) => Ok(()),
         Stage::Published | Stage::Released => {
-            is_everywhere(account, invariants, bake, promised, image, &record)
+            is_everywhere(account, home, invariants, bake, promised, image, &record)
         }
         stage => Err(format!("is {stage} in the end, and goes no further")),
     }
@@ -155,6 +156,7 @@ fn has_newer(account: &Account, image: &Image, record: &ImageRecord) -> bool {
 
 fn is_everywhere(
     account: &Account,
+    home: &Region,
     invariants: &Invariants,
     bake: &Bake,
     promised: &Promised,
@@ -162,13 +164,7 @@ fn is_everywhere(
     record: &ImageRecord,
 ) -> Result<(), String> {
     let of = |image_id: &ImageId, region: &Region| -> Vec<&Image> {
-        with_records(account)
-            .filter(|(replica, its)| {
-                replica.region == *region
-                    && its.copied.as_ref().is_some_and(|copied| copied.origin.image == *image_id)
-            })
-            .map(|(replica, _)| replica)
-            .collect()
+        member(account, home, image_id, region, DateTime::<Utc>::MAX_UTC).filter_map(History::now).collect()
     };
     let mut missing = 0;
     for region in &promised.regions {

@@ -21,6 +21,7 @@
 //! | [`further_operators`] | more of such people |
 //! | [`bugs`], [`bugs_in_names`], [`bad_answers`] | planted bugs |
 //! | [`invariants`] | the promises that hold at every moment |
+//! | `members` | which images make up a release |
 //! | [`releases`] | the promises on parameters, permissions and tests |
 //! | [`together`] | the promise that Regions that go together name one release |
 //! | [`rollbacks`] | the promises on rollbacks |
@@ -51,6 +52,7 @@ pub mod history;
 pub mod instances;
 pub mod invariants;
 pub mod lambda;
+mod members;
 pub mod operators;
 pub mod other_accounts;
 pub mod permissions;

@@ -11,7 +11,8 @@ use super::faults::MOST_LAG;
 use super::history::History;
 use super::invariants::{Invariants, Promised, PromisedTemplate};
 use super::lambda::{Function, Invocation, UsageReads};
-use super::releases::{changed_by_hand, is_published, member, shall_be_named};
+use super::members::{home_of, member};
+use super::releases::{changed_by_hand, is_published, shall_be_named};
 use super::templates::Template;
 use super::together::is_one_launchable_everywhere;
 
@@ -118,10 +119,12 @@ impl Invariants {
         else {
             return Ok(());
         };
-        let origin = before.copied.as_ref().map_or(named, |copied| &copied.origin.image);
-        let home = account.regions.get(&by.home).and_then(|ec2| ec2.images.get(origin)?.now());
+        let origin = home_of(account, &by.home, named, &before);
+        let home = account.regions.get(&by.home).and_then(|ec2| ec2.images.get(&origin)?.now());
         let is_release = home.is_some_and(|image| image.tags.get(tags::STAGE) == Some("released"));
-        if !is_release || before.name.version <= new.name.version {
+        // Where somebody took one of its images, all Regions go back together.
+        let is_whole = self.is_whole(account, &by.home, &before.name);
+        if !is_release || !is_whole || before.name.version <= new.name.version {
             return Ok(());
         }
         match self.releases.rollbacks.get(&new.name.recipe) {
@@ -204,7 +207,7 @@ fn named(
         invariants.excuses.count(Excuse::NothingToName);
         return Vec::new();
     }
-    let Some((shall, of)) = shall_be_named(account, invariants, recipe) else { return Vec::new() };
+    let Some((shall, of)) = shall_be_named(account, invariants, home, recipe) else { return Vec::new() };
     let mut broken = Vec::new();
     for region in promised.required.iter().chain([home]) {
         let images = member(account, home, &of, region, DateTime::<Utc>::MAX_UTC);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::inventory::{Image, ImageState, NewInstance, PermissionChange};
 use kiln_core::model::{
-    Anchor, ImageId, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags,
+    Anchor, ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Stage, Tags, Version, tags,
 };
 
 use super::account::Account;
@@ -15,6 +15,7 @@ use super::faults::{MOST_LAG, MOST_SKEW};
 use super::history::History;
 use super::invariants::{Invariants, Promised};
 use super::lambda::Invocation;
+use super::members::{home_of, is_in_all, member};
 use super::rollbacks::Rollback;
 use super::together::{HalfMoved, is_one_launchable_everywhere};
 
@@ -51,24 +52,6 @@ pub(super) fn is_published(image: &Image) -> bool {
 fn is_or_was_published(image: &Image) -> bool {
     let again = || stage(image) == Some(Stage::Verified) && image.tags.has(tags::PUBLISHED_AS);
     is_published(image) || image.state == ImageState::Available && again()
-}
-
-/// The images of a release in a Region, by their current or their observed state.
-pub(super) fn member<'a>(
-    account: &'a Account,
-    home: &Region,
-    of: &ImageId,
-    region: &Region,
-    seen: DateTime<Utc>,
-) -> impl Iterator<Item = &'a History<Image>> {
-    let (at_home, of) = (region == home, of.clone());
-    let images = account.regions.get(region).into_iter().flat_map(|ec2| ec2.images.iter());
-    images
-        .filter(move |(id, history)| {
-            let copied = || now_or(Some(history), seen).next()?.record().ok()?.copied;
-            if at_home { **id == of } else { copied().is_some_and(|copied| copied.origin.image == of) }
-        })
-        .map(|(_, history)| history)
 }
 
 impl Invariants {
@@ -232,7 +215,15 @@ impl Invariants {
         let image = account.regions.get(region).and_then(|ec2| ec2.images.get(id)?.now());
         let Some(record) = image.and_then(|image| image.record().ok()) else { return Ok(()) };
         match self.rollback_in_force(account, by, &record) {
-            Some(rollback) if record.name.version <= rollback.over && record.name.version != rollback.to => {
+            Some(rollback)
+                if record.name.version <= rollback.over
+                    && record.name.version != rollback.to
+                    && self.is_whole(
+                        account,
+                        &by.home,
+                        &ImageName { version: rollback.to, ..record.name },
+                    ) =>
+            {
                 Err(format!(
                     "somebody had rolled back to {} at {}, and it is {now}",
                     rollback.to, rollback.at
@@ -252,14 +243,14 @@ impl Invariants {
         record: &ImageRecord,
     ) -> Result<(), String> {
         let seen = by.began - MOST_LAG;
-        let origin = record.copied.as_ref().map_or(id, |copied| &copied.origin.image);
-        let at_home = account.regions.get(&by.home).and_then(|ec2| ec2.images.get(origin));
+        let origin = home_of(account, &by.home, id, record);
+        let at_home = account.regions.get(&by.home).and_then(|ec2| ec2.images.get(&origin));
         let released = |image: &Image| stage(image) == Some(Stage::Released);
         if !promised.all_regions || now_or(at_home, seen).any(released) {
             return Ok(());
         }
         let lacks = promised.required.iter().find(|region| {
-            !member(account, &by.home, origin, region, seen)
+            !member(account, &by.home, &origin, region, seen)
                 .any(|history| now_or(Some(history), seen).any(is_or_was_published))
         });
         match lacks {
@@ -292,10 +283,11 @@ impl Invariants {
 }
 
 /// The release that every Region of a recipe shall name in the end, and its home image: the newest one, or the one that
-/// was rolled back to.
+/// was rolled back to; or where somebody took one of its images, the newest before it that is whole.
 pub(super) fn shall_be_named(
     account: &Account,
     invariants: &Invariants,
+    home: &Region,
     recipe: &RecipeName,
 ) -> Option<(Version, ImageId)> {
     let released = account.images().filter(|image| image.state == ImageState::Available);
@@ -308,7 +300,11 @@ pub(super) fn shall_be_named(
     let newest = *homes.last_key_value()?.0;
     let back = invariants.releases.rollbacks.get(recipe);
     let back = back.filter(|back| newest <= back.over && homes.contains_key(&back.to));
-    homes.remove_entry(&back.map_or(newest, |back| back.to))
+    let shall = back.map_or(newest, |back| back.to);
+    let required = invariants.recipes.get(recipe).map(|promised| promised.required.clone())?;
+    let is_whole = |of: &ImageId| is_in_all(account, home, of, &required);
+    let whole = homes.range(..=shall).rev().find(|(_, of)| is_whole(of)).map(|(version, _)| *version);
+    homes.remove_entry(&whole.unwrap_or(shall))
 }
 
 /// Every promise on releases that is broken at the end.
@@ -358,11 +354,11 @@ fn parameters(
             invariants.excuses.count(Excuse::NamedIsRetagged);
         } else if !is_one {
             invariants.excuses.count(Excuse::NothingToName);
-        } else if of_recipe().any(|(image, _)| {
-            invariants.releases.rejected.contains(&(region.clone(), image.id.clone()))
-                && invariants.own.contains(&image.id)
-        }) {
-            invariants.excuses.count(Excuse::NewCopyRejected);
+        } else if !promised.required.contains(region)
+            && !of_recipe().any(|(image, _)| image.region == *region && is_published(image))
+        {
+            // A Region of best effort in which nothing can be launched.
+            invariants.excuses.count(Excuse::NothingToName);
         } else {
             broken
                 .push(format!("{parameter} in {region} names {named}, which cannot be launched: {image:?}"));
@@ -375,7 +371,7 @@ fn parameters(
         invariants.excuses.count(Excuse::NothingToName);
         return broken;
     }
-    let Some((shall, of)) = shall_be_named(account, invariants, recipe) else { return broken };
+    let Some((shall, of)) = shall_be_named(account, invariants, home, recipe) else { return broken };
     for region in promised.required.iter().chain([home]) {
         let wanted = member(account, home, &of, region, DateTime::<Utc>::MAX_UTC)
             .filter_map(History::now)

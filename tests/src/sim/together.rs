@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::inventory::Image;
-use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Stage, Version, tags};
+use kiln_core::model::{ImageId, RecipeName, Region, Version, tags};
 
 use super::account::Account;
 use super::ec2::Ec2;
@@ -12,7 +12,8 @@ use super::excuses::Excuse;
 use super::faults::MOST_LAG;
 use super::history::History;
 use super::invariants::{Invariants, Promised};
-use super::releases::{is_published, member};
+use super::members::member;
+use super::releases::is_published;
 
 /// The Regions of a recipe name different releases.
 #[derive(Debug)]
@@ -58,17 +59,6 @@ impl Invariants {
                 half.sweeps.clear();
                 continue;
             }
-            let lost_before_its_end = |version: &Version| {
-                let name = ImageName { recipe: recipe.clone(), version: *version };
-                let taken =
-                    self.bakes.get(&name).is_some_and(|bake| !bake.replicas_changed_by_hand.is_empty());
-                taken && is_unfinished(account, home, &name)
-            };
-            if named.iter().flatten().any(lost_before_its_end) {
-                self.excuses.count(Excuse::ReplicaTakenBeforeTheEnd);
-                half.sweeps.clear();
-                continue;
-            }
             // A sweep that its schedule delivered twice is one.
             if half.sweeps.last().is_some_and(|last| began < *last + TimeDelta::minutes(5)) {
                 continue;
@@ -83,17 +73,6 @@ impl Invariants {
         }
         self.broken_promises.extend(broken);
     }
-}
-
-/// Whether a release has moved, and is not marked as released yet.
-fn is_unfinished(account: &Account, home: &Region, name: &ImageName) -> bool {
-    let mut homes = account.images().filter(|image| image.region == *home);
-    let is_its = |image: &Image| {
-        image
-            .record()
-            .is_ok_and(|its| its.name == *name && its.copied.is_none() && its.stage == Stage::Published)
-    };
-    homes.any(is_its)
 }
 
 /// Whether some release of a recipe can be launched in every Region that it requires.

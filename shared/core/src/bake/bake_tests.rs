@@ -41,7 +41,7 @@ fn rejection(observed: &Observed) -> Reason {
 fn one_builder_is_launched_with_its_tags_in_the_same_call() {
     let decision = decide(&request(), &recipe("web"), &observed());
     let Action::Launch(builders) = decision.action else { panic!("{decision:?}") };
-    let Candidates { first: builder, others } = &builders;
+    let Candidates { first: builder, others, .. } = &builders;
     assert_eq!(others, &[]);
     assert_eq!(builder.tags.get("kiln:recipe"), Some("web"));
     assert_eq!(builder.tags.get("kiln:version"), Some("20260110T020000Z"));

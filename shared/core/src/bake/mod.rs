@@ -3,6 +3,7 @@
 
 pub mod layers;
 pub mod preflight;
+pub mod room;
 
 use std::collections::BTreeMap;
 
@@ -73,6 +74,9 @@ pub fn without_base(
     });
     if let Some(image) = existing {
         return decision(Action::Keep, Reason::Bake(BakeReason::AlreadyBaked(image.id.clone())));
+    }
+    if images.iter().any(|image| room::never_came(image, version)) {
+        return decision(Action::Keep, Reason::Bake(BakeReason::RoomNeverCame));
     }
     // What is not Kiln's own may bear any version.
     let own_instances = instances.iter().filter(|instance| instance.seal == Seal::Valid);
@@ -168,7 +172,11 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, observed: &Observed) -> De
     }
     let reason =
         Reason::Bake(BakeReason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() });
-    subject.decide(Action::Launch(candidates(request, recipe, base)), reason)
+    let launch = Candidates {
+        if_full: Some(room::if_full(&request.name, &request.home, recipe, &observed.images)),
+        ..candidates(request, recipe, base)
+    };
+    subject.decide(Action::Launch(launch), reason)
 }
 
 /// The sequence of a bake that does not begin, if whatever stands in its way rejects it: then the event that says so
@@ -274,7 +282,11 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
     let all = recipe.bake.types().flat_map(of_type).map(|(name, subnet)| builder(name, subnet));
     // The recipe has a type, and there is a place for it.
     let preferred = || builder(&recipe.bake.instance_type, subnets[0]);
-    Candidates::of(all).unwrap_or_else(|| Candidates { first: preferred(), others: Vec::new() })
+    Candidates::of(all).unwrap_or_else(|| Candidates {
+        first: preferred(),
+        others: Vec::new(),
+        if_full: None,
+    })
 }
 
 /// What tells the token of a further type from that of the preferred one, which has none of its own.

@@ -223,6 +223,10 @@ pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
         return vec![cleared];
     }
     let mut sequence = Sequence::new();
+    if record.copied_back.is_some() {
+        let news = Event::ReplicationFailed { image: image.id.clone(), reason: reason.to_string() };
+        sequence.push(Subject::image(image).emit(&record.name, news, reason.clone()));
+    }
     if let Some(instance) = &image.source_instance {
         let news = Event::BakeFailed {
             instance: Some(instance.clone()),
@@ -271,6 +275,7 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
         stage: Stage::Captured,
         base,
         copied: None,
+        copied_back: None,
         adopted: false,
         asked_again: None,
     };

@@ -150,7 +150,7 @@ pub enum Event {
     /// image of it. With `release = "together"`, every Region names the newest release that can be launched in all of
     /// them.
     ReleaseLost {
-        /// The home image that is named instead.
+        /// The home image that is named instead; where nothing is, an image of the release that is left.
         image: ImageId,
         /// What was named and cannot be launched, by Region.
         images: BTreeMap<Region, ImageId>,

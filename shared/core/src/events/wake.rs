@@ -8,9 +8,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::inbound::payload::{
-    IMAGE_CHANGE, INSTANCE_CHANGE, RELEASE_UNFINISHED, SINCE, SNAPSHOTS_LEFT, SWEEP,
+    BAKE_WAITS, IMAGE_CHANGE, INSTANCE_CHANGE, RELEASE_UNFINISHED, SINCE, SNAPSHOTS_LEFT, SWEEP,
 };
-use crate::model::{ImageId, InstanceId, RecipeName, Region};
+use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region};
 
 /// A function that a sweep may wake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +45,8 @@ impl Function {
 /// The work that is missing. It decides which function is woken, and with which event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wake {
+    /// `bake`: a bake that found no room for its builder.
+    Bake(ImageName),
     /// `bake`: layers on this recipe, which was released.
     Layers(RecipeName),
     /// `capture`: a builder.
@@ -69,7 +71,7 @@ impl Wake {
     /// The function whose work it is.
     pub fn function(&self) -> Function {
         match self {
-            Self::Layers(_) => Function::Bake,
+            Self::Bake(_) | Self::Layers(_) => Function::Bake,
             Self::Builder(..) | Self::FailedImage(..) => Function::Capture,
             Self::Test(..) | Self::Tester(..) => Function::Verify,
             Self::Publish(..) => Function::Publish,
@@ -93,6 +95,7 @@ impl Wake {
             Self::Copies(region, image) => {
                 ("Image Published", None, json!({ "region": region, "image": image }))
             }
+            Self::Bake(name) => (BAKE_WAITS, None, json!({ "recipe": name.recipe, "version": name.version })),
             Self::Layers(base) => ("Image Released", None, json!({ "recipe": base })),
             Self::Release(recipe) => (RELEASE_UNFINISHED, None, json!({ "recipe": recipe })),
             Self::Snapshots(region) => (SNAPSHOTS_LEFT, Some(region), json!({})),

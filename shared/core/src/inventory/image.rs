@@ -131,6 +131,16 @@ impl Image {
             return Err(RecordError::TagsCopied("its name is not the one that its tags imply"));
         }
         match &record.copied {
+            None if record.copied_back.is_some() => {
+                let is_so = self.source_image == record.copied_back
+                    && record.copied_back.as_ref().is_some_and(|from| from.region != self.region);
+                match is_so {
+                    true => Ok(record),
+                    false => Err(RecordError::TagsCopied(
+                        "it was not copied from the image that kiln:copied-back names",
+                    )),
+                }
+            }
             None if self.source_instance.is_none() => {
                 Err(RecordError::TagsCopied("it was not created from an instance"))
             }
@@ -156,6 +166,16 @@ impl Image {
         } else {
             Err(RecordError::TagsCopied("it belongs to a Kiln with another home Region"))
         }
+    }
+
+    /// Whether a replica with this record is a copy of this home image, whose own record is `own`. One that was copied back
+    /// stands for the image that was lost, so it has the replicas of that as well.
+    pub fn is_origin_of(&self, own: &ImageRecord, replica: &ImageRecord) -> bool {
+        replica.name == own.name
+            && replica.copied.as_ref().is_some_and(|copied| match own.copied_back {
+                Some(_) => copied.origin.region == self.region,
+                None => copied.origin == self.address(),
+            })
     }
 
     /// The Region and the id of the image.

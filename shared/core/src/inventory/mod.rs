@@ -24,7 +24,7 @@ pub use image::{
 };
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
 pub use request::{
-    Candidates, Encryption, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+    Candidates, Encryption, IfFull, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
 };
 pub use sealed::MarkRange;
 pub use sharing::{Finding, Grantee, PermissionChange, Permissions, Severity};

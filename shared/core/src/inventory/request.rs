@@ -1,5 +1,7 @@
 //! What AWS is asked to find and to create.
 
+use chrono::{DateTime, Utc};
+
 use crate::model::{ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token};
 
 /// Which images to read. Except for [`ImageQuery::Id`] and [`ImageQuery::Newest`], only the account's own images are
@@ -108,13 +110,25 @@ pub struct Candidates {
     pub first: NewInstance,
     /// The launches that are tried after it, in order.
     pub others: Vec<NewInstance>,
+    /// What follows for a builder if none of them has room; `None` for a tester, which is always tried again.
+    pub if_full: Option<IfFull>,
+}
+
+/// What follows if there is no room for a builder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IfFull {
+    /// Until when a sweep tries again.
+    pub until: DateTime<Utc>,
+    /// The image of the recipe on which it is noted that the bake waits; `None` if the recipe has none, so that nothing
+    /// would try again.
+    pub noted_on: Option<ImageId>,
 }
 
 impl Candidates {
     /// The launches of a list; `None` if it is empty.
     pub fn of(instances: impl IntoIterator<Item = NewInstance>) -> Option<Self> {
         let mut instances = instances.into_iter();
-        Some(Self { first: instances.next()?, others: instances.collect() })
+        Some(Self { first: instances.next()?, others: instances.collect(), if_full: None })
     }
 
     /// All launches, in the order in which they are tried.

@@ -29,7 +29,8 @@ pub struct MarkRange {
 }
 
 /// The tags whose value has a seal of its own.
-const SEALED_VALUES: [&str; 4] = [tags::PUBLISHED_AS, tags::RELEASED_AT, tags::RECOPY, tags::ORPHANED_SINCE];
+const SEALED_VALUES: [&str; 5] =
+    [tags::PUBLISHED_AS, tags::RELEASED_AT, tags::BAKE_WAITS, tags::RECOPY, tags::ORPHANED_SINCE];
 
 /// The marks of `expire`. Their value is followed by the newest version that they count for, and by a seal.
 const MARKS: [&str; 4] = [tags::UNUSED_SINCE, tags::DISABLED_AT, tags::FLEET_SIZE, tags::RECIPE_RETIRED_AT];
@@ -52,6 +53,7 @@ struct Recorded<'a> {
     base: &'a str,
     origin: &'a str,
     attempt: &'a str,
+    copied_back: Option<&'a str>,
     adopted: bool,
 }
 
@@ -63,6 +65,7 @@ impl<'a> Recorded<'a> {
             base: tags.get(tags::BASE).unwrap_or_default(),
             origin: tags.get(tags::ORIGIN).unwrap_or_default(),
             attempt: tags.get(tags::ATTEMPT).unwrap_or_default(),
+            copied_back: tags.get(tags::COPIED_BACK),
             adopted: tags.has(tags::ADOPTED),
         })
     }
@@ -72,7 +75,7 @@ impl<'a> Recorded<'a> {
         let adopted = if self.adopted { "adopted" } else { "" };
         let of = ["image", region.as_str(), id.as_str(), stage.word(), adopted];
         let made = [self.base, self.origin, self.attempt];
-        [of.as_slice(), &self.name(), &made, asked.as_slice()].concat()
+        [of.as_slice(), &self.name(), &made, &self.back(), asked.as_slice()].concat()
     }
 
     /// An image and its snapshots, in the call that creates them from an instance.
@@ -80,10 +83,14 @@ impl<'a> Recorded<'a> {
         [["created", region.as_str(), from.as_str()].as_slice(), &self.name(), &[self.base]].concat()
     }
 
-    /// A replica and its snapshots, in the call that copies them.
+    /// A replica and its snapshots, in the call that copies them; or what is copied back.
     fn copied(&self, region: &'a Region) -> Parts<'a> {
         let of = ["copied", region.as_str(), self.origin, self.attempt];
-        [of.as_slice(), &self.name(), &[self.base]].concat()
+        [of.as_slice(), &self.name(), &[self.base], &self.back()].concat()
+    }
+
+    fn back(&self) -> Parts<'a> {
+        self.copied_back.map_or(Vec::new(), |from| vec!["copied back", from])
     }
 
     /// A snapshot of an image that was handed over.
@@ -201,8 +208,8 @@ impl SealKeys {
         let created = match snapshot.made_for.as_ref().map(|made| &made.from) {
             Some(MadeFrom::Instance(instance)) => self.is_seal_of(seal, &recorded.created(&region, instance)),
             Some(MadeFrom::Image(source)) => {
-                recorded.origin.ends_with(&format!("/{source}"))
-                    && self.is_seal_of(seal, &recorded.copied(&region))
+                let from = recorded.copied_back.unwrap_or(recorded.origin);
+                from.ends_with(&format!("/{source}")) && self.is_seal_of(seal, &recorded.copied(&region))
             }
             None => false,
         };

@@ -146,6 +146,8 @@ pub struct ImageRecord {
     pub base: Option<ImageId>,
     /// On a replica: what it was copied from.
     pub copied: Option<CopySource>,
+    /// On a home image that was copied back because the one before was lost: the replica that it was copied from.
+    pub copied_back: Option<Origin>,
     /// Whether somebody else made the image, and handed it over.
     pub adopted: bool,
     /// When somebody last asked for it anew. It stands in no tag, but in the anchor of the image.
@@ -191,7 +193,8 @@ impl ImageRecord {
     /// Why the tags are not a complete and valid record.
     pub fn read(tags: &Tags) -> Result<Self, RecordError> {
         // One pass over the tags, because a run reads the record of every image more than once.
-        let [mut recipe, mut version, mut stage, mut base, mut origin, mut attempt] = [None::<&str>; 6];
+        let [mut recipe, mut version, mut stage, mut base, mut origin, mut attempt, mut back] =
+            [None::<&str>; 7];
         let mut adopted = false;
         for (key, value) in tags.iter() {
             match key {
@@ -201,6 +204,7 @@ impl ImageRecord {
                 tags::BASE => base = Some(value),
                 tags::ORIGIN => origin = Some(value),
                 tags::ATTEMPT => attempt = Some(value),
+                tags::COPIED_BACK => back = Some(value),
                 tags::ADOPTED => adopted = true,
                 _ => {}
             }
@@ -213,7 +217,8 @@ impl ImageRecord {
             Some(origin) => Some(CopySource { origin, attempt: required(attempt, tags::ATTEMPT)? }),
             None => None,
         };
-        Ok(Self { name, stage, base, copied, adopted, asked_again: None })
+        let copied_back = optional(back, tags::COPIED_BACK)?;
+        Ok(Self { name, stage, base, copied, copied_back, adopted, asked_again: None })
     }
 
     /// The same record at another stage.
@@ -239,6 +244,9 @@ impl ImageRecord {
         }
         if let Some(copied) = &self.copied {
             written = written.with(tags::ORIGIN, &copied.origin).with(tags::ATTEMPT, copied.attempt);
+        }
+        if let Some(from) = &self.copied_back {
+            written = written.with(tags::COPIED_BACK, from);
         }
         written
     }
@@ -267,6 +275,7 @@ mod tests {
             stage: Stage::Captured,
             base: None,
             copied: None,
+            copied_back: None,
             adopted: false,
             asked_again: None,
         }
@@ -320,6 +329,7 @@ mod tests {
                     origin: Origin { region: "us-east-1".parse().unwrap(), image: id.parse().unwrap() },
                     attempt,
                 }),
+                copied_back: None,
                 adopted: false,
                 asked_again: None,
             };

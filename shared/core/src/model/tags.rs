@@ -66,6 +66,14 @@ pub const RELEASED_AT: &str = "kiln:released-at";
 /// On an image that some Region's parameter did not take: how often it was tried, and when last. The next try waits,
 /// each time twice as long.
 pub const RELEASE_TRIED: &str = "kiln:release-tried";
+/// On the newest home image of a recipe: the version of a bake that found no room for its builder and waits for it; with
+/// `over` behind it, that no room came.
+pub const BAKE_WAITS: &str = "kiln:bake-waits";
+/// On a home image: the images that somebody took away and that nothing could be named in place of, once that was told.
+pub const LOSS_TOLD: &str = "kiln:loss-told";
+/// On a home image that was copied back from a replica, because somebody took the one before away: that replica, as
+/// `region/ami-id`.
+pub const COPIED_BACK: &str = "kiln:copied-back";
 /// On a home image that somebody rolled back to: `yes`, until a newer version is released. The role of `expire` may not
 /// remove an image that bears it. The rollback itself stands in the description of the image.
 pub const PIN_HOLDS: &str = "kiln:pin-holds";
@@ -85,7 +93,7 @@ pub const MOST: usize = 50;
 pub const MOST_OF_KILN: usize = 21;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 26] = [
+const OWN: [&str; 29] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -109,6 +117,9 @@ const OWN: [&str; 26] = [
     PUBLISHED_AS,
     RELEASED_AT,
     RELEASE_TRIED,
+    BAKE_WAITS,
+    LOSS_TOLD,
+    COPIED_BACK,
     PIN_HOLDS,
     SEAL,
     HOLD,

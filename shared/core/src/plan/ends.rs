@@ -71,7 +71,12 @@ impl BakeReason {
         match self {
             // The bake that is under way has its own deadline; it does not hold up the next one after that.
             Self::AlreadyBaking { .. } => Ends::AtDeadline,
-            Self::TimeToBake { .. }
+            // The rule's own time; after it, the bake has failed.
+            Self::WaitsForRoom { .. } => Ends::AtDeadline,
+            Self::NoRoom { .. } => Ends::Loudly,
+            Self::RoomAgain
+            | Self::RoomNeverCame
+            | Self::TimeToBake { .. }
             | Self::LongLived(_)
             | Self::BaseReleased(_)
             | Self::AlreadyBaked(_)
@@ -175,6 +180,8 @@ impl ReplicateReason {
             Self::ReplicaUntested => Ends::AtDeadline,
             Self::ReplicaNot(..) => Ends::WhileItLasts,
             Self::ReplicaRejected(_)
+            | Self::HomeImageGone(_)
+            | Self::RolledBackFrom
             | Self::SourceStage(_)
             | Self::OriginGone(_)
             | Self::ReplicaMissing
@@ -197,8 +204,9 @@ impl ReleaseReason {
             | Self::NeverShown { .. }
             | Self::RollbackOvertaken { .. }
             | Self::Lost { .. }
+            | Self::LostForNow(_)
             | Self::NamesUnknown { .. } => Ends::Loudly,
-            Self::BeingFinished(_) | Self::StaysBehind { .. } => Ends::WhileItLasts,
+            Self::BeingFinished(_) | Self::StaysBehind { .. } | Self::GivesWay { .. } => Ends::WhileItLasts,
             Self::Ready(_)
             | Self::ReadyHere(_)
             | Self::PointsElsewhere(_)

@@ -19,6 +19,7 @@ mod violation;
 pub use bounds::{Bounds, Patterns};
 pub use together::checked;
 pub use types::{
-    Adopt, Bake, Base, Expire, LaunchTemplate, Publish, Recipe, ReleaseStrategy, Replicate, Share, Verify,
+    Adopt, Bake, Base, Expire, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy, Replicate, Share,
+    Verify,
 };
 pub use violation::{BadRecipe, Violation};

@@ -9,7 +9,7 @@ use super::bounds::Bounds;
 use super::lines::{Lines, line_at};
 use super::publish::publish;
 use super::table_reader::{TableReader, quoted, show};
-use super::types::{Adopt, Bake, Base, Expire, Recipe, ReleaseStrategy, Replicate, Verify};
+use super::types::{Adopt, Bake, Base, Expire, OnLoss, Recipe, ReleaseStrategy, Replicate, Verify};
 use super::validate::{account_id, checked, elsewhere, kms_key, minutes, optional, parameter_name};
 use super::violation::{BadRecipe, Violations};
 use crate::model::user_data::MOST_SCRIPT_BYTES;
@@ -152,7 +152,7 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     let instance: Option<InstanceId> = table.parsed("instance", InstanceId::EXPECTED, violations);
     let base = match instance {
         Some(instance) => {
-            for key in ["base", "script", "subnets", "on_base_release"] {
+            for key in ["base", "script", "subnets", "window", "on_base_release"] {
                 if let Some(given) = table.take(key) {
                     let allowed = "no value beside bake.instance, which is imaged as it is";
                     violations.add(table.path_of(key), show(given), allowed);
@@ -169,6 +169,8 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     }
     let script = script(&mut table, violations);
     let timeout = table.span("timeout", minutes(60), (minutes(1), TimeDelta::hours(24)), violations);
+    let window =
+        table.span("window", TimeDelta::hours(6), (TimeDelta::zero(), TimeDelta::hours(24)), violations);
     let subnets = table.list("subnets", SubnetId::EXPECTED, violations);
     let allow_deprecated = table.flag("allow_deprecated", violations);
     let allow_product_codes = table.flag("allow_product_codes", violations);
@@ -186,6 +188,7 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
         instance_types,
         script,
         timeout,
+        window,
         subnets,
         allow_deprecated,
         allow_product_codes,
@@ -279,6 +282,7 @@ fn adopt(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Adop
     Some(Adopt { name: name?, deregister })
 }
 
+const ON_LOSS: &str = "\"copy-back\" or \"roll-back\"";
 const NAMED_REGION: &str = "a Region that replicate.regions names";
 
 fn replicate(root: &mut TableReader<'_>, violations: &mut Violations) -> Replicate {
@@ -290,6 +294,14 @@ fn replicate(root: &mut TableReader<'_>, violations: &mut Violations) -> Replica
         Some(other) => {
             violations.add("replicate.release", quoted(other), "\"together\" or \"each\"");
             ReleaseStrategy::AllRegions
+        }
+    };
+    let on_loss = match table.text("on_loss", ON_LOSS, violations) {
+        None | Some("copy-back") => OnLoss::CopyBack,
+        Some("roll-back") => OnLoss::RollBack,
+        Some(other) => {
+            violations.add("replicate.on_loss", quoted(other), ON_LOSS);
+            OnLoss::CopyBack
         }
     };
     let best_effort: Vec<Region> = table.list("best_effort", NAMED_REGION, violations);
@@ -322,7 +334,7 @@ fn replicate(root: &mut TableReader<'_>, violations: &mut Violations) -> Replica
         }
     }
     table.end(violations);
-    Replicate { regions, release, best_effort, verify, kms_keys }
+    Replicate { regions, release, on_loss, best_effort, verify, kms_keys }
 }
 
 fn expire(root: &mut TableReader<'_>, violations: &mut Violations) -> Expire {

@@ -102,6 +102,13 @@ pub const FIELDS: &[Field] = &[
         "A builder that has not stopped by then has failed, and is terminated.",
     ),
     field(
+        "bake.window",
+        SPAN,
+        "6h",
+        "0m to 24h",
+        "If no subnet has room for the builder with any of its types, each sweep tries again until this long after the time of the bake. Then it has failed.",
+    ),
+    field(
         "bake.subnets",
         LIST,
         "the default VPC's subnets",
@@ -270,6 +277,13 @@ pub const FIELDS: &[Field] = &[
         "\"together\"",
         "\"together\" or \"each\"",
         "\"together\": no parameter moves before every required Region has its replica. \"each\": every Region moves on its own.",
+    ),
+    field(
+        "replicate.on_loss",
+        "string",
+        "\"copy-back\"",
+        "\"copy-back\" or \"roll-back\"",
+        "What follows if somebody deregisters or disables an image of the release that is named. Either way all Regions name the newest release that can be launched in all of them, at once. \"copy-back\": what is gone is copied anew, a home image from a replica, and then the release is named again. \"roll-back\": it is rolled back from.",
     ),
     field(
         "replicate.best_effort",

@@ -42,6 +42,8 @@ pub struct Bake {
     pub script: String,
     /// How long the builder may run.
     pub timeout: TimeDelta,
+    /// How long after its time a bake that found no room for its builder is tried again.
+    pub window: TimeDelta,
     /// The subnets for the builder, in order of preference. If empty, those of the default VPC.
     pub subnets: Vec<SubnetId>,
     /// Whether a deprecated base is accepted.
@@ -164,6 +166,8 @@ pub struct Replicate {
     pub regions: Vec<Region>,
     /// When the parameters of the Regions move to a new release.
     pub release: ReleaseStrategy,
+    /// What follows if somebody takes away an image of the release that is named.
+    pub on_loss: OnLoss,
     /// The Regions that a release does not wait for.
     pub best_effort: Vec<Region>,
     /// Whether each replica is tested in its Region before it counts as ready.
@@ -179,6 +183,16 @@ pub enum ReleaseStrategy {
     AllRegions,
     /// Each Region on its own, as soon as it has its replica.
     PerRegion,
+}
+
+/// `replicate.on_loss`: what follows if somebody deregisters or disables an image of the release that is named. In either
+/// case all Regions name the newest release that can be launched in all of them, at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLoss {
+    /// What is gone is copied anew, a home image from a replica. Then the release is named again.
+    CopyBack,
+    /// It is rolled back from: nothing is named in its place until there is a newer release.
+    RollBack,
 }
 
 /// `[expire]`: how long images are kept. An image is removed only if neither `keep` nor `older_than` keeps it.

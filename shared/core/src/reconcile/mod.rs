@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::bake::{self, BakeRequest, layers};
+use crate::bake::{self, BakeRequest, layers, room};
 use crate::capture;
 use crate::events::wake::Wake;
 use crate::inventory::{Image, ImageState, Instance, InstanceState};
@@ -60,6 +60,7 @@ fn due(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
         due.extend(pipeline::decide(observed, now));
         due.extend(pipeline::releases(observed, now));
         due.extend(missed_layers(observed, now));
+        due.extend(waiting_bakes(observed, now));
     }
     due.extend(snapshots_due(observed, now));
     due
@@ -148,6 +149,29 @@ fn missed_layers(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
         Some(Due { wake: Wake::Layers(base.clone()), sequence, since: None })
     })
     .collect()
+}
+
+/// The bakes that found no room for their builder, unless a later one has begun since.
+fn waiting_bakes(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
+    let (Ok(instances), Some(images)) = (&observed.instances, observed.home_images()) else {
+        return Vec::new();
+    };
+    let of = |name: ImageName| {
+        let recipe = observed.recipes.get(&name.recipe)?;
+        let own = |tags: &Tags| tags.get(tags::RECIPE) == Some(name.recipe.as_str());
+        let instances: Vec<Instance> = instances.iter().filter(|one| own(&one.tags)).cloned().collect();
+        let images: Vec<Image> = images.iter().filter(|one| own(&one.tags)).cloned().collect();
+        let request = BakeRequest { name: name.clone(), home: observed.home.clone(), now };
+        let decided = bake::without_base(&request, recipe, &instances, &images);
+        let wake = Wake::Bake(name.clone());
+        let again = || {
+            let subject = Subject::name(&name, &observed.home);
+            subject.decide(Action::Wake(wake.clone()), BakeReason::RoomAgain)
+        };
+        let sequence = vec![decided.unwrap_or_else(again)];
+        Some(Due { wake: wake.clone(), sequence, since: Some(name.version.time()) })
+    };
+    room::waiting(images).filter_map(of).collect()
 }
 
 fn snapshots_due(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {

@@ -10,16 +10,15 @@ use chrono::{DateTime, Utc};
 
 use crate::events::wake::Wake;
 use crate::inventory::{Image, ImageState, Instance, Result};
-use crate::model::record::CopySource;
-use crate::model::{ImageId, ImageRecord, InstanceId, Region, tags};
+use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, Region, tags};
 use crate::plan::{Action, Decision, Sequence};
 use crate::publish::{self, sharing};
-use crate::recipe::Recipe;
+use crate::recipe::{OnLoss, Recipe};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::wakes::Due;
 use crate::release::newest::named_releases;
 use crate::release::{self, Drift, ReleaseState};
-use crate::replicate;
+use crate::replicate::{self, copy_back};
 use crate::verify::adopt::HandedOver;
 use crate::verify::{self, adopt};
 
@@ -239,27 +238,32 @@ fn published(observed: &Observed, one: &Tracked<'_>, now: DateTime<Utc>) -> Opti
 
 /// Copies images to the Regions of their recipe that have no replica.
 fn copies(observed: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec<Due> {
-    let mut replicas: BTreeMap<(&Region, &ImageId), Vec<&Image>> = BTreeMap::new();
-    for one in known {
-        if let Some(CopySource { origin, .. }) = &one.record.copied {
-            replicas.entry((&one.image.region, &origin.image)).or_default().push(&one.image);
-        }
+    let mut replicas: BTreeMap<(&Region, &ImageName), Vec<&Tracked<'_>>> = BTreeMap::new();
+    for one in known.iter().filter(|one| one.record.copied.is_some()) {
+        replicas.entry((&one.image.region, &one.record.name)).or_default().push(one);
     }
-    let replicas_in = |region: &Region, image: &Image| match observed.images.get(region) {
+    let replicas_in = |region: &Region, home: &Tracked<'_>| match observed.images.get(region) {
         Some(Err(error)) => Err(error.clone()),
         _ => {
-            let found = replicas.get(&(region, &image.id)).into_iter().flatten();
-            Ok(found.map(|replica| (*replica).clone()).collect())
+            let found = replicas.get(&(region, &home.record.name)).into_iter().flatten();
+            let own = found.filter(|replica| home.image.is_origin_of(&home.record, &replica.record));
+            Ok(own.map(|replica| replica.image.clone().into_owned()).collect())
         }
     };
     let named = named_releases(observed.home_images().unwrap_or_default());
+    let (no_pointers, mut lost_in) = (BTreeMap::new(), BTreeMap::new());
+    for recipe in observed.recipes.values().filter(|recipe| recipe.replicate.on_loss == OnLoss::RollBack) {
+        let pointers = observed.pointers.get(&recipe.name).unwrap_or(&no_pointers);
+        let state = ReleaseState::of(recipe, &observed.home, &observed.images, pointers);
+        lost_in.insert(&recipe.name, state.lost_in());
+    }
     let mut due = Vec::new();
     let homes = known.iter().filter(|one| one.record.copied.is_none());
     for one in homes.filter(|one| one.image.state == ImageState::Available) {
         let regions: BTreeMap<Region, Result<Vec<Image>>> = one
             .recipe
             .replica_regions(&observed.home)
-            .map(|region| (region.clone(), replicas_in(region, &one.image)))
+            .map(|region| (region.clone(), replicas_in(region, one)))
             .collect();
         let permissions = regions.values().flatten().flatten().filter_map(|replica| {
             let key = (replica.region.clone(), replica.id.clone());
@@ -274,6 +278,7 @@ fn copies(observed: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec
             regions,
             superseded_by: superseding.map(|named| named.version),
             record: one.record.clone(),
+            lost_in: lost_in.get(&one.recipe.name).cloned().unwrap_or_default(),
             now,
         };
         let decided = replicate::decide(one.recipe, &input).into_iter();
@@ -290,7 +295,8 @@ pub(super) fn releases(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
         let pointers = observed.pointers.get(&recipe.name).unwrap_or(&no_pointers);
         let state = ReleaseState::of(recipe, &observed.home, &observed.images, pointers);
         let wake = || Wake::Release(recipe.name.clone());
-        let decided = release::decide(&state, Drift::Repair, now).into_iter();
+        let back = copy_back::decide(recipe, &observed.home, &observed.images, now);
+        let decided = release::decide(&state, Drift::Repair, now).into_iter().chain(back);
         decided.map(|sequence| Due { wake: wake(), sequence, since: None }).collect::<Vec<Due>>()
     };
     observed.recipes.values().flat_map(of_recipe).collect()

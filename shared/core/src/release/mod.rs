@@ -10,6 +10,7 @@ mod moves;
 pub mod newest;
 pub mod rollback;
 mod state;
+mod target;
 mod tries;
 
 pub use moves::refused;
@@ -35,6 +36,10 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
     if state.unreadable().iter().any(|one| state.requires(&one.subject.region)) {
         return sequences;
     }
+    if let Some(to) = state.rolls_back_to().filter(|_| drift == Drift::Repair) {
+        sequences.extend(rollback::rollback(state, Some(to), now));
+        return sequences;
+    }
     let how = How { drift, until: WaitFor::Visible, waits_at: Some(now) };
     let moved = state.moves(&state.required().collect::<Vec<_>>(), how);
     match moved {
@@ -44,6 +49,7 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
     sequences.extend(
         state.releases.iter().filter_map(|release| anchored::set_right(release.home)).map(|one| vec![one]),
     );
+    sequences.push(state.untold_loss());
     let alone = state.best_effort().map(|region| state.moves(&[region], how));
     sequences.extend(alone.map(|moved| moved.unwrap_or_else(|waits| vec![*waits])));
     sequences.retain(|sequence| !sequence.is_empty());

@@ -82,7 +82,11 @@ impl<'a> ReleaseState<'a> {
     /// nothing is tried, and sets back what an earlier try left moved.
     pub(super) fn moves(&self, regions: &[&'a Region], how: How) -> Result<Sequence, Box<Decision>> {
         let mut sequence = self.move_parameters(regions, how)?;
-        sequence.extend(self.move_templates(regions, how.drift));
+        let templates = self.move_templates(regions, how.drift);
+        if self.recipe.publish.parameter.is_none() {
+            sequence.extend(self.lost_by_templates(regions, &templates));
+        }
+        sequence.extend(templates);
         Ok(sequence)
     }
 
@@ -129,7 +133,10 @@ impl<'a> ReleaseState<'a> {
         Ok(match (next, tries) {
             (Next::NeverShown, Some(tries)) => never_shown(&subject, image, moves, half, &tries),
             _ => {
-                let mut sequence: Sequence = self.lost(&subject, image, &moves).into_iter().collect();
+                let mut sequence: Sequence = self
+                    .lost(&subject, image, moves.moves.iter().map(|one| &one.region))
+                    .into_iter()
+                    .collect();
                 sequence.push(subject.decide(Action::MoveParameters(moves), reason));
                 sequence
             }
@@ -176,10 +183,15 @@ impl<'a> ReleaseState<'a> {
     }
 
     /// Says that what some of these Regions named can no longer be launched, before they name another release.
-    fn lost(&self, subject: &Subject, image: &Image, moves: &Moves) -> Option<Decision> {
-        let dead = moves.moves.iter().filter_map(|one| {
-            let region = self.regions().find(|region| **region == one.region)?;
-            Some((one.region.clone(), self.dead_in(region)?))
+    fn lost<'r>(
+        &self,
+        subject: &Subject,
+        image: &Image,
+        regions: impl Iterator<Item = &'r Region>,
+    ) -> Option<Decision> {
+        let dead = regions.filter_map(|region| {
+            let region = self.regions().find(|own| *own == region)?;
+            Some((region.clone(), self.dead_in(region)?))
         });
         let images: BTreeMap<Region, ImageId> = dead.collect();
         if images.is_empty() {
@@ -189,6 +201,21 @@ impl<'a> ReleaseState<'a> {
         let reason = ReleaseReason::Lost { images: images.clone(), to: name.version };
         let news = Event::ReleaseLost { image: image.id.clone(), images, reason: reason.to_string() };
         Some(subject.clone().emit(&name, news, reason))
+    }
+
+    /// The same, where launch templates alone name releases.
+    fn lost_by_templates(&self, regions: &[&'a Region], moves: &Sequence) -> Option<Decision> {
+        let moved = || {
+            let is_moved = |one: &&Decision| matches!(one.action, Action::MoveTemplate(_));
+            moves.iter().filter(is_moved).map(|one| &one.subject.region)
+        };
+        let first = regions.iter().find(|region| moved().any(|one| one == **region))?;
+        let (image, _) = self.pending_move(first)?;
+        let subject = Subject {
+            version: Subject::image(image).version,
+            ..Subject::recipe(&self.recipe.name, self.home)
+        };
+        self.lost(&subject, image, moved())
     }
 
     /// The image on which a try is noted: that of the Region, if it moves by itself.

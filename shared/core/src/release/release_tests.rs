@@ -39,6 +39,7 @@ fn scene(images: Vec<Image>, pointers: &[(&str, Option<&Image>)]) -> Scene {
     let value = |image: Option<&Image>| Pointers {
         parameter: Some(Ok(image.map(|image| image.id.to_string()))),
         template: None,
+        is_foreign: false,
     };
     Scene {
         images: by_region,
@@ -158,7 +159,8 @@ fn nothing_moves_back_because_a_newer_image_seems_unready() {
     // A rejected image must not stay named.
     new[2] = image("web", 9).in_region("ap-southeast-2").staged(Stage::Rejected).build();
     let moved = moves(&scene([old.clone(), new.clone()].concat(), &pointers).decided(&named()));
-    assert_eq!(moved, [("ap-southeast-2".to_owned(), old[2].id.clone())]);
+    let old_ones: Vec<_> = old.iter().map(|image| (image.region.to_string(), image.id.clone())).collect();
+    assert_eq!(moved, old_ones, "together");
     // A rollback does not move back from a newer version than it was preferred to.
     new[2] = image("web", 9).in_region("ap-southeast-2").build();
     let moved = moves(&scene([pinned(old, 8), new].concat(), &pointers).decided(&named()));
@@ -243,9 +245,10 @@ fn a_required_region_that_cannot_be_read_blocks_every_move() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     let error = CloudError::new("GetParameters", "x", &region("eu-west-1"), "AccessDeniedException", "no");
     let mut unobservable = scene([old.clone(), new].concat(), &showing(&old));
-    unobservable
-        .pointers
-        .insert(region("eu-west-1"), Pointers { parameter: Some(Err(error)), template: None });
+    unobservable.pointers.insert(
+        region("eu-west-1"),
+        Pointers { parameter: Some(Err(error)), template: None, is_foreign: false },
+    );
     let sequences = unobservable.decided(&named());
     assert_eq!(sequences.iter().map(words).collect::<Vec<_>>(), [["retry"]]);
 }
@@ -346,7 +349,7 @@ proptest! {
                 let here = scene.images[&region(code)].as_ref().unwrap();
                 let stage = here.iter().find(|one| one.id == *id).unwrap().record().unwrap().stage;
                 prop_assert!(matches!(stage, Stage::Published | Stage::Released));
-                let shows = Pointers { parameter: Some(Ok(Some(id.to_string()))), template: None };
+                let shows = Pointers { parameter: Some(Ok(Some(id.to_string()))), template: None, is_foreign: false };
                 scene.pointers.insert(region(code), shows);
             }
             for decision in sequences.iter().flatten() {

@@ -1,13 +1,13 @@
 //! The releases of one recipe as they are: which images are ready where, and what each Region names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{CloudError, Image, ImageState, Result, Template};
 use crate::model::record::RecordError;
 use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
-use crate::recipe::{Recipe, ReleaseStrategy};
+use crate::recipe::Recipe;
 use crate::release::launch_template::current_point;
 use crate::release::newest::latest_pin;
 
@@ -18,6 +18,22 @@ pub struct Pointers {
     pub parameter: Option<Result<Option<String>>>,
     /// The recipe's launch template; read only if the recipe names one.
     pub template: Option<Result<Option<Template>>>,
+    /// Whether they name an image that is none of the recipe's, and that can be launched or was not found out.
+    pub is_foreign: bool,
+}
+
+impl Pointers {
+    /// The image that a recipe's parameter names here, or its launch template if it has no parameter.
+    pub fn named(&self, recipe: &Recipe) -> Option<ImageId> {
+        match (&recipe.publish.parameter, &recipe.publish.launch_template) {
+            (Some(_), _) => self.parameter.as_ref()?.as_ref().ok()?.as_ref()?.parse().ok(),
+            (None, Some(desired)) => {
+                let template = self.template.as_ref()?.as_ref().ok()?.as_ref()?;
+                current_point(desired, template).image.clone()
+            }
+            (None, None) => None,
+        }
+    }
 }
 
 /// What is done about a parameter that names another image than the newest release.
@@ -46,6 +62,8 @@ pub struct ReleaseState<'a> {
     pub(super) releases: Vec<ReadyRelease<'a>>,
     /// The version of each available image that was not rejected or disabled, published or not, by Region and id.
     pub(super) versions: BTreeMap<(&'a Region, &'a ImageId), Version>,
+    /// The images that are being made.
+    pub(super) pending: BTreeSet<(&'a Region, &'a ImageId)>,
     /// The available images whose tags are not Kiln's own, each with the reason.
     pub(super) unplaced: BTreeMap<(&'a Region, &'a ImageId), RecordError>,
     /// Regions of the recipe whose images could not be read.
@@ -64,13 +82,16 @@ impl<'a> ReleaseState<'a> {
         let regions = || recipe.regions(home);
         let unobservable =
             regions().filter_map(|region| Some((region, images.get(region)?.as_ref().err()?))).collect();
-        let mut replicas: BTreeMap<ImageId, BTreeMap<&Region, &Image>> = BTreeMap::new();
+        let mut replicas: BTreeMap<Version, Vec<(&Region, &Image, ImageRecord)>> = BTreeMap::new();
         let mut homes = Vec::new();
-        let (mut versions, mut unplaced) = (BTreeMap::new(), BTreeMap::new());
+        let (mut versions, mut unplaced, mut pending) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         for region in regions() {
             for image in images.get(region).and_then(|found| found.as_ref().ok()).into_iter().flatten() {
                 // The tag alone tells the recipe: a sweep passes the images of all recipes to each of them.
                 let is_own = image.tags.get(tags::RECIPE) == Some(recipe.name.as_str());
+                if is_own && image.state == ImageState::Pending {
+                    pending.insert((region, &image.id));
+                }
                 if !is_own || image.state != ImageState::Available {
                     continue;
                 }
@@ -89,22 +110,26 @@ impl<'a> ReleaseState<'a> {
                 }
                 match &record.copied {
                     None => homes.push((image, record)),
-                    Some(copied) => {
-                        replicas.entry(copied.origin.image.clone()).or_default().insert(region, image);
-                    }
+                    Some(_) => replicas.entry(record.name.version).or_default().push((region, image, record)),
                 }
             }
         }
-        homes.sort_by_key(|(image, record)| std::cmp::Reverse((record.name.version, image.id.clone())));
+        // What was copied back stands for the image that somebody took away, even if that comes back.
+        homes.sort_by_key(|(image, record)| {
+            std::cmp::Reverse((record.name.version, record.copied_back.is_some(), image.id.clone()))
+        });
         let releases = homes
             .into_iter()
             .map(|(image, record)| {
-                let mut ready = replicas.remove(&image.id).unwrap_or_default();
+                let of_version = replicas.get(&record.name.version).into_iter().flatten();
+                let own = of_version.filter(|(_, _, its)| image.is_origin_of(&record, its));
+                let mut ready: BTreeMap<&Region, &Image> =
+                    own.map(|(region, replica, _)| (*region, *replica)).collect();
                 ready.insert(home, image);
                 ReadyRelease { home: image, record, ready }
             })
             .collect();
-        Self { recipe, home, releases, versions, unplaced, unobservable, pointers }
+        Self { recipe, home, releases, versions, pending, unplaced, unobservable, pointers }
     }
 
     pub(super) fn regions(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
@@ -157,24 +182,6 @@ impl<'a> ReleaseState<'a> {
         ended.map(cleared).collect()
     }
 
-    /// The release that a Region should name, the newest version that it may replace, and the reason.
-    pub(super) fn target(&self, region: &Region) -> Option<(&ReadyRelease<'a>, Version, Reason)> {
-        if let Some((pinned, over)) = self.pinned() {
-            return Some((pinned, over, Reason::Release(ReleaseReason::RolledBackTo(pinned.version()))));
-        }
-        let fits = |release: &&ReadyRelease<'_>| match self.recipe.replicate.release {
-            ReleaseStrategy::AllRegions => self.is_complete(release),
-            ReleaseStrategy::PerRegion => release.ready.contains_key(region),
-        };
-        let target = self.releases.iter().find(fits)?;
-        let reason = match (target.record.stage, self.recipe.replicate.release) {
-            (Stage::Released, _) => Reason::Release(ReleaseReason::PointsElsewhere(target.version())),
-            (_, ReleaseStrategy::AllRegions) => Reason::Release(ReleaseReason::Ready(target.version())),
-            (_, ReleaseStrategy::PerRegion) => Reason::Release(ReleaseReason::ReadyHere(target.version())),
-        };
-        Some((target, target.version(), reason))
-    }
-
     /// The release that a Region's parameter names, if it can be launched there.
     pub(super) fn named(&self, region: &Region) -> Option<&ReadyRelease<'a>> {
         let named: ImageId = self.value(region)?.parse().ok()?;
@@ -192,45 +199,19 @@ impl<'a> ReleaseState<'a> {
 
     /// The image that a Region should name; `None` if it is not ready there, or if a newer version is named already.
     pub(super) fn pending_move(&self, region: &'a Region) -> Option<(&'a Image, Reason)> {
-        let (target, _, reason) = self.target(region)?;
-        let image = target.ready.get(region)?;
+        let (target, over, reason) = self.target(region)?;
+        let image = *target.ready.get(region).or_else(|| self.stand_in(region, over))?;
         let named: Option<ImageId> = self.value(region).and_then(|value| value.parse().ok());
         let moves_back = named.is_some_and(|named| self.is_back_from(region, &named));
         // Whether it is older or newer than the release is not known.
         let is_left = self.unplaced_in(region).is_some() && is_repair(&reason);
-        (!moves_back && !is_left).then_some((*image, reason))
-    }
-
-    /// Whether what a Region should name is older than what names this image now. The images may have been read before the
-    /// parameter or the launch template. Only a rollback moves back, and not from a newer version than it was preferred to.
-    pub(super) fn is_back_from(&self, region: &Region, named: &ImageId) -> bool {
-        let over = self.target(region).map(|(_, over, _)| over);
-        let named = self.versions.get(&(region, named)).copied();
-        named.zip(over).is_some_and(|(version, over)| version > over && !self.is_lost(version))
+        (!moves_back && !is_left).then_some((image, reason))
     }
 
     /// What instances get from a Region's launch template.
     pub(super) fn named_by_template(&self, region: &Region) -> Option<&ImageId> {
         let template = self.pointers.get(region)?.template.as_ref()?.as_ref().ok()?.as_ref()?;
         current_point(self.recipe.publish.launch_template.as_ref()?, template).image.as_ref()
-    }
-
-    /// Whether Regions that go together name a release of which the home image can no longer be launched: then all of
-    /// them go back to one that can be launched everywhere. An image whose tags cannot be read can still be launched.
-    pub(super) fn is_lost(&self, version: Version) -> bool {
-        self.recipe.replicate.release == ReleaseStrategy::AllRegions
-            && self.unplaced_in(self.home).is_none()
-            && !self.versions.iter().any(|((region, _), at)| *region == self.home && *at == version)
-    }
-
-    /// What a Region's parameter names, if nobody can launch it there: the image is gone, disabled, or lost.
-    pub(super) fn dead_in(&self, region: &'a Region) -> Option<ImageId> {
-        let named: ImageId = self.value(region)?.parse().ok()?;
-        let is_alive = match self.versions.get(&(region, &named)) {
-            Some(version) => !self.is_lost(*version),
-            None => self.unplaced_in(region).is_some(),
-        };
-        (!is_alive).then_some(named)
     }
 
     /// The image that a Region's parameter names, if it can be launched but its tags are not Kiln's own, with the
@@ -289,5 +270,5 @@ impl ReadyRelease<'_> {
 
 /// Whether a move only sets back what names another image than the newest release.
 pub(super) fn is_repair(reason: &Reason) -> bool {
-    matches!(reason, Reason::Release(ReleaseReason::PointsElsewhere(_)))
+    matches!(reason, Reason::Release(ReleaseReason::PointsElsewhere(_) | ReleaseReason::GivesWay { .. }))
 }

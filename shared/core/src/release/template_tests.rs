@@ -40,7 +40,10 @@ fn scene(images: &[(i64, Stage)], template: i64, parameter: Option<i64>) -> Scen
         let point = TemplatePoint { number: 7, image: Some(id(template)) };
         let template = Template { id: "lt-0a".into(), latest: point.clone(), default: point };
         let parameter = parameter.map(|n| Ok(Some(id(n).to_string())));
-        pointers.insert(region(code), Pointers { parameter, template: Some(Ok(Some(template))) });
+        pointers.insert(
+            region(code),
+            Pointers { parameter, template: Some(Ok(Some(template))), is_foreign: false },
+        );
         all.insert(region(code), Ok(of));
     }
     Scene { images: all, pointers }

@@ -1,6 +1,8 @@
 //! Decides which Regions still need a replica of an image, and which replicas are published.
 
-use std::collections::BTreeMap;
+pub mod copy_back;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -11,7 +13,7 @@ use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Token, Version, ta
 use crate::plan::reason::ReplicateReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::sharing;
-use crate::recipe::Recipe;
+use crate::recipe::{OnLoss, Recipe};
 use crate::verify::{self, adopt};
 
 /// How long after the first attempt to copy to one Region another one may begin. A Region that is disturbed for some
@@ -42,6 +44,8 @@ pub struct Observed {
     /// The release that is named in place of the home image: a newer one, or one that it was rolled back to. Used only
     /// if the home image itself is released.
     pub superseded_by: Option<Version>,
+    /// The Regions that name what nobody can launch.
+    pub lost_in: BTreeSet<Region>,
     /// The current time.
     pub now: DateTime<Utc>,
 }
@@ -174,8 +178,8 @@ fn status_in<'a>(images: &'a Result<Vec<Image>, CloudError>, observed: &Observed
 
 /// The number of the attempt that made an image; `None` if it is not a replica of the home image.
 fn attempt_of(image: &Image, observed: &Observed) -> Option<u32> {
-    let copied = image.record().ok()?.copied?;
-    (copied.origin == observed.image.address()).then_some(copied.attempt)
+    let record = image.record().ok()?;
+    observed.image.is_origin_of(&observed.record, &record).then_some(record.copied?.attempt)
 }
 
 fn for_region(recipe: &Recipe, observed: &Observed, region: &Region, status: &ReplicaStatus<'_>) -> Sequence {
@@ -185,6 +189,14 @@ fn for_region(recipe: &Recipe, observed: &Observed, region: &Region, status: &Re
         (status, superseded(observed))
     {
         return vec![missing().decide(Action::Keep, ReplicateReason::NotNewest(newest))];
+    }
+    // It is rolled back from at the same time.
+    let is_lost = observed.record.stage == Stage::Released && observed.lost_in.contains(region);
+    if matches!(status, ReplicaStatus::Missing { .. })
+        && is_lost
+        && recipe.replicate.on_loss == OnLoss::RollBack
+    {
+        return vec![missing().decide(Action::Keep, ReplicateReason::RolledBackFrom)];
     }
     match status {
         ReplicaStatus::Available(image) => available(recipe, observed, region, image),
@@ -319,7 +331,7 @@ fn new_replica(recipe: &Recipe, observed: &Observed, region: &Region, attempt: u
         key.map_or("", String::as_str),
         name.recipe.as_str(),
         &attempt.to_string(),
-        &quarter_of(observed).to_string(),
+        &turn_of(observed),
         observed.image.tags.get(tags::RECOPY).unwrap_or_default(),
     ]);
     let record = ImageRecord {
@@ -327,6 +339,7 @@ fn new_replica(recipe: &Recipe, observed: &Observed, region: &Region, attempt: u
         stage: Stage::Captured,
         base: observed.record.base.clone(),
         copied: Some(CopySource { origin: origin.clone(), attempt }),
+        copied_back: None,
         adopted: false,
         asked_again: None,
     };
@@ -350,11 +363,15 @@ fn origin_tags(observed: &Observed) -> Tags {
     }
 }
 
-/// The number of whole quarters of a day since the image was created, as part of the token. A token returns the replica
-/// that it once made, even if that was deregistered since, such as a failed attempt of a release that somebody has rolled
-/// back to; the next quarter's token makes a new one.
-fn quarter_of(observed: &Observed) -> i64 {
-    observed.image.created.map_or(0, |created| (observed.now - created).num_hours() / 6)
+/// The part of the token that changes with time. A token returns the replica that it once made, even if that was deregistered
+/// since; the next turn's token makes a new one. Each quarter of a day is a turn; once the image is released, its replicas
+/// were there, so that what is missing was taken away: then each hour is one.
+fn turn_of(observed: &Observed) -> String {
+    let hours = observed.image.created.map_or(0, |created| (observed.now - created).num_hours());
+    match observed.record.stage {
+        Stage::Released => format!("hour {hours}"),
+        _ => (hours / 6).to_string(),
+    }
 }
 
 #[cfg(test)]

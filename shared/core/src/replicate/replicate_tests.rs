@@ -14,6 +14,7 @@ fn observed(image: Image, west: Vec<Image>, south: Vec<Image>) -> Observed {
         regions,
         permissions: PermissionsByImage::new(),
         superseded_by: None,
+        lost_in: BTreeSet::new(),
         now: day(9) + TimeDelta::minutes(9),
     }
 }
@@ -326,4 +327,20 @@ fn each_region_can_have_its_own_key() {
     let sequences = decide(&keyed, &observed(home(), vec![], vec![]));
     let keys: Vec<_> = copies(&sequences).iter().map(|new| new.encryption.clone()).collect();
     assert_eq!(keys, [Encryption::AsSource, Encryption::Key("alias/golden".into())]);
+}
+
+#[test]
+fn what_somebody_took_of_a_release_is_copied_anew_within_the_hour_unless_the_recipe_rolls_back() {
+    let released = image("web", 9).released().build();
+    let mut lost = observed(released, Vec::new(), vec![replica("ap-southeast-2")]);
+    lost.lost_in = [region("eu-west-1")].into();
+    lost.now = day(9) + TimeDelta::minutes(61);
+    let first = copies(&decided(&lost))[0].token.clone();
+    let later = Observed { now: day(9) + TimeDelta::minutes(121), ..lost.clone() };
+    assert_ne!(first, copies(&decided(&later))[0].token);
+    let mut recipe = recipe("web");
+    recipe.replicate.on_loss = OnLoss::RollBack;
+    assert!(copies(&decide(&recipe, &lost)).is_empty());
+    let new_region = Observed { lost_in: BTreeSet::new(), ..lost };
+    assert_eq!(copies(&decide(&recipe, &new_region)).len(), 1);
 }

@@ -77,6 +77,7 @@ pub fn decide(
         stage: Stage::Captured,
         base: None,
         copied: None,
+        copied_back: None,
         adopted: true,
         asked_again: None,
     };

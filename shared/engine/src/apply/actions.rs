@@ -4,16 +4,17 @@ pub(crate) mod release;
 mod said;
 
 use chrono::{DateTime, Utc};
+use kiln_core::bake::room;
 use kiln_core::capture;
 use kiln_core::events::inbound::Mode;
 use kiln_core::expire::cross_account;
 use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::{
-    Candidates, CloudError, Deprecation, Deregistration, ErrorKind, ImageQuery, NewImage, NewInstance,
-    NewReplica, WithSnapshots,
+    Candidates, CloudError, Deprecation, Deregistration, ErrorKind, IfFull, ImageQuery, NewImage,
+    NewInstance, NewReplica, WithSnapshots,
 };
 use kiln_core::model::{Anchor, ImageId, ImageName, InstanceId, Region, Tags, tags};
-use kiln_core::plan::reason::{CaptureReason, OrphanReason};
+use kiln_core::plan::reason::{BakeReason, CaptureReason, OrphanReason};
 use kiln_core::plan::{Action, Decision, Reason};
 use kiln_core::publish::sharing;
 
@@ -33,7 +34,12 @@ pub(crate) async fn apply_one<C: Cloud>(
     let region = &decision.subject.region;
     match &decision.action {
         Action::Keep | Action::Reject | Action::Retry => Ok(Effect::default()),
-        Action::Launch(candidates) => launch(cloud, candidates).await,
+        Action::Launch(candidates) => match (launch(cloud, candidates).await, &candidates.if_full) {
+            (Err(ApplyError::Cloud(full)), Some(if_full)) if full.kind == ErrorKind::InsufficientCapacity => {
+                Err(no_room(cloud, candidates, if_full, &full, now).await)
+            }
+            (launched, _) => launched,
+        },
         Action::StopForBake { instance, version, deadline } => {
             let Some(recipe) = decision.subject.recipe.clone() else { return Ok(Effect::default()) };
             let marks = Tags::new()
@@ -199,6 +205,29 @@ async fn launch<C: Cloud>(cloud: &C, candidates: &Candidates) -> Result<Effect, 
             Ok(Effect::before())
         }
         outcome => Ok(outcome.map(Effect::of)?),
+    }
+}
+
+/// Notes that a bake waits for room, or that it has failed. Where nothing remembers it, because the recipe has no image
+/// yet, Lambda tries again, and then its event is a dead letter.
+async fn no_room<C: Cloud>(
+    cloud: &C,
+    candidates: &Candidates,
+    if_full: &IfFull,
+    full: &CloudError,
+    now: DateTime<Utc>,
+) -> ApplyError {
+    let (first, why, until) = (&candidates.first, full.to_string(), if_full.until);
+    let Some(image) = &if_full.noted_on else { return ApplyError::Cloud(full.clone()) };
+    let waits = now < until;
+    let note = match waits {
+        true => room::waits(first.name.version),
+        false => room::waits_no_more(first.name.version),
+    };
+    match cloud.tag_image(&first.region, image, &note).await {
+        Err(error) => ApplyError::Cloud(error),
+        Ok(()) if waits => ApplyError::NotYet(Reason::Bake(BakeReason::WaitsForRoom { why, until })),
+        Ok(()) => ApplyError::Rule(Reason::Bake(BakeReason::NoRoom { why, until })),
     }
 }
 

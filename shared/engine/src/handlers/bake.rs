@@ -58,7 +58,10 @@ pub async fn bake<C: Cloud>(
         return Ok(carried_out(cloud, sequences, call, now).await);
     }
     let due: Vec<(&Recipe, Version)> = good.into_iter().map(|recipe| (recipe, version)).collect();
-    let sequences = begin(cloud, context, &due, &at_home, call.mode, now).await;
+    let sequences = match call.mode.is_repair() {
+        true => begin_missed(cloud, context, &due, &at_home, now).await,
+        false => begin(cloud, context, &due, &at_home, call.mode, now).await,
+    };
     let bad: Vec<&BadRecipe> = recipes.iter().filter_map(|recipe| recipe.as_ref().err()).collect();
     let refusals = bad.iter().map(|bad| match (bad.name.parse(), call.mode) {
         (Ok(recipe), Mode::Apply) => {

@@ -78,7 +78,8 @@ async fn roll_back<C: Cloud>(
     let (images, mut pointers) =
         join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
             .await;
-    let pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    let mut pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    images::look_up_named(cloud, &recipe, &images, &mut pointers).await;
     let decided = rollback(&ReleaseState::of(&recipe, &context.home, &images, &pointers), to, now);
     let report = apply(cloud, decided.clone(), Mode::Apply, now).await;
     if report.failed() {

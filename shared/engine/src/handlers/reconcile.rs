@@ -111,6 +111,9 @@ async fn observe<C: Cloud>(
     )
     .await;
     (observed.closer, observed.needs, observed.pointers) = (closer, needs, pointers);
+    let named = observed.pointers.iter_mut().filter_map(|(name, of)| Some((observed.recipes.get(name)?, of)));
+    let looked_up = named.map(|(recipe, of)| images::look_up_named(cloud, recipe, &observed.images, of));
+    bounded(NESTED, looked_up).await;
     read_pipeline(cloud, &mut observed, now).await;
     Ok(observed)
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::events::inbound::{Mode, ReplicateCall};
-use kiln_core::inventory::{Image, ImageQuery, Result};
+use kiln_core::inventory::{Image, ImageQuery, ImageState, Result};
 use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region};
 use kiln_core::plan::reason::{ReleaseReason, ReplicateReason};
 use kiln_core::plan::{Action, Reason, Subject};
 use kiln_core::recipe::Recipe;
 use kiln_core::release::newest::named_release;
 use kiln_core::release::{self, Drift, ReleaseState};
-use kiln_core::replicate::{Observed, copy_again, decide, is_ready_to_publish};
+use kiln_core::replicate::{Observed, copy_again, copy_back, decide, is_ready_to_publish};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
@@ -92,9 +92,19 @@ async fn home_image<C: Cloud>(
     let Some(copied) = &record.copied else { return Ok((image, record)) };
     let origin =
         cloud.images(&copied.origin.region, &ImageQuery::Id(copied.origin.image.clone())).await?.pop();
-    match origin.map(|origin| (origin.record_for_home(&context.home), origin)) {
-        Some((Ok(record), origin)) if record.copied.is_none() => Ok((origin, record)),
-        _ => keep(Subject::image(&image), ReplicateReason::OriginGone(copied.origin.to_string())),
+    let mut named = match origin.iter().any(|one| one.state == ImageState::Available) {
+        true => Vec::new(),
+        // What was copied back in its place has its name.
+        false => cloud.images(&context.home, &ImageQuery::Named(record.name.to_string())).await?,
+    };
+    named.extend(origin);
+    let is_home = |one: &Image| {
+        let its = one.record_for_home(&context.home).ok()?;
+        (its.copied.is_none() && one.is_origin_of(&its, &record)).then_some(its)
+    };
+    match named.into_iter().find_map(|one| Some((is_home(&one)?, one))) {
+        Some((record, origin)) => Ok((origin, record)),
+        None => keep(Subject::image(&image), ReplicateReason::OriginGone(copied.origin.to_string())),
     }
 }
 
@@ -115,6 +125,9 @@ async fn of_image<C: Cloud>(
     let (mut images, mut pointers) =
         join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
             .await;
+    let mut pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    images::look_up_named(cloud, &recipe, &images, &mut pointers).await;
+    let lost_in = ReleaseState::of(&recipe, &context.home, &images, &pointers).lost_in();
     let regions = replicas(&recipe, context, &image, &record, &images);
     let unpublished: Vec<&Image> = regions
         .values()
@@ -130,7 +143,7 @@ async fn of_image<C: Cloud>(
         Some(Err(error)) => return Err(error.clone().into()),
         None => None,
     };
-    let observed = Observed { image, record, regions, permissions, superseded_by, now };
+    let observed = Observed { image, record, regions, permissions, superseded_by, lost_in, now };
     let (first, observed) = match by {
         Asked::ByEvent => (Vec::new(), observed),
         Asked::ByHand => copy_again(observed),
@@ -140,7 +153,6 @@ async fn of_image<C: Cloud>(
 
     // The release may have waited only for what was published just now.
     images::as_published(&mut images, &report);
-    let pointers = pointers.remove(&recipe.name).unwrap_or_default();
     let sequences =
         release::decide(&ReleaseState::of(&recipe, &context.home, &images, &pointers), Drift::Repair, now);
     Ok(report.and(apply(cloud, sequences, mode, now).await))
@@ -155,9 +167,7 @@ fn replicas(
     images: &BTreeMap<Region, Result<Vec<Image>>>,
 ) -> BTreeMap<Region, Result<Vec<Image>>> {
     let is_replica = |replica: &&Image| {
-        replica.record_for_home(&context.home).is_ok_and(|its| {
-            its.name == record.name && its.copied.is_some_and(|copied| copied.origin.image == image.id)
-        })
+        replica.record_for_home(&context.home).is_ok_and(|its| image.is_origin_of(record, &its))
     };
     recipe
         .replica_regions(&context.home)
@@ -193,7 +203,8 @@ async fn of_parameter<C: Cloud>(
     let mut report = Report::default();
     for recipe in named {
         let images = images::recipe_images(cloud, context, recipe).await;
-        let pointers = pointers.remove(&recipe.name).unwrap_or_default();
+        let mut pointers = pointers.remove(&recipe.name).unwrap_or_default();
+        images::look_up_named(cloud, recipe, &images, &mut pointers).await;
         let state = ReleaseState::of(recipe, &context.home, &images, &pointers);
         let sequences = match refused {
             Some(why) => release::refused(&state, region, why, now),
@@ -216,7 +227,10 @@ async fn of_recipe<C: Cloud>(
     let (images, mut pointers) =
         join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
             .await;
-    let pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    let mut pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    images::look_up_named(cloud, &recipe, &images, &mut pointers).await;
     let state = ReleaseState::of(&recipe, &context.home, &images, &pointers);
-    Ok(apply(cloud, release::decide(&state, Drift::Repair, now), mode, now).await)
+    let mut sequences = release::decide(&state, Drift::Repair, now);
+    sequences.extend(copy_back::decide(&recipe, &context.home, &images, now));
+    Ok(apply(cloud, sequences, mode, now).await)
 }

@@ -90,7 +90,7 @@ pub(crate) async fn pointers<C: Cloud>(
             recipe.publish.parameter.as_ref().and_then(|name| {
                 Some(parameters.get(region)?.clone().map(|values| values.get(name).cloned()))
             });
-        Pointers { parameter, template }
+        Pointers { parameter, template, is_foreign: false }
     };
     let mut pointers = BTreeMap::new();
     for recipe in recipes {
@@ -100,6 +100,26 @@ pub(crate) async fn pointers<C: Cloud>(
         pointers.insert(recipe.name.clone(), in_regions.collect());
     }
     pointers
+}
+
+/// Looks at each image that a Region names and that is none of the recipe's: somebody's own, or one that somebody took
+/// away. One that cannot be looked at is left to be somebody's own.
+pub(crate) async fn look_up_named<C: Cloud>(
+    cloud: &C,
+    recipe: &Recipe,
+    images: &BTreeMap<Region, Result<Vec<Image>>>,
+    pointers: &mut BTreeMap<Region, Pointers>,
+) {
+    let unknown = pointers.iter_mut().filter_map(|(region, pointers)| {
+        let (named, known) = (pointers.named(recipe)?, images.get(region)?.as_ref().ok()?);
+        (!known.iter().any(|image| image.id == named)).then_some((region, named, pointers))
+    });
+    let reads = unknown.map(async |(region, named, pointers)| {
+        let found = cloud.images(region, &ImageQuery::Id(named)).await;
+        let can_be_launched = |images: &[Image]| images.iter().any(|one| one.state == ImageState::Available);
+        pointers.is_foreign = found.is_err() || found.is_ok_and(|images| can_be_launched(&images));
+    });
+    bounded(CALLS, reads).await;
 }
 
 /// The result on the console of a builder or tester, and the console's last lines.

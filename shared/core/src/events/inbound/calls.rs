@@ -2,11 +2,11 @@
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::payload::{
-    BadEvent, IMAGE_CHANGE, INSTANCE_CHANGE, Mode, OfRecipe, PARAMETER_CHANGE, ParameterChange,
+    BAKE_WAITS, BadEvent, IMAGE_CHANGE, INSTANCE_CHANGE, Mode, OfRecipe, PARAMETER_CHANGE, ParameterChange,
     RELEASE_UNFINISHED, by_hand, detail_type, fields, image_change, instance_change, of_image, region_of,
     typed, unexpected,
 };
@@ -116,6 +116,13 @@ struct CopyByHand {
     copy: ImageId,
 }
 
+/// The detail of a sweep's event about a bake.
+#[derive(Deserialize, Serialize)]
+struct OfBake {
+    recipe: RecipeName,
+    version: Version,
+}
+
 const BAKE: &str = r#"expected {}, or any of {"recipe": "web"}, {"scheduled_time": "2026-11-23T02:00:00Z"} and {"preflight": true}, or Kiln's own 'Image Released'"#;
 const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
 const STATE_CHANGE: &str =
@@ -137,6 +144,12 @@ impl BakeCall {
                     let event: EventBridgeEvent<OfRecipe> = typed(payload, BAKE)?;
                     let what = BakeTarget::LayersOn(event.detail.recipe);
                     Ok(Self { what, scheduled: None, mode: Mode::of(payload) })
+                }
+                BAKE_WAITS => {
+                    let event: EventBridgeEvent<OfBake> = typed(payload, BAKE)?;
+                    let OfBake { recipe, version } = event.detail;
+                    let (what, scheduled) = (BakeTarget::One(recipe), Some(version.time()));
+                    Ok(Self { what, scheduled, mode: Mode::of(payload) })
                 }
                 other => Err(unexpected(other, BAKE)),
             };

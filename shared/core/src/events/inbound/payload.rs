@@ -112,6 +112,8 @@ pub const IMAGE_CHANGE: &str = "EC2 AMI State Change";
 pub const SWEEP: &str = "kiln.reconcile";
 /// The field of such an event's detail with the time since which its work may have been due (RFC 3339).
 pub const SINCE: &str = "since";
+/// The detail-type with which a sweep asks for a bake that found no room for its builder.
+pub const BAKE_WAITS: &str = "Bake Waits";
 /// The detail-type with which a sweep asks for the releases of a recipe.
 pub const RELEASE_UNFINISHED: &str = "Release Unfinished";
 /// The detail-type with which a sweep asks for the snapshots of a Region whose images are gone.

@@ -1,6 +1,6 @@
 //! Why a bake begins, or does not.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use thiserror::Error;
 
 use crate::inventory::{Architecture, ImageState, InstanceState};
@@ -15,6 +15,14 @@ pub enum BakeReason {
     TimeToBake { image: ImageId, base: String },
     #[error("the long-lived builder {0} is stopped for its image, and started again afterwards")]
     LongLived(InstanceId),
+    #[error("no subnet has room for its builder with any of its instance types: {why}; each sweep tries again until {}", .until.to_rfc3339_opts(SecondsFormat::Secs, true))]
+    WaitsForRoom { why: String, until: DateTime<Utc> },
+    #[error("no subnet had room for its builder with any of its instance types until {}: {why}; name further bake.instance_types or bake.subnets, then bake again", .until.to_rfc3339_opts(SecondsFormat::Secs, true))]
+    NoRoom { why: String, until: DateTime<Utc> },
+    #[error("it has failed, because there was no room for its builder until its window was over; bake again")]
+    RoomNeverCame,
+    #[error("it found no room for its builder before, and is tried again")]
+    RoomAgain,
     #[error("its base {0} was released, and no bake of it has used that release")]
     BaseReleased(RecipeName),
     #[error("{0} was already made by this bake")]

@@ -52,9 +52,18 @@ pub enum ReleaseReason {
     NeverShown { region: Region, parameter: String, image: ImageId, at: String },
     #[error(
         "what is named can no longer be launched, because somebody deregistered or disabled an image of it: {}. {to} is named instead",
-        .images.iter().map(|(region, image)| format!("{image} in {region}")).collect::<Vec<_>>().join(", ")
+        listed(.images)
     )]
     Lost { images: BTreeMap<Region, ImageId>, to: Version },
+    #[error(
+        "an image of {lost} can no longer be launched; {to} is named until it can be launched everywhere again"
+    )]
+    GivesWay { lost: Version, to: Version },
+    #[error(
+        "what is named can no longer be launched, because somebody deregistered or disabled it: {}. There is no release that could be named in its place",
+        listed(.0)
+    )]
+    LostForNow(BTreeMap<Region, ImageId>),
     #[error("a Region did not take {version}; it is tried again at {again}")]
     TriedBefore { version: Version, again: String },
     #[error(
@@ -63,6 +72,10 @@ pub enum ReleaseReason {
     NamesUnknown { parameter: String, image: ImageId, why: RecordError },
     #[error("no recipe names parameter {0}")]
     NoRecipesParameter(String),
+}
+
+fn listed(images: &BTreeMap<Region, ImageId>) -> String {
+    images.iter().map(|(region, image)| format!("{image} in {region}")).collect::<Vec<_>>().join(", ")
 }
 
 /// What became of the Regions that had moved already: they are set back, or could not be; or they stay, because there is

@@ -16,6 +16,8 @@ pub enum ReplicateReason {
     ReplicaRejected(ImageId),
     #[error("its stage is {0}; only a published image is copied")]
     SourceStage(Stage),
+    #[error("somebody took the home image away, and {0} is left to copy it back from")]
+    HomeImageGone(String),
     #[error("the home image {0} no longer exists")]
     OriginGone(String),
     #[error("the recipe names this Region, and it has no replica yet")]
@@ -36,6 +38,8 @@ pub enum ReplicateReason {
     ReplicaAvailable,
     #[error("{0} is the newest release; older ones are not copied any more")]
     NotNewest(Version),
+    #[error("somebody took its replica away, and the recipe asks for a rollback then")]
+    RolledBackFrom,
     #[error("somebody asked to copy it anew")]
     AskedAgain,
     #[error("this attempt to copy it failed, and a later one is finished")]

@@ -1,0 +1,166 @@
+//! Finds the release that each Region should name, and what follows if an image of it can no longer be launched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::events::outbound::Event;
+use crate::inventory::Image;
+use crate::model::{ImageId, Region, Stage, Tags, Version, tags};
+use crate::plan::reason::ReleaseReason;
+use crate::plan::{Action, Reason, Sequence, Subject};
+use crate::recipe::{OnLoss, ReleaseStrategy};
+use crate::release::state::{ReadyRelease, ReleaseState};
+
+/// The most characters of a tag's value that EC2 takes.
+const MOST_CHARACTERS: usize = 256;
+
+impl<'a> ReleaseState<'a> {
+    /// The release that a Region should name, the newest version that it may replace, and the reason.
+    pub(super) fn target(&self, region: &Region) -> Option<(&ReadyRelease<'a>, Version, Reason)> {
+        let (wanted, over, reason) = self.wanted(region)?;
+        match self.stands_for(wanted) {
+            Some((lost, instead)) => {
+                let reason = ReleaseReason::GivesWay { lost, to: instead.version() };
+                Some((instead, over.max(lost), Reason::Release(reason)))
+            }
+            None => Some((wanted, over, reason)),
+        }
+    }
+
+    /// The same, if everything that was ever ready can still be launched.
+    fn wanted(&self, region: &Region) -> Option<(&ReadyRelease<'a>, Version, Reason)> {
+        if let Some((pinned, over)) = self.pinned() {
+            return Some((pinned, over, Reason::Release(ReleaseReason::RolledBackTo(pinned.version()))));
+        }
+        let fits = |release: &&ReadyRelease<'_>| match self.recipe.replicate.release {
+            ReleaseStrategy::AllRegions => self.is_complete(release),
+            ReleaseStrategy::PerRegion => release.ready.contains_key(region),
+        };
+        let target = self.releases.iter().find(fits)?;
+        let reason = match (target.record.stage, self.recipe.replicate.release) {
+            (Stage::Released, _) => Reason::Release(ReleaseReason::PointsElsewhere(target.version())),
+            (_, ReleaseStrategy::AllRegions) => Reason::Release(ReleaseReason::Ready(target.version())),
+            (_, ReleaseStrategy::PerRegion) => Reason::Release(ReleaseReason::ReadyHere(target.version())),
+        };
+        Some((target, target.version(), reason))
+    }
+
+    /// With `release = "together"`: the newest release that can be launched in every required Region, if somebody took away
+    /// an image of the one that is wanted, or of one that has moved and is not marked as released yet; and the version
+    /// that gives way to it.
+    fn stands_for(&self, wanted: &ReadyRelease<'_>) -> Option<(Version, &ReadyRelease<'a>)> {
+        if self.recipe.replicate.release != ReleaseStrategy::AllRegions {
+            return None;
+        }
+        let is_moved = |release: &&ReadyRelease<'_>| {
+            release.version() > wanted.version()
+                && self
+                    .required()
+                    .any(|region| self.named(region).is_some_and(|one| one.version() == release.version()))
+        };
+        let lost = self
+            .releases
+            .iter()
+            .filter(is_moved)
+            .map(|release| (release.version(), self.has_lost(release)))
+            .find_map(|(version, lost)| lost.then_some(version))
+            .or_else(|| self.has_lost(wanted).then(|| wanted.version()))?;
+        let fits = |release: &&ReadyRelease<'_>| {
+            release.version() <= wanted.version() && self.is_complete(release) && self.is_everywhere(release)
+        };
+        Some((lost, self.releases.iter().find(fits)?))
+    }
+
+    /// Whether a release was whole, and is no more: a required Region names what nobody can launch; or all Regions have
+    /// given way to an older one, and it is not whole again.
+    fn has_lost(&self, release: &ReadyRelease<'_>) -> bool {
+        let names_older =
+            |region: &&Region| self.named(region).is_some_and(|named| named.version() < release.version());
+        let ready = || self.required().filter(|region| release.ready.contains_key(region));
+        !self.is_everywhere(release)
+            && (self.required().any(|region| self.dead_in(region).is_some())
+                || ready().all(|one| names_older(&one)))
+    }
+
+    /// What a Region of best effort names for as long as nobody can launch what it named: the newest release that can be
+    /// launched there.
+    pub(super) fn stand_in(&self, region: &'a Region, over: Version) -> Option<&&'a Image> {
+        self.dead_in(region).filter(|_| !self.requires(region))?;
+        let older =
+            self.releases.iter().filter(|release| release.version() <= over && self.is_complete(release));
+        older.filter_map(|release| release.ready.get(region)).next()
+    }
+
+    /// Whether what a Region should name is older than what names this image now. The images may have been read before the
+    /// parameter or the launch template. Only a rollback moves back, and not from a newer version than it was preferred to.
+    pub(super) fn is_back_from(&self, region: &Region, named: &ImageId) -> bool {
+        let over = self.target(region).map(|(_, over, _)| over);
+        let named = self.versions.get(&(region, named)).copied();
+        named.zip(over).is_some_and(|(version, over)| version > over && !self.is_lost(version))
+    }
+
+    /// Whether Regions that go together name a release of which the home image can no longer be launched: then all of
+    /// them go back to one that can be launched everywhere. An image whose tags cannot be read can still be launched.
+    pub(super) fn is_lost(&self, version: Version) -> bool {
+        self.recipe.replicate.release == ReleaseStrategy::AllRegions
+            && self.unplaced_in(self.home).is_none()
+            && !self.versions.iter().any(|((region, _), at)| *region == self.home && *at == version)
+    }
+
+    /// What a Region names, if nobody can launch it there: the image is gone, disabled, or lost.
+    pub(super) fn dead_in(&self, region: &'a Region) -> Option<ImageId> {
+        let named = self.pointers.get(region)?.named(self.recipe)?;
+        let is_alive = match self.versions.get(&(region, &named)) {
+            Some(version) => !self.is_lost(*version),
+            None => {
+                self.unplaced_in(region).is_some()
+                    || self.pending.contains(&(region, &named))
+                    || self.pointers.get(region).is_some_and(|pointers| pointers.is_foreign)
+            }
+        };
+        (!is_alive).then_some(named)
+    }
+
+    /// The release that is rolled back to because somebody took away an image of the one that is named, if the recipe says
+    /// so and this was not done yet.
+    pub(super) fn rolls_back_to(&self) -> Option<Version> {
+        let is_lost = || self.required().any(|region| self.dead_in(region).is_some());
+        if self.recipe.replicate.on_loss != OnLoss::RollBack || !is_lost() {
+            return None;
+        }
+        let (target, ..) = self.target(self.home)?;
+        let is_done = self.pinned().is_some_and(|(pinned, _)| pinned.version() == target.version());
+        (self.is_everywhere(target) && self.is_complete(target) && !is_done).then(|| target.version())
+    }
+
+    /// The Regions that name what nobody can launch.
+    pub fn lost_in(&self) -> BTreeSet<Region> {
+        self.regions().filter(|region| self.dead_in(region).is_some()).cloned().collect()
+    }
+
+    /// Says what somebody took away, once, if no Region can name anything in its place.
+    pub(super) fn untold_loss(&self) -> Sequence {
+        let is_left = |region: &&Region| self.pending_move(region).is_none();
+        let dead = self.regions().filter(is_left).filter_map(|one| Some((one.clone(), self.dead_in(one)?)));
+        let images: BTreeMap<Region, ImageId> = dead.collect();
+        let list: Vec<String> = images.iter().map(|(region, image)| format!("{region}/{image}")).collect();
+        let told: String = list.join(" ").chars().take(MOST_CHARACTERS).collect();
+        let Some(noted_on) = self.releases.first().filter(|_| !images.is_empty()) else {
+            return Sequence::new();
+        };
+        if noted_on.home.tags.get(tags::LOSS_TOLD) == Some(&told) {
+            return Sequence::new();
+        }
+        let reason = ReleaseReason::LostForNow(images.clone());
+        let subject = || Subject::image(noted_on.home);
+        let news = Event::ReleaseLost { image: noted_on.home.id.clone(), images, reason: reason.to_string() };
+        let noted = Action::Tag(noted_on.home.id.clone(), Tags::new().with(tags::LOSS_TOLD, told));
+        vec![
+            subject().emit(&noted_on.record.name, news, Reason::Release(reason.clone())),
+            subject().decide(noted, reason),
+        ]
+    }
+}
+
+#[cfg(test)]
+#[path = "target_tests.rs"]
+mod tests;

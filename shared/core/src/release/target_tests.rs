@@ -1,0 +1,183 @@
+use std::collections::BTreeMap;
+
+use crate::fixtures::*;
+use crate::inventory::{Image, ImageState, Result};
+use crate::model::{Region, Stage, Tags, tags};
+use crate::plan::{Action, Sequence};
+use crate::recipe::{OnLoss, Recipe, ReleaseStrategy};
+use crate::release::{Drift, Pointers, ReleaseState, decide};
+
+const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+
+fn named() -> Recipe {
+    let mut recipe = recipe("web");
+    recipe.publish.parameter = Some("/golden/web".into());
+    recipe
+}
+
+fn member(code: &str, n: i64) -> Image {
+    match code {
+        "us-east-1" => image("web", n).released().build(),
+        code => image("web", n).released().in_region(code).build(),
+    }
+}
+
+/// Releases 8 and 9 in every Region, all of which name 9.
+struct Scene {
+    images: BTreeMap<Region, Result<Vec<Image>>>,
+    pointers: BTreeMap<Region, Pointers>,
+}
+
+fn scene() -> Scene {
+    let all = |code: &str| (region(code), Ok(vec![member(code, 8), member(code, 9)]));
+    let mut scene = Scene { images: REGIONS.map(all).into(), pointers: BTreeMap::new() };
+    REGIONS.iter().for_each(|code| scene.name(code, 9));
+    scene
+}
+
+impl Scene {
+    fn name(&mut self, code: &str, n: i64) {
+        let value = Some(member(code, n).id.to_string());
+        let pointers = Pointers { parameter: Some(Ok(value)), ..Pointers::default() };
+        self.pointers.insert(region(code), pointers);
+    }
+
+    fn images(&mut self, code: &str) -> &mut Vec<Image> {
+        self.images.get_mut(&region(code)).unwrap().as_mut().unwrap()
+    }
+
+    /// Somebody deregisters a member of release n.
+    fn without(mut self, code: &str, n: i64) -> Self {
+        self.images(code).retain(|image| image.record().unwrap().name != name("web", n));
+        self
+    }
+
+    fn decided(&self, recipe: &Recipe) -> Vec<Sequence> {
+        let home = region("us-east-1");
+        decide(&ReleaseState::of(recipe, &home, &self.images, &self.pointers), Drift::Repair, day(30))
+    }
+
+    /// What each Region that moves is to name.
+    fn moved(&self, recipe: &Recipe) -> Vec<(String, i64)> {
+        let of = |region: &Region, image: &_| {
+            let n = [8, 9].into_iter().find(|n| member(region.as_str(), *n).id == *image);
+            (region.to_string(), n.unwrap_or_default())
+        };
+        let moves = self.decided(recipe).into_iter().flatten().filter_map(|one| match one.action {
+            Action::MoveParameters(moves) => Some(moves.moves),
+            _ => None,
+        });
+        moves.flatten().map(|one| of(&one.region, &one.image)).collect()
+    }
+}
+
+fn words(sequences: &[Sequence]) -> Vec<&'static str> {
+    sequences.iter().flatten().map(|one| one.action.word()).collect()
+}
+
+fn all(n: i64) -> Vec<(String, i64)> {
+    REGIONS.map(|code| (code.to_owned(), n)).into()
+}
+
+#[test]
+fn all_regions_go_back_together_and_tell_it_where_a_replica_of_the_named_release_is_lost() {
+    let lost = scene().without("eu-west-1", 9);
+    assert_eq!(words(&lost.decided(&named())), ["emit", "move-parameters"]);
+    assert_eq!(lost.moved(&named()), all(8));
+    let told = lost.decided(&named())[0][0].reason.to_string();
+    assert!(told.contains(member("eu-west-1", 9).id.as_str()) && told.contains("in eu-west-1"), "{told}");
+    let mut disabled = scene();
+    disabled.images("eu-west-1")[1].state = ImageState::Disabled;
+    assert_eq!(disabled.moved(&named()), all(8));
+}
+
+#[test]
+fn they_stay_there_until_the_release_is_whole_again_and_then_go_forward_together() {
+    let mut gone = scene().without("eu-west-1", 9);
+    REGIONS.iter().for_each(|code| gone.name(code, 8));
+    assert_eq!(words(&gone.decided(&named())), [""; 0]);
+    gone.images("eu-west-1").push(image("web", 9).published().of_try("eu-west-1", 2).build());
+    let moved: Vec<String> = gone.moved(&named()).into_iter().map(|(region, _)| region).collect();
+    assert_eq!(moved, REGIONS);
+}
+
+#[test]
+fn a_region_that_did_not_go_back_follows() {
+    let mut half = scene().without("eu-west-1", 9);
+    half.name("us-east-1", 8);
+    assert_eq!(half.moved(&named()), [("eu-west-1".into(), 8), ("ap-southeast-2".into(), 8)]);
+}
+
+#[test]
+fn a_copy_that_is_not_shown_as_available_yet_and_somebody_elses_image_are_no_loss() {
+    let mut pending = scene();
+    pending.images("eu-west-1")[1].state = ImageState::Pending;
+    assert_eq!(pending.moved(&named()), []);
+    let mut foreign = scene();
+    let value = Some("ami-0f0e1a".to_owned());
+    let pointers = Pointers { parameter: Some(Ok(value)), is_foreign: true, ..Pointers::default() };
+    foreign.pointers.insert(region("eu-west-1"), pointers);
+    assert_eq!(words(&foreign.decided(&named())), ["move-parameters"]);
+    assert_eq!(foreign.moved(&named()), [("eu-west-1".into(), 9)]);
+}
+
+#[test]
+fn a_region_that_is_new_to_the_recipe_takes_no_other_back() {
+    let mut new = scene().without("eu-west-1", 9);
+    new.name("eu-west-1", 8);
+    assert_eq!(new.moved(&named()), []);
+}
+
+#[test]
+fn what_nothing_can_stand_in_for_is_told_once() {
+    let mut lost = scene().without("eu-west-1", 9).without("ap-southeast-2", 8);
+    assert_eq!(words(&lost.decided(&named())), ["emit", "tag"]);
+    let Action::Tag(_, told) = &lost.decided(&named())[0][1].action else { panic!() };
+    let told: Tags = told.clone();
+    let home = lost.images("us-east-1").last_mut().unwrap();
+    home.tags = home.tags.clone().and(&told);
+    assert!(home.tags.get(tags::LOSS_TOLD).unwrap().starts_with("eu-west-1/ami-"));
+    assert_eq!(words(&lost.decided(&named())), [""; 0]);
+}
+
+#[test]
+fn a_recipe_may_ask_to_roll_back_for_good() {
+    let mut recipe = named();
+    recipe.replicate.on_loss = OnLoss::RollBack;
+    for lost in [scene().without("eu-west-1", 9), scene().without("us-east-1", 9)] {
+        let decided = lost.decided(&recipe);
+        assert_eq!(words(&decided), ["tag", "anchor", "emit", "move-parameters", "emit"]);
+        assert_eq!(lost.moved(&recipe), all(8));
+        let Action::Anchor { image, anchor, .. } = &decided[0][1].action else { panic!() };
+        assert!(*image == member("us-east-1", 8).id && anchor.pin.is_some());
+    }
+}
+
+#[test]
+fn with_each_the_region_that_lost_its_replica_goes_back_alone() {
+    let mut recipe = named();
+    recipe.replicate.release = ReleaseStrategy::PerRegion;
+    assert_eq!(scene().without("eu-west-1", 9).moved(&recipe), [("eu-west-1".into(), 8)]);
+}
+
+#[test]
+fn a_region_of_best_effort_that_lost_its_replica_goes_back_alone_until_there_is_another() {
+    let mut recipe = named();
+    recipe.replicate.best_effort = vec![region("eu-west-1")];
+    let mut lost = scene().without("eu-west-1", 9);
+    assert_eq!(words(&lost.decided(&recipe)), ["emit", "move-parameters"]);
+    assert_eq!(lost.moved(&recipe), [("eu-west-1".into(), 8)]);
+    lost.name("eu-west-1", 8);
+    assert_eq!(words(&lost.decided(&recipe)), [""; 0]);
+}
+
+#[test]
+fn a_release_that_was_rolled_back_to_and_is_lost_gives_way_to_an_older_one() {
+    let mut pinned = scene().without("eu-west-1", 9);
+    let home = pinned.images("us-east-1").last_mut().unwrap();
+    let pin = crate::model::Pin { at: day(20), over: name("web", 10).version };
+    *home = home.anchored(home.anchor().pinned(pin));
+    assert_eq!(pinned.moved(&named()), all(8));
+    pinned.images("us-east-1").push(image("web", 10).staged(Stage::Released).build());
+    assert_eq!(pinned.moved(&named()), all(8), "and never to what was rolled back from");
+}

@@ -1,0 +1,68 @@
+//! Which images make up a release.
+
+use chrono::{DateTime, Utc};
+use kiln_core::inventory::{Image, ImageState};
+use kiln_core::model::{ImageId, ImageName, ImageRecord, Region, tags};
+
+use super::account::Account;
+use super::history::History;
+use super::invariants::Invariants;
+use super::releases::{is_published, now_or};
+
+/// The images of a release in a Region, by their current or their observed state.
+pub(super) fn member<'a>(
+    account: &'a Account,
+    home: &Region,
+    of: &ImageId,
+    region: &Region,
+    seen: DateTime<Utc>,
+) -> impl Iterator<Item = &'a History<Image>> {
+    let (at_home, of) = (region == home, of.clone());
+    // What was copied back has the replicas of the image before it.
+    let home_image = account.regions.get(home).and_then(|ec2| ec2.images.get(&of)?.now());
+    let back = home_image.filter(|image| image.tags.has(tags::COPIED_BACK));
+    let back = back.and_then(|image| Some(image.record().ok()?.name));
+    let images = account.regions.get(region).into_iter().flat_map(|ec2| ec2.images.iter());
+    images
+        .filter(move |(id, history)| {
+            let record = || now_or(Some(history), seen).next()?.record().ok();
+            let is_of = |its: ImageRecord| match &back {
+                Some(name) => its.copied.is_some() && its.name == *name,
+                None => its.copied.is_some_and(|copied| copied.origin.image == of),
+            };
+            if at_home { **id == of } else { record().is_some_and(is_of) }
+        })
+        .map(|(_, history)| history)
+}
+
+/// The home image of an image's release: itself, its origin, or what was copied back in the place of that.
+pub(super) fn home_of(account: &Account, home: &Region, id: &ImageId, record: &ImageRecord) -> ImageId {
+    let origin = record.copied.as_ref().map_or(id, |copied| &copied.origin.image);
+    let Some(ec2) = account.regions.get(home) else { return origin.clone() };
+    let back = ec2.images.values().filter_map(History::now).find(|image| {
+        image.tags.has(tags::COPIED_BACK) && image.record().is_ok_and(|its| its.name == record.name)
+    });
+    back.map_or(origin, |image| &image.id).clone()
+}
+
+/// Whether the release of a home image can be launched in all of these Regions, and in the home Region.
+pub(super) fn is_in_all(account: &Account, home: &Region, of: &ImageId, regions: &[Region]) -> bool {
+    regions.iter().chain([home]).all(|region| {
+        let members = member(account, home, of, region, DateTime::<Utc>::MAX_UTC);
+        members.filter_map(History::now).any(is_published)
+    })
+}
+
+impl Invariants {
+    /// Whether a release can be launched in every Region that its recipe requires.
+    pub(super) fn is_whole(&self, account: &Account, home: &Region, name: &ImageName) -> bool {
+        let at_home = account.images().find(|image| {
+            let is_its = |its: ImageRecord| its.name == *name && its.copied.is_none();
+            image.region == *home && image.state == ImageState::Available && image.record().is_ok_and(is_its)
+        });
+        let promised = self.recipes.get(&name.recipe);
+        at_home
+            .zip(promised)
+            .is_some_and(|(image, promised)| is_in_all(account, home, &image.id, &promised.required))
+    }
+}
