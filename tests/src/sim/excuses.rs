@@ -32,11 +32,19 @@ pub enum Excuse {
     NothingToName,
     /// Somebody wrote tags onto what is named, which can be launched all the same.
     NamedIsRetagged,
+    /// Somebody changed the Regions of a recipe after Kiln had read it.
+    RegionsJustChanged,
+    /// An older release is not copied to a Region that came to its recipe later.
+    CameTooLate,
+    /// In a Region that left its recipe, an image stays shared as it was then.
+    SharedBeforeItLeft,
+    /// The event of a tester was lost, and then no recipe named its Region any more, so that no sweep looks there.
+    TesterInALeftRegion,
 }
 
 impl Excuse {
     /// Every excuse.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::HeldJustBefore,
         Self::LaunchedJustBefore,
         Self::NamedJustBefore,
@@ -50,16 +58,22 @@ impl Excuse {
         Self::ReplicaTakenBeforeTheEnd,
         Self::NothingToName,
         Self::NamedIsRetagged,
+        Self::RegionsJustChanged,
+        Self::CameTooLate,
+        Self::SharedBeforeItLeft,
+        Self::TesterInALeftRegion,
     ];
 
     /// How often it may be used in 10,000 pipelines.
     fn most(self) -> u64 {
         match self {
             Self::HeldJustBefore | Self::ParameterJustBefore | Self::SharedThenRetired => 10,
+            Self::TesterInALeftRegion => 10,
             Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders => 20,
             Self::NewCopyRejected | Self::ReplicaTakenBeforeTheEnd => 20,
             Self::OtherAccountJustBefore | Self::NamedIsRetagged => 50,
-            Self::NothingToName => 300,
+            Self::RegionsJustChanged => 10,
+            Self::NothingToName | Self::CameTooLate | Self::SharedBeforeItLeft => 300,
             Self::BakeChanged | Self::ReplicaChanged => 1_000,
         }
     }

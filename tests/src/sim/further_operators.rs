@@ -8,6 +8,7 @@ use kiln_core::inventory::{Image, ImageState};
 use kiln_core::model::{ImageId, Region};
 
 use super::history::History;
+use super::regions_leave;
 use super::templates::{OneVersion, Template};
 use super::world::World;
 
@@ -20,11 +21,12 @@ pub fn act(world: &Rc<World>) {
     if often <= 0.0 || !world.whim(often) {
         return;
     }
-    let what = world.whims.borrow_mut().u8(0..4);
+    let what = world.whims.borrow_mut().u8(0..7);
     match what {
         0 => writes_a_version(world),
         1 => sets_another_default(world),
-        _ => launches_a_group(world),
+        2 | 3 => launches_a_group(world),
+        _ => regions_leave::changes_the_regions(world),
     }
 }
 

@@ -15,6 +15,7 @@ use super::excuses::Excuses;
 use super::faults::MOST_LAG;
 use super::history::History;
 use super::lambda::{Function, Invocation};
+use super::regions_leave::RegionChanges;
 use super::releases::Releases;
 
 /// What a recipe promises.
@@ -28,6 +29,8 @@ pub struct Promised {
     pub regions: Vec<Region>,
     /// The Regions of these that a release waits for; the others are best effort.
     pub required: Vec<Region>,
+    /// How these Regions changed.
+    pub changes: RegionChanges,
     /// Whether one of its Regions never answers: then nothing is let go.
     pub is_blind: bool,
     /// Whether all Regions move to a release together.

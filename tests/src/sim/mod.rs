@@ -24,6 +24,7 @@
 //! | [`together`] | the promise that Regions that go together name one release |
 //! | [`rollbacks`] | the promises on rollbacks |
 //! | [`promised_templates`] | the promises on launch templates that follow releases |
+//! | [`regions_leave`] | Regions that leave a recipe and come to it |
 //! | [`removal`] | the promise that no image goes that is used, held or kept |
 //! | [`permissions`] | the promises on who may launch images and copy their snapshots |
 //! | [`excuses`] | why a promise is not asked for something, counted |
@@ -55,6 +56,7 @@ pub mod other_accounts;
 pub mod permissions;
 pub mod promised_templates;
 pub mod publishing;
+pub mod regions_leave;
 pub mod releases;
 pub mod removal;
 pub mod rollbacks;

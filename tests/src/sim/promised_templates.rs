@@ -285,7 +285,7 @@ fn kept(
 }
 
 /// Whether nothing uses an image, or might: then Kiln lets it go once its recipe does.
-fn is_unused(account: &Account, image: &Image) -> bool {
+pub(super) fn is_unused(account: &Account, image: &Image) -> bool {
     let ec2 = &account.regions[&image.region];
     let runs = ec2.machines.values().filter_map(History::now).any(|machine| {
         machine.instance.image.as_ref() == Some(&image.id)

@@ -52,6 +52,10 @@ impl Invariants {
         }
         self.unnamed_by_template(ec2, image, reads)?;
         self.unused_by_other_accounts(ec2, by, image)?;
+        self.unnamed_by_parameter(account, by, image, promised)?;
+        if self.is_kept_by_use_alone(by, image, promised) {
+            return Ok(());
+        }
         let age = now + MOST_SKEW - record.name.version.time();
         if age < promised.younger_than {
             return Err(format!(
@@ -59,7 +63,6 @@ impl Invariants {
                 promised.younger_than
             ));
         }
-        self.unnamed_by_parameter(account, by, image, promised)?;
         self.unpinned(account, by, &record)?;
         let newer = |at: DateTime<Utc>| {
             let home = account.regions.get(&by.home).into_iter().flat_map(|ec2| ec2.images.values());

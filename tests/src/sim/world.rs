@@ -12,7 +12,7 @@ use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
 use kiln_engine::context::Context;
 
 use super::account::{Account, seals};
-use super::bugs::{Bug, FirstUses};
+use super::bugs::{Bug, FirstRecipes, FirstUses};
 use super::clock::{self, Clock};
 use super::faults::{Faults, MOST_LAG};
 use super::invariants::Invariants;
@@ -43,6 +43,8 @@ pub struct World {
     pub bug: Bug,
     /// The memory of one planted bug.
     pub first_uses: FirstUses,
+    /// The memory of another.
+    pub first_recipes: FirstRecipes,
     /// Whether the role may not call DescribeImageReferences.
     pub without_references: bool,
     /// The Region in which every copy fails, until the end, if there is one.
@@ -86,6 +88,7 @@ impl World {
             context,
             bug,
             first_uses: FirstUses::default(),
+            first_recipes: FirstRecipes::default(),
             without_references: seed % 4 == 3,
             doomed: RefCell::new(None),
             kill_point: Cell::new(None),
