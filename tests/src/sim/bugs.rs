@@ -19,6 +19,7 @@ use kiln_core::model::{
 use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Sharing};
 use serde_json::Value;
 
+use super::bugs_in_names::told_apart;
 use super::cloud::InMemoryCloud;
 use super::lambda::Function;
 
@@ -97,11 +98,13 @@ pub enum Bug {
     LeftRegionsUnseen,
     /// A recipe is read once, and never again.
     RecipeReadOnce,
+    /// Two recipes that name one parameter are not refused.
+    ConflictNotRefused,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -132,6 +135,7 @@ impl Bug {
         Self::GroupsUnseen,
         Self::LeftRegionsUnseen,
         Self::RecipeReadOnce,
+        Self::ConflictNotRefused,
     ];
 }
 
@@ -165,6 +169,7 @@ impl BuggyCloud {
         match self.bug {
             Bug::BestEffortRequired => without_best_effort(&document),
             Bug::KeepsOneFewer => document.replace("keep = 2", "keep = 1").replace("keep = 3", "keep = 2"),
+            Bug::ConflictNotRefused => told_apart(&document),
             Bug::RecipeReadOnce => self.cloud.first_read(document),
             _ => document,
         }

@@ -40,11 +40,15 @@ pub enum Excuse {
     SharedBeforeItLeft,
     /// The event of a tester was lost, and then no recipe named its Region any more, so that no sweep looks there.
     TesterInALeftRegion,
+    /// Two recipes named one parameter, so that no sweep set right what had moved half.
+    RefusedMeanwhile,
+    /// Two invocations at once wrote into a launch template, and the later one had not seen what the other wrote.
+    TwoVersionsAtOnce,
 }
 
 impl Excuse {
     /// Every excuse.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::HeldJustBefore,
         Self::LaunchedJustBefore,
         Self::NamedJustBefore,
@@ -62,18 +66,20 @@ impl Excuse {
         Self::CameTooLate,
         Self::SharedBeforeItLeft,
         Self::TesterInALeftRegion,
+        Self::RefusedMeanwhile,
+        Self::TwoVersionsAtOnce,
     ];
 
     /// How often it may be used in 10,000 pipelines.
     fn most(self) -> u64 {
         match self {
             Self::HeldJustBefore | Self::ParameterJustBefore | Self::SharedThenRetired => 10,
-            Self::TesterInALeftRegion => 10,
+            Self::TesterInALeftRegion | Self::RefusedMeanwhile => 10,
             Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders => 20,
-            Self::NewCopyRejected | Self::ReplicaTakenBeforeTheEnd => 20,
-            Self::OtherAccountJustBefore | Self::NamedIsRetagged => 50,
+            Self::NewCopyRejected | Self::ReplicaTakenBeforeTheEnd | Self::TwoVersionsAtOnce => 20,
+            Self::OtherAccountJustBefore | Self::NamedIsRetagged | Self::SharedBeforeItLeft => 50,
             Self::RegionsJustChanged => 10,
-            Self::NothingToName | Self::CameTooLate | Self::SharedBeforeItLeft => 300,
+            Self::NothingToName | Self::CameTooLate => 300,
             Self::BakeChanged | Self::ReplicaChanged => 1_000,
         }
     }

@@ -11,6 +11,7 @@ use kiln_core::model::{ImageId, ImageName, InstanceId, RecipeName, Region, Snaps
 use serde_json::Value;
 
 use super::account::Account;
+use super::conflicts_come::Conflict;
 use super::excuses::Excuses;
 use super::faults::MOST_LAG;
 use super::history::History;
@@ -95,6 +96,8 @@ pub struct Invariants {
     pub own: BTreeSet<ImageId>,
     /// What each recipe promises.
     pub recipes: BTreeMap<RecipeName, Promised>,
+    /// When two recipes named one parameter.
+    pub conflicts: Vec<Conflict>,
     /// The state of each bake.
     pub bakes: BTreeMap<ImageName, Bake>,
     /// What the checks of releases remember.

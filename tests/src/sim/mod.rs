@@ -25,6 +25,7 @@
 //! | [`rollbacks`] | the promises on rollbacks |
 //! | [`promised_templates`] | the promises on launch templates that follow releases |
 //! | [`regions_leave`] | Regions that leave a recipe and come to it |
+//! | [`conflicts_come`] | two recipes that name one parameter for a while |
 //! | [`removal`] | the promise that no image goes that is used, held or kept |
 //! | [`permissions`] | the promises on who may launch images and copy their snapshots |
 //! | [`excuses`] | why a promise is not asked for something, counted |
@@ -41,6 +42,7 @@ pub mod bugs_in_names;
 pub mod bus;
 pub mod clock;
 pub mod cloud;
+pub mod conflicts_come;
 pub mod contract_adapter;
 pub mod ec2;
 pub mod excuses;

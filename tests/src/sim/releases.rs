@@ -197,6 +197,7 @@ impl Invariants {
         let record = history.and_then(History::now).and_then(|image| image.record().ok());
         let promised = record.as_ref().and_then(|record| self.recipes.get(&record.name.recipe));
         if let Some((record, promised)) = record.as_ref().zip(promised) {
+            self.is_not_refused(by, &record.name.recipe)?;
             self.is_region_of(by, region, record)?;
             self.may_move(account, by, promised, id, record)?;
         }

@@ -27,6 +27,7 @@ impl Invariants {
         let Some(promised) = self.recipes.get(&record.name.recipe) else {
             return Err("its recipe is unknown".into());
         };
+        self.is_not_refused(by, &record.name.recipe)?;
         let seen = by.began - MOST_LAG;
         let Some(ec2) = account.regions.get(&image.region) else { return Ok(()) };
         if image.tags.has(tags::HOLD) {

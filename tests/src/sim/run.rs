@@ -88,6 +88,7 @@ pub fn run(options: Options) -> Outcome {
 
     let nights = world.dice.borrow_mut().i32(3..6);
     let end_of_faults = start + HOUR + NIGHT * nights;
+    world.end_of_faults.set(end_of_faults);
     if options.faults.is_none() {
         let further = FURTHER.map(region);
         let troubles =

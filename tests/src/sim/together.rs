@@ -48,6 +48,7 @@ impl Invariants {
     ) {
         self.catch_up(account, home);
         let mut broken = Vec::new();
+        let was_refused = |recipe: &RecipeName| self.conflicts.iter().any(|one| one.goes_on(recipe, began));
         for (recipe, half) in &mut self.releases.half {
             let promised = &self.recipes[recipe];
             let named = versions_named(account, home, promised);
@@ -57,6 +58,11 @@ impl Invariants {
             }
             if !is_one_launchable_everywhere(account, &self.own, home, recipe, promised) {
                 self.excuses.count(Excuse::NothingToName);
+                half.sweeps.clear();
+                continue;
+            }
+            if was_refused(recipe) {
+                self.excuses.count(Excuse::RefusedMeanwhile);
                 half.sweeps.clear();
                 continue;
             }

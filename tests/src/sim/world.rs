@@ -31,6 +31,8 @@ pub struct World {
     pub whims: RefCell<Rng>,
     /// How likely each fault is now.
     pub faults: Cell<Faults>,
+    /// When the faults end.
+    pub end_of_faults: Cell<DateTime<Utc>>,
     /// The long troubles.
     pub troubles: RefCell<Troubles>,
     /// When something last went wrong that Kiln cannot help: a call failed, a function died, an event was late.
@@ -82,6 +84,7 @@ impl World {
             dice: RefCell::new(Rng::with_seed(seed)),
             whims: RefCell::new(Rng::with_seed(seed ^ 0x0077_6869_6d73)),
             faults: Cell::new(Faults::none()),
+            end_of_faults: Cell::new(DateTime::<Utc>::MIN_UTC),
             troubles: RefCell::default(),
             disturbed: Cell::new(DateTime::<Utc>::MIN_UTC),
             invariants: RefCell::new(Invariants::default()),
