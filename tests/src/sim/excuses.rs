@@ -44,11 +44,15 @@ pub enum Excuse {
     RefusedMeanwhile,
     /// Two invocations at once wrote into a launch template, and the later one had not seen what the other wrote.
     TwoVersionsAtOnce,
+    /// Too much of the recipe would have gone at once, so nothing went, and a person was told.
+    ExpiryBlocked,
+    /// Two invocations at once: one launched the builder, and the other refused the bake.
+    RefusedByOneOfTwo,
 }
 
 impl Excuse {
     /// Every excuse.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::HeldJustBefore,
         Self::LaunchedJustBefore,
         Self::NamedJustBefore,
@@ -68,15 +72,18 @@ impl Excuse {
         Self::TesterInALeftRegion,
         Self::RefusedMeanwhile,
         Self::TwoVersionsAtOnce,
+        Self::ExpiryBlocked,
+        Self::RefusedByOneOfTwo,
     ];
 
     /// How often it may be used in 10,000 pipelines.
     fn most(self) -> u64 {
         match self {
             Self::HeldJustBefore | Self::ParameterJustBefore | Self::SharedThenRetired => 10,
-            Self::TesterInALeftRegion | Self::RefusedMeanwhile => 10,
+            Self::TesterInALeftRegion | Self::RefusedMeanwhile | Self::RefusedByOneOfTwo => 10,
             Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders => 20,
-            Self::NewCopyRejected | Self::ReplicaTakenBeforeTheEnd | Self::TwoVersionsAtOnce => 20,
+            Self::NewCopyRejected | Self::ReplicaTakenBeforeTheEnd => 20,
+            Self::TwoVersionsAtOnce | Self::ExpiryBlocked => 20,
             Self::OtherAccountJustBefore | Self::NamedIsRetagged | Self::SharedBeforeItLeft => 50,
             Self::RegionsJustChanged => 10,
             Self::NothingToName | Self::CameTooLate => 300,

@@ -248,7 +248,7 @@ fn kept(
     template: &PromisedTemplate,
     now: DateTime<Utc>,
 ) -> Vec<String> {
-    if promised.is_blind || invariants.news.contains_key("Expiry Blocked") {
+    if promised.is_blind {
         return Vec::new();
     }
     let homes: Vec<&Image> = account
@@ -288,7 +288,9 @@ fn kept(
             template.is_some_and(|its| its.versions.iter().any(|of| of.image.as_ref() == Some(&one.id)))
         };
         let is_unused = |one: &&Image| is_unused(account, one);
-        if members.iter().all(is_old) && members.iter().any(is_mentioned) && members.iter().all(is_unused) {
+        let is_kept =
+            members.iter().all(is_old) && members.iter().any(is_mentioned) && members.iter().all(is_unused);
+        if is_kept && !invariants.is_blocked(recipe) {
             broken.push(format!(
                 "{} ({}) is kept, though only old versions of {} name it",
                 image.id, record.name, template.name

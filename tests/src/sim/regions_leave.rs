@@ -228,7 +228,8 @@ pub fn broken_promises(account: &Account, invariants: &Invariants, now: DateTime
         if !is_long_ago || image.unused_since().is_some() || record.stage == Stage::Disabled {
             continue;
         }
-        if !changed_by_hand(invariants, image, &record) && is_unused(account, image) {
+        let is_kept = !changed_by_hand(invariants, image, &record) && is_unused(account, image);
+        if is_kept && !invariants.is_blocked(&record.name.recipe) {
             broken.push(format!(
                 "{} ({}) in {}, which its recipe no longer names, is kept, though nothing uses it",
                 image.id, record.name, image.region

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{Image, ImageState, InstanceState};
-use kiln_core::model::{Stage, tags};
+use kiln_core::model::{RecipeName, Stage, tags};
 
 use super::account::Account;
 use super::ec2::{Ec2, Machine};
@@ -14,6 +14,15 @@ use super::lambda::Invocation;
 use super::other_accounts::REPORT_LAG;
 
 impl Invariants {
+    /// Whether nothing of a recipe went, because too much would have gone at once.
+    pub(super) fn is_blocked(&self, recipe: &RecipeName) -> bool {
+        let blocked = self.blocked.contains(recipe);
+        if blocked {
+            self.excuses.count(Excuse::ExpiryBlocked);
+        }
+        blocked
+    }
+
     /// Checks that an image may be disabled or deregistered now. Only a change after the function's reads may have been
     /// missed.
     pub(super) fn may_be_removed(
