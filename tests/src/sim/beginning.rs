@@ -9,6 +9,7 @@ use kiln_core::model::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags
 
 use super::account::Account;
 use super::invariants::Promised;
+use super::regions_leave::RegionChanges;
 use super::world::World;
 
 pub(super) const HOME: &str = "us-east-1";
@@ -134,6 +135,7 @@ fn recipe(
         younger_than: span(older_than),
         required: required.map(|code| region(code)).collect(),
         regions: regions.iter().filter(|code| !is_away(code)).map(|code| region(code)).collect(),
+        changes: RegionChanges::default(),
         is_blind: regions.iter().any(|code| is_away(code)),
         all_regions,
         parameter,

@@ -20,6 +20,7 @@ use kiln_core::model::{
 use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Sharing};
 use serde_json::Value;
 
+use super::bugs_in_names::told_apart;
 use super::cloud::InMemoryCloud;
 use super::lambda::Function;
 
@@ -96,11 +97,17 @@ pub enum Bug {
     OwnVersionsKeep,
     /// What launches from a version of a launch template by its number is not read.
     GroupsUnseen,
+    /// What is left in Regions that no recipe names is not looked for.
+    LeftRegionsUnseen,
+    /// A recipe is read once, and never again.
+    RecipeReadOnce,
+    /// Two recipes that name one parameter are not refused.
+    ConflictNotRefused,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -130,11 +137,17 @@ impl Bug {
         Self::TemplateStaysBehind,
         Self::OwnVersionsKeep,
         Self::GroupsUnseen,
+        Self::LeftRegionsUnseen,
+        Self::RecipeReadOnce,
+        Self::ConflictNotRefused,
     ];
 }
 
 /// The references that each call answered when an image was first asked about.
 pub type FirstUses = RefCell<BTreeMap<(&'static str, ImageId), Vec<Reference>>>;
+
+/// Each recipe document as it was read first.
+pub type FirstRecipes = RefCell<BTreeMap<String, String>>;
 
 /// The cloud as Kiln with a bug in it would call and understand it.
 pub struct BuggyCloud {
@@ -160,6 +173,8 @@ impl BuggyCloud {
         match self.bug {
             Bug::BestEffortRequired => without_best_effort(&document),
             Bug::KeepsOneFewer => document.replace("keep = 2", "keep = 1").replace("keep = 3", "keep = 2"),
+            Bug::ConflictNotRefused => told_apart(&document),
+            Bug::RecipeReadOnce => self.cloud.first_read(document),
             _ => document,
         }
     }
@@ -327,9 +342,15 @@ impl Sharing for BuggyCloud {
 }
 
 impl AccountInfo for BuggyCloud {
+    async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>> {
+        match self.bug {
+            Bug::LeftRegionsUnseen => Ok(BTreeSet::from([home.clone()])),
+            _ => self.cloud.enabled_regions(home).await,
+        }
+    }
+
     forward! {
         subnets(region: &Region, named: &[SubnetId]) -> Vec<Subnet>;
-        enabled_regions(home: &Region) -> BTreeSet<Region>;
         key(region: &Region, key: &str) -> Option<Key>;
         default_encryption(region: &Region) -> DefaultEncryption;
         snapshot_keys(region: &Region, snapshots: &[SnapshotId]) -> BTreeSet<String>;

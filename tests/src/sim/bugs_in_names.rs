@@ -6,8 +6,35 @@ use kiln_core::inventory::{NewTemplateVersion, ParameterKind, Result, Template};
 use kiln_core::model::{ImageId, Region};
 use kiln_engine::ports::{Parameters, Templates};
 
-use super::bugs::{Bug, BuggyCloud, forward};
+use super::bugs::{Bug, BuggyCloud};
 use super::lambda::Function;
+
+/// What a planted bug adds to the name of a parameter, before the recipe's own name.
+const APART: &str = "--";
+
+/// A recipe whose parameter has a name of its own, so that no other recipe seems to name it.
+pub(super) fn told_apart(document: &str) -> String {
+    let name = document.lines().next().and_then(|line| line.split('"').nth(1)).unwrap_or_default();
+    let lines = document.lines().map(|line| match line.strip_prefix("parameter = ") {
+        Some(named) => format!("parameter = \"{}{APART}{name}\"\n", named.trim_matches('"')),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// The name of a parameter as SSM knows it.
+fn shared_name(name: &str) -> &str {
+    name.split(APART).next().unwrap_or(name)
+}
+
+fn shared_names(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| shared_name(name).to_owned()).collect()
+}
+
+/// What was found, by the names that were asked for.
+fn as_asked<T: Clone>(names: &[String], found: &BTreeMap<String, T>) -> BTreeMap<String, T> {
+    names.iter().filter_map(|name| Some((name.clone(), found.get(shared_name(name))?.clone()))).collect()
+}
 
 impl Parameters for BuggyCloud {
     async fn parameter(&self, region: &Region, name: &str) -> Result<Option<String>> {
@@ -16,6 +43,7 @@ impl Parameters for BuggyCloud {
     }
 
     async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
+        let name = shared_name(name);
         let goes_on = self.cloud.function() == Function::Publish;
         if self.bug == Bug::NothingSetBack && !goes_on && self.cloud.names_newer(region, name, image) {
             return Ok(());
@@ -28,10 +56,22 @@ impl Parameters for BuggyCloud {
         Ok(found.into_iter().map(|(name, document)| (name, self.recipe(document))).collect())
     }
 
-    forward! {
-        parameters(region: &Region, names: &[String]) -> BTreeMap<String, String>;
-        parameter_kinds(region: &Region, names: &[String]) -> BTreeMap<String, ParameterKind>;
-        try_parameter(region: &Region, name: &str) -> ();
+    async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
+        let found = self.cloud.parameters(region, &shared_names(names)).await?;
+        Ok(as_asked(names, &found))
+    }
+
+    async fn parameter_kinds(
+        &self,
+        region: &Region,
+        names: &[String],
+    ) -> Result<BTreeMap<String, ParameterKind>> {
+        let found = self.cloud.parameter_kinds(region, &shared_names(names)).await?;
+        Ok(as_asked(names, &found))
+    }
+
+    async fn try_parameter(&self, region: &Region, name: &str) -> Result<()> {
+        self.cloud.try_parameter(region, shared_name(name)).await
     }
 }
 

@@ -181,7 +181,9 @@ impl Images for InMemoryCloud {
             let id = account.copy_image(&sealed, now)?;
             // A token that was used before creates nothing.
             if account.created() != before {
-                self.world.invariants.borrow_mut().image_created(account, &new.region, &id, now);
+                let mut invariants = self.world.invariants.borrow_mut();
+                invariants.image_created(account, &new.region, &id, now);
+                invariants.image_copied(account, &self.invocation, &new.region, &id);
                 self.world.begin_image(&new.region, &id, true);
             }
             Ok(id)
@@ -206,7 +208,13 @@ impl Images for InMemoryCloud {
     }
 
     async fn enable_image(&self, region: &Region, image: &ImageId) -> Result<()> {
-        let effect = |account: &mut Account, now| account.region(region).enable(region, image, now);
+        let effect = |account: &mut Account, now| {
+            account.region(region).enable(region, image, now)?;
+            self.world.invariants.borrow_mut().changes += 1;
+            let (world, region, image) = (Rc::clone(&self.world), region.clone(), image.clone());
+            self.world.spawn(async move { world.send_image_event(&region, &image) });
+            Ok(())
+        };
         self.call(CallKind::Change, "EnableImage", region, image.as_str(), effect).await
     }
 

@@ -28,11 +28,27 @@ pub enum Excuse {
     NothingToName,
     /// Somebody wrote tags onto what is named, which can be launched all the same.
     NamedIsRetagged,
+    /// Somebody changed the Regions of a recipe after Kiln had read it.
+    RegionsJustChanged,
+    /// An older release is not copied to a Region that came to its recipe later.
+    CameTooLate,
+    /// In a Region that left its recipe, an image stays shared as it was then.
+    SharedBeforeItLeft,
+    /// The event of a tester was lost, and then no recipe named its Region any more, so that no sweep looks there.
+    TesterInALeftRegion,
+    /// Two recipes named one parameter, so that no sweep set right what had moved half.
+    RefusedMeanwhile,
+    /// Two invocations at once wrote into a launch template, and the later one had not seen what the other wrote.
+    TwoVersionsAtOnce,
+    /// Too much of the recipe would have gone at once, so nothing went, and a person was told.
+    ExpiryBlocked,
+    /// Two invocations at once: one launched the builder, and the other refused the bake.
+    RefusedByOneOfTwo,
 }
 
 impl Excuse {
     /// Every excuse.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 19] = [
         Self::HeldJustBefore,
         Self::LaunchedJustBefore,
         Self::NamedJustBefore,
@@ -44,15 +60,26 @@ impl Excuse {
         Self::SharedThenRetired,
         Self::NothingToName,
         Self::NamedIsRetagged,
+        Self::RegionsJustChanged,
+        Self::CameTooLate,
+        Self::SharedBeforeItLeft,
+        Self::TesterInALeftRegion,
+        Self::RefusedMeanwhile,
+        Self::TwoVersionsAtOnce,
+        Self::ExpiryBlocked,
+        Self::RefusedByOneOfTwo,
     ];
 
     /// How often it may be used in 10,000 pipelines.
     fn most(self) -> u64 {
         match self {
             Self::HeldJustBefore | Self::ParameterJustBefore | Self::SharedThenRetired => 10,
+            Self::TesterInALeftRegion | Self::RefusedMeanwhile | Self::RefusedByOneOfTwo => 10,
             Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders => 20,
-            Self::OtherAccountJustBefore | Self::NamedIsRetagged => 50,
-            Self::NothingToName => 300,
+            Self::TwoVersionsAtOnce | Self::ExpiryBlocked => 20,
+            Self::OtherAccountJustBefore | Self::NamedIsRetagged | Self::SharedBeforeItLeft => 50,
+            Self::RegionsJustChanged => 10,
+            Self::NothingToName | Self::CameTooLate => 300,
             Self::BakeChanged | Self::ReplicaChanged => 1_000,
         }
     }

@@ -19,10 +19,11 @@ pub fn broken_promises(
     home: &Region,
     now: DateTime<Utc>,
 ) -> Vec<String> {
-    let mut broken = testers(account);
+    let mut broken = testers(account, invariants);
     broken.extend(builders(account, home));
     broken.extend(super::releases::broken_promises(account, invariants, home));
     broken.extend(super::promised_templates::broken_promises(account, invariants, home, now));
+    broken.extend(super::regions_leave::broken_promises(account, invariants, now));
     broken.extend(failed_images(account, invariants, home));
     broken.extend(snapshots(account));
     for (name, bake) in &invariants.bakes {
@@ -42,13 +43,20 @@ fn home_image<'a>(account: &'a Account, home: &Region, name: &ImageName) -> Opti
         .find(|(image, record)| image.region == *home && record.copied.is_none() && record.name == *name)
 }
 
-/// Every tester is terminated, in every Region.
-fn testers(account: &Account) -> Vec<String> {
+/// Every tester is terminated, in every Region that a recipe names.
+fn testers(account: &Account, invariants: &Invariants) -> Vec<String> {
     let machines = account.regions.values().flat_map(|ec2| ec2.machines.values()).filter_map(History::now);
     machines
         .map(|machine| &machine.instance)
         .filter(|instance| instance.tags.get(tags::ROLE) == Some("tester"))
         .filter(|instance| instance.state != InstanceState::Terminated)
+        .filter(|instance| {
+            let is_left = super::regions_leave::is_left_tester(invariants, instance);
+            if is_left {
+                invariants.excuses.count(Excuse::TesterInALeftRegion);
+            }
+            !is_left
+        })
         .map(|instance| format!("the tester {} in {} is left behind", instance.id, instance.region))
         .collect()
 }
@@ -180,9 +188,16 @@ fn is_everywhere(
         let refused = |replica: &&Image| {
             invariants.releases.rejected.contains(&(replica.region.clone(), replica.id.clone()))
         };
-        // A best-effort Region may miss a release if the next one came first, or if somebody rolled back from it.
-        let overtaken = !promised.required.contains(region)
-            && (has_newer(account, image, record) || invariants.releases.was_rolled_back_from(&record.name));
+        // A best-effort Region, or one that came later, may miss a release if the next one came first, or if somebody
+        // rolled back from it.
+        let is_overtaken =
+            has_newer(account, image, record) || invariants.releases.was_rolled_back_from(&record.name);
+        let came_too_late = promised.came_after(region, record.name.version.time());
+        if is_overtaken && came_too_late {
+            invariants.excuses.count(Excuse::CameTooLate);
+            continue;
+        }
+        let overtaken = !promised.required.contains(region) && is_overtaken;
         if overtaken || replicas.iter().any(refused) {
             continue;
         }

@@ -7,7 +7,9 @@ use kiln_core::inventory::usage::PinnedVersion;
 use kiln_core::inventory::{Image, ImageState};
 use kiln_core::model::{ImageId, Region};
 
+use super::conflicts_come;
 use super::history::History;
+use super::regions_leave;
 use super::templates::{OneVersion, Template};
 use super::world::World;
 
@@ -20,11 +22,13 @@ pub fn act(world: &Rc<World>) {
     if often <= 0.0 || !world.whim(often) {
         return;
     }
-    let what = world.whims.borrow_mut().u8(0..4);
+    let what = world.whims.borrow_mut().u8(0..8);
     match what {
         0 => writes_a_version(world),
         1 => sets_another_default(world),
-        _ => launches_a_group(world),
+        2 | 3 => launches_a_group(world),
+        4..7 => regions_leave::changes_the_regions(world),
+        _ => conflicts_come::two_name_one_parameter(world),
     }
 }
 

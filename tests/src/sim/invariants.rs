@@ -11,10 +11,12 @@ use kiln_core::model::{ImageId, ImageName, InstanceId, RecipeName, Region, Snaps
 use serde_json::Value;
 
 use super::account::Account;
-use super::excuses::Excuses;
+use super::conflicts_come::Conflict;
+use super::excuses::{Excuse, Excuses};
 use super::faults::MOST_LAG;
 use super::history::History;
 use super::lambda::{Function, Invocation};
+use super::regions_leave::RegionChanges;
 use super::releases::Releases;
 
 /// What a recipe promises.
@@ -28,6 +30,8 @@ pub struct Promised {
     pub regions: Vec<Region>,
     /// The Regions of these that a release waits for; the others are best effort.
     pub required: Vec<Region>,
+    /// How these Regions changed.
+    pub changes: RegionChanges,
     /// Whether one of its Regions never answers: then nothing is let go.
     pub is_blind: bool,
     /// Whether all Regions move to a release together.
@@ -59,6 +63,8 @@ const ENDS: [&str; 4] = ["Bake Refused", "Bake Failed", "Image Rejected", "Image
 pub struct Bake {
     /// A builder was launched for it, or a long-lived builder was stopped for it.
     pub begun: bool,
+    /// When the invocation began that launched a builder for it.
+    pub launched_by: Option<DateTime<Utc>>,
     /// The subnets in which builders were launched for it.
     pub subnets: BTreeSet<String>,
     /// Its script succeeded on at least one builder.
@@ -79,6 +85,14 @@ pub struct Bake {
     pub given_up: BTreeSet<Region>,
 }
 
+impl Bake {
+    /// What was refused begins with a later sweep or call, once nothing stands in its way: that was no end.
+    fn begin(&mut self) {
+        self.begun = true;
+        self.ends.remove("Bake Refused");
+    }
+}
+
 /// The checks of one run, and what they need to remember.
 #[derive(Debug, Default)]
 pub struct Invariants {
@@ -92,6 +106,8 @@ pub struct Invariants {
     pub own: BTreeSet<ImageId>,
     /// What each recipe promises.
     pub recipes: BTreeMap<RecipeName, Promised>,
+    /// When two recipes named one parameter.
+    pub conflicts: Vec<Conflict>,
     /// The state of each bake.
     pub bakes: BTreeMap<ImageName, Bake>,
     /// What the checks of releases remember.
@@ -102,6 +118,8 @@ pub struct Invariants {
     pub news: BTreeMap<&'static str, u32>,
     /// How often each event was sent, by its id, and what it is.
     pub said: BTreeMap<String, (&'static str, u32)>,
+    /// The recipes of which too much would have gone at once, and a person was told.
+    pub blocked: BTreeSet<RecipeName>,
     /// Every event that was delivered to a function.
     pub delivered: Vec<(Function, Value)>,
     /// What sweeps woke functions with.
@@ -163,9 +181,8 @@ impl Invariants {
             self.broken_promise(format!("{name} got a second builder in the same place, {id}"));
         }
         let bake = self.bake(name);
-        bake.begun = true;
-        // A layer that was refused is baked by a later sweep, once nothing stands in its way: that was no end.
-        bake.ends.remove("Bake Refused");
+        bake.begin();
+        bake.launched_by = Some(by.began);
     }
 
     /// Kiln stops a long-lived builder.
@@ -180,7 +197,7 @@ impl Invariants {
         }
         if let (Some(recipe), Some(version)) = (of.read(tags::RECIPE), of.read(tags::VERSION)) {
             let bake = self.bake(&ImageName { recipe, version });
-            bake.begun = true;
+            bake.begin();
             bake.passed = true;
         }
     }
@@ -306,10 +323,19 @@ impl Invariants {
         self.said.entry(envelope.id(now).to_string()).or_insert((kind, 0)).1 += 1;
         let is_mistaken =
             matches!(&envelope.news, Event::ImageRejected { image, .. } if self.mistaken.contains(image));
-        if envelope.region == *home && ENDS.contains(&kind) && !is_mistaken {
+        // Of two invocations at once one has launched the builder, and the other found something in the way.
+        let begun = self.bake(&envelope.name).launched_by;
+        let is_begun_meanwhile =
+            kind == "Bake Refused" && begun.is_some_and(|began| now - began < TimeDelta::minutes(1));
+        if is_begun_meanwhile {
+            self.excuses.count(Excuse::RefusedByOneOfTwo);
+        } else if envelope.region == *home && ENDS.contains(&kind) && !is_mistaken {
             self.bake(&envelope.name).ends.insert(kind);
         }
         match &envelope.news {
+            Event::ExpiryBlocked { .. } => {
+                self.blocked.insert(envelope.name.recipe.clone());
+            }
             Event::BakeFailed { .. } => self.bake(&envelope.name).reported_failed = true,
             Event::ImageRejected { image, .. } => {
                 self.releases.rejected.insert((envelope.region.clone(), image.clone()));

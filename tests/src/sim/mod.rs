@@ -26,6 +26,8 @@
 //! | [`together`] | the promise that Regions that go together name one release |
 //! | [`rollbacks`] | the promises on rollbacks |
 //! | [`promised_templates`] | the promises on launch templates that follow releases |
+//! | [`regions_leave`] | Regions that leave a recipe and come to it |
+//! | [`conflicts_come`] | two recipes that name one parameter for a while |
 //! | [`removal`] | the promise that no image goes that is used, held or kept |
 //! | [`permissions`] | the promises on who may launch images and copy their snapshots |
 //! | [`excuses`] | why a promise is not asked for something, counted |
@@ -42,6 +44,7 @@ pub mod bugs_in_names;
 pub mod bus;
 pub mod clock;
 pub mod cloud;
+pub mod conflicts_come;
 pub mod contract_adapter;
 pub mod ec2;
 pub mod excuses;
@@ -58,6 +61,7 @@ pub mod other_accounts;
 pub mod permissions;
 pub mod promised_templates;
 pub mod publishing;
+pub mod regions_leave;
 pub mod releases;
 pub mod removal;
 pub mod rollbacks;

@@ -31,17 +31,28 @@ fn permissions(account: &Account, invariants: &Invariants) -> Vec<String> {
         let nobody = BTreeSet::new();
         let shall = if is_published(image) { &named } else { &nobody };
         let may = ec2.launch_permissions.get(&image.id).unwrap_or(&nobody);
+        let copiers = || image.snapshots.iter().filter_map(|snapshot| ec2.volume_permissions.get(snapshot));
+        let is_copied_otherwise =
+            copiers().any(|may| !may.is_subset(shall) || promised.snapshots && may != shall);
+        if promised.changes.left.contains_key(&image.region) {
+            if may != shall || is_copied_otherwise {
+                invariants.excuses.count(Excuse::SharedBeforeItLeft);
+            }
+            continue;
+        }
         let is_retired = || invariants.bakes.get(&record.name).is_some_and(|bake| bake.retired);
-        if may != shall && record.copied.is_some() && may.is_subset(&named) && is_retired() {
+        let is_as_named = may.is_subset(&named) && copiers().all(|may| may.is_subset(&named));
+        if may != shall && record.copied.is_some() && is_as_named && is_retired() {
             invariants.excuses.count(Excuse::SharedThenRetired);
-        } else if may != shall {
+            continue;
+        }
+        if may != shall {
             broken.push(format!(
                 "{} ({}) in {} may be launched by {may:?}, not {shall:?}",
                 image.id, record.name, image.region
             ));
         }
-        let copiers = image.snapshots.iter().filter_map(|snapshot| ec2.volume_permissions.get(snapshot));
-        if copiers.into_iter().any(|may| !may.is_subset(shall) || promised.snapshots && may != shall) {
+        if is_copied_otherwise {
             broken.push(format!(
                 "snapshots of {} ({}) are not shared as their recipe says",
                 image.id, record.name

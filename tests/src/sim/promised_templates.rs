@@ -44,12 +44,19 @@ impl Invariants {
         now: DateTime<Utc>,
     ) {
         let templates = account.regions.get(&new.region).map(|ec2| &ec2.templates);
-        let template = templates.and_then(|all| all.get(&new.template)?.now());
+        let history = templates.and_then(|all| all.get(&new.template));
+        let template = history.and_then(History::now);
         if template.is_none_or(|template| template.recipe.is_none()) {
             self.broken_promise(format!("{now}: {}, which follows no recipe, got a version", new.template));
         }
-        let latest = template.and_then(|template| template.versions.last());
-        if latest.is_some_and(|latest| latest.is_kilns && latest.image.as_ref() == Some(&new.image)) {
+        let is_made = |template: &Template| {
+            let latest = template.versions.last();
+            latest.is_some_and(|latest| latest.is_kilns && latest.image.as_ref() == Some(&new.image))
+        };
+        let was_made = || history.and_then(|history| history.at(by.began - MOST_LAG)).is_some_and(is_made);
+        if template.is_some_and(is_made) && !was_made() {
+            self.excuses.count(Excuse::TwoVersionsAtOnce);
+        } else if template.is_some_and(is_made) {
             self.broken_promise(format!(
                 "{now}: {} in {} got two versions for {}, one after the other",
                 new.template, new.region, new.image
@@ -127,8 +134,15 @@ impl Invariants {
         if !is_release || !is_whole || before.name.version <= new.name.version {
             return Ok(());
         }
+        // There is no compare-and-swap: of two invocations at once the later one writes over what it did not see.
+        let then = ec2.templates.get(id).and_then(|history| history.at(by.began));
+        let was_named = then.and_then(|then| promised.names(then)) == Some(named);
         match self.releases.rollbacks.get(&new.name.recipe) {
             Some(back) if before.name.version <= back.over => Ok(()),
+            _ if !was_named => {
+                self.excuses.count(Excuse::TwoVersionsAtOnce);
+                Ok(())
+            }
             _ => Err(format!("it went back from {}, and nobody had rolled back", before.name)),
         }
     }
@@ -237,7 +251,7 @@ fn kept(
     template: &PromisedTemplate,
     now: DateTime<Utc>,
 ) -> Vec<String> {
-    if promised.is_blind || invariants.news.contains_key("Expiry Blocked") {
+    if promised.is_blind {
         return Vec::new();
     }
     let homes: Vec<&Image> = account
@@ -277,7 +291,9 @@ fn kept(
             template.is_some_and(|its| its.versions.iter().any(|of| of.image.as_ref() == Some(&one.id)))
         };
         let is_unused = |one: &&Image| is_unused(account, one);
-        if members.iter().all(is_old) && members.iter().any(is_mentioned) && members.iter().all(is_unused) {
+        let is_kept =
+            members.iter().all(is_old) && members.iter().any(is_mentioned) && members.iter().all(is_unused);
+        if is_kept && !invariants.is_blocked(recipe) {
             broken.push(format!(
                 "{} ({}) is kept, though only old versions of {} name it",
                 image.id, record.name, template.name
@@ -288,7 +304,7 @@ fn kept(
 }
 
 /// Whether nothing uses an image, or might: then Kiln lets it go once its recipe does.
-fn is_unused(account: &Account, image: &Image) -> bool {
+pub(super) fn is_unused(account: &Account, image: &Image) -> bool {
     let ec2 = &account.regions[&image.region];
     let runs = ec2.machines.values().filter_map(History::now).any(|machine| {
         machine.instance.image.as_ref() == Some(&image.id)

@@ -110,6 +110,12 @@ impl InMemoryCloud {
         self.read("GetParametersByPath", region, path, look).await
     }
 
+    /// A recipe document as it was read first.
+    pub(super) fn first_read(&self, document: String) -> String {
+        let name = document.lines().next().unwrap_or_default().to_owned();
+        self.world.first_recipes.borrow_mut().entry(name).or_insert(document).clone()
+    }
+
     /// Kiln writes all parameters of the simulation.
     pub(crate) async fn kinds(
         &self,

@@ -191,6 +191,8 @@ impl Invariants {
         let record = history.and_then(History::now).and_then(|image| image.record().ok());
         let promised = record.as_ref().and_then(|record| self.recipes.get(&record.name.recipe));
         if let Some((record, promised)) = record.as_ref().zip(promised) {
+            self.is_not_refused(by, &record.name.recipe)?;
+            self.is_region_of(by, region, record)?;
             self.may_move(account, by, promised, id, record)?;
         }
         if self.releases.rejected.contains(&(region.clone(), id.clone())) {
@@ -254,6 +256,10 @@ impl Invariants {
                 .any(|history| now_or(Some(history), seen).any(is_or_was_published))
         });
         match lacks {
+            Some(region) if promised.came_after(region, seen) => {
+                self.excuses.count(Excuse::RegionsJustChanged);
+                Ok(())
+            }
             Some(region) => Err(format!("it moved before the last Region was ready: {region}")),
             None => Ok(()),
         }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{Image, ImageState, InstanceState};
-use kiln_core::model::{Stage, tags};
+use kiln_core::model::{RecipeName, Stage, tags};
 
 use super::account::Account;
 use super::ec2::{Ec2, Machine};
@@ -14,6 +14,15 @@ use super::lambda::Invocation;
 use super::other_accounts::REPORT_LAG;
 
 impl Invariants {
+    /// Whether nothing of a recipe went, because too much would have gone at once.
+    pub(super) fn is_blocked(&self, recipe: &RecipeName) -> bool {
+        let blocked = self.blocked.contains(recipe);
+        if blocked {
+            self.excuses.count(Excuse::ExpiryBlocked);
+        }
+        blocked
+    }
+
     /// Checks that an image may be disabled or deregistered now. Only a change after the function's reads may have been
     /// missed.
     pub(super) fn may_be_removed(
@@ -27,6 +36,7 @@ impl Invariants {
         let Some(promised) = self.recipes.get(&record.name.recipe) else {
             return Err("its recipe is unknown".into());
         };
+        self.is_not_refused(by, &record.name.recipe)?;
         let seen = by.began - MOST_LAG;
         let Some(ec2) = account.regions.get(&image.region) else { return Ok(()) };
         if image.tags.has(tags::HOLD) {
@@ -52,6 +62,10 @@ impl Invariants {
         }
         self.unnamed_by_template(ec2, image, reads)?;
         self.unused_by_other_accounts(ec2, by, image)?;
+        self.unnamed_by_parameter(account, by, image, promised)?;
+        if self.is_kept_by_use_alone(by, image, promised) {
+            return Ok(());
+        }
         let age = now + MOST_SKEW - record.name.version.time();
         if age < promised.younger_than {
             return Err(format!(
@@ -59,7 +73,6 @@ impl Invariants {
                 promised.younger_than
             ));
         }
-        self.unnamed_by_parameter(account, by, image, promised)?;
         self.unpinned(account, by, &record)?;
         let newer = |at: DateTime<Utc>| {
             let home = account.regions.get(&by.home).into_iter().flat_map(|ec2| ec2.images.values());

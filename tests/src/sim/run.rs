@@ -19,7 +19,7 @@ use super::invariants::Invariants;
 use super::lambda::{self, Function, KillPoint};
 use super::troubles::Troubles;
 use super::world::World;
-use super::{final_state, further_operators, operators, templates};
+use super::{final_state, further_operators, operators, regions_leave, templates};
 
 /// The options of a run.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +88,7 @@ pub fn run(options: Options) -> Outcome {
 
     let nights = world.dice.borrow_mut().i32(3..6);
     let end_of_faults = start + HOUR + NIGHT * nights;
+    world.end_of_faults.set(end_of_faults);
     if options.faults.is_none() {
         let further = FURTHER.map(region);
         let troubles =
@@ -226,8 +227,15 @@ fn check_fixed_point(world: &Rc<World>, executor: &mut Executor) {
         world.invariants.borrow_mut().broken_promises.push(format!("another look made {changes} changes"));
     }
     let events = world.invariants.borrow().delivered.clone();
+    // In a Region that its recipe no longer names, an old event may still share an image as the recipe says now, and
+    // terminate a tester.
+    let ends_what_left = |function: &Function, payload: &serde_json::Value| {
+        matches!(function, Function::Publish | Function::Verify)
+            && regions_leave::is_about_what_left(world, payload)
+    };
+    let events = events.into_iter().filter(|(function, payload)| !ends_what_left(function, payload));
     // If the bake function failed at every attempt, its event rightly starts the bake when it is delivered again.
-    let events = events.into_iter().filter(|(function, payload)| {
+    let events = events.filter(|(function, payload)| {
         *function != Function::Bake
             || payload.get("detail-type").is_some()
             || all_begun(&world.invariants.borrow(), payload)

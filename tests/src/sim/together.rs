@@ -26,6 +26,7 @@ pub(super) struct HalfMoved {
 impl Invariants {
     /// A parameter has a new value.
     pub fn parameter_changed(&mut self, account: &Account, home: &Region, name: &str, now: DateTime<Utc>) {
+        self.catch_up(account, home);
         let names = |of: &Promised| of.all_regions && of.parameter.as_deref() == Some(name);
         let Some((recipe, promised)) = self.recipes.iter().find(|(_, of)| names(of)) else { return };
         let (recipe, versions) = (recipe.clone(), versions_named(account, home, promised));
@@ -46,7 +47,9 @@ impl Invariants {
         began: DateTime<Utc>,
         disturbed: DateTime<Utc>,
     ) {
+        self.catch_up(account, home);
         let mut broken = Vec::new();
+        let was_refused = |recipe: &RecipeName| self.conflicts.iter().any(|one| one.goes_on(recipe, began));
         for (recipe, half) in &mut self.releases.half {
             let promised = &self.recipes[recipe];
             let named = versions_named(account, home, promised);
@@ -56,6 +59,11 @@ impl Invariants {
             }
             if !is_one_launchable_everywhere(account, &self.own, home, recipe, promised) {
                 self.excuses.count(Excuse::NothingToName);
+                half.sweeps.clear();
+                continue;
+            }
+            if was_refused(recipe) {
+                self.excuses.count(Excuse::RefusedMeanwhile);
                 half.sweeps.clear();
                 continue;
             }
@@ -105,10 +113,11 @@ pub(super) fn is_one_launchable_everywhere(
 fn versions_named(account: &Account, home: &Region, promised: &Promised) -> BTreeSet<Option<Version>> {
     let Some(parameter) = &promised.parameter else { return BTreeSet::new() };
     let version = |ec2: &Ec2, named| Some(ec2.images.get(named)?.now()?.record().ok()?.name.version);
+    let is_with_others = |region: &&Region| !promised.changes.catching_up.contains(*region);
     let named = |region: &Region| {
         let ec2 = account.regions.get(region)?;
         let shown = ec2.parameters_shown.get(parameter)?;
         Some(version(ec2, shown.now().filter(|value| shown.first() != Some(value))?))
     };
-    promised.required.iter().chain([home]).filter_map(named).collect()
+    promised.required.iter().filter(is_with_others).chain([home]).filter_map(named).collect()
 }

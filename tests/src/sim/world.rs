@@ -12,7 +12,7 @@ use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
 use kiln_engine::context::Context;
 
 use super::account::{Account, seals};
-use super::bugs::{Bug, FirstUses};
+use super::bugs::{Bug, FirstRecipes, FirstUses};
 use super::clock::{self, Clock};
 use super::faults::{Faults, MOST_LAG};
 use super::invariants::Invariants;
@@ -31,6 +31,8 @@ pub struct World {
     pub whims: RefCell<Rng>,
     /// How likely each fault is now.
     pub faults: Cell<Faults>,
+    /// When the faults end.
+    pub end_of_faults: Cell<DateTime<Utc>>,
     /// The long troubles.
     pub troubles: RefCell<Troubles>,
     /// When something last went wrong that Kiln cannot help: a call failed, a function died, an event was late.
@@ -43,6 +45,8 @@ pub struct World {
     pub bug: Bug,
     /// The memory of one planted bug.
     pub first_uses: FirstUses,
+    /// The memory of another.
+    pub first_recipes: FirstRecipes,
     /// Whether the role may not call DescribeImageReferences.
     pub without_references: bool,
     /// The Region in which every copy fails, until the end, if there is one.
@@ -80,12 +84,14 @@ impl World {
             dice: RefCell::new(Rng::with_seed(seed)),
             whims: RefCell::new(Rng::with_seed(seed ^ 0x0077_6869_6d73)),
             faults: Cell::new(Faults::none()),
+            end_of_faults: Cell::new(DateTime::<Utc>::MIN_UTC),
             troubles: RefCell::default(),
             disturbed: Cell::new(DateTime::<Utc>::MIN_UTC),
             invariants: RefCell::new(Invariants::default()),
             context,
             bug,
             first_uses: FirstUses::default(),
+            first_recipes: FirstRecipes::default(),
             without_references: seed % 4 == 3,
             doomed: RefCell::new(None),
             kill_point: Cell::new(None),

@@ -74,17 +74,26 @@ fn over_limit(
     recipe: &Recipe,
     (found, removed): (&ImagesByRegion, &[Image]),
     sequences: &[Sequence],
-    images: usize,
+    would_go: usize,
 ) -> Option<Limit> {
     let (per_run, percent) = (recipe.expire.max_per_run, recipe.expire.max_percent);
-    if images > per_run {
+    if would_go > per_run {
         return Some(Limit::TooMany { most: per_run, setting: format!("expire.max_per_run = {per_run}") });
     }
-    let all = observed_images(found).chain(removed).filter(|image| counts(image)).count();
+    let images: BTreeSet<(&Region, &str)> = observed_images(found)
+        .chain(removed)
+        .filter(|image| counts(image))
+        .map(|image| (&image.region, image.id.as_str()))
+        .collect();
+    let all = images.len();
     let most = all * percent / 100;
+    // A failed copy is no image: it is not among those of which a part may go.
+    let is_image = |one: &Decision| {
+        one.subject.resource.as_deref().is_some_and(|id| images.contains(&(&one.subject.region, id)))
+    };
     let is_too_large = |step: Step| {
-        let images_of =
-            |sequence: &Sequence| sequence.iter().filter(|one| one.action.step() == Some(step)).count();
+        let takes = |one: &&Decision| one.action.step() == Some(step) && is_image(one);
+        let images_of = |sequence: &Sequence| sequence.iter().filter(takes).count();
         let releases: Vec<usize> = sequences.iter().map(images_of).filter(|images| *images > 0).collect();
         releases.len() > 1 && releases.iter().sum::<usize>() > most
     };

@@ -6,7 +6,7 @@ use crate::expire::in_use::{UsageByRegion, UsageIndex};
 use crate::expire::keep_rules::decide;
 use crate::expire::lineage::Lineage;
 use crate::fixtures::*;
-use crate::inventory::RegionUsage;
+use crate::inventory::{ImageState, RegionUsage};
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
 
@@ -149,4 +149,17 @@ fn max_percent_counts_each_step_separately() {
     let words: Vec<&str> =
         run(&rules, &found, None).iter().flatten().map(|decision| decision.action.word()).collect();
     assert_eq!(words, ["keep", "deprecate", "disable", "deregister"]);
+}
+
+/// A Region in which every copy failed leaves the recipe.
+#[test]
+fn failed_copies_are_no_images_that_would_go() {
+    let (rules, found, home) = (rules(100, 50), found(1, &REGIONS), region("us-east-1"));
+    let failed = |n| image("web", n).in_region("eu-central-1").in_state(ImageState::Failed).build();
+    let removed: Vec<Image> = (1..=9).map(failed).collect();
+    let usage = UsageByRegion::from([(region("eu-central-1"), Ok(RegionUsage::default()))]);
+    let uses = UsageIndex::of(&usage);
+    let decided = crate::expire::removed_regions::decide(&rules, &home, &removed, &uses, day(40));
+    let sequences = enforce(&rules, &home, &found, &removed, decided, None);
+    assert_eq!((deregistered(&sequences), blocked_events(&sequences)), (9, vec![]));
 }

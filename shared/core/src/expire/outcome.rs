@@ -12,7 +12,7 @@ use super::stages::{RetirementContext, deprecate_alone, next_stage};
 use crate::inventory::{Deprecation, Image, ImageState};
 use crate::model::{ImageId, Stage};
 use crate::plan::reason::{ReportStatus, RetentionReason, UseReason};
-use crate::plan::{Action, Decision, Reason, Retention, Sequence, Subject};
+use crate::plan::{Action, Reason, Retention, Sequence, Subject};
 use crate::publish::sharing;
 use crate::recipe::Recipe;
 
@@ -63,8 +63,9 @@ pub fn next_step(
 ///
 /// An image whose stage is `disabled` but that can be launched again is reactivated: some replicas may be gone, so it
 /// is copied to every Region before it counts as a release again. A replica without its home image is not
-/// reactivated. An image that was deprecated as unused loses that mark. Neither happens while the release is kept
-/// only because usage is unknown.
+/// reactivated. A replica that Kiln disabled by itself, because its Region had left the recipe, is enabled again with the
+/// release that its recipe or a use keeps. An image that was deprecated as unused loses that mark. None of that happens
+/// while the release is kept only because usage is unknown.
 pub fn keep(
     release: &Release<'_>,
     policy: RetentionPolicy<'_>,
@@ -74,10 +75,18 @@ pub fn keep(
     let is_home =
         |(image, record): &Member<'_>| record.copied.is_none() && image.state == ImageState::Available;
     let can_reactivate = policy.recipe.is_some() && release.members.iter().any(is_home);
+    let is_at_home = |one: &Member<'_>| is_home(one) && one.1.stage.is_published();
+    let can_enable = policy.recipe.is_some() && release.members.iter().any(is_at_home);
     let reasons: Vec<Keep> = release.images().map(why).collect();
     let certain = reasons.iter().any(Keep::is_certain);
-    let keep = |((image, record), keep): (&Member<'_>, Keep)| -> Decision {
+    let keep = |((image, record), keep): (&Member<'_>, Keep)| -> Sequence {
+        let is_enabled =
+            image.state == ImageState::Disabled && record.stage == Stage::Disabled && can_enable && certain;
+        let enabled = is_enabled.then(|| {
+            Subject::member(image, &record.name).decide(Action::Enable(image.id.clone()), keep.reason.clone())
+        });
         let action = match (&image.state, record.stage) {
+            _ if is_enabled => Action::reactivate(image, record, now),
             _ if keep.reason == Reason::Use(UseReason::ReportMissing(ReportStatus::Requested)) => {
                 Action::RequestUsageReport(image.id.clone())
             }
@@ -92,9 +101,11 @@ pub fn keep(
         };
         // Any action other than to keep it changes what the date of its next step is counted from.
         let next = keep.retention.next.filter(|_| action == Action::Keep);
-        Subject::member(image, &record.name).retain(action, keep.reason, Retention { next, ..keep.retention })
+        let retention = Retention { next, ..keep.retention };
+        let kept = Subject::member(image, &record.name).retain(action, keep.reason, retention);
+        enabled.into_iter().chain([kept]).collect()
     };
-    release.members.iter().zip(reasons).map(keep).collect()
+    release.members.iter().zip(reasons).flat_map(keep).collect()
 }
 
 /// Whether only usage by other accounts can still keep a release. Only then is that usage read.

@@ -54,3 +54,30 @@ fn without_quarantine_the_home_image_is_marked_before_its_replicas_go() {
         ]
     );
 }
+
+/// Its Region had left the recipe, so the replica was disabled by itself, and it is back.
+#[test]
+fn a_replica_that_kiln_disabled_is_enabled_again_with_the_release_that_is_kept() {
+    let replica = |n| image("web", n).in_region("eu-west-1").disabled_on(38).build();
+    let all = [releases_of(&[5, 6, 7]), vec![replica(7)]].concat();
+    let back = [("7@eu-west-1".to_owned(), "enable"), ("7@eu-west-1".to_owned(), "reactivate")];
+    let decided = actions(&by(&recipe("web"), all, &unused(), day(40)));
+    assert_eq!(decided.iter().filter(|(of, _)| of.starts_with('7')).cloned().collect::<Vec<_>>(), back);
+}
+
+#[test]
+fn a_replica_that_a_person_disabled_stays_so_and_one_of_a_disabled_release_too() {
+    let mut by_person = image("web", 7).released().in_region("eu-west-1").build();
+    by_person.state = crate::inventory::ImageState::Disabled;
+    let all = [releases_of(&[5, 6, 7]), vec![by_person]].concat();
+    let of_seven = |images| {
+        let decided = actions(&by(&recipe("web"), images, &unused(), day(40)));
+        decided.into_iter().filter(|(of, _)| of.starts_with('7')).count()
+    };
+    assert_eq!(of_seven(all), 0);
+    let gone = vec![
+        image("web", 7).disabled_on(38).build(),
+        image("web", 7).in_region("eu-west-1").disabled_on(38).build(),
+    ];
+    assert_eq!(of_seven([releases_of(&[5, 6]), gone].concat()), 0);
+}

@@ -120,7 +120,7 @@ async fn of_image<C: Cloud>(
     if !record.stage.is_published() {
         return keep(Subject::image(&image), ReplicateReason::SourceStage(record.stage));
     }
-    let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
+    let recipe = event_resource::recipe_beside_others(cloud, context, &image, &record.name.recipe).await?;
     let one = [&recipe];
     let (mut images, mut pointers) =
         join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))

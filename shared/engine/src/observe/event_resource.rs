@@ -107,7 +107,24 @@ pub(crate) async fn recipe<C: Parameters>(
     image: &Image,
     name: &RecipeName,
 ) -> Result<Recipe, Halt> {
-    match recipes::find(cloud, context, name).await? {
+    known(image, name, recipes::find(cloud, context, name).await?)
+}
+
+/// The same for whoever moves what names its releases, which no other recipe may name.
+///
+/// # Errors
+/// Why it could not be read, every mistake in it, also beside the others, or that it does not exist.
+pub(crate) async fn recipe_beside_others<C: Parameters>(
+    cloud: &C,
+    context: &Context,
+    image: &Image,
+    name: &RecipeName,
+) -> Result<Recipe, Halt> {
+    known(image, name, recipes::find_beside_others(cloud, context, name).await?)
+}
+
+fn known(image: &Image, name: &RecipeName, found: Option<Recipe>) -> Result<Recipe, Halt> {
+    match found {
         Some(recipe) => Ok(recipe),
         None => keep(Subject::image(image), Reason::RecipeGone(name.to_string())),
     }

@@ -9,7 +9,7 @@ use kiln_core::recipe::{BadRecipe, Bounds, Recipe, checked};
 use crate::context::{Context, HandlerError, NoRecipe};
 use crate::ports::Parameters;
 
-/// One recipe by its name; `None` if it does not exist.
+/// One recipe by its name; `None` if it does not exist. What others make wrong with it is not looked for.
 ///
 /// # Errors
 /// Why it could not be read, or every mistake in it.
@@ -22,6 +22,27 @@ pub async fn find<C: Parameters>(
     match cloud.parameter(&context.home, &parameter).await? {
         Some(document) => Ok(Some(Recipe::parse_within(name.as_str(), &document, &context.bounds)?)),
         None => Ok(None),
+    }
+}
+
+/// The same, with all that others make wrong with it: whoever moves a parameter or launch template must know that no other
+/// recipe names it.
+///
+/// # Errors
+/// Why it could not be read, or every mistake in it.
+pub(crate) async fn find_beside_others<C: Parameters>(
+    cloud: &C,
+    context: &Context,
+    name: &RecipeName,
+) -> Result<Option<Recipe>, HandlerError> {
+    let Some(recipe) = find(cloud, context, name).await? else { return Ok(None) };
+    if !recipe.depends_on_others() {
+        return Ok(Some(recipe));
+    }
+    let all = parsed(&cloud.parameters_below(&context.home, &context.recipes).await?, &context.bounds);
+    match all.into_iter().filter_map(Result::err).find(|bad| bad.name == name.as_str()) {
+        Some(bad) => Err(bad.into()),
+        None => Ok(Some(recipe)),
     }
 }
 
@@ -40,7 +61,7 @@ pub(crate) fn regions<'a>(
     recipes.into_iter().flat_map(|recipe| &recipe.replicate.regions).chain([home]).collect()
 }
 
-/// One recipe by its name.
+/// One recipe by its name, beside all others.
 ///
 /// # Errors
 /// Why it could not be read, that it does not exist, or every mistake in it.
@@ -51,7 +72,7 @@ pub async fn existing<C: Parameters>(
 ) -> Result<Recipe, HandlerError> {
     let missing =
         || NoRecipe { name: name.clone(), path: context.recipes.clone(), home: context.home.to_string() };
-    Ok(find(cloud, context, name).await?.ok_or_else(missing)?)
+    Ok(find_beside_others(cloud, context, name).await?.ok_or_else(missing)?)
 }
 
 /// One recipe by its name, or all recipes if there is no name. If all are read, a recipe with mistakes does not hide
@@ -68,15 +89,7 @@ pub async fn wanted<C: Parameters>(
         let documents = cloud.parameters_below(&context.home, &context.recipes).await?;
         return Ok(parsed(&documents, &context.bounds));
     };
-    let recipe = existing(cloud, context, name).await?;
-    if !recipe.depends_on_others() {
-        return Ok(vec![Ok(recipe)]);
-    }
-    let all = parsed(&cloud.parameters_below(&context.home, &context.recipes).await?, &context.bounds);
-    match all.into_iter().filter_map(Result::err).find(|bad| bad.name == name.as_str()) {
-        Some(bad) => Err(bad.into()),
-        None => Ok(vec![Ok(recipe)]),
-    }
+    Ok(vec![Ok(existing(cloud, context, name).await?)])
 }
 
 /// The sequence that rejects a recipe with mistakes.
