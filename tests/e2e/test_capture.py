@@ -176,3 +176,15 @@ def test_instances_that_are_not_kilns_are_left_alone(kiln: Kiln) -> None:
     kiln.settle()
     assert kiln.changes(before) == []
     assert [i["State"]["Name"] for i in kiln.living()] == ["stopped"]
+
+
+def test_a_builder_that_somebody_terminates_has_failed_its_bake_and_that_is_told_once(kiln: Kiln) -> None:
+    kiln.recipe(script="sleep infinity", regions="[]")
+    kiln.invoke("bake", {"recipe": "web"})
+    (builder,) = kiln.living()
+    kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])
+    for _ in range(3):
+        kiln.sweep()
+    (failed,) = kiln.said("Bake Failed")
+    assert "somebody terminated the instance" in failed["reason"]
+    assert failed["instance"] == builder["InstanceId"] and kiln.images() == []

@@ -84,11 +84,6 @@ fn stops_a_builder(world: &Rc<World>) {
 fn terminates_a_builder(world: &Rc<World>) {
     let Some(builder) = one_builder(world, None) else { return };
     world.note(|| format!("somebody terminates {}", builder.id));
-    let (recipe, version) = (builder.tags.read(tags::RECIPE), builder.tags.read(tags::VERSION));
-    if let (Some(recipe), Some(version)) = (recipe, version) {
-        let name = kiln_core::model::ImageName { recipe, version };
-        world.invariants.borrow_mut().bake(&name).changed_by_hand = true;
-    }
     let now = world.now();
     world.account.borrow_mut().region(&builder.region).set_state(&builder.id, now, InstanceState::Terminated);
 }

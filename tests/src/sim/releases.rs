@@ -108,6 +108,7 @@ impl Invariants {
             let same = |other: &&Image| {
                 other.id != *id
                     && other.region == *region
+                    && other.state != ImageState::Failed
                     && other.record().is_ok_and(|its| its.name == record.name && its.copied.is_none())
             };
             if record.copied.is_none()

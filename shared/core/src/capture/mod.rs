@@ -17,6 +17,9 @@ use crate::recipe::Recipe;
 /// a long-lived instance.
 pub const CAPTURE_GRACE: TimeDelta = TimeDelta::hours(1);
 
+/// How long after its deadline nobody may have heard of a builder that somebody terminated. EC2 shows it for about an hour.
+const HEARD_OF: TimeDelta = TimeDelta::hours(3);
+
 /// What was observed of one builder.
 #[derive(Debug, Clone)]
 pub struct Observed {
@@ -77,7 +80,10 @@ pub fn decide(
     let decision = |action, reason| Subject::instance(instance).decide(action, reason);
     let long_lived = is_long_lived(instance);
     if instance.state == InstanceState::Terminated {
-        return vec![decision(Action::Keep, Reason::Script(ScriptReason::NotStopped(instance.state)))];
+        return match is_untold(instance, &observed.images, now) {
+            true => give_up(observed, name, Reason::Script(ScriptReason::TerminatedBySomeone)),
+            false => vec![decision(Action::Keep, Reason::Script(ScriptReason::NotStopped(instance.state)))],
+        };
     }
     // EC2 shows a deregistered image for a while; it does not count.
     let mut images = observed.images.iter().filter(|image| image.state != ImageState::Deregistered);
@@ -158,6 +164,16 @@ pub fn decide(
         _ if instance.is_late(now) => give_up(observed, name, Reason::Script(ScriptReason::NoVerdict)),
         _ => vec![decision(Action::Retry, Reason::Script(ScriptReason::NoVerdictYet))],
     }
+}
+
+/// Whether a launched builder was terminated before there was an image of it, and not by Kiln, which tells it first.
+pub fn is_untold(instance: &Instance, images: &[Image], now: DateTime<Utc>) -> bool {
+    instance.state == InstanceState::Terminated
+        && instance.deadline().is_some_and(|deadline| now < deadline + HEARD_OF)
+        && instance.purpose() == InstanceRole::Builder
+        && !instance.tags.has(tags::IMAGE)
+        && !instance.tags.has(tags::BAKE_FAILED)
+        && images.iter().all(|image| image.state == ImageState::Deregistered)
 }
 
 /// Whether an image with the name of a bake was made from this builder: it has the tags that the CreateImage call
@@ -249,10 +265,10 @@ fn give_up(observed: &Observed, name: &ImageName, reason: Reason) -> Sequence {
     vec![emit_bake_failed(instance, name, &reason, tail), free_builder(instance, reason)]
 }
 
-/// Terminates a launched builder, or starts a long-lived one again.
+/// Abandons a launched builder, or starts a long-lived one again.
 fn free_builder(instance: &Instance, reason: Reason) -> Decision {
     let id = instance.id.clone();
-    let action = if is_long_lived(instance) { Action::Restart(id) } else { Action::Terminate(id) };
+    let action = if is_long_lived(instance) { Action::Restart(id) } else { Action::Abandon(id) };
     Subject::instance(instance).decide(action, reason)
 }
 

@@ -66,6 +66,8 @@ pub const RELEASED_AT: &str = "kiln:released-at";
 /// On an image that some Region's parameter did not take: how often it was tried, and when last. The next try waits,
 /// each time twice as long.
 pub const RELEASE_TRIED: &str = "kiln:release-tried";
+/// On a builder: `told`, once an event has said that its bake failed.
+pub const BAKE_FAILED: &str = "kiln:bake-failed";
 /// On the newest home image of a recipe: the version of a bake that found no room for its builder and waits for it; with
 /// `over` behind it, that no room came.
 pub const BAKE_WAITS: &str = "kiln:bake-waits";
@@ -93,7 +95,7 @@ pub const MOST: usize = 50;
 pub const MOST_OF_KILN: usize = 21;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 29] = [
+const OWN: [&str; 30] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -117,6 +119,7 @@ const OWN: [&str; 29] = [
     PUBLISHED_AS,
     RELEASED_AT,
     RELEASE_TRIED,
+    BAKE_FAILED,
     BAKE_WAITS,
     LOSS_TOLD,
     COPIED_BACK,

@@ -44,6 +44,8 @@ pub enum Action {
     Restart(InstanceId),
     /// Terminates a builder or tester that Kiln launched.
     Terminate(InstanceId),
+    /// Terminates a builder whose bake has failed, and records on it that this was told (`kiln:bake-failed`).
+    Abandon(InstanceId),
     /// Copies an image to another Region.
     Copy(NewReplica),
     /// Sets the tag `kiln:stage` of an image.
@@ -287,6 +289,7 @@ impl Action {
             Self::Capture(_) => "capture",
             Self::Restart(_) => "restart",
             Self::Terminate(_) => "terminate",
+            Self::Abandon(_) => "abandon",
             Self::Copy(_) => "copy",
             Self::SetStage(..) => "set-stage",
             Self::Anchor { .. } => "anchor",

@@ -108,7 +108,8 @@ impl ScriptReason {
     fn ends(&self) -> Ends {
         match self {
             Self::NotStopped(_) | Self::NoVerdictYet => Ends::AtDeadline,
-            Self::Failed(_)
+            Self::TerminatedBySomeone
+            | Self::Failed(_)
             | Self::StoppedBySomeone
             | Self::StoppedByOther(_)
             | Self::NoVerdict

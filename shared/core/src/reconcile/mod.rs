@@ -75,8 +75,30 @@ fn builders(observed: &Observed) -> impl Iterator<Item = (&Instance, ImageName)>
         .filter_map(|instance| Some((instance, capture::bake_of(instance).ok()?)))
 }
 
+/// The builders that somebody terminated, so that nobody would hear of their bakes.
+fn lost_builders(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
+    let of = |instance: &Instance| {
+        let name = capture::bake_of(instance).ok()?;
+        let images = observed.named(&name);
+        let is_alone = !builders(observed).any(|(_, other)| other == name);
+        let input = capture::Observed {
+            instance: instance.clone(),
+            images,
+            verdict: ScriptOutcome::Unread,
+            console_tail: String::new(),
+        };
+        let recipe = observed.recipes.get(&name.recipe);
+        (is_alone && capture::is_untold(instance, &input.images, now)).then(|| Due {
+            wake: Wake::Builder(observed.home.clone(), instance.id.clone()),
+            sequence: capture::decide(&name, recipe, &input, now),
+            since: instance.launched,
+        })
+    };
+    observed.instances.iter().flatten().filter_map(of).collect()
+}
+
 fn builders_due(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
-    let mut due = Vec::new();
+    let mut due = lost_builders(observed, now);
     for (instance, name) in builders(observed) {
         let wake = Wake::Builder(observed.home.clone(), instance.id.clone());
         let mut images = observed.named(&name);

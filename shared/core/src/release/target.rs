@@ -18,6 +18,10 @@ impl<'a> ReleaseState<'a> {
     pub(super) fn target(&self, region: &Region) -> Option<(&ReadyRelease<'a>, Version, Reason)> {
         let (wanted, over, reason) = self.wanted(region)?;
         match self.stands_for(wanted) {
+            // What is wanted is older than what was lost anyway.
+            Some((lost, instead)) if instead.version() == wanted.version() => {
+                Some((wanted, over.max(lost), reason))
+            }
             Some((lost, instead)) => {
                 let reason = ReleaseReason::GivesWay { lost, to: instead.version() };
                 Some((instead, over.max(lost), Reason::Release(reason)))

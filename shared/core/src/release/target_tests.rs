@@ -181,3 +181,19 @@ fn a_release_that_was_rolled_back_to_and_is_lost_gives_way_to_an_older_one() {
     pinned.images("us-east-1").push(image("web", 10).staged(Stage::Released).build());
     assert_eq!(pinned.moved(&named()), all(8), "and never to what was rolled back from");
 }
+
+#[test]
+fn a_rollback_in_force_stays_one_where_a_region_still_names_what_was_lost() {
+    let mut rolled_back = scene().without("eu-west-1", 9);
+    let home = rolled_back.images("us-east-1").first_mut().unwrap();
+    let pin = crate::model::Pin { at: day(20), over: name("web", 9).version };
+    *home = home.anchored(home.anchor().pinned(pin));
+    let decided = rolled_back.decided(&named());
+    let moves = decided.iter().flatten().find_map(|one| match &one.action {
+        Action::MoveParameters(moves) => Some((&one.reason, moves)),
+        _ => None,
+    });
+    let (reason, moves) = moves.unwrap();
+    assert!(reason.to_string().contains("a rollback to"), "{reason}");
+    assert!(moves.moves.iter().all(|one| one.back.is_none()), "it only goes on");
+}

@@ -73,6 +73,15 @@ pub(crate) async fn apply_one<C: Cloud>(
             Ok(Effect::default())
         }
         Action::Terminate(instance) => done(cloud.terminate(region, instance).await),
+        Action::Abandon(instance) => {
+            // First: a builder that is gone without it was terminated by somebody.
+            let told = Tags::new().with(tags::BAKE_FAILED, "told");
+            match cloud.tag_instance(region, instance, &told).await {
+                Err(error) if error.kind != ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+            done(cloud.terminate(region, instance).await)
+        }
         Action::Copy(new) => match cloud.copy_image(new).await {
             Err(error) if error.kind == ErrorKind::TokenUsed => Ok(Effect::before()),
             Err(error) => Err(error.into()),

@@ -66,7 +66,10 @@ async fn of_image<C: Cloud>(
         Err(reason) => return keep(Subject::image(&image), Reason::NotManaged(reason)),
     };
     let Some(builder) = &image.source_instance else {
-        return keep(Subject::image(&image), CaptureReason::NotABuilder);
+        return match image.state {
+            ImageState::Failed => Ok(failed_image(&image, &record)),
+            _ => keep(Subject::image(&image), CaptureReason::NotABuilder),
+        };
     };
     let builder =
         cloud.instance(region, builder).await?.filter(|builder| builder.state != InstanceState::Terminated);

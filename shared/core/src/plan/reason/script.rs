@@ -15,6 +15,8 @@ pub enum ScriptReason {
     Failed(i32),
     #[error("the instance was stopped by an API call before its script had ended")]
     StoppedBySomeone,
+    #[error("somebody terminated the instance before its script had ended")]
+    TerminatedBySomeone,
     #[error("the instance was stopped by {0}, not by its own shutdown")]
     StoppedByOther(String),
     #[error(
