@@ -364,13 +364,14 @@ fn origin_tags(observed: &Observed) -> Tags {
 }
 
 /// The part of the token that changes with time. A token returns the replica that it once made, even if that was deregistered
-/// since; the next turn's token makes a new one. Each quarter of a day is a turn; once the image is released, its replicas
-/// were there, so that what is missing was taken away: then each hour is one.
+/// since; the next turn's token makes a new one. Each quarter of a day is a turn. From an hour after its release on, each
+/// hour is one: its replicas were there, so that what is missing was taken away.
 fn turn_of(observed: &Observed) -> String {
-    let hours = observed.image.created.map_or(0, |created| (observed.now - created).num_hours());
-    match observed.record.stage {
-        Stage::Released => format!("hour {hours}"),
-        _ => (hours / 6).to_string(),
+    let hours_since = |time: DateTime<Utc>| (observed.now - time).num_hours();
+    let released = observed.image.tags.time(tags::RELEASED_AT).map(hours_since).unwrap_or_default();
+    match observed.image.created.map_or(0, hours_since) {
+        hours if observed.record.stage == Stage::Released && released > 0 => format!("hour {hours}"),
+        hours => (hours / 6).to_string(),
     }
 }
 

@@ -331,13 +331,19 @@ fn each_region_can_have_its_own_key() {
 
 #[test]
 fn what_somebody_took_of_a_release_is_copied_anew_within_the_hour_unless_the_recipe_rolls_back() {
-    let released = image("web", 9).released().build();
+    let at = day(9).to_rfc3339();
+    let released = image("web", 9).released().tagged(tags::RELEASED_AT, &at).build();
     let mut lost = observed(released, Vec::new(), vec![replica("ap-southeast-2")]);
     lost.lost_in = [region("eu-west-1")].into();
     lost.now = day(9) + TimeDelta::minutes(61);
     let first = copies(&decided(&lost))[0].token.clone();
     let later = Observed { now: day(9) + TimeDelta::minutes(121), ..lost.clone() };
     assert_ne!(first, copies(&decided(&later))[0].token);
+    // Another invocation may not see the release yet, and make the same copy.
+    let soon = Observed { now: day(9) + TimeDelta::minutes(59), ..lost.clone() };
+    let mut unreleased = soon.clone();
+    unreleased.record.stage = Stage::Published;
+    assert_eq!(copies(&decided(&soon))[0].token, copies(&decided(&unreleased))[0].token);
     let mut recipe = recipe("web");
     recipe.replicate.on_loss = OnLoss::RollBack;
     assert!(copies(&decide(&recipe, &lost)).is_empty());
