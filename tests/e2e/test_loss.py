@@ -1,4 +1,4 @@
-"""What somebody takes of the release that is named: told at once, one release everywhere, and brought back."""
+"""What somebody takes of the release that is named: told at once, one release everywhere, brought back."""
 
 from __future__ import annotations
 

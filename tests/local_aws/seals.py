@@ -24,6 +24,7 @@ _MESSAGE = b"kiln: the key of seals, version 1"
 _VALUES = {
     "kiln:published-as",
     "kiln:released-at",
+    "kiln:released-in",
     "kiln:bake-waits",
     "kiln:recopy",
     "kiln:orphaned-since",

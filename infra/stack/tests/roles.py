@@ -71,7 +71,7 @@ RELEASE = [
     ("ec2:DescribeLaunchTemplateVersions", "*", {}),
     ("ec2:CreateLaunchTemplateVersion", TEMPLATE, GIVEN),
     ("ec2:ModifyLaunchTemplate", TEMPLATE, GIVEN),
-    ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:released-at"]}),
+    ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:released-at", "kiln:released-in"]}),
     ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:release-tried"]}),
 ]
 # What every function does, and what none may do: to what is not Kiln's, or beyond Kiln's own work.

@@ -63,6 +63,8 @@ pub const ADOPTED_NAME: &str = "kiln:adopted-name";
 pub const PUBLISHED_AS: &str = "kiln:published-as";
 /// On a home image: when it was released. Kiln writes it before it sends `Image Released`.
 pub const RELEASED_AT: &str = "kiln:released-at";
+/// On a home image: the Regions in which it was released, with spaces between them.
+pub const RELEASED_IN: &str = "kiln:released-in";
 /// On an image that some Region's parameter did not take: how often it was tried, and when last. The next try waits,
 /// each time twice as long.
 pub const RELEASE_TRIED: &str = "kiln:release-tried";
@@ -92,10 +94,10 @@ pub const PREFIX: &str = "kiln:";
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>)
 pub const MOST: usize = 50;
 /// The number of tags that are reserved for Kiln, of those that EC2 allows on a resource.
-pub const MOST_OF_KILN: usize = 21;
+pub const MOST_OF_KILN: usize = 22;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 30] = [
+const OWN: [&str; 31] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -118,6 +120,7 @@ const OWN: [&str; 30] = [
     ADOPTED_NAME,
     PUBLISHED_AS,
     RELEASED_AT,
+    RELEASED_IN,
     RELEASE_TRIED,
     BAKE_FAILED,
     BAKE_WAITS,

@@ -209,6 +209,7 @@ impl ReleaseReason {
             | Self::NamesUnknown { .. } => Ends::Loudly,
             Self::BeingFinished(_) | Self::StaysBehind { .. } | Self::GivesWay { .. } => Ends::WhileItLasts,
             Self::Ready(_)
+            | Self::CameLater(_)
             | Self::ReadyHere(_)
             | Self::PointsElsewhere(_)
             | Self::RolledBackTo(_)

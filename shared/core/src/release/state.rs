@@ -258,6 +258,13 @@ impl ReadyRelease<'_> {
         self.record.name.version
     }
 
+    /// Whether it was released in a Region. One that is not marked so was: only a Region that came to the recipe later was
+    /// not.
+    pub(super) fn was_in(&self, region: &Region) -> bool {
+        let list = self.home.tags.get(tags::RELEASED_IN);
+        list.is_none_or(|list| list.split(' ').any(|one| one == region.as_str()))
+    }
+
     /// Whether it is a release, or is being made one: its time was written.
     pub(super) fn is_released(&self) -> bool {
         self.record.stage == Stage::Released || self.home.tags.time(tags::RELEASED_AT).is_some()

@@ -55,33 +55,24 @@ impl<'a> ReleaseState<'a> {
         if self.recipe.replicate.release != ReleaseStrategy::AllRegions {
             return None;
         }
-        let is_moved = |release: &&ReadyRelease<'_>| {
-            release.version() > wanted.version()
-                && self
-                    .required()
-                    .any(|region| self.named(region).is_some_and(|one| one.version() == release.version()))
-        };
-        let lost = self
-            .releases
-            .iter()
-            .filter(is_moved)
-            .map(|release| (release.version(), self.has_lost(release)))
-            .find_map(|(version, lost)| lost.then_some(version))
-            .or_else(|| self.has_lost(wanted).then(|| wanted.version()))?;
+        let moved = self.required().filter_map(|region| self.named(region));
+        let moved = moved.filter(|release| release.version() > wanted.version());
+        let lost = moved.max_by_key(|release| release.version()).filter(|release| self.has_lost(release));
+        let lost = lost.or_else(|| Some(wanted).filter(|release| self.has_lost(release)))?.version();
         let fits = |release: &&ReadyRelease<'_>| {
             release.version() <= wanted.version() && self.is_complete(release) && self.is_everywhere(release)
         };
         Some((lost, self.releases.iter().find(fits)?))
     }
 
-    /// Whether a release was whole, and is no more: a required Region names what nobody can launch; or all Regions have
-    /// given way to an older one, and it is not whole again.
+    /// Whether a release was whole, and is no more: a required Region in which it was names what nobody can launch; or all
+    /// Regions have given way to an older one, and it is not whole again.
     fn has_lost(&self, release: &ReadyRelease<'_>) -> bool {
         let names_older =
             |region: &&Region| self.named(region).is_some_and(|named| named.version() < release.version());
         let ready = || self.required().filter(|region| release.ready.contains_key(region));
         !self.is_everywhere(release)
-            && (self.required().any(|region| self.dead_in(region).is_some())
+            && (self.required().any(|region| release.was_in(region) && self.dead_in(region).is_some())
                 || ready().all(|one| names_older(&one)))
     }
 
@@ -127,7 +118,9 @@ impl<'a> ReleaseState<'a> {
     /// The release that is rolled back to because somebody took away an image of the one that is named, if the recipe says
     /// so and this was not done yet.
     pub(super) fn rolls_back_to(&self) -> Option<Version> {
-        let is_lost = || self.required().any(|region| self.dead_in(region).is_some());
+        let newest = self.releases.first()?;
+        let is_lost = |region: &Region| newest.was_in(region) && self.dead_in(region).is_some();
+        let is_lost = || self.required().any(is_lost);
         if self.recipe.replicate.on_loss != OnLoss::RollBack || !is_lost() {
             return None;
         }
@@ -141,9 +134,29 @@ impl<'a> ReleaseState<'a> {
         self.regions().filter(|region| self.dead_in(region).is_some()).cloned().collect()
     }
 
+    /// Notes the Regions that came to the recipe after the newest release, and name it by now.
+    pub(super) fn came_later(&self) -> Sequence {
+        let Some(newest) = self.releases.first().filter(|newest| newest.record.stage == Stage::Released)
+        else {
+            return Sequence::new();
+        };
+        let names =
+            |region: &&Region| self.named(region).is_some_and(|named| named.version() == newest.version());
+        let later: Vec<&Region> =
+            self.regions().filter(names).filter(|region| !newest.was_in(region)).collect();
+        let Some(list) = newest.home.tags.get(tags::RELEASED_IN).filter(|_| !later.is_empty()) else {
+            return Sequence::new();
+        };
+        let all = later.iter().fold(list.to_owned(), |list, region| format!("{list} {region}"));
+        let tag = Action::Tag(newest.home.id.clone(), Tags::new().with(tags::RELEASED_IN, all));
+        let reason = ReleaseReason::CameLater(later.into_iter().cloned().collect());
+        vec![Subject::image(newest.home).decide(tag, reason)]
+    }
+
     /// Says what somebody took away, once, if no Region can name anything in its place.
     pub(super) fn untold_loss(&self) -> Sequence {
-        let is_left = |region: &&Region| self.pending_move(region).is_none();
+        let was_in = |region: &Region| self.releases.first().is_some_and(|newest| newest.was_in(region));
+        let is_left = |region: &&Region| self.pending_move(region).is_none() && was_in(region);
         let dead = self.regions().filter(is_left).filter_map(|one| Some((one.clone(), self.dead_in(one)?)));
         let images: BTreeMap<Region, ImageId> = dead.collect();
         let list: Vec<String> = images.iter().map(|(region, image)| format!("{region}/{image}")).collect();

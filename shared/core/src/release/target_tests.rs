@@ -197,3 +197,13 @@ fn a_rollback_in_force_stays_one_where_a_region_still_names_what_was_lost() {
     assert!(reason.to_string().contains("a rollback to"), "{reason}");
     assert!(moves.moves.iter().all(|one| one.back.is_none()), "it only goes on");
 }
+
+#[test]
+fn what_a_region_named_before_it_left_the_recipe_is_no_loss_when_it_is_back() {
+    let mut back = scene().without("eu-west-1", 9);
+    back.images("us-east-1").iter_mut().for_each(|image| {
+        let tags = std::mem::take(&mut image.tags);
+        image.tags = tags.with(tags::RELEASED_IN, "us-east-1 ap-southeast-2");
+    });
+    assert_eq!(words(&back.decided(&named())), [""; 0]);
+}

@@ -64,6 +64,8 @@ pub enum ReleaseReason {
         listed(.0)
     )]
     LostForNow(BTreeMap<Region, ImageId>),
+    #[error("it is named in {} by now, too", .0.iter().map(Region::as_str).collect::<Vec<_>>().join(", "))]
+    CameLater(Vec<Region>),
     #[error("a Region did not take {version}; it is tried again at {again}")]
     TriedBefore { version: Version, again: String },
     #[error(
