@@ -32,7 +32,7 @@ _VALUES = {
 _MARKS = {"kiln:unused-since", "kiln:disabled-at", "kiln:fleet-size", "kiln:recipe-retired-at"}
 _RECORD = {"kiln:recipe", "kiln:version", "kiln:stage"}
 _ANCHOR = re.compile(r"^(.*)\[kiln: (.*); seal [^;\]]*\]$", re.DOTALL)
-_ASKED = re.compile(r"\[kiln: asked again ([^;]*);")
+_ASKED = re.compile(r"\[kiln: asked again (\S+Z)[ ;]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _SEAL = re.compile(r" (?:\d{8}T\d{6}Z )?[0-9a-f]{4}-[0-9a-f]{32}$")
 

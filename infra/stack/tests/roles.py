@@ -144,7 +144,7 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:CreateImage", SNAPSHOT, ASKED),
         ("ec2:CreateTags", IMAGE, {"ec2:CreateAction": "CreateImage"}),
         ("ec2:CreateTags", SNAPSHOT, {"ec2:CreateAction": "CreateImage"}),
-        ("ec2:CreateTags", INSTANCE, BUILDER | {"aws:TagKeys": ["kiln:image", "kiln:bake-failed"]}),
+        ("ec2:CreateTags", INSTANCE, BUILDER | {"aws:TagKeys": ["kiln:image", "kiln:end-told"]}),
         ("ec2:StartInstances", INSTANCE, LONG_LIVED),
         ("ec2:DeleteTags", INSTANCE, LONG_LIVED | MARKS),
         ("ec2:TerminateInstances", INSTANCE, BUILDER),

@@ -23,7 +23,7 @@ fn words(sequence: &Sequence) -> Vec<&'static str> {
 }
 
 fn failed(sequence: &Sequence) -> (&str, &str) {
-    assert_eq!(words(sequence), ["emit", "abandon"]);
+    assert_eq!(words(sequence), ["emit", "end-builder"]);
     match &sequence[0].action {
         Action::Emit(Envelope { news: Event::BakeFailed { reason, console_tail, .. }, .. }) => {
             (reason, console_tail)
@@ -108,7 +108,11 @@ fn a_builder_is_terminated_once_its_image_is_available() {
         ..observed(builder("web", 9))
     };
     assert_eq!(words(&decided(&with(ImageState::Pending))), ["keep"]);
-    assert_eq!(words(&decided(&with(ImageState::Available))), ["terminate"]);
+    // Its tag was lost: then nothing else would tell later that it had an image.
+    assert_eq!(words(&decided(&with(ImageState::Available))), ["end-builder"]);
+    let mut tagged = with(ImageState::Available);
+    tagged.instance.tags = tagged.instance.tags.with(tags::IMAGE, "ami-0a");
+    assert_eq!(words(&decided(&tagged)), ["terminate"]);
 }
 
 #[test]
@@ -116,7 +120,7 @@ fn a_failed_image_is_reported_and_deregistered_after_its_builder_is_terminated()
     let mut aborted = image("web", 9).in_state(ImageState::Failed).build();
     aborted.state_reason = "Client.InternalError".into();
     let sequence = decided(&Observed { images: vec![aborted], ..observed(builder("web", 9)) });
-    assert_eq!(words(&sequence), ["emit", "abandon", "deregister"]);
+    assert_eq!(words(&sequence), ["emit", "end-builder", "deregister"]);
 }
 
 #[test]
@@ -124,7 +128,7 @@ fn a_failed_image_that_somebody_holds_stays_and_its_bake_has_failed_all_the_same
     let held = image("web", 9).in_state(ImageState::Failed).tagged(tags::HOLD, "audit").build();
     assert_eq!(words(&failed_image(&held, &held.record().unwrap())), ["keep"]);
     let sequence = decided(&Observed { images: vec![held], ..observed(builder("web", 9)) });
-    assert_eq!(words(&sequence), ["emit", "abandon", "keep"]);
+    assert_eq!(words(&sequence), ["emit", "end-builder", "keep"]);
 }
 
 #[test]
@@ -154,8 +158,8 @@ fn the_slower_of_two_builders_of_one_bake_is_terminated() {
         image.source_instance = Some("i-0bad".parse().unwrap());
         words(&decided(&Observed { images: vec![image], ..observed(builder("web", 9)) }))
     };
-    assert_eq!(of_another(ImageState::Pending), ["terminate"]);
-    assert_eq!(of_another(ImageState::Available), ["terminate"]);
+    assert_eq!(of_another(ImageState::Pending), ["end-builder"]);
+    assert_eq!(of_another(ImageState::Available), ["end-builder"]);
     assert_eq!(of_another(ImageState::Failed), ["reject"]);
 }
 
@@ -305,7 +309,7 @@ fn a_builder_that_hangs_while_it_stops_fails_its_bake() {
     };
     let deadline = hanging.deadline().unwrap();
     assert_eq!(words(deadline + TimeDelta::minutes(1)), ["keep"]);
-    assert_eq!(words(deadline + TimeDelta::minutes(61)), ["emit", "abandon"]);
+    assert_eq!(words(deadline + TimeDelta::minutes(61)), ["emit", "end-builder"]);
 }
 
 #[test]
@@ -318,15 +322,15 @@ fn no_image_is_made_of_a_version_that_is_yet_to_come_and_the_builder_is_freed() 
         (of(builder("web", 9)), of(long_lived))
     };
     assert_eq!(ahead(60), (vec!["capture"], vec!["capture", "restart"]));
-    assert_eq!(ahead(61), (vec!["emit", "abandon"], vec!["emit", "restart"]));
+    assert_eq!(ahead(61), (vec!["emit", "end-builder"], vec!["emit", "restart"]));
 }
 
 #[test]
 fn a_builder_that_somebody_terminated_has_failed_its_bake_and_is_told_once() {
     let gone = builder("web", 9).in_state(InstanceState::Terminated);
-    assert_eq!(words(&decided(&observed(gone.clone()))), ["emit", "abandon"]);
+    assert_eq!(words(&decided(&observed(gone.clone()))), ["emit", "end-builder"]);
     let with = |key: &str, value: &str| Instance { tags: gone.tags.clone().with(key, value), ..gone.clone() };
-    for told in [with(tags::BAKE_FAILED, "told"), with(tags::IMAGE, "ami-0a")] {
+    for told in [with(tags::END_TOLD, "yes"), with(tags::IMAGE, "ami-0a")] {
         assert_eq!(words(&decided(&observed(told))), ["keep"]);
     }
     let made = Observed { images: vec![image("web", 9).build()], ..observed(gone) };

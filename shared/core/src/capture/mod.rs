@@ -17,9 +17,6 @@ use crate::recipe::Recipe;
 /// a long-lived instance.
 pub const CAPTURE_GRACE: TimeDelta = TimeDelta::hours(1);
 
-/// How long after its deadline nobody may have heard of a builder that somebody terminated. EC2 shows it for about an hour.
-const HEARD_OF: TimeDelta = TimeDelta::hours(3);
-
 /// What was observed of one builder.
 #[derive(Debug, Clone)]
 pub struct Observed {
@@ -80,7 +77,7 @@ pub fn decide(
     let decision = |action, reason| Subject::instance(instance).decide(action, reason);
     let long_lived = is_long_lived(instance);
     if instance.state == InstanceState::Terminated {
-        return match is_untold(instance, &observed.images, now) {
+        return match is_untold(instance, &observed.images) {
             true => give_up(observed, name, Reason::Script(ScriptReason::TerminatedBySomeone)),
             false => vec![decision(Action::Keep, Reason::Script(ScriptReason::NotStopped(instance.state)))],
         };
@@ -91,7 +88,7 @@ pub fn decide(
         return match made_of(image, name, &instance.id) {
             false if !long_lived && of_another_builder(image, name) => {
                 let reason = Reason::Capture(CaptureReason::AnotherBuilder(image.id.clone()));
-                vec![decision(Action::Terminate(instance.id.clone()), reason)]
+                vec![decision(terminated(instance), reason)]
             }
             false if instance.is_late(now) => {
                 give_up(observed, name, Reason::Capture(CaptureReason::NameTaken(image.id.clone())))
@@ -167,12 +164,11 @@ pub fn decide(
 }
 
 /// Whether a launched builder was terminated before there was an image of it, and not by Kiln, which tells it first.
-pub fn is_untold(instance: &Instance, images: &[Image], now: DateTime<Utc>) -> bool {
+pub fn is_untold(instance: &Instance, images: &[Image]) -> bool {
     instance.state == InstanceState::Terminated
-        && instance.deadline().is_some_and(|deadline| now < deadline + HEARD_OF)
         && instance.purpose() == InstanceRole::Builder
         && !instance.tags.has(tags::IMAGE)
-        && !instance.tags.has(tags::BAKE_FAILED)
+        && !instance.tags.has(tags::END_TOLD)
         && images.iter().all(|image| image.state == ImageState::Deregistered)
 }
 
@@ -198,7 +194,7 @@ fn with_image(instance: &Instance, image: &Image, name: &ImageName) -> Sequence 
             (Action::Restart(id), CaptureReason::ImageBegun(ImageRef::Existing(made)))
         }
         ImageState::Available | ImageState::Disabled => {
-            (Action::Terminate(id), CaptureReason::ImageAvailable(made))
+            (terminated(instance), CaptureReason::ImageAvailable(made))
         }
         _ => (Action::Keep, CaptureReason::ImagePending(made)),
     };
@@ -265,10 +261,16 @@ fn give_up(observed: &Observed, name: &ImageName, reason: Reason) -> Sequence {
     vec![emit_bake_failed(instance, name, &reason, tail), free_builder(instance, reason)]
 }
 
-/// Abandons a launched builder, or starts a long-lived one again.
+/// Terminates a builder. The tag of its image says that it has one; without it, another tag must say that all is told.
+fn terminated(instance: &Instance) -> Action {
+    let id = instance.id.clone();
+    if instance.tags.has(tags::IMAGE) { Action::Terminate(id) } else { Action::EndBuilder(id) }
+}
+
+/// Ends a launched builder, or starts a long-lived one again.
 fn free_builder(instance: &Instance, reason: Reason) -> Decision {
     let id = instance.id.clone();
-    let action = if is_long_lived(instance) { Action::Restart(id) } else { Action::Abandon(id) };
+    let action = if is_long_lived(instance) { Action::Restart(id) } else { Action::EndBuilder(id) };
     Subject::instance(instance).decide(action, reason)
 }
 

@@ -81,7 +81,7 @@ impl Description {
 }
 
 /// What an image without a description is anchored to.
-const NO_ANCHOR: Anchor = Anchor { asked_again: None, end: None, pin: None };
+const NO_ANCHOR: Anchor = Anchor { asked_again: None, asked_before: None, end: None, pin: None };
 
 impl Image {
     /// What no tag can take back.

@@ -12,6 +12,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::inventory::anchored;
 use crate::inventory::image::{Image, MadeFrom, Snapshot};
 use crate::inventory::instance::Instance;
 use crate::inventory::request::{NewImage, NewInstance, NewReplica};
@@ -146,13 +147,8 @@ impl SealKeys {
             **description = self.opened_description(&region, &id, &description.own);
         }
         let opened = self.open_values(&region, id.as_str(), std::mem::take(&mut image.tags));
-        let is_of_before = |(key, value): &(&str, &str)| {
-            let marked = || DateTime::parse_from_rfc3339(value).ok();
-            let asked = image.anchor().asked_again.filter(|_| MARKS.contains(key));
-            asked.is_some_and(|asked| marked().is_some_and(|marked| marked < asked))
-        };
         image.tags = match image.anchor().asked_again {
-            Some(_) => opened.iter().filter(|one| !is_of_before(one)).collect(),
+            Some(asked) => anchored::since(asked, &opened),
             None => opened,
         };
         let (seal, stage) = self.sealed_stage(image);
@@ -183,10 +179,14 @@ impl SealKeys {
             Stage::Disabled => &Stage::ALL[..],
             _ => std::slice::from_ref(&record.stage),
         };
-        let asked = image.anchor().asked_again.map(asked_text);
+        let anchor = image.anchor();
+        let [asked, asked_before] = [anchor.asked_again, anchor.asked_before].map(|at| at.map(asked_text));
         let now = possible.iter().copied().find(|stage| sealed_at(*stage, asked.as_deref()));
         // Sealed before somebody asked for the image anew: it begins again.
-        let before = || asked.is_some() && possible.iter().any(|stage| sealed_at(*stage, None));
+        let of_before = |stage: &Stage| {
+            sealed_at(*stage, None) || asked_before.is_some() && sealed_at(*stage, asked_before.as_deref())
+        };
+        let before = || asked.is_some() && possible.iter().any(of_before);
         let Some(sealed) = now.or_else(|| before().then_some(Stage::Captured)) else {
             return (Seal::Wrong, None);
         };

@@ -308,7 +308,7 @@ fn a_rollback_stands_in_the_description_and_counts_on_its_own_image_alone() {
 
 #[test]
 fn what_was_before_somebody_asked_anew_does_not_count() {
-    let anchor = Anchor::asked_again(day(6));
+    let anchor = Anchor::default().asked_anew(day(6));
     for stage in [Stage::Verified, Stage::Released, Stage::Rejected] {
         let again = opened(anchored(at(stage, 3), &anchor));
         assert_eq!(again.record().unwrap().stage, Stage::Captured, "{stage}");
@@ -323,4 +323,16 @@ fn what_was_before_somebody_asked_anew_does_not_count() {
     let released = at(Stage::Released, 3);
     let marked = opened(anchored(Image { tags: released.tags.clone().and(&marks), ..released }, &anchor));
     assert!(marked.unused_since().is_none() && marked.disabled_at().is_none());
+}
+
+#[test]
+fn what_was_sealed_after_the_time_before_begins_again_too() {
+    let record = ImageRecord::read(&image("web", 3).staged(Stage::Rejected).build().tags).unwrap();
+    let first = ImageRecord { asked_again: Some(day(6)), ..record };
+    let home = image("web", 3).build();
+    let tags = keys().tags_of_record(&home.region, &home.id, &first, &Tags::new());
+    let rejected = Image { tags: home.tags.clone().and(&tags), seal: Seal::Missing, ..home };
+    let twice = Anchor::default().asked_anew(day(6)).asked_anew(day(7));
+    let again = opened(anchored(rejected, &twice)).record().unwrap();
+    assert_eq!((again.stage, again.asked_again), (Stage::Captured, Some(day(7))));
 }

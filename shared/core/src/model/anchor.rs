@@ -17,6 +17,7 @@ const MOST_CHARACTERS: usize = 255;
 const BEGIN: &str = "[kiln: ";
 const END: &str = "]";
 const ASKED_AGAIN: &str = "asked again ";
+const AFTER: &str = " after ";
 const PINNED: &str = "rolled back to ";
 const OVER: &str = " over ";
 const SEAL: &str = "; seal ";
@@ -27,6 +28,8 @@ pub struct Anchor {
     /// When somebody last asked for it anew: to test it again, or to bring it back. What was before does not count any
     /// more.
     pub asked_again: Option<DateTime<Utc>>,
+    /// When somebody had asked for it the time before.
+    pub asked_before: Option<DateTime<Utc>>,
     /// How its bake ended.
     pub end: Option<AnchoredEnd>,
     /// The last rollback to it.
@@ -69,8 +72,8 @@ impl Anchor {
 
     /// The same image once somebody has asked for it anew.
     #[must_use]
-    pub fn asked_again(now: DateTime<Utc>) -> Self {
-        Self { asked_again: Some(now), ..Self::default() }
+    pub fn asked_anew(&self, now: DateTime<Utc>) -> Self {
+        Self { asked_again: Some(now), asked_before: self.asked_again, ..Self::default() }
     }
 
     /// The same image once somebody has rolled back to it.
@@ -85,7 +88,8 @@ impl Anchor {
             AnchoredEnd::Rejected => "rejected".to_owned(),
             AnchoredEnd::Released => "released".to_owned(),
         });
-        let asked = self.asked_again.map(|at| format!("{ASKED_AGAIN}{}", time_text(at)));
+        let before = self.asked_before.map_or(String::new(), |at| format!("{AFTER}{}", time_text(at)));
+        let asked = self.asked_again.map(|at| format!("{ASKED_AGAIN}{}{before}", time_text(at)));
         let pin = self.pin.map(|pin| format!("{PINNED}{}{OVER}{}", time_text(pin.at), pin.over));
         [asked, end, pin].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
@@ -93,8 +97,10 @@ impl Anchor {
     fn parse(text: &str) -> Option<Self> {
         let mut anchor = Self::default();
         for part in text.split("; ") {
-            if let Some(at) = part.strip_prefix(ASKED_AGAIN) {
-                anchor.asked_again = Some(time(at)?);
+            if let Some(asked) = part.strip_prefix(ASKED_AGAIN) {
+                let (at, before) = asked.split_once(AFTER).unzip();
+                anchor.asked_again = Some(time(at.unwrap_or(asked))?);
+                anchor.asked_before = before.map_or(Some(None), |before| time(before).map(Some))?;
             } else if let Some(pin) = part.strip_prefix(PINNED) {
                 let (at, over) = pin.split_once(OVER)?;
                 anchor.pin = Some(Pin { at: time(at)?, over: over.parse().ok()? });
@@ -195,14 +201,15 @@ mod tests {
     proptest! {
         #[test]
         fn an_anchor_is_read_back_from_any_description(
-            own in "[ -~ü]{0,100}", asked in proptest::option::of(0i64..4_000_000_000_000), end in ends(),
+            own in "[ -~ü]{0,60}", asked in proptest::collection::vec(0i64..4_000_000_000_000, 0..3), end in ends(),
             pin in proptest::option::of((0i64..4_000_000_000_000, 0i64..4_000_000_000)),
         ) {
             let pin = pin.map(|(at, over)| Pin {
                 at: moment(at),
                 over: Version::at(DateTime::from_timestamp(over, 0).unwrap()).unwrap(),
             });
-            let anchor = Anchor { asked_again: asked.map(moment), end, pin };
+            let mut times = asked.into_iter().map(moment);
+            let anchor = Anchor { asked_again: times.next(), asked_before: times.next(), end, pin };
             prop_assume!(anchor != Anchor::default());
             let described = anchor.describe(&own, "ef94-0123");
             let read = Described::of(&described);

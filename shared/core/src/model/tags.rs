@@ -68,8 +68,8 @@ pub const RELEASED_IN: &str = "kiln:released-in";
 /// On an image that some Region's parameter did not take: how often it was tried, and when last. The next try waits,
 /// each time twice as long.
 pub const RELEASE_TRIED: &str = "kiln:release-tried";
-/// On a builder: `told`, once an event has said that its bake failed.
-pub const BAKE_FAILED: &str = "kiln:bake-failed";
+/// On a builder: `yes`, once the end of its bake needs no more telling.
+pub const END_TOLD: &str = "kiln:end-told";
 /// On the newest home image of a recipe: the version of a bake that found no room for its builder and waits for it; with
 /// `over` behind it, that no room came.
 pub const BAKE_WAITS: &str = "kiln:bake-waits";
@@ -122,7 +122,7 @@ const OWN: [&str; 31] = [
     RELEASED_AT,
     RELEASED_IN,
     RELEASE_TRIED,
-    BAKE_FAILED,
+    END_TOLD,
     BAKE_WAITS,
     LOSS_TOLD,
     COPIED_BACK,

@@ -44,8 +44,8 @@ pub enum Action {
     Restart(InstanceId),
     /// Terminates a builder or tester that Kiln launched.
     Terminate(InstanceId),
-    /// Terminates a builder whose bake has failed, and records on it that this was told (`kiln:bake-failed`).
-    Abandon(InstanceId),
+    /// Terminates a builder, and records on it that the end of its bake needs no more telling (`kiln:end-told`).
+    EndBuilder(InstanceId),
     /// Copies an image to another Region.
     Copy(NewReplica),
     /// Sets the tag `kiln:stage` of an image.
@@ -98,7 +98,9 @@ pub enum Action {
         own: String,
         /// Its record.
         record: ImageRecord,
-        /// The current time. What was before does not count any more.
+        /// What no tag can take back: what was before does not count any more.
+        anchor: Anchor,
+        /// The current time.
         now: DateTime<Utc>,
     },
     /// Enables a disabled image, so that it can be launched again.
@@ -242,7 +244,8 @@ impl Action {
     /// Lets an image begin again.
     pub fn reactivate(image: &Image, record: &ImageRecord, now: DateTime<Utc>) -> Self {
         let record = record.asked_again(now);
-        Self::Reactivate { image: image.id.clone(), own: own_description(image), record, now }
+        let anchor = image.anchor().asked_anew(now);
+        Self::Reactivate { image: image.id.clone(), own: own_description(image), record, anchor, now }
     }
 
     /// The image that it marks, and the marks. They may be written for several images at once, before any action runs.
@@ -289,7 +292,7 @@ impl Action {
             Self::Capture(_) => "capture",
             Self::Restart(_) => "restart",
             Self::Terminate(_) => "terminate",
-            Self::Abandon(_) => "abandon",
+            Self::EndBuilder(_) => "end-builder",
             Self::Copy(_) => "copy",
             Self::SetStage(..) => "set-stage",
             Self::Anchor { .. } => "anchor",

@@ -1,7 +1,7 @@
 //! The decisions that write a stage together with its anchor, so that no tag takes it back.
 
 use crate::inventory::Image;
-use crate::model::{Anchor, AnchoredEnd, ImageRecord, Stage};
+use crate::model::{AnchoredEnd, ImageRecord, Stage};
 use crate::plan::action::Action;
 use crate::plan::decision::{Decision, Sequence, Subject};
 use crate::plan::reason::Reason;
@@ -17,8 +17,9 @@ pub fn rejected(image: &Image, record: &ImageRecord, reason: &Reason) -> Sequenc
 /// tag of before counts.
 pub fn begin_again(image: &Image, record: &ImageRecord, reason: &Reason) -> Sequence {
     let decide = |action| Subject::image(image).decide(action, reason.clone());
-    let anchor = Anchor { asked_again: record.asked_again, ..Anchor::default() };
-    vec![decide(Action::anchor(image, anchor)), decide(Action::SetStage(image.id.clone(), record.clone()))]
+    let anchor = record.asked_again.map(|at| decide(Action::anchor(image, image.anchor().asked_anew(at))));
+    let stage = decide(Action::SetStage(image.id.clone(), record.clone()));
+    anchor.into_iter().chain([stage]).collect()
 }
 
 /// Writes the stage of an image again, if somebody has set its tag back. The anchor counts all the while.

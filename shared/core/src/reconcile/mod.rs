@@ -88,7 +88,7 @@ fn lost_builders(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
             console_tail: String::new(),
         };
         let recipe = observed.recipes.get(&name.recipe);
-        (is_alone && capture::is_untold(instance, &input.images, now)).then(|| Due {
+        (is_alone && capture::is_untold(instance, &input.images)).then(|| Due {
             wake: Wake::Builder(observed.home.clone(), instance.id.clone()),
             sequence: capture::decide(&name, recipe, &input, now),
             since: instance.launched,

@@ -109,7 +109,7 @@ fn a_builder_whose_image_name_is_taken_is_rejected_and_given_up_after_its_deadli
     let closer = BuilderDetail { named: vec![other], ..console(ScriptOutcome::Passed, "") };
     taken.closer.insert(builder("web", 9).id, Ok(closer));
     assert_eq!(found(&taken, now()), ["reject"]);
-    assert_eq!(found(&taken, day(9) + TimeDelta::hours(1)), ["capture: emit+abandon"]);
+    assert_eq!(found(&taken, day(9) + TimeDelta::hours(1)), ["capture: emit+end-builder"]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_builder_past_its_deadline_is_given_up_with_its_console_and_the_time_it_was_
     past_deadline
         .closer
         .insert(builder("web", 8).id, Ok(console(ScriptOutcome::Silent, "waiting for a lock")));
-    assert_eq!(found(&past_deadline, now()), ["capture: emit+abandon"]);
+    assert_eq!(found(&past_deadline, now()), ["capture: emit+end-builder"]);
     assert_eq!(since(&past_deadline, now()), Some(day(8) + TimeDelta::minutes(45)));
 }
 
@@ -151,7 +151,7 @@ fn a_failed_image_is_deregistered_with_or_without_its_builder() {
     let failed = || image("web", 9).in_state(ImageState::Failed).build();
     assert_eq!(found(&observed(vec![], vec![failed()]), now()), ["capture: emit+deregister"]);
     let with_builder = found(&observed(vec![builder("web", 9)], vec![failed()]), now());
-    assert_eq!(with_builder, ["capture: emit+abandon+deregister"]);
+    assert_eq!(with_builder, ["capture: emit+end-builder+deregister"]);
     let mut unobservable = observed(vec![], vec![failed()]);
     unobservable.instances = Err(denied());
     assert_eq!(found(&unobservable, now()), ["retry"]);
@@ -173,7 +173,7 @@ fn with_an_invalid_recipe_nothing_is_copied_and_a_builder_waits_for_its_deadline
     bad.recipes.clear();
     bad.bad = vec![Recipe::parse("web", "name = 1").unwrap_err()];
     assert_eq!(found(&bad, now()), ["keep"]);
-    assert_eq!(found(&bad, day(9) + TimeDelta::hours(1)), ["keep", "capture: emit+abandon"]);
+    assert_eq!(found(&bad, day(9) + TimeDelta::hours(1)), ["keep", "capture: emit+end-builder"]);
 }
 
 #[test]

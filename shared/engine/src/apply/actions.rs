@@ -13,7 +13,7 @@ use kiln_core::inventory::{
     Candidates, CloudError, Deprecation, Deregistration, ErrorKind, IfFull, ImageQuery, NewImage,
     NewInstance, NewReplica, WithSnapshots,
 };
-use kiln_core::model::{Anchor, ImageId, ImageName, InstanceId, Region, Tags, tags};
+use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Tags, tags};
 use kiln_core::plan::reason::{BakeReason, CaptureReason, OrphanReason};
 use kiln_core::plan::{Action, Decision, Reason};
 use kiln_core::publish::sharing;
@@ -73,9 +73,9 @@ pub(crate) async fn apply_one<C: Cloud>(
             Ok(Effect::default())
         }
         Action::Terminate(instance) => done(cloud.terminate(region, instance).await),
-        Action::Abandon(instance) => {
+        Action::EndBuilder(instance) => {
             // First: a builder that is gone without it was terminated by somebody.
-            let told = Tags::new().with(tags::BAKE_FAILED, "told");
+            let told = Tags::new().with(tags::END_TOLD, "yes");
             match cloud.tag_instance(region, instance, &told).await {
                 Err(error) if error.kind != ErrorKind::NotFound => return Err(error.into()),
                 _ => {}
@@ -113,13 +113,12 @@ pub(crate) async fn apply_one<C: Cloud>(
         Action::Tag(image, tags) => done(cloud.tag_image(region, image, tags).await),
         Action::MoveParameters(moves) => release::move_parameters(cloud, moves).await,
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
-        Action::Reactivate { image, own, record, now } => {
+        Action::Reactivate { image, own, record, anchor, now } => {
             let tags = Tags::new().with_time(tags::RECOPY, *now);
             let tags = tags.with(tags::UNUSED_SINCE, "no").with(tags::DISABLED_AT, "no");
-            let anchor = Anchor { asked_again: record.asked_again, ..Anchor::default() };
             let reactivate = async {
                 // First: after it, no tag of before counts.
-                cloud.anchor_image(region, image, own, &anchor).await?;
+                cloud.anchor_image(region, image, own, anchor).await?;
                 cloud.set_stage(region, image, record, &tags).await
             };
             unless_gone(reactivate.await)
