@@ -137,3 +137,39 @@ def test_somebody_elses_image_in_a_parameter_is_no_loss(kiln: Kiln) -> None:
     kiln.sweep()
     kiln.sweep()
     assert kiln.named() == [NEW] * 3 and kiln.said("Release Lost", before) == []
+
+
+def test_a_base_that_was_copied_back_stays_while_its_layer_can_be_launched(kiln: Kiln) -> None:
+    kiln.recipe("base", regions='["eu-west-1"]', keep=1, older_than="0d")
+    kiln.bake("base", scheduled_time="2025-06-01T02:00:00Z")
+    kiln.recipe("web", base='"recipe:base"', regions="[]")
+    kiln.bake("web", scheduled_time="2025-06-01T03:00:00Z")
+    (base,) = kiln.images(recipe="base")
+    kiln.ec2().deregister_image(ImageId=base["ImageId"])
+    for _ in range(2):
+        kiln.sweep()
+    (back,) = kiln.images(recipe="base")
+    assert tags_of(back)["kiln:in-place-of"] == base["ImageId"]
+    kiln.bake("base", scheduled_time="2025-06-02T02:00:00Z")
+    kiln.aws.days_pass(1)
+    kiln.invoke("expire", {"dry_run": False})
+    kiln.settle()
+    assert back["ImageId"] in [image["ImageId"] for image in kiln.images(recipe="base")]
+
+
+def test_a_rollback_outlives_the_image_that_was_rolled_back_to(kiln: Kiln) -> None:
+    kiln.recipe(publish=PARAMETER, keep=5)
+    for version in ("20250531T020000Z", OLD, NEW):
+        kiln.bake(scheduled_time=f"{version[:4]}-{version[4:6]}-{version[6:8]}T02:00:00Z")
+    kiln.invoke("publish", {"rollback": "web"})
+    kiln.settle()
+    assert kiln.named() == [OLD] * 3
+    copies_stay_away(kiln)
+    kiln.ec2().deregister_image(ImageId=str(kiln.parameter()))
+    for _ in range(2):
+        kiln.sweep()
+        assert kiln.named() == ["20250531T020000Z"] * 3, "never what was rolled back from"
+    kiln.aws.faults()
+    kiln.sweep()
+    kiln.sweep()
+    assert kiln.named() == [OLD] * 3, "it was copied back"

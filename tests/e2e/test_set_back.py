@@ -129,3 +129,36 @@ def test_an_image_that_was_brought_back_is_tested_whatever_stage_it_once_had(kil
     assert stage(kiln, old) == "released", "it passed its test, and is released again"
     tag(kiln, old, stage="rejected")
     nothing_happens(kiln, old)
+
+
+def test_a_spoiled_or_missing_tag_of_what_is_named_moves_no_region_and_makes_no_copy(kiln: Kiln) -> None:
+    old, _ = two_releases(kiln)
+    kiln.invoke("publish", {"rollback": "web"})
+    kiln.settle()
+    before = kiln.aws.journal_end()
+    tag(kiln, old[HOME], seal="0000-00000000000000000000000000000000")
+    for _ in range(2):
+        kiln.sweep()
+    assert kiln.named()[1:] == [OLD] * 2 and kiln.parameter() == old[HOME]
+    kiln.ec2().delete_tags(Resources=[old[HOME]], Tags=[{"Key": "kiln:recipe"}])
+    for _ in range(2):
+        kiln.sweep()
+    assert kiln.named()[1:] == [OLD] * 2 and kiln.parameter() == old[HOME]
+    assert kiln.calls("CopyImage", before) == [] and kiln.said("Release Lost", before) == []
+
+
+def test_an_image_that_was_kilns_is_not_taken_in_as_another_version(kiln: Kiln) -> None:
+    kiln.recipe(publish='parameter = "/golden/web"\n[adopt]\nname = "web-*"', regions="[]")
+    kiln.bake()
+    (image,) = kiln.images()
+    own = [{"Key": one["Key"]} for one in image["Tags"] if one["Key"].startswith("kiln:")]
+    kiln.bake(scheduled_time="2026-01-01T02:00:00Z")
+    named = kiln.parameter()
+    kiln.ec2().delete_tags(Resources=[image["ImageId"]], Tags=own)
+    given = {"kiln:recipe": "web", "kiln:version": "20260301T020000Z"}
+    tags = [{"Key": key, "Value": value} for key, value in given.items()]
+    kiln.ec2().create_tags(Resources=[image["ImageId"]], Tags=tags)
+    before = kiln.aws.journal_end()
+    for _ in range(2):
+        kiln.sweep()
+    assert kiln.parameter() == named and kiln.calls("RunInstances", before) == []

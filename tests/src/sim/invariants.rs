@@ -255,7 +255,8 @@ impl Invariants {
         }
         if home {
             self.bake(&record.name).has_image = true;
-            if !self.bake(&record.name).passed {
+            // What was copied back was made of an image, which may have been adopted.
+            if record.copied_back.is_none() && !self.bake(&record.name).passed {
                 self.broken_promise(format!(
                     "{now}: {id} was made of a builder whose script had not succeeded"
                 ));
@@ -337,8 +338,10 @@ impl Invariants {
                 self.blocked.insert(envelope.name.recipe.clone());
             }
             Event::BakeFailed { .. } => self.bake(&envelope.name).reported_failed = true,
-            Event::ImageRejected { image, .. } => {
-                self.releases.rejected.insert((envelope.region.clone(), image.clone()));
+            Event::ImageRejected { image, instance, .. } => {
+                let image = (envelope.region.clone(), image.clone());
+                self.releases.failed_tests.extend(instance.as_ref().map(|_| image.clone()));
+                self.releases.rejected.insert(image);
             }
             Event::ReplicationFailed { .. } => {
                 self.bake(&envelope.name).given_up.insert(envelope.region.clone());

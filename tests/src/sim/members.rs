@@ -54,15 +54,22 @@ pub(super) fn is_in_all(account: &Account, home: &Region, of: &ImageId, regions:
 }
 
 impl Invariants {
-    /// Whether a release can be launched in every Region that its recipe requires.
-    pub(super) fn is_whole(&self, account: &Account, home: &Region, name: &ImageName) -> bool {
+    /// Whether a release can be launched in this Region, and in every one that its recipe requires.
+    pub(super) fn is_whole(
+        &self,
+        account: &Account,
+        home: &Region,
+        region: &Region,
+        name: &ImageName,
+    ) -> bool {
         let at_home = account.images().find(|image| {
             let is_its = |its: ImageRecord| its.name == *name && its.copied.is_none();
             image.region == *home && image.state == ImageState::Available && image.record().is_ok_and(is_its)
         });
         let promised = self.recipes.get(&name.recipe);
-        at_home
-            .zip(promised)
-            .is_some_and(|(image, promised)| is_in_all(account, home, &image.id, &promised.required))
+        at_home.zip(promised).is_some_and(|(image, promised)| {
+            let regions = [promised.required.as_slice(), std::slice::from_ref(region)].concat();
+            is_in_all(account, home, &image.id, &regions)
+        })
     }
 }

@@ -26,6 +26,8 @@ pub struct Releases {
     tested: BTreeSet<(Region, ImageId)>,
     /// The images that an event reported as rejected.
     pub rejected: BTreeSet<(Region, ImageId)>,
+    /// Those of them that had failed their test, and that nobody asked for anew since.
+    pub failed_tests: BTreeSet<(Region, ImageId)>,
     /// The last rollback of each recipe.
     pub(super) rollbacks: BTreeMap<RecipeName, Rollback>,
     /// The recipes with `release = "together"` whose Regions name different releases now.
@@ -124,6 +126,9 @@ impl Invariants {
 
     /// Kiln wrote the description of an image.
     pub fn image_anchored(&mut self, image: &Image, anchor: &Anchor, now: DateTime<Utc>) {
+        if anchor.asked_again != image.anchor().asked_again {
+            self.releases.failed_tests.remove(&(image.region.clone(), image.id.clone()));
+        }
         if let (Some(pin), Ok(record)) =
             (anchor.pin.filter(|_| image.anchor().pin != anchor.pin), image.record())
         {
@@ -153,7 +158,7 @@ impl Invariants {
             Some(Stage::Captured) => replica(image),
             _ => false,
         };
-        if !change.add.is_empty() && self.releases.rejected.contains(&(region.clone(), id.clone())) {
+        if !change.add.is_empty() && self.releases.failed_tests.contains(&(region.clone(), id.clone())) {
             self.broken_promise(format!("{now}: {id} in {region}, which was rejected, was shared"));
         }
         if !change.add.is_empty() && !now_or(history, by.began - MOST_LAG).any(may) {
@@ -196,7 +201,7 @@ impl Invariants {
             self.is_region_of(by, region, record)?;
             self.may_move(account, by, promised, id, record)?;
         }
-        if self.releases.rejected.contains(&(region.clone(), id.clone())) {
+        if self.releases.failed_tests.contains(&(region.clone(), id.clone())) {
             return Err("it was rejected".into());
         }
         // The same invocation may have published it, so its current state counts too.
@@ -224,6 +229,7 @@ impl Invariants {
                     && self.is_whole(
                         account,
                         &by.home,
+                        region,
                         &ImageName { version: rollback.to, ..record.name },
                     ) =>
             {

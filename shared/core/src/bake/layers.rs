@@ -32,7 +32,9 @@ pub fn due<'a>(
         let of_images = images.iter().filter(|image| image.record().is_ok()).map(|image| &image.tags);
         let of_instances = instances.iter().filter(|one| one.seal == Seal::Valid).map(|one| &one.tags);
         let bakes: Vec<&Tags> = of_images.chain(of_instances).filter(of_recipe).collect();
-        let begun = bakes.iter().any(|tags| tags.get(tags::BASE) == Some(release.id.as_str()));
+        // What was copied back is the same base.
+        let ids = [Some(release.id.as_str()), release.tags.get(tags::IN_PLACE_OF)];
+        let begun = bakes.iter().any(|tags| tags.has(tags::BASE) && ids.contains(&tags.get(tags::BASE)));
         if begun || released + LAYER_WINDOW <= now {
             return None;
         }

@@ -126,7 +126,10 @@ impl<'a> UsageIndex<'a> {
         if let Some(recipe) = usage.bases.get(&image.id) {
             return Some(Keep::in_use(UseReason::BaseOfRecipe(recipe.clone())));
         }
-        if let Some(other) = usage.baked.get(&image.id) {
+        let lost = image.tags.read::<ImageId>(tags::IN_PLACE_OF);
+        if let Some(other) =
+            [Some(&image.id), lost.as_ref()].into_iter().flatten().find_map(|id| usage.baked.get(id))
+        {
             return Some(Keep::in_use(UseReason::BakedInto(other.clone())));
         }
         let dangling = self.dangling.get(&image.region).into_iter().flatten();

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::model::record::RecordError;
 use crate::model::seal::Seal;
 use crate::model::{
-    Anchor, ImageId, ImageRecord, InstanceId, Origin, Region, SnapshotId, Stage, Tags, Version, tags,
+    Anchor, AnchoredEnd, ImageId, ImageRecord, InstanceId, Origin, Region, SnapshotId, Stage, Tags, Version,
+    tags,
 };
 
 /// An image as it was read from EC2.
@@ -81,12 +82,17 @@ impl Description {
 }
 
 /// What an image without a description is anchored to.
-const NO_ANCHOR: Anchor = Anchor { asked_again: None, asked_before: None, end: None, pin: None };
+const NO_ANCHOR: Anchor = Anchor { asked_again: None, asked_before: None, end: None, pin: None, left: None };
 
 impl Image {
     /// What no tag can take back.
     pub fn anchor(&self) -> &Anchor {
         self.description.as_ref().map_or(&NO_ANCHOR, |description| &description.anchor)
+    }
+
+    /// Whether its description says that it was released.
+    pub fn was_released(&self) -> bool {
+        self.anchor().end == Some(AnchoredEnd::Released)
     }
 
     /// The stage that its tag says, if somebody has set that back.

@@ -19,6 +19,7 @@ const END: &str = "]";
 const ASKED_AGAIN: &str = "asked again ";
 const AFTER: &str = " after ";
 const PINNED: &str = "rolled back to ";
+const LEFT: &str = "rolled back from ";
 const OVER: &str = " over ";
 const SEAL: &str = "; seal ";
 
@@ -34,6 +35,8 @@ pub struct Anchor {
     pub end: Option<AnchoredEnd>,
     /// The last rollback to it.
     pub pin: Option<Pin>,
+    /// When somebody last rolled back from it.
+    pub left: Option<DateTime<Utc>>,
 }
 
 /// How the bake of an image ended.
@@ -76,6 +79,18 @@ impl Anchor {
         Self { asked_again: Some(now), asked_before: self.asked_again, ..Self::default() }
     }
 
+    /// Whether somebody rolled back from it, and not to it since: it is not named again by itself, whatever becomes of the
+    /// image that was rolled back to.
+    pub fn is_rolled_back_from(&self) -> bool {
+        self.left.is_some_and(|left| self.pin.is_none_or(|pin| pin.at < left))
+    }
+
+    /// The same image once somebody has rolled back from it.
+    #[must_use]
+    pub fn rolled_back_from(&self, now: DateTime<Utc>) -> Self {
+        Self { left: Some(now), ..self.clone() }
+    }
+
     /// The same image once somebody has rolled back to it.
     #[must_use]
     pub fn pinned(&self, pin: Pin) -> Self {
@@ -91,7 +106,8 @@ impl Anchor {
         let before = self.asked_before.map_or(String::new(), |at| format!("{AFTER}{}", time_text(at)));
         let asked = self.asked_again.map(|at| format!("{ASKED_AGAIN}{}{before}", time_text(at)));
         let pin = self.pin.map(|pin| format!("{PINNED}{}{OVER}{}", time_text(pin.at), pin.over));
-        [asked, end, pin].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        let left = self.left.map(|at| format!("{LEFT}{}", time_text(at)));
+        [asked, end, pin, left].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -101,6 +117,8 @@ impl Anchor {
                 let (at, before) = asked.split_once(AFTER).unzip();
                 anchor.asked_again = Some(time(at.unwrap_or(asked))?);
                 anchor.asked_before = before.map_or(Some(None), |before| time(before).map(Some))?;
+            } else if let Some(left) = part.strip_prefix(LEFT) {
+                anchor.left = Some(time(left)?);
             } else if let Some(pin) = part.strip_prefix(PINNED) {
                 let (at, over) = pin.split_once(OVER)?;
                 anchor.pin = Some(Pin { at: time(at)?, over: over.parse().ok()? });
@@ -201,7 +219,7 @@ mod tests {
     proptest! {
         #[test]
         fn an_anchor_is_read_back_from_any_description(
-            own in "[ -~ü]{0,60}", asked in proptest::collection::vec(0i64..4_000_000_000_000, 0..3), end in ends(),
+            own in "[ -~ü]{0,20}", asked in proptest::collection::vec(0i64..4_000_000_000_000, 0..3), end in ends(), left in proptest::option::of(0i64..4_000_000_000_000),
             pin in proptest::option::of((0i64..4_000_000_000_000, 0i64..4_000_000_000)),
         ) {
             let pin = pin.map(|(at, over)| Pin {
@@ -209,7 +227,7 @@ mod tests {
                 over: Version::at(DateTime::from_timestamp(over, 0).unwrap()).unwrap(),
             });
             let mut times = asked.into_iter().map(moment);
-            let anchor = Anchor { asked_again: times.next(), asked_before: times.next(), end, pin };
+            let anchor = Anchor { asked_again: times.next(), asked_before: times.next(), end, pin, left: left.map(moment) };
             prop_assume!(anchor != Anchor::default());
             let described = anchor.describe(&own, "ef94-0123");
             let read = Described::of(&described);

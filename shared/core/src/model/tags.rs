@@ -75,6 +75,8 @@ pub const END_TOLD: &str = "kiln:end-told";
 pub const BAKE_WAITS: &str = "kiln:bake-waits";
 /// On a home image: the images that somebody took away and that nothing could be named in place of, once that was told.
 pub const LOSS_TOLD: &str = "kiln:loss-told";
+/// On a home image that was copied back: the home image that was lost, from which layers may have been baked.
+pub const IN_PLACE_OF: &str = "kiln:in-place-of";
 /// On a home image that was copied back from a replica, because somebody took the one before away: that replica, as
 /// `region/ami-id`.
 pub const COPIED_BACK: &str = "kiln:copied-back";
@@ -94,10 +96,10 @@ pub const PREFIX: &str = "kiln:";
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>)
 pub const MOST: usize = 50;
 /// The number of tags that are reserved for Kiln, of those that EC2 allows on a resource.
-pub const MOST_OF_KILN: usize = 22;
+pub const MOST_OF_KILN: usize = 23;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 31] = [
+const OWN: [&str; 32] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -126,6 +128,7 @@ const OWN: [&str; 31] = [
     BAKE_WAITS,
     LOSS_TOLD,
     COPIED_BACK,
+    IN_PLACE_OF,
     PIN_HOLDS,
     SEAL,
     HOLD,

@@ -59,12 +59,12 @@ fn a_region_of_best_effort_that_cannot_follow_does_not_stop_a_rollback_and_is_to
     unreadable(&mut away, "ap-southeast-2");
     assert_eq!(
         words(&away.rolled_back(&best_effort(), None)),
-        ["tag", "anchor", "move-parameters", "emit", "keep"]
+        ["tag", "anchor", "anchor", "move-parameters", "emit", "keep"]
     );
     assert_eq!(words(&away.rolled_back(&named(), None)), ["retry"]);
     let without = scene([&old[..2], &new[..]].concat(), &showing(&new));
     let sequence = without.rolled_back(&best_effort(), None);
-    assert_eq!(words(&sequence), ["tag", "anchor", "move-parameters", "emit", "keep"]);
-    assert!(sequence[4].reason.to_string().contains("ap-southeast-2 is of best effort"));
+    assert_eq!(words(&sequence), ["tag", "anchor", "anchor", "move-parameters", "emit", "keep"]);
+    assert!(sequence[5].reason.to_string().contains("ap-southeast-2 is of best effort"));
     assert_eq!(words(&without.rolled_back(&named(), None)), ["reject"]);
 }

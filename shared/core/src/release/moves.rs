@@ -193,7 +193,8 @@ impl<'a> ReleaseState<'a> {
             let region = self.regions().find(|own| *own == region)?;
             Some((region.clone(), self.dead_in(region)?))
         });
-        let images: BTreeMap<Region, ImageId> = dead.collect();
+        let images: BTreeMap<Region, ImageId> =
+            dead.filter(|(region, image)| !self.is_told(region, image)).collect();
         if images.is_empty() {
             return None;
         }

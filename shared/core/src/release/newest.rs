@@ -31,6 +31,7 @@ pub fn named_releases(images: &[Image]) -> BTreeMap<RecipeName, NamedRelease<'_>
         if let Ok(record) = image.record()
             && record.copied.is_none()
             && record.stage == Stage::Released
+            && !image.anchor().is_rolled_back_from()
         {
             let version = record.name.version;
             let release = NamedRelease { image, version, over: version };

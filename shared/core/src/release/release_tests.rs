@@ -257,7 +257,7 @@ fn a_required_region_that_cannot_be_read_blocks_every_move() {
 fn a_rollback_pins_the_earlier_release_moves_every_region_and_sends_an_event() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     let sequence = scene([old.clone(), new.clone()].concat(), &showing(&new)).rolled_back(&named(), None);
-    assert_eq!(words(&sequence), ["tag", "anchor", "move-parameters", "emit"]);
+    assert_eq!(words(&sequence), ["tag", "anchor", "anchor", "move-parameters", "emit"]);
     let Action::Anchor { image, anchor, .. } = &sequence[1].action else { panic!() };
     assert_eq!((image, anchor.pin.unwrap().over), (&old[0].id, name("web", 9).version));
     assert_eq!(moves(&[sequence]).len(), 3);

@@ -56,7 +56,11 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     let (Some(chosen), Some(newest)) = (chosen, complete().next()) else {
         return vec![vec![recipe.decide(Action::Reject, ReleaseReason::NoRollbackTarget { to, why })]];
     };
-    let pin = Pin { at: now, over: newest.version().max(chosen.version()) };
+    // What is named in any Region counts too: its home image may be what was lost.
+    let seen = state.versions.values().copied().max().unwrap_or_else(|| newest.version());
+    let over = newest.version().max(chosen.version());
+    let over = if state.rolls_back_to().is_some() { over.max(seen) } else { over };
+    let pin = Pin { at: now, over };
     let anchor = chosen.home.anchor().pinned(pin);
     let pinned = chosen.home.anchored(anchor.clone());
     let mut after_pin = state.clone();
@@ -74,6 +78,11 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
         home().decide(Action::Tag(chosen.home.id.clone(), holds), reason()),
         home().decide(Action::anchor(chosen.home, anchor), reason()),
     ];
+    // So that they are not named again if the image of the pin goes.
+    sequence.extend(complete().filter(|release| release.version() > chosen.version()).map(|release| {
+        let anchor = release.home.anchor().rolled_back_from(now);
+        Subject::image(release.home).decide(Action::anchor(release.home, anchor), reason())
+    }));
     sequence.extend(after_pin.moves(&all, HOW).unwrap_or_default());
     let news = Event::ImageRolledBack {
         image: chosen.home.id.clone(),
@@ -81,19 +90,24 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
         from: current.map(ReadyRelease::version).filter(|from| *from != chosen.version()),
     };
     sequence.push(home().emit(&chosen.record.name, news, reason()));
-    let mut sequences = vec![sequence];
+    let mut told_alone = Vec::new();
     for region in after_pin.best_effort() {
         let unread = told.iter().find(|one| one.subject.region == *region);
         let behind = || ReleaseReason::StaysBehind { region: region.clone(), version: chosen.version() };
-        sequences.push(match unread {
-            Some(unread) => vec![Decision { action: Action::Keep, ..unread.clone() }],
-            None if chosen.ready.contains_key(region) => after_pin.moves(&[region], HOW).unwrap_or_default(),
-            None if state.value(region).is_some() => {
-                vec![Subject::region(region).decide(Action::Keep, behind())]
+        match unread {
+            Some(unread) => told_alone.push(vec![Decision { action: Action::Keep, ..unread.clone() }]),
+            // Behind everything else: what fails there stops nothing, and a sweep undoes nothing once the pin is there.
+            None if chosen.ready.contains_key(region) => {
+                sequence.extend(after_pin.moves(&[region], HOW).unwrap_or_default());
             }
-            None => Sequence::new(),
-        });
+            None if state.value(region).is_some() => {
+                told_alone.push(vec![Subject::region(region).decide(Action::Keep, behind())]);
+            }
+            None => {}
+        }
     }
+    let mut sequences = vec![sequence];
+    sequences.extend(told_alone);
     sequences.retain(|sequence| !sequence.is_empty());
     sequences
 }

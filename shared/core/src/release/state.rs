@@ -96,6 +96,10 @@ impl<'a> ReleaseState<'a> {
                     continue;
                 }
                 let record = match image.record_for_home(home) {
+                    // What EC2 can launch is not disabled, whatever its tags say.
+                    Ok(record) if record.stage == Stage::Disabled && image.was_released() => {
+                        record.at(Stage::Released)
+                    }
                     Ok(record) => record,
                     Err(why) => {
                         unplaced.insert((region, &image.id), why);
@@ -204,8 +208,10 @@ impl<'a> ReleaseState<'a> {
         let named: Option<ImageId> = self.value(region).and_then(|value| value.parse().ok());
         let moves_back = named.is_some_and(|named| self.is_back_from(region, &named));
         // Whether it is older or newer than the release is not known.
-        let is_left = self.unplaced_in(region).is_some() && is_repair(&reason);
-        (!moves_back && !is_left).then_some((image, reason))
+        let is_held = self.unplaced_in(region).is_some() || self.requires(region) && self.is_held();
+        let is_left = is_held && is_repair(&reason);
+        let parts = self.requires(region) && self.would_part(target);
+        (!moves_back && !is_left && !parts).then_some((image, reason))
     }
 
     /// What instances get from a Region's launch template.

@@ -39,7 +39,8 @@ impl<'a> ReleaseState<'a> {
             ReleaseStrategy::AllRegions => self.is_complete(release),
             ReleaseStrategy::PerRegion => release.ready.contains_key(region),
         };
-        let target = self.releases.iter().find(fits)?;
+        let may_be_named = |release: &&ReadyRelease<'_>| !release.home.anchor().is_rolled_back_from();
+        let target = self.releases.iter().filter(may_be_named).find(fits)?;
         let reason = match (target.record.stage, self.recipe.replicate.release) {
             (Stage::Released, _) => Reason::Release(ReleaseReason::PointsElsewhere(target.version())),
             (_, ReleaseStrategy::AllRegions) => Reason::Release(ReleaseReason::Ready(target.version())),
@@ -60,7 +61,10 @@ impl<'a> ReleaseState<'a> {
         let lost = moved.max_by_key(|release| release.version()).filter(|release| self.has_lost(release));
         let lost = lost.or_else(|| Some(wanted).filter(|release| self.has_lost(release)))?.version();
         let fits = |release: &&ReadyRelease<'_>| {
-            release.version() <= wanted.version() && self.is_complete(release) && self.is_everywhere(release)
+            release.version() <= wanted.version()
+                && !release.home.anchor().is_rolled_back_from()
+                && self.is_complete(release)
+                && self.is_everywhere(release)
         };
         Some((lost, self.releases.iter().find(fits)?))
     }
@@ -98,7 +102,32 @@ impl<'a> ReleaseState<'a> {
     pub(super) fn is_lost(&self, version: Version) -> bool {
         self.recipe.replicate.release == ReleaseStrategy::AllRegions
             && self.unplaced_in(self.home).is_none()
+            && !self.is_home_foreign()
             && !self.versions.iter().any(|((region, _), at)| *region == self.home && *at == version)
+    }
+
+    fn is_home_foreign(&self) -> bool {
+        self.pointers.get(self.home).is_some_and(|pointers| pointers.is_foreign)
+    }
+
+    /// Whether Regions that go together stay where they are, because one of them names what can be launched and has no record
+    /// of Kiln's: to move the others would part them. A rollback or a newer release ends it.
+    pub(super) fn is_held(&self) -> bool {
+        let is_orphan = |region: &Region| {
+            let named = self.pointers.get(region).and_then(|pointers| pointers.named(self.recipe));
+            let version = named.and_then(|named| self.versions.get(&(region, &named)).copied());
+            let has_home = |version| self.releases.iter().any(|release| release.version() == version);
+            version.is_some_and(|version| !has_home(version))
+        };
+        self.recipe.replicate.release == ReleaseStrategy::AllRegions
+            && (self.required().any(|region| self.unplaced_in(region).is_some())
+                || self.is_home_foreign() && self.required().any(is_orphan))
+    }
+
+    /// Whether a move to a release would part the Regions that go together: it was everywhere, and is no more.
+    pub(super) fn would_part(&self, release: &ReadyRelease<'_>) -> bool {
+        self.recipe.replicate.release == ReleaseStrategy::AllRegions
+            && self.required().any(|region| !release.ready.contains_key(region) && release.was_in(region))
     }
 
     /// What a Region names, if nobody can launch it there: the image is gone, disabled, or lost.
@@ -129,8 +158,11 @@ impl<'a> ReleaseState<'a> {
         (self.is_everywhere(target) && self.is_complete(target) && !is_done).then(|| target.version())
     }
 
-    /// The Regions that name what nobody can launch.
+    /// The Regions whose lost images are rolled back from, and not copied anew.
     pub fn lost_in(&self) -> BTreeSet<Region> {
+        if self.rolls_back_to().is_none() {
+            return BTreeSet::new();
+        }
         self.regions().filter(|region| self.dead_in(region).is_some()).cloned().collect()
     }
 
@@ -151,6 +183,12 @@ impl<'a> ReleaseState<'a> {
         let tag = Action::Tag(newest.home.id.clone(), Tags::new().with(tags::RELEASED_IN, all));
         let reason = ReleaseReason::CameLater(later.into_iter().cloned().collect());
         vec![Subject::image(newest.home).decide(tag, reason)]
+    }
+
+    /// Whether the loss of an image was told before, when nothing could be named in its place.
+    pub(super) fn is_told(&self, region: &Region, image: &ImageId) -> bool {
+        let told = self.releases.iter().filter_map(|release| release.home.tags.get(tags::LOSS_TOLD));
+        told.flat_map(|list| list.split(' ')).any(|one| one == format!("{region}/{image}"))
     }
 
     /// Says what somebody took away, once, if no Region can name anything in its place.

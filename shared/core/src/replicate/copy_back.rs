@@ -6,11 +6,12 @@ use chrono::{DateTime, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::{Encryption, Image, ImageState, NewReplica, Result};
-use crate::model::{ImageName, ImageRecord, Region, Stage, Token};
+use crate::model::{ImageName, ImageRecord, Region, Stage, Tags, Token, tags};
 use crate::plan::reason::ReplicateReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::{OnLoss, Recipe};
 use crate::release::newest::named_release;
+use crate::verify::adopt;
 
 /// A replica of a release, with its record.
 type Replica<'a> = (&'a Image, ImageRecord);
@@ -25,15 +26,19 @@ pub fn decide(
     now: DateTime<Utc>,
 ) -> Vec<Sequence> {
     let Some(Ok(at_home)) = images.get(home) else { return Vec::new() };
-    let Some((replica, record)) = newest_replica(recipe, home, images) else { return Vec::new() };
     let named = named_release(&recipe.name, at_home);
-    let is_newer = named.is_none_or(|named| record.name.version > named.over);
-    // In any state but failed, it is there, comes, or is somebody's to bring back.
-    let is_there = |image: &Image| {
-        image.record_for_home(home).is_ok_and(|its| its.name == record.name)
-            && !matches!(image.state, ImageState::Failed | ImageState::Deregistered)
+    let is_newer = |name: &ImageName| named.is_none_or(|named| name.version > named.over);
+    // In any state but failed, it is there, comes, or is somebody's to bring back; whatever its tags say, it has its name.
+    let is_there = |name: &ImageName| {
+        at_home.iter().any(|image| {
+            (name.is(&image.name) || image.record_for_home(home).is_ok_and(|its| its.name == *name))
+                && !matches!(image.state, ImageState::Failed | ImageState::Deregistered)
+        })
     };
-    if recipe.replicate.on_loss != OnLoss::CopyBack || !is_newer || at_home.iter().any(is_there) {
+    let is_lost = |name: &ImageName| is_newer(name) && !is_there(name);
+    let Some((replica, record)) = newest_replica(recipe, home, images, is_lost) else { return Vec::new() };
+    // Where nothing else can be named there is nothing to roll back to.
+    if recipe.replicate.on_loss != OnLoss::CopyBack && named.is_some() {
         return Vec::new();
     }
     let subject = Subject::name(&record.name, home);
@@ -53,18 +58,20 @@ pub fn decide(
     vec![sequence]
 }
 
-/// A replica of the newest release that has one.
+/// A replica of the newest release whose home image is lost.
 fn newest_replica<'a>(
     recipe: &Recipe,
     home: &Region,
     images: &'a BTreeMap<Region, Result<Vec<Image>>>,
+    is_lost: impl Fn(&ImageName) -> bool,
 ) -> Option<Replica<'a>> {
     let of = |image: &'a Image| {
         let record = image.record_for_home(home).ok()?;
         let fits = image.state == ImageState::Available
             && record.copied.is_some()
             && record.name.recipe == recipe.name
-            && record.stage == Stage::Released;
+            && record.stage.is_published()
+            && is_lost(&record.name);
         fits.then_some((image, record))
     };
     let found = recipe
@@ -72,8 +79,10 @@ fn newest_replica<'a>(
         .filter_map(|region| images.get(region)?.as_ref().ok())
         .flatten()
         .filter_map(of);
-    // The first of several, in the order of the recipe's Regions.
-    found.fold(None, |newest: Option<Replica<'a>>, one| match newest {
+    // The first of several, in the order of the recipe's Regions; before those that are encrypted with a key of their own.
+    let is_encrypted = |one: &Replica<'_>| recipe.replicate.kms_keys.contains_key(&one.0.region);
+    let (encrypted, plain): (Vec<Replica<'_>>, Vec<Replica<'_>>) = found.partition(is_encrypted);
+    plain.into_iter().chain(encrypted).fold(None, |newest: Option<Replica<'a>>, one| match newest {
         Some(newest) if newest.1.name.version >= one.1.name.version => Some(newest),
         _ => Some(one),
     })
@@ -96,6 +105,13 @@ fn copy(
         adopted: false,
         asked_again: None,
     };
+    let lost = record.copied.as_ref().map(|copied| &copied.origin.image);
+    let in_place_of = lost.map_or(Tags::new(), |lost| {
+        let told = Tags::new().with(tags::LOSS_TOLD, format!("{home}/{lost}"));
+        told.with(tags::IN_PLACE_OF, lost)
+    });
+    // What was adopted keeps its owner's tags.
+    let own = adopt::own_tags(replica).and(&recipe.tags).and(&in_place_of);
     // A token answers with what it once made, even if that failed: the next hour tries again.
     let hour = (now.timestamp() / 3_600).to_string();
     NewReplica {
@@ -104,7 +120,7 @@ fn copy(
         image: from.image.clone(),
         name: name.to_string(),
         description: format!("{name}, copied back from {from}"),
-        tags: recipe.tags.clone().with("Name", name).and(&back.write()),
+        tags: own.with("Name", name).and(&back.write()),
         encryption: Encryption::AsSource,
         token: Token::of(&["copy back", &from.to_string(), home.as_str(), name.recipe.as_str(), &hour]),
     }

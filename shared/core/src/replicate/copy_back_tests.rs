@@ -74,6 +74,8 @@ fn nothing_is_copied_back_that_is_there_or_older_or_was_rolled_back_from() {
     recipe.replicate.on_loss = OnLoss::RollBack;
     let images = scene(vec![home(8)], vec![replica(9)]);
     assert!(decide(&recipe, &region("us-east-1"), &images, day(30)).is_empty());
+    let nothing_else = scene(Vec::new(), vec![replica(9)]);
+    assert_eq!(decide(&recipe, &region("us-east-1"), &nothing_else, day(30)).len(), 1);
 }
 
 #[test]

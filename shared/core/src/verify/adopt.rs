@@ -6,7 +6,7 @@ use wildmatch::WildMatch;
 
 use crate::events::outbound::Event;
 use crate::inventory::{Image, ImageState, Seal};
-use crate::model::{ImageName, ImageRecord, RecipeName, Region, Stage, Tags, Version, tags};
+use crate::model::{Anchor, ImageName, ImageRecord, RecipeName, Region, Stage, Tags, Version, tags};
 use crate::plan::reason::AdoptReason;
 use crate::plan::{Action, Decision, Sequence, Subject};
 use crate::recipe::Recipe;
@@ -31,7 +31,8 @@ pub fn is_adoptable(image: &Image, home: &Region) -> bool {
 /// Whether an image has none of the tags that only Kiln writes.
 fn is_untouched(image: &Image) -> bool {
     let kiln_tags = [tags::STAGE, tags::ORIGIN, tags::ADOPTED, tags::ATTEMPT, tags::ROLE, tags::SEAL];
-    !kiln_tags.iter().any(|key| image.tags.has(key))
+    // An image that was Kiln's once has a description that says so, even if somebody took its tags away.
+    !kiln_tags.iter().any(|key| image.tags.has(key)) && *image.anchor() == Anchor::default()
 }
 
 /// The recipe to which an image was handed over by its tag `kiln:recipe`, if it can be adopted.
@@ -214,7 +215,7 @@ mod tests {
             (Tags::new().with("aws:backup:source-resource", "i-1"), "AWS Backup"),
             (Tags::new().with("aws:dlm:lifecycle-policy-id", "p"), "Data Lifecycle Manager"),
             (Tags::new().with(tags::VERSION, name("web", 20).version), "in the future"),
-            (many, "it would have 53 tags"),
+            (many, "it would have 54 tags"),
         ] {
             let decision = decided(&given(extra), &[]);
             assert!(

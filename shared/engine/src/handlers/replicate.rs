@@ -8,7 +8,7 @@ use kiln_core::events::inbound::{Mode, ReplicateCall};
 use kiln_core::inventory::{Image, ImageQuery, ImageState, Result};
 use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region};
 use kiln_core::plan::reason::{ReleaseReason, ReplicateReason};
-use kiln_core::plan::{Action, Reason, Subject};
+use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::Recipe;
 use kiln_core::release::newest::named_release;
 use kiln_core::release::{self, Drift, ReleaseState};
@@ -231,6 +231,21 @@ async fn of_recipe<C: Cloud>(
     images::look_up_named(cloud, &recipe, &images, &mut pointers).await;
     let state = ReleaseState::of(&recipe, &context.home, &images, &pointers);
     let mut sequences = release::decide(&state, Drift::Repair, now);
-    sequences.extend(copy_back::decide(&recipe, &context.home, &images, now));
+    let back = copy_back::decide(&recipe, &context.home, &images, now);
+    if !back.is_empty() && is_gone(cloud, context, &back).await? {
+        sequences.extend(back);
+    }
     Ok(apply(cloud, sequences, mode, now).await)
+}
+
+/// Whether the home images that are to be copied back are gone: one that somebody took the tag `kiln:recipe` from is not
+/// among those of its recipe, and still has its name.
+async fn is_gone<C: Cloud>(cloud: &C, context: &Context, back: &[Sequence]) -> Result<bool> {
+    let copies = back.iter().flatten().filter_map(|decision| match &decision.action {
+        Action::Copy(new) => Some(new.name.clone()),
+        _ => None,
+    });
+    let named = cloud.images(&context.home, &ImageQuery::AnyNamed(copies.collect())).await?;
+    let is_left = |image: &Image| !matches!(image.state, ImageState::Failed | ImageState::Deregistered);
+    Ok(!named.iter().any(is_left))
 }

@@ -92,6 +92,8 @@ async fn of_region<C: Cloud>(
     (parameters, templates): (&[String], &BTreeSet<String>),
 ) -> Result<RegionUsage> {
     let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
+    let lost = images.iter().filter_map(|image| image.tags.read(tags::IN_PLACE_OF));
+    let bases: Vec<ImageId> = ids.iter().cloned().chain(lost).collect();
     let snapshots: Vec<SnapshotId> = images.iter().flat_map(|image| &image.snapshots).cloned().collect();
     let ((instances, references, launchers, parameters), baked, needed) = join3(
         join4(
@@ -100,7 +102,7 @@ async fn of_region<C: Cloud>(
             cloud.launchers(region),
             named_by_parameters(cloud, region, parameters),
         ),
-        baked_from(cloud, context, inventory, region, &ids),
+        baked_from(cloud, context, inventory, region, &bases),
         cloud.snapshot_needs(region, &snapshots),
     )
     .await;
