@@ -14,8 +14,8 @@ use kiln_core::inventory::{
     WithSnapshots,
 };
 use kiln_core::model::{
-    Anchor, AnchoredEnd, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId,
-    Tags, Token, tags,
+    Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token,
+    tags,
 };
 use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Sharing};
 use serde_json::Value;
@@ -75,8 +75,6 @@ pub enum Bug {
     RollbackUndone,
     /// Tags count without a seal.
     SealUnchecked,
-    /// That an image was rejected stands in its tags alone.
-    RejectionUnanchored,
     /// Regions of best effort hold a release up.
     BestEffortRequired,
     /// A version of the future is taken in.
@@ -107,7 +105,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 31] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -126,7 +124,6 @@ impl Bug {
         Self::PermissionsOnlyAdded,
         Self::RollbackUndone,
         Self::SealUnchecked,
-        Self::RejectionUnanchored,
         Self::BestEffortRequired,
         Self::FutureTakenIn,
         Self::LayerIgnoresRollback,
@@ -190,7 +187,7 @@ fn without(tags: &Tags, removed: &str) -> Tags {
 }
 
 fn unpinned(image: &Image) -> Image {
-    image.anchored(Anchor { pin: None, ..image.anchor().clone() })
+    image.anchored(Anchor { pin: None, left: None, ..image.anchor().clone() })
 }
 
 fn is_replica(image: &Image) -> bool {
@@ -245,13 +242,6 @@ impl Images for BuggyCloud {
         self.cloud.copy_image(&NewReplica { token, ..new.clone() }).await
     }
 
-    async fn anchor_image(&self, region: &Region, image: &ImageId, own: &str, anchor: &Anchor) -> Result<()> {
-        if self.bug == Bug::RejectionUnanchored && anchor.end == Some(AnchoredEnd::Rejected) {
-            return Ok(());
-        }
-        self.cloud.anchor_image(region, image, own, anchor).await
-    }
-
     forward! {
         disable_image(region: &Region, image: &ImageId) -> ();
         enable_image(region: &Region, image: &ImageId) -> ();
@@ -264,6 +254,7 @@ impl Images for BuggyCloud {
         delete_snapshot(region: &Region, snapshot: &SnapshotId) -> ();
         tag_image(region: &Region, image: &ImageId, tags: &Tags) -> ();
         set_stage(region: &Region, image: &ImageId, record: &ImageRecord, more: &Tags) -> ();
+        anchor_image(region: &Region, image: &ImageId, own: &str, anchor: &Anchor) -> ();
         mark_images(region: &Region, images: &[ImageId], range: &MarkRange, marks: &Tags) -> ();
         tag_snapshot(region: &Region, snapshot: &SnapshotId, tags: &Tags) -> ();
     }

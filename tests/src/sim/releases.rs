@@ -202,7 +202,7 @@ impl Invariants {
             self.may_move(account, by, promised, id, record)?;
         }
         if self.releases.failed_tests.contains(&(region.clone(), id.clone())) {
-            return Err("it was rejected".into());
+            return Err("which was rejected".into());
         }
         // The same invocation may have published it, so its current state counts too.
         if !now_or(history, seen).any(is_or_was_published) {

@@ -43,7 +43,7 @@ fn scene(naming: [i64; 3], tried: Option<&str>) -> Scene {
             both.iter().find(|one| one.record().unwrap().name == name("web", n)).unwrap().id.to_string();
         pointers.insert(
             region(code),
-            Pointers { parameter: Some(Ok(Some(value))), template: None, is_foreign: false },
+            Pointers { parameter: Some(Ok(Some(value))), template: None, ..Pointers::default() },
         );
         images.insert(region(code), Ok(both));
     }

@@ -39,7 +39,7 @@ fn scene(images: Vec<Image>, pointers: &[(&str, Option<&Image>)]) -> Scene {
     let value = |image: Option<&Image>| Pointers {
         parameter: Some(Ok(image.map(|image| image.id.to_string()))),
         template: None,
-        is_foreign: false,
+        ..Pointers::default()
     };
     Scene {
         images: by_region,
@@ -247,7 +247,7 @@ fn a_required_region_that_cannot_be_read_blocks_every_move() {
     let mut unobservable = scene([old.clone(), new].concat(), &showing(&old));
     unobservable.pointers.insert(
         region("eu-west-1"),
-        Pointers { parameter: Some(Err(error)), template: None, is_foreign: false },
+        Pointers { parameter: Some(Err(error)), template: None, ..Pointers::default() },
     );
     let sequences = unobservable.decided(&named());
     assert_eq!(sequences.iter().map(words).collect::<Vec<_>>(), [["retry"]]);
@@ -349,7 +349,7 @@ proptest! {
                 let here = scene.images[&region(code)].as_ref().unwrap();
                 let stage = here.iter().find(|one| one.id == *id).unwrap().record().unwrap().stage;
                 prop_assert!(matches!(stage, Stage::Published | Stage::Released));
-                let shows = Pointers { parameter: Some(Ok(Some(id.to_string()))), template: None, is_foreign: false };
+                let shows = Pointers { parameter: Some(Ok(Some(id.to_string()))), template: None, ..Pointers::default() };
                 scene.pointers.insert(region(code), shows);
             }
             for decision in sequences.iter().flatten() {

@@ -20,6 +20,8 @@ pub struct Pointers {
     pub template: Option<Result<Option<Template>>>,
     /// Whether they name an image that is none of the recipe's, and that can be launched or was not found out.
     pub is_foreign: bool,
+    /// Whether that image has the name of one of the recipe's: somebody took its tag `kiln:recipe` away.
+    pub is_spoiled: bool,
 }
 
 impl Pointers {

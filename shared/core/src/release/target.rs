@@ -102,12 +102,12 @@ impl<'a> ReleaseState<'a> {
     pub(super) fn is_lost(&self, version: Version) -> bool {
         self.recipe.replicate.release == ReleaseStrategy::AllRegions
             && self.unplaced_in(self.home).is_none()
-            && !self.is_home_foreign()
+            && !self.is_home_spoiled()
             && !self.versions.iter().any(|((region, _), at)| *region == self.home && *at == version)
     }
 
-    fn is_home_foreign(&self) -> bool {
-        self.pointers.get(self.home).is_some_and(|pointers| pointers.is_foreign)
+    fn is_home_spoiled(&self) -> bool {
+        self.pointers.get(self.home).is_some_and(|pointers| pointers.is_spoiled)
     }
 
     /// Whether Regions that go together stay where they are, because one of them names what can be launched and has no record
@@ -121,7 +121,7 @@ impl<'a> ReleaseState<'a> {
         };
         self.recipe.replicate.release == ReleaseStrategy::AllRegions
             && (self.required().any(|region| self.unplaced_in(region).is_some())
-                || self.is_home_foreign() && self.required().any(is_orphan))
+                || self.is_home_spoiled() && self.required().any(is_orphan))
     }
 
     /// Whether a move to a release would part the Regions that go together: it was everywhere, and is no more.

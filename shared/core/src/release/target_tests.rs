@@ -244,6 +244,7 @@ fn all_regions_stay_where_one_names_an_image_whose_record_is_spoiled() {
     assert_eq!(spoiled.moved(&named()), []);
     // Or takes its tag kiln:recipe away: then the look by its id shows that it is there.
     spoiled.images("us-east-1").remove(0);
-    spoiled.pointers.get_mut(&region("us-east-1")).unwrap().is_foreign = true;
+    let at_home = spoiled.pointers.get_mut(&region("us-east-1")).unwrap();
+    (at_home.is_foreign, at_home.is_spoiled) = (true, true);
     assert_eq!(spoiled.moved(&named()), []);
 }

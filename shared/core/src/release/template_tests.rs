@@ -42,7 +42,7 @@ fn scene(images: &[(i64, Stage)], template: i64, parameter: Option<i64>) -> Scen
         let parameter = parameter.map(|n| Ok(Some(id(n).to_string())));
         pointers.insert(
             region(code),
-            Pointers { parameter, template: Some(Ok(Some(template))), is_foreign: false },
+            Pointers { parameter, template: Some(Ok(Some(template))), ..Pointers::default() },
         );
         all.insert(region(code), Ok(of));
     }

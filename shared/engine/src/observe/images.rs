@@ -90,7 +90,7 @@ pub(crate) async fn pointers<C: Cloud>(
             recipe.publish.parameter.as_ref().and_then(|name| {
                 Some(parameters.get(region)?.clone().map(|values| values.get(name).cloned()))
             });
-        Pointers { parameter, template, is_foreign: false }
+        Pointers { parameter, template, ..Pointers::default() }
     };
     let mut pointers = BTreeMap::new();
     for recipe in recipes {
@@ -116,8 +116,12 @@ pub(crate) async fn look_up_named<C: Cloud>(
     });
     let reads = unknown.map(async |(region, named, pointers)| {
         let found = cloud.images(region, &ImageQuery::Id(named)).await;
-        let can_be_launched = |images: &[Image]| images.iter().any(|one| one.state == ImageState::Available);
-        pointers.is_foreign = found.is_err() || found.is_ok_and(|images| can_be_launched(&images));
+        let named = found.as_ref().ok().and_then(|images| images.first());
+        let named = named.filter(|image| image.state == ImageState::Available);
+        pointers.is_foreign = found.is_err() || named.is_some();
+        let is_own =
+            |image: &Image| image.name.parse().is_ok_and(|name: ImageName| name.recipe == recipe.name);
+        pointers.is_spoiled = named.is_some_and(is_own);
     });
     bounded(CALLS, reads).await;
 }
