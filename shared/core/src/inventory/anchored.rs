@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::inventory::image::Description;
+use crate::inventory::description::Description;
 use crate::model::anchor::Described;
 use crate::model::{Anchor, ImageId, Region, SealKeys, Tags, tags};
 

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod advice;
 mod anchored;
+pub mod description;
 pub mod error;
 pub mod filter;
 pub mod image;
@@ -17,10 +18,11 @@ pub use account::{
     DefaultEncryption, InstanceType, Key, KeyManager, ParameterKind, PublicImages, Subnet, Template,
     TemplatePoint, Vcpus,
 };
+pub use description::Description;
 pub use error::{CloudError, ErrorKind, Result};
 pub use image::{
-    Architecture, Deprecation, Deregistration, Description, Features, Image, ImageState, MadeFor, MadeFrom,
-    Protection, Snapshot, SnapshotDeletion, WithSnapshots,
+    Architecture, Deprecation, Deregistration, Features, Image, ImageState, MadeFor, MadeFrom, Protection,
+    Snapshot, SnapshotDeletion, WithSnapshots,
 };
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
 pub use request::{
