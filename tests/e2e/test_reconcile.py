@@ -56,7 +56,7 @@ def test_a_hanging_builder_is_found_and_reported_with_its_console(kiln: Kiln) ->
     kiln.wait_for_console(builder["InstanceId"], "waiting for a lock")
     past = [{"Key": "kiln:deadline", "Value": "2026-01-01T00:00:00Z"}]
     kiln.ec2().create_tags(Resources=[builder["InstanceId"]], Tags=past)
-    assert sweep(kiln) == [("terminate", HOME)]
+    assert sweep(kiln) == [("end-builder", HOME)]
     (news,) = kiln.said("Bake Failed")
     assert "the instance had not stopped when its time was up" in news["reason"]
     assert news["console-tail"].endswith("waiting for a lock")
