@@ -58,7 +58,8 @@ impl<'a> ReleaseState<'a> {
         }
         let moved = self.required().filter_map(|region| self.named(region));
         let moved = moved.filter(|release| release.version() > wanted.version());
-        let lost = moved.max_by_key(|release| release.version()).filter(|release| self.has_lost(release));
+        // One that has moved only in part may only seem so: its images were read before its parameters.
+        let lost = moved.max_by_key(|release| release.version()).filter(|release| self.has_dead(release));
         let lost = lost.or_else(|| Some(wanted).filter(|release| self.has_lost(release)))?.version();
         let fits = |release: &&ReadyRelease<'_>| {
             release.version() <= wanted.version()
@@ -69,15 +70,19 @@ impl<'a> ReleaseState<'a> {
         Some((lost, self.releases.iter().find(fits)?))
     }
 
-    /// Whether a release was whole, and is no more: a required Region in which it was names what nobody can launch; or all
-    /// Regions have given way to an older one, and it is not whole again.
+    /// Whether a release was whole, and is no more: an image of it is dead, or all Regions have given way to an older release,
+    /// and it is not whole again.
     fn has_lost(&self, release: &ReadyRelease<'_>) -> bool {
         let names_older =
-            |region: &&Region| self.named(region).is_some_and(|named| named.version() < release.version());
-        let ready = || self.required().filter(|region| release.ready.contains_key(region));
-        !self.is_everywhere(release)
-            && (self.required().any(|region| release.was_in(region) && self.dead_in(region).is_some())
-                || ready().all(|one| names_older(&one)))
+            |region: &Region| self.named(region).is_some_and(|named| named.version() < release.version());
+        let mut ready = self.required().filter(|region| release.ready.contains_key(region));
+        self.has_dead(release) || !self.is_everywhere(release) && ready.all(names_older)
+    }
+
+    /// Whether a release is not whole, and a required Region in which it was names what nobody can launch.
+    fn has_dead(&self, release: &ReadyRelease<'_>) -> bool {
+        let is_dead = |region: &Region| release.was_in(region) && self.dead_in(region).is_some();
+        !self.is_everywhere(release) && self.required().any(is_dead)
     }
 
     /// What a Region of best effort names for as long as nobody can launch what it named: the newest release that can be

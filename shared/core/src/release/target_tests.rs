@@ -248,3 +248,22 @@ fn all_regions_stay_where_one_names_an_image_whose_record_is_spoiled() {
     (at_home.is_foreign, at_home.is_spoiled) = (true, true);
     assert_eq!(spoiled.moved(&named()), []);
 }
+
+/// Rolled back to 8; 9 is new, and moves. One Region shows it, and its replica there seems to be untested yet.
+#[test]
+fn a_release_that_is_just_moving_is_no_loss_because_a_replica_seems_unready() {
+    let mut moving = scene();
+    for code in REGIONS {
+        let n = if code == "eu-west-1" { 9 } else { 8 };
+        moving.name(code, n);
+        for image in moving.images(code).iter_mut().filter(|one| one.record().unwrap().name == name("web", 9))
+        {
+            let stage = if code == "eu-west-1" { Stage::Captured } else { Stage::Published };
+            image.tags = std::mem::take(&mut image.tags).with(tags::STAGE, stage);
+        }
+    }
+    let home = moving.images("us-east-1").first_mut().unwrap();
+    let pin = crate::model::Pin { at: day(20), over: name("web", 8).version };
+    *home = home.anchored(home.anchor().pinned(pin));
+    assert_eq!(moving.moved(&named()), []);
+}
