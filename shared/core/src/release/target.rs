@@ -95,8 +95,12 @@ impl<'a> ReleaseState<'a> {
     }
 
     /// Whether what a Region should name is older than what names this image now. The images may have been read before the
-    /// parameter or the launch template. Only a rollback moves back, and not from a newer version than it was preferred to.
+    /// parameter or the launch template: then one that is named may even seem to be in the making. Only a rollback moves
+    /// back, and not from a newer version than it was preferred to.
     pub(super) fn is_back_from(&self, region: &Region, named: &ImageId) -> bool {
+        if self.pending.contains(&(region, named)) {
+            return true;
+        }
         let over = self.target(region).map(|(_, over, _)| over);
         let named = self.versions.get(&(region, named)).copied();
         named.zip(over).is_some_and(|(version, over)| version > over && !self.is_lost(version))

@@ -250,8 +250,7 @@ fn all_regions_stay_where_one_names_an_image_whose_record_is_spoiled() {
 }
 
 /// Rolled back to 8; 9 is new, and moves. One Region shows it, and its replica there seems to be untested yet.
-#[test]
-fn a_release_that_is_just_moving_is_no_loss_because_a_replica_seems_unready() {
+fn rolled_back_and_moving() -> Scene {
     let mut moving = scene();
     for code in REGIONS {
         let n = if code == "eu-west-1" { 9 } else { 8 };
@@ -265,5 +264,18 @@ fn a_release_that_is_just_moving_is_no_loss_because_a_replica_seems_unready() {
     let home = moving.images("us-east-1").first_mut().unwrap();
     let pin = crate::model::Pin { at: day(20), over: name("web", 8).version };
     *home = home.anchored(home.anchor().pinned(pin));
+    moving
+}
+
+#[test]
+fn a_release_that_is_just_moving_is_no_loss_because_a_replica_seems_unready() {
+    assert_eq!(rolled_back_and_moving().moved(&named()), []);
+}
+
+#[test]
+fn a_release_that_is_just_moving_is_not_moved_back_because_its_replica_seems_pending() {
+    let mut moving = rolled_back_and_moving();
+    let replica = |image: &&mut Image| image.record().unwrap().name == name("web", 9);
+    moving.images("eu-west-1").iter_mut().filter(replica).for_each(|image| image.state = ImageState::Pending);
     assert_eq!(moving.moved(&named()), []);
 }
