@@ -13,7 +13,7 @@ use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 pub const MOST_WAKES: usize = 200;
 
 /// The time between two sweeps, unless the stack says otherwise.
-const SWEEP_EVERY: TimeDelta = TimeDelta::minutes(15);
+pub(crate) const SWEEP_EVERY: TimeDelta = TimeDelta::minutes(15);
 
 /// What a function would decide if it were woken.
 #[derive(Debug, Clone)]

@@ -14,6 +14,7 @@ use crate::plan::reason::ReplicateReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::sharing;
 use crate::recipe::{OnLoss, Recipe};
+use crate::reconcile::wakes::SWEEP_EVERY;
 use crate::verify::{self, adopt};
 
 /// How long after the first attempt to copy to one Region another one may begin. A Region that is disturbed for some
@@ -366,8 +367,11 @@ fn origin_tags(observed: &Observed) -> Tags {
 /// The part of the token that changes with time. A token returns the replica that it once made, even if that was deregistered
 /// since; the next turn's token makes a new one. Each quarter of a day is a turn. From an hour after its release on, each
 /// hour is one: its replicas were there, so that what is missing was taken away.
+///
+/// What a sweep made is as old as whole sweeps whenever a sweep wakes several invocations at once. Turns change in the middle
+/// between two sweeps: an invocation of each turn would make a replica each.
 fn turn_of(observed: &Observed) -> String {
-    let hours_since = |time: DateTime<Utc>| (observed.now - time).num_hours();
+    let hours_since = |time: DateTime<Utc>| (observed.now - time - SWEEP_EVERY / 2).num_hours();
     let released = observed.image.tags.time(tags::RELEASED_AT).map(hours_since).unwrap_or_default();
     match observed.image.created.map_or(0, hours_since) {
         hours if observed.record.stage == Stage::Released && released > 0 => format!("hour {hours}"),
