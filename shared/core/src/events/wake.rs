@@ -4,13 +4,16 @@
 //! A woken function reads the state as it is, like after any other event. It knows from the source of the event that a
 //! sweep asked, and then says what it did as `Drift Repaired`.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::inbound::payload::{
     BAKE_WAITS, IMAGE_CHANGE, INSTANCE_CHANGE, RELEASE_UNFINISHED, SINCE, SNAPSHOTS_LEFT, SWEEP,
 };
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region};
+
+/// The time between two sweeps, unless the stack says otherwise.
+pub(crate) const SWEEP_EVERY: TimeDelta = TimeDelta::minutes(15);
 
 /// A function that a sweep may wake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use crate::events::wake::Wake;
+use crate::events::wake::{SWEEP_EVERY, Wake};
 use crate::plan::reason::{ReconcileReason, ReleaseReason, ScriptReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 
 /// How many functions one sweep wakes. The next sweep goes on with the others.
 pub const MOST_WAKES: usize = 200;
-
-/// The time between two sweeps, unless the stack says otherwise.
-pub(crate) const SWEEP_EVERY: TimeDelta = TimeDelta::minutes(15);
 
 /// What a function would decide if it were woken.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
+use crate::events::wake::SWEEP_EVERY;
 use crate::inventory::{CloudError, Encryption, Image, ImageState, NewReplica, Permissions, WithSnapshots};
 use crate::model::record::CopySource;
 use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Token, Version, tags};
@@ -14,7 +15,6 @@ use crate::plan::reason::ReplicateReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::sharing;
 use crate::recipe::{OnLoss, Recipe};
-use crate::reconcile::wakes::SWEEP_EVERY;
 use crate::verify::{self, adopt};
 
 /// How long after the first attempt to copy to one Region another one may begin. A Region that is disturbed for some
