@@ -105,6 +105,16 @@ pub fn id_of(region: &str, n: i64) -> ImageId {
     format!("ami-{hash:08x}{n:04x}").parse().unwrap()
 }
 
+/// The home Region, and two that a recipe copies its images to.
+pub const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
+
+/// The recipe `web` with a parameter that names its releases.
+pub fn with_parameter() -> Recipe {
+    let mut recipe = recipe("web");
+    recipe.publish.parameter = Some("/golden/web".into());
+    recipe
+}
+
 /// An image that Kiln captured on the n-th day, available in the home Region.
 pub fn image(recipe: &str, n: i64) -> ImageFixture {
     ImageFixture {
@@ -146,6 +156,11 @@ impl ImageFixture {
     pub fn in_state(mut self, state: ImageState) -> Self {
         self.state = state;
         self
+    }
+
+    /// Makes it the member of its release in that Region: the home image, or its replica.
+    pub fn at(self, code: &str) -> Self {
+        if code == REGIONS[0] { self } else { self.in_region(code) }
     }
 
     /// Makes it the replica in that Region, from the first attempt to copy it.

@@ -11,8 +11,6 @@ use crate::inventory::{CloudError, ImageState, Protection, Reference, RegionUsag
 use crate::model::{ImageId, Region, Stage, Version};
 use crate::plan::{Action, Decision};
 
-const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
-
 fn home() -> Region {
     region("us-east-1")
 }

@@ -8,8 +8,6 @@ use crate::expire::lineage::Lineage;
 use crate::fixtures::*;
 use crate::inventory::{ImageState, RegionUsage};
 
-const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
-
 /// A recipe that keeps one release, without a quarantine.
 fn rules(max_per_run: usize, max_percent: usize) -> Recipe {
     let mut rules = recipe("web");
@@ -22,10 +20,9 @@ fn rules(max_per_run: usize, max_percent: usize) -> Recipe {
 /// One release per day in these Regions.
 fn found(days: i64, regions: &[&str]) -> ImagesByRegion {
     let of = |code: &str| {
-        let images = (1..=days).filter(|_| regions.contains(&code)).map(|n| match code {
-            "us-east-1" => image("web", n).released().build(),
-            _ => image("web", n).released().in_region(code).build(),
-        });
+        let images = (1..=days)
+            .filter(|_| regions.contains(&code))
+            .map(|n| image("web", n).released().at(code).build());
         (region(code), Ok(images.collect()))
     };
     REGIONS.iter().map(|code| of(code)).collect()

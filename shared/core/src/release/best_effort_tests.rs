@@ -3,7 +3,7 @@ use crate::inventory::{Template, TemplatePoint};
 use crate::recipe::LaunchTemplate;
 
 fn best_effort() -> Recipe {
-    let mut recipe = named();
+    let mut recipe = with_parameter();
     recipe.replicate.best_effort = vec![region("ap-southeast-2")];
     recipe
 }
@@ -61,10 +61,10 @@ fn a_region_of_best_effort_that_cannot_follow_does_not_stop_a_rollback_and_is_to
         words(&away.rolled_back(&best_effort(), None)),
         ["tag", "anchor", "anchor", "move-parameters", "emit", "keep"]
     );
-    assert_eq!(words(&away.rolled_back(&named(), None)), ["retry"]);
+    assert_eq!(words(&away.rolled_back(&with_parameter(), None)), ["retry"]);
     let without = scene([&old[..2], &new[..]].concat(), &showing(&new));
     let sequence = without.rolled_back(&best_effort(), None);
     assert_eq!(words(&sequence), ["tag", "anchor", "anchor", "move-parameters", "emit", "keep"]);
     assert!(sequence[5].reason.to_string().contains("ap-southeast-2 is of best effort"));
-    assert_eq!(words(&without.rolled_back(&named(), None)), ["reject"]);
+    assert_eq!(words(&without.rolled_back(&with_parameter(), None)), ["reject"]);
 }

@@ -10,19 +10,8 @@ use crate::model::tags;
 use crate::recipe::Recipe;
 use crate::release::{Pointers, decide};
 
-const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
-
-fn named() -> Recipe {
-    let mut recipe = recipe("web");
-    recipe.publish.parameter = Some("/golden/web".into());
-    recipe
-}
-
 fn member(code: &str, n: i64, stage: Stage) -> Image {
-    match code {
-        "us-east-1" => image("web", n).staged(stage).build(),
-        code => image("web", n).staged(stage).in_region(code).build(),
-    }
+    image("web", n).staged(stage).at(code).build()
 }
 
 /// An old release and a new image that is ready everywhere; which of them each Region names, and how often it was tried.
@@ -77,7 +66,7 @@ fn moves_of(sequence: &Sequence) -> &Moves {
 
 #[test]
 fn every_move_knows_where_it_is_set_back_to_also_those_that_an_invocation_made_that_died() {
-    let sequences = scene([9, 8, 8], None).decided(&named(), day(30));
+    let sequences = scene([9, 8, 8], None).decided(&with_parameter(), day(30));
     let moves = moves_of(&sequences[0]);
     let listed =
         |of: &[Move]| of.iter().map(|one| (one.region.to_string(), one.back.clone())).collect::<Vec<_>>();
@@ -93,14 +82,14 @@ fn every_move_knows_where_it_is_set_back_to_also_those_that_an_invocation_made_t
 fn a_release_that_a_region_did_not_take_waits_for_its_next_try_and_is_no_release_before() {
     let tried = "2 2026-01-31T02:00:00Z refused *";
     let last: DateTime<Utc> = "2026-01-31T02:00:00Z".parse().unwrap();
-    let waiting = scene([8, 8, 8], Some(tried)).decided(&named(), last + TimeDelta::minutes(19));
+    let waiting = scene([8, 8, 8], Some(tried)).decided(&with_parameter(), last + TimeDelta::minutes(19));
     assert_eq!(waiting.iter().map(words).collect::<Vec<_>>(), [["keep"]]);
     assert!(waiting[0][0].reason.to_string().contains("it is tried again at 2026-01-31T02:20:00Z"));
-    let due = scene([8, 8, 8], Some(tried)).decided(&named(), last + TimeDelta::minutes(20));
+    let due = scene([8, 8, 8], Some(tried)).decided(&with_parameter(), last + TimeDelta::minutes(20));
     let note = moves_of(&due[0]).tries.as_ref().unwrap();
     assert!(note.refused.get(tags::RELEASE_TRIED).unwrap().starts_with("3 "));
     // Once every Region shows it, nothing waits.
-    let shown = scene([9, 9, 9], Some(tried)).decided(&named(), last + TimeDelta::minutes(1));
+    let shown = scene([9, 9, 9], Some(tried)).decided(&with_parameter(), last + TimeDelta::minutes(1));
     assert!(words(&shown[0]).ends_with(&["emit", "anchor", "set-stage"]));
 }
 
@@ -109,7 +98,7 @@ fn what_a_failed_try_left_half_moved_is_set_back_by_the_next_sweep_though_the_ne
     let tried = |outcome: &str| format!("6 2026-01-31T02:00:00Z {outcome} *");
     let after = |minutes| day(30) + TimeDelta::minutes(minutes);
     let decided = |outcome: &str, minutes| {
-        scene([8, 9, 8], Some(&tried(outcome))).decided(&named(), after(minutes)).remove(0)
+        scene([8, 9, 8], Some(&tried(outcome))).decided(&with_parameter(), after(minutes)).remove(0)
     };
     let back = |sequence: &Sequence| -> Vec<_> {
         moves_of(sequence).moves.iter().map(|one| (one.region.to_string(), one.image.clone())).collect()
@@ -136,7 +125,7 @@ fn what_an_older_release_overwrote_is_written_again_at_once_and_set_back_with_th
             let second = &mut images.as_mut().unwrap()[0];
             second.tags = std::mem::take(&mut second.tags).with(tags::STAGE, Stage::Published.word());
         }
-        scene.decided(&named(), day(30) + TimeDelta::minutes(1)).remove(0)
+        scene.decided(&with_parameter(), day(30) + TimeDelta::minutes(1)).remove(0)
     };
     let again = overwritten("1 2026-01-31T02:00:00Z accepted *");
     assert_eq!(words(&again)[..1], ["move-parameters"]);
@@ -151,19 +140,19 @@ fn what_an_older_release_overwrote_is_written_again_at_once_and_set_back_with_th
 
 #[test]
 fn a_refusal_that_comes_later_sets_the_others_back_and_is_told() {
-    let sequences = scene([9, 8, 9], None).refused(&named(), "eu-west-1");
+    let sequences = scene([9, 8, 9], None).refused(&with_parameter(), "eu-west-1");
     assert_eq!(words(&sequences[0]), ["tag", "emit", "move-parameters", "reject"]);
     let back: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.image.clone()).collect();
     assert_eq!(
         back,
         [member("us-east-1", 8, Stage::Released).id, member("ap-southeast-2", 8, Stage::Released).id]
     );
-    assert!(scene([8, 9, 8], None).refused(&named(), "eu-west-1").is_empty());
+    assert!(scene([8, 9, 8], None).refused(&with_parameter(), "eu-west-1").is_empty());
 }
 
 #[test]
 fn a_refusal_in_a_region_of_best_effort_sets_no_other_back() {
-    let mut recipe = named();
+    let mut recipe = with_parameter();
     recipe.replicate.best_effort = vec![region("ap-southeast-2")];
     let sequences = scene([9, 9, 8], None).refused(&recipe, "ap-southeast-2");
     assert_eq!(words(&sequences[0]), ["tag", "emit", "reject"]);
@@ -174,7 +163,7 @@ fn a_refusal_in_a_region_of_best_effort_sets_no_other_back() {
 fn what_ssm_accepts_and_never_shows_is_told_and_the_others_are_set_back() {
     let tried = "1 2026-01-30T02:00:00Z accepted *";
     let later: DateTime<Utc> = "2026-01-30T02:15:00Z".parse().unwrap();
-    let sequences = scene([9, 8, 9], Some(tried)).decided(&named(), later);
+    let sequences = scene([9, 8, 9], Some(tried)).decided(&with_parameter(), later);
     assert_eq!(words(&sequences[0])[..4], ["emit", "tag", "move-parameters", "reject"]);
     let back: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.image.clone()).collect();
     assert_eq!(
@@ -187,10 +176,10 @@ fn what_ssm_accepts_and_never_shows_is_told_and_the_others_are_set_back() {
         "{reason}"
     );
     // Where none shows it, all are tried again, and it is told.
-    let sequences = scene([8, 8, 8], Some(tried)).decided(&named(), later);
+    let sequences = scene([8, 8, 8], Some(tried)).decided(&with_parameter(), later);
     assert_eq!(words(&sequences[0])[..2], ["emit", "move-parameters"]);
     // A value that comes late is no failure.
-    let sequences = scene([9, 9, 9], Some(tried)).decided(&named(), later);
+    let sequences = scene([9, 9, 9], Some(tried)).decided(&with_parameter(), later);
     assert!(words(&sequences[0]).ends_with(&["emit", "anchor", "set-stage"]));
 }
 
@@ -212,7 +201,7 @@ fn without(gone: &[&str]) -> Scene {
 #[test]
 fn regions_that_go_together_go_back_together_when_the_home_image_of_what_they_name_is_lost() {
     for gone in [&["us-east-1"][..], &["us-east-1", "eu-west-1"], &REGIONS] {
-        let sequences = without(gone).decided(&named(), day(30));
+        let sequences = without(gone).decided(&with_parameter(), day(30));
         assert_eq!(words(&sequences[0]), ["emit", "move-parameters"], "{gone:?}");
         let to: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.image.clone()).collect();
         assert_eq!(to, REGIONS.map(|code| member(code, 8, Stage::Released).id).to_vec());
@@ -230,7 +219,7 @@ fn what_is_lost_waits_ten_minutes_for_its_replacement_however_often_a_region_ref
         let tried = "6 2026-01-31T02:00:00Z refused *";
         image.tags = std::mem::take(&mut image.tags).with(tags::RELEASE_TRIED, tried);
     }
-    let decided = |minutes| scene.decided(&named(), day(30) + TimeDelta::minutes(minutes)).remove(0);
+    let decided = |minutes| scene.decided(&with_parameter(), day(30) + TimeDelta::minutes(minutes)).remove(0);
     // What is set back after a refusal wakes the function again, which would not end.
     assert_eq!(words(&decided(9)), ["keep"]);
     assert_eq!(words(&decided(10)), ["emit", "move-parameters"]);
@@ -253,7 +242,7 @@ fn what_moved_is_set_back_to_what_somebody_had_rolled_back_to() {
         }
         images.as_mut().unwrap().push(pinned);
     }
-    let sequences = scene.refused(&named(), "eu-west-1");
+    let sequences = scene.refused(&with_parameter(), "eu-west-1");
     let back: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.image.clone()).collect();
     assert_eq!(
         back,
@@ -270,13 +259,13 @@ fn an_old_try_does_not_set_a_persons_rollback_back() {
     for image in homes.iter_mut().filter(|image| image.record().unwrap().name == name("web", 9)) {
         *image = image.anchored(Anchor::default().pinned(Pin { at: day(30), over }));
     }
-    let decided = scene.decided(&named(), day(30) + TimeDelta::minutes(1));
+    let decided = scene.decided(&with_parameter(), day(30) + TimeDelta::minutes(1));
     assert_eq!(words(&decided[0]), ["keep"]);
 }
 
 #[test]
 fn with_each_a_region_whose_replica_is_there_stays_where_it_is() {
-    let mut recipe = named();
+    let mut recipe = with_parameter();
     recipe.replicate.release = ReleaseStrategy::PerRegion;
     let sequences = without(&["us-east-1"]).decided(&recipe, day(30));
     let moved: Vec<_> = moves_of(&sequences[0]).moves.iter().map(|one| one.region.to_string()).collect();

@@ -15,15 +15,6 @@ use crate::release::rollback::rollback;
 #[path = "best_effort_tests.rs"]
 mod best_effort;
 
-const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
-
-/// A recipe with a parameter.
-fn named() -> Recipe {
-    let mut recipe = recipe("web");
-    recipe.publish.parameter = Some("/golden/web".into());
-    recipe
-}
-
 /// The images and the pointers of each Region.
 struct Scene {
     images: BTreeMap<Region, Result<Vec<Image>>>,
@@ -63,11 +54,7 @@ impl Scene {
 }
 
 fn everywhere(n: i64, stage: Stage) -> Vec<Image> {
-    let at = |code: &str| match code {
-        "us-east-1" => image("web", n).staged(stage).build(),
-        code => image("web", n).staged(stage).in_region(code).build(),
-    };
-    REGIONS.map(at).into()
+    REGIONS.map(|code| image("web", n).staged(stage).at(code).build()).into()
 }
 
 /// Each Region with its own image among `images`, as what its parameter names.
@@ -91,7 +78,7 @@ fn words(sequence: &Sequence) -> Vec<&'static str> {
 #[test]
 fn with_together_all_regions_move_at_once_when_the_last_is_ready_then_it_is_a_release() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
-    let sequences = scene([old.clone(), new.clone()].concat(), &showing(&old)).decided(&named());
+    let sequences = scene([old.clone(), new.clone()].concat(), &showing(&old)).decided(&with_parameter());
     assert_eq!(
         words(&sequences[0]),
         ["move-parameters", "tag", "set-stage", "set-stage", "emit", "anchor", "set-stage"]
@@ -104,7 +91,7 @@ fn with_together_all_regions_move_at_once_when_the_last_is_ready_then_it_is_a_re
 
 #[test]
 fn a_recipe_that_names_its_home_region_too_is_released_once() {
-    let mut recipe = named();
+    let mut recipe = with_parameter();
     recipe.replicate.regions = vec![region("us-east-1")];
     let published = image("web", 9).staged(Stage::Published).build();
     let sequences = scene(vec![published], &[("us-east-1", None)]).decided(&recipe);
@@ -118,13 +105,13 @@ fn with_together_nothing_moves_before_the_last_required_region_is_ready() {
         new.truncate(2);
         new.extend(unready.map(|stage| image("web", 9).in_region("ap-southeast-2").staged(stage).build()));
         let scene = scene([old.clone(), new.clone()].concat(), &showing(&old));
-        assert!(scene.decided(&named()).is_empty(), "{unready:?}");
+        assert!(scene.decided(&with_parameter()).is_empty(), "{unready:?}");
     }
 }
 
 #[test]
 fn a_best_effort_region_blocks_no_other_and_moves_once_it_is_ready() {
-    let mut recipe = named();
+    let mut recipe = with_parameter();
     recipe.replicate.best_effort.push(region("ap-southeast-2"));
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     let sequences = scene([old.clone(), new[..2].to_vec()].concat(), &showing(&old)).decided(&recipe);
@@ -140,7 +127,7 @@ fn a_best_effort_region_blocks_no_other_and_moves_once_it_is_ready() {
 
 #[test]
 fn with_each_every_region_moves_on_its_own() {
-    let mut recipe = named();
+    let mut recipe = with_parameter();
     recipe.replicate.release = ReleaseStrategy::PerRegion;
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     let sequences = scene([old.clone(), new[..2].to_vec()].concat(), &showing(&old)).decided(&recipe);
@@ -155,25 +142,27 @@ fn nothing_moves_back_because_a_newer_image_seems_unready() {
     let pointers = showing(&new).into_iter().map(|(code, image)| (code, image.cloned())).collect::<Vec<_>>();
     let pointers: Vec<_> = pointers.iter().map(|(code, image)| (*code, image.as_ref())).collect();
     new[2] = image("web", 9).in_region("ap-southeast-2").build();
-    assert!(moves(&scene([old.clone(), new.clone()].concat(), &pointers).decided(&named())).is_empty());
+    assert!(
+        moves(&scene([old.clone(), new.clone()].concat(), &pointers).decided(&with_parameter())).is_empty()
+    );
     // A rejected image must not stay named.
     new[2] = image("web", 9).in_region("ap-southeast-2").staged(Stage::Rejected).build();
-    let moved = moves(&scene([old.clone(), new.clone()].concat(), &pointers).decided(&named()));
+    let moved = moves(&scene([old.clone(), new.clone()].concat(), &pointers).decided(&with_parameter()));
     let old_ones: Vec<_> = old.iter().map(|image| (image.region.to_string(), image.id.clone())).collect();
     assert_eq!(moved, old_ones, "together");
     // A rollback does not move back from a newer version than it was preferred to.
     new[2] = image("web", 9).in_region("ap-southeast-2").build();
-    let moved = moves(&scene([pinned(old, 8), new].concat(), &pointers).decided(&named()));
+    let moved = moves(&scene([pinned(old, 8), new].concat(), &pointers).decided(&with_parameter()));
     assert!(moved.is_empty(), "{moved:?}");
 }
 
 #[test]
 fn a_parameter_that_names_another_image_is_corrected() {
     let done = everywhere(9, Stage::Released);
-    assert!(scene(done.clone(), &showing(&done)).decided(&named()).is_empty());
+    assert!(scene(done.clone(), &showing(&done)).decided(&with_parameter()).is_empty());
     let foreign = foreign_image("ami-0f");
     let pointers = [("us-east-1", Some(&done[0])), ("eu-west-1", Some(&foreign)), ("ap-southeast-2", None)];
-    let moved = moves(&scene(done.clone(), &pointers).decided(&named()));
+    let moved = moves(&scene(done.clone(), &pointers).decided(&with_parameter()));
     assert_eq!(moved.len(), 2);
 }
 
@@ -181,7 +170,7 @@ fn a_parameter_that_names_another_image_is_corrected() {
 fn a_parameter_that_was_just_written_is_not_corrected() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     let scene = scene([old.clone(), new].concat(), &showing(&old));
-    let (recipe, home) = (named(), region("us-east-1"));
+    let (recipe, home) = (with_parameter(), region("us-east-1"));
     let decided =
         |drift| decide(&ReleaseState::of(&recipe, &home, &scene.images, &scene.pointers), drift, day(30));
     assert_eq!(moves(&decided(Drift::Repair)).len(), 3);
@@ -191,7 +180,7 @@ fn a_parameter_that_was_just_written_is_not_corrected() {
 #[test]
 fn an_older_image_that_is_ready_late_becomes_a_release_and_moves_nothing() {
     let (late, new) = (everywhere(8, Stage::Published), everywhere(9, Stage::Released));
-    let sequences = scene([late, new.clone()].concat(), &showing(&new)).decided(&named());
+    let sequences = scene([late, new.clone()].concat(), &showing(&new)).decided(&with_parameter());
     assert_eq!(words(&sequences[0]), ["tag", "set-stage", "set-stage", "emit", "anchor", "set-stage"]);
 }
 
@@ -200,7 +189,7 @@ fn a_parameter_that_names_an_image_whose_tags_are_not_kilns_own_is_left_until_th
     let (old, mut new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     new[0].seal = Seal::Wrong;
     let images = [old, new.clone()].concat();
-    let sequences = scene(images.clone(), &showing(&new)).decided(&named());
+    let sequences = scene(images.clone(), &showing(&new)).decided(&with_parameter());
     assert_eq!(sequences.iter().map(words).collect::<Vec<_>>(), [["keep"]]);
     let reason = sequences[0][0].reason.to_string();
     assert!(
@@ -208,7 +197,7 @@ fn a_parameter_that_names_an_image_whose_tags_are_not_kilns_own_is_left_until_th
         "{reason}"
     );
     let newer = everywhere(10, Stage::Published);
-    let sequences = scene([images, newer].concat(), &showing(&new)).decided(&named());
+    let sequences = scene([images, newer].concat(), &showing(&new)).decided(&with_parameter());
     assert_eq!(moves(&sequences).len(), 3);
 }
 
@@ -216,7 +205,7 @@ fn a_parameter_that_names_an_image_whose_tags_are_not_kilns_own_is_left_until_th
 fn the_time_of_a_release_is_written_once_and_repeated_in_every_event() {
     let mut new = everywhere(9, Stage::Published);
     new[0].tags = new[0].tags.clone().with(tags::RELEASED_AT, "2026-01-20T00:00:00Z");
-    let sequences = scene(new.clone(), &showing(&new)).decided(&named());
+    let sequences = scene(new.clone(), &showing(&new)).decided(&with_parameter());
     assert_eq!(words(&sequences[0]), ["set-stage", "set-stage", "emit", "anchor", "set-stage"]);
     let Action::Emit(envelope) = &sequences[0][2].action else { panic!() };
     assert!(
@@ -232,7 +221,7 @@ fn a_release_that_another_invocation_began_to_finish_is_left_to_it_for_two_minut
         let mut new = everywhere(9, Stage::Published);
         let begun = day(30) - TimeDelta::seconds(seconds);
         new[0].tags = new[0].tags.clone().with_time(tags::RELEASED_AT, begun);
-        let sequences = scene(new.clone(), &showing(&new)).decided(&named());
+        let sequences = scene(new.clone(), &showing(&new)).decided(&with_parameter());
         let sent = sequences.iter().flatten().any(|one| matches!(one.action, Action::Emit(_)));
         assert_eq!(sent, finished, "{seconds} s");
         let left = |one: &Decision| one.reason.to_string().contains("another invocation is finishing");
@@ -249,14 +238,15 @@ fn a_required_region_that_cannot_be_read_blocks_every_move() {
         region("eu-west-1"),
         Pointers { parameter: Some(Err(error)), template: None, ..Pointers::default() },
     );
-    let sequences = unobservable.decided(&named());
+    let sequences = unobservable.decided(&with_parameter());
     assert_eq!(sequences.iter().map(words).collect::<Vec<_>>(), [["retry"]]);
 }
 
 #[test]
 fn a_rollback_pins_the_earlier_release_moves_every_region_and_sends_an_event() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Released));
-    let sequence = scene([old.clone(), new.clone()].concat(), &showing(&new)).rolled_back(&named(), None);
+    let sequence =
+        scene([old.clone(), new.clone()].concat(), &showing(&new)).rolled_back(&with_parameter(), None);
     assert_eq!(words(&sequence), ["tag", "anchor", "anchor", "move-parameters", "emit"]);
     let Action::Anchor { image, anchor, .. } = &sequence[1].action else { panic!() };
     assert_eq!((image, anchor.pin.unwrap().over), (&old[0].id, name("web", 9).version));
@@ -273,14 +263,14 @@ fn pinned(mut images: Vec<Image>, over: i64) -> Vec<Image> {
 fn after_a_rollback_nothing_moves_forward_until_a_newer_release_comes() {
     let (old, bad) = (pinned(everywhere(8, Stage::Released), 9), everywhere(9, Stage::Released));
     let both = [old.clone(), bad.clone()].concat();
-    assert!(scene(both.clone(), &showing(&old)).decided(&named()).is_empty());
+    assert!(scene(both.clone(), &showing(&old)).decided(&with_parameter()).is_empty());
     // After a crash in the middle of a rollback, the sweep finishes it.
     let half_moved =
         [("us-east-1", Some(&old[0])), ("eu-west-1", Some(&bad[1])), ("ap-southeast-2", Some(&bad[2]))];
-    assert_eq!(moves(&scene(both.clone(), &half_moved).decided(&named())).len(), 2);
+    assert_eq!(moves(&scene(both.clone(), &half_moved).decided(&with_parameter())).len(), 2);
     let newer = everywhere(10, Stage::Published);
     let all = [both, newer.clone()].concat();
-    let moved = moves(&scene(all, &showing(&old)).decided(&named()));
+    let moved = moves(&scene(all, &showing(&old)).decided(&with_parameter()));
     assert!(moved.len() == 3 && moved.iter().all(|(_, image)| newer.iter().any(|one| one.id == *image)));
 }
 
@@ -290,14 +280,14 @@ fn a_rollback_skips_releases_that_a_region_lacks_or_is_rejected_with_the_reason(
         (everywhere(7, Stage::Released), everywhere(8, Stage::Released), everywhere(9, Stage::Released));
     old.remove(1);
     let all = [first.clone(), old.clone(), new.clone()].concat();
-    let sequence = scene(all.clone(), &showing(&new)).rolled_back(&named(), None);
+    let sequence = scene(all.clone(), &showing(&new)).rolled_back(&with_parameter(), None);
     assert!(moves(&[sequence]).iter().all(|(_, image)| first.iter().any(|one| one.id == *image)));
     let to = Version::at(day(8)).ok();
-    let rejected = scene(all, &showing(&new)).rolled_back(&named(), to);
+    let rejected = scene(all, &showing(&new)).rolled_back(&with_parameter(), to);
     assert_eq!(words(&rejected), ["reject"]);
     let why = rejected[0].reason.to_string();
     assert!(why.contains("20260109T020000Z cannot be launched in eu-west-1"), "{why}");
-    let alone = scene(new.clone(), &showing(&new)).rolled_back(&named(), None);
+    let alone = scene(new.clone(), &showing(&new)).rolled_back(&with_parameter(), None);
     assert_eq!(words(&alone), ["reject"]);
     assert_eq!(
         scene(new.clone(), &[]).rolled_back(&recipe("web"), None)[0].reason,
@@ -314,7 +304,8 @@ fn an_interrupted_rollback_is_finished_before_another_one_begins() {
     );
     let half_moved =
         [("us-east-1", Some(&old[0])), ("eu-west-1", Some(&bad[1])), ("ap-southeast-2", Some(&bad[2]))];
-    let sequence = scene([first, old.clone(), bad.clone()].concat(), &half_moved).rolled_back(&named(), None);
+    let sequence =
+        scene([first, old.clone(), bad.clone()].concat(), &half_moved).rolled_back(&with_parameter(), None);
     assert!(moves(&[sequence]).iter().all(|(_, image)| old.iter().any(|one| one.id == *image)));
 }
 
@@ -326,7 +317,7 @@ proptest! {
         stages in proptest::collection::vec(proptest::collection::vec(0usize..4, 3), 1..5), coalesce: bool,
         first_shown in 0usize..4,
     ) {
-        let mut recipe = named();
+        let mut recipe = with_parameter();
         if !coalesce {
             recipe.replicate.release = ReleaseStrategy::PerRegion;
         }

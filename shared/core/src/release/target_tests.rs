@@ -7,19 +7,8 @@ use crate::plan::{Action, Sequence};
 use crate::recipe::{OnLoss, Recipe, ReleaseStrategy};
 use crate::release::{Drift, Pointers, ReleaseState, decide};
 
-const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
-
-fn named() -> Recipe {
-    let mut recipe = recipe("web");
-    recipe.publish.parameter = Some("/golden/web".into());
-    recipe
-}
-
 fn member(code: &str, n: i64) -> Image {
-    match code {
-        "us-east-1" => image("web", n).released().build(),
-        code => image("web", n).released().in_region(code).build(),
-    }
+    image("web", n).released().at(code).build()
 }
 
 /// Releases 8 and 9 in every Region, all of which name 9.
@@ -82,22 +71,22 @@ fn all(n: i64) -> Vec<(String, i64)> {
 #[test]
 fn all_regions_go_back_together_and_tell_it_where_a_replica_of_the_named_release_is_lost() {
     let lost = scene().without("eu-west-1", 9);
-    assert_eq!(words(&lost.decided(&named())), ["emit", "move-parameters"]);
-    assert_eq!(lost.moved(&named()), all(8));
-    let told = lost.decided(&named())[0][0].reason.to_string();
+    assert_eq!(words(&lost.decided(&with_parameter())), ["emit", "move-parameters"]);
+    assert_eq!(lost.moved(&with_parameter()), all(8));
+    let told = lost.decided(&with_parameter())[0][0].reason.to_string();
     assert!(told.contains(member("eu-west-1", 9).id.as_str()) && told.contains("in eu-west-1"), "{told}");
     let mut disabled = scene();
     disabled.images("eu-west-1")[1].state = ImageState::Disabled;
-    assert_eq!(disabled.moved(&named()), all(8));
+    assert_eq!(disabled.moved(&with_parameter()), all(8));
 }
 
 #[test]
 fn they_stay_there_until_the_release_is_whole_again_and_then_go_forward_together() {
     let mut gone = scene().without("eu-west-1", 9);
     REGIONS.iter().for_each(|code| gone.name(code, 8));
-    assert_eq!(words(&gone.decided(&named())), [""; 0]);
+    assert_eq!(words(&gone.decided(&with_parameter())), [""; 0]);
     gone.images("eu-west-1").push(image("web", 9).published().of_try("eu-west-1", 2).build());
-    let moved: Vec<String> = gone.moved(&named()).into_iter().map(|(region, _)| region).collect();
+    let moved: Vec<String> = gone.moved(&with_parameter()).into_iter().map(|(region, _)| region).collect();
     assert_eq!(moved, REGIONS);
 }
 
@@ -105,44 +94,44 @@ fn they_stay_there_until_the_release_is_whole_again_and_then_go_forward_together
 fn a_region_that_did_not_go_back_follows() {
     let mut half = scene().without("eu-west-1", 9);
     half.name("us-east-1", 8);
-    assert_eq!(half.moved(&named()), [("eu-west-1".into(), 8), ("ap-southeast-2".into(), 8)]);
+    assert_eq!(half.moved(&with_parameter()), [("eu-west-1".into(), 8), ("ap-southeast-2".into(), 8)]);
 }
 
 #[test]
 fn a_copy_that_is_not_shown_as_available_yet_and_somebody_elses_image_are_no_loss() {
     let mut pending = scene();
     pending.images("eu-west-1")[1].state = ImageState::Pending;
-    assert_eq!(pending.moved(&named()), []);
+    assert_eq!(pending.moved(&with_parameter()), []);
     let mut foreign = scene();
     let value = Some("ami-0f0e1a".to_owned());
     let pointers = Pointers { parameter: Some(Ok(value)), is_foreign: true, ..Pointers::default() };
     foreign.pointers.insert(region("eu-west-1"), pointers);
-    assert_eq!(words(&foreign.decided(&named())), ["move-parameters"]);
-    assert_eq!(foreign.moved(&named()), [("eu-west-1".into(), 9)]);
+    assert_eq!(words(&foreign.decided(&with_parameter())), ["move-parameters"]);
+    assert_eq!(foreign.moved(&with_parameter()), [("eu-west-1".into(), 9)]);
 }
 
 #[test]
 fn a_region_that_is_new_to_the_recipe_takes_no_other_back() {
     let mut new = scene().without("eu-west-1", 9);
     new.name("eu-west-1", 8);
-    assert_eq!(new.moved(&named()), []);
+    assert_eq!(new.moved(&with_parameter()), []);
 }
 
 #[test]
 fn what_nothing_can_stand_in_for_is_told_once() {
     let mut lost = scene().without("eu-west-1", 9).without("ap-southeast-2", 8);
-    assert_eq!(words(&lost.decided(&named())), ["emit", "tag"]);
-    let Action::Tag(_, told) = &lost.decided(&named())[0][1].action else { panic!() };
+    assert_eq!(words(&lost.decided(&with_parameter())), ["emit", "tag"]);
+    let Action::Tag(_, told) = &lost.decided(&with_parameter())[0][1].action else { panic!() };
     let told: Tags = told.clone();
     let home = lost.images("us-east-1").last_mut().unwrap();
     home.tags = home.tags.clone().and(&told);
     assert!(home.tags.get(tags::LOSS_TOLD).unwrap().starts_with("eu-west-1/ami-"));
-    assert_eq!(words(&lost.decided(&named())), [""; 0]);
+    assert_eq!(words(&lost.decided(&with_parameter())), [""; 0]);
 }
 
 #[test]
 fn a_recipe_may_ask_to_roll_back_for_good() {
-    let mut recipe = named();
+    let mut recipe = with_parameter();
     recipe.replicate.on_loss = OnLoss::RollBack;
     for lost in [scene().without("eu-west-1", 9), scene().without("us-east-1", 9)] {
         let decided = lost.decided(&recipe);
@@ -157,14 +146,14 @@ fn a_recipe_may_ask_to_roll_back_for_good() {
 
 #[test]
 fn with_each_the_region_that_lost_its_replica_goes_back_alone() {
-    let mut recipe = named();
+    let mut recipe = with_parameter();
     recipe.replicate.release = ReleaseStrategy::PerRegion;
     assert_eq!(scene().without("eu-west-1", 9).moved(&recipe), [("eu-west-1".into(), 8)]);
 }
 
 #[test]
 fn a_region_of_best_effort_that_lost_its_replica_goes_back_alone_until_there_is_another() {
-    let mut recipe = named();
+    let mut recipe = with_parameter();
     recipe.replicate.best_effort = vec![region("eu-west-1")];
     let mut lost = scene().without("eu-west-1", 9);
     assert_eq!(words(&lost.decided(&recipe)), ["emit", "move-parameters"]);
@@ -179,9 +168,9 @@ fn a_release_that_was_rolled_back_to_and_is_lost_gives_way_to_an_older_one() {
     let home = pinned.images("us-east-1").last_mut().unwrap();
     let pin = crate::model::Pin { at: day(20), over: name("web", 10).version };
     *home = home.anchored(home.anchor().pinned(pin));
-    assert_eq!(pinned.moved(&named()), all(8));
+    assert_eq!(pinned.moved(&with_parameter()), all(8));
     pinned.images("us-east-1").push(image("web", 10).staged(Stage::Released).build());
-    assert_eq!(pinned.moved(&named()), all(8), "and never to what was rolled back from");
+    assert_eq!(pinned.moved(&with_parameter()), all(8), "and never to what was rolled back from");
 }
 
 #[test]
@@ -190,7 +179,7 @@ fn a_rollback_in_force_stays_one_where_a_region_still_names_what_was_lost() {
     let home = rolled_back.images("us-east-1").first_mut().unwrap();
     let pin = crate::model::Pin { at: day(20), over: name("web", 9).version };
     *home = home.anchored(home.anchor().pinned(pin));
-    let decided = rolled_back.decided(&named());
+    let decided = rolled_back.decided(&with_parameter());
     let moves = decided.iter().flatten().find_map(|one| match &one.action {
         Action::MoveParameters(moves) => Some((&one.reason, moves)),
         _ => None,
@@ -207,7 +196,7 @@ fn what_a_region_named_before_it_left_the_recipe_is_no_loss_when_it_is_back() {
         let tags = std::mem::take(&mut image.tags);
         image.tags = tags.with(tags::RELEASED_IN, "us-east-1 ap-southeast-2");
     });
-    assert_eq!(words(&back.decided(&named())), [""; 0]);
+    assert_eq!(words(&back.decided(&with_parameter())), [""; 0]);
 }
 
 /// Rolled back from 9 to 8, whose home image somebody takes: 7 is there.
@@ -221,15 +210,15 @@ fn what_was_rolled_back_from_is_not_named_again_though_the_rollback_is_lost_with
     let images = lost.images("us-east-1");
     let bad = images.iter_mut().find(|image| image.record().unwrap().name == name("web", 9)).unwrap();
     *bad = bad.anchored(bad.anchor().rolled_back_from(day(20)));
-    let moved: Vec<_> = lost.decided(&named()).into_iter().flatten().collect();
+    let moved: Vec<_> = lost.decided(&with_parameter()).into_iter().flatten().collect();
     let to_seven = moved.iter().any(|one| one.subject.version == Some(name("web", 7).version));
-    assert!(to_seven && lost.moved(&named()).iter().all(|(_, n)| *n == 0), "neither to 8 nor to 9");
+    assert!(to_seven && lost.moved(&with_parameter()).iter().all(|(_, n)| *n == 0), "neither to 8 nor to 9");
 }
 
 #[test]
 fn nothing_moves_where_no_release_is_whole_and_a_move_would_part_the_regions() {
     let lost = scene().without("us-east-1", 9).without("eu-west-1", 8);
-    assert_eq!(lost.moved(&named()), []);
+    assert_eq!(lost.moved(&with_parameter()), []);
 }
 
 /// Somebody spoils the seal of the home image that was rolled back to: the pin cannot be read.
@@ -241,12 +230,12 @@ fn all_regions_stay_where_one_names_an_image_whose_record_is_spoiled() {
     }
     let images = spoiled.images("us-east-1");
     images[0].seal = crate::model::seal::Seal::Wrong;
-    assert_eq!(spoiled.moved(&named()), []);
+    assert_eq!(spoiled.moved(&with_parameter()), []);
     // Or takes its tag kiln:recipe away: then the look by its id shows that it is there.
     spoiled.images("us-east-1").remove(0);
     let at_home = spoiled.pointers.get_mut(&region("us-east-1")).unwrap();
     (at_home.is_foreign, at_home.is_spoiled) = (true, true);
-    assert_eq!(spoiled.moved(&named()), []);
+    assert_eq!(spoiled.moved(&with_parameter()), []);
 }
 
 /// Rolled back to 8; 9 is new, and moves. One Region shows it, and its replica there seems to be untested yet.
@@ -269,7 +258,7 @@ fn rolled_back_and_moving() -> Scene {
 
 #[test]
 fn a_release_that_is_just_moving_is_no_loss_because_a_replica_seems_unready() {
-    assert_eq!(rolled_back_and_moving().moved(&named()), []);
+    assert_eq!(rolled_back_and_moving().moved(&with_parameter()), []);
 }
 
 #[test]
@@ -277,5 +266,5 @@ fn a_release_that_is_just_moving_is_not_moved_back_because_its_replica_seems_pen
     let mut moving = rolled_back_and_moving();
     let replica = |image: &&mut Image| image.record().unwrap().name == name("web", 9);
     moving.images("eu-west-1").iter_mut().filter(replica).for_each(|image| image.state = ImageState::Pending);
-    assert_eq!(moving.moved(&named()), []);
+    assert_eq!(moving.moved(&with_parameter()), []);
 }

@@ -8,8 +8,6 @@ use crate::plan::Decision;
 use crate::recipe::{LaunchTemplate, Recipe};
 use crate::release::rollback::rollback;
 
-const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-2"];
-
 /// A recipe whose template follows by its default version, with or without a parameter.
 fn recipe_with_template(parameter: Option<&str>) -> Recipe {
     let mut recipe = recipe("web");
@@ -19,10 +17,7 @@ fn recipe_with_template(parameter: Option<&str>) -> Recipe {
 }
 
 fn member(code: &str, n: i64, stage: Stage) -> Image {
-    match code {
-        "us-east-1" => image("web", n).staged(stage).build(),
-        code => image("web", n).staged(stage).in_region(code).build(),
-    }
+    image("web", n).staged(stage).at(code).build()
 }
 
 /// What each Region has, and what its template names; and its parameter, if there is one.
