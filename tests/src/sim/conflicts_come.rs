@@ -64,16 +64,15 @@ pub fn two_name_one_parameter(world: &Rc<World>) {
 
 /// Changes which parameter a recipe names.
 fn name_parameter(world: &World, recipe: &RecipeName, parameter: Option<&str>) {
-    let key = format!("{}/{recipe}", world.context.recipes);
-    let mut account = world.account.borrow_mut();
-    let Some(document) = account.parameters.get_mut(&key) else { return };
     let named = parameter.map_or_else(String::new, |name| format!("parameter = {name:?}\n"));
-    let others = document.lines().filter(|line| !line.starts_with("parameter = "));
-    let lines = others.map(|line| match line {
-        "[publish]" => format!("{line}\n{named}"),
-        line => format!("{line}\n"),
+    world.edit_recipe(recipe, |document| {
+        let others = document.lines().filter(|line| !line.starts_with("parameter = "));
+        let lines = others.map(|line| match line {
+            "[publish]" => format!("{line}\n{named}"),
+            line => format!("{line}\n"),
+        });
+        lines.collect()
     });
-    *document = lines.collect();
 }
 
 impl Invariants {

@@ -139,11 +139,8 @@ fn changes_sharing(world: &Rc<World>) {
     else {
         return;
     };
-    let name = format!("{}/{recipe}", world.context.recipes);
-    if let Some(document) = world.account.borrow_mut().parameters.get_mut(&name) {
-        *document = document
-            .replace(&format!("accounts = {:?}", promised.accounts), &format!("accounts = {accounts:?}"));
-    }
+    let (before, after) = (format!("accounts = {:?}", promised.accounts), format!("accounts = {accounts:?}"));
+    world.edit_recipe(&recipe, |document| document.replace(&before, &after));
     world.note(|| format!("somebody shares {recipe} with {accounts:?}, not {:?}", promised.accounts));
     promised.accounts = accounts;
 }

@@ -116,20 +116,19 @@ fn edit(
     recipe: &RecipeName,
     change: impl FnOnce(Vec<String>, Vec<String>) -> (Vec<String>, Vec<String>),
 ) {
-    let key = format!("{}/{recipe}", world.context.recipes);
-    let mut account = world.account.borrow_mut();
-    let Some(document) = account.parameters.get_mut(&key) else { return };
-    let listed = |field: &str| -> Vec<String> {
-        let line = document.lines().find_map(|line| line.strip_prefix(field)).unwrap_or("[]");
-        serde_json::from_str(line).unwrap_or_default()
-    };
-    let (regions, best_effort) = change(listed("regions = "), listed("best_effort = "));
-    let lines = document.lines().map(|line| match line {
-        line if line.starts_with("regions = ") => format!("regions = {regions:?}\n"),
-        line if line.starts_with("best_effort = ") => format!("best_effort = {best_effort:?}\n"),
-        line => format!("{line}\n"),
+    world.edit_recipe(recipe, |document| {
+        let listed = |field: &str| -> Vec<String> {
+            let line = document.lines().find_map(|line| line.strip_prefix(field)).unwrap_or("[]");
+            serde_json::from_str(line).unwrap_or_default()
+        };
+        let (regions, best_effort) = change(listed("regions = "), listed("best_effort = "));
+        let lines = document.lines().map(|line| match line {
+            line if line.starts_with("regions = ") => format!("regions = {regions:?}\n"),
+            line if line.starts_with("best_effort = ") => format!("best_effort = {best_effort:?}\n"),
+            line => format!("{line}\n"),
+        });
+        lines.collect()
     });
-    *document = lines.collect();
 }
 
 impl Invariants {

@@ -75,7 +75,7 @@ impl Template {
 /// Lets a launch template follow the releases of some recipes.
 pub fn set_up(world: &World) {
     let mut invariants = world.invariants.borrow_mut();
-    let (mut account, mut whims) = (world.account.borrow_mut(), world.whims.borrow_mut());
+    let mut whims = world.whims.borrow_mut();
     for (recipe, promised) in &mut invariants.recipes {
         if whims.u8(0..3) > 0 {
             continue;
@@ -85,15 +85,12 @@ pub fn set_up(world: &World) {
             "[publish]\nlaunch_template = {{ name = {:?}, default = {} }}\n",
             template.name, template.default
         );
-        let key = format!("{}/{recipe}", world.context.recipes);
-        if let Some(document) = account.parameters.get_mut(&key) {
-            *document = document.replace("[publish]\n", &field);
-        }
+        world.edit_recipe(recipe, |document| document.replace("[publish]\n", &field));
         for region in super::beginning::all_regions() {
             let (id, name) = (format!("lt-{recipe}"), template.name.clone());
             let versions = vec![OneVersion::by_hand(None)];
             let new = Template { id: id.clone(), name, recipe: Some(recipe.clone()), versions, default: 1 };
-            account.region(&region).templates.insert(id, History::new(world.now(), new));
+            world.account.borrow_mut().region(&region).templates.insert(id, History::new(world.now(), new));
         }
         promised.template = Some(template);
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 use futures::executor::LocalSpawner;
 use kiln_core::inventory::{ImageState, InstanceState, StopReason};
-use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Role};
+use kiln_core::model::{ImageId, ImageName, InstanceId, RecipeName, Region, Role};
 use kiln_engine::context::Context;
 
 use super::account::{Account, seals};
@@ -113,6 +113,14 @@ impl World {
     /// The same, by the further random numbers.
     pub fn whim(&self, probability: f64) -> bool {
         self.whims.borrow_mut().f64() < probability
+    }
+
+    /// A person writes another document of a recipe.
+    pub fn edit_recipe(&self, recipe: &RecipeName, edited: impl FnOnce(&str) -> String) {
+        let key = format!("{}/{recipe}", self.context.recipes);
+        if let Some(document) = self.account.borrow_mut().parameters.get_mut(&key) {
+            *document = edited(document);
+        }
     }
 
     /// Something goes wrong that Kiln cannot help.
