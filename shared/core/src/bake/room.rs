@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use crate::inventory::{IfFull, Image};
 use crate::model::{ImageName, RecipeName, Region, Tags, Version, tags};
+use crate::plan::reason::BakeReason;
 use crate::recipe::Recipe;
 
 /// What stands behind the version of a bake that no room came for.
@@ -19,13 +22,26 @@ pub(super) fn if_full(name: &ImageName, home: &Region, recipe: &Recipe, images: 
     IfFull { until: name.version.time() + recipe.bake.window, noted_on }
 }
 
+/// What is noted of a bake that finds no room, and the reason: it waits, or it has failed.
+pub fn on_full(
+    version: Version,
+    until: DateTime<Utc>,
+    why: String,
+    now: DateTime<Utc>,
+) -> (Tags, BakeReason) {
+    match now < until {
+        true => (waits(version), BakeReason::WaitsForRoom { why, until }),
+        false => (waits_no_more(version), BakeReason::NoRoom { why, until }),
+    }
+}
+
 /// The note that a bake waits for room.
-pub fn waits(version: Version) -> Tags {
+fn waits(version: Version) -> Tags {
     Tags::new().with(tags::BAKE_WAITS, version)
 }
 
 /// The note that a bake has failed, because no room came. The same event delivered again begins it no more.
-pub fn waits_no_more(version: Version) -> Tags {
+fn waits_no_more(version: Version) -> Tags {
     Tags::new().with(tags::BAKE_WAITS, format!("{version} {OVER}"))
 }
 

@@ -203,6 +203,13 @@ pub enum ImageState {
     Unknown(String),
 }
 
+impl ImageState {
+    /// Whether there is something: it can be launched, will be, or is somebody's to bring back.
+    pub fn is_left(&self) -> bool {
+        !matches!(self, Self::Failed | Self::Deregistered)
+    }
+}
+
 impl From<&str> for ImageState {
     fn from(word: &str) -> Self {
         match word {

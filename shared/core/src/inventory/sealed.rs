@@ -10,12 +10,11 @@
 //!   a recipe and a Region, and to all versions up to one. Copied to a newer image, it does not count.
 //! - An instance that Kiln launched has its seal in its client token, which nobody can change.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-
 use crate::inventory::anchored;
 use crate::inventory::image::{Image, MadeFrom, Snapshot};
 use crate::inventory::instance::Instance;
 use crate::inventory::request::{NewImage, NewInstance, NewReplica};
+use crate::model::anchor::time_text;
 use crate::model::seal::{Seal, SealKeys};
 use crate::model::{Anchor, Stage, Tags, Token, Version, tags};
 use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, RecipeName, Region, Role, SnapshotId};
@@ -123,11 +122,6 @@ fn mark_parts<'a>(
     ["mark", region.as_str(), recipe, up_to, key, value]
 }
 
-/// When somebody asked for an image anew, as part of its seal.
-fn asked_text(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
 /// The seal that `kiln:seal` holds.
 fn seal_of(tags: &Tags) -> Option<&str> {
     tags.get(tags::SEAL)
@@ -180,7 +174,7 @@ impl SealKeys {
             _ => std::slice::from_ref(&record.stage),
         };
         let anchor = image.anchor();
-        let [asked, asked_before] = [anchor.asked_again, anchor.asked_before].map(|at| at.map(asked_text));
+        let [asked, asked_before] = [anchor.asked_again, anchor.asked_before].map(|at| at.map(time_text));
         let now = possible.iter().copied().find(|stage| sealed_at(*stage, asked.as_deref()));
         // Sealed before somebody asked for the image anew: it begins again.
         let of_before = |stage: &Stage| {
@@ -301,7 +295,7 @@ impl SealKeys {
         if record.adopted {
             all = all.with(tags::ADOPTED, "");
         }
-        let asked = record.asked_again.map(asked_text);
+        let asked = record.asked_again.map(time_text);
         let seal = Recorded::of(&all)
             .map(|recorded| self.seal(&recorded.image(region, image, record.stage, asked.as_deref())));
         let more = self.sealed_values(region, image.as_str(), more);

@@ -168,8 +168,8 @@ impl<'a> Described<'a> {
     }
 }
 
-/// A time in an anchor: in milliseconds, because the later of two rollbacks counts.
-fn time_text(at: DateTime<Utc>) -> String {
+/// A time in an anchor, and in what is sealed with it: in milliseconds, because the later of two rollbacks counts.
+pub(crate) fn time_text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 

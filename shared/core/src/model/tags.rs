@@ -95,6 +95,10 @@ pub const PREFIX: &str = "kiln:";
 /// The most tags of a resource.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html>)
 pub const MOST: usize = 50;
+/// The most characters of a tag's value (the same page).
+pub const MOST_CHARACTERS: usize = 256;
+/// The longest list in a tag's value, beside what else stands in it.
+pub const MOST_OF_LIST: usize = 200;
 /// The number of tags that are reserved for Kiln, of those that EC2 allows on a resource.
 pub const MOST_OF_KILN: usize = 23;
 

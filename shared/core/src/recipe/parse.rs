@@ -130,7 +130,8 @@ fn own_tags(root: &mut TableReader<'_>, violations: &mut Violations) -> Tags {
                 quoted(key),
                 "a key of 1 to 127 characters that is not Name and begins with neither aws: nor kiln:",
             );
-        } else if let Some(text) = value.as_str().filter(|text| text.chars().count() <= 256) {
+        } else if let Some(text) = value.as_str().filter(|text| text.chars().count() <= tags::MOST_CHARACTERS)
+        {
             read.insert(key.to_owned(), text.to_owned());
         } else {
             violations.add(path, show(value), "a text of at most 256 characters");

@@ -19,8 +19,8 @@ use crate::inventory::{Image, ImageState, Instance, InstanceState};
 use crate::model::{ImageName, ImageRecord, InstanceId, Region, ScriptOutcome, Tags, tags};
 use crate::orphans::{self, Candidate};
 use crate::plan::reason::BakeReason;
-use crate::plan::{Action, Reason, Sequence, Subject};
-use crate::recipe::BadRecipe;
+use crate::plan::{Action, Decision, Reason, Sequence, Subject};
+use crate::recipe::{BadRecipe, Recipe};
 
 use observed::{BuilderDetail, Observed};
 use wakes::Due;
@@ -156,21 +156,37 @@ fn missed_layers(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
     };
     let due = layers::due(observed.recipes.values(), None, images, instances, now).into_iter();
     due.filter_map(|(recipe, version)| {
-        let base = recipe.base_recipe()?;
+        let base = recipe.base_recipe()?.clone();
         let name = ImageName { recipe: recipe.name.clone(), version };
-        let request = BakeRequest { name: name.clone(), home: observed.home.clone(), now };
-        let of_recipe = |tags: &Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
-        let instances: Vec<Instance> = instances.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
-        let images: Vec<Image> = images.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
-        // A bake that is under way, or that is refused, needs no base to be known for it.
-        let decided = bake::without_base(&request, recipe, &instances, &images);
-        let sequence = vec![decided.unwrap_or_else(|| {
-            let reason = BakeReason::BaseReleased(base.clone());
-            Subject::name(&name, &observed.home).decide(Action::Wake(Wake::Layers(base.clone())), reason)
-        })];
-        Some(Due { wake: Wake::Layers(base.clone()), sequence, since: None })
+        let wake = Wake::Layers(base.clone());
+        let decision = bake_missing(
+            (recipe, name),
+            (instances, images),
+            &observed.home,
+            now,
+            (&wake, BakeReason::BaseReleased(base)),
+        );
+        Some(Due { wake, sequence: vec![decision], since: None })
     })
     .collect()
+}
+
+/// Wakes for a bake, unless what there is of its recipe stands in its way: one that is under way, or that is refused, needs
+/// no base to be known for it.
+fn bake_missing(
+    (recipe, name): (&Recipe, ImageName),
+    (instances, images): (&[Instance], &[Image]),
+    home: &Region,
+    now: DateTime<Utc>,
+    (wake, reason): (&Wake, BakeReason),
+) -> Decision {
+    let of_recipe = |tags: &Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
+    let instances: Vec<Instance> = instances.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
+    let images: Vec<Image> = images.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
+    let subject = Subject::name(&name, home);
+    let request = BakeRequest { name, home: home.clone(), now };
+    let decided = bake::without_base(&request, recipe, &instances, &images);
+    decided.unwrap_or_else(|| subject.decide(Action::Wake(wake.clone()), reason))
 }
 
 /// The bakes that found no room for their builder, unless a later one has begun since.
@@ -180,18 +196,10 @@ fn waiting_bakes(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
     };
     let of = |name: ImageName| {
         let recipe = observed.recipes.get(&name.recipe)?;
-        let own = |tags: &Tags| tags.get(tags::RECIPE) == Some(name.recipe.as_str());
-        let instances: Vec<Instance> = instances.iter().filter(|one| own(&one.tags)).cloned().collect();
-        let images: Vec<Image> = images.iter().filter(|one| own(&one.tags)).cloned().collect();
-        let request = BakeRequest { name: name.clone(), home: observed.home.clone(), now };
-        let decided = bake::without_base(&request, recipe, &instances, &images);
-        let wake = Wake::Bake(name.clone());
-        let again = || {
-            let subject = Subject::name(&name, &observed.home);
-            subject.decide(Action::Wake(wake.clone()), BakeReason::RoomAgain)
-        };
-        let sequence = vec![decided.unwrap_or_else(again)];
-        Some(Due { wake: wake.clone(), sequence, since: Some(name.version.time()) })
+        let (wake, since) = (Wake::Bake(name.clone()), Some(name.version.time()));
+        let why = (&wake, BakeReason::RoomAgain);
+        let decision = bake_missing((recipe, name), (instances, images), &observed.home, now, why);
+        Some(Due { wake, sequence: vec![decision], since })
     };
     room::waiting(images).filter_map(of).collect()
 }

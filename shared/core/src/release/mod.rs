@@ -78,9 +78,6 @@ fn released(state: &ReleaseState<'_>, moves: Sequence, now: DateTime<Utc>) -> Ve
     sequences
 }
 
-/// The longest list of Regions in a tag, beside its seal. EC2 allows 256 characters.
-const MOST_REGIONS: usize = 200;
-
 /// How long an invocation that wrote the time of a release is left to finish it. The parameters of all Regions report
 /// the same release within a second; longer than a function runs, and shorter than the time between two sweeps.
 const FINISHING: TimeDelta = TimeDelta::minutes(2);
@@ -99,7 +96,7 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Ut
         let tag = Tags::new().with(tags::RELEASED_AT, &released);
         let regions = release.ready.keys().map(|region| region.as_str()).collect::<Vec<_>>().join(" ");
         // Without it, it counts as released in every Region.
-        let tag = if regions.len() > MOST_REGIONS { tag } else { tag.with(tags::RELEASED_IN, regions) };
+        let tag = if regions.len() > tags::MOST_OF_LIST { tag } else { tag.with(tags::RELEASED_IN, regions) };
         sequence.push(home().decide(Action::Tag(release.home.id.clone(), tag), reason()));
     }
     let news = Event::ImageReleased {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::inventory::{Image, ImageState};
-use crate::model::{RecipeName, Stage, Version};
+use crate::model::{RecipeName, Stage, Version, tags};
 
 /// The release of a recipe that is named, and from which layers are baked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +25,11 @@ impl NamedRelease<'_> {
 
 /// The named release of each recipe among the images of the home Region. Replicas and images that are not available
 /// do not count.
-pub fn named_releases(images: &[Image]) -> BTreeMap<RecipeName, NamedRelease<'_>> {
-    let mut releases: BTreeMap<RecipeName, Vec<NamedRelease<'_>>> = BTreeMap::new();
-    for image in images.iter().filter(|image| image.state == ImageState::Available) {
+pub fn named_releases<'a>(
+    images: impl IntoIterator<Item = &'a Image>,
+) -> BTreeMap<RecipeName, NamedRelease<'a>> {
+    let mut releases: BTreeMap<RecipeName, Vec<NamedRelease<'a>>> = BTreeMap::new();
+    for image in images.into_iter().filter(|image| image.state == ImageState::Available) {
         if let Ok(record) = image.record()
             && record.copied.is_none()
             && record.stage == Stage::Released
@@ -61,7 +63,9 @@ pub(super) fn latest_pin<'r, R>(
 
 /// The named release of one recipe; `None` if it has none.
 pub fn named_release<'a>(recipe: &RecipeName, images: &'a [Image]) -> Option<NamedRelease<'a>> {
-    named_releases(images).remove(recipe)
+    // The tag alone tells the recipe: a sweep passes the images of all recipes for each of them.
+    let own = images.iter().filter(|image| image.tags.get(tags::RECIPE) == Some(recipe.as_str()));
+    named_releases(own).remove(recipe)
 }
 
 #[cfg(test)]

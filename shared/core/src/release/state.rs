@@ -27,14 +27,20 @@ pub struct Pointers {
 impl Pointers {
     /// The image that a recipe's parameter names here, or its launch template if it has no parameter.
     pub fn named(&self, recipe: &Recipe) -> Option<ImageId> {
-        match (&recipe.publish.parameter, &recipe.publish.launch_template) {
-            (Some(_), _) => self.parameter.as_ref()?.as_ref().ok()?.as_ref()?.parse().ok(),
-            (None, Some(desired)) => {
-                let template = self.template.as_ref()?.as_ref().ok()?.as_ref()?;
-                current_point(desired, template).image.clone()
-            }
-            (None, None) => None,
+        match recipe.publish.parameter {
+            Some(_) => self.value()?.parse().ok(),
+            None => self.by_template(recipe).cloned(),
         }
+    }
+
+    fn value(&self) -> Option<&str> {
+        self.parameter.as_ref()?.as_ref().ok()?.as_deref()
+    }
+
+    /// What instances get from the recipe's launch template here.
+    fn by_template(&self, recipe: &Recipe) -> Option<&ImageId> {
+        let template = self.template.as_ref()?.as_ref().ok()?.as_ref()?;
+        current_point(recipe.publish.launch_template.as_ref()?, template).image.as_ref()
     }
 }
 
@@ -200,7 +206,7 @@ impl<'a> ReleaseState<'a> {
     }
 
     pub(super) fn value(&self, region: &Region) -> Option<&str> {
-        self.pointers.get(region)?.parameter.as_ref()?.as_ref().ok()?.as_deref()
+        self.pointers.get(region)?.value()
     }
 
     /// The image that a Region should name; `None` if it is not ready there, or if a newer version is named already.
@@ -218,8 +224,7 @@ impl<'a> ReleaseState<'a> {
 
     /// What instances get from a Region's launch template.
     pub(super) fn named_by_template(&self, region: &Region) -> Option<&ImageId> {
-        let template = self.pointers.get(region)?.template.as_ref()?.as_ref().ok()?.as_ref()?;
-        current_point(self.recipe.publish.launch_template.as_ref()?, template).image.as_ref()
+        self.pointers.get(region)?.by_template(self.recipe)
     }
 
     /// The image that a Region's parameter names, if it can be launched but its tags are not Kiln's own, with the

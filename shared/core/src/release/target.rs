@@ -10,9 +10,6 @@ use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::{OnLoss, ReleaseStrategy};
 use crate::release::state::{ReadyRelease, ReleaseState};
 
-/// The most characters of a tag's value that EC2 takes.
-const MOST_CHARACTERS: usize = 256;
-
 impl<'a> ReleaseState<'a> {
     /// The release that a Region should name, the newest version that it may replace, and the reason.
     pub(super) fn target(&self, region: &Region) -> Option<(&ReadyRelease<'a>, Version, Reason)> {
@@ -81,8 +78,12 @@ impl<'a> ReleaseState<'a> {
 
     /// Whether a release is not whole, and a required Region in which it was names what nobody can launch.
     fn has_dead(&self, release: &ReadyRelease<'_>) -> bool {
-        let is_dead = |region: &Region| release.was_in(region) && self.dead_in(region).is_some();
-        !self.is_everywhere(release) && self.required().any(is_dead)
+        !self.is_everywhere(release) && self.names_dead_of(release)
+    }
+
+    /// Whether a required Region in which a release was names what nobody can launch.
+    fn names_dead_of(&self, release: &ReadyRelease<'_>) -> bool {
+        self.required().any(|region| release.was_in(region) && self.dead_in(region).is_some())
     }
 
     /// What a Region of best effort names for as long as nobody can launch what it named: the newest release that can be
@@ -157,9 +158,7 @@ impl<'a> ReleaseState<'a> {
     /// so and this was not done yet.
     pub(super) fn rolls_back_to(&self) -> Option<Version> {
         let newest = self.releases.first()?;
-        let is_lost = |region: &Region| newest.was_in(region) && self.dead_in(region).is_some();
-        let is_lost = || self.required().any(is_lost);
-        if self.recipe.replicate.on_loss != OnLoss::RollBack || !is_lost() {
+        if self.recipe.replicate.on_loss != OnLoss::RollBack || !self.names_dead_of(newest) {
             return None;
         }
         let (target, ..) = self.target(self.home)?;
@@ -207,7 +206,7 @@ impl<'a> ReleaseState<'a> {
         let dead = self.regions().filter(is_left).filter_map(|one| Some((one.clone(), self.dead_in(one)?)));
         let images: BTreeMap<Region, ImageId> = dead.collect();
         let list: Vec<String> = images.iter().map(|(region, image)| format!("{region}/{image}")).collect();
-        let told: String = list.join(" ").chars().take(MOST_CHARACTERS).collect();
+        let told: String = list.join(" ").chars().take(tags::MOST_CHARACTERS).collect();
         let Some(noted_on) = self.releases.first().filter(|_| !images.is_empty()) else {
             return Sequence::new();
         };

@@ -15,8 +15,6 @@ const FORGOTTEN: TimeDelta = TimeDelta::days(1);
 const ACCEPTED: &str = "accepted";
 /// In place of names of Regions that are too long for a tag.
 const MANY: &str = "*";
-/// The longest list of Regions in a tag. EC2 allows 256 characters for its value.
-const MOST_CHARACTERS: usize = 200;
 
 /// The tries so far, as the tag `kiln:release-tried` of an image tells. The tag only restrains, so it needs no seal; a
 /// time in the future does not count, so that nobody holds a release up for longer than the longest wait.
@@ -81,7 +79,7 @@ impl Tries {
         let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
         let outcome = if accepted { ACCEPTED } else { "refused" };
         let names = regions.map(Region::as_str).collect::<Vec<_>>().join(",");
-        let names = if names.len() > MOST_CHARACTERS { MANY } else { &names };
+        let names = if names.len() > tags::MOST_OF_LIST { MANY } else { &names };
         Tags::new().with(tags::RELEASE_TRIED, format!("{count} {now} {outcome} {names}"))
     }
 }

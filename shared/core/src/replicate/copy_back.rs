@@ -28,11 +28,11 @@ pub fn decide(
     let Some(Ok(at_home)) = images.get(home) else { return Vec::new() };
     let named = named_release(&recipe.name, at_home);
     let is_newer = |name: &ImageName| named.is_none_or(|named| name.version > named.over);
-    // In any state but failed, it is there, comes, or is somebody's to bring back; whatever its tags say, it has its name.
+    // Whatever its tags say, it has its name.
     let is_there = |name: &ImageName| {
         at_home.iter().any(|image| {
             (name.is(&image.name) || image.record_for_home(home).is_ok_and(|its| its.name == *name))
-                && !matches!(image.state, ImageState::Failed | ImageState::Deregistered)
+                && image.state.is_left()
         })
     };
     let is_lost = |name: &ImageName| is_newer(name) && !is_there(name);

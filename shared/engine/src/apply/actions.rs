@@ -225,17 +225,15 @@ async fn no_room<C: Cloud>(
     full: &CloudError,
     now: DateTime<Utc>,
 ) -> ApplyError {
-    let (first, why, until) = (&candidates.first, full.to_string(), if_full.until);
     let Some(image) = &if_full.noted_on else { return ApplyError::Cloud(full.clone()) };
-    let waits = now < until;
-    let note = match waits {
-        true => room::waits(first.name.version),
-        false => room::waits_no_more(first.name.version),
-    };
+    let first = &candidates.first;
+    let (note, reason) = room::on_full(first.name.version, if_full.until, full.to_string(), now);
     match cloud.tag_image(&first.region, image, &note).await {
         Err(error) => ApplyError::Cloud(error),
-        Ok(()) if waits => ApplyError::NotYet(Reason::Bake(BakeReason::WaitsForRoom { why, until })),
-        Ok(()) => ApplyError::Rule(Reason::Bake(BakeReason::NoRoom { why, until })),
+        Ok(()) if matches!(reason, BakeReason::WaitsForRoom { .. }) => {
+            ApplyError::NotYet(Reason::Bake(reason))
+        }
+        Ok(()) => ApplyError::Rule(Reason::Bake(reason)),
     }
 }
 

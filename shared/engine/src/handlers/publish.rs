@@ -74,12 +74,7 @@ async fn roll_back<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     let recipe = recipes::existing(cloud, context, name).await?;
-    let one = [&recipe];
-    let (images, mut pointers) =
-        join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
-            .await;
-    let mut pointers = pointers.remove(&recipe.name).unwrap_or_default();
-    images::look_up_named(cloud, &recipe, &images, &mut pointers).await;
+    let (images, pointers) = images::releases(cloud, context, &recipe).await;
     let decided = rollback(&ReleaseState::of(&recipe, &context.home, &images, &pointers), to, now);
     let report = apply(cloud, decided.clone(), Mode::Apply, now).await;
     if report.failed() {

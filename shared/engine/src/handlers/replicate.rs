@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use futures::future::join;
 use kiln_core::events::inbound::{Mode, ReplicateCall};
 use kiln_core::inventory::{Image, ImageQuery, ImageState, Result};
 use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region};
@@ -121,12 +120,7 @@ async fn of_image<C: Cloud>(
         return keep(Subject::image(&image), ReplicateReason::SourceStage(record.stage));
     }
     let recipe = event_resource::recipe_beside_others(cloud, context, &image, &record.name.recipe).await?;
-    let one = [&recipe];
-    let (mut images, mut pointers) =
-        join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
-            .await;
-    let mut pointers = pointers.remove(&recipe.name).unwrap_or_default();
-    images::look_up_named(cloud, &recipe, &images, &mut pointers).await;
+    let (mut images, pointers) = images::releases(cloud, context, &recipe).await;
     let lost_in = ReleaseState::of(&recipe, &context.home, &images, &pointers).lost_in();
     let regions = replicas(&recipe, context, &image, &record, &images);
     let unpublished: Vec<&Image> = regions
@@ -223,12 +217,7 @@ async fn of_recipe<C: Cloud>(
     At { mode, now }: At,
 ) -> Result<Report, HandlerError> {
     let recipe = recipes::existing(cloud, context, name).await?;
-    let one = [&recipe];
-    let (images, mut pointers) =
-        join(images::recipe_images(cloud, context, &recipe), images::pointers(cloud, &context.home, &one))
-            .await;
-    let mut pointers = pointers.remove(&recipe.name).unwrap_or_default();
-    images::look_up_named(cloud, &recipe, &images, &mut pointers).await;
+    let (images, pointers) = images::releases(cloud, context, &recipe).await;
     let state = ReleaseState::of(&recipe, &context.home, &images, &pointers);
     let mut sequences = release::decide(&state, Drift::Repair, now);
     let back = copy_back::decide(&recipe, &context.home, &images, now);
@@ -246,6 +235,5 @@ async fn is_gone<C: Cloud>(cloud: &C, context: &Context, back: &[Sequence]) -> R
         _ => None,
     });
     let named = cloud.images(&context.home, &ImageQuery::AnyNamed(copies.collect())).await?;
-    let is_left = |image: &Image| !matches!(image.state, ImageState::Failed | ImageState::Deregistered);
-    Ok(!named.iter().any(is_left))
+    Ok(!named.iter().any(|image| image.state.is_left()))
 }

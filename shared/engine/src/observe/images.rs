@@ -31,6 +31,20 @@ pub(crate) async fn recipe_images<C: Cloud>(
     bounded(CALLS, reads).await.into_iter().collect()
 }
 
+/// The images of a recipe in all its Regions, and what each of them names, as far as that can be found out.
+pub(crate) async fn releases<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    recipe: &Recipe,
+) -> (BTreeMap<Region, Result<Vec<Image>>>, BTreeMap<Region, Pointers>) {
+    let one = [recipe];
+    let (images, mut named) =
+        join(recipe_images(cloud, context, recipe), pointers(cloud, &context.home, &one)).await;
+    let mut named = named.remove(&recipe.name).unwrap_or_default();
+    look_up_named(cloud, recipe, &images, &mut named).await;
+    (images, named)
+}
+
 /// Who may launch each of these images, and who may create volumes from its snapshots.
 pub(crate) async fn permissions_by_image<C: Cloud>(cloud: &C, images: &[&Image]) -> PermissionsByImage {
     let reads = images
