@@ -114,6 +114,19 @@ def is_released(release: list[ObservedImage]) -> bool:
     )
 
 
+def is_whole(release: list[ObservedImage], required: list[str]) -> bool:
+    """Whether it can be launched in each required Region in which it was released."""
+    released_in = {
+        region for image in release if is_home(image) for region in image.tags.get("kiln:released-in", "").split()
+    }
+    there = {
+        image.region
+        for image in release
+        if image.state == "available" and image.tags["kiln:stage"] in ("published", "released", "disabled")
+    }
+    return released_in.isdisjoint(set(required) - there)
+
+
 def _of_recipe(
     account: Account, uses: Uses, name: str, recipe: dict[str, Any], now: datetime
 ) -> dict[Key, Expected]:
@@ -131,6 +144,7 @@ def _of_recipe(
     releases = [by_version[version] for version in sorted(by_version, reverse=True)]
     newest = next((one[0].tags["kiln:version"] for one in releases if is_released(one)), None)
 
+    required = [region for region in regions[1:] if region not in replicate.get("best_effort", [])]
     found = {image.key: KEPT for image in own}
     going, newer = [], 0
     for release in releases:
@@ -138,9 +152,8 @@ def _of_recipe(
         steps = _of_release(rules, release, newer, use, now)
         found |= steps
         going.append(Counter(one.action for one in steps.values() if one.action in STEPS))
-        newer += is_released(release)
+        newer += is_released(release) and is_whole(release, required)
 
-    required = [region for region in regions[1:] if region not in replicate.get("best_effort", [])]
     if _exceeds_limits(rules, own, going) or _is_partial_view(own, required):
         for key, one in found.items():
             if one.action in STEPS:

@@ -164,6 +164,8 @@ def released(rng: random.Random, family: Family, at: datetime) -> Release:
     tags = {"kiln:recipe": family.name, "kiln:version": version, "kiln:stage": "released"}
     home = Member(HOME, identity(rng, "ami"), at + timedelta(minutes=20), dict(tags))
     home.fields = {"name": name, "source_instance": identity(rng, "i")}
+    if rng.random() < 0.5:
+        home.tags["kiln:released-in"] = " ".join([HOME, *family.regions])
     members = [home]
     for region in family.regions:
         copied = {**tags, "kiln:origin": f"{HOME}/{home.id}", "kiln:attempt": "1"}

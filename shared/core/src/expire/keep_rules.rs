@@ -89,8 +89,9 @@ fn first_step(later: &Sequence, image: &Image) -> Option<NextStep> {
     own?.retention?.next
 }
 
-/// Applies the keep rules to releases from the newest to the oldest. Only released ones count among the newest, so
-/// images that were never released cannot push out a good one.
+/// Applies the keep rules to releases from the newest to the oldest. Only released ones that can be launched wherever they
+/// were released count among the newest: what was never released cannot push out a good one, and neither can a release of
+/// which somebody took an image, for which all Regions go back to the one before.
 fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Vec<ByRule> {
     let mut released = 0;
     releases
@@ -98,17 +99,21 @@ fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Ve
         .map(|release| {
             let age = now - release.effective_age_from();
             let newer = released;
+            let keep = recipe.expire.keep;
             if release.is_released() {
-                released += 1;
-                if released <= recipe.expire.keep {
-                    return ByRule::Kept(RetentionReason::AmongNewest {
-                        rank: released,
-                        keep: recipe.expire.keep,
-                    });
+                let missing = release.missing_regions(recipe);
+                if !missing.is_empty() && newer < keep {
+                    return ByRule::Kept(RetentionReason::NotWhole { missing, keep });
+                }
+                if missing.is_empty() {
+                    released += 1;
+                    if released <= keep {
+                        return ByRule::Kept(RetentionReason::AmongNewest { rank: released, keep });
+                    }
                 }
             }
             // With fewer than `keep` newer releases it may be the best image there is, even if it was not released.
-            if newer < recipe.expire.keep {
+            if newer < keep {
                 return ByRule::Kept(RetentionReason::InProgress(release.state()));
             }
             match release.under_way() {

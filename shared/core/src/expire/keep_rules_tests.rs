@@ -8,7 +8,7 @@ use crate::expire::inventory::ImagesByRegion;
 use crate::fixtures::*;
 use crate::inventory::usage::{Referrer, Target};
 use crate::inventory::{CloudError, ImageState, Protection, Reference, RegionUsage};
-use crate::model::{ImageId, Region, Stage, Version};
+use crate::model::{ImageId, Region, Stage, Version, tags};
 use crate::plan::{Action, Decision};
 
 fn home() -> Region {
@@ -72,6 +72,31 @@ fn why(sequences: &[Sequence], n: i64) -> String {
 
 fn template(image: &ImageId) -> Reference {
     Reference { names: Target::Image(image.clone()), by: Referrer::TemplateVersion("lt-0a".into(), 7) }
+}
+
+/// Somebody took the replica of 9: until it is copied anew, all Regions go back to 8.
+#[test]
+fn a_release_that_lost_a_replica_is_kept_and_takes_no_place_among_the_newest() {
+    let mut recipe = recipe("web");
+    recipe.expire.keep = 1;
+    let everywhere = |n: i64| {
+        let home = image("web", n).released().build();
+        let tags = home.tags.clone().with(tags::RELEASED_IN, "us-east-1 eu-west-1");
+        [Image { tags, ..home }, image("web", n).released().in_region("eu-west-1").build()]
+    };
+    let all = || [9, 8, 7].into_iter().flat_map(everywhere).collect::<Vec<Image>>();
+    let going = |recipe: &Recipe, images| {
+        let first = |one: (String, &str)| one.0.split('@').next().unwrap().to_owned();
+        let of = actions(&by(recipe, images, &unused(), day(40)));
+        of.into_iter().map(first).collect::<BTreeSet<String>>()
+    };
+    assert_eq!(going(&recipe, all()), ["7".to_owned(), "8".to_owned()].into());
+    let mut lost = all();
+    lost.remove(1);
+    assert_eq!(going(&recipe, lost.clone()), ["7".to_owned()].into());
+    assert!(why(&by(&recipe, lost.clone(), &unused(), day(40)), 9).contains("eu-west-1 any more"));
+    recipe.replicate.best_effort = vec![region("eu-west-1")];
+    assert_eq!(going(&recipe, lost).len(), 2, "what is best effort is in nobody's way");
 }
 
 #[test]

@@ -8,8 +8,9 @@ use super::fleet_size::FleetSize;
 use super::inventory::{ImagesByRegion, observed_images};
 use crate::inventory::{CloudError, Image, ImageState};
 use crate::model::record::RecordError;
-use crate::model::{ImageRecord, Region, Stage, Version};
+use crate::model::{ImageRecord, Region, Stage, Version, tags};
 use crate::plan::{Action, Reason, Sequence, Subject};
+use crate::recipe::Recipe;
 
 /// An image or a replica of a release, with its record.
 pub type Member<'a> = (&'a Image, ImageRecord);
@@ -119,6 +120,23 @@ impl<'a> Release<'a> {
                 && matches!(record.stage, Stage::Released | Stage::Disabled)
                 && image.state == ImageState::Available
         })
+    }
+
+    /// The Regions that the recipe requires in which it was released, and can be launched no more. With an image that stands
+    /// for it, the rest of the release is no older one's replacement.
+    pub fn missing_regions(&self, recipe: &Recipe) -> Vec<Region> {
+        let home = self.members.iter().find(|(_, record)| record.copied.is_none());
+        let released_in = home.and_then(|(image, _)| image.tags.get(tags::RELEASED_IN)).unwrap_or_default();
+        let can_be_launched = |region: &Region| {
+            self.members.iter().any(|(image, record)| {
+                image.region == *region
+                    && image.state == ImageState::Available
+                    && (record.stage.is_published() || record.stage == Stage::Disabled)
+            })
+        };
+        let required = recipe.replicate.regions.iter().filter(|region| recipe.replicate.requires(region));
+        let was_in = |region: &&Region| released_in.split(' ').any(|one| one == region.as_str());
+        required.filter(was_in).filter(|region| !can_be_launched(region)).cloned().collect()
     }
 
     /// The state of its home image; without one, the state of its first replica.

@@ -224,6 +224,7 @@ impl RetentionReason {
     fn ends(&self) -> Ends {
         match self {
             Self::AmongNewest { .. }
+            | Self::NotWhole { .. }
             | Self::Young { .. }
             | Self::InProgress(_)
             | Self::FoundUnused { .. }

@@ -254,7 +254,7 @@ fn copies(observed: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec
     let (no_pointers, mut lost_in) = (BTreeMap::new(), BTreeMap::new());
     for recipe in observed.recipes.values().filter(|recipe| recipe.replicate.on_loss == OnLoss::RollBack) {
         let pointers = observed.pointers.get(&recipe.name).unwrap_or(&no_pointers);
-        let state = ReleaseState::of(recipe, &observed.home, &observed.images, pointers);
+        let state = ReleaseState::of(recipe, &observed.home, &observed.images, pointers, now);
         lost_in.insert(&recipe.name, state.lost_in());
     }
     let mut due = Vec::new();
@@ -293,10 +293,10 @@ pub(super) fn releases(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
     let no_pointers = BTreeMap::new();
     let of_recipe = |recipe: &Recipe| {
         let pointers = observed.pointers.get(&recipe.name).unwrap_or(&no_pointers);
-        let state = ReleaseState::of(recipe, &observed.home, &observed.images, pointers);
+        let state = ReleaseState::of(recipe, &observed.home, &observed.images, pointers, now);
         let wake = || Wake::Release(recipe.name.clone());
         let back = copy_back::decide(recipe, &observed.home, &observed.images, now);
-        let decided = release::decide(&state, Drift::Repair, now).into_iter().chain(back);
+        let decided = release::decide(&state, Drift::Repair).into_iter().chain(back);
         decided.map(|sequence| Due { wake: wake(), sequence, since: None }).collect::<Vec<Due>>()
     };
     observed.recipes.values().flat_map(of_recipe).collect()

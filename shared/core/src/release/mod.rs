@@ -16,7 +16,7 @@ mod tries;
 pub use moves::refused;
 pub use state::{Drift, Pointers, ReleaseState};
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::events::outbound::Event;
 use crate::inventory::Image;
@@ -29,7 +29,7 @@ use crate::release::state::ReadyRelease;
 
 /// Moves parameters and launch templates that name the wrong image, and makes releases of the images that are ready
 /// in every required Region.
-pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec<Sequence> {
+pub fn decide(state: &ReleaseState<'_>, drift: Drift) -> Vec<Sequence> {
     let mut sequences: Vec<Sequence> =
         state.unreadable().into_iter().chain(state.left()).map(|one| vec![one]).collect();
     // Acting on a partial view would move some Regions and not the others.
@@ -37,14 +37,14 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
         return sequences;
     }
     if let Some(to) = state.rolls_back_to().filter(|_| drift == Drift::Repair) {
-        sequences.extend(rollback::rollback(state, Some(to), now));
+        sequences.extend(rollback::rollback(state, Some(to)));
         return sequences;
     }
-    let how = How { drift, until: WaitFor::Visible, waits_at: Some(now) };
+    let how = How { drift, until: WaitFor::Visible, waits_at: Some(state.now) };
     let moved = state.moves(&state.required().collect::<Vec<_>>(), how);
     match moved {
         Err(waits) => sequences.push(vec![*waits]),
-        Ok(moves) => sequences.extend(released(state, moves, now)),
+        Ok(moves) => sequences.extend(released(state, moves)),
     }
     sequences.extend(
         state.releases.iter().filter_map(|release| anchored::set_right(release.home)).map(|one| vec![one]),
@@ -57,7 +57,7 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift, now: DateTime<Utc>) -> Vec
 }
 
 /// The moves, and behind them the end of each release that is complete; and the releases that another invocation ends.
-fn released(state: &ReleaseState<'_>, moves: Sequence, now: DateTime<Utc>) -> Vec<Sequence> {
+fn released(state: &ReleaseState<'_>, moves: Sequence) -> Vec<Sequence> {
     let (mut sequence, mut sequences) = (moves, Vec::new());
     let complete_now: Vec<&ReadyRelease<'_>> = state
         .releases
@@ -66,31 +66,26 @@ fn released(state: &ReleaseState<'_>, moves: Sequence, now: DateTime<Utc>) -> Ve
         .filter(|release| release.record.stage == Stage::Published && state.is_complete(release))
         .collect();
     for release in complete_now {
-        match release.home.tags.time(tags::RELEASED_AT).filter(|begun| now - *begun < FINISHING) {
-            Some(_) => {
-                let reason = ReleaseReason::BeingFinished(release.version());
-                sequences.push(vec![Subject::image(release.home).decide(Action::Keep, reason)]);
-            }
-            None => sequence.extend(finish(state, release, now)),
+        if release.is_being_finished(state.now) {
+            let reason = ReleaseReason::BeingFinished(release.version());
+            sequences.push(vec![Subject::image(release.home).decide(Action::Keep, reason)]);
+        } else {
+            sequence.extend(finish(state, release));
         }
     }
     sequences.push(sequence);
     sequences
 }
 
-/// How long an invocation that wrote the time of a release is left to finish it. The parameters of all Regions report
-/// the same release within a second; longer than a function runs, and shorter than the time between two sweeps.
-const FINISHING: TimeDelta = TimeDelta::minutes(2);
-
 /// Makes an image a release. The release time is written before the event is sent, so that a repeated event has the
 /// same time. The stage of the home image is set last, because it marks the release as complete.
-fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>, now: DateTime<Utc>) -> Sequence {
+fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>) -> Sequence {
     let reason = || Reason::Release(ReleaseReason::Ready(release.version()));
     let home = || Subject::image(release.home);
     let text = |time: DateTime<Utc>, form| time.to_rfc3339_opts(form, true);
     let recorded = release.home.tags.get(tags::RELEASED_AT).map(str::to_owned);
     // In milliseconds, because of two invocations in one second the later one finishes the release.
-    let released = recorded.clone().unwrap_or_else(|| text(now, SecondsFormat::Millis));
+    let released = recorded.clone().unwrap_or_else(|| text(state.now, SecondsFormat::Millis));
     let mut sequence = Sequence::new();
     if recorded.is_none() {
         let tag = Tags::new().with(tags::RELEASED_AT, &released);

@@ -318,7 +318,8 @@ fn never_shown(subject: &Subject, image: &Image, moves: Moves, half: Vec<Move>, 
 
 /// What is done once SSM has refused, some time after it accepted it, the image for a Region's parameter. If the image is
 /// not a release yet, the Regions that show it are set back. The next try waits.
-pub fn refused(state: &ReleaseState<'_>, region: &Region, why: &str, now: DateTime<Utc>) -> Vec<Sequence> {
+pub fn refused(state: &ReleaseState<'_>, region: &Region, why: &str) -> Vec<Sequence> {
+    let now = state.now;
     let (Some((target, ..)), Some(parameter)) =
         (state.target(region), state.recipe.publish.parameter.as_ref())
     else {

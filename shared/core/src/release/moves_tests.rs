@@ -42,13 +42,13 @@ fn scene(naming: [i64; 3], tried: Option<&str>) -> Scene {
 impl Scene {
     fn decided(&self, recipe: &Recipe, now: DateTime<Utc>) -> Vec<Sequence> {
         let home = region("us-east-1");
-        decide(&ReleaseState::of(recipe, &home, &self.images, &self.pointers), Drift::Repair, now)
+        decide(&ReleaseState::of(recipe, &home, &self.images, &self.pointers, now), Drift::Repair)
     }
 
     fn refused(&self, recipe: &Recipe, code: &str) -> Vec<Sequence> {
         let home = region("us-east-1");
-        let state = ReleaseState::of(recipe, &home, &self.images, &self.pointers);
-        refused(&state, &region(code), "EC2 cannot see it", day(30))
+        let state = ReleaseState::of(recipe, &home, &self.images, &self.pointers, day(30));
+        refused(&state, &region(code), "EC2 cannot see it")
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::model::Pin;
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
@@ -41,15 +42,14 @@ fn scene(images: Vec<Image>, pointers: &[(&str, Option<&Image>)]) -> Scene {
 impl Scene {
     fn decided(&self, recipe: &Recipe) -> Vec<Sequence> {
         decide(
-            &ReleaseState::of(recipe, &region("us-east-1"), &self.images, &self.pointers),
+            &ReleaseState::of(recipe, &region("us-east-1"), &self.images, &self.pointers, day(30)),
             Drift::Repair,
-            day(30),
         )
     }
 
     fn rolled_back(&self, recipe: &Recipe, to: Option<Version>) -> Sequence {
         let home = region("us-east-1");
-        rollback(&ReleaseState::of(recipe, &home, &self.images, &self.pointers), to, day(30)).concat()
+        rollback(&ReleaseState::of(recipe, &home, &self.images, &self.pointers, day(30)), to).concat()
     }
 }
 
@@ -172,7 +172,7 @@ fn a_parameter_that_was_just_written_is_not_corrected() {
     let scene = scene([old.clone(), new].concat(), &showing(&old));
     let (recipe, home) = (with_parameter(), region("us-east-1"));
     let decided =
-        |drift| decide(&ReleaseState::of(&recipe, &home, &scene.images, &scene.pointers), drift, day(30));
+        |drift| decide(&ReleaseState::of(&recipe, &home, &scene.images, &scene.pointers, day(30)), drift);
     assert_eq!(moves(&decided(Drift::Repair)).len(), 3);
     assert!(decided(Drift::Ignore).is_empty());
 }

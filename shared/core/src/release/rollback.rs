@@ -1,7 +1,5 @@
 //! Decides a rollback: every Region names an earlier release, and nothing moves forward until there is a newer one.
 
-use chrono::{DateTime, Utc};
-
 use crate::events::outbound::Event;
 use crate::inventory::Image;
 use crate::model::{Pin, Region, Tags, Version, tags};
@@ -17,7 +15,7 @@ const HOW: How = How { drift: Drift::Repair, until: WaitFor::Accepted, waits_at:
 /// Moves every Region back to an earlier release: `to`, or the newest earlier one that can be launched in all Regions
 /// that the recipe requires. Rejects the rollback, with the reason, if there is none. A Region of best effort that
 /// cannot follow is told, and follows with a sweep.
-pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc>) -> Vec<Sequence> {
+pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>) -> Vec<Sequence> {
     let recipe = Subject::recipe(&state.recipe.name, state.home);
     let publish = &state.recipe.publish;
     if publish.parameter.is_none() && publish.launch_template.is_none() {
@@ -60,7 +58,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     let seen = state.versions.values().copied().max().unwrap_or_else(|| newest.version());
     let over = newest.version().max(chosen.version());
     let over = if state.rolls_back_to().is_some() { over.max(seen) } else { over };
-    let pin = Pin { at: now, over };
+    let pin = Pin { at: state.now, over };
     let anchor = chosen.home.anchor().pinned(pin);
     let pinned = chosen.home.anchored(anchor.clone());
     let mut after_pin = state.clone();
@@ -80,7 +78,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>, now: DateTime<Utc
     ];
     // So that they are not named again if the image of the pin goes.
     sequence.extend(complete().filter(|release| release.version() > chosen.version()).map(|release| {
-        let anchor = release.home.anchor().rolled_back_from(now);
+        let anchor = release.home.anchor().rolled_back_from(state.now);
         Subject::image(release.home).decide(Action::anchor(release.home, anchor), reason())
     }));
     sequence.extend(after_pin.moves(&all, HOW).unwrap_or_default());

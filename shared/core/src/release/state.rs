@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::inventory::{CloudError, Image, ImageState, Result, Template};
 use crate::model::record::RecordError;
 use crate::model::{ImageId, ImageRecord, Region, Stage, Tags, Version, tags};
@@ -53,6 +55,10 @@ pub enum Drift {
     Ignore,
 }
 
+/// How long an invocation that wrote the time of a release is left to finish it. The parameters of all Regions report
+/// the same release within a second; longer than a function runs, and shorter than the time between two sweeps.
+const FINISHING: TimeDelta = TimeDelta::minutes(2);
+
 /// An image and its ready replicas: they are available and published, and were tested if the recipe asks for it.
 #[derive(Debug, Clone)]
 pub(super) struct ReadyRelease<'a> {
@@ -77,6 +83,7 @@ pub struct ReleaseState<'a> {
     /// Regions of the recipe whose images could not be read.
     pub(super) unobservable: BTreeMap<&'a Region, &'a CloudError>,
     pub(super) pointers: &'a BTreeMap<Region, Pointers>,
+    pub(super) now: DateTime<Utc>,
 }
 
 impl<'a> ReleaseState<'a> {
@@ -86,6 +93,7 @@ impl<'a> ReleaseState<'a> {
         home: &'a Region,
         images: &'a BTreeMap<Region, Result<Vec<Image>>>,
         pointers: &'a BTreeMap<Region, Pointers>,
+        now: DateTime<Utc>,
     ) -> Self {
         let regions = || recipe.regions(home);
         let unobservable =
@@ -141,7 +149,7 @@ impl<'a> ReleaseState<'a> {
                 ReadyRelease { home: image, record, ready }
             })
             .collect();
-        Self { recipe, home, releases, versions, pending, unplaced, unobservable, pointers }
+        Self { recipe, home, releases, versions, pending, unplaced, unobservable, pointers, now }
     }
 
     pub(super) fn regions(&self) -> impl Iterator<Item = &'a Region> + use<'a> {
@@ -281,6 +289,13 @@ impl ReadyRelease<'_> {
     /// Whether it is a release, or is being made one: its time was written.
     pub(super) fn is_released(&self) -> bool {
         self.record.stage == Stage::Released || self.home.tags.time(tags::RELEASED_AT).is_some()
+    }
+
+    /// Whether an invocation wrote its time so short a while ago that it may be finishing it, and that what was read of it may
+    /// be of different moments.
+    pub(super) fn is_being_finished(&self, now: DateTime<Utc>) -> bool {
+        let begun = self.home.tags.time(tags::RELEASED_AT);
+        begun.is_some_and(|begun| (now - begun).abs() < FINISHING)
     }
 
     pub(super) fn images(&self) -> BTreeMap<Region, ImageId> {

@@ -68,12 +68,13 @@ impl<'a> ReleaseState<'a> {
     }
 
     /// Whether a release was whole, and is no more: an image of it is dead, or all Regions have given way to an older release,
-    /// and it is not whole again.
+    /// and it is not whole again. Just after it was released, Regions only seem to have given way: they were read before.
     fn has_lost(&self, release: &ReadyRelease<'_>) -> bool {
         let names_older =
             |region: &Region| self.named(region).is_some_and(|named| named.version() < release.version());
         let mut ready = self.required().filter(|region| release.ready.contains_key(region));
-        self.has_dead(release) || !self.is_everywhere(release) && ready.all(names_older)
+        let is_settled = !release.is_being_finished(self.now);
+        self.has_dead(release) || is_settled && !self.is_everywhere(release) && ready.all(names_older)
     }
 
     /// Whether a release is not whole, and a required Region in which it was names what nobody can launch.

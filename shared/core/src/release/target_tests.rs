@@ -43,7 +43,7 @@ impl Scene {
 
     fn decided(&self, recipe: &Recipe) -> Vec<Sequence> {
         let home = region("us-east-1");
-        decide(&ReleaseState::of(recipe, &home, &self.images, &self.pointers), Drift::Repair, day(30))
+        decide(&ReleaseState::of(recipe, &home, &self.images, &self.pointers, day(30)), Drift::Repair)
     }
 
     /// What each Region that moves is to name.

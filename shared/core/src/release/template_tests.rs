@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use super::*;
 use crate::fixtures::*;
 use crate::inventory::{Image, Result, Template, TemplatePoint};
@@ -47,14 +49,14 @@ fn scene(images: &[(i64, Stage)], template: i64, parameter: Option<i64>) -> Scen
 impl Scene {
     fn templates_moved(&self, recipe: &Recipe, drift: Drift) -> usize {
         let home = region("us-east-1");
-        let state = ReleaseState::of(recipe, &home, &self.images, &self.pointers);
-        templates(&decide(&state, drift, day(30)).concat())
+        let state = ReleaseState::of(recipe, &home, &self.images, &self.pointers, day(30));
+        templates(&decide(&state, drift).concat())
     }
 
     fn rolled_back(&self, recipe: &Recipe) -> Sequence {
         let home = region("us-east-1");
-        let state = ReleaseState::of(recipe, &home, &self.images, &self.pointers);
-        rollback(&state, None, day(30)).concat()
+        let state = ReleaseState::of(recipe, &home, &self.images, &self.pointers, day(30));
+        rollback(&state, None).concat()
     }
 
     /// A rollback to 8, from all that there was up to `over`.
@@ -86,6 +88,21 @@ fn a_template_does_not_go_back_from_a_release_that_was_not_one_when_the_images_w
     assert_eq!(rejected.templates_moved(&recipe_with_template(None), Drift::Repair), 3);
     let rolled_back = scene(&[(8, Stage::Released), (9, Stage::Released)], 9, None).pinned(9);
     assert_eq!(rolled_back.templates_moved(&recipe_with_template(None), Drift::Repair), 3);
+}
+
+/// Another invocation released 9: its parameters, and its replicas' stages, were read before, its templates after that.
+#[test]
+fn a_template_does_not_go_back_because_regions_that_were_read_before_a_release_seem_to_have_given_way() {
+    let moved = |since: TimeDelta| {
+        let mut scene = scene(&[(8, Stage::Released), (9, Stage::Captured)], 9, Some(8));
+        let at_home = scene.images.get_mut(&region("us-east-1")).unwrap().as_mut().unwrap();
+        let released_at = (day(30) - since).to_rfc3339();
+        at_home[1] = member("us-east-1", 9, Stage::Released);
+        at_home[1].tags = std::mem::take(&mut at_home[1].tags).with(tags::RELEASED_AT, released_at);
+        scene.templates_moved(&recipe_with_template(Some("/golden/web")), Drift::Repair)
+    };
+    assert_eq!(moved(TimeDelta::seconds(5)), 0);
+    assert_eq!(moved(TimeDelta::minutes(5)), 3, "what did not give way with the others follows them");
 }
 
 /// The parameter that has just been written says so, and EC2 does not show the pin yet.

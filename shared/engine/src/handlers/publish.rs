@@ -75,12 +75,12 @@ async fn roll_back<C: Cloud>(
 ) -> Result<Report, HandlerError> {
     let recipe = recipes::existing(cloud, context, name).await?;
     let (images, pointers) = images::releases(cloud, context, &recipe).await;
-    let decided = rollback(&ReleaseState::of(&recipe, &context.home, &images, &pointers), to, now);
+    let decided = rollback(&ReleaseState::of(&recipe, &context.home, &images, &pointers, now), to);
     let report = apply(cloud, decided.clone(), Mode::Apply, now).await;
     if report.failed() {
         return Ok(report);
     }
     let images = images::recipe_images(cloud, context, &recipe).await;
-    let now_there = read_back(&ReleaseState::of(&recipe, &context.home, &images, &pointers), &decided);
+    let now_there = read_back(&ReleaseState::of(&recipe, &context.home, &images, &pointers, now), &decided);
     Ok(report.and(apply(cloud, vec![now_there], Mode::Apply, now).await))
 }

@@ -121,7 +121,7 @@ async fn of_image<C: Cloud>(
     }
     let recipe = event_resource::recipe_beside_others(cloud, context, &image, &record.name.recipe).await?;
     let (mut images, pointers) = images::releases(cloud, context, &recipe).await;
-    let lost_in = ReleaseState::of(&recipe, &context.home, &images, &pointers).lost_in();
+    let lost_in = ReleaseState::of(&recipe, &context.home, &images, &pointers, now).lost_in();
     let regions = replicas(&recipe, context, &image, &record, &images);
     let unpublished: Vec<&Image> = regions
         .values()
@@ -148,7 +148,7 @@ async fn of_image<C: Cloud>(
     // The release may have waited only for what was published just now.
     images::as_published(&mut images, &report);
     let sequences =
-        release::decide(&ReleaseState::of(&recipe, &context.home, &images, &pointers), Drift::Repair, now);
+        release::decide(&ReleaseState::of(&recipe, &context.home, &images, &pointers, now), Drift::Repair);
     Ok(report.and(apply(cloud, sequences, mode, now).await))
 }
 
@@ -199,10 +199,10 @@ async fn of_parameter<C: Cloud>(
         let images = images::recipe_images(cloud, context, recipe).await;
         let mut pointers = pointers.remove(&recipe.name).unwrap_or_default();
         images::look_up_named(cloud, recipe, &images, &mut pointers).await;
-        let state = ReleaseState::of(recipe, &context.home, &images, &pointers);
+        let state = ReleaseState::of(recipe, &context.home, &images, &pointers, now);
         let sequences = match refused {
-            Some(why) => release::refused(&state, region, why, now),
-            None => release::decide(&state, Drift::Ignore, now),
+            Some(why) => release::refused(&state, region, why),
+            None => release::decide(&state, Drift::Ignore),
         };
         report = report.and(apply(cloud, sequences, mode, now).await);
     }
@@ -218,8 +218,8 @@ async fn of_recipe<C: Cloud>(
 ) -> Result<Report, HandlerError> {
     let recipe = recipes::existing(cloud, context, name).await?;
     let (images, pointers) = images::releases(cloud, context, &recipe).await;
-    let state = ReleaseState::of(&recipe, &context.home, &images, &pointers);
-    let mut sequences = release::decide(&state, Drift::Repair, now);
+    let state = ReleaseState::of(&recipe, &context.home, &images, &pointers, now);
+    let mut sequences = release::decide(&state, Drift::Repair);
     let back = copy_back::decide(&recipe, &context.home, &images, now);
     if !back.is_empty() && is_gone(cloud, context, &back).await? {
         sequences.extend(back);

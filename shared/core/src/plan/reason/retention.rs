@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
 use crate::inventory::{CloudError, ImageState};
-use crate::model::ImageId;
 use crate::model::duration::{about, show};
+use crate::model::{ImageId, Region};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// Why an image is kept or removed by the rules of its recipe.
@@ -13,6 +13,11 @@ use crate::model::duration::{about, show};
 pub enum RetentionReason {
     #[error("it is number {rank} of the {keep} newest releases that the recipe keeps")]
     AmongNewest { rank: usize, keep: usize },
+    #[error(
+        "it cannot be launched in {} any more, where it was released, so it is not counted among the {keep} newest releases that the recipe keeps",
+        .missing.iter().map(Region::as_str).collect::<Vec<_>>().join(", ")
+    )]
+    NotWhole { missing: Vec<Region>, keep: usize },
     #[error("it is {} old, and the recipe keeps images younger than {}", about(*.age), show(*.older_than))]
     Young { age: TimeDelta, older_than: TimeDelta },
     #[error("it is {0}: still on its way, or waiting for somebody to look at it")]
