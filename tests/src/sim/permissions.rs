@@ -70,9 +70,14 @@ fn snapshots_of_disabled(account: &Account, invariants: &Invariants) -> Vec<Stri
         let promised = promised.and_then(|record| invariants.recipes.get(&record.name.recipe));
         let ec2 = &account.regions[&image.region];
         promised.is_some_and(|promised| {
+            let has_left = promised.changes.left.contains_key(&image.region);
             let named: BTreeSet<Grantee> = promised.accounts.iter().cloned().map(Grantee::Account).collect();
             let mut may = image.snapshots.iter().filter_map(|snapshot| ec2.volume_permissions.get(snapshot));
-            may.any(|may| !may.is_subset(&named))
+            let is_kept = may.any(|may| !may.is_subset(&named));
+            if is_kept && has_left {
+                invariants.excuses.count(Excuse::SharedBeforeItLeft);
+            }
+            is_kept && !has_left
         })
     });
     let told =
