@@ -59,6 +59,7 @@ def lines(client: Client, name: str, home: str, regions: Iterable[str], kept: It
         "What stays:",
         *_images(client, regions),
         *_recipes(client, home, name),
+        *_waiting(client, home, name),
         *_log_groups(home, kept),
         *_seal_keys(home, kept),
     ]
@@ -116,6 +117,18 @@ def _recipes(client: Client, home: str, stack: str) -> list[str]:
             f"aws ssm delete-parameters --names {' '.join(named)} --region <region>",
         ]
     return text
+
+
+def _waiting(client: Client, home: str, stack: str) -> list[str]:
+    """The notes on bakes that found no room."""
+    pages = client("ssm", home).get_paginator("get_parameters_by_path").paginate(Path=f"/{stack}/waiting")
+    names = [one["Name"] for page in pages for one in page["Parameters"]]
+    if not names:
+        return []
+    return [
+        f"  notes on {len(names)} bakes that found no room for their builders, in {home}",
+        f"    To remove them: aws ssm delete-parameters --region {home} --names {' '.join(names[:10])}",
+    ]
 
 
 def _log_groups(home: str, kept: list[Kept]) -> list[str]:

@@ -90,7 +90,7 @@ class Kiln:
         self.aws.wait_idle(60)
         self.aws.reset()
         self._sqs.purge_queue(QueueUrl=self._failures)
-        found = self._ssm.get_parameters_by_path(Path="/kiln/recipes")["Parameters"]
+        found = self._ssm.get_parameters_by_path(Path="/kiln", Recursive=True)["Parameters"]
         for parameter in found:
             self._ssm.delete_parameter(Name=parameter["Name"])
         for region in REGIONS:

@@ -25,7 +25,6 @@ _VALUES = {
     "kiln:published-as",
     "kiln:released-at",
     "kiln:released-in",
-    "kiln:bake-waits",
     "kiln:recopy",
     "kiln:orphaned-since",
 }

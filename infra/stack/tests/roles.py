@@ -16,6 +16,7 @@ SNAPSHOT = "arn:aws:ec2:us-east-1::snapshot/snap-0c1f2a3b4d5e6f708"
 REPLICA = "arn:aws:ec2:eu-west-1::image/ami-0d2e3f4a5b6c7d819"
 REPLICA_SNAPSHOT = "arn:aws:ec2:eu-west-1::snapshot/snap-0d2e3f4a5b6c7d819"
 RECIPES = "arn:aws:ssm:us-east-1:123456789012:parameter/kiln/recipes"
+WAITING = "arn:aws:ssm:us-east-1:123456789012:parameter/kiln/waiting/web-20261123T020000Z"
 PUBLIC = "arn:aws:ssm:us-east-1::parameter/aws/service/ami-amazon-linux-latest/al2023"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd"
 FAR_KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
@@ -130,7 +131,9 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:CreateTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": [*MARKS["aws:TagKeys"], "kiln:last-bake"]}),
         ("ec2:DeleteTags", INSTANCE, LONG_LIVED | {"aws:TagKeys": [*MARKS["aws:TagKeys"], "kiln:last-bake"]}),
         ("ec2:StopInstances", INSTANCE, LONG_LIVED),
-        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:bake-waits"]}),
+        ("ssm:PutParameter", WAITING, {"ssm:Overwrite": "true"}),
+        ("ssm:DeleteParameter", WAITING, {}),
+        ("ssm:GetParametersByPath", WAITING, {}),
         ("kms:Decrypt", KEY, HERE),
         ("kms:CreateGrant", KEY, HERE | GRANT),
     ],
@@ -266,6 +269,7 @@ NEEDED["ReconcileRole"] = [
     ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
     ("ec2:GetConsoleOutput", FAR_INSTANCE, TESTER),
     ("ssm:GetParameters", PARAMETER, {}),
+    ("ssm:GetParametersByPath", WAITING, {}),
     *(
         ("lambda:InvokeFunction", FUNCTION.format(name), {})
         for name in ("bake", "capture", "verify", "publish", "replicate", "expire")

@@ -17,7 +17,7 @@ use kiln_core::inventory::{
     DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, Instance,
     InstanceType, Key, LaunchSources, MarkRange, NewImage, NewInstance, NewReplica, NewTemplateVersion,
     ParameterKind, PermissionChange, PublicImages, Reference, Result, Snapshot, Subnet, Template,
-    UsageReport, Vcpus, WithSnapshots,
+    UsageReport, Vcpus, Waiting, WithSnapshots,
 };
 use kiln_core::model::{
     Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token,
@@ -187,6 +187,16 @@ pub trait Parameters {
     async fn try_parameter(&self, region: &Region, name: &str) -> Result<()>;
 }
 
+/// The bakes that found no room for their builders, each noted in a parameter of its own in the home Region.
+pub trait WaitingBakes {
+    /// All that are noted.
+    async fn waiting(&self, home: &Region) -> Result<Vec<Waiting>>;
+    /// Notes a bake, or notes it anew.
+    async fn note_waiting(&self, home: &Region, bake: &Waiting) -> Result<()>;
+    /// Deletes what is noted of a bake. Succeeds if nothing is.
+    async fn forget_waiting(&self, home: &Region, bake: &ImageName) -> Result<()>;
+}
+
 /// Launch templates that name releases.
 pub trait Templates {
     /// A template by its name; `None` if it does not exist.
@@ -230,11 +240,29 @@ pub trait Functions {
 
 /// All ports together.
 pub trait Cloud:
-    Images + Sharing + Instances + References + Parameters + Templates + AccountInfo + Bus + Functions
+    Images
+    + Sharing
+    + Instances
+    + References
+    + Parameters
+    + WaitingBakes
+    + Templates
+    + AccountInfo
+    + Bus
+    + Functions
 {
 }
 
 impl<T> Cloud for T where
-    T: Images + Sharing + Instances + References + Parameters + Templates + AccountInfo + Bus + Functions
+    T: Images
+        + Sharing
+        + Instances
+        + References
+        + Parameters
+        + WaitingBakes
+        + Templates
+        + AccountInfo
+        + Bus
+        + Functions
 {
 }

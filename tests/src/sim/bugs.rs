@@ -101,11 +101,15 @@ pub enum Bug {
     RecipeReadOnce,
     /// Two recipes that name one parameter are not refused.
     ConflictNotRefused,
+    /// That a bake waits for room is not noted.
+    WaitUnnoted,
+    /// A release that lost an image counts among the newest.
+    LostCounts,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -137,6 +141,8 @@ impl Bug {
         Self::LeftRegionsUnseen,
         Self::RecipeReadOnce,
         Self::ConflictNotRefused,
+        Self::WaitUnnoted,
+        Self::LostCounts,
     ];
 }
 
@@ -215,6 +221,9 @@ impl Images for BuggyCloud {
             }
             (Bug::LayerIgnoresRollback, Function::Bake) => {
                 images.iter_mut().for_each(|image| *image = unpinned(image));
+            }
+            (Bug::LostCounts, Function::Expire) => {
+                images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::RELEASED_IN));
             }
             (Bug::SealUnchecked, _) => images.iter_mut().for_each(|image| image.seal = Seal::Valid),
             (Bug::TerminatesTooEarly, Function::Capture) => {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kiln_core::inventory::{NewTemplateVersion, ParameterKind, Result, Template};
-use kiln_core::model::{ImageId, Region};
-use kiln_engine::ports::{Parameters, Templates};
+use kiln_core::inventory::{NewTemplateVersion, ParameterKind, Result, Template, Waiting};
+use kiln_core::model::{ImageId, ImageName, Region};
+use kiln_engine::ports::{Parameters, Templates, WaitingBakes};
 
 use super::bugs::{Bug, BuggyCloud};
 use super::lambda::Function;
@@ -72,6 +72,23 @@ impl Parameters for BuggyCloud {
 
     async fn try_parameter(&self, region: &Region, name: &str) -> Result<()> {
         self.cloud.try_parameter(region, shared_name(name)).await
+    }
+}
+
+impl WaitingBakes for BuggyCloud {
+    async fn waiting(&self, home: &Region) -> Result<Vec<Waiting>> {
+        self.cloud.waiting(home).await
+    }
+
+    async fn note_waiting(&self, home: &Region, bake: &Waiting) -> Result<()> {
+        if self.bug == Bug::WaitUnnoted && bake.why.is_some() {
+            return Ok(());
+        }
+        self.cloud.note_waiting(home, bake).await
+    }
+
+    async fn forget_waiting(&self, home: &Region, bake: &ImageName) -> Result<()> {
+        self.cloud.forget_waiting(home, bake).await
     }
 }
 

@@ -44,11 +44,13 @@ pub enum Excuse {
     ExpiryBlocked,
     /// Two invocations at once: one launched the builder, and the other refused the bake.
     RefusedByOneOfTwo,
+    /// Somebody took both home images that knew of a rollback: the one it went back to, and the one it came from.
+    RollbackForgotten,
 }
 
 impl Excuse {
     /// Every excuse.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::HeldJustBefore,
         Self::LaunchedJustBefore,
         Self::NamedJustBefore,
@@ -68,6 +70,7 @@ impl Excuse {
         Self::TwoVersionsAtOnce,
         Self::ExpiryBlocked,
         Self::RefusedByOneOfTwo,
+        Self::RollbackForgotten,
     ];
 
     /// How often it may be used in 10,000 pipelines.
@@ -75,6 +78,7 @@ impl Excuse {
         match self {
             Self::HeldJustBefore | Self::ParameterJustBefore | Self::SharedThenRetired => 10,
             Self::TesterInALeftRegion | Self::RefusedMeanwhile | Self::RefusedByOneOfTwo => 10,
+            Self::RollbackForgotten => 10,
             Self::LaunchedJustBefore | Self::NamedJustBefore | Self::TwoBuilders => 20,
             Self::TwoVersionsAtOnce | Self::ExpiryBlocked => 20,
             Self::OtherAccountJustBefore | Self::NamedIsRetagged | Self::SharedBeforeItLeft => 50,

@@ -26,6 +26,7 @@ pub fn broken_promises(
     broken.extend(super::regions_leave::broken_promises(account, invariants, now));
     broken.extend(failed_images(account, invariants, home));
     broken.extend(snapshots(account));
+    broken.extend(super::waiting::broken_promises(account, invariants));
     for (name, bake) in &invariants.bakes {
         if let Err(why) = one_bake(account, invariants, home, name, bake) {
             broken.push(format!("{name} {why}"));

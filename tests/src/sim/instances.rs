@@ -26,6 +26,9 @@ impl Instances for InMemoryCloud {
     async fn launch(&self, new: &NewInstance) -> Result<InstanceId> {
         let effect = |account: &mut Account, now| {
             if self.world.chance(self.world.faults.get().no_room) {
+                if new.role == Role::Builder {
+                    self.world.invariants.borrow_mut().bake(&new.name).found_no_room = true;
+                }
                 return Err(failed(
                     "RunInstances",
                     new.instance_type.as_str(),

@@ -63,6 +63,8 @@ const ENDS: [&str; 4] = ["Bake Refused", "Bake Failed", "Image Rejected", "Image
 pub struct Bake {
     /// A builder was launched for it, or a long-lived builder was stopped for it.
     pub begun: bool,
+    /// At least one subnet had no room for its builder.
+    pub found_no_room: bool,
     /// When the invocation began that launched a builder for it.
     pub launched_by: Option<DateTime<Utc>>,
     /// The subnets in which builders were launched for it.
@@ -126,6 +128,8 @@ pub struct Invariants {
     pub wakes: Vec<Value>,
     /// How many events became dead letters.
     pub dead_letters: u32,
+    /// How many of them were for bakes.
+    pub dead_bakes: u32,
     /// The calls that each invocation of each function made.
     pub calls: BTreeMap<Function, Vec<Vec<&'static str>>>,
 }

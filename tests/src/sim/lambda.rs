@@ -210,7 +210,11 @@ pub async fn invoke(world: &Rc<World>, function: Function, payload: Value) {
                 world.clock.sleep(TimeDelta::milliseconds(*pause)).await
             }
             Some(_) => {}
-            None => world.invariants.borrow_mut().dead_letters += 1,
+            None => {
+                let mut invariants = world.invariants.borrow_mut();
+                invariants.dead_letters += 1;
+                invariants.dead_bakes += u32::from(function == Function::Bake);
+            }
         }
     }
 }

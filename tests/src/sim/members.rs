@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{Image, ImageState};
-use kiln_core::model::{ImageId, ImageName, ImageRecord, Region, tags};
+use kiln_core::model::{ImageId, ImageName, ImageRecord, Region, Stage, tags};
 
 use super::account::Account;
 use super::history::History;
@@ -33,6 +33,25 @@ pub(super) fn member<'a>(
             if at_home { **id == of } else { record().is_some_and(is_of) }
         })
         .map(|(_, history)| history)
+}
+
+/// Whether a release can be launched in each of these Regions in which it was released.
+pub(super) fn is_whole(
+    account: &Account,
+    home: &Region,
+    required: &[Region],
+    release: &Image,
+    at: DateTime<Utc>,
+) -> bool {
+    let released_in = release.tags.get(tags::RELEASED_IN).unwrap_or_default();
+    let is_there = |region: &Region| {
+        member(account, home, &release.id, region, at).filter_map(|history| history.at(at)).any(|image| {
+            let stage = image.record().map(|its| its.stage);
+            image.state == ImageState::Available
+                && stage.is_ok_and(|stage| stage.is_published() || stage == Stage::Disabled)
+        })
+    };
+    required.iter().filter(|region| released_in.split(' ').any(|one| one == region.as_str())).all(is_there)
 }
 
 /// The home image of an image's release: itself, its origin, or what was copied back in the place of that.

@@ -71,6 +71,7 @@ pub mod templates;
 pub mod together;
 pub mod troubles;
 pub mod usage;
+mod waiting;
 pub mod world;
 
 pub use bugs::Bug;

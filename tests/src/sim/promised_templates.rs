@@ -11,7 +11,7 @@ use super::faults::MOST_LAG;
 use super::history::History;
 use super::invariants::{Invariants, Promised, PromisedTemplate};
 use super::lambda::{Function, Invocation, UsageReads};
-use super::members::{home_of, member};
+use super::members::{home_of, is_whole, member};
 use super::releases::{changed_by_hand, is_published, shall_be_named};
 use super::templates::Template;
 use super::together::is_one_launchable_everywhere;
@@ -267,7 +267,8 @@ fn kept(
     let mut broken = Vec::new();
     for image in &homes {
         let Ok(record) = image.record() else { continue };
-        let newer = homes.iter().filter(|other| version(other) > version(image)).count();
+        let newer = homes.iter().filter(|other| version(other) > version(image));
+        let newer = newer.filter(|other| is_whole(account, home, &promised.required, other, now)).count();
         let was_changed = changed_by_hand(invariants, image, &record)
             || invariants
                 .bakes

@@ -343,6 +343,15 @@ pub(super) fn changed_by_hand(invariants: &Invariants, image: &Image, record: &I
     bake.changed_by_hand || replica
 }
 
+/// Whether somebody took the home image that was rolled back to, and one that was rolled back from.
+fn is_forgotten(invariants: &Invariants, recipe: &RecipeName) -> bool {
+    let Some(back) = invariants.releases.rollbacks.get(recipe) else { return false };
+    let changed =
+        invariants.bakes.iter().filter(|(name, bake)| name.recipe == *recipe && bake.changed_by_hand);
+    let changed: BTreeSet<Version> = changed.map(|(name, _)| name.version).collect();
+    changed.contains(&back.to) && changed.iter().any(|version| back.to < *version && *version <= back.over)
+}
+
 /// The parameter of every Region names the newest release, or the one that was rolled back to.
 fn parameters(
     account: &Account,
@@ -393,6 +402,10 @@ fn parameters(
         if let Some(wanted) = wanted
             && named != Some(&wanted.id)
         {
+            if is_forgotten(invariants, recipe) {
+                invariants.excuses.count(Excuse::RollbackForgotten);
+                return broken;
+            }
             broken.push(format!("{parameter} in {region} names {named:?}, not {} of {shall}", wanted.id));
         }
     }

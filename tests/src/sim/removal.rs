@@ -11,6 +11,7 @@ use super::faults::{MOST_LAG, MOST_SKEW};
 use super::history::History;
 use super::invariants::Invariants;
 use super::lambda::Invocation;
+use super::members::is_whole;
 use super::other_accounts::REPORT_LAG;
 
 impl Invariants {
@@ -78,6 +79,7 @@ impl Invariants {
             let home = account.regions.get(&by.home).into_iter().flat_map(|ec2| ec2.images.values());
             home.filter_map(|history| history.at(at))
                 .filter(|other| other.state == ImageState::Available)
+                .filter(|other| is_whole(account, &by.home, &promised.required, other, at))
                 .filter_map(|other| other.record().ok())
                 .filter(|its| its.copied.is_none() && its.name.recipe == record.name.recipe)
                 .filter(|its| matches!(its.stage, Stage::Released | Stage::Disabled))

@@ -6,7 +6,7 @@ use crate::plan::reason::BakeReason;
 use crate::release::newest::named_release;
 
 fn request() -> BakeRequest {
-    BakeRequest { name: name("web", 9), home: region("us-east-1"), now: day(9) }
+    BakeRequest { name: name("web", 9), home: region("us-east-1"), now: day(9), has_failed: false }
 }
 
 fn observed() -> Observed {

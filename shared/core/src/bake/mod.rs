@@ -54,6 +54,8 @@ pub struct BakeRequest {
     pub home: Region,
     /// The current time.
     pub now: DateTime<Utc>,
+    /// Whether it was told that this bake waited for room in vain.
+    pub has_failed: bool,
 }
 
 /// The tag that EC2 Auto Scaling puts on the instances of a group.
@@ -75,7 +77,7 @@ pub fn without_base(
     if let Some(image) = existing {
         return decision(Action::Keep, Reason::Bake(BakeReason::AlreadyBaked(image.id.clone())));
     }
-    if images.iter().any(|image| room::never_came(image, version)) {
+    if request.has_failed {
         return decision(Action::Keep, Reason::Bake(BakeReason::RoomNeverCame));
     }
     // What is not Kiln's own may bear any version.
@@ -173,7 +175,7 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, observed: &Observed) -> De
     let reason =
         Reason::Bake(BakeReason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() });
     let launch = Candidates {
-        if_full: Some(room::if_full(&request.name, &request.home, recipe, &observed.images)),
+        waits_until: Some(room::until(request.name.version, recipe)),
         ..candidates(request, recipe, base)
     };
     subject.decide(Action::Launch(launch), reason)
@@ -285,7 +287,7 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
     Candidates::of(all).unwrap_or_else(|| Candidates {
         first: preferred(),
         others: Vec::new(),
-        if_full: None,
+        waits_until: None,
     })
 }
 

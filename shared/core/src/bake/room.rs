@@ -1,105 +1,127 @@
-//! Decides what follows if no subnet has room for a builder: the bake waits, and a sweep tries it again, until its window is
-//! over.
+//! Decides what follows if no subnet has room for a builder: the bake waits, and each sweep tries it again, until its window
+//! is over. Then it has failed.
 
-use std::collections::BTreeMap;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use chrono::{DateTime, Utc};
-
-use crate::inventory::{IfFull, Image};
-use crate::model::{ImageName, RecipeName, Region, Tags, Version, tags};
+use crate::events::outbound::Event;
+use crate::inventory::{Image, Instance, Seal, Waiting};
+use crate::model::{ImageName, Region, Version, tags};
 use crate::plan::reason::BakeReason;
+use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
-/// What stands behind the version of a bake that no room came for.
-const OVER: &str = "over";
+/// How long it is remembered that a bake has failed: no event is delivered so late.
+const REMEMBERED: TimeDelta = TimeDelta::days(30);
 
-/// What follows if nobody has room for the builder. The recipe's newest image remembers that the bake waits.
-pub(super) fn if_full(name: &ImageName, home: &Region, recipe: &Recipe, images: &[Image]) -> IfFull {
-    let own = images
-        .iter()
-        .filter(|image| image.region == *home && image.record().is_ok_and(|record| record.copied.is_none()));
-    let noted_on = own.max_by_key(|image| (image.created, &image.id)).map(|image| image.id.clone());
-    IfFull { until: name.version.time() + recipe.bake.window, noted_on }
+/// Until when a bake waits for room.
+pub fn until(version: Version, recipe: &Recipe) -> DateTime<Utc> {
+    version.time() + recipe.bake.window
 }
 
-/// What is noted of a bake that finds no room, and the reason: it waits, or it has failed.
-pub fn on_full(
-    version: Version,
-    until: DateTime<Utc>,
-    why: String,
+/// What follows for a bake that found no room before, from what `decided` says of it now. It is told once, and before that
+/// is remembered: a crash between the two repeats the event.
+pub fn again(
+    waiting: &Waiting,
+    recipe: &Recipe,
+    home: &Region,
+    decided: Decision,
     now: DateTime<Utc>,
-) -> (Tags, BakeReason) {
-    match now < until {
-        true => (waits(version), BakeReason::WaitsForRoom { why, until }),
-        false => (waits_no_more(version), BakeReason::NoRoom { why, until }),
+) -> Sequence {
+    let name = &waiting.name;
+    let until = until(name.version, recipe);
+    let is_over = now >= until;
+    let is_begun = match (&decided.action, &decided.reason) {
+        (Action::Launch(_) | Action::StopForBake { .. }, _) => !is_over,
+        (Action::Keep, Reason::Bake(BakeReason::AlreadyBaking { version, .. })) => {
+            *version == Some(name.version)
+        }
+        (Action::Keep, Reason::Bake(BakeReason::AlreadyBaked(_) | BakeReason::BakeEnded(_))) => true,
+        _ => false,
+    };
+    let may_pass = match (&decided.action, &decided.reason) {
+        (Action::Retry, _) | (_, Reason::Bake(BakeReason::AlreadyBaking { .. })) => !is_over,
+        _ => false,
+    };
+    match (&decided.action, waiting.why.clone()) {
+        _ if is_begun => vec![decided, forgotten(name, home)],
+        _ if may_pass => vec![decided],
+        (Action::Launch(_) | Action::StopForBake { .. }, Some(why)) => {
+            ended(name, home, Reason::Bake(BakeReason::NoRoom { why, until }))
+        }
+        _ => ended(name, home, decided.reason),
     }
 }
 
-/// The note that a bake waits for room.
-fn waits(version: Version) -> Tags {
-    Tags::new().with(tags::BAKE_WAITS, version)
-}
-
-/// The note that a bake has failed, because no room came. The same event delivered again begins it no more.
-fn waits_no_more(version: Version) -> Tags {
-    Tags::new().with(tags::BAKE_WAITS, format!("{version} {OVER}"))
-}
-
-/// Whether that is noted of a bake on an image.
-pub(super) fn never_came(image: &Image, version: Version) -> bool {
-    let noted = image.tags.get(tags::BAKE_WAITS).and_then(|value| value.split_once(' '));
-    noted.is_some_and(|(of, word)| word == OVER && of == version.to_string())
-}
-
-/// The bakes that wait for room, each once: what a sweep tries again.
-pub fn waiting<'a>(images: &'a [Image]) -> impl Iterator<Item = ImageName> + use<'a> {
-    let waits_for = |image: &Image| {
-        let version: Version = image.tags.read(tags::BAKE_WAITS)?;
-        Some(ImageName { recipe: image.record().ok()?.name.recipe, version })
+/// What follows for a bake whose recipe cannot be used any more: it has failed, unless it has begun meanwhile.
+pub fn without_usable_recipe(
+    name: &ImageName,
+    home: &Region,
+    why: Reason,
+    (instances, images): (&[Instance], &[Image]),
+) -> Sequence {
+    let is_builder = |one: &Instance| {
+        one.seal == Seal::Valid
+            && one.tags.get(tags::RECIPE) == Some(name.recipe.as_str())
+            && one.tags.read(tags::VERSION) == Some(name.version)
     };
-    let found: BTreeMap<RecipeName, ImageName> = images
-        .iter()
-        .filter_map(waits_for)
-        .map(|name| (name.recipe.clone(), name))
-        .fold(BTreeMap::new(), |mut newest, (recipe, name)| {
-            let entry = newest.entry(recipe).or_insert_with(|| name.clone());
-            entry.version = entry.version.max(name.version);
-            newest
-        });
-    found.into_values()
+    match instances.iter().any(is_builder) || images.iter().any(|image| name.is(&image.name)) {
+        true => vec![forgotten(name, home)],
+        false => ended(name, home, why),
+    }
+}
+
+fn forgotten(name: &ImageName, home: &Region) -> Decision {
+    Subject::name(name, home).decide(Action::ForgetWaiting(name.clone()), BakeReason::RoomCame)
+}
+
+/// What follows for a bake that is noted, where its recipe does not matter; `None` if it does.
+pub fn without_recipe(
+    waiting: &Waiting,
+    noted: &[Waiting],
+    home: &Region,
+    now: DateTime<Utc>,
+) -> Option<Sequence> {
+    let name = &waiting.name;
+    if waiting.why.is_none() {
+        let (action, reason) = match now - name.version.time() > REMEMBERED {
+            true => (Action::ForgetWaiting(name.clone()), BakeReason::RoomNeverCame),
+            false => (Action::Keep, BakeReason::RoomNeverCame),
+        };
+        return Some(vec![Subject::name(name, home).decide(action, reason)]);
+    }
+    let of_recipe = noted.iter().filter(|other| other.name.recipe == name.recipe);
+    let newer = of_recipe.map(|other| other.name.version).filter(|other| *other > name.version).max()?;
+    Some(ended(name, home, Reason::Bake(BakeReason::NewerBake(newer))))
+}
+
+/// The end of a bake that waited: it is told, and then remembered.
+fn ended(name: &ImageName, home: &Region, reason: Reason) -> Sequence {
+    let news = Event::BakeFailed { instance: None, reason: reason.to_string(), console_tail: String::new() };
+    let failed = Action::NoteWaiting(Waiting { name: name.clone(), why: None });
+    vec![
+        Subject::name(name, home).emit(name, news, reason.clone()),
+        Subject::name(name, home).decide(failed, reason),
+    ]
+}
+
+/// Whether a bake has waited for room in vain.
+pub fn has_failed(noted: &[Waiting], name: &ImageName) -> bool {
+    noted.iter().any(|one| one.name == *name && one.why.is_none())
+}
+
+/// The bakes for which something is left to do.
+pub fn due<'a>(
+    noted: &'a [Waiting],
+    home: &Region,
+    now: DateTime<Utc>,
+) -> impl Iterator<Item = &'a ImageName> {
+    let is_due = move |one: &&Waiting| {
+        let settled = without_recipe(one, noted, home, now);
+        settled.is_none_or(|settled| settled.iter().any(|one| one.action != Action::Keep))
+    };
+    noted.iter().filter(is_due).map(|one| &one.name)
 }
 
 #[cfg(test)]
-mod tests {
-    use chrono::TimeDelta;
-
-    use super::*;
-    use crate::fixtures::*;
-
-    fn if_full_with(images: &[Image]) -> IfFull {
-        if_full(&name("web", 9), &region("us-east-1"), &recipe("web"), images)
-    }
-
-    #[test]
-    fn a_bake_that_finds_no_room_waits_on_the_newest_own_image_until_its_window_is_over() {
-        let (old, new) = (image("web", 7).released().build(), image("web", 8).released().build());
-        let replica = image("web", 9).in_region("eu-west-1").build();
-        let waits = if_full_with(&[old, new.clone(), replica]);
-        assert_eq!(waits.noted_on, Some(new.id));
-        assert_eq!(waits.until, name("web", 9).version.time() + TimeDelta::hours(6));
-        assert_eq!(if_full_with(&[]).noted_on, None);
-    }
-
-    #[test]
-    fn of_several_bakes_that_wait_the_latest_is_tried_again() {
-        let waiting_for = |n: i64, version: i64| {
-            let image = image("web", n).released().build();
-            Image { tags: image.tags.clone().and(&waits(name("web", version).version)), ..image }
-        };
-        let mut over = image("base", 3).released().build();
-        over.tags = over.tags.and(&waits_no_more(name("base", 4).version));
-        assert!(never_came(&over, name("base", 4).version) && !never_came(&over, name("base", 5).version));
-        let found: Vec<ImageName> = waiting(&[waiting_for(7, 9), waiting_for(6, 8), over]).collect();
-        assert_eq!(found, [name("web", 9)]);
-    }
-}
+#[path = "room_tests.rs"]
+mod tests;

@@ -12,6 +12,7 @@ pub mod request;
 pub mod sealed;
 pub mod sharing;
 pub mod usage;
+mod waiting;
 
 pub use crate::model::seal::Seal;
 pub use account::{
@@ -26,8 +27,9 @@ pub use image::{
 };
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
 pub use request::{
-    Candidates, Encryption, IfFull, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+    Candidates, Encryption, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
 };
 pub use sealed::MarkRange;
 pub use sharing::{Finding, Grantee, PermissionChange, Permissions, Severity};
 pub use usage::{LaunchSources, Reference, RegionUsage, ReportState, SharedWith, UsageReport};
+pub use waiting::Waiting;

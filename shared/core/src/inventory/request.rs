@@ -110,25 +110,15 @@ pub struct Candidates {
     pub first: NewInstance,
     /// The launches that are tried after it, in order.
     pub others: Vec<NewInstance>,
-    /// What follows for a builder if none of them has room; `None` for a tester, which is always tried again.
-    pub if_full: Option<IfFull>,
-}
-
-/// What follows if there is no room for a builder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IfFull {
-    /// Until when a sweep tries again.
-    pub until: DateTime<Utc>,
-    /// The image of the recipe on which it is noted that the bake waits; `None` if the recipe has none, so that nothing
-    /// would try again.
-    pub noted_on: Option<ImageId>,
+    /// Until when a builder waits, if none of them has room; `None` for a tester, which is always tried again.
+    pub waits_until: Option<DateTime<Utc>>,
 }
 
 impl Candidates {
     /// The launches of a list; `None` if it is empty.
     pub fn of(instances: impl IntoIterator<Item = NewInstance>) -> Option<Self> {
         let mut instances = instances.into_iter();
-        Some(Self { first: instances.next()?, others: instances.collect(), if_full: None })
+        Some(Self { first: instances.next()?, others: instances.collect(), waits_until: None })
     }
 
     /// All launches, in the order in which they are tried.

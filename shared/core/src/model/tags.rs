@@ -70,9 +70,6 @@ pub const RELEASED_IN: &str = "kiln:released-in";
 pub const RELEASE_TRIED: &str = "kiln:release-tried";
 /// On a builder: `yes`, once the end of its bake needs no more telling.
 pub const END_TOLD: &str = "kiln:end-told";
-/// On the newest home image of a recipe: the version of a bake that found no room for its builder and waits for it; with
-/// `over` behind it, that no room came.
-pub const BAKE_WAITS: &str = "kiln:bake-waits";
 /// On a home image: the images that somebody took away and that nothing could be named in place of, once that was told.
 pub const LOSS_TOLD: &str = "kiln:loss-told";
 /// On a home image that was copied back: the home image that was lost, from which layers may have been baked.
@@ -103,7 +100,7 @@ pub const MOST_OF_LIST: usize = 200;
 pub const MOST_OF_KILN: usize = 23;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 32] = [
+const OWN: [&str; 31] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -129,7 +126,6 @@ const OWN: [&str; 32] = [
     RELEASED_IN,
     RELEASE_TRIED,
     END_TOLD,
-    BAKE_WAITS,
     LOSS_TOLD,
     COPIED_BACK,
     IN_PLACE_OF,

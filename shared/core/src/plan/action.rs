@@ -6,11 +6,11 @@ use super::step::Step;
 use crate::events::outbound::Envelope;
 use crate::events::wake::Wake;
 use crate::inventory::{
-    Candidates, Deprecation, Image, NewImage, NewReplica, NewTemplateVersion, PermissionChange,
+    Candidates, Deprecation, Image, NewImage, NewReplica, NewTemplateVersion, PermissionChange, Waiting,
     WithSnapshots, sealed,
 };
 use crate::model::{
-    Anchor, ImageId, ImageRecord, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags,
+    Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags,
 };
 
 fn own_description(image: &Image) -> String {
@@ -130,6 +130,10 @@ pub enum Action {
     /// Sends an event before the tag that records it is written. A failure between the two repeats the event instead of
     /// losing it.
     Emit(Envelope),
+    /// Notes in a parameter that a bake waits for room for its builder, or that it has failed.
+    NoteWaiting(Waiting),
+    /// Deletes the note that a bake waits for room, or has failed.
+    ForgetWaiting(ImageName),
     /// Wakes the function whose work is missing, as the event would have done that was lost. `reconcile` does nothing
     /// else.
     Wake(Wake),
@@ -318,6 +322,8 @@ impl Action {
             Self::ClearOrphan(_) => "clear-orphan",
             Self::DeleteSnapshot(_) => "delete-snapshot",
             Self::Emit(_) => "emit",
+            Self::NoteWaiting(_) => "note-waiting",
+            Self::ForgetWaiting(_) => "forget-waiting",
             Self::Wake(_) => "wake",
         }
     }

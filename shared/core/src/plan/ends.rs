@@ -73,9 +73,11 @@ impl BakeReason {
             Self::AlreadyBaking { .. } => Ends::AtDeadline,
             // The rule's own time; after it, the bake has failed.
             Self::WaitsForRoom { .. } => Ends::AtDeadline,
-            Self::NoRoom { .. } => Ends::Loudly,
             Self::RoomAgain
+            | Self::NoRoom { .. }
             | Self::RoomNeverCame
+            | Self::RoomCame
+            | Self::NothingWaits
             | Self::TimeToBake { .. }
             | Self::LongLived(_)
             | Self::BaseReleased(_)

@@ -60,8 +60,8 @@ fn due(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
         due.extend(pipeline::decide(observed, now));
         due.extend(pipeline::releases(observed, now));
         due.extend(missed_layers(observed, now));
-        due.extend(waiting_bakes(observed, now));
     }
+    due.extend(waiting_bakes(observed, now));
     due.extend(snapshots_due(observed, now));
     due
 }
@@ -159,13 +159,10 @@ fn missed_layers(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
         let base = recipe.base_recipe()?.clone();
         let name = ImageName { recipe: recipe.name.clone(), version };
         let wake = Wake::Layers(base.clone());
-        let decision = bake_missing(
-            (recipe, name),
-            (instances, images),
-            &observed.home,
-            now,
-            (&wake, BakeReason::BaseReleased(base)),
-        );
+        let has_failed = room::has_failed(observed.waiting.as_deref().unwrap_or_default(), &name);
+        let request = BakeRequest { name, home: observed.home.clone(), now, has_failed };
+        let why = (&wake, BakeReason::BaseReleased(base));
+        let decision = bake_missing(recipe, request, (instances, images), why);
         Some(Due { wake, sequence: vec![decision], since: None })
     })
     .collect()
@@ -174,34 +171,29 @@ fn missed_layers(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
 /// Wakes for a bake, unless what there is of its recipe stands in its way: one that is under way, or that is refused, needs
 /// no base to be known for it.
 fn bake_missing(
-    (recipe, name): (&Recipe, ImageName),
+    recipe: &Recipe,
+    request: BakeRequest,
     (instances, images): (&[Instance], &[Image]),
-    home: &Region,
-    now: DateTime<Utc>,
     (wake, reason): (&Wake, BakeReason),
 ) -> Decision {
     let of_recipe = |tags: &Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
     let instances: Vec<Instance> = instances.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
     let images: Vec<Image> = images.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
-    let subject = Subject::name(&name, home);
-    let request = BakeRequest { name, home: home.clone(), now };
+    let subject = || Subject::name(&request.name, &request.home);
     let decided = bake::without_base(&request, recipe, &instances, &images);
-    decided.unwrap_or_else(|| subject.decide(Action::Wake(wake.clone()), reason))
+    decided.unwrap_or_else(|| subject().decide(Action::Wake(wake.clone()), reason))
 }
 
-/// The bakes that found no room for their builder, unless a later one has begun since.
+/// The bakes that found no room for their builder.
 fn waiting_bakes(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
-    let (Ok(instances), Some(images)) = (&observed.instances, observed.home_images()) else {
-        return Vec::new();
+    let noted = observed.waiting.as_deref().unwrap_or_default();
+    let of = |name: &ImageName| {
+        let wake = Wake::Bake(name.clone());
+        let subject = Subject::name(name, &observed.home);
+        let decision = subject.decide(Action::Wake(wake.clone()), BakeReason::RoomAgain);
+        Due { wake, sequence: vec![decision], since: None }
     };
-    let of = |name: ImageName| {
-        let recipe = observed.recipes.get(&name.recipe)?;
-        let (wake, since) = (Wake::Bake(name.clone()), Some(name.version.time()));
-        let why = (&wake, BakeReason::RoomAgain);
-        let decision = bake_missing((recipe, name), (instances, images), &observed.home, now, why);
-        Some(Due { wake, sequence: vec![decision], since })
-    };
-    room::waiting(images).filter_map(of).collect()
+    room::due(noted, &observed.home, now).map(of).collect()
 }
 
 fn snapshots_due(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
@@ -245,10 +237,12 @@ fn unobservable(observed: &Observed) -> Vec<Sequence> {
         observed.snapshots.iter().filter_map(|(region, found)| Some((region, found.as_ref().err()?)));
     let instances = observed.instances.as_ref().err().map(|error| (&observed.home, error));
     let further = observed.further.iter().filter_map(|(region, found)| Some((region, found.as_ref().err()?)));
+    let waiting = observed.waiting.as_ref().err().map(|error| (&observed.home, error));
     images
         .chain(snapshots)
         .chain(instances)
         .chain(further)
+        .chain(waiting)
         .map(|(region, error)| vec![Subject::region(region).retry_later(error)])
         .collect()
 }

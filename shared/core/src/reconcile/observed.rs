@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::inventory::{Finding, Image, Instance, Result, Snapshot, Subnet};
+use crate::inventory::{Finding, Image, Instance, Result, Snapshot, Subnet, Waiting};
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region};
 use crate::orphans::SnapshotReferences;
 use crate::recipe::{BadRecipe, Recipe};
@@ -40,6 +40,8 @@ pub struct Observed {
     pub findings: BTreeMap<ImageId, Result<Vec<Finding>>>,
     /// What the parameters and launch templates of each Region name, by recipe.
     pub pointers: BTreeMap<RecipeName, BTreeMap<Region, Pointers>>,
+    /// The bakes that found no room for their builders.
+    pub waiting: Result<Vec<Waiting>>,
     /// What uses the snapshots that [`super::candidates`] returned, by Region.
     pub needs: BTreeMap<Region, Result<SnapshotReferences>>,
 }

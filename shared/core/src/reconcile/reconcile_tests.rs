@@ -21,6 +21,7 @@ fn observed(instances: Vec<Instance>, images: Vec<Image>) -> Observed {
         recipes: [("web".parse().unwrap(), recipe("web"))].into(),
         bad: vec![],
         instances: Ok(instances),
+        waiting: Ok(Vec::new()),
         snapshots: by_region.keys().map(|region| (region.clone(), Ok(Vec::new()))).collect(),
         images: by_region,
         closer: BTreeMap::new(),

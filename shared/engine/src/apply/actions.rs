@@ -4,14 +4,13 @@ pub(crate) mod release;
 mod said;
 
 use chrono::{DateTime, Utc};
-use kiln_core::bake::room;
 use kiln_core::capture;
 use kiln_core::events::inbound::Mode;
 use kiln_core::expire::cross_account;
 use kiln_core::inventory::image::Deletion;
 use kiln_core::inventory::{
-    Candidates, CloudError, Deprecation, Deregistration, ErrorKind, IfFull, ImageQuery, NewImage,
-    NewInstance, NewReplica, WithSnapshots,
+    Candidates, CloudError, Deprecation, Deregistration, ErrorKind, ImageQuery, NewImage, NewInstance,
+    NewReplica, Waiting, WithSnapshots,
 };
 use kiln_core::model::{ImageId, ImageName, InstanceId, Region, Tags, tags};
 use kiln_core::plan::reason::{BakeReason, CaptureReason, OrphanReason};
@@ -34,9 +33,9 @@ pub(crate) async fn apply_one<C: Cloud>(
     let region = &decision.subject.region;
     match &decision.action {
         Action::Keep | Action::Reject | Action::Retry => Ok(Effect::default()),
-        Action::Launch(candidates) => match (launch(cloud, candidates).await, &candidates.if_full) {
-            (Err(ApplyError::Cloud(full)), Some(if_full)) if full.kind == ErrorKind::InsufficientCapacity => {
-                Err(no_room(cloud, candidates, if_full, &full, now).await)
+        Action::Launch(candidates) => match (launch(cloud, candidates).await, candidates.waits_until) {
+            (Err(ApplyError::Cloud(full)), Some(until)) if full.kind == ErrorKind::InsufficientCapacity => {
+                Err(no_room(cloud, candidates, until, &full).await)
             }
             (launched, _) => launched,
         },
@@ -82,6 +81,8 @@ pub(crate) async fn apply_one<C: Cloud>(
             }
             done(cloud.terminate(region, instance).await)
         }
+        Action::NoteWaiting(waiting) => done(cloud.note_waiting(region, waiting).await),
+        Action::ForgetWaiting(bake) => done(cloud.forget_waiting(region, bake).await),
         Action::Copy(new) => match cloud.copy_image(new).await {
             Err(error) if error.kind == ErrorKind::TokenUsed => Ok(Effect::before()),
             Err(error) => Err(error.into()),
@@ -216,24 +217,18 @@ async fn launch<C: Cloud>(cloud: &C, candidates: &Candidates) -> Result<Effect, 
     }
 }
 
-/// Notes that a bake waits for room, or that it has failed. Where nothing remembers it, because the recipe has no image
-/// yet, Lambda tries again, and then its event is a dead letter.
+/// Notes that a bake waits for room.
 async fn no_room<C: Cloud>(
     cloud: &C,
     candidates: &Candidates,
-    if_full: &IfFull,
+    until: DateTime<Utc>,
     full: &CloudError,
-    now: DateTime<Utc>,
 ) -> ApplyError {
-    let Some(image) = &if_full.noted_on else { return ApplyError::Cloud(full.clone()) };
-    let first = &candidates.first;
-    let (note, reason) = room::on_full(first.name.version, if_full.until, full.to_string(), now);
-    match cloud.tag_image(&first.region, image, &note).await {
+    let (first, why) = (&candidates.first, full.to_string());
+    let waiting = Waiting { name: first.name.clone(), why: Some(why.clone()) };
+    match cloud.note_waiting(&first.region, &waiting).await {
         Err(error) => ApplyError::Cloud(error),
-        Ok(()) if matches!(reason, BakeReason::WaitsForRoom { .. }) => {
-            ApplyError::NotYet(Reason::Bake(reason))
-        }
-        Ok(()) => ApplyError::Rule(Reason::Bake(reason)),
+        Ok(()) => ApplyError::NotYet(Reason::Bake(BakeReason::WaitsForRoom { why, until })),
     }
 }
 

@@ -6,13 +6,13 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures::future::join;
 use kiln_core::bake::preflight::{decisions, is_refused};
 use kiln_core::bake::{
-    BakeRequest, BaseLookup, Observed, decide, layers, newest_that_runs, refused, without_base,
+    BakeRequest, BaseLookup, Observed, decide, layers, newest_that_runs, refused, room, without_base,
 };
 use kiln_core::events::inbound::{BadEvent, BakeCall, BakeTarget, Mode};
-use kiln_core::inventory::{Architecture, Image, ImageQuery, Instance, InstanceType, Result};
+use kiln_core::inventory::{Architecture, Image, ImageQuery, Instance, InstanceType, Result, Waiting};
 use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags, version};
-use kiln_core::plan::reason::PreflightReason;
-use kiln_core::plan::{Action, Decision, Sequence, Subject};
+use kiln_core::plan::reason::{BakeReason, PreflightReason};
+use kiln_core::plan::{Action, Decision, Reason, Sequence, Subject};
 use kiln_core::recipe::{BadRecipe, Base, Recipe};
 use kiln_core::release::newest::named_release;
 
@@ -41,6 +41,10 @@ pub async fn bake<C: Cloud>(
         }
         .into());
     }
+    if let BakeTarget::Waiting(name) = &call.what {
+        let sequence = again(cloud, context, name, now).await?;
+        return Ok(carried_out(cloud, vec![sequence], call, now).await);
+    }
     let version = Version::at(call.scheduled.unwrap_or_else(minute))?;
     let one = if let BakeTarget::One(recipe) = &call.what { Some(recipe) } else { None };
     let recipes = match recipes::wanted(cloud, context, one).await {
@@ -48,20 +52,24 @@ pub async fn bake<C: Cloud>(
         recipes => recipes?,
     };
     let good: Vec<&Recipe> = recipes.iter().flatten().collect();
-    let at_home = HomeInventory::read(cloud, &context.home, &good).await?;
-    if let BakeTarget::LayersOn(base) = &call.what {
-        let due = layers::due(good, Some(base), &at_home.images, &at_home.instances, now);
-        let sequences = match call.mode.is_repair() {
-            true => begin_missed(cloud, context, &due, &at_home, now).await,
-            false => begin(cloud, context, &due, &at_home, call.mode, now).await,
-        };
-        return Ok(carried_out(cloud, sequences, call, now).await);
+    let mut at_home = match good.is_empty() {
+        true => HomeInventory::default(),
+        false => HomeInventory::read(cloud, &context.home).await?,
+    };
+    let due: Vec<(&Recipe, Version)> = match &call.what {
+        BakeTarget::LayersOn(base) => layers::due(good, Some(base), &at_home.images, &at_home.instances, now),
+        _ => good.into_iter().map(|recipe| (recipe, version)).collect(),
+    };
+    if due.iter().any(|(recipe, version)| room::until(*version, recipe) <= now) {
+        at_home.waiting = cloud.waiting(&context.home).await?;
     }
-    let due: Vec<(&Recipe, Version)> = good.into_iter().map(|recipe| (recipe, version)).collect();
     let sequences = match call.mode.is_repair() {
         true => begin_missed(cloud, context, &due, &at_home, now).await,
         false => begin(cloud, context, &due, &at_home, call.mode, now).await,
     };
+    if matches!(call.what, BakeTarget::LayersOn(_)) {
+        return Ok(carried_out(cloud, sequences, call, now).await);
+    }
     let bad: Vec<&BadRecipe> = recipes.iter().filter_map(|recipe| recipe.as_ref().err()).collect();
     let refusals = bad.iter().map(|bad| match (bad.name.parse(), call.mode) {
         (Ok(recipe), Mode::Apply) => {
@@ -78,6 +86,40 @@ pub async fn bake<C: Cloud>(
     }
 }
 
+/// What follows for a bake that found no room for its builder.
+async fn again<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    name: &ImageName,
+    now: DateTime<Utc>,
+) -> Result<Sequence, HandlerError> {
+    let home = &context.home;
+    let noted = cloud.waiting(home).await?;
+    let Some(waiting) = noted.iter().find(|one| one.name == *name) else {
+        return Ok(vec![Subject::name(name, home).decide(Action::Keep, BakeReason::NothingWaits)]);
+    };
+    if let Some(settled) = room::without_recipe(waiting, &noted, home, now) {
+        return Ok(settled);
+    }
+    let (recipe, at_home) =
+        join(recipes::find_beside_others(cloud, context, &name.recipe), HomeInventory::read(cloud, home))
+            .await;
+    let at_home = at_home?;
+    let unusable = |why| room::without_usable_recipe(name, home, why, (&at_home.instances, &at_home.images));
+    let recipe = match recipe {
+        Ok(Some(recipe)) => recipe,
+        Ok(None) => return Ok(unusable(Reason::RecipeGone(name.recipe.to_string()))),
+        Err(HandlerError::Recipe(bad)) => return Ok(unusable(Reason::BadRecipe(bad))),
+        Err(error) => return Err(error),
+    };
+    let due = [(&recipe, name.version)];
+    let requests = observed_requests(cloud, context, &due, &at_home, Mode::Apply, now).await;
+    let again = |(recipe, request, observed): &ObservedRequest<'_>| {
+        room::again(waiting, recipe, home, decide(request, recipe, observed), now)
+    };
+    Ok(requests.iter().flat_map(again).collect())
+}
+
 /// Carries out what was decided. If nobody waits for the answer, a failure that an event reports is no failure of the
 /// function: no retry helps, and would only repeat the event.
 async fn carried_out<C: Cloud>(
@@ -92,19 +134,19 @@ async fn carried_out<C: Cloud>(
 }
 
 /// Kiln's instances and images in the home Region.
+#[derive(Default)]
 struct HomeInventory {
     instances: Vec<Instance>,
     images: Vec<Image>,
+    /// The bakes that found no room; read only where one that is due may have waited in vain.
+    waiting: Vec<Waiting>,
 }
 
 impl HomeInventory {
-    async fn read<C: Cloud>(cloud: &C, home: &Region, recipes: &[&Recipe]) -> Result<Self, HandlerError> {
-        if recipes.is_empty() {
-            return Ok(Self { instances: Vec::new(), images: Vec::new() });
-        }
+    async fn read<C: Cloud>(cloud: &C, home: &Region) -> Result<Self, HandlerError> {
         let (instances, images) =
             join(cloud.instances(home), cloud.images(home, &ImageQuery::AllManaged)).await;
-        Ok(Self { instances: instances?, images: images? })
+        Ok(Self { instances: instances?, images: images?, waiting: Vec::new() })
     }
 
     fn of(&self, recipe: &Recipe) -> (Vec<Instance>, Vec<Image>) {
@@ -129,9 +171,10 @@ async fn observed_requests<'a, C: Cloud>(
     let home = &context.home;
     let request = |(recipe, version): &(&'a Recipe, Version)| {
         let name = ImageName { recipe: recipe.name.clone(), version: *version };
+        let has_failed = room::has_failed(&at_home.waiting, &name);
         let (instances, images) = at_home.of(recipe);
         let observed = Observed { instances, images, base: BaseLookup::NotNeeded, runs: BTreeMap::new() };
-        (*recipe, BakeRequest { name, home: home.clone(), now }, observed)
+        (*recipe, BakeRequest { name, home: home.clone(), now, has_failed }, observed)
     };
     let mut requests: Vec<ObservedRequest<'a>> = due.iter().map(request).collect();
     let needs_base = |(recipe, request, observed): &&ObservedRequest<'a>| {

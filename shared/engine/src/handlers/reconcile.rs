@@ -56,7 +56,9 @@ async fn observe<C: Cloud>(
     context: &Context,
     now: DateTime<Utc>,
 ) -> Result<Observed, HandlerError> {
-    let (read, instances) = join(recipes::wanted(cloud, context, None), cloud.instances(&context.home)).await;
+    let home = &context.home;
+    let (read, instances, waiting) =
+        join3(recipes::wanted(cloud, context, None), cloud.instances(home), cloud.waiting(home)).await;
     let (mut good, mut bad) = (BTreeMap::new(), Vec::new());
     for recipe in read? {
         match recipe {
@@ -83,6 +85,7 @@ async fn observe<C: Cloud>(
     let mut observed = Observed {
         home: context.home.clone(),
         instances,
+        waiting,
         images: BTreeMap::new(),
         snapshots: BTreeMap::new(),
         closer: BTreeMap::new(),

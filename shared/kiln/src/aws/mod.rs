@@ -15,6 +15,7 @@ mod sharing;
 mod surroundings;
 mod templates;
 mod usage;
+mod waiting;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

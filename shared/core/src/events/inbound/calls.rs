@@ -10,7 +10,7 @@ use super::payload::{
     RELEASE_UNFINISHED, by_hand, detail_type, fields, image_change, instance_change, of_image, region_of,
     typed, unexpected,
 };
-use crate::model::{ImageId, InstanceId, RecipeName, Region, Version};
+use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region, Version};
 
 /// An invocation of `bake`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum BakeTarget {
     One(RecipeName),
     /// The recipes with this one as their base and `bake.on_base_release = true`; it was just released.
     LayersOn(RecipeName),
+    /// A bake that found no room for its builder.
+    Waiting(ImageName),
 }
 
 /// An invocation of `verify`.
@@ -148,8 +150,10 @@ impl BakeCall {
                 BAKE_WAITS => {
                     let event: EventBridgeEvent<OfBake> = typed(payload, BAKE)?;
                     let OfBake { recipe, version } = event.detail;
-                    let (what, scheduled) = (BakeTarget::One(recipe), Some(version.time()));
-                    Ok(Self { what, scheduled, mode: Mode::of(payload) })
+                    let (what, scheduled) =
+                        (BakeTarget::Waiting(ImageName { recipe, version }), Some(version.time()));
+                    // That a sweep asks for it is as it should be: no event was lost.
+                    Ok(Self { what, scheduled, mode: Mode::Apply })
                 }
                 other => Err(unexpected(other, BAKE)),
             };

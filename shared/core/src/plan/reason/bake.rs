@@ -19,8 +19,12 @@ pub enum BakeReason {
     WaitsForRoom { why: String, until: DateTime<Utc> },
     #[error("no subnet had room for its builder with any of its instance types until {}: {why}; name further bake.instance_types or bake.subnets, then bake again", .until.to_rfc3339_opts(SecondsFormat::Secs, true))]
     NoRoom { why: String, until: DateTime<Utc> },
-    #[error("it has failed, because there was no room for its builder until its window was over; bake again")]
+    #[error("it waited for room for its builder, and has failed; bake again")]
     RoomNeverCame,
+    #[error("it waited for room for its builder, and has begun")]
+    RoomCame,
+    #[error("no bake of this name waits for room: it has begun, or has failed, and that was told")]
+    NothingWaits,
     #[error("it found no room for its builder before, and is tried again")]
     RoomAgain,
     #[error("its base {0} was released, and no bake of it has used that release")]
