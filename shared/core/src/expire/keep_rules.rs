@@ -46,7 +46,7 @@ fn removable<'k, 'a>(
     lineage: &'k Lineage<'a>,
     now: DateTime<Utc>,
 ) -> impl Iterator<Item = &'k Release<'a>> {
-    let rules = by_rules(recipe, &lineage.releases, now);
+    let rules = by_rules(recipe, lineage, now);
     let is_removable = |rule: &ByRule| matches!(rule, ByRule::Removable { .. });
     lineage.releases.iter().zip(rules).filter(move |(_, rule)| is_removable(rule)).map(|(release, _)| release)
 }
@@ -58,7 +58,7 @@ pub fn decide(
     uses: &UsageIndex<'_>,
     now: DateTime<Utc>,
 ) -> Vec<Sequence> {
-    let rules = by_rules(recipe, &lineage.releases, now);
+    let rules = by_rules(recipe, lineage, now);
     let (policy, fleet) = (RetentionPolicy::of(recipe, lineage.newest), &lineage.fleet);
     let one = |(release, rule): (&Release<'_>, ByRule)| match (rule, lineage.unobservable) {
         (ByRule::Kept(reason), _) => keep(release, policy, now, |_| Keep::by_rule(reason.clone(), None)),
@@ -92,16 +92,17 @@ fn first_step(later: &Sequence, image: &Image) -> Option<NextStep> {
 /// Applies the keep rules to releases from the newest to the oldest. Only released ones that can be launched wherever they
 /// were released count among the newest: what was never released cannot push out a good one, and neither can a release of
 /// which somebody took an image, for which all Regions go back to the one before.
-fn by_rules(recipe: &Recipe, releases: &[Release<'_>], now: DateTime<Utc>) -> Vec<ByRule> {
+fn by_rules(recipe: &Recipe, lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<ByRule> {
     let mut released = 0;
-    releases
+    lineage
+        .releases
         .iter()
         .map(|release| {
             let age = now - release.effective_age_from();
             let newer = released;
             let keep = recipe.expire.keep;
             if release.is_released() {
-                let missing = release.missing_regions(recipe);
+                let missing = lineage.lost_in(recipe, release);
                 if !missing.is_empty() && newer < keep {
                     return ByRule::Kept(RetentionReason::NotWhole { missing, keep });
                 }

@@ -95,6 +95,11 @@ fn a_release_that_lost_a_replica_is_kept_and_takes_no_place_among_the_newest() {
     lost.remove(1);
     assert_eq!(going(&recipe, lost.clone()), ["7".to_owned()].into());
     assert!(why(&by(&recipe, lost.clone(), &unused(), day(40)), 9).contains("eu-west-1 any more"));
+    let mut unread = found(lost.clone());
+    let error = CloudError::new("DescribeImages", "images", &region("eu-west-1"), "Unavailable", "");
+    unread.insert(region("eu-west-1"), Err(error));
+    let lineage = Lineage::of(&unread, &home());
+    assert_eq!(candidates(&recipe, &lineage, day(40)).len(), 2, "what was not read is not known to be lost");
     recipe.replicate.best_effort = vec![region("eu-west-1")];
     assert_eq!(going(&recipe, lost).len(), 2, "what is best effort is in nobody's way");
 }

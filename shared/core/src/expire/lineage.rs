@@ -1,6 +1,6 @@
 //! All releases of one recipe, newest first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -35,6 +35,8 @@ pub struct Lineage<'a> {
     pub newest: Option<Version>,
     /// How many images there are in each Region.
     pub fleet: FleetSize,
+    /// The Regions that could be read.
+    read: BTreeSet<&'a Region>,
     /// The error of a Region that could not be read, if there is one.
     pub unobservable: Option<&'a CloudError>,
     /// Images that carry the recipe's tag but no valid record.
@@ -49,9 +51,28 @@ impl<'a> Lineage<'a> {
             newest: releases.iter().find(|release| release.is_released()).map(|release| release.version),
             releases,
             fleet: FleetSize::of_regions(images),
+            read: images.iter().filter(|(_, images)| images.is_ok()).map(|(region, _)| region).collect(),
             unobservable: images.values().find_map(|images| images.as_ref().err()),
             unreadable,
         }
+    }
+
+    /// The Regions that the recipe requires in which a release was, and can be launched no more. Of a Region that could not
+    /// be read that is not known.
+    pub fn lost_in(&self, recipe: &Recipe, release: &Release<'_>) -> Vec<Region> {
+        let home = release.members.iter().find(|(_, record)| record.copied.is_none());
+        let released_in = home.and_then(|(image, _)| image.tags.get(tags::RELEASED_IN)).unwrap_or_default();
+        let can_be_launched = |region: &Region| {
+            release.members.iter().any(|(image, record)| {
+                image.region == *region
+                    && image.state == ImageState::Available
+                    && (record.stage.is_published() || record.stage == Stage::Disabled)
+            })
+        };
+        let required = recipe.replicate.regions.iter().filter(|region| recipe.replicate.requires(region));
+        let was_in = |region: &&Region| released_in.split(' ').any(|one| one == region.as_str());
+        let seen = required.filter(was_in).filter(|region| self.read.contains(*region));
+        seen.filter(|region| !can_be_launched(region)).cloned().collect()
     }
 
     /// All images with a valid record.
@@ -120,23 +141,6 @@ impl<'a> Release<'a> {
                 && matches!(record.stage, Stage::Released | Stage::Disabled)
                 && image.state == ImageState::Available
         })
-    }
-
-    /// The Regions that the recipe requires in which it was released, and can be launched no more. With an image that stands
-    /// for it, the rest of the release is no older one's replacement.
-    pub fn missing_regions(&self, recipe: &Recipe) -> Vec<Region> {
-        let home = self.members.iter().find(|(_, record)| record.copied.is_none());
-        let released_in = home.and_then(|(image, _)| image.tags.get(tags::RELEASED_IN)).unwrap_or_default();
-        let can_be_launched = |region: &Region| {
-            self.members.iter().any(|(image, record)| {
-                image.region == *region
-                    && image.state == ImageState::Available
-                    && (record.stage.is_published() || record.stage == Stage::Disabled)
-            })
-        };
-        let required = recipe.replicate.regions.iter().filter(|region| recipe.replicate.requires(region));
-        let was_in = |region: &&Region| released_in.split(' ').any(|one| one == region.as_str());
-        required.filter(was_in).filter(|region| !can_be_launched(region)).cloned().collect()
     }
 
     /// The state of its home image; without one, the state of its first replica.
