@@ -315,7 +315,23 @@ pub(super) fn shall_be_named(
     let back = back.filter(|back| newest <= back.over && homes.contains_key(&back.to));
     let shall = back.map_or(newest, |back| back.to);
     let required = invariants.recipes.get(recipe).map(|promised| promised.required.clone())?;
-    let is_whole = |of: &ImageId| is_in_all(account, home, of, &required);
+    // In a Region that came to the recipe later it may never be: its copy may be rejected there, and no other Region goes
+    // back for that.
+    let where_it_was = |of: &ImageId| {
+        let ec2 = account.regions.get(home)?;
+        let list = ec2.images.get(of)?.now()?.tags.get(tags::RELEASED_IN)?.to_owned();
+        Some(
+            required
+                .iter()
+                .filter(|one| list.split(' ').any(|region| region == one.as_str()))
+                .cloned()
+                .collect(),
+        )
+    };
+    let is_whole = |of: &ImageId| {
+        let regions: Vec<Region> = where_it_was(of).unwrap_or_else(|| required.clone());
+        is_in_all(account, home, of, &regions)
+    };
     let whole = homes.range(..=shall).rev().find(|(_, of)| is_whole(of)).map(|(version, _)| *version);
     homes.remove_entry(&whole.unwrap_or(shall))
 }

@@ -140,7 +140,7 @@ fn an_image_with_the_right_name_but_without_the_tags_is_rejected() {
 }
 
 #[test]
-fn a_builder_whose_image_was_deregistered_is_terminated_and_not_captured_again() {
+fn a_builder_whose_image_is_not_there_is_ended_and_told_and_not_captured_again() {
     let mut imaged = builder("web", 9);
     imaged.tags = imaged.tags.with(tags::IMAGE, "ami-0123");
     let after = |minutes| {
@@ -148,7 +148,7 @@ fn a_builder_whose_image_was_deregistered_is_terminated_and_not_captured_again()
         words(&decide(&name("web", 9), Some(&recipe("web")), &observed(imaged.clone()), now))
     };
     assert_eq!(after(5), ["keep"]);
-    assert_eq!(after(106), ["terminate"]);
+    assert_eq!(after(106), ["emit", "end-builder"]);
 }
 
 #[test]

@@ -100,13 +100,13 @@ pub fn decide(
         };
     }
     if let Some(created) = instance.tags.read(tags::IMAGE).filter(|_| !long_lived) {
-        // EC2 may not show the image yet; after the grace period it certainly no longer exists.
-        let action = if grace_period_over(instance, now) {
-            Action::Terminate(instance.id.clone())
-        } else {
-            Action::Keep
+        // EC2 may not show the image yet; after the grace period it certainly does not exist, or never did: somebody may
+        // have written the tag.
+        let reason = Reason::Capture(CaptureReason::ImageDeregistered(created));
+        return match grace_period_over(instance, now) {
+            true => give_up(observed, name, reason),
+            false => vec![decision(Action::Keep, reason)],
         };
-        return vec![decision(action, Reason::Capture(CaptureReason::ImageDeregistered(created)))];
     }
     if running(instance) && instance.is_late(now) {
         return give_up(
@@ -297,7 +297,7 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
         adopted: false,
         asked_again: None,
     };
-    let mut image_tags = recipe.tags.clone().with("Name", name).and(&record.write());
+    let mut image_tags = recipe.tags.clone().with(tags::NAME, name).and(&record.write());
     if let Some(zone) = &instance.zone {
         image_tags = image_tags.with(tags::ZONE, zone);
     }

@@ -212,32 +212,46 @@ impl SealKeys {
     }
 
     /// Checks an instance that was read: the client token of one that Kiln launched, and the seal of a bake on a
-    /// long-lived one.
+    /// long-lived one. Where somebody changed the tags of one that Kiln launched, and its name still fits the token, the
+    /// tags count that it was launched with.
     pub fn open_instance(&self, instance: &mut Instance) {
-        instance.seal = Seal::Missing;
-        let (Some(recipe), Some(version)) =
-            (instance.tags.get(tags::RECIPE), instance.tags.get(tags::VERSION))
+        let is_launched = instance.tags.has(tags::ROLE) && self.is_launched_as(instance, &instance.tags);
+        let launched_with = || launch_tags(&instance.tags).filter(|own| self.is_launched_as(instance, own));
+        instance.seal = if is_launched {
+            Seal::Valid
+        } else if let Some(own) = launched_with() {
+            instance.tags = own;
+            Seal::Valid
+        } else if !(instance.tags.has(tags::RECIPE) && instance.tags.has(tags::VERSION)) {
+            Seal::Missing
+        } else if !instance.tags.has(tags::ROLE) && self.is_stopped_for_bake(instance) {
+            Seal::Valid
+        } else {
+            Seal::Wrong
+        };
+    }
+
+    /// Whether the client token of an instance is that of a launch with these tags.
+    fn is_launched_as(&self, instance: &Instance, tags: &Tags) -> bool {
+        let (Some(role), Some(recipe), Some(version)) =
+            (tags.get(tags::ROLE), tags.get(tags::RECIPE), tags.get(tags::VERSION))
         else {
-            return;
+            return false;
         };
-        let valid = match instance.tags.get(tags::ROLE) {
-            Some(role) => {
-                let image = instance.tags.get(tags::IMAGE).filter(|_| role == Role::Tester.word());
-                let subnet = instance.subnet.as_ref().map_or("", |subnet| subnet.as_str());
-                let launched_in = |place: &str| {
-                    let parts = ["launch", role, recipe, version, image.unwrap_or_default(), place];
-                    self.words(&parts).iter().any(|word| Token::begins_with(&instance.token, word))
-                };
-                launched_in(subnet) || launched_in("")
-            }
-            None => {
-                let deadline = instance.tags.get(tags::DEADLINE).unwrap_or_default();
-                let parts =
-                    ["bake", instance.region.as_str(), instance.id.as_str(), recipe, version, deadline];
-                seal_of(&instance.tags).is_some_and(|seal| self.is_seal_of(seal, &parts))
-            }
+        let image = tags.get(tags::IMAGE).filter(|_| role == Role::Tester.word()).unwrap_or_default();
+        let subnet = instance.subnet.as_ref().map_or("", |subnet| subnet.as_str());
+        let launched_in = |place: &str| {
+            let words = self.words(&["launch", role, recipe, version, image, place]);
+            words.iter().any(|word| Token::begins_with(&instance.token, word))
         };
-        instance.seal = if valid { Seal::Valid } else { Seal::Wrong };
+        launched_in(subnet) || launched_in("")
+    }
+
+    fn is_stopped_for_bake(&self, instance: &Instance) -> bool {
+        let tag = |key| instance.tags.get(key).unwrap_or_default();
+        let (recipe, version, deadline) = (tag(tags::RECIPE), tag(tags::VERSION), tag(tags::DEADLINE));
+        let parts = ["bake", instance.region.as_str(), instance.id.as_str(), recipe, version, deadline];
+        seal_of(&instance.tags).is_some_and(|seal| self.is_seal_of(seal, &parts))
     }
 
     /// The tags of a new image and of its snapshots.
@@ -373,6 +387,19 @@ impl SealKeys {
 #[cfg(test)]
 #[path = "sealed_tests.rs"]
 mod tests;
+
+/// The tags of an instance with those that its name says: `web-20260101T020000Z (builder)`.
+fn launch_tags(given: &Tags) -> Option<Tags> {
+    let (name, role) = given.get(tags::NAME)?.strip_suffix(')')?.split_once(" (")?;
+    let (name, role): (ImageName, Role) = (name.parse().ok()?, role.parse().ok()?);
+    Some(
+        given
+            .clone()
+            .with(tags::RECIPE, &name.recipe)
+            .with(tags::VERSION, name.version)
+            .with(tags::ROLE, role),
+    )
+}
 
 fn sealed(given: &Tags, seal: Option<String>) -> Tags {
     match seal {

@@ -183,14 +183,24 @@ fn an_instance_is_a_builder_only_with_the_token_of_its_own_bake_and_subnet() {
         instance.seal
     };
     assert_eq!(seal(launched.clone()), Seal::Valid);
-    let retagged =
-        |key, value: &str| Instance { tags: launched.tags.clone().with(key, value), ..launched.clone() };
+    let retagged = |key, value: &str| {
+        let tags = launched.tags.clone().with(tags::NAME, "somebody's").with(key, value);
+        Instance { tags, ..launched.clone() }
+    };
     assert_eq!(seal(retagged(tags::ROLE, "tester")), Seal::Wrong);
     assert_eq!(seal(retagged(tags::VERSION, "20260101T020000Z")), Seal::Wrong);
     assert_eq!(
         seal(Instance { subnet: Some("subnet-0b".parse().unwrap()), ..launched.clone() }),
         Seal::Wrong
     );
+    // What its name says counts, if it fits the token.
+    let mut named = Instance {
+        tags: Role::Builder.tags(&name("web", 3), day(4)).with(tags::VERSION, "20260101T020000Z"),
+        ..launched.clone()
+    };
+    named.tags = named.tags.with(tags::ROLE, "tester");
+    keys().open_instance(&mut named);
+    assert_eq!((named.seal, named.tags), (Seal::Valid, Role::Builder.tags(&name("web", 3), day(4))));
     // Everyone can compute a hash without the key.
     let guessed = Token::of(&["launch", "builder", "web", "20260104T020000Z"]).to_string();
     assert_eq!(seal(Instance { token: guessed, ..launched }), Seal::Wrong);

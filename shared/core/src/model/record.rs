@@ -95,7 +95,7 @@ impl Role {
     /// The tags of an instance that Kiln launches in this role.
     pub fn tags(self, name: &ImageName, deadline: DateTime<Utc>) -> Tags {
         Tags::new()
-            .with("Name", format!("{name} ({self})"))
+            .with(tags::NAME, format!("{name} ({self})"))
             .with(tags::RECIPE, &name.recipe)
             .with(tags::VERSION, name.version)
             .with(tags::ROLE, self)

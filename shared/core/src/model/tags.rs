@@ -68,6 +68,8 @@ pub const RELEASED_IN: &str = "kiln:released-in";
 /// On an image that some Region's parameter did not take: how often it was tried, and when last. The next try waits,
 /// each time twice as long.
 pub const RELEASE_TRIED: &str = "kiln:release-tried";
+/// The name that people see of an instance: that of its image, and its role. Not Kiln's own tag.
+pub const NAME: &str = "Name";
 /// On a builder: `yes`, once the end of its bake needs no more telling.
 pub const END_TOLD: &str = "kiln:end-told";
 /// On a home image: the images that somebody took away and that nothing could be named in place of, once that was told.

@@ -123,7 +123,7 @@ fn own_tags(root: &mut TableReader<'_>, violations: &mut Violations) -> Tags {
             || key.chars().count() > 127
             || key.starts_with("aws:")
             || key.starts_with(tags::PREFIX)
-            || key == "Name"
+            || key == tags::NAME
         {
             violations.add(
                 path,

@@ -120,7 +120,7 @@ fn copy(
         image: from.image.clone(),
         name: name.to_string(),
         description: format!("{name}, copied back from {from}"),
-        tags: own.with("Name", name).and(&back.write()),
+        tags: own.with(tags::NAME, name).and(&back.write()),
         encryption: Encryption::AsSource,
         token: Token::of(&["copy back", &from.to_string(), home.as_str(), name.recipe.as_str(), &hour]),
     }
