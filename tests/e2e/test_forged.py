@@ -149,6 +149,26 @@ def test_a_builder_that_somebody_else_launched_is_neither_imaged_nor_ended(kiln:
     assert kiln.images() == [] and [one["InstanceId"] for one in kiln.living()] == [instance]
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("kiln:version", "20250101T020000Z"), ("kiln:role", "tester"), ("kiln:role", None)]
+)
+def test_a_builder_whose_tags_somebody_changes_finishes_its_bake(
+    kiln: Kiln, key: str, value: str | None
+) -> None:
+    kiln.recipe(script="echo at work; sleep infinity", regions="[]")
+    kiln.bake()
+    (builder,) = kiln.living()
+    kiln.wait_for_console(builder["InstanceId"], "at work")
+    if value is None:
+        kiln.ec2().delete_tags(Resources=[builder["InstanceId"]], Tags=[{"Key": key}])
+    else:
+        kiln.ec2().create_tags(Resources=[builder["InstanceId"]], Tags=[{"Key": key, "Value": value}])
+    kiln.aws.days_pass(1.2)
+    kiln.sweep()
+    (failed,) = kiln.said("Bake Failed")
+    assert failed["version"] == tags_of(builder)["kiln:version"] and kiln.living() == []
+
+
 def test_a_persons_snapshot_with_the_tags_of_kilns_is_kept_for_ever(kiln: Kiln) -> None:
     kiln.recipe(quarantine="1d")
     kiln.bake()
