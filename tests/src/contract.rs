@@ -154,7 +154,7 @@ impl<G: ContractAdapter> Case<'_, G> {
                 .with(tags::RECIPE, &name.recipe)
                 .with(tags::VERSION, name.version)
                 .with(tags::ROLE, Role::Builder),
-            persistent_devices: Vec::new(),
+            disks: Vec::new(),
         }
     }
 
@@ -203,6 +203,7 @@ impl<G: ContractAdapter> Case<'_, G> {
             name: self.name().to_string(),
             description: "a contract".into(),
             tags: self.record(None).write(),
+            left_out: Vec::new(),
         }
     }
 

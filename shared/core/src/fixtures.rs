@@ -74,7 +74,7 @@ pub fn foreign_image(id: &str) -> Image {
         scanned: None,
         snapshots: vec!["snap-f0".parse().unwrap()],
         gib: 8,
-        persistent_devices: vec![],
+        devices: Box::default(),
         tags: Tags::new(),
         seal: Seal::Missing,
         description: None,

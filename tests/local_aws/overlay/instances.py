@@ -98,11 +98,17 @@ class Instances(Overlay):
         reservation = InstanceResponse.run_instances(self).result  # type: ignore[arg-type]
         set_last_launched(image)
         keys = {device.name: device.kms_key_id for device in image.devices}
+        asked = {
+            one["DeviceName"]: one.get("Ebs", {}) for one in self._get_param("BlockDeviceMappings", [])
+        }
         for instance in reservation.instances:
             instance.client_token = token
             for name, block in instance.get_block_device_mapping:
                 volume = self.ec2_backend.volumes[block.volume_id]
                 volume.kms_key_id = volume.kms_key_id or keys.get(name)
+                for speed in ("Iops", "Throughput"):
+                    if speed in asked.get(name, {}):
+                        setattr(volume, speed.lower(), int(asked[name][speed]))
             self.world.instance_lifecycle.launch(instance)
         if token:
             key = self._token_key("RunInstances", token, (zone,))

@@ -144,7 +144,7 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
                 scanned: None,
                 snapshots: vec![id(at).as_str().replace("ami", "snap").parse().unwrap()],
                 gib: 8,
-                persistent_devices: Vec::new(),
+                devices: Box::default(),
                 tags: record.write(),
                 seal: Seal::Valid,
                 description: None,

@@ -116,7 +116,7 @@ impl Account {
             scanned: None,
             snapshots: snapshots.clone(),
             gib: 16,
-            persistent_devices: Vec::new(),
+            devices: Box::default(),
             tags: tags.clone(),
             seal: Seal::Missing,
             description: None,

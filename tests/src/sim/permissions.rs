@@ -42,7 +42,8 @@ fn permissions(account: &Account, invariants: &Invariants) -> Vec<String> {
         }
         let is_retired = || invariants.bakes.get(&record.name).is_some_and(|bake| bake.retired);
         let is_as_named = may.is_subset(&named) && copiers().all(|may| may.is_subset(&named));
-        if may != shall && record.copied.is_some() && is_as_named && is_retired() {
+        let is_otherwise = may != shall || is_copied_otherwise;
+        if is_otherwise && record.copied.is_some() && is_as_named && is_retired() {
             invariants.excuses.count(Excuse::SharedThenRetired);
             continue;
         }

@@ -217,7 +217,14 @@ fn named(
     if !promised.all_regions {
         return Vec::new();
     }
-    if !is_one_launchable_everywhere(account, &invariants.own, home, recipe, promised) {
+    if !is_one_launchable_everywhere(
+        account,
+        &invariants.own,
+        &invariants.releases.left,
+        home,
+        recipe,
+        promised,
+    ) {
         invariants.excuses.count(Excuse::NothingToName);
         return Vec::new();
     }

@@ -30,6 +30,8 @@ pub struct Releases {
     pub failed_tests: BTreeSet<(Region, ImageId)>,
     /// The last rollback of each recipe.
     pub(super) rollbacks: BTreeMap<RecipeName, Rollback>,
+    /// What was ever rolled back from, and not rolled back to since: it is not named in place of what is lost.
+    pub(super) left: BTreeSet<ImageName>,
     /// The recipes with `release = "together"` whose Regions name different releases now.
     pub(super) half: BTreeMap<RecipeName, HalfMoved>,
     /// The longest time for which the Regions of such a recipe named different releases.
@@ -128,6 +130,13 @@ impl Invariants {
     pub fn image_anchored(&mut self, image: &Image, anchor: &Anchor, now: DateTime<Utc>) {
         if anchor.asked_again != image.anchor().asked_again {
             self.releases.failed_tests.remove(&(image.region.clone(), image.id.clone()));
+        }
+        if let Ok(record) = image.record() {
+            if anchor.left.is_some() && anchor.pin.is_none() {
+                self.releases.left.insert(record.name);
+            } else {
+                self.releases.left.remove(&record.name);
+            }
         }
         if let (Some(pin), Ok(record)) =
             (anchor.pin.filter(|_| image.anchor().pin != anchor.pin), image.record())
@@ -332,7 +341,12 @@ pub(super) fn shall_be_named(
         let regions: Vec<Region> = where_it_was(of).unwrap_or_else(|| required.clone());
         is_in_all(account, home, of, &regions)
     };
-    let whole = homes.range(..=shall).rev().find(|(_, of)| is_whole(of)).map(|(version, _)| *version);
+    let was_left = |version: &Version| {
+        let name = ImageName { recipe: recipe.clone(), version: *version };
+        *version != shall && invariants.releases.left.contains(&name)
+    };
+    let older = homes.range(..=shall).rev().filter(|(version, _)| !was_left(version));
+    let whole = older.filter(|(_, of)| is_whole(of)).map(|(version, _)| *version).next();
     homes.remove_entry(&whole.unwrap_or(shall))
 }
 
@@ -380,7 +394,14 @@ fn parameters(
     let of_recipe = || account.images().filter_map(|image| Some((image, image.record().ok()?)));
     let of_recipe = || of_recipe().filter(|(_, record)| record.name.recipe == *recipe);
     let mut broken = Vec::new();
-    let is_one = is_one_launchable_everywhere(account, &invariants.own, home, recipe, promised);
+    let is_one = is_one_launchable_everywhere(
+        account,
+        &invariants.own,
+        &invariants.releases.left,
+        home,
+        recipe,
+        promised,
+    );
     for region in promised.regions.iter().chain([home]) {
         let Some(ec2) = account.regions.get(region) else { continue };
         let Some(named) = ec2.parameters_shown.get(parameter).and_then(History::now) else { continue };

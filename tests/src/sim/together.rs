@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::inventory::Image;
-use kiln_core::model::{ImageId, RecipeName, Region, Version, tags};
+use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Version, tags};
 
 use super::account::Account;
 use super::ec2::Ec2;
@@ -57,7 +57,8 @@ impl Invariants {
             if named.len() < 2 || began <= disturbed.max(half.since) + MOST_LAG {
                 continue;
             }
-            if !is_one_launchable_everywhere(account, &self.own, home, recipe, promised) {
+            if !is_one_launchable_everywhere(account, &self.own, &self.releases.left, home, recipe, promised)
+            {
                 self.excuses.count(Excuse::NothingToName);
                 half.sweeps.clear();
                 continue;
@@ -87,6 +88,7 @@ impl Invariants {
 pub(super) fn is_one_launchable_everywhere(
     account: &Account,
     own: &BTreeSet<ImageId>,
+    left: &BTreeSet<ImageName>,
     home: &Region,
     recipe: &RecipeName,
     promised: &Promised,
@@ -97,6 +99,7 @@ pub(super) fn is_one_launchable_everywhere(
         .images()
         .filter(|image| image.region == *home && !image.tags.has(tags::ORIGIN))
         .filter(of_recipe);
+    let was_left = |image: &Image| image.record().is_ok_and(|its| left.contains(&its.name));
     let everywhere = |image: &Image| {
         promised.required.iter().chain([home]).all(|region| {
             member(account, home, &image.id, region, DateTime::<Utc>::MAX_UTC)
@@ -104,7 +107,7 @@ pub(super) fn is_one_launchable_everywhere(
                 .any(is_published)
         })
     };
-    homes.any(everywhere)
+    homes.any(|image| !was_left(image) && everywhere(image))
 }
 
 /// The versions that the parameters of a recipe's required Regions name; `None` for what is gone. A Region without a

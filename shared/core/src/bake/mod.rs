@@ -1,6 +1,7 @@
 //! Decides whether a recipe's next bake begins: it launches a builder from the base, or stops the recipe's long-lived
 //! builder.
 
+mod disks;
 pub mod layers;
 pub mod preflight;
 pub mod room;
@@ -274,7 +275,7 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
         script: recipe.bake.script.clone(),
         launch: further_type(recipe, instance_type),
         tags: tags.clone(),
-        persistent_devices: base.persistent_devices.clone(),
+        disks: disks::of_builder(base, &recipe.bake.disks),
     };
     let subnets: Vec<Option<&SubnetId>> = match recipe.bake.subnets.as_slice() {
         [] => vec![None],

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::disks;
 use crate::inventory::{
     CloudError, DefaultEncryption, ErrorKind, Features, Image, InstanceType, Key, KeyManager, ParameterKind,
     PublicImages, Result, Vcpus,
@@ -45,6 +46,8 @@ pub struct Observed {
     pub subnets: BTreeMap<Region, Result<usize>>,
     /// The KMS keys that encrypt the base; read only for images that are shared.
     pub base_keys: Option<Result<KeysOfBase>>,
+    /// The KMS key that encrypts the builder's volumes, if the recipe names one; `None` within if there is no such key.
+    pub encrypt: Option<Result<Option<Key>>>,
     /// The vCPUs that the instance type needs, and the account's quota for them.
     pub vcpus: Option<Result<Option<Vcpus>>>,
 }
@@ -65,7 +68,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
     let mut found = Vec::new();
     regions(recipe, home, observed, &mut found);
     parameters(recipe, observed, &mut found);
-    keys(recipe, observed, &mut found);
+    keys(recipe, home, observed, &mut found);
     public(observed, &mut found);
     if let Some(image) = observed.named.first() {
         found.push(Problem::NameTaken { name: name.to_string(), image: image.clone() });
@@ -150,29 +153,51 @@ fn parameters(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
     }));
 }
 
-fn keys(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
-    for (region, result) in &observed.keys {
-        let (key, region) =
-            (recipe.replicate.kms_keys.get(region).cloned().unwrap_or_default(), region.clone());
-        match result {
-            Err(error) => found.push(Problem::Unknown(error.clone())),
-            Ok(None) => found.push(Problem::NoKey { key, region }),
-            Ok(Some(Key { enabled: false, .. })) => found.push(Problem::KeyOff { key, region }),
-            Ok(Some(Key { manager: KeyManager::Aws, .. })) if shares(recipe) => {
-                found.push(Problem::AwsKey { key, region, field: "replicate.kms_keys" });
-            }
-            Ok(Some(_)) => {}
-        }
+fn keys(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
+    let encrypt = recipe.bake.disks.encrypt.as_ref();
+    if let (Some(key), Some(known)) = (encrypt, &observed.encrypt) {
+        found.extend(key_problem(recipe, key, home, "bake.encrypt", known));
     }
-    for (region, result) in observed.defaults.iter().filter(|_| shares(recipe)) {
+    for (region, known) in &observed.keys {
+        let key = recipe.replicate.kms_keys.get(region).cloned().unwrap_or_default();
+        found.extend(key_problem(recipe, &key, region, "replicate.kms_keys", known));
+    }
+    let defaults = observed.defaults.iter().filter(|(region, _)| encrypt.is_none() || *region != home);
+    for (region, result) in defaults.filter(|_| shares(recipe)) {
+        let of_aws =
+            |key: &str, field| Problem::AwsKey { key: key.to_owned(), region: region.clone(), field };
         match result {
             Err(error) => found.push(Problem::Unknown(error.clone())),
             Ok((DefaultEncryption::Key(key), Some(Key { manager: KeyManager::Aws, .. }) | None)) => {
-                let (key, region) = (key.clone(), region.clone());
-                found.push(Problem::AwsKey { key, region, field: "the account's EBS encryption settings" });
+                found.push(of_aws(key, "the account's EBS encryption settings"));
+            }
+            // The copy of an encrypted image is encrypted in any case.
+            // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/AMIEncryption.html)
+            Ok((DefaultEncryption::Off, _)) if encrypt.is_some() => {
+                found.push(of_aws("alias/aws/ebs", "replicate.kms_keys"));
             }
             Ok(_) => {}
         }
+    }
+}
+
+/// Why a key that the recipe names cannot be used.
+fn key_problem(
+    recipe: &Recipe,
+    key: &str,
+    region: &Region,
+    field: &'static str,
+    known: &Result<Option<Key>>,
+) -> Option<Problem> {
+    let (key, region) = (key.to_owned(), region.clone());
+    match known {
+        Err(error) => Some(Problem::Unknown(error.clone())),
+        Ok(None) => Some(Problem::NoKey { key, region, field }),
+        Ok(Some(Key { enabled: false, .. })) => Some(Problem::KeyOff { key, region, field }),
+        Ok(Some(Key { manager: KeyManager::Aws, .. })) if shares(recipe) => {
+            Some(Problem::AwsKey { key, region, field })
+        }
+        Ok(Some(_)) => None,
     }
 }
 
@@ -208,6 +233,7 @@ fn product_codes(recipe: &Recipe, base: &Image) -> Option<Problem> {
 
 /// What the base makes impossible: a shell script, a launch of the builder or the tester, or sharing.
 fn of_base(recipe: &Recipe, home: &Region, base: &Image, observed: &Observed, found: &mut Vec<Problem>) {
+    found.extend(disks::problems(base, &recipe.bake.disks));
     if base.features.windows {
         found.push(Problem::Windows { image: base.id.clone() });
     }
@@ -233,7 +259,8 @@ fn of_base(recipe: &Recipe, home: &Region, base: &Image, observed: &Observed, fo
         let why = other.or_else(|| boots_not(base, tester));
         found.extend(why.map(|why| unfit(instance_type, "verify.instance_type", why)));
     }
-    match &observed.base_keys {
+    // What is encrypted anew does not keep the key of its base.
+    match observed.base_keys.as_ref().filter(|_| recipe.bake.disks.encrypt.is_none()) {
         Some(Ok(keys)) => {
             let of_aws = keys.iter().find(|(_, key)| key.is_some_and(|key| key.manager == KeyManager::Aws));
             found.extend(

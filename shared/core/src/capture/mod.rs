@@ -311,6 +311,7 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
             name.version.time().to_rfc3339_opts(SecondsFormat::Secs, true)
         ),
         tags: image_tags,
+        left_out: recipe.bake.disks.left_out(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::inventory::description::{Description, NO_ANCHOR};
+use crate::inventory::request::Disk;
 use crate::model::record::RecordError;
 use crate::model::seal::Seal;
 use crate::model::{
@@ -54,8 +55,8 @@ pub struct Image {
     pub snapshots: Vec<SnapshotId>,
     /// The total size of its volumes, in GiB. Its snapshots take at most this much.
     pub gib: u32,
-    /// The devices whose volumes would remain after an instance is terminated.
-    pub persistent_devices: Vec<String>,
+    /// The devices of its EBS volumes.
+    pub devices: Box<[Device]>,
     /// The tags of the image that count.
     pub tags: Tags,
     /// Whether the tags are Kiln's own.
@@ -64,7 +65,26 @@ pub struct Image {
     pub description: Option<Box<Description>>,
 }
 
+/// A device of an image, on an EBS volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its name, such as `/dev/xvda`.
+    pub name: Box<str>,
+    /// The size of its volume, in GiB.
+    pub gib: u32,
+    /// Whether instances boot from it.
+    pub is_root: bool,
+    /// Whether its volume would remain after an instance is terminated.
+    pub outlives: bool,
+}
+
 impl Image {
+    /// What a launch must say of its disks, so that all of them go with the instance.
+    pub fn disks_that_outlive(&self) -> Vec<Disk> {
+        let outlives = self.devices.iter().filter(|device| device.outlives);
+        outlives.map(|device| Disk { device: device.name.to_string(), ..Disk::default() }).collect()
+    }
+
     /// What no tag can take back.
     pub fn anchor(&self) -> &Anchor {
         self.description.as_ref().map_or(&NO_ANCHOR, |description| &description.anchor)

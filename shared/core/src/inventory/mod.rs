@@ -22,12 +22,12 @@ pub use account::{
 pub use description::Description;
 pub use error::{CloudError, ErrorKind, Result};
 pub use image::{
-    Architecture, Deprecation, Deregistration, Features, Image, ImageState, MadeFor, MadeFrom, Protection,
-    Snapshot, SnapshotDeletion, WithSnapshots,
+    Architecture, Deprecation, Deregistration, Device, Features, Image, ImageState, MadeFor, MadeFrom,
+    Protection, Snapshot, SnapshotDeletion, WithSnapshots,
 };
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
 pub use request::{
-    Candidates, Encryption, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+    Candidates, Disk, Encryption, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
 };
 pub use sealed::MarkRange;
 pub use sharing::{Finding, Grantee, PermissionChange, Permissions, Severity};

@@ -44,6 +44,8 @@ pub struct NewImage {
     pub description: String,
     /// The tags of the image and of its snapshots.
     pub tags: Tags,
+    /// The devices of the instance that the image is to be without.
+    pub left_out: Vec<String>,
 }
 
 /// A replica to create in another Region.
@@ -76,6 +78,24 @@ pub enum Encryption {
     Key(String),
 }
 
+/// A disk of a builder or tester that is not as its image says: it has another size, speed or key, or is a further one, or
+/// the image would let its volume outlive the instance. What is not set is as in the image, or EC2's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// The name of the device.
+    pub device: String,
+    /// The size, in GiB.
+    pub gib: Option<u32>,
+    /// The type of the volume, such as `gp3`.
+    pub kind: Option<String>,
+    /// Operations per second.
+    pub iops: Option<u32>,
+    /// The throughput, in MiB/s.
+    pub throughput: Option<u32>,
+    /// The KMS key that encrypts it.
+    pub key: Option<String>,
+}
+
 /// A builder or tester to launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewInstance {
@@ -95,8 +115,8 @@ pub struct NewInstance {
     pub script: String,
     /// The tags of the instance and of its volumes.
     pub tags: Tags,
-    /// The image's devices whose volumes would remain after termination. The launch sets them to be deleted.
-    pub persistent_devices: Vec<String>,
+    /// The disks that are not as the image says. All of them go with the instance.
+    pub disks: Vec<Disk>,
     /// What tells this launch from others of the same role, bake, image and subnet. The same launch may safely be repeated
     /// in the same Availability Zone.
     pub launch: String,

@@ -37,6 +37,7 @@ fn new_image(n: i64) -> NewImage {
         name: built.name.clone(),
         description: String::new(),
         tags: built.tags,
+        left_out: Vec::new(),
     }
 }
 
@@ -169,7 +170,7 @@ fn an_instance_is_a_builder_only_with_the_token_of_its_own_bake_and_subnet() {
         name: name("web", 3),
         script: String::new(),
         tags: builder("web", 3).tags,
-        persistent_devices: Vec::new(),
+        disks: Vec::new(),
         launch: String::new(),
     };
     let launched = Instance {

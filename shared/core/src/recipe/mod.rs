@@ -6,6 +6,7 @@
 mod bounds;
 mod conflicts;
 mod cycles;
+mod disks;
 mod lines;
 mod parse;
 mod publish;
@@ -17,6 +18,7 @@ mod validate;
 mod violation;
 
 pub use bounds::{Bounds, Patterns};
+pub use disks::{DiskSettings, Disks, Volume};
 pub use together::checked;
 pub use types::{
     Adopt, Bake, Base, Expire, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy, Replicate, Share,

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use toml::{Table, Value};
 
 use super::bounds::Bounds;
+use super::disks::disks;
 use super::lines::{Lines, line_at};
 use super::publish::publish;
 use super::table_reader::{TableReader, quoted, show};
@@ -85,6 +86,14 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     {
         violations.add("bake.base", format!("\"recipe:{base}\""), "a recipe other than this one");
     }
+    let encrypt = bake.as_ref().and_then(|bake| bake.disks.encrypt.as_ref());
+    if let Some(key) = encrypt.filter(|_| publish.share.public) {
+        violations.add(
+            "bake.encrypt",
+            quoted(key),
+            "no value beside publish.share.public: EC2 makes no encrypted image public",
+        );
+    }
     match (name, bake) {
         (Some(name), Some(bake)) if violations.0.is_empty() => {
             Ok(Recipe { name, tags, bake, verify, adopt, publish, replicate, expire })
@@ -153,7 +162,9 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     let instance: Option<InstanceId> = table.parsed("instance", InstanceId::EXPECTED, violations);
     let base = match instance {
         Some(instance) => {
-            for key in ["base", "script", "subnets", "window", "on_base_release"] {
+            for key in
+                ["base", "script", "subnets", "window", "on_base_release", "root", "volumes", "encrypt"]
+            {
                 if let Some(given) = table.take(key) {
                     let allowed = "no value beside bake.instance, which is imaged as it is";
                     violations.add(table.path_of(key), show(given), allowed);
@@ -173,6 +184,7 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     let window =
         table.span("window", TimeDelta::hours(6), (TimeDelta::zero(), TimeDelta::hours(24)), violations);
     let subnets = table.list("subnets", SubnetId::EXPECTED, violations);
+    let disks = disks(&mut table, violations);
     let allow_deprecated = table.flag("allow_deprecated", violations);
     let allow_product_codes = table.flag("allow_product_codes", violations);
     let on_base_release = table.flag("on_base_release", violations);
@@ -191,6 +203,7 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
         timeout,
         window,
         subnets,
+        disks,
         allow_deprecated,
         allow_product_codes,
         on_base_release,

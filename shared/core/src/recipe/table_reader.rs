@@ -145,14 +145,54 @@ impl<'a> TableReader<'a> {
         }
     }
 
+    /// Whether a field is there.
+    pub fn has(&mut self, key: &'static str) -> bool {
+        self.known.insert(key);
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    /// The tables of a list; empty if the field is absent.
+    pub fn tables(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        violations: &mut Violations,
+    ) -> Vec<TableReader<'a>> {
+        let path = self.path_of(key);
+        let items = match self.take(key) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(other) => {
+                violations.add(path, show(other), format!("a list; each element is {allowed}"));
+                return Vec::new();
+            }
+        };
+        let mut read = Vec::new();
+        for (at, item) in items.iter().enumerate() {
+            let path = format!("{path}[{at}]");
+            match item {
+                Value::Table(table) => {
+                    read.push(TableReader { path, table: Some(table), known: BTreeSet::new() });
+                }
+                other => violations.add(path, show(other), allowed),
+            }
+        }
+        read
+    }
+
     /// True or false; false if the field is absent.
     pub fn flag(&mut self, key: &'static str, violations: &mut Violations) -> bool {
+        self.flag_or(key, false, violations)
+    }
+
+    /// True or false; `default` if the field is absent.
+    pub fn flag_or(&mut self, key: &'static str, default: bool, violations: &mut Violations) -> bool {
         match self.take(key) {
-            None => false,
+            None => default,
             Some(Value::Boolean(flag)) => *flag,
             Some(other) => {
                 violations.add(self.path_of(key), show(other), "true or false");
-                false
+                default
             }
         }
     }

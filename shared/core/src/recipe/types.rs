@@ -5,6 +5,7 @@ use std::fmt;
 
 use chrono::TimeDelta;
 
+use super::disks::Disks;
 use crate::inventory::Severity;
 use crate::model::{ImageId, InstanceId, RecipeName, Region, SubnetId, Tags};
 
@@ -46,6 +47,8 @@ pub struct Bake {
     pub window: TimeDelta,
     /// The subnets for the builder, in order of preference. If empty, those of the default VPC.
     pub subnets: Vec<SubnetId>,
+    /// The disks of the builder, as they differ from those of the base.
+    pub disks: Disks,
     /// Whether a deprecated base is accepted.
     pub allow_deprecated: bool,
     /// Whether a base with AWS Marketplace product codes is accepted although images are copied or shared.

@@ -326,7 +326,7 @@ fn new_tester(
         name: name.clone(),
         script: recipe.verify.script.clone(),
         tags: recipe.tags.clone().and(&own_tags),
-        persistent_devices: observed.image.persistent_devices.clone(),
+        disks: observed.image.disks_that_outlive(),
         launch: launch_key(recipe, observed, instance_type, now),
     }
 }

@@ -73,14 +73,15 @@ pub(crate) async fn look<C: Cloud>(
         let kind = written.get(recipe.publish.parameter.as_ref()?)?;
         recipe.regions(home).any(|one| one == region).then(|| (region.clone(), kind.clone()))
     };
-    let ((parameters, base_keys), (keys, defaults), public, (zones, vcpus), (subnets, mut testers)) = join5(
-        join(parameters(cloud, home, recipe, common), base_keys(cloud, home, recipe, base)),
-        join(keys(cloud, recipe), defaults(cloud, home, recipe)),
-        public(cloud, home, recipe),
-        join(zones(cloud, home, recipe), cloud.vcpus(home, &recipe.bake.instance_type)),
-        tests_away(cloud, home, recipe),
-    )
-    .await;
+    let ((parameters, base_keys), (keys, encrypt, defaults), public, (zones, vcpus), (subnets, mut testers)) =
+        join5(
+            join(parameters(cloud, home, recipe, common), base_keys(cloud, home, recipe, base)),
+            join3(keys(cloud, recipe), encrypt(cloud, home, recipe), defaults(cloud, home, recipe)),
+            public(cloud, home, recipe),
+            join(zones(cloud, home, recipe), cloud.vcpus(home, &recipe.bake.instance_type)),
+            tests_away(cloud, home, recipe),
+        )
+        .await;
     let builder = |name: &str| Some((name.to_owned(), types.get(name)?.clone()));
     testers.extend(types.get(recipe.tester_type()).map(|known| (home.clone(), known.clone())));
     Observed {
@@ -96,6 +97,7 @@ pub(crate) async fn look<C: Cloud>(
         testers,
         subnets,
         base_keys,
+        encrypt,
         zones: Some(zones),
         vcpus: Some(vcpus),
     }
@@ -137,7 +139,8 @@ async fn base_keys<C: Cloud>(
     recipe: &Recipe,
     base: Option<&Image>,
 ) -> Option<Result<KeysOfBase>> {
-    let base = base.filter(|base| base.features.encrypted && shares(recipe))?;
+    let base =
+        base.filter(|base| base.features.encrypted && shares(recipe) && recipe.bake.disks.encrypt.is_none())?;
     let found = async {
         let keys = cloud.snapshot_keys(home, &base.snapshots).await?;
         let reads = keys.into_iter().map(async |key| {
@@ -147,6 +150,11 @@ async fn base_keys<C: Cloud>(
         try_bounded(CALLS, reads).await
     };
     Some(found.await)
+}
+
+/// The key that encrypts the builder's volumes.
+async fn encrypt<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> Option<Result<Option<Key>>> {
+    Some(cloud.key(home, recipe.bake.disks.encrypt.as_ref()?).await)
 }
 
 async fn keys<C: Cloud>(cloud: &C, recipe: &Recipe) -> BTreeMap<Region, Result<Option<Key>>> {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{AttributeValue, Filter, ImageRecycleBinInfo, LockState, ResourceType, Volume};
+use aws_sdk_ec2::types::{
+    AttributeValue, BlockDeviceMapping, Filter, ImageRecycleBinInfo, LockState, ResourceType, Volume,
+};
 use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::inventory::filter::{MOST_VALUES, exactly};
@@ -23,6 +25,12 @@ const PAGE: i32 = 1_000;
 /// The most resources that one CreateTags call takes.
 const MOST_TAGGED: usize = 1_000;
 const TAGGED_TYPES: [ResourceType; 2] = [ResourceType::Image, ResourceType::Snapshot];
+
+/// These devices, for which the image is to have none.
+fn left_out(devices: &[String]) -> Vec<BlockDeviceMapping> {
+    let none = |device: &String| BlockDeviceMapping::builder().device_name(device).no_device("").build();
+    devices.iter().map(none).collect()
+}
 
 impl Images for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html>)
@@ -73,6 +81,7 @@ impl Images for Aws {
             .instance_id(new.instance.as_str())
             .name(&new.name)
             .description(&new.description)
+            .set_block_device_mappings((!new.left_out.is_empty()).then(|| left_out(&new.left_out)))
             .set_tag_specifications(Some(read::tag_specifications(&TAGGED_TYPES, &tags)))
             .send()
             .await

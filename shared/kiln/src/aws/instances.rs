@@ -2,11 +2,11 @@
 
 use aws_sdk_ec2::types::{
     self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest, ResourceType,
-    ShutdownBehavior, Tag,
+    ShutdownBehavior, Tag, VolumeType,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kiln_core::inventory::{CloudError, ErrorKind, Instance, InstanceType, NewInstance, Result};
+use kiln_core::inventory::{CloudError, Disk, ErrorKind, Instance, InstanceType, NewInstance, Result};
 use kiln_core::model::user_data::user_data;
 use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
 use kiln_engine::ports::Instances;
@@ -18,6 +18,21 @@ const PAGE: i32 = 1_000;
 /// The code with which GetConsoleOutput refuses `latest` for a type that is not built on Nitro.
 const NO_LATEST_CONSOLE: &str = "UnsupportedOperation";
 const TAGGED_TYPES: [ResourceType; 2] = [ResourceType::Instance, ResourceType::Volume];
+
+/// What a launch says of a disk.
+fn mapping(disk: &Disk) -> BlockDeviceMapping {
+    let number = |value: Option<u32>| value.and_then(|value| i32::try_from(value).ok());
+    let ebs = EbsBlockDevice::builder()
+        .delete_on_termination(true)
+        .set_volume_size(number(disk.gib))
+        .set_volume_type(disk.kind.as_deref().map(VolumeType::from))
+        .set_iops(number(disk.iops))
+        .set_throughput(number(disk.throughput))
+        .set_encrypted(disk.key.is_some().then_some(true))
+        .set_kms_key_id(disk.key.clone())
+        .build();
+    BlockDeviceMapping::builder().device_name(&disk.device).ebs(ebs).build()
+}
 
 impl Instances for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>)
@@ -49,14 +64,10 @@ impl Instances for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>)
     async fn launch(&self, new: &NewInstance) -> Result<InstanceId> {
         let call = Call::new("RunInstances", &new.region);
-        let ephemeral = |device: &String| {
-            let ebs = EbsBlockDevice::builder().delete_on_termination(true).build();
-            BlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
-        };
         let seals = self.seals().await?;
         let words = seals.verdict_words(new.role, &new.name);
         let user_data = user_data(new.role, &new.name, &new.script, words.first().map_or("", String::as_str));
-        let mappings: Vec<_> = new.persistent_devices.iter().map(ephemeral).collect();
+        let mappings: Vec<_> = new.disks.iter().map(mapping).collect();
         let launched = self
             .ec2(&new.region)
             .await

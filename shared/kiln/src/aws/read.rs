@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::{Deletion, made_for};
 use kiln_core::inventory::{
-    Architecture, Description, Features, Image, ImageState, Instance, InstanceState, InstanceType,
+    Architecture, Description, Device, Features, Image, ImageState, Instance, InstanceState, InstanceType,
     Protection, Seal, Snapshot, SnapshotDeletion, StopReason,
 };
 use kiln_core::model::{Origin, Region, Tags, tags as keys};
@@ -49,7 +49,16 @@ fn description(given: &aws_sdk_ec2::types::Image) -> Option<Box<Description>> {
 pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image> {
     let volumes =
         || given.block_device_mappings().iter().filter_map(|mapping| Some((mapping, mapping.ebs()?)));
-    let outlives = |ebs: &aws_sdk_ec2::types::EbsBlockDevice| ebs.delete_on_termination() == Some(false);
+    let device =
+        |(mapping, ebs): (&aws_sdk_ec2::types::BlockDeviceMapping, &aws_sdk_ec2::types::EbsBlockDevice)| {
+            let name = mapping.device_name()?;
+            Some(Device {
+                name: name.into(),
+                gib: ebs.volume_size().and_then(|gib| u32::try_from(gib).ok()).unwrap_or_default(),
+                is_root: given.root_device_name() == Some(name),
+                outlives: ebs.delete_on_termination() == Some(false),
+            })
+        };
     Some(Image {
         id: given.image_id()?.parse().ok()?,
         region: region.clone(),
@@ -83,10 +92,7 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
         scanned: given.scan_results().and_then(|scan| instant(scan.finding_scan_date())),
         snapshots: volumes().filter_map(|(_, ebs)| ebs.snapshot_id()?.parse().ok()).collect(),
         gib: volumes().filter_map(|(_, ebs)| u32::try_from(ebs.volume_size()?).ok()).sum(),
-        persistent_devices: volumes()
-            .filter(|(_, ebs)| outlives(ebs))
-            .filter_map(|(mapping, _)| Some(mapping.device_name()?.to_owned()))
-            .collect(),
+        devices: volumes().filter_map(device).collect(),
         tags: tags(given.tags()),
         seal: Seal::Missing,
         description: description(given),

@@ -29,10 +29,10 @@ pub enum Problem {
         "Region {0} does not exist or is not enabled for this account; enable it, or remove it from replicate.regions"
     )]
     RegionOff(Region),
-    #[error("there is no KMS key {key} in {region}; create it, or correct replicate.kms_keys")]
-    NoKey { key: String, region: Region },
-    #[error("KMS key {key} in {region} is not enabled; enable it, or correct replicate.kms_keys")]
-    KeyOff { key: String, region: Region },
+    #[error("there is no KMS key {key} in {region}; create it, or correct {field}")]
+    NoKey { key: String, region: Region, field: &'static str },
+    #[error("KMS key {key} in {region} is not enabled; enable it, or correct {field}")]
+    KeyOff { key: String, region: Region, field: &'static str },
     #[error(
         "images encrypted with {key} in {region} cannot be shared, because AWS manages that key; name a key of your own in {field}"
     )]
@@ -73,6 +73,12 @@ pub enum Problem {
         "publish.parameter {parameter} in {region} is a {kind} of data type {data_type}, which cannot be changed, and only a String of data type aws:ec2:image can name a release; delete it, or name another"
     )]
     ParameterKind { parameter: String, region: Region, kind: String, data_type: String },
+    #[error(
+        "bake.root.size is {gib} GiB, and the base {image} has {least}: a volume cannot be smaller than its snapshot; name at least \"{least}G\""
+    )]
+    RootTooSmall { image: ImageId, gib: u32, least: u32 },
+    #[error("bake.volumes names {device}, which the base {image} has already; name another device")]
+    DeviceTaken { image: ImageId, device: String },
     #[error("this check could not be made: {0}")]
     Unknown(CloudError),
 }
@@ -96,6 +102,8 @@ impl Problem {
             | Self::Quota { .. }
             | Self::Windows { .. }
             | Self::Unfit { .. }
+            | Self::RootTooSmall { .. }
+            | Self::DeviceTaken { .. }
             | Self::BaseAwsKey { .. } => None,
         }
     }
