@@ -154,6 +154,8 @@ impl<G: ContractAdapter> Case<'_, G> {
                 .with(tags::RECIPE, &name.recipe)
                 .with(tags::VERSION, name.version)
                 .with(tags::ROLE, Role::Builder),
+            security_groups: Vec::new(),
+            public_ip: None,
             disks: Vec::new(),
         }
     }

@@ -105,6 +105,7 @@ NEVER: list[Call] = [
 NEEDED: dict[str, list[Call]] = {
     "BakeRole": [
         ("ec2:DescribeInstances", "*", {}),
+        ("ec2:DescribeSecurityGroups", "*", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeInstanceTypes", "*", {}),
         ("ec2:DescribeSnapshots", "*", {}),

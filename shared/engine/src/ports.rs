@@ -20,7 +20,8 @@ use kiln_core::inventory::{
     UsageReport, Vcpus, Waiting, WithSnapshots,
 };
 use kiln_core::model::{
-    Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token,
+    Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SecurityGroupId, SnapshotId, SubnetId,
+    Tags, Token,
 };
 use serde_json::Value;
 
@@ -211,6 +212,12 @@ pub trait Templates {
 pub trait AccountInfo {
     /// These subnets, or the default subnets if none are named.
     async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>>;
+    /// Those of these security groups that exist, each with its VPC.
+    async fn security_groups(
+        &self,
+        region: &Region,
+        named: &[SecurityGroupId],
+    ) -> Result<BTreeMap<SecurityGroupId, String>>;
     /// The Regions that are enabled for the account.
     async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>>;
     /// A KMS key; `None` if it does not exist.

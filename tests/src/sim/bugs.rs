@@ -14,8 +14,8 @@ use kiln_core::inventory::{
     WithSnapshots,
 };
 use kiln_core::model::{
-    Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token,
-    tags,
+    Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SecurityGroupId, SnapshotId, SubnetId,
+    Tags, Token, tags,
 };
 use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Sharing};
 use serde_json::Value;
@@ -351,6 +351,7 @@ impl AccountInfo for BuggyCloud {
 
     forward! {
         subnets(region: &Region, named: &[SubnetId]) -> Vec<Subnet>;
+        security_groups(region: &Region, named: &[SecurityGroupId]) -> BTreeMap<SecurityGroupId, String>;
         key(region: &Region, key: &str) -> Option<Key>;
         default_encryption(region: &Region) -> DefaultEncryption;
         snapshot_keys(region: &Region, snapshots: &[SnapshotId]) -> BTreeSet<String>;

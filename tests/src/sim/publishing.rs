@@ -9,7 +9,7 @@ use kiln_core::inventory::{
     DefaultEncryption, Deprecation, Finding, Grantee, Image, ImageState, Key, ParameterKind,
     PermissionChange, PublicImages, Result, Subnet, Vcpus,
 };
-use kiln_core::model::{ImageId, Region, SnapshotId, SubnetId};
+use kiln_core::model::{ImageId, Region, SecurityGroupId, SnapshotId, SubnetId};
 use kiln_engine::ports::{AccountInfo, Sharing};
 
 use super::account::{Account, zone_of};
@@ -216,8 +216,17 @@ impl AccountInfo for InMemoryCloud {
             [] => ["subnet-0a", "subnet-0b", "subnet-0c"].map(|id| id.parse().unwrap()).into(),
             named => named.to_vec(),
         };
-        let subnet = |id: &SubnetId| Subnet { id: id.clone(), zone: zone_of(region, id) };
+        let subnet =
+            |id: &SubnetId| Subnet { id: id.clone(), zone: zone_of(region, id), vpc: "vpc-0a".into() };
         self.read("DescribeSubnets", region, "subnets", |_, _| ids.iter().map(subnet).collect()).await
+    }
+
+    async fn security_groups(
+        &self,
+        region: &Region,
+        _: &[SecurityGroupId],
+    ) -> Result<BTreeMap<SecurityGroupId, String>> {
+        Err(failed("DescribeSecurityGroups", "groups", region, "NotModelled"))
     }
 
     async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>> {

@@ -67,7 +67,7 @@ fn a_bake_keeps_its_token_and_another_bake_or_subnet_has_another() {
     next.name = name("web", 10);
     assert_ne!(token(&request(), &recipe("web")), token(&next, &recipe("web")));
     let mut zones = recipe("web");
-    zones.bake.subnets = vec!["subnet-0a".parse().unwrap(), "subnet-0b".parse().unwrap()];
+    zones.bake.network.subnets = vec!["subnet-0a".parse().unwrap(), "subnet-0b".parse().unwrap()];
     let tokens = token(&request(), &zones);
     assert_ne!(tokens[0], tokens[1]);
 }
@@ -329,7 +329,7 @@ fn a_check_that_could_not_be_made_refuses_nothing_because_it_is_made_again() {
 fn where_no_zone_has_room_the_next_type_is_tried_in_every_zone_with_tokens_of_its_own() {
     let mut roomy = recipe("web");
     roomy.bake.instance_types = vec!["t4g.small".into(), "m7g.medium".into()];
-    roomy.bake.subnets = vec!["subnet-0a".parse().unwrap(), "subnet-0b".parse().unwrap()];
+    roomy.bake.network.subnets = vec!["subnet-0a".parse().unwrap(), "subnet-0b".parse().unwrap()];
     let seen = Observed { runs: runs(&["t4g.small", "m7g.medium"], "arm64"), ..observed() };
     let Action::Launch(builders) = decide(&request(), &roomy, &seen).action else { panic!() };
     let places: Vec<(&str, &str)> = builders

@@ -3,6 +3,7 @@
 
 mod disks;
 pub mod layers;
+pub mod network;
 pub mod preflight;
 pub mod room;
 
@@ -275,9 +276,11 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
         script: recipe.bake.script.clone(),
         launch: further_type(recipe, instance_type),
         tags: tags.clone(),
+        security_groups: recipe.bake.network.security_groups.clone(),
+        public_ip: recipe.bake.network.public_ip,
         disks: disks::of_builder(base, &recipe.bake.disks),
     };
-    let subnets: Vec<Option<&SubnetId>> = match recipe.bake.subnets.as_slice() {
+    let subnets: Vec<Option<&SubnetId>> = match recipe.bake.network.subnets.as_slice() {
         [] => vec![None],
         named => named.iter().map(Some).collect(),
     };

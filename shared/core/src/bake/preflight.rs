@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::disks;
+use super::network::{self, Groups};
 use crate::inventory::{
     CloudError, DefaultEncryption, ErrorKind, Features, Image, InstanceType, Key, KeyManager, ParameterKind,
     PublicImages, Result, Vcpus,
@@ -48,6 +49,8 @@ pub struct Observed {
     pub base_keys: Option<Result<KeysOfBase>>,
     /// The KMS key that encrypts the builder's volumes, if the recipe names one; `None` within if there is no such key.
     pub encrypt: Option<Result<Option<Key>>>,
+    /// The security groups that the recipe names.
+    pub groups: Vec<Groups>,
     /// The vCPUs that the instance type needs, and the account's quota for them.
     pub vcpus: Option<Result<Option<Vcpus>>>,
 }
@@ -78,6 +81,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
         of_base(recipe, home, base, observed, &mut found);
     }
     parameter_kinds(recipe, observed, &mut found);
+    found.extend(observed.groups.iter().flat_map(network::problems));
     zones(recipe, home, observed, &mut found);
     tests_away(recipe, observed, &mut found);
     if let Some(Ok(Some(Vcpus { needed, allowed }))) = observed.vcpus
@@ -335,11 +339,14 @@ fn tests_away(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
 fn zones(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
     match &observed.zones {
         Some(Ok(Zones { defaults: Some(0), .. })) => {
-            let (what, remedy) = match (recipe.bake.subnets.is_empty(), recipe.verify.subnets.is_empty()) {
-                (true, true) => ("builders and testers", "name subnets in bake.subnets and verify.subnets"),
-                (true, false) => ("builders", "name subnets in bake.subnets"),
-                (false, _) => ("testers", "name subnets in verify.subnets"),
-            };
+            let (what, remedy) =
+                match (recipe.bake.network.subnets.is_empty(), recipe.verify.network.subnets.is_empty()) {
+                    (true, true) => {
+                        ("builders and testers", "name subnets in bake.subnets and verify.subnets")
+                    }
+                    (true, false) => ("builders", "name subnets in bake.subnets"),
+                    (false, _) => ("testers", "name subnets in verify.subnets"),
+                };
             found.push(Problem::NoSubnets { region: home.clone(), what, remedy });
         }
         Some(Ok(zones)) => {

@@ -283,6 +283,6 @@ fn a_home_region_without_default_subnets_names_each_field_that_needs_one() {
     };
     let mut recipe = recipe("web");
     assert!(told(&recipe).contains("name subnets in bake.subnets and verify.subnets"));
-    recipe.verify.subnets.push("subnet-0a".parse().unwrap());
+    recipe.verify.network.subnets.push("subnet-0a".parse().unwrap());
     assert!(told(&recipe).ends_with("name subnets in bake.subnets"));
 }

@@ -10,6 +10,8 @@ pub struct Subnet {
     pub id: SubnetId,
     /// The Availability Zone of the subnet.
     pub zone: String,
+    /// Its VPC.
+    pub vpc: String,
 }
 
 /// An instance type: which images it boots.

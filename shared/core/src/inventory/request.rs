@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{ImageId, ImageName, InstanceId, Region, Role, SnapshotId, SubnetId, Tags, Token};
+use crate::model::{
+    ImageId, ImageName, InstanceId, Region, Role, SecurityGroupId, SnapshotId, SubnetId, Tags, Token,
+};
 
 /// Which images to read. Except for [`ImageQuery::Id`] and [`ImageQuery::Newest`], only the account's own images are
 /// read, including disabled ones.
@@ -107,6 +109,10 @@ pub struct NewInstance {
     pub instance_type: String,
     /// The subnet; `None` for the default VPC.
     pub subnet: Option<SubnetId>,
+    /// The security groups; the default group of its VPC if empty.
+    pub security_groups: Vec<SecurityGroupId>,
+    /// Whether it gets a public address; `None` for what its subnet says.
+    pub public_ip: Option<bool>,
     /// What it is launched for.
     pub role: Role,
     /// The bake that it is launched for.

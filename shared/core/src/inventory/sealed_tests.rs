@@ -170,6 +170,8 @@ fn an_instance_is_a_builder_only_with_the_token_of_its_own_bake_and_subnet() {
         name: name("web", 3),
         script: String::new(),
         tags: builder("web", 3).tags,
+        security_groups: Vec::new(),
+        public_ip: None,
         disks: Vec::new(),
         launch: String::new(),
     };

@@ -94,6 +94,12 @@ id!(
     "a subnet id such as subnet-0123456789abcdef0"
 );
 id!(
+    /// The id of a security group.
+    SecurityGroupId,
+    |text| prefixed(text, "sg-"),
+    "a security group id such as sg-0123456789abcdef0"
+);
+id!(
     /// The code of an AWS Region, such as `eu-west-1`.
     Region,
     is_region,

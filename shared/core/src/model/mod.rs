@@ -13,7 +13,7 @@ pub mod user_data;
 pub mod version;
 
 pub use anchor::{Anchor, AnchoredEnd, Pin};
-pub use ids::{ImageId, InstanceId, RecipeName, Region, SnapshotId, SubnetId};
+pub use ids::{ImageId, InstanceId, RecipeName, Region, SecurityGroupId, SnapshotId, SubnetId};
 pub use name::ImageName;
 pub use record::{ImageRecord, Origin, Role, Stage};
 pub use script_outcome::ScriptOutcome;

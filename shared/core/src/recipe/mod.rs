@@ -8,6 +8,7 @@ mod conflicts;
 mod cycles;
 mod disks;
 mod lines;
+mod network;
 mod parse;
 mod publish;
 pub mod reference;
@@ -19,6 +20,7 @@ mod violation;
 
 pub use bounds::{Bounds, Patterns};
 pub use disks::{DiskSettings, Disks, Volume};
+pub use network::Network;
 pub use together::checked;
 pub use types::{
     Adopt, Bake, Base, Expire, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy, Replicate, Share,

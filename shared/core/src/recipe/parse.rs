@@ -8,13 +8,14 @@ use toml::{Table, Value};
 use super::bounds::Bounds;
 use super::disks::disks;
 use super::lines::{Lines, line_at};
+use super::network::{by_region, network};
 use super::publish::publish;
 use super::table_reader::{TableReader, quoted, show};
 use super::types::{Adopt, Bake, Base, Expire, OnLoss, Recipe, ReleaseStrategy, Replicate, Verify};
 use super::validate::{account_id, checked, elsewhere, kms_key, minutes, optional, parameter_name};
 use super::violation::{BadRecipe, Violations};
 use crate::model::user_data::MOST_SCRIPT_BYTES;
-use crate::model::{InstanceId, RecipeName, Region, SubnetId, Tags, tags};
+use crate::model::{InstanceId, RecipeName, Region, Tags, tags};
 
 /// The most bytes in an advanced parameter of Parameter Store.
 /// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html>)
@@ -85,6 +86,9 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
         && name == base
     {
         violations.add("bake.base", format!("\"recipe:{base}\""), "a recipe other than this one");
+    }
+    for region in verify.regions.keys().filter(|region| !replicate.regions.contains(region)) {
+        violations.add(format!("verify.regions.{region}"), quoted(region.as_str()), NAMED_REGION);
     }
     let encrypt = bake.as_ref().and_then(|bake| bake.disks.encrypt.as_ref());
     if let Some(key) = encrypt.filter(|_| publish.share.public) {
@@ -162,9 +166,17 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     let instance: Option<InstanceId> = table.parsed("instance", InstanceId::EXPECTED, violations);
     let base = match instance {
         Some(instance) => {
-            for key in
-                ["base", "script", "subnets", "window", "on_base_release", "root", "volumes", "encrypt"]
-            {
+            for key in [
+                "base",
+                "script",
+                "subnets",
+                "network",
+                "window",
+                "on_base_release",
+                "root",
+                "volumes",
+                "encrypt",
+            ] {
                 if let Some(given) = table.take(key) {
                     let allowed = "no value beside bake.instance, which is imaged as it is";
                     violations.add(table.path_of(key), show(given), allowed);
@@ -183,7 +195,7 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     let timeout = table.span("timeout", minutes(60), (minutes(1), TimeDelta::hours(24)), violations);
     let window =
         table.span("window", TimeDelta::hours(6), (TimeDelta::zero(), TimeDelta::hours(24)), violations);
-    let subnets = table.list("subnets", SubnetId::EXPECTED, violations);
+    let network = network(&mut table, violations);
     let disks = disks(&mut table, violations);
     let allow_deprecated = table.flag("allow_deprecated", violations);
     let allow_product_codes = table.flag("allow_product_codes", violations);
@@ -202,7 +214,7 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
         script,
         timeout,
         window,
-        subnets,
+        network,
         disks,
         allow_deprecated,
         allow_product_codes,
@@ -275,9 +287,10 @@ fn verify(root: &mut TableReader<'_>, violations: &mut Violations) -> Verify {
     let script = script(&mut table, violations);
     let timeout = table.span("timeout", minutes(15), (minutes(1), TimeDelta::hours(24)), violations);
     let instance_type = optional(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations);
-    let subnets = table.list("subnets", SubnetId::EXPECTED, violations);
+    let network = network(&mut table, violations);
+    let regions = by_region(&mut table, violations);
     table.end(violations);
-    Verify { script, timeout, instance_type, subnets }
+    Verify { script, timeout, instance_type, network, regions }
 }
 
 /// `None` if the document has no such table.

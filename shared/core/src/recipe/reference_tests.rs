@@ -7,7 +7,7 @@ use crate::model::duration::show;
 use crate::recipe::{Expire, Recipe};
 
 /// A document with every table of a recipe, and in each table an unknown field `none`.
-const UNKNOWN: &str = "none = 1\nname = \"web\"\n[bake]\nnone = 1\ninstance_type = \"t4g.small\"\n[bake.root]\nnone = 1\n\
+const UNKNOWN: &str = "none = 1\nname = \"web\"\n[bake]\nnone = 1\ninstance_type = \"t4g.small\"\n[bake.root]\nnone = 1\n[bake.network]\nnone = 1\n[verify.network]\nnone = 1\n\
     [bake.base]\nnone = 1\nowner = \"self\"\nname = \"x\"\n[verify]\nnone = 1\n[adopt]\nnone = 1\nname = \"web-*\"\n[publish]\nnone = 1\n\
     [publish.launch_template]\nnone = 1\nname = \"web\"\n[publish.share]\nnone = 1\n\
     [replicate]\nnone = 1\n[expire]\nnone = 1\n";

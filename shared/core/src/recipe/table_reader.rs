@@ -37,6 +37,20 @@ impl<'a> TableReader<'a> {
         TableReader { path, table, known: BTreeSet::new() }
     }
 
+    /// The table under a key that the user chose.
+    pub fn inner(&self, key: &str, violations: &mut Violations) -> TableReader<'a> {
+        let path = self.path_of(key);
+        let table = match self.table.and_then(|table| table.get(key)) {
+            Some(Value::Table(table)) => Some(table),
+            Some(other) => {
+                violations.add(&path, show(other), "a table");
+                None
+            }
+            None => None,
+        };
+        TableReader { path, table, known: BTreeSet::new() }
+    }
+
     /// The path of a field in this table, such as `bake.timeout`.
     pub fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }

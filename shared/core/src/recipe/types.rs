@@ -6,8 +6,9 @@ use std::fmt;
 use chrono::TimeDelta;
 
 use super::disks::Disks;
+use super::network::{self, Network};
 use crate::inventory::Severity;
-use crate::model::{ImageId, InstanceId, RecipeName, Region, SubnetId, Tags};
+use crate::model::{ImageId, InstanceId, RecipeName, Region, Tags};
 
 /// A valid recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +46,8 @@ pub struct Bake {
     pub timeout: TimeDelta,
     /// How long after its time a bake that found no room for its builder is tried again.
     pub window: TimeDelta,
-    /// The subnets for the builder, in order of preference. If empty, those of the default VPC.
-    pub subnets: Vec<SubnetId>,
+    /// Where the builder is launched.
+    pub network: Network,
     /// The disks of the builder, as they differ from those of the base.
     pub disks: Disks,
     /// Whether a deprecated base is accepted.
@@ -106,8 +107,10 @@ pub struct Verify {
     pub timeout: TimeDelta,
     /// The instance type of the tester; `None` for that of the builder.
     pub instance_type: Option<String>,
-    /// The subnets for the tester. If empty, those of the default VPC.
-    pub subnets: Vec<SubnetId>,
+    /// Where the tester of a home image is launched.
+    pub network: Network,
+    /// Where the testers of replicas are launched; in the default VPC of a Region that is not named.
+    pub regions: BTreeMap<Region, Network>,
 }
 
 /// `[adopt]`: which images that something else made may become the recipe's.
@@ -240,6 +243,11 @@ impl Replicate {
 }
 
 impl Recipe {
+    /// Where testers are launched in a Region.
+    pub fn tester_network(&self, region: &Region, is_home: bool) -> &Network {
+        network::of_region(region, is_home, &self.verify.network, &self.verify.regions)
+    }
+
     /// Whether adopted images may be disabled and deregistered.
     pub fn removes_adopted(&self) -> bool {
         self.adopt.as_ref().is_some_and(|adopt| adopt.deregister)

@@ -20,7 +20,7 @@ pub struct Pointers {
     pub parameter: Option<Result<Option<String>>>,
     /// The recipe's launch template; read only if the recipe names one.
     pub template: Option<Result<Option<Template>>>,
-    /// Whether they name an image that is none of the recipe's, and that can be launched or was not found out.
+    /// Whether they name an image that is none of the recipe's, and that can be launched.
     pub is_foreign: bool,
     /// Whether that image has the name of one of the recipe's: somebody took its tag `kiln:recipe` away.
     pub is_spoiled: bool,

@@ -14,7 +14,7 @@ use crate::inventory::{
 use crate::model::{ImageId, ImageRecord, InstanceId, Role, ScriptOutcome, Stage, SubnetId, tags};
 use crate::plan::reason::{ScriptReason, VerifyReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject, anchored};
-use crate::recipe::Recipe;
+use crate::recipe::{Network, Recipe};
 
 /// What was observed of one image and its testers.
 #[derive(Debug, Clone)]
@@ -97,11 +97,13 @@ pub fn wants_subnets(recipe: &Recipe, image: &Image, record: &ImageRecord, teste
     wants_test(recipe, image, record).is_ok() && testers.iter().all(|tester| !exists(tester))
 }
 
-/// The subnets that the recipe names for testers. A subnet belongs to one Region, and these belong to the home
-/// Region; elsewhere the default subnets are used.
+/// The subnets that the recipe names for testers in the Region of an image; empty for the default subnets.
 pub fn named_subnets<'a>(recipe: &'a Recipe, image: &Image) -> &'a [SubnetId] {
-    let at_home = image.tags.get(tags::ORIGIN).is_none();
-    if at_home { &recipe.verify.subnets } else { &[] }
+    &network(recipe, image).subnets
+}
+
+fn network<'a>(recipe: &'a Recipe, image: &Image) -> &'a Network {
+    recipe.tester_network(&image.region, image.tags.get(tags::ORIGIN).is_none())
 }
 
 /// The outcome of one tester so far.
@@ -326,6 +328,8 @@ fn new_tester(
         name: name.clone(),
         script: recipe.verify.script.clone(),
         tags: recipe.tags.clone().and(&own_tags),
+        security_groups: network(recipe, &observed.image).security_groups.clone(),
+        public_ip: network(recipe, &observed.image).public_ip,
         disks: observed.image.disks_that_outlive(),
         launch: launch_key(recipe, observed, instance_type, now),
     }

@@ -117,7 +117,7 @@ pub(crate) async fn pointers<C: Cloud>(
 }
 
 /// Looks at each image that a Region names and that is none of the recipe's: somebody's own, or one that somebody took
-/// away. One that cannot be looked at is left to be somebody's own.
+/// away. Where it cannot be looked at, what the Region names counts as not read.
 pub(crate) async fn look_up_named<C: Cloud>(
     cloud: &C,
     recipe: &Recipe,
@@ -129,10 +129,19 @@ pub(crate) async fn look_up_named<C: Cloud>(
         (!known.iter().any(|image| image.id == named)).then_some((region, named, pointers))
     });
     let reads = unknown.map(async |(region, named, pointers)| {
-        let found = cloud.images(region, &ImageQuery::Id(named)).await;
-        let named = found.as_ref().ok().and_then(|images| images.first());
-        let named = named.filter(|image| image.state == ImageState::Available);
-        pointers.is_foreign = found.is_err() || named.is_some();
+        let found = match (cloud.images(region, &ImageQuery::Id(named)).await, &recipe.publish.parameter) {
+            (Ok(found), _) => found,
+            (Err(error), Some(_)) => {
+                pointers.parameter = Some(Err(error));
+                return;
+            }
+            (Err(error), None) => {
+                pointers.template = Some(Err(error));
+                return;
+            }
+        };
+        let named = found.first().filter(|image| image.state == ImageState::Available);
+        pointers.is_foreign = named.is_some();
         let is_own =
             |image: &Image| image.name.parse().is_ok_and(|name: ImageName| name.recipe == recipe.name);
         pointers.is_spoiled = named.is_some_and(is_own);

@@ -1,8 +1,8 @@
 //! Builders and testers, on EC2.
 
 use aws_sdk_ec2::types::{
-    self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest, ResourceType,
-    ShutdownBehavior, Tag, VolumeType,
+    self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest,
+    InstanceNetworkInterfaceSpecification, ResourceType, ShutdownBehavior, Tag, VolumeType,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +18,23 @@ const PAGE: i32 = 1_000;
 /// The code with which GetConsoleOutput refuses `latest` for a type that is not built on Nitro.
 const NO_LATEST_CONSOLE: &str = "UnsupportedOperation";
 const TAGGED_TYPES: [ResourceType; 2] = [ResourceType::Instance, ResourceType::Volume];
+
+fn groups(new: &NewInstance) -> Vec<String> {
+    new.security_groups.iter().map(ToString::to_string).collect()
+}
+
+/// The one network interface of an instance. EC2 takes the choice of a public address only there, and then subnet and groups
+/// there too.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkInterfaceSpecification.html>)
+fn interface(new: &NewInstance, public: bool) -> InstanceNetworkInterfaceSpecification {
+    InstanceNetworkInterfaceSpecification::builder()
+        .device_index(0)
+        .set_subnet_id(new.subnet.as_ref().map(ToString::to_string))
+        .set_groups((!new.security_groups.is_empty()).then(|| groups(new)))
+        .associate_public_ip_address(public)
+        .delete_on_termination(true)
+        .build()
+}
 
 /// What a launch says of a disk.
 fn mapping(disk: &Disk) -> BlockDeviceMapping {
@@ -67,6 +84,8 @@ impl Instances for Aws {
         let seals = self.seals().await?;
         let words = seals.verdict_words(new.role, &new.name);
         let user_data = user_data(new.role, &new.name, &new.script, words.first().map_or("", String::as_str));
+        let subnet = new.subnet.as_ref().map(ToString::to_string);
+        let groups = (!new.security_groups.is_empty()).then(|| groups(new));
         let mappings: Vec<_> = new.disks.iter().map(mapping).collect();
         let launched = self
             .ec2(&new.region)
@@ -77,7 +96,9 @@ impl Instances for Aws {
             .min_count(1)
             .max_count(1)
             .client_token(seals.launch_token(new).as_str())
-            .set_subnet_id(new.subnet.as_ref().map(ToString::to_string))
+            .set_subnet_id(subnet.filter(|_| new.public_ip.is_none()))
+            .set_security_group_ids(groups.filter(|_| new.public_ip.is_none()))
+            .set_network_interfaces(new.public_ip.map(|public| vec![interface(new, public)]))
             .user_data(STANDARD.encode(user_data))
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Stop)
             .metadata_options(

@@ -103,7 +103,7 @@ mod ec2 {
         describe_launch_template_versions::DescribeLaunchTemplateVersionsOutput,
         describe_launch_templates::DescribeLaunchTemplatesOutput,
         describe_locked_snapshots::DescribeLockedSnapshotsOutput,
-        describe_snapshots::DescribeSnapshotsOutput,
+        describe_security_groups::DescribeSecurityGroupsOutput, describe_snapshots::DescribeSnapshotsOutput,
         describe_spot_fleet_requests::DescribeSpotFleetRequestsOutput,
         describe_spot_instance_requests::DescribeSpotInstanceRequestsOutput,
         describe_subnets::DescribeSubnetsOutput, describe_volumes::DescribeVolumesOutput,
@@ -132,6 +132,7 @@ pages! {
     ec2::DescribeSnapshotsOutput: ec2::Snapshot = snapshots;
     ec2::DescribeSpotFleetRequestsOutput: ec2::SpotFleetRequestConfig = spot_fleet_request_configs;
     ec2::DescribeSpotInstanceRequestsOutput: ec2::SpotInstanceRequest = spot_instance_requests;
+    ec2::DescribeSecurityGroupsOutput: ec2::SecurityGroup = security_groups;
     ec2::DescribeSubnetsOutput: ec2::Subnet = subnets;
     ec2::DescribeVolumesOutput: ec2::Volume = volumes;
     ec2::GetImageFindingsOutput: ec2::ImageFinding = image_findings;

@@ -1,6 +1,6 @@
 //! The account around the images, on EC2, KMS and Service Quotas.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::types::InstanceType;
@@ -8,7 +8,7 @@ use aws_sdk_kms::types::KeyManagerType;
 use kiln_core::inventory::{
     DefaultEncryption, ErrorKind, Key, KeyManager, PublicImages, Result, Subnet, Vcpus,
 };
-use kiln_core::model::{Region, SnapshotId, SubnetId};
+use kiln_core::model::{Region, SecurityGroupId, SnapshotId, SubnetId};
 use kiln_engine::ports::AccountInfo;
 
 use crate::aws::errors::Call;
@@ -25,9 +25,32 @@ impl AccountInfo for Aws {
         let fetch = async |token| request.clone().set_next_token(token).send().await;
         let given = pages::all(Call::new("DescribeSubnets", region), "the subnets", fetch).await?;
         let subnet = |given: &aws_sdk_ec2::types::Subnet| {
-            Some(Subnet { id: given.subnet_id()?.parse().ok()?, zone: given.availability_zone()?.to_owned() })
+            Some(Subnet {
+                id: given.subnet_id()?.parse().ok()?,
+                zone: given.availability_zone()?.to_owned(),
+                vpc: given.vpc_id()?.to_owned(),
+            })
         };
         Ok(given.iter().filter_map(subnet).collect())
+    }
+
+    /// By a filter, because a group that does not exist fails a call that names it.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html>)
+    async fn security_groups(
+        &self,
+        region: &Region,
+        named: &[SecurityGroupId],
+    ) -> Result<BTreeMap<SecurityGroupId, String>> {
+        let ids = named.iter().map(ToString::to_string);
+        let request =
+            self.ec2(region).await.describe_security_groups().filters(read::filter("group-id", ids));
+        let fetch = async |token| request.clone().set_next_token(token).send().await;
+        let given =
+            pages::all(Call::new("DescribeSecurityGroups", region), "the security groups", fetch).await?;
+        let group = |given: &aws_sdk_ec2::types::SecurityGroup| {
+            Some((given.group_id()?.parse().ok()?, given.vpc_id()?.to_owned()))
+        };
+        Ok(given.iter().filter_map(group).collect())
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html>)

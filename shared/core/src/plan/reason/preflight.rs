@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::inventory::CloudError;
-use crate::model::{ImageId, Region};
+use crate::model::{ImageId, Region, SecurityGroupId};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// What a preflight found.
@@ -79,6 +79,8 @@ pub enum Problem {
     RootTooSmall { image: ImageId, gib: u32, least: u32 },
     #[error("bake.volumes names {device}, which the base {image} has already; name another device")]
     DeviceTaken { image: ImageId, device: String },
+    #[error("security group {group} in {region} {why}; correct {field}")]
+    SecurityGroup { group: SecurityGroupId, region: Region, field: String, why: String },
     #[error("this check could not be made: {0}")]
     Unknown(CloudError),
 }
@@ -92,6 +94,7 @@ impl Problem {
             | Self::KeyOff { region, .. }
             | Self::AwsKey { region, .. }
             | Self::NoType { region, .. }
+            | Self::SecurityGroup { region, .. }
             | Self::NoSubnets { region, .. }
             | Self::ParameterKind { region, .. } => Some(region),
             Self::RegionOff(region) | Self::PublicBlocked(region) => Some(region),
