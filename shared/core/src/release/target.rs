@@ -189,6 +189,10 @@ impl<'a> ReleaseState<'a> {
             return Sequence::new();
         };
         let all = later.iter().fold(list.to_owned(), |list, region| format!("{list} {region}"));
+        // A longer one would be refused by EC2 at every sweep.
+        if all.len() > tags::MOST_OF_LIST {
+            return Sequence::new();
+        }
         let tag = Action::Tag(newest.home.id.clone(), Tags::new().with(tags::RELEASED_IN, all));
         let reason = ReleaseReason::CameLater(later.into_iter().cloned().collect());
         vec![Subject::image(newest.home).decide(tag, reason)]
@@ -206,8 +210,13 @@ impl<'a> ReleaseState<'a> {
         let is_left = |region: &&Region| self.pending_move(region).is_none() && was_in(region);
         let dead = self.regions().filter(is_left).filter_map(|one| Some((one.clone(), self.dead_in(one)?)));
         let images: BTreeMap<Region, ImageId> = dead.collect();
-        let list: Vec<String> = images.iter().map(|(region, image)| format!("{region}/{image}")).collect();
-        let told: String = list.join(" ").chars().take(tags::MOST_CHARACTERS).collect();
+        let list = images.iter().map(|(region, image)| format!("{region}/{image}"));
+        let told =
+            list.fold(String::new(), |told, one| match told.len() + one.len() < tags::MOST_CHARACTERS {
+                true if told.is_empty() => one,
+                true => format!("{told} {one}"),
+                false => told,
+            });
         let Some(noted_on) = self.releases.first().filter(|_| !images.is_empty()) else {
             return Sequence::new();
         };
