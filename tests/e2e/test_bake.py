@@ -190,3 +190,21 @@ def test_many_recipes_are_looked_at_within_the_descriptors_of_a_function(kiln: K
         kiln.recipe(name, publish=f'parameter = "/golden/{name}"\n{share}')
     answer = kiln.invoke("bake", {"preflight": True})
     assert len(answer.decisions) == many
+
+
+def test_what_a_recipe_names_once_is_in_its_tags_and_in_the_environment_of_its_scripts(kiln: Kiln) -> None:
+    document = """
+name   = "web"
+params = { nginx = "1.28.0", family = "ami-amazon-linux-latest" }
+tags   = { nginx = "nginx ${params.nginx}" }
+[bake]
+base          = "ssm:/aws/service/${params.family}/al2023-ami-kernel-default-arm64"
+instance_type = "t4g.small"
+script        = 'test "$KILN_NGINX" = 1.28.0'
+[verify]
+script        = 'test "$KILN_FAMILY" = ami-amazon-linux-latest'
+"""
+    kiln.recipe(document=document)
+    kiln.bake()
+    (image,) = kiln.images()
+    assert tags_of(image)["nginx"] == "nginx 1.28.0" and tags_of(image)["kiln:stage"] == "released"

@@ -149,6 +149,7 @@ impl<G: ContractAdapter> Case<'_, G> {
             role: Role::Builder,
             name: name.clone(),
             script: "sleep 600\n".into(),
+            environment: Vec::new(),
             launch: self.mark.clone(),
             tags: Tags::new()
                 .with(tags::RECIPE, &name.recipe)

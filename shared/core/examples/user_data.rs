@@ -15,5 +15,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name = name.parse().map_err(|error| format!("{name}: {error:?}"))?;
     let mut script = String::new();
     io::stdin().read_to_string(&mut script)?;
-    Ok(io::stdout().write_all(user_data(role, &name, &script, word).as_bytes())?)
+    Ok(io::stdout().write_all(user_data(role, &name, &script, &[], word).as_bytes())?)
 }

@@ -19,6 +19,11 @@ const GUARD: &str = "var/lib/cloud/scripts/per-boot/kiln-ec2-this";
 const TOOLS: &str = "bash cat chmod cp cut env head mkdir mv rm sh sleep sync tee timeout wc";
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
+/// The environment that every script of these tests is given.
+fn environment() -> Vec<(String, String)> {
+    vec![("KILN_NGINX".into(), "1.28 $HOME `date` \\ \"x\"".into())]
+}
+
 /// A folder that stands for a machine, with user data for it.
 struct Machine(PathBuf);
 
@@ -29,7 +34,7 @@ impl Machine {
         machine.write("dev/console", "");
         machine.write("sys/class/dmi/id/product_uuid", "ec2-this\n");
         let name = "web-20261123T020000Z".parse().unwrap();
-        machine.write(USER_DATA, &user_data(role, &name, script, WORD));
+        machine.write(USER_DATA, &user_data(role, &name, script, &environment(), WORD));
         fs::create_dir(machine.0.join("bin")).unwrap();
         for tool in TOOLS.split(' ') {
             let path = env::var_os("PATH").unwrap();
@@ -118,6 +123,20 @@ fn a_script_that_passes_is_told_three_times_and_the_machine_powers_off() {
     assert_eq!(machine.read("dev/console").matches(&format!("\nkiln-verdict {WORD} 0\n")).count(), 3);
     assert!(machine.asked().ends_with("shutdown -c\npoweroff \n"), "{}", machine.asked());
     assert!(!machine.has(GUARD));
+}
+
+#[test]
+fn a_script_finds_the_values_of_its_recipe_in_its_environment_as_they_are() {
+    let value = environment()[0].1.clone();
+    for first in ["", "#!/bin/sh\n"] {
+        let machine = Machine::builder(&format!("{first}printf '%s\\n' \"got $KILN_NGINX\"")).boot();
+        assert_eq!(machine.outcome(), ScriptOutcome::Passed);
+        assert!(
+            machine.read("dev/console").contains(&format!("\ngot {value}\n")),
+            "{}",
+            machine.read("dev/console")
+        );
+    }
 }
 
 #[test]

@@ -119,6 +119,8 @@ pub struct NewInstance {
     pub name: ImageName,
     /// The script that it runs.
     pub script: String,
+    /// What the script finds in its environment.
+    pub environment: Vec<(String, String)>,
     /// The tags of the instance and of its volumes.
     pub tags: Tags,
     /// The disks that are not as the image says. All of them go with the instance.

@@ -169,6 +169,7 @@ fn an_instance_is_a_builder_only_with_the_token_of_its_own_bake_and_subnet() {
         role: Role::Builder,
         name: name("web", 3),
         script: String::new(),
+        environment: Vec::new(),
         tags: builder("web", 3).tags,
         security_groups: Vec::new(),
         public_ip: None,

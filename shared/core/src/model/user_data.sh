@@ -88,6 +88,7 @@ run() {
   echo 'DPkg::Lock::Timeout "600";' > "$work/apt.conf"
   (
     export APT_CONFIG="$work/apt.conf"
+@environment@
     if [ "$(head -c 2 "$work/script")" != '#!' ]; then exec bash -e -o pipefail "$work/script"; fi
     # By its interpreter, because /run and the folders for temporary files may be mounted noexec.
     set -f

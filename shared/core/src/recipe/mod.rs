@@ -9,6 +9,7 @@ mod cycles;
 mod disks;
 mod lines;
 mod network;
+pub mod params;
 mod parse;
 mod publish;
 pub mod reference;

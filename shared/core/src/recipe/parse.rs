@@ -9,6 +9,7 @@ use super::bounds::Bounds;
 use super::disks::disks;
 use super::lines::{Lines, line_at};
 use super::network::{by_region, network};
+use super::params::{params, replaced};
 use super::publish::publish;
 use super::table_reader::{TableReader, quoted, show};
 use super::types::{Adopt, Bake, Base, Expire, OnLoss, Recipe, ReleaseStrategy, Replicate, Verify};
@@ -72,8 +73,10 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
             return Err(violations);
         }
     };
+    let table = replaced(&table, &mut violations);
     let mut root = TableReader::root(&table);
     let name = recipe_name(&mut root, found_as, &mut violations);
+    let params = params(&mut root, &mut violations);
     let tags = own_tags(&mut root, &mut violations);
     let bake = bake(&mut root, &mut violations);
     let verify = verify(&mut root, &mut violations);
@@ -100,7 +103,7 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     }
     match (name, bake) {
         (Some(name), Some(bake)) if violations.0.is_empty() => {
-            Ok(Recipe { name, tags, bake, verify, adopt, publish, replicate, expire })
+            Ok(Recipe { name, params, tags, bake, verify, adopt, publish, replicate, expire })
         }
         _ => Err(violations),
     }

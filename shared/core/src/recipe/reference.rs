@@ -39,6 +39,13 @@ pub const FIELDS: &[Field] = &[
         "The name of the recipe, and the first part of every image name.",
     ),
     field(
+        "params",
+        "table of strings",
+        "none",
+        "names of a-z, 0-9 and _; values of one line and at most 256 characters, without '; 768 bytes in all, with 22 for each",
+        "Values that you name once: `${params.nginx}` in every text of the recipe but scripts, which find it as KILN_NGINX in their environment.",
+    ),
+    field(
         "tags",
         "table of strings",
         "no tags",

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::disks::Disks;
 use super::network::{self, Network};
+use super::params::Params;
 use crate::inventory::Severity;
 use crate::model::{ImageId, InstanceId, RecipeName, Region, Tags};
 
@@ -17,6 +18,8 @@ pub struct Recipe {
     pub name: RecipeName,
     /// The user's own tags for images, snapshots and instances.
     pub tags: Tags,
+    /// The values that its texts and scripts use by their names.
+    pub params: Params,
     /// How images are baked.
     pub bake: Bake,
     /// How images are tested.

@@ -14,6 +14,7 @@ use crate::inventory::{
 use crate::model::{ImageId, ImageRecord, InstanceId, Role, ScriptOutcome, Stage, SubnetId, tags};
 use crate::plan::reason::{ScriptReason, VerifyReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject, anchored};
+use crate::recipe::params::environment;
 use crate::recipe::{Network, Recipe};
 
 /// What was observed of one image and its testers.
@@ -327,6 +328,7 @@ fn new_tester(
         role: Role::Tester,
         name: name.clone(),
         script: recipe.verify.script.clone(),
+        environment: environment(&recipe.params),
         tags: recipe.tags.clone().and(&own_tags),
         security_groups: network(recipe, &observed.image).security_groups.clone(),
         public_ip: network(recipe, &observed.image).public_ip,

@@ -83,7 +83,8 @@ impl Instances for Aws {
         let call = Call::new("RunInstances", &new.region);
         let seals = self.seals().await?;
         let words = seals.verdict_words(new.role, &new.name);
-        let user_data = user_data(new.role, &new.name, &new.script, words.first().map_or("", String::as_str));
+        let word = words.first().map_or("", String::as_str);
+        let user_data = user_data(new.role, &new.name, &new.script, &new.environment, word);
         let subnet = new.subnet.as_ref().map(ToString::to_string);
         let groups = (!new.security_groups.is_empty()).then(|| groups(new));
         let mappings: Vec<_> = new.disks.iter().map(mapping).collect();
