@@ -1,4 +1,4 @@
-"""Where builders and testers are launched: subnets, security groups and public addresses that a recipe names."""
+"""Where a recipe has its builders and testers launched: subnets, security groups and public addresses."""
 
 from __future__ import annotations
 

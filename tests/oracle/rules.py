@@ -116,9 +116,8 @@ def is_released(release: list[ObservedImage]) -> bool:
 
 def is_whole(release: list[ObservedImage], required: list[str]) -> bool:
     """Whether it can be launched in each required Region in which it was released."""
-    released_in = {
-        region for image in release if is_home(image) for region in image.tags.get("kiln:released-in", "").split()
-    }
+    lists = [image.tags.get("kiln:released-in", "") for image in release if is_home(image)]
+    released_in = set(" ".join(lists).split())
     there = {
         image.region
         for image in release

@@ -98,9 +98,7 @@ class Instances(Overlay):
         reservation = InstanceResponse.run_instances(self).result  # type: ignore[arg-type]
         set_last_launched(image)
         keys = {device.name: device.kms_key_id for device in image.devices}
-        asked = {
-            one["DeviceName"]: one.get("Ebs", {}) for one in self._get_param("BlockDeviceMappings", [])
-        }
+        asked = {one["DeviceName"]: one.get("Ebs", {}) for one in self._get_param("BlockDeviceMappings", [])}
         for instance in reservation.instances:
             instance.client_token = token
             for name, block in instance.get_block_device_mapping:

@@ -51,16 +51,27 @@ pub struct Volume {
 
 const SIZE: &str = "a size such as \"20G\" or \"1T\", from 1G to 64T";
 const DEVICE: &str = "a device name from \"/dev/sdb\" to \"/dev/sdz\", or \"/dev/xvdb\" and the like";
-/// The types, each with the range of `iops` and `throughput` that it takes, and whether it needs `iops`.
+/// A type of volume.
+struct Kind {
+    name: &'static str,
+    /// The range of `iops`, if it takes any.
+    iops: Option<(usize, usize)>,
+    needs_iops: bool,
+}
+
+const fn kind(name: &'static str, iops: Option<(usize, usize)>, needs_iops: bool) -> Kind {
+    Kind { name, iops, needs_iops }
+}
+
 /// (<https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html>)
-const KINDS: [(&str, Option<(usize, usize)>, bool); 7] = [
-    ("gp3", Some((3_000, 80_000)), false),
-    ("gp2", None, false),
-    ("io1", Some((100, 64_000)), true),
-    ("io2", Some((100, 256_000)), true),
-    ("st1", None, false),
-    ("sc1", None, false),
-    ("standard", None, false),
+const KINDS: [Kind; 7] = [
+    kind("gp3", Some((3_000, 80_000)), false),
+    kind("gp2", None, false),
+    kind("io1", Some((100, 64_000)), true),
+    kind("io2", Some((100, 256_000)), true),
+    kind("st1", None, false),
+    kind("sc1", None, false),
+    kind("standard", None, false),
 ];
 const THROUGHPUT: (usize, usize) = (125, 2_000);
 const MOST_GIB: u32 = 64 * 1024;
@@ -123,16 +134,17 @@ fn settings(table: &mut TableReader<'_>, violations: &mut Violations) -> DiskSet
     if let Some(size) = size.filter(|_| gib.is_none()) {
         violations.add(table.path_of("size"), quoted(size), SIZE);
     }
-    let names = KINDS.map(|(name, ..)| quoted(name)).join(", ");
-    let is_kind = |text: &str| KINDS.iter().any(|(name, ..)| *name == text);
+    let names: Vec<String> = KINDS.iter().map(|kind| quoted(kind.name)).collect();
+    let names = names.join(", ");
+    let is_kind = |text: &str| KINDS.iter().any(|kind| kind.name == text);
     let kind = optional(table, "type", &names, is_kind, violations);
-    let of_kind = KINDS.iter().find(|(name, ..)| Some(*name) == kind.as_deref());
+    let of_kind = KINDS.iter().find(|one| Some(one.name) == kind.as_deref());
     let iops = match (of_kind, table.has("iops")) {
-        (Some((_, Some(range), _)), true) => Some(table.number("iops", 0, *range, violations)),
+        (Some(Kind { iops: Some(range), .. }), true) => Some(table.number("iops", 0, *range, violations)),
         (_, true) => {
             refuse(table, "iops", "a value only beside type = \"gp3\", \"io1\" or \"io2\"", violations)
         }
-        (Some((name, _, true)), false) => {
+        (Some(Kind { name, needs_iops: true, .. }), false) => {
             violations.missing(table.path_of("iops"), format!("a number, which {name} needs"));
             None
         }
