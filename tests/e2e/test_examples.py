@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from e2e.kiln import HOME, Kiln, tags_of
 from e2e.test_network import AWAY, Vpc
 
@@ -15,7 +16,7 @@ NAMES = sorted(file.stem for file in EXAMPLES.glob("*.toml"))
 
 
 def put(kiln: Kiln, name: str) -> dict[str, str]:
-    """Puts an example, with what the account of the test has in place of what it names. Gives what is in whose place."""
+    """Puts an example, with what the test has in place of what it names. Gives what is in whose place."""
     text = (EXAMPLES / f"{name}.toml").read_text()
     instead: dict[str, str] = {}
     for region, letters in ((HOME, "ab"), (AWAY, "c")):
