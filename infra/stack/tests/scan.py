@@ -28,8 +28,8 @@ ACCEPTED = {
         "queue would keep the event alone"
     ),
     ("CKV_AWS_7", "AWS::KMS::Key.FirstSealKey"): (
-        "KMS rotates no HMAC key by itself; the stack has place for a second one, and docs/concepts/seals.md says "
-        "how the key is changed"
+        "KMS rotates no HMAC key by itself; the stack has place for a second one, and docs/concepts/seals.md "
+        "says how the key is changed"
     ),
     ("CKV_AWS_111", "AWS::IAM::ManagedPolicy.Common"): (
         "Lambda asks for all resources before it puts a function into a VPC, and X-Ray knows no resource; "
