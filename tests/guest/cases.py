@@ -34,6 +34,8 @@ class Case:
 
 PASSES = r"""
 set -u
+# A value of the recipe's, as it is.
+test "$KILN_NGINX" = '1.28 $HOME `date`'
 mount | grep -E ' on /(var/)?tmp .*noexec' | wc -l | grep -x 2
 cd "$HOME" && test "$HOME" = /root
 # The first line of many scripts that were written for Packer.

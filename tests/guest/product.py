@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# What every script finds in its environment, as a recipe names it.
+ENVIRONMENT = ("KILN_NGINX=1.28 $HOME `date`",)
+
 
 @dataclass(frozen=True)
 class Product:
@@ -16,7 +19,7 @@ class Product:
     examples: Path
 
     def user_data(self, role: str, word: str, script: str) -> bytes:
-        command = [self.examples / "user_data", role, "web-20261123T020000Z", word]
+        command = [self.examples / "user_data", role, "web-20261123T020000Z", word, *ENVIRONMENT]
         return subprocess.run(command, input=script.encode(), capture_output=True, check=True).stdout
 
     def verdict(self, word: str, console: bytes) -> Any:
