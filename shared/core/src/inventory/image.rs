@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::inventory::description::{Description, NO_ANCHOR};
-use crate::inventory::request::Disk;
+use crate::inventory::device::{Device, Disk};
 use crate::model::record::RecordError;
 use crate::model::seal::Seal;
 use crate::model::{
@@ -63,19 +63,6 @@ pub struct Image {
     pub seal: Seal,
     /// The description of an image that bears `kiln:recipe`; of others nobody reads it.
     pub description: Option<Box<Description>>,
-}
-
-/// A device of an image, on an EBS volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// Its name, such as `/dev/xvda`.
-    pub name: Box<str>,
-    /// The size of its volume, in GiB.
-    pub gib: u32,
-    /// Whether instances boot from it.
-    pub is_root: bool,
-    /// Whether its volume would remain after an instance is terminated.
-    pub outlives: bool,
 }
 
 impl Image {

@@ -4,12 +4,14 @@ pub mod account;
 pub mod advice;
 mod anchored;
 pub mod description;
+mod device;
 pub mod error;
 pub mod filter;
 pub mod image;
 pub mod instance;
 pub mod request;
 pub mod sealed;
+mod sealed_instances;
 pub mod sharing;
 pub mod usage;
 mod waiting;
@@ -20,14 +22,15 @@ pub use account::{
     TemplatePoint, Vcpus,
 };
 pub use description::Description;
+pub use device::{Device, Disk};
 pub use error::{CloudError, ErrorKind, Result};
 pub use image::{
-    Architecture, Deprecation, Deregistration, Device, Features, Image, ImageState, MadeFor, MadeFrom,
-    Protection, Snapshot, SnapshotDeletion, WithSnapshots,
+    Architecture, Deprecation, Deregistration, Features, Image, ImageState, MadeFor, MadeFrom, Protection,
+    Snapshot, SnapshotDeletion, WithSnapshots,
 };
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
 pub use request::{
-    Candidates, Disk, Encryption, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
+    Candidates, Encryption, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
 };
 pub use sealed::MarkRange;
 pub use sharing::{Finding, Grantee, PermissionChange, Permissions, Severity};

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::inventory::device::Disk;
 use crate::model::{
     ImageId, ImageName, InstanceId, Region, Role, SecurityGroupId, SnapshotId, SubnetId, Tags, Token,
 };
@@ -78,24 +79,6 @@ pub enum Encryption {
     AsSource,
     /// With this KMS key of the replica's Region.
     Key(String),
-}
-
-/// A disk of a builder or tester that is not as its image says: it has another size, speed or key, or is a further one, or
-/// the image would let its volume outlive the instance. What is not set is as in the image, or EC2's default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Disk {
-    /// The name of the device.
-    pub device: String,
-    /// The size, in GiB.
-    pub gib: Option<u32>,
-    /// The type of the volume, such as `gp3`.
-    pub kind: Option<String>,
-    /// Operations per second.
-    pub iops: Option<u32>,
-    /// The throughput, in MiB/s.
-    pub throughput: Option<u32>,
-    /// The KMS key that encrypts it.
-    pub key: Option<String>,
 }
 
 /// A builder or tester to launch.

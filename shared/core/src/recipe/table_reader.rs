@@ -96,14 +96,7 @@ impl<'a> TableReader<'a> {
         violations: &mut Violations,
     ) -> Vec<T> {
         let path = self.path_of(key);
-        let items = match self.take(key) {
-            None => return Vec::new(),
-            Some(Value::Array(items)) => items,
-            Some(other) => {
-                violations.add(path, show(other), format!("a list; each element is {allowed}"));
-                return Vec::new();
-            }
-        };
+        let items = self.items(key, allowed, violations);
         let mut read = Vec::new();
         for (at, item) in items.iter().enumerate() {
             match item.as_str().and_then(|text| text.parse().ok()) {
@@ -165,6 +158,18 @@ impl<'a> TableReader<'a> {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
+    fn items(&mut self, key: &'static str, allowed: &str, violations: &mut Violations) -> &'a [Value] {
+        match self.take(key) {
+            None => &[],
+            Some(Value::Array(items)) => items,
+            Some(other) => {
+                let allowed = format!("a list; each element is {allowed}");
+                violations.add(self.path_of(key), show(other), allowed);
+                &[]
+            }
+        }
+    }
+
     /// The tables of a list; empty if the field is absent.
     pub fn tables(
         &mut self,
@@ -173,14 +178,7 @@ impl<'a> TableReader<'a> {
         violations: &mut Violations,
     ) -> Vec<TableReader<'a>> {
         let path = self.path_of(key);
-        let items = match self.take(key) {
-            None => return Vec::new(),
-            Some(Value::Array(items)) => items,
-            Some(other) => {
-                violations.add(path, show(other), format!("a list; each element is {allowed}"));
-                return Vec::new();
-            }
-        };
+        let items = self.items(key, allowed, violations);
         let mut read = Vec::new();
         for (at, item) in items.iter().enumerate() {
             let path = format!("{path}[{at}]");
