@@ -43,7 +43,7 @@ pub(super) fn is_whole(
     release: &Image,
     at: DateTime<Utc>,
 ) -> bool {
-    let released_in = release.tags.get(tags::RELEASED_IN).unwrap_or_default();
+    let was_in = |region: &&Region| release.tags.lists(tags::RELEASED_IN, region.as_str()).unwrap_or(false);
     let is_there = |region: &Region| {
         member(account, home, &release.id, region, at).filter_map(|history| history.at(at)).any(|image| {
             let stage = image.record().map(|its| its.stage);
@@ -51,7 +51,7 @@ pub(super) fn is_whole(
                 && stage.is_ok_and(|stage| stage.is_published() || stage == Stage::Disabled)
         })
     };
-    required.iter().filter(|region| released_in.split(' ').any(|one| one == region.as_str())).all(is_there)
+    required.iter().filter(was_in).all(is_there)
 }
 
 /// The home image of an image's release: itself, its origin, or what was copied back in the place of that.

@@ -14,7 +14,6 @@ use super::lambda::{Function, Invocation, UsageReads};
 use super::members::{home_of, is_whole, member};
 use super::releases::{changed_by_hand, is_published, shall_be_named};
 use super::templates::Template;
-use super::together::is_one_launchable_everywhere;
 
 impl Template {
     /// Whether a version of it keeps an image from expiry: any of somebody's own template; of one that follows
@@ -217,14 +216,7 @@ fn named(
     if !promised.all_regions {
         return Vec::new();
     }
-    if !is_one_launchable_everywhere(
-        account,
-        &invariants.own,
-        &invariants.releases.left,
-        home,
-        recipe,
-        promised,
-    ) {
+    if !invariants.is_one_launchable_everywhere(account, home, recipe, promised) {
         invariants.excuses.count(Excuse::NothingToName);
         return Vec::new();
     }

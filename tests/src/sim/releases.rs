@@ -17,7 +17,7 @@ use super::invariants::{Invariants, Promised};
 use super::lambda::Invocation;
 use super::members::{home_of, is_in_all, member};
 use super::rollbacks::Rollback;
-use super::together::{HalfMoved, is_one_launchable_everywhere};
+use super::together::HalfMoved;
 
 /// What the checks of releases remember.
 #[derive(Debug, Default)]
@@ -326,20 +326,13 @@ pub(super) fn shall_be_named(
     let required = invariants.recipes.get(recipe).map(|promised| promised.required.clone())?;
     // In a Region that came to the recipe later it may never be: its copy may be rejected there, and no other Region goes
     // back for that.
-    let where_it_was = |of: &ImageId| {
-        let ec2 = account.regions.get(home)?;
-        let list = ec2.images.get(of)?.now()?.tags.get(tags::RELEASED_IN)?.to_owned();
-        Some(
-            required
-                .iter()
-                .filter(|one| list.split(' ').any(|region| region == one.as_str()))
-                .cloned()
-                .collect(),
-        )
-    };
     let is_whole = |of: &ImageId| {
-        let regions: Vec<Region> = where_it_was(of).unwrap_or_else(|| required.clone());
-        is_in_all(account, home, of, &regions)
+        let listed = |region: &Region| {
+            let image = account.regions.get(home)?.images.get(of)?.now()?;
+            image.tags.lists(tags::RELEASED_IN, region.as_str())
+        };
+        let was_in = required.iter().filter(|region| listed(region).unwrap_or(true));
+        is_in_all(account, home, of, &was_in.cloned().collect::<Vec<Region>>())
     };
     let was_left = |version: &Version| {
         let name = ImageName { recipe: recipe.clone(), version: *version };
@@ -394,14 +387,7 @@ fn parameters(
     let of_recipe = || account.images().filter_map(|image| Some((image, image.record().ok()?)));
     let of_recipe = || of_recipe().filter(|(_, record)| record.name.recipe == *recipe);
     let mut broken = Vec::new();
-    let is_one = is_one_launchable_everywhere(
-        account,
-        &invariants.own,
-        &invariants.releases.left,
-        home,
-        recipe,
-        promised,
-    );
+    let is_one = invariants.is_one_launchable_everywhere(account, home, recipe, promised);
     for region in promised.regions.iter().chain([home]) {
         let Some(ec2) = account.regions.get(region) else { continue };
         let Some(named) = ec2.parameters_shown.get(parameter).and_then(History::now) else { continue };

@@ -10,10 +10,8 @@ use super::account::Account;
 use super::ec2::Ec2;
 use super::excuses::Excuse;
 use super::faults::MOST_LAG;
-use super::history::History;
 use super::invariants::{Invariants, Promised};
-use super::members::member;
-use super::releases::is_published;
+use super::members::is_in_all;
 
 /// The Regions of a recipe name different releases.
 #[derive(Debug)]
@@ -84,8 +82,8 @@ impl Invariants {
     }
 }
 
-/// Whether some release of a recipe can be launched in every Region that it requires.
-pub(super) fn is_one_launchable_everywhere(
+/// Whether some release of a recipe can be launched in every Region that it requires, and was not rolled back from.
+fn is_one_launchable_everywhere(
     account: &Account,
     own: &BTreeSet<ImageId>,
     left: &BTreeSet<ImageName>,
@@ -100,14 +98,21 @@ pub(super) fn is_one_launchable_everywhere(
         .filter(|image| image.region == *home && !image.tags.has(tags::ORIGIN))
         .filter(of_recipe);
     let was_left = |image: &Image| image.record().is_ok_and(|its| left.contains(&its.name));
-    let everywhere = |image: &Image| {
-        promised.required.iter().chain([home]).all(|region| {
-            member(account, home, &image.id, region, DateTime::<Utc>::MAX_UTC)
-                .filter_map(History::now)
-                .any(is_published)
-        })
-    };
+    let everywhere = |image: &Image| is_in_all(account, home, &image.id, &promised.required);
     homes.any(|image| !was_left(image) && everywhere(image))
+}
+
+impl Invariants {
+    /// The same, of what is known by now.
+    pub(super) fn is_one_launchable_everywhere(
+        &self,
+        account: &Account,
+        home: &Region,
+        recipe: &RecipeName,
+        promised: &Promised,
+    ) -> bool {
+        is_one_launchable_everywhere(account, &self.own, &self.releases.left, home, recipe, promised)
+    }
 }
 
 /// The versions that the parameters of a recipe's required Regions name; `None` for what is gone. A Region without a

@@ -61,7 +61,6 @@ impl<'a> Lineage<'a> {
     /// be read that is not known.
     pub fn lost_in(&self, recipe: &Recipe, release: &Release<'_>) -> Vec<Region> {
         let home = release.members.iter().find(|(_, record)| record.copied.is_none());
-        let released_in = home.and_then(|(image, _)| image.tags.get(tags::RELEASED_IN)).unwrap_or_default();
         let can_be_launched = |region: &Region| {
             release.members.iter().any(|(image, record)| {
                 image.region == *region
@@ -70,7 +69,8 @@ impl<'a> Lineage<'a> {
             })
         };
         let required = recipe.replicate.regions.iter().filter(|region| recipe.replicate.requires(region));
-        let was_in = |region: &&Region| released_in.split(' ').any(|one| one == region.as_str());
+        let listed = |region: &Region| home?.0.tags.lists(tags::RELEASED_IN, region.as_str());
+        let was_in = |region: &&Region| listed(region).unwrap_or(false);
         let seen = required.filter(was_in).filter(|region| self.read.contains(*region));
         seen.filter(|region| !can_be_launched(region)).cloned().collect()
     }

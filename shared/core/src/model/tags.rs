@@ -207,6 +207,11 @@ impl Tags {
         DateTime::parse_from_rfc3339(self.get(key)?).ok().map(|time| time.to_utc())
     }
 
+    /// Whether the list of words in the value of `key` has this one; `None` if there is no such tag.
+    pub fn lists(&self, key: &str, word: &str) -> Option<bool> {
+        Some(self.get(key)?.split(' ').any(|one| one == word))
+    }
+
     /// Whether there is a tag with this key.
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()

@@ -19,8 +19,8 @@ use crate::inventory::{Image, ImageState, Instance, InstanceState};
 use crate::model::{ImageName, ImageRecord, InstanceId, Region, ScriptOutcome, Tags, tags};
 use crate::orphans::{self, Candidate};
 use crate::plan::reason::BakeReason;
-use crate::plan::{Action, Decision, Reason, Sequence, Subject};
-use crate::recipe::{BadRecipe, Recipe};
+use crate::plan::{Action, Reason, Sequence, Subject};
+use crate::recipe::BadRecipe;
 
 use observed::{BuilderDetail, Observed};
 use wakes::Due;
@@ -161,27 +161,17 @@ fn missed_layers(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
         let wake = Wake::Layers(base.clone());
         let has_failed = room::has_failed(observed.waiting.as_deref().unwrap_or_default(), &name);
         let request = BakeRequest { name, home: observed.home.clone(), now, has_failed };
-        let why = (&wake, BakeReason::BaseReleased(base));
-        let decision = bake_missing(recipe, request, (instances, images), why);
+        let of_recipe = |tags: &Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
+        let instances: Vec<Instance> = instances.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
+        let images: Vec<Image> = images.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
+        // One that is under way, or that is refused, needs no base to be known for it.
+        let decision = bake::without_base(&request, recipe, &instances, &images).unwrap_or_else(|| {
+            let subject = Subject::name(&request.name, &request.home);
+            subject.decide(Action::Wake(wake.clone()), BakeReason::BaseReleased(base))
+        });
         Some(Due { wake, sequence: vec![decision], since: None })
     })
     .collect()
-}
-
-/// Wakes for a bake, unless what there is of its recipe stands in its way: one that is under way, or that is refused, needs
-/// no base to be known for it.
-fn bake_missing(
-    recipe: &Recipe,
-    request: BakeRequest,
-    (instances, images): (&[Instance], &[Image]),
-    (wake, reason): (&Wake, BakeReason),
-) -> Decision {
-    let of_recipe = |tags: &Tags| tags.get(tags::RECIPE) == Some(recipe.name.as_str());
-    let instances: Vec<Instance> = instances.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
-    let images: Vec<Image> = images.iter().filter(|one| of_recipe(&one.tags)).cloned().collect();
-    let subject = || Subject::name(&request.name, &request.home);
-    let decided = bake::without_base(&request, recipe, &instances, &images);
-    decided.unwrap_or_else(|| subject().decide(Action::Wake(wake.clone()), reason))
 }
 
 /// The bakes that found no room for their builder.

@@ -282,8 +282,7 @@ impl ReadyRelease<'_> {
     /// Whether it was released in a Region. One that is not marked so was: only a Region that came to the recipe later was
     /// not.
     pub(super) fn was_in(&self, region: &Region) -> bool {
-        let list = self.home.tags.get(tags::RELEASED_IN);
-        list.is_none_or(|list| list.split(' ').any(|one| one == region.as_str()))
+        self.home.tags.lists(tags::RELEASED_IN, region.as_str()).unwrap_or(true)
     }
 
     /// Whether it is a release, or is being made one: its time was written.

@@ -200,8 +200,9 @@ impl<'a> ReleaseState<'a> {
 
     /// Whether the loss of an image was told before, when nothing could be named in its place.
     pub(super) fn is_told(&self, region: &Region, image: &ImageId) -> bool {
-        let told = self.releases.iter().filter_map(|release| release.home.tags.get(tags::LOSS_TOLD));
-        told.flat_map(|list| list.split(' ')).any(|one| one == format!("{region}/{image}"))
+        let loss = format!("{region}/{image}");
+        let is_told = |tags: &Tags| tags.lists(tags::LOSS_TOLD, &loss).unwrap_or(false);
+        self.releases.iter().any(|release| is_told(&release.home.tags))
     }
 
     /// Says what somebody took away, once, if no Region can name anything in its place.
