@@ -17,6 +17,7 @@ _ACCOUNTS = {"": "", "*": " of any account", "{AccountId}": " of this account"}
 _WHEN = {
     "WithKmsKey": "the parameter `KmsKey` is given",
     "WithVpc": "the parameter `SubnetIds` is given",
+    "WithFetchFrom": "the parameter `FetchFrom` is given",
     "WithTracing": "the parameter `Tracing` is `Active`",
 }
 _ONLY_WHEN = "OnlyWhen"

@@ -94,11 +94,13 @@ def _delete_buckets(clients: Clients, name: str, home: str, say: Say, confirm: C
     bucket = artifacts.find(stack, s3, account)
     # Stacks of other names shared it.
     former = artifacts.former(s3, account, home) if name == HOME_STACK else None
-    buckets: list[Bucket] = [one for one in (bucket, former) if one]
+    stores = artifacts.stores(s3, account, name)
+    buckets: list[Bucket] = [one for one in (bucket, former, *stores) if one]
     if not buckets:
         return
     names = " and ".join(one.name for one in buckets)
-    say(f"Bucket {names} is left. It holds the functions that were deployed, and no image.")
+    what = "the functions that were deployed, the folders of recipes, and logs; no image"
+    say(f"Bucket {names} is left, with {what}.")
     try:
         confirm(f"Delete bucket {names} with all its versions?")
     except NotConfirmed:
@@ -109,6 +111,7 @@ def _delete_buckets(clients: Clients, name: str, home: str, say: Say, confirm: C
         one.empty()
     if bucket:
         stack.delete()
-    if former:
-        former.delete()
+    for one in (former, *stores):
+        if one:
+            one.delete()
     say("  deleted")

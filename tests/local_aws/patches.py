@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -17,6 +19,9 @@ from local_aws.lifecycle import Spawner
 from local_aws.overlay.image import managed_by_aws
 from local_aws.overlay.reference_index import reference_index
 from local_aws.world import World
+
+# As long as AWS's, and as little to be compressed: it stands in every URL that a function signs.
+SESSION_TOKEN = base64.b64encode(b"".join(hashlib.sha256(bytes([n])).digest() for n in range(24))).decode()
 
 
 def index_tags() -> None:
@@ -167,10 +172,33 @@ def name_callers(identities: Identities) -> None:
 
     def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
         key = identities.key_of(str(config.get("FunctionName")))
-        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local"}
+        return {
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_SESSION_TOKEN": SESSION_TOKEN,
+        }
 
     lambda_svc.execution_credentials = execution_credentials
     lambda_runtime.execution_credentials = execution_credentials
+
+
+def believe_functions(identities: Identities) -> None:
+    """MiniStack checks the signature of a URL, and does not know the keys that functions have here."""
+    from ministack.core.iam_evaluator import CredentialResolutionError, ResolvedCredential
+    from ministack.services import s3
+
+    resolve = s3.resolve_credential
+
+    def resolve_credential(key: str, account: str, token: str | None = None) -> Any:
+        who = identities.who(key)
+        if who == "-":
+            return resolve(key, account, token)
+        if token != SESSION_TOKEN:
+            return CredentialResolutionError("InvalidToken", "The provided token is malformed")
+        arn = f"arn:aws:sts::{account}:assumed-role/{who}/{who}"
+        return ResolvedCredential(key, "local", account, arn, who, "AssumedRole", who, token)
+
+    s3.resolve_credential = resolve_credential
 
 
 def clean_environment() -> None:
@@ -324,6 +352,7 @@ def install(world: World, identities: Identities, spawner: Spawner, invokes: Asy
         lambda: journal_executions(world),
         lambda: journal_function_logs(world),
         lambda: name_callers(identities),
+        lambda: believe_functions(identities),
         lambda: tie_workers(spawner),
     ]
     for step in steps:

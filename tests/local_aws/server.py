@@ -103,7 +103,7 @@ def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
     seeder.public_images()
     http_app = HttpApp(ministack.app, world, identities, Control(world, seeder, Schedules(world, invokes)))
 
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    url = world.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = _Server(http_app)
 
     async def main() -> None:

@@ -33,6 +33,8 @@ class World:
     lock: threading.RLock = field(default_factory=threading.RLock)
     tokens: dict[tuple[str, ...], Any] = field(default_factory=dict)
     public_images: dict[str, str] = field(default_factory=dict)
+    # Set once the server listens.
+    endpoint: str = ""
     clock: Clock = field(init=False)
     ec2_events: Ec2Events = field(init=False)
     instance_lifecycle: InstanceLifecycle = field(init=False)

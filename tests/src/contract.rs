@@ -12,9 +12,11 @@ use kiln_core::inventory::{
     Encryption, ErrorKind, Image, ImageQuery, ImageState, Instance, InstanceState, NewImage, NewInstance,
     NewReplica, Result, Seal, StopReason,
 };
+use kiln_core::model::program::Step;
 use kiln_core::model::record::CopySource;
 use kiln_core::model::{
-    ImageId, ImageName, ImageRecord, InstanceId, Origin, Region, Role, SnapshotId, Stage, Tags, Token, tags,
+    ImageId, ImageName, ImageRecord, InstanceId, Origin, Program, Region, Role, SnapshotId, Stage, Tags,
+    Token, tags,
 };
 use kiln_engine::ports::{Cloud, Images, Instances, References};
 
@@ -148,8 +150,7 @@ impl<G: ContractAdapter> Case<'_, G> {
             subnet: None,
             role: Role::Builder,
             name: name.clone(),
-            script: "sleep 600\n".into(),
-            environment: Vec::new(),
+            program: Program { steps: vec![Step::Text("sleep 600\n".into())], ..Program::default() },
             launch: self.mark.clone(),
             tags: Tags::new()
                 .with(tags::RECIPE, &name.recipe)

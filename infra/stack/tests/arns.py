@@ -44,7 +44,8 @@ def arn(template: Expanded, name: str) -> str:
         case "AWS::IAM::Role":
             return f"arn:aws:iam::{ACCOUNT}:role{properties.get('Path', '/')}{template.stack}-{name}"
         case "AWS::S3::Bucket":
-            return f"arn:aws:s3:::{properties['BucketName']}"
+            # CloudFormation names it where the template does not.
+            return f"arn:aws:s3:::{properties.get('BucketName', f'{template.stack}-{name}-x'.lower())}"
         case kind:
             raise AssertionError(f"the ARN of {kind} is not known here")
 
@@ -56,6 +57,8 @@ def kind(resource: str) -> str:
     _, _, service, _, _, rest = resource.split(":", 5)
     if service == "sqs":
         return "queue"
+    if service == "s3":
+        return "object"
     if service == "logs":
         return "log-stream"
     if service == "servicequotas":

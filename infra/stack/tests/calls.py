@@ -25,6 +25,9 @@ _CLIENT = "|".join(SERVICES)
 _GOT = rf"self\.({_CLIENT})\([^()]*\)\.await"
 _USED = re.compile(rf"{_GOT}\.([a-z]\w*)\(")
 _KEPT = re.compile(rf"let (\w+)={_GOT};")
+# What an instance does with a URL counts as done by the role that signed it.
+_SIGNED = re.compile(r'self\.link\("(GET|PUT)"')
+_METHODS = {"GET": "s3:GetObject", "PUT": "s3:PutObject"}
 _NAMED = re.compile(r'Call::new\("(\w+)"')
 
 
@@ -54,6 +57,7 @@ def _calls(function: str) -> Iterator[str]:
     used = _USED.findall(function)
     lost = len(re.findall(_GOT, function)) - len(kept) - len(used)
     assert not lost, f"a client of AWS is handed on, so its calls are not known: {function}"
+    yield from (_METHODS[method] for method in _SIGNED.findall(function))
     for client, method in used:
         action = f"{SERVICES[client]}:{_camel(method)}"
         yield RENAMED.get(action, action)

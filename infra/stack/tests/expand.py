@@ -28,6 +28,7 @@ REGULATED = {
     "SecurityGroupIds": "sg-0a1b2c3d4e5f60718",
     "CodeSigningConfig": f"arn:aws:lambda:us-east-1:{ACCOUNT}:code-signing-config:csc-0a1b2c3d4e5f60718",
     "Tracing": "Active",
+    "FetchFrom": "arn:aws:s3:::artefacts/agents/*",
     "AlarmTopic": f"arn:aws:sns:us-east-1:{ACCOUNT}:oncall",
 }
 _NONE = object()

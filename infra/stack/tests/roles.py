@@ -88,6 +88,9 @@ NEVER: list[Call] = [
     ("events:PutEvents", "<Bus.Arn>", {"events:source": ["kiln", "aws.ec2"]}),
     ("events:PutEvents", "<Bus.Arn>", {}),
     ("iam:PassRole", "arn:aws:iam::123456789012:role/admin", {}),
+    ("s3:PutObject", "<Store.Arn>/archives/0123.tar.gz", {}),
+    ("s3:GetObject", "arn:aws:s3:::payroll/salaries.csv", {}),
+    ("s3:DeleteObject", "<Store.Arn>/archives/0123.tar.gz", {}),
     ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}),
     ("ssm:PutParameter", f"{RECIPES}/web", {"ssm:Overwrite": "true"}),
     ("ec2:StopInstances", INSTANCE, {}),
@@ -102,8 +105,14 @@ NEVER: list[Call] = [
     ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
 ]
 # Each call that a function makes beside those of COMMON, with what AWS tells of it.
+# What instances do by the URLs that a function signed.
+SIGNED: list[Call] = [
+    ("s3:GetObject", "<Store.Arn>/archives/0123.tar.gz", {}),
+    ("s3:PutObject", "<Store.Arn>/logs/90d/web/20261123T020000Z/builder-us-east-1.log", {}),
+]
 NEEDED: dict[str, list[Call]] = {
     "BakeRole": [
+        *SIGNED,
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeSecurityGroups", "*", {}),
         ("ec2:DescribeImages", "*", {}),
@@ -157,6 +166,7 @@ NEEDED: dict[str, list[Call]] = {
         ("kms:CreateGrant", KEY, HERE | GRANT),
     ],
     "VerifyRole": [
+        *SIGNED,
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeSubnets", "*", {}),

@@ -130,6 +130,7 @@ OTHERS = {
     "lambda": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:orders",
     "logs": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/orders:log-stream:1",
     "ssm": f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/orders/password",
+    "s3": "arn:aws:s3:::payroll/salaries.csv",
     "servicequotas": f"arn:aws:servicequotas:us-east-1:{ACCOUNT}:s3/L-DC2B2D3D",
 }
 

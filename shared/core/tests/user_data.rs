@@ -1,120 +1,16 @@
-//! The user data runs in a real shell, on a folder that stands for the machine, among tools that only say that they were
-//! asked. What a real machine adds is seen by `make guest`.
+//! The user data runs in a real shell, on a folder that stands for the machine. What a real machine adds is seen by
+//! `make guest`.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, which fail by panicking")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which fail by panicking")]
 
+mod machine;
+
+use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, fs, process};
+use std::path::Path;
 
-use kiln_core::model::user_data::user_data;
 use kiln_core::model::{Role, ScriptOutcome};
-
-const WORD: &str = "0123456789abcdef";
-const USER_DATA: &str = "var/lib/cloud/instance/scripts/part-001";
-const GUARD: &str = "var/lib/cloud/scripts/per-boot/kiln-ec2-this";
-/// All that the user data may find on its path, besides what only says that it was asked.
-const TOOLS: &str = "bash cat chmod cp cut env head mkdir mv rm sh sleep sync tee timeout wc";
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// The environment that every script of these tests is given.
-fn environment() -> Vec<(String, String)> {
-    vec![("KILN_NGINX".into(), "1.28 $HOME `date` \\ \"x\"".into())]
-}
-
-/// A folder that stands for a machine, with user data for it.
-struct Machine(PathBuf);
-
-impl Machine {
-    fn new(role: Role, script: &str) -> Self {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let machine = Self(env::temp_dir().join(format!("kiln-user-data-{}-{number}", process::id())));
-        machine.write("dev/console", "");
-        machine.write("sys/class/dmi/id/product_uuid", "ec2-this\n");
-        let name = "web-20261123T020000Z".parse().unwrap();
-        machine.write(USER_DATA, &user_data(role, &name, script, &environment(), WORD));
-        fs::create_dir(machine.0.join("bin")).unwrap();
-        for tool in TOOLS.split(' ') {
-            let path = env::var_os("PATH").unwrap();
-            let found = env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.exists());
-            symlink(found.unwrap(), machine.0.join("bin").join(tool)).unwrap();
-        }
-        machine.tool("poweroff", "");
-        machine.tool("shutdown", "");
-        machine.tool("systemctl", "");
-        // As the real one, it also removes the scripts for each boot.
-        machine.tool("cloud-init", "rm -rf \"$KILN_ROOT\"/var/lib/cloud/*");
-        machine
-    }
-
-    fn builder(script: &str) -> Self {
-        Self::new(Role::Builder, script)
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.0.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn tool(&self, name: &str, body: &str) {
-        let script = format!("#!/bin/sh\necho \"{name} $*\" >> \"$KILN_ROOT/asked\"\n{body}\n");
-        let path = format!("bin/{name}");
-        self.write(&path, &script);
-        fs::set_permissions(self.0.join(path), fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    /// Boots: the user data runs, as cloud-init runs it.
-    fn boot(self) -> Self {
-        self.run(USER_DATA, &[])
-    }
-
-    fn run(self, file: &str, arguments: &[&str]) -> Self {
-        let ended = Command::new(self.0.join("bin/sh"))
-            .arg(self.0.join(file))
-            .args(arguments)
-            .env_clear()
-            .env("PATH", self.0.join("bin"))
-            .env("KILN_ROOT", &self.0)
-            .env("KILN_PAUSE", "0")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        assert!(ended.status.success(), "{ended:?}");
-        self
-    }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.0.join(path)).unwrap_or_default()
-    }
-
-    fn has(&self, path: &str) -> bool {
-        self.0.join(path).symlink_metadata().is_ok()
-    }
-
-    fn asked(&self) -> String {
-        self.read("asked")
-    }
-
-    fn outcome(&self) -> ScriptOutcome {
-        ScriptOutcome::read(&self.read("dev/console"), &[WORD.to_owned()])
-    }
-
-    fn failed(&self) -> (i32, String) {
-        match self.outcome() {
-            ScriptOutcome::Failed { status, tail } => (status, tail),
-            other => panic!("{other:?}: {}", self.read("dev/console")),
-        }
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use machine::{GUARD, Machine, USER_DATA, WORD, environment};
 
 #[test]
 fn a_script_that_passes_is_told_three_times_and_the_machine_powers_off() {
@@ -170,7 +66,7 @@ fn a_script_that_cannot_be_written_whole_does_not_run() {
     let machine = machine.boot();
     assert_eq!(machine.failed().0, 125);
     assert!(machine.read("dev/console").contains("could not be written whole"));
-    assert!(!machine.read("dev/console").contains("begins") && machine.asked().contains("poweroff"));
+    assert!(!machine.read("dev/console").contains("one") && machine.asked().contains("poweroff"));
 }
 
 #[test]

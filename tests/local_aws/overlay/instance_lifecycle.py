@@ -123,10 +123,14 @@ class InstanceLifecycle:
                     self.switch_off(instance)
 
         scratch = world.home / "guests" / f"{instance.id}-{next(self._runs)}"
-        sandbox = Sandbox(scratch, self._spawner, on_poweroff, lambda: world.activity.end(activity))
+
+        def on_idle() -> None:
+            world.activity.end(activity)
+
+        sandbox = Sandbox(scratch, self._spawner, world.endpoint, on_poweroff, on_idle)
         record.sandbox = sandbox
         sandbox.print(f"Linux version 6.1 ({instance.id})\n")
-        sandbox.start(base64.b64decode(str(instance.user_data)).decode(errors="replace"))
+        sandbox.start(base64.b64decode(str(instance.user_data)))
 
     def _stopped(self, instance: Instance, reason: tuple[str, str]) -> None:
         self._end_user_data(self._record(instance))

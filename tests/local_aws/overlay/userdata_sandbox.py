@@ -2,11 +2,13 @@
 
 A real shell runs the real script, so its result is real. It has an empty environment, a scratch folder, and
 a PATH of harmless tools. Tools that would change the machine (package managers, systemctl, poweroff) are
-stubs that print their arguments.
+stubs that print their arguments. curl reaches this server alone. A restart empties /run, and runs what
+cloud-init runs at each boot.
 """
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
@@ -22,13 +24,13 @@ from local_aws.settings import CONSOLE_LIMIT
 
 TOOLS = (
     "[ awk base64 basename bash cat chmod cksum cmp comm cut date diff dirname echo egrep env expr false "
-    "fgrep find fold gawk grep head hostname ls mawk md5sum mkdir mkfifo mktemp nl nproc od paste "
-    "printenv printf pwd readlink realpath sed seq sh sha1sum sha256sum sort stat tac tail tee test timeout "
-    "touch tr true uname uniq wc which xargs yes"
+    "fgrep find fold gawk grep gzip head hostname ls mawk md5sum mkdir mkfifo mktemp nl nproc od paste "
+    "printenv printf pwd readlink realpath sed seq sh sha1sum sha256sum sort stat tac tail tar tee test "
+    "timeout touch tr true uname uniq wc which xargs yes"
 )
 STUBS = (
-    "apt apt-get chown cloud-init curl dnf dpkg firewall-cmd groupadd hostnamectl modprobe pip pip3 "
-    "restorecon rpm sysctl systemctl timedatectl update-alternatives useradd usermod wget yum"
+    "apt apt-get chown cloud-init dnf dpkg firewall-cmd groupadd hostnamectl modprobe pip pip3 "
+    "restorecon rpm sysctl systemctl timedatectl update-alternatives useradd usermod yum"
 )
 POWER_TOOLS = ("poweroff", "shutdown", "reboot", "halt", "init")
 CONFINED = ("rm", "cp", "mv", "ln", "rmdir")
@@ -46,10 +48,13 @@ Callback = Callable[[], None]
 class Sandbox:
     """One run of user data, and the serial console that it writes."""
 
-    def __init__(self, scratch: Path, spawner: Spawner, on_poweroff: Callback, on_idle: Callback) -> None:
+    def __init__(
+        self, scratch: Path, spawner: Spawner, endpoint: str, on_poweroff: Callback, on_idle: Callback
+    ) -> None:
         """`on_poweroff` is called once if the script powers the instance off. `on_idle` is called once when
         the script has ended or sleeps forever."""
         self._scratch = scratch
+        self._endpoint = endpoint
         self._spawner = spawner
         self._on_poweroff = on_poweroff
         self._on_idle = on_idle
@@ -59,9 +64,14 @@ class Sandbox:
         self._killed = False
         self._fifo = scratch / "console"
         self._power = scratch / "power"
+        self._reboot = scratch / "reboot"
+        self._user: dict[str, Any] = {}
+        self._writing = -1
         self._asleep = scratch / "asleep"
 
-    def start(self, user_data: str) -> None:
+    def start(self, given: bytes) -> None:
+        """`given` is the user data as EC2 has it; cloud-init takes it compressed too."""
+        user_data = (gzip.decompress(given) if given[:2] == b"\x1f\x8b" else given).decode(errors="replace")
         home, bin_ = self._scratch / "root", self._scratch / "bin"
         for folder in (home, bin_):
             folder.mkdir(parents=True)
@@ -69,18 +79,25 @@ class Sandbox:
         reading = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
         # a second descriptor, so that the script's writes block instead of failing
         writing = os.open(self._fifo, os.O_WRONLY)
-        _fill_path(bin_, home, self._power, self._asleep)
+        _fill_path(bin_, home, self._power, self._reboot, self._asleep, self._endpoint)
         script = home / "var/lib/cloud/instance/scripts/part-001"
         script.parent.mkdir(parents=True)
         script.write_text(_confine(user_data, self._fifo))
         (home / "dev").mkdir()
         (home / "dev/console").symlink_to(self._fifo)
         user = _run_as_nobody(self._scratch, self._fifo, home, *home.rglob("*")) if os.geteuid() == 0 else {}
-        self._child = self._spawner.popen(
+        self._writing = writing
+        self._user = user
+        self._child = self._run(script)
+        threading.Thread(target=self._watch, args=(reading,), daemon=True, name="guest").start()
+
+    def _run(self, script: Path) -> subprocess.Popen[bytes]:
+        home = self._scratch / "root"
+        return self._spawner.popen(
             [shutil.which("bash", path=_SYSTEM) or "/bin/bash", "--noprofile", "--norc", str(script)],
             cwd=home,
             env={
-                "PATH": str(bin_),
+                "PATH": str(self._scratch / "bin"),
                 "HOME": str(home),
                 "TMPDIR": str(home),
                 "LANG": "C.UTF-8",
@@ -88,15 +105,30 @@ class Sandbox:
                 # What Kiln puts around the script cleans the machine at the end, and must take this for one.
                 "KILN_ROOT": str(home),
                 "KILN_PAUSE": "0",
+                "KILN_PATIENCE": "1",
             },
             stdin=subprocess.DEVNULL,
-            stdout=writing,
-            stderr=writing,
+            stdout=self._writing,
+            stderr=self._writing,
             process_group=0,
-            **user,
+            **self._user,
         )
-        os.close(writing)
-        threading.Thread(target=self._watch, args=(self._child, reading), daemon=True, name="guest").start()
+
+    def _restart(self) -> bool:
+        """Whether the machine was told to restart, and now runs what cloud-init runs at each boot."""
+        if not self._reboot.exists() or self._killed:
+            return False
+        self._reboot.unlink()
+        if self._child is not None:
+            kill_group(self._child)
+        home = self._scratch / "root"
+        shutil.rmtree(home / "run", ignore_errors=True)
+        self._take(b"Linux version 6.1 (again)\n")
+        scripts = sorted((home / "var/lib/cloud/scripts/per-boot").glob("*"))
+        if not scripts:
+            return False
+        self._child = self._run(scripts[0])
+        return True
 
     def print(self, text: str) -> None:
         self._take(text.encode())
@@ -111,10 +143,10 @@ class Sandbox:
         if self._child is not None:
             kill_group(self._child)
 
-    def _watch(self, child: subprocess.Popen[bytes], reading: int) -> None:
+    def _watch(self, reading: int) -> None:
         idle_reported = off = False
         try:
-            while child.poll() is None and not self._killed:
+            while self._is_up() and not self._killed:
                 self._drain(reading)
                 if not idle_reported and self._asleep.exists():
                     idle_reported = True
@@ -131,8 +163,12 @@ class Sandbox:
         finally:
             self._drain(reading)
             os.close(reading)
+            os.close(self._writing)
             if not idle_reported:
                 self._on_idle()
+
+    def _is_up(self) -> bool:
+        return (self._child is not None and self._child.poll() is None) or self._restart()
 
     def _drain(self, reading: int) -> None:
         while True:
@@ -165,7 +201,7 @@ def _confine(user_data: str, console: Path) -> str:
     return _CONSOLES.sub(str(console), _ABSOLUTE.sub(r"\1", user_data))
 
 
-def _fill_path(bin_: Path, home: Path, power: Path, asleep: Path) -> None:
+def _fill_path(bin_: Path, home: Path, power: Path, reboot: Path, asleep: Path, endpoint: str) -> None:
     """Fill the PATH of the script: links to harmless tools, and stubs for the others."""
     shell = shutil.which("bash", path=_SYSTEM) or "/bin/bash"
     for name in TOOLS.split():
@@ -186,13 +222,19 @@ def _fill_path(bin_: Path, home: Path, power: Path, asleep: Path) -> None:
     stub("id", f'case "$1" in -u|-g|-G) echo 0 ;; -un|-gn|-Gn) echo root ;; *) echo "{whole}" ;; esac')
     stub(
         "systemctl",
-        f'case " $* " in *" poweroff "*|*" halt "*) : > {power} ;; esac\necho "systemctl: asked for: $*"',
+        f'case " $* " in *" poweroff "*|*" halt "*) : > {power} ;; *" reboot "*) : > {reboot} ;; esac\n'
+        'echo "systemctl: asked for: $*"',
     )
     for name in ("poweroff", "shutdown"):
         stub(name, f'case " $* " in *" -c "*|*" -r "*) exit 0 ;; esac\n: > {power}')
     stub("init", f'[ "$1" = 0 ] && : > {power}\nexit 0')
     stub("halt", "echo 'halt: the machine halts but is not switched off'")
-    stub("reboot", "echo 'reboot: not done here'")
+    stub("reboot", f": > {reboot}")
+    curl, python = shutil.which("curl", path=_SYSTEM), shutil.which("python3", path=_SYSTEM)
+    if curl:
+        stub("curl", f'case " $* " in *" {endpoint}/"*) exec {curl} "$@" ;; esac\necho "curl: asked for: $*"')
+    elif python:
+        (bin_ / "python3").symlink_to(python)
     sleep = shutil.which("sleep", path=_SYSTEM) or "/bin/sleep"
     stub("sleep", f'[ "$1" = infinity ] && : > {asleep}\nexec {sleep} "$@"')
     realpath = shutil.which("realpath", path=_SYSTEM) or "/usr/bin/realpath"

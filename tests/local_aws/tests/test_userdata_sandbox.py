@@ -44,9 +44,9 @@ def test_who_waits_for_the_quiet_finds_all_that_was_said_before_it(
         heard.append(guest.console())
         quiet.set()
 
-    guest = Sandbox(scratch, spawner, lambda: None, on_quiet)
+    guest = Sandbox(scratch, spawner, "http://127.0.0.1:1", lambda: None, on_quiet)
     try:
-        guest.start("#!/bin/bash\nsleep 0.2\necho hanging >> /dev/console\nsleep infinity\n")
+        guest.start(b"#!/bin/bash\nsleep 0.2\necho hanging >> /dev/console\nsleep infinity\n")
         assert quiet.wait(15)
     finally:
         guest.kill()

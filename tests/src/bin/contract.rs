@@ -50,7 +50,8 @@ async fn main() -> ExitCode {
     };
     let Ok(home) = "us-east-1".parse() else { return ExitCode::FAILURE };
     let adapter = Endpoint {
-        aws: Aws::new(home, "kiln".into(), "kiln".into(), Vec::new()).sealed_with(SealKeys::new([7; 32])),
+        aws: Aws::new(home, "kiln".into(), "kiln".into(), "kiln-store".into(), Vec::new())
+            .sealed_with(SealKeys::new([7; 32])),
         base,
     };
     let mut kept = ExitCode::SUCCESS;

@@ -194,7 +194,9 @@ impl Account {
     /// an error.
     pub fn launch(&mut self, new: &NewInstance, token: &str, now: DateTime<Utc>) -> Result<InstanceId> {
         let call = "RunInstances";
-        let asked = format!("{:?}", (&new.image, &new.instance_type, &new.subnet, &new.script, &new.tags));
+        let links = new.program.needs_network().then_some(now);
+        let asked = (&new.image, &new.instance_type, &new.subnet, &new.program, links, &new.tags);
+        let asked = format!("{asked:?}");
         let ec2 = self.region(&new.region);
         if let Some(before) = ec2.token(call, token, &asked, &new.region)? {
             let id: InstanceId = before.parse().unwrap();

@@ -12,6 +12,8 @@ use super::invariants::Promised;
 use super::regions_leave::RegionChanges;
 use super::world::World;
 
+const SCRIPT: &str = "script = \"true\"\n";
+
 pub(super) const HOME: &str = "us-east-1";
 pub(super) const FURTHER: [&str; 2] = ["eu-west-1", "ap-southeast-2"];
 
@@ -48,11 +50,10 @@ pub(super) fn set_up(world: &Rc<World>, now: DateTime<Utc>, away: Option<&Region
                 let imaged = format!("instance = \"{instance}\"\n");
                 let key = format!("{}/{name}", world.context.recipes);
                 let document = &account.parameters[&key];
-                let without =
-                    document.replace("base = \"ssm:/base\"\n", &imaged).replace("script = \"true\"\n", "");
+                let without = document.replace("base = \"ssm:/base\"\n", &imaged).replace(SCRIPT, "");
                 let without: String = without
                     .lines()
-                    .filter(|line| !line.starts_with("subnets"))
+                    .filter(|line| !line.starts_with("subnets") && !line.starts_with("steps"))
                     .map(|line| format!("{line}\n"))
                     .collect();
                 account.parameters.insert(key, without);
@@ -120,9 +121,14 @@ fn recipe(
     let accounts: Vec<String> = if dice.bool() { vec!["111111111111".into()] } else { Vec::new() };
     let snapshots = !accounts.is_empty() && dice.bool();
     let on_loss = if whims.u8(0..4) == 0 { "roll-back" } else { "copy-back" };
+    // Some recipes are folders, whose builders are launched with other links each time.
+    let (archive, runs) = match name {
+        "base" => (format!("archive = \"sha256:{}\"\n", "0a".repeat(32)), "steps = [\"scripts/a.sh\"]\n"),
+        _ => (String::new(), SCRIPT),
+    };
     let document = format!(
-        "name = \"{name}\"\n[bake]\nbase = \"{base}\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
-         script = \"true\"\n{subnets}[verify]\ntimeout = \"30m\"\n\
+        "name = \"{name}\"\n{archive}[bake]\nbase = \"{base}\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
+         {runs}{subnets}[verify]\ntimeout = \"30m\"\n\
          [adopt]\nname = \"packer*\"\nderegister = true\n[publish]\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
          [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
          release = \"{strategy}\"\nverify = {verify}\non_loss = \"{on_loss}\"\n\

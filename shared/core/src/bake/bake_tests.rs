@@ -49,7 +49,7 @@ fn one_builder_is_launched_with_its_tags_in_the_same_call() {
     assert_eq!(builder.tags.get("kiln:base"), Some("ami-ba5e"));
     assert_eq!(builder.tags.get("kiln:deadline"), Some("2026-01-10T02:45:00Z"));
     assert_eq!(builder.tags.get("team"), Some("platform"));
-    assert!(builder.script.contains("install nginx"));
+    assert!(builder.program.steps[0].text().unwrap().contains("install nginx"));
 }
 
 #[test]

@@ -19,7 +19,6 @@ use crate::inventory::{
 use crate::model::{ImageName, Region, Role, SubnetId, Version, tags};
 use crate::plan::reason::{BadBase, BakeReason, PreflightReason, Problem};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
-use crate::recipe::params::environment;
 use crate::recipe::{Base, Recipe};
 
 /// What `bake` observed for one recipe.
@@ -274,8 +273,7 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
         subnet: subnet.cloned(),
         role: Role::Builder,
         name: name.clone(),
-        script: recipe.bake.script.clone(),
-        environment: environment(&recipe.params),
+        program: recipe.program(Role::Builder),
         launch: further_type(recipe, instance_type),
         tags: tags.clone(),
         security_groups: recipe.bake.network.security_groups.clone(),

@@ -96,7 +96,12 @@ pub fn without_recipe(
 
 /// The end of a bake that waited: it is told, and then remembered.
 fn ended(name: &ImageName, home: &Region, reason: Reason) -> Sequence {
-    let news = Event::BakeFailed { instance: None, reason: reason.to_string(), console_tail: String::new() };
+    let news = Event::BakeFailed {
+        instance: None,
+        reason: reason.to_string(),
+        console_tail: String::new(),
+        log: None,
+    };
     let failed = Action::NoteWaiting(Waiting { name: name.clone(), why: None });
     vec![
         Subject::name(name, home).emit(name, news, reason.clone()),

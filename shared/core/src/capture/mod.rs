@@ -244,6 +244,7 @@ pub fn failed_image(image: &Image, record: &ImageRecord) -> Sequence {
             instance: Some(instance.clone()),
             reason: reason.to_string(),
             console_tail: String::new(),
+            log: None,
         };
         sequence.push(Subject::image(image).emit(&record.name, news, reason.clone()));
     }
@@ -280,8 +281,12 @@ fn emit_bake_failed(
     reason: &Reason,
     console_tail: String,
 ) -> Decision {
-    let news =
-        Event::BakeFailed { instance: Some(instance.id.clone()), reason: reason.to_string(), console_tail };
+    let news = Event::BakeFailed {
+        instance: Some(instance.id.clone()),
+        reason: reason.to_string(),
+        console_tail,
+        log: instance.tags.get(tags::LOG).map(str::to_owned),
+    };
     Subject::instance(instance).emit(name, news, reason.clone())
 }
 

@@ -50,6 +50,9 @@ pub enum Event {
         reason: String,
         /// The last lines of the builder's console; empty if it was not read.
         console_tail: String,
+        /// Where the whole log of the builder lies; absent if its recipe keeps none (`bake.keep_log`).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        log: Option<String>,
     },
     /// `Image Captured`: creation of the image has begun. It is not available yet.
     ImageCaptured {
@@ -78,6 +81,9 @@ pub enum Event {
         reason: String,
         /// The last lines of the tester's console; empty if there was none, or it was not read.
         console_tail: String,
+        /// Where the whole log of the tester lies; absent if there was none, or its recipe keeps none (`bake.keep_log`).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        log: Option<String>,
     },
     /// `Image Published`: the home image has the permissions, deprecation and protection of its recipe's `[publish]`.
     ImagePublished {

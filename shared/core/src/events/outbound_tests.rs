@@ -21,6 +21,7 @@ fn an_end_of_a_bake_has_one_id_whatever_was_found_the_second_time() {
         instance: "i-0123456789abcdef0".parse().ok(),
         reason: reason.into(),
         console_tail: reason.into(),
+        log: None,
     };
     let first = event(23, "us-east-1", failed("the instance stopped without a verdict"));
     assert_eq!(id(&first), id(&event(23, "us-east-1", failed("the script failed with status 1"))));
@@ -38,6 +39,7 @@ fn another_region_another_tester_and_another_occasion_have_ids_of_their_own() {
         instance: tester.parse().ok(),
         reason: "the script failed with status 7".into(),
         console_tail: String::new(),
+        log: None,
     };
     let first = event(23, "us-east-1", rejected("i-01"));
     let again = Envelope { occasion: "2026-12-01T00:00:00Z".into(), ..first.clone() };
@@ -70,6 +72,7 @@ fn an_event_has_recipe_version_region_and_its_own_fields() {
             instance: "i-0123456789abcdef0".parse().ok(),
             reason: "the script failed with status 1".into(),
             console_tail: "line\n\"quoted\"".into(),
+            log: None,
         },
         occasion: String::new(),
     };

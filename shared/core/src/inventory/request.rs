@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::inventory::device::Disk;
 use crate::model::{
-    ImageId, ImageName, InstanceId, Region, Role, SecurityGroupId, SnapshotId, SubnetId, Tags, Token,
+    ImageId, ImageName, InstanceId, Program, Region, Role, SecurityGroupId, SnapshotId, SubnetId, Tags, Token,
 };
 
 /// Which images to read. Except for [`ImageQuery::Id`] and [`ImageQuery::Newest`], only the account's own images are
@@ -100,10 +100,8 @@ pub struct NewInstance {
     pub role: Role,
     /// The bake that it is launched for.
     pub name: ImageName,
-    /// The script that it runs.
-    pub script: String,
-    /// What the script finds in its environment.
-    pub environment: Vec<(String, String)>,
+    /// What it runs.
+    pub program: Program,
     /// The tags of the instance and of its volumes.
     pub tags: Tags,
     /// The disks that are not as the image says. All of them go with the instance.

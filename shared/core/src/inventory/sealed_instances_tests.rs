@@ -2,6 +2,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::fixtures::*;
+use crate::model::Program;
 
 #[test]
 fn an_instance_is_a_builder_only_with_the_token_of_its_own_bake_and_subnet() {
@@ -12,8 +13,7 @@ fn an_instance_is_a_builder_only_with_the_token_of_its_own_bake_and_subnet() {
         subnet: Some("subnet-0a".parse().unwrap()),
         role: Role::Builder,
         name: name("web", 3),
-        script: String::new(),
-        environment: Vec::new(),
+        program: Program::default(),
         tags: builder("web", 3).tags,
         security_groups: Vec::new(),
         public_ip: None,

@@ -68,6 +68,8 @@ pub const RELEASED_IN: &str = "kiln:released-in";
 /// On an image that some Region's parameter did not take: how often it was tried, and when last. The next try waits,
 /// each time twice as long.
 pub const RELEASE_TRIED: &str = "kiln:release-tried";
+/// On a builder or tester whose recipe keeps logs: where its whole log lies.
+pub const LOG: &str = "kiln:log";
 /// The name that people see of an instance: that of its image, and its role. Not Kiln's own tag.
 pub const NAME: &str = "Name";
 /// On a builder: `yes`, once the end of its bake needs no more telling.
@@ -102,7 +104,7 @@ pub const MOST_OF_LIST: usize = 200;
 pub const MOST_OF_KILN: usize = 23;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 31] = [
+const OWN: [&str; 32] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -127,6 +129,7 @@ const OWN: [&str; 31] = [
     RELEASED_AT,
     RELEASED_IN,
     RELEASE_TRIED,
+    LOG,
     END_TOLD,
     LOSS_TOLD,
     COPIED_BACK,

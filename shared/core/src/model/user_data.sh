@@ -1,17 +1,25 @@
 #!/bin/sh
-# Kiln, @role@ of @name@: runs the recipe's script once, says on the serial console how it ended, powers off.
+# Kiln, @role@ of @name@: runs the recipe's steps once, says on the serial console how they ended, powers off.
 #
-# The script runs as a service of its own once cloud-init is done. So it may wait for cloud-init, upgrade it, remove
-# it, leave daemons, kill its parents or ask for a restart: systemd runs `end` all the same.
+# The steps run as a service of their own once cloud-init is done. So they may wait for cloud-init, upgrade it, remove
+# it, leave daemons, kill their parents or ask for a restart: systemd runs `end` all the same.
 role=@role@
 word=@word@
+steps='@steps@'
+# Where the log is put; signed for this launch.
+log='@log@'
+tee=
+sender=
 # Tests have a root of their own.
 root=${KILN_ROOT:-}
 work=$root/run/kiln
 cloud=$root/var/lib/cloud
-# While this file exists the script has begun and not ended. After a restart cloud-init runs it. It acts on this
+# While this file exists the steps have begun and not ended. After a restart cloud-init runs it. It acts on this
 # machine alone, in case someone makes an image of it.
-guard=$cloud/scripts/per-boot/kiln-$(cat "$root/sys/class/dmi/id/product_uuid" 2> /dev/null)
+machine=kiln-$(cat "$root/sys/class/dmi/id/product_uuid" 2> /dev/null)
+guard=$cloud/scripts/per-boot/$machine
+# What outlives a restart: the recipe's folder, the log, and which step is next. The guard goes last.
+kept=$root/var/lib/$machine
 export HOME="${HOME:-/root}"
 
 # EC2 shows the first serial port. /dev/console is the last device that the kernel was told of: maybe a screen.
@@ -39,28 +47,88 @@ say() {
   for each in $consoles; do
     printf '\n%s\n' "$1" | timeout 60 tee -a "$each" > /dev/null 2>&1
   done
+  [ ! -e "$kept/log" ] || printf '\n%s\n' "$1" >> "$kept/log"
 }
 
 begin() {
   case $0 in */per-boot/*) [ "$0" = "$guard" ] || exit 0 ;; esac
-  if [ -e "$guard" ]; then
-    say 'kiln: the machine restarted before the script had ended'
-    finish 129
+  # The guard went on, and cloud-init takes this boot for a first one.
+  [ ! -e "$work/goes-on" ] || exit 0
+  if [ -e "$guard" ] || [ -e "$kept" ]; then
+    if [ ! -e "$kept/restarting" ]; then
+      say 'kiln: the machine restarted before the script had ended'
+      finish 129
+    fi
+    rm -f "$kept/restarting"
+    mkdir -p "$work"
+    : > "$work/goes-on"
   fi
-  mkdir -p "$work" "${guard%/*}"
-  chmod 0700 "$work"
+  mkdir -p "$work" "$kept" "${guard%/*}"
+  chmod 0700 "$work" "$kept"
+  if [ "$0" != "$guard" ]; then cp "$0" "$guard" && chmod 0700 "$guard"; fi
   write_script
   # On a full disk it would be cut short.
-  if [ "$(wc -c < "$work/script")" -ne "@bytes@" ]; then
-    say 'kiln: the script could not be written whole to /run/kiln'
-    finish 125
-  fi
-  cp "$0" "$guard" && chmod 0700 "$guard"
+  [ "$(wc -c < "$work/script")" -eq "@bytes@" ] || cannot 'the script could not be written whole to /run/kiln'
+  [ -e "$work/goes-on" ] || bring
   if [ -d "$root/run/systemd/system" ] && start_service; then exit 0; fi
   run
   end
 }
 
+# Nothing ran, and nothing will.
+cannot() {
+  say "kiln-script $word begins"
+  say "kiln: $1"
+  finish 125
+}
+
+# What the steps need from elsewhere.
+bring() {
+  :
+@bring@
+}
+
+#[fetch]
+# The recipe's folder, of the archive at $1.
+unpack() {
+  mkdir -p "$kept/folder"
+  fetch "$1" "$kept/archive" "$2" "the archive of the recipe's folder"
+  why=$(tar -xzf "$kept/archive" -C "$kept/folder" 2>&1) || cannot "the recipe's folder cannot be unpacked: $why"
+  rm -f "$kept/archive"
+}
+
+# Fetches $1 to the file $2, which must have the digest $3. The network may need a moment.
+fetch() {
+  until=$(($(date +%s) + ${KILN_PATIENCE:-40}))
+  while ! why=$(download "$1" "$2" 2>&1); do
+    [ "$(date +%s)" -lt "$until" ] || cannot "$4 cannot be fetched: $why"
+    sleep "${KILN_PAUSE:-2}"
+  done
+  found=$(sha256sum < "$2")
+  found=${found%% *}
+  [ "$found" = "$3" ] || cannot "$4 is not what the recipe names: its SHA-256 is $found, not $3"
+}
+
+# A URL is signed: nothing may print it. What brings no byte in 12 seconds is given up.
+download() {
+  if command -v curl > /dev/null; then
+    curl -fsS --connect-timeout 5 -y 12 -o "$2" "$1"
+  else
+    python 'open(a[2],"wb").write(u.urlopen(a[1],timeout=12).read())' "$1" "$2"
+  fi
+}
+
+#[fetch or log]
+# cloud-init stands on it.
+python() {
+  code="import sys,urllib.request as u;a=sys.argv;$1"
+  shift
+  python=/usr/libexec/platform-python
+  [ -x "$python" ] || python=python3
+  "$python" -c "$code" "$@"
+}
+
+#[]
 # It begins when cloud-init, and what a first boot does to the package database, are done. It is not to be restarted,
 # as tools do with what uses a library that was upgraded.
 start_service() {
@@ -86,19 +154,106 @@ unit
 run() {
   say "kiln-script $word begins"
   echo 'DPkg::Lock::Timeout "600";' > "$work/apt.conf"
-  (
-    export APT_CONFIG="$work/apt.conf"
-@environment@
-    if [ "$(head -c 2 "$work/script")" != '#!' ]; then exec bash -e -o pipefail "$work/script"; fi
-    # By its interpreter, because /run and the folders for temporary files may be mounted noexec.
-    set -f
-    # shellcheck disable=SC2046
-    exec $(head -n 1 "$work/script" | cut -c 3-) "$work/script"
-  ) >> "$console" 2>&1 < /dev/null
-  echo $? > "$work/status"
+  to=$console
+  [ -z "$log" ] || keep_log
+  past=$(cat "$kept/past" 2> /dev/null)
+  number=0
+  status=0
+  failed=
+  for step in $steps; do
+    number=$((number + 1))
+    [ "$number" -gt "${past:-0}" ] || continue
+    # Before it begins, for no step runs twice.
+    echo "$number" > "$kept/past"
+    if [ "$(cat "$kept/past")" != "$number" ]; then
+      failed="the disk was full before step $number, $step"
+      status=125
+    elif [ "$step" = reboot ]; then
+      restart
+      return
+    else
+      script "$step" >> "$to" 2>&1 < /dev/null 3>&-
+      status=$?
+      if [ "$status" -ne 0 ] && [ "$step" != script ]; then
+        failed="step $number, $step, ended with status $status"
+      fi
+    fi
+    [ "$status" -eq 0 ] || break
+  done
+  [ -z "$tee" ] || settle
+  [ -z "$failed" ] || say "kiln: $failed"
+  echo "$status" > "$work/status"
 }
 
+# One script: `script` for that of the recipe's text, or the path of one in the recipe's folder.
+script() (
+  export APT_CONFIG="$work/apt.conf"
+@environment@
+  if [ -d "$kept/folder" ]; then
+    export KILN_FOLDER="$kept/folder"
+    cd "$KILN_FOLDER" || exit
+  fi
+  file=$KILN_FOLDER/$1
+  [ "$1" != script ] || file=$work/script
+  if [ "$(head -c 2 "$file")" != '#!' ]; then exec bash -e -o pipefail "$file"; fi
+  # By its interpreter, because /run, /var and the folders for temporary files may be mounted noexec.
+  set -f
+  # shellcheck disable=SC2046
+  exec $(head -n 1 "$file" | cut -c 3-) "$file"
+)
+
+#[log]
+# The whole log, beside the console, which shows its end alone. It is sent while the steps run: they may hang.
+keep_log() {
+  mkfifo "$work/pipe" && touch "$kept/log" || return
+  tee -a "$kept/log" "$console" < "$work/pipe" > /dev/null 2>&1 &
+  tee=$!
+  exec 3> "$work/pipe"
+  to=$work/pipe
+  while sleep 50; do send; done > /dev/null 2>&1 3>&- &
+  sender=$!
+}
+
+# Lets the log get all that was printed, though a daemon may still hold the pipe.
+settle() {
+  exec 3>&-
+  for _ in 1 2 3 4 5 6 7 8 9; do
+    kill -0 "$tee" 2> /dev/null || break
+    sleep 0.2
+  done
+  kill "$tee" "$sender" 2> /dev/null
+}
+
+send() {
+  if command -v curl > /dev/null; then
+    curl -fsS --connect-timeout 5 --max-time 45 -T "$kept/log" "$log"
+  else
+    python 'u.urlopen(u.Request(a[2],open(a[1],"rb").read(),method="PUT"),timeout=40)' "$kept/log" "$log"
+  fi
+}
+
+#[reboot]
+# `end` restarts the machine, and the guard goes on.
+restart() {
+  [ -z "$tee" ] || settle
+  if [ -e "$guard" ] && command -v cloud-init > /dev/null; then
+    : > "$kept/restarting"
+  else
+    say "kiln: cloud-init is gone, which would go on after the restart of step $number"
+    echo 125 > "$work/status"
+  fi
+}
+
+#[]
 end() {
+  if [ -e "$kept/log" ]; then
+    why=$(send 2>&1) || say "kiln: the log could not be kept: $why"
+  fi
+  if [ -e "$kept/restarting" ]; then
+    sync
+    systemctl reboot || reboot
+    exit 0
+  fi
   status=$(cat "$work/status" 2> /dev/null)
   if stopping; then
     say 'kiln: the machine was told to shut down or restart before the script had ended'
@@ -148,7 +303,7 @@ clean() {
 
 # Says the status, three times because a message of the kernel can end up within a line, and powers off.
 finish() {
-  [ "$1" -eq 129 ] || rm -f "$guard" || set -- 128
+  [ "$1" -eq 129 ] || { rm -rf "$kept" && rm -f "$guard"; } || set -- 128
   sync
   dmesg -n 1 2> /dev/null
   for _ in 1 2 3; do

@@ -99,6 +99,7 @@ fn reject(image: &Image, record: &ImageRecord, reason: Reason) -> Sequence {
         instance: None,
         reason: reason.to_string(),
         console_tail: String::new(),
+        log: None,
     };
     let mut sequence = vec![Subject::image(image).emit(&record.name, news, reason.clone())];
     sequence.extend(anchored::rejected(image, record, &reason));

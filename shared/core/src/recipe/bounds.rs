@@ -23,13 +23,21 @@ pub struct Bounds {
     pub base_parameters: Patterns,
     /// The instance types of builders and testers.
     pub instance_types: Patterns,
+    /// The objects that builders may fetch, as ARNs.
+    pub fetch_from: Patterns,
 }
 
 impl Bounds {
     /// No bounds at all.
     pub fn none() -> Self {
         let any = || Patterns::of("*");
-        Self { share_targets: any(), public_images: true, base_parameters: any(), instance_types: any() }
+        Self {
+            share_targets: any(),
+            public_images: true,
+            base_parameters: any(),
+            instance_types: any(),
+            fetch_from: any(),
+        }
     }
 
     /// The recipe, if it keeps within the bounds; otherwise all that does not.
@@ -49,6 +57,13 @@ impl Bounds {
         }
         if let Some(of_tester) = &recipe.verify.instance_type {
             within("verify.instance_type", of_tester, &self.instance_types, "InstanceTypes");
+        }
+        for object in &recipe.bake.fetch {
+            // The partition is part of the ARN, and the recipe does not know it.
+            let arns = ["aws", "aws-cn", "aws-us-gov"]
+                .map(|partition| format!("arn:{partition}:s3:::{}/{}", object.bucket, object.key));
+            let arn = arns.iter().find(|arn| self.fetch_from.allow(arn)).unwrap_or(&arns[0]);
+            within("bake.fetch", arn, &self.fetch_from, "FetchFrom");
         }
         if let Base::Parameter(name) = &recipe.bake.base
             && !Patterns::of(PUBLIC_PARAMETERS).allow(name)
@@ -112,6 +127,7 @@ mod tests {
             public_images: false,
             base_parameters: Patterns::of("/golden/*"),
             instance_types: Patterns::of("t4g.*, m7g.large"),
+            fetch_from: Patterns::of("arn:aws:s3:::artefacts/agents/*"),
         }
     }
 
@@ -154,6 +170,19 @@ mod tests {
         let public = refused("ami-0123456789abcdef0", "t4g.small", "[publish]\nshare = { public = true }\n");
         assert_eq!(public.len(), 1);
         assert!(public[0].contains("the stack allows no public images"), "{public:?}");
+    }
+
+    #[test]
+    fn only_objects_that_the_stack_allows_are_fetched() {
+        let fetched = |key: &str| {
+            let script = "[bake]\nbase = \"ami-0123456789abcdef0\"\ninstance_type = \"t4g.small\"\n";
+            let digest = "0a".repeat(32);
+            let fetch = format!("fetch = [\"s3://artefacts/{key}#sha256={digest}\"]");
+            Recipe::parse_within("web", &format!("name = \"web\"\n{script}{fetch}\n"), &bounds())
+        };
+        assert!(fetched("agents/a.rpm").is_ok());
+        let refused = fetched("payroll/a.csv").unwrap_err().to_string();
+        assert!(refused.contains("FetchFrom") && refused.contains("bake.fetch"), "{refused}");
     }
 
     #[test]

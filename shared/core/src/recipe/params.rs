@@ -98,7 +98,7 @@ fn with_values(text: &str, path: &str, params: &Params, violations: &mut Violati
 }
 
 /// What a script finds in its environment.
-pub fn environment(params: &Params) -> Vec<(String, String)> {
+pub(super) fn environment(params: &Params) -> Vec<(String, String)> {
     params.iter().map(|(key, value)| (format!("KILN_{}", key.to_ascii_uppercase()), value.clone())).collect()
 }
 
@@ -135,7 +135,7 @@ mod tests {
         let recipe = parsed(&format!("{PARAMS}\n{tags}"), "").unwrap();
         assert_eq!(recipe.tags.get("nginx"), Some("nginx 1.28.0 on al2023"));
         assert_eq!(recipe.bake.base.to_string(), "ssm:/golden/al2023/latest");
-        assert!(recipe.bake.script.contains("${params.no}"));
+        assert!(recipe.bake.steps[0].text().unwrap().contains("${params.no}"));
         let expected = [("KILN_BASE", "al2023"), ("KILN_NGINX", "1.28.0")];
         assert_eq!(environment(&recipe.params), expected.map(|(key, value)| (key.into(), value.into())));
     }

@@ -11,11 +11,11 @@ use super::lines::{Lines, line_at};
 use super::network::{by_region, network};
 use super::params::{params, replaced};
 use super::publish::publish;
+use super::steps::{archive, check_folder, fetch, keep_log, steps};
 use super::table_reader::{TableReader, quoted, show};
 use super::types::{Adopt, Bake, Base, Expire, OnLoss, Recipe, ReleaseStrategy, Replicate, Verify};
 use super::validate::{account_id, checked, elsewhere, kms_key, minutes, optional, parameter_name};
 use super::violation::{BadRecipe, Violations};
-use crate::model::user_data::MOST_SCRIPT_BYTES;
 use crate::model::{InstanceId, RecipeName, Region, Tags, tags};
 
 /// The most bytes in an advanced parameter of Parameter Store.
@@ -78,6 +78,7 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     let name = recipe_name(&mut root, found_as, &mut violations);
     let params = params(&mut root, &mut violations);
     let tags = own_tags(&mut root, &mut violations);
+    let archive = archive(&mut root, &mut violations);
     let bake = bake(&mut root, &mut violations);
     let verify = verify(&mut root, &mut violations);
     let adopt = adopt(&mut root, &mut violations);
@@ -102,8 +103,11 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
         );
     }
     match (name, bake) {
-        (Some(name), Some(bake)) if violations.0.is_empty() => {
-            Ok(Recipe { name, params, tags, bake, verify, adopt, publish, replicate, expire })
+        (Some(name), Some(bake)) => {
+            let recipe =
+                Recipe { name, params, tags, archive, bake, verify, adopt, publish, replicate, expire };
+            check_folder(&recipe, &mut violations);
+            if violations.0.is_empty() { Ok(recipe) } else { Err(violations) }
         }
         _ => Err(violations),
     }
@@ -172,6 +176,8 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
             for key in [
                 "base",
                 "script",
+                "steps",
+                "fetch",
                 "subnets",
                 "network",
                 "window",
@@ -194,7 +200,9 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     for bad in instance_types.iter().filter(|name| !is_instance_type(name)) {
         violations.add(table.path_of("instance_types"), quoted(bad), INSTANCE_TYPE);
     }
-    let script = script(&mut table, violations);
+    let steps = steps(&mut table, violations);
+    let fetch = fetch(&mut table, violations);
+    let keep_log = keep_log(&mut table, violations);
     let timeout = table.span("timeout", minutes(60), (minutes(1), TimeDelta::hours(24)), violations);
     let window =
         table.span("window", TimeDelta::hours(6), (TimeDelta::zero(), TimeDelta::hours(24)), violations);
@@ -214,7 +222,9 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
         base: base?,
         instance_type: instance_type?,
         instance_types,
-        script,
+        steps,
+        fetch,
+        keep_log,
         timeout,
         window,
         network,
@@ -275,25 +285,15 @@ fn is_instance_type(text: &str) -> bool {
     text.len() <= 64 && text.split_once('.').is_some_and(|(family, size)| word(family) && word(size))
 }
 
-fn script(table: &mut TableReader<'_>, violations: &mut Violations) -> String {
-    let allowed = format!("a text of at most {MOST_SCRIPT_BYTES} bytes, without NUL");
-    let path = table.path_of("script");
-    let Some(text) = table.text("script", &allowed, violations) else { return String::new() };
-    if text.len() > MOST_SCRIPT_BYTES || text.contains('\0') {
-        violations.add(path, format!("a text of {} bytes", text.len()), allowed);
-    }
-    text.to_owned()
-}
-
 fn verify(root: &mut TableReader<'_>, violations: &mut Violations) -> Verify {
     let mut table = root.table("verify", violations);
-    let script = script(&mut table, violations);
+    let steps = steps(&mut table, violations);
     let timeout = table.span("timeout", minutes(15), (minutes(1), TimeDelta::hours(24)), violations);
     let instance_type = optional(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations);
     let network = network(&mut table, violations);
     let regions = by_region(&mut table, violations);
     table.end(violations);
-    Verify { script, timeout, instance_type, network, regions }
+    Verify { steps, timeout, instance_type, network, regions }
 }
 
 /// `None` if the document has no such table.

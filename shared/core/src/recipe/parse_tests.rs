@@ -135,7 +135,7 @@ fn an_unknown_field_is_reported_with_the_most_similar_known_one() {
     );
     let unknown_table = COMPLETE.replace("[verify]", "[banana]\nx = 1\n[verify]");
     let text = rejected(&unknown_table).violations[0].to_string();
-    assert!(text.starts_with("line 10: banana: unknown field (fields: adopt, bake,"), "{text}");
+    assert!(text.starts_with("line 10: banana: unknown field (fields: adopt, archive, bake,"), "{text}");
 }
 
 #[test]

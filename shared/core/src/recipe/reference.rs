@@ -46,6 +46,13 @@ pub const FIELDS: &[Field] = &[
         "Values that you name once: `${params.nginx}` in every text of the recipe but scripts, which find it as KILN_NGINX in their environment.",
     ),
     field(
+        "archive",
+        "string",
+        "none",
+        "\"sha256:\" and 64 hexadecimal digits",
+        "The archive of the recipe's folder in the stack's bucket. `make recipes` writes it; you do not.",
+    ),
+    field(
         "tags",
         "table of strings",
         "no tags",
@@ -100,6 +107,27 @@ pub const FIELDS: &[Field] = &[
         "empty: the base is imaged as it is",
         "at most 9,216 bytes, no NUL",
         "Runs once as root on the builder under `bash -e -o pipefail`; a first line that begins with #! names another interpreter. The bake fails if the script does.",
+    ),
+    field(
+        "bake.steps",
+        LIST,
+        "none",
+        "at most 32; each the path of a script in the recipe's folder, or \"reboot\"; not with script",
+        "Scripts of the recipe's folder, which run one after the other as the script would, in the folder, which is also $KILN_FOLDER. At \"reboot\" the builder restarts, and goes on with the next step.",
+    ),
+    field(
+        "bake.fetch",
+        LIST,
+        "none",
+        "at most 8 of \"s3://<bucket>/<key>#sha256=<digest>\", each with another file name, from buckets that the stack allows",
+        "Files that are too large for the folder. Each is fetched into fetched/ in the folder, and checked, before the first step. Kiln's function signs the request, so the builder needs no role.",
+    ),
+    field(
+        "bake.keep_log",
+        "string",
+        "only the end is kept, in the events",
+        "\"7d\", \"30d\", \"90d\" or \"365d\"",
+        "Builders and testers send all that their steps print to the stack's bucket, every minute and at the end. It stays there so long. `Bake Failed` and `Image Rejected` name the place.",
     ),
     field(
         "bake.timeout",
@@ -220,6 +248,13 @@ pub const FIELDS: &[Field] = &[
         "empty: a clean boot is the test",
         "at most 9,216 bytes, no NUL",
         "Runs once as root on the tester. The image is rejected if the script fails.",
+    ),
+    field(
+        "verify.steps",
+        LIST,
+        "none",
+        "as bake.steps; not with verify.script",
+        "Scripts of the recipe's folder, which run one after the other on the tester. The image is rejected if one fails.",
     ),
     field(
         "verify.timeout",

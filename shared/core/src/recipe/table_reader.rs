@@ -158,7 +158,8 @@ impl<'a> TableReader<'a> {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
-    fn items(&mut self, key: &'static str, allowed: &str, violations: &mut Violations) -> &'a [Value] {
+    /// The elements of a list, not checked; empty if the field is absent.
+    pub fn items(&mut self, key: &'static str, allowed: &str, violations: &mut Violations) -> &'a [Value] {
         match self.take(key) {
             None => &[],
             Some(Value::Array(items)) => items,

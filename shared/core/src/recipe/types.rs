@@ -9,6 +9,7 @@ use super::disks::Disks;
 use super::network::{self, Network};
 use super::params::Params;
 use crate::inventory::Severity;
+use crate::model::program::{Digest, LogRetention, Object, Step};
 use crate::model::{ImageId, InstanceId, RecipeName, Region, Tags};
 
 /// A valid recipe.
@@ -20,6 +21,8 @@ pub struct Recipe {
     pub tags: Tags,
     /// The values that its texts and scripts use by their names.
     pub params: Params,
+    /// The archive of its folder, for a recipe that has one.
+    pub archive: Option<Digest>,
     /// How images are baked.
     pub bake: Bake,
     /// How images are tested.
@@ -43,8 +46,12 @@ pub struct Bake {
     pub instance_type: String,
     /// Further types for the builder, in order of preference: where no zone has room for the one before.
     pub instance_types: Vec<String>,
-    /// The script that runs on the builder as root. If empty, the base is imaged as it is.
-    pub script: String,
+    /// What runs on the builder as root, in order. If empty, the base is imaged as it is.
+    pub steps: Vec<Step>,
+    /// Further files for the folder that the steps run in.
+    pub fetch: Vec<Object>,
+    /// How long the whole log of builders and testers is kept; `None` if it is not.
+    pub keep_log: Option<LogRetention>,
     /// How long the builder may run.
     pub timeout: TimeDelta,
     /// How long after its time a bake that found no room for its builder is tried again.
@@ -104,8 +111,8 @@ impl fmt::Display for Base {
 /// `[verify]`: how images are tested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verify {
-    /// The script that runs on the tester as root. If empty, a clean boot is the test.
-    pub script: String,
+    /// What runs on the tester as root, in order. If empty, a clean boot is the test.
+    pub steps: Vec<Step>,
     /// How long the tester may run.
     pub timeout: TimeDelta,
     /// The instance type of the tester; `None` for that of the builder.

@@ -109,6 +109,7 @@ pub fn not_adopted(decision: Decision, image: &Image, by: HandedOver) -> Sequenc
         instance: None,
         reason: decision.reason.to_string(),
         console_tail: String::new(),
+        log: None,
     };
     let told = decision.subject.clone().emit(&name, news, decision.reason.clone());
     vec![told, decision]

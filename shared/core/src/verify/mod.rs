@@ -14,7 +14,6 @@ use crate::inventory::{
 use crate::model::{ImageId, ImageRecord, InstanceId, Role, ScriptOutcome, Stage, SubnetId, tags};
 use crate::plan::reason::{ScriptReason, VerifyReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject, anchored};
-use crate::recipe::params::environment;
 use crate::recipe::{Network, Recipe};
 
 /// What was observed of one image and its testers.
@@ -258,11 +257,13 @@ fn reject(
     existing: &[&Instance],
 ) -> Sequence {
     let (image, reason) = (&observed.image, || reason.clone());
+    let tested_on = existing.iter().find(|one| Some(&one.id) == tester);
     let news = Event::ImageRejected {
         image: image.id.clone(),
         instance: tester.cloned(),
         reason: reason().to_string(),
         console_tail: tail.to_owned(),
+        log: tested_on.and_then(|one| one.tags.get(tags::LOG)).map(str::to_owned),
     };
     let mut sequence = vec![emit(observed, news, reason())];
     sequence.extend(anchored::rejected(image, &observed.record, &reason()));
@@ -327,8 +328,7 @@ fn new_tester(
         subnet: Some(subnet.id.clone()),
         role: Role::Tester,
         name: name.clone(),
-        script: recipe.verify.script.clone(),
-        environment: environment(&recipe.params),
+        program: recipe.program(Role::Tester),
         tags: recipe.tags.clone().and(&own_tags),
         security_groups: network(recipe, &observed.image).security_groups.clone(),
         public_ip: network(recipe, &observed.image).public_ip,

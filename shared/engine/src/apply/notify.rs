@@ -89,7 +89,7 @@ pub(crate) fn event_for_failure(
     }
     let bake_failed = |instance| {
         let (reason, console_tail) = (failure.to_string(), String::new());
-        envelope(decision, Event::BakeFailed { instance, reason, console_tail })
+        envelope(decision, Event::BakeFailed { instance, reason, console_tail, log: None })
     };
     match &decision.action {
         Action::Capture(new) if long_lived => bake_failed(Some(new.instance.clone())),

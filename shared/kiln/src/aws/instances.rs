@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kiln_core::inventory::{CloudError, Disk, ErrorKind, Instance, InstanceType, NewInstance, Result};
-use kiln_core::model::user_data::user_data;
+use kiln_core::model::user_data::{packed, user_data};
 use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
 use kiln_engine::ports::Instances;
 
@@ -84,7 +84,13 @@ impl Instances for Aws {
         let seals = self.seals().await?;
         let words = seals.verdict_words(new.role, &new.name);
         let word = words.first().map_or("", String::as_str);
-        let user_data = user_data(new.role, &new.name, &new.script, &new.environment, word);
+        let links = self.links(new).await?;
+        let log = new.program.log_key(new.role, &new.name, &new.region);
+        let tags = match log {
+            Some(key) => new.tags.clone().with(tags::LOG, format!("s3://{}/{key}", self.store)),
+            None => new.tags.clone(),
+        };
+        let user_data = packed(&user_data(new.role, &new.name, &new.program, &links, word));
         let subnet = new.subnet.as_ref().map(ToString::to_string);
         let groups = (!new.security_groups.is_empty()).then(|| groups(new));
         let mappings: Vec<_> = new.disks.iter().map(mapping).collect();
@@ -106,7 +112,7 @@ impl Instances for Aws {
                 InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build(),
             )
             .set_block_device_mappings((!mappings.is_empty()).then_some(mappings))
-            .set_tag_specifications(Some(read::tag_specifications(&TAGGED_TYPES, &new.tags)))
+            .set_tag_specifications(Some(read::tag_specifications(&TAGGED_TYPES, &tags)))
             .send()
             .await
             .map_err(call.on(&new.image))?;

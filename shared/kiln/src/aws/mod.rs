@@ -6,6 +6,7 @@ mod functions;
 mod images;
 mod instances;
 mod launchers;
+mod links;
 mod pages;
 mod parameters;
 mod read;
@@ -39,6 +40,8 @@ pub struct Aws {
     /// The stack, whose name those of the functions begin with.
     stack: String,
     bus: String,
+    /// The stack's bucket, for what is large.
+    store: String,
     /// The KMS keys of the seals, the current one first.
     seal_keys: Vec<String>,
     seals: OnceCell<SealKeys>,
@@ -54,13 +57,14 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// AWS with this home Region, this stack, this bus for Kiln's events, and these KMS keys of its seals, the current
-    /// one first. Makes no call.
-    pub fn new(home: Region, stack: String, bus: String, seal_keys: Vec<String>) -> Self {
+    /// AWS with this home Region, this stack, this bus for Kiln's events, this bucket, and these KMS keys of its seals, the
+    /// current one first. Makes no call.
+    pub fn new(home: Region, stack: String, bus: String, store: String, seal_keys: Vec<String>) -> Self {
         Self {
             home,
             stack,
             bus,
+            store,
             seal_keys,
             seals: OnceCell::new(),
             max_attempts: MAX_ATTEMPTS,

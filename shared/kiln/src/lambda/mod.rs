@@ -83,8 +83,8 @@ where
 {
     let settings = Settings::read(|name| std::env::var(name).ok());
     log_as_json(settings.as_ref().map_or("info", |settings| &settings.log));
-    let kiln = settings.map(|Settings { context, stack, bus, seal_keys, max_attempts, .. }| Kiln {
-        cloud: Aws::new(context.home.clone(), stack, bus, seal_keys).with_max_attempts(max_attempts),
+    let kiln = settings.map(|Settings { context, stack, bus, store, seal_keys, max_attempts, .. }| Kiln {
+        cloud: Aws::new(context.home.clone(), stack, bus, store, seal_keys).with_max_attempts(max_attempts),
         context,
     });
     if let Ok(Kiln { cloud, .. }) = &kiln

@@ -17,6 +17,8 @@ pub struct Settings {
     pub stack: String,
     /// The bus that Kiln sends its events to.
     pub bus: String,
+    /// The stack's bucket, for what is large: the folders of recipes, and logs.
+    pub store: String,
     /// The ARNs of the KMS keys from which the keys of seals are derived, the current one first.
     pub seal_keys: Vec<String>,
     /// How often a call of AWS is tried at most, the first time included.
@@ -49,6 +51,7 @@ impl Settings {
         let stack = needed("KILN_STACK", "the stack, whose name those of the functions begin with");
         let bus = needed("KILN_BUS", "the EventBridge bus that Kiln sends its events to, such as kiln");
         let recipes = needed("KILN_RECIPES", "the SSM path of the recipes, such as /kiln/recipes");
+        let store = needed("KILN_STORE", "the stack's bucket, where the folders of recipes and logs lie");
         let seal_keys =
             needed("KILN_SEAL_KEYS", "the ARN of the KMS key of the seals, then those of former keys");
         let region = match home.parse::<Region>() {
@@ -80,6 +83,7 @@ impl Settings {
             public_images: get("KILN_PUBLIC_IMAGES").is_none_or(|given| given == "allowed"),
             base_parameters: patterns("KILN_BASE_PARAMETERS"),
             instance_types: patterns("KILN_INSTANCE_TYPES"),
+            fetch_from: patterns("KILN_FETCH_FROM"),
         };
         let max_attempts = get("AWS_MAX_ATTEMPTS").filter(|attempts| !attempts.trim().is_empty());
         let max_attempts = match max_attempts.as_deref().map(|attempts| (attempts, attempts.trim().parse())) {
@@ -101,6 +105,7 @@ impl Settings {
                     context: Context { home, recipes, bounds, prices },
                     stack,
                     bus,
+                    store,
                     seal_keys,
                     max_attempts,
                     log,
@@ -135,6 +140,7 @@ mod tests {
 
     const KEY: (&str, &str) = ("KILN_SEAL_KEYS", "arn:aws:kms:us-east-1:123456789012:key/one");
     const STACK: (&str, &str) = ("KILN_STACK", "kiln");
+    const STORE: (&str, &str) = ("KILN_STORE", "kiln-store-1");
 
     #[test]
     fn one_price_is_for_all_regions_and_single_regions_may_have_others() {
@@ -155,9 +161,9 @@ mod tests {
     #[test]
     fn every_missing_variable_is_named_at_once_with_its_meaning() {
         let error = read(&[("AWS_REGION", "us-east-1"), ("KILN_BUS", " ")]).unwrap_err();
-        assert_eq!(error.0.len(), 4);
+        assert_eq!(error.0.len(), 5);
         for (problem, name) in
-            error.0.iter().zip(["KILN_STACK", "KILN_BUS", "KILN_RECIPES", "KILN_SEAL_KEYS"])
+            error.0.iter().zip(["KILN_STACK", "KILN_BUS", "KILN_RECIPES", "KILN_STORE", "KILN_SEAL_KEYS"])
         {
             assert!(problem.starts_with(&format!("{name} is not set")), "{problem}");
         }
@@ -165,9 +171,15 @@ mod tests {
 
     #[test]
     fn a_value_that_cannot_be_read_is_an_error() {
-        let error =
-            read(&[("AWS_REGION", "home"), ("KILN_BUS", "kiln"), ("KILN_RECIPES", "recipes"), KEY, STACK])
-                .unwrap_err();
+        let error = read(&[
+            ("AWS_REGION", "home"),
+            ("KILN_BUS", "kiln"),
+            ("KILN_RECIPES", "recipes"),
+            KEY,
+            STACK,
+            STORE,
+        ])
+        .unwrap_err();
         assert_eq!(error.0.len(), 2);
     }
 
@@ -179,6 +191,7 @@ mod tests {
             ("KILN_RECIPES", "/kiln/recipes/"),
             KEY,
             STACK,
+            STORE,
         ];
         assert_eq!(read(&given).unwrap().context.recipes, "/kiln/recipes");
     }
@@ -192,6 +205,7 @@ mod tests {
                 ("KILN_RECIPES", "/kiln/recipes"),
                 KEY,
                 STACK,
+                STORE,
             ];
             read(&[&rest[..], &[("AWS_MAX_ATTEMPTS", attempts)]].concat())
                 .map(|settings| settings.max_attempts)
