@@ -13,6 +13,7 @@ pub mod params;
 mod parse;
 mod publish;
 pub mod reference;
+pub mod schema;
 mod table_reader;
 mod together;
 mod types;
