@@ -69,7 +69,7 @@ max_percent = 50
 
 /// What a field may be set to: everything that some field takes, and much that none does.
 const VALUES: &str = r#"[
-    "", "x", "web", "web-1", "Web", "1d", "0s", "36h", "2w", "d", "5", "t4g.small", "t4g", "ami-0a", "ssm:/a/b", "ssm:a",
+    "", "x", "web", "web-1", "Web", "1d", "0s", "36h", "1w", "7d", "24h", "30d", "d", "5", "t4g.small", "t4g", "ami-0a", "ssm:/a/b", "ssm:a",
     "recipe:base", "recipe:web", "i-0A", "/golden/x", "/a/", "alias/x", "arn:aws:kms:eu-west-1:1:key/1", "20G", "1TiB", "20",
     "gp3", "io2", "st1", "standard", "together", "each", "copy-back", "roll-back", "low", "critical", "HIGH", "self", "amazon",
     "123456789012", "subnet-0a", "sg-0a", "eu-west-1", "us-gov-west-1", "/dev/sdg", "web-*", "*",
