@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use chrono::DateTime;
 use kiln_core::recipe::reference::{FIELDS, Field};
+use kiln_core::recipe::schema::schema;
 use serde_json::{Map, Value};
 
 use crate::events::examples;
@@ -38,10 +39,11 @@ const REASONS: [(&str, &str); 17] = [
     ("Sweeps", include_str!("../../src/plan/reason/reconcile.rs")),
 ];
 
-/// Each page, with its file name.
-pub fn pages() -> [(&'static str, String); 4] {
+/// Each page, with its file name. The schema is no page, but made and held as they are.
+pub fn pages() -> [(&'static str, String); 5] {
     [
         ("recipe.md", recipe()),
+        ("recipe.schema.json", format!("{:#}\n", schema())),
         ("events.md", events()),
         ("tags.md", tags()),
         ("actions-and-reasons.md", actions_and_reasons()),
@@ -62,7 +64,10 @@ fn recipe() -> String {
     page += "A recipe is a TOML document of at most 8 KiB in SSM Parameter Store, below the path `/kiln/recipes/`. All of\n\
         it is checked before anything is done, and every mistake is reported at once, with its line and what is expected.\n\
         A time span is a whole number and a unit: `s`, `m`, `h`, `d` or `w`. `make check-recipes RECIPES=<folder>`\n\
-        checks files without an account.\n";
+        checks files without an account.\n\n\
+        An editor checks a recipe while you write it, completes its fields and shows what they mean, once the first line of\n\
+        the file names the [schema](recipe.schema.json): `#:schema <path or URL>`, as in the\n\
+        [samples](../../infra/recipes). [Your first image](../guides/first-image.md#in-your-editor) tells how.\n";
     let mut tables: Vec<(&str, Vec<&Field>)> = Vec::new();
     for field in FIELDS {
         let table = match field.path.split_once('.') {

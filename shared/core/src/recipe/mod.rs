@@ -13,6 +13,7 @@ mod params;
 mod parse;
 mod publish;
 pub mod reference;
+pub mod schema;
 mod steps;
 mod table_reader;
 mod together;

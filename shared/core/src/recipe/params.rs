@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
+use super::lines::path_of;
 use super::table_reader::{TableReader, quoted, show};
 use super::violation::Violations;
 
@@ -57,7 +58,7 @@ pub(super) fn replaced(document: &Table, violations: &mut Violations) -> Table {
         found.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
     let mut replaced = document.clone();
     for (key, value) in replaced.iter_mut().filter(|(key, _)| *key != "params") {
-        replace(value, key, &params, violations);
+        replace(value, &path_of("", key), &params, violations);
     }
     replaced
 }
@@ -72,7 +73,7 @@ fn replace(value: &mut Value, path: &str, params: &Params, violations: &mut Viol
         }
         Value::Table(table) => {
             for (key, item) in table.iter_mut().filter(|(key, _)| *key != "script") {
-                replace(item, &format!("{path}.{key}"), params, violations);
+                replace(item, &path_of(path, key), params, violations);
             }
         }
         _ => {}

@@ -42,6 +42,9 @@ impl Recipe {
     pub fn parse_within(name: &str, document: &str, bounds: &Bounds) -> Result<Self, BadRecipe> {
         let lines = Lines::of(document);
         let checked = recipe(name, document).and_then(|recipe| bounds.check(recipe));
+        // Every test of the parser is one of the schema for editors, too.
+        #[cfg(test)]
+        super::schema::tests::holds(document, checked.is_ok());
         checked.map_err(|mut violations| {
             for violation in violations.0.iter_mut().filter(|violation| violation.line.is_none()) {
                 violation.line = lines.line(&violation.field);

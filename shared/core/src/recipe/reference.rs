@@ -196,7 +196,7 @@ pub const FIELDS: &[Field] = &[
         "bake.root.type",
         "string",
         "as in the base",
-        "gp3, gp2, io1, io2 or standard",
+        "\"gp3\", \"gp2\", \"io1\", \"io2\" or \"standard\"",
         "The type of the volume.",
     ),
     field(

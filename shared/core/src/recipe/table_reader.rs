@@ -6,6 +6,7 @@ use std::str::FromStr;
 use chrono::TimeDelta;
 use toml::{Table, Value};
 
+use super::lines::path_of;
 use super::violation::Violations;
 use crate::model::duration;
 
@@ -53,7 +54,7 @@ impl<'a> TableReader<'a> {
 
     /// The path of a field in this table, such as `bake.timeout`.
     pub fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        path_of(&self.path, key)
     }
 
     /// The value of a field, not checked. The field counts as known from now on.
