@@ -7,7 +7,9 @@ mod bounds;
 mod conflicts;
 mod cycles;
 mod disks;
+mod image;
 mod lines;
+pub mod names;
 mod network;
 mod params;
 mod parse;
@@ -23,6 +25,8 @@ mod violation;
 
 pub use bounds::{Bounds, Patterns};
 pub use disks::{DiskSettings, Disks, Volume};
+pub use image::ImageSettings;
+pub use lines::Lines;
 pub use network::Network;
 pub use together::checked;
 pub use types::{

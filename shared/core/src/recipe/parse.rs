@@ -7,9 +7,11 @@ use toml::{Table, Value};
 
 use super::bounds::Bounds;
 use super::disks::disks;
+use super::image::image;
 use super::lines::{Lines, line_at};
+use super::names::replaced;
 use super::network::{by_region, network};
-use super::params::{params, replaced};
+use super::params::params;
 use super::publish::publish;
 use super::steps::{archive, check_folder, fetch, keep_log, steps};
 use super::table_reader::{TableReader, quoted, show};
@@ -84,10 +86,15 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     let archive = archive(&mut root, &mut violations);
     let bake = bake(&mut root, &mut violations);
     let verify = verify(&mut root, &mut violations);
+    let image = image(&mut root, &mut violations);
     let adopt = adopt(&mut root, &mut violations);
     let publish = publish(&mut root, &mut violations);
     let replicate = replicate(&mut root, &mut violations);
     let expire = expire(&mut root, &mut violations);
+    if root.has("variants") {
+        violations
+            .problem("variants", "one document is one recipe here: make recipes writes one of each variant");
+    }
     root.end(&mut violations);
     if let (Some(name), Some(Base::Recipe(base))) = (&name, &bake.as_ref().map(|bake| bake.base.clone()))
         && name == base
@@ -107,8 +114,19 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     }
     match (name, bake) {
         (Some(name), Some(bake)) => {
-            let recipe =
-                Recipe { name, params, tags, archive, bake, verify, adopt, publish, replicate, expire };
+            let recipe = Recipe {
+                name,
+                params,
+                tags,
+                archive,
+                bake,
+                verify,
+                image,
+                adopt,
+                publish,
+                replicate,
+                expire,
+            };
             check_folder(&recipe, &mut violations);
             if violations.0.is_empty() { Ok(recipe) } else { Err(violations) }
         }

@@ -53,6 +53,13 @@ pub const FIELDS: &[Field] = &[
         "The archive of the recipe's folder in the stack's bucket. `make recipes` writes it; you do not.",
     ),
     field(
+        "variants",
+        "table of tables",
+        "none",
+        "names of a-z and 0-9; keys of bake, or tables of the recipe",
+        "Recipes that differ in little: `make recipes` makes one of each, named `<name>-<variant>`. What a variant says goes into [bake], or, in a table named as one of the recipe's, into that. `${recipe.name}` and `${recipe.variant}` tell them apart.",
+    ),
+    field(
         "tags",
         "table of strings",
         "no tags",
@@ -311,6 +318,13 @@ pub const FIELDS: &[Field] = &[
         "the default VPC of each Region",
         "by Region of replicate.regions: { subnets, security_groups, public_ip }",
         "Where the testers of replicas are launched, with replicate.verify = true.",
+    ),
+    field(
+        "image.description",
+        "string",
+        "the recipe, the time of the bake, and the base",
+        "1 to 120 printable ASCII characters",
+        "The description of home images. `${base.name}` and `${base.id}` stand for the base of the bake, here and in tags.",
     ),
     field(
         "adopt.name",

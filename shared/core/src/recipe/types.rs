@@ -6,6 +6,7 @@ use std::fmt;
 use chrono::TimeDelta;
 
 use super::disks::Disks;
+use super::image::ImageSettings;
 use super::network::{self, Network};
 use super::params::Params;
 use crate::inventory::Severity;
@@ -27,6 +28,8 @@ pub struct Recipe {
     pub bake: Bake,
     /// How images are tested.
     pub verify: Verify,
+    /// What the images say of themselves.
+    pub image: ImageSettings,
     /// Which images that something else made may become the recipe's; `None` if none may.
     pub adopt: Option<Adopt>,
     /// Who may use images, and which parameter and launch template name them.

@@ -329,7 +329,7 @@ fn new_tester(
         role: Role::Tester,
         name: name.clone(),
         program: recipe.program(Role::Tester),
-        tags: recipe.tags.clone().and(&own_tags),
+        tags: recipe.own_tags(&observed.image.tags).and(&own_tags),
         security_groups: network(recipe, &observed.image).security_groups.clone(),
         public_ip: network(recipe, &observed.image).public_ip,
         disks: observed.image.disks_that_outlive(),
