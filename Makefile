@@ -229,4 +229,4 @@ binaries: tools # The functions for the local AWS, in the profile that the tests
 	@cargo build --workspace --bins --features kiln-tests/aws
 	@for fn in $(FUNCTIONS); do \
 	  mkdir -p $(LOCAL)/$$fn && strip -o $(LOCAL)/$$fn/bootstrap "$$CARGO_TARGET_DIR/debug/$$fn"; done
-	@cp -f "$$CARGO_TARGET_DIR/debug/contract" $(LOCAL)/contract
+	@cp -f "$$CARGO_TARGET_DIR/debug/contract" "$$CARGO_TARGET_DIR/debug/recipes" $(LOCAL)/

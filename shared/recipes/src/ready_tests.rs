@@ -1,5 +1,6 @@
 use super::*;
 use crate::files::File;
+use crate::source::documents;
 
 fn source(document: &str, files: &[&str]) -> Source {
     let mut of_folder = Files::new();
@@ -19,6 +20,21 @@ const BAKE: &str = "[bake]\nbase = \"ami-0123456789abcdef0\"\ninstance_type = \"
 fn told(document: &str, files: &[&str]) -> Vec<String> {
     let bad = ready(&source(document, files)).into_iter().filter_map(Result::err);
     bad.flat_map(|bad| bad.violations).map(|violation| violation.to_string()).collect()
+}
+
+#[test]
+fn every_sample_is_right() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/recipes");
+    let found: Vec<_> =
+        ["", "examples"].iter().flat_map(|below| documents(&samples.join(below)).unwrap()).collect();
+    let read: Vec<_> = found.iter().flat_map(|document| ready(&Source::read(document).unwrap())).collect();
+    assert!(read.len() >= 10, "{}", read.len());
+    for one in read {
+        // Where there is no history, a commit has no name.
+        if let Err(bad) = one {
+            assert!(bad.violations.iter().all(|one| one.problem.contains("repository of git")), "{bad}");
+        }
+    }
 }
 
 #[test]

@@ -273,6 +273,7 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
         instance_type: instance_type.to_owned(),
         subnet: subnet.cloned(),
         role: Role::Builder,
+        profile: recipe.bake.profile.clone(),
         name: name.clone(),
         program: recipe.program(Role::Builder),
         launch: further_type(recipe, instance_type),

@@ -2,16 +2,9 @@
 
 use super::names::{self, of_base};
 use super::table_reader::{TableReader, quoted};
-use super::types::Recipe;
+use super::types::{ImageSettings, Recipe};
 use super::violation::Violations;
 use crate::model::{Tags, tags};
-
-/// What the images of a recipe say of themselves.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImageSettings {
-    /// The description of a home image; `None` for Kiln's own.
-    pub description: Option<String>,
-}
 
 /// EC2 takes 255 characters, and Kiln needs some for itself.
 const MOST_CHARACTERS: usize = 120;

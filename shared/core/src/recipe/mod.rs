@@ -25,12 +25,11 @@ mod violation;
 
 pub use bounds::{Bounds, Patterns};
 pub use disks::{DiskSettings, Disks, Volume};
-pub use image::ImageSettings;
 pub use lines::Lines;
 pub use network::Network;
 pub use together::checked;
 pub use types::{
-    Adopt, Bake, Base, Expire, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy, Replicate, Share,
-    Verify,
+    Adopt, Bake, Base, Expire, ImageSettings, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy,
+    Replicate, Share, Verify,
 };
 pub use violation::{BadRecipe, Violation};

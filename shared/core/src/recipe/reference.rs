@@ -97,7 +97,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "bake.instance_type",
         "string",
-        "",
+        "the first of bake.instance_types",
         "an instance type that runs the base's architecture",
         "The type of the builder. With bake.instance, the type of the testers.",
     ),
@@ -128,6 +128,13 @@ pub const FIELDS: &[Field] = &[
         "none",
         "at most 8 of \"s3://<bucket>/<key>#sha256=<digest>\", each with another file name, from buckets that the stack allows",
         "Files that are too large for the folder. Each is fetched into fetched/ in the folder, and checked, before the first step. Kiln's function signs the request, so the builder needs no role.",
+    ),
+    field(
+        "bake.profile",
+        "string",
+        "none: its scripts have no rights in AWS",
+        "the name of an instance profile that the stack allows",
+        "The instance profile of the builder, for scripts that need a secret, a repository or a queue of yours. Image and log get nothing of it by themselves.",
     ),
     field(
         "bake.keep_log",
@@ -262,6 +269,13 @@ pub const FIELDS: &[Field] = &[
         "none",
         "as bake.steps; not with verify.script",
         "Scripts of the recipe's folder, which run one after the other on the tester. The image is rejected if one fails.",
+    ),
+    field(
+        "verify.profile",
+        "string",
+        "none: its scripts have no rights in AWS",
+        "the name of an instance profile that the stack allows",
+        "The instance profile of testers, for scripts that need a secret, a repository or a queue of yours. Image and log get nothing of it by themselves.",
     ),
     field(
         "verify.timeout",

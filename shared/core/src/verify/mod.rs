@@ -327,6 +327,7 @@ fn new_tester(
         instance_type: instance_type.to_owned(),
         subnet: Some(subnet.id.clone()),
         role: Role::Tester,
+        profile: recipe.verify.profile.clone(),
         name: name.clone(),
         program: recipe.program(Role::Tester),
         tags: recipe.own_tags(&observed.image.tags).and(&own_tags),
