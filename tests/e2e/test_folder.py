@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import botocore.auth
 import pytest
@@ -168,3 +169,37 @@ def test_a_builder_gets_the_profile_that_the_stack_allows_and_no_other(kiln: Kil
     kiln.settle()
     kiln.recipe("other", bake='profile = "admin"')
     assert "InstanceProfiles" in kiln.bake("other").error
+
+
+def test_what_a_folder_holds_and_how_it_is_fetched_is_told_nobody(kiln: Kiln) -> None:
+    """Of everything that a run leaves behind, only the archive has what its files hold, and only user data
+    the signature that fetches them."""
+    planted = "correct-horse-battery-staple"
+    files = {"scripts/a.sh": "test -s files/key\n", "files/key": planted, "tests/a.sh": "test -s files/key\n"}
+    line = folder.put(kiln, files)
+    before = kiln.aws.journal_end()
+    more = 'keep_log = "7d"', 'steps = ["tests/a.sh"]'
+    kiln.recipe(document=folder.recipe(line, '["scripts/a.sh"]', *more))
+    kiln.bake()
+    kiln.sweep()
+    (image,) = kiln.images()
+    assert tags_of(image)["kiln:stage"] == "released"
+    left = json.dumps(kiln.aws.journal(before)) + json.dumps(kiln.dead_letters())
+    logs = kiln.aws.client("logs")
+    for group in logs.describe_log_groups()["logGroups"]:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+        left += "".join(event["message"] for page in pages for event in page["events"])
+    user_data = ""
+    for region in (HOME, "eu-west-1"):
+        ec2 = kiln.ec2(region)
+        left += str(ec2.describe_tags()["Tags"]) + str(kiln.images(region)) + str(kiln.snapshots(region))
+        for reservation in ec2.describe_instances()["Reservations"]:
+            one = reservation["Instances"][0]["InstanceId"]
+            left += ec2.get_console_output(InstanceId=one).get("Output", "")
+            user_data += folder.user_data(kiln, one, region)
+    version = tags_of(image)["kiln:version"]
+    for role in ("builder", "tester"):
+        left += folder.log_of(kiln, f"logs/7d/web/{version}/{role}-{HOME}.log")
+    for secret in (planted, SESSION_TOKEN, quote(SESSION_TOKEN, safe=""), "X-Amz-Signature"):
+        assert secret not in left, secret
+    assert "X-Amz-Signature" in user_data and planted not in user_data and "kiln-script" in left

@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use kiln_recipes::MOST_BYTES;
+use std::fs;
+use std::path::Path;
+
 use kiln_recipes::secrets::scan;
+use kiln_recipes::{DOCUMENT, MOST_BYTES, Source, ready};
 
 #[test]
 #[ignore = "it measures time, which needs an optimised build and a quiet machine"]
@@ -33,4 +36,20 @@ fn the_largest_recipe_is_scanned_well_within_a_second_whatever_it_holds() {
         println!("{name}: {} ms, {found} found", took.as_millis());
         assert!(took < Duration::from_secs(1), "{name}: {took:?}");
     }
+}
+
+#[test]
+#[ignore = "it measures time, which needs an optimised build and a quiet machine"]
+fn two_hundred_folders_of_40_kb_are_read_scanned_packed_and_checked_within_a_second() {
+    let sample =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/recipes/examples/ci-runner").join(DOCUMENT);
+    let text = fs::read_to_string(&sample).unwrap().replace("${git.commit}", "none");
+    let begun = Instant::now();
+    for _ in 0..200 {
+        let source = Source { document: text.clone(), ..Source::read(&sample).unwrap() };
+        assert!(ready(&source).iter().all(Result::is_ok));
+    }
+    let took = begun.elapsed();
+    println!("200 folders: {} ms", took.as_millis());
+    assert!(took < Duration::from_secs(1), "{took:?}");
 }

@@ -65,7 +65,7 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     if document.contains("{{") {
         violations.problem(
             "the document",
-            "it contains {{, which Parameter Store reads as a reference to another parameter; write { { instead",
+            "it contains {{, which Parameter Store reads as a reference to another parameter; move the script that needs it into the recipe's folder (bake.steps), or keep the two braces apart",
         );
     }
     let table: Table = match document.parse() {
