@@ -116,3 +116,16 @@ def test_a_missing_permission_to_share_is_told_and_nothing_is_published(kiln: Ki
     kiln.aws.faults()
     kiln.sweep()
     assert kiln.allowed(image["ImageId"]) == [ONE]
+
+
+def test_what_is_launched_from_images_and_replicas_asks_for_a_token_where_the_recipe_wants_it(
+    kiln: Kiln,
+) -> None:
+    kiln.recipe(expire='[image]\nimds = "v2.0"\ndescription = "nginx on ${base.name}"')
+    kiln.bake()
+    kiln.sweep()
+    for region in REGIONS:
+        (image,) = kiln.images(region)
+        assert (tags_of(image)["kiln:stage"], image["ImdsSupport"]) == ("released", "v2.0")
+    (image,) = kiln.images()
+    assert image["Description"].startswith("nginx on al2023-ami-")

@@ -103,6 +103,8 @@ pub trait Sharing {
     ) -> Result<()>;
     /// Sets when an image becomes deprecated, or that it never does.
     async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()>;
+    /// Makes what is launched from an image ask for a token of the metadata service by default.
+    async fn require_imds_v2(&self, region: &Region, image: &ImageId) -> Result<()>;
     /// Protects an image against deregistration.
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()>;
     /// Removes that protection.

@@ -79,6 +79,10 @@ impl Sharing for InMemoryCloud {
         self.call(CallKind::Change, "EnableImageDeprecation", region, image.as_str(), effect).await
     }
 
+    async fn require_imds_v2(&self, region: &Region, image: &ImageId) -> Result<()> {
+        Err(failed("ModifyImageAttribute", image.as_str(), region, "NotModelled"))
+    }
+
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()> {
         Err(failed("EnableImageDeregistrationProtection", image.as_str(), region, "NotModelled"))
     }

@@ -257,6 +257,9 @@ pub struct Features {
     pub windows: bool,
     /// Whether any of its volumes is encrypted.
     pub encrypted: bool,
+    /// Whether what is launched from it asks for a token by default (IMDSv2). Nobody can take that back.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-new-instances.html>)
+    pub imds_v2: bool,
 }
 
 /// A processor architecture, in EC2's words: `arm64`, `x86_64`, …

@@ -77,6 +77,8 @@ pub enum Action {
     ShareSnapshot(SnapshotId, PermissionChange),
     /// Sets or removes the time at which EC2 deprecates an image.
     SetDeprecation(ImageId, Deprecation),
+    /// Makes what is launched from an image ask for a token of the metadata service.
+    RequireImdsV2(ImageId),
     /// Turns deregistration protection on.
     Protect(ImageId),
     /// Turns off the deregistration protection that Kiln turned on.
@@ -304,6 +306,7 @@ impl Action {
             Self::Share(..) => "share",
             Self::ShareSnapshot(..) => "share-snapshot",
             Self::SetDeprecation(..) => "set-deprecation",
+            Self::RequireImdsV2(_) => "require-imds-v2",
             Self::Protect(_) => "protect",
             Self::Unprotect(_) => "unprotect",
             Self::Publish(..) => "publish",

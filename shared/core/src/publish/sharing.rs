@@ -46,7 +46,11 @@ pub fn mark(recipe: &Recipe) -> Mark {
     let publish = &recipe.publish;
     let text = |grantees: BTreeSet<Grantee>| grantees.iter().map(|one| format!("{one} ")).collect::<String>();
     let after = publish.deprecate_after.map_or(String::new(), |after| after.num_seconds().to_string());
-    let word = nonce(&["publish", &text(launchers(recipe)), &text(copiers(recipe)), &after]);
+    let (launchers_of, copiers_of) = (text(launchers(recipe)), text(copiers(recipe)));
+    let mut parts = vec!["publish", &launchers_of, &copiers_of, &after];
+    // As the marks were before images could be asked for that.
+    parts.extend(recipe.image.imds_v2.then_some("imds v2"));
+    let word = nonce(&parts);
     Mark { protected: publish.protect, shared: !launchers(recipe).is_empty(), word }
 }
 
@@ -75,7 +79,10 @@ fn applied_mark(recipe: &Recipe, image: &Image, permissions: &Permissions) -> Ma
 /// Whether a recipe's `[publish]` requires no change to an image.
 fn requires_nothing(recipe: &Recipe) -> bool {
     let publish = &recipe.publish;
-    launchers(recipe).is_empty() && publish.deprecate_after.is_none() && !publish.protect
+    launchers(recipe).is_empty()
+        && publish.deprecate_after.is_none()
+        && !publish.protect
+        && !recipe.image.imds_v2
 }
 
 /// Whether a published image must be inspected, because its recipe's `[publish]` has changed since. A disabled image has
@@ -124,6 +131,11 @@ pub fn steps(
             }
         }
         return sequence;
+    }
+    // Before anybody else may launch it.
+    if recipe.image.imds_v2 && !image.features.imds_v2 {
+        let reason = Reason::Publish(PublishReason::RecipeRequires("image.imds = \"v2.0\"".into()));
+        sequence.push(subject().decide(Action::RequireImdsV2(image.id.clone()), reason));
     }
     // The snapshots first, so that everyone who can launch the image can also copy it.
     for (snapshot, current) in &permissions.volumes {

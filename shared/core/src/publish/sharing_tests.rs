@@ -93,6 +93,19 @@ fn deprecation_counts_from_the_bake_and_a_past_time_becomes_the_earliest_possibl
 }
 
 #[test]
+fn imds_v2_is_required_once_of_an_image_that_does_not_before_anybody_is_added() {
+    let mut recipe = recipe("web");
+    recipe.publish.share.accounts = vec!["111111111111".into()];
+    let before = mark(&recipe);
+    recipe.image.imds_v2 = true;
+    assert_ne!(mark(&recipe), before, "what was published before is looked at again");
+    let mut image = published();
+    assert!(words(&recipe, &image, &Permissions::default())[0].starts_with("require-imds-v2: "));
+    image.features.imds_v2 = true;
+    assert!(words(&recipe, &image, &Permissions::default())[0].starts_with("share: "));
+}
+
+#[test]
 fn protection_is_removed_only_if_kiln_enabled_it() {
     let mut recipe = recipe("web");
     recipe.publish.protect = true;

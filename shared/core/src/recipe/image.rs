@@ -10,6 +10,9 @@ use crate::model::{Tags, tags};
 const MOST_CHARACTERS: usize = 120;
 const DESCRIPTION: &str = "a text of 1 to 120 printable ASCII characters";
 
+const V2: &str = "v2.0";
+const IMDS: &str = "\"v2.0\": an image cannot allow less than its base";
+
 /// Reads `[image]`.
 pub(super) fn image(root: &mut TableReader<'_>, violations: &mut Violations) -> ImageSettings {
     let mut table = root.table("image", violations);
@@ -20,8 +23,12 @@ pub(super) fn image(root: &mut TableReader<'_>, violations: &mut Violations) -> 
     if let Some(text) = text.filter(|text| !good(text)) {
         violations.add(path, quoted(text), DESCRIPTION);
     }
+    let imds = table.text("imds", IMDS, violations);
+    if let Some(other) = imds.filter(|imds| *imds != V2) {
+        violations.add(table.path_of("imds"), quoted(other), IMDS);
+    }
     table.end(violations);
-    ImageSettings { description: text.map(str::to_owned) }
+    ImageSettings { description: text.map(str::to_owned), imds_v2: imds == Some(V2) }
 }
 
 impl Recipe {
@@ -70,6 +77,13 @@ mod tests {
         assert_eq!(own.get(tags::BASE_NAME), Some("al2023 of today"), "what is made of it needs it too");
         assert_eq!(recipe.description(&of).as_deref(), Some("nginx on al2023 of today"));
         assert_eq!(parsed("", "").unwrap().own_tags(&of), Tags::new());
+    }
+
+    #[test]
+    fn imds_is_version_2_or_as_the_base_has_it() {
+        assert!(parsed("", "[image]\nimds = \"v2.0\"").unwrap().image.imds_v2);
+        assert!(!parsed("", "").unwrap().image.imds_v2);
+        assert_eq!(parsed("", "[image]\nimds = \"v1.0\"").unwrap_err().violations[0].field, "image.imds");
     }
 
     #[test]

@@ -341,6 +341,13 @@ pub const FIELDS: &[Field] = &[
         "The description of home images. `${base.name}` and `${base.id}` stand for the base of the bake, here and in tags.",
     ),
     field(
+        "image.imds",
+        "string",
+        "as the base",
+        "\"v2.0\"",
+        "With \"v2.0\", images and replicas make whatever is launched from them ask for a token of the metadata service (IMDSv2). An image cannot go back from that.",
+    ),
+    field(
         "adopt.name",
         "string",
         "",

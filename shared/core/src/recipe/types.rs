@@ -134,6 +134,8 @@ pub struct Verify {
 pub struct ImageSettings {
     /// The description of a home image; `None` for Kiln's own.
     pub description: Option<String>,
+    /// Whether what is launched from them asks for a token of the metadata service by default.
+    pub imds_v2: bool,
 }
 
 /// `[adopt]`: which images that something else made may become the recipe's.

@@ -104,6 +104,7 @@ pub(crate) async fn apply_one<C: Cloud>(
         Action::Share(image, change) => done(cloud.change_launch(region, image, change).await),
         Action::ShareSnapshot(snapshot, change) => done(cloud.change_volumes(region, snapshot, change).await),
         Action::SetDeprecation(image, at) => done(cloud.deprecate(region, image, *at).await),
+        Action::RequireImdsV2(image) => done(cloud.require_imds_v2(region, image).await),
         Action::Protect(image) => done(cloud.protect(region, image).await),
         Action::Unprotect(image) => done(cloud.unprotect(region, image).await),
         Action::Publish(image, record, mark) => {

@@ -109,6 +109,7 @@ fn features(given: &aws_sdk_ec2::types::Image) -> Features {
         ena: given.ena_support() == Some(true),
         windows: given.platform().is_some_and(|platform| platform.as_str().eq_ignore_ascii_case("windows")),
         encrypted: given.block_device_mappings().iter().any(encrypted),
+        imds_v2: given.imds_support().is_some_and(|support| support.as_str() == "v2.0"),
     }
 }
 

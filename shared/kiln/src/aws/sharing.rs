@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{
-    CreateVolumePermission, CreateVolumePermissionModifications, ImageAttributeName, ImageFinding,
-    LaunchPermission, LaunchPermissionModifications, PermissionGroup, SnapshotAttributeName,
+    AttributeValue, CreateVolumePermission, CreateVolumePermissionModifications, ImageAttributeName,
+    ImageFinding, LaunchPermission, LaunchPermissionModifications, PermissionGroup, SnapshotAttributeName,
 };
 use chrono::Utc;
 use kiln_core::inventory::{Deprecation, ErrorKind, Finding, Grantee, PermissionChange, Result, Severity};
@@ -107,6 +107,13 @@ impl Sharing for Aws {
                 call.send().await.map_err(Call::new("DisableImageDeprecation", region).on(image)).map(|_| ())
             }
         }
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyImageAttribute.html>)
+    async fn require_imds_v2(&self, region: &Region, image: &ImageId) -> Result<()> {
+        let v2 = AttributeValue::builder().value("v2.0").build();
+        let call = self.ec2(region).await.modify_image_attribute().image_id(image.as_str()).imds_support(v2);
+        call.send().await.map_err(Call::new("ModifyImageAttribute", region).on(image)).map(|_| ())
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeregistrationProtection.html>)
