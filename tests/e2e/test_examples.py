@@ -25,6 +25,12 @@ def put(kiln: Kiln, name: str) -> dict[str, str]:
         instead |= {f"subnet-0000000000000000{one}": vpc.subnets[at] for at, one in enumerate(letters)}
     for old, new in instead.items():
         text = text.replace(old, new)
+    if "ami-windows-latest" in text:
+        parameter = re.search(r'"ssm:([^"]+)"', text)
+        assert parameter
+        image = {"region": HOME, "name": "Windows_Server", "architecture": "x86_64", "platform": "windows"}
+        (base,) = kiln.aws.seed(images=[{**image, "size_gb": 30}])["images"]
+        kiln.aws.seed(parameters=[{"region": HOME, "name": parameter[1], "value": base}])
     for region in (HOME, AWAY):
         kms = kiln.aws.client("kms", region)
         if not any(one["AliasName"] == "alias/golden" for one in kms.list_aliases()["Aliases"]):
