@@ -68,7 +68,7 @@ test-full: binaries ## The same with all that takes long: every scene's whole wa
 
 unit: ## The rules, their properties and the simulation, without the AWS SDK
 	@echo "==> Are the rules right, each by itself?"
-	@cargo test --quiet -p kiln-core -p kiln-engine
+	@cargo test --quiet -p kiln-core -p kiln-engine -p kiln-recipes
 	@echo "==> Is every promise kept, whatever fails or dies? Is each planted bug caught?"
 	@$(SIMULATION)
 
@@ -108,16 +108,17 @@ build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or 
 	@echo "==> Building for $(ARCH) (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) --lambda-dir .build/lambda
 
-check-recipes: ## Checks recipe files, and lists every mistake: RECIPES=infra/recipes
-	@cargo run --quiet -p kiln-core --example check_recipes -- $(RECIPES)
+check-recipes: ## Checks recipes and their folders, and lists every mistake: RECIPES=infra/recipes
+	@cargo run --quiet -p kiln-recipes --bin recipes -- check $(RECIPES)
 
 deploy: build ## Shows what would change, asks, does it: REGION= REGIONS= PARAMETERS= TAGS= YES=1 REMOVE_REGIONS=1
 	@$(BIN)/python -m stack deploy --stack $(STACK) --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
 	  --architecture $(ARCH) --parameters "$$PARAMETERS" --tags "$$TAGS" \
 	  --yes "$(YES)" --remove-regions "$(REMOVE_REGIONS)"
 
-recipes: tools check-recipes ## Puts the recipes into Parameter Store, once all are right: RECIPES=folder REGION=...
-	@$(BIN)/python -m stack recipes --stack $(STACK) --home $(REGION) $(RECIPES)
+recipes: tools ## Puts recipes and their folders, once all are right; shows what changes: RECIPES=folder DRY_RUN=1 PRUNE=1 REGION=...
+	@cargo run --quiet -p kiln-recipes --bin recipes -- pack $(RECIPES) --to .build/put
+	@$(BIN)/python -m stack recipes --stack $(STACK) --home $(REGION) --prune "$(PRUNE)" --dry-run "$(DRY_RUN)" .build/put
 
 invoke: tools ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-dry-run.json REGION=...
 	@$(BIN)/python -m stack invoke --stack $(STACK) --home $(REGION) $(FN) $(EVENT)
@@ -228,4 +229,4 @@ binaries: tools # The functions for the local AWS, in the profile that the tests
 	@cargo build --workspace --bins --features kiln-tests/aws
 	@for fn in $(FUNCTIONS); do \
 	  mkdir -p $(LOCAL)/$$fn && strip -o $(LOCAL)/$$fn/bootstrap "$$CARGO_TARGET_DIR/debug/$$fn"; done
-	@cp -f "$$CARGO_TARGET_DIR/debug/contract" $(LOCAL)/contract
+	@cp -f "$$CARGO_TARGET_DIR/debug/contract" "$$CARGO_TARGET_DIR/debug/recipes" $(LOCAL)/

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack import ask, functions, operate
+from stack import ask, functions, operate, recipes
 from stack.arguments import ArgumentError, switch
 from stack.artifacts import BucketError
 from stack.clients import Clients
@@ -69,8 +69,13 @@ def _command(name: str, options: argparse.Namespace) -> str:
 
 
 def _recipes(options: argparse.Namespace) -> int:
-    operate.put_recipes(
-        Clients(options.endpoint_url).of("ssm", options.home), options.paths, stack=options.stack
+    recipes.put(
+        Clients(options.endpoint_url),
+        options.home,
+        options.folder,
+        stack=options.stack,
+        prune=switch("PRUNE", options.prune),
+        dry_run=switch("DRY_RUN", options.dry_run),
     )
     return 0
 
@@ -149,9 +154,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--yes", help="1: deletes the stacks that are shown without a question")
     command.add_argument("--remove-bucket", help="1: deletes the bucket that Kiln was deployed from as well")
 
-    command = commands.add_parser("recipes", parents=[common], help="puts recipes into Parameter Store")
+    command = commands.add_parser("recipes", parents=[common], help="puts recipes and their folders")
     command.set_defaults(run=_recipes)
-    command.add_argument("paths", nargs="+", type=Path, help="files, or folders of *.toml")
+    command.add_argument("folder", type=Path, help="what `recipes pack` wrote")
+    command.add_argument("--prune", help="1: removes the recipes that are not in the folder")
+    command.add_argument("--dry-run", help="1: only shows what would change")
 
     command = commands.add_parser("invoke", parents=[common], help="wakes a function by hand")
     command.set_defaults(run=_invoke)

@@ -61,6 +61,15 @@ class Bucket:
         self.s3.put_object(Key=key, Body=data, **self._call)
         return True
 
+    def get(self, key: str) -> bytes | None:
+        """What an object holds; None if it is not there."""
+        try:
+            return bytes(self.s3.get_object(Key=key, **self._call)["Body"].read())
+        except ClientError as error:
+            if _code(error) in _NOT_FOUND:
+                return None
+            raise BucketError(f"s3://{self.name}/{key} cannot be read: {error}") from error
+
     def forget(self, deployed: Iterable[str], now: datetime | None = None) -> int:
         """Deletes the objects that are neither deployed nor young; answers how many.
 

@@ -1,11 +1,11 @@
-"""What a person does with a deployed Kiln: puts recipes, wakes a function, reads its log."""
+"""What a person does with a deployed Kiln: wakes a function, reads its log."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +26,6 @@ class FunctionFailed(OperateError):
 def recipes_of(stack: str) -> str:
     """The path in Parameter Store below which a stack has its recipes."""
     return f"/{stack}/recipes"
-
-
-def put_recipes(ssm: Any, paths: list[Path], say: Callable[[str], None] = print, stack: str = "kiln") -> None:
-    """Puts recipe files into Parameter Store. The functions read them anew each time they are woken."""
-    for file in _recipe_files(paths):
-        name = f"{recipes_of(stack)}/{file.stem}"
-        text = file.read_text()
-        if _value(ssm, name) == text:
-            say(f"{name}: unchanged")
-            continue
-        # More than 4 KB is an advanced parameter, which costs; Parameter Store chooses.
-        ssm.put_parameter(Name=name, Value=text, Type="String", Tier="Intelligent-Tiering", Overwrite=True)
-        say(f"{name}: put")
 
 
 def invoke(lambdas: Any, function: str, event: Path) -> tuple[bool, str]:
@@ -86,20 +73,3 @@ def span(text: str) -> float:
     if not match:
         raise OperateError(f"{text!r} is not a span of time such as 90s, 15m, 1h or 2d")
     return int(match[1]) * _SECONDS[match[2]]
-
-
-def _recipe_files(paths: list[Path]) -> list[Path]:
-    files = [file for path in paths for file in (sorted(path.glob("*.toml")) if path.is_dir() else [path])]
-    missing = [str(file) for file in files if not file.is_file()]
-    if missing or not files:
-        raise OperateError(f"no recipe was found at {', '.join(missing or map(str, paths))}")
-    return files
-
-
-def _value(ssm: Any, name: str) -> str | None:
-    try:
-        return ssm.get_parameter(Name=name)["Parameter"]["Value"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ParameterNotFound":
-            return None
-        raise

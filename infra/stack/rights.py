@@ -18,6 +18,7 @@ _WHEN = {
     "WithKmsKey": "the parameter `KmsKey` is given",
     "WithVpc": "the parameter `SubnetIds` is given",
     "WithFetchFrom": "the parameter `FetchFrom` is given",
+    "WithInstanceRoles": "the parameter `InstanceRoles` is given",
     "WithTracing": "the parameter `Tracing` is `Active`",
 }
 _ONLY_WHEN = "OnlyWhen"

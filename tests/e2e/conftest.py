@@ -20,7 +20,13 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiln]:
     assert not missing, f"the binaries {missing} are not built: make binaries"
     log = tmp_path_factory.mktemp("local-aws") / "log"
     timing = {"LOCAL_AWS_IMAGE_S": "0.2", "LOCAL_AWS_BOOT_S": "0.1", "LOCAL_AWS_RETRY_S": "0.3,0.6"}
-    parameters = {"MaxAttempts": MAX_ATTEMPTS, "PublicImages": "allowed"}
+    parameters = {
+        "MaxAttempts": MAX_ATTEMPTS,
+        "PublicImages": "allowed",
+        "FetchFrom": "arn:aws:s3:::artefacts/agents/*,arn:aws:s3:::artefacts/orders/*",
+        "InstanceProfiles": "golden-*",
+        "InstanceRoles": "arn:aws:iam::000000000000:role/golden-*",
+    }
     with LocalAws(log=log, **timing) as aws:
         stacks = deploy(aws.url, BUILT, HOME, FURTHER, architecture="x86_64", parameters=parameters)
         yield Kiln(aws, stacks.outputs["FailuresQueue"])

@@ -7,10 +7,14 @@ import gzip
 import hashlib
 import io
 import re
+import subprocess
 import tarfile
+from pathlib import Path
 from typing import Any
 
 from e2e.kiln import HOME, Kiln
+
+BUILT = Path(__file__).resolve().parents[2] / ".build/local"
 
 
 def store(kiln: Kiln) -> str:
@@ -68,3 +72,11 @@ steps = {steps}
 [replicate]
 regions = ["eu-west-1"]
 """
+
+
+def pack(source: Path, to: Path) -> list[str]:
+    """What `make recipes` packs of a recipe's file or folder; the names of its recipes."""
+    command = [BUILT / "recipes", "pack", source, "--to", to]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return sorted(one.stem for one in (to / "recipes").glob("*.toml"))

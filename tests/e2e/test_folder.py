@@ -16,7 +16,6 @@ from botocore.credentials import Credentials
 
 from e2e import folder
 from e2e.kiln import HOME, MAX_ATTEMPTS, Kiln, tags_of
-from e2e.test_bounds import bounded
 from local_aws.patches import SESSION_TOKEN
 
 FIRST = 'echo "first $KILN_NGINX"; grep -q ours files/nginx.conf; test "$PWD" = "$KILN_FOLDER"\n'
@@ -26,8 +25,6 @@ FILES = {
     "files/nginx.conf": "ours\n",
     "tests/smoke.sh": "echo tested; test -r files/nginx.conf\n",
 }
-AGENTS = "arn:aws:s3:::artefacts/agents/*"
-EVERY = ("bake", "capture", "verify", "publish", "replicate", "reconcile")
 STEPS = '["scripts/10-first.sh", "reboot", "scripts/20-second.sh"]'
 
 
@@ -47,9 +44,8 @@ def test_a_folder_runs_on_builder_and_tester_over_a_restart_and_its_log_is_kept(
     line = folder.put(kiln, FILES)
     more = f'keep_log = "90d"\nfetch = ["{agent(kiln)}"]'
     kiln.recipe(document=folder.recipe(line, STEPS, more, 'steps = ["tests/smoke.sh"]'))
-    with bounded(kiln, *EVERY, KILN_FETCH_FROM=AGENTS):
-        kiln.bake()
-        kiln.sweep()
+    kiln.bake()
+    kiln.sweep()
     (image,) = kiln.images()
     assert tags_of(image)["kiln:stage"] == "released" and kiln.living() == []
     version = tags_of(image)["kiln:version"]
@@ -94,14 +90,13 @@ def test_a_file_that_is_not_what_the_recipe_names_fails_the_bake(kiln: Kiln) -> 
     line = folder.put(kiln, FILES)
     object_ = agent(kiln, b"another agent")
     kiln.recipe(document=folder.recipe(line, '["scripts/10-first.sh"]', f'fetch = ["{object_}"]'))
-    with bounded(kiln, *EVERY, KILN_FETCH_FROM=AGENTS):
-        kiln.bake()
+    kiln.bake()
     assert "s3://artefacts/agents/agent.rpm is not what the recipe names" in bake_failed(kiln)["console-tail"]
 
 
 def test_nothing_is_fetched_that_the_stack_does_not_allow(kiln: Kiln) -> None:
-    line = folder.put(kiln, FILES)
-    kiln.recipe(document=folder.recipe(line, '["scripts/10-first.sh"]', f'fetch = ["{agent(kiln)}"]'))
+    line, object_ = folder.put(kiln, FILES), agent(kiln).replace("agents", "payroll")
+    kiln.recipe(document=folder.recipe(line, '["scripts/10-first.sh"]', f'fetch = ["{object_}"]'))
     assert "FetchFrom" in kiln.bake().error and kiln.living() == []
 
 
@@ -156,3 +151,20 @@ def test_user_data_has_less_than_4_kb(kiln: Kiln) -> None:
     given = ec2.describe_instance_attribute(InstanceId=one, Attribute="userData")
     assert len(base64.b64decode(given["UserData"]["Value"])) <= 4096
     ec2.terminate_instances(InstanceIds=[one])
+
+
+def test_a_builder_gets_the_profile_that_the_stack_allows_and_no_other(kiln: Kiln) -> None:
+    iam = kiln.aws.client("iam")
+    if not any(
+        one["InstanceProfileName"] == "golden-builder"
+        for one in iam.list_instance_profiles()["InstanceProfiles"]
+    ):
+        iam.create_instance_profile(InstanceProfileName="golden-builder")
+    kiln.recipe(script="sleep infinity", bake='profile = "golden-builder"')
+    kiln.bake()
+    (builder,) = kiln.living()
+    assert builder["IamInstanceProfile"]["Arn"].endswith(":instance-profile/golden-builder")
+    kiln.ec2().terminate_instances(InstanceIds=[builder["InstanceId"]])
+    kiln.settle()
+    kiln.recipe("other", bake='profile = "admin"')
+    assert "InstanceProfiles" in kiln.bake("other").error

@@ -52,6 +52,7 @@ HOOKS = (
     Hook("ministack.app", "app", ("scope", "receive", "send")),
     Hook("ministack.app", "_reset_all_state", ()),
     Hook("ministack.core.responses", "request_scope", ("account_id", "region")),
+    Hook("ministack.services.iam", "_lookup_instance_profile", ("name", "arn")),
     Hook(_S3, "resolve_credential", ("access_key_id", "account_id", "session_token")),
     Hook("ministack.services.ec2", "handle_request", ("method", "path", "headers", "body", "query_params")),
     Hook(

@@ -26,6 +26,7 @@ from local_aws.world import World
 
 AMAZON = "137112412989"
 DEBIAN = "136693071363"
+CANONICAL = "099720109477"
 ROOT = "/dev/xvda"
 _FIELDS = {
     "images": {
@@ -124,7 +125,7 @@ class Seeder:
         return out
 
     def public_images(self) -> None:
-        """Create the public images of Amazon and Debian, and Amazon's public parameters."""
+        """Create the public images of Amazon, Debian and Canonical, and Amazon's public parameters."""
         for region in REGIONS:
             for architecture in ("arm64", "x86_64"):
                 name = f"al2023-ami-kernel-default-{architecture}"
@@ -147,7 +148,13 @@ class Seeder:
                 image = ec2_backends[ACCOUNT][region].amis[image_id]
                 image.owner_alias, image.public_parameter = "amazon", parameter
                 parameters.write(region, parameter, image_id)
-            self.all({"images": [_debian(region, "20260901-1", 9), _debian(region, "20261101-1", 11)]})
+            ubuntu = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20261101"
+            others = [
+                _public(region, "debian-12-arm64-20260901-1", "arm64", DEBIAN, 9),
+                _public(region, "debian-12-arm64-20261101-1", "arm64", DEBIAN, 11),
+                _public(region, ubuntu, "x86_64", CANONICAL, 11),
+            ]
+            self.all({"images": others})
 
     def _image(self, entry: dict[str, Any]) -> str:
         backend = ec2_backends[ACCOUNT][entry["region"]]
@@ -333,12 +340,12 @@ def _volume(entry: dict[str, Any]) -> str:
     return volume.id
 
 
-def _debian(region: str, release: str, month: int) -> dict[str, Any]:
+def _public(region: str, name: str, architecture: str, owner: str, month: int) -> dict[str, Any]:
     return {
         "region": region,
-        "name": f"debian-12-arm64-{release}",
-        "architecture": "arm64",
-        "owner": DEBIAN,
+        "name": name,
+        "architecture": architecture,
+        "owner": owner,
         "created": f"2026-{month:02}-01T08:00:00Z",
         "public": True,
     }

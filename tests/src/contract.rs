@@ -150,6 +150,7 @@ impl<G: ContractAdapter> Case<'_, G> {
             instance_type: "t4g.small".into(),
             subnet: None,
             role: Role::Builder,
+            profile: None,
             name: name.clone(),
             program: Program { steps: vec![Step::Text("sleep 600\n".into())], ..Program::default() },
             launch: self.mark.clone(),

@@ -28,6 +28,8 @@ REGULATED = {
     "SecurityGroupIds": "sg-0a1b2c3d4e5f60718",
     "CodeSigningConfig": f"arn:aws:lambda:us-east-1:{ACCOUNT}:code-signing-config:csc-0a1b2c3d4e5f60718",
     "Tracing": "Active",
+    "InstanceProfiles": "golden-builder",
+    "InstanceRoles": f"arn:aws:iam::{ACCOUNT}:role/golden-builder",
     "FetchFrom": "arn:aws:s3:::artefacts/agents/*",
     "AlarmTopic": f"arn:aws:sns:us-east-1:{ACCOUNT}:oncall",
 }

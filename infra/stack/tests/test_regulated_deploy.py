@@ -121,10 +121,11 @@ def test_two_stacks_of_one_account_have_their_own_bus_and_recipes(
 def test_the_tool_operates_the_stack_that_it_is_told(
     aws: LocalAws, guarded: Deployed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "db.toml").write_text("name = 'db'")
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/db.toml").write_text("name = 'db'")
     where = ["--endpoint-url", aws.url, "--stack", NAME]
     assert main(["recipes", *where, str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"/{NAME}/recipes/db: put\n"
+    assert capsys.readouterr().out == f"/{NAME}/recipes/db: new\n"
     assert main(["logs", *where, "bake"]) == 0
     assert main(["logs", "--endpoint-url", aws.url, "--stack", "absent", "bake"]) == 1
     assert "/aws/lambda/absent-bake" in capsys.readouterr().err

@@ -6,6 +6,8 @@
 //! root. [`archive::read`] reads one back, [`changes`] tells what differs between two, and [`secrets::scan`] finds what
 //! should not be in any.
 //!
+//! [`ready`] makes of a document what is put: whole documents with the digests of their archives, one of each variant.
+//!
 //! Nothing here knows AWS, and nothing is written to disk.
 
 pub mod archive;
@@ -13,7 +15,10 @@ mod changes;
 mod files;
 mod folder;
 mod mistake;
+mod ready;
 pub mod secrets;
+mod source;
+mod variants;
 
 pub use archive::{Archive, BadArchive};
 pub use changes::{Change, changes};
@@ -22,4 +27,7 @@ pub use files::{
 };
 pub use folder::{DOCUMENT, FOLDERS, Folder};
 pub use mistake::Mistake;
+pub use ready::{Ready, ready};
 pub use secrets::{Rule, Secret};
+pub use source::{Source, documents};
+pub use variants::{Variant, variants};

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -95,12 +96,14 @@ class Instances(Overlay):
         self._check_machine(image)
         self.params["ImageId"] = image.id
         self._image = image
+        profile = self._profile()
         reservation = InstanceResponse.run_instances(self).result  # type: ignore[arg-type]
         set_last_launched(image)
         keys = {device.name: device.kms_key_id for device in image.devices}
         asked = {one["DeviceName"]: one.get("Ebs", {}) for one in self._get_param("BlockDeviceMappings", [])}
         for instance in reservation.instances:
             instance.client_token = token
+            instance.iam_instance_profile = profile
             for name, block in instance.get_block_device_mapping:
                 volume = self.ec2_backend.volumes[block.volume_id]
                 volume.kms_key_id = volume.kms_key_id or keys.get(name)
@@ -246,6 +249,19 @@ class Instances(Overlay):
         data = self._get_param("UserData")
         if data and len(base64.b64decode(data)) > USER_DATA_LIMIT:
             raise bad_value(f"User data is limited to {USER_DATA_LIMIT} bytes")
+
+    def _profile(self) -> SimpleNamespace | None:
+        """The instance profile that the launch names. IAM is not moto's, so moto must not look for it."""
+        from ministack.services import iam
+
+        given = self.params.pop("IamInstanceProfile", None)
+        if not given:
+            return None
+        found = iam._lookup_instance_profile(given.get("Name", ""), given.get("Arn", ""))
+        if not found:
+            text = f"Value ({given.get('Name')}) for parameter iamInstanceProfile.name is invalid"
+            raise bad_value(f"{text}. Invalid IAM Instance Profile name")
+        return SimpleNamespace(arn=found["Arn"], id=found["InstanceProfileId"])
 
     def _parse_block_device_mapping(self) -> list[dict[str, Any]]:
         """The devices of the image, changed as the launch says, and the further devices of the launch."""

@@ -29,7 +29,7 @@ TOOLS = (
     "timeout touch tr true uname uniq wc which xargs yes"
 )
 STUBS = (
-    "apt apt-get chown cloud-init dnf dpkg firewall-cmd groupadd hostnamectl modprobe pip pip3 "
+    "apt apt-get chown cloud-init dnf dpkg firewall-cmd groupadd hostnamectl install modprobe pip pip3 "
     "restorecon rpm sysctl systemctl timedatectl update-alternatives useradd usermod yum"
 )
 POWER_TOOLS = ("poweroff", "shutdown", "reboot", "halt", "init")

@@ -269,7 +269,8 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
     let name = &request.name;
     let deadline = request.now + recipe.bake.timeout;
     let own_tags = Role::Builder.tags(name, deadline).with(tags::BASE, &base.id);
-    let tags = recipe.tags.clone().and(&own_tags);
+    let of_base = own_tags.clone().with(tags::BASE_NAME, &base.name);
+    let tags = recipe.own_tags(&of_base).and(&own_tags);
     let builder = |instance_type: &str, subnet: Option<&SubnetId>| NewInstance {
         region: request.home.clone(),
         image: base.id.clone(),
@@ -277,6 +278,7 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
         instance_type: instance_type.to_owned(),
         subnet: subnet.cloned(),
         role: Role::Builder,
+        profile: recipe.bake.profile.clone(),
         name: name.clone(),
         program: recipe.program(Role::Builder),
         launch: further_type(recipe, instance_type),

@@ -302,7 +302,7 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
         adopted: false,
         asked_again: None,
     };
-    let mut image_tags = recipe.tags.clone().with(tags::NAME, name).and(&record.write());
+    let mut image_tags = recipe.own_tags(&instance.tags).with(tags::NAME, name).and(&record.write());
     if let Some(zone) = &instance.zone {
         image_tags = image_tags.with(tags::ZONE, zone);
     }
@@ -310,11 +310,10 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
         region: instance.region.clone(),
         instance: instance.id.clone(),
         name: name.to_string(),
-        description: format!(
-            "{} baked at {}{from}",
-            name.recipe,
-            name.version.time().to_rfc3339_opts(SecondsFormat::Secs, true)
-        ),
+        description: recipe.description(&instance.tags).unwrap_or_else(|| {
+            let at = name.version.time().to_rfc3339_opts(SecondsFormat::Secs, true);
+            format!("{} baked at {at}{from}", name.recipe)
+        }),
         tags: image_tags,
         left_out: recipe.bake.disks.left_out(),
     }

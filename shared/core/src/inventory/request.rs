@@ -101,6 +101,8 @@ pub struct NewInstance {
     pub public_ip: Option<bool>,
     /// What it is launched for.
     pub role: Role,
+    /// Its instance profile, by name; `None` for none.
+    pub profile: Option<String>,
     /// The bake that it is launched for.
     pub name: ImageName,
     /// What it runs.

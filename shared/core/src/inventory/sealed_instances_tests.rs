@@ -14,6 +14,7 @@ fn an_instance_is_a_builder_only_with_the_token_of_its_own_bake_and_subnet() {
         instance_type: "t4g.small".into(),
         subnet: Some("subnet-0a".parse().unwrap()),
         role: Role::Builder,
+        profile: None,
         name: name("web", 3),
         program: Program::default(),
         tags: builder("web", 3).tags,

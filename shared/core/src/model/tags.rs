@@ -19,6 +19,8 @@ pub const ROLE: &str = "kiln:role";
 pub const STAGE: &str = "kiln:stage";
 /// On an image or replica: the image that it was baked from.
 pub const BASE: &str = "kiln:base";
+/// On a builder, tester or image: the name of the image that it was baked from, if the recipe's tags or description name it.
+pub const BASE_NAME: &str = "kiln:base-name";
 /// On a replica: the home image that it was copied from, as `region/ami-id`.
 pub const ORIGIN: &str = "kiln:origin";
 /// On a builder or tester: the time by which it must have finished. After that, its bake or test has failed.
@@ -104,12 +106,13 @@ pub const MOST_OF_LIST: usize = 200;
 pub const MOST_OF_KILN: usize = 23;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 32] = [
+const OWN: [&str; 33] = [
     RECIPE,
     VERSION,
     ROLE,
     STAGE,
     BASE,
+    BASE_NAME,
     ORIGIN,
     DEADLINE,
     RECOPY,

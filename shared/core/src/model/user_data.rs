@@ -95,7 +95,7 @@ fn brought(program: &Program, links: &Links) -> String {
 }
 
 /// The part of the frame that a program needs. What follows a line such as `#[fetch or log]` is for programs that fetch
-/// something or keep their log alone, up to the next such line. Of the comments, who reads them there needs the first two
+/// something or keep their log, and for no other, up to the next such line. Of the comments, who reads them there needs the first two
 /// lines.
 pub(super) fn needed(frame: &str, program: &Program) -> String {
     let is_needed = |part: &str| match part {

@@ -47,7 +47,9 @@ say() {
   for each in $consoles; do
     printf '\n%s\n' "$1" | timeout 60 tee -a "$each" > /dev/null 2>&1
   done
+#[log]
   [ ! -e "$kept/log" ] || printf '\n%s\n' "$1" >> "$kept/log"
+#[]
 }
 
 begin() {
@@ -155,7 +157,9 @@ run() {
   say "kiln-script $word begins"
   echo 'DPkg::Lock::Timeout "600";' > "$work/apt.conf"
   to=$console
-  [ -z "$log" ] || keep_log
+#[log]
+  keep_log
+#[]
   past=$(cat "$kept/past" 2> /dev/null)
   number=0
   status=0
@@ -246,14 +250,17 @@ restart() {
 
 #[]
 end() {
+#[log]
   if [ -e "$kept/log" ]; then
     why=$(send 2>&1) || say "kiln: the log could not be kept: $why"
   fi
+#[reboot]
   if [ -e "$kept/restarting" ]; then
     sync
     systemctl reboot || reboot
     exit 0
   fi
+#[]
   status=$(cat "$work/status" 2> /dev/null)
   if stopping; then
     say 'kiln: the machine was told to shut down or restart before the script had ended'

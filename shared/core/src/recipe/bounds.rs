@@ -25,6 +25,8 @@ pub struct Bounds {
     pub instance_types: Patterns,
     /// The objects that builders may fetch, as ARNs.
     pub fetch_from: Patterns,
+    /// The instance profiles of builders and testers.
+    pub profiles: Patterns,
 }
 
 impl Bounds {
@@ -37,6 +39,7 @@ impl Bounds {
             base_parameters: any(),
             instance_types: any(),
             fetch_from: any(),
+            profiles: any(),
         }
     }
 
@@ -57,6 +60,12 @@ impl Bounds {
         }
         if let Some(of_tester) = &recipe.verify.instance_type {
             within("verify.instance_type", of_tester, &self.instance_types, "InstanceTypes");
+        }
+        let profiles = [("bake.profile", &recipe.bake.profile), ("verify.profile", &recipe.verify.profile)];
+        for (field, profile) in profiles {
+            if let Some(profile) = profile {
+                within(field, profile, &self.profiles, "InstanceProfiles");
+            }
         }
         for object in &recipe.bake.fetch {
             // The partition is part of the ARN, and the recipe does not know it.
@@ -128,6 +137,7 @@ mod tests {
             base_parameters: Patterns::of("/golden/*"),
             instance_types: Patterns::of("t4g.*, m7g.large"),
             fetch_from: Patterns::of("arn:aws:s3:::artefacts/agents/*"),
+            profiles: Patterns::of("golden-*"),
         }
     }
 
@@ -183,6 +193,21 @@ mod tests {
         assert!(fetched("agents/a.rpm").is_ok());
         let refused = fetched("payroll/a.csv").unwrap_err().to_string();
         assert!(refused.contains("FetchFrom") && refused.contains("bake.fetch"), "{refused}");
+    }
+
+    #[test]
+    fn only_profiles_that_the_stack_allows_are_given() {
+        let named = |profile: &str| {
+            let document = format!(
+                "name = \"web\"\n[bake]\nbase = \"ami-0123456789abcdef0\"\ninstance_type = \"t4g.small\"\n\
+                 profile = {profile:?}\n[verify]\nprofile = {profile:?}\n"
+            );
+            Recipe::parse_within("web", &document, &bounds())
+        };
+        assert!(named("golden-builder").is_ok());
+        let fields: Vec<String> =
+            named("admin").unwrap_err().violations.into_iter().map(|one| one.field).collect();
+        assert_eq!(fields, ["bake.profile", "verify.profile"]);
     }
 
     #[test]

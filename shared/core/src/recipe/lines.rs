@@ -18,6 +18,11 @@ impl Lines {
         Self(lines)
     }
 
+    /// The line of a field; `None` if the document does not have it.
+    pub fn exactly(&self, field: &str) -> Option<usize> {
+        self.0.get(field).copied()
+    }
+
     /// The line of a field, or of an element of a list. For one that is missing, the line of its table or list.
     pub fn line(&self, field: &str) -> Option<usize> {
         let mut path = field;

@@ -7,7 +7,9 @@ mod bounds;
 mod conflicts;
 mod cycles;
 mod disks;
+mod image;
 mod lines;
+pub mod names;
 mod network;
 mod params;
 mod parse;
@@ -23,10 +25,11 @@ mod violation;
 
 pub use bounds::{Bounds, Patterns};
 pub use disks::{DiskSettings, Disks, Volume};
+pub use lines::Lines;
 pub use network::Network;
 pub use together::checked;
 pub use types::{
-    Adopt, Bake, Base, Expire, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy, Replicate, Share,
-    Verify,
+    Adopt, Bake, Base, Expire, ImageSettings, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy,
+    Replicate, Share, Verify,
 };
 pub use violation::{BadRecipe, Violation};

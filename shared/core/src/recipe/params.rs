@@ -3,9 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use toml::{Table, Value};
-
-use super::lines::path_of;
 use super::table_reader::{TableReader, quoted, show};
 use super::violation::Violations;
 
@@ -48,54 +45,6 @@ pub(super) fn params(root: &mut TableReader<'_>, violations: &mut Violations) ->
         );
     }
     read
-}
-
-/// The document with each `${params.…}` replaced by its value, but in scripts.
-pub(super) fn replaced(document: &Table, violations: &mut Violations) -> Table {
-    let given = document.get("params").and_then(Value::as_table);
-    let found = given.into_iter().flatten();
-    let params: Params =
-        found.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
-    let mut replaced = document.clone();
-    for (key, value) in replaced.iter_mut().filter(|(key, _)| *key != "params") {
-        replace(value, &path_of("", key), &params, violations);
-    }
-    replaced
-}
-
-fn replace(value: &mut Value, path: &str, params: &Params, violations: &mut Violations) {
-    match value {
-        Value::String(text) if text.contains(OPENS) => *text = with_values(text, path, params, violations),
-        Value::Array(items) => {
-            for (at, item) in items.iter_mut().enumerate() {
-                replace(item, &format!("{path}[{at}]"), params, violations);
-            }
-        }
-        Value::Table(table) => {
-            for (key, item) in table.iter_mut().filter(|(key, _)| *key != "script") {
-                replace(item, &path_of(path, key), params, violations);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn with_values(text: &str, path: &str, params: &Params, violations: &mut Violations) -> String {
-    let mut parts = text.split(OPENS);
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (name, rest) = part.split_once('}').unwrap_or((part, ""));
-        match params.get(name) {
-            Some(value) => whole.push_str(value),
-            None => {
-                let known: Vec<String> = params.keys().map(|key| quoted(key)).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                violations.add(path, format!("{OPENS}{name}}}"), format!("a name of [params] ({known})"));
-            }
-        }
-        whole.push_str(rest);
-    }
-    whole
 }
 
 /// What a script finds in its environment.

@@ -7,9 +7,11 @@ use toml::{Table, Value};
 
 use super::bounds::Bounds;
 use super::disks::disks;
+use super::image::image;
 use super::lines::{Lines, line_at};
+use super::names::replaced;
 use super::network::{by_region, network};
-use super::params::{params, replaced};
+use super::params::params;
 use super::publish::publish;
 use super::steps::{archive, check_folder, fetch, keep_log, steps};
 use super::table_reader::{TableReader, quoted, show};
@@ -84,10 +86,15 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     let archive = archive(&mut root, &mut violations);
     let bake = bake(&mut root, &mut violations);
     let verify = verify(&mut root, &mut violations);
+    let image = image(&mut root, &mut violations);
     let adopt = adopt(&mut root, &mut violations);
     let publish = publish(&mut root, &mut violations);
     let replicate = replicate(&mut root, &mut violations);
     let expire = expire(&mut root, &mut violations);
+    if root.has("variants") {
+        violations
+            .problem("variants", "one document is one recipe here: make recipes writes one of each variant");
+    }
     root.end(&mut violations);
     if let (Some(name), Some(Base::Recipe(base))) = (&name, &bake.as_ref().map(|bake| bake.base.clone()))
         && name == base
@@ -107,8 +114,19 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     }
     match (name, bake) {
         (Some(name), Some(bake)) => {
-            let recipe =
-                Recipe { name, params, tags, archive, bake, verify, adopt, publish, replicate, expire };
+            let recipe = Recipe {
+                name,
+                params,
+                tags,
+                archive,
+                bake,
+                verify,
+                image,
+                adopt,
+                publish,
+                replicate,
+                expire,
+            };
             check_folder(&recipe, &mut violations);
             if violations.0.is_empty() { Ok(recipe) } else { Err(violations) }
         }
@@ -181,6 +199,7 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
                 "script",
                 "steps",
                 "fetch",
+                "profile",
                 "subnets",
                 "network",
                 "window",
@@ -198,14 +217,20 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
         }
         None => base(&mut table, violations),
     };
-    let instance_type = checked(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations);
+    let named = table.has("instance_type");
     let instance_types: Vec<String> = table.list("instance_types", INSTANCE_TYPE, violations);
     for bad in instance_types.iter().filter(|name| !is_instance_type(name)) {
         violations.add(table.path_of("instance_types"), quoted(bad), INSTANCE_TYPE);
     }
+    // The first of several is the preferred one where none is named for that.
+    let instance_type = match instance_types.first().filter(|_| !named) {
+        Some(first) => Some(first.clone()),
+        None => checked(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations),
+    };
     let steps = steps(&mut table, violations);
     let fetch = fetch(&mut table, violations);
     let keep_log = keep_log(&mut table, violations);
+    let profile = optional(&mut table, "profile", PROFILE, is_profile, violations);
     let timeout = table.span("timeout", minutes(60), (minutes(1), TimeDelta::hours(24)), violations);
     let window =
         table.span("window", TimeDelta::hours(6), (TimeDelta::zero(), TimeDelta::hours(24)), violations);
@@ -228,6 +253,7 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
         steps,
         fetch,
         keep_log,
+        profile,
         timeout,
         window,
         network,
@@ -288,15 +314,24 @@ fn is_instance_type(text: &str) -> bool {
     text.len() <= 64 && text.split_once('.').is_some_and(|(family, size)| word(family) && word(size))
 }
 
+const PROFILE: &str = "the name of an instance profile, 1 to 128 of A-Z, a-z, 0-9 and +=,.@_-";
+
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateInstanceProfile.html>)
+fn is_profile(text: &str) -> bool {
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
+    (1..=128).contains(&text.len()) && text.bytes().all(usual)
+}
+
 fn verify(root: &mut TableReader<'_>, violations: &mut Violations) -> Verify {
     let mut table = root.table("verify", violations);
     let steps = steps(&mut table, violations);
+    let profile = optional(&mut table, "profile", PROFILE, is_profile, violations);
     let timeout = table.span("timeout", minutes(15), (minutes(1), TimeDelta::hours(24)), violations);
     let instance_type = optional(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations);
     let network = network(&mut table, violations);
     let regions = by_region(&mut table, violations);
     table.end(violations);
-    Verify { steps, timeout, instance_type, network, regions }
+    Verify { steps, profile, timeout, instance_type, network, regions }
 }
 
 /// `None` if the document has no such table.

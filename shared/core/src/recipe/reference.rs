@@ -53,6 +53,13 @@ pub const FIELDS: &[Field] = &[
         "The archive of the recipe's folder in the stack's bucket. `make recipes` writes it; you do not.",
     ),
     field(
+        "variants",
+        "table of tables",
+        "none",
+        "names of a-z and 0-9; keys of bake, or tables of the recipe",
+        "Recipes that differ in little: `make recipes` makes one of each, named `<name>-<variant>`. What a variant says goes into [bake], or, in a table named as one of the recipe's, into that. `${recipe.name}` and `${recipe.variant}` tell them apart.",
+    ),
+    field(
         "tags",
         "table of strings",
         "no tags",
@@ -90,7 +97,7 @@ pub const FIELDS: &[Field] = &[
     field(
         "bake.instance_type",
         "string",
-        "",
+        "the first of bake.instance_types",
         "an instance type that runs the base's architecture",
         "The type of the builder. With bake.instance, the type of the testers.",
     ),
@@ -121,6 +128,13 @@ pub const FIELDS: &[Field] = &[
         "none",
         "at most 8 of \"s3://<bucket>/<key>#sha256=<digest>\", each with another file name, from buckets that the stack allows",
         "Files that are too large for the folder. Each is fetched into fetched/ in the folder, and checked, before the first step. Kiln's function signs the request, so the builder needs no role.",
+    ),
+    field(
+        "bake.profile",
+        "string",
+        "none: its scripts have no rights in AWS",
+        "the name of an instance profile that the stack allows",
+        "The instance profile of the builder, for scripts that need a secret, a repository or a queue of yours. Image and log get nothing of it by themselves.",
     ),
     field(
         "bake.keep_log",
@@ -257,6 +271,13 @@ pub const FIELDS: &[Field] = &[
         "Scripts of the recipe's folder, which run one after the other on the tester. The image is rejected if one fails.",
     ),
     field(
+        "verify.profile",
+        "string",
+        "none: its scripts have no rights in AWS",
+        "the name of an instance profile that the stack allows",
+        "The instance profile of testers, for scripts that need a secret, a repository or a queue of yours. Image and log get nothing of it by themselves.",
+    ),
+    field(
         "verify.timeout",
         SPAN,
         "15m",
@@ -311,6 +332,13 @@ pub const FIELDS: &[Field] = &[
         "the default VPC of each Region",
         "by Region of replicate.regions: { subnets, security_groups, public_ip }",
         "Where the testers of replicas are launched, with replicate.verify = true.",
+    ),
+    field(
+        "image.description",
+        "string",
+        "the recipe, the time of the bake, and the base",
+        "1 to 120 printable ASCII characters",
+        "The description of home images. `${base.name}` and `${base.id}` stand for the base of the bake, here and in tags.",
     ),
     field(
         "adopt.name",

@@ -8,7 +8,7 @@ use crate::recipe::{Expire, Recipe};
 
 /// A document with every table of a recipe, and in each table an unknown field `none`.
 const UNKNOWN: &str = "none = 1\nname = \"web\"\n[bake]\nnone = 1\ninstance_type = \"t4g.small\"\n[bake.root]\nnone = 1\n[bake.network]\nnone = 1\n[verify.network]\nnone = 1\n\
-    [bake.base]\nnone = 1\nowner = \"self\"\nname = \"x\"\n[verify]\nnone = 1\n[adopt]\nnone = 1\nname = \"web-*\"\n[publish]\nnone = 1\n\
+    [bake.base]\nnone = 1\nowner = \"self\"\nname = \"x\"\n[verify]\nnone = 1\n[image]\nnone = 1\n[adopt]\nnone = 1\nname = \"web-*\"\n[publish]\nnone = 1\n\
     [publish.launch_template]\nnone = 1\nname = \"web\"\n[publish.share]\nnone = 1\n\
     [replicate]\nnone = 1\n[expire]\nnone = 1\n";
 
@@ -26,7 +26,7 @@ fn known_to_the_parser() -> BTreeSet<String> {
 
 #[test]
 fn the_reference_lists_exactly_the_fields_that_the_parser_knows() {
-    let tables = ["bake", "verify", "adopt", "publish", "replicate", "expire"].map(str::to_owned);
+    let tables = ["bake", "verify", "image", "adopt", "publish", "replicate", "expire"].map(str::to_owned);
     let documented: BTreeSet<String> =
         FIELDS.iter().map(|field| field.path.to_owned()).chain(tables).collect();
     assert_eq!(documented, known_to_the_parser());

@@ -48,8 +48,9 @@ const LIST: &str = "list of strings";
 const FLAG: &str = "true or false";
 const ANY: &str = "*";
 
-/// The tables that every recipe has, although the reference lists only what is in them.
+/// The tables that every recipe without variants has, although the reference lists only what is in them.
 const REQUIRED_TABLES: &[&str] = &["bake"];
+const VARIANTS: &str = "variants";
 
 /// Fields that are required unless another one of their table is there.
 const UNLESS: &[(&str, &str)] = &[("bake.base", "bake.instance")];
@@ -227,7 +228,7 @@ fn contents(fields: &[Field], path: &str) -> Map<String, Value> {
     let unless = |name: &str| UNLESS.iter().find(|(path, _)| *path == below(name));
     let is_required = |name: &str| match field(&below(name)) {
         Some(field) => field.default.is_empty() && unless(name).is_none(),
-        None => REQUIRED_TABLES.contains(&below(name).as_str()),
+        None => false,
     };
     let required: Vec<&str> = names.iter().copied().filter(|name| is_required(name)).collect();
     schema.insert("properties".to_owned(), Value::Object(properties));
@@ -235,11 +236,12 @@ fn contents(fields: &[Field], path: &str) -> Map<String, Value> {
     if !required.is_empty() {
         schema.insert("required".to_owned(), json!(required));
     }
-    // Not in `allOf`: editors show nothing about a table that has one.
-    if let Some((name, (_, other))) = names.iter().find_map(|name| Some((name, unless(name)?))) {
-        let other = other.rsplit('.').next();
-        schema.insert("if".to_owned(), json!({ "required": [other] }));
-        schema.insert("else".to_owned(), json!({ "required": [name] }));
+    // Each variant may say what [bake] does not. Not in `allOf`: editors show nothing about a table that has one.
+    if path.is_empty() && names.contains(&VARIANTS) {
+        let bake = json!({ "if": { "required": ["instance"] }, "else": { "required": ["base"] } });
+        let without = json!({ "required": REQUIRED_TABLES, "properties": { "bake": bake } });
+        schema.insert("if".to_owned(), json!({ "required": [VARIANTS] }));
+        schema.insert("else".to_owned(), without);
     }
     schema
 }

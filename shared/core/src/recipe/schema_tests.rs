@@ -214,19 +214,19 @@ fn every_sample_recipe_names_the_schema_and_is_valid_by_it() {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap()).join("../..");
     let mut found = 0;
     for folder in ["infra/recipes", "infra/recipes/examples"].map(|folder| root.join(folder)) {
-        let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-        for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "toml")) {
+        let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let documents = entries.map(|entry| if entry.is_dir() { entry.join("recipe.toml") } else { entry });
+        for file in documents.filter(|file| file.is_file()) {
+            let folder = file.parent().unwrap();
             let text = fs::read_to_string(&file).unwrap();
             let schema =
                 text.lines().next().unwrap().strip_prefix("#:schema ").expect("a line with its schema");
             assert!(folder.join(schema).is_file(), "{}: there is no {schema}", file.display());
-            let name = file.file_stem().unwrap().to_str().unwrap();
-            assert!(Recipe::parse(name, &text).is_ok(), "{}", file.display());
             assert_eq!(underlined(&document(&text)), None, "{}", file.display());
             found += 1;
         }
     }
-    assert!(found >= 5);
+    assert!(found >= 9);
 }
 
 #[test]
@@ -250,15 +250,12 @@ fn the_fields_inside_of_lists_are_those_of_the_parser() {
 fn what_the_parser_misses_the_schema_misses_too() {
     let all = document(FULL);
     assert_eq!(underlined(&all), None);
-    for path in ["/name", "/bake", "/bake/base", "/bake/instance_type", "/bake/base/owner", "/bake/base/name"]
-        .into_iter()
-        .chain([
-            "/adopt/name",
-            "/publish/launch_template/name",
-            "/bake/volumes/0/device",
-            "/bake/volumes/0/size",
-        ])
-    {
+    for path in ["/name", "/bake", "/bake/base", "/bake/base/owner", "/bake/base/name"].into_iter().chain([
+        "/adopt/name",
+        "/publish/launch_template/name",
+        "/bake/volumes/0/device",
+        "/bake/volumes/0/size",
+    ]) {
         let (table, field) = path.rsplit_once('/').unwrap();
         let mut without = all.clone();
         without.pointer_mut(table).unwrap().as_object_mut().unwrap().remove(field).unwrap();

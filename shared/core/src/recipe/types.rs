@@ -27,6 +27,8 @@ pub struct Recipe {
     pub bake: Bake,
     /// How images are tested.
     pub verify: Verify,
+    /// What the images say of themselves.
+    pub image: ImageSettings,
     /// Which images that something else made may become the recipe's; `None` if none may.
     pub adopt: Option<Adopt>,
     /// Who may use images, and which parameter and launch template name them.
@@ -56,6 +58,8 @@ pub struct Bake {
     pub timeout: TimeDelta,
     /// How long after its time a bake that found no room for its builder is tried again.
     pub window: TimeDelta,
+    /// The instance profile of the builder; `None` for none, so that its scripts have no rights at all.
+    pub profile: Option<String>,
     /// Where the builder is launched.
     pub network: Network,
     /// The disks of the builder, as they differ from those of the base.
@@ -117,10 +121,19 @@ pub struct Verify {
     pub timeout: TimeDelta,
     /// The instance type of the tester; `None` for that of the builder.
     pub instance_type: Option<String>,
+    /// The instance profile of testers; `None` for none.
+    pub profile: Option<String>,
     /// Where the tester of a home image is launched.
     pub network: Network,
     /// Where the testers of replicas are launched; in the default VPC of a Region that is not named.
     pub regions: BTreeMap<Region, Network>,
+}
+
+/// `[image]`: what the images say of themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageSettings {
+    /// The description of a home image; `None` for Kiln's own.
+    pub description: Option<String>,
 }
 
 /// `[adopt]`: which images that something else made may become the recipe's.

@@ -111,7 +111,7 @@ fn copy(
         told.with(tags::IN_PLACE_OF, lost)
     });
     // What was adopted keeps its owner's tags.
-    let own = adopt::own_tags(replica).and(&recipe.tags).and(&in_place_of);
+    let own = adopt::own_tags(replica).and(&recipe.own_tags(&replica.tags)).and(&in_place_of);
     // A token answers with what it once made, even if that failed: the next hour tries again.
     let hour = (now.timestamp() / 3_600).to_string();
     NewReplica {

@@ -350,7 +350,10 @@ fn new_replica(recipe: &Recipe, observed: &Observed, region: &Region, attempt: u
         image: origin.image.clone(),
         name: name.to_string(),
         description: format!("{name}, copied from {origin}"),
-        tags: origin_tags(observed).and(&recipe.tags).with(tags::NAME, name).and(&record.write()),
+        tags: origin_tags(observed)
+            .and(&recipe.own_tags(&observed.image.tags))
+            .with(tags::NAME, name)
+            .and(&record.write()),
         encryption: key.map_or(Encryption::AsSource, |key| Encryption::Key(key.clone())),
         token,
     }

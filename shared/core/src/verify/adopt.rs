@@ -85,7 +85,7 @@ pub fn decide(
     let adopt = Action::Adopt {
         image: image.id.clone(),
         snapshots: image.snapshots.clone(),
-        tags: recipe.tags.clone().and(&record.write()).with(tags::ADOPTED, image.address()),
+        tags: recipe.own_tags(&image.tags).and(&record.write()).with(tags::ADOPTED, image.address()),
         record,
     };
     let reason = match by {

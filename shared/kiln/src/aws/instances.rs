@@ -1,8 +1,9 @@
 //! Builders and testers, on EC2.
 
 use aws_sdk_ec2::types::{
-    self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceMetadataOptionsRequest,
-    InstanceNetworkInterfaceSpecification, ResourceType, ShutdownBehavior, Tag, VolumeType,
+    self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
+    InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification, ResourceType, ShutdownBehavior,
+    Tag, VolumeType,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -46,6 +47,10 @@ fn interface(new: &NewInstance, public: bool) -> InstanceNetworkInterfaceSpecifi
         .associate_public_ip_address(public)
         .delete_on_termination(true)
         .build()
+}
+
+fn profile(name: &str) -> IamInstanceProfileSpecification {
+    IamInstanceProfileSpecification::builder().name(name).build()
 }
 
 /// What a launch says of a disk.
@@ -117,6 +122,7 @@ impl Instances for Aws {
             .set_subnet_id(subnet.filter(|_| new.public_ip.is_none()))
             .set_security_group_ids(groups.filter(|_| new.public_ip.is_none()))
             .set_network_interfaces(new.public_ip.map(|public| vec![interface(new, public)]))
+            .set_iam_instance_profile(new.profile.as_deref().map(profile))
             .user_data(STANDARD.encode(given_to(new, &links, word)))
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Stop)
             .metadata_options(

@@ -84,6 +84,7 @@ impl Settings {
             base_parameters: patterns("KILN_BASE_PARAMETERS"),
             instance_types: patterns("KILN_INSTANCE_TYPES"),
             fetch_from: patterns("KILN_FETCH_FROM"),
+            profiles: patterns("KILN_INSTANCE_PROFILES"),
         };
         let max_attempts = get("AWS_MAX_ATTEMPTS").filter(|attempts| !attempts.trim().is_empty());
         let max_attempts = match max_attempts.as_deref().map(|attempts| (attempts, attempts.trim().parse())) {

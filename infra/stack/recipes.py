@@ -1,0 +1,136 @@
+"""Puts packed recipes: documents into Parameter Store, and the archives that they name into the store."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from stack.artifacts import Bucket
+from stack.clients import Clients
+from stack.deploy import stack_of
+from stack.operate import OperateError, recipes_of
+
+Say = Callable[[str], None]
+_ARCHIVE = re.compile(r'^archive = "sha256:([0-9a-f]{64})"$', re.MULTILINE)
+_MOST_LINES = 40
+"""What is shown of a document that changed."""
+
+
+def put(
+    clients: Clients,
+    home: str,
+    folder: Path,
+    say: Say = print,
+    stack: str = "kiln",
+    prune: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Puts what `recipes pack` wrote to a folder, and shows what changes by it.
+
+    An archive is put before the document that names it, and never overwritten: its name is its digest.
+    The functions read a document anew each time they are woken. With `prune`, recipes that are not in the
+    folder are removed; their images stay until they are retired. With `dry_run`, all is only shown.
+    """
+    ssm = clients.of("ssm", home)
+    before = _documents(ssm, recipes_of(stack))
+    wanted = {path.stem: path.read_text() for path in sorted(folder.glob("recipes/*.toml"))}
+    if not wanted:
+        raise OperateError(f"no recipe was found in {folder}/recipes: make recipes packs them there")
+    archives = {path.name.split(".")[0]: path for path in folder.glob("archives/*.tar.gz")}
+    store = _store(clients, home, stack) if archives else None
+    for name, text in wanted.items():
+        old = before.get(name)
+        how = "new" if old is None else "unchanged" if old == text else "changed"
+        say(f"{recipes_of(stack)}/{name}: {how}")
+        if old is not None and old != text:
+            for line in _changed(old, text, archives, store):
+                say(f"  {line}")
+        digest = _digest(text)
+        if store and digest and not dry_run:
+            store.put_once(f"archives/{digest}.tar.gz", archives[digest].read_bytes())
+        if old != text and not dry_run:
+            _put(ssm, f"{recipes_of(stack)}/{name}", text)
+    _prune(ssm, recipes_of(stack), sorted(before.keys() - wanted.keys()), prune and not dry_run, say)
+    if dry_run:
+        say("nothing was put: it was only shown")
+
+
+def _put(ssm: Any, name: str, text: str) -> None:
+    # More than 4 KB is an advanced parameter, which costs; Parameter Store chooses.
+    ssm.put_parameter(Name=name, Value=text, Type="String", Tier="Intelligent-Tiering", Overwrite=True)
+
+
+def _documents(ssm: Any, path: str) -> dict[str, str]:
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=path)
+    found = (one for page in pages for one in page["Parameters"])
+    return {one["Name"].rpartition("/")[2]: one["Value"] for one in found}
+
+
+def _store(clients: Clients, home: str, stack: str) -> Bucket:
+    """The stack's bucket for what is large."""
+    found = stack_of(clients, stack, home)
+    name = found.outputs().get("Store") if found.is_there() else None
+    if not name:
+        raise OperateError(
+            f"{found.title} has no bucket for the folders of recipes: deploy it first (make deploy)"
+        )
+    account = clients.of("sts", home).get_caller_identity()["Account"]
+    return Bucket(clients.of("s3", home), name, account)
+
+
+def _digest(text: str) -> str | None:
+    found = _ARCHIVE.search(text)
+    return found[1] if found else None
+
+
+def _changed(old: str, new: str, archives: dict[str, Path], store: Bucket | None) -> Iterator[str]:
+    """What changes in a document, and in the folder that it names."""
+
+    def written(text: str) -> list[str]:
+        return [line for line in text.splitlines() if not _ARCHIVE.match(line)]
+
+    lines = list(difflib.unified_diff(written(old), written(new), "before", "now", lineterm="", n=1))[2:]
+    yield from lines[:_MOST_LINES]
+    if len(lines) > _MOST_LINES:
+        yield f"… and {len(lines) - _MOST_LINES} lines more"
+    before, now = _digest(old), _digest(new)
+    if before == now or store is None:
+        return
+    had = _files(store.get(f"archives/{before}.tar.gz")) if before else {}
+    has = _files(archives[now].read_bytes()) if now else {}
+    if had is None:
+        yield f"its former folder, archives/{before}.tar.gz, is no longer there to be compared"
+        return
+    for path in sorted(had.keys() | (has or {}).keys()):
+        if path not in (has or {}):
+            yield f"{path}: removed"
+        elif path not in had:
+            yield f"{path}: new, {len((has or {})[path]):,} bytes"
+        elif had[path] != (has or {})[path]:
+            yield f"{path}: changed, {len(had[path]):,} → {len((has or {})[path]):,} bytes"
+
+
+def _files(data: bytes | None) -> dict[str, bytes] | None:
+    """The files of an archive, by their paths."""
+    if data is None:
+        return None
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
+        opened = ((entry.name, archive.extractfile(entry)) for entry in archive if entry.isfile())
+        return {name: file.read() for name, file in opened if file}
+
+
+def _prune(ssm: Any, path: str, left: list[str], prune: bool, say: Say) -> None:
+    if not left:
+        return
+    names = ", ".join(left)
+    if not prune:
+        say(f"not in these folders, and still put: {names}. To remove them: make recipes PRUNE=1")
+        return
+    for name in left:
+        ssm.delete_parameter(Name=f"{path}/{name}")
+    say(f"removed: {names}. Their images stay; to let them go: make retire RECIPE=<recipe>")

@@ -1,0 +1,82 @@
+//! `[image]`: what the images themselves say.
+
+use super::names::{self, of_base};
+use super::table_reader::{TableReader, quoted};
+use super::types::{ImageSettings, Recipe};
+use super::violation::Violations;
+use crate::model::{Tags, tags};
+
+/// EC2 takes 255 characters, and Kiln needs some for itself.
+const MOST_CHARACTERS: usize = 120;
+const DESCRIPTION: &str = "a text of 1 to 120 printable ASCII characters";
+
+/// Reads `[image]`.
+pub(super) fn image(root: &mut TableReader<'_>, violations: &mut Violations) -> ImageSettings {
+    let mut table = root.table("image", violations);
+    let path = table.path_of("description");
+    let text = table.text("description", DESCRIPTION, violations);
+    let is_printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    let good = |text: &&str| (1..=MOST_CHARACTERS).contains(&text.len()) && text.bytes().all(is_printable);
+    if let Some(text) = text.filter(|text| !good(text)) {
+        violations.add(path, quoted(text), DESCRIPTION);
+    }
+    table.end(violations);
+    ImageSettings { description: text.map(str::to_owned) }
+}
+
+impl Recipe {
+    /// The user's own tags, on what bears the tags `of` or will: they tell the base of a bake.
+    pub fn own_tags(&self, of: &Tags) -> Tags {
+        let value = |text: &str| of_base(text, of).chars().take(tags::MOST_CHARACTERS).collect::<String>();
+        let own: Tags = self.tags.iter().map(|(key, text)| (key.to_owned(), value(text))).collect();
+        match of.get(tags::BASE_NAME).filter(|_| self.tells_base_name()) {
+            Some(name) => own.with(tags::BASE_NAME, name),
+            None => own,
+        }
+    }
+
+    /// The description of a home image, for a builder that bears the tags `of`; `None` if the recipe names none.
+    pub fn description(&self, of: &Tags) -> Option<String> {
+        Some(of_base(self.image.description.as_ref()?, of))
+    }
+
+    fn tells_base_name(&self) -> bool {
+        let texts = self.tags.iter().map(|(_, text)| text).chain(self.image.description.as_deref());
+        texts.into_iter().any(names::tells_base_name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(head: &str, image: &str) -> Result<Recipe, crate::recipe::BadRecipe> {
+        let document = format!(
+            "name = \"web\"\n{head}\n[bake]\nbase = \"ami-0123456789abcdef0\"\ninstance_type = \"t4g.small\"\n{image}\n"
+        );
+        Recipe::parse("web", &document)
+    }
+
+    #[test]
+    fn tags_and_description_tell_the_base_of_the_bake() {
+        let recipe = parsed(
+            "tags = { team = \"platform\", base = \"${base.name}\", of = \"${base.id}\" }",
+            "[image]\ndescription = \"nginx on ${base.name}\"",
+        )
+        .unwrap();
+        let of = Tags::new().with(tags::BASE, "ami-0a").with(tags::BASE_NAME, "al2023 of today");
+        let own = recipe.own_tags(&of);
+        assert_eq!((own.get("base"), own.get("of")), (Some("al2023 of today"), Some("ami-0a")));
+        assert_eq!(own.get(tags::BASE_NAME), Some("al2023 of today"), "what is made of it needs it too");
+        assert_eq!(recipe.description(&of).as_deref(), Some("nginx on al2023 of today"));
+        assert_eq!(parsed("", "").unwrap().own_tags(&of), Tags::new());
+    }
+
+    #[test]
+    fn a_description_that_ec2_does_not_take_is_refused() {
+        for wrong in ["", "é", "two\\nlines", &"x".repeat(121)] {
+            let bad = parsed("", &format!("[image]\ndescription = \"{wrong}\"")).unwrap_err().violations;
+            assert_eq!(bad[0].field, "image.description", "{bad:?}");
+        }
+    }
+}

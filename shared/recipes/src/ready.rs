@@ -1,0 +1,169 @@
+//! What is put: whole documents, as the functions read them, and the archives that they name.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use kiln_core::model::program::Step;
+use kiln_core::recipe::names::{needed_when_put, with_values};
+use kiln_core::recipe::{BadRecipe, Lines, Recipe, Violation};
+use toml::Table;
+
+use crate::archive::{self, Archive};
+use crate::files::Files;
+use crate::source::Source;
+use crate::variants::{Variant, variants};
+
+/// A recipe that can be put.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Its document, as the functions read it.
+    pub document: String,
+    /// The archive of its folder; `None` if it has no files.
+    pub archive: Option<Archive>,
+}
+
+/// Makes a document ready: one recipe, or one of each variant. The answer holds each, or all its mistakes with the lines of
+/// the document as it was written.
+pub fn ready(source: &Source) -> Vec<Result<Ready, BadRecipe>> {
+    let written = Written { source, lines: Lines::of(&source.document) };
+    let table: Table = match source.document.parse() {
+        Ok(table) => table,
+        // The parser tells where it is no TOML.
+        Err(_) => return vec![written.unchanged()],
+    };
+    if table.contains_key("archive") {
+        return vec![Err(written.bad(&source.name, "archive", "make recipes writes it; take it out"))];
+    }
+    let found = match variants(&table) {
+        Ok(found) => found,
+        Err(fields) => {
+            let problem = "a variant is a table, with a name of a-z and 0-9";
+            let violations = fields.iter().map(|field| written.violation(field, problem)).collect();
+            return vec![Err(BadRecipe { name: source.name.clone(), violations })];
+        }
+    };
+    let archive = match source.files.as_ref().filter(|files| !files.is_empty()).map(archive::pack).transpose()
+    {
+        Ok(archive) => archive,
+        Err(error) => return vec![Err(written.bad(&source.name, "archive", &error.to_string()))],
+    };
+    found.into_iter().map(|variant| written.variant(variant, archive.as_ref())).collect()
+}
+
+/// A document as it was written, for the lines of its mistakes.
+struct Written<'a> {
+    source: &'a Source,
+    lines: Lines,
+}
+
+impl Written<'_> {
+    fn unchanged(&self) -> Result<Ready, BadRecipe> {
+        let document = self.source.document.clone();
+        let recipe = Recipe::parse(&self.source.name, &document)?;
+        Ok(Ready { recipe, document, archive: None })
+    }
+
+    fn variant(&self, variant: Variant, archive: Option<&Archive>) -> Result<Ready, BadRecipe> {
+        let name = match &variant.variant {
+            Some(one) => format!("{}-{one}", self.source.name),
+            None => self.source.name.clone(),
+        };
+        let needed = needed_when_put(&variant.document);
+        let values = values(&needed, &variant, &self.source.path);
+        if let Some(unknown) = needed.iter().find(|name| !values.contains_key(**name)) {
+            let problem = format!("${{{unknown}}} has no value here: {}", why_unknown(unknown));
+            return Err(self.bad(&name, "the document", &problem));
+        }
+        let document = self.text(&variant, &values, archive);
+        let recipe = Recipe::parse(&name, &document).map_err(|bad| self.relocated(bad, &variant))?;
+        let missing = missing(&recipe, self.source.files.as_ref());
+        if missing.is_empty() {
+            return Ok(Ready { recipe, document, archive: archive.cloned() });
+        }
+        Err(self.relocated(BadRecipe { name, violations: missing }, &variant))
+    }
+
+    /// The document as it is put. One that needs no change keeps its comments.
+    fn text(
+        &self,
+        variant: &Variant,
+        values: &BTreeMap<String, String>,
+        archive: Option<&Archive>,
+    ) -> String {
+        let archive = archive.map(|archive| format!("sha256:{}", archive.digest));
+        if variant.variant.is_none() && values.is_empty() {
+            let line = archive.map_or(String::new(), |digest| format!("archive = \"{digest}\"\n"));
+            return line + &self.source.document;
+        }
+        let mut document = with_values(&variant.document, values);
+        if let Some(digest) = archive {
+            document.insert("archive".to_owned(), digest.into());
+        }
+        document.to_string()
+    }
+
+    /// The mistakes with the lines of the document as it was written.
+    fn relocated(&self, bad: BadRecipe, variant: &Variant) -> BadRecipe {
+        let of = |violation: Violation| {
+            let line = variant.places(&violation.field).iter().find_map(|place| self.lines.exactly(place));
+            Violation { line: line.or_else(|| self.lines.line(&violation.field)), ..violation }
+        };
+        BadRecipe { violations: bad.violations.into_iter().map(of).collect(), ..bad }
+    }
+
+    fn violation(&self, field: &str, problem: &str) -> Violation {
+        Violation { field: field.to_owned(), line: self.lines.line(field), problem: problem.to_owned() }
+    }
+
+    fn bad(&self, name: &str, field: &str, problem: &str) -> BadRecipe {
+        BadRecipe { name: name.to_owned(), violations: vec![self.violation(field, problem)] }
+    }
+}
+
+/// The steps whose files are not in the folder.
+fn missing(recipe: &Recipe, files: Option<&Files>) -> Vec<Violation> {
+    let lists = [("bake.steps", &recipe.bake.steps), ("verify.steps", &recipe.verify.steps)];
+    let mut missing = Vec::new();
+    for (field, steps) in lists {
+        for (at, step) in steps.iter().enumerate() {
+            let Step::File(path) = step else { continue };
+            if files.is_none_or(|files| files.get(path).is_none()) {
+                let problem = format!("there is no {path} in the recipe's folder");
+                missing.push(Violation { field: format!("{field}[{at}]"), line: None, problem });
+            }
+        }
+    }
+    missing
+}
+
+/// The values of these names, where they have one.
+fn values(needed: &[&str], variant: &Variant, document: &Path) -> BTreeMap<String, String> {
+    let value = |name: &&str| match *name {
+        "recipe.variant" => variant.variant.clone(),
+        "git.commit" => git(document, &["rev-parse", "--short=12", "HEAD"]),
+        "git.branch" => git(document, &["rev-parse", "--abbrev-ref", "HEAD"]),
+        _ => None,
+    };
+    needed.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?))).collect()
+}
+
+fn why_unknown(name: &str) -> &'static str {
+    match name {
+        "recipe.variant" => "the document has no variants",
+        _ => "it is not in a repository of git that has a commit",
+    }
+}
+
+fn git(document: &Path, arguments: &[&str]) -> Option<String> {
+    let folder = document.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let said = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
+    let text = String::from_utf8(said.stdout).ok().filter(|_| said.status.success())?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+#[path = "ready_tests.rs"]
+mod tests;
