@@ -38,6 +38,8 @@ def put(kiln: Kiln, name: str, to: Path) -> dict[str, str]:
         text = document.read_text()
         for old, new in instead.items():
             text = text.replace(old, new)
+        for parameter in re.findall('"ssm:(/aws/service/ami-windows-latest/[^"]+)"', text):
+            windows(kiln, parameter)
         document.write_text(
             re.sub("(orders.*#sha256=)[0-9a-f]+", rf"\g<1>{sha256(ORDERS).hexdigest()}", text)
         )
@@ -48,6 +50,13 @@ def put(kiln: Kiln, name: str, to: Path) -> dict[str, str]:
     recipes.put(Clients(kiln.aws.url), HOME, to, lambda _: None)
     assert names
     return instead
+
+
+def windows(kiln: Kiln, parameter: str) -> None:
+    """A Windows image of AWS's, as that public parameter names it."""
+    image = {"region": HOME, "name": "Windows_Server", "architecture": "x86_64", "platform": "windows"}
+    (base,) = kiln.aws.seed(images=[{**image, "size_gb": 30}])["images"]
+    kiln.aws.seed(parameters=[{"region": HOME, "name": parameter, "value": base}])
 
 
 def released(kiln: Kiln, name: str) -> dict[str, Any]:

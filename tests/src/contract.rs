@@ -10,7 +10,7 @@ use std::fmt::Debug;
 
 use kiln_core::inventory::{
     Encryption, ErrorKind, Image, ImageQuery, ImageState, Instance, InstanceState, NewImage, NewInstance,
-    NewReplica, Result, Seal, StopReason,
+    NewReplica, Platform, Result, Seal, StopReason,
 };
 use kiln_core::model::program::Step;
 use kiln_core::model::record::CopySource;
@@ -146,6 +146,7 @@ impl<G: ContractAdapter> Case<'_, G> {
         NewInstance {
             region: home(),
             image: self.adapter.base().await,
+            platform: Platform::Linux,
             instance_type: "t4g.small".into(),
             subnet: None,
             role: Role::Builder,

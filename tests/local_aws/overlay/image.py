@@ -82,6 +82,8 @@ class Image(TaggedEC2Resource):
     owner_alias: str | None = None
     public_parameter: str | None = None
     platform: str | None = None
+    generalised: bool = True
+    """Whether Windows runs user data on what is launched from it."""
     virtualization_type: str = "hvm"
     kernel_id: str | None = None
     scanned: str | None = None
@@ -177,7 +179,7 @@ class Image(TaggedEC2Resource):
             "Public": self.is_public,
             "Architecture": self.architecture,
             "Platform": self.platform,
-            "PlatformDetails": "Linux/UNIX",
+            "PlatformDetails": "Windows" if self.platform else "Linux/UNIX",
             "UsageOperation": "RunInstances",
             "BlockDeviceMappings": [device.wire() for device in self.devices],
             "EnaSupport": True,

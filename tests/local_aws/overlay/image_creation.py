@@ -52,6 +52,8 @@ class ImageCreation(Overlay):
             source_image_id=instance.image_id,
             source_image_region=self.region,
             boot_mode=source.boot_mode if source else None,
+            platform=instance.platform,
+            generalised=self.world.instance_lifecycle.is_generalised(instance),
         )
         image.devices = self._snapshot_volumes(instance, image, wanted["snapshot"])
         tags.put(backend, image.id, wanted["image"])
@@ -84,6 +86,8 @@ class ImageCreation(Overlay):
             source_image_id=source.id,
             source_image_region=source.ec2_backend.region_name,
             boot_mode=source.boot_mode,
+            platform=source.platform,
+            generalised=source.generalised,
             imds_support=source.imds_support,
             deprecation_time=None if encrypt else source.deprecation_time,
         )

@@ -15,6 +15,7 @@ from moto.ec2.models.instances import Instance, StateReason
 from local_aws.lifecycle import Spawner
 from local_aws.overlay.image_lifecycle import fail_image
 from local_aws.overlay.userdata_sandbox import Sandbox
+from local_aws.overlay.windows_guest import WindowsGuest
 from local_aws.world import World
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
@@ -28,7 +29,8 @@ class _Record:
 
     epoch: int = 0
     booted: bool = False
-    sandbox: Sandbox | None = None
+    sandbox: Sandbox | WindowsGuest | None = None
+    generalised: bool = False
     activity: int | None = None
     printed: float = 0.0
 
@@ -85,6 +87,10 @@ class InstanceLifecycle:
             return b""
         return record.sandbox.console()
 
+    def is_generalised(self, instance: Instance) -> bool:
+        """Whether user data runs on what is launched from an image of it. Linux needs nothing for that."""
+        return instance.platform != "windows" or self._record(instance).generalised
+
     def forget(self) -> None:
         for record in self._records.values():
             self._end_user_data(record)
@@ -127,9 +133,19 @@ class InstanceLifecycle:
         def on_idle() -> None:
             world.activity.end(activity)
 
-        sandbox = Sandbox(scratch, self._spawner, world.endpoint, on_poweroff, on_idle)
+        def on_sysprep() -> None:
+            record.generalised = True
+
+        sandbox: Sandbox | WindowsGuest
+        if instance.platform == "windows":
+            image = instance.ec2_backend.amis.get(instance.image_id)
+            runs = image is None or image.generalised
+            sandbox = WindowsGuest(world.endpoint, runs, on_poweroff, on_idle, on_sysprep)
+            sandbox.print(f"Windows starts ({instance.id})\n")
+        else:
+            sandbox = Sandbox(scratch, self._spawner, world.endpoint, on_poweroff, on_idle)
+            sandbox.print(f"Linux version 6.1 ({instance.id})\n")
         record.sandbox = sandbox
-        sandbox.print(f"Linux version 6.1 ({instance.id})\n")
         sandbox.start(base64.b64decode(str(instance.user_data)))
 
     def _stopped(self, instance: Instance, reason: tuple[str, str]) -> None:

@@ -53,6 +53,16 @@ fn one_builder_is_launched_with_its_tags_in_the_same_call() {
 }
 
 #[test]
+fn a_builder_knows_what_its_base_runs() {
+    let mut base = foreign_image("ami-ba5e");
+    base.features.platform = Platform::Windows;
+    let base = BaseLookup::Found(Box::new(base));
+    let decision = decide(&request(), &recipe("web"), &Observed { base, ..observed() });
+    let Action::Launch(builders) = decision.action else { panic!("{decision:?}") };
+    assert_eq!(builders.first.platform, Platform::Windows);
+}
+
+#[test]
 fn a_bake_keeps_its_token_and_another_bake_or_subnet_has_another() {
     let token = |request: &BakeRequest, recipe: &Recipe| match decide(request, recipe, &observed()).action {
         Action::Launch(builders) => {
@@ -223,6 +233,8 @@ fn an_unsuitable_base_is_rejected_with_the_remedy() {
     assert!(base(|image| image.state = ImageState::Pending).contains("is pending, not available"));
     assert!(base(|image| image.deprecated = Some(day(1))).contains("bake.allow_deprecated = true"));
     assert!(base(|image| image.root_on_ebs = false).contains("instance store"));
+    let macos = base(|image| image.features.platform = Platform::MacOs);
+    assert!(macos.contains("macOS, which Kiln cannot bake") && macos.contains("[adopt]"), "{macos}");
     assert!(
         rejection(&Observed { base: BaseLookup::Missing("ssm:/x".into()), ..observed() })
             .to_string()

@@ -2,6 +2,7 @@
 //! builder.
 
 mod disks;
+mod guest;
 pub mod layers;
 pub mod network;
 pub mod preflight;
@@ -14,7 +15,7 @@ use chrono::{DateTime, Utc};
 use crate::events::outbound::Event;
 use crate::inventory::{
     Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState,
-    InstanceType, NewInstance, Seal,
+    InstanceType, NewInstance, Platform, Seal,
 };
 use crate::model::{ImageName, Region, Role, SubnetId, Version, tags};
 use crate::plan::reason::{BadBase, BakeReason, PreflightReason, Problem};
@@ -237,6 +238,9 @@ fn base_problem(base: &Image, observed: &Observed, recipe: &Recipe, now: DateTim
     if !base.root_on_ebs {
         return Some(BadBase::BaseNotOnEbs(base.id.clone()));
     }
+    if base.features.platform == Platform::MacOs {
+        return Some(BadBase::MacOs(base.id.clone()));
+    }
     let runs = |name: &str| {
         observed
             .runs
@@ -270,6 +274,7 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
     let builder = |instance_type: &str, subnet: Option<&SubnetId>| NewInstance {
         region: request.home.clone(),
         image: base.id.clone(),
+        platform: base.features.platform,
         instance_type: instance_type.to_owned(),
         subnet: subnet.cloned(),
         role: Role::Builder,

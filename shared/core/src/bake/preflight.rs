@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::disks;
 use super::network::{self, Groups};
+use super::{disks, guest};
 use crate::inventory::{
     CloudError, DefaultEncryption, ErrorKind, Features, Image, InstanceType, Key, KeyManager, ParameterKind,
-    PublicImages, Result, Vcpus,
+    Platform, PublicImages, Result, Vcpus,
 };
 use crate::model::{ImageId, ImageName, Region, SubnetId};
 use crate::plan::reason::{PreflightReason, Problem};
@@ -78,6 +78,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
     }
     if let Some(base) = &observed.base {
         found.extend(product_codes(recipe, base));
+        found.extend(guest::problems(recipe, base, name));
         of_base(recipe, home, base, observed, &mut found);
     }
     parameter_kinds(recipe, observed, &mut found);
@@ -93,7 +94,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
 }
 
 /// The problems as decisions. One that stands in the way is rejected, and nothing is launched. One that concerns only a
-/// best-effort Region is told, and the bake goes on: no release waits for that Region.
+/// best-effort Region is told, and the bake goes on: no release waits for that Region. So is that Windows is experimental.
 pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observed) -> Vec<Decision> {
     let decision = |problem: Problem| {
         let best_effort = problem.region().filter(|region| is_best_effort(recipe, home, region)).cloned();
@@ -106,7 +107,12 @@ pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Ob
             }
         }
     };
-    problems(recipe, home, name, observed).into_iter().map(decision).collect()
+    let windows = observed.base.iter().filter(|base| base.features.platform == Platform::Windows);
+    let windows = windows.map(|base| {
+        Subject::name(name, home).decide(Action::Keep, PreflightReason::Experimental(base.id.clone()))
+    });
+    let found = problems(recipe, home, name, observed).into_iter().map(decision);
+    windows.chain(found).collect()
 }
 
 /// Whether any of these decisions stands in the way of the bake.
@@ -235,12 +241,9 @@ fn product_codes(recipe: &Recipe, base: &Image) -> Option<Problem> {
     Some(Problem::ProductCodes { image: base.id.clone(), codes, what, more })
 }
 
-/// What the base makes impossible: a shell script, a launch of the builder or the tester, or sharing.
+/// What the base makes impossible: a launch of the builder or the tester, or sharing.
 fn of_base(recipe: &Recipe, home: &Region, base: &Image, observed: &Observed, found: &mut Vec<Problem>) {
     found.extend(disks::problems(base, &recipe.bake.disks));
-    if base.features.windows {
-        found.push(Problem::Windows { image: base.id.clone() });
-    }
     let unfit = |instance_type: &str, field, why| Problem::Unfit {
         image: base.id.clone(),
         instance_type: instance_type.to_owned(),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::{Architecture, CloudError};
+use crate::inventory::{Architecture, CloudError, Platform};
 
 fn denied(operation: &'static str) -> CloudError {
     CloudError::new(operation, "it", &region("eu-west-1"), "AccessDeniedException", "no")
@@ -235,13 +235,13 @@ fn a_base_encrypted_with_awss_key_is_a_problem_only_if_images_are_shared_and_one
 }
 
 #[test]
-fn a_windows_base_and_a_parameter_of_another_kind_are_told() {
+fn that_windows_is_experimental_is_told_and_a_parameter_of_another_kind_stands_in_the_way() {
     let mut recipe = best_effort();
     recipe.publish.share = crate::recipe::Share::default();
     let kind = |kind: &str, data_type: &str| ParameterKind { kind: kind.into(), data_type: data_type.into() };
     let observed = Observed {
         base: Some(Image {
-            features: Features { windows: true, ..Features::default() },
+            features: Features { platform: Platform::Windows, ..Features::default() },
             ..foreign_image("ami-ba5e")
         }),
         parameter_kinds: [
@@ -254,8 +254,11 @@ fn a_windows_base_and_a_parameter_of_another_kind_are_told() {
     };
     let weighed = weighed(&recipe, &observed);
     let told: Vec<&str> = weighed.iter().map(|(action, _)| *action).collect();
-    assert_eq!(told, ["reject", "keep", "reject"], "{weighed:?}");
-    assert!(weighed[0].1.contains("Windows image") && weighed[2].1.contains("is a String of data type text"));
+    assert_eq!(told, ["keep", "keep", "reject"], "{weighed:?}");
+    assert!(
+        weighed[0].1.contains("never run on Windows")
+            && weighed[2].1.contains("is a String of data type text")
+    );
 }
 
 #[test]

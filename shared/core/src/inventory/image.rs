@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::inventory::description::{Description, NO_ANCHOR};
 use crate::inventory::device::{Device, Disk};
+use crate::inventory::platform::Platform;
 use crate::model::record::RecordError;
 use crate::model::seal::Seal;
 use crate::model::{
@@ -253,8 +254,8 @@ pub struct Features {
     pub nitro_tpm: bool,
     /// Whether it has the driver of the Elastic Network Adapter.
     pub ena: bool,
-    /// Whether it runs Windows.
-    pub windows: bool,
+    /// What it runs.
+    pub platform: Platform,
     /// Whether any of its volumes is encrypted.
     pub encrypted: bool,
     /// Whether what is launched from it asks for a token by default (IMDSv2). Nobody can take that back.

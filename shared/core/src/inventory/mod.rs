@@ -9,6 +9,7 @@ pub mod error;
 pub mod filter;
 pub mod image;
 pub mod instance;
+mod platform;
 pub mod request;
 pub mod sealed;
 mod sealed_instances;
@@ -29,6 +30,7 @@ pub use image::{
     Snapshot, SnapshotDeletion, WithSnapshots,
 };
 pub use instance::{Instance, InstanceRole, InstanceState, StopReason};
+pub use platform::Platform;
 pub use request::{
     Candidates, Encryption, ImageQuery, NewImage, NewInstance, NewReplica, NewTemplateVersion,
 };

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::inventory::device::Disk;
+use crate::inventory::platform::Platform;
 use crate::model::{
     ImageId, ImageName, InstanceId, Program, Region, Role, SecurityGroupId, SnapshotId, SubnetId, Tags, Token,
 };
@@ -88,6 +89,8 @@ pub struct NewInstance {
     pub region: Region,
     /// The image to launch from.
     pub image: ImageId,
+    /// What that image runs.
+    pub platform: Platform,
     /// The instance type.
     pub instance_type: String,
     /// The subnet; `None` for the default VPC.

@@ -2,6 +2,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::fixtures::*;
+use crate::inventory::Platform;
 use crate::model::Program;
 
 #[test]
@@ -9,6 +10,7 @@ fn an_instance_is_a_builder_only_with_the_token_of_its_own_bake_and_subnet() {
     let new = NewInstance {
         region: region("us-east-1"),
         image: "ami-ba5e".parse().unwrap(),
+        platform: Platform::Linux,
         instance_type: "t4g.small".into(),
         subnet: Some("subnet-0a".parse().unwrap()),
         role: Role::Builder,

@@ -12,6 +12,7 @@ pub mod tags;
 pub mod token;
 pub mod user_data;
 pub mod version;
+pub mod windows;
 
 pub use anchor::{Anchor, AnchoredEnd, Pin};
 pub use ids::{ImageId, InstanceId, RecipeName, Region, SecurityGroupId, SnapshotId, SubnetId};

@@ -72,7 +72,7 @@ pub fn packed(user_data: &str) -> Vec<u8> {
 }
 
 /// The steps as the frame names them.
-fn steps(program: &Program) -> String {
+pub(super) fn steps(program: &Program) -> String {
     let names = program.steps.iter().map(|step| match step {
         Step::Text(_) => "script",
         Step::File(path) => path,
@@ -97,7 +97,7 @@ fn brought(program: &Program, links: &Links) -> String {
 /// The part of the frame that a program needs. What follows a line such as `#[fetch or log]` is for programs that fetch
 /// something or keep their log, and for no other, up to the next such line. Of the comments, who reads them there needs the first two
 /// lines.
-fn needed(frame: &str, program: &Program) -> String {
+pub(super) fn needed(frame: &str, program: &Program) -> String {
     let is_needed = |part: &str| match part {
         "fetch" => program.needs_network(),
         "log" => program.keep_log.is_some(),

@@ -324,6 +324,7 @@ fn new_tester(
     NewInstance {
         region: observed.image.region.clone(),
         image: observed.image.id.clone(),
+        platform: observed.image.features.platform,
         instance_type: instance_type.to_owned(),
         subnet: Some(subnet.id.clone()),
         role: Role::Tester,

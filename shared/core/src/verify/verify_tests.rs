@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::Seal;
+use crate::inventory::{Platform, Seal};
 
 fn home() -> Image {
     image("web", 9).tagged(tags::ZONE, "us-east-1a").build()
@@ -40,12 +40,14 @@ fn words(observed: &Observed, now: DateTime<Utc>) -> Vec<&'static str> {
 
 #[test]
 fn a_tester_may_be_launched_in_each_zone_but_the_builders_with_its_tags() {
-    let sequence = decide(Some(&recipe("web")), &observed(home(), vec![]), soon());
+    let mut image = home();
+    image.features.platform = Platform::Windows;
+    let sequence = decide(Some(&recipe("web")), &observed(image, vec![]), soon());
     let Action::Launch(testers) = &sequence[0].action else { panic!("{sequence:?}") };
     let subnets: Vec<_> = testers.iter().map(|new| new.subnet.as_ref().unwrap().as_str()).collect();
     assert_eq!(subnets, ["subnet-0b", "subnet-0c"]);
     for new in testers.iter() {
-        assert_eq!(new.image, home().id);
+        assert_eq!((&new.image, new.platform), (&home().id, Platform::Windows));
         assert_eq!(new.tags.get("kiln:role"), Some("tester"));
         assert_eq!(new.tags.get("kiln:image"), Some(home().id.as_str()));
         assert_eq!(new.tags.get("kiln:deadline"), Some("2026-01-10T02:20:00Z"));

@@ -7,9 +7,11 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kiln_core::inventory::{CloudError, Disk, ErrorKind, Instance, InstanceType, NewInstance, Result};
-use kiln_core::model::user_data::{packed, user_data};
-use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags};
+use kiln_core::inventory::{
+    CloudError, Disk, ErrorKind, Instance, InstanceType, NewInstance, Platform, Result,
+};
+use kiln_core::model::user_data::{Links, packed, user_data};
+use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags, windows};
 use kiln_engine::ports::Instances;
 
 use crate::aws::errors::Call;
@@ -22,6 +24,16 @@ const TAGGED_TYPES: [ResourceType; 2] = [ResourceType::Instance, ResourceType::V
 
 fn groups(new: &NewInstance) -> Vec<String> {
     new.security_groups.iter().map(ToString::to_string).collect()
+}
+
+/// The user data of an instance, as what it runs takes it.
+fn given_to(new: &NewInstance, links: &Links, word: &str) -> Vec<u8> {
+    match new.platform {
+        Platform::Windows => windows::user_data(new.role, &new.name, &new.program, links, word).into_bytes(),
+        Platform::Linux | Platform::MacOs => {
+            packed(&user_data(new.role, &new.name, &new.program, links, word))
+        }
+    }
 }
 
 /// The one network interface of an instance. EC2 takes the choice of a public address only there, and then subnet and groups
@@ -95,7 +107,6 @@ impl Instances for Aws {
             Some(key) => new.tags.clone().with(tags::LOG, format!("s3://{}/{key}", self.store)),
             None => new.tags.clone(),
         };
-        let user_data = packed(&user_data(new.role, &new.name, &new.program, &links, word));
         let subnet = new.subnet.as_ref().map(ToString::to_string);
         let groups = (!new.security_groups.is_empty()).then(|| groups(new));
         let mappings: Vec<_> = new.disks.iter().map(mapping).collect();
@@ -112,7 +123,7 @@ impl Instances for Aws {
             .set_security_group_ids(groups.filter(|_| new.public_ip.is_none()))
             .set_network_interfaces(new.public_ip.map(|public| vec![interface(new, public)]))
             .set_iam_instance_profile(new.profile.as_deref().map(profile))
-            .user_data(STANDARD.encode(user_data))
+            .user_data(STANDARD.encode(given_to(new, &links, word)))
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Stop)
             .metadata_options(
                 InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build(),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::{Deletion, made_for};
 use kiln_core::inventory::{
     Architecture, Description, Device, Features, Image, ImageState, Instance, InstanceState, InstanceType,
-    Protection, Seal, Snapshot, SnapshotDeletion, StopReason,
+    Platform, Protection, Seal, Snapshot, SnapshotDeletion, StopReason,
 };
 use kiln_core::model::{Origin, Region, Tags, tags as keys};
 
@@ -107,7 +107,11 @@ fn features(given: &aws_sdk_ec2::types::Image) -> Features {
         boot_mode: given.boot_mode().map(|mode| mode.as_str().to_owned()).unwrap_or_default(),
         nitro_tpm: given.tpm_support().is_some(),
         ena: given.ena_support() == Some(true),
-        windows: given.platform().is_some_and(|platform| platform.as_str().eq_ignore_ascii_case("windows")),
+        platform: Platform::of(
+            given.platform().map(|platform| platform.as_str()).unwrap_or_default(),
+            given.platform_details().unwrap_or_default(),
+            given.architecture().map(|word| word.as_str()).unwrap_or_default(),
+        ),
         encrypted: given.block_device_mappings().iter().any(encrypted),
         imds_v2: given.imds_support().is_some_and(|support| support.as_str() == "v2.0"),
     }

@@ -67,4 +67,8 @@ pub enum BadBase {
         "the root device of {0} is an instance store volume, which CreateImage cannot image; use an EBS-backed image"
     )]
     BaseNotOnEbs(ImageId),
+    #[error(
+        "the base {0} is macOS, which Kiln cannot bake: it runs on Dedicated Hosts alone; build such an image elsewhere, and let a recipe with [adopt] take it"
+    )]
+    MacOs(ImageId),
 }

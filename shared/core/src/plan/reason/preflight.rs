@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::inventory::CloudError;
+use crate::inventory::{CloudError, Platform};
 use crate::model::{ImageId, Region, SecurityGroupId};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
@@ -13,6 +13,10 @@ pub enum PreflightReason {
     Found(Box<Problem>),
     #[error("the bake goes on, because no release waits for the best-effort Region {region}, but: {problem}")]
     BestEffort { region: Region, problem: Box<Problem> },
+    #[error(
+        "baking Windows is experimental: it was never run on Windows; {0} needs EC2Launch v2 and Windows Server 2019 or newer"
+    )]
+    Experimental(ImageId),
     #[error("preflight passed: no problems found")]
     Passed,
 }
@@ -55,10 +59,12 @@ pub enum Problem {
         "{instance_type} needs {needed} vCPUs, but the account's quota for its class is {allowed}; request a higher quota"
     )]
     Quota { instance_type: String, needed: i64, allowed: i64 },
+    #[error("the base {image} runs {platform}, but {field} {why}")]
+    WrongScript { image: ImageId, platform: Platform, field: String, why: String },
     #[error(
-        "{image} is a Windows image, but Kiln's scripts are shell scripts; choose a Linux image in bake.base"
+        "what {field} needs is up to {bytes} bytes of user data, of which EC2 takes {most}, and Windows none compressed; put scripts into the recipe's folder, or what is fetched into one object"
     )]
-    Windows { image: ImageId },
+    TooMuchUserData { field: &'static str, bytes: usize, most: usize },
     #[error("{instance_type} cannot boot images baked from {image}, {why}; change {field} or bake.base")]
     Unfit { image: ImageId, instance_type: String, field: &'static str, why: String },
     #[error("there is no instance type {instance_type} in {region}; change {field}")]
@@ -103,7 +109,8 @@ impl Problem {
             | Self::ProductCodes { .. }
             | Self::OneZone(_)
             | Self::Quota { .. }
-            | Self::Windows { .. }
+            | Self::WrongScript { .. }
+            | Self::TooMuchUserData { .. }
             | Self::Unfit { .. }
             | Self::RootTooSmall { .. }
             | Self::DeviceTaken { .. }
