@@ -234,7 +234,7 @@ fn an_unsuitable_base_is_rejected_with_the_remedy() {
     assert!(base(|image| image.deprecated = Some(day(1))).contains("bake.allow_deprecated = true"));
     assert!(base(|image| image.root_on_ebs = false).contains("instance store"));
     let macos = base(|image| image.features.platform = Platform::MacOs);
-    assert!(macos.contains("macOS, which Kiln cannot bake") && macos.contains("[adopt]"), "{macos}");
+    assert!(macos.contains("neither bake nor test") && macos.contains("leave such images"), "{macos}");
     assert!(
         rejection(&Observed { base: BaseLookup::Missing("ssm:/x".into()), ..observed() })
             .to_string()

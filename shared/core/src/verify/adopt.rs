@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use wildmatch::WildMatch;
 
 use crate::events::outbound::Event;
-use crate::inventory::{Image, ImageState, Seal};
+use crate::inventory::{Image, ImageState, Platform, Seal};
 use crate::model::{Anchor, ImageName, ImageRecord, RecipeName, Region, Stage, Tags, Version, tags};
 use crate::plan::reason::AdoptReason;
 use crate::plan::{Action, Decision, Sequence, Subject};
@@ -148,6 +148,10 @@ fn problem(image: &Image, recipe: &Recipe, version: Version, now: DateTime<Utc>)
     if !image.root_on_ebs {
         return Some(AdoptReason::NotOnEbs(image.id.clone()));
     }
+    // It would never be tested, and never come any further.
+    if image.features.platform == Platform::MacOs {
+        return Some(AdoptReason::MacOs);
+    }
     if image.tags.iter().any(|(key, _)| MANAGED.iter().any(|prefix| key.starts_with(prefix))) {
         return Some(AdoptReason::Managed);
     }
@@ -191,6 +195,14 @@ mod tests {
 
     fn decided(image: &Image, others: &[Image]) -> Decision {
         decide(image, &asking(), others, HandedOver::ByTag, day(9))
+    }
+
+    #[test]
+    fn an_image_that_no_tester_can_be_launched_from_is_not_taken_in() {
+        let mut mac = given(Tags::new());
+        mac.features.platform = Platform::MacOs;
+        let decision = decided(&mac, &[]);
+        assert_eq!((decision.action, decision.reason), (Action::Reject, Reason::Adopt(AdoptReason::MacOs)));
     }
 
     #[test]

@@ -46,4 +46,8 @@ pub enum AdoptReason {
         "it cannot be adopted, because the root device of {0} is an instance store volume; adopt an EBS-backed image"
     )]
     NotOnEbs(ImageId),
+    #[error(
+        "it cannot be adopted, because it is macOS, which runs on Dedicated Hosts alone, so that no tester can be launched from it; take kiln:recipe off it"
+    )]
+    MacOs,
 }

@@ -68,7 +68,7 @@ pub enum BadBase {
     )]
     BaseNotOnEbs(ImageId),
     #[error(
-        "the base {0} is macOS, which Kiln cannot bake: it runs on Dedicated Hosts alone; build such an image elsewhere, and let a recipe with [adopt] take it"
+        "the base {0} is macOS, which Kiln can neither bake nor test: it runs on Dedicated Hosts alone; leave such images to the tool that builds them"
     )]
     MacOs(ImageId),
 }
