@@ -31,7 +31,8 @@ LOCAL := .build/local
 WORKERS ?= 4
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # With the same features as the functions: what was built for them is not built again.
-RULES = cargo test --quiet --workspace --features kiln-tests/aws --lib --test rooms --test reference --test fuzz
+RULES = cargo test --quiet --workspace --features kiln-tests/aws --lib --test rooms --test reference --test fuzz \
+  --test user_data --test user_data_steps --test folder --test unpacked
 SIMULATION = cargo test --quiet --profile simulation -p kiln-tests
 RUST_HALF := .build/rust-half.log
 # What deploy and all that operates Kiln go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
