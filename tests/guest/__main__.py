@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import hashlib
 import os
 import shutil
 import sys
@@ -11,11 +12,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from guest.cases import CASES, PASSED, Case, Failed
+from guest.cases import CASES, PASSED, Case, Failed, Folder
 from guest.image import DHCP, Guest, built
-from guest.machine import boot
+from guest.machine import USER_DATA, VERDICT, Run, boot
 from guest.metadata import give_address
 from guest.product import Product
+from guest.store import Store, digest, packed
 
 TOOLS = ("qemu-system-x86_64", "mmdebstrap", "mkfs.ext4", "ip")
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
@@ -58,18 +60,59 @@ def _tried(case: Case, guest: Guest, product: Product, folder: Path, limit: floa
     if keep and case.disk_of is None:
         _copy(guest.disk, disk)
     log = folder / f"{case.name}.log"
-    user_data = product.user_data(case.role, word, case.script)
-    run = boot(guest, disk, keep, case.ports, f"{case.name} {time.time_ns()}", user_data, log, limit)
+    signature = _signature(case.disk_of or case.name)
+    objects = _objects(case.program)
+    fault = case.program.fault if isinstance(case.program, Folder) else ""
+    with Store(objects, fault, signature) as store:
+        user_data = product.user_data(case.role, word, _program(case.program, store, objects))
+        name = f"{case.name} {time.time_ns()}"
+        run = boot(guest, disk, keep, case.ports, name, user_data, log, limit)
     verdict = product.verdict(word, run.console)
     begun = run.console.count(f"kiln-script {word} begins".encode())
-    wrong = list(_wrong(case, verdict, run.powered_off, begun))
-    after = len(run.console) - run.console.rfind(b"kiln-verdict ")
+    wrong = [*_wrong(case, verdict, run.powered_off, begun), *_wrong_store(case, run, store)]
+    after = len(run.console) - run.console.rfind(VERDICT)
     ended = "WRONG" if wrong else "ok"
-    print(f"  {case.name:10} {ended}, {run.seconds:.0f} s, its verdict {after:,} bytes before the end")
+    print(
+        f"  {case.name:15} {ended}, {run.seconds:.0f} s, its verdict {after:,} bytes before the end", end=""
+    )
+    print("" if case.within is None else f", {_waited(run, store):.0f} s after it began")
     for line in [*wrong, *([f"the console: {log}"] if wrong else [])]:
-        print(f"             {line}")
+        print(f"                  {line}")
     sys.stdout.flush()
     return not wrong
+
+
+def _signature(name: str) -> str:
+    """What signs the URLs of this case. Its disk and console are looked through for it."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _objects(program: str | Folder) -> dict[str, bytes]:
+    """What the store has, the archive first."""
+    if isinstance(program, str):
+        return {}
+    return {"archive": packed(program.files)} | {key: text.encode() for key, text in program.fetch.items()}
+
+
+def _program(program: str | Folder, store: Store, objects: dict[str, bytes]) -> dict[str, Any]:
+    """The program as the example of the user data takes it."""
+    if isinstance(program, str):
+        return {
+            "script": program.replace("@half@", store.signature[:32]).replace("@rest@", store.signature[32:])
+        }
+    names = {key: digest(data).replace(":", "=") for key, data in objects.items()}
+    return {
+        "steps": program.steps,
+        "archive": [digest(objects["archive"]), store.url("archive")],
+        "fetch": [[f"s3://tools/{key}#{names[key]}", store.url(key)] for key in program.fetch],
+        "log": store.url("log") if program.log else "",
+    }
+
+
+def _waited(run: Run, store: Store) -> float:
+    """The seconds from the beginning of the user data to the verdict on the console."""
+    begun = store.first or run.marks.get(USER_DATA, 0)
+    return run.marks.get(VERDICT, float("inf")) - begun
 
 
 def _wrong(case: Case, verdict: Any, powered_off: bool, begun: int) -> Any:
@@ -79,12 +122,29 @@ def _wrong(case: Case, verdict: Any, powered_off: bool, begun: int) -> Any:
         yield f"its script began {begun} times"
     if isinstance(case.expected, Failed):
         found = verdict.get("failed", {}) if isinstance(verdict, dict) else {}
-        tail = str(found.get("tail"))
-        right = tail == case.expected.tail if case.expected.whole else tail.endswith(case.expected.tail)
-        if found.get("status") != case.expected.status or not right:
+        if found.get("status") != case.expected.status or not case.expected.shows(str(found.get("tail"))):
             yield f"its verdict is {verdict}, not {case.expected}"
     elif verdict != PASSED:
         yield f"its verdict is {verdict}, not {case.expected}"
+
+
+def _wrong_store(case: Case, run: Run, store: Store) -> Any:
+    if store.signature.encode() in run.console or any(store.signature in log for log in store.puts):
+        yield "the signature of a URL stands on its console or in its log"
+    if case.within is not None and _waited(run, store) > case.within:
+        yield f"its verdict came after {_waited(run, store):.0f} s"
+    if not isinstance(case.program, Folder) or not case.program.log:
+        return
+    at, kept = 0, store.puts[-1] if store.puts else ""
+    for line in case.program.log:
+        at = kept.find(f"\n{line}\n", max(at - 1, 0)) + 1
+        if not at:
+            yield f"its log lacks {line!r}, or has it too early: {kept[-2000:]}"
+            return
+    if case.program.sent_between:
+        before, after = (f"\n{line}\n" for line in case.program.sent_between)
+        if not any(before in log and after not in log for log in store.puts):
+            yield f"none of {len(store.puts)} logs was sent while its steps ran"
 
 
 def _copy(source: Path, to: Path) -> None:

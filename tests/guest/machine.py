@@ -34,13 +34,18 @@ HYPERVISOR = Ports(
 )
 
 
+# What cloud-init says before it runs user data, and how a verdict begins.
+USER_DATA, VERDICT = b"'modules:final'", b"kiln-verdict "
+
+
 @dataclass(frozen=True)
 class Run:
-    """What was seen of a machine."""
+    """What was seen of a machine, and when each mark first stood on its console."""
 
     console: bytes
     powered_off: bool
     seconds: float
+    marks: dict[bytes, float]
 
 
 def boot(
@@ -73,10 +78,24 @@ def boot(
         *(part.format(log=log) for part in ports.device),
     ]
     begun = time.monotonic()
-    with Metadata(f"i-{digest[:17]}", mac, user_data):
-        try:
-            subprocess.run(command, stdin=subprocess.DEVNULL, timeout=limit, check=True)
-            powered_off = True
-        except subprocess.TimeoutExpired:
-            powered_off = False
-    return Run(log.read_bytes(), powered_off, time.monotonic() - begun)
+    with (
+        Metadata(f"i-{digest[:17]}", mac, user_data),
+        subprocess.Popen(command, stdin=subprocess.DEVNULL) as machine,
+    ):
+        marks = _watched(machine, log, begun + limit)
+        powered_off = machine.poll() is not None
+        machine.kill()
+    if powered_off and machine.returncode != 0:
+        raise subprocess.CalledProcessError(machine.returncode, command)
+    return Run(log.read_bytes(), powered_off, time.monotonic() - begun, marks)
+
+
+def _watched(machine: subprocess.Popen[bytes], log: Path, until: float) -> dict[bytes, float]:
+    """Wait until the machine is off; gives when each mark was first seen."""
+    marks: dict[bytes, float] = {}
+    while machine.poll() is None and time.monotonic() < until:
+        time.sleep(0.2)
+        if VERDICT not in marks and log.exists():
+            console, now = log.read_bytes(), time.monotonic()
+            marks |= {mark: now for mark in (USER_DATA, VERDICT) if mark in console and mark not in marks}
+    return marks

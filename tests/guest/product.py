@@ -18,9 +18,11 @@ class Product:
 
     examples: Path
 
-    def user_data(self, role: str, word: str, script: str) -> bytes:
+    def user_data(self, role: str, word: str, program: dict[str, Any]) -> bytes:
+        """Compressed, as EC2 gets it."""
         command = [self.examples / "user_data", role, "web-20261123T020000Z", word, *ENVIRONMENT]
-        return subprocess.run(command, input=script.encode(), capture_output=True, check=True).stdout
+        given = json.dumps(program).encode()
+        return subprocess.run(command, input=given, capture_output=True, check=True).stdout
 
     def verdict(self, word: str, console: bytes) -> Any:
         """`"passed"`, `"silent"`, or `{"failed": {"status": …, "tail": …}}`."""

@@ -143,6 +143,19 @@ fn what_cannot_be_fetched_is_told_without_the_signature() {
     }
 }
 
+/// The last attempt may begin 42 seconds after the first, and curl, which takes a mean of some seconds, is 6 seconds late:
+/// seen on a guest.
+#[test]
+fn a_transfer_that_stalls_is_given_up_within_the_minute() {
+    let machine = builder(&["scripts/10.sh"], &[("10.sh", "true")], Links::default());
+    machine.tool(
+        "curl",
+        "while [ \"$1\" != -y ]; do shift; done; echo \"$2\" > \"$KILN_ROOT/seconds\"; exit 28",
+    );
+    let seconds: u32 = machine.boot().read("seconds").trim().parse().unwrap();
+    assert!(40 + 2 + seconds + 6 < 58, "{seconds}");
+}
+
 #[test]
 fn the_whole_log_is_sent_with_what_happened_before_a_restart() {
     let links = Links { log: LOG.into(), ..Links::default() };
