@@ -118,8 +118,10 @@ deploy: build ## Shows what would change, asks, does it: REGION= REGIONS= PARAME
 	  --yes "$(YES)" --remove-regions "$(REMOVE_REGIONS)"
 
 recipes: tools ## Puts recipes and their folders, once all are right; shows what changes: RECIPES=folder DRY_RUN=1 PRUNE=1 REGION=...
-	@cargo run --quiet -p kiln-recipes --bin recipes -- pack $(RECIPES) --to .build/put
-	@$(BIN)/python -m stack recipes --stack $(STACK) --home $(REGION) --prune "$(PRUNE)" --dry-run "$(DRY_RUN)" .build/put
+	@$(if $(filter 1,$(PRUNE)),$(if $(filter file,$(origin RECIPES)),$(error PRUNE=1 removes what is not in RECIPES: name them, such as RECIPES=my-recipes)))
+	@put=$$(mktemp -d); trap 'rm -rf "$$put"' EXIT; \
+	cargo run --quiet -p kiln-recipes --bin recipes -- pack $(RECIPES) --to "$$put" && \
+	$(BIN)/python -m stack recipes --stack $(STACK) --home $(REGION) --prune "$(PRUNE)" --dry-run "$(DRY_RUN)" --yes "$(YES)" "$$put"
 
 invoke: tools ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-dry-run.json REGION=...
 	@$(BIN)/python -m stack invoke --stack $(STACK) --home $(REGION) $(FN) $(EVENT)

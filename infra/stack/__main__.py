@@ -74,7 +74,9 @@ def _recipes(options: argparse.Namespace) -> int:
         options.home,
         options.folder,
         stack=options.stack,
-        prune=switch("PRUNE", options.prune),
+        prune=Asked(f"{_command('recipes', options)} PRUNE=1", switch("YES", options.yes))
+        if switch("PRUNE", options.prune)
+        else None,
         dry_run=switch("DRY_RUN", options.dry_run),
     )
     return 0
@@ -159,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path, help="what `recipes pack` wrote")
     command.add_argument("--prune", help="1: removes the recipes that are not in the folder")
     command.add_argument("--dry-run", help="1: only shows what would change")
+    command.add_argument("--yes", help="1: removes without a question")
 
     command = commands.add_parser("invoke", parents=[common], help="wakes a function by hand")
     command.set_defaults(run=_invoke)

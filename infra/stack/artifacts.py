@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -149,13 +148,10 @@ def find(stack: Stack, s3: Any, account: str) -> Bucket | None:
     return Bucket(s3, name, account) if name else None
 
 
-def stores(s3: Any, account: str, name: str) -> list[Bucket]:
-    """The buckets of a stack for recipes' folders and logs, which stay when it is deleted. CloudFormation
-    names them by the stack, so they are found without it."""
-    of_stack = re.compile(rf"{re.escape(name.lower())}-store-[a-z0-9]{{6,14}}")
-    pages = s3.get_paginator("list_buckets").paginate()
-    names = (one["Name"] for page in pages for one in page["Buckets"])
-    return [Bucket(s3, one, account) for one in names if of_stack.fullmatch(one)]
+def store(stack: Stack, s3: Any, account: str) -> Bucket | None:
+    """The bucket of a home stack for recipes' folders and logs, by the stack's own record."""
+    name = stack.resources().get("Store", ("", ""))[1] if stack.is_there() else ""
+    return Bucket(s3, name, account) if name else None
 
 
 def former(s3: Any, account: str, home: str) -> Bucket | None:

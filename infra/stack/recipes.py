@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from stack import artifacts
 from stack.artifacts import Bucket
 from stack.clients import Clients
+from stack.confirm import Confirm
 from stack.deploy import stack_of
 from stack.operate import OperateError, recipes_of
+from stack.stacks import Stack
 
 Say = Callable[[str], None]
 _ARCHIVE = re.compile(r'^archive = "sha256:([0-9a-f]{64})"$', re.MULTILINE)
@@ -27,22 +30,29 @@ def put(
     folder: Path,
     say: Say = print,
     stack: str = "kiln",
-    prune: bool = False,
+    prune: Confirm | None = None,
     dry_run: bool = False,
 ) -> None:
     """Puts what `recipes pack` wrote to a folder, and shows what changes by it.
 
     An archive is put before the document that names it, and never overwritten: its name is its digest.
     The functions read a document anew each time they are woken. With `prune`, recipes that are not in the
-    folder are removed; their images stay until they are retired. With `dry_run`, all is only shown.
+    folder are removed once it agrees; their images stay until they are retired. With `dry_run`, all is
+    only shown.
     """
+    # Where no Kiln is, nobody would read them.
+    of_stack = stack_of(clients, stack, home)
+    if not of_stack.is_there():
+        raise OperateError(
+            f"{of_stack.title} is not there: deploy it first (make deploy), or correct REGION or STACK"
+        )
     ssm = clients.of("ssm", home)
     before = _documents(ssm, recipes_of(stack))
     wanted = {path.stem: path.read_text() for path in sorted(folder.glob("recipes/*.toml"))}
     if not wanted:
         raise OperateError(f"no recipe was found in {folder}/recipes: make recipes packs them there")
     archives = {path.name.split(".")[0]: path for path in folder.glob("archives/*.tar.gz")}
-    store = _store(clients, home, stack) if archives else None
+    store = _store(clients, of_stack) if archives else None
     for name, text in wanted.items():
         old = before.get(name)
         how = "new" if old is None else "unchanged" if old == text else "changed"
@@ -55,7 +65,14 @@ def put(
             store.put_once(f"archives/{digest}.tar.gz", archives[digest].read_bytes())
         if old != text and not dry_run:
             _put(ssm, f"{recipes_of(stack)}/{name}", text)
-    _prune(ssm, recipes_of(stack), sorted(before.keys() - wanted.keys()), prune and not dry_run, say)
+    left = sorted(before.keys() - wanted.keys())
+    if left and prune:
+        say(f"not in these folders, so {'it would be' if dry_run else 'to be'} removed: {', '.join(left)}")
+    elif left:
+        names = ", ".join(left)
+        say(f"not in these folders, and still put: {names}. The same command with PRUNE=1 removes them")
+    if left and prune and not dry_run:
+        _remove(ssm, recipes_of(stack), left, prune, say)
     if dry_run:
         say("nothing was put: it was only shown")
 
@@ -71,16 +88,15 @@ def _documents(ssm: Any, path: str) -> dict[str, str]:
     return {one["Name"].rpartition("/")[2]: one["Value"] for one in found}
 
 
-def _store(clients: Clients, home: str, stack: str) -> Bucket:
+def _store(clients: Clients, stack: Stack) -> Bucket:
     """The stack's bucket for what is large."""
-    found = stack_of(clients, stack, home)
-    name = found.outputs().get("Store") if found.is_there() else None
-    if not name:
+    account = clients.of("sts", stack.region).get_caller_identity()["Account"]
+    found = artifacts.store(stack, clients.of("s3", stack.region), account)
+    if not found:
         raise OperateError(
-            f"{found.title} has no bucket for the folders of recipes: deploy it first (make deploy)"
+            f"{stack.title} has no bucket for the folders of recipes: deploy it anew (make deploy)"
         )
-    account = clients.of("sts", home).get_caller_identity()["Account"]
-    return Bucket(clients.of("s3", home), name, account)
+    return found
 
 
 def _digest(text: str) -> str | None:
@@ -124,13 +140,8 @@ def _files(data: bytes | None) -> dict[str, bytes] | None:
         return {name: file.read() for name, file in opened if file}
 
 
-def _prune(ssm: Any, path: str, left: list[str], prune: bool, say: Say) -> None:
-    if not left:
-        return
-    names = ", ".join(left)
-    if not prune:
-        say(f"not in these folders, and still put: {names}. To remove them: make recipes PRUNE=1")
-        return
+def _remove(ssm: Any, path: str, left: list[str], confirm: Confirm, say: Say) -> None:
+    confirm(f"Remove {len(left)} recipe{'s' * (len(left) > 1)}?")
     for name in left:
         ssm.delete_parameter(Name=f"{path}/{name}")
-    say(f"removed: {names}. Their images stay; to let them go: make retire RECIPE=<recipe>")
+    say(f"removed: {', '.join(left)}. Their images stay; to let them go: make retire RECIPE=<recipe>")

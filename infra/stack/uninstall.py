@@ -28,11 +28,14 @@ def uninstall(
     """
     clients = Clients(endpoint_url)
     stacks = _stacks(clients, name, home, say)
+    # Only its stack knows which bucket it is.
+    account = clients.of("sts", home).get_caller_identity()["Account"]
+    store = artifacts.store(stack_of(clients, name, home), clients.of("s3", home), account)
     if stacks:
         _delete(clients, name, home, stacks, say, confirm)
     else:
         say(f"Kiln is not deployed to {home}: there is no stack {name}, and no Region forwards to it")
-    _delete_buckets(clients, name, home, say, confirm_bucket)
+    _delete_buckets(clients, name, home, say, confirm_bucket, store)
 
 
 def _stacks(clients: Clients, name: str, home: str, say: Say) -> list[Stack]:
@@ -88,14 +91,15 @@ def _show(stack: Stack, kept: Kept, say: Say) -> None:
         say(line)
 
 
-def _delete_buckets(clients: Clients, name: str, home: str, say: Say, confirm: Confirm) -> None:
+def _delete_buckets(
+    clients: Clients, name: str, home: str, say: Say, confirm: Confirm, store: Bucket | None
+) -> None:
     account, s3 = clients.of("sts", home).get_caller_identity()["Account"], clients.of("s3", home)
     stack = stack_of(clients, ARTIFACTS_STACK.format(name), home)
     bucket = artifacts.find(stack, s3, account)
     # Stacks of other names shared it.
     former = artifacts.former(s3, account, home) if name == HOME_STACK else None
-    stores = artifacts.stores(s3, account, name)
-    buckets: list[Bucket] = [one for one in (bucket, former, *stores) if one]
+    buckets: list[Bucket] = [one for one in (bucket, former, store) if one]
     if not buckets:
         return
     names = " and ".join(one.name for one in buckets)
@@ -105,13 +109,15 @@ def _delete_buckets(clients: Clients, name: str, home: str, say: Say, confirm: C
         confirm(f"Delete bucket {names} with all its versions?")
     except NotConfirmed:
         say(f"Bucket {names} stays. To delete it: make uninstall REMOVE_BUCKET=1")
+        if store:
+            say(f"Without its stack, {store.name} is found by that name alone: empty and delete it by hand")
         return
     for one in buckets:
         one.check()
         one.empty()
     if bucket:
         stack.delete()
-    for one in (former, *stores):
+    for one in (former, store):
         if one:
             one.delete()
     say("  deleted")

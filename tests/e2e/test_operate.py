@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e.folder import pack
 from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
 from e2e.test_expire import NEW, OLD, three_releases
 from stack.__main__ import main
@@ -18,14 +19,17 @@ def run(kiln: Kiln, command: str, *arguments: str) -> int:
     return main([command, "--endpoint-url", kiln.aws.url, *arguments])
 
 
-def test_recipes_are_put_and_put_again_change_nothing(kiln: Kiln, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = str(INFRA / "recipes")
+def test_recipes_are_put_and_put_again_change_nothing(
+    kiln: Kiln, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pack(INFRA / "recipes", tmp_path)
+    folder = str(tmp_path)
     assert run(kiln, "recipes", folder) == 0
-    assert capsys.readouterr().out == "/kiln/recipes/web: put\n/kiln/recipes/worker: put\n"
+    assert capsys.readouterr().out == "/kiln/recipes/web: new\n/kiln/recipes/worker: new\n"
     assert run(kiln, "recipes", folder) == 0
     assert capsys.readouterr().out == "/kiln/recipes/web: unchanged\n/kiln/recipes/worker: unchanged\n"
-    assert run(kiln, "recipes", "nowhere.toml") == 1
-    assert "no recipe was found at nowhere.toml" in capsys.readouterr().err
+    assert run(kiln, "recipes", "nowhere") == 1
+    assert "no recipe was found in nowhere" in capsys.readouterr().err
 
 
 def test_the_plan_is_a_table_with_its_cost_and_changes_nothing(

@@ -106,9 +106,10 @@ NEVER: list[Call] = [
 ]
 # Each call that a function makes beside those of COMMON, with what AWS tells of it.
 # What instances do by the URLs that a function signed.
+OWN = {"aws:ResourceAccount": "123456789012"}
 SIGNED: list[Call] = [
-    ("s3:GetObject", "<Store.Arn>/archives/0123.tar.gz", {}),
-    ("s3:PutObject", "<Store.Arn>/logs/90d/web/20261123T020000Z/builder-us-east-1.log", {}),
+    ("s3:GetObject", "<Store.Arn>/archives/0123.tar.gz", OWN),
+    ("s3:PutObject", "<Store.Arn>/logs/90d/web/20261123T020000Z/builder-us-east-1.log", OWN),
 ]
 NEEDED: dict[str, list[Call]] = {
     "BakeRole": [

@@ -6,6 +6,7 @@ import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,7 @@ def packed(folder: Path, files: dict[str, str], document: str = DOCUMENT) -> str
     return digest
 
 
-def said(aws: LocalAws, folder: Path, **more: bool) -> list[str]:
+def said(aws: LocalAws, folder: Path, **more: Any) -> list[str]:
     lines: list[str] = []
     put(Clients(aws.url), HOME, folder, lines.append, **more)
     return lines
@@ -89,13 +90,18 @@ def test_what_is_not_in_the_folders_stays_until_it_is_asked_for(
     ssm.put_parameter(Name="/kiln/recipes/left", Value='name = "left"', Type="String", Overwrite=True)
     packed(tmp_path, {"scripts/a.sh": "true\n"})
     assert any("still put: left" in line and "PRUNE=1" in line for line in said(aws, tmp_path))
-    assert any("removed: left" in line for line in said(aws, tmp_path, prune=True))
+    asked: list[str] = []
+    shown = said(aws, tmp_path, prune=asked.append, dry_run=True)
+    assert any("would be removed: left" in line for line in shown)
+    assert asked == []
+    assert any("removed: left" in line for line in said(aws, tmp_path, prune=asked.append))
+    assert asked == ["Remove 1 recipe?"]
     names = [one["Name"] for one in ssm.get_parameters_by_path(Path="/kiln/recipes")["Parameters"]]
     assert "/kiln/recipes/left" not in names and "/kiln/recipes/web" in names
 
 
 def test_without_a_stack_a_folder_has_no_place_and_nothing_is_put(aws: LocalAws, tmp_path: Path) -> None:
     packed(tmp_path, {"scripts/a.sh": "true\n"})
-    with pytest.raises(OperateError, match="deploy it first"):
+    with pytest.raises(OperateError, match="deploy it first .*, or correct REGION or STACK"):
         put(Clients(aws.url), HOME, tmp_path, lambda _: None, stack="nowhere")
     assert aws.client("ssm").get_parameters_by_path(Path="/nowhere/recipes")["Parameters"] == []

@@ -204,6 +204,7 @@ def _not_ours(call: Call) -> Iterator[tuple[str, Call]]:
         ("ec2:CreateAction", "the resource was there before"),
         ("kms:ViaService", "the call comes from the code itself"),
         ("kms:GrantIsForAWSResource", "the grant is for anybody"),
+        ("aws:ResourceAccount", "the bucket is another account's"),
     ):
         rest = {key: value for key, value in context.items() if not key.startswith(prefix)}
         if rest != context:

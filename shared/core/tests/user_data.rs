@@ -92,28 +92,29 @@ fn where_there_is_systemd_the_script_is_a_service_that_is_ended_by_systemd() {
     assert_eq!(machine.read("dev/console"), "");
     assert!(machine.asked().ends_with("systemctl daemon-reload\nsystemctl start --no-block kiln.service\n"));
     let unit = machine.read("run/systemd/system/kiln.service");
-    let frame = machine.0.join("run/kiln/frame");
+    let frame = machine.0.join("var/lib/kiln-ec2-this/frame");
     assert!(unit.contains(&format!("\nExecStart=/bin/sh {} run\n", frame.display())), "{unit}");
     assert!(unit.contains(&format!("\nExecStopPost=/bin/sh {} end\n", frame.display())), "{unit}");
     assert!(unit.contains("\nAfter=cloud-final.service ") && unit.contains("\nRefuseManualStop=yes\n"));
     // As cloud-init runs scripts: whose reader ended, ends.
     assert!(unit.contains("\nIgnoreSIGPIPE=no\n"));
-    let machine = machine.run("run/kiln/frame", &["run"]);
+    let machine = machine.run("var/lib/kiln-ec2-this/frame", &["run"]);
     assert!(machine.has(GUARD) && machine.outcome() == ScriptOutcome::Silent);
-    let machine = machine.run("run/kiln/frame", &["end"]);
+    let machine = machine.run("var/lib/kiln-ec2-this/frame", &["end"]);
     assert_eq!(machine.outcome(), ScriptOutcome::Passed);
 }
 
 #[test]
 fn a_script_whose_shell_was_killed_has_failed() {
-    let machine = with_systemd(Role::Builder, "true", "running").run("run/kiln/frame", &["end"]);
+    let machine = with_systemd(Role::Builder, "true", "running").run("var/lib/kiln-ec2-this/frame", &["end"]);
     assert_eq!(machine.failed(), (128, "kiln: something killed the shell that the script ran in".into()));
 }
 
 #[test]
 fn a_machine_that_is_going_down_never_cleans_and_never_passes() {
-    let machine = with_systemd(Role::Builder, "true", "stopping").run("run/kiln/frame", &["run"]);
-    let machine = machine.run("run/kiln/frame", &["end"]);
+    let machine =
+        with_systemd(Role::Builder, "true", "stopping").run("var/lib/kiln-ec2-this/frame", &["run"]);
+    let machine = machine.run("var/lib/kiln-ec2-this/frame", &["end"]);
     let (status, tail) = machine.failed();
     assert_eq!(status, 129);
     assert!(tail.contains("told to shut down or restart before the script had ended"), "{tail}");
@@ -124,7 +125,7 @@ fn a_machine_that_is_going_down_never_cleans_and_never_passes() {
 #[test]
 fn a_machine_that_restarted_says_so_and_runs_nothing_twice() {
     let machine = with_systemd(Role::Builder, "echo ran >> \"$KILN_ROOT/runs\"", "running");
-    let machine = machine.run("run/kiln/frame", &["run"]);
+    let machine = machine.run("var/lib/kiln-ec2-this/frame", &["run"]);
     // The power goes before it can tell its end; what is on the disk stays.
     fs::remove_dir_all(machine.0.join("run")).unwrap();
     let machine = machine.run(GUARD, &[]);

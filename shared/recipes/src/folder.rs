@@ -16,6 +16,9 @@ pub const DOCUMENT: &str = "recipe.toml";
 /// The folders in a recipe's folder whose files a builder gets.
 pub const FOLDERS: [&str; 3] = ["files", "scripts", "tests"];
 
+/// Names that no builder needs.
+const NOBODY_MISSES: [&str; 4] = [".gitkeep", ".gitignore", ".gitattributes", ".DS_Store"];
+
 /// A recipe's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
@@ -23,6 +26,8 @@ pub struct Folder {
     pub document: String,
     /// The files below [`FOLDERS`], by their path within the recipe's folder.
     pub files: Files,
+    /// What was left out below [`FOLDERS`], by its path: somebody may miss it.
+    pub left_out: Vec<String>,
 }
 
 impl Folder {
@@ -44,7 +49,10 @@ impl Folder {
         reader.totals();
         reader.mistakes.sort();
         match reader.document {
-            Some(document) if reader.mistakes.is_empty() => Ok(Self { document, files: reader.files }),
+            Some(document) if reader.mistakes.is_empty() => {
+                reader.left_out.sort();
+                Ok(Self { document, files: reader.files, left_out: reader.left_out })
+            }
             _ => Err(reader.mistakes),
         }
     }
@@ -64,6 +72,7 @@ struct Reader {
     files: Files,
     count: usize,
     bytes: u64,
+    left_out: Vec<String>,
     mistakes: Vec<Mistake>,
 }
 
@@ -145,6 +154,8 @@ impl Reader {
                     let name = entry.file_name().to_string_lossy().into_owned();
                     if !left_out(&name) {
                         entries.insert(name, entry);
+                    } else if path != "." && !NOBODY_MISSES.contains(&name.as_str()) {
+                        self.left_out.push(format!("{path}/{name}"));
                     }
                 }
             }

@@ -10,7 +10,7 @@ use kiln_core::recipe::{BadRecipe, Lines, Recipe, Violation};
 use toml::Table;
 
 use crate::archive::{self, Archive};
-use crate::files::Files;
+use crate::files::{File, Files};
 use crate::source::Source;
 use crate::variants::{Variant, variants};
 
@@ -73,17 +73,20 @@ impl Written<'_> {
         };
         let needed = needed_when_put(&variant.document);
         let values = values(&needed, &variant, &self.source.path);
-        if let Some(unknown) = needed.iter().find(|name| !values.contains_key(**name)) {
-            let problem = format!("${{{unknown}}} has no value here: {}", why_unknown(unknown));
+        if let Some((unknown, why)) =
+            values.iter().find_map(|(name, value)| Some((name, value.as_ref().err()?)))
+        {
+            let problem = format!("${{{unknown}}} has no value here: {why}");
             return Err(self.bad(&name, "the document", &problem));
         }
+        let values = values.into_iter().filter_map(|(name, value)| Some((name, value.ok()?))).collect();
         let document = self.text(&variant, &values, archive);
         let recipe = Recipe::parse(&name, &document).map_err(|bad| self.relocated(bad, &variant))?;
-        let missing = missing(&recipe, self.source.files.as_ref());
-        if missing.is_empty() {
+        let violations = of_steps(&recipe, self.source.files.as_ref());
+        if violations.is_empty() {
             return Ok(Ready { recipe, document, archive: archive.cloned() });
         }
-        Err(self.relocated(BadRecipe { name, violations: missing }, &variant))
+        Err(self.relocated(BadRecipe { name, violations }, &variant))
     }
 
     /// The document as it is put. One that needs no change keeps its comments.
@@ -123,45 +126,67 @@ impl Written<'_> {
     }
 }
 
-/// The steps whose files are not in the folder.
-fn missing(recipe: &Recipe, files: Option<&Files>) -> Vec<Violation> {
+/// The steps whose files are not in the folder, or would do nothing there.
+fn of_steps(recipe: &Recipe, files: Option<&Files>) -> Vec<Violation> {
     let lists = [("bake.steps", &recipe.bake.steps), ("verify.steps", &recipe.verify.steps)];
-    let mut missing = Vec::new();
+    let mut found = Vec::new();
     for (field, steps) in lists {
         for (at, step) in steps.iter().enumerate() {
             let Step::File(path) = step else { continue };
-            if files.is_none_or(|files| files.get(path).is_none()) {
-                let problem = format!("there is no {path} in the recipe's folder");
-                missing.push(Violation { field: format!("{field}[{at}]"), line: None, problem });
+            if let Some(problem) = of_script(path, files.and_then(|files| files.get(path))) {
+                found.push(Violation { field: format!("{field}[{at}]"), line: None, problem });
             }
         }
     }
-    missing
+    found
 }
 
-/// The values of these names, where they have one.
-fn values(needed: &[&str], variant: &Variant, document: &Path) -> BTreeMap<String, String> {
-    let value = |name: &&str| match *name {
-        "recipe.variant" => variant.variant.clone(),
-        "git.commit" => git(document, &["rev-parse", "--short=12", "HEAD"]),
-        "git.branch" => git(document, &["rev-parse", "--abbrev-ref", "HEAD"]),
-        _ => None,
+fn of_script(path: &str, file: Option<&File>) -> Option<String> {
+    let Some(File { bytes, .. }) = file else {
+        return Some(format!("there is no {path} in the recipe's folder"));
     };
-    needed.iter().filter_map(|name| Some(((*name).to_owned(), value(name)?))).collect()
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Some(format!("{path} is empty"));
+    }
+    (first.starts_with(b"#!") && first.ends_with(b"\r")).then(|| {
+        format!("{path} begins with a line that ends as on Windows, so that it names no interpreter; save it with the line ends of Unix")
+    })
 }
 
-fn why_unknown(name: &str) -> &'static str {
-    match name {
-        "recipe.variant" => "the document has no variants",
-        _ => "it is not in a repository of git that has a commit",
+/// The values of these names, or why one has none.
+fn values(needed: &[&str], variant: &Variant, document: &Path) -> BTreeMap<String, Result<String, String>> {
+    let value = |name: &str| match name {
+        "recipe.variant" => variant.variant.clone().ok_or_else(|| "the document has no variants".to_owned()),
+        "git.commit" => commit(document),
+        _ => branch(document),
+    };
+    needed.iter().map(|name| ((*name).to_owned(), value(name))).collect()
+}
+
+/// The commit that the recipe stands at; with `-dirty` behind it if something in its folder differs from that.
+fn commit(document: &Path) -> Result<String, String> {
+    let commit = git(document, &["rev-parse", "--short=12", "HEAD"])?;
+    let changed = git(document, &["status", "--porcelain", "--", "."])?;
+    Ok(if changed.is_empty() { commit } else { format!("{commit}-dirty") })
+}
+
+fn branch(document: &Path) -> Result<String, String> {
+    match git(document, &["rev-parse", "--abbrev-ref", "HEAD"])?.as_str() {
+        "HEAD" => Err("no branch is checked out, as often where pipelines run".to_owned()),
+        branch => Ok(branch.to_owned()),
     }
 }
 
-fn git(document: &Path, arguments: &[&str]) -> Option<String> {
+fn git(document: &Path, arguments: &[&str]) -> Result<String, String> {
     let folder = document.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let said = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
-    let text = String::from_utf8(said.stdout).ok().filter(|_| said.status.success())?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    let said = Command::new("git").arg("-C").arg(folder).args(arguments).output();
+    let said = said.map_err(|error| format!("git cannot be run: {error}"))?;
+    if said.status.success() {
+        return Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned());
+    }
+    let why = String::from_utf8_lossy(&said.stderr);
+    Err(format!("git says: {}", why.lines().next().unwrap_or_default()))
 }
 
 #[cfg(test)]

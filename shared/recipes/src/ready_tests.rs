@@ -12,6 +12,7 @@ fn source(document: &str, files: &[&str]) -> Source {
         name: "web".into(),
         document: document.to_owned(),
         files: (!files.is_empty()).then_some(of_folder),
+        left_out: Vec::new(),
     }
 }
 
@@ -32,7 +33,7 @@ fn every_sample_is_right() {
     for one in read {
         // Where there is no history, a commit has no name.
         if let Err(bad) = one {
-            assert!(bad.violations.iter().all(|one| one.problem.contains("repository of git")), "{bad}");
+            assert!(bad.violations.iter().all(|one| one.problem.contains("git says")), "{bad}");
         }
     }
 }
@@ -63,6 +64,21 @@ fn each_variant_is_a_recipe_of_its_own() {
     assert_eq!(found[1].recipe.tags.get("of"), Some("web-x86 x86"));
     assert_eq!(found[1].recipe.publish.parameter.as_deref(), Some("/golden/web-x86"));
     assert_eq!(Recipe::parse("web-x86", &found[1].document).as_ref(), Ok(&found[1].recipe));
+}
+
+#[test]
+fn a_step_that_would_do_nothing_is_refused() {
+    let document = format!("name = \"web\"\n{BAKE}steps = [\"scripts/a\"]\n");
+    for (text, told) in [(" \n", "is empty"), ("#!/bin/sh\r\ntrue\r\n", "line ends of Unix")] {
+        let mut source = source(&document, &["files/b"]);
+        let file = File { bytes: text.into(), executable: false };
+        source.files.as_mut().unwrap().insert("scripts/a", file).unwrap();
+        let bad = ready(&source).remove(0).unwrap_err();
+        assert!(
+            bad.to_string().contains("line 5: bake.steps[0]: scripts/a") && bad.to_string().contains(told),
+            "{bad}"
+        );
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::files::Files;
-use crate::folder::{DOCUMENT, Folder};
+use crate::folder::{DOCUMENT, FOLDERS, Folder};
 use crate::mistake::Mistake;
 use crate::secrets::{Secret, scan};
 
@@ -19,6 +19,8 @@ pub struct Source {
     pub document: String,
     /// The files of the folder; `None` for a file alone.
     pub files: Option<Files>,
+    /// What was left out of the folder, by its path.
+    pub left_out: Vec<String>,
 }
 
 /// The documents below a path: the file itself, the folder of a recipe, or each file and recipe's folder in it.
@@ -36,13 +38,25 @@ pub fn documents(path: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(path)? {
         let entry = entry?.path();
         if entry.is_dir() {
-            found.extend(Some(entry.join(DOCUMENT)).filter(|document| document.exists()));
+            found.extend(is_recipe(&entry)?.then(|| entry.join(DOCUMENT)));
         } else if entry.extension().is_some_and(|extension| extension == "toml") {
             found.push(entry);
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether a folder is meant to be a recipe's. One whose document is missing, or has another name, is too: it is told, and
+/// not passed over.
+fn is_recipe(folder: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().to_ascii_lowercase();
+        if name.starts_with("recipe.") || FOLDERS.contains(&name.as_str()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Source {
@@ -60,13 +74,20 @@ impl Source {
             let read = Folder::read(folder).map_err(|all| all.into_iter().map(below).collect::<Vec<_>>())?;
             refuse(read.secrets().into_iter().map(Mistake::from).map(below))?;
             let files = Some(read.files);
-            return Ok(Self { path: document.to_owned(), name, document: read.document, files });
+            let left_out = read.left_out;
+            return Ok(Self { path: document.to_owned(), name, document: read.document, files, left_out });
         }
         let shown = document.display().to_string();
         let text = fs::read_to_string(document).map_err(|error| vec![Mistake::of(&shown, error)])?;
         let secrets: Vec<Secret> = scan(&shown, text.as_bytes());
         refuse(secrets.into_iter().map(Mistake::from))?;
-        Ok(Self { path: document.to_owned(), name: named(document), document: text, files: None })
+        Ok(Self {
+            path: document.to_owned(),
+            name: named(document),
+            document: text,
+            files: None,
+            left_out: Vec::new(),
+        })
     }
 }
 

@@ -30,7 +30,7 @@ TOOLS = (
 )
 STUBS = (
     "apt apt-get chown cloud-init dnf dpkg firewall-cmd groupadd hostnamectl install modprobe pip pip3 "
-    "restorecon rpm sysctl systemctl timedatectl update-alternatives useradd usermod yum"
+    "restorecon rpm sysctl systemctl timedatectl umount update-alternatives useradd usermod yum"
 )
 POWER_TOOLS = ("poweroff", "shutdown", "reboot", "halt", "init")
 CONFINED = ("rm", "cp", "mv", "ln", "rmdir")
@@ -106,6 +106,7 @@ class Sandbox:
                 "KILN_ROOT": str(home),
                 "KILN_PAUSE": "0",
                 "KILN_PATIENCE": "1",
+                "KILN_SETTLE": "0.1",
             },
             stdin=subprocess.DEVNULL,
             stdout=self._writing,
@@ -232,7 +233,12 @@ def _fill_path(bin_: Path, home: Path, power: Path, reboot: Path, asleep: Path, 
     stub("reboot", f": > {reboot}")
     curl, python = shutil.which("curl", path=_SYSTEM), shutil.which("python3", path=_SYSTEM)
     if curl:
-        stub("curl", f'case " $* " in *" {endpoint}/"*) exec {curl} "$@" ;; esac\necho "curl: asked for: $*"')
+        body = (
+            f'case " $* " in *" {endpoint}/"*) exec {curl} "$@" ;; *" -K - "*) given=$(cat) ;; esac\n'
+            f'case $given in *"{endpoint}/"*) printf "%s\\n" "$given" | {curl} "$@"; exit ;; esac\n'
+            'echo "curl: asked for: $*"'
+        )
+        stub("curl", body)
     elif python:
         (bin_ / "python3").symlink_to(python)
     sleep = shutil.which("sleep", path=_SYSTEM) or "/bin/sleep"

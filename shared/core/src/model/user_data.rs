@@ -47,9 +47,10 @@ pub fn user_data(role: Role, name: &ImageName, program: &Program, links: &Links,
         part.replace("@role@", &role.to_string())
             .replace("@name@", &name.to_string())
             .replace("@word@", word)
-            .replace("@steps@", &steps(program))
             .replace("@log@", &links.log)
             .replace("@bytes@", &script.len().to_string())
+            // After the others, because a path may look like one of the places.
+            .replace("@steps@", &steps(program))
     };
     let frame = filled(&needed(FRAME, program));
     let (bring, rest) = frame.split_once("@bring@\n").unwrap_or((&frame, ""));
@@ -108,7 +109,7 @@ pub(super) fn needed(frame: &str, program: &Program) -> String {
     let mut wanted = true;
     for (at, line) in frame.split_inclusive('\n').map(|line| line.trim_start_matches(' ')).enumerate() {
         if let Some(parts) = line.strip_prefix("#[").and_then(|rest| rest.strip_suffix("]\n")) {
-            wanted = parts.split(" or ").any(is_needed);
+            wanted = parts.split(" or ").any(|part| part.split(" and ").all(is_needed));
         } else if wanted && (at < 2 || !line.starts_with('#')) {
             kept.push_str(line);
         }

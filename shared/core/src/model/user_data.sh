@@ -66,7 +66,8 @@ begin() {
     : > "$work/goes-on"
   fi
   mkdir -p "$work" "$kept" "${guard%/*}"
-  chmod 0700 "$work" "$kept"
+  # A step may run something in the folder as another user.
+  chmod 0711 "$work" "$kept"
   if [ "$0" != "$guard" ]; then cp "$0" "$guard" && chmod 0700 "$guard"; fi
   write_script
   # On a full disk it would be cut short.
@@ -79,6 +80,9 @@ begin() {
 
 # Nothing ran, and nothing will.
 cannot() {
+#[log]
+  (umask 077 && : >> "$kept/log")
+#[]
   say "kiln-script $word begins"
   say "kiln: $1"
   finish 125
@@ -111,19 +115,19 @@ fetch() {
   [ "$found" = "$3" ] || cannot "$4 is not what the recipe names: its SHA-256 is $found, not $3"
 }
 
-# A URL is signed: nothing may print it. What brings no byte in some 12 seconds is given up: curl is 6 late.
+# A URL is signed: nothing may print it, and no argument of a process may have it, for those are audited. What brings no byte in some 12 seconds is given up: curl is 6 late.
 download() {
   if command -v curl > /dev/null; then
-    curl -fsS --connect-timeout 5 -y 8 -o "$2" "$1"
+    printf 'url = "%s"\n' "$1" | curl -K - -fsS --connect-timeout 5 -y 8 -o "$2"
   else
-    python 'open(a[2],"wb").write(u.urlopen(a[1],timeout=12).read())' "$1" "$2"
+    printf %s "$1" | python 'open(a[1],"wb").write(u.urlopen(s.stdin.read(),timeout=12).read())' "$2"
   fi
 }
 
 #[fetch or log]
 # cloud-init stands on it.
 python() {
-  code="import sys,urllib.request as u;a=sys.argv;$1"
+  code="import sys as s,urllib.request as u;a=s.argv;$1"
   shift
   python=/usr/libexec/platform-python
   [ -x "$python" ] || python=python3
@@ -135,15 +139,15 @@ python() {
 # as tools do with what uses a library that was upgraded.
 start_service() {
   systemctl stop apt-daily.timer apt-daily-upgrade.timer 2> /dev/null
-  cp "$0" "$work/frame" && cat > "$root/run/systemd/system/kiln.service" << unit
+  cp "$0" "$kept/frame" && cat > "$root/run/systemd/system/kiln.service" << unit
 [Unit]
 Description=Kiln, @role@ of @name@
 After=cloud-final.service apt-daily.service apt-daily-upgrade.service dnf-makecache.service
 IgnoreOnIsolate=yes
 RefuseManualStop=yes
 [Service]
-ExecStart=/bin/sh $work/frame run
-ExecStopPost=/bin/sh $work/frame end
+ExecStart=/bin/sh $kept/frame run
+ExecStopPost=/bin/sh $kept/frame end
 TimeoutStopSec=300
 TasksMax=infinity
 IgnoreSIGPIPE=no
@@ -156,7 +160,6 @@ unit
 run() {
   say "kiln-script $word begins"
   echo 'DPkg::Lock::Timeout "600";' > "$work/apt.conf"
-  to=$console
 #[log]
   keep_log
 #[]
@@ -176,7 +179,11 @@ run() {
       restart
       return
     else
-      script "$step" >> "$to" 2>&1 < /dev/null 3>&-
+      if [ -n "$tee" ]; then
+        script "$step" >&3 2>&1 < /dev/null 3>&-
+      else
+        script "$step" >> "$console" 2>&1 < /dev/null
+      fi
       status=$?
       if [ "$status" -ne 0 ] && [ "$step" != script ]; then
         failed="step $number, $step, ended with status $status"
@@ -209,30 +216,43 @@ script() (
 #[log]
 # The whole log, beside the console, which shows its end alone. It is sent while the steps run: they may hang.
 keep_log() {
-  mkfifo "$work/pipe" && touch "$kept/log" || return
+  mkfifo "$work/pipe" && (umask 077 && : >> "$kept/log") || return
   tee -a "$kept/log" "$console" < "$work/pipe" > /dev/null 2>&1 &
   tee=$!
   exec 3> "$work/pipe"
-  to=$work/pipe
   while sleep 50; do send; done > /dev/null 2>&1 3>&- &
   sender=$!
 }
 
-# Lets the log get all that was printed, though a daemon may still hold the pipe.
+# Lets log and console get all that was printed. A console is slow, and a daemon may still hold the pipe: as long as the log
+# grows, and at most a minute.
 settle() {
   exec 3>&-
-  for _ in 1 2 3 4 5 6 7 8 9; do
+  still=0
+  size=
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     kill -0 "$tee" 2> /dev/null || break
-    sleep 0.2
+    before=$size
+    size=$(wc -c < "$kept/log")
+    if [ "$size" = "$before" ]; then still=$((still + 1)); else still=0; fi
+    [ "$still" -lt 2 ] || break
+    sleep "${KILN_SETTLE:-3}"
   done
   kill "$tee" "$sender" 2> /dev/null
 }
 
 send() {
   if command -v curl > /dev/null; then
-    curl -fsS --connect-timeout 5 --max-time 45 -T "$kept/log" "$log"
+    printf 'url = "%s"\n' "$log" | curl -K - -fsS --connect-timeout 5 --max-time 45 -T "$kept/log"
   else
-    python 'u.urlopen(u.Request(a[2],open(a[1],"rb").read(),method="PUT"),timeout=40)' "$kept/log" "$log"
+    printf %s "$log" |
+      python 'u.urlopen(u.Request(s.stdin.read(),open(a[1],"rb").read(),method="PUT"),timeout=40)' "$kept/log"
+  fi
+}
+
+send_log() {
+  if [ -e "$kept/log" ]; then
+    why=$(send 2>&1) || say "kiln: the log could not be kept: $why"
   fi
 }
 
@@ -240,22 +260,22 @@ send() {
 # `end` restarts the machine, and the guard goes on.
 restart() {
   [ -z "$tee" ] || settle
-  if [ -e "$guard" ] && command -v cloud-init > /dev/null; then
+  if [ -e "$guard" ] && command -v cloud-init > /dev/null && [ ! -e "$root/etc/cloud/cloud-init.disabled" ] &&
+    { [ ! -d "$root/run/systemd/system" ] || systemctl --quiet is-enabled cloud-final.service; }; then
     : > "$kept/restarting"
   else
-    say "kiln: cloud-init is gone, which would go on after the restart of step $number"
+    say "kiln: cloud-init is gone or disabled, and nothing would go on after the restart of step $number"
     echo 125 > "$work/status"
   fi
 }
 
 #[]
 end() {
-#[log]
-  if [ -e "$kept/log" ]; then
-    why=$(send 2>&1) || say "kiln: the log could not be kept: $why"
-  fi
 #[reboot]
   if [ -e "$kept/restarting" ]; then
+#[log and reboot]
+    send_log
+#[reboot]
     sync
     systemctl reboot || reboot
     exit 0
@@ -270,6 +290,10 @@ end() {
     status=128
   fi
   say "kiln-script $word ends"
+#[log]
+  send_log
+  rm -f "$kept/log"
+#[]
   if [ "$role $status" = 'builder 0' ]; then
     clean > /dev/null 2>&1
     if stopping; then status=129; fi
@@ -286,7 +310,7 @@ clean() {
   if command -v cloud-init; then
     # It would remove what the script put there for each boot.
     mv "$cloud/scripts" "$work/scripts"
-    cloud-init clean --logs || rm -rf "$cloud/instance" "$cloud/instances" "$cloud/data" "$cloud/sem"
+    cloud-init clean --logs
     mkdir -p "$cloud"
     [ -e "$cloud/scripts" ] || mv "$work/scripts" "$cloud/scripts"
     # What cloud-init made, and makes again.
@@ -294,9 +318,12 @@ clean() {
     rm -f "$root/etc/sudoers.d/90-cloud-init-users" "$root/etc/netplan/50-cloud-init.yaml"
     case $(cat "$root/etc/hostname") in ip-* | i-*) : > "$root/etc/hostname" ;; esac
   fi
+  # Also of a cloud-init that a step removed: it kept this user data, with what is signed in it.
+  rm -rf "$cloud/instance" "$cloud/instances" "$cloud/data" "$cloud/sem"
+  rm -f "$root"/var/log/cloud-init*.log
   journalctl --relinquish-var
   rm -rf "$root"/var/log/journal/*
-  for log in wtmp btmp lastlog syslog messages auth.log secure; do
+  for log in wtmp btmp lastlog syslog messages auth.log secure audit/audit.log; do
     [ ! -f "$root/var/log/$log" ] || : > "$root/var/log/$log"
   done
   rm -f "$root/var/lib/wtmpdb/wtmp.db" "$root/var/lib/lastlog/lastlog2.db"
@@ -308,9 +335,23 @@ clean() {
   [ ! -f "$root/etc/machine-id" ] || : > "$root/etc/machine-id"
 }
 
+# What a step mounted there is not Kiln's.
+leave() {
+  while read -r _ at _; do
+    case $at in "$kept"/*) umount -l "$at" ;; esac
+  done < /proc/mounts
+  rm -rf --one-file-system "$kept"
+}
+
 # Says the status, three times because a message of the kernel can end up within a line, and powers off.
 finish() {
-  [ "$1" -eq 129 ] || { rm -rf "$kept" && rm -f "$guard"; } || set -- 128
+#[log]
+  send_log
+#[]
+  if [ "$1" -ne 129 ] && ! { leave && rm -f "$guard"; }; then
+    say "kiln: $kept cannot be removed, and would be in the image"
+    set -- 128
+  fi
   sync
   dmesg -n 1 2> /dev/null
   for _ in 1 2 3; do

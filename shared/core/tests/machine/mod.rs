@@ -103,6 +103,7 @@ impl Machine {
             .env("KILN_ROOT", &self.0)
             .env("KILN_PAUSE", "0")
             .env("KILN_PATIENCE", "0")
+            .env("KILN_SETTLE", "0.3")
             .stdin(Stdio::null())
             .output()
             .unwrap();

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use kiln_core::inventory::{
     CloudError, Disk, ErrorKind, Instance, InstanceType, NewInstance, Platform, Result,
 };
-use kiln_core::model::user_data::{Links, packed, user_data};
+use kiln_core::model::user_data::{Links, MOST_BYTES, packed, user_data};
 use kiln_core::model::{ImageName, InstanceId, Region, Role, Tags, tags, windows};
 use kiln_engine::ports::Instances;
 
@@ -102,6 +102,20 @@ impl Instances for Aws {
         let words = seals.verdict_words(new.role, &new.name);
         let word = words.first().map_or("", String::as_str);
         let links = self.links(new).await?;
+        let user_data = given_to(new, &links, word);
+        if user_data.len() > MOST_BYTES {
+            let why = format!(
+                "the user data would have {} bytes, and EC2 takes {MOST_BYTES}; fetch fewer files, or put scripts into the recipe's folder",
+                user_data.len()
+            );
+            return Err(CloudError::new(
+                "RunInstances",
+                new.image.as_str(),
+                &new.region,
+                "UserDataTooLong",
+                why,
+            ));
+        }
         let log = new.program.log_key(new.role, &new.name, &new.region);
         let tags = match log {
             Some(key) => new.tags.clone().with(tags::LOG, format!("s3://{}/{key}", self.store)),
@@ -123,7 +137,7 @@ impl Instances for Aws {
             .set_security_group_ids(groups.filter(|_| new.public_ip.is_none()))
             .set_network_interfaces(new.public_ip.map(|public| vec![interface(new, public)]))
             .set_iam_instance_profile(new.profile.as_deref().map(profile))
-            .user_data(STANDARD.encode(given_to(new, &links, word)))
+            .user_data(STANDARD.encode(user_data))
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Stop)
             .metadata_options(
                 InstanceMetadataOptionsRequest::builder().http_tokens(HttpTokensState::Required).build(),

@@ -4,6 +4,7 @@
 //! A path is a TOML file, the folder of a recipe, or a folder of both. The exit code is 1 if any recipe is invalid, or none
 //! was found; then nothing is written.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
@@ -50,12 +51,24 @@ fn read(paths: &[&str]) -> Result<Vec<Ready>, ()> {
         );
     }
     let (mut of, mut recipes, mut all) = (Vec::new(), Vec::new(), Vec::new());
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
     for document in found {
         match Source::read(&document) {
             Err(mistakes) => mistakes.iter().for_each(|mistake| fail(mistake.to_string())),
             Ok(source) => {
+                let document = document.display().to_string();
+                for path in &source.left_out {
+                    println!("{document}: left out: {path}, by its name");
+                }
                 for one in ready(&source) {
-                    of.push(document.display().to_string());
+                    let name =
+                        one.as_ref().map_or_else(|bad| bad.name.clone(), |one| one.recipe.name.to_string());
+                    if let Some(other) = names.insert(name.clone(), document.clone()) {
+                        fail(format!(
+                            "{document}: recipe {name} is also that of {other}; give one another name"
+                        ));
+                    }
+                    of.push(document.clone());
                     recipes.push(one.as_ref().map(|one| one.recipe.clone()).map_err(Clone::clone));
                     all.extend(one.ok());
                 }
