@@ -185,3 +185,48 @@ fn a_log_that_cannot_be_sent_is_told_and_changes_no_verdict() {
     assert!(console.contains("kiln: the log could not be kept: curl: (28) timed out"), "{console}");
     assert!(!console.contains("secret"));
 }
+
+#[test]
+fn a_restart_that_nothing_would_go_on_after_is_told_before_it() {
+    let scripts =
+        [("10.sh", "mkdir -p \"$KILN_ROOT/etc/cloud\"; : > \"$KILN_ROOT/etc/cloud/cloud-init.disabled\"")];
+    let machine = builder(&["scripts/10.sh", "reboot"], &scripts, Links::default()).boot();
+    let (status, tail) = machine.failed();
+    assert!(status == 125 && tail.contains("gone or disabled"), "{status} {tail}");
+    assert!(!machine.asked().contains("systemctl reboot"));
+}
+
+#[test]
+fn what_cloud_init_kept_of_the_launch_goes_even_if_a_step_removed_it() {
+    let scripts = [("10.sh", "rm \"$KILN_ROOT/bin/cloud-init\"")];
+    let machine = builder(&["scripts/10.sh"], &scripts, Links { log: LOG.into(), ..Links::default() });
+    machine.write("var/lib/cloud/instance/user-data.txt", "signed\n");
+    machine.write("var/log/cloud-init-output.log", "signed\n");
+    let machine = machine.boot();
+    assert_eq!(machine.outcome(), ScriptOutcome::Passed);
+    for path in ["var/lib/cloud/instance", "var/log/cloud-init-output.log"] {
+        assert!(!machine.has(path), "{path}");
+    }
+}
+
+#[test]
+fn a_log_that_nobody_writes_any_more_fails_the_step_that_prints() {
+    let kill = "for p in /proc/[0-9]*; do if grep -q \"$KILN_ROOT/var/lib/kiln-ec2-this/log\" $p/cmdline && \
+                grep -q tee $p/cmdline; then kill -9 ${p#/proc/}; fi; done 2> /dev/null; sleep 0.3";
+    let scripts = [("10.sh", kill), ("20.sh", "sleep 0.2; echo one; echo two; echo three")];
+    let links = Links { log: LOG.into(), ..Links::default() };
+    let machine = builder(&["scripts/10.sh", "scripts/20.sh"], &scripts, links);
+    std::os::unix::fs::symlink("/usr/bin/grep", machine.0.join("bin/grep")).unwrap();
+    let machine = machine.boot();
+    assert_ne!(machine.failed_or_passed(), 0, "{}", machine.read("dev/console"));
+}
+
+#[test]
+fn what_cannot_be_fetched_stands_in_the_log_too() {
+    let machine =
+        builder(&["scripts/10.sh"], &[("10.sh", "true")], Links { log: LOG.into(), ..Links::default() });
+    machine.tool("curl", &CURL.replace("cat \"$KILN_ROOT/served\"", "exit 22; cat"));
+    let machine = machine.boot();
+    assert_eq!(machine.failed().0, 125);
+    assert!(machine.read("sent").contains("cannot be fetched"), "{}", machine.read("sent"));
+}
