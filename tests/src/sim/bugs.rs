@@ -335,6 +335,7 @@ impl Sharing for BuggyCloud {
         volume_permissions(region: &Region, snapshot: &SnapshotId) -> BTreeSet<Grantee>;
         change_volumes(region: &Region, snapshot: &SnapshotId, change: &PermissionChange) -> ();
         deprecate(region: &Region, image: &ImageId, to: Deprecation) -> ();
+        require_imds_v2(region: &Region, image: &ImageId) -> ();
         protect(region: &Region, image: &ImageId) -> ();
         unprotect(region: &Region, image: &ImageId) -> ();
         findings(region: &Region, image: &ImageId) -> Vec<Finding>;
