@@ -337,6 +337,7 @@ impl Sharing for BuggyCloud {
         deprecate(region: &Region, image: &ImageId, to: Deprecation) -> ();
         protect(region: &Region, image: &ImageId) -> ();
         unprotect(region: &Region, image: &ImageId) -> ();
+        require_imds_v2(region: &Region, image: &ImageId) -> ();
         findings(region: &Region, image: &ImageId) -> Vec<Finding>;
     }
 }
