@@ -8,7 +8,7 @@ use kiln_core::bake::preflight::Zones;
 use kiln_core::bake::way_to_s3::Place;
 use kiln_core::inventory::{Result, Subnet, WaysOut};
 use kiln_core::model::{Region, Role, SubnetId};
-use kiln_core::recipe::{Network, Recipe};
+use kiln_core::recipe::{Base, Network, Recipe};
 
 use crate::bounded::{CALLS, bounded};
 use crate::ports::Cloud;
@@ -80,7 +80,10 @@ fn subnets_of(launch: &Launch<'_>, subnets: &Subnets<'_>) -> Result<Vec<Subnet>>
 
 /// The places whose instances need S3. Subnets that cannot be read are told already.
 fn places(recipe: &Recipe, launches: &[Launch<'_>], subnets: &Subnets<'_>) -> Vec<Place> {
-    let needing = launches.iter().filter(|launch| recipe.program(launch.role).needs_s3());
+    // A long-lived builder is where it is.
+    let is_long_lived = matches!(recipe.bake.base, Base::Instance(_));
+    let launched = launches.iter().filter(|launch| !(is_long_lived && launch.role == Role::Builder));
+    let needing = launched.filter(|launch| recipe.program(launch.role).needs_s3());
     let place = |launch: &Launch<'_>| Place {
         region: launch.region.clone(),
         role: launch.role,
