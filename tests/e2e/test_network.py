@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from e2e import folder
 from e2e.kiln import HOME, Kiln, tags_of
 
 AWAY = "eu-west-1"
@@ -23,6 +26,31 @@ class Vpc:
         self.subnets: list[str] = [one["Subnet"]["SubnetId"] for one in made]
         group = ec2.create_security_group(GroupName="golden", Description="golden", VpcId=self.id)
         self.group: str = group["GroupId"]
+        self._ec2, self._region = ec2, region
+        (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [self.id]}])["RouteTables"]
+        self.table: str = table["RouteTableId"]
+
+    def lend_endpoint(self) -> None:
+        """A gateway endpoint of S3 for the main route table."""
+        service = f"com.amazonaws.{self._region}.s3"
+        kind = {"VpcEndpointType": "Gateway", "RouteTableIds": [self.table]}
+        self._ec2.create_vpc_endpoint(VpcId=self.id, ServiceName=service, **kind)
+
+    def lend_nat(self) -> None:
+        """A route to a NAT gateway, in a route table of the subnets' own."""
+        nat = self._ec2.create_nat_gateway(SubnetId=self.subnets[0], ConnectivityType="private")
+        table = self._ec2.create_route_table(VpcId=self.id)["RouteTable"]["RouteTableId"]
+        to = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": nat["NatGateway"]["NatGatewayId"]}
+        self._ec2.create_route(RouteTableId=table, **to)
+        for subnet in self.subnets:
+            self._ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)
+
+    def lend_internet(self) -> None:
+        """A route to an internet gateway."""
+        gateway = self._ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        self._ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.id)
+        to = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": gateway}
+        self._ec2.create_route(RouteTableId=self.table, **to)
 
     def network(self, *, public: str = "false") -> str:
         subnets = ", ".join(f'"{one}"' for one in self.subnets)
@@ -84,3 +112,80 @@ def test_a_group_of_another_vpc_and_one_that_is_not_there_are_told_before_anythi
     assert f"is in {other.id}, and {vpc.subnets[0]} is in {vpc.id}" in error
     assert "sg-0123456789abcdef0 in us-east-1 does not exist; correct verify.network.security_groups" in error
     assert kiln.calls("RunInstances", before) == []
+
+
+FILES = {"scripts/a.sh": "echo baked\n", "tests/smoke.sh": "echo tested\n"}
+
+
+def with_folder(kiln: Kiln, network: str) -> None:
+    line = folder.put(kiln, FILES)
+    network_of = f"[bake.network]\n{network}", f'steps = ["tests/smoke.sh"]\n[verify.network]\n{network}'
+    kiln.recipe(document=folder.recipe(line, '["scripts/a.sh"]', *network_of))
+
+
+def test_private_subnets_without_a_way_to_s3_are_told_before_anything_is_launched(kiln: Kiln) -> None:
+    vpc = Vpc(kiln)
+    with_folder(kiln, vpc.network())
+    before = kiln.aws.journal_end()
+    for call in ({"recipe": "web", "preflight": True}, {"recipe": "web"}):
+        error = kiln.invoke("bake", call).error
+        for role, field in (("builder", "bake.network"), ("tester", "verify.network")):
+            assert f"to S3 in {HOME}, which the {role} needs for its files and its log" in error
+            assert f"or name other subnets in {field}.subnets" in error
+        assert vpc.subnets[0] in error and vpc.subnets[1] in error
+        assert "add a gateway endpoint for S3, which is free, or a route to a NAT gateway" in error
+    assert kiln.calls("RunInstances", before) == []
+    for read in ("DescribeRouteTables", "DescribeVpcEndpoints", "DescribeSubnets"):
+        assert len(kiln.calls(read, before)) == 2, read
+
+
+@pytest.mark.parametrize("way", ["lend_endpoint", "lend_nat"])
+def test_private_subnets_with_a_way_to_s3_bake(kiln: Kiln, way: str) -> None:
+    vpc = Vpc(kiln)
+    getattr(vpc, way)()
+    with_folder(kiln, vpc.network())
+    kiln.bake()
+    kiln.sweep()
+    (image,) = kiln.images()
+    assert tags_of(image)["kiln:stage"] == "released"
+
+
+def test_an_internet_gateway_leads_nowhere_without_a_public_address(kiln: Kiln) -> None:
+    vpc = Vpc(kiln)
+    vpc.lend_internet()
+    with_folder(kiln, vpc.network())
+    error = kiln.invoke("bake", {"recipe": "web", "preflight": True}).error
+    assert "through an internet gateway, and there is no public address; set public_ip = true" in error
+    with_folder(kiln, vpc.network(public="true"))
+    assert not kiln.invoke("bake", {"recipe": "web", "preflight": True}).failed
+
+
+def test_away_from_home_no_endpoint_of_s3_is_a_way(kiln: Kiln) -> None:
+    vpc = Vpc(kiln, AWAY)
+    vpc.lend_endpoint()
+    line = folder.put(kiln, FILES)
+    verify = f'steps = ["tests/smoke.sh"]\n[verify.regions.{AWAY}]\n{vpc.network()}'
+    kiln.recipe(document=folder.recipe(line, '["scripts/a.sh"]', "", verify) + "verify = true\n")
+    error = kiln.invoke("bake", {"recipe": "web", "preflight": True}).error
+    assert f"in {AWAY} to S3 in {HOME}" in error
+    assert f"; add a route to a NAT gateway, or name other subnets in verify.regions.{AWAY}.subnets" in error
+    vpc.lend_nat()
+    assert not kiln.invoke("bake", {"recipe": "web", "preflight": True}).failed
+
+
+def test_a_recipe_that_fetches_nothing_needs_no_way_and_routes_that_may_not_be_seen_stop_no_bake(
+    kiln: Kiln,
+) -> None:
+    vpc = Vpc(kiln)
+    before = kiln.aws.journal_end()
+    network = f"[bake.network]\n{vpc.network()}", f"[verify.network]\n{vpc.network()}"
+    kiln.recipe(bake=network[0], verify=network[1], regions="[]")
+    assert not kiln.invoke("bake", {"recipe": "web", "preflight": True}).failed
+    assert kiln.calls("DescribeRouteTables", before) == []
+    with_folder(kiln, vpc.network())
+    denied = {"code": "UnauthorizedOperation", "message": "not authorized", "status": 403}
+    kiln.aws.faults({"call": "DescribeRouteTables", "times": -1, **denied})
+    answer = kiln.invoke("bake", {"recipe": "web", "preflight": True})
+    kiln.aws.faults()
+    assert not answer.failed
+    assert "whether its subnets have a way to S3 could not be checked" in answer.decisions[0]["reason"]

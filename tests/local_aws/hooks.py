@@ -119,6 +119,7 @@ HOOKS = (
         "AmiBackend.describe_images",
         ("self", "ami_ids", "filters", "exec_users", "owners"),
     ),
+    Hook(f"{_EC2}.vpcs", "VPCBackend.create_default_vpc", ("self",)),
     Hook(f"{_EC2}.instances", "InstanceBackend.get_instance", ("self", "instance_id")),
     Hook(f"{_EC2}.instances", "InstanceBackend.get_instance_by_id", ("self", "instance_id")),
     Hook(f"{_EC2}.instances", "Instance.terminate", ("self",)),

@@ -84,6 +84,23 @@ def index_instances() -> None:
     InstanceBackend.get_instance = get_instance  # type: ignore[method-assign]
 
 
+def route_default_vpcs() -> None:
+    """moto's default VPC has no internet gateway, and so no way out, unlike AWS's."""
+    from moto.ec2.models.vpcs import VPCBackend
+
+    original = VPCBackend.create_default_vpc
+
+    def create_default_vpc(self: Any) -> Any:
+        vpc = original(self)
+        gateway = self.create_internet_gateway()
+        self.attach_internet_gateway(gateway.id, vpc.id)
+        (table,) = self.describe_route_tables(None, filters={"vpc-id": [vpc.id]})
+        self.create_route(table.id, "0.0.0.0/0", gateway_id=gateway.id)
+        return vpc
+
+    VPCBackend.create_default_vpc = create_default_vpc  # type: ignore[method-assign]
+
+
 def check_image_parameters(world: World) -> None:
     """MiniStack accepts any value of a parameter at once, without checking its data type and pattern."""
     from ministack.services import ssm
@@ -338,6 +355,7 @@ def install(world: World, identities: Identities, spawner: Spawner, invokes: Asy
         list_methods_once,
         index_images,
         index_instances,
+        route_default_vpcs,
         stop_wall_clock,
         clean_environment,
         own_public_parameters,

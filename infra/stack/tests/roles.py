@@ -116,6 +116,8 @@ NEEDED: dict[str, list[Call]] = {
         *SIGNED,
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeSecurityGroups", "*", {}),
+        ("ec2:DescribeRouteTables", "*", {}),
+        ("ec2:DescribeVpcEndpoints", "*", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeInstanceTypes", "*", {}),
         ("ec2:DescribeSnapshots", "*", {}),

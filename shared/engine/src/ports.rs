@@ -17,7 +17,7 @@ use kiln_core::inventory::{
     DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, Instance,
     InstanceType, Key, LaunchSources, MarkRange, NewImage, NewInstance, NewReplica, NewTemplateVersion,
     ParameterKind, PermissionChange, PublicImages, Reference, Result, Snapshot, Subnet, Template,
-    UsageReport, Vcpus, Waiting, WithSnapshots,
+    UsageReport, Vcpus, Waiting, WaysOut, WithSnapshots,
 };
 use kiln_core::model::{
     Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SecurityGroupId, SnapshotId, SubnetId,
@@ -220,6 +220,8 @@ pub trait AccountInfo {
         region: &Region,
         named: &[SecurityGroupId],
     ) -> Result<BTreeMap<SecurityGroupId, String>>;
+    /// The route tables and the VPC endpoints of these VPCs.
+    async fn ways_out(&self, region: &Region, vpcs: &BTreeSet<String>) -> Result<WaysOut>;
     /// The Regions that are enabled for the account.
     async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>>;
     /// A KMS key; `None` if it does not exist.

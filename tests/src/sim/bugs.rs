@@ -10,7 +10,7 @@ use kiln_core::events::wake;
 use kiln_core::inventory::{
     DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, ImageState,
     Instance, InstanceState, InstanceType, Key, MarkRange, NewImage, NewInstance, NewReplica,
-    PermissionChange, PublicImages, Reference, Result, Seal, Snapshot, StopReason, Subnet, Vcpus,
+    PermissionChange, PublicImages, Reference, Result, Seal, Snapshot, StopReason, Subnet, Vcpus, WaysOut,
     WithSnapshots,
 };
 use kiln_core::model::{
@@ -338,6 +338,7 @@ impl Sharing for BuggyCloud {
         require_imds_v2(region: &Region, image: &ImageId) -> ();
         protect(region: &Region, image: &ImageId) -> ();
         unprotect(region: &Region, image: &ImageId) -> ();
+        require_imds_v2(region: &Region, image: &ImageId) -> ();
         findings(region: &Region, image: &ImageId) -> Vec<Finding>;
     }
 }
@@ -353,6 +354,7 @@ impl AccountInfo for BuggyCloud {
     forward! {
         subnets(region: &Region, named: &[SubnetId]) -> Vec<Subnet>;
         security_groups(region: &Region, named: &[SecurityGroupId]) -> BTreeMap<SecurityGroupId, String>;
+        ways_out(region: &Region, vpcs: &BTreeSet<String>) -> WaysOut;
         key(region: &Region, key: &str) -> Option<Key>;
         default_encryption(region: &Region) -> DefaultEncryption;
         snapshot_keys(region: &Region, snapshots: &[SnapshotId]) -> BTreeSet<String>;

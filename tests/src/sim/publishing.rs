@@ -7,7 +7,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
     DefaultEncryption, Deprecation, Finding, Grantee, Image, ImageState, Key, ParameterKind,
-    PermissionChange, PublicImages, Result, Subnet, Vcpus,
+    PermissionChange, PublicImages, Result, Route, RouteTable, Subnet, Vcpus, WaysOut,
 };
 use kiln_core::model::{ImageId, Region, SecurityGroupId, SnapshotId, SubnetId};
 use kiln_engine::ports::{AccountInfo, Sharing};
@@ -220,8 +220,12 @@ impl AccountInfo for InMemoryCloud {
             [] => ["subnet-0a", "subnet-0b", "subnet-0c"].map(|id| id.parse().unwrap()).into(),
             named => named.to_vec(),
         };
-        let subnet =
-            |id: &SubnetId| Subnet { id: id.clone(), zone: zone_of(region, id), vpc: "vpc-0a".into() };
+        let subnet = |id: &SubnetId| Subnet {
+            id: id.clone(),
+            zone: zone_of(region, id),
+            vpc: "vpc-0a".into(),
+            gives_public_ip: true,
+        };
         self.read("DescribeSubnets", region, "subnets", |_, _| ids.iter().map(subnet).collect()).await
     }
 
@@ -231,6 +235,18 @@ impl AccountInfo for InMemoryCloud {
         _: &[SecurityGroupId],
     ) -> Result<BTreeMap<SecurityGroupId, String>> {
         Err(failed("DescribeSecurityGroups", "groups", region, "NotModelled"))
+    }
+
+    async fn ways_out(&self, region: &Region, vpcs: &BTreeSet<String>) -> Result<WaysOut> {
+        let table = |vpc: &String| RouteTable {
+            id: format!("rtb-{vpc}"),
+            vpc: vpc.clone(),
+            is_main: true,
+            subnets: BTreeSet::new(),
+            routes: vec![Route { destination: "0.0.0.0/0".into(), target: "igw-0a".into() }],
+        };
+        let ways = || WaysOut { tables: vpcs.iter().map(table).collect(), endpoints: Vec::new() };
+        self.read("DescribeRouteTables", region, "routes", |_, _| ways()).await
     }
 
     async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>> {

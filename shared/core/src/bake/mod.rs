@@ -7,6 +7,7 @@ pub mod layers;
 pub mod network;
 pub mod preflight;
 pub mod room;
+pub mod way_to_s3;
 
 use std::collections::BTreeMap;
 

@@ -55,6 +55,7 @@ mod tests {
             id: "subnet-0a".parse().unwrap(),
             zone: "us-east-1a".into(),
             vpc: vpc.into(),
+            gives_public_ip: true,
         };
         let seen = |vpc: &str| Groups {
             region: region("us-east-1"),

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{self, Groups};
+use super::way_to_s3::{self, Place};
 use super::{disks, guest};
 use crate::inventory::{
     CloudError, DefaultEncryption, ErrorKind, Features, Image, InstanceType, Key, KeyManager, ParameterKind,
-    Platform, PublicImages, Result, Vcpus,
+    Platform, PublicImages, Result, Vcpus, WaysOut,
 };
 use crate::model::{ImageId, ImageName, Region, SubnetId};
 use crate::plan::reason::{PreflightReason, Problem};
@@ -51,6 +52,10 @@ pub struct Observed {
     pub encrypt: Option<Result<Option<Key>>>,
     /// The security groups that the recipe names.
     pub groups: Vec<Groups>,
+    /// Where instances are launched that need S3 in the home Region.
+    pub places: Vec<Place>,
+    /// The ways out of the VPCs of those places, by Region.
+    pub ways: BTreeMap<Region, Result<WaysOut>>,
     /// The vCPUs that the instance type needs, and the account's quota for them.
     pub vcpus: Option<Result<Option<Vcpus>>>,
 }
@@ -83,6 +88,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
     }
     parameter_kinds(recipe, observed, &mut found);
     found.extend(observed.groups.iter().flat_map(network::problems));
+    ways(home, observed, &mut found);
     zones(recipe, home, observed, &mut found);
     tests_away(recipe, observed, &mut found);
     if let Some(Ok(Some(Vcpus { needed, allowed }))) = observed.vcpus
@@ -94,7 +100,8 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
 }
 
 /// The problems as decisions. One that stands in the way is rejected, and nothing is launched. One that concerns only a
-/// best-effort Region is told, and the bake goes on: no release waits for that Region. So is that Windows is experimental.
+/// best-effort Region is told, and the bake goes on: no release waits for that Region. So is that Windows is experimental,
+/// and that the account does not show its routes.
 pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observed) -> Vec<Decision> {
     let decision = |problem: Problem| {
         let best_effort = problem.region().filter(|region| is_best_effort(recipe, home, region)).cloned();
@@ -112,7 +119,12 @@ pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Ob
         Subject::name(name, home).decide(Action::Keep, PreflightReason::Experimental(base.id.clone()))
     });
     let found = problems(recipe, home, name, observed).into_iter().map(decision);
-    windows.chain(found).collect()
+    let unseen = observed.ways.values().filter_map(|ways| ways.as_ref().err());
+    let unseen = unseen.filter(|error| error.kind == ErrorKind::Denied).map(|error| {
+        let reason = PreflightReason::WaysUnseen(Box::new(error.clone()));
+        Subject::name(name, home).decide(Action::Keep, reason)
+    });
+    windows.chain(unseen).chain(found).collect()
 }
 
 /// Whether any of these decisions stands in the way of the bake.
@@ -335,6 +347,20 @@ fn tests_away(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
                 remedy: "set replicate.verify = false",
             }),
             Ok(_) => {}
+        }
+    }
+}
+
+/// The subnets without a way to S3. A bake that may not look at routes is no worse than one before there was this check.
+fn ways(home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
+    for (region, ways) in &observed.ways {
+        match ways {
+            Ok(ways) => {
+                let places = observed.places.iter().filter(|place| place.region == *region);
+                found.extend(places.flat_map(|place| way_to_s3::problems(place, home, ways)));
+            }
+            Err(error) if error.kind == ErrorKind::Denied => {}
+            Err(error) => found.push(Problem::Unknown(error.clone())),
         }
     }
 }

@@ -289,3 +289,49 @@ fn a_home_region_without_default_subnets_names_each_field_that_needs_one() {
     recipe.verify.network.subnets.push("subnet-0a".parse().unwrap());
     assert!(told(&recipe).ends_with("name subnets in bake.subnets"));
 }
+
+#[test]
+fn whoever_may_not_look_at_routes_is_told_so_and_bakes_and_any_other_failure_stands_in_the_way() {
+    let failed = |code| {
+        let error = CloudError::new("DescribeRouteTables", "routes", &region("us-east-1"), code, "no");
+        Observed { ways: [(region("us-east-1"), Err(error))].into(), ..Observed::default() }
+    };
+    let told = weighed(&recipe("web"), &failed("UnauthorizedOperation"));
+    assert_eq!(told[0].0, "keep");
+    assert!(told[0].1.starts_with("the bake goes on, but whether its subnets have a way to S3"), "{told:?}");
+    assert_eq!(weighed(&recipe("web"), &failed("ServiceUnavailable"))[0].0, "reject");
+}
+
+#[test]
+fn a_subnet_without_a_way_to_s3_stands_in_the_way_but_in_a_best_effort_region() {
+    let place = |code: &str| Place {
+        region: region(code),
+        role: crate::model::Role::Tester,
+        field: format!("verify.regions.{code}"),
+        public_ip: None,
+        subnets: vec![crate::inventory::Subnet {
+            id: "subnet-0a".parse().unwrap(),
+            zone: "a".into(),
+            vpc: "vpc-1".into(),
+            gives_public_ip: false,
+        }],
+    };
+    let table = crate::inventory::RouteTable {
+        id: "rtb-1".into(),
+        vpc: "vpc-1".into(),
+        is_main: true,
+        subnets: BTreeSet::new(),
+        routes: Vec::new(),
+    };
+    let ways = || Ok(WaysOut { tables: vec![table.clone()], endpoints: Vec::new() });
+    let observed = Observed {
+        places: ["eu-west-1", "ap-southeast-2"].map(place).into(),
+        ways: ["eu-west-1", "ap-southeast-2"].map(|code| (region(code), ways())).into(),
+        ..Observed::default()
+    };
+    let told: Vec<_> = weighed(&best_effort(), &observed)
+        .into_iter()
+        .filter(|(_, reason)| reason.contains("no way"))
+        .collect();
+    assert_eq!(told.iter().map(|(action, _)| *action).collect::<Vec<_>>(), ["keep", "reject"], "{told:?}");
+}

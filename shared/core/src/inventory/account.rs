@@ -12,6 +12,8 @@ pub struct Subnet {
     pub zone: String,
     /// Its VPC.
     pub vpc: String,
+    /// Whether it gives instances a public address, unless their launch says otherwise.
+    pub gives_public_ip: bool,
 }
 
 /// An instance type: which images it boots.

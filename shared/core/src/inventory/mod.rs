@@ -16,6 +16,7 @@ mod sealed_instances;
 pub mod sharing;
 pub mod usage;
 mod waiting;
+mod ways_out;
 
 pub use crate::model::seal::Seal;
 pub use account::{
@@ -38,3 +39,4 @@ pub use sealed::MarkRange;
 pub use sharing::{Finding, Grantee, PermissionChange, Permissions, Severity};
 pub use usage::{LaunchSources, Reference, RegionUsage, ReportState, SharedWith, UsageReport};
 pub use waiting::Waiting;
+pub use ways_out::{Endpoint, Route, RouteTable, Users, WaysOut};

@@ -183,8 +183,12 @@ fn an_untested_image_is_tested_in_another_zone() {
     let mut untested = observed(vec![], vec![image]);
     let known = pipeline::known(&untested, now());
     assert_eq!(pipeline::images_needing_subnets(&untested, &known).len(), 1);
-    let subnet =
-        |id: &str, zone: &str| Subnet { id: id.parse().unwrap(), zone: zone.into(), vpc: "vpc-0a".into() };
+    let subnet = |id: &str, zone: &str| Subnet {
+        id: id.parse().unwrap(),
+        zone: zone.into(),
+        vpc: "vpc-0a".into(),
+        gives_public_ip: true,
+    };
     let both = vec![subnet("subnet-0a", "us-east-1a"), subnet("subnet-0b", "us-east-1b")];
     untested.subnets.insert((region("us-east-1"), "web".parse().unwrap()), Ok(both));
     assert_eq!(found(&untested, now()), ["verify: launch"]);
@@ -231,7 +235,12 @@ fn a_tagged_image_is_adopted_and_tested_in_one_sequence() {
     let mut with = observed(vec![], vec![given]);
     let asking = Adopt { name: "al2023*".into(), deregister: false };
     with.recipes.values_mut().for_each(|recipe| recipe.adopt = Some(asking.clone()));
-    let subnet = Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into(), vpc: "vpc-0a".into() };
+    let subnet = Subnet {
+        id: "subnet-0b".parse().unwrap(),
+        zone: "us-east-1b".into(),
+        vpc: "vpc-0a".into(),
+        gives_public_ip: true,
+    };
     with.subnets.insert((region("us-east-1"), "web".parse().unwrap()), Ok(vec![subnet]));
     assert_eq!(found(&with, now()), ["verify: adopt+launch"]);
 }

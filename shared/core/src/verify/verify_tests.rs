@@ -9,7 +9,7 @@ fn home() -> Image {
 }
 
 fn subnet(id: &str, zone: &str) -> Subnet {
-    Subnet { id: id.parse().unwrap(), zone: zone.into(), vpc: "vpc-0a".into() }
+    Subnet { id: id.parse().unwrap(), zone: zone.into(), vpc: "vpc-0a".into(), gives_public_ip: true }
 }
 
 fn observed(image: Image, testers: Vec<Instance>) -> Observed {
@@ -175,8 +175,12 @@ fn a_tester_without_a_type_of_its_own_may_have_each_type_of_its_builder() {
     let types = |recipe: &Recipe| {
         let home = image("web", 9).build();
         let record = home.record().unwrap();
-        let subnet =
-            Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into(), vpc: "vpc-0a".into() };
+        let subnet = Subnet {
+            id: "subnet-0b".parse().unwrap(),
+            zone: "us-east-1b".into(),
+            vpc: "vpc-0a".into(),
+            gives_public_ip: true,
+        };
         let observed = Observed {
             image: home,
             record,
@@ -213,8 +217,14 @@ fn untested(at: DateTime<Utc>, subnets: Vec<Subnet>, change: impl Fn(&mut Observ
 
 #[test]
 fn an_image_without_a_place_for_its_tester_is_rejected_a_day_after_it_was_made() {
-    let there =
-        || vec![Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into(), vpc: "vpc-0a".into() }];
+    let there = || {
+        vec![Subnet {
+            id: "subnet-0b".parse().unwrap(),
+            zone: "us-east-1b".into(),
+            vpc: "vpc-0a".into(),
+            gives_public_ip: true,
+        }]
+    };
     let (soon, late) = (day(9) + TimeDelta::hours(23), day(9) + TimeDelta::hours(25));
     assert_eq!(untested(soon, vec![], |_| ()), ["reject"], "each sweep says so until then");
     assert_eq!(untested(late, vec![], |_| ()), ["emit", "anchor", "set-stage"]);
@@ -227,8 +237,14 @@ fn an_image_without_a_place_for_its_tester_is_rejected_a_day_after_it_was_made()
 
 #[test]
 fn what_is_brought_back_adopted_or_tested_on_request_has_its_own_time() {
-    let there =
-        || vec![Subnet { id: "subnet-0b".parse().unwrap(), zone: "us-east-1b".into(), vpc: "vpc-0a".into() }];
+    let there = || {
+        vec![Subnet {
+            id: "subnet-0b".parse().unwrap(),
+            zone: "us-east-1b".into(),
+            vpc: "vpc-0a".into(),
+            gives_public_ip: true,
+        }]
+    };
     let late = day(20);
     let back = |one: &mut Observed| one.image.tags = one.image.tags.clone().with_time(tags::RECOPY, day(20));
     assert_eq!(untested(late, there(), back), ["launch"]);

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{join, join3, join5};
-use kiln_core::bake::network::Groups;
-use kiln_core::bake::preflight::{KeysOfBase, Observed, Zones, shares};
+use kiln_core::bake::preflight::{KeysOfBase, Observed, shares};
 use kiln_core::inventory::{DefaultEncryption, Image, ImageQuery, InstanceType, Key, ParameterKind, Result};
-use kiln_core::model::{ImageName, Region, SubnetId};
+use kiln_core::model::{ImageName, Region};
 use kiln_core::recipe::Recipe;
 
+use super::network;
 use crate::bounded::{CALLS, bounded, try_bounded};
 use crate::ports::Cloud;
 
@@ -74,18 +74,12 @@ pub(crate) async fn look<C: Cloud>(
         let kind = written.get(recipe.publish.parameter.as_ref()?)?;
         recipe.regions(home).any(|one| one == region).then(|| (region.clone(), kind.clone()))
     };
-    let (
-        (parameters, base_keys),
-        (keys, encrypt, defaults),
-        public,
-        (zones, vcpus),
-        ((subnets, mut testers), groups),
-    ) = join5(
+    let ((parameters, base_keys), (keys, encrypt, defaults), public, vcpus, (mut testers, network)) = join5(
         join(parameters(cloud, home, recipe, common), base_keys(cloud, home, recipe, base)),
         join3(keys(cloud, recipe), encrypt(cloud, home, recipe), defaults(cloud, home, recipe)),
         public(cloud, home, recipe),
-        join(zones(cloud, home, recipe), cloud.vcpus(home, &recipe.bake.instance_type)),
-        join(tests_away(cloud, home, recipe), groups(cloud, home, recipe)),
+        cloud.vcpus(home, &recipe.bake.instance_type),
+        join(types_away(cloud, home, recipe), network::look(cloud, home, recipe)),
     )
     .await;
     let builder = |name: &str| Some((name.to_owned(), types.get(name)?.clone()));
@@ -101,11 +95,13 @@ pub(crate) async fn look<C: Cloud>(
         parameter_kinds: common.written.iter().filter_map(of_parameter).collect(),
         builders: recipe.bake.types().filter_map(builder).collect(),
         testers,
-        subnets,
+        subnets: network.subnets_away,
         base_keys,
         encrypt,
-        groups,
-        zones: Some(zones),
+        groups: network.groups,
+        zones: Some(network.zones),
+        places: network.places,
+        ways: network.ways,
         vcpus: Some(vcpus),
     }
 }
@@ -124,44 +120,16 @@ async fn parameters<C: Cloud>(
     bounded(CALLS, tried).await.into_iter().collect()
 }
 
-/// What the testers of replicas need in each further Region: default subnets, and their instance type.
-async fn tests_away<C: Cloud>(
+/// The tester's instance type in each further Region where replicas are tested.
+async fn types_away<C: Cloud>(
     cloud: &C,
     home: &Region,
     recipe: &Recipe,
-) -> (BTreeMap<Region, Result<usize>>, BTreeMap<Region, Result<InstanceType>>) {
+) -> BTreeMap<Region, Result<InstanceType>> {
     let regions = recipe.replica_regions(home).filter(|_| recipe.replicate.verify);
-    let reads = regions.map(async |region| {
-        let reads = join(
-            cloud.subnets(region, &recipe.tester_network(region, false).subnets),
-            cloud.instance_type(region, recipe.tester_type()),
-        );
-        let (subnets, of_type) = reads.await;
-        ((region.clone(), subnets.map(|subnets| subnets.len())), (region.clone(), of_type))
-    });
-    bounded(CALLS, reads).await.into_iter().unzip()
-}
-
-/// The security groups that the recipe names: of builders, of testers, and of those in further Regions.
-async fn groups<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> Vec<Groups> {
-    let at_home = [
-        ("bake.network".to_owned(), &recipe.bake.network),
-        ("verify.network".to_owned(), &recipe.verify.network),
-    ];
-    let at_home = at_home.into_iter().map(|(field, network)| (home, field, network));
-    let further = recipe.verify.regions.iter().filter(|_| recipe.replicate.verify);
-    let further = further.map(|(region, network)| (region, format!("verify.regions.{region}"), network));
-    let named = at_home.chain(further).filter(|(.., network)| !network.security_groups.is_empty());
-    let reads = named.map(async |(region, field, network)| {
-        let reads = join(
-            cloud.security_groups(region, &network.security_groups),
-            cloud.subnets(region, &network.subnets),
-        );
-        let (found, subnets) = reads.await;
-        let (region, named) = (region.clone(), network.security_groups.clone());
-        Groups { region, field: format!("{field}.security_groups"), named, found, subnets }
-    });
-    bounded(CALLS, reads).await
+    let reads =
+        regions.map(async |region| (region.clone(), cloud.instance_type(region, recipe.tester_type()).await));
+    bounded(CALLS, reads).await.into_iter().collect()
 }
 
 /// The keys that encrypt the base, each with what KMS knows about it. Read only for images that are shared.
@@ -226,27 +194,4 @@ async fn public<C: Cloud>(
     let regions = recipe.regions(home).filter(|_| recipe.publish.share.public);
     let reads = regions.map(async |region| (region.clone(), cloud.public_images(region).await));
     bounded(CALLS, reads).await.into_iter().collect()
-}
-
-async fn zones<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> Result<Zones> {
-    let builder = async {
-        match recipe.bake.network.subnets.is_empty() {
-            true => Ok(Vec::new()),
-            false => cloud.subnets(home, &recipe.bake.network.subnets).await,
-        }
-    };
-    let tester = cloud.subnets(home, &recipe.verify.network.subnets);
-    let defaults = async {
-        match (recipe.bake.network.subnets.is_empty(), recipe.verify.network.subnets.is_empty()) {
-            (true, false) => cloud.subnets(home, &[]).await.map(|subnets| Some(subnets.len())),
-            _ => Ok(None),
-        }
-    };
-    let (builder, tester, defaults) = join3(builder, tester, defaults).await;
-    let (tester, defaults) = (tester?, defaults?);
-    // Without named subnets, those of the tester are the default subnets.
-    let defaults = defaults.or_else(|| recipe.verify.network.subnets.is_empty().then_some(tester.len()));
-    let builder: BTreeMap<SubnetId, String> =
-        builder?.into_iter().map(|subnet| (subnet.id, subnet.zone)).collect();
-    Ok(Zones { builder, tester: tester.into_iter().map(|subnet| subnet.zone).collect(), defaults })
 }

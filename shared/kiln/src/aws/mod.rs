@@ -17,6 +17,7 @@ mod surroundings;
 mod templates;
 mod usage;
 mod waiting;
+mod ways_out;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

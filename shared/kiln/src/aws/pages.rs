@@ -103,11 +103,13 @@ mod ec2 {
         describe_launch_template_versions::DescribeLaunchTemplateVersionsOutput,
         describe_launch_templates::DescribeLaunchTemplatesOutput,
         describe_locked_snapshots::DescribeLockedSnapshotsOutput,
+        describe_route_tables::DescribeRouteTablesOutput,
         describe_security_groups::DescribeSecurityGroupsOutput, describe_snapshots::DescribeSnapshotsOutput,
         describe_spot_fleet_requests::DescribeSpotFleetRequestsOutput,
         describe_spot_instance_requests::DescribeSpotInstanceRequestsOutput,
         describe_subnets::DescribeSubnetsOutput, describe_volumes::DescribeVolumesOutput,
-        get_image_findings::GetImageFindingsOutput, list_images_in_recycle_bin::ListImagesInRecycleBinOutput,
+        describe_vpc_endpoints::DescribeVpcEndpointsOutput, get_image_findings::GetImageFindingsOutput,
+        list_images_in_recycle_bin::ListImagesInRecycleBinOutput,
     };
     pub use aws_sdk_ec2::types::*;
 }
@@ -132,9 +134,11 @@ pages! {
     ec2::DescribeSnapshotsOutput: ec2::Snapshot = snapshots;
     ec2::DescribeSpotFleetRequestsOutput: ec2::SpotFleetRequestConfig = spot_fleet_request_configs;
     ec2::DescribeSpotInstanceRequestsOutput: ec2::SpotInstanceRequest = spot_instance_requests;
+    ec2::DescribeRouteTablesOutput: ec2::RouteTable = route_tables;
     ec2::DescribeSecurityGroupsOutput: ec2::SecurityGroup = security_groups;
     ec2::DescribeSubnetsOutput: ec2::Subnet = subnets;
     ec2::DescribeVolumesOutput: ec2::Volume = volumes;
+    ec2::DescribeVpcEndpointsOutput: ec2::VpcEndpoint = vpc_endpoints;
     ec2::GetImageFindingsOutput: ec2::ImageFinding = image_findings;
     ec2::ListImagesInRecycleBinOutput: ec2::ImageRecycleBinInfo = images;
     auto_scaling::DescribeAutoScalingGroupsOutput: auto_scaling::AutoScalingGroup = auto_scaling_groups;

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::types::InstanceType;
 use aws_sdk_kms::types::KeyManagerType;
+use futures::future::try_join;
 use kiln_core::inventory::{
-    DefaultEncryption, ErrorKind, Key, KeyManager, PublicImages, Result, Subnet, Vcpus,
+    DefaultEncryption, ErrorKind, Key, KeyManager, PublicImages, Result, Subnet, Vcpus, WaysOut,
 };
 use kiln_core::model::{Region, SecurityGroupId, SnapshotId, SubnetId};
 use kiln_engine::ports::AccountInfo;
 
 use crate::aws::errors::Call;
-use crate::aws::{Aws, pages, read};
+use crate::aws::{Aws, pages, read, ways_out};
 
 impl AccountInfo for Aws {
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html>)
@@ -29,6 +30,7 @@ impl AccountInfo for Aws {
                 id: given.subnet_id()?.parse().ok()?,
                 zone: given.availability_zone()?.to_owned(),
                 vpc: given.vpc_id()?.to_owned(),
+                gives_public_ip: given.map_public_ip_on_launch() == Some(true),
             })
         };
         Ok(given.iter().filter_map(subnet).collect())
@@ -51,6 +53,24 @@ impl AccountInfo for Aws {
             Some((given.group_id()?.parse().ok()?, given.vpc_id()?.to_owned()))
         };
         Ok(given.iter().filter_map(group).collect())
+    }
+
+    /// By filters, because a VPC that does not show its route tables must not fail the call.
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRouteTables.html>,
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpoints.html>)
+    async fn ways_out(&self, region: &Region, vpcs: &BTreeSet<String>) -> Result<WaysOut> {
+        let of_vpcs = read::filter("vpc-id", vpcs.iter().cloned());
+        let tables = self.ec2(region).await.describe_route_tables().filters(of_vpcs.clone());
+        let tables = async |token| tables.clone().set_next_token(token).send().await;
+        let tables = pages::all(Call::new("DescribeRouteTables", region), "the route tables", tables);
+        let endpoints = self.ec2(region).await.describe_vpc_endpoints().filters(of_vpcs);
+        let endpoints = async |token| endpoints.clone().set_next_token(token).send().await;
+        let endpoints = pages::all(Call::new("DescribeVpcEndpoints", region), "the VPC endpoints", endpoints);
+        let (tables, endpoints) = try_join(tables, endpoints).await?;
+        Ok(WaysOut {
+            tables: tables.iter().filter_map(ways_out::table).collect(),
+            endpoints: endpoints.iter().filter_map(ways_out::endpoint).collect(),
+        })
     }
 
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html>)

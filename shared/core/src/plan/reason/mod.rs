@@ -34,7 +34,7 @@ pub use deleted_recipe::DeletedRecipeReason;
 pub use in_use::{ReportStatus, UseReason};
 pub use limits::{Limit, LimitExceeded};
 pub use orphans::OrphanReason;
-pub use preflight::{PreflightReason, Problem};
+pub use preflight::{NoWay, PreflightReason, Problem};
 pub use publish::{PublishReason, ScanReason};
 pub use reconcile::ReconcileReason;
 pub use release::ReleaseReason;

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::inventory::{CloudError, Platform};
-use crate::model::{ImageId, Region, SecurityGroupId};
+use crate::model::{ImageId, Region, Role, SecurityGroupId};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// What a preflight found.
@@ -17,6 +17,8 @@ pub enum PreflightReason {
         "baking Windows is experimental: it was never run on Windows; {0} needs EC2Launch v2 and Windows Server 2019 or newer"
     )]
     Experimental(ImageId),
+    #[error("the bake goes on, but whether its subnets have a way to S3 could not be checked: {0}")]
+    WaysUnseen(Box<CloudError>),
     #[error("preflight passed: no problems found")]
     Passed,
 }
@@ -87,8 +89,30 @@ pub enum Problem {
     DeviceTaken { image: ImageId, device: String },
     #[error("security group {group} in {region} {why}; correct {field}")]
     SecurityGroup { group: SecurityGroupId, region: Region, field: String, why: String },
+    #[error(
+        "no way leads from {subnets} in {region} to S3 in {home}, which the {role} needs for its files and its log: {why}; {remedy}, or name other subnets in {field}.subnets"
+    )]
+    NoWayToS3 {
+        subnets: String,
+        region: Region,
+        home: Region,
+        role: Role,
+        why: NoWay,
+        remedy: &'static str,
+        field: String,
+    },
     #[error("this check could not be made: {0}")]
     Unknown(CloudError),
+}
+
+#[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
+/// Why no way leads out of a subnet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NoWay {
+    #[error("the route table has no route out")]
+    NoRoute,
+    #[error("the only route out is through an internet gateway, and there is no public address")]
+    NoAddress,
 }
 
 impl Problem {
@@ -102,6 +126,7 @@ impl Problem {
             | Self::NoType { region, .. }
             | Self::SecurityGroup { region, .. }
             | Self::NoSubnets { region, .. }
+            | Self::NoWayToS3 { region, .. }
             | Self::ParameterKind { region, .. } => Some(region),
             Self::RegionOff(region) | Self::PublicBlocked(region) => Some(region),
             Self::Unknown(error) => Some(&error.region),
