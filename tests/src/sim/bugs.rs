@@ -338,7 +338,6 @@ impl Sharing for BuggyCloud {
         require_imds_v2(region: &Region, image: &ImageId) -> ();
         protect(region: &Region, image: &ImageId) -> ();
         unprotect(region: &Region, image: &ImageId) -> ();
-        require_imds_v2(region: &Region, image: &ImageId) -> ();
         findings(region: &Region, image: &ImageId) -> Vec<Finding>;
     }
 }

@@ -1,4 +1,5 @@
-//! What would keep a builder or tester from what it fetches from S3, or from where it sends its log.
+//! What would keep a builder or tester from what it fetches from S3. A log that cannot be sent fails no bake, so for a log alone
+//! nothing is asked.
 
 use std::net::Ipv4Addr;
 

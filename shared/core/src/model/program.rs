@@ -46,11 +46,6 @@ impl Program {
         self.archive.is_some() || !self.fetch.is_empty()
     }
 
-    /// Whether what runs it needs a way to S3: to fetch something, or to send the log.
-    pub fn needs_s3(&self) -> bool {
-        self.needs_network() || self.keep_log.is_some() && !self.steps.is_empty()
-    }
-
     /// The key of the whole log below the stack's bucket; `None` if it is not kept.
     pub fn log_key(&self, role: Role, name: &ImageName, region: &Region) -> Option<String> {
         let days = self.keep_log?.days();

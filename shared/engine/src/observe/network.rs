@@ -83,7 +83,7 @@ fn places(recipe: &Recipe, launches: &[Launch<'_>], subnets: &Subnets<'_>) -> Ve
     // A long-lived builder is where it is.
     let is_long_lived = matches!(recipe.bake.base, Base::Instance(_));
     let launched = launches.iter().filter(|launch| !(is_long_lived && launch.role == Role::Builder));
-    let needing = launched.filter(|launch| recipe.program(launch.role).needs_s3());
+    let needing = launched.filter(|launch| recipe.program(launch.role).needs_network());
     let place = |launch: &Launch<'_>| Place {
         region: launch.region.clone(),
         role: launch.role,
