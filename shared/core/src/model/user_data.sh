@@ -1,8 +1,9 @@
 #!/bin/sh
-# Kiln, @role@ of @name@: runs the recipe's steps once, says on the serial console how they ended, powers off.
+# Kiln, @role@ of @name@
 #
-# The steps run as a service of their own once cloud-init is done. So they may wait for cloud-init, upgrade it, remove
-# it, leave daemons, kill their parents or ask for a restart: systemd runs `end` all the same.
+# Runs the recipe's steps once, says on the serial console how they ended, and powers off. The steps are a service of their
+# own once cloud-init is done. So they may wait for cloud-init, upgrade it, remove it, leave daemons, kill their parents
+# or ask for a restart: systemd runs `end` all the same.
 role=@role@
 word=@word@
 steps='@steps@'
@@ -71,7 +72,7 @@ begin() {
   if [ "$0" != "$guard" ]; then cp "$0" "$guard" && chmod 0700 "$guard"; fi
   write_script
   # On a full disk it would be cut short.
-  [ "$(wc -c < "$work/script")" -eq "@bytes@" ] || cannot 'the script could not be written whole to /run/kiln'
+  [ "$(wc -c < "$work/script")" -eq "@bytes@" ] || cannot 'the script could not be written whole'
   [ -e "$work/goes-on" ] || bring
   if [ -d "$root/run/systemd/system" ] && start_service; then exit 0; fi
   run
@@ -99,7 +100,7 @@ bring() {
 unpack() {
   mkdir -p "$kept/folder"
   fetch "$1" "$kept/archive" "$2" "the archive of the recipe's folder"
-  why=$(tar -xzf "$kept/archive" -C "$kept/folder" 2>&1) || cannot "the recipe's folder cannot be unpacked: $why"
+  why=$(tar -xzf "$kept/archive" -C "$kept/folder" 2>&1) || cannot "the archive of the recipe's folder cannot be unpacked: $why"
   rm -f "$kept/archive"
 }
 
@@ -111,8 +112,7 @@ fetch() {
     sleep "${KILN_PAUSE:-2}"
   done
   found=$(sha256sum < "$2")
-  found=${found%% *}
-  [ "$found" = "$3" ] || cannot "$4 is not what the recipe names: its SHA-256 is $found, not $3"
+  [ "${found%% *}" = "$3" ] || cannot "$4 is not what the recipe names: its SHA-256 is ${found%% *}"
 }
 
 # A URL is signed: nothing may print it, and no argument of a process may have it, for those are audited. What brings no byte in some 12 seconds is given up: curl is 6 late.
@@ -173,7 +173,7 @@ run() {
     # Before it begins, for no step runs twice.
     echo "$number" > "$kept/past"
     if [ "$(cat "$kept/past")" != "$number" ]; then
-      failed="the disk was full before step $number, $step"
+      failed="the disk is full before step $number"
       status=125
     elif [ "$step" = reboot ]; then
       restart
@@ -264,7 +264,7 @@ restart() {
     { [ ! -d "$root/run/systemd/system" ] || systemctl --quiet is-enabled cloud-final.service; }; then
     : > "$kept/restarting"
   else
-    say "kiln: cloud-init is gone or disabled, and nothing would go on after the restart of step $number"
+    say "kiln: cloud-init is gone or disabled, and nothing would go on after step $number, reboot"
     echo 125 > "$work/status"
   fi
 }
@@ -349,7 +349,7 @@ finish() {
   send_log
 #[]
   if [ "$1" -ne 129 ] && ! { leave && rm -f "$guard"; }; then
-    say "kiln: $kept cannot be removed, and would be in the image"
+    say "kiln: $kept cannot be removed"
     set -- 128
   fi
   sync
