@@ -55,16 +55,20 @@ say() {
 
 begin() {
   case $0 in */per-boot/*) [ "$0" = "$guard" ] || exit 0 ;; esac
+#[reboot]
   # The guard went on, and cloud-init takes this boot for a first one.
   [ ! -e "$work/goes-on" ] || exit 0
+#[]
   if [ -e "$guard" ] || [ -e "$kept" ]; then
     if [ ! -e "$kept/restarting" ]; then
       say 'kiln: the machine restarted before the script had ended'
       finish 129
     fi
+#[reboot]
     rm -f "$kept/restarting"
     mkdir -p "$work"
     : > "$work/goes-on"
+#[]
   fi
   mkdir -p "$work" "$kept" "${guard%/*}"
   # A step may run something in the folder as another user.
