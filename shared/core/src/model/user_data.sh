@@ -104,7 +104,8 @@ bring() {
 unpack() {
   mkdir -p "$kept/folder"
   fetch "$1" "$kept/archive" "$2" "the archive of the recipe's folder"
-  why=$(tar -xzf "$kept/archive" -C "$kept/folder" 2>&1) || cannot "the archive of the recipe's folder cannot be unpacked: $why"
+  why=$(tar -xzf "$kept/archive" -C "$kept/folder" 2>&1) ||
+    cannot "the archive of the recipe's folder cannot be unpacked: $why"
   rm -f "$kept/archive"
 }
 
@@ -119,7 +120,8 @@ fetch() {
   [ "${found%% *}" = "$3" ] || cannot "$4 is not what the recipe names: its SHA-256 is ${found%% *}"
 }
 
-# A URL is signed: nothing may print it, and no argument of a process may have it, for those are audited. What brings no byte in some 12 seconds is given up: curl is 6 late.
+# A URL is signed: nothing may print it, and no argument of a process may have it, for those are audited. What brings no
+# byte in some 12 seconds is given up: curl is 6 late.
 download() {
   if command -v curl > /dev/null; then
     printf 'url = "%s"\n' "$1" | curl -K - -fsS --connect-timeout 5 -y 8 -o "$2"
@@ -327,8 +329,8 @@ clean() {
   rm -f "$root"/var/log/cloud-init*.log
   journalctl --relinquish-var
   rm -rf "$root"/var/log/journal/*
-  for log in wtmp btmp lastlog syslog messages auth.log secure audit/audit.log; do
-    [ ! -f "$root/var/log/$log" ] || : > "$root/var/log/$log"
+  for each in wtmp btmp lastlog syslog messages auth.log secure audit/audit.log; do
+    [ ! -f "$root/var/log/$each" ] || : > "$root/var/log/$each"
   done
   rm -f "$root/var/lib/wtmpdb/wtmp.db" "$root/var/lib/lastlog/lastlog2.db"
   rm -f "$root"/var/lib/dhcp/*.leases "$root"/var/lib/dhcpcd/*.lease "$root"/var/lib/NetworkManager/*.lease
