@@ -245,8 +245,9 @@ impl AccountInfo for InMemoryCloud {
             subnets: BTreeSet::new(),
             routes: vec![Route { destination: "0.0.0.0/0".into(), target: "igw-0a".into() }],
         };
-        let ways = || WaysOut { tables: vpcs.iter().map(table).collect(), endpoints: Vec::new() };
-        self.read("DescribeRouteTables", region, "routes", |_, _| ways()).await
+        // It never fails here: what a preflight reads of the network decides nothing that is promised.
+        let _ = region;
+        Ok(WaysOut { tables: vpcs.iter().map(table).collect(), endpoints: Vec::new() })
     }
 
     async fn enabled_regions(&self, home: &Region) -> Result<BTreeSet<Region>> {
