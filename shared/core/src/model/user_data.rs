@@ -43,16 +43,8 @@ pub fn user_data(role: Role, name: &ImageName, program: &Program, links: &Links,
     if !script.is_empty() && !script.ends_with('\n') {
         script.push('\n');
     }
-    let filled = |part: &str| {
-        part.replace("@role@", &role.to_string())
-            .replace("@name@", &name.to_string())
-            .replace("@word@", word)
-            .replace("@log@", &links.log)
-            .replace("@bytes@", &script.len().to_string())
-            // After the others, because a path may look like one of the places.
-            .replace("@steps@", &steps(program))
-    };
-    let frame = filled(&needed(FRAME, program));
+    let frame = needed(FRAME, program).replace("@bytes@", &script.len().to_string());
+    let frame = filled(&frame, role, name, program, links, word);
     let (bring, rest) = frame.split_once("@bring@\n").unwrap_or((&frame, ""));
     let (middle, end) = rest.split_once("@environment@\n").unwrap_or((rest, ""));
     let exports = program.environment.iter();
@@ -72,8 +64,26 @@ pub fn packed(user_data: &str) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
+/// A frame with what Kiln itself puts into its places.
+pub(super) fn filled(
+    frame: &str,
+    role: Role,
+    name: &ImageName,
+    program: &Program,
+    links: &Links,
+    word: &str,
+) -> String {
+    frame
+        .replace("@role@", &role.to_string())
+        .replace("@name@", &name.to_string())
+        .replace("@word@", word)
+        .replace("@log@", &links.log)
+        // After the others, because a path may look like one of the places.
+        .replace("@steps@", &steps(program))
+}
+
 /// The steps as the frame names them.
-pub(super) fn steps(program: &Program) -> String {
+fn steps(program: &Program) -> String {
     let names = program.steps.iter().map(|step| match step {
         Step::Text(_) => "script",
         Step::File(path) => path,
@@ -181,6 +191,15 @@ mod tests {
         ];
         assert!(places.iter().all(|place| FRAME.contains(place) && !text.contains(place)), "{text}");
         assert!(text.starts_with("#!/bin/sh\n# Kiln, builder of aaa"));
+    }
+
+    #[test]
+    fn a_path_that_looks_like_one_of_the_places_stays_a_path() {
+        let steps = vec![Step::File("scripts/@log@@bytes@.sh".into())];
+        let program = Program { steps, ..Program::default() };
+        let links = Links { log: "https://signed".into(), ..Links::default() };
+        let text = user_data(Role::Builder, &name(), &program, &links, WORD);
+        assert!(text.contains("\nsteps='scripts/@log@@bytes@.sh'\n"), "{text}");
     }
 
     #[test]

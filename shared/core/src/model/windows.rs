@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::model::name::ImageName;
 use crate::model::program::{Program, Step};
 use crate::model::record::Role;
-use crate::model::user_data::{Links, needed, steps};
+use crate::model::user_data::{Links, filled, needed};
 
 /// The text around the steps, with its places between two `@`.
 const FRAME: &str = include_str!("user_data.ps1");
@@ -29,12 +29,7 @@ const LINK_BYTES: usize = 2 * 1024;
 /// The user data that runs `program` on the builder or tester of a bake, with the verdict's lines and statuses as on Linux.
 /// Scripts of the recipe's text, and those that end in `.ps1`, run in Windows PowerShell and stop at the first error.
 pub fn user_data(role: Role, name: &ImageName, program: &Program, links: &Links, word: &str) -> String {
-    let frame = needed(FRAME, program)
-        .replace("@role@", &role.to_string())
-        .replace("@name@", &name.to_string())
-        .replace("@word@", word)
-        .replace("@steps@", &steps(program))
-        .replace("@log@", &links.log);
+    let frame = filled(&needed(FRAME, program), role, name, program, links, word);
     let (start, rest) = frame.split_once("@bring@\n").unwrap_or((&frame, ""));
     let (middle, rest) = rest.split_once("@environment@\n").unwrap_or((rest, ""));
     let (_, end) = rest.split_once("@script@\n").unwrap_or(("", rest));
@@ -115,6 +110,14 @@ mod tests {
             fetch: vec![format!("s3://artefacts/agents/agent.msi#sha256={digits}").parse().unwrap()],
             keep_log: "30d".parse().ok(),
         }
+    }
+
+    #[test]
+    fn a_path_that_looks_like_one_of_the_places_stays_a_path() {
+        let steps = vec![Step::File("scripts/@log@.ps1".into())];
+        let program = Program { steps, ..whole() };
+        let text = user_data(Role::Builder, &name(), &program, &links(), WORD);
+        assert!(text.contains("scripts/@log@.ps1"), "{text}");
     }
 
     fn links() -> Links {
