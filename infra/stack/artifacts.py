@@ -140,17 +140,13 @@ def ensure(
     return bucket, outcome
 
 
-def find(stack: Stack, s3: Any, account: str) -> Bucket | None:
-    """The bucket of the stack, by the stack's own record; None where there is no such stack."""
+def find(stack: Stack, s3: Any, account: str, resource: str = "Bucket") -> Bucket | None:
+    """A bucket of the stack, by the stack's own record; None where there is no such stack or bucket.
+
+    That of a home stack for recipes' folders and logs is its `Store`."""
     if not stack.is_there():
         return None
-    name = stack.resources().get("Bucket", ("", ""))[1]
-    return Bucket(s3, name, account) if name else None
-
-
-def store(stack: Stack, s3: Any, account: str) -> Bucket | None:
-    """The bucket of a home stack for recipes' folders and logs, by the stack's own record."""
-    name = stack.resources().get("Store", ("", ""))[1] if stack.is_there() else ""
+    name = stack.resources().get(resource, ("", ""))[1]
     return Bucket(s3, name, account) if name else None
 
 

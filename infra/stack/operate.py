@@ -28,6 +28,14 @@ def recipes_of(stack: str) -> str:
     return f"/{stack}/recipes"
 
 
+def documents_of(ssm: Any, stack: str) -> dict[str, str]:
+    """A stack's recipes in Parameter Store, by name."""
+    path = recipes_of(stack)
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=path)
+    found = (one for page in pages for one in page["Parameters"])
+    return {one["Name"].removeprefix(f"{path}/"): one["Value"] for one in found}
+
+
 def invoke(lambdas: Any, function: str, event: Path) -> tuple[bool, str]:
     """Wakes a function and waits for its answer. Tells whether it went well, and the answer as text."""
     try:

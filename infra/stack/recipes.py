@@ -15,7 +15,7 @@ from stack.artifacts import Bucket
 from stack.clients import Clients
 from stack.confirm import Confirm
 from stack.deploy import stack_of
-from stack.operate import OperateError, recipes_of
+from stack.operate import OperateError, documents_of, recipes_of
 from stack.stacks import Stack
 
 Say = Callable[[str], None]
@@ -47,7 +47,7 @@ def put(
             f"{of_stack.title} is not there: deploy it first (make deploy), or correct REGION or STACK"
         )
     ssm = clients.of("ssm", home)
-    before = _documents(ssm, recipes_of(stack))
+    before = documents_of(ssm, stack)
     wanted = {path.stem: path.read_text() for path in sorted(folder.glob("recipes/*.toml"))}
     if not wanted:
         raise OperateError(f"no recipe was found in {folder}/recipes: make recipes packs them there")
@@ -82,16 +82,10 @@ def _put(ssm: Any, name: str, text: str) -> None:
     ssm.put_parameter(Name=name, Value=text, Type="String", Tier="Intelligent-Tiering", Overwrite=True)
 
 
-def _documents(ssm: Any, path: str) -> dict[str, str]:
-    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=path)
-    found = (one for page in pages for one in page["Parameters"])
-    return {one["Name"].rpartition("/")[2]: one["Value"] for one in found}
-
-
 def _store(clients: Clients, stack: Stack) -> Bucket:
     """The stack's bucket for what is large."""
     account = clients.of("sts", stack.region).get_caller_identity()["Account"]
-    found = artifacts.store(stack, clients.of("s3", stack.region), account)
+    found = artifacts.find(stack, clients.of("s3", stack.region), account, "Store")
     if not found:
         raise OperateError(
             f"{stack.title} has no bucket for the folders of recipes: deploy it anew (make deploy)"
@@ -117,24 +111,24 @@ def _changed(old: str, new: str, archives: dict[str, Path], store: Bucket | None
     before, now = _digest(old), _digest(new)
     if before == now or store is None:
         return
-    had = _files(store.get(f"archives/{before}.tar.gz")) if before else {}
-    has = _files(archives[now].read_bytes()) if now else {}
-    if had is None:
+    packed = store.get(f"archives/{before}.tar.gz") if before else b""
+    if packed is None:
         yield f"its former folder, archives/{before}.tar.gz, is no longer there to be compared"
         return
-    for path in sorted(had.keys() | (has or {}).keys()):
-        if path not in (has or {}):
+    had, has = _files(packed), _files(archives[now].read_bytes() if now else b"")
+    for path in sorted(had.keys() | has.keys()):
+        if path not in has:
             yield f"{path}: removed"
         elif path not in had:
-            yield f"{path}: new, {len((has or {})[path]):,} bytes"
-        elif had[path] != (has or {})[path]:
-            yield f"{path}: changed, {len(had[path]):,} → {len((has or {})[path]):,} bytes"
+            yield f"{path}: new, {len(has[path]):,} bytes"
+        elif had[path] != has[path]:
+            yield f"{path}: changed, {len(had[path]):,} → {len(has[path]):,} bytes"
 
 
-def _files(data: bytes | None) -> dict[str, bytes] | None:
-    """The files of an archive, by their paths."""
-    if data is None:
-        return None
+def _files(data: bytes) -> dict[str, bytes]:
+    """The files of an archive, by their paths; none of no archive."""
+    if not data:
+        return {}
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
         opened = ((entry.name, archive.extractfile(entry)) for entry in archive if entry.isfile())
         return {name: file.read() for name, file in opened if file}

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack.operate import recipes_of
+from stack.operate import documents_of
 from stack.stacks import Stack, StackError
 
 StackOf = Callable[[str], Stack]
@@ -57,10 +57,7 @@ def with_a_stack(ec2: Any, stack_of: StackOf, home: str, bus: str, but: Iterable
 
 def recipes(ssm: Any, stack: str) -> dict[str, dict[str, Any]]:
     """A stack's recipes in Parameter Store by name. One that is no TOML is there, with nothing in it."""
-    path = recipes_of(stack)
-    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=path)
-    found = [one for page in pages for one in page["Parameters"]]
-    return {one["Name"].removeprefix(f"{path}/"): _document(one["Value"]) for one in found}
+    return {name: _document(text) for name, text in documents_of(ssm, stack).items()}
 
 
 def naming(found: dict[str, dict[str, Any]], region: str) -> list[str]:

@@ -30,12 +30,12 @@ def uninstall(
     stacks = _stacks(clients, name, home, say)
     # Only its stack knows which bucket it is.
     account = clients.of("sts", home).get_caller_identity()["Account"]
-    store = artifacts.store(stack_of(clients, name, home), clients.of("s3", home), account)
+    store = artifacts.find(stack_of(clients, name, home), clients.of("s3", home), account, "Store")
     if stacks:
         _delete(clients, name, home, stacks, say, confirm)
     else:
         say(f"Kiln is not deployed to {home}: there is no stack {name}, and no Region forwards to it")
-    _delete_buckets(clients, name, home, say, confirm_bucket, store)
+    _delete_buckets(clients, name, home, account, say, confirm_bucket, store)
 
 
 def _stacks(clients: Clients, name: str, home: str, say: Say) -> list[Stack]:
@@ -92,9 +92,9 @@ def _show(stack: Stack, kept: Kept, say: Say) -> None:
 
 
 def _delete_buckets(
-    clients: Clients, name: str, home: str, say: Say, confirm: Confirm, store: Bucket | None
+    clients: Clients, name: str, home: str, account: str, say: Say, confirm: Confirm, store: Bucket | None
 ) -> None:
-    account, s3 = clients.of("sts", home).get_caller_identity()["Account"], clients.of("s3", home)
+    s3 = clients.of("s3", home)
     stack = stack_of(clients, ARTIFACTS_STACK.format(name), home)
     bucket = artifacts.find(stack, s3, account)
     # Stacks of other names shared it.

@@ -79,16 +79,16 @@ impl fmt::Display for Digest {
     }
 }
 
-/// A text that is no digest.
+/// A text of another form than is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoDigest;
+pub struct Malformed;
 
 impl FromStr for Digest {
-    type Err = NoDigest;
+    type Err = Malformed;
 
-    fn from_str(text: &str) -> Result<Self, NoDigest> {
+    fn from_str(text: &str) -> Result<Self, Malformed> {
         let digits = text.strip_prefix("sha256:").filter(|digits| is_digest(digits));
-        digits.map(|digits| Self(digits.to_owned())).ok_or(NoDigest)
+        digits.map(|digits| Self(digits.to_owned())).ok_or(Malformed)
     }
 }
 
@@ -120,19 +120,19 @@ impl fmt::Display for Object {
 }
 
 impl FromStr for Object {
-    type Err = NoDigest;
+    type Err = Malformed;
 
-    fn from_str(text: &str) -> Result<Self, NoDigest> {
-        let (place, digest) = text.rsplit_once("#sha256=").ok_or(NoDigest)?;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let (place, digest) = text.rsplit_once("#sha256=").ok_or(Malformed)?;
         let (bucket, key) =
-            place.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).ok_or(NoDigest)?;
+            place.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).ok_or(Malformed)?;
         let digest = format!("sha256:{digest}").parse()?;
         let object = Self { bucket: bucket.to_owned(), key: key.to_owned(), digest };
         let of_bucket =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
         let is_bucket = (3..=63).contains(&bucket.len()) && bucket.bytes().all(of_bucket);
         let is_key = key.len() <= 1_024 && key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\'');
-        if is_bucket && is_key && is_file_name(object.file()) { Ok(object) } else { Err(NoDigest) }
+        if is_bucket && is_key && is_file_name(object.file()) { Ok(object) } else { Err(Malformed) }
     }
 }
 
@@ -152,11 +152,11 @@ impl LogRetention {
 }
 
 impl FromStr for LogRetention {
-    type Err = NoDigest;
+    type Err = Malformed;
 
-    fn from_str(text: &str) -> Result<Self, NoDigest> {
+    fn from_str(text: &str) -> Result<Self, Malformed> {
         let kept = [7, 30, 90, 365].into_iter().find(|days| text == format!("{days}d"));
-        kept.map(Self).ok_or(NoDigest)
+        kept.map(Self).ok_or(Malformed)
     }
 }
 

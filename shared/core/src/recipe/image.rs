@@ -1,8 +1,9 @@
 //! `[image]`: what the images themselves say.
 
 use super::names::{self, of_base};
-use super::table_reader::{TableReader, quoted};
+use super::table_reader::TableReader;
 use super::types::{ImageSettings, Recipe};
+use super::validate::optional;
 use super::violation::Violations;
 use crate::model::{Tags, tags};
 
@@ -16,19 +17,15 @@ const IMDS: &str = "\"v2.0\": an image cannot allow less than its base";
 /// Reads `[image]`.
 pub(super) fn image(root: &mut TableReader<'_>, violations: &mut Violations) -> ImageSettings {
     let mut table = root.table("image", violations);
-    let path = table.path_of("description");
-    let text = table.text("description", DESCRIPTION, violations);
-    let is_printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
-    let good = |text: &&str| (1..=MOST_CHARACTERS).contains(&text.len()) && text.bytes().all(is_printable);
-    if let Some(text) = text.filter(|text| !good(text)) {
-        violations.add(path, quoted(text), DESCRIPTION);
-    }
-    let imds = table.text("imds", IMDS, violations);
-    if let Some(other) = imds.filter(|imds| *imds != V2) {
-        violations.add(table.path_of("imds"), quoted(other), IMDS);
-    }
+    let description = optional(&mut table, "description", DESCRIPTION, is_description, violations);
+    let imds = optional(&mut table, "imds", IMDS, |text| text == V2, violations);
     table.end(violations);
-    ImageSettings { description: text.map(str::to_owned), imds_v2: imds == Some(V2) }
+    ImageSettings { description, imds_v2: imds.is_some() }
+}
+
+fn is_description(text: &str) -> bool {
+    let is_printable = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    (1..=MOST_CHARACTERS).contains(&text.len()) && text.bytes().all(is_printable)
 }
 
 impl Recipe {

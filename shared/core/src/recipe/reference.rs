@@ -15,7 +15,7 @@ pub struct Field {
     pub meaning: &'static str,
 }
 
-const fn field(
+pub(super) const fn field(
     path: &'static str,
     kind: &'static str,
     default: &'static str,
@@ -25,9 +25,9 @@ const fn field(
     Field { path, kind, default, bounds, meaning }
 }
 
-const SPAN: &str = "time span";
-const LIST: &str = "list of strings";
-const FLAG: &str = "true or false";
+pub(super) const SPAN: &str = "time span";
+pub(super) const LIST: &str = "list of strings";
+pub(super) const FLAG: &str = "true or false";
 
 /// All fields, in the order of the document.
 pub const FIELDS: &[Field] = &[

@@ -6,46 +6,33 @@
 
 use serde_json::{Map, Value, json};
 
-use super::reference::{FIELDS, Field};
+use super::reference::{FIELDS, FLAG, Field, LIST, SPAN, field};
 
 /// The fields of tables whose place is not a fixed path: each element of a list, or each key of the user's own, is `*`.
 const INNER: &[Field] = &[
-    inner("bake.volumes.*.device", "string", "", "such as /dev/sdf, each once", "The name of the device."),
-    inner("bake.volumes.*.size", "string", "", "from \"1G\" to \"64T\"", "Its size."),
-    inner(
+    field("bake.volumes.*.device", "string", "", "such as /dev/sdf, each once", "The name of the device."),
+    field("bake.volumes.*.size", "string", "", "from \"1G\" to \"64T\"", "Its size."),
+    field(
         "bake.volumes.*.type",
         "string",
         "EC2's",
         "\"gp3\", \"gp2\", \"io1\", \"io2\", \"st1\", \"sc1\" or \"standard\"",
         "The type of the volume.",
     ),
-    inner("bake.volumes.*.iops", "number", "EC2's", "as bake.root.iops", "Its operations per second."),
-    inner("bake.volumes.*.throughput", "number", "EC2's", "only with gp3", "Its throughput in MiB/s."),
-    inner("bake.volumes.*.in_image", FLAG, "true", "", "Whether the image has it too."),
-    inner("verify.regions.*.subnets", LIST, "the default VPC's subnets", "subnet ids of the Region", ""),
-    inner(
+    field("bake.volumes.*.iops", "number", "EC2's", "as bake.root.iops", "Its operations per second."),
+    field("bake.volumes.*.throughput", "number", "EC2's", "only with gp3", "Its throughput in MiB/s."),
+    field("bake.volumes.*.in_image", FLAG, "true", "", "Whether the image has it too."),
+    field("verify.regions.*.subnets", LIST, "the default VPC's subnets", "subnet ids of the Region", ""),
+    field(
         "verify.regions.*.security_groups",
         LIST,
         "the default group of the VPC",
         "at most 16 security group ids, of the VPC of the subnets",
         "",
     ),
-    inner("verify.regions.*.public_ip", FLAG, "as its subnet says", "", ""),
+    field("verify.regions.*.public_ip", FLAG, "as its subnet says", "", ""),
 ];
 
-const fn inner(
-    path: &'static str,
-    kind: &'static str,
-    default: &'static str,
-    bounds: &'static str,
-    meaning: &'static str,
-) -> Field {
-    Field { path, kind, default, bounds, meaning }
-}
-
-const SPAN: &str = "time span";
-const LIST: &str = "list of strings";
-const FLAG: &str = "true or false";
 const ANY: &str = "*";
 
 /// The tables that every recipe without variants has, although the reference lists only what is in them.

@@ -301,7 +301,7 @@ fn whatever_value_of_a_field_the_parser_accepts_the_schema_accepts() {
 
 #[test]
 fn a_kind_that_is_not_known_says_nothing_and_a_new_field_its_basic_type() {
-    let of = |kind| Value::Object(value(&inner("image.new", kind, "none", "whatever", "")));
+    let of = |kind| Value::Object(value(&field("image.new", kind, "none", "whatever", "")));
     assert_eq!(of("colour"), json!({}));
     assert_eq!(of("string or colour"), json!({}));
     assert_eq!(of("table of colours"), json!({ "type": "object" }));
@@ -309,7 +309,7 @@ fn a_kind_that_is_not_known_says_nothing_and_a_new_field_its_basic_type() {
     assert_eq!(of("string or list of strings"), json!({ "type": ["string", "array"] }));
     assert_eq!(of("list of tables"), json!({ "type": "array", "items": { "type": "object" } }));
     assert_eq!(
-        of_fields(&[inner("variants.<name>.size", "number", "", "", "Its size.")])["properties"]["variants"],
+        of_fields(&[field("variants.<name>.size", "number", "", "", "Its size.")])["properties"]["variants"],
         json!({
             "type": "object",
             "additionalProperties": {

@@ -1,7 +1,5 @@
 //! What runs on builders and testers: `script` or `steps`, `fetch`, `keep_log`, and the `archive` of the recipe's folder.
 
-use toml::Value;
-
 use super::params::environment;
 use super::table_reader::{TableReader, quoted, show};
 use super::types::Recipe;
@@ -36,12 +34,7 @@ impl Recipe {
 
 /// Reads `archive`, which is written when the folder is packed.
 pub(super) fn archive(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Digest> {
-    let text = root.text("archive", Digest::EXPECTED, violations)?;
-    let digest = text.parse().ok();
-    if digest.is_none() {
-        violations.add("archive", quoted(text), Digest::EXPECTED);
-    }
-    digest
+    root.parsed("archive", Digest::EXPECTED, violations)
 }
 
 /// Reads `script` or `steps`.
@@ -111,17 +104,7 @@ pub(super) fn fetch(table: &mut TableReader<'_>, violations: &mut Violations) ->
 
 /// Reads `keep_log`.
 pub(super) fn keep_log(table: &mut TableReader<'_>, violations: &mut Violations) -> Option<LogRetention> {
-    let path = table.path_of("keep_log");
-    let given = table.take("keep_log")?;
-    let kept = given.as_str().and_then(|text| text.parse().ok());
-    if kept.is_none() {
-        violations.add(path, shown(given), LogRetention::EXPECTED);
-    }
-    kept
-}
-
-fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| show(value), quoted)
+    table.parsed("keep_log", LogRetention::EXPECTED, violations)
 }
 
 #[cfg(test)]

@@ -217,14 +217,7 @@ fn untested(at: DateTime<Utc>, subnets: Vec<Subnet>, change: impl Fn(&mut Observ
 
 #[test]
 fn an_image_without_a_place_for_its_tester_is_rejected_a_day_after_it_was_made() {
-    let there = || {
-        vec![Subnet {
-            id: "subnet-0b".parse().unwrap(),
-            zone: "us-east-1b".into(),
-            vpc: "vpc-0a".into(),
-            gives_public_ip: true,
-        }]
-    };
+    let there = || vec![subnet("subnet-0b", "us-east-1b")];
     let (soon, late) = (day(9) + TimeDelta::hours(23), day(9) + TimeDelta::hours(25));
     assert_eq!(untested(soon, vec![], |_| ()), ["reject"], "each sweep says so until then");
     assert_eq!(untested(late, vec![], |_| ()), ["emit", "anchor", "set-stage"]);
@@ -237,14 +230,7 @@ fn an_image_without_a_place_for_its_tester_is_rejected_a_day_after_it_was_made()
 
 #[test]
 fn what_is_brought_back_adopted_or_tested_on_request_has_its_own_time() {
-    let there = || {
-        vec![Subnet {
-            id: "subnet-0b".parse().unwrap(),
-            zone: "us-east-1b".into(),
-            vpc: "vpc-0a".into(),
-            gives_public_ip: true,
-        }]
-    };
+    let there = || vec![subnet("subnet-0b", "us-east-1b")];
     let late = day(20);
     let back = |one: &mut Observed| one.image.tags = one.image.tags.clone().with_time(tags::RECOPY, day(20));
     assert_eq!(untested(late, there(), back), ["launch"]);

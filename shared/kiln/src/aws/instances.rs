@@ -101,7 +101,8 @@ impl Instances for Aws {
         let seals = self.seals().await?;
         let words = seals.verdict_words(new.role, &new.name);
         let word = words.first().map_or("", String::as_str);
-        let links = self.links(new).await?;
+        let log = new.program.log_key(new.role, &new.name, &new.region);
+        let links = self.links(new, log.as_deref()).await?;
         let user_data = given_to(new, &links, word);
         if user_data.len() > MOST_BYTES {
             let why = format!(
@@ -116,7 +117,6 @@ impl Instances for Aws {
                 why,
             ));
         }
-        let log = new.program.log_key(new.role, &new.name, &new.region);
         let tags = match log {
             Some(key) => new.tags.clone().with(tags::LOG, format!("s3://{}/{key}", self.store)),
             None => new.tags.clone(),

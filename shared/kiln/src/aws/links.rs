@@ -22,8 +22,8 @@ const SEND_WITHIN: Duration = Duration::from_secs(25 * 60 * 60);
 const OPERATION: &str = "SignUrl";
 
 impl Aws {
-    /// The URLs that a program needs. Makes no call of AWS.
-    pub(super) async fn links(&self, new: &NewInstance) -> Result<Links> {
+    /// The URLs that a program needs; `log` is the key of its log. Makes no call of AWS.
+    pub(super) async fn links(&self, new: &NewInstance, log: Option<&str>) -> Result<Links> {
         let (program, store) = (&new.program, self.store.as_str());
         let mut links = Links::default();
         if let Some(digest) = &program.archive {
@@ -32,8 +32,8 @@ impl Aws {
         for object in &program.fetch {
             links.fetch.push(self.link("GET", &object.bucket, &object.key, FETCH_WITHIN).await?);
         }
-        if let Some(key) = program.log_key(new.role, &new.name, &new.region) {
-            links.log = self.link("PUT", store, &key, SEND_WITHIN).await?;
+        if let Some(key) = log {
+            links.log = self.link("PUT", store, key, SEND_WITHIN).await?;
         }
         Ok(links)
     }
