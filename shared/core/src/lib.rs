@@ -9,11 +9,11 @@
 //! | [`events`] | the payloads that invoke a function, and the events that Kiln sends | `model` |
 //! | [`recipe`] | the recipe, its parser and its checks | the rooms above |
 //! | [`plan`] | the language of decisions: action, subject, reason, step | the rooms above |
+//! | [`release`] | which release every Region names; rollback; launch templates | `model` to `plan` |
 //! | [`capture`] | whether a stopped builder becomes an image | `model` to `plan` |
 //! | [`orphans`] | snapshots whose image is gone | `model` to `plan` |
 //! | [`publish`] | scan findings, permissions, deprecation, protection | `model` to `plan` |
-//! | [`release`] | which release every Region names; rollback; launch templates | `model` to `plan` |
-//! | [`verify`] | testers and their outcome; adoption of images made elsewhere | `model` to `plan` |
+//! | [`verify`] | testers and their outcome; what is the same as a release; adoption of images made elsewhere | `model` to `release` |
 //! | [`bake`] | base, builder, preflight, layers | `model` to `verify` |
 //! | [`expire`] | which images are kept or removed, and why; limits; restore; forecast | `model` to `verify` |
 //! | [`replicate`] | copies to other Regions, and their attempts | `model` to `verify` |

@@ -242,6 +242,14 @@ pub trait Bus {
     async fn send(&self, envelopes: &[Envelope], now: DateTime<Utc>) -> Result<()>;
 }
 
+/// The stack's bucket, for what is large. Nothing is decided by what lies there.
+pub trait Store {
+    /// Puts an object. One of the same key is replaced.
+    async fn put_object(&self, key: &str, content: &[u8]) -> Result<()>;
+    /// An object; `None` if there is none of this key.
+    async fn object(&self, key: &str) -> Result<Option<Vec<u8>>>;
+}
+
 /// Kiln's own functions, as a sweep wakes them.
 pub trait Functions {
     /// Invokes a function with a payload, and does not wait for it. Lambda keeps the payload until the function has
@@ -260,6 +268,7 @@ pub trait Cloud:
     + Templates
     + AccountInfo
     + Bus
+    + Store
     + Functions
 {
 }
@@ -274,6 +283,7 @@ impl<T> Cloud for T where
         + Templates
         + AccountInfo
         + Bus
+        + Store
         + Functions
 {
 }

@@ -31,6 +31,8 @@ pub struct Account {
     pub regions: BTreeMap<Region, Ec2>,
     /// The parameters of the home Region.
     pub parameters: BTreeMap<String, String>,
+    /// What lies in the stack's bucket.
+    pub objects: BTreeMap<String, Vec<u8>>,
     created: u64,
 }
 

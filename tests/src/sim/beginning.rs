@@ -35,7 +35,8 @@ pub(super) fn set_up(world: &Rc<World>, now: DateTime<Utc>, away: Option<&Region
     let mut dice = world.dice.borrow_mut();
     for name in ["base", "web", "worker"].iter().take(dice.usize(1..4)) {
         let layered = name == &"worker" && dice.bool();
-        let (document, promised) = recipe(name, layered, away, (&mut dice, &mut world.whims.borrow_mut()));
+        let numbers = (&mut *dice, &mut *world.whims.borrow_mut());
+        let (document, promised) = recipe(name, layered, away, numbers, world.quirk(0.3));
         if name == &"base" {
             let own = register_past_release(&mut account, &home, now);
             world.invariants.borrow_mut().own.insert(own);
@@ -100,6 +101,7 @@ fn recipe(
     layered: bool,
     away: Option<&Region>,
     (dice, whims): (&mut Rng, &mut Rng),
+    skips_unchanged: bool,
 ) -> (String, Promised) {
     let one_of = |dice: &mut Rng, of: &[&'static str]| of[dice.usize(0..of.len())];
     let newest = dice.usize(2..4);
@@ -129,7 +131,7 @@ fn recipe(
     let document = format!(
         "name = \"{name}\"\n{archive}[bake]\nbase = \"{base}\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
          {runs}{subnets}[verify]\ntimeout = \"30m\"\n\
-         [adopt]\nname = \"packer*\"\nderegister = true\n[publish]\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
+         [adopt]\nname = \"packer*\"\nderegister = true\n[publish]\nskip_unchanged = {skips_unchanged}\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
          [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
          release = \"{strategy}\"\nverify = {verify}\non_loss = \"{on_loss}\"\n\
          [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nconfirm_after = \"{confirm_after}\"\nquarantine = \"{quarantine}\"\nmax_percent = 100\n"
@@ -148,6 +150,7 @@ fn recipe(
         template: None,
         accounts,
         snapshots,
+        skips_unchanged,
     };
     (document, promised)
 }

@@ -17,11 +17,12 @@ use kiln_core::model::{
     Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SecurityGroupId, SnapshotId, SubnetId,
     Tags, Token, tags,
 };
-use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Sharing};
+use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Sharing, Store};
 use serde_json::Value;
 
 use super::bugs_in_names::told_apart;
 use super::cloud::InMemoryCloud;
+use super::contents;
 use super::lambda::Function;
 
 /// Port methods that no planted bug changes: each calls the same method of the wire.
@@ -105,11 +106,13 @@ pub enum Bug {
     WaitUnnoted,
     /// A release that lost an image counts among the newest.
     LostCounts,
+    /// Two images have the same contents, whatever their testers list.
+    ListsUnread,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -143,6 +146,7 @@ impl Bug {
         Self::ConflictNotRefused,
         Self::WaitUnnoted,
         Self::LostCounts,
+        Self::ListsUnread,
     ];
 }
 
@@ -306,6 +310,13 @@ impl Instances for BuggyCloud {
             let nonce = &words[0];
             return Ok(format!("kiln-verdict {nonce} 0\n"));
         }
+        if self.bug == Bug::ListsUnread
+            && let Some(of) = self.cloud.instance(region, instance).await?
+            && let (Some(recipe), Some(version)) = (of.tags.read(tags::RECIPE), of.tags.read(tags::VERSION))
+        {
+            let words = self.cloud.verdict_words(Role::Tester, &ImageName { recipe, version }).await?;
+            return Ok(console + &contents::printed(&contents::list(0), &words[0]));
+        }
         Ok(console)
     }
 
@@ -370,6 +381,13 @@ impl Bus for BuggyCloud {
             _ => envelopes.to_vec(),
         };
         self.cloud.send(&said, now).await
+    }
+}
+
+impl Store for BuggyCloud {
+    forward! {
+        put_object(key: &str, content: &[u8]) -> ();
+        object(key: &str) -> Option<Vec<u8>>;
     }
 }
 

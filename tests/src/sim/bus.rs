@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake;
 use kiln_core::inventory::Result;
-use kiln_engine::ports::{Bus, Functions};
+use kiln_engine::ports::{Bus, Functions, Store};
 use serde_json::Value;
 
 use super::account::Account;
@@ -22,6 +22,21 @@ impl Bus for InMemoryCloud {
             Ok(())
         };
         self.call(CallKind::Change, "PutEvents", &self.world.context.home, "kiln", effect).await
+    }
+}
+
+impl Store for InMemoryCloud {
+    async fn put_object(&self, key: &str, content: &[u8]) -> Result<()> {
+        let effect = |account: &mut Account, _| {
+            account.objects.insert(key.to_owned(), content.to_vec());
+            Ok(())
+        };
+        self.call(CallKind::Change, "PutObject", &self.world.context.home, key, effect).await
+    }
+
+    async fn object(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        let look = |account: &mut Account, _| account.objects.get(key).cloned();
+        self.read("GetObject", &self.world.context.home, key, look).await
     }
 }
 

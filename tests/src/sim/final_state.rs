@@ -25,6 +25,8 @@ pub fn broken_promises(
     broken.extend(super::promised_templates::broken_promises(account, invariants, home, now));
     broken.extend(super::regions_leave::broken_promises(account, invariants, now));
     broken.extend(failed_images(account, invariants, home));
+    broken.extend(invariants.broken_contents(account, home));
+    broken.extend(invariants.left_unchanged(account, now));
     broken.extend(snapshots(account));
     broken.extend(super::waiting::broken_promises(account, invariants));
     for (name, bake) in &invariants.bakes {
@@ -146,6 +148,7 @@ fn one_bake(
         |image: &Image| invariants.releases.rejected.contains(&(image.region.clone(), image.id.clone()));
     match record.stage {
         Stage::Rejected if rejected(image) => Ok(()),
+        Stage::Unchanged if bake.ends.contains("Image Unchanged") => Ok(()),
         Stage::Published | Stage::Released => {
             is_everywhere(account, home, invariants, bake, promised, image, &record)
         }

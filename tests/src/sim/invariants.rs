@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::conflicts_come::Conflict;
+use super::contents::ContentsSeen;
 use super::excuses::{Excuse, Excuses};
 use super::faults::MOST_LAG;
 use super::history::History;
@@ -44,6 +45,8 @@ pub struct Promised {
     pub accounts: Vec<String>,
     /// Whether these accounts may also use the snapshots.
     pub snapshots: bool,
+    /// Whether an image that is the same as the newest release is not published.
+    pub skips_unchanged: bool,
 }
 
 /// What a recipe promises of its launch template.
@@ -56,7 +59,8 @@ pub struct PromisedTemplate {
 }
 
 /// The kinds of events with which a bake ends.
-const ENDS: [&str; 4] = ["Bake Refused", "Bake Failed", "Image Rejected", "Image Released"];
+const ENDS: [&str; 5] =
+    ["Bake Refused", "Bake Failed", "Image Rejected", "Image Unchanged", "Image Released"];
 
 /// The state of one bake.
 #[derive(Debug, Clone, Default)]
@@ -114,6 +118,8 @@ pub struct Invariants {
     pub bakes: BTreeMap<ImageName, Bake>,
     /// What the checks of releases remember.
     pub releases: Releases,
+    /// What the checks of contents remember.
+    pub contents: ContentsSeen,
     /// How many calls of Kiln changed something.
     pub changes: u64,
     /// How many events of each type Kiln sent.
@@ -346,6 +352,9 @@ impl Invariants {
                 let image = (envelope.region.clone(), image.clone());
                 self.releases.failed_tests.extend(instance.as_ref().map(|_| image.clone()));
                 self.releases.rejected.insert(image);
+            }
+            Event::ImageUnchanged { image, same_as, .. } => {
+                self.told_unchanged(&envelope.region, &envelope.name, image, *same_as);
             }
             Event::ReplicationFailed { .. } => {
                 self.bake(&envelope.name).given_up.insert(envelope.region.clone());

@@ -147,6 +147,7 @@ pub fn deliver(world: &Rc<World>, envelope: &Envelope) {
         "Image Verified" if at_home => &[Function::Publish],
         "Image Verified" | "Image Published" => &[Function::Replicate],
         "Image Released" => &[Function::Expire, Function::Bake],
+        "Image Unchanged" | "Image Recalled" => &[Function::Expire],
         _ => &[],
     };
     for function in woken {

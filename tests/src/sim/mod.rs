@@ -22,6 +22,7 @@
 //! | [`bugs`], [`bugs_in_names`], [`bad_answers`] | planted bugs |
 //! | [`invariants`] | the promises that hold at every moment |
 //! | `members` | which images make up a release |
+//! | [`contents`] | what is in images, and the promise that nothing new is thrown away |
 //! | [`releases`] | the promises on parameters, permissions and tests |
 //! | [`together`] | the promise that Regions that go together name one release |
 //! | [`rollbacks`] | the promises on rollbacks |
@@ -45,6 +46,7 @@ pub mod bus;
 pub mod clock;
 pub mod cloud;
 pub mod conflicts_come;
+pub mod contents;
 pub mod contract_adapter;
 pub mod ec2;
 pub mod excuses;

@@ -167,6 +167,10 @@ impl Invariants {
             Some(Stage::Captured) => replica(image),
             _ => false,
         };
+        if !change.add.is_empty() && self.was_unchanged(region, id) && !self.is_set_back(account, region, id)
+        {
+            self.broken_promise(format!("{now}: {id} in {region}, which has nothing new, was shared"));
+        }
         if !change.add.is_empty() && self.releases.failed_tests.contains(&(region.clone(), id.clone())) {
             self.broken_promise(format!("{now}: {id} in {region}, which was rejected, was shared"));
         }
@@ -193,6 +197,13 @@ impl Invariants {
         }
     }
 
+    /// Whether somebody changed an image by hand.
+    fn is_set_back(&self, account: &Account, region: &Region, id: &ImageId) -> bool {
+        let image = account.regions.get(region).and_then(|ec2| ec2.images.get(id)?.now());
+        let record = image.and_then(|image| image.record().ok());
+        record.and_then(|its| self.bakes.get(&its.name)).is_some_and(|bake| bake.changed_by_hand)
+    }
+
     /// Whether an image can be named: it may be launched there, and its release may move.
     pub(super) fn may_be_named(
         &self,
@@ -209,6 +220,9 @@ impl Invariants {
             self.is_not_refused(by, &record.name.recipe)?;
             self.is_region_of(by, region, record)?;
             self.may_move(account, by, promised, id, record)?;
+        }
+        if self.was_unchanged(region, id) && !self.is_set_back(account, region, id) {
+            return Err("which has nothing new".into());
         }
         if self.releases.failed_tests.contains(&(region.clone(), id.clone())) {
             return Err("which was rejected".into());

@@ -67,6 +67,10 @@ impl Invariants {
         if self.is_kept_by_use_alone(by, image, promised) {
             return Ok(());
         }
+        // What was never to be published is kept by neither number nor age.
+        if record.stage == Stage::Unchanged || self.was_unchanged(&image.region, &image.id) {
+            return Ok(());
+        }
         let age = now + MOST_SKEW - record.name.version.time();
         if age < promised.younger_than {
             return Err(format!(

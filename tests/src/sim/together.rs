@@ -13,6 +13,9 @@ use super::faults::MOST_LAG;
 use super::invariants::{Invariants, Promised};
 use super::members::is_in_all;
 
+/// How long nothing is tried again after a try that failed. Each further wait is longer, which no run without faults sees.
+const FIRST_WAIT: TimeDelta = TimeDelta::minutes(10);
+
 /// The Regions of a recipe name different releases.
 #[derive(Debug)]
 pub(super) struct HalfMoved {
@@ -36,8 +39,8 @@ impl Invariants {
         }
     }
 
-    /// A sweep came to its end. What moved half is whole after an invocation and a sweep, if everything answers: at the
-    /// second sweep that finds it half moved, the promise is broken.
+    /// A sweep came to its end. What moved half is whole after an invocation and a sweep, if everything answers and the wait
+    /// after a try that failed is over: at the second such sweep that finds it half moved, the promise is broken.
     pub fn swept(
         &mut self,
         account: &Account,
@@ -52,7 +55,7 @@ impl Invariants {
             let promised = &self.recipes[recipe];
             let named = versions_named(account, home, promised);
             half.sweeps.retain(|sweep| *sweep > disturbed + MOST_LAG);
-            if named.len() < 2 || began <= disturbed.max(half.since) + MOST_LAG {
+            if named.len() < 2 || began <= disturbed.max(half.since) + FIRST_WAIT + MOST_LAG {
                 continue;
             }
             if !is_one_launchable_everywhere(account, &self.own, &self.releases.left, home, recipe, promised)

@@ -8,12 +8,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 use futures::executor::LocalSpawner;
 use kiln_core::inventory::{ImageState, InstanceState, StopReason};
-use kiln_core::model::{ImageId, ImageName, InstanceId, RecipeName, Region, Role};
+use kiln_core::model::{Contents, ImageId, ImageName, InstanceId, RecipeName, Region, Role};
 use kiln_engine::context::Context;
 
 use super::account::{Account, seals};
 use super::bugs::{Bug, FirstRecipes, FirstUses};
 use super::clock::{self, Clock};
+use super::contents;
 use super::faults::{Faults, MOST_LAG};
 use super::invariants::Invariants;
 use super::lambda::{self, KillPoint};
@@ -29,6 +30,8 @@ pub struct World {
     pub dice: RefCell<Rng>,
     /// Further random numbers, from the seed too: a new kind of event that asks these leaves all others as they were.
     pub whims: RefCell<Rng>,
+    /// The same once more, for what came later still.
+    pub quirks: RefCell<Rng>,
     /// How likely each fault is now.
     pub faults: Cell<Faults>,
     /// When the faults end.
@@ -41,6 +44,8 @@ pub struct World {
     pub invariants: RefCell<Invariants>,
     /// The settings of the functions.
     pub context: Context,
+    /// How often the packages that bakes install were updated.
+    pub updates: Cell<u32>,
     /// The planted bug.
     pub bug: Bug,
     /// The memory of one planted bug.
@@ -83,12 +88,14 @@ impl World {
             account: RefCell::new(Account::default()),
             dice: RefCell::new(Rng::with_seed(seed)),
             whims: RefCell::new(Rng::with_seed(seed ^ 0x0077_6869_6d73)),
+            quirks: RefCell::new(Rng::with_seed(seed ^ 0x7175_6972_6b73)),
             faults: Cell::new(Faults::none()),
             end_of_faults: Cell::new(DateTime::<Utc>::MIN_UTC),
             troubles: RefCell::default(),
             disturbed: Cell::new(DateTime::<Utc>::MIN_UTC),
             invariants: RefCell::new(Invariants::default()),
             context,
+            updates: Cell::new(0),
             bug,
             first_uses: FirstUses::default(),
             first_recipes: FirstRecipes::default(),
@@ -113,6 +120,11 @@ impl World {
     /// The same, by the further random numbers.
     pub fn whim(&self, probability: f64) -> bool {
         self.whims.borrow_mut().f64() < probability
+    }
+
+    /// The same, by the last random numbers.
+    pub fn quirk(&self, probability: f64) -> bool {
+        self.quirks.borrow_mut().f64() < probability
     }
 
     /// A person writes another document of a recipe.
@@ -236,6 +248,19 @@ impl World {
         });
     }
 
+    /// What is in the image of a tester. Now and then the packages of the base are updated.
+    fn contents(&self, region: &Region, tester: &InstanceId) -> Contents {
+        if self.quirk(0.4) {
+            self.updates.set(self.updates.get() + 1);
+        }
+        let account = self.account.borrow();
+        let machine = account.regions.get(region).and_then(|ec2| ec2.machines.get(tester)?.now());
+        let image = machine.and_then(|machine| machine.instance.image.clone());
+        let mut invariants = self.invariants.borrow_mut();
+        let updates = image.map(|image| *invariants.contents.of.entry(image).or_insert(self.updates.get()));
+        contents::list(updates.unwrap_or_default())
+    }
+
     /// Posts the console up to 90 seconds after the stop.
     fn begin_console(
         self: &Rc<Self>,
@@ -246,8 +271,13 @@ impl World {
     ) {
         let (world, region, id) = (Rc::clone(self), region.clone(), id.clone());
         let late = self.between(0, 90_000);
+        let word = || seals().verdict_words(role, name)[0].clone();
+        let listed = match (role, status) {
+            (Role::Tester, Some(0)) => contents::printed(&self.contents(&region, &id), &word()),
+            _ => String::new(),
+        };
         let said = status.map_or(String::from("booted\n"), |status| {
-            format!("booted\nkiln-verdict {} {status}\n", seals().verdict_words(role, name)[0])
+            format!("booted\n{listed}kiln-verdict {} {status}\n", word())
         });
         self.spawn(async move {
             world.clock.sleep(late).await;

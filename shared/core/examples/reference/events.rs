@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use kiln_core::events::outbound::{Envelope, Event, ImageEntry, Transition};
-use kiln_core::model::{ImageId, ImageName, InstanceId, Region, SnapshotId, Version};
+use kiln_core::model::difference::Difference;
+use kiln_core::model::{Contents, ImageId, ImageName, InstanceId, Region, SnapshotId, Version};
 
 fn of<T: std::str::FromStr>(text: &str) -> T {
     text.parse().unwrap_or_else(|_| panic!("{text} does not parse"))
@@ -57,13 +58,20 @@ pub fn examples() -> Vec<Envelope> {
             log: Some("s3://kiln-store-1a2b3c4d5e6f/logs/90d/web/20261123T020000Z/builder-us-east-1.log".into()),
         },
         Event::ImageCaptured { image: image(), instance: instance.clone() },
-        Event::ImageVerified { image: image(), instance },
+        Event::ImageVerified { image: image(), instance: instance.clone() },
         Event::ImageRejected {
             image: image(),
             instance: Some(of("i-0fedcba9876543210")),
             reason: "its test on i-0fedcba9876543210 failed: the script failed with status 7".into(),
             console_tail: "curl: (7) Failed to connect to localhost port 80".into(),
             log: None,
+        },
+        Event::ImageUnchanged {
+            image: image(),
+            instance,
+            same_as: of("20261122T020000Z"),
+            copies_saved: 2,
+            gib_saved: 24,
         },
         Event::ImagePublished { image: image() },
         Event::ImageReplicated { image: of("ami-0fedcba9876543210"), origin: image() },
@@ -79,6 +87,12 @@ pub fn examples() -> Vec<Envelope> {
             parameter: Some("/golden/web/latest".into()),
             baked: text("2026-11-23T02:00:00Z"),
             released: text("2026-11-23T02:27:00Z"),
+            before: None,
+            difference: Some(Difference::between(
+                of("20261122T020000Z"),
+                &Contents::new("kernel 6.1.155\nrpm nginx 1.28.0-1 aarch64\nrpm telnet 0.17-1 aarch64\n"),
+                &Contents::new("kernel 6.1.156\nrpm nginx 1.28.1-1 aarch64\nrpm jq 1.7.1-1 aarch64\n"),
+            )),
         },
         Event::ImageRolledBack { image: image(), images: images(), from: Some(of("20261124T020000Z")) },
         transition(Transition::Kept, "it is held: kiln:hold = 'audit until June'", None),

@@ -271,7 +271,10 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
     let deadline = request.now + recipe.bake.timeout;
     let own_tags = Role::Builder.tags(name, deadline).with(tags::BASE, &base.id);
     let of_base = own_tags.clone().with(tags::BASE_NAME, &base.name);
-    let tags = recipe.own_tags(&of_base).and(&own_tags);
+    let mut tags = recipe.own_tags(&of_base).and(&own_tags);
+    if let Some(baked_by) = recipe.fingerprint() {
+        tags = tags.with(tags::BAKED_BY, baked_by);
+    }
     let builder = |instance_type: &str, subnet: Option<&SubnetId>| NewInstance {
         region: request.home.clone(),
         image: base.id.clone(),

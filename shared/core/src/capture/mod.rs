@@ -306,6 +306,9 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
     if let Some(zone) = &instance.zone {
         image_tags = image_tags.with(tags::ZONE, zone);
     }
+    if let Some(baked_by) = instance.tags.get(tags::BAKED_BY).filter(|_| !is_long_lived(instance)) {
+        image_tags = image_tags.with(tags::BAKED_BY, baked_by);
+    }
     NewImage {
         region: instance.region.clone(),
         instance: instance.id.clone(),

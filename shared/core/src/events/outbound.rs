@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::model::difference::Difference;
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region, SnapshotId, Token, Version};
 
 /// The `source` of every event that Kiln sends.
@@ -85,6 +86,21 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         log: Option<String>,
     },
+    /// `Image Unchanged`: the image passed its test, and has nothing that the newest release has not: the same contents, the
+    /// same base, and baked by the same recipe. Its recipe does not publish such images (`publish.skip_unchanged`), so it
+    /// is removed.
+    ImageUnchanged {
+        /// The image.
+        image: ImageId,
+        /// The id of the tester.
+        instance: InstanceId,
+        /// The version of the newest release.
+        same_as: Version,
+        /// How many copies to other Regions are not made.
+        copies_saved: usize,
+        /// How many GiB of volumes are not kept as snapshots, in all Regions.
+        gib_saved: u64,
+    },
     /// `Image Published`: the home image has the permissions, deprecation and protection of its recipe's `[publish]`.
     ImagePublished {
         /// The home image.
@@ -112,6 +128,12 @@ pub enum Event {
         baked: String,
         /// When the image was released (RFC 3339).
         released: String,
+        /// The release before, if what is in both is known.
+        #[serde(skip)]
+        before: Option<Version>,
+        /// What differs from the release before; absent if what is in one of the two is not known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        difference: Option<Difference>,
     },
     /// `Image Rolled Back`: the parameters and launch templates point at an earlier release again.
     ImageRolledBack {
@@ -246,6 +268,7 @@ impl Envelope {
             Event::ImageCaptured { .. } => "Image Captured",
             Event::ImageVerified { .. } => "Image Verified",
             Event::ImageRejected { .. } => "Image Rejected",
+            Event::ImageUnchanged { .. } => "Image Unchanged",
             Event::ImagePublished { .. } => "Image Published",
             Event::ImageReplicated { .. } => "Image Replicated",
             Event::ImageReleased { .. } => "Image Released",
@@ -273,7 +296,9 @@ impl Envelope {
             // A bake begins to end once.
             Event::BakeRefused { .. } | Event::BakeFailed { .. } => Vec::new(),
             Event::BakeStarted { instance } => vec![instance.to_string()],
-            Event::ImageVerified { image, instance } => vec![image.to_string(), instance.to_string()],
+            Event::ImageVerified { image, instance } | Event::ImageUnchanged { image, instance, .. } => {
+                vec![image.to_string(), instance.to_string()]
+            }
             Event::ImageRejected { image, instance, .. } => {
                 vec![image.to_string(), instance.as_ref().map(ToString::to_string).unwrap_or_default()]
             }

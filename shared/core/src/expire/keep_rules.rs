@@ -13,13 +13,21 @@ use super::stages::RetirementContext;
 use crate::inventory::Image;
 use crate::plan::reason::{RetentionReason, UseReason};
 use crate::plan::{NextStep, Sequence};
-use crate::recipe::Recipe;
+use crate::recipe::{Expire, Recipe};
 
 /// What the recipe's own rules decide about one release, before its usage is known.
 enum ByRule {
     Kept(RetentionReason),
-    Young { newer: usize, age: TimeDelta },
-    Removable { newer: usize, age: TimeDelta },
+    Young {
+        newer: usize,
+        age: TimeDelta,
+    },
+    Removable {
+        newer: usize,
+        age: TimeDelta,
+    },
+    /// It was never published, or was taken back: it counts nowhere, and no age keeps it.
+    Out(RetentionReason),
 }
 
 /// The images that the recipe's rules allow to be removed: their usage must be read.
@@ -47,7 +55,7 @@ fn removable<'k, 'a>(
     now: DateTime<Utc>,
 ) -> impl Iterator<Item = &'k Release<'a>> {
     let rules = by_rules(recipe, lineage, now);
-    let is_removable = |rule: &ByRule| matches!(rule, ByRule::Removable { .. });
+    let is_removable = |rule: &ByRule| matches!(rule, ByRule::Removable { .. } | ByRule::Out(_));
     lineage.releases.iter().zip(rules).filter(move |(_, rule)| is_removable(rule)).map(|(release, _)| release)
 }
 
@@ -72,11 +80,19 @@ pub fn decide(
                 Keep::by_rule(RetentionReason::Young { age, older_than }, first_step(&later, image))
             })
         }
-        (ByRule::Removable { .. }, Some(error)) => {
+        // What was never published was never copied either: it does not matter what other Regions hold.
+        (ByRule::Removable { .. } | ByRule::Out(RetentionReason::Recalled), Some(error)) => {
             keep(release, policy, now, |_| Keep::unknown(UseReason::Unknown(error.clone())))
         }
         (ByRule::Removable { newer, age }, None) => {
             let reason = RetentionReason::Superseded { newer, age };
+            unless_used(release, policy, uses, &RetirementContext { reason: reason.into(), fleet, now })
+        }
+        (ByRule::Out(reason), _) => {
+            let policy = match reason {
+                RetentionReason::Unchanged => RetentionPolicy { expire: &Expire::AT_ONCE, ..policy },
+                _ => policy,
+            };
             unless_used(release, policy, uses, &RetirementContext { reason: reason.into(), fleet, now })
         }
     };
@@ -112,6 +128,9 @@ fn by_rules(recipe: &Recipe, lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<B
                         return ByRule::Kept(RetentionReason::AmongNewest { rank: released, keep });
                     }
                 }
+            }
+            if let Some(reason) = release.is_out().filter(|_| release.under_way().is_none()) {
+                return ByRule::Out(reason);
             }
             // With fewer than `keep` newer releases it may be the best image there is, even if it was not released.
             if newer < keep {

@@ -8,8 +8,8 @@ use super::inventory::{ImagesByRegion, observed_images};
 use crate::events::outbound::Event;
 use crate::inventory::Image;
 use crate::model::{ImageName, Region, Stage};
-use crate::plan::reason::{Limit, LimitExceeded};
-use crate::plan::{Action, Decision, NextStep, Retention, Sequence, Step, Subject, Usage};
+use crate::plan::reason::{Limit, LimitExceeded, RetentionReason};
+use crate::plan::{Action, Decision, NextStep, Reason, Retention, Sequence, Step, Subject, Usage};
 use crate::recipe::Recipe;
 
 /// Returns the sequences of one recipe unchanged if they stay within its limits; otherwise keeps every image that
@@ -88,8 +88,11 @@ fn over_limit(
     let all = images.len();
     let most = all * percent / 100;
     // A failed copy is no image: it is not among those of which a part may go.
+    // And neither is what was never to be published: it takes nothing from anybody.
+    let is_unchanged = |one: &Decision| one.reason == Reason::Retention(RetentionReason::Unchanged);
     let is_image = |one: &Decision| {
-        one.subject.resource.as_deref().is_some_and(|id| images.contains(&(&one.subject.region, id)))
+        !is_unchanged(one)
+            && one.subject.resource.as_deref().is_some_and(|id| images.contains(&(&one.subject.region, id)))
     };
     let is_too_large = |step: Step| {
         let takes = |one: &&Decision| one.action.step() == Some(step) && is_image(one);

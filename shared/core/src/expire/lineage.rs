@@ -8,7 +8,8 @@ use super::fleet_size::FleetSize;
 use super::inventory::{ImagesByRegion, observed_images};
 use crate::inventory::{CloudError, Image, ImageState};
 use crate::model::record::RecordError;
-use crate::model::{ImageRecord, Region, Stage, Version, tags};
+use crate::model::{AnchoredEnd, ImageRecord, Region, Stage, Version, tags};
+use crate::plan::reason::RetentionReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::Recipe;
 
@@ -140,6 +141,17 @@ impl<'a> Release<'a> {
             record.copied.is_none()
                 && matches!(record.stage, Stage::Released | Stage::Disabled)
                 && image.state == ImageState::Available
+                && !image.is_out()
+        })
+    }
+
+    /// Why it goes though nothing newer was released: it was never to be published, or somebody recalled it.
+    pub fn is_out(&self) -> Option<RetentionReason> {
+        let home = self.members.iter().find(|(_, record)| record.copied.is_none());
+        home.and_then(|(image, _)| match image.anchor().end? {
+            AnchoredEnd::Unchanged => Some(RetentionReason::Unchanged),
+            AnchoredEnd::Recalled => Some(RetentionReason::Recalled),
+            AnchoredEnd::Rejected | AnchoredEnd::Released => None,
         })
     }
 

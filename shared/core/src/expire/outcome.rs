@@ -74,7 +74,8 @@ pub fn keep(
 ) -> Sequence {
     let is_home =
         |(image, record): &Member<'_>| record.copied.is_none() && image.state == ImageState::Available;
-    let can_reactivate = policy.recipe.is_some() && release.members.iter().any(is_home);
+    let can_reactivate =
+        policy.recipe.is_some() && release.is_out().is_none() && release.members.iter().any(is_home);
     let is_at_home = |one: &Member<'_>| is_home(one) && one.1.stage.is_published();
     let can_enable = policy.recipe.is_some() && release.members.iter().any(is_at_home);
     let reasons: Vec<Keep> = release.images().map(why).collect();

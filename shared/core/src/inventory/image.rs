@@ -83,6 +83,11 @@ impl Image {
         self.anchor().end == Some(AnchoredEnd::Released)
     }
 
+    /// Whether it was never to be published, or somebody recalled it, whatever became of it since.
+    pub fn is_out(&self) -> bool {
+        matches!(self.anchor().end, Some(AnchoredEnd::Unchanged | AnchoredEnd::Recalled))
+    }
+
     /// The stage that its tag says, if somebody has set that back.
     pub fn set_back(&self) -> Option<Stage> {
         self.description.as_ref()?.set_back

@@ -28,8 +28,14 @@ pub struct MarkRange {
 }
 
 /// The tags whose value has a seal of its own.
-const SEALED_VALUES: [&str; 5] =
-    [tags::PUBLISHED_AS, tags::RELEASED_AT, tags::RELEASED_IN, tags::RECOPY, tags::ORPHANED_SINCE];
+const SEALED_VALUES: [&str; 6] = [
+    tags::PUBLISHED_AS,
+    tags::RELEASED_AT,
+    tags::RELEASED_IN,
+    tags::RECOPY,
+    tags::ORPHANED_SINCE,
+    tags::CONTENTS,
+];
 
 /// The marks of `expire`. Their value is followed by the newest version that they count for, and by a seal.
 const MARKS: [&str; 4] = [tags::UNUSED_SINCE, tags::DISABLED_AT, tags::FLEET_SIZE, tags::RECIPE_RETIRED_AT];

@@ -46,6 +46,10 @@ pub enum AnchoredEnd {
     Rejected,
     /// It was released.
     Released,
+    /// It has nothing that the newest release has not.
+    Unchanged,
+    /// Somebody recalled it, whether it had been released or not.
+    Recalled,
 }
 
 /// A rollback to an image.
@@ -64,6 +68,8 @@ impl Anchor {
             (None, _) | (_, Stage::Disabled) => stage,
             (Some(AnchoredEnd::Rejected), _) => Stage::Rejected,
             (Some(AnchoredEnd::Released), _) => Stage::Released,
+            (Some(AnchoredEnd::Unchanged), _) => Stage::Unchanged,
+            (Some(AnchoredEnd::Recalled), _) => Stage::Recalled,
         }
     }
 
@@ -102,6 +108,8 @@ impl Anchor {
         let end = self.end.map(|end| match end {
             AnchoredEnd::Rejected => "rejected".to_owned(),
             AnchoredEnd::Released => "released".to_owned(),
+            AnchoredEnd::Unchanged => "unchanged".to_owned(),
+            AnchoredEnd::Recalled => "recalled".to_owned(),
         });
         let before = self.asked_before.map_or(String::new(), |at| format!("{AFTER}{}", time_text(at)));
         let asked = self.asked_again.map(|at| format!("{ASKED_AGAIN}{}{before}", time_text(at)));
@@ -126,6 +134,8 @@ impl Anchor {
                 anchor.end = Some(match part {
                     "rejected" => AnchoredEnd::Rejected,
                     "released" => AnchoredEnd::Released,
+                    "unchanged" => AnchoredEnd::Unchanged,
+                    "recalled" => AnchoredEnd::Recalled,
                     _ => return None,
                 });
             }
@@ -184,7 +194,13 @@ mod tests {
     use super::*;
 
     fn ends() -> impl Strategy<Value = Option<AnchoredEnd>> {
-        prop::sample::select(vec![None, Some(AnchoredEnd::Rejected), Some(AnchoredEnd::Released)])
+        prop::sample::select(vec![
+            None,
+            Some(AnchoredEnd::Rejected),
+            Some(AnchoredEnd::Released),
+            Some(AnchoredEnd::Unchanged),
+            Some(AnchoredEnd::Recalled),
+        ])
     }
 
     fn moment(ms: i64) -> DateTime<Utc> {

@@ -1,6 +1,8 @@
 //! Kiln's basic values as types. Text is parsed once, where it enters, so a value of these types is always valid.
 
 pub mod anchor;
+pub mod contents;
+pub mod difference;
 pub mod duration;
 pub mod ids;
 pub mod name;
@@ -15,6 +17,7 @@ pub mod version;
 pub mod windows;
 
 pub use anchor::{Anchor, AnchoredEnd, Pin};
+pub use contents::{Contents, ContentsSummary};
 pub use ids::{ImageId, InstanceId, RecipeName, Region, SecurityGroupId, SnapshotId, SubnetId};
 pub use name::ImageName;
 pub use program::Program;

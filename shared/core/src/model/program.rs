@@ -62,6 +62,11 @@ impl Digest {
     /// What a digest looks like.
     pub const EXPECTED: &'static str = "\"sha256:\" and 64 hexadecimal digits";
 
+    /// Of the bytes of a hash.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Its 64 digits.
     pub fn hex(&self) -> &str {
         &self.0

@@ -25,6 +25,10 @@ pub enum Stage {
     Released,
     /// Failed its test or scan; for a replica, all attempts to copy it failed.
     Rejected,
+    /// Passed its test, and has nothing that the newest release has not; its recipe publishes no such image.
+    Unchanged,
+    /// Taken back by a person, as bad.
+    Recalled,
     /// Disabled, or about to be; deregistered once its quarantine is over.
     Disabled,
 }
@@ -74,12 +78,25 @@ macro_rules! words {
 
 impl Stage {
     /// All stages.
-    pub const ALL: [Self; 6] =
-        [Self::Captured, Self::Verified, Self::Published, Self::Released, Self::Rejected, Self::Disabled];
+    pub const ALL: [Self; 8] = [
+        Self::Captured,
+        Self::Verified,
+        Self::Published,
+        Self::Released,
+        Self::Rejected,
+        Self::Unchanged,
+        Self::Recalled,
+        Self::Disabled,
+    ];
 
     /// Whether an image at this stage is shared as its recipe says.
     pub fn is_published(self) -> bool {
         matches!(self, Self::Published | Self::Released)
+    }
+
+    /// Whether an image at this stage goes no further: it is never shared, copied, named or counted.
+    pub fn is_out(self) -> bool {
+        matches!(self, Self::Rejected | Self::Unchanged | Self::Recalled)
     }
 }
 
@@ -89,6 +106,8 @@ words!(Stage {
     Published = "published",
     Released = "released",
     Rejected = "rejected",
+    Unchanged = "unchanged",
+    Recalled = "recalled",
     Disabled = "disabled",
 });
 impl Role {

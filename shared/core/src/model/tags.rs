@@ -15,12 +15,19 @@ pub const VERSION: &str = "kiln:version";
 /// On an instance that Kiln launched: `builder` or `tester`.
 pub const ROLE: &str = "kiln:role";
 /// On an image or replica: how far it has come. `captured`, `verified`, `published` and `released` follow each other. A
-/// `rejected` image failed its test, scan or copy. A `disabled` image is being removed.
+/// `rejected` image failed its test, scan or copy. An `unchanged` one has nothing that the newest release has not. A
+/// `recalled` one was taken back. A `disabled` image is being removed.
 pub const STAGE: &str = "kiln:stage";
 /// On an image or replica: the image that it was baked from.
 pub const BASE: &str = "kiln:base";
 /// On a builder, tester or image: the name of the image that it was baked from, if the recipe's tags or description name it.
 pub const BASE_NAME: &str = "kiln:base-name";
+/// On a builder that Kiln launched, and its image: a hash of all in the recipe that makes the image what it is.
+pub const BAKED_BY: &str = "kiln:baked-by";
+/// On an image that passed its test: how many packages it has, and the digest of the whole list of its contents.
+pub const CONTENTS: &str = "kiln:contents";
+/// On an image that was recalled: why, in the words of who recalled it.
+pub const RECALLED: &str = "kiln:recalled";
 /// On a replica: the home image that it was copied from, as `region/ami-id`.
 pub const ORIGIN: &str = "kiln:origin";
 /// On a builder or tester: the time by which it must have finished. After that, its bake or test has failed.
@@ -103,16 +110,19 @@ pub const MOST_CHARACTERS: usize = 256;
 /// The longest list in a tag's value, beside what else stands in it.
 pub const MOST_OF_LIST: usize = 200;
 /// The number of tags that are reserved for Kiln, of those that EC2 allows on a resource.
-pub const MOST_OF_KILN: usize = 23;
+pub const MOST_OF_KILN: usize = 26;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 33] = [
+const OWN: [&str; 36] = [
     RECIPE,
     VERSION,
     ROLE,
     STAGE,
     BASE,
     BASE_NAME,
+    BAKED_BY,
+    CONTENTS,
+    RECALLED,
     ORIGIN,
     DEADLINE,
     RECOPY,

@@ -43,7 +43,7 @@ pub fn user_data(role: Role, name: &ImageName, program: &Program, links: &Links,
     if !script.is_empty() && !script.ends_with('\n') {
         script.push('\n');
     }
-    let frame = needed(FRAME, program).replace("@bytes@", &script.len().to_string());
+    let frame = needed(FRAME, role, program).replace("@bytes@", &script.len().to_string());
     let frame = filled(&frame, role, name, program, links, word);
     let (bring, rest) = frame.split_once("@bring@\n").unwrap_or((&frame, ""));
     let (middle, end) = rest.split_once("@environment@\n").unwrap_or((rest, ""));
@@ -108,8 +108,9 @@ fn brought(program: &Program, links: &Links) -> String {
 /// The part of the frame that a program needs. What follows a line such as `#[fetch or log]` is for programs that fetch
 /// something or keep their log, and for no other, up to the next such line. Of the comments, who reads them there needs the first two
 /// lines.
-pub(super) fn needed(frame: &str, program: &Program) -> String {
+pub(super) fn needed(frame: &str, role: Role, program: &Program) -> String {
     let is_needed = |part: &str| match part {
+        "contents" => role == Role::Tester,
         "fetch" => program.needs_network(),
         "log" => program.keep_log.is_some(),
         "reboot" => program.steps.contains(&Step::Reboot),

@@ -71,6 +71,10 @@ begin() {
 #[]
   fi
   mkdir -p "$work" "$kept" "${guard%/*}"
+#[contents]
+  # Before a step can install anything.
+  [ -e "$kept/contents" ] || contents > "$kept/contents" 2> /dev/null
+#[]
   # A step may run something in the folder as another user.
   chmod 0711 "$work" "$kept"
   if [ "$0" != "$guard" ]; then cp "$0" "$guard" && chmod 0700 "$guard"; fi
@@ -83,6 +87,31 @@ begin() {
   end
 }
 
+#[contents]
+# What is in the image: its kernel, its release and its packages.
+contents() {
+  echo "kernel $(uname -r)"
+  echo "cmdline $(cat "$root/proc/cmdline")"
+  sed -n 's/^[A-Z_]*=/os &/p' "$root/etc/os-release"
+  {
+    dpkg-query --admindir="$root/var/lib/dpkg" -W \
+      -f='${db:Status-Abbrev}dpkg ${Package} ${Version} ${Architecture}\n' | sed -n 's/^.i.//p'
+    rpm -qa --qf 'rpm %{NAME} %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE} %{ARCH}\n' | grep '^rpm '
+    awk -F: '/^P:/{p=$2}/^V:/{v=$2}/^A:/{a=$2}/^$/{print "apk",p,v,a}' "$root/lib/apk/db/installed"
+  } | LC_ALL=C sort -u
+}
+
+# Says it for whoever asks. Its lack fails nothing. A longer list would leave no room on the console.
+tell_contents() {
+  packed=$(gzip -9 -n -c "$kept/contents" | base64)
+  [ "${#packed}" -le 32768 ] || packed=
+  sum=$(sha256sum < "$kept/contents")
+  say "kiln-contents $word $(grep -cE '^(dpkg|rpm|apk) ' "$kept/contents") ${sum%% *}
+$packed
+kiln-contents $word ends"
+}
+
+#[]
 # Nothing ran, and nothing will.
 cannot() {
 #[log]
@@ -299,6 +328,9 @@ end() {
 #[log]
   send_log
   rm -f "$kept/log"
+#[]
+#[contents]
+  [ "$status" != 0 ] || tell_contents 2> /dev/null
 #[]
   if [ "$role $status" = 'builder 0' ]; then
     clean > /dev/null 2>&1

@@ -29,7 +29,7 @@ const LINK_BYTES: usize = 2 * 1024;
 /// The user data that runs `program` on the builder or tester of a bake, with the verdict's lines and statuses as on Linux.
 /// Scripts of the recipe's text, and those that end in `.ps1`, run in Windows PowerShell and stop at the first error.
 pub fn user_data(role: Role, name: &ImageName, program: &Program, links: &Links, word: &str) -> String {
-    let frame = filled(&needed(FRAME, program), role, name, program, links, word);
+    let frame = filled(&needed(FRAME, role, program), role, name, program, links, word);
     let (start, rest) = frame.split_once("@bring@\n").unwrap_or((&frame, ""));
     let (middle, rest) = rest.split_once("@environment@\n").unwrap_or((rest, ""));
     let (_, end) = rest.split_once("@script@\n").unwrap_or(("", rest));

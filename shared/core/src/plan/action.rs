@@ -10,7 +10,8 @@ use crate::inventory::{
     WithSnapshots, sealed,
 };
 use crate::model::{
-    Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, SnapshotId, Stage, Tags, Version, tags,
+    Anchor, Contents, ImageId, ImageName, ImageRecord, InstanceId, Region, SnapshotId, Stage, Tags, Version,
+    tags,
 };
 
 fn own_description(image: &Image) -> String {
@@ -48,8 +49,8 @@ pub enum Action {
     EndBuilder(InstanceId),
     /// Copies an image to another Region.
     Copy(NewReplica),
-    /// Sets the tag `kiln:stage` of an image.
-    SetStage(ImageId, ImageRecord),
+    /// Sets the tag `kiln:stage` of an image, and what else is known of it then.
+    SetStage(ImageId, ImageRecord, Tags),
     /// Writes into the description of an image what no tag can take back: that it was rejected or released, or that
     /// somebody rolled back to it or asked for it anew.
     Anchor {
@@ -129,6 +130,13 @@ pub enum Action {
     ClearOrphan(SnapshotId),
     /// Deletes a snapshot whose image is gone and whose quarantine is over.
     DeleteSnapshot(SnapshotId),
+    /// Keeps in the stack's bucket what is in an image. Nothing is decided by it.
+    KeepContents {
+        /// The key below the bucket.
+        key: String,
+        /// The list.
+        contents: Contents,
+    },
     /// Sends an event before the tag that records it is written. A failure between the two repeats the event instead of
     /// losing it.
     Emit(Envelope),
@@ -324,6 +332,7 @@ impl Action {
             Self::MarkOrphan(..) => "mark-orphan",
             Self::ClearOrphan(_) => "clear-orphan",
             Self::DeleteSnapshot(_) => "delete-snapshot",
+            Self::KeepContents { .. } => "keep-contents",
             Self::Emit(_) => "emit",
             Self::NoteWaiting(_) => "note-waiting",
             Self::ForgetWaiting(_) => "forget-waiting",

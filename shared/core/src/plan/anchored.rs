@@ -1,16 +1,22 @@
 //! The decisions that write a stage together with its anchor, so that no tag takes it back.
 
 use crate::inventory::Image;
-use crate::model::{AnchoredEnd, ImageRecord, Stage};
+use crate::model::{AnchoredEnd, ImageRecord, Tags};
 use crate::plan::action::Action;
 use crate::plan::decision::{Decision, Sequence, Subject};
 use crate::plan::reason::Reason;
 
-/// Sets an image to rejected. The anchor first: no tag gives the image another chance then.
+/// Sets an image to rejected.
 pub fn rejected(image: &Image, record: &ImageRecord, reason: &Reason) -> Sequence {
+    ended(image, record, AnchoredEnd::Rejected, reason)
+}
+
+/// Ends the way of an image. The anchor first: no tag gives the image another chance then.
+pub fn ended(image: &Image, record: &ImageRecord, end: AnchoredEnd, reason: &Reason) -> Sequence {
     let decide = |action| Subject::image(image).decide(action, reason.clone());
-    let anchor = Action::anchor(image, image.anchor().ended(AnchoredEnd::Rejected));
-    vec![decide(anchor), decide(Action::SetStage(image.id.clone(), record.at(Stage::Rejected)))]
+    let anchor = Action::anchor(image, image.anchor().ended(end));
+    let stage = image.anchor().ended(end).stage(record.stage);
+    vec![decide(anchor), decide(Action::SetStage(image.id.clone(), record.at(stage), Tags::new()))]
 }
 
 /// Lets an image begin again, so that it is tested, with the record that it has then: the anchor first, after which no
@@ -18,7 +24,7 @@ pub fn rejected(image: &Image, record: &ImageRecord, reason: &Reason) -> Sequenc
 pub fn begin_again(image: &Image, record: &ImageRecord, reason: &Reason) -> Sequence {
     let decide = |action| Subject::image(image).decide(action, reason.clone());
     let anchor = record.asked_again.map(|at| decide(Action::anchor(image, image.anchor().asked_anew(at))));
-    let stage = decide(Action::SetStage(image.id.clone(), record.clone()));
+    let stage = decide(Action::SetStage(image.id.clone(), record.clone(), Tags::new()));
     anchor.into_iter().chain([stage]).collect()
 }
 
@@ -26,5 +32,5 @@ pub fn begin_again(image: &Image, record: &ImageRecord, reason: &Reason) -> Sequ
 pub fn set_right(image: &Image) -> Option<Decision> {
     let (found, record) = (image.set_back()?, image.record().ok()?);
     let reason = Reason::SetBack { found, counts: record.stage };
-    Some(Subject::image(image).decide(Action::SetStage(image.id.clone(), record), reason))
+    Some(Subject::image(image).decide(Action::SetStage(image.id.clone(), record, Tags::new()), reason))
 }

@@ -145,12 +145,13 @@ impl CaptureReason {
 impl VerifyReason {
     fn ends(&self) -> Ends {
         match self {
-            Self::TesterAtWork(_) => Ends::AtDeadline,
+            Self::TesterAtWork(_) | Self::BuilderThere(_) => Ends::AtDeadline,
             // Until verify.subnets names a place; after a day the image is rejected.
             Self::OnlyBuildersZone(_) | Self::NoSubnet => Ends::Loudly,
             Self::NotATester
             | Self::TimeToTest(_)
             | Self::Passed(_)
+            | Self::Unchanged { .. }
             | Self::Failed { .. }
             | Self::NoTesterInTime(_)
             | Self::NothingToTest
@@ -236,6 +237,8 @@ impl RetentionReason {
             | Self::AdoptedStays
             | Self::ReleaseStays { .. } => Ends::WhileItLasts,
             Self::Superseded { .. }
+            | Self::Unchanged
+            | Self::Recalled
             | Self::QuarantineOver { .. }
             | Self::RegionRemoved
             | Self::DanglingReference { .. }

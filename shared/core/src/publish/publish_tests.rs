@@ -3,6 +3,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::fixtures::*;
 use crate::inventory::Severity;
+use crate::model::Tags;
 
 fn observed(stage: Stage) -> Observed {
     let image = image("web", 9).staged(stage).build();
@@ -41,7 +42,7 @@ fn an_unscanned_image_waits_and_is_rejected_after_the_timeout() {
     let sequence = decide(&blocking, &observed, day(10));
     assert_eq!(
         sequence[2].action,
-        Action::SetStage(observed.image.id.clone(), observed.record.at(Stage::Rejected))
+        Action::SetStage(observed.image.id.clone(), observed.record.at(Stage::Rejected), Tags::new())
     );
     let Action::Emit(envelope) = &sequence[0].action else { panic!() };
     assert!(

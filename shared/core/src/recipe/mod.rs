@@ -7,6 +7,7 @@ mod bounds;
 mod conflicts;
 mod cycles;
 mod disks;
+mod fingerprint;
 mod image;
 mod lines;
 pub mod names;

@@ -23,6 +23,7 @@ pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -
         )
     });
     let protect = table.flag("protect", violations);
+    let skip_unchanged = table.flag("skip_unchanged", violations);
     let block_on_findings = block_on_findings(&mut table, violations);
     let findings_timeout =
         table.span("findings_timeout", TimeDelta::days(1), (minutes(15), TimeDelta::days(30)), violations);
@@ -37,6 +38,7 @@ pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -
         block_on_findings,
         findings_timeout,
         launch_template,
+        skip_unchanged,
     }
 }
 

@@ -63,7 +63,7 @@ pub const FIELDS: &[Field] = &[
         "tags",
         "table of strings",
         "no tags",
-        "at most 27; keys of 1 to 127 characters, not Name, not beginning with aws: or kiln:; values of at most 256",
+        "at most 24; keys of 1 to 127 characters, not Name, not beginning with aws: or kiln:; values of at most 256",
         "Your own tags. Kiln puts them on every image, replica and snapshot of the recipe, and on its instances.",
     ),
     field(
@@ -381,6 +381,13 @@ pub const FIELDS: &[Field] = &[
         "false",
         "",
         "Sets deregistration protection on every published image; Kiln removes its own protection before it deregisters the image.",
+    ),
+    field(
+        "publish.skip_unchanged",
+        FLAG,
+        "false",
+        "",
+        "Removes an image instead of publishing it if it has nothing that the newest release has not: the same packages, kernel, kernel command line and operating system, the same base, and baked by the same steps, files, parameters and disks. `Image Unchanged` says so.",
     ),
     field(
         "publish.block_on_findings",

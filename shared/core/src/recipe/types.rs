@@ -164,6 +164,8 @@ pub struct Publish {
     pub findings_timeout: TimeDelta,
     /// The launch template, one in each Region, that launches the current release.
     pub launch_template: Option<LaunchTemplate>,
+    /// Whether an image that is the same as the newest release is removed instead of published.
+    pub skip_unchanged: bool,
 }
 
 /// `publish.launch_template`: a launch template that gets a new version for each release.
@@ -258,6 +260,9 @@ impl Expire {
         max_per_run: 100,
         max_percent: 50,
     };
+    /// For what was never published: it goes at once.
+    pub const AT_ONCE: Self =
+        Self { confirm_after: TimeDelta::zero(), quarantine: TimeDelta::zero(), ..Self::DEFAULT };
 }
 
 impl Replicate {

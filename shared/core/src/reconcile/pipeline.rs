@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use crate::events::wake::Wake;
-use crate::inventory::{Image, ImageState, Instance, Result};
+use crate::inventory::{Image, ImageState, Instance, InstanceState, Result};
 use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, Region, tags};
 use crate::plan::{Action, Decision, Sequence};
 use crate::publish::{self, sharing};
@@ -179,6 +179,11 @@ fn test_steps(
             .collect(),
         testers,
         subnets: observed.subnets.get(&key).cloned().unwrap_or_else(|| Ok(Vec::new())),
+        builder: image.source_instance.clone().filter(|builder| {
+            let there = |one: &Instance| one.id == *builder && one.state != InstanceState::Terminated;
+            observed.instances_in(&image.region).is_some_and(|all| all.iter().any(there))
+        }),
+        releases: observed.home_images().map(<[Image]>::to_vec).unwrap_or_default(),
         asked: None,
     };
     let mut sequence: Sequence = adopt.clone().into_iter().collect();

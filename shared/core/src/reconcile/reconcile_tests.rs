@@ -78,7 +78,7 @@ fn everywhere(n: i64) -> Vec<Image> {
 }
 
 fn console(verdict: ScriptOutcome, tail: &str) -> BuilderDetail {
-    BuilderDetail { console: Console { verdict, tail: tail.to_owned() }, named: vec![] }
+    BuilderDetail { console: Console { verdict, tail: tail.to_owned(), listing: None }, named: vec![] }
 }
 
 fn denied() -> CloudError {

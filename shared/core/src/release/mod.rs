@@ -100,10 +100,12 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>) -> Sequence {
         parameter: state.recipe.publish.parameter.clone(),
         baked: text(release.version().time(), SecondsFormat::Secs),
         released,
+        before: state.compared_with(release),
+        difference: None,
     };
     let marked = |image: &Image| {
         let record = image.record().ok()?.at(Stage::Released);
-        Some(Subject::image(image).decide(Action::SetStage(image.id.clone(), record), reason()))
+        Some(Subject::image(image).decide(Action::SetStage(image.id.clone(), record, Tags::new()), reason()))
     };
     let replicas = release.ready.values().filter(|image| image.id != release.home.id);
     let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));

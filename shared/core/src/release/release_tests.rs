@@ -85,7 +85,7 @@ fn with_together_all_regions_move_at_once_when_the_last_is_ready_then_it_is_a_re
     );
     assert_eq!(moves(&sequences).len(), 3);
     assert!(moves(&sequences).iter().all(|(_, image)| new.iter().any(|one| one.id == *image)));
-    let Action::SetStage(last, record) = &sequences[0].last().unwrap().action else { panic!() };
+    let Action::SetStage(last, record, _) = &sequences[0].last().unwrap().action else { panic!() };
     assert_eq!((last, record.stage), (&new[0].id, Stage::Released));
 }
 
@@ -213,6 +213,22 @@ fn the_time_of_a_release_is_written_once_and_repeated_in_every_event() {
         "{}",
         envelope.detail(day(9))
     );
+}
+
+#[test]
+fn a_release_that_was_said_is_finished_though_a_region_came_to_the_recipe_since_and_has_no_image() {
+    let mut new = everywhere(9, Stage::Published);
+    new.pop();
+    let said = new[0].tags.clone().with(tags::RELEASED_IN, "eu-west-1 us-east-1");
+    new[0].tags = said.with_time(tags::RELEASED_AT, day(29));
+    let sequences = scene(new.clone(), &showing(&new)).decided(&with_parameter());
+    assert_eq!(
+        sequences.iter().map(words).collect::<Vec<_>>(),
+        [["set-stage", "emit", "anchor", "set-stage"]]
+    );
+    // Where it was released it must still be.
+    let lost = scene(new[..1].to_vec(), &showing(&new)).decided(&with_parameter());
+    assert!(!lost.iter().flatten().any(|one| matches!(one.action, Action::SetStage(..))), "{lost:?}");
 }
 
 #[test]
@@ -345,7 +361,7 @@ proptest! {
             }
             for decision in sequences.iter().flatten() {
                 let (id, tag) = match &decision.action {
-                    Action::SetStage(id, record) => (id, Tags::new().with(tags::STAGE, record.stage)),
+                    Action::SetStage(id, record, _) => (id, Tags::new().with(tags::STAGE, record.stage)),
                     Action::Tag(id, tag) => (id, tag.clone()),
                     _ => continue,
                 };

@@ -122,7 +122,7 @@ impl<'a> ReleaseState<'a> {
                         continue;
                     }
                 };
-                if !matches!(record.stage, Stage::Rejected | Stage::Disabled) {
+                if !record.stage.is_out() && record.stage != Stage::Disabled {
                     versions.insert((region, &image.id), record.name.version);
                 }
                 if !record.stage.is_published() {
@@ -171,9 +171,15 @@ impl<'a> ReleaseState<'a> {
         self.regions().filter(move |region| *region != home && !recipe.replicate.requires(region))
     }
 
-    /// Whether an image is a release: it already was one, or it is ready in every required Region.
+    /// Whether an image is a release: it already was one, or it is ready in every required Region. One that was said to be
+    /// released needs only the Regions that there were then.
     pub(super) fn is_complete(&self, release: &ReadyRelease<'_>) -> bool {
-        release.record.stage == Stage::Released || self.is_everywhere(release)
+        let is_said = || release.home.tags.time(tags::RELEASED_AT).is_some();
+        let is_left = || {
+            let mut then = self.required().filter(|region| release.was_in(region));
+            then.all(|region| release.ready.contains_key(region))
+        };
+        release.record.stage == Stage::Released || self.is_everywhere(release) || is_said() && is_left()
     }
 
     /// Whether a release can be launched in every required Region.
@@ -187,6 +193,14 @@ impl<'a> ReleaseState<'a> {
         let (pinned, over) = latest_pin(self.releases.iter(), |release| release.home)?;
         let newer = self.releases.iter().any(|release| release.version() > over && self.is_complete(release));
         (!newer).then_some((pinned, over))
+    }
+
+    /// The release before this one, if the tags of both tell that their contents are kept.
+    pub(super) fn compared_with(&self, release: &ReadyRelease<'_>) -> Option<Version> {
+        let mut older = self.releases.iter().filter(|other| other.version() < release.version());
+        let before = older.find(|other| other.record.stage == Stage::Released)?;
+        let is_listed = |one: &ReadyRelease<'_>| one.home.tags.has(tags::CONTENTS);
+        (is_listed(release) && is_listed(before)).then(|| before.version())
     }
 
     /// Lets the releases go that were rolled back to before: the right to remove an image asks for this tag.

@@ -286,7 +286,7 @@ fn given_up(observed: &Observed, failed: &Image, attempts: u32) -> Sequence {
             reason.clone(),
         ),
         Subject::image(failed)
-            .decide(Action::SetStage(failed.id.clone(), record.at(Stage::Rejected)), reason),
+            .decide(Action::SetStage(failed.id.clone(), record.at(Stage::Rejected), Tags::new()), reason),
     ]
 }
 

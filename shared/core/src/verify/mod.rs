@@ -1,6 +1,7 @@
 //! Decides whether an image is tested, and turns the outcome of its tester into a pass or a rejection.
 
 pub mod adopt;
+mod unchanged;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,11 @@ use crate::inventory::{
     Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState, NewInstance,
     StopReason, Subnet,
 };
-use crate::model::{ImageId, ImageRecord, InstanceId, Role, ScriptOutcome, Stage, SubnetId, tags};
+use crate::model::AnchoredEnd;
+use crate::model::contents::{Listing, contents_key};
+use crate::model::{
+    ImageId, ImageRecord, InstanceId, Role, ScriptOutcome, Stage, SubnetId, Tags, Version, tags,
+};
 use crate::plan::reason::{ScriptReason, VerifyReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject, anchored};
 use crate::recipe::{Network, Recipe};
@@ -29,6 +34,10 @@ pub struct Observed {
     pub consoles: BTreeMap<InstanceId, Result<Console, CloudError>>,
     /// The subnets in which a tester can be launched; read only if [`wants_subnets`] is true.
     pub subnets: Result<Vec<Subnet>, CloudError>,
+    /// Its builder, if that is still there; read only if [`wants_releases`] is true.
+    pub builder: Option<InstanceId>,
+    /// The home images of the recipe; read only if [`wants_releases`] is true.
+    pub releases: Vec<Image>,
     /// When somebody asked for this test, if somebody did: then another tester is launched, whatever was launched before.
     pub asked: Option<DateTime<Utc>>,
 }
@@ -40,6 +49,8 @@ pub struct Console {
     pub verdict: ScriptOutcome,
     /// Its last lines.
     pub tail: String,
+    /// What is in the image; `None` if the tester did not list it.
+    pub listing: Option<Listing>,
 }
 
 /// The image that an instance tests.
@@ -97,6 +108,15 @@ pub fn wants_subnets(recipe: &Recipe, image: &Image, record: &ImageRecord, teste
     wants_test(recipe, image, record).is_ok() && testers.iter().all(|tester| !exists(tester))
 }
 
+/// Whether the home images of the recipe must be read before [`decide`] can be called: a tester has stopped, and an image
+/// that is the same as the newest release is not to be published.
+pub fn wants_releases(recipe: &Recipe, image: &Image, record: &ImageRecord, testers: &[Instance]) -> bool {
+    recipe.publish.skip_unchanged
+        && record.copied.is_none()
+        && wants_test(recipe, image, record).is_ok()
+        && testers.iter().any(|tester| tester.state == InstanceState::Stopped)
+}
+
 /// The subnets that the recipe names for testers in the Region of an image; empty for the default subnets.
 pub fn named_subnets<'a>(recipe: &'a Recipe, image: &Image) -> &'a [SubnetId] {
     &network(recipe, image).subnets
@@ -135,7 +155,7 @@ pub fn decide(recipe: Option<&Recipe>, observed: &Observed, now: DateTime<Utc>) 
     let status: Vec<(&Instance, TesterStatus)> =
         existing.iter().map(|tester| (*tester, status(observed, tester, now))).collect();
     if let Some((tester, _)) = status.iter().find(|(_, status)| matches!(status, TesterStatus::Passed)) {
-        return pass(observed, tester, &existing);
+        return pass(recipe, observed, tester, &existing);
     }
     if let Some((tester, why, tail)) = status.iter().find_map(|(tester, status)| match status {
         TesterStatus::Failed { why, tail } => Some((*tester, why, tail)),
@@ -160,6 +180,7 @@ fn after_test(observed: &Observed, existing: &[&Instance], reason: Reason) -> Se
     match observed.record.stage {
         Stage::Verified if observed.image.state == ImageState::Available => {
             let mut sequence = vec![emit_verified(observed, tester)];
+            sequence.extend(kept_contents(observed, tester));
             sequence.extend(existing.iter().map(|tester| terminate(tester, reason.clone())));
             sequence
         }
@@ -169,7 +190,7 @@ fn after_test(observed: &Observed, existing: &[&Instance], reason: Reason) -> Se
 
 /// What happens to an image that needs no test: nothing, unless somebody has set its tag back from `rejected`.
 pub fn untested(image: &Image, record: &ImageRecord, reason: Reason) -> Decision {
-    let right = anchored::set_right(image).filter(|_| record.stage == Stage::Rejected);
+    let right = anchored::set_right(image).filter(|_| record.stage.is_out());
     right.unwrap_or_else(|| Subject::image(image).decide(Action::Keep, reason))
 }
 
@@ -209,16 +230,69 @@ fn status(observed: &Observed, tester: &Instance, now: DateTime<Utc>) -> TesterS
 
 /// Sets the stage before it sends the event, because the functions that the event wakes read the stage. Terminates
 /// the testers last, because a tester that still exists shows that the event may not have been sent.
-fn pass(observed: &Observed, tester: &Instance, existing: &[&Instance]) -> Sequence {
+fn pass(recipe: &Recipe, observed: &Observed, tester: &Instance, existing: &[&Instance]) -> Sequence {
     let reason = || Reason::Verify(VerifyReason::Passed(tester.id.clone()));
     let image = &observed.image;
+    let listing = listing(observed, tester);
+    let twin = listing.filter(|_| observed.asked.is_none()).and_then(|listing| {
+        let one = (image, &observed.record);
+        unchanged::same_as(recipe, one, &listing.summary, &observed.releases)
+    });
+    if let Some(twin) = twin {
+        return end_unchanged(recipe, observed, tester, twin, existing);
+    }
+    let contents = listing.map(|listing| Tags::new().with(tags::CONTENTS, &listing.summary));
+    let verified = observed.record.at(Stage::Verified);
     let mut sequence = vec![
         Subject::image(image)
-            .decide(Action::SetStage(image.id.clone(), observed.record.at(Stage::Verified)), reason()),
+            .decide(Action::SetStage(image.id.clone(), verified, contents.unwrap_or_default()), reason()),
         emit_verified(observed, tester),
     ];
+    sequence.extend(kept_contents(observed, tester));
     sequence.extend(existing.iter().map(|tester| terminate(tester, reason())));
     sequence
+}
+
+/// Says that an image is the same as a release, and lets it go no further. The event first, so that no crash can lose it.
+fn end_unchanged(
+    recipe: &Recipe,
+    observed: &Observed,
+    tester: &Instance,
+    same_as: Version,
+    existing: &[&Instance],
+) -> Sequence {
+    if let Some(builder) = &observed.builder {
+        // Without its image, the bake would seem to have failed.
+        let reason = VerifyReason::BuilderThere(builder.clone());
+        return vec![Subject::image(&observed.image).decide(Action::Retry, reason)];
+    }
+    let reason = || Reason::Verify(VerifyReason::Unchanged { tester: tester.id.clone(), same_as });
+    let image = &observed.image;
+    let copies_saved = recipe.replica_regions(&image.region).count();
+    let news = Event::ImageUnchanged {
+        image: image.id.clone(),
+        instance: tester.id.clone(),
+        same_as,
+        copies_saved,
+        gib_saved: u64::from(image.gib) * (copies_saved as u64 + 1),
+    };
+    let mut sequence = vec![emit(observed, news, reason())];
+    sequence.extend(anchored::ended(image, &observed.record, AnchoredEnd::Unchanged, &reason()));
+    sequence.extend(existing.iter().map(|tester| terminate(tester, reason())));
+    sequence
+}
+
+/// What a tester listed.
+fn listing<'o>(observed: &'o Observed, tester: &Instance) -> Option<&'o Listing> {
+    observed.consoles.get(&tester.id)?.as_ref().ok()?.listing.as_ref()
+}
+
+/// Keeps the list of a home image, as long as its tester is there. A replica has the same.
+fn kept_contents(observed: &Observed, tester: &Instance) -> Option<Decision> {
+    let contents = listing(observed, tester)?.contents.clone()?;
+    let record = Some(&observed.record).filter(|record| record.copied.is_none())?;
+    let keep = Action::KeepContents { key: contents_key(&record.name), contents };
+    Some(Subject::image(&observed.image).decide(keep, VerifyReason::Passed(tester.id.clone())))
 }
 
 fn emit_verified(observed: &Observed, tester: &Instance) -> Decision {
@@ -358,3 +432,7 @@ fn exists(tester: &Instance) -> bool {
 #[cfg(test)]
 #[path = "verify_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "unchanged_tests.rs"]
+mod unchanged_tests;

@@ -19,11 +19,20 @@ fn observed(image: Image, testers: Vec<Instance>) -> Observed {
         subnet("subnet-0a", "us-east-1a"),
         subnet("subnet-0b", "us-east-1b"),
     ];
-    Observed { image, record, testers, consoles: BTreeMap::new(), subnets: Ok(subnets), asked: None }
+    Observed {
+        image,
+        record,
+        testers,
+        consoles: BTreeMap::new(),
+        subnets: Ok(subnets),
+        builder: None,
+        releases: vec![],
+        asked: None,
+    }
 }
 
 fn with_console(mut observed: Observed, verdict: ScriptOutcome) -> Observed {
-    let console = Console { verdict, tail: "last words".into() };
+    let console = Console { verdict, tail: "last words".into(), listing: None };
     for tester in &observed.testers {
         observed.consoles.insert(tester.id.clone(), Ok(console.clone()));
     }
@@ -82,7 +91,10 @@ fn without_a_subnet_in_another_zone_the_test_is_rejected_with_the_remedy() {
 fn a_pass_sets_the_stage_then_sends_the_event_then_terminates_the_tester() {
     let passed = with_console(observed(home(), vec![tester(&home(), 9)]), ScriptOutcome::Passed);
     let sequence = decide(Some(&recipe("web")), &passed, soon());
-    assert_eq!(sequence[0].action, Action::SetStage(home().id, home().record().unwrap().at(Stage::Verified)));
+    assert_eq!(
+        sequence[0].action,
+        Action::SetStage(home().id, home().record().unwrap().at(Stage::Verified), Tags::new())
+    );
     assert_eq!(words(&passed, soon()), ["set-stage", "emit", "terminate"]);
     // After a crash between the two, the event is sent again and the tester terminated.
     let written = image("web", 9).staged(Stage::Verified).build();
@@ -96,7 +108,10 @@ fn a_failure_sends_the_consoles_last_lines_then_sets_the_stage() {
     let failed = with_console(observed(home(), vec![tester(&home(), 9)]), verdict);
     let sequence = decide(Some(&recipe("web")), &failed, soon());
     assert_eq!(words(&failed, soon()), ["emit", "anchor", "set-stage", "terminate"]);
-    assert_eq!(sequence[2].action, Action::SetStage(home().id, home().record().unwrap().at(Stage::Rejected)));
+    assert_eq!(
+        sequence[2].action,
+        Action::SetStage(home().id, home().record().unwrap().at(Stage::Rejected), Tags::new())
+    );
     let Action::Emit(envelope) = &sequence[0].action else { panic!() };
     assert_eq!(envelope.detail_type(), "Image Rejected");
     assert!(
@@ -187,6 +202,8 @@ fn a_tester_without_a_type_of_its_own_may_have_each_type_of_its_builder() {
             testers: vec![],
             consoles: BTreeMap::new(),
             subnets: Ok(vec![subnet]),
+            builder: None,
+            releases: vec![],
             asked: None,
         };
         match &decide(Some(recipe), &observed, day(9))[0].action {
@@ -209,6 +226,8 @@ fn untested(at: DateTime<Utc>, subnets: Vec<Subnet>, change: impl Fn(&mut Observ
         testers: vec![],
         consoles: BTreeMap::new(),
         subnets: Ok(subnets),
+        builder: None,
+        releases: vec![],
         asked: None,
     };
     change(&mut observed);

@@ -1,5 +1,6 @@
 //! Turns each action into calls to the cloud. Every action can be applied twice.
 
+mod difference;
 pub(crate) mod release;
 mod said;
 
@@ -17,6 +18,7 @@ use kiln_core::plan::reason::{BakeReason, CaptureReason, OrphanReason};
 use kiln_core::plan::{Action, Decision, Reason};
 use kiln_core::publish::sharing;
 
+use crate::apply::actions::difference::with_difference;
 use crate::apply::actions::said::Sender;
 use crate::apply::batch_tags::BatchedTags;
 use crate::apply::effect::{ApplyError, Effect};
@@ -91,7 +93,7 @@ pub(crate) async fn apply_one<C: Cloud>(
                 ..Effect::of(made)
             }),
         },
-        Action::SetStage(image, record) => done(cloud.set_stage(region, image, record, &Tags::new()).await),
+        Action::SetStage(image, record, more) => done(cloud.set_stage(region, image, record, more).await),
         Action::Anchor { image, own, anchor } => done(cloud.anchor_image(region, image, own, anchor).await),
         Action::MarkDisabled(..) => unless_gone(written.on(cloud, decision).await),
         Action::Adopt { image, snapshots, record, tags } => {
@@ -169,9 +171,16 @@ pub(crate) async fn apply_one<C: Cloud>(
             outcome => done(outcome),
         },
         Action::Wake(wake) => done(cloud.wake(wake.function(), &wake.payload(decision.since)).await),
+        Action::KeepContents { key, contents } => {
+            match cloud.put_object(key, contents.text().as_bytes()).await {
+                // Nothing is decided by it, so nothing waits for what a retry cannot help.
+                Err(error) if !error.kind.is_retryable() => Ok(Effect::missed(error)),
+                outcome => done(outcome),
+            }
+        }
         Action::Emit(envelope) => match said::sender(cloud, envelope).await? {
             Sender::Other => Ok(Effect::before()),
-            Sender::Own => done(cloud.send(std::slice::from_ref(envelope), now).await),
+            Sender::Own => done(cloud.send(&[with_difference(cloud, envelope).await], now).await),
         },
     }
 }

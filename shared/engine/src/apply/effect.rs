@@ -15,11 +15,18 @@ pub(crate) struct Effect {
     pub undeleted: Vec<String>,
     /// Whether somebody else, or another run, had done it before.
     pub before: bool,
+    /// Why it was not done, where nothing else waits for it.
+    pub missed: Option<CloudError>,
 }
 
 impl Effect {
     pub fn of(made: impl ToString) -> Self {
         Self { made: Some(made.to_string()), ..Self::default() }
+    }
+
+    /// It was not done, and no retry would help; what follows it is done all the same.
+    pub fn missed(error: CloudError) -> Self {
+        Self { missed: Some(error), ..Self::default() }
     }
 
     /// Somebody else, or another run, had done it before.

@@ -96,6 +96,9 @@ async fn apply_sequence<C: Cloud>(
                             repaired.push(decision.clone());
                         }
                         match effect.undeleted.as_slice() {
+                            [] if effect.missed.is_some() => Outcome::Failed {
+                                error: effect.missed.map(|error| error.to_string()).unwrap_or_default(),
+                            },
                             [] => Outcome::Done { made: effect.made },
                             // The image itself is deregistered, so the sequence continues.
                             undeleted => Outcome::Failed { error: actions::snapshots_stayed(undeleted) },

@@ -109,7 +109,7 @@ async fn decide_builder<C: Cloud>(
     };
     let (console, recipe) = join(console, recipe).await;
     let (verdict, console_tail) = match console? {
-        Some(Console { verdict, tail }) => (verdict, tail),
+        Some(Console { verdict, tail, .. }) => (verdict, tail),
         None => (ScriptOutcome::Unread, String::new()),
     };
     Ok(decide(&name, recipe?.as_ref(), &Observed { instance, images, verdict, console_tail }, now))

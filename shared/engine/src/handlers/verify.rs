@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use futures::future::join;
 use kiln_core::events::inbound::{Mode, VerifyCall};
-use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance};
+use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance, InstanceState};
 use kiln_core::model::record::RecordError;
 use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Role, Tags, tags};
 use kiln_core::plan::reason::{AdoptReason, VerifyReason};
@@ -13,7 +14,7 @@ use kiln_core::recipe::Recipe;
 use kiln_core::verify::adopt::HandedOver;
 use kiln_core::verify::{
     Observed, adopt, decide, image_under_test, named_subnets, orphan, retest, testers_of, untested,
-    wants_console, wants_subnets, wants_test,
+    wants_console, wants_releases, wants_subnets, wants_test,
 };
 
 use crate::apply::{Report, apply};
@@ -198,6 +199,17 @@ async fn test<C: Cloud>(
         Some(recipe) => cloud.subnets(&image.region, named_subnets(recipe, &image)).await,
         None => Ok(Vec::new()),
     };
+    let compared = recipe.filter(|recipe| wants_releases(recipe, &image, &record, &testers));
+    let (releases, builder) = match (compared, &image.source_instance) {
+        (Some(recipe), Some(builder)) => {
+            let of_recipe = ImageQuery::Tagged(Tags::new().with(tags::RECIPE, &recipe.name));
+            let (releases, builder) =
+                join(cloud.images(&image.region, &of_recipe), cloud.instance(&image.region, builder)).await;
+            (releases?, builder?.filter(|builder| builder.state != InstanceState::Terminated))
+        }
+        _ => (Vec::new(), None),
+    };
+    let builder = builder.map(|builder| builder.id);
     let asked = (why == Why::Asked).then_some(now);
-    Ok(decide(recipe, &Observed { image, record, testers, consoles, subnets, asked }, now))
+    Ok(decide(recipe, &Observed { image, record, testers, consoles, subnets, builder, releases, asked }, now))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join;
 use kiln_core::inventory::{Image, ImageQuery, ImageState, Permissions, Result};
+use kiln_core::model::contents::Listing;
 use kiln_core::model::script_outcome::tail;
 use kiln_core::model::{
     ImageId, ImageName, InstanceId, RecipeName, Region, Role, ScriptOutcome, Stage, Tags, tags,
@@ -159,7 +160,11 @@ pub(crate) async fn console<C: Cloud>(
 ) -> Result<Console> {
     let (output, words) = join(cloud.console(region, instance), cloud.verdict_words(role, name)).await;
     let (output, words) = (output?, words?);
-    Ok(Console { verdict: ScriptOutcome::read(&output, &words), tail: tail(&output, &words) })
+    Ok(Console {
+        verdict: ScriptOutcome::read(&output, &words),
+        tail: tail(&output, &words),
+        listing: Listing::read(&output, &words),
+    })
 }
 
 /// Marks the images that the report says were published. EC2 might not show that yet if they were read again so soon.

@@ -39,7 +39,13 @@ impl Aws {
     }
 
     /// One URL, which may be used with one method until `within` has passed.
-    async fn link(&self, method: &str, bucket: &str, key: &str, within: Duration) -> Result<String> {
+    pub(super) async fn link(
+        &self,
+        method: &str,
+        bucket: &str,
+        key: &str,
+        within: Duration,
+    ) -> Result<String> {
         let place = format!("s3://{bucket}/{key}");
         let failed = |code: &str, why: String| CloudError::new(OPERATION, &place, &self.home, code, why);
         let config = self.config().await;

@@ -13,6 +13,7 @@ mod read;
 mod reports;
 mod seals;
 mod sharing;
+mod store;
 mod surroundings;
 mod templates;
 mod usage;
@@ -21,12 +22,14 @@ mod ways_out;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use kiln_core::model::{Region, SealKeys};
 use tokio::sync::OnceCell;
 
@@ -43,6 +46,8 @@ pub struct Aws {
     bus: String,
     /// The stack's bucket, for what is large.
     store: String,
+    /// What carries the requests to it, once one is needed.
+    store_connector: OnceLock<Option<SharedHttpConnector>>,
     /// The KMS keys of the seals, the current one first.
     seal_keys: Vec<String>,
     seals: OnceCell<SealKeys>,
@@ -66,6 +71,7 @@ impl Aws {
             stack,
             bus,
             store,
+            store_connector: OnceLock::new(),
             seal_keys,
             seals: OnceCell::new(),
             max_attempts: MAX_ATTEMPTS,

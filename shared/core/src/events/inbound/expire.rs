@@ -71,7 +71,7 @@ struct RetireRecipeByHand {
     dry_run: Option<bool>,
 }
 
-const EXPIRE: &str = r#"expected {}, or any of {"recipe": "web"}, {"dry_run": false} and, with a recipe, {"allow": 12}; or one of {"restore": "ami-0123456789abcdef0"}, {"explain": "ami-0123456789abcdef0"} and {"retire_recipe": "web"}; or Kiln's own 'Image Released', or EC2's own 'EC2 AMI State Change' of a deregistered image"#;
+const EXPIRE: &str = r#"expected {}, or any of {"recipe": "web"}, {"dry_run": false} and, with a recipe, {"allow": 12}; or one of {"restore": "ami-0123456789abcdef0"}, {"explain": "ami-0123456789abcdef0"} and {"retire_recipe": "web"}; or Kiln's own 'Image Released', 'Image Unchanged' or 'Image Recalled', or EC2's own 'EC2 AMI State Change' of a deregistered image"#;
 
 impl ExpireCall {
     /// Parses the payload of `expire`. A run by hand is a dry run, unless it has `"dry_run": false`.
@@ -107,7 +107,7 @@ impl ExpireCall {
             return Ok(Self::Run(ExpireRun { recipe: call.recipe, mode, scope, allow: call.allow }));
         }
         match detail_type(payload, EXPIRE)? {
-            "Image Released" => {
+            "Image Released" | "Image Unchanged" | "Image Recalled" => {
                 let event: EventBridgeEvent<OfRecipe> = typed(payload, EXPIRE)?;
                 let recipe = Some(event.detail.recipe);
                 Ok(Self::Run(ExpireRun {

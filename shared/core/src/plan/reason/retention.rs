@@ -26,6 +26,10 @@ pub enum RetentionReason {
     FoundUnused { since: DateTime<Utc>, until: DateTime<Utc> },
     #[error("it is in quarantine until {}", .0.to_rfc3339())]
     InQuarantine(DateTime<Utc>),
+    #[error("it has nothing that the newest release of its time had not, and was never published")]
+    Unchanged,
+    #[error("it was recalled")]
+    Recalled,
     #[error("{newer} newer releases are kept, and it is {} old", about(*.age))]
     Superseded { newer: usize, age: TimeDelta },
     #[error("its quarantine since {} is over; {why}", .since.to_rfc3339())]

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use super::script::ScriptReason;
-use crate::model::{InstanceId, Stage};
+use crate::model::{InstanceId, Stage, Version};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// Why an image is tested, passes, or does not.
@@ -24,6 +24,12 @@ pub enum VerifyReason {
     TesterAtWork(InstanceId),
     #[error("it booted as {0}, and its check succeeded")]
     Passed(InstanceId),
+    #[error(
+        "it booted as {tester}, its check succeeded, and it has nothing that the release {same_as} has not: the same contents, the same base, and baked by the same recipe"
+    )]
+    Unchanged { tester: InstanceId, same_as: Version },
+    #[error("it has nothing new, and goes once its builder {0} is terminated, which capture does")]
+    BuilderThere(InstanceId),
     #[error("its test on {tester} failed: {why}")]
     Failed { tester: InstanceId, why: ScriptReason },
     #[error(

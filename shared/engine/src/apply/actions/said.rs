@@ -40,6 +40,9 @@ pub(crate) async fn sender<C: Cloud>(cloud: &C, envelope: &Envelope) -> Result<S
         Event::ImageRejected { image, .. } => {
             read(cloud, envelope, image).await.is_some_and(|image| has_stage(&image, Stage::Rejected))
         }
+        Event::ImageUnchanged { image, .. } => {
+            read(cloud, envelope, image).await.is_some_and(|image| has_stage(&image, Stage::Unchanged))
+        }
         // The tester is terminated after the event.
         Event::ImageVerified { instance, .. } => {
             let tester = cloud.instance(&envelope.region, instance).await;
