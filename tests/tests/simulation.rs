@@ -11,7 +11,7 @@ use kiln_tests::sim::faults::Faults;
 use kiln_tests::sim::{Bug, Options, Outcome, run};
 
 /// Events that must be sent often: otherwise the faults did not happen.
-const NEWS: [&str; 10] = [
+const NEWS: [&str; 11] = [
     "Bake Failed",
     "Image Verified",
     "Image Rejected",
@@ -19,6 +19,7 @@ const NEWS: [&str; 10] = [
     "Image Unchanged",
     "Image Released",
     "Image Rolled Back",
+    "Image Recalled",
     "Drift Repaired",
     "Image Disabled",
     "Image Deregistered",
@@ -167,6 +168,8 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::WaitUnnoted, "found no room", 4),
         (Bug::LostCounts, "newer releases were there", 53),
         (Bug::ListsUnread, "has other packages", 0),
+        (Bug::RecallInTagsAlone, "goes no further", 0),
+        (Bug::RecallUnfinished, "did not come to its end", 0),
     ] {
         if breaks(bug, promise, remembered) {
             continue;

@@ -51,6 +51,8 @@ PARAMETER = "arn:aws:ssm:eu-west-1:123456789012:parameter/golden/web/latest"
 TEMPLATE = "arn:aws:ec2:eu-west-1:123456789012:launch-template/lt-0a1b2c3d4e5f60718"
 FAR_INSTANCE = INSTANCE.replace("us-east-1", "eu-west-1")
 FAR_VOLUME = VOLUME.replace("us-east-1", "eu-west-1")
+OWN = {"aws:ResourceAccount": "123456789012"}
+CONTENTS = "<Store.Arn>/contents/web/20261123T020000Z.txt"
 SHARE = [
     ("ec2:DescribeImages", "*", {}),
     ("ec2:DescribeImageAttribute", REPLICA, {}),
@@ -74,6 +76,26 @@ RELEASE = [
     ("ec2:ModifyLaunchTemplate", TEMPLATE, GIVEN),
     ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:released-at", "kiln:released-in"]}),
     ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:release-tried"]}),
+    ("s3:GetObject", CONTENTS, OWN),
+]
+# Who uses images.
+USE: list[Call] = [
+    ("ec2:DescribeInstances", "*", {}),
+    ("ec2:DescribeLaunchTemplates", "*", {}),
+    ("ec2:DescribeLaunchTemplateVersions", "*", {}),
+    ("ec2:DescribeFleets", "*", {}),
+    ("ec2:DescribeSpotFleetRequests", "*", {}),
+    ("autoscaling:DescribeLaunchConfigurations", "*", {}),
+    ("autoscaling:DescribeAutoScalingGroups", "*", {}),
+    ("ec2:DescribeSpotInstanceRequests", "*", {}),
+    ("ec2:DescribeImageUsageReports", "*", {}),
+    ("ec2:DescribeImageUsageReportEntries", "*", {}),
+    ("ec2:DescribeImageReferences", "*", {}),
+    ("ec2:DescribeRegions", "*", {}),
+    ("ssm:DescribeParameters", "*", {}),
+    ("imagebuilder:ListImageRecipes", "*", {}),
+    ("imagebuilder:ListContainerRecipes", "*", {}),
+    ("imagebuilder:GetContainerRecipe", "*", {}),
 ]
 # What every function does, and what none may do: to what is not Kiln's, or beyond Kiln's own work.
 COMMON: list[Call] = [
@@ -106,7 +128,6 @@ NEVER: list[Call] = [
 ]
 # Each call that a function makes beside those of COMMON, with what AWS tells of it.
 # What instances do by the URLs that a function signed.
-OWN = {"aws:ResourceAccount": "123456789012"}
 SIGNED: list[Call] = [
     ("s3:GetObject", "<Store.Arn>/archives/0123.tar.gz", OWN),
     ("s3:PutObject", "<Store.Arn>/logs/90d/web/20261123T020000Z/builder-us-east-1.log", OWN),
@@ -185,7 +206,8 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:CreateTags", FAR_VOLUME, {"ec2:CreateAction": "RunInstances"}),
         ("ec2:GetConsoleOutput", INSTANCE, TESTER),
         ("ec2:TerminateInstances", FAR_INSTANCE, TESTER),
-        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:seal"]}),
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:contents", "kiln:seal"]}),
+        ("s3:PutObject", CONTENTS, OWN),
         ("ec2:ModifyImageAttribute", REPLICA, COPY | DESCRIPTION),
         ("ec2:CreateTags", IMAGE, GIVEN | TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
         ("ec2:CreateTags", IMAGE, TAKEN | {"aws:TagKeys": ["kiln:adopted", "team"]}),
@@ -197,6 +219,9 @@ NEEDED: dict[str, list[Call]] = {
         *SHARE,
         *RELEASE,
         ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:pin-holds", "kiln:loss-told"]}),
+        *USE,
+        ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:recalled", "kiln:seal"]}),
+        ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:recalled-at", "kiln:recopy"]}),
     ],
     "ReplicateRole": [
         *SHARE,
@@ -218,32 +243,17 @@ NEEDED: dict[str, list[Call]] = {
         ("kms:CreateGrant", FAR_KEY, THERE | GRANT),
     ],
     "ExpireRole": [
+        *USE,
         ("ec2:ModifyImageAttribute", REPLICA, COPY | DESCRIPTION),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeSnapshots", "*", {}),
-        ("ec2:DescribeInstances", "*", {}),
-        ("ec2:DescribeLaunchTemplates", "*", {}),
-        ("ec2:DescribeLaunchTemplateVersions", "*", {}),
-        ("ec2:DescribeFleets", "*", {}),
-        ("ec2:DescribeSpotFleetRequests", "*", {}),
-        ("autoscaling:DescribeLaunchConfigurations", "*", {}),
-        ("autoscaling:DescribeAutoScalingGroups", "*", {}),
-        ("ec2:DescribeSpotInstanceRequests", "*", {}),
         ("ec2:DescribeVolumes", "*", {}),
         ("ec2:DescribeLockedSnapshots", "*", {}),
-        ("ec2:DescribeRegions", "*", {}),
         ("ec2:DescribeImageAttribute", REPLICA, COPY),
-        ("ec2:DescribeImageUsageReports", "*", {}),
-        ("ec2:DescribeImageUsageReportEntries", "*", {}),
         ("ec2:CreateImageUsageReport", REPLICA, COPY),
         ("ec2:CreateImageUsageReport", REPORT, {}),
         ("ec2:CreateTags", REPORT, ASKED_FOR),
         ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:fleet-size", "kiln:recipe-retired-at"]}),
-        ("ec2:DescribeImageReferences", "*", {}),
-        ("ssm:DescribeParameters", "*", {}),
-        ("imagebuilder:ListImageRecipes", "*", {}),
-        ("imagebuilder:ListContainerRecipes", "*", {}),
-        ("imagebuilder:GetContainerRecipe", "*", {}),
         ("ssm:GetParameters", "arn:aws:ssm:eu-west-1:123456789012:parameter/golden/web/latest", {}),
         (
             "ec2:CreateTags",

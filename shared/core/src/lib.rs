@@ -17,6 +17,7 @@
 //! | [`bake`] | base, builder, preflight, layers | `model` to `verify` |
 //! | [`expire`] | which images are kept or removed, and why; limits; restore; forecast | `model` to `verify` |
 //! | [`replicate`] | copies to other Regions, and their attempts | `model` to `verify` |
+//! | [`recall`] | a bad release is taken back, or brought back; who uses it | `model` to `verify` |
 //! | [`reconcile`] | one sweep: what every recipe and image needs next | all rooms above |
 
 pub mod bake;
@@ -28,6 +29,7 @@ pub mod model;
 pub mod orphans;
 pub mod plan;
 pub mod publish;
+pub mod recall;
 pub mod recipe;
 pub mod reconcile;
 pub mod release;

@@ -22,7 +22,7 @@ const FLOORS: [(&str, &[&[&str]]); 3] = [
             &["plan"],
             &["release"],
             &["capture", "orphans", "publish", "verify"],
-            &["bake", "expire", "replicate"],
+            &["bake", "expire", "recall", "replicate"],
             &["reconcile"],
         ],
     ),

@@ -28,6 +28,7 @@ pub(super) fn all_regions() -> impl Iterator<Item = Region> {
 
 /// Creates the recipes, their base image, long-lived builders, and resources that Kiln does not manage.
 pub(super) fn set_up(world: &Rc<World>, now: DateTime<Utc>, away: Option<&Region>) {
+    world.invariants.borrow_mut().is_one_away = away.is_some();
     let home = world.context.home.clone();
     let mut account = world.account.borrow_mut();
     let base = account.register(&home, "al2023", Tags::new(), now);

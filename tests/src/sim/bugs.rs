@@ -14,8 +14,8 @@ use kiln_core::inventory::{
     WithSnapshots,
 };
 use kiln_core::model::{
-    Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SecurityGroupId, SnapshotId, SubnetId,
-    Tags, Token, tags,
+    Anchor, AnchoredEnd, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SecurityGroupId,
+    SnapshotId, SubnetId, Tags, Token, tags,
 };
 use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Sharing, Store};
 use serde_json::Value;
@@ -108,11 +108,15 @@ pub enum Bug {
     LostCounts,
     /// Two images have the same contents, whatever their testers list.
     ListsUnread,
+    /// That a release was recalled stands in its tags alone.
+    RecallInTagsAlone,
+    /// The sweep finishes no recall that died half way.
+    RecallUnfinished,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -147,6 +151,8 @@ impl Bug {
         Self::WaitUnnoted,
         Self::LostCounts,
         Self::ListsUnread,
+        Self::RecallInTagsAlone,
+        Self::RecallUnfinished,
     ];
 }
 
@@ -229,6 +235,12 @@ impl Images for BuggyCloud {
             (Bug::LostCounts, Function::Expire) => {
                 images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::RELEASED_IN));
             }
+            (Bug::RecallUnfinished, Function::Reconcile) => {
+                for image in images.iter_mut().filter(|image| image.is_out()) {
+                    image.tags =
+                        std::mem::take(&mut image.tags).with_time(tags::RECALLED_AT, DateTime::UNIX_EPOCH);
+                }
+            }
             (Bug::SealUnchecked, _) => images.iter_mut().for_each(|image| image.seal = Seal::Valid),
             (Bug::TerminatesTooEarly, Function::Capture) => {
                 images.iter_mut().filter(pending).for_each(|image| image.state = ImageState::Available);
@@ -255,6 +267,15 @@ impl Images for BuggyCloud {
         self.cloud.copy_image(&NewReplica { token, ..new.clone() }).await
     }
 
+    async fn anchor_image(&self, region: &Region, image: &ImageId, own: &str, anchor: &Anchor) -> Result<()> {
+        let is_recalled = anchor.end == Some(AnchoredEnd::Recalled);
+        if self.bug != Bug::RecallInTagsAlone || !is_recalled {
+            return self.cloud.anchor_image(region, image, own, anchor).await;
+        }
+        let released = Anchor { end: Some(AnchoredEnd::Released), ..anchor.clone() };
+        self.cloud.anchor_image(region, image, own, &released).await
+    }
+
     forward! {
         disable_image(region: &Region, image: &ImageId) -> ();
         enable_image(region: &Region, image: &ImageId) -> ();
@@ -267,7 +288,6 @@ impl Images for BuggyCloud {
         delete_snapshot(region: &Region, snapshot: &SnapshotId) -> ();
         tag_image(region: &Region, image: &ImageId, tags: &Tags) -> ();
         set_stage(region: &Region, image: &ImageId, record: &ImageRecord, more: &Tags) -> ();
-        anchor_image(region: &Region, image: &ImageId, own: &str, anchor: &Anchor) -> ();
         mark_images(region: &Region, images: &[ImageId], range: &MarkRange, marks: &Tags) -> ();
         tag_snapshot(region: &Region, snapshot: &SnapshotId, tags: &Tags) -> ();
     }

@@ -167,7 +167,13 @@ impl Images for InMemoryCloud {
         let effect = |account: &mut Account, now| {
             let sealed = NewImage { tags: seals().tags_of_image(new), ..new.clone() };
             let id = account.create_image(&sealed, now)?;
-            self.world.invariants.borrow_mut().image_created(account, &new.region, &id, now);
+            self.world.invariants.borrow_mut().image_created(
+                account,
+                self.invocation(),
+                &new.region,
+                &id,
+                now,
+            );
             self.world.begin_image(&new.region, &id, false);
             Ok(id)
         };
@@ -182,7 +188,7 @@ impl Images for InMemoryCloud {
             // A token that was used before creates nothing.
             if account.created() != before {
                 let mut invariants = self.world.invariants.borrow_mut();
-                invariants.image_created(account, &new.region, &id, now);
+                invariants.image_created(account, self.invocation(), &new.region, &id, now);
                 invariants.image_copied(account, &self.invocation, &new.region, &id);
                 self.world.begin_image(&new.region, &id, true);
             }

@@ -27,6 +27,7 @@ pub fn broken_promises(
     broken.extend(failed_images(account, invariants, home));
     broken.extend(invariants.broken_contents(account, home));
     broken.extend(invariants.left_unchanged(account, now));
+    broken.extend(invariants.broken_recalls(account, home));
     broken.extend(snapshots(account));
     broken.extend(super::waiting::broken_promises(account, invariants));
     for (name, bake) in &invariants.bakes {
@@ -92,7 +93,9 @@ fn failed_images(account: &Account, invariants: &Invariants, home: &Region) -> V
             let changed_by_hand = |bake: &Bake| {
                 bake.changed_by_hand || bake.retired || bake.replicas_changed_by_hand.contains(&image.region)
             };
-            !invariants.bakes.get(&record.name).is_some_and(changed_by_hand)
+            // The failed copies of a recalled release go with it, once nobody uses it.
+            !invariants.recalled.contains_key(&record.name)
+                && !invariants.bakes.get(&record.name).is_some_and(changed_by_hand)
         })
         .filter(|(_, record)| {
             record.copied.is_none()
@@ -148,6 +151,7 @@ fn one_bake(
         |image: &Image| invariants.releases.rejected.contains(&(image.region.clone(), image.id.clone()));
     match record.stage {
         Stage::Rejected if rejected(image) => Ok(()),
+        Stage::Recalled if invariants.recalled.contains_key(name) => Ok(()),
         Stage::Unchanged if bake.ends.contains("Image Unchanged") => Ok(()),
         Stage::Published | Stage::Released => {
             is_everywhere(account, home, invariants, bake, promised, image, &record)

@@ -17,6 +17,7 @@ use super::excuses::{Excuse, Excuses};
 use super::faults::MOST_LAG;
 use super::history::History;
 use super::lambda::{Function, Invocation};
+use super::recalls::Recalled;
 use super::regions_leave::RegionChanges;
 use super::releases::Releases;
 
@@ -120,6 +121,12 @@ pub struct Invariants {
     pub releases: Releases,
     /// What the checks of contents remember.
     pub contents: ContentsSeen,
+    /// Whether some Region never answers: no recall comes to its end then.
+    pub is_one_away: bool,
+    /// What somebody recalled, and did not bring back since.
+    pub recalled: Recalled,
+    /// The images of which that is written in their description, and since when.
+    pub recalled_images: BTreeMap<(Region, ImageId), DateTime<Utc>>,
     /// How many calls of Kiln changed something.
     pub changes: u64,
     /// How many events of each type Kiln sent.
@@ -240,7 +247,14 @@ impl Invariants {
     }
 
     /// Kiln created an image or a replica.
-    pub fn image_created(&mut self, account: &Account, region: &Region, id: &ImageId, now: DateTime<Utc>) {
+    pub fn image_created(
+        &mut self,
+        account: &Account,
+        by: &Invocation,
+        region: &Region,
+        id: &ImageId,
+        now: DateTime<Utc>,
+    ) {
         self.changes += 1;
         let Some(ec2) = account.regions.get(region) else { return };
         let Some(image) = ec2.images.get(id).and_then(History::now) else { return };
@@ -252,6 +266,11 @@ impl Invariants {
                 "{now}: {id} in {region}, or a snapshot of it, lacked its tags when it was made"
             ));
             return;
+        }
+        if let Some(since) = self.was_recalled(by, image) {
+            self.broken_promise(format!(
+                "{now}: {id} in {region} was copied, though it is recalled since {since}"
+            ));
         }
         let Ok(record) = image.record() else { return };
         let home = record.copied.is_none();

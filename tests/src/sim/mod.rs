@@ -25,6 +25,7 @@
 //! | [`contents`] | what is in images, and the promise that nothing new is thrown away |
 //! | [`releases`] | the promises on parameters, permissions and tests |
 //! | [`together`] | the promise that Regions that go together name one release |
+//! | [`recalls`] | people who recall releases, and the promises on it |
 //! | [`rollbacks`] | the promises on rollbacks |
 //! | [`promised_templates`] | the promises on launch templates that follow releases |
 //! | [`regions_leave`] | Regions that leave a recipe and come to it |
@@ -63,6 +64,7 @@ pub mod other_accounts;
 pub mod permissions;
 pub mod promised_templates;
 pub mod publishing;
+pub mod recalls;
 pub mod regions_leave;
 pub mod releases;
 pub mod removal;

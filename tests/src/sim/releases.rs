@@ -128,6 +128,7 @@ impl Invariants {
 
     /// Kiln wrote the description of an image.
     pub fn image_anchored(&mut self, image: &Image, anchor: &Anchor, now: DateTime<Utc>) {
+        self.recall_anchored(image, anchor, now);
         if anchor.asked_again != image.anchor().asked_again {
             self.releases.failed_tests.remove(&(image.region.clone(), image.id.clone()));
         }
@@ -167,6 +168,14 @@ impl Invariants {
             Some(Stage::Captured) => replica(image),
             _ => false,
         };
+        let image = history.and_then(History::now);
+        if let Some(since) =
+            image.and_then(|image| self.was_marked(by, image)).filter(|_| !change.add.is_empty())
+        {
+            self.broken_promise(format!(
+                "{now}: {id} in {region} was shared, though it is recalled since {since}"
+            ));
+        }
         if !change.add.is_empty() && self.was_unchanged(region, id) && !self.is_set_back(account, region, id)
         {
             self.broken_promise(format!("{now}: {id} in {region}, which has nothing new, was shared"));
@@ -220,6 +229,9 @@ impl Invariants {
             self.is_not_refused(by, &record.name.recipe)?;
             self.is_region_of(by, region, record)?;
             self.may_move(account, by, promised, id, record)?;
+        }
+        if let Some(since) = history.and_then(History::now).and_then(|image| self.was_recalled(by, image)) {
+            return Err(format!("it is recalled since {since}"));
         }
         if self.was_unchanged(region, id) && !self.is_set_back(account, region, id) {
             return Err("which has nothing new".into());

@@ -68,7 +68,8 @@ impl Invariants {
             return Ok(());
         }
         // What was never to be published is kept by neither number nor age.
-        if record.stage == Stage::Unchanged || self.was_unchanged(&image.region, &image.id) {
+        let is_out = self.was_unchanged(&image.region, &image.id) || self.recalled.contains_key(&record.name);
+        if record.stage == Stage::Unchanged || is_out {
             return Ok(());
         }
         let age = now + MOST_SKEW - record.name.version.time();

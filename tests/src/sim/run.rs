@@ -19,7 +19,7 @@ use super::invariants::Invariants;
 use super::lambda::{self, Function, KillPoint};
 use super::troubles::Troubles;
 use super::world::World;
-use super::{final_state, further_operators, operators, regions_leave, templates};
+use super::{final_state, further_operators, operators, recalls, regions_leave, templates};
 
 /// The options of a run.
 #[derive(Debug, Clone, Copy)]
@@ -140,6 +140,7 @@ fn schedules(world: &Rc<World>, start: DateTime<Utc>, nights: i32, end: DateTime
                 operators::act(&operator);
             }
             further_operators::act(&operator);
+            recalls::act(&operator);
         });
         at += QUARTER;
     }

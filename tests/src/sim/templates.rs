@@ -152,7 +152,7 @@ impl Ec2 {
     pub(super) fn launchers(&self, at: DateTime<Utc>) -> LaunchSources {
         let pinned: BTreeSet<PinnedVersion> =
             self.groups.values().filter_map(|history| history.at(at)).cloned().collect();
-        LaunchSources { uses: Vec::new(), pinned }
+        LaunchSources { pinned, ..LaunchSources::default() }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use kiln_core::events::outbound::{Envelope, Event, ImageEntry, Transition};
+use kiln_core::events::outbound::{Envelope, Event, ImageEntry, Transition, UsedBy};
 use kiln_core::model::difference::Difference;
 use kiln_core::model::{Contents, ImageId, ImageName, InstanceId, Region, SnapshotId, Version};
 
@@ -95,6 +95,20 @@ pub fn examples() -> Vec<Envelope> {
             )),
         },
         Event::ImageRolledBack { image: image(), images: images(), from: Some(of("20261124T020000Z")) },
+        Event::ImageRecalled {
+            image: image(),
+            images: images(),
+            reason: "CVE-2026-12345 in openssl".into(),
+            named: Some(of("20261122T020000Z")),
+            users: 1,
+            used_by: vec![UsedBy {
+                kind: "instance".into(),
+                arn: "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0".into(),
+                region: of("us-east-1"),
+                image: image(),
+            }],
+        },
+        Event::ImageReinstated { image: image(), images: images() },
         transition(Transition::Kept, "it is held: kiln:hold = 'audit until June'", None),
         transition(Transition::Deprecated, "5 newer releases are kept, and it is 53d old", None),
         transition(Transition::Disabled, "5 newer releases are kept, and it is 55d old", None),

@@ -145,6 +145,31 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         from: Option<Version>,
     },
+    /// `Image Recalled`: somebody took a release back, as bad. The parameters and launch templates name the newest release
+    /// that is left; nobody else may launch the image or its replicas; they are deprecated, and are never named, copied,
+    /// counted or rolled back to again, unless the recall is taken back.
+    ImageRecalled {
+        /// The home image.
+        image: ImageId,
+        /// The id of the image in each Region in which it is left.
+        images: BTreeMap<Region, ImageId>,
+        /// Why, in the words of who recalled it.
+        reason: String,
+        /// The version that the home Region names instead; absent if there is none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        named: Option<Version>,
+        /// How many use it.
+        users: usize,
+        /// Who uses it, at most 100.
+        used_by: Vec<UsedBy>,
+    },
+    /// `Image Reinstated`: a recall was taken back. The image and its replicas are a release again.
+    ImageReinstated {
+        /// The home image.
+        image: ImageId,
+        /// The id of the image in each Region.
+        images: BTreeMap<Region, ImageId>,
+    },
     /// `Replication Failed`: a Region has no replica, because the copy failed.
     ReplicationFailed {
         /// The home image.
@@ -207,6 +232,20 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         late_seconds: Option<i64>,
     },
+}
+
+/// What uses an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct UsedBy {
+    /// What it is, such as `instance`.
+    pub kind: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its Region.
+    pub region: Region,
+    /// The image that it uses.
+    pub image: ImageId,
 }
 
 /// What happened to images that their recipe no longer keeps.
@@ -273,6 +312,8 @@ impl Envelope {
             Event::ImageReplicated { .. } => "Image Replicated",
             Event::ImageReleased { .. } => "Image Released",
             Event::ImageRolledBack { .. } => "Image Rolled Back",
+            Event::ImageRecalled { .. } => "Image Recalled",
+            Event::ImageReinstated { .. } => "Image Reinstated",
             Event::ReplicationFailed { .. } => "Replication Failed",
             Event::Images { transition: Transition::Deprecated, .. } => "Image Deprecated",
             Event::Images { transition: Transition::Disabled, .. } => "Image Disabled",
@@ -303,6 +344,7 @@ impl Envelope {
                 vec![image.to_string(), instance.as_ref().map(ToString::to_string).unwrap_or_default()]
             }
             Event::ImageCaptured { image, .. }
+            | Event::ImageRecalled { image, .. }
             | Event::ImagePublished { image }
             | Event::ImageReplicated { image, .. }
             | Event::ImageReleased { image, .. }
@@ -310,6 +352,7 @@ impl Envelope {
             | Event::ReleaseBlocked { image, .. } => vec![image.to_string()],
             Event::ReleaseLost { .. } => vec![all()],
             Event::ImageRolledBack { .. }
+            | Event::ImageReinstated { .. }
             | Event::Images { .. }
             | Event::ImageRestored { .. }
             | Event::ExpiryBlocked { .. }

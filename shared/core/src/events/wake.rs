@@ -8,7 +8,8 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::inbound::payload::{
-    BAKE_WAITS, IMAGE_CHANGE, INSTANCE_CHANGE, RELEASE_UNFINISHED, SINCE, SNAPSHOTS_LEFT, SWEEP,
+    BAKE_WAITS, IMAGE_CHANGE, INSTANCE_CHANGE, RECALL_UNFINISHED, RELEASE_UNFINISHED, SINCE, SNAPSHOTS_LEFT,
+    SWEEP,
 };
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region};
 
@@ -62,6 +63,8 @@ pub enum Wake {
     Tester(Region, InstanceId),
     /// `publish`: an image to publish, or a published one that differs from its recipe.
     Publish(Region, ImageId),
+    /// `publish`: a recall that died half way.
+    Recall(ImageName),
     /// `replicate`: a home image that lacks replicas, or whose replicas are not published.
     Copies(Region, ImageId),
     /// `replicate`: the releases of a recipe.
@@ -77,7 +80,7 @@ impl Wake {
             Self::Bake(_) | Self::Layers(_) => Function::Bake,
             Self::Builder(..) | Self::FailedImage(..) => Function::Capture,
             Self::Test(..) | Self::Tester(..) => Function::Verify,
-            Self::Publish(..) => Function::Publish,
+            Self::Publish(..) | Self::Recall(_) => Function::Publish,
             Self::Copies(..) | Self::Release(_) => Function::Replicate,
             Self::Snapshots(_) => Function::Expire,
         }
@@ -99,6 +102,9 @@ impl Wake {
                 ("Image Published", None, json!({ "region": region, "image": image }))
             }
             Self::Bake(name) => (BAKE_WAITS, None, json!({ "recipe": name.recipe, "version": name.version })),
+            Self::Recall(name) => {
+                (RECALL_UNFINISHED, None, json!({ "recipe": name.recipe, "version": name.version }))
+            }
             Self::Layers(base) => ("Image Released", None, json!({ "recipe": base })),
             Self::Release(recipe) => (RELEASE_UNFINISHED, None, json!({ "recipe": recipe })),
             Self::Snapshots(region) => (SNAPSHOTS_LEFT, Some(region), json!({})),

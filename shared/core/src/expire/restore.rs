@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::inventory::{Deprecation, Image, ImageState};
 use crate::model::{ImageRecord, Region, Stage, Tags, tags};
-use crate::plan::reason::RestoreReason;
+use crate::plan::reason::{RecallReason, RestoreReason};
 use crate::plan::{Action, Sequence, Subject};
 use crate::publish::sharing::deprecation_by_recipe;
 use crate::recipe::Recipe;
@@ -23,6 +23,9 @@ pub fn decide(recipe: Option<&Recipe>, members: &[&Image], home: &Region, now: D
         .filter_map(|image| Some((*image, image.record_for_home(home).ok()?)))
         .collect();
     known.sort_by_key(|(image, record)| (record.copied.is_some(), image.region.clone(), image.id.clone()));
+    if let Some((recalled, _)) = known.iter().find(|(image, _)| image.is_out()) {
+        return vec![Subject::image(recalled).decide(Action::Reject, RecallReason::IsRecalled)];
+    }
     let is_disabled = |(image, record): &(&Image, ImageRecord)| {
         record.stage == Stage::Disabled || image.state == ImageState::Disabled
     };

@@ -104,6 +104,8 @@ pub struct LaunchSources {
     pub uses: Vec<Reference>,
     /// The versions of launch templates that they name by number.
     pub pinned: BTreeSet<PinnedVersion>,
+    /// The groups and fleets that launch from a launch template, each with the template, by id or name.
+    pub by_template: Vec<(String, Referrer)>,
 }
 
 /// A version of a launch template that something launches from by its number.

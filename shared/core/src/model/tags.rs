@@ -26,8 +26,11 @@ pub const BASE_NAME: &str = "kiln:base-name";
 pub const BAKED_BY: &str = "kiln:baked-by";
 /// On an image that passed its test: how many packages it has, and the digest of the whole list of its contents.
 pub const CONTENTS: &str = "kiln:contents";
-/// On an image that was recalled: why, in the words of who recalled it.
+/// On an image that was recalled: why, in the words of who recalled it. `no` once it was brought back. That it is recalled
+/// stands in its description.
 pub const RECALLED: &str = "kiln:recalled";
+/// On a home image that was recalled: when that was done and told. `no` until then, and once it was brought back.
+pub const RECALLED_AT: &str = "kiln:recalled-at";
 /// On a replica: the home image that it was copied from, as `region/ami-id`.
 pub const ORIGIN: &str = "kiln:origin";
 /// On a builder or tester: the time by which it must have finished. After that, its bake or test has failed.
@@ -110,10 +113,10 @@ pub const MOST_CHARACTERS: usize = 256;
 /// The longest list in a tag's value, beside what else stands in it.
 pub const MOST_OF_LIST: usize = 200;
 /// The number of tags that are reserved for Kiln, of those that EC2 allows on a resource.
-pub const MOST_OF_KILN: usize = 26;
+pub const MOST_OF_KILN: usize = 27;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 36] = [
+const OWN: [&str; 37] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -123,6 +126,7 @@ const OWN: [&str; 36] = [
     BAKED_BY,
     CONTENTS,
     RECALLED,
+    RECALLED_AT,
     ORIGIN,
     DEADLINE,
     RECOPY,

@@ -3,7 +3,7 @@
 //! Each match names every reason, so that a new one does not compile until somebody has decided this for it.
 
 use super::reason::{
-    BakeReason, CaptureReason, OrphanReason, PreflightReason, Problem, PublishReason, Reason,
+    BakeReason, CaptureReason, OrphanReason, PreflightReason, Problem, PublishReason, Reason, RecallReason,
     ReconcileReason, ReleaseReason, ReplicateReason, RestoreReason, RetentionReason, ScanReason,
     ScriptReason, UseReason, VerifyReason,
 };
@@ -59,6 +59,8 @@ impl Reason {
                 | RestoreReason::Gone
                 | RestoreReason::NotFound(_),
             ) => Ends::Here,
+            Self::Recall(RecallReason::NothingInItsPlace(_)) => Ends::Loudly,
+            Self::Recall(_) => Ends::Here,
             Self::Orphan(OrphanReason::SnapshotUsed(_)) => Ends::WhileItLasts,
             Self::Orphan(OrphanReason::ImageGone) => Ends::Here,
             Self::Reconcile(ReconcileReason::Later(_)) => Ends::WhileItLasts,

@@ -21,6 +21,8 @@ use crate::recipe::Recipe;
 const KILN_PROTECTION: &str = "enabled-without-cooldown";
 /// The mark of an image while its settings are being changed.
 const INCOMPLETE: &str = "half-way";
+/// The mark of an image that was recalled.
+const RECALLED: &str = "recalled";
 /// How far ahead a deprecation must lie: EC2 rejects times in the past, and rounds to minutes.
 const DEPRECATION_LEAD: TimeDelta = TimeDelta::minutes(2);
 
@@ -164,6 +166,37 @@ pub fn steps(
     if !recipe.publish.protect && is_protected_by_kiln(image) {
         let reason = Reason::Publish(PublishReason::RecipeRequires("publish.protect = false".into()));
         sequence.push(subject().decide(Action::Unprotect(image.id.clone()), reason));
+    }
+    sequence
+}
+
+/// Takes back what an image grants to others, because it was recalled, and deprecates it. Its mark fits no recipe any more:
+/// should the recall be taken back, the recipe's `[publish]` is applied anew.
+pub fn withdrawn(image: &Image, permissions: &Permissions, reason: &Reason, now: DateTime<Utc>) -> Sequence {
+    let decide = |action| Subject::image(image).decide(action, reason.clone());
+    let mut sequence = Sequence::new();
+    let mark = Mark {
+        protected: marked_as_protected(image),
+        shared: was_shared(image) || !permissions.launch.is_empty(),
+        word: RECALLED.into(),
+    };
+    if Mark::on(image).as_ref() != Some(&mark) {
+        let tag = Tags::new().with(tags::PUBLISHED_AS, mark);
+        sequence.push(decide(Action::Tag(image.id.clone(), tag)));
+    }
+    let nobody = BTreeSet::new();
+    if image.state == ImageState::Available {
+        let change = PermissionChange::between(&permissions.launch, &nobody);
+        sequence.extend(change.map(|change| decide(Action::Share(image.id.clone(), change))));
+    }
+    for (snapshot, current) in &permissions.volumes {
+        if let Some(change) = PermissionChange::between(current, &nobody) {
+            let subject = Subject { resource: Some(snapshot.to_string()), ..Subject::image(image) };
+            sequence.push(subject.decide(Action::ShareSnapshot(snapshot.clone(), change), reason.clone()));
+        }
+    }
+    if image.state == ImageState::Available && !is_deprecated(image, now) {
+        sequence.push(decide(Action::SetDeprecation(image.id.clone(), Deprecation::At(soon(now)))));
     }
     sequence
 }

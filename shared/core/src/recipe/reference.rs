@@ -63,7 +63,7 @@ pub const FIELDS: &[Field] = &[
         "tags",
         "table of strings",
         "no tags",
-        "at most 24; keys of 1 to 127 characters, not Name, not beginning with aws: or kiln:; values of at most 256",
+        "at most 23; keys of 1 to 127 characters, not Name, not beginning with aws: or kiln:; values of at most 256",
         "Your own tags. Kiln puts them on every image, replica and snapshot of the recipe, and on its instances.",
     ),
     field(

@@ -58,6 +58,7 @@ fn due(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
         due.extend(builders_due(observed, now));
         due.extend(failed_images(observed));
         due.extend(pipeline::decide(observed, now));
+        due.extend(pipeline::recalls(observed));
         due.extend(pipeline::releases(observed, now));
         due.extend(missed_layers(observed, now));
     }

@@ -10,9 +10,11 @@ use chrono::{DateTime, Utc};
 
 use crate::events::wake::Wake;
 use crate::inventory::{Image, ImageState, Instance, InstanceState, Result};
-use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, Region, tags};
-use crate::plan::{Action, Decision, Sequence};
+use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, Region, Tags, tags};
+use crate::plan::reason::RecallReason;
+use crate::plan::{Action, Decision, Sequence, Subject};
 use crate::publish::{self, sharing};
+use crate::recall;
 use crate::recipe::{OnLoss, Recipe};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::wakes::Due;
@@ -291,6 +293,22 @@ fn copies(observed: &Observed, known: &[Tracked<'_>], now: DateTime<Utc>) -> Vec
         due.extend(decided.map(|sequence| Due { wake: wake(), sequence, since: one.image.created }));
     }
     due
+}
+
+/// The recalls that died half way. Without their recipe nothing can be said of what to name instead.
+pub(super) fn recalls(observed: &Observed) -> Vec<Due> {
+    let open = recall::unfinished(observed.home_images().unwrap_or_default());
+    let open = open.filter(|(_, name, _)| observed.recipes.contains_key(&name.recipe));
+    let due = |(image, name, why): (&Image, ImageName, String)| {
+        let reason = RecallReason::Recalled { version: name.version, why };
+        let done = Action::Tag(image.id.clone(), Tags::new().with(tags::RECALLED_AT, "now"));
+        Due {
+            wake: Wake::Recall(name),
+            sequence: vec![Subject::image(image).decide(done, reason)],
+            since: None,
+        }
+    };
+    open.map(due).collect()
 }
 
 /// What must still be done for the releases of every recipe.

@@ -56,6 +56,20 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift) -> Vec<Sequence> {
     sequences
 }
 
+/// Moves every Region to the release that it should name, because somebody asks. If a Region that is required cannot be
+/// read, none moves: the next sweep moves all of them.
+pub fn move_now(state: &ReleaseState<'_>) -> Sequence {
+    if state.unreadable().iter().any(|one| state.requires(&one.subject.region)) {
+        return Sequence::new();
+    }
+    let mut sequence =
+        state.moves(&state.required().collect::<Vec<_>>(), How::NOW).unwrap_or_else(|waits| vec![*waits]);
+    for region in state.best_effort() {
+        sequence.extend(state.moves(&[region], How::NOW).unwrap_or_default());
+    }
+    sequence
+}
+
 /// The moves, and behind them the end of each release that is complete; and the releases that another invocation ends.
 fn released(state: &ReleaseState<'_>, moves: Sequence) -> Vec<Sequence> {
     let (mut sequence, mut sequences) = (moves, Vec::new());

@@ -28,6 +28,11 @@ pub(super) struct How {
     pub waits_at: Option<DateTime<Utc>>,
 }
 
+impl How {
+    /// Somebody asks, so nothing waits.
+    pub(super) const NOW: Self = Self { drift: Drift::Repair, until: WaitFor::Accepted, waits_at: None };
+}
+
 /// The parameters that are to move.
 struct Pending<'a> {
     moves: Vec<Move>,
@@ -193,8 +198,9 @@ impl<'a> ReleaseState<'a> {
             let region = self.regions().find(|own| *own == region)?;
             Some((region.clone(), self.dead_in(region)?))
         });
-        let images: BTreeMap<Region, ImageId> =
-            dead.filter(|(region, image)| !self.is_told(region, image)).collect();
+        let images: BTreeMap<Region, ImageId> = dead
+            .filter(|(region, image)| !self.is_told(region, image) && !self.is_recalled(region, image))
+            .collect();
         if images.is_empty() {
             return None;
         }

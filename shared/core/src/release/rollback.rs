@@ -3,14 +3,10 @@
 use crate::events::outbound::Event;
 use crate::inventory::Image;
 use crate::model::{Pin, Region, Tags, Version, tags};
-use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::release::moves::How;
-use crate::release::state::{Drift, ReadyRelease, ReleaseState};
-
-/// Somebody asks, so nothing waits.
-const HOW: How = How { drift: Drift::Repair, until: WaitFor::Accepted, waits_at: None };
+use crate::release::state::{ReadyRelease, ReleaseState};
 
 /// Moves every Region back to an earlier release: `to`, or the newest earlier one that can be launched in all Regions
 /// that the recipe requires. Rejects the rollback, with the reason, if there is none. A Region of best effort that
@@ -33,7 +29,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>) -> Vec<Sequence> 
     let current = state.named(state.home).or_else(by_template).or_else(|| complete().next());
     // An interrupted rollback is finished before another one begins.
     let is_move = |one: &Decision| matches!(one.action, Action::MoveParameters(_) | Action::MoveTemplate(_));
-    let moves_on = || state.moves(&all, HOW).is_ok_and(|moves| moves.iter().any(is_move));
+    let moves_on = || state.moves(&all, How::NOW).is_ok_and(|moves| moves.iter().any(is_move));
     let unfinished = state.pinned().filter(|_| to.is_none() && moves_on());
     let unfinished = unfinished.map(|(pinned, _)| pinned);
     let mut why = Vec::new();
@@ -81,7 +77,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>) -> Vec<Sequence> 
         let anchor = release.home.anchor().rolled_back_from(state.now);
         Subject::image(release.home).decide(Action::anchor(release.home, anchor), reason())
     }));
-    sequence.extend(after_pin.moves(&all, HOW).unwrap_or_default());
+    sequence.extend(after_pin.moves(&all, How::NOW).unwrap_or_default());
     let news = Event::ImageRolledBack {
         image: chosen.home.id.clone(),
         images: chosen.images(),
@@ -96,7 +92,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>) -> Vec<Sequence> 
             Some(unread) => told_alone.push(vec![Decision { action: Action::Keep, ..unread.clone() }]),
             // Behind everything else: what fails there stops nothing, and a sweep undoes nothing once the pin is there.
             None if chosen.ready.contains_key(region) => {
-                sequence.extend(after_pin.moves(&[region], HOW).unwrap_or_default());
+                sequence.extend(after_pin.moves(&[region], How::NOW).unwrap_or_default());
             }
             None if state.value(region).is_some() => {
                 told_alone.push(vec![Subject::region(region).decide(Action::Keep, behind())]);

@@ -76,6 +76,10 @@ pub struct ReleaseState<'a> {
     pub(super) releases: Vec<ReadyRelease<'a>>,
     /// The version of each available image that was not rejected or disabled, published or not, by Region and id.
     pub(super) versions: BTreeMap<(&'a Region, &'a ImageId), Version>,
+    /// The images that somebody recalled.
+    pub(super) recalled: BTreeSet<(&'a Region, &'a ImageId)>,
+    /// The versions whose home image is among them.
+    pub(super) recalled_versions: BTreeSet<Version>,
     /// The images that are being made.
     pub(super) pending: BTreeSet<(&'a Region, &'a ImageId)>,
     /// The available images whose tags are not Kiln's own, each with the reason.
@@ -100,7 +104,9 @@ impl<'a> ReleaseState<'a> {
             regions().filter_map(|region| Some((region, images.get(region)?.as_ref().err()?))).collect();
         let mut replicas: BTreeMap<Version, Vec<(&Region, &Image, ImageRecord)>> = BTreeMap::new();
         let mut homes = Vec::new();
-        let (mut versions, mut unplaced, mut pending) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let (mut versions, mut unplaced) = (BTreeMap::new(), BTreeMap::new());
+        let (mut recalled, mut recalled_versions) = (BTreeSet::new(), BTreeSet::new());
+        let mut pending = BTreeSet::new();
         for region in regions() {
             for image in images.get(region).and_then(|found| found.as_ref().ok()).into_iter().flatten() {
                 // The tag alone tells the recipe: a sweep passes the images of all recipes to each of them.
@@ -122,6 +128,10 @@ impl<'a> ReleaseState<'a> {
                         continue;
                     }
                 };
+                if image.is_out() {
+                    recalled.insert((region, &image.id));
+                    recalled_versions.extend((region == home).then_some(record.name.version));
+                }
                 if !record.stage.is_out() && record.stage != Stage::Disabled {
                     versions.insert((region, &image.id), record.name.version);
                 }
@@ -149,7 +159,31 @@ impl<'a> ReleaseState<'a> {
                 ReadyRelease { home: image, record, ready }
             })
             .collect();
-        Self { recipe, home, releases, versions, pending, unplaced, unobservable, pointers, now }
+        Self {
+            recipe,
+            home,
+            releases,
+            versions,
+            recalled,
+            recalled_versions,
+            pending,
+            unplaced,
+            unobservable,
+            pointers,
+            now,
+        }
+    }
+
+    /// The version that the home Region should name; `None` if there is no release to name.
+    pub fn to_name(&self) -> Option<Version> {
+        self.target(self.home).map(|(target, ..)| target.version())
+    }
+
+    /// Whether somebody recalled an image, so that nothing was lost.
+    pub(super) fn is_recalled(&self, region: &Region, image: &ImageId) -> bool {
+        let version = self.versions.get(&(region, image));
+        self.recalled.contains(&(region, image))
+            || version.is_some_and(|version| self.recalled_versions.contains(version))
     }
 
     pub(super) fn regions(&self) -> impl Iterator<Item = &'a Region> + use<'a> {

@@ -210,6 +210,7 @@ impl<'a> ReleaseState<'a> {
         let was_in = |region: &Region| self.releases.first().is_some_and(|newest| newest.was_in(region));
         let is_left = |region: &&Region| self.pending_move(region).is_none() && was_in(region);
         let dead = self.regions().filter(is_left).filter_map(|one| Some((one.clone(), self.dead_in(one)?)));
+        let dead = dead.filter(|(region, image)| !self.is_recalled(region, image));
         let images: BTreeMap<Region, ImageId> = dead.collect();
         let list = images.iter().map(|(region, image)| format!("{region}/{image}"));
         let told =

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use kiln_core::events::outbound::UsedBy;
 use kiln_core::expire::explain::Explanation;
 use kiln_core::expire::forecast::{PlanRow, PlanTotals};
 use kiln_core::inventory::CloudError;
@@ -33,6 +34,9 @@ pub struct Report {
     /// failure.
     #[serde(skip)]
     pub read_only: bool,
+    /// Who uses the images that a recall is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub used_by: Vec<UsedBy>,
     /// The explanation of the one image that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
@@ -139,6 +143,7 @@ impl Report {
         self.unattended |= other.unattended;
         self.told += other.told;
         self.explanation = self.explanation.or(other.explanation);
+        self.used_by.extend(other.used_by);
         self
     }
 

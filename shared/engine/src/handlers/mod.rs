@@ -4,6 +4,7 @@ pub mod bake;
 pub mod capture;
 pub mod expire;
 pub mod publish;
+mod recall;
 pub mod reconcile;
 pub mod replicate;
 pub mod verify;

@@ -1,4 +1,4 @@
-//! `publish`: shares an image that passed its test, and rolls a recipe back to a former release.
+//! `publish`: shares an image that passed its test, rolls a recipe back to a former release, and recalls a bad one.
 
 use chrono::{DateTime, Utc};
 use futures::future::join;
@@ -12,6 +12,7 @@ use kiln_core::release::rollback::{read_back, rollback};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
+use crate::handlers::recall::{Asked, recall, reinstate};
 use crate::observe::event_resource::{self, Halt, keep, sequence};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
@@ -33,6 +34,11 @@ pub async fn publish<C: Cloud>(
             Ok(apply(cloud, vec![sequence], mode, now).await)
         }
         PublishCall::Rollback(recipe, to) => roll_back(cloud, context, recipe, *to, now).await,
+        PublishCall::Recall { name, why, layers, mode } => {
+            let asked = Asked { why: why.as_deref(), layers: *layers, mode: *mode };
+            recall(cloud, context, name, asked, now).await
+        }
+        PublishCall::Reinstate { name, mode } => reinstate(cloud, context, name, *mode, now).await,
     }
 }
 

@@ -1,7 +1,5 @@
 //! What launches instances without a person, on EC2 and Auto Scaling: groups, fleets and Spot requests.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_autoscaling::types::{LaunchConfiguration, LaunchTemplateSpecification};
 use aws_sdk_ec2::types::{
     BatchState, FleetData, FleetLaunchTemplateSpecification, FleetStateCode, FleetType,
@@ -25,10 +23,12 @@ impl Aws {
             self.spot_requests(region),
         )
         .await;
-        let mut all = LaunchSources { uses: [configurations?, requests?].concat(), pinned: BTreeSet::new() };
+        let uses = [configurations?, requests?].concat();
+        let mut all = LaunchSources { uses, ..LaunchSources::default() };
         for launchers in [ec2?, spot?, groups?] {
             all.uses.extend(launchers.uses);
             all.pinned.extend(launchers.pinned);
+            all.by_template.extend(launchers.by_template);
         }
         Ok(all)
     }
@@ -66,6 +66,10 @@ impl Aws {
                     templates.extend(one.launch_template_specification);
                 }
             }
+            launchers.by_template.extend(templates.iter().filter_map(|template| {
+                let template = template.launch_template_id().or(template.launch_template_name())?;
+                Some((template.to_owned(), by.clone()))
+            }));
             launchers.pinned.extend(templates.iter().filter_map(|template| {
                 pinned(template.launch_template_id(), template.launch_template_name(), template.version())
             }));
@@ -91,7 +95,9 @@ impl Aws {
             let by = Referrer::Fleet(fleet.fleet_id().unwrap_or_default().to_owned());
             for config in fleet.launch_template_configs() {
                 launchers.uses.extend(uses(config.overrides().iter().map(|one| one.image_id()), &by));
-                launchers.pinned.extend(config.launch_template_specification().and_then(pinned_by_fleet));
+                let template = config.launch_template_specification();
+                launchers.by_template.extend(template.and_then(|one| named_by_fleet(one, &by)));
+                launchers.pinned.extend(template.and_then(pinned_by_fleet));
             }
         }
         Ok(launchers)
@@ -120,6 +126,7 @@ impl Aws {
             launchers.uses.extend(uses(images, &by));
             let templates = config.launch_template_configs().iter();
             let templates = templates.filter_map(|one| one.launch_template_specification());
+            launchers.by_template.extend(templates.clone().filter_map(|one| named_by_fleet(one, &by)));
             launchers.pinned.extend(templates.filter_map(pinned_by_fleet));
         }
         Ok(launchers)
@@ -147,6 +154,12 @@ impl Aws {
 fn uses<'a>(images: impl IntoIterator<Item = Option<&'a str>>, by: &Referrer) -> Vec<Reference> {
     let named = images.into_iter().filter_map(Target::read);
     named.map(|names| Reference { names, by: by.clone() }).collect()
+}
+
+/// The template that a fleet launches from, by id or else by name.
+fn named_by_fleet(template: &FleetLaunchTemplateSpecification, by: &Referrer) -> Option<(String, Referrer)> {
+    let named = template.launch_template_id().or(template.launch_template_name())?;
+    Some((named.to_owned(), by.clone()))
 }
 
 fn pinned_by_fleet(template: &FleetLaunchTemplateSpecification) -> Option<PinnedVersion> {

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::payload::{
     BAKE_WAITS, BadEvent, IMAGE_CHANGE, INSTANCE_CHANGE, Mode, OfRecipe, PARAMETER_CHANGE, ParameterChange,
-    RELEASE_UNFINISHED, by_hand, detail_type, fields, image_change, instance_change, of_image, region_of,
-    typed, unexpected,
+    RECALL_UNFINISHED, RELEASE_UNFINISHED, by_hand, detail_type, fields, image_change, instance_change,
+    of_image, region_of, typed, unexpected,
 };
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region, Version};
 
@@ -56,6 +56,24 @@ pub enum PublishCall {
     Image(Region, ImageId),
     /// Somebody rolls a recipe back, to a version or to the release before.
     Rollback(RecipeName, Option<Version>),
+    /// Somebody takes a release back as bad; or a sweep found that this died half way.
+    Recall {
+        /// The release.
+        name: ImageName,
+        /// Why; `None` for what the image itself says.
+        why: Option<String>,
+        /// Whether what was baked from it is recalled as well.
+        layers: bool,
+        /// Whether it is carried out.
+        mode: Mode,
+    },
+    /// Somebody takes a recall back.
+    Reinstate {
+        /// The release.
+        name: ImageName,
+        /// Whether it is carried out.
+        mode: Mode,
+    },
 }
 
 /// An invocation of `capture`.
@@ -100,6 +118,25 @@ struct RollbackByHand {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RecallByHand {
+    recall: RecipeName,
+    version: Version,
+    reason: String,
+    #[serde(default)]
+    layers: bool,
+    dry_run: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReinstateByHand {
+    reinstate: RecipeName,
+    version: Version,
+    dry_run: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RetestByHand {
     retest: ImageId,
     region: Option<Region>,
@@ -126,7 +163,7 @@ struct OfBake {
 }
 
 const BAKE: &str = r#"expected {}, or any of {"recipe": "web"}, {"scheduled_time": "2026-11-23T02:00:00Z"} and {"preflight": true}, or Kiln's own 'Image Released'"#;
-const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"} or {"rollback": "web", "to": "20261123T020000Z"}"#;
+const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"}, with "to" for a version, {"recall": "web", "version": "20261123T020000Z", "reason": "CVE-2026-12345"}, with "layers": true for what was baked from it, or {"reinstate": "web", "version": "20261123T020000Z"}; both show what they would do unless they have "dry_run": false"#;
 const STATE_CHANGE: &str =
     "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const VERIFY: &str = r#"expected {"retest": "ami-0123456789abcdef0"}, with "region" for a replica, {"adopt": "ami-0123456789abcdef0", "recipe": "web"}, or EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'"#;
@@ -226,15 +263,42 @@ impl PublishCall {
     /// # Errors
     /// What is wrong with the payload, and which payloads are accepted.
     pub fn read(payload: &Value) -> Result<Self, BadEvent> {
+        if payload.get("recall").is_some() {
+            let call: RecallByHand = fields(payload, PUBLISH)?;
+            if call.reason.trim().is_empty() {
+                let problem =
+                    "a recall needs a reason: users read it, and so does whoever looks at the image";
+                return Err(BadEvent { problem: problem.into(), expected: PUBLISH });
+            }
+            let name = ImageName { recipe: call.recall, version: call.version };
+            let (why, layers) = (Some(call.reason), call.layers);
+            return Ok(Self::Recall { name, why, layers, mode: preview_unless_no(call.dry_run) });
+        }
+        if payload.get("reinstate").is_some() {
+            let call: ReinstateByHand = fields(payload, PUBLISH)?;
+            let name = ImageName { recipe: call.reinstate, version: call.version };
+            return Ok(Self::Reinstate { name, mode: preview_unless_no(call.dry_run) });
+        }
         if payload.get("detail-type").is_none() {
             let call: RollbackByHand = fields(payload, PUBLISH)?;
             return Ok(Self::Rollback(call.rollback, call.to));
         }
         match detail_type(payload, PUBLISH)? {
             "Image Verified" => of_image(payload, PUBLISH).map(|(region, image)| Self::Image(region, image)),
+            RECALL_UNFINISHED => {
+                let event: EventBridgeEvent<OfBake> = typed(payload, PUBLISH)?;
+                let OfBake { recipe, version } = event.detail;
+                let name = ImageName { recipe, version };
+                Ok(Self::Recall { name, why: None, layers: false, mode: Mode::of(payload) })
+            }
             other => Err(unexpected(other, PUBLISH)),
         }
     }
+}
+
+/// Somebody by hand sees first what would be done.
+fn preview_unless_no(dry_run: Option<bool>) -> Mode {
+    if dry_run.unwrap_or(true) { Mode::DryRun } else { Mode::Apply }
 }
 
 impl ReplicateCall {

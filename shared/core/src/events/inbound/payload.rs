@@ -116,6 +116,8 @@ pub const SINCE: &str = "since";
 pub const BAKE_WAITS: &str = "Bake Waits";
 /// The detail-type with which a sweep asks for the releases of a recipe.
 pub const RELEASE_UNFINISHED: &str = "Release Unfinished";
+/// The detail-type with which a sweep asks for a recall that died half way.
+pub const RECALL_UNFINISHED: &str = "Recall Unfinished";
 /// The detail-type with which a sweep asks for the snapshots of a Region whose images are gone.
 pub const SNAPSHOTS_LEFT: &str = "Snapshots Left";
 /// The detail-type of SSM's event for a parameter.

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod orphans;
 pub mod preflight;
 pub mod publish;
+pub mod recall;
 pub mod reconcile;
 pub mod release;
 pub mod replicate;
@@ -36,6 +37,7 @@ pub use limits::{Limit, LimitExceeded};
 pub use orphans::OrphanReason;
 pub use preflight::{NoWay, PreflightReason, Problem};
 pub use publish::{PublishReason, ScanReason};
+pub use recall::RecallReason;
 pub use reconcile::ReconcileReason;
 pub use release::ReleaseReason;
 pub use replicate::ReplicateReason;
@@ -90,6 +92,8 @@ pub enum Reason {
     DeletedRecipe(#[from] DeletedRecipeReason),
     #[error(transparent)]
     Restore(#[from] RestoreReason),
+    #[error(transparent)]
+    Recall(#[from] RecallReason),
     #[error(transparent)]
     Orphan(#[from] OrphanReason),
     #[error(transparent)]
