@@ -35,6 +35,8 @@ RULES = cargo test --quiet --workspace --features kiln-tests/aws --lib --test ro
   --test user_data --test user_data_steps --test folder --test unpacked
 SIMULATION = cargo test --quiet --profile simulation -p kiln-tests
 RUST_HALF := .build/rust-half.log
+# By .cargo/deny.toml, which it finds by itself. Two versions of one crate are a warning.
+DENY = PATH="$(CURDIR)/$(BIN):$$PATH" cargo deny --locked check --hide-inclusion-graph
 # What deploy and all that operates Kiln go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
 REGION ?= us-east-1
 REGIONS ?= eu-west-1 ap-southeast-2
@@ -53,7 +55,7 @@ SINCE ?= 1h
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint checkov policies fmt guest bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint advisories checkov policies fmt guest bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,12 +82,16 @@ simulate: ## 100,000 pipelines with every fault, or one seed with what happened:
 	@cargo run --quiet --profile simulation -p kiln-tests --bin simulate -- \
 	  $(if $(SEED),--seed $(SEED),--pipelines $(PIPELINES) --from $(FROM))
 
-lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
+lint: tools ## rustfmt, clippy, ruff, cfn-lint and cargo-deny, warnings denied
 	@cargo fmt --all --check
+	@$(DENY) bans licenses sources
 	@echo "==> clippy (the first time it checks the EC2 SDK too, which takes minutes)"
 	@cargo clippy --quiet --workspace --all-targets --features kiln-tests/aws -- -D warnings
 	@$(BIN)/ruff check infra tests && $(BIN)/ruff format --check infra tests
 	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml infra/artifacts.yaml && echo "==> lint is clean"
+
+advisories: tools ## What is known to be wrong with the crates, by RustSec's database, which is fetched
+	@$(DENY) advisories
 
 checkov: tools $(CHECKOV_READY) ## What Checkov finds in the templates, as a regulated account deploys them
 	@$(BIN)/python -m stack.tests.scan $(CHECKOV)/bin/checkov
