@@ -42,6 +42,10 @@ REGION ?= us-east-1
 REGIONS ?= eu-west-1 ap-southeast-2
 ARCH ?= arm64
 RECIPES ?= infra/recipes
+# Where the functions for AWS are built, and a release that is deployed instead of them.
+LAMBDA := .build/lambda
+RELEASE ?=
+RELEASE_FILES = mkdir -p .build && $(BIN)/python -m stack release-files --version "$(VERSION)"
 export PARAMETERS ?=
 export TAGS ?=
 # The home stack's name, which all other names follow.
@@ -55,7 +59,7 @@ SINCE ?= 1h
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint advisories checkov policies fmt guest bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint advisories checkov policies fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -113,13 +117,18 @@ bench-peers: release $(PEERS_READY) ## Kiln beside other tools: a night of 1,000
 
 build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or x86_64
 	@echo "==> Building for $(ARCH) (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) --lambda-dir .build/lambda
+	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) --lambda-dir $(LAMBDA)
+
+release-files: tools ## What is published of a version, for both architectures, in .build/dist: VERSION=0.1.0
+	@$(RELEASE_FILES) --notes .build/notes.md
+	@$(foreach arch,arm64 x86_64,$(MAKE) build ARCH=$(arch) LAMBDA=.build/lambda-$(arch) && ):
+	@$(RELEASE_FILES) --arm64 .build/lambda-arm64 --x86-64 .build/lambda-x86_64 --to .build/dist
 
 check-recipes: ## Checks recipes and their folders, and lists every mistake: RECIPES=infra/recipes
 	@cargo run --quiet -p kiln-recipes --bin recipes -- check $(RECIPES)
 
-deploy: build ## Shows what would change, asks, does it: REGION= REGIONS= PARAMETERS= TAGS= YES=1 REMOVE_REGIONS=1
-	@$(BIN)/python -m stack deploy --stack $(STACK) --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
+deploy: $(if $(RELEASE),tools,build) ## Shows what would change, asks, does it: REGION= REGIONS= PARAMETERS= TAGS= YES=1 REMOVE_REGIONS=1 RELEASE=folder
+	@$(BIN)/python -m stack deploy --stack $(STACK) --build-dir $(or $(RELEASE),$(LAMBDA)) --home $(REGION) --regions $(REGIONS) \
 	  --architecture $(ARCH) --parameters "$$PARAMETERS" --tags "$$TAGS" \
 	  --yes "$(YES)" --remove-regions "$(REMOVE_REGIONS)"
 
