@@ -59,7 +59,7 @@ SINCE ?= 1h
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint advisories checkov policies fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ checkov: tools $(CHECKOV_READY) ## What Checkov finds in the templates, as a reg
 
 policies: tools $(SIMULATOR_READY) ## Every call of Kiln's tried by every role in an IAM policy simulator, as a table
 	@PATH="$(CURDIR)/$(SIMULATOR)/bin:$$PATH" $(BIN)/python -m stack.tests.policies $(SIMULATOR)
+
+terraform: tools ## The Terraform module, validated and applied to the local AWS by the terraform on the PATH
+	@$(BIN)/python -m stack.tests.terraform
 
 guest: tools ## Builders and testers on a real Debian under QEMU, as root: SUITE=trixie CASES="passes tests"
 	@cargo build --quiet -p kiln-core --example user_data --example verdict
