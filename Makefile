@@ -35,11 +35,17 @@ RULES = cargo test --quiet --workspace --features kiln-tests/aws --lib --test ro
   --test user_data --test user_data_steps --test folder --test unpacked
 SIMULATION = cargo test --quiet --profile simulation -p kiln-tests
 RUST_HALF := .build/rust-half.log
+# By .cargo/deny.toml, which it finds by itself. Two versions of one crate are a warning.
+DENY = PATH="$(CURDIR)/$(BIN):$$PATH" cargo deny --locked check --hide-inclusion-graph
 # What deploy and all that operates Kiln go to: AWS with your own credentials, or AWS_ENDPOINT_URL.
 REGION ?= us-east-1
 REGIONS ?= eu-west-1 ap-southeast-2
 ARCH ?= arm64
 RECIPES ?= infra/recipes
+# Where the functions for AWS are built, and a release that is deployed instead of them.
+LAMBDA := .build/lambda
+RELEASE ?=
+RELEASE_FILES = mkdir -p .build && $(BIN)/python -m stack release-files --version "$(VERSION)"
 export PARAMETERS ?=
 export TAGS ?=
 # The home stack's name, which all other names follow.
@@ -53,7 +59,7 @@ SINCE ?= 1h
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint checkov policies fmt guest bench bench-peers build check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,18 +86,25 @@ simulate: ## 100,000 pipelines with every fault, or one seed with what happened:
 	@cargo run --quiet --profile simulation -p kiln-tests --bin simulate -- \
 	  $(if $(SEED),--seed $(SEED),--pipelines $(PIPELINES) --from $(FROM))
 
-lint: tools ## rustfmt, clippy, ruff and cfn-lint, warnings denied
+lint: tools ## rustfmt, clippy, ruff, cfn-lint and cargo-deny, warnings denied
 	@cargo fmt --all --check
+	@$(DENY) bans licenses sources
 	@echo "==> clippy (the first time it checks the EC2 SDK too, which takes minutes)"
 	@cargo clippy --quiet --workspace --all-targets --features kiln-tests/aws -- -D warnings
 	@$(BIN)/ruff check infra tests && $(BIN)/ruff format --check infra tests
 	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml infra/artifacts.yaml && echo "==> lint is clean"
+
+advisories: tools ## What is known to be wrong with the crates, by RustSec's database, which is fetched
+	@$(DENY) advisories
 
 checkov: tools $(CHECKOV_READY) ## What Checkov finds in the templates, as a regulated account deploys them
 	@$(BIN)/python -m stack.tests.scan $(CHECKOV)/bin/checkov
 
 policies: tools $(SIMULATOR_READY) ## Every call of Kiln's tried by every role in an IAM policy simulator, as a table
 	@PATH="$(CURDIR)/$(SIMULATOR)/bin:$$PATH" $(BIN)/python -m stack.tests.policies $(SIMULATOR)
+
+terraform: tools ## The Terraform module, validated and applied to the local AWS by the terraform on the PATH
+	@$(BIN)/python -m stack.tests.terraform
 
 guest: tools ## Builders and testers on a real Debian under QEMU, as root: SUITE=trixie CASES="passes tests"
 	@cargo build --quiet -p kiln-core --example user_data --example verdict
@@ -107,13 +120,18 @@ bench-peers: release $(PEERS_READY) ## Kiln beside other tools: a night of 1,000
 
 build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or x86_64
 	@echo "==> Building for $(ARCH) (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) --lambda-dir .build/lambda
+	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) --lambda-dir $(LAMBDA)
+
+release-files: tools ## What is published of a version, for both architectures, in .build/dist: VERSION=0.1.0
+	@$(RELEASE_FILES) --notes .build/notes.md
+	@$(foreach arch,arm64 x86_64,$(MAKE) build ARCH=$(arch) LAMBDA=.build/lambda-$(arch) && ):
+	@$(RELEASE_FILES) --arm64 .build/lambda-arm64 --x86-64 .build/lambda-x86_64 --to .build/dist
 
 check-recipes: ## Checks recipes and their folders, and lists every mistake: RECIPES=infra/recipes
 	@cargo run --quiet -p kiln-recipes --bin recipes -- check $(RECIPES)
 
-deploy: build ## Shows what would change, asks, does it: REGION= REGIONS= PARAMETERS= TAGS= YES=1 REMOVE_REGIONS=1
-	@$(BIN)/python -m stack deploy --stack $(STACK) --build-dir .build/lambda --home $(REGION) --regions $(REGIONS) \
+deploy: $(if $(RELEASE),tools,build) ## Shows what would change, asks, does it: REGION= REGIONS= PARAMETERS= TAGS= YES=1 REMOVE_REGIONS=1 RELEASE=folder
+	@$(BIN)/python -m stack deploy --stack $(STACK) --build-dir $(or $(RELEASE),$(LAMBDA)) --home $(REGION) --regions $(REGIONS) \
 	  --architecture $(ARCH) --parameters "$$PARAMETERS" --tags "$$TAGS" \
 	  --yes "$(YES)" --remove-regions "$(REMOVE_REGIONS)"
 

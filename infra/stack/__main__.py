@@ -11,7 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack import ask, functions, operate, recipes
+from stack import ask, functions, operate, recipes, release
 from stack.arguments import ArgumentError, switch
 from stack.artifacts import BucketError
 from stack.clients import Clients
@@ -61,6 +61,17 @@ def _uninstall(options: argparse.Namespace) -> int:
     terminal = of_stacks.terminal and not yes
     of_bucket = Asked(f"{_command('uninstall', options)} REMOVE_BUCKET=1", bucket, terminal)
     uninstall(options.endpoint_url, options.home, print, of_stacks, of_bucket, options.stack)
+    return 0
+
+
+def _release_files(options: argparse.Namespace) -> int:
+    release.check_version(options.version)
+    if options.notes:
+        changelog = release.ROOT / "docs" / "CHANGELOG.md"
+        options.notes.write_text(release.notes(changelog.read_text(), options.version))
+    builds = {one: folder for one in release.ARCHITECTURES if (folder := getattr(options, one))}
+    if options.to:
+        release.lay(builds, options.to)
     return 0
 
 
@@ -130,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("deploy", parents=[common], help="brings the stacks to the templates")
     command.set_defaults(run=_deploy)
-    command.add_argument("--build-dir", required=True, help="holds <function>/bootstrap")
+    command.add_argument("--build-dir", required=True, help="holds <function>/bootstrap, or is a release")
     command.add_argument("--regions", nargs="*", default=[], help="the further Regions")
     command.add_argument("--architecture", choices=["arm64", "x86_64"], default="arm64")
     command.add_argument(
@@ -150,6 +161,14 @@ def _parser() -> argparse.ArgumentParser:
 
     command.add_argument("--yes", help="1: changes what is shown without a question")
     command.add_argument("--remove-regions", help="1: deletes the stacks of Regions that are no longer given")
+
+    command = commands.add_parser("release-files", help="lays what is published of a version")
+    command.set_defaults(run=_release_files)
+    command.add_argument("--version", required=True, help="that of Cargo.toml")
+    for one in release.ARCHITECTURES:
+        command.add_argument(f"--{one.replace('_', '-')}", type=Path, help="holds <function>/bootstrap")
+    command.add_argument("--to", type=Path, help="where the files are laid")
+    command.add_argument("--notes", type=Path, help="the file for the notes, from the changelog")
 
     command = commands.add_parser("uninstall", parents=[common], help="deletes the stacks; images stay")
     command.set_defaults(run=_uninstall)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import artifacts
+from stack import artifacts, release
 from stack import regions as further_regions
 from stack import template as templates
 from stack.artifacts import ARTIFACTS_STACK, Bucket
@@ -58,16 +58,18 @@ def deploy(
 ) -> Deployed:
     """Packages and deploys the real templates; run again, it changes only what changed.
 
-    `build_dir` holds `<function>/bootstrap`. `parameters` are those of template.yaml, and of region.yaml
-    where it has them too. `name` is the home stack's, which all other names follow. All stacks get the
-    `tags`. What would be changed is shown, then `confirm` is asked, which raises if nothing may be; without
-    `confirm` nobody is asked. A Region that was deployed to before and is no longer one of `regions` is told,
-    and with `remove_regions` its stack is deleted.
+    `build_dir` holds `<function>/bootstrap`, or is a release, whose templates are then taken.
+    `parameters` are those of template.yaml, and of region.yaml where it has them too. `name` is the home
+    stack's, which all other names follow. All stacks get the `tags`. What would be changed is shown, then
+    `confirm` is asked, which raises if nothing may be; without `confirm` nobody is asked. A Region that
+    was deployed to before and is no longer one of `regions` is told, and with `remove_regions` its stack
+    is deleted.
     """
     regions = list(dict.fromkeys(regions))
     if home in regions:
         raise StackError(f"{home} is the home Region and cannot be a further Region as well")
-    region_body = templates.write(templates.read(templates.REGION_TEMPLATE))
+    home_template, region_template = _templates(Path(build_dir), architecture)
+    region_body = templates.write(templates.read(region_template))
     region_known = templates.parse(region_body)["Parameters"]
     shares = shared_out({"Architecture": architecture, **(parameters or {})}, home, regions, region_known)
     clients = Clients(endpoint_url)
@@ -78,7 +80,7 @@ def deploy(
     bucket = _bucket(clients, of_bucket, key, say, confirm)
     say(f"packaging the functions of {build_dir}")
     level = QUICK if endpoint_url else SMALL
-    body = package(templates.HOME_TEMPLATE, Path(build_dir), bucket, lambda line: say(f"  {line}"), level)
+    body = package(home_template, Path(build_dir), bucket, lambda line: say(f"  {line}"), level)
     document = templates.parse(body)
 
     for region in [home, *regions]:
@@ -107,6 +109,14 @@ def deploy(
         say(f"deleted {old} old files from bucket {bucket.name}: they are no longer deployed")
     _tell_of_the_former_bucket(clients, bucket, home, say)
     return Deployed(home, home_stack.outputs(), {region: one.outputs() for region, one in further.items()})
+
+
+def _templates(build_dir: Path, architecture: str) -> tuple[Path, Path]:
+    """The templates of the home Region and of a further one."""
+    if not release.is_one(build_dir):
+        return templates.HOME_TEMPLATE, templates.REGION_TEMPLATE
+    release.check(build_dir, architecture)
+    return release.home_template(build_dir, architecture), release.region_template(build_dir)
 
 
 def _bucket(clients: Clients, stack: Stack, key: str | None, say: Say, confirm: Confirm | None) -> Bucket:

@@ -7,7 +7,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from stack import functions
 from stack import template as templates
@@ -60,13 +60,23 @@ def package(
     """The template as text, with each `CodeUri` replaced by where in `bucket` the function's zip now is.
 
     A function's `CodeUri` tells its folder by its last part; below `build_dir` that folder holds `bootstrap`.
+    The template of a release names zips instead, which lie beside it and go up as they are.
     """
     document = templates.read(template)
     for name, properties in templates.functions(document).items():
-        folder = functions.folder(properties)
-        data = zipped(build_dir / folder / "bootstrap", level)
+        folder, data = _code(template, build_dir, properties, level)
         key = f"{folder}/{hashlib.sha256(data).hexdigest()}.zip"
         fate = "uploaded" if bucket.put_once(key, data) else "unchanged"
         say(f"{name}: {len(data) / 1e6:.1f} MB zipped, {fate}")
         properties["CodeUri"] = f"s3://{bucket.name}/{key}"
     return templates.write(document)
+
+
+def _code(template: Path, build_dir: Path, properties: dict[str, Any], level: int) -> tuple[str, bytes]:
+    """The folder of a function, and its zip."""
+    folder = functions.folder(properties)
+    if folder.endswith(".zip"):
+        # Such as bake-arm64.zip.
+        path = template.parent / folder
+        return path.stem.rpartition("-")[0], path.read_bytes()
+    return folder, zipped(build_dir / folder / "bootstrap", level)

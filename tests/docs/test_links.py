@@ -11,7 +11,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-PAGES = [README, *sorted(DOCS.rglob("*.md"))]
+PAGES = [
+    README,
+    *sorted(DOCS.rglob("*.md")),
+    *sorted((ROOT / ".github").glob("*.md")),
+    ROOT / "infra" / "terraform" / "README.md",
+]
 MOST_LINES = 140
 
 FENCE = re.compile(r"^(```|~~~)")
