@@ -1,12 +1,10 @@
-//! A bill of materials of one image, as JSON in either of the two forms that scanners read.
+//! What a bill of materials of one image is made of.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::Serialize;
-use serde_json::Error;
 use sha2::{Digest, Sha256};
 
+use super::hash::hex;
 use super::packages::Packages;
-use super::{cyclonedx, spdx};
 
 /// The operating system of an image, as its `/etc/os-release` names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,22 +33,6 @@ pub struct Bill<'a> {
 }
 
 impl Bill<'_> {
-    /// The bill as CycloneDX 1.6 (<https://cyclonedx.org/docs/1.6/json/>).
-    ///
-    /// # Errors
-    /// None that is known: serde's signature has one.
-    pub fn cyclonedx(&self) -> Result<Vec<u8>, Error> {
-        json(&cyclonedx::document(self))
-    }
-
-    /// The bill as SPDX 2.3 (<https://spdx.github.io/spdx-spec/v2.3/>).
-    ///
-    /// # Errors
-    /// None that is known: serde's signature has one.
-    pub fn spdx(&self) -> Result<Vec<u8>, Error> {
-        json(&spdx::document(self))
-    }
-
     /// The UUID of the bill in one form: taken from what it says, so that bills which say the same are the same bill.
     /// Version 8 is for such (<https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8>).
     pub(super) fn uuid(&self, form: &str) -> String {
@@ -71,13 +53,4 @@ impl Bill<'_> {
     pub(super) fn time(&self) -> String {
         self.listed_at.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
-}
-
-fn json(document: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec_pretty(document)
-}
-
-/// Bytes as hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,6 +5,8 @@
 
 mod bill;
 mod cyclonedx;
+mod forms;
+mod hash;
 mod packages;
 mod purl;
 mod spdx;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::bill::hex;
+use super::hash::hex;
 use crate::model::{Change, Difference, Manager, Package};
 
 /// The packages of one image: sorted, each once. So the same packages always give the same digest.

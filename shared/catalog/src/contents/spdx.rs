@@ -3,7 +3,8 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::bill::{Bill, hex};
+use super::bill::Bill;
+use super::hash::hex;
 use super::purl::purl;
 
 /// What SPDX has said of what nobody looked into, such as licences.

@@ -22,7 +22,6 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The Regions in which it happened; empty if it is about none in particular.
-    #[serde(default)]
     pub regions: Vec<String>,
 }
 

@@ -5,6 +5,7 @@
 //! "nobody looked" differ.
 
 mod contents;
+mod figures;
 mod history;
 mod image;
 mod link;
@@ -15,12 +16,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use contents::{Change, Contents, Difference, Manager, Package};
+pub use figures::{Cost, Findings};
 pub use history::{Entry, Event};
 pub use image::{Image, Sharing, State};
 pub use link::Link;
-pub use recipe::{
-    Channel, Cost, Failure, Findings, Layer, Newest, Phase, Place, Recipe, RecipeBase, UnderWay,
-};
+pub use recipe::{Channel, Failure, Layer, Newest, Phase, Place, Recipe, RecipeBase, UnderWay};
 pub use version::{
     Base, Decision, Logs, NextStep, Pin, Recall, Stage, Step, TestOutcome, TestResult, Usage, User, Version,
 };
@@ -42,7 +42,6 @@ pub struct Catalog {
     /// The home Region, in which Kiln runs.
     pub home: String,
     /// What could not be read. Whatever it would have shown is missing from the document.
-    #[serde(default)]
     pub gaps: Vec<Gap>,
     /// The recipes, by name. A deleted recipe is among them as long as it has images.
     pub recipes: Vec<Recipe>,

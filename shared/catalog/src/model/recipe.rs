@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::figures::{Cost, Findings};
 use super::history::Entry;
 use super::link::Link;
 use super::version::Version;
@@ -25,7 +26,6 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<RecipeBase>,
     /// Its channels, such as `stable`; empty if it has none.
-    #[serde(default)]
     pub channels: Vec<Channel>,
     /// Each of its Regions, and what is named there; the home Region first.
     pub regions: Vec<Place>,
@@ -39,12 +39,10 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<Failure>,
     /// What is under way.
-    #[serde(default)]
     pub under_way: Vec<UnderWay>,
     /// Its versions, newest first: those with images, and those before of which a record is kept.
     pub versions: Vec<Version>,
     /// What happened to it, newest first, as far back as it is kept.
-    #[serde(default)]
     pub history: Vec<Entry>,
 }
 
@@ -133,28 +131,6 @@ pub struct Place {
     /// The version of that image; absent if it is none of the recipe's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-}
-
-/// How many findings a scan has, by severity.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Findings {
-    /// Critical ones.
-    pub critical: u32,
-    /// High ones.
-    pub high: u32,
-    /// Medium ones.
-    pub medium: u32,
-    /// Low ones, and those without a severity.
-    pub low: u32,
-}
-
-/// What images cost.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Cost {
-    /// The size of their snapshots in GiB. Deleting them may free less, because snapshots share blocks.
-    pub gb: f64,
-    /// What they cost per month in US dollars, at most.
-    pub monthly_usd: f64,
 }
 
 /// Something that failed.

@@ -4,9 +4,9 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::contents::{Contents, Difference};
+use super::figures::{Cost, Findings};
 use super::image::Image;
 use super::link::Link;
-use super::recipe::{Cost, Findings};
 
 /// One version: an image and its replicas.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,6 @@ pub struct Version {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<Pin>,
     /// Whether it was made outside Kiln and handed over.
-    #[serde(default)]
     pub adopted: bool,
     /// Its images, the home Region's first; none if only its record is left.
     pub images: Vec<Image>,
@@ -66,7 +65,6 @@ pub struct Version {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<TestResult>,
     /// Where its logs lie.
-    #[serde(default)]
     pub logs: Logs,
 }
 
