@@ -36,9 +36,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[object]:
-    """Debian's Chromium: the one that playwright would fetch is not on every machine."""
+    """The Chromium that is installed: the one that playwright would fetch is not on every machine."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make catalog")
-    path = shutil.which("chromium")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium is installed: apt-get install chromium")
     with api.sync_playwright() as driver:

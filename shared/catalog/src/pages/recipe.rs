@@ -131,6 +131,15 @@ fn regions(recipe: &Recipe) -> Markup {
 fn region(recipe: &Recipe, place: &Place) -> Vec<Markup> {
     let is_newest = place.version.is_some()
         && place.version.as_deref() == recipe.newest.as_ref().map(|newest| newest.version.as_str());
+    let is_pinned = || {
+        let named = place.version.as_deref().and_then(|version| recipe.version(version));
+        named.is_some_and(|version| version.pinned.is_some())
+    };
+    let (tone, word) = match is_newest {
+        true => (Tone::Good, "newest"),
+        false if is_pinned() => (Tone::Note, "rolled back to"),
+        false => (Tone::Warn, "not the newest"),
+    };
     let names: Vec<_> = [("parameter", &place.parameter), ("launch template", &place.launch_template)]
         .into_iter()
         .filter_map(|(what, name)| Some((what, name.as_ref()?)))
@@ -144,7 +153,7 @@ fn region(recipe: &Recipe, place: &Place) -> Vec<Markup> {
         match &place.version {
             Some(version) => html! {
                 (text::version_here(recipe, version))
-                @if is_newest { " " (badge(Tone::Good, "newest")) } @else { " " (badge(Tone::Warn, "not the newest")) }
+                " " (badge(tone, word))
             },
             None if names.is_empty() => nothing("none"),
             None => nothing("none of its versions, or unknown"),
@@ -179,7 +188,7 @@ pub fn entries(catalog: &Catalog, recipe: &Recipe, entries: &[&Entry], none: &st
             },
             match entry.regions.len() {
                 0 => nothing("–"),
-                1..=3 => html! { span.id { (entry.regions.join(", ")) } },
+                1..=3 => html! { @for region in &entry.regions { span.id.one-line { (region) } " " } },
                 more => html! { (count(more, "Region")) },
             },
             html! {

@@ -77,7 +77,7 @@ fn packages(version: &Version) -> Markup {
     }
 }
 
-/// A difference in a few words.
+/// A difference in a few words. A line never ends between a number and its word.
 pub fn summary(found: &Difference) -> String {
     if found.is_empty() {
         return "the same as before".into();
@@ -85,7 +85,7 @@ pub fn summary(found: &Difference) -> String {
     let parts =
         [(found.changed.len(), "changed"), (found.added.len(), "added"), (found.removed.len(), "removed")];
     let some = parts.into_iter().filter(|(number, _)| *number > 0);
-    some.map(|(number, word)| format!("{number} {word}")).collect::<Vec<_>>().join(", ")
+    some.map(|(number, word)| format!("{number}\u{a0}{word}")).collect::<Vec<_>>().join(", ")
 }
 
 fn usage(version: &Version) -> Markup {
@@ -100,7 +100,7 @@ fn usage(version: &Version) -> Markup {
 
 /// A next step with its day.
 pub fn next_step(catalog: &Catalog, next: Option<&NextStep>) -> Markup {
-    let Some(next) = next else { return nothing("none is planned") };
+    let Some(next) = next else { return nothing("none") };
     html! {
         (next.step.word()) " "
         @match next.at {
