@@ -73,7 +73,7 @@ fn packages(version: &Version) -> Markup {
     match (&version.contents, &version.difference) {
         (None, _) => nothing("not kept"),
         (Some(contents), None) => html! { (contents.packages) },
-        (Some(contents), Some(found)) => html! { (contents.packages) div.small { (summary(found)) } },
+        (Some(contents), Some(found)) => html! { (contents.packages) div.small.words { (summary(found)) } },
     }
 }
 

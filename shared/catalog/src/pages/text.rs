@@ -71,7 +71,8 @@ pub fn count(number: usize, noun: &str) -> String {
 
 /// Dollars a month. Below ten dollars the cents count.
 pub fn dollars(cost: Cost) -> String {
-    let usd = cost.monthly_usd;
+    // The sum of nothing is a negative zero, which would be shown as one.
+    let usd = cost.monthly_usd + 0.0;
     if usd < 9.995 { format!("${usd:.2}") } else { format!("${usd:.0}") }
 }
 
@@ -144,6 +145,13 @@ mod tests {
     fn a_reason_becomes_a_sentence() {
         assert_eq!(sentence("it is used by i-1").into_string(), "<bdi>It is used by i-1.</bdi>");
         assert_eq!(sentence("").into_string(), "<bdi>.</bdi>");
+    }
+
+    #[test]
+    fn nothing_costs_nothing() {
+        let none: f64 = [0.0_f64; 0].iter().sum();
+        let of = |monthly_usd| dollars(Cost { gb: 0.0, monthly_usd });
+        assert_eq!([of(none), of(0.315), of(9.996), of(1234.5)], ["$0.00", "$0.32", "$10", "$1234"]);
     }
 
     #[test]
