@@ -19,6 +19,9 @@ PEERS_READY := $(PEERS)/ready-$(shell cksum < tests/bench/peers/requirements.txt
 # So does the scanner of the templates.
 CHECKOV := .venv-checkov
 CHECKOV_READY := $(CHECKOV)/ready-$(shell cksum < infra/stack/tests/requirements-checkov.txt | cut -d ' ' -f 1)
+# And the browser that looks at the catalogue, with what judges its pages and bills of materials.
+BROWSER := .venv-catalog
+BROWSER_READY := $(BROWSER)/ready-$(shell cksum < tests/catalog/requirements.txt | cut -d ' ' -f 1)
 # The policy simulator runs on node: the one that is there, or else one from PyPI in an environment of its own.
 SIMULATOR := .simulator
 SIMULATOR_PINS := infra/stack/tests/simulator/package-lock.json infra/stack/tests/requirements-node.txt
@@ -32,7 +35,7 @@ WORKERS ?= 4
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # With the same features as the functions: what was built for them is not built again.
 RULES = cargo test --quiet --workspace --features kiln-tests/aws --lib --test rooms --test reference --test fuzz \
-  --test user_data --test user_data_steps --test folder --test unpacked
+  --test user_data --test user_data_steps --test folder --test unpacked --test pages
 SIMULATION = cargo test --quiet --profile simulation -p kiln-tests
 RUST_HALF := .build/rust-half.log
 # By .cargo/deny.toml, which it finds by itself. Two versions of one crate are a warning.
@@ -59,7 +62,7 @@ SINCE ?= 1h
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint catalog advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,7 +78,7 @@ test-full: binaries ## The same with all that takes long: every scene's whole wa
 
 unit: ## The rules, their properties and the simulation, without the AWS SDK
 	@echo "==> Are the rules right, each by itself?"
-	@cargo test --quiet -p kiln-core -p kiln-engine -p kiln-recipes
+	@cargo test --quiet -p kiln-core -p kiln-engine -p kiln-recipes -p kiln-catalog
 	@echo "==> Is every promise kept, whatever fails or dies? Is each planted bug caught?"
 	@$(SIMULATION)
 
@@ -96,6 +99,10 @@ lint: tools ## rustfmt, clippy, ruff, cfn-lint and cargo-deny, warnings denied
 
 advisories: tools ## What is known to be wrong with the crates, by RustSec's database, which is fetched
 	@$(DENY) advisories
+catalog: $(BROWSER_READY) ## A sample of the catalogue, looked at in Chromium: every link, contrast and label, both widths
+	@cargo run --quiet -p kiln-catalog --example sample -- .build/catalog
+	@$(BROWSER)/bin/pytest tests/catalog
+	@echo "==> The sample is .build/catalog/index.html, and pictures of it are in .build/catalog-pictures"
 
 checkov: tools $(CHECKOV_READY) ## What Checkov finds in the templates, as a regulated account deploys them
 	@$(BIN)/python -m stack.tests.scan $(CHECKOV)/bin/checkov
@@ -180,13 +187,14 @@ uninstall: tools ## Removes Kiln once you saw what goes and what stays; images s
 docs: tools ## Writes the pages of docs/reference that are made from the templates
 	@$(BIN)/python -m stack.reference
 	@cargo run --quiet -p kiln-core --example reference docs/reference
+	@cargo run --quiet -p kiln-catalog --example document docs/reference
 
 fmt: tools ## Formats Rust and Python
 	@cargo fmt --all
 	@$(BIN)/ruff format infra tests && $(BIN)/ruff check --fix infra tests
 
 clean: ## Removes what was built here (the shared compile cache stays: CARGO_TARGET_DIR)
-	rm -rf .build $(VENV) $(PEERS) $(CHECKOV) $(SIMULATOR)
+	rm -rf .build $(VENV) $(PEERS) $(CHECKOV) $(BROWSER) $(SIMULATOR)
 
 # ---------------------------------------------------------------- what the commands above stand on
 
@@ -224,6 +232,12 @@ $(CHECKOV_READY): infra/stack/tests/requirements-checkov.txt | tools
 	@echo "==> Installing Checkov into $(CHECKOV) (once)"
 	@rm -rf $(CHECKOV) && $(PYTHON) -m venv $(CHECKOV)
 	@$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check -r infra/stack/tests/requirements-checkov.txt
+	@touch $@
+
+$(BROWSER_READY): tests/catalog/requirements.txt
+	@echo "==> Installing what looks at the catalogue into $(BROWSER) (once)"
+	@rm -rf $(BROWSER) && $(PYTHON) -m venv $(BROWSER)
+	@$(BROWSER)/bin/pip install --quiet --disable-pip-version-check -r tests/catalog/requirements.txt
 	@touch $@
 
 $(SIMULATOR_READY): $(SIMULATOR_PINS) | tools

@@ -1,0 +1,74 @@
+//! What happened to a recipe.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Something that happened to a version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub event: Event,
+    /// The version that it happened to; for a rollback, the one that is named since.
+    pub version: String,
+    /// For a rollback, the version that was named before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Who did it; absent if Kiln did, or it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// Why; absent if nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The Regions in which it happened; empty if it is about none in particular.
+    pub regions: Vec<String>,
+}
+
+/// What can happen to a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// Somebody approved it.
+    Approved,
+    /// It became a release.
+    Released,
+    /// The Regions were made to name it again.
+    RolledBack,
+    /// Somebody declared that it must not be used any more.
+    Recalled,
+    /// It failed its test or its scan.
+    Rejected,
+    /// Its bake failed.
+    Failed,
+    /// It was found unused, and deprecated.
+    Deprecated,
+    /// It was disabled.
+    Disabled,
+    /// It was brought back.
+    Restored,
+    /// It was deregistered.
+    Deregistered,
+    /// What this version of the document did not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Event {
+    /// Its words for a page.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Released => "released",
+            Self::RolledBack => "rolled back to",
+            Self::Recalled => "recalled",
+            Self::Rejected => "rejected",
+            Self::Failed => "bake failed",
+            Self::Deprecated => "deprecated",
+            Self::Disabled => "disabled",
+            Self::Restored => "restored",
+            Self::Deregistered => "deregistered",
+            Self::Unknown => "something else",
+        }
+    }
+}
