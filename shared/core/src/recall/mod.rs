@@ -63,9 +63,13 @@ pub fn members<'a>(
     members
 }
 
-/// Marks the home image, before anything else: from then on a sweep finishes what dies half way. Empty if it is marked.
+/// Marks the home image, before anything else: from then on a sweep finishes what dies half way. Empty if it is marked. If the
+/// home Region cannot be read, nothing may follow.
 pub fn begin(observed: &Observed<'_>, version: Version, why: &str) -> Sequence {
     let name = ImageName { recipe: observed.recipe.name.clone(), version };
+    if let Some(Err(error)) = observed.images.get(observed.home) {
+        return vec![Subject::region(observed.home).retry_later(error)];
+    }
     match members(observed.images, observed.home, &name).first() {
         Some(first) if !is_marked(first) => marked(first, why, &reason(version, why)),
         _ => Sequence::new(),

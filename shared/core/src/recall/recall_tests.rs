@@ -194,6 +194,16 @@ fn a_region_that_cannot_be_read_keeps_no_other_from_being_marked() {
 }
 
 #[test]
+fn nothing_is_recalled_while_the_home_region_cannot_be_read() {
+    let mut scene = scene([everywhere(8), everywhere(9)].concat(), 9);
+    let home = region("us-east-1");
+    let error = CloudError::new("DescribeImages", "images", &home, "ServiceUnavailable", "an outage");
+    scene.images.insert(home, Err(error));
+    let begun = scene.observed(|observed| begin(observed, version(9), "CVE-1"));
+    assert_eq!(words(&begun), ["retry"]);
+}
+
+#[test]
 fn a_recall_that_is_taken_back_makes_it_a_release_again_with_what_its_recipe_says() {
     let scene = scene([everywhere(8), everywhere(9)].concat(), 8);
     let recalled = scene.recalled(9);
