@@ -244,8 +244,14 @@ pub trait Bus {
 
 /// The stack's bucket, for what is large. Nothing is decided by what lies there.
 pub trait Store {
+    /// Where an object lies, for people.
+    fn place(&self, key: &str) -> String;
     /// Puts an object. One of the same key is replaced.
     async fn put_object(&self, key: &str, content: &[u8]) -> Result<()>;
+    /// Puts an object that a browser shows as what its media type says.
+    async fn put_page(&self, key: &str, media_type: &str, content: &[u8]) -> Result<()>;
+    /// The keys that begin with `prefix`, sorted.
+    async fn keys_below(&self, prefix: &str) -> Result<Vec<String>>;
     /// An object; `None` if there is none of this key.
     async fn object(&self, key: &str) -> Result<Option<Vec<u8>>>;
 }

@@ -405,8 +405,14 @@ impl Bus for BuggyCloud {
 }
 
 impl Store for BuggyCloud {
+    fn place(&self, key: &str) -> String {
+        self.cloud.place(key)
+    }
+
     forward! {
         put_object(key: &str, content: &[u8]) -> ();
+        put_page(key: &str, media_type: &str, content: &[u8]) -> ();
+        keys_below(prefix: &str) -> Vec<String>;
         object(key: &str) -> Option<Vec<u8>>;
     }
 }

@@ -26,12 +26,27 @@ impl Bus for InMemoryCloud {
 }
 
 impl Store for InMemoryCloud {
+    fn place(&self, key: &str) -> String {
+        format!("s3://kiln-store/{key}")
+    }
+
     async fn put_object(&self, key: &str, content: &[u8]) -> Result<()> {
         let effect = |account: &mut Account, _| {
             account.objects.insert(key.to_owned(), content.to_vec());
             Ok(())
         };
         self.call(CallKind::Change, "PutObject", &self.world.context.home, key, effect).await
+    }
+
+    async fn put_page(&self, key: &str, _: &str, content: &[u8]) -> Result<()> {
+        self.put_object(key, content).await
+    }
+
+    async fn keys_below(&self, prefix: &str) -> Result<Vec<String>> {
+        let look = |account: &mut Account, _| {
+            account.objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+        };
+        self.read("ListObjectsV2", &self.world.context.home, prefix, look).await
     }
 
     async fn object(&self, key: &str) -> Result<Option<Vec<u8>>> {

@@ -46,6 +46,22 @@ impl Aws {
         key: &str,
         within: Duration,
     ) -> Result<String> {
+        self.link_with(method, bucket, key, "", within).await
+    }
+
+    /// The URL that asks for a page of the keys of a bucket, with the query that says which.
+    pub(super) async fn listing(&self, bucket: &str, query: &str, within: Duration) -> Result<String> {
+        self.link_with("GET", bucket, "", query, within).await
+    }
+
+    async fn link_with(
+        &self,
+        method: &str,
+        bucket: &str,
+        key: &str,
+        query: &str,
+        within: Duration,
+    ) -> Result<String> {
         let place = format!("s3://{bucket}/{key}");
         let failed = |code: &str, why: String| CloudError::new(OPERATION, &place, &self.home, code, why);
         let config = self.config().await;
@@ -69,14 +85,18 @@ impl Aws {
             .build();
         let unsigned = |why: String| failed("Unsigned", why);
         let params = params.map_err(|error| unsigned(error.to_string()))?.into();
-        let url = address(config.endpoint_url(), &self.home, bucket, key);
+        let mut url = address(config.endpoint_url(), &self.home, bucket, key);
+        if !query.is_empty() {
+            url = format!("{url}?{query}");
+        }
         let request = SignableRequest::new(method, &url, std::iter::empty(), SignableBody::UnsignedPayload);
         let request = request.map_err(|error| unsigned(error.to_string()))?;
         let signed = sign(request, &params).map_err(|error| unsigned(error.to_string()))?;
         let (instructions, _) = signed.into_parts();
         let pairs =
             instructions.params().iter().map(|(name, value)| format!("{name}={}", encoded(value, false)));
-        Ok(format!("{url}?{}", pairs.collect::<Vec<_>>().join("&")))
+        let mark = if query.is_empty() { '?' } else { '&' };
+        Ok(format!("{url}{mark}{}", pairs.collect::<Vec<_>>().join("&")))
     }
 }
 
@@ -98,7 +118,7 @@ fn address(endpoint: Option<&str>, home: &Region, bucket: &str, key: &str) -> St
 
 /// A text as it stands in a URL.
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>)
-fn encoded(text: &str, keeps_slashes: bool) -> String {
+pub(super) fn encoded(text: &str, keeps_slashes: bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -1,10 +1,12 @@
 //! The payloads that invoke Kiln's functions. Only ids are taken from an event; the state is read from AWS.
 
 mod calls;
+mod catalog;
 mod expire;
 pub mod payload;
 
 pub use calls::{BakeCall, BakeTarget, CaptureCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall};
+pub use catalog::{CatalogCall, Past, history_prefix};
 pub use expire::{ExpireCall, ExpireRun, Scope};
 pub use payload::{BadEvent, Mode};
 
