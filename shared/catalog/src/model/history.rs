@@ -37,8 +37,14 @@ pub enum Event {
     RolledBack,
     /// Somebody declared that it must not be used any more.
     Recalled,
+    /// That recall was taken back.
+    Reinstated,
     /// It failed its test or its scan.
     Rejected,
+    /// It has nothing that the newest release has not, so it is no release.
+    Unchanged,
+    /// Its bake did not begin, because something was in the way.
+    Refused,
     /// Its bake failed.
     Failed,
     /// It was found unused, and deprecated.
@@ -62,7 +68,10 @@ impl Event {
             Self::Released => "released",
             Self::RolledBack => "rolled back to",
             Self::Recalled => "recalled",
+            Self::Reinstated => "reinstated",
             Self::Rejected => "rejected",
+            Self::Unchanged => "found unchanged",
+            Self::Refused => "bake refused",
             Self::Failed => "bake failed",
             Self::Deprecated => "deprecated",
             Self::Disabled => "disabled",

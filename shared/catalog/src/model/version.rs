@@ -94,6 +94,10 @@ pub enum Stage {
     Released,
     /// It failed its test, or has findings that the recipe does not allow.
     Rejected,
+    /// It passed its test, and has nothing that the newest release has not.
+    Unchanged,
+    /// Somebody took it back, as bad.
+    Recalled,
     /// It is on its way out, and can be brought back.
     Disabled,
     /// It is gone, and kept here for the record.
@@ -112,6 +116,8 @@ impl Stage {
             Self::Published => "published",
             Self::Released => "released",
             Self::Rejected => "rejected",
+            Self::Unchanged => "unchanged",
+            Self::Recalled => "recalled",
             Self::Disabled => "disabled",
             Self::Deregistered => "deregistered",
             Self::Unknown => "unknown",

@@ -57,9 +57,9 @@ pub fn stage(stage: Stage) -> Markup {
     let tone = match stage {
         Stage::Released => Tone::Good,
         Stage::Captured | Stage::Verified | Stage::Published => Tone::Note,
-        Stage::Rejected => Tone::Bad,
+        Stage::Rejected | Stage::Recalled => Tone::Bad,
         Stage::Disabled => Tone::Warn,
-        Stage::Deregistered | Stage::Unknown => Tone::Quiet,
+        Stage::Unchanged | Stage::Deregistered | Stage::Unknown => Tone::Quiet,
     };
     badge(tone, stage.word())
 }
