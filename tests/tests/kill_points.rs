@@ -124,6 +124,6 @@ fn most(function: Function) -> u32 {
         Function::Capture | Function::Replicate => 12,
         Function::Verify | Function::Publish => 8,
         Function::Expire => 8,
-        Function::Reconcile => 4,
+        Function::Reconcile | Function::Catalog => 4,
     }
 }

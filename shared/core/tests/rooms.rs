@@ -27,7 +27,10 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
             &["reconcile"],
         ],
     ),
-    ("kiln_engine", &[&["bounded", "ports"], &["context"], &["apply"], &["observe"], &["handlers"]]),
+    (
+        "kiln_engine",
+        &[&["bounded", "ports"], &["context"], &["apply"], &["observe"], &["catalog"], &["handlers"]],
+    ),
     ("kiln", &[&["aws"], &["lambda"]]),
 ];
 

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod bounded;
+pub mod catalog;
 pub mod context;
 pub mod handlers;
 pub mod observe;

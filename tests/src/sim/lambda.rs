@@ -8,14 +8,17 @@ use std::rc::Rc;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::{AbortHandle, Abortable};
 use kiln_core::events::inbound::{
-    BakeCall, CaptureCall, ExpireCall, Mode, PublishCall, ReconcileCall, ReplicateCall, VerifyCall,
+    BakeCall, CaptureCall, CatalogCall, ExpireCall, Mode, PublishCall, ReconcileCall, ReplicateCall,
+    VerifyCall,
 };
 use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake;
 use kiln_core::model::{ImageId, InstanceId, Region};
 use kiln_engine::apply::Report;
 use kiln_engine::context::HandlerError;
-use kiln_engine::handlers::{Debounce, bake, capture, expire, publish, reconcile, replicate, verify};
+use kiln_engine::handlers::{
+    Debounce, bake, capture, catalog, expire, publish, reconcile, replicate, verify,
+};
 use serde_json::{Value, json};
 
 use super::bugs::{Bug, BuggyCloud};
@@ -34,6 +37,7 @@ pub enum Function {
     Replicate,
     Expire,
     Reconcile,
+    Catalog,
 }
 
 impl From<wake::Function> for Function {
@@ -265,6 +269,9 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
                 Function::Reconcile => {
                     ReconcileCall::read(&payload)?;
                     reconcile::reconcile(&cloud, &context, now).await
+                }
+                Function::Catalog => {
+                    catalog::catalog(&cloud, &context, &CatalogCall::read(&payload)?, now).await
                 }
             }
         }

@@ -33,6 +33,7 @@
 //! | [`removal`] | the promise that no image goes that is used, held or kept |
 //! | [`permissions`] | the promises on who may launch images and copy their snapshots |
 //! | [`excuses`] | why a promise is not asked for something, counted |
+//! | `catalogued` | what is promised of the catalogue |
 //! | [`final_state`] | the promises that hold at the end of a run |
 //! | [`beginning`] | how a run begins |
 //! | [`run`] | one run from a seed |
@@ -44,6 +45,7 @@ pub mod beginning;
 pub mod bugs;
 pub mod bugs_in_names;
 pub mod bus;
+mod catalogued;
 pub mod clock;
 pub mod cloud;
 pub mod conflicts_come;

@@ -19,7 +19,7 @@ use super::invariants::Invariants;
 use super::lambda::{self, Function, KillPoint};
 use super::troubles::Troubles;
 use super::world::World;
-use super::{final_state, further_operators, operators, recalls, regions_leave, templates};
+use super::{catalogued, final_state, further_operators, operators, recalls, regions_leave, templates};
 
 /// The options of a run.
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +115,7 @@ pub fn run(options: Options) -> Outcome {
     sweep_and_expire(&world, &mut executor);
     check_end(&world);
     check_fixed_point(&world, &mut executor);
+    check_catalog(&world, &mut executor);
     outcome(&world)
 }
 
@@ -249,6 +250,23 @@ fn check_fixed_point(world: &Rc<World>, executor: &mut Executor) {
             .borrow_mut()
             .broken_promises
             .push(format!("the events sent again made {changes} changes"));
+    }
+}
+
+/// Checks that a catalogue can be made of whatever happened, that this changes nothing, and that it needs nothing of what
+/// was made or kept before.
+fn check_catalog(world: &Rc<World>, executor: &mut Executor) {
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        replay(world, executor, vec![(Function::Catalog, serde_json::json!({}))]);
+        let broken = catalogued::broken_promises(&world.account.borrow(), &world.invariants.borrow());
+        world.invariants.borrow_mut().broken_promises.extend(broken);
+        made.push(world.account.borrow().objects.get(catalogued::DOCUMENT).cloned());
+        world.account.borrow_mut().objects.retain(|key, _| key.starts_with("contents/"));
+    }
+    if made[0] != made[1] {
+        let broken = "the catalogue depends on what was made or kept before".to_owned();
+        world.invariants.borrow_mut().broken_promises.push(broken);
     }
 }
 

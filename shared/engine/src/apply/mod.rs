@@ -21,7 +21,7 @@ use batch_tags::BatchedTags;
 use effect::ApplyError;
 use notify::{event_for, event_for_failure, event_for_keeping, event_for_repair};
 
-pub use report::{Entry, Outcome, Report};
+pub use report::{Catalogued, Entry, Outcome, Report};
 
 /// Applies sequences, and sends the events that report what was done. A sequence that fails does not stop the others.
 pub async fn apply<C: Cloud>(cloud: &C, sequences: Vec<Sequence>, mode: Mode, now: DateTime<Utc>) -> Report {

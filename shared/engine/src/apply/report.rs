@@ -40,6 +40,9 @@ pub struct Report {
     /// The explanation of the one image that was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
+    /// What was made of the catalogue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<Catalogued>,
     /// Why some events could not be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_error: Option<CloudError>,
@@ -52,6 +55,17 @@ pub struct Report {
     /// How all decisions ended, if some of them are left out.
     #[serde(skip)]
     pub(crate) counted: Option<Counts>,
+}
+
+/// What was made of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Catalogued {
+    /// How many recipes it shows.
+    pub recipes: usize,
+    /// How many versions.
+    pub versions: usize,
+    /// How many files were put, because they had changed.
+    pub put: usize,
 }
 
 /// One decision and its outcome.

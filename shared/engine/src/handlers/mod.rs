@@ -2,6 +2,7 @@
 
 pub mod bake;
 pub mod capture;
+pub mod catalog;
 pub mod expire;
 pub mod publish;
 mod recall;

@@ -1,0 +1,77 @@
+//! One recipe of the document.
+
+use kiln_catalog::model::{Cost, Layer, Newest, Place, Recipe, RecipeBase};
+use kiln_core::model::{ImageId, RecipeName, Region, Version, tags};
+use kiln_core::recipe;
+
+use super::version::{Users, cost, version};
+use super::{Known, Seen, SeenRecipe, history, under_way};
+
+/// One recipe with all of its versions.
+pub(super) fn recipe(seen: &Seen<'_>, of: &SeenRecipe<'_>, known: &Known<'_>, users: &Users) -> Recipe {
+    let observed = of.one.observed.recipe.as_ref();
+    let newest = of.one.lineage.newest;
+    let history = history::entries(of);
+    let mut versions: Vec<_> = (of.one.lineage.releases.iter())
+        .map(|release| version(seen, of, release, known, users, &history))
+        .collect();
+    versions.extend(history::gone(of));
+    versions.sort_by(|one, other| other.version.cmp(&one.version));
+    Recipe {
+        name: of.name.to_string(),
+        description: None,
+        text: None,
+        newest: newest.map(|version| Newest {
+            version: version.to_string(),
+            released_at: of.home_image(version).and_then(|image| image.tags.time(tags::RELEASED_AT)),
+        }),
+        base: observed.map(|recipe| RecipeBase {
+            base: recipe.bake.base.to_string(),
+            layer: recipe.base_recipe().map(|base| layer(seen, of, base, known)),
+        }),
+        channels: Vec::new(),
+        regions: observed.map_or_else(Vec::new, |recipe| places(seen, of, recipe, known)),
+        findings: None,
+        cost: whole_cost(of),
+        last_failure: history::last_failure(of),
+        under_way: under_way::under_way(seen, of),
+        versions,
+        history,
+    }
+}
+
+fn whole_cost(of: &SeenRecipe<'_>) -> Option<Cost> {
+    cost(of.rows.values())
+}
+
+/// What the newest release was baked from, and what its base has now.
+fn layer(seen: &Seen<'_>, of: &SeenRecipe<'_>, base: &RecipeName, known: &Known<'_>) -> Layer {
+    let newest = of.one.lineage.newest.and_then(|version| of.home_image(version));
+    let baked_from = newest.and_then(|image| known.get(image.tags.get(tags::BASE)?));
+    let below = seen.recipes.iter().find(|one| one.name == base);
+    Layer {
+        recipe: base.to_string(),
+        baked_from: baked_from.filter(|(name, _)| *name == base).map(|(_, version)| version.to_string()),
+        newest: below.and_then(|below| below.one.lineage.newest).map(|version| version.to_string()),
+    }
+}
+
+fn places(seen: &Seen<'_>, of: &SeenRecipe<'_>, recipe: &recipe::Recipe, known: &Known<'_>) -> Vec<Place> {
+    let place = |region: &Region| {
+        let named: Option<ImageId> = of.pointers.get(region).and_then(|pointers| pointers.named(recipe));
+        let version: Option<Version> = named
+            .as_ref()
+            .and_then(|image| known.get(image.as_str()))
+            .filter(|(name, _)| *name == of.name)
+            .map(|(_, version)| *version);
+        Place {
+            region: region.to_string(),
+            required: region == seen.home || recipe.replicate.requires(region),
+            parameter: recipe.publish.parameter.clone(),
+            launch_template: recipe.publish.launch_template.as_ref().map(|template| template.name.clone()),
+            image: named.map(|image| image.to_string()),
+            version: version.map(|version| version.to_string()),
+        }
+    };
+    recipe.regions(seen.home).map(place).collect()
+}

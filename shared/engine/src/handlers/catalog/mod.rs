@@ -1,0 +1,137 @@
+//! `catalog`: keeps what happened, and makes the catalogue of all images: a document and pages in the stack's bucket.
+
+mod observe;
+mod put;
+
+use chrono::{DateTime, Utc};
+use kiln_core::events::inbound::{CatalogCall, Past};
+use kiln_core::inventory::Result;
+use kiln_core::model::contents::contents_key;
+use kiln_core::model::{Contents, ImageName, tags};
+
+use crate::apply::{Catalogued, Report};
+use crate::bounded::{CALLS, bounded};
+use crate::catalog::contents::{self, listed};
+use crate::catalog::files::{DIGESTS, Digests, FOLDER, File, MADE, made, made_from, shows};
+use crate::catalog::{Seen, SeenRecipe, document};
+use crate::context::{Context, HandlerError};
+use crate::ports::{Cloud, Store};
+
+use observe::{Observed, observe};
+use put::Putting;
+
+/// Of how many versions of a recipe the lists are read, the newest first.
+const MOST_LISTS: usize = 50;
+
+/// Keeps an event, and makes the catalogue unless it shows that event already. Changes nothing but what lies below
+/// `catalog/` and `history/` in the stack's bucket.
+///
+/// # Errors
+/// Why there is no new catalogue. The one before is still there.
+pub async fn catalog<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    call: &CatalogCall,
+    now: DateTime<Utc>,
+) -> std::result::Result<Report, HandlerError> {
+    if let CatalogCall::After(past) = call
+        && is_shown(cloud, past).await?
+    {
+        tracing::info!(event = past.kind, recipe = %past.recipe, "the catalogue shows this already");
+        return Ok(Report::default());
+    }
+    let observed = observe(cloud, context).await?;
+    let digests = read(cloud, DIGESTS).await.map(|bytes| Digests::read(&bytes)).unwrap_or_default();
+    // At midnight every age changes anyway. To put all of it then mends what somebody deleted, too.
+    let mut putting = Putting::new(cloud, digests, *call == CatalogCall::Make);
+    let made = make(cloud, context, &observed, &mut putting, now).await?;
+    Ok(Report { catalog: Some(made), read_only: true, ..Report::default() })
+}
+
+/// Keeps an event. Tells whether the catalogue shows it already.
+async fn is_shown<C: Cloud>(cloud: &C, past: &Past) -> Result<bool> {
+    let key = past.key();
+    let is_first = past.leaves_no_trace() && cloud.keys_below(&key).await?.is_empty();
+    cloud.put_page(&key, "application/json", past.body().as_bytes()).await?;
+    let from = read(cloud, MADE).await.and_then(|bytes| made_from(&bytes));
+    Ok(!is_first && shows(from, past.time))
+}
+
+/// A file of the catalogue. What cannot be read is made anew, so it is never an error.
+async fn read<C: Store>(cloud: &C, path: &str) -> Option<Vec<u8>> {
+    let found = cloud.object(&format!("{FOLDER}{path}")).await;
+    found.unwrap_or_else(|error| {
+        tracing::info!(%error, "it is made anew");
+        None
+    })
+}
+
+async fn make<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    observed: &Observed,
+    putting: &mut Putting<'_, C>,
+    now: DateTime<Utc>,
+) -> std::result::Result<Catalogued, HandlerError> {
+    let usage = observed.usage(cloud, context, now).await;
+    let mut seen = Seen {
+        home: &context.home,
+        now,
+        account: observed.account(),
+        recipes: observed.recipes(context, &usage, now),
+        usage: &usage,
+        instances: &observed.instances,
+        waiting: &observed.waiting,
+        gaps: observed.gaps(&usage),
+        store: cloud.place(""),
+    };
+    for recipe in &mut seen.recipes {
+        read_contents(cloud, recipe, putting).await?;
+    }
+    let catalog = document(&seen);
+    let versions = catalog.recipes.iter().map(|recipe| recipe.versions.len()).sum();
+    let was_later =
+        read(cloud, MADE).await.and_then(|bytes| made_from(&bytes)).is_some_and(|from| from > now);
+    if was_later {
+        // Another invocation read later and was done sooner: its catalogue is the newer one.
+        return Ok(Catalogued { recipes: catalog.recipes.len(), versions, put: putting.put });
+    }
+    let json = serde_json::to_vec(&catalog).unwrap_or_default();
+    putting.put_changed(kiln_catalog::pages(&catalog).map(File::from)).await?;
+    putting.put_changed([File::of("catalog.json", "application/json", json)]).await?;
+    putting.done(made(now)).await?;
+    Ok(Catalogued { recipes: catalog.recipes.len(), versions, put: putting.put })
+}
+
+/// Reads what is in the versions of a recipe, and puts the files that are made of it once.
+async fn read_contents<C: Cloud>(
+    cloud: &C,
+    recipe: &mut SeenRecipe<'_>,
+    putting: &mut Putting<'_, C>,
+) -> Result<()> {
+    let homes = recipe.one.lineage.releases.iter().filter_map(|release| {
+        let (image, _) = release.members.iter().find(|(_, record)| record.copied.is_none())?;
+        image.tags.has(tags::CONTENTS).then_some((release.version, image.created))
+    });
+    let reads = homes.take(MOST_LISTS).map(async |(version, created)| {
+        let name = ImageName { recipe: recipe.name.clone(), version };
+        let found = cloud.object(&contents_key(&name)).await;
+        let text = found.unwrap_or_else(|error| {
+            tracing::info!(%error, "what is in a version could not be read, so the catalogue lacks it");
+            None
+        });
+        Some((name, created, Contents::new(String::from_utf8(text?).ok()?)))
+    });
+    let found: Vec<_> = bounded(CALLS, reads).await.into_iter().flatten().collect();
+    for (name, created, contents) in &found {
+        let mark = contents::mark(contents);
+        if contents::bill_paths(name).iter().all(|path| putting.lies(path, &mark)) {
+            continue;
+        }
+        let files = contents::files(name, created.unwrap_or(name.version.time()), contents);
+        putting.put_once(files.unwrap_or_default()).await?;
+    }
+    let lists = found.into_iter().map(|(name, _, contents)| (name.version, contents)).collect();
+    recipe.listed = listed(&recipe.one.lineage, &lists);
+    Ok(())
+}
