@@ -11,7 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack import ask, functions, operate, recipes, release
+from stack import ask, catalog, functions, operate, recipes, release
 from stack.arguments import ArgumentError, switch
 from stack.artifacts import BucketError
 from stack.clients import Clients
@@ -106,6 +106,13 @@ def _plan(options: argparse.Namespace) -> int:
     return 0
 
 
+def _catalog(options: argparse.Namespace) -> int:
+    page = catalog.fetch(Clients(options.endpoint_url), options.home, options.to, print, options.stack)
+    if not switch("NO_OPEN", options.no_open):
+        catalog.show(page, print)
+    return 0
+
+
 def _logs(options: argparse.Namespace) -> int:
     logs = Clients(options.endpoint_url).of("logs", options.home)
     for line in operate.log_lines(logs, f"{options.stack}-{options.function}", operate.span(options.since)):
@@ -190,6 +197,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("plan", parents=[common], help="what expire would do, as a table")
     command.set_defaults(run=_plan)
     command.add_argument("--recipe", help="this one alone")
+
+    command = commands.add_parser("catalog", parents=[common], help="fetches the catalogue, and opens it")
+    command.set_defaults(run=_catalog)
+    command.add_argument("--to", type=Path, default=Path(".build/catalogue"), help="the folder that it fills")
+    command.add_argument("--no-open", help="1: only fetches it")
 
     def asks(name: str, function: Callable[..., None], about: str, **arguments: str) -> None:
         def run(options: argparse.Namespace) -> int:

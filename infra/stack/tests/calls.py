@@ -28,6 +28,8 @@ _KEPT = re.compile(rf"let (\w+)={_GOT};")
 # What an instance does with a URL counts as done by the role that signed it.
 _SIGNED = re.compile(r'self\.link\("(GET|PUT)"')
 _METHODS = {"GET": "s3:GetObject", "PUT": "s3:PutObject"}
+# A list of keys is asked for by a signed URL, too.
+_LISTED = re.compile(r"self\.listing\(")
 _NAMED = re.compile(r'Call::new\("(\w+)"')
 
 
@@ -58,6 +60,7 @@ def _calls(function: str) -> Iterator[str]:
     lost = len(re.findall(_GOT, function)) - len(kept) - len(used)
     assert not lost, f"a client of AWS is handed on, so its calls are not known: {function}"
     yield from (_METHODS[method] for method in _SIGNED.findall(function))
+    yield from ("s3:ListBucket" for _ in _LISTED.findall(function))
     for client, method in used:
         action = f"{SERVICES[client]}:{_camel(method)}"
         yield RENAMED.get(action, action)

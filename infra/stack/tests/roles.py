@@ -299,6 +299,25 @@ NEEDED["ReconcileRole"] = [
         for name in ("bake", "capture", "verify", "publish", "replicate", "expire")
     ),
 ]
+HISTORY = "<Store.Arn>/history/web/20261123T024107Z-image-released-1f0d.json"
+PAGE = "<Store.Arn>/catalog/index.html"
+LISTED = OWN | {"s3:prefix": "history/web/"}
+NEEDED["CatalogRole"] = [
+    *USE,
+    ("ec2:DescribeImages", "*", {}),
+    ("ec2:DescribeSnapshots", "*", {}),
+    ("ec2:DescribeVolumes", "*", {}),
+    ("ec2:DescribeLockedSnapshots", "*", {}),
+    ("ec2:DescribeImageAttribute", REPLICA, {}),
+    ("ssm:GetParameters", PARAMETER, {}),
+    ("ssm:GetParametersByPath", WAITING, {}),
+    ("s3:GetObject", CONTENTS, OWN),
+    ("s3:GetObject", HISTORY, OWN),
+    ("s3:GetObject", PAGE, OWN),
+    ("s3:PutObject", HISTORY, OWN),
+    ("s3:PutObject", PAGE, OWN),
+    ("s3:ListBucket", "<Store.Arn>", LISTED),
+]
 # What would let a role out of its own job, beside NEVER.
 FORBIDDEN: dict[str, list[Call]] = {
     "BakeRole": [
@@ -399,6 +418,16 @@ FORBIDDEN["ReconcileRole"] = [
     ("lambda:InvokeFunction", FUNCTION.format("reconcile"), {}),
     ("lambda:InvokeFunction", FUNCTION.format("bake").replace("kiln", "other"), {}),
 ]
+# It writes pages, and changes nothing that AWS shows of images.
+FORBIDDEN["CatalogRole"] = [
+    ANNOUNCE,
+    *(call for role, calls in NEEDED.items() if role != "CatalogRole" for call in calls if changes(call)),
+    ("s3:PutObject", CONTENTS, OWN),
+    ("s3:DeleteObject", PAGE, OWN),
+    ("s3:DeleteObject", HISTORY, OWN),
+    ("s3:ListBucket", "<Store.Arn>", OWN | {"s3:prefix": "logs/"}),
+    ("lambda:InvokeFunction", FUNCTION.format("expire"), {}),
+]
 PINNED = OURS | {"aws:ResourceTag/kiln:pin-holds": "yes"}
 FORBIDDEN["ExpireRole"] += [(f"ec2:{call}", IMAGE, PINNED) for call in ("DisableImage", "DeregisterImage")]
 HELD = {"aws:ResourceTag/kiln:hold": "audit"}
@@ -417,7 +446,7 @@ for role, held in {
 def needed(function: Function) -> list[Call]:
     """What the role of a function must be able to do."""
     own_log: Call = ("logs:PutLogEvents", f"<{function.log}.Arn>", {})
-    announce = [ANNOUNCE] if function.role != "ReconcileRole" else []
+    announce = [ANNOUNCE] if function.role not in ("ReconcileRole", "CatalogRole") else []
     return [*COMMON, *announce, own_log, *NEEDED.get(function.role, [])]
 
 

@@ -88,6 +88,11 @@ ANYTHING_BY = {
         "ssm:GetParameters",
         "parameter",
     ): "launch templates of the account may name any parameter",
+    (
+        "CatalogRole",
+        "ssm:GetParameters",
+        "parameter",
+    ): "launch templates of the account may name any parameter",
 }
 # Where a role may also do what another role needs of the same action: the other's Region, or fewer tags.
 TOO = {
@@ -121,6 +126,7 @@ TOO = {
         ("ec2:DeregisterImage", "image"),
         ("ssm:GetParameters", "parameter"),
     },
+    "CatalogRole": {("ec2:DescribeImageAttribute", "image"), ("ssm:GetParameters", "parameter")},
     "ReconcileRole": {("ec2:GetConsoleOutput", "instance"), ("ec2:DescribeImageAttribute", "image")},
 }
 ENDS = {"ec2:DisableImage", "ec2:DeregisterImage", "ec2:DeleteSnapshot"}
