@@ -62,7 +62,7 @@ SINCE ?= 1h
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint catalog advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan catalog explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,7 +99,8 @@ lint: tools ## rustfmt, clippy, ruff, cfn-lint and cargo-deny, warnings denied
 
 advisories: tools ## What is known to be wrong with the crates, by RustSec's database, which is fetched
 	@$(DENY) advisories
-catalog: $(BROWSER_READY) ## A sample of the catalogue, looked at in Chromium: every link, contrast and label, both widths
+
+catalog-pages: $(BROWSER_READY) ## A sample of the catalogue, looked at in Chromium: every link, contrast and label, both widths
 	@cargo run --quiet -p kiln-catalog --example sample -- .build/catalog
 	@$(BROWSER)/bin/pytest tests/catalog
 	@echo "==> The sample is .build/catalog/index.html, and pictures of it are in .build/catalog-pictures"
@@ -153,6 +154,9 @@ invoke: tools ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-d
 
 plan: tools ## What would expire, as a table with its cost; nothing is changed: RECIPE=web REGION=...
 	@$(BIN)/python -m stack plan --stack $(STACK) --home $(REGION) $(if $(RECIPE),--recipe $(RECIPE))
+
+catalog: tools ## Fetches the catalogue of all images into .build/catalogue, and opens it: NO_OPEN=1 REGION=...
+	@$(BIN)/python -m stack catalog --stack $(STACK) --home $(REGION) --to .build/catalogue --no-open "$(NO_OPEN)"
 
 explain: tools ## All about one image, and what will become of it: IMAGE=ami-0123456789abcdef0 REGION=...
 	@$(BIN)/python -m stack explain --stack $(STACK) --home $(REGION) --image "$(IMAGE)"

@@ -37,7 +37,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[object]:
     """The Chromium that is installed: the one that playwright would fetch is not on every machine."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make catalog")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make catalog-pages")
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium is installed: apt-get install chromium")

@@ -9,7 +9,7 @@ import pytest
 
 
 def test_each_cyclonedx_bill_is_valid_by_the_schema_of_its_version(sample: Path) -> None:
-    validation = pytest.importorskip("cyclonedx.validation.json", reason="make catalog installs it")
+    validation = pytest.importorskip("cyclonedx.validation.json", reason="make catalog-pages installs it")
     schema = pytest.importorskip("cyclonedx.schema").SchemaVersion.V1_6
     bills = sorted(sample.glob("contents/*/*.cdx.json"))
     assert len(bills) > 20
@@ -18,7 +18,9 @@ def test_each_cyclonedx_bill_is_valid_by_the_schema_of_its_version(sample: Path)
 
 
 def test_each_spdx_bill_is_valid_and_names_what_the_list_names(sample: Path) -> None:
-    parse = pytest.importorskip("spdx_tools.spdx.parser.parse_anything", reason="make catalog installs it")
+    parse = pytest.importorskip(
+        "spdx_tools.spdx.parser.parse_anything", reason="make catalog-pages installs it"
+    )
     validator = pytest.importorskip("spdx_tools.spdx.validation.document_validator")
     bills = sorted(sample.glob("contents/web/*.spdx.json"))
     assert bills
@@ -30,7 +32,7 @@ def test_each_spdx_bill_is_valid_and_names_what_the_list_names(sample: Path) -> 
 
 
 def test_each_package_url_is_written_as_its_own_library_writes_it(sample: Path) -> None:
-    package_url = pytest.importorskip("packageurl", reason="make catalog installs it").PackageURL
+    package_url = pytest.importorskip("packageurl", reason="make catalog-pages installs it").PackageURL
     for bill in sample.glob("contents/*/*.cdx.json"):
         components = json.loads(bill.read_text())["components"]
         assert len({one["bom-ref"] for one in components}) == len(components), bill

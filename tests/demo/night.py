@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from demo.screen import Screen
 from demo.story import MINUTES_A_SECOND, Facts, Story, day_of
 from demo.story import regions as in_regions
 from local_aws.client import LocalAws
-from stack import HOME_STACK, deploy, functions, operate
+from stack import HOME_STACK, catalog, deploy, functions, operate
+from stack.clients import Clients
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILT = ROOT / ".build" / "local"
 JOURNAL = ROOT / ".build" / "demo-journal.log"
+CATALOGUE = ROOT / ".build" / "demo-catalogue"
 SERVER_LOG = ROOT / ".build" / "local-aws.log"
 PATIENCE = 60.0
 
@@ -63,6 +66,7 @@ def night(screen: Screen, aws: LocalAws) -> tuple[list[Check], list[str]]:
     screen.table(outcome.table())
     checks = outcome.checks()
     checks += morning(screen, aws, narrator, story, account, outcome)
+    checks.append(pages(screen, aws, narrator))
     return checks, narrator.errors
 
 
@@ -128,6 +132,20 @@ def morning(
             str(outcome.named("web")),
         ),
     ]
+
+
+def pages(screen: Screen, aws: LocalAws, narrator: Narrator) -> Check:
+    """The catalogue as the night and the morning left it, in a folder for a browser."""
+    screen.title("The catalogue: what there is now, why it stays, and what goes next")
+    aws.schedule(f"{HOME_STACK}-catalog")
+    narrator.until_idle(PATIENCE)
+    says = "the catalogue shows every recipe"
+    try:
+        catalog.fetch(Clients(aws.url), HOME, CATALOGUE, lambda text: screen.line("local", text), HOME_STACK)
+    except operate.OperateError as error:
+        return Check(says, False, str(error))
+    shown = {one["name"] for one in json.loads((CATALOGUE / "catalog.json").read_text())["recipes"]}
+    return Check(says, {"web", "worker", "edge"} <= shown, str(sorted(shown)))
 
 
 def names(outcome: Outcome, account: Account, recipe: str) -> str:

@@ -11,7 +11,7 @@ from urllib.error import URLError
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from demo.night import BUILT, JOURNAL, ROOT, SERVER_LOG, night
+from demo.night import BUILT, CATALOGUE, JOURNAL, ROOT, SERVER_LOG, night
 from demo.screen import Screen
 from demo.verdict import verdict
 from local_aws.client import LocalAws, LocalAwsError
@@ -54,7 +54,7 @@ def watched(screen: Screen) -> int:
         screen.trace(traceback.format_exc())
         where = f"The journal up to then is {journal}, the local AWS's log {log}."
         return fail(f"{sentence(error, last_line(SERVER_LOG, began))} {where}", AGAIN)
-    return verdict(screen, checks, errors, JOURNAL, ROOT)
+    return verdict(screen, checks, errors, JOURNAL, ROOT, CATALOGUE)
 
 
 def not_built(folder: Path) -> list[str]:

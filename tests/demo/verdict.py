@@ -13,7 +13,12 @@ GUIDE = "docs/guides/first-image.md"
 
 
 def verdict(
-    screen: Screen, checks: list[Check], errors: list[str], journal: Path, root: Path | None = None
+    screen: Screen,
+    checks: list[Check],
+    errors: list[str],
+    journal: Path,
+    root: Path | None = None,
+    catalogue: Path | None = None,
 ) -> int:
     """Prints it, and gives the exit code: 0 only if every check holds and no function failed."""
     place = journal.relative_to(root) if root else journal
@@ -30,6 +35,9 @@ def verdict(
         about = "images, copies, tags, snapshots, parameters, instances, what is not Kiln's"
         screen.say(f"✓ {len(checks)} checks: {about}", "green")
         screen.say(f"  It took {screen.seconds():.0f} s. The whole journal: {place}, or make demo V=1.")
+        if catalogue:
+            page = catalogue.relative_to(root) if root else catalogue
+            screen.say(f"  The catalogue of all images, for a browser: {page}/index.html")
         screen.say(f"  Next: {GUIDE} leads to your first image; make test runs all tests.")
         return 0
     for error, times in Counter(errors).items():

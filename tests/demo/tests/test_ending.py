@@ -36,6 +36,15 @@ def test_checks_that_hold_are_one_line_and_what_to_do_next_two(tmp_path: Path) -
     assert max(map(len, lines)) <= WIDTH
 
 
+def test_where_the_catalogue_lies_is_told_in_a_line_of_its_own(tmp_path: Path) -> None:
+    out = io.StringIO()
+    journal, pages = tmp_path / "journal.log", tmp_path / "pages"
+    with Screen(journal, False, out) as screen:
+        assert verdict(screen, GOOD, [], journal, tmp_path, pages) == 0
+    lines = out.getvalue().strip().splitlines()
+    assert len(lines) == 4 and lines[2].endswith(": pages/index.html") and max(map(len, lines)) <= WIDTH
+
+
 def test_a_check_that_fails_is_told_in_full_and_where_to_look(tmp_path: Path) -> None:
     code, text = ended(tmp_path, [*GOOD, BAD], [])
     assert code == 1 and "1 of 15 checks failed" in text

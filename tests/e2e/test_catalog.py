@@ -1,0 +1,179 @@
+"""catalog: the document and the pages in the stack's bucket, and the history."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from e2e.kiln import HOME, REGIONS, Kiln, tags_of
+from stack.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = ROOT / "docs" / "reference" / "catalog.schema.json"
+
+
+class Bucket:
+    """The stack's bucket, from a person's side."""
+
+    def __init__(self, kiln: Kiln) -> None:
+        self._s3 = kiln.aws.client("s3")
+        stack = kiln.aws.client("cloudformation").describe_stacks(StackName="kiln")["Stacks"][0]
+        self.name = next(one["OutputValue"] for one in stack["Outputs"] if one["OutputKey"] == "Store")
+
+    def keys(self, prefix: str = "") -> list[str]:
+        found = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        return [one["Key"] for page in found for one in page.get("Contents", [])]
+
+    def read(self, key: str) -> bytes:
+        return bytes(self._s3.get_object(Bucket=self.name, Key=key)["Body"].read())
+
+    def kind(self, key: str) -> str:
+        return str(self._s3.head_object(Bucket=self.name, Key=key)["ContentType"])
+
+    def document(self) -> dict[str, Any]:
+        return dict(json.loads(self.read("catalog/catalog.json")))
+
+    def delete(self, prefix: str) -> None:
+        for key in self.keys(prefix):
+            self._s3.delete_object(Bucket=self.name, Key=key)
+
+
+@pytest.fixture
+def bucket(kiln: Kiln) -> Bucket:
+    bucket = Bucket(kiln)
+    for prefix in ("catalog/", "history/", "contents/"):
+        bucket.delete(prefix)
+    return bucket
+
+
+def made(kiln: Kiln) -> dict[str, Any]:
+    answer = kiln.invoke("catalog", {})
+    assert not answer.failed, answer.body
+    return dict(answer.body["catalog"])
+
+
+def the_recipe(bucket: Bucket) -> dict[str, Any]:
+    (recipe,) = bucket.document()["recipes"]
+    return dict(recipe)
+
+
+def test_after_a_release_the_catalogue_shows_it_and_names_its_image_in_every_region(
+    kiln: Kiln, bucket: Bucket
+) -> None:
+    kiln.recipe(publish='parameter = "/golden/web"')
+    kiln.bake(scheduled_time="2026-11-20T02:00:00Z")
+    keys = bucket.keys("catalog/")
+    for page in ("index.html", "web/index.html", "web/20261120T020000Z.html"):
+        assert f"catalog/{page}" in keys and bucket.kind(f"catalog/{page}") == "text/html; charset=utf-8"
+    assert bucket.kind("catalog/catalog.json") == "application/json"
+    document, recipe = bucket.document(), the_recipe(bucket)
+    holds_to_its_schema(document)
+    (version,) = recipe["versions"]
+    found = {one["region"]: one["image"] for one in version["images"]}
+    assert found == {region: kiln.images(region)[0]["ImageId"] for region in REGIONS}
+    assert (document["home"], document["gaps"]) == (HOME, [])
+    assert (recipe["name"], version["version"], version["stage"]) == ("web", "20261120T020000Z", "released")
+    assert recipe["newest"]["version"] == "20261120T020000Z" and recipe["newest"]["released_at"]
+    named = {place["region"]: (place["parameter"], place["image"]) for place in recipe["regions"]}
+    assert named == {region: ("/golden/web", found[region]) for region in REGIONS}
+    assert version["decision"]["action"] == "keep" and version["decision"]["reason"]
+    assert version["cost"]["monthly_usd"] > 0 and recipe["under_way"] == []
+    assert [entry["event"] for entry in recipe["history"]] == ["released"]
+    assert found[HOME] in bucket.read("catalog/web/20261120T020000Z.html").decode()
+
+
+def test_what_its_tester_listed_is_there_as_a_list_and_as_bills_of_materials(
+    kiln: Kiln, bucket: Bucket
+) -> None:
+    kiln.recipe(regions="[]")
+    kiln.bake(scheduled_time="2026-11-20T02:00:00Z")
+    (tag,) = [tags_of(image).get("kiln:contents") for image in kiln.images()]
+    if tag is None:
+        pytest.skip("the sandbox of the testers has nothing that lists packages")
+    contents = the_recipe(bucket)["versions"][0]["contents"]
+    assert f"{contents['packages']} sha256:{contents['digest']}" == tag
+    listed = bucket.read(f"catalog/{contents['list']}")
+    assert listed == bucket.read("contents/web/20261120T020000Z.txt")
+    assert json.loads(bucket.read(f"catalog/{contents['cyclonedx']}"))["bomFormat"] == "CycloneDX"
+    assert json.loads(bucket.read(f"catalog/{contents['spdx']}"))["spdxVersion"] == "SPDX-2.3"
+
+
+def test_whoever_makes_it_changes_nothing_but_its_pages_and_says_nothing(kiln: Kiln, bucket: Bucket) -> None:
+    kiln.recipe()
+    kiln.bake(scheduled_time="2026-11-20T02:00:00Z")
+    before = kiln.aws.journal_end()
+    once = ("digests.json", "made.json", ".packages.txt", ".cdx.json", ".spdx.json")
+    pages = [key for key in bucket.keys("catalog/") if not key.endswith(once)]
+    assert made(kiln) == {"recipes": 1, "versions": 1, "put": len(pages)}
+    kiln.settle()
+    assert kiln.changes(before) == []
+    assert [e for e in kiln.aws.journal(before, kind="event") if e["source"] == "kiln"] == []
+    calls = {
+        call["action"] for call in kiln.aws.journal(before, kind="call") if call["who"] == "kiln-catalog"
+    }
+    reads = ("Describe", "Get", "List")
+    assert {call for call in calls if not call.startswith(reads)} <= {"PutObject", "GenerateMac"}
+
+
+def test_what_happened_before_the_last_reading_is_kept_and_makes_nothing(kiln: Kiln, bucket: Bucket) -> None:
+    kiln.recipe()
+    kiln.bake(scheduled_time="2026-11-20T02:00:00Z")
+    made(kiln)
+    before = bucket.read("catalog/made.json")
+    detail = {"id": "00ff", "recipe": "web", "version": "20261119T020000Z", "region": HOME, "images": {}}
+    event = {"detail-type": "Image Released", "source": "kiln", "detail": detail}
+    assert "catalog" not in kiln.invoke("catalog", event | {"time": "2026-11-19T02:30:00Z"}).body
+    assert bucket.read("catalog/made.json") == before
+    (kept,) = bucket.keys("history/web/20261119T023000Z-image-released-00ff.json")
+    assert json.loads(bucket.read(kept))["detail"] == detail
+
+    assert kiln.invoke("catalog", event | {"time": "2126-11-19T02:30:00Z"}).body["catalog"]["recipes"] == 1
+    assert bucket.read("catalog/made.json") != before
+
+
+def test_a_failed_bake_is_shown_with_its_reason(kiln: Kiln, bucket: Bucket) -> None:
+    kiln.recipe(script="exit 3")
+    kiln.bake(scheduled_time="2026-11-20T02:00:00Z")
+    recipe = the_recipe(bucket)
+    failure = recipe["last_failure"]
+    assert (failure["event"], failure["version"]) == ("Bake Failed", "20261120T020000Z")
+    assert "3" in failure["reason"] and recipe["versions"] == []
+    holds_to_its_schema(bucket.document())
+
+
+def test_without_the_history_only_the_past_is_lost(kiln: Kiln, bucket: Bucket) -> None:
+    kiln.recipe()
+    kiln.bake(scheduled_time="2026-11-20T02:00:00Z")
+    made(kiln)
+    before = the_recipe(bucket)
+    bucket.delete("history/")
+    bucket.delete("catalog/")
+    made(kiln)
+    after = the_recipe(bucket)
+    # The image itself tells that it was released, and when.
+    assert [entry["event"] for entry in after["history"]] == ["released"]
+    assert {**before, "history": []} == {**after, "history": []}
+
+
+def test_it_is_fetched_into_a_folder(
+    kiln: Kiln, bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["catalog", "--endpoint-url", kiln.aws.url, "--to", str(tmp_path / "it"), "--no-open", "1"]
+    assert main(arguments) == 1
+    assert "there is no catalogue yet" in capsys.readouterr().err
+    kiln.recipe()
+    made(kiln)
+    assert main(arguments) == 0
+    files = {
+        str(path.relative_to(tmp_path / "it")) for path in (tmp_path / "it").rglob("*") if path.is_file()
+    }
+    assert {"index.html", "catalog.json", "style.css", "web/index.html"} <= files
+    assert not {"digests.json", "made.json"} & files
+
+
+def holds_to_its_schema(document: dict[str, Any]) -> None:
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
