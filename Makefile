@@ -58,11 +58,15 @@ FROM ?= 0
 EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
+# What a recall needs: the version, why, and whether what was baked from it goes too.
+VERSION ?=
+export WHY ?=
+LAYERS ?=
 # The Debian release of the guest, and which of its boots: all of them.
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan catalog explain preflight rollback restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan catalog explain preflight rollback recall reinstate restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,7 +119,7 @@ terraform: tools ## The Terraform module, validated and applied to the local AWS
 	@$(BIN)/python -m stack.tests.terraform
 
 guest: tools ## Builders and testers on a real Debian under QEMU, as root: SUITE=trixie CASES="passes tests"
-	@cargo build --quiet -p kiln-core --example user_data --example verdict
+	@cargo build --quiet -p kiln-core --example user_data --example verdict --example contents
 	@$(BIN)/python -m guest --examples "$$CARGO_TARGET_DIR/debug/examples" --suite $(SUITE) $(CASES)
 
 bench: release ## Size, start, memory and calls of the release binaries, each against its limit
@@ -166,6 +170,14 @@ preflight: tools ## What a bake would fail for; nothing is launched: RECIPE=web 
 
 rollback: tools ## Every Region names a former release again: RECIPE=web TO=20261116T020000Z REGION=...
 	@$(BIN)/python -m stack rollback --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --to "$(TO)"
+
+recall: tools ## Takes a bad release back everywhere; shows first what and who uses it: RECIPE=web VERSION=... WHY="CVE-..." LAYERS=1 YES=1
+	@$(BIN)/python -m stack recall --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --version "$(VERSION)" \
+	  --why "$(WHY)" --layers "$(LAYERS)" --yes "$(YES)"
+
+reinstate: tools ## Takes a recall back: RECIPE=web VERSION=20261123T020000Z YES=1
+	@$(BIN)/python -m stack recall --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --version "$(VERSION)" \
+	  --back --yes "$(YES)"
 
 restore: tools ## Brings a release back that was deprecated or disabled: IMAGE=ami-0123456789abcdef0 REGION=...
 	@$(BIN)/python -m stack restore --stack $(STACK) --home $(REGION) --image "$(IMAGE)"

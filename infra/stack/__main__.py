@@ -11,7 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack import ask, catalog, functions, operate, recipes, release
+from stack import ask, catalog, functions, operate, recall, recipes, release
 from stack.arguments import ArgumentError, switch
 from stack.artifacts import BucketError
 from stack.clients import Clients
@@ -113,6 +113,19 @@ def _catalog(options: argparse.Namespace) -> int:
     return 0
 
 
+def _recall(options: argparse.Namespace) -> int:
+    client, name = Clients(options.endpoint_url).of, "reinstate" if options.back else "recall"
+    confirm = Asked(_command(name, options), switch("YES", options.yes))
+    if options.back:
+        back = (options.recipe, options.version)
+        recall.reinstate(client, options.home, back, confirm, stack=options.stack)
+        return 0
+    asked = (options.recipe, options.version, options.why)
+    layers = switch("LAYERS", options.layers)
+    recall.recall(client, options.home, asked, layers, confirm, stack=options.stack)
+    return 0
+
+
 def _logs(options: argparse.Namespace) -> int:
     logs = Clients(options.endpoint_url).of("logs", options.home)
     for line in operate.log_lines(logs, f"{options.stack}-{options.function}", operate.span(options.since)):
@@ -202,6 +215,15 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_catalog)
     command.add_argument("--to", type=Path, default=Path(".build/catalogue"), help="the folder that it fills")
     command.add_argument("--no-open", help="1: only fetches it")
+
+    command = commands.add_parser("recall", parents=[common], help="takes a bad release back, or a recall")
+    command.set_defaults(run=_recall)
+    command.add_argument("--recipe", help="its name")
+    command.add_argument("--version", help="the version")
+    command.add_argument("--why", help="the reason, which users read")
+    command.add_argument("--layers", help="1: what was baked from it is recalled as well")
+    command.add_argument("--back", action="store_true", help="takes the recall back")
+    command.add_argument("--yes", help="1: does it without a question")
 
     def asks(name: str, function: Callable[..., None], about: str, **arguments: str) -> None:
         def run(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import re
 IMAGE_ID = re.compile(r"ami-[0-9a-f]{8}([0-9a-f]{9})?")
 RECIPE_NAME = re.compile(r"[a-z]([a-z0-9-]{0,62}[a-z0-9])?")
 VERSION = re.compile(r"\d{8}T\d{6}Z")
+REASON = re.compile(r"[^\n]{1,256}")
 _YES, _NO = ("1", "true", "yes"), ("", "0", "false", "no")
 
 
@@ -32,6 +33,18 @@ def version(command: str, given: str | None) -> str | None:
         return None
     example = f"make {command} RECIPE=web TO=20261116T020000Z"
     return _checked(VERSION, "TO", "a version", given, example)
+
+
+def needed_version(command: str, given: str | None) -> str:
+    """A version that must be given."""
+    example = f"make {command} RECIPE=web VERSION=20261123T020000Z"
+    return _checked(VERSION, "VERSION", "a version", given, example)
+
+
+def why(command: str, given: str | None) -> str:
+    """A reason, for people."""
+    example = f'make {command} RECIPE=web VERSION=20261123T020000Z WHY="CVE-2026-12345"'
+    return _checked(REASON, "WHY", "a reason of at most 256 characters", given, example)
 
 
 def switch(name: str, given: str | None) -> bool:

@@ -123,6 +123,30 @@ def test_a_rollback_that_fails_in_one_region_shows_what_each_names(
     assert any(line.startswith("eu-west-1") and "(as before)" in line for line in said.out.splitlines())
 
 
+def test_a_recall_is_shown_with_who_uses_it_and_done_once_somebody_says_yes(
+    kiln: Kiln, capsys: pytest.CaptureFixture[str]
+) -> None:
+    three_releases(kiln, publish='parameter = "/golden/web"')
+    kiln.sweep()
+    of_release = ("recall", "--recipe", "web", "--version", NEW)
+    assert run(kiln, *of_release, "--why", "CVE-1") == 1
+    said = capsys.readouterr()
+    assert "recalled: CVE-1" in said.out and "parameter/golden/web" in said.out
+    assert "Nothing was changed" in said.err and "YES=1" in said.err
+    assert kiln.named() == [NEW] * 3
+    assert run(kiln, *of_release, "--why", "CVE-1", "--yes", "1") == 0
+    text = capsys.readouterr().out
+    assert f"To take it back: make reinstate RECIPE=web VERSION={NEW}" in text
+    former = "20250201T020000Z"
+    assert any(
+        row.split() == ["us-east-1", "parameter", "/golden/web", NEW, former] for row in text.splitlines()
+    )
+    kiln.settle()
+    assert kiln.named() == [former] * 3
+    assert run(kiln, *of_release, "--back", "--yes", "1") == 0
+    assert f"the recall of {NEW} is taken back" in capsys.readouterr().out
+
+
 def test_what_was_deprecated_is_restored(kiln: Kiln, capsys: pytest.CaptureFixture[str]) -> None:
     oldest = three_releases(kiln, quarantine="7d")
     kiln.invoke("expire", {"dry_run": False})

@@ -70,6 +70,10 @@ def _tried(case: Case, guest: Guest, product: Product, folder: Path, limit: floa
     verdict = product.verdict(word, run.console)
     begun = run.console.count(f"kiln-script {word} begins".encode())
     wrong = [*_wrong(case, verdict, run.powered_off, begun), *_wrong_store(case, run, store)]
+    if b"installed as: " in run.console:
+        wrong.extend(
+            _wrong_contents(product.contents(word, run.console), run.console.decode(errors="replace"))
+        )
     after = len(run.console) - run.console.rfind(VERDICT)
     ended = "WRONG" if wrong else "ok"
     print(
@@ -126,6 +130,19 @@ def _wrong(case: Case, verdict: Any, powered_off: bool, begun: int) -> Any:
             yield f"its verdict is {verdict}, not {case.expected}"
     elif verdict != PASSED:
         yield f"its verdict is {verdict}, not {case.expected}"
+
+
+def _wrong_contents(contents: list[str], console: str) -> Any:
+    """What differs between Kiln's list and what the guest's own tools tell."""
+    packages = [line.split(" ") for line in contents if line.startswith("dpkg ")]
+    names = sorted(f"{name} {version}\n".encode() for _, name, version, _ in packages)
+    digest = hashlib.sha256(b"".join(names)).hexdigest()
+    for told in (f"installed: {len(packages)}", f"installed as: {digest}"):
+        if f"\n{told}" not in console.replace("\r", ""):
+            yield f"its list has {len(packages)} packages ({digest}), not as the guest says: {contents[:3]}"
+    kernel = next((line.removeprefix("kernel ") for line in contents if line.startswith("kernel ")), "")
+    if f"\nkernel: {kernel}" not in console.replace("\r", "") or "os ID=debian" not in contents:
+        yield f"its list tells kernel {kernel!r}, and the guest another, or another system"
 
 
 def _wrong_store(case: Case, run: Run, store: Store) -> Any:

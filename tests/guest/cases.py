@@ -113,8 +113,14 @@ if ls -d /var/lib/cloud/instances/*/ | grep -v "$mine"; then fail 'its instance 
 test "$(ls -d /var/lib/cloud/instances/*/ | wc -l)" -eq 1 || fail 'more than one instance'
 """
 
-TESTS = f"""{CLEAN}
+TESTS = rf"""{CLEAN}
 test -e /run/own-script-ran || fail 'nothing, but the script for each boot of the recipe went too'
+# What is installed, told in another way than Kiln's: its list must be the same.
+dpkg --get-selections | grep -cE '[[:space:]](install|hold)$' | sed 's/^/installed: /'
+awk -v RS= '/\nStatus: [a-z]+ ok installed\n/' /var/lib/dpkg/status |
+  awk '/^Package: /{{p=$2}}/^Version: /{{print p, $2}}' |
+  LC_ALL=C sort | sha256sum | sed 's/^/installed as: /'
+echo "kernel: $(uname -r)"
 echo tested
 """
 

@@ -28,3 +28,9 @@ class Product:
         """`"passed"`, `"silent"`, or `{"failed": {"status": …, "tail": …}}`."""
         command = [self.examples / "verdict", word]
         return json.loads(subprocess.run(command, input=console, capture_output=True, check=True).stdout)
+
+    def contents(self, word: str, console: bytes) -> list[str]:
+        """The lines of what a tester listed; a line that says why, if there is no list."""
+        command = [self.examples / "contents", word]
+        run = subprocess.run(command, input=console, capture_output=True, check=False)
+        return (run.stdout or run.stderr).decode(errors="replace").splitlines()

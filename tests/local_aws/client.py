@@ -162,6 +162,10 @@ class LocalAws:
         there is no fix."""
         self._post("scan", {"image": image, "findings": findings, "region": region})
 
+    def repository(self, **versions: str) -> None:
+        """Sets which versions of packages builders install from now on."""
+        self._post("repository", versions)
+
     def days_pass(self, days: float) -> None:
         """Makes everything in EC2 that many days older, in every Region, with the times in Kiln's tags."""
         self._post("pass", {"days": days})

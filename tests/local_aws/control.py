@@ -50,6 +50,7 @@ class Control:
             ("POST", "scan"): self._scan,
             ("POST", "ends-elsewhere"): self._ends_elsewhere,
             ("POST", "recipe-ends"): self._recipe_ends,
+            ("POST", "repository"): self._repository,
             ("POST", "volume"): self._volume,
             ("POST", "pass"): self._pass,
             ("GET", "journal"): self._journal,
@@ -85,6 +86,7 @@ class Control:
             world.instance_lifecycle.forget()
             world.tokens.clear()
             world.public_images.clear()
+            world.repository.clear()
             world.faults.replace([])
             for backends in (ec2_backends, autoscaling_backends):
                 for backend in list(backends[ACCOUNT].values()):
@@ -161,6 +163,12 @@ class Control:
                 raise BadRequest(f"there is no {kind} {name} in {region}")
             here.image_recipes = left
         return {"ended": ended}
+
+    def _repository(self, query: Query, body: Any) -> Answer:
+        """Sets which versions of packages can be installed from now on."""
+        with self._world.lock:
+            self._world.repository.update({str(name): str(version) for name, version in body.items()})
+            return {"repository": dict(self._world.repository)}
 
     def _volume(self, query: Query, body: Any) -> Answer:
         """Sets the state of a seeded volume."""

@@ -33,6 +33,8 @@ class World:
     lock: threading.RLock = field(default_factory=threading.RLock)
     tokens: dict[tuple[str, ...], Any] = field(default_factory=dict)
     public_images: dict[str, str] = field(default_factory=dict)
+    repository: dict[str, str] = field(default_factory=dict)
+    """The version of each package that can be installed, where it is not the first."""
     # Set once the server listens.
     endpoint: str = ""
     clock: Clock = field(init=False)

@@ -57,6 +57,10 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
         (["rollback"], "RECIPE is missing, the name of a recipe: make rollback RECIPE=web"),
         (["rollback", "--recipe", "web", "--to", "2"], "TO is '2', which is not a version: make rollback"),
         (["rollback", "--recipe", "infra/recipes/web.toml"], "which is not the name of a recipe"),
+        (["recall"], "RECIPE is missing, the name of a recipe: make recall RECIPE=web"),
+        (["recall", "--recipe", "web"], "VERSION is missing, a version: make recall RECIPE=web VERSION="),
+        (["recall", "--recipe", "web", "--version", "20261123T020000Z"], "WHY is missing, a reason"),
+        (["recall", "--back", "--recipe", "web"], "VERSION is missing, a version: make reinstate"),
         (["retire"], "RECIPE is missing, the name of a recipe: make retire RECIPE=web"),
         (
             ["retire", "--recipe", "web", "--dry-run", "maybe"],

@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use kiln_core::model::contents::Listing;
 use kiln_core::model::{Role, ScriptOutcome};
 use machine::{GUARD, Machine, USER_DATA, WORD, environment};
 
@@ -202,4 +203,78 @@ fn a_tester_is_left_as_it_is() {
     let machine = lived_in(Role::Tester);
     assert!(machine.outcome() == ScriptOutcome::Passed && !machine.asked().contains("cloud-init"));
     assert!(OF_THE_BUILDER.iter().all(|path| machine.has(path)));
+}
+
+/// As dpkg keeps it: two packages are there, and of a third only its settings.
+const STATUS: &str = "Package: nginx\nStatus: install ok installed\nArchitecture: arm64\nVersion: 1.28.0-1\n\n\
+    Package: adduser\nStatus: hold ok installed\nArchitecture: all\nVersion: 3.152\n\n\
+    Package: telnet\nStatus: deinstall ok config-files\nArchitecture: arm64\nVersion: 0.17\n\n";
+const QUERY: &str = "while read -r key value; do case $key in Package:) p=$value ;; Status:) s=$value ;; Architecture:) a=$value ;; \
+    Version:) case $s in install*) f='ii ' ;; hold*) f='hi ' ;; *) f='rc ' ;; esac; echo \"${f}dpkg $p $value $a\" ;; esac; \
+    done < \"${1#--admindir=}/status\"";
+
+fn tester(script: &str) -> Machine {
+    let machine = Machine::new(Role::Tester, script);
+    machine.write("var/lib/dpkg/status", STATUS);
+    machine.write("etc/os-release", "ID=debian\nPRETTY_NAME=\"Debian 13\"\n");
+    machine.write("proc/cmdline", "root=PARTUUID=1 ro\n");
+    // What stands for dpkg-query, which is not on every machine that runs this.
+    machine.tool("dpkg-query", QUERY);
+    machine.write(
+        "lib/apk/db/installed",
+        "P:musl\nV:1.2.5-r9\nA:aarch64\n\nP:busybox\nV:1.37.0-r12\nA:aarch64\n\n",
+    );
+    machine
+}
+
+#[test]
+fn a_tester_lists_what_was_there_before_its_script_ran_and_says_it_before_its_verdict() {
+    let machine = tester("echo 'Package: later' > \"$KILN_ROOT/var/lib/dpkg/status\"").boot();
+    let console = machine.read("dev/console");
+    let listing = Listing::read(&console, &[WORD.to_owned()]).unwrap();
+    let text = listing.contents.as_ref().unwrap().text();
+    let (kernel, rest) = text.split_once('\n').unwrap();
+    assert!(kernel.starts_with("kernel ") && kernel.len() > 8, "{text}");
+    assert_eq!(
+        rest,
+        "cmdline root=PARTUUID=1 ro\nos ID=debian\nos PRETTY_NAME=\"Debian 13\"\napk busybox 1.37.0-r12 aarch64\n\
+         apk musl 1.2.5-r9 aarch64\ndpkg adduser 3.152 all\ndpkg nginx 1.28.0-1 arm64\n"
+    );
+    assert_eq!(listing.summary.packages, 4);
+    assert_eq!(machine.outcome(), ScriptOutcome::Passed);
+    assert!(console.find("kiln-contents").unwrap() < console.find("kiln-verdict").unwrap());
+}
+
+#[test]
+fn a_list_that_cannot_be_made_fails_no_test() {
+    let machine = Machine::new(Role::Tester, "true");
+    for tool in ["gzip", "base64", "awk", "sed", "sort", "uname"] {
+        fs::remove_file(machine.0.join("bin").join(tool)).unwrap();
+    }
+    let machine = machine.boot();
+    assert_eq!(machine.outcome(), ScriptOutcome::Passed, "{}", machine.read("dev/console"));
+}
+
+#[test]
+fn a_list_that_is_longer_than_the_console_has_room_for_is_told_by_its_digest() {
+    let machine = tester("true");
+    let digest = |n: u64| n.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17);
+    let many: String = (1..6_000)
+        .map(|n| {
+            format!("P:p{:x}\nV:{:x}-r{:x}\nA:all\n\n", digest(n), digest(n + 7_000), digest(n + 90_000))
+        })
+        .collect();
+    machine.write("lib/apk/db/installed", &many);
+    let machine = machine.boot();
+    let console = machine.read("dev/console");
+    assert!(console.len() < 8 * 1024, "{}", console.len());
+    let listing = Listing::read(&console, &[WORD.to_owned()]).unwrap();
+    assert_eq!((listing.summary.packages, listing.contents), (6_001, None));
+}
+
+#[test]
+fn a_builder_and_a_test_that_fails_list_nothing() {
+    let failed = tester("exit 3").boot();
+    assert!(!failed.read("dev/console").contains("kiln-contents") && failed.failed().0 == 3);
+    assert!(!Machine::builder("true").boot().read("dev/console").contains("kiln-contents"));
 }

@@ -12,6 +12,7 @@ from moto.ec2.models.elastic_block_store import Snapshot
 from moto.ec2.utils import random_snapshot_id
 
 from local_aws.overlay import tags
+from local_aws.overlay.packages import OF_PUBLIC_IMAGES, Packages
 
 PROTECTED = "enabled-without-cooldown"
 PROTECTED_WITH_COOLDOWN = "enabled-with-cooldown"
@@ -84,6 +85,7 @@ class Image(TaggedEC2Resource):
     platform: str | None = None
     generalised: bool = True
     """Whether Windows runs user data on what is launched from it."""
+    packages: Packages = field(default_factory=lambda: dict(OF_PUBLIC_IMAGES))
     virtualization_type: str = "hvm"
     kernel_id: str | None = None
     scanned: str | None = None

@@ -54,6 +54,7 @@ class ImageCreation(Overlay):
             boot_mode=source.boot_mode if source else None,
             platform=instance.platform,
             generalised=self.world.instance_lifecycle.is_generalised(instance),
+            packages=self.world.instance_lifecycle.packages(instance),
         )
         image.devices = self._snapshot_volumes(instance, image, wanted["snapshot"])
         tags.put(backend, image.id, wanted["image"])
@@ -88,6 +89,7 @@ class ImageCreation(Overlay):
             boot_mode=source.boot_mode,
             platform=source.platform,
             generalised=source.generalised,
+            packages=dict(source.packages),
             imds_support=source.imds_support,
             deprecation_time=None if encrypt else source.deprecation_time,
         )

@@ -14,6 +14,7 @@ from moto.ec2.models.instances import Instance, StateReason
 
 from local_aws.lifecycle import Spawner
 from local_aws.overlay.image_lifecycle import fail_image
+from local_aws.overlay.packages import Packages
 from local_aws.overlay.userdata_sandbox import Sandbox
 from local_aws.overlay.windows_guest import WindowsGuest
 from local_aws.world import World
@@ -91,6 +92,14 @@ class InstanceLifecycle:
         """Whether user data runs on what is launched from an image of it. Linux needs nothing for that."""
         return instance.platform != "windows" or self._record(instance).generalised
 
+    def packages(self, instance: Instance) -> Packages:
+        """What is installed on an instance by now: that of its image, and what its user data installed."""
+        record = self._records.get(instance.id)
+        if record is not None and isinstance(record.sandbox, Sandbox):
+            return record.sandbox.packages()
+        image = instance.ec2_backend.amis.get(instance.image_id)
+        return dict(image.packages) if image is not None and hasattr(image, "packages") else {}
+
     def forget(self) -> None:
         for record in self._records.values():
             self._end_user_data(record)
@@ -143,7 +152,8 @@ class InstanceLifecycle:
             sandbox = WindowsGuest(world.endpoint, runs, on_poweroff, on_idle, on_sysprep)
             sandbox.print(f"Windows starts ({instance.id})\n")
         else:
-            sandbox = Sandbox(scratch, self._spawner, world.endpoint, on_poweroff, on_idle)
+            disk = (self.packages(instance), dict(world.repository))
+            sandbox = Sandbox(scratch, self._spawner, world.endpoint, on_poweroff, on_idle, *disk)
             sandbox.print(f"Linux version 6.1 ({instance.id})\n")
         record.sandbox = sandbox
         sandbox.start(base64.b64decode(str(instance.user_data)))

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from local_aws.lifecycle import Spawner, kill_group
+from local_aws.overlay import packages
+from local_aws.overlay.packages import Packages
 from local_aws.settings import CONSOLE_LIMIT
 
 TOOLS = (
@@ -29,14 +31,13 @@ TOOLS = (
     "timeout touch tr true uname uniq wc which xargs yes"
 )
 STUBS = (
-    "apt apt-get chown cloud-init dnf dpkg firewall-cmd groupadd hostnamectl install modprobe pip pip3 "
-    "restorecon rpm sysctl systemctl timedatectl umount update-alternatives useradd usermod yum"
+    "chown cloud-init dpkg firewall-cmd groupadd hostnamectl install modprobe pip pip3 "
+    "restorecon rpm sysctl systemctl timedatectl umount update-alternatives useradd usermod"
 )
 POWER_TOOLS = ("poweroff", "shutdown", "reboot", "halt", "init")
 CONFINED = ("rm", "cp", "mv", "ln", "rmdir")
-_ABSOLUTE = re.compile(
-    rf"(?<![\w.-])/(?:usr/)?(?:local/)?s?bin/({'|'.join([*POWER_TOOLS, *STUBS.split(), *CONFINED])})\b"
-)
+_OTHERS = "|".join([*POWER_TOOLS, *packages.stubs(), *STUBS.split(), *CONFINED])
+_ABSOLUTE = re.compile(rf"(?<![\w.-])/(?:usr/)?(?:local/)?s?bin/({_OTHERS})\b")
 _CONSOLES = re.compile(r"/dev/(?:console|ttyS0|ttyAMA0|hvc0)\b")
 _POLL = 0.02
 _NOBODY = 65534
@@ -49,9 +50,17 @@ class Sandbox:
     """One run of user data, and the serial console that it writes."""
 
     def __init__(
-        self, scratch: Path, spawner: Spawner, endpoint: str, on_poweroff: Callback, on_idle: Callback
+        self,
+        scratch: Path,
+        spawner: Spawner,
+        endpoint: str,
+        on_poweroff: Callback,
+        on_idle: Callback,
+        installed: Packages | None = None,
+        repository: Packages | None = None,
     ) -> None:
-        """`on_poweroff` is called once if the script powers the instance off. `on_idle` is called once when
+        """`installed` are the packages of its image, and `repository` the versions that can be installed.
+        `on_poweroff` is called once if the script powers the instance off. `on_idle` is called once when
         the script has ended or sleeps forever."""
         self._scratch = scratch
         self._endpoint = endpoint
@@ -68,6 +77,7 @@ class Sandbox:
         self._user: dict[str, Any] = {}
         self._writing = -1
         self._asleep = scratch / "asleep"
+        self._installed, self._repository = installed or {}, repository or {}
 
     def start(self, given: bytes) -> None:
         """`given` is the user data as EC2 has it; cloud-init takes it compressed too."""
@@ -83,6 +93,7 @@ class Sandbox:
         script = home / "var/lib/cloud/instance/scripts/part-001"
         script.parent.mkdir(parents=True)
         script.write_text(_confine(user_data, self._fifo))
+        packages.put(home, self._installed, self._repository)
         (home / "dev").mkdir()
         (home / "dev/console").symlink_to(self._fifo)
         user = _run_as_nobody(self._scratch, self._fifo, home, *home.rglob("*")) if os.geteuid() == 0 else {}
@@ -130,6 +141,10 @@ class Sandbox:
             return False
         self._child = self._run(scripts[0])
         return True
+
+    def packages(self) -> Packages:
+        """What is installed by now."""
+        return packages.of(self._scratch / "root")
 
     def print(self, text: str) -> None:
         self._take(text.encode())
@@ -215,6 +230,8 @@ def _fill_path(bin_: Path, home: Path, power: Path, reboot: Path, asleep: Path, 
         path.write_text(f"#!{shell}\n{body}\n")
         path.chmod(0o755)
 
+    for name, body in packages.stubs().items():
+        stub(name, body)
     for name in STUBS.split():
         stub(name, f'echo "{name}: asked for: $*"')
     stub("sync", "exit 0")

@@ -93,8 +93,10 @@ fn failed_images(account: &Account, invariants: &Invariants, home: &Region) -> V
             let changed_by_hand = |bake: &Bake| {
                 bake.changed_by_hand || bake.retired || bake.replicas_changed_by_hand.contains(&image.region)
             };
-            // The failed copies of a recalled release go with it, once nobody uses it.
-            !invariants.recalled.contains_key(&record.name)
+            // The failed copies of what was recalled, or was rejected once it was brought back, go with it.
+            let is_out = home_image(account, home, &record.name).is_some_and(|(_, its)| its.stage.is_out());
+            !is_out
+                && !invariants.recalled.contains_key(&record.name)
                 && !invariants.bakes.get(&record.name).is_some_and(changed_by_hand)
         })
         .filter(|(_, record)| {

@@ -133,7 +133,7 @@ impl Invariants {
             self.releases.failed_tests.remove(&(image.region.clone(), image.id.clone()));
         }
         if let Ok(record) = image.record() {
-            if anchor.left.is_some() && anchor.pin.is_none() {
+            if anchor.is_rolled_back_from() {
                 self.releases.left.insert(record.name);
             } else {
                 self.releases.left.remove(&record.name);

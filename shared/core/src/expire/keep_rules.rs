@@ -68,6 +68,9 @@ pub fn decide(
 ) -> Vec<Sequence> {
     let rules = by_rules(recipe, lineage, now);
     let (policy, fleet) = (RetentionPolicy::of(recipe, lineage.newest), &lineage.fleet);
+    // A recall may be taken back: also where the recipe asks for no quarantine, there is time for that.
+    let quarantine = recipe.expire.quarantine.max(Expire::DEFAULT.quarantine);
+    let of_recalled = Expire { quarantine, ..recipe.expire.clone() };
     let one = |(release, rule): (&Release<'_>, ByRule)| match (rule, lineage.unobservable) {
         (ByRule::Kept(reason), _) => keep(release, policy, now, |_| Keep::by_rule(reason.clone(), None)),
         (ByRule::Young { newer, age }, _) => {
@@ -89,10 +92,11 @@ pub fn decide(
             unless_used(release, policy, uses, &RetirementContext { reason: reason.into(), fleet, now })
         }
         (ByRule::Out(reason), _) => {
-            let policy = match reason {
-                RetentionReason::Unchanged => RetentionPolicy { expire: &Expire::AT_ONCE, ..policy },
-                _ => policy,
+            let expire = match reason {
+                RetentionReason::Unchanged => &Expire::AT_ONCE,
+                _ => &of_recalled,
             };
+            let policy = RetentionPolicy { expire, ..policy };
             unless_used(release, policy, uses, &RetirementContext { reason: reason.into(), fleet, now })
         }
     };

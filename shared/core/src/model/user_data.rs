@@ -111,6 +111,7 @@ fn brought(program: &Program, links: &Links) -> String {
 pub(super) fn needed(frame: &str, role: Role, program: &Program) -> String {
     let is_needed = |part: &str| match part {
         "contents" => role == Role::Tester,
+        "clean" => role == Role::Builder,
         "fetch" => program.needs_network(),
         "log" => program.keep_log.is_some(),
         "reboot" => program.steps.contains(&Step::Reboot),
@@ -240,11 +241,12 @@ mod tests {
         let steps = ["scripts/10-packages.sh", "scripts/20-nginx.sh"].map(|path| Step::File(path.into()));
         let without = Program { steps: steps.to_vec(), archive: Some(digest), ..Program::default() };
         let with_log = Program { keep_log: "90d".parse().ok(), ..without.clone() };
-        let size =
-            |program, links: &Links| packed(&user_data(Role::Builder, &name(), program, links, WORD)).len();
-        let with_log = size(&with_log, &links);
-        let without = size(&without, &Links { log: String::new(), ..links });
-        assert!(without <= 4 * 1024 && with_log <= 5 * 1024, "{without} {with_log}");
+        for role in [Role::Builder, Role::Tester] {
+            let size = |program, links: &Links| packed(&user_data(role, &name(), program, links, WORD)).len();
+            let with_log = size(&with_log, &links);
+            let without = size(&without, &Links { log: String::new(), ..links.clone() });
+            assert!(without <= 4 * 1024 && with_log <= 5 * 1024, "{role} {without} {with_log}");
+        }
     }
 
     #[test]

@@ -4,7 +4,6 @@
 # Runs the recipe's steps once, says on the serial console how they ended, and powers off. The steps are a service of their
 # own once cloud-init is done. So they may wait for cloud-init, upgrade it, remove it, leave daemons, kill their parents
 # or ask for a restart: systemd runs `end` all the same.
-role=@role@
 word=@word@
 steps='@steps@'
 # Where the log is put; signed for this launch.
@@ -331,11 +330,12 @@ end() {
 #[]
 #[contents]
   [ "$status" != 0 ] || tell_contents 2> /dev/null
-#[]
-  if [ "$role $status" = 'builder 0' ]; then
+#[clean]
+  if [ "$status" = 0 ]; then
     clean > /dev/null 2>&1
     if stopping; then status=129; fi
   fi
+#[]
   finish "$status"
 }
 
@@ -343,6 +343,7 @@ stopping() {
   [ "$(systemctl is-system-running 2> /dev/null)" = stopping ]
 }
 
+#[clean]
 # Each instance of the image is a machine of its own, and nothing tells who the builder was.
 clean() {
   if command -v cloud-init; then
@@ -373,6 +374,7 @@ clean() {
   [ ! -f "$root/etc/machine-id" ] || : > "$root/etc/machine-id"
 }
 
+#[]
 # What a step mounted there is not Kiln's.
 leave() {
   while read -r _ at _; do

@@ -175,7 +175,9 @@ pub fn reinstate(observed: &Observed<'_>, version: Version) -> Vec<Sequence> {
                 sequence.push(decide(Action::reactivate(image, record, observed.now)));
             }
             false => {
-                sequence.push(decide(Action::anchor(image, Anchor { end: None, ..image.anchor().clone() })))
+                let anchor = Action::anchor(image, Anchor { end: None, ..image.anchor().clone() });
+                let disabled = RecallReason::BroughtBackDisabled(version);
+                sequence.push(Subject::image(image).decide(anchor, disabled));
             }
         }
     }

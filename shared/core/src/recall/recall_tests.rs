@@ -159,6 +159,25 @@ fn a_rollback_to_a_release_ends_with_its_recall_and_what_was_rolled_back_from_is
 }
 
 #[test]
+fn the_recall_of_what_somebody_rolled_back_to_does_not_revive_an_earlier_rollback() {
+    let mut images = [everywhere(7), everywhere(8), everywhere(9)].concat();
+    for image in images.iter_mut().filter(|image| image.region == region("us-east-1")) {
+        let rolled_back = |at, over| Pin { at: day(at), over: version(over) };
+        let anchor = image.anchor().clone();
+        *image = match () {
+            () if image.id == id_of("us-east-1", 9) => image.anchored(anchor.rolled_back_from(day(20))),
+            () if image.id == id_of("us-east-1", 8) => {
+                image.anchored(anchor.pinned(rolled_back(20, 9)).rolled_back_from(day(21)))
+            }
+            () => image.anchored(anchor.pinned(rolled_back(21, 9))),
+        };
+    }
+    let sequences = scene(images, 7).recalled(7);
+    assert_eq!(moves(&sequences), BTreeMap::new());
+    assert_eq!(sequences.last().map(words), Some(vec!["tag", "reject"]));
+}
+
+#[test]
 fn a_recall_that_died_after_its_first_call_is_finished_by_the_sweep_and_by_the_same_call() {
     let scene = scene([everywhere(8), everywhere(9)].concat(), 9);
     let first = vec![vec![scene.recalled(9)[0][0].clone()]];

@@ -34,15 +34,14 @@ pub fn of(images: &[&Image], usage: &Usage) -> Vec<UsedBy> {
         let all = usage.references.iter().chain(&usage.launchers.uses);
         let referrers: Vec<&Referrer> = all.filter(|one| is_of(&one.names)).map(|one| &one.by).collect();
         found.extend(referrers.iter().map(|by| named_by(by)));
-        let templates: BTreeSet<&str> = referrers
-            .iter()
-            .filter_map(|by| match by {
-                Referrer::TemplateVersion(id, _) => Some(id.as_str()),
-                _ => None,
-            })
-            .collect();
+        // EC2's own list of references tells a template by its ARN.
+        let template = |by: &&Referrer| {
+            let arn = by.arn(&image.region, &image.owner);
+            arn.rsplit_once(":launch-template/").map(|(_, id)| id.to_owned())
+        };
+        let templates: BTreeSet<String> = referrers.iter().filter_map(template).collect();
         let groups = usage.launchers.by_template.iter();
-        let groups = groups.filter(|(template, _)| templates.contains(template.as_str()));
+        let groups = groups.filter(|(template, _)| templates.contains(template));
         found.extend(groups.map(|(_, by)| named_by(by)));
         found.extend(accounts(image, usage));
     }

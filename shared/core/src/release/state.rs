@@ -222,9 +222,10 @@ impl<'a> ReleaseState<'a> {
     }
 
     /// The release of the latest rollback, and the newest version that it was preferred to; `None` once a newer one
-    /// is released.
+    /// is released. What was rolled back from since is no such release, though the one that it went to was recalled.
     pub(super) fn pinned(&self) -> Option<(&ReadyRelease<'a>, Version)> {
-        let (pinned, over) = latest_pin(self.releases.iter(), |release| release.home)?;
+        let kept = self.releases.iter().filter(|release| !release.home.anchor().is_rolled_back_from());
+        let (pinned, over) = latest_pin(kept, |release| release.home)?;
         let newer = self.releases.iter().any(|release| release.version() > over && self.is_complete(release));
         (!newer).then_some((pinned, over))
     }

@@ -22,7 +22,7 @@ pub const WORD: &str = "0123456789abcdef";
 pub const USER_DATA: &str = "var/lib/cloud/instance/scripts/part-001";
 pub const GUARD: &str = "var/lib/cloud/scripts/per-boot/kiln-ec2-this";
 /// All that the user data may find on its path, besides what only says that it was asked.
-const TOOLS: &str = "bash cat chmod cp cut date env gzip head mkdir mkfifo mv rm sh sha256sum sleep sync tail tar tee timeout touch wc";
+const TOOLS: &str = "awk base64 bash cat chmod cp cut date env grep gzip head mkdir mkfifo mv rm sed sh sha256sum sleep sort sync tail tar tee timeout touch uname wc";
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// The environment that every script of these tests is given.
