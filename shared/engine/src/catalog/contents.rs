@@ -9,8 +9,7 @@ use kiln_catalog::{Bill, Packages, difference};
 use kiln_core::expire::lineage::Lineage;
 use kiln_core::model::{Contents, ImageName, Version, tags};
 
-use super::KILN;
-use super::files::File;
+use super::files::{File, KILN};
 
 /// What the list of one version says.
 #[derive(Debug, Clone, Default, PartialEq)]

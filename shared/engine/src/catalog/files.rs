@@ -8,6 +8,8 @@ use kiln_core::model::program::Digest;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+/// The version of Kiln that makes a catalogue.
+pub const KILN: &str = env!("CARGO_PKG_VERSION");
 /// Where the catalogue lies in the bucket.
 pub const FOLDER: &str = "catalog/";
 /// What is remembered of the files that were put, relative to the catalogue.

@@ -6,7 +6,7 @@ use kiln_catalog::model::{Entry, Event, Failure, Link, Version};
 use kiln_core::events::inbound::Past;
 use kiln_core::model::{AnchoredEnd, tags};
 
-use super::SeenRecipe;
+use super::seen::SeenRecipe;
 use super::version::history_only;
 
 /// What happened, newest first.

@@ -1,102 +1,10 @@
 //! What was observed, as the document of the catalogue. Pure: the same observation always gives the same document.
 
 pub mod contents;
+pub mod document;
 pub mod files;
 mod history;
 mod recipe;
+pub mod seen;
 mod under_way;
 mod version;
-
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, Utc};
-use kiln_catalog::model::{Catalog, Gap};
-use kiln_catalog::{SCHEMA, model};
-use kiln_core::events::inbound::Past;
-use kiln_core::expire::OneRecipe;
-use kiln_core::expire::forecast::PlanRow;
-use kiln_core::expire::in_use::UsageByRegion;
-use kiln_core::inventory::{Image, Instance, Waiting};
-use kiln_core::model::{ImageId, RecipeName, Region, Version};
-use kiln_core::plan::Sequence;
-use kiln_core::release::Pointers;
-
-use contents::Listed;
-use version::Users;
-
-/// The version of Kiln that makes a catalogue.
-pub const KILN: &str = env!("CARGO_PKG_VERSION");
-
-/// All that one observation showed.
-pub struct Seen<'a> {
-    /// The home Region.
-    pub home: &'a Region,
-    /// When it began.
-    pub now: DateTime<Utc>,
-    /// The account; empty if nothing shows it.
-    pub account: String,
-    /// Each recipe, by name.
-    pub recipes: Vec<SeenRecipe<'a>>,
-    /// Who uses images, as far as that was looked for.
-    pub usage: &'a UsageByRegion,
-    /// The builders and testers.
-    pub instances: &'a [Instance],
-    /// The bakes that wait for room.
-    pub waiting: &'a [Waiting],
-    /// What could not be read.
-    pub gaps: Vec<Gap>,
-    /// The bucket, as `s3://bucket/`.
-    pub store: String,
-}
-
-/// What was observed of one recipe.
-pub struct SeenRecipe<'a> {
-    /// Its name.
-    pub name: &'a RecipeName,
-    /// The recipe and its releases.
-    pub one: OneRecipe<'a>,
-    /// What a dry run of `expire` decides.
-    pub decided: Vec<Sequence>,
-    /// The plan's row of each image.
-    pub rows: BTreeMap<(Region, ImageId), PlanRow>,
-    /// What each Region names.
-    pub pointers: BTreeMap<Region, Pointers>,
-    /// Its history, as far as it is kept.
-    pub history: Vec<Past>,
-    /// What is in its versions, as far as that is kept.
-    pub listed: BTreeMap<Version, Listed>,
-}
-
-impl SeenRecipe<'_> {
-    /// The home image of a version.
-    fn home_image(&self, version: Version) -> Option<&Image> {
-        let release = self.one.lineage.releases.iter().find(|release| release.version == version)?;
-        release.members.iter().find(|(_, record)| record.copied.is_none()).map(|(image, _)| *image)
-    }
-}
-
-/// The recipe and the version of each of Kiln's images, by the id of the image.
-type Known<'a> = BTreeMap<&'a str, (&'a RecipeName, Version)>;
-
-/// The document.
-pub fn document(seen: &Seen<'_>) -> Catalog {
-    let known: Known<'_> = seen.recipes.iter().flat_map(of_recipe).collect();
-    let users = Users::of(seen.usage);
-    let recipes = seen.recipes.iter().map(|of| recipe::recipe(seen, of, &known, &users));
-    Catalog {
-        schema: SCHEMA,
-        made_at: seen.now,
-        kiln: KILN.into(),
-        account: seen.account.clone(),
-        home: seen.home.to_string(),
-        gaps: seen.gaps.clone(),
-        recipes: recipes.collect::<Vec<model::Recipe>>(),
-    }
-}
-
-fn of_recipe<'a>(of: &'a SeenRecipe<'_>) -> impl Iterator<Item = (&'a str, (&'a RecipeName, Version))> {
-    let releases = of.one.lineage.releases.iter();
-    releases.flat_map(move |release| {
-        release.members.iter().map(move |(image, _)| (image.id.as_str(), (of.name, release.version)))
-    })
-}

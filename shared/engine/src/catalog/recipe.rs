@@ -4,8 +4,9 @@ use kiln_catalog::model::{Cost, Layer, Newest, Place, Recipe, RecipeBase};
 use kiln_core::model::{ImageId, RecipeName, Region, Version, tags};
 use kiln_core::recipe;
 
+use super::seen::{Known, Seen, SeenRecipe};
 use super::version::{Users, cost, version};
-use super::{Known, Seen, SeenRecipe, history, under_way};
+use super::{history, under_way};
 
 /// One recipe with all of its versions.
 pub(super) fn recipe(seen: &Seen<'_>, of: &SeenRecipe<'_>, known: &Known<'_>, users: &Users) -> Recipe {

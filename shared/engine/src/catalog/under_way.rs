@@ -6,7 +6,7 @@ use kiln_catalog::model::{Phase, UnderWay};
 use kiln_core::inventory::{ImageState, Instance, InstanceState};
 use kiln_core::model::{Role, Stage, Version, tags};
 
-use super::{Seen, SeenRecipe};
+use super::seen::{Seen, SeenRecipe};
 
 /// What is under way of a recipe, newest first. A version is in one phase at a time: the last that shows.
 pub(super) fn under_way(seen: &Seen<'_>, of: &SeenRecipe<'_>) -> Vec<UnderWay> {

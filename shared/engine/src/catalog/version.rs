@@ -19,7 +19,7 @@ use kiln_core::recall::users;
 use kiln_core::release::rollback::is_pinned;
 
 use super::contents::bill_paths;
-use super::{Known, Seen, SeenRecipe};
+use super::seen::{Known, Seen, SeenRecipe};
 
 /// Who uses images, by Region.
 pub(super) struct Users(BTreeMap<Region, users::Usage>);

@@ -12,8 +12,9 @@ use kiln_core::model::{Contents, ImageName, tags};
 use crate::apply::{Catalogued, Report};
 use crate::bounded::{CALLS, bounded};
 use crate::catalog::contents::{self, listed};
+use crate::catalog::document::document;
 use crate::catalog::files::{DIGESTS, Digests, FOLDER, File, MADE, made, made_from, shows};
-use crate::catalog::{Seen, SeenRecipe, document};
+use crate::catalog::seen::{Seen, SeenRecipe};
 use crate::context::{Context, HandlerError};
 use crate::ports::{Cloud, Store};
 

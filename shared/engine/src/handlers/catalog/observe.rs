@@ -15,7 +15,7 @@ use kiln_core::recipe::Recipe;
 use kiln_core::release::Pointers;
 
 use crate::bounded::{CALLS, NESTED, bounded};
-use crate::catalog::SeenRecipe;
+use crate::catalog::seen::SeenRecipe;
 use crate::context::{Context, HandlerError};
 use crate::observe::inventory::{Inventory, inventory_again};
 use crate::observe::usage::usage_of_candidates;
