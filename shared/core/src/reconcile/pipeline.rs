@@ -136,7 +136,11 @@ pub(super) fn decide(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
     let testers = testers(observed);
     due.extend(known.iter().filter_map(|one| test_steps(observed, &testers, one, now)));
     due.extend(orphans(observed, &testers, &known));
-    for one in &known {
+    let home_of = |one: &Tracked<'_>| one.record.copied.is_none();
+    let out: BTreeSet<&ImageName> =
+        known.iter().filter(|one| home_of(one) && one.image.is_out()).map(|one| &one.record.name).collect();
+    // A replica of what was recalled is not shared anew, though it may not be marked yet.
+    for one in known.iter().filter(|one| home_of(one) || !out.contains(&one.record.name)) {
         let wake = || Wake::Publish(one.image.region.clone(), one.image.id.clone());
         let sequence = published(observed, one, now);
         due.extend(sequence.map(|sequence| Due { wake: wake(), sequence, since: one.image.created }));

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::events::inbound::{Mode, PublishCall};
-use kiln_core::model::{ImageId, RecipeName, Region, Version};
-use kiln_core::plan::reason::PublishReason;
+use kiln_core::inventory::ImageQuery;
+use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region, Version};
+use kiln_core::plan::reason::{PublishReason, RecallReason};
 use kiln_core::plan::{Sequence, Subject};
 use kiln_core::publish::{Observed, decide, is_due, sharing, wants_findings};
 use kiln_core::release::ReleaseState;
@@ -53,6 +54,9 @@ async fn of_image<C: Cloud>(
     let record = event_resource::record(&image, &context.home)?;
     let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
     if sharing::is_due(&recipe, &image, &record) {
+        if is_of_recalled(cloud, &record).await? {
+            return keep(Subject::image(&image), RecallReason::IsRecalled);
+        }
         let permissions = images::permissions(cloud, &image).await;
         let converged = sharing::converge(&recipe, &image, &record, &permissions, now);
         return converged
@@ -69,6 +73,14 @@ async fn of_image<C: Cloud>(
     };
     let (permissions, findings) = join(images::permissions(cloud, &image), findings).await;
     Ok(decide(&recipe, &Observed { image, record, permissions, findings }, now))
+}
+
+/// Whether an image is a replica of a release that was recalled: its own mark may be missing as long as its Region could not
+/// be read.
+async fn is_of_recalled<C: Cloud>(cloud: &C, record: &ImageRecord) -> Result<bool, Halt> {
+    let Some(copied) = &record.copied else { return Ok(false) };
+    let origin = ImageQuery::Id(copied.origin.image.clone());
+    Ok(cloud.images(&copied.origin.region, &origin).await?.iter().any(|home| home.is_out()))
 }
 
 /// Rolls a recipe back, and reads back what came of it.
