@@ -88,11 +88,11 @@ pub fn examples() -> Vec<Envelope> {
             baked: text("2026-11-23T02:00:00Z"),
             released: text("2026-11-23T02:27:00Z"),
             before: None,
-            difference: Some(Difference::between(
+            difference: Some(Box::new(Difference::between(
                 of("20261122T020000Z"),
                 &Contents::new("kernel 6.1.155\nrpm nginx 1.28.0-1 aarch64\nrpm telnet 0.17-1 aarch64\n"),
                 &Contents::new("kernel 6.1.156\nrpm nginx 1.28.1-1 aarch64\nrpm jq 1.7.1-1 aarch64\n"),
-            )),
+            ))),
         },
         Event::ImageRolledBack { image: image(), images: images(), from: Some(of("20261124T020000Z")) },
         Event::ImageRecalled {

@@ -133,7 +133,7 @@ pub enum Event {
         before: Option<Version>,
         /// What differs from the release before; absent if what is in one of the two is not known.
         #[serde(skip_serializing_if = "Option::is_none")]
-        difference: Option<Difference>,
+        difference: Option<Box<Difference>>,
     },
     /// `Image Rolled Back`: the parameters and launch templates point at an earlier release again.
     ImageRolledBack {

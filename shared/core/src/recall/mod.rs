@@ -246,7 +246,14 @@ fn unreadable(observed: &Observed<'_>) -> Vec<Sequence> {
 }
 
 fn is_marked((image, record): &Member<'_>) -> bool {
-    image.is_out() && record.stage == Stage::Recalled
+    let why = image.tags.get(tags::RECALLED);
+    // What was disabled keeps that stage, also when somebody enabled it again.
+    let is_staged = match record.stage {
+        Stage::Recalled => true,
+        Stage::Disabled => why.is_some_and(|why| why != "no"),
+        _ => false,
+    };
+    image.is_out() && is_staged
 }
 
 /// A rollback to it ends with it.

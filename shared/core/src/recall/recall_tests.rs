@@ -213,6 +213,22 @@ fn a_region_that_cannot_be_read_keeps_no_other_from_being_marked() {
 }
 
 #[test]
+fn a_recalled_image_that_was_disabled_and_that_somebody_enabled_is_not_marked_again_and_again() {
+    let away = region("eu-west-1");
+    let error = CloudError::new("DescribeImages", "images", &away, "ServiceUnavailable", "an outage");
+    let mut scene = scene([everywhere(8), everywhere(9)].concat(), 9);
+    scene.images.insert(away, Err(error));
+    let first = scene.recalled(9);
+    let mut later = scene.after(&first);
+    for image in later.images.values_mut().filter_map(|found| found.as_mut().ok()).flatten() {
+        image.tags = image.tags.clone().with(tags::STAGE, Stage::Disabled);
+    }
+    let again = later.recalled(9);
+    assert!(!again.iter().any(|one| words(one).contains(&"anchor")), "it is marked already: {again:?}");
+    assert!(!again.iter().any(|one| words(one).contains(&"emit")), "it is told once: {again:?}");
+}
+
+#[test]
 fn nothing_is_recalled_while_the_home_region_cannot_be_read() {
     let mut scene = scene([everywhere(8), everywhere(9)].concat(), 9);
     let home = region("us-east-1");

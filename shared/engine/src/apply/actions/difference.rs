@@ -14,7 +14,7 @@ pub(crate) async fn with_difference<C: Cloud>(cloud: &C, envelope: &Envelope) ->
     if let Event::ImageReleased { before: Some(version), difference, .. } = &mut told.news {
         let before = ImageName { version: *version, ..envelope.name.clone() };
         let (old, new) = join(contents(cloud, &before), contents(cloud, &envelope.name)).await;
-        *difference = old.zip(new).map(|(old, new)| Difference::between(*version, &old, &new));
+        *difference = old.zip(new).map(|(old, new)| Box::new(Difference::between(*version, &old, &new)));
     }
     told
 }
