@@ -61,7 +61,7 @@ impl<'a> Lineage<'a> {
     /// The Regions that the recipe requires in which a release was, and can be launched no more. Of a Region that could not
     /// be read that is not known.
     pub fn lost_in(&self, recipe: &Recipe, release: &Release<'_>) -> Vec<Region> {
-        let home = release.members.iter().find(|(_, record)| record.copied.is_none());
+        let home = release.home();
         let can_be_launched = |region: &Region| {
             release.members.iter().any(|(image, record)| {
                 image.region == *region
@@ -128,6 +128,11 @@ impl<'a> Release<'a> {
         self.members.iter().map(|(image, _)| *image)
     }
 
+    /// Its home image with its record; the first of several.
+    pub fn home(&self) -> Option<&Member<'a>> {
+        self.members.iter().find(|(_, record)| record.copied.is_none())
+    }
+
     /// When the youngest of its home images was created. Setting the version tag back does not make a release older.
     pub fn effective_age_from(&self) -> DateTime<Utc> {
         let homes = self.members.iter().filter(|(_, record)| record.copied.is_none());
@@ -147,8 +152,7 @@ impl<'a> Release<'a> {
 
     /// Why it goes though nothing newer was released: it was never to be published, or somebody recalled it.
     pub fn is_out(&self) -> Option<RetentionReason> {
-        let home = self.members.iter().find(|(_, record)| record.copied.is_none());
-        home.and_then(|(image, _)| match image.anchor().end? {
+        self.home().and_then(|(image, _)| match image.anchor().end? {
             AnchoredEnd::Unchanged => Some(RetentionReason::Unchanged),
             AnchoredEnd::Recalled => Some(RetentionReason::Recalled),
             AnchoredEnd::Rejected | AnchoredEnd::Released => None,
@@ -157,8 +161,9 @@ impl<'a> Release<'a> {
 
     /// The state of its home image; without one, the state of its first replica.
     pub fn state(&self) -> ImageState {
-        let home = self.members.iter().find(|(_, record)| record.copied.is_none());
-        home.or(self.members.first()).map_or(ImageState::Deregistered, |(image, _)| image.state.clone())
+        self.home()
+            .or(self.members.first())
+            .map_or(ImageState::Deregistered, |(image, _)| image.state.clone())
     }
 
     /// An image whose state can still change. The whole release waits for it.

@@ -53,8 +53,7 @@ fn entry(past: &Past) -> Option<Entry> {
 /// What the images themselves tell, so that a lost history costs only the past of images that are gone.
 fn by_tags(of: &SeenRecipe<'_>) -> impl Iterator<Item = Entry> {
     of.one.lineage.releases.iter().flat_map(|release| {
-        let home = release.members.iter().find(|(_, record)| record.copied.is_none());
-        let Some((image, _)) = home else { return Vec::new() };
+        let Some((image, _)) = release.home() else { return Vec::new() };
         let entry = |at, event, reason: Option<&str>| Entry {
             at,
             event,

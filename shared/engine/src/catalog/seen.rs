@@ -59,7 +59,7 @@ impl SeenRecipe<'_> {
     /// The home image of a version.
     pub(super) fn home_image(&self, version: Version) -> Option<&Image> {
         let release = self.one.lineage.releases.iter().find(|release| release.version == version)?;
-        release.members.iter().find(|(_, record)| record.copied.is_none()).map(|(image, _)| *image)
+        release.home().map(|(image, _)| *image)
     }
 }
 

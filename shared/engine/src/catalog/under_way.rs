@@ -35,7 +35,7 @@ pub(super) fn under_way(seen: &Seen<'_>, of: &SeenRecipe<'_>) -> Vec<UnderWay> {
         put(version, phase, since, builder.tags.time(tags::DEADLINE));
     }
     for release in &of.one.lineage.releases {
-        let Some((home, record)) = release.members.iter().find(|(_, record)| record.copied.is_none()) else {
+        let Some((home, record)) = release.home() else {
             continue;
         };
         let is_newer = of.one.lineage.newest.is_none_or(|newest| newest < release.version);

@@ -19,6 +19,7 @@ use kiln_core::replicate::PermissionsByImage;
 use crate::apply::{Report, apply};
 use crate::bounded::{CALLS, bounded};
 use crate::context::{Context, HandlerError};
+use crate::observe::usage::by_region;
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
@@ -144,11 +145,7 @@ pub(crate) async fn reinstate<C: Cloud>(
 
 /// Who uses these images, in every Region. What cannot be read stops nothing: a bad image goes all the same.
 async fn used_by<C: Cloud>(cloud: &C, images: &[&Image], read: &Read) -> Vec<UsedBy> {
-    let mut by_region: BTreeMap<&Region, Vec<&Image>> = BTreeMap::new();
-    for image in images {
-        by_region.entry(&image.region).or_default().push(image);
-    }
-    let reads = by_region.into_iter().map(async |(region, images)| {
+    let reads = by_region(images).into_iter().map(async |(region, images)| {
         let usage = usage(cloud, region, &images, read).await;
         users::of(&images, &usage)
     });

@@ -75,7 +75,8 @@ fn published(inventory: &Inventory, name: impl Fn(&Publish) -> Option<&String>) 
     recipes.filter_map(|recipe| name(&recipe.publish)).cloned().collect()
 }
 
-fn by_region<'a>(images: &[&'a Image]) -> BTreeMap<&'a Region, Vec<&'a Image>> {
+/// These images, by their Regions.
+pub(crate) fn by_region<'a>(images: &[&'a Image]) -> BTreeMap<&'a Region, Vec<&'a Image>> {
     let mut by_region: BTreeMap<&Region, Vec<&Image>> = BTreeMap::new();
     for image in images {
         by_region.entry(&image.region).or_default().push(image);

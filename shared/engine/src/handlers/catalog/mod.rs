@@ -54,8 +54,7 @@ async fn is_shown<C: Cloud>(cloud: &C, past: &Past) -> Result<bool> {
     let key = past.key();
     let is_first = past.leaves_no_trace() && cloud.keys_below(&key).await?.is_empty();
     cloud.put_page(&key, "application/json", past.body().as_bytes()).await?;
-    let from = read(cloud, MADE).await.and_then(|bytes| made_from(&bytes));
-    Ok(!is_first && shows(from, past.time))
+    Ok(!is_first && shows(last_reading(cloud).await, past.time))
 }
 
 /// A file of the catalogue. What cannot be read is made anew, so it is never an error.
@@ -65,6 +64,11 @@ async fn read<C: Store>(cloud: &C, path: &str) -> Option<Vec<u8>> {
         tracing::info!(%error, "it is made anew");
         None
     })
+}
+
+/// From which reading the catalogue that lies there was made.
+async fn last_reading<C: Store>(cloud: &C) -> Option<DateTime<Utc>> {
+    read(cloud, MADE).await.and_then(|bytes| made_from(&bytes))
 }
 
 async fn make<C: Cloud>(
@@ -91,9 +95,7 @@ async fn make<C: Cloud>(
     }
     let catalog = document(&seen);
     let versions = catalog.recipes.iter().map(|recipe| recipe.versions.len()).sum();
-    let was_later =
-        read(cloud, MADE).await.and_then(|bytes| made_from(&bytes)).is_some_and(|from| from > now);
-    if was_later {
+    if last_reading(cloud).await.is_some_and(|from| from > now) {
         // Another invocation read later and was done sooner: its catalogue is the newer one.
         return Ok(Catalogued { recipes: catalog.recipes.len(), versions, put: putting.put });
     }
@@ -111,7 +113,7 @@ async fn read_contents<C: Cloud>(
     putting: &mut Putting<'_, C>,
 ) -> Result<()> {
     let homes = recipe.one.lineage.releases.iter().filter_map(|release| {
-        let (image, _) = release.members.iter().find(|(_, record)| record.copied.is_none())?;
+        let (image, _) = release.home()?;
         image.tags.has(tags::CONTENTS).then_some((release.version, image.created))
     });
     let reads = homes.take(MOST_LISTS).map(async |(version, created)| {
