@@ -37,7 +37,7 @@ def test_with_every_event_lost_sweeps_alone_bring_the_bake_to_its_end(kiln: Kiln
     assert kiln.images() == [] and len(kiln.living()) == 1
     assert sweep(kiln) == [("capture", HOME)]
     assert sorted(sweep(kiln)) == [("launch", HOME), ("terminate", HOME)]
-    assert sweep(kiln) == [("set-stage+terminate", HOME)]
+    assert sweep(kiln) == [("set-stage+keep-contents+terminate", HOME)]
     assert sweep(kiln) == [("publish", HOME)]
     assert sorted(sweep(kiln)) == [("copy", "ap-southeast-2"), ("copy", "eu-west-1")]
     both = [("publish", "ap-southeast-2"), ("publish", "eu-west-1")]
