@@ -31,6 +31,7 @@ def test_a_release_that_was_retired_comes_back_with_all_that_its_recipe_grants(k
     kiln.settle()
     for _ in range(3):
         kiln.sweep()
+    assert kiln.said("Image Rejected") == []
     assert states(kiln, OLD) == ["available"] * 3
     assert {news["image"] for news in kiln.said("Image Restored")} == set(oldest.values())
     for region in REGIONS:

@@ -106,6 +106,11 @@ impl Image {
         self.tags.get(tags::RECOPY).unwrap_or_default()
     }
 
+    /// Since when it is on its way: since it was made, or since somebody last asked to bring it back or to copy it anew.
+    pub fn under_way_since(&self) -> Option<DateTime<Utc>> {
+        [self.created, self.anchor().asked_again, self.tags.time(tags::RECOPY)].into_iter().flatten().max()
+    }
+
     /// Kiln's record on the image. It counts only if EC2's own fields agree with it: the name, and the instance or
     /// image that it was created from. Anybody can copy tags, but nobody can change these fields.
     ///

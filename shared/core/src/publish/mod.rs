@@ -71,7 +71,7 @@ enum ScanGate<'a> {
 fn scan_gate<'a>(recipe: &Recipe, observed: &'a Observed, now: DateTime<Utc>) -> ScanGate<'a> {
     let Some(at_least) = recipe.publish.block_on_findings else { return ScanGate::Pass };
     if observed.image.scanned.is_none() {
-        let until = observed.image.created.unwrap_or(now) + recipe.publish.findings_timeout;
+        let until = observed.image.under_way_since().unwrap_or(now) + recipe.publish.findings_timeout;
         return match now < until {
             true => ScanGate::Wait(ScanReason::NotScanned(until)),
             false => ScanGate::Block(ScanReason::NeverScanned(until)),

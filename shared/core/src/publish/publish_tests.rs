@@ -51,6 +51,15 @@ fn an_unscanned_image_waits_and_is_rejected_after_the_timeout() {
 }
 
 #[test]
+fn a_scan_of_what_was_brought_back_has_its_whole_time() {
+    let mut observed = observed(Stage::Verified);
+    observed.image = observed.image.anchored(observed.image.anchor().asked_anew(day(10)));
+    assert_eq!(words(&blocking(Severity::Critical), &observed), ["keep"], "waits until day 11");
+    let late = decide(&blocking(Severity::Critical), &observed, day(12));
+    assert_eq!(late[0].action.word(), "emit");
+}
+
+#[test]
 fn only_a_fixable_finding_of_the_named_severity_or_higher_blocks() {
     let with = |findings: Vec<Finding>| {
         let mut observed = observed(Stage::Verified);

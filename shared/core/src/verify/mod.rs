@@ -317,8 +317,7 @@ const LAUNCH_WINDOW: TimeDelta = TimeDelta::hours(24);
 /// When it is no longer waited for a tester: a zone that has no room today has some tomorrow, or never. `None` for what
 /// has no such time: an image that was adopted is older than that from the first, and whoever asks for a test gets one.
 fn launch_deadline(observed: &Observed) -> Option<DateTime<Utc>> {
-    let image = &observed.image;
-    let begun = image.created?.max(image.tags.time(tags::RECOPY).unwrap_or(DateTime::UNIX_EPOCH));
+    let begun = observed.image.under_way_since()?;
     (!observed.record.adopted && observed.asked.is_none()).then_some(begun + LAUNCH_WINDOW)
 }
 

@@ -77,6 +77,16 @@ fn calls_within_one_hour_launch_one_tester_and_the_next_hour_another() {
 }
 
 #[test]
+fn a_release_that_is_brought_back_is_not_too_late_for_its_test_before_its_tags_say_so() {
+    // A restore writes the anchor first. A test that begins before the tags are written must not find an image of
+    // long ago that nobody tested.
+    let asked = day(60);
+    let back = home().anchored(home().anchor().asked_anew(asked));
+    assert_eq!(words(&observed(back.clone(), vec![]), asked + TimeDelta::minutes(1)), ["launch"]);
+    assert_ne!(words(&observed(back, vec![]), asked + TimeDelta::hours(25)), ["launch"]);
+}
+
+#[test]
 fn without_a_subnet_in_another_zone_the_test_is_rejected_with_the_remedy() {
     let mut one_zone = observed(home(), vec![]);
     one_zone.subnets = Ok(vec![subnet("subnet-0a", "us-east-1a")]);
