@@ -2,7 +2,8 @@
 //! for people.
 //!
 //! Woken by Kiln's own events that tell of a release or of a failure, by EventBridge Scheduler every night after
-//! `expire`, and by hand with `{}`. Answers how much it made. It may read what `expire` reads, and write below
+//! `expire`, and by hand with `{}`. Answers how much it made. `{"status": true}` asks how the recipes are: that is answered,
+//! and nothing is made. It may read what `expire` reads, and write below
 //! `catalog/` and `history/` in the stack's bucket. It changes nothing else, and sends no event.
 
 use kiln::events::inbound::CatalogCall;

@@ -35,12 +35,13 @@ impl Pointers {
         }
     }
 
-    fn value(&self) -> Option<&str> {
+    /// What the recipe's parameter holds here.
+    pub fn value(&self) -> Option<&str> {
         self.parameter.as_ref()?.as_ref().ok()?.as_deref()
     }
 
     /// What instances get from the recipe's launch template here.
-    fn by_template(&self, recipe: &Recipe) -> Option<&ImageId> {
+    pub fn by_template(&self, recipe: &Recipe) -> Option<&ImageId> {
         let template = self.template.as_ref()?.as_ref().ok()?.as_ref()?;
         current_point(recipe.publish.launch_template.as_ref()?, template).image.as_ref()
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use kiln_catalog::status::Status;
 use kiln_core::events::outbound::UsedBy;
 use kiln_core::expire::explain::Explanation;
 use kiln_core::expire::forecast::{PlanRow, PlanTotals};
@@ -43,6 +44,9 @@ pub struct Report {
     /// What was made of the catalogue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalog: Option<Catalogued>,
+    /// How the recipes are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Box<Status>>,
     /// Why some events could not be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_error: Option<CloudError>,

@@ -98,8 +98,7 @@ pub(super) fn gone(of: &SeenRecipe<'_>) -> Vec<Version> {
 
 /// The last bake or test that failed.
 pub(super) fn last_failure(of: &SeenRecipe<'_>) -> Option<Failure> {
-    const FAILURES: [&str; 3] = ["Bake Failed", "Bake Refused", "Image Rejected"];
-    let failures = of.history.iter().filter(|past| FAILURES.contains(&past.kind.as_str()));
+    let failures = of.history.iter().filter(|past| past.is_failure());
     let last = failures.max_by_key(|past| past.time)?;
     Some(Failure {
         event: last.kind.clone(),

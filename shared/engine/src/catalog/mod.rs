@@ -6,5 +6,6 @@ pub mod files;
 mod history;
 mod recipe;
 pub mod seen;
+pub mod status;
 mod under_way;
 mod version;

@@ -148,7 +148,7 @@ pub(super) fn history_only(version: impl ToString) -> Version {
     }
 }
 
-fn stage(stage: record::Stage) -> Stage {
+pub(super) fn stage(stage: record::Stage) -> Stage {
     match stage {
         record::Stage::Captured => Stage::Captured,
         record::Stage::Verified => Stage::Verified,

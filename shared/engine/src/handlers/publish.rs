@@ -34,7 +34,9 @@ pub async fn publish<C: Cloud>(
             let sequence = sequence(of_image(cloud, context, region, image, now).await)?;
             Ok(apply(cloud, vec![sequence], mode, now).await)
         }
-        PublishCall::Rollback(recipe, to) => roll_back(cloud, context, recipe, *to, now).await,
+        PublishCall::Rollback { recipe, to, mode } => {
+            roll_back(cloud, context, recipe, (*to, *mode), now).await
+        }
         PublishCall::Recall { name, why, layers, mode } => {
             let asked = Asked { why: why.as_deref(), layers: *layers, mode: *mode };
             recall(cloud, context, name, asked, now).await
@@ -83,19 +85,19 @@ async fn is_of_recalled<C: Cloud>(cloud: &C, record: &ImageRecord) -> Result<boo
     Ok(cloud.images(&copied.origin.region, &origin).await?.iter().any(|home| home.is_out()))
 }
 
-/// Rolls a recipe back, and reads back what came of it.
+/// Rolls a recipe back, and reads back what came of it; or shows what that would do.
 async fn roll_back<C: Cloud>(
     cloud: &C,
     context: &Context,
     name: &RecipeName,
-    to: Option<Version>,
+    (to, mode): (Option<Version>, Mode),
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     let recipe = recipes::existing(cloud, context, name).await?;
     let (images, pointers) = images::releases(cloud, context, &recipe).await;
     let decided = rollback(&ReleaseState::of(&recipe, &context.home, &images, &pointers, now), to);
-    let report = apply(cloud, decided.clone(), Mode::Apply, now).await;
-    if report.failed() {
+    let report = apply(cloud, decided.clone(), mode, now).await;
+    if report.failed() || mode == Mode::DryRun {
         return Ok(report);
     }
     let images = images::recipe_images(cloud, context, &recipe).await;

@@ -55,7 +55,14 @@ pub enum PublishCall {
     /// An image passed its test.
     Image(Region, ImageId),
     /// Somebody rolls a recipe back, to a version or to the release before.
-    Rollback(RecipeName, Option<Version>),
+    Rollback {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The version; `None` for the release before.
+        to: Option<Version>,
+        /// Whether it is carried out.
+        mode: Mode,
+    },
     /// Somebody takes a release back as bad; or a sweep found that this died half way.
     Recall {
         /// The release.
@@ -114,6 +121,7 @@ pub struct ReconcileCall;
 struct RollbackByHand {
     rollback: RecipeName,
     to: Option<Version>,
+    dry_run: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -163,7 +171,7 @@ struct OfBake {
 }
 
 const BAKE: &str = r#"expected {}, or any of {"recipe": "web"}, {"scheduled_time": "2026-11-23T02:00:00Z"} and {"preflight": true}, or Kiln's own 'Image Released'"#;
-const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"}, with "to" for a version, {"recall": "web", "version": "20261123T020000Z", "reason": "CVE-2026-12345"}, with "layers": true for what was baked from it, or {"reinstate": "web", "version": "20261123T020000Z"}; both show what they would do unless they have "dry_run": false"#;
+const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"}, with "to" for a version and "dry_run": true to see only what it would do, {"recall": "web", "version": "20261123T020000Z", "reason": "CVE-2026-12345"}, with "layers": true for what was baked from it, or {"reinstate": "web", "version": "20261123T020000Z"}; these two show what they would do unless they have "dry_run": false"#;
 const STATE_CHANGE: &str =
     "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const VERIFY: &str = r#"expected {"retest": "ami-0123456789abcdef0"}, with "region" for a replica, {"adopt": "ami-0123456789abcdef0", "recipe": "web"}, or EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'"#;
@@ -281,7 +289,9 @@ impl PublishCall {
         }
         if payload.get("detail-type").is_none() {
             let call: RollbackByHand = fields(payload, PUBLISH)?;
-            return Ok(Self::Rollback(call.rollback, call.to));
+            // In an emergency it is one call: unlike a recall it can be taken back by another rollback.
+            let mode = if call.dry_run.unwrap_or(false) { Mode::DryRun } else { Mode::Apply };
+            return Ok(Self::Rollback { recipe: call.rollback, to: call.to, mode });
         }
         match detail_type(payload, PUBLISH)? {
             "Image Verified" => of_image(payload, PUBLISH).map(|(region, image)| Self::Image(region, image)),

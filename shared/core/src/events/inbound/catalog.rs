@@ -1,7 +1,7 @@
 //! The payloads that invoke `catalog`, and what is kept of them as the history of a recipe.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::payload::{BadEvent, unexpected};
 use crate::model::RecipeName;
@@ -13,6 +13,8 @@ pub enum CatalogCall {
     Make,
     /// Keep what happened, and make the catalogue unless it shows that already.
     After(Box<Past>),
+    /// Answer how each recipe is, or this one; nothing is written.
+    Status(Option<RecipeName>),
 }
 
 /// Something that Kiln told, as the history keeps it.
@@ -43,11 +45,13 @@ pub const KEPT: [&str; 8] = [
 ];
 /// What leaves nothing in EC2, so that the history alone tells of it.
 const WITHOUT_TRACE: [&str; 2] = ["Bake Failed", "Bake Refused"];
+/// What tells of a failure.
+const FAILURES: [&str; 3] = ["Bake Failed", "Bake Refused", "Image Rejected"];
 
 /// The most bytes that are kept of one detail. Its largest fields are left out first.
 const MOST_BYTES: usize = 16 * 1024;
 
-const CATALOG: &str = "expected {}, or one of Kiln's own 'Image Released', 'Image Rolled Back', 'Image Recalled', 'Image Reinstated', 'Image Rejected', 'Image Unchanged', 'Bake Failed' and 'Bake Refused'";
+const CATALOG: &str = r#"expected {}, {"status": true}, with "recipe" for one alone, or one of Kiln's own 'Image Released', 'Image Rolled Back', 'Image Recalled', 'Image Reinstated', 'Image Rejected', 'Image Unchanged', 'Bake Failed' and 'Bake Refused'"#;
 
 impl CatalogCall {
     /// Parses the payload of `catalog`.
@@ -59,6 +63,9 @@ impl CatalogCall {
         match payload.as_object() {
             None => return Err(bad("it is not a JSON object")),
             Some(fields) if fields.is_empty() => return Ok(Self::Make),
+            Some(fields) if fields.contains_key("status") => {
+                return status(fields).map_err(|problem| bad(&problem));
+            }
             Some(_) => {}
         }
         match payload.get("detail-type").and_then(Value::as_str) {
@@ -70,6 +77,25 @@ impl CatalogCall {
             }
         }
     }
+}
+
+/// Parses the question how the recipes are. Every mistake in it is told.
+fn status(fields: &Map<String, Value>) -> Result<CatalogCall, String> {
+    let mut mistakes = Vec::new();
+    let mut recipe = None;
+    for (name, value) in fields {
+        match name.as_str() {
+            "status" if *value == Value::Bool(true) => {}
+            "status" => mistakes.push(format!("status is {value}, and can only be true")),
+            "recipe" => match value.as_str().map(str::parse::<RecipeName>) {
+                Some(Ok(name)) => recipe = Some(name),
+                Some(Err(error)) => mistakes.push(error.to_string()),
+                None => mistakes.push(format!("recipe is {value}, and must be the name of a recipe")),
+            },
+            other => mistakes.push(format!("unknown field `{other}`")),
+        }
+    }
+    if mistakes.is_empty() { Ok(CatalogCall::Status(recipe)) } else { Err(mistakes.join("; ")) }
 }
 
 impl Past {
@@ -114,6 +140,11 @@ impl Past {
         json!({ "id": self.id, "time": time, "detail-type": self.kind, "detail": detail }).to_string()
     }
 
+    /// Whether it tells of a failure.
+    pub fn is_failure(&self) -> bool {
+        FAILURES.contains(&self.kind.as_str())
+    }
+
     /// Whether EC2 shows nothing of it.
     pub fn leaves_no_trace(&self) -> bool {
         WITHOUT_TRACE.contains(&self.kind.as_str())
@@ -128,6 +159,14 @@ impl Past {
 /// What the keys of the history of a recipe begin with. After it they sort by time.
 pub fn history_prefix(recipe: &RecipeName) -> String {
     format!("history/{recipe}/")
+}
+
+/// Whether what is kept below a key of the history of a recipe tells of a failure.
+pub fn is_key_of_failure(key: &str) -> bool {
+    let name = key.rsplit('/').next().unwrap_or_default();
+    // Behind the time, and its hyphen.
+    let kind = name.get(17..).unwrap_or_default();
+    FAILURES.iter().any(|failure| kind.starts_with(&failure.to_lowercase().replace(' ', "-")))
 }
 
 #[cfg(test)]
@@ -156,6 +195,36 @@ mod tests {
         for wrong in [json!([]), json!({"recipe": "web"}), event("Image Captured", json!({}))] {
             assert!(CatalogCall::read(&wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn how_the_recipes_are_is_asked_of_all_or_of_one() {
+        assert_eq!(CatalogCall::read(&json!({"status": true})), Ok(CatalogCall::Status(None)));
+        let one = CatalogCall::read(&json!({"status": true, "recipe": "web"}));
+        assert_eq!(one, Ok(CatalogCall::Status("web".parse().ok())));
+    }
+
+    #[test]
+    fn a_malformed_question_is_refused_whole_and_every_mistake_is_told() {
+        let asked = json!({"status": "yes", "recipe": "We b", "dry_run": true});
+        let error = CatalogCall::read(&asked).unwrap_err().to_string();
+        for told in [
+            "status is \"yes\"",
+            "'We b' is not a recipe name",
+            "unknown field `dry_run`",
+            "nothing was done",
+        ] {
+            assert!(error.contains(told), "{told}: {error}");
+        }
+        assert!(CatalogCall::read(&json!({"status": true, "recipe": 7})).is_err());
+    }
+
+    #[test]
+    fn a_key_tells_whether_a_failure_lies_below_it() {
+        assert!(is_key_of_failure(&past(&failed("")).key()));
+        let detail = json!({ "id": "0a", "recipe": "image-rejected" });
+        assert!(!is_key_of_failure(&past(&event("Image Released", detail)).key()));
+        assert!(!is_key_of_failure("history/web/"));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! `catalog`: keeps what happened, and makes the catalogue of all images: a document and pages in the stack's bucket.
+//! Asked by a person, tells how the recipes are.
 
 mod observe;
 mod put;
+mod status;
 
 use chrono::{DateTime, Utc};
 use kiln_core::events::inbound::{CatalogCall, Past};
@@ -25,7 +27,7 @@ use put::Putting;
 const MOST_LISTS: usize = 50;
 
 /// Keeps an event, and makes the catalogue unless it shows that event already. Changes nothing but what lies below
-/// `catalog/` and `history/` in the stack's bucket.
+/// `catalog/` and `history/` in the stack's bucket. Asked how the recipes are, answers that and changes nothing at all.
 ///
 /// # Errors
 /// Why there is no new catalogue. The one before is still there.
@@ -35,6 +37,10 @@ pub async fn catalog<C: Cloud>(
     call: &CatalogCall,
     now: DateTime<Utc>,
 ) -> std::result::Result<Report, HandlerError> {
+    if let CatalogCall::Status(name) = call {
+        let status = status::of_recipes(cloud, context, name.as_ref(), now).await?;
+        return Ok(Report { status: Some(Box::new(status)), read_only: true, ..Report::default() });
+    }
     if let CatalogCall::After(past) = call
         && is_shown(cloud, past).await?
     {
