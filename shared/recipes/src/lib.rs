@@ -7,11 +7,13 @@
 //! should not be in any.
 //!
 //! [`ready`] makes of a document what is put: whole documents with the digests of their archives, one of each variant.
+//! [`check`] does that for all recipes below some paths, and finds every mistake of every one.
 //!
 //! Nothing here knows AWS, and nothing is written to disk.
 
 pub mod archive;
 mod changes;
+mod check;
 mod files;
 mod folder;
 mod mistake;
@@ -22,6 +24,7 @@ mod variants;
 
 pub use archive::{Archive, BadArchive};
 pub use changes::{Change, changes};
+pub use check::{Bad, Checked, check};
 pub use files::{
     BadFile, File, Files, MOST_BYTES, MOST_FILE_BYTES, MOST_FILES, MOST_NAME_BYTES, MOST_PATH_BYTES,
 };
