@@ -58,6 +58,14 @@ FROM ?= 0
 EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
+# The command line, if it is installed (make install); else it is built.
+KILN ?= $(or $(shell command -v kiln 2> /dev/null),cargo run --quiet -p kiln-cli --bin kiln --)
+ASK = $(KILN) --stack $(STACK) --region $(REGION)
+# A switch that is on, and what is said of a variable that is missing.
+on = $(filter 1 true yes,$($(1)))
+need = $(if $($(1)),,$(error $(1) is missing: make $@ $(2)))
+AN_IMAGE = IMAGE=ami-0123456789abcdef0
+OF_RELEASE = VERSION=20261123T020000Z WHY="CVE-2026-12345"
 # What a recall needs: the version, why, and whether what was baked from it goes too.
 VERSION ?=
 export WHY ?=
@@ -66,7 +74,7 @@ LAYERS ?=
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan catalog explain preflight rollback recall reinstate restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy install invoke status plan catalog explain preflight rollback recall reinstate restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -132,7 +140,7 @@ bench-peers: release $(PEERS_READY) ## Kiln beside other tools: a night of 1,000
 
 build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or x86_64
 	@echo "==> Building for $(ARCH) (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --$(subst _,-,$(ARCH)) --lambda-dir $(LAMBDA)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --workspace --exclude kiln-cli --$(subst _,-,$(ARCH)) --lambda-dir $(LAMBDA)
 
 release-files: tools ## What is published of a version, for both architectures, in .build/dist: VERSION=0.1.0
 	@$(RELEASE_FILES) --notes .build/notes.md
@@ -156,43 +164,48 @@ recipes: tools ## Puts recipes and their folders, once all are right; shows what
 invoke: tools ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-dry-run.json REGION=...
 	@$(BIN)/python -m stack invoke --stack $(STACK) --home $(REGION) $(FN) $(EVENT)
 
-plan: tools ## What would expire, as a table with its cost; nothing is changed: RECIPE=web REGION=...
-	@$(BIN)/python -m stack plan --stack $(STACK) --home $(REGION) $(if $(RECIPE),--recipe $(RECIPE))
+install: ## Builds kiln, the command line, and installs it where cargo does: ~/.cargo/bin
+	@cargo install --quiet --locked --path shared/cli && echo "==> Installed: kiln --help lists its commands"
+
+status: ## How each recipe is: its newest release, what is under way, what is named: RECIPE=web REGION=...
+	@$(ASK) status $(RECIPE)
+
+plan: ## What would expire, as a table with its cost; nothing is changed: RECIPE=web REGION=...
+	@$(ASK) plan $(RECIPE) || [ $$? = 3 ]
 
 catalog: tools ## Fetches the catalogue of all images into .build/catalogue, and opens it: NO_OPEN=1 REGION=...
 	@$(BIN)/python -m stack catalog --stack $(STACK) --home $(REGION) --to .build/catalogue --no-open "$(NO_OPEN)"
 
-explain: tools ## All about one image, and what will become of it: IMAGE=ami-0123456789abcdef0 REGION=...
-	@$(BIN)/python -m stack explain --stack $(STACK) --home $(REGION) --image "$(IMAGE)"
+explain: ## All about one image, and what will become of it: IMAGE=ami-0123456789abcdef0 REGION=...
+	@$(call need,IMAGE,$(AN_IMAGE))$(ASK) explain $(IMAGE)
 
-preflight: tools ## What a bake would fail for; nothing is launched: RECIPE=web REGION=...
-	@$(BIN)/python -m stack preflight --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)"
+preflight: ## What a bake would fail for; nothing is launched: RECIPE=web REGION=...
+	@$(call need,RECIPE,RECIPE=web)$(ASK) preflight $(RECIPE)
 
-rollback: tools ## Every Region names a former release again: RECIPE=web TO=20261116T020000Z REGION=...
-	@$(BIN)/python -m stack rollback --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --to "$(TO)"
+rollback: ## Every Region names a former release again; shows first which: RECIPE=web TO=20261116T020000Z YES=1
+	@$(call need,RECIPE,RECIPE=web)$(ASK) rollback $(RECIPE) $(if $(TO),--to $(TO)) $(if $(call on,YES),--yes)
 
-recall: tools ## Takes a bad release back everywhere; shows first what and who uses it: RECIPE=web VERSION=... WHY="CVE-..." LAYERS=1 YES=1
-	@$(BIN)/python -m stack recall --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --version "$(VERSION)" \
-	  --why "$(WHY)" --layers "$(LAYERS)" --yes "$(YES)"
+recall: ## Takes a bad release back everywhere; shows first what and who uses it: RECIPE=web VERSION=... WHY="CVE-..." LAYERS=1 YES=1
+	@$(call need,RECIPE,RECIPE=web $(OF_RELEASE))$(call need,VERSION,RECIPE=web $(OF_RELEASE))$(call need,WHY,RECIPE=web $(OF_RELEASE))\
+	  $(ASK) recall $(RECIPE) $(VERSION) --why "$$WHY" $(if $(call on,LAYERS),--layers) $(if $(call on,YES),--yes)
 
-reinstate: tools ## Takes a recall back: RECIPE=web VERSION=20261123T020000Z YES=1
-	@$(BIN)/python -m stack recall --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --version "$(VERSION)" \
-	  --back --yes "$(YES)"
+reinstate: ## Takes a recall back: RECIPE=web VERSION=20261123T020000Z YES=1
+	@$(call need,RECIPE,RECIPE=web VERSION=20261123T020000Z)$(call need,VERSION,RECIPE=web VERSION=20261123T020000Z)$(ASK) reinstate $(RECIPE) $(VERSION) $(if $(call on,YES),--yes)
 
-restore: tools ## Brings a release back that was deprecated or disabled: IMAGE=ami-0123456789abcdef0 REGION=...
-	@$(BIN)/python -m stack restore --stack $(STACK) --home $(REGION) --image "$(IMAGE)"
+restore: ## Brings a release back that was deprecated or disabled: IMAGE=ami-0123456789abcdef0 REGION=...
+	@$(call need,IMAGE,$(AN_IMAGE))$(ASK) restore $(IMAGE)
 
-retest: tools ## Tests a rejected image again: IMAGE=ami-0123456789abcdef0 REGION=... (a replica: IN=eu-west-1)
-	@$(BIN)/python -m stack retest --stack $(STACK) --home $(REGION) --image "$(IMAGE)" --in-region "$(IN)"
+retest: ## Tests a rejected image again: IMAGE=ami-0123456789abcdef0 REGION=... (a replica: IN=eu-west-1)
+	@$(call need,IMAGE,$(AN_IMAGE))$(ASK) retest $(IMAGE) $(if $(IN),--in $(IN))
 
-adopt: tools ## Hands an image that something else made over to a recipe: IMAGE=ami-0123456789abcdef0 RECIPE=web REGION=...
-	@$(BIN)/python -m stack adopt --stack $(STACK) --home $(REGION) --image "$(IMAGE)" --recipe "$(RECIPE)"
+adopt: ## Hands an image that something else made over to a recipe: IMAGE=ami-0123456789abcdef0 RECIPE=web REGION=...
+	@$(call need,IMAGE,$(AN_IMAGE) RECIPE=web)$(call need,RECIPE,$(AN_IMAGE) RECIPE=web)$(ASK) adopt $(IMAGE) $(RECIPE)
 
-copy: tools ## Copies an image anew to every Region that lacks it: IMAGE=ami-0123456789abcdef0 REGION=...
-	@$(BIN)/python -m stack copy --stack $(STACK) --home $(REGION) --image "$(IMAGE)"
+copy: ## Copies an image anew to every Region that lacks it: IMAGE=ami-0123456789abcdef0 REGION=...
+	@$(call need,IMAGE,$(AN_IMAGE))$(ASK) copy $(IMAGE)
 
-retire: tools ## Lets the images of a deleted recipe go: RECIPE=web DRY_RUN=1 REGION=...
-	@$(BIN)/python -m stack retire --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --dry-run "$(DRY_RUN)"
+retire: ## Lets the images of a deleted recipe go; shows first which: RECIPE=web DRY_RUN=1 YES=1
+	@$(call need,RECIPE,RECIPE=web)$(ASK) retire $(RECIPE) $(if $(call on,DRY_RUN),--dry-run) $(if $(call on,YES),--yes)
 
 logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=...
 	@$(BIN)/python -m stack logs --stack $(STACK) --home $(REGION) --since $(SINCE) $(FN)
@@ -204,6 +217,7 @@ docs: tools ## Writes the pages of docs/reference that are made from the templat
 	@$(BIN)/python -m stack.reference
 	@cargo run --quiet -p kiln-core --example reference docs/reference
 	@cargo run --quiet -p kiln-catalog --example document docs/reference
+	@cargo run --quiet -p kiln-cli --example reference docs/reference
 
 fmt: tools ## Formats Rust and Python
 	@cargo fmt --all
@@ -270,7 +284,7 @@ $(SIMULATOR_READY): $(SIMULATOR_PINS) | tools
 
 release: tools # The functions as they are measured
 	@echo "==> Building for release (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
-	@cargo build --release --workspace --bins
+	@cargo build --release --workspace --exclude kiln-cli --bins
 	@for fn in $(FUNCTIONS); do \
 	  mkdir -p .build/release/$$fn && cp -f "$$CARGO_TARGET_DIR/release/$$fn" .build/release/$$fn/bootstrap; done
 
@@ -280,4 +294,4 @@ binaries: tools # The functions for the local AWS, in the profile that the tests
 	@cargo build --workspace --bins --features kiln-tests/aws
 	@for fn in $(FUNCTIONS); do \
 	  mkdir -p $(LOCAL)/$$fn && strip -o $(LOCAL)/$$fn/bootstrap "$$CARGO_TARGET_DIR/debug/$$fn"; done
-	@cp -f "$$CARGO_TARGET_DIR/debug/contract" "$$CARGO_TARGET_DIR/debug/recipes" $(LOCAL)/
+	@cp -f "$$CARGO_TARGET_DIR/debug/contract" "$$CARGO_TARGET_DIR/debug/recipes" "$$CARGO_TARGET_DIR/debug/kiln" $(LOCAL)/
