@@ -1,4 +1,4 @@
-"""python -m stack: deploys Kiln from its templates, and operates it."""
+"""python -m stack: deploys Kiln from its templates, and puts its recipes. `kiln` operates it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import argparse
 import re
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack import ask, catalog, functions, operate, recall, recipes, release
+from stack import catalog, functions, operate, recipes, release
 from stack.arguments import ArgumentError, switch
 from stack.artifacts import BucketError
 from stack.clients import Clients
 from stack.confirm import Asked, NotConfirmed
 from stack.deploy import HOME_STACK, deploy
 from stack.package import PackageError
-from stack.plan import plan
 from stack.stacks import StackError
 from stack.uninstall import uninstall
 
@@ -100,29 +98,10 @@ def _invoke(options: argparse.Namespace) -> int:
     return 0 if well else 1
 
 
-def _plan(options: argparse.Namespace) -> int:
-    lambdas = Clients(options.endpoint_url).of("lambda", options.home)
-    plan(lambdas, f"{options.stack}-expire", options.recipe)
-    return 0
-
-
 def _catalog(options: argparse.Namespace) -> int:
     page = catalog.fetch(Clients(options.endpoint_url), options.home, options.to, print, options.stack)
     if not switch("NO_OPEN", options.no_open):
         catalog.show(page, print)
-    return 0
-
-
-def _recall(options: argparse.Namespace) -> int:
-    client, name = Clients(options.endpoint_url).of, "reinstate" if options.back else "recall"
-    confirm = Asked(_command(name, options), switch("YES", options.yes))
-    if options.back:
-        back = (options.recipe, options.version)
-        recall.reinstate(client, options.home, back, confirm, stack=options.stack)
-        return 0
-    asked = (options.recipe, options.version, options.why)
-    layers = switch("LAYERS", options.layers)
-    recall.recall(client, options.home, asked, layers, confirm, stack=options.stack)
     return 0
 
 
@@ -207,66 +186,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("function", choices=functions.names())
     command.add_argument("event", type=Path, help="a JSON file, such as those of infra/events")
 
-    command = commands.add_parser("plan", parents=[common], help="what expire would do, as a table")
-    command.set_defaults(run=_plan)
-    command.add_argument("--recipe", help="this one alone")
-
     command = commands.add_parser("catalog", parents=[common], help="fetches the catalogue, and opens it")
     command.set_defaults(run=_catalog)
     command.add_argument("--to", type=Path, default=Path(".build/catalogue"), help="the folder that it fills")
     command.add_argument("--no-open", help="1: only fetches it")
-
-    command = commands.add_parser("recall", parents=[common], help="takes a bad release back, or a recall")
-    command.set_defaults(run=_recall)
-    command.add_argument("--recipe", help="its name")
-    command.add_argument("--version", help="the version")
-    command.add_argument("--why", help="the reason, which users read")
-    command.add_argument("--layers", help="1: what was baked from it is recalled as well")
-    command.add_argument("--back", action="store_true", help="takes the recall back")
-    command.add_argument("--yes", help="1: does it without a question")
-
-    def asks(name: str, function: Callable[..., None], about: str, **arguments: str) -> None:
-        def run(options: argparse.Namespace) -> int:
-            given = (getattr(options, argument) for argument in arguments)
-            function(Clients(options.endpoint_url).of, options.home, *given, stack=options.stack)
-            return 0
-
-        command = commands.add_parser(name, parents=[common], help=about)
-        command.set_defaults(run=run)
-        for argument, what in arguments.items():
-            command.add_argument(f"--{argument.replace('_', '-')}", help=what)
-
-    asks("explain", ask.explain, "what is known of one image, and what will become of it", image="its id")
-    asks(
-        "restore",
-        ask.restore,
-        "brings back the release of an image that was deprecated or disabled",
-        image="its id",
-    )
-    asks(
-        "retest",
-        ask.retest,
-        "tests a rejected image again",
-        image="its id",
-        in_region="the Region of a replica; without it the home Region",
-    )
-    asks("adopt", ask.adopt, "hands an image over to a recipe", image="its id", recipe="the recipe's name")
-    asks("copy", ask.copy, "copies an image anew to every Region that lacks it", image="its id, at home")
-    asks(
-        "rollback",
-        ask.roll_back,
-        "lets every Region name a former release again",
-        recipe="its name",
-        to="a version; without it the newest former release",
-    )
-    asks(
-        "retire",
-        ask.retire,
-        "lets the images of a deleted recipe go",
-        recipe="its name",
-        dry_run="1: only shows what would be done",
-    )
-    asks("preflight", ask.preflight, "looks for all that a bake would fail for", recipe="its name")
 
     command = commands.add_parser("logs", parents=[common], help="what a function logged")
     command.set_defaults(run=_logs)

@@ -1,4 +1,4 @@
-"""Text for people: tables with aligned columns, and times without what nobody reads."""
+"""Text for people: tables with aligned columns."""
 
 from __future__ import annotations
 
@@ -13,8 +13,3 @@ def table(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[st
         return text.rjust(widths[at]) if at in right else text.ljust(widths[at])
 
     return ["  ".join(cell(at, text) for at, text in enumerate(row)).rstrip() for row in rows]
-
-
-def moment(rfc3339: str) -> str:
-    """`2026-11-26 01:46` of `2026-11-26T01:46:55Z`."""
-    return rfc3339[:16].replace("T", " ")

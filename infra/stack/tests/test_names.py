@@ -112,5 +112,5 @@ def test_every_explicit_name_is_known_here() -> None:
 @pytest.mark.parametrize("name", ["9kiln", "kiln_2", LONGEST + "x", ""])
 def test_a_stack_name_that_does_not_fit_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["plan", "--stack", name])
+        main(["logs", "--stack", name, "bake"])
     assert "at most 37 more letters, digits and hyphens" in capsys.readouterr().err
