@@ -113,13 +113,20 @@ def _functions(home: Template, further: Template) -> Iterator[str]:
         yield from _function(home, one, why)
     yield ""
     yield "## Policies that several roles have"
+    of_roles = {
+        arn.value for role in rights.roles(home).values() for arn in role.get("ManagedPolicyArns", [])
+    }
     for name, policy in managed.items():
-        yield ""
-        yield f"### {name}"
-        yield ""
-        yield policy["Description"]
-        yield ""
-        yield from rights.table(rights.of_policy(policy), why.get(name, {}))
+        if name in of_roles:
+            yield from _policy(name, policy, why.get(name, {}))
+    yield ""
+    yield "## Policies for people"
+    yield ""
+    yield "What [`kiln`](../guides/command-line.md#what-it-may-do), the command line, needs. Their ARNs are"
+    yield "outputs of the stack: `ViewerPolicy` and `OperatorPolicy`. Detach them before you uninstall Kiln."
+    for name, policy in managed.items():
+        if name not in of_roles:
+            yield from _policy(name, policy, why.get(name, {}))
     yield ""
     yield "## Roles that are no function's"
     of_functions = {function.role for function in functions}
@@ -128,6 +135,15 @@ def _functions(home: Template, further: Template) -> Iterator[str]:
         for name, role in rights.roles(document).items():
             if name not in of_functions:
                 yield from _other_role(name, role, path, said.get(name, {}))
+
+
+def _policy(name: str, policy: dict[str, Any], why: dict[str, str]) -> Iterator[str]:
+    yield ""
+    yield f"### {name}"
+    yield ""
+    yield policy["Description"]
+    yield ""
+    yield from rights.table(rights.of_policy(policy), why)
 
 
 def _function(home: Template, function: Function, why: dict[str, dict[str, str]]) -> Iterator[str]:
