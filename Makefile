@@ -62,11 +62,13 @@ SINCE ?= 1h
 VERSION ?=
 export WHY ?=
 LAYERS ?=
+# The channel of a recipe that something is approved for.
+CHANNEL ?=
 # The Debian release of the guest, and which of its boots: all of them.
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan catalog explain preflight rollback recall reinstate restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy invoke plan catalog explain preflight rollback approve recall reinstate restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -170,6 +172,10 @@ preflight: tools ## What a bake would fail for; nothing is launched: RECIPE=web 
 
 rollback: tools ## Every Region names a former release again: RECIPE=web TO=20261116T020000Z REGION=...
 	@$(BIN)/python -m stack rollback --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --to "$(TO)"
+
+approve: tools ## Lets a release come to a channel; shows first what comes: RECIPE=web CHANNEL=prod VERSION=... YES=1
+	@$(BIN)/python -m stack approve --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --channel "$(CHANNEL)" \
+	  --version "$(VERSION)" --yes "$(YES)"
 
 recall: tools ## Takes a bad release back everywhere; shows first what and who uses it: RECIPE=web VERSION=... WHY="CVE-..." LAYERS=1 YES=1
 	@$(BIN)/python -m stack recall --stack $(STACK) --home $(REGION) --recipe "$(RECIPE)" --version "$(VERSION)" \

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack import ask, catalog, functions, operate, recall, recipes, release
+from stack import approve, ask, catalog, functions, operate, recall, recipes, release
 from stack.arguments import ArgumentError, switch
 from stack.artifacts import BucketError
 from stack.clients import Clients
@@ -110,6 +110,13 @@ def _catalog(options: argparse.Namespace) -> int:
     page = catalog.fetch(Clients(options.endpoint_url), options.home, options.to, print, options.stack)
     if not switch("NO_OPEN", options.no_open):
         catalog.show(page, print)
+    return 0
+
+
+def _approve(options: argparse.Namespace) -> int:
+    confirm = Asked(_command("approve", options), switch("YES", options.yes))
+    asked = (options.recipe, options.channel, options.version)
+    approve.approve(Clients(options.endpoint_url).of, options.home, asked, confirm, stack=options.stack)
     return 0
 
 
@@ -223,6 +230,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--why", help="the reason, which users read")
     command.add_argument("--layers", help="1: what was baked from it is recalled as well")
     command.add_argument("--back", action="store_true", help="takes the recall back")
+    command.add_argument("--yes", help="1: does it without a question")
+
+    command = commands.add_parser("approve", parents=[common], help="lets a release come to a channel")
+    command.set_defaults(run=_approve)
+    command.add_argument("--recipe", help="its name")
+    command.add_argument("--channel", help="the channel")
+    command.add_argument("--version", help="the version; without it, the newest that waits")
     command.add_argument("--yes", help="1: does it without a question")
 
     def asks(name: str, function: Callable[..., None], about: str, **arguments: str) -> None:

@@ -7,6 +7,7 @@ import re
 IMAGE_ID = re.compile(r"ami-[0-9a-f]{8}([0-9a-f]{9})?")
 RECIPE_NAME = re.compile(r"[a-z]([a-z0-9-]{0,62}[a-z0-9])?")
 VERSION = re.compile(r"\d{8}T\d{6}Z")
+CHANNEL = re.compile(r"[a-z][a-z0-9-]{0,19}")
 REASON = re.compile(r"[^\n]{1,256}")
 _YES, _NO = ("1", "true", "yes"), ("", "0", "false", "no")
 
@@ -25,6 +26,12 @@ def image(command: str, given: str | None) -> str:
 def recipe(command: str, given: str | None) -> str:
     """The name of a recipe."""
     return _checked(RECIPE_NAME, "RECIPE", "the name of a recipe", given, f"make {command} RECIPE=web")
+
+
+def channel(command: str, given: str | None) -> str:
+    """The name of a channel."""
+    example = f"make {command} RECIPE=web CHANNEL=prod"
+    return _checked(CHANNEL, "CHANNEL", "the name of a channel", given, example)
 
 
 def version(command: str, given: str | None) -> str | None:

@@ -147,6 +147,26 @@ def test_a_recall_is_shown_with_who_uses_it_and_done_once_somebody_says_yes(
     assert f"the recall of {NEW} is taken back" in capsys.readouterr().out
 
 
+def test_an_approval_is_shown_and_done_once_somebody_says_yes(
+    kiln: Kiln, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = "parameter = '/golden/web/stage'\nfollows = 'test'\napproval = true"
+    channels = f"[channels.test]\nparameter = '/golden/web/test'\n[channels.stage]\n{stage}"
+    kiln.recipe(publish=f"parameter = '/golden/web'\n{channels}")
+    kiln.bake(scheduled_time="2025-06-01T02:00:00Z")
+    asked = ("approve", "--recipe", "web", "--channel", "stage")
+    assert run(kiln, *asked) == 1
+    said = capsys.readouterr()
+    assert "somebody approved 20250601T020000Z for channel stage" in said.out and "YES=1" in said.err
+    assert run(kiln, *asked, "--yes", "1") == 0
+    kiln.settle()
+    assert "has come to channel stage" in capsys.readouterr().out
+    assert run(kiln, *asked, "--yes", "1") == 1
+    assert "no release waits for channel stage" in capsys.readouterr().err
+    assert run(kiln, "approve", "--recipe", "web") == 2
+    assert "CHANNEL is missing" in capsys.readouterr().err
+
+
 def test_what_was_deprecated_is_restored(kiln: Kiln, capsys: pytest.CaptureFixture[str]) -> None:
     oldest = three_releases(kiln, quarantine="7d")
     kiln.invoke("expire", {"dry_run": False})

@@ -112,11 +112,15 @@ pub enum Bug {
     RecallInTagsAlone,
     /// The sweep finishes no recall that died half way.
     RecallUnfinished,
+    /// A channel that waits for approval follows by itself.
+    ApprovalNotAsked,
+    /// A channel follows the release, and not the channel before.
+    ChannelBeforeSkipped,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -153,6 +157,8 @@ impl Bug {
         Self::ListsUnread,
         Self::RecallInTagsAlone,
         Self::RecallUnfinished,
+        Self::ApprovalNotAsked,
+        Self::ChannelBeforeSkipped,
     ];
 }
 
@@ -187,6 +193,8 @@ impl BuggyCloud {
             Bug::BestEffortRequired => without_best_effort(&document),
             Bug::KeepsOneFewer => document.replace("keep = 2", "keep = 1").replace("keep = 3", "keep = 2"),
             Bug::ConflictNotRefused => told_apart(&document),
+            Bug::ApprovalNotAsked => document.replace("approval = true\n", "after = \"0s\"\n"),
+            Bug::ChannelBeforeSkipped => document.replace("follows = \"stage\"\n", ""),
             Bug::RecipeReadOnce => self.cloud.first_read(document),
             _ => document,
         }

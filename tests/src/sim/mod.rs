@@ -46,6 +46,7 @@ pub mod bugs;
 pub mod bugs_in_names;
 pub mod bus;
 mod catalogued;
+pub mod channels;
 pub mod clock;
 pub mod cloud;
 pub mod conflicts_come;

@@ -27,8 +27,8 @@ pub struct Observed {
     pub named: Vec<ImageId>,
     /// The Regions that are enabled for the account.
     pub enabled: Option<Result<BTreeSet<Region>>>,
-    /// Whether the recipe's parameter can be written, by Region.
-    pub parameters: BTreeMap<Region, Result<()>>,
+    /// Whether each parameter of the recipe can be written, by Region and name.
+    pub parameters: BTreeMap<(Region, String), Result<()>>,
     /// The KMS keys that the recipe names, by Region; `None` if there is no such key.
     pub keys: BTreeMap<Region, Result<Option<Key>>>,
     /// The account's default encryption in Regions for which the recipe names no key, with the KMS key if there is
@@ -38,8 +38,8 @@ pub struct Observed {
     pub public: BTreeMap<Region, Result<PublicImages>>,
     /// The Availability Zones of the builder's and the tester's subnets.
     pub zones: Option<Result<Zones>>,
-    /// The type of the parameter, in the Regions where it exists.
-    pub parameter_kinds: BTreeMap<Region, ParameterKind>,
+    /// The type of each parameter of the recipe that exists, by Region and name.
+    pub parameter_kinds: BTreeMap<(Region, String), ParameterKind>,
     /// What each of the builder's instance types boots.
     pub builders: BTreeMap<String, Result<InstanceType>>,
     /// What the tester's instance type boots, by Region: at home, and where replicas are tested.
@@ -75,7 +75,7 @@ pub struct Zones {
 fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observed) -> Vec<Problem> {
     let mut found = Vec::new();
     regions(recipe, home, observed, &mut found);
-    parameters(recipe, observed, &mut found);
+    parameters(observed, &mut found);
     keys(recipe, home, observed, &mut found);
     public(observed, &mut found);
     if let Some(image) = observed.named.first() {
@@ -86,7 +86,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
         found.extend(guest::problems(recipe, base, name));
         of_base(recipe, home, base, observed, &mut found);
     }
-    parameter_kinds(recipe, observed, &mut found);
+    parameter_kinds(observed, &mut found);
     found.extend(observed.groups.iter().flat_map(network::problems));
     ways(home, observed, &mut found);
     zones(recipe, home, observed, &mut found);
@@ -164,11 +164,9 @@ fn regions(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<
     }
 }
 
-fn parameters(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
-    let Some(parameter) = &recipe.publish.parameter else { return };
-    let failed =
-        observed.parameters.iter().filter_map(|(region, result)| Some((region, result.as_ref().err()?)));
-    found.extend(failed.map(|(region, error)| Problem::Parameter {
+fn parameters(observed: &Observed, found: &mut Vec<Problem>) {
+    let failed = observed.parameters.iter().filter_map(|(of, result)| Some((of, result.as_ref().err()?)));
+    found.extend(failed.map(|((region, parameter), error)| Problem::Parameter {
         parameter: parameter.clone(),
         region: region.clone(),
         error: error.clone(),
@@ -310,14 +308,15 @@ fn boots_not(image: &Image, of: &InstanceType) -> Option<String> {
     (of.requires_ena && !ena).then(|| "because it needs the driver of ENA, which they lack".into())
 }
 
-fn parameter_kinds(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
-    let Some(parameter) = &recipe.publish.parameter else { return };
+fn parameter_kinds(observed: &Observed, found: &mut Vec<Problem>) {
     let others = observed.parameter_kinds.iter().filter(|(_, kind)| !kind.names_images());
-    found.extend(others.map(|(region, ParameterKind { kind, data_type })| Problem::ParameterKind {
-        parameter: parameter.clone(),
-        region: region.clone(),
-        kind: kind.clone(),
-        data_type: data_type.clone(),
+    found.extend(others.map(|((region, parameter), ParameterKind { kind, data_type })| {
+        Problem::ParameterKind {
+            parameter: parameter.clone(),
+            region: region.clone(),
+            kind: kind.clone(),
+            data_type: data_type.clone(),
+        }
     }));
 }
 

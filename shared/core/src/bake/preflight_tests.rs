@@ -46,7 +46,7 @@ fn all_problems_are_reported_at_once_with_their_region_and_remedy() {
     let observed = Observed {
         named: vec!["ami-0f".parse().unwrap()],
         enabled: Some(Ok([region("us-east-1"), region("eu-west-1")].into())),
-        parameters: [(region("eu-west-1"), Err(denied("PutParameter")))].into(),
+        parameters: [((region("eu-west-1"), "/golden/web".into()), Err(denied("PutParameter")))].into(),
         keys: [(region("eu-west-1"), Ok(None))].into(),
         public: [(region("us-east-1"), Ok(PublicImages::Blocked))].into(),
         vcpus: Some(Ok(Some(Vcpus { needed: 2, allowed: 1 }))),
@@ -135,7 +135,9 @@ fn whatever_is_wrong_in_a_best_effort_region_is_told_and_stops_no_bake() {
     let mut recipe = best_effort();
     recipe.replicate.kms_keys.insert(away.clone(), "alias/golden".into());
     for observed in [
-        of(&|seen| drop(seen.parameters.insert(away.clone(), Err(outage("ap-southeast-2"))))),
+        of(&|seen| {
+            drop(seen.parameters.insert((away.clone(), "/golden/web".into()), Err(outage("ap-southeast-2"))))
+        }),
         of(&|seen| seen.enabled = Some(Ok([region("us-east-1"), region("eu-west-1")].into()))),
         of(&|seen| drop(seen.keys.insert(away.clone(), Ok(None)))),
         of(&|seen| drop(seen.keys.insert(away.clone(), key(KeyManager::Customer, false)))),
@@ -157,8 +159,10 @@ fn the_same_in_a_region_that_a_release_waits_for_stands_in_the_way_and_so_does_t
     let mut recipe = best_effort();
     recipe.replicate.best_effort.push(region("us-east-1"));
     for code in ["eu-west-1", "us-east-1"] {
-        let observed =
-            Observed { parameters: [(region(code), Err(outage(code)))].into(), ..Observed::default() };
+        let observed = Observed {
+            parameters: [((region(code), "/golden/web".into()), Err(outage(code)))].into(),
+            ..Observed::default()
+        };
         assert_eq!(weighed(&recipe, &observed)[0].0, "reject", "{code}");
     }
 }
@@ -245,9 +249,9 @@ fn that_windows_is_experimental_is_told_and_a_parameter_of_another_kind_stands_i
             ..foreign_image("ami-ba5e")
         }),
         parameter_kinds: [
-            (region("us-east-1"), kind("String", "aws:ec2:image")),
-            (region("eu-west-1"), kind("String", "text")),
-            (region("ap-southeast-2"), kind("SecureString", "text")),
+            ((region("us-east-1"), "/golden/web".into()), kind("String", "aws:ec2:image")),
+            ((region("eu-west-1"), "/golden/web".into()), kind("String", "text")),
+            ((region("ap-southeast-2"), "/golden/web".into()), kind("SecureString", "text")),
         ]
         .into(),
         ..Observed::default()

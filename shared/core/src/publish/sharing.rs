@@ -9,12 +9,13 @@ use crate::events::outbound::Event;
 use crate::inventory::{
     CloudError, Deprecation, Grantee, Image, ImageState, PermissionChange, Permissions, Protection,
 };
+use crate::model::channels::Entries;
 use crate::model::token::nonce;
 use crate::model::{ImageRecord, Stage, Tags, tags};
 use crate::plan::reason::PublishReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::mark::Mark;
-use crate::recipe::Recipe;
+use crate::recipe::{Channel, Recipe, Share};
 
 /// EC2's value for the deregistration protection that Kiln itself enables.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deregistration-protection.html>)
@@ -26,34 +27,52 @@ const RECALLED: &str = "recalled";
 /// How far ahead a deprecation must lie: EC2 rejects times in the past, and rounds to minutes.
 const DEPRECATION_LEAD: TimeDelta = TimeDelta::minutes(2);
 
-/// Who may launch the images of a recipe.
+/// Who may launch any image of a recipe, in whichever channels it is.
 pub fn launchers(recipe: &Recipe) -> BTreeSet<Grantee> {
-    let share = &recipe.publish.share;
+    let of_channels = recipe.channels.iter().map(|channel| &channel.share);
+    std::iter::once(&recipe.publish.share).chain(of_channels).flat_map(may_launch).collect()
+}
+
+/// What the recipe shares an image with: whom all its images are shared with, and those of the channels it has come to.
+fn shares<'r>(recipe: &'r Recipe, tags: &Tags) -> impl Iterator<Item = &'r Share> {
+    let entries = Entries::of(tags);
+    let is_in = move |channel: &&Channel| entries.since(&channel.name).is_some();
+    std::iter::once(&recipe.publish.share).chain(recipe.channels.iter().filter(is_in).map(|one| &one.share))
+}
+
+fn may_launch(share: &Share) -> impl Iterator<Item = Grantee> {
     let accounts = share.accounts.iter().cloned().map(Grantee::Account);
     let organizations = share.organizations.iter().cloned().map(Grantee::Organization);
     let units = share.organizational_units.iter().cloned().map(Grantee::Unit);
-    accounts.chain(organizations).chain(units).chain(share.public.then_some(Grantee::Everyone)).collect()
+    accounts.chain(organizations).chain(units).chain(share.public.then_some(Grantee::Everyone))
 }
 
-/// Who may create volumes from the images' snapshots: only accounts, because EC2 shares snapshots with nobody else.
+/// Who may launch an image with these tags.
+fn launchers_of(recipe: &Recipe, tags: &Tags) -> BTreeSet<Grantee> {
+    shares(recipe, tags).flat_map(may_launch).collect()
+}
+
+/// Who may create volumes from the snapshots of an image with these tags: only accounts, because EC2 shares snapshots with
+/// nobody else.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html>)
-pub fn copiers(recipe: &Recipe) -> BTreeSet<Grantee> {
-    let share = &recipe.publish.share;
-    share.accounts.iter().filter(|_| share.snapshots).cloned().map(Grantee::Account).collect()
+fn copiers_of(recipe: &Recipe, tags: &Tags) -> BTreeSet<Grantee> {
+    let accounts = shares(recipe, tags).filter(|share| share.snapshots).flat_map(|share| &share.accounts);
+    accounts.cloned().map(Grantee::Account).collect()
 }
 
-/// The mark of an image to which all of a recipe's `[publish]` was applied. It changes with `[publish]`, so a sweep
-/// inspects only the images whose mark is not that of their recipe.
-pub fn mark(recipe: &Recipe) -> Mark {
+/// The mark of an image with these tags to which all of a recipe's `[publish]` was applied. It changes with `[publish]`, and
+/// when the image comes to a channel, so a sweep inspects only the images whose mark is not the one of their recipe.
+fn mark(recipe: &Recipe, tags: &Tags) -> Mark {
     let publish = &recipe.publish;
     let text = |grantees: BTreeSet<Grantee>| grantees.iter().map(|one| format!("{one} ")).collect::<String>();
     let after = publish.deprecate_after.map_or(String::new(), |after| after.num_seconds().to_string());
-    let (launchers_of, copiers_of) = (text(launchers(recipe)), text(copiers(recipe)));
-    let mut parts = vec!["publish", &launchers_of, &copiers_of, &after];
+    let launchers = launchers_of(recipe, tags);
+    let (may_launch, may_copy) = (text(launchers.clone()), text(copiers_of(recipe, tags)));
+    let mut parts = vec!["publish", &may_launch, &may_copy, &after];
     // As the marks were before images could be asked for that.
     parts.extend(recipe.image.imds_v2.then_some("imds v2"));
     let word = nonce(&parts);
-    Mark { protected: publish.protect, shared: !launchers(recipe).is_empty(), word }
+    Mark { protected: publish.protect, shared: !launchers.is_empty(), word }
 }
 
 /// Whether somebody else was ever allowed to launch an image, as its mark says. EC2 forgets that: a disabled image has
@@ -69,7 +88,7 @@ fn marked_as_protected(image: &Image) -> bool {
 /// The mark of an image with these permissions to which its recipe's `[publish]` was applied. A disabled image is not
 /// protected anew.
 fn applied_mark(recipe: &Recipe, image: &Image, permissions: &Permissions) -> Mark {
-    let mark = mark(recipe);
+    let mark = mark(recipe, &image.tags);
     let shared = mark.shared || was_shared(image) || !permissions.launch.is_empty();
     let protected = match image.state {
         ImageState::Disabled => marked_as_protected(image),
@@ -98,9 +117,11 @@ pub fn is_due(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
     };
     may_change
         && match Mark::on(image) {
-            Some(applied) if image.state == ImageState::Disabled => applied.word != mark(recipe).word,
+            Some(applied) if image.state == ImageState::Disabled => {
+                applied.word != mark(recipe, &image.tags).word
+            }
             Some(applied) => {
-                let mark = mark(recipe);
+                let mark = mark(recipe, &image.tags);
                 // That it was shared before changes nothing about what it grants now.
                 let forgotten = mark.shared && !applied.shared;
                 forgotten || applied.protected != mark.protected || applied.word != mark.word
@@ -122,7 +143,7 @@ pub fn steps(
     let mut sequence = Sequence::new();
     if image.state == ImageState::Disabled {
         // Nobody is added, and nothing else of it changes: it is on its way out.
-        let lost = |current: &BTreeSet<Grantee>| current - &copiers(recipe);
+        let lost = |current: &BTreeSet<Grantee>| current - &copiers_of(recipe, &image.tags);
         for (snapshot, current) in &permissions.volumes {
             let remove = lost(current);
             if !remove.is_empty() {
@@ -141,13 +162,13 @@ pub fn steps(
     }
     // The snapshots first, so that everyone who can launch the image can also copy it.
     for (snapshot, current) in &permissions.volumes {
-        if let Some(change) = PermissionChange::between(current, &copiers(recipe)) {
+        if let Some(change) = PermissionChange::between(current, &copiers_of(recipe, &image.tags)) {
             let reason = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
             let snapshot_subject = Subject { resource: Some(snapshot.to_string()), ..subject() };
             sequence.push(snapshot_subject.decide(Action::ShareSnapshot(snapshot.clone(), change), reason));
         }
     }
-    if let Some(change) = PermissionChange::between(&permissions.launch, &launchers(recipe)) {
+    if let Some(change) = PermissionChange::between(&permissions.launch, &launchers_of(recipe, &image.tags)) {
         let reason = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
         sequence.push(subject().decide(Action::Share(image.id.clone(), change), reason));
     }

@@ -80,14 +80,17 @@ impl Bounds {
             within("bake.base", name, &self.base_parameters, "BaseParameters");
         }
         let share = &recipe.publish.share;
-        let lists = [
-            ("publish.share.accounts", &share.accounts),
-            ("publish.share.organizations", &share.organizations),
-            ("publish.share.organizational_units", &share.organizational_units),
-        ];
-        for (field, targets) in lists {
-            for target in targets {
-                within(field, target, &self.share_targets, "ShareTargets");
+        let channels = recipe.channels.iter().map(|one| (format!("channels.{}.share", one.name), &one.share));
+        for (path, share) in std::iter::once(("publish.share".to_owned(), share)).chain(channels) {
+            let lists = [
+                ("accounts", &share.accounts),
+                ("organizations", &share.organizations),
+                ("organizational_units", &share.organizational_units),
+            ];
+            for (list, targets) in lists {
+                for target in targets {
+                    within(&format!("{path}.{list}"), target, &self.share_targets, "ShareTargets");
+                }
             }
         }
         if share.public && !self.public_images {

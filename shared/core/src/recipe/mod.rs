@@ -4,6 +4,7 @@
 //! mistake at once. [`reference`] describes every field.
 
 mod bounds;
+mod channels;
 mod conflicts;
 mod cycles;
 mod disks;
@@ -25,6 +26,7 @@ mod validate;
 mod violation;
 
 pub use bounds::{Bounds, Patterns};
+pub use channels::{Channel, Gate};
 pub use disks::{DiskSettings, Disks, Volume};
 pub use lines::Lines;
 pub use network::Network;

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use toml::{Table, Value};
 
 use super::bounds::Bounds;
+use super::channels::channels;
 use super::disks::disks;
 use super::image::image;
 use super::lines::{Lines, line_at};
@@ -89,6 +90,18 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     let image = image(&mut root, &mut violations);
     let adopt = adopt(&mut root, &mut violations);
     let publish = publish(&mut root, &mut violations);
+    let channels = channels(&mut root, &mut violations);
+    for (at, channel) in channels.iter().enumerate() {
+        let before = channels[..at].iter().map(|other| &other.parameter).chain(&publish.parameter);
+        if before.into_iter().any(|other| *other == channel.parameter) {
+            let field = format!("channels.{}.parameter", channel.name);
+            violations.add(
+                field,
+                quoted(&channel.parameter),
+                "a parameter that nothing else in the recipe names",
+            );
+        }
+    }
     let replicate = replicate(&mut root, &mut violations);
     let expire = expire(&mut root, &mut violations);
     if root.has("variants") {
@@ -124,6 +137,7 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
                 image,
                 adopt,
                 publish,
+                channels,
                 replicate,
                 expire,
             };

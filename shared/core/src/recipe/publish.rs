@@ -8,12 +8,16 @@ use crate::recipe::types::{LaunchTemplate, Publish, Share};
 use crate::recipe::validate::{account_id, checked, minutes, optional, parameter_name};
 use crate::recipe::violation::Violations;
 
+pub(super) const PARAMETER: &str = "a parameter name such as \"/golden/web/latest\"";
+
+/// Whether a parameter of this name can be written: AWS keeps two prefixes for itself.
+pub(super) fn is_parameter(text: &str) -> bool {
+    parameter_name(text) && !text.starts_with("/aws") && !text.starts_with("/ssm")
+}
+
 pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -> Publish {
-    const PARAMETER: &str = "a parameter name such as \"/golden/web/latest\"";
     let mut table = root.table("publish", violations);
-    let is_allowed =
-        |text: &str| parameter_name(text) && !text.starts_with("/aws") && !text.starts_with("/ssm");
-    let parameter = optional(&mut table, "parameter", PARAMETER, is_allowed, violations);
+    let parameter = optional(&mut table, "parameter", PARAMETER, is_parameter, violations);
     let deprecate_after = table.take("deprecate_after").is_some().then(|| {
         table.span(
             "deprecate_after",
@@ -64,15 +68,17 @@ fn launch_template(table: &mut TableReader<'_>, violations: &mut Violations) -> 
     Some(LaunchTemplate { name: name?, default })
 }
 
-fn share(table: &mut TableReader<'_>, violations: &mut Violations) -> Share {
+/// Reads `share`: who may launch images.
+pub(super) fn share(table: &mut TableReader<'_>, violations: &mut Violations) -> Share {
     let mut share = table.table("share", violations);
+    let path = table.path_of("share");
     let accounts: Vec<String> = share.list("accounts", "a 12-digit account id", violations);
     let organizations: Vec<String> = share.list("organizations", "the ARN of an organization", violations);
     let units: Vec<String> =
         share.list("organizational_units", "the ARN of an organizational unit", violations);
     let mut check = |key: &str, items: &[String], valid: fn(&str) -> bool, allowed: &str| {
         for (at, item) in items.iter().enumerate().filter(|(_, item)| !valid(item)) {
-            violations.add(format!("publish.share.{key}[{at}]"), quoted(item), allowed);
+            violations.add(format!("{path}.{key}[{at}]"), quoted(item), allowed);
         }
     };
     check("accounts", &accounts, account_id, "a 12-digit account id");
@@ -92,7 +98,7 @@ fn share(table: &mut TableReader<'_>, violations: &mut Violations) -> Share {
     let snapshots = share.flag("snapshots", violations);
     if snapshots && accounts.is_empty() {
         let allowed = "false, or accounts in share.accounts: EC2 shares snapshots with accounts only";
-        violations.add("publish.share.snapshots", "true", allowed);
+        violations.add(format!("{path}.snapshots"), "true", allowed);
     }
     share.end(violations);
     Share { accounts, organizations, organizational_units: units, public, snapshots }

@@ -63,7 +63,7 @@ pub const FIELDS: &[Field] = &[
         "tags",
         "table of strings",
         "no tags",
-        "at most 23; keys of 1 to 127 characters, not Name, not beginning with aws: or kiln:; values of at most 256",
+        "at most 22; keys of 1 to 127 characters, not Name, not beginning with aws: or kiln:; values of at most 256",
         "Your own tags. Kiln puts them on every image, replica and snapshot of the recipe, and on its instances.",
     ),
     field(
@@ -459,6 +459,13 @@ pub const FIELDS: &[Field] = &[
         "false",
         "only with share.accounts",
         "The accounts may also create volumes from the snapshots, and so copy the image.",
+    ),
+    field(
+        "channels",
+        "table of tables",
+        "none",
+        "at most 4, by name: { parameter, share, follows, after, approval }",
+        "The same images, released wider later. Each channel has a parameter of its own, and may share with more accounts. A release comes to it once it has come to the channel that it follows, or was released, and `after` is over, or, with `approval = true`, once somebody approves it.",
     ),
     field(
         "replicate.regions",

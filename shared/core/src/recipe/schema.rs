@@ -31,6 +31,22 @@ const INNER: &[Field] = &[
         "",
     ),
     field("verify.regions.*.public_ip", FLAG, "as its subnet says", "", ""),
+    field("channels.*.parameter", "string", "", "a parameter that nothing else names", ""),
+    field("channels.*.follows", "string", "none: it follows the release itself", "the name of a channel", ""),
+    field("channels.*.after", SPAN, "at once", "0s to 90d", "How long a release waits."),
+    field(
+        "channels.*.approval",
+        FLAG,
+        "false",
+        "not beside after",
+        "Whether it waits for somebody who approves it.",
+    ),
+    field("channels.*.share", "table", "as publish.share", "", "Who else may launch its images."),
+    field("channels.*.share.accounts", LIST, "none", "12-digit account ids", ""),
+    field("channels.*.share.organizations", LIST, "none", "ARNs of organizations", ""),
+    field("channels.*.share.organizational_units", LIST, "none", "ARNs of organizational units", ""),
+    field("channels.*.share.public", FLAG, "false", "false", ""),
+    field("channels.*.share.snapshots", FLAG, "false", "only with accounts", ""),
 ];
 
 const ANY: &str = "*";
@@ -53,10 +69,10 @@ const PATTERNS: &[(&str, &str)] = &[
     (".security_groups", "^sg-[0-9a-fA-F]+$"),
     ("bake.root.size", "^[0-9]+(G|GiB|T|TiB)$"),
     ("bake.volumes.*.size", "^[0-9]+(G|GiB|T|TiB)$"),
-    ("publish.parameter", "^/"),
-    ("publish.share.accounts", "^[0-9]{12}$"),
-    ("publish.share.organizations", "^arn:aws[^:]*:organizations:"),
-    ("publish.share.organizational_units", "^arn:aws[^:]*:organizations:"),
+    (".parameter", "^/"),
+    (".share.accounts", "^[0-9]{12}$"),
+    (".share.organizations", "^arn:aws[^:]*:organizations:"),
+    (".share.organizational_units", "^arn:aws[^:]*:organizations:"),
     ("replicate.regions", "^[a-z]+(-[a-z]+)+-[0-9]+$"),
     ("replicate.best_effort", "^[a-z]+(-[a-z]+)+-[0-9]+$"),
 ];

@@ -50,6 +50,18 @@ organizations = ["arn:aws:organizations::123456789012:organization/o-a"]
 organizational_units = ["arn:aws-cn:organizations::123456789012:ou/o-a/ou-b"]
 public = false
 snapshots = true
+[channels.stage]
+parameter = "/golden/web/stage"
+after = "3d"
+[channels.prod]
+parameter = "/golden/web/prod"
+follows = "stage"
+approval = true
+[channels.prod.share]
+accounts = ["123456789012"]
+organizations = ["arn:aws:organizations::123456789012:organization/o-a"]
+organizational_units = ["arn:aws-cn:organizations::123456789012:ou/o-a/ou-b"]
+snapshots = true
 [replicate]
 regions = ["eu-west-1", "us-gov-west-1"]
 release = "each"
@@ -232,14 +244,17 @@ fn every_sample_recipe_names_the_schema_and_is_valid_by_it() {
 #[test]
 fn the_fields_inside_of_lists_are_those_of_the_parser() {
     let mut full = document(FULL);
-    for table in ["bake.volumes.*", "verify.regions.*"] {
+    for table in ["bake.volumes.*", "verify.regions.*", "channels.prod", "channels.prod.share"] {
         set(&mut full, &format!("{table}.none"), json!(1));
     }
     let violations = Recipe::parse("web", &text_of(&full)).unwrap_err().violations;
     let mut known = BTreeSet::new();
     for violation in violations {
         let table = violation.field.strip_suffix("none").unwrap_or_else(|| panic!("{violation}"));
-        let table = table.replace("volumes[0]", "volumes.*").replace("eu-west-1", ANY);
+        let table = table
+            .replace("volumes[0]", "volumes.*")
+            .replace("eu-west-1", ANY)
+            .replace("channels.prod", "channels.*");
         let (_, fields) = violation.problem.rsplit_once("(fields: ").unwrap();
         known.extend(fields.trim_end_matches(')').split(", ").map(|field| format!("{table}{field}")));
     }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use chrono::TimeDelta;
 
+use super::channels::Channel;
 use super::disks::Disks;
 use super::network::{self, Network};
 use super::params::Params;
@@ -33,6 +34,8 @@ pub struct Recipe {
     pub adopt: Option<Adopt>,
     /// Who may use images, and which parameter and launch template name them.
     pub publish: Publish,
+    /// The parameters to which a release comes later, each behind the one that it follows.
+    pub channels: Vec<Channel>,
     /// The Regions to which images are copied.
     pub replicate: Replicate,
     /// How long images are kept.

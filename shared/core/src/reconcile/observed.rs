@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::channel::ChannelPointers;
 use crate::inventory::{Finding, Image, Instance, Result, Snapshot, Subnet, Waiting};
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region};
 use crate::orphans::SnapshotReferences;
@@ -40,6 +41,8 @@ pub struct Observed {
     pub findings: BTreeMap<ImageId, Result<Vec<Finding>>>,
     /// What the parameters and launch templates of each Region name, by recipe.
     pub pointers: BTreeMap<RecipeName, BTreeMap<Region, Pointers>>,
+    /// What the channels of each recipe name; of recipes with channels alone.
+    pub channels: BTreeMap<RecipeName, ChannelPointers>,
     /// The bakes that found no room for their builders.
     pub waiting: Result<Vec<Waiting>>,
     /// What uses the snapshots that [`super::candidates`] returned, by Region.

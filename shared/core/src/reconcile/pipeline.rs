@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::channel;
 use crate::events::wake::Wake;
 use crate::inventory::{Image, ImageState, Instance, InstanceState, Result};
 use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, Region, Tags, tags};
@@ -324,7 +325,17 @@ pub(super) fn releases(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
         let wake = || Wake::Release(recipe.name.clone());
         let back = copy_back::decide(recipe, &observed.home, &observed.images, now);
         let decided = release::decide(&state, Drift::Repair).into_iter().chain(back);
+        let decided = decided.chain(channels(observed, recipe, now));
         decided.map(|sequence| Due { wake: wake(), sequence, since: None }).collect::<Vec<Due>>()
     };
     observed.recipes.values().flat_map(of_recipe).collect()
+}
+
+/// What must still be done for the channels of a recipe. Whoever is woken reads who may use the images.
+fn channels(observed: &Observed, recipe: &Recipe, now: DateTime<Utc>) -> Vec<Sequence> {
+    let Some(pointers) = observed.channels.get(&recipe.name) else { return Vec::new() };
+    let permissions = BTreeMap::new();
+    let (home, images) = (&observed.home, &observed.images);
+    let of_channels = channel::Observed { recipe, home, images, pointers, permissions: &permissions, now };
+    channel::decide(&of_channels, Drift::Repair, None)
 }

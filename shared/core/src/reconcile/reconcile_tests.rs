@@ -32,6 +32,7 @@ fn observed(instances: Vec<Instance>, images: Vec<Image>) -> Observed {
         permissions: BTreeMap::new(),
         findings: BTreeMap::new(),
         pointers: BTreeMap::new(),
+        channels: BTreeMap::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use futures::future::{join, join3};
+use futures::future::{join, join3, join4};
 use kiln_core::events::inbound::Mode;
 use kiln_core::inventory::{ImageQuery, Result};
 use kiln_core::model::{ImageName, InstanceId, Region, Role, tags};
@@ -96,6 +96,7 @@ async fn observe<C: Cloud>(
         permissions: BTreeMap::new(),
         findings: BTreeMap::new(),
         pointers: BTreeMap::new(),
+        channels: BTreeMap::new(),
         bad,
         recipes: good,
     };
@@ -107,15 +108,22 @@ async fn observe<C: Cloud>(
         observed.snapshots.insert(region, snapshots);
     }
     let recipes: Vec<&Recipe> = observed.recipes.values().collect();
-    let (closer, needs, pointers) = join3(
+    let (closer, needs, pointers, channels) = join4(
         builder_details(cloud, &observed, now),
         snapshot_references(cloud, &observed, now),
         images::pointers(cloud, &context.home, &recipes),
+        images::channel_pointers(cloud, &context.home, &recipes),
     )
     .await;
     (observed.closer, observed.needs, observed.pointers) = (closer, needs, pointers);
+    observed.channels = channels;
     let named = observed.pointers.iter_mut().filter_map(|(name, of)| Some((observed.recipes.get(name)?, of)));
     let looked_up = named.map(|(recipe, of)| images::look_up_named(cloud, recipe, &observed.images, of));
+    bounded(NESTED, looked_up).await;
+    let in_channels =
+        observed.channels.iter_mut().filter_map(|(name, of)| Some((observed.recipes.get(name)?, of)));
+    let looked_up =
+        in_channels.map(|(recipe, of)| images::look_up_in_channels(cloud, recipe, &observed.images, of));
     bounded(NESTED, looked_up).await;
     read_pipeline(cloud, &mut observed, now).await;
     Ok(observed)

@@ -45,7 +45,7 @@ pub(crate) async fn common<C: Cloud>(
     let mut parameters: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
     for recipe in recipes {
         for region in recipe.regions(home) {
-            parameters.entry(region).or_default().extend(recipe.publish.parameter.clone());
+            parameters.entry(region).or_default().extend(recipe.parameters().cloned());
         }
     }
     let written =
@@ -70,9 +70,10 @@ pub(crate) async fn look<C: Cloud>(
     let named = common.named.as_deref().unwrap_or_default().iter();
     let named = named.filter(|image| image.name == name.to_string() && image.record().is_err());
     let named = named.map(|image| image.id.clone()).collect();
-    let of_parameter = |(region, written): (&Region, &BTreeMap<String, ParameterKind>)| {
-        let kind = written.get(recipe.publish.parameter.as_ref()?)?;
-        recipe.regions(home).any(|one| one == region).then(|| (region.clone(), kind.clone()))
+    let of_parameters = |(region, written): (&Region, &BTreeMap<String, ParameterKind>)| {
+        let is_own = recipe.regions(home).any(|one| one == region);
+        let kind = |name: &String| Some(((region.clone(), name.clone()), written.get(name)?.clone()));
+        recipe.parameters().filter(|_| is_own).filter_map(kind).collect::<Vec<_>>()
     };
     let ((parameters, base_keys), (keys, encrypt, defaults), public, vcpus, (mut testers, network)) = join5(
         join(parameters(cloud, home, recipe, common), base_keys(cloud, home, recipe, base)),
@@ -92,7 +93,7 @@ pub(crate) async fn look<C: Cloud>(
         keys,
         defaults,
         public,
-        parameter_kinds: common.written.iter().filter_map(of_parameter).collect(),
+        parameter_kinds: common.written.iter().flat_map(of_parameters).collect(),
         builders: recipe.bake.types().filter_map(builder).collect(),
         testers,
         subnets: network.subnets_away,
@@ -111,12 +112,15 @@ async fn parameters<C: Cloud>(
     home: &Region,
     recipe: &Recipe,
     common: &Common,
-) -> BTreeMap<Region, Result<()>> {
-    let Some(parameter) = &recipe.publish.parameter else { return BTreeMap::new() };
-    let untried = recipe
-        .regions(home)
-        .filter(|region| !common.written.get(*region).is_some_and(|names| names.contains_key(parameter)));
-    let tried = untried.map(async |region| (region.clone(), cloud.try_parameter(region, parameter).await));
+) -> BTreeMap<(Region, String), Result<()>> {
+    let is_there = |region: &Region, name: &String| {
+        common.written.get(region).is_some_and(|names| names.contains_key(name))
+    };
+    let all = recipe.regions(home).flat_map(|region| recipe.parameters().map(move |name| (region, name)));
+    let untried = all.filter(|(region, name)| !is_there(region, name));
+    let tried = untried.map(async |(region, name)| {
+        ((region.clone(), name.clone()), cloud.try_parameter(region, name).await)
+    });
     bounded(CALLS, tried).await.into_iter().collect()
 }
 

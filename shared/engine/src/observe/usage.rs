@@ -11,7 +11,7 @@ use kiln_core::expire::references::{aliases, resolved, without_own_history};
 use kiln_core::inventory::usage::{Reference, Referrer, Target};
 use kiln_core::inventory::{CloudError, Image, ImageQuery, ImageState, RegionUsage, Result, SharedWith};
 use kiln_core::model::{ImageId, Region, SnapshotId, tags};
-use kiln_core::recipe::Publish;
+use kiln_core::recipe::Recipe;
 
 use crate::bounded::{CALLS, CHANGES, bounded};
 use crate::context::Context;
@@ -25,9 +25,10 @@ pub(crate) async fn usage<C: Cloud>(
     inventory: &Inventory,
     wanted: &[&Image],
 ) -> UsageByRegion {
-    let parameters = published(inventory, |publish| publish.parameter.as_ref());
+    let parameters = published(inventory, |recipe| recipe.parameters().cloned().collect());
     let parameters: Vec<String> = parameters.into_iter().collect();
-    let templates = published(inventory, |publish| Some(&publish.launch_template.as_ref()?.name));
+    let template = |recipe: &Recipe| Some(recipe.publish.launch_template.as_ref()?.name.clone());
+    let templates = published(inventory, |recipe| template(recipe).into_iter().collect());
     let names = (parameters.as_slice(), &templates);
     let reads = by_region(wanted).into_iter().map(async |(region, images)| {
         let usage = of_region(cloud, context, inventory, region, &images, names).await;
@@ -70,9 +71,9 @@ pub(crate) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wa
 }
 
 /// What the recipes publish to, each once.
-fn published(inventory: &Inventory, name: impl Fn(&Publish) -> Option<&String>) -> BTreeSet<String> {
+fn published(inventory: &Inventory, names: impl Fn(&Recipe) -> Vec<String>) -> BTreeSet<String> {
     let recipes = inventory.recipes.values().filter_map(|observed| observed.recipe.as_ref());
-    recipes.filter_map(|recipe| name(&recipe.publish)).cloned().collect()
+    recipes.flat_map(names).collect()
 }
 
 /// These images, by their Regions.

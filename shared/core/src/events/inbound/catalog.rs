@@ -31,9 +31,10 @@ pub struct Past {
 }
 
 /// What the history keeps, by its detail-type.
-pub const KEPT: [&str; 8] = [
+pub const KEPT: [&str; 9] = [
     "Image Released",
     "Image Rolled Back",
+    "Image Promoted",
     "Image Recalled",
     "Image Reinstated",
     "Image Rejected",
@@ -47,7 +48,7 @@ const WITHOUT_TRACE: [&str; 2] = ["Bake Failed", "Bake Refused"];
 /// The most bytes that are kept of one detail. Its largest fields are left out first.
 const MOST_BYTES: usize = 16 * 1024;
 
-const CATALOG: &str = "expected {}, or one of Kiln's own 'Image Released', 'Image Rolled Back', 'Image Recalled', 'Image Reinstated', 'Image Rejected', 'Image Unchanged', 'Bake Failed' and 'Bake Refused'";
+const CATALOG: &str = "expected {}, or one of Kiln's own 'Image Released', 'Image Rolled Back', 'Image Promoted', 'Image Recalled', 'Image Reinstated', 'Image Rejected', 'Image Unchanged', 'Bake Failed' and 'Bake Refused'";
 
 impl CatalogCall {
     /// Parses the payload of `catalog`.
