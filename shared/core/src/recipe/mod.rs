@@ -9,6 +9,7 @@ mod cycles;
 mod disks;
 mod fingerprint;
 mod image;
+mod instance_types;
 mod lines;
 pub mod names;
 mod network;
@@ -19,6 +20,7 @@ pub mod reference;
 pub mod schema;
 mod steps;
 mod table_reader;
+mod testers;
 mod together;
 mod types;
 mod validate;
@@ -30,7 +32,7 @@ pub use lines::Lines;
 pub use network::Network;
 pub use together::checked;
 pub use types::{
-    Adopt, Bake, Base, Expire, ImageSettings, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy,
-    Replicate, Share, Verify,
+    Adopt, Bake, Base, Expire, ImageSettings, LaunchTemplate, OnLoss, Publish, Recipe, RegionTests,
+    ReleaseStrategy, Replicate, Share, Verify,
 };
 pub use violation::{BadRecipe, Violation};

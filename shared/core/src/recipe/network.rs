@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::instance_types;
 use super::table_reader::{TableReader, quoted};
+use super::types::RegionTests;
 use super::violation::Violations;
 use crate::model::{Region, SecurityGroupId, SubnetId};
 
@@ -18,7 +20,8 @@ pub struct Network {
 }
 
 /// What a recipe names no network for.
-static ANY: Network = Network { subnets: Vec::new(), security_groups: Vec::new(), public_ip: None };
+pub(super) static ANY: Network =
+    Network { subnets: Vec::new(), security_groups: Vec::new(), public_ip: None };
 
 /// Reads `network`, or `subnets` alone.
 pub(super) fn network(table: &mut TableReader<'_>, violations: &mut Violations) -> Network {
@@ -51,35 +54,26 @@ fn fields(table: &mut TableReader<'_>, violations: &mut Violations) -> Network {
 /// (<https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>)
 const MOST_GROUPS: usize = 16;
 
-/// Reads `verify.regions`: where the testers of replicas are launched.
+/// Reads `verify.regions`: where the testers of replicas are launched, and as which types.
 pub(super) fn by_region(
     table: &mut TableReader<'_>,
     violations: &mut Violations,
-) -> BTreeMap<Region, Network> {
+) -> BTreeMap<Region, RegionTests> {
     let regions = table.table("regions", violations);
     let mut found = BTreeMap::new();
     for (key, _) in regions.entries() {
         let mut inner = regions.inner(key, violations);
         let network = fields(&mut inner, violations);
+        let instance_types = instance_types::list(&mut inner, violations);
         inner.end(violations);
         match key.parse::<Region>() {
             Ok(region) => {
-                found.insert(region, network);
+                found.insert(region, RegionTests { network, instance_types });
             }
             Err(_) => violations.add(regions.path_of(key), quoted(key), Region::EXPECTED),
         }
     }
     found
-}
-
-/// The network of one Region.
-pub(super) fn of_region<'a>(
-    region: &Region,
-    is_home: bool,
-    home: &'a Network,
-    further: &'a BTreeMap<Region, Network>,
-) -> &'a Network {
-    if is_home { home } else { further.get(region).unwrap_or(&ANY) }
 }
 
 #[cfg(test)]

@@ -287,9 +287,16 @@ pub const FIELDS: &[Field] = &[
     field(
         "verify.instance_type",
         "string",
-        "as bake.instance_type",
+        "the first of verify.instance_types, or as bake.instance_type",
         "an instance type that runs the image's architecture",
         "The type of the tester.",
+    ),
+    field(
+        "verify.instance_types",
+        LIST,
+        "none",
+        "instance types that run the image's architecture",
+        "Further types for the tester, in order of preference, for when no subnet has room for the one before.",
     ),
     field(
         "verify.subnets",
@@ -329,9 +336,9 @@ pub const FIELDS: &[Field] = &[
     field(
         "verify.regions",
         "table of tables",
-        "the default VPC of each Region",
-        "by Region of replicate.regions: { subnets, security_groups, public_ip }",
-        "Where the testers of replicas are launched, with replicate.verify = true.",
+        "the default VPC of each Region, and verify.instance_types",
+        "by Region of replicate.regions: { subnets, security_groups, public_ip, instance_types }",
+        "Where the testers of replicas are launched, and as which types, with replicate.verify = true.",
     ),
     field(
         "image.description",

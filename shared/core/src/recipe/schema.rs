@@ -31,6 +31,13 @@ const INNER: &[Field] = &[
         "",
     ),
     field("verify.regions.*.public_ip", FLAG, "as its subnet says", "", ""),
+    field(
+        "verify.regions.*.instance_types",
+        LIST,
+        "as verify.instance_types",
+        "instance types that run the image's architecture",
+        "The types of the testers in the Region, in order of preference.",
+    ),
 ];
 
 const ANY: &str = "*";

@@ -32,8 +32,9 @@ on_base_release = false
 script = "true"
 timeout = "15m"
 instance_type = "t4g.small"
+instance_types = ["m7g.large"]
 network = { security_groups = ["sg-0a"], public_ip = true }
-regions = { eu-west-1 = { subnets = ["subnet-0c"], security_groups = ["sg-0c"], public_ip = true } }
+regions = { eu-west-1 = { subnets = ["subnet-0c"], security_groups = ["sg-0c"], public_ip = true, instance_types = ["m7g.large"] } }
 [adopt]
 name = "web-*"
 deregister = true

@@ -123,7 +123,16 @@ pub fn named_subnets<'a>(recipe: &'a Recipe, image: &Image) -> &'a [SubnetId] {
 }
 
 fn network<'a>(recipe: &'a Recipe, image: &Image) -> &'a Network {
-    recipe.tester_network(&image.region, image.tags.get(tags::ORIGIN).is_none())
+    recipe.tester_network(&image.region, is_home(image))
+}
+
+/// Every type that a tester of an image may have, the preferred one first.
+fn types<'a>(recipe: &'a Recipe, image: &Image) -> Vec<&'a str> {
+    recipe.tester_types(&image.region, is_home(image))
+}
+
+fn is_home(image: &Image) -> bool {
+    image.tags.get(tags::ORIGIN).is_none()
 }
 
 /// The outcome of one tester so far.
@@ -368,10 +377,7 @@ fn launch(recipe: &Recipe, observed: &Observed, now: DateTime<Utc>) -> Decision 
         subnets.iter().filter(|subnet| zone.as_ref() != Some(&subnet.zone)).collect();
     in_other_zones.sort_by(|a, b| (&a.zone, &a.id).cmp(&(&b.zone, &b.id)));
     // As with builders: first every subnet with the preferred type.
-    let types: Vec<&str> = match &recipe.verify.instance_type {
-        Some(own) => vec![own],
-        None => recipe.bake.types().collect(),
-    };
+    let types = types(recipe, &observed.image);
     let of_type = |name| in_other_zones.iter().map(move |subnet| (name, *subnet));
     let places: Vec<(&str, &Subnet)> = types.into_iter().flat_map(of_type).collect();
     let testers = places.into_iter().map(|(name, subnet)| new_tester(recipe, observed, name, subnet, now));
@@ -419,8 +425,8 @@ fn launch_key(recipe: &Recipe, observed: &Observed, instance_type: &str, now: Da
     let image = &observed.image;
     let asked = observed.asked.map_or(String::new(), |asked| asked.to_rfc3339());
     let hour = image.created.map_or(0, |created| (now - created).num_hours());
-    let preferred = recipe.verify.instance_type.is_some() || instance_type == recipe.bake.instance_type;
-    let further = if preferred { String::new() } else { format!(" {instance_type}") };
+    let is_preferred = types(recipe, image).first() == Some(&instance_type);
+    let further = if is_preferred { String::new() } else { format!(" {instance_type}") };
     format!("{} {} {hour} {asked}{further}", image.region, image.id)
 }
 

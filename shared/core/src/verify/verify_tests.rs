@@ -192,12 +192,12 @@ fn the_tester_of_an_image_that_is_gone_or_rejected_is_terminated() {
 }
 
 #[test]
-fn a_tester_without_a_type_of_its_own_may_have_each_type_of_its_builder() {
+fn a_tester_has_its_own_types_in_order_or_else_those_of_its_builder_each_with_a_launch_of_its_own() {
     let (mut roomy, mut own) = (recipe("web"), recipe("web"));
     roomy.bake.instance_types = vec!["m7g.medium".into()];
     own.bake.instance_types = vec!["m7g.medium".into()];
     own.verify.instance_type = Some("c7g.large".into());
-    let types = |recipe: &Recipe| {
+    let launched = |recipe: &Recipe| {
         let home = image("web", 9).build();
         let record = home.record().unwrap();
         let subnet = Subnet {
@@ -218,13 +218,22 @@ fn a_tester_without_a_type_of_its_own_may_have_each_type_of_its_builder() {
         };
         match &decide(Some(recipe), &observed, day(9))[0].action {
             Action::Launch(testers) => {
-                testers.iter().map(|one| one.instance_type.clone()).collect::<Vec<_>>()
+                testers.iter().map(|one| (one.instance_type.clone(), one.launch.clone())).collect::<Vec<_>>()
             }
             other => panic!("{other:?}"),
         }
     };
+    let types = |recipe: &Recipe| launched(recipe).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!(types(&roomy), ["t4g.small", "m7g.medium"]);
     assert_eq!(types(&own), ["c7g.large"]);
+    own.verify.instance_types = vec!["t4g.small".into(), "c7g.large".into()];
+    assert_eq!(types(&own), ["c7g.large", "t4g.small"], "its own ones in order, each once");
+    // The same launch is the same call, and another type is another one, even if it is the builder's.
+    assert_eq!(launched(&own), launched(&own));
+    let keys: Vec<String> = launched(&own).into_iter().map(|(_, key)| key).collect();
+    assert_ne!(keys[0], keys[1]);
+    own.verify.instance_types.clear();
+    assert_eq!(launched(&own)[0].1, keys[0], "a further type changes nothing for the preferred one");
 }
 
 fn untested(at: DateTime<Utc>, subnets: Vec<Subnet>, change: impl Fn(&mut Observed)) -> Vec<&'static str> {

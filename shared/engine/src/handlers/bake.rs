@@ -232,7 +232,7 @@ async fn begin<C: Cloud>(
         .iter()
         .flat_map(|(_, _, observed)| observed.runs.iter().map(|(name, known)| (name.as_str(), known.clone())))
         .collect();
-    let of_testers = recipes.iter().map(|recipe| recipe.tester_type());
+    let of_testers = recipes.iter().flat_map(|recipe| recipe.tester_types(home, true));
     let unread: Vec<&str> = of_testers.filter(|name| !types.contains_key(name)).collect();
     let (common, of_testers) = join(
         preflight::common(cloud, home, &recipes, names),

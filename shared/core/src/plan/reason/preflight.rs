@@ -68,9 +68,9 @@ pub enum Problem {
     )]
     TooMuchUserData { field: &'static str, bytes: usize, most: usize },
     #[error("{instance_type} cannot boot images baked from {image}, {why}; change {field} or bake.base")]
-    Unfit { image: ImageId, instance_type: String, field: &'static str, why: String },
+    Unfit { image: ImageId, instance_type: String, field: String, why: String },
     #[error("there is no instance type {instance_type} in {region}; change {field}")]
-    NoType { instance_type: String, region: Region, field: &'static str },
+    NoType { instance_type: String, region: Region, field: String },
     #[error("{region} has no default subnets for {what}; create a default VPC there, or {remedy}")]
     NoSubnets { region: Region, what: &'static str, remedy: &'static str },
     #[error(
