@@ -83,7 +83,12 @@ def test_a_replica_that_cannot_boot_holds_the_release(kiln: Kiln) -> None:
 
 def without_room(kiln: Kiln, region: str, subnets: int) -> None:
     """So many subnets of a Region have no room for a tester."""
-    full = {"call": "RunInstances", "who": "kiln-verify", "code": "InsufficientInstanceCapacity", "status": 500}
+    full = {
+        "call": "RunInstances",
+        "who": "kiln-verify",
+        "code": "InsufficientInstanceCapacity",
+        "status": 500,
+    }
     kiln.aws.faults({**full, "region": region, "times": subnets * int(MAX_ATTEMPTS)})
 
 
@@ -122,8 +127,7 @@ def test_a_testers_type_that_does_not_exist_or_does_not_fit_is_told_before_anyth
     kiln: Kiln,
 ) -> None:
     verify = (
-        'instance_types = ["t4g.small", "t3.small"]\n'
-        '[verify.regions.eu-west-1]\ninstance_types = ["m9.huge"]'
+        'instance_types = ["t4g.small", "t3.small"]\n[verify.regions.eu-west-1]\ninstance_types = ["m9.huge"]'
     )
     kiln.recipe(verify=verify, replicate="verify = true", regions='["eu-west-1"]')
     error = kiln.bake().error

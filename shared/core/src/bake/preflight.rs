@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::network::{self, Groups};
+use super::network::{self, ByTags, Groups};
 use super::way_to_s3::{self, Place};
 use super::{disks, guest};
 use crate::inventory::{
@@ -50,8 +50,10 @@ pub struct Observed {
     pub base_keys: Option<Result<KeysOfBase>>,
     /// The KMS key that encrypts the builder's volumes, if the recipe names one; `None` within if there is no such key.
     pub encrypt: Option<Result<Option<Key>>>,
-    /// The security groups that the recipe names.
+    /// The security groups that the recipe names by their ids.
     pub groups: Vec<Groups>,
+    /// What bears the tags that the recipe names subnets or security groups by.
+    pub by_tags: Vec<ByTags>,
     /// Where instances are launched that need S3 in the home Region.
     pub places: Vec<Place>,
     /// The ways out of the VPCs of those places, by Region.
@@ -87,6 +89,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
         of_base(recipe, home, base, observed, &mut found);
     }
     parameter_kinds(recipe, observed, &mut found);
+    found.extend(observed.by_tags.iter().flat_map(network::bad_tags));
     found.extend(observed.groups.iter().flat_map(network::problems));
     ways(home, observed, &mut found);
     zones(recipe, home, observed, &mut found);
@@ -370,14 +373,14 @@ fn ways(home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
 fn zones(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
     match &observed.zones {
         Some(Ok(Zones { defaults: Some(0), .. })) => {
-            let (what, remedy) =
-                match (recipe.bake.network.subnets.is_empty(), recipe.verify.network.subnets.is_empty()) {
-                    (true, true) => {
-                        ("builders and testers", "name subnets in bake.subnets and verify.subnets")
-                    }
-                    (true, false) => ("builders", "name subnets in bake.subnets"),
-                    (false, _) => ("testers", "name subnets in verify.subnets"),
-                };
+            let (what, remedy) = match (
+                recipe.bake.network.subnets.is_default(),
+                recipe.verify.network.subnets.is_default(),
+            ) {
+                (true, true) => ("builders and testers", "name subnets in bake.subnets and verify.subnets"),
+                (true, false) => ("builders", "name subnets in bake.subnets"),
+                (false, _) => ("testers", "name subnets in verify.subnets"),
+            };
             found.push(Problem::NoSubnets { region: home.clone(), what, remedy });
         }
         Some(Ok(zones)) => {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::{Architecture, CloudError, Platform};
+use crate::inventory::{Architecture, Chosen, CloudError, Platform};
 use crate::recipe::{Network, RegionTests};
 
 fn denied(operation: &'static str) -> CloudError {
@@ -320,7 +320,7 @@ fn a_home_region_without_default_subnets_names_each_field_that_needs_one() {
     };
     let mut recipe = recipe("web");
     assert!(told(&recipe).contains("name subnets in bake.subnets and verify.subnets"));
-    recipe.verify.network.subnets.push("subnet-0a".parse().unwrap());
+    recipe.verify.network.subnets = Chosen::of(vec!["subnet-0a".parse().unwrap()]);
     assert!(told(&recipe).ends_with("name subnets in bake.subnets"));
 }
 

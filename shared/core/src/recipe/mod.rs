@@ -8,6 +8,7 @@ mod conflicts;
 mod cycles;
 mod disks;
 mod fingerprint;
+mod found_network;
 mod image;
 mod instance_types;
 mod lines;
@@ -28,11 +29,12 @@ mod violation;
 
 pub use bounds::{Bounds, Patterns};
 pub use disks::{DiskSettings, Disks, Volume};
+pub use found_network::{BadTags, FoundNetwork, LaunchPlace};
 pub use lines::Lines;
-pub use network::Network;
+pub use network::{Network, RegionTests};
 pub use together::checked;
 pub use types::{
-    Adopt, Bake, Base, Expire, ImageSettings, LaunchTemplate, OnLoss, Publish, Recipe, RegionTests,
-    ReleaseStrategy, Replicate, Share, Verify,
+    Adopt, Bake, Base, Expire, ImageSettings, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy,
+    Replicate, Share, Verify,
 };
 pub use violation::{BadRecipe, Violation};

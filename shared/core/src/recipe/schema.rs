@@ -30,6 +30,14 @@ const INNER: &[Field] = &[
         "at most 16 security group ids, of the VPC of the subnets",
         "",
     ),
+    field("verify.regions.*.subnet_tags", "table of strings", "none", "not beside subnets", ""),
+    field(
+        "verify.regions.*.security_group_tags",
+        "table of strings",
+        "none",
+        "not beside security_groups",
+        "",
+    ),
     field("verify.regions.*.public_ip", FLAG, "as its subnet says", "", ""),
     field(
         "verify.regions.*.instance_types",

@@ -1,8 +1,8 @@
 //! Where testers are launched, and as which instance types, in each Region.
 
 use super::instance_types::{field_of, in_order};
-use super::network::{ANY, Network};
-use super::types::{Recipe, RegionTests};
+use super::network::{ANY, Network, RegionTests};
+use super::types::Recipe;
 use crate::model::Region;
 
 impl Recipe {

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::disks::Disks;
 use super::instance_types::in_order;
-use super::network::Network;
+use super::network::{Network, RegionTests};
 use super::params::Params;
 use crate::inventory::Severity;
 use crate::model::program::{Digest, LogRetention, Object, Step};
@@ -129,15 +129,6 @@ pub struct Verify {
     pub network: Network,
     /// The testers of replicas; in the default VPC of a Region that is not named.
     pub regions: BTreeMap<Region, RegionTests>,
-}
-
-/// `[verify.regions.<region>]`: the testers of the replicas in one Region.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegionTests {
-    /// Where they are launched.
-    pub network: Network,
-    /// Their instance types, in order of preference; empty for those of `[verify]`.
-    pub instance_types: Vec<String>,
 }
 
 /// `[image]`: what the images say of themselves.

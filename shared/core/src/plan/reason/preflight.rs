@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::inventory::{CloudError, Platform};
 use crate::model::{ImageId, Region, Role, SecurityGroupId};
+use crate::recipe::BadTags;
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// What a preflight found.
@@ -87,6 +88,8 @@ pub enum Problem {
     RootTooSmall { image: ImageId, gib: u32, least: u32 },
     #[error("bake.volumes names {device}, which the base {image} has already; name another device")]
     DeviceTaken { image: ImageId, device: String },
+    #[error("{why}; correct the tags there, or {field}")]
+    Tags { why: BadTags, field: String },
     #[error("security group {group} in {region} {why}; correct {field}")]
     SecurityGroup { group: SecurityGroupId, region: Region, field: String, why: String },
     #[error(
@@ -130,6 +133,7 @@ impl Problem {
             | Self::ParameterKind { region, .. } => Some(region),
             Self::RegionOff(region) | Self::PublicBlocked(region) => Some(region),
             Self::Unknown(error) => Some(&error.region),
+            Self::Tags { why, .. } => Some(why.region()),
             Self::NameTaken { .. }
             | Self::ProductCodes { .. }
             | Self::OneZone(_)
