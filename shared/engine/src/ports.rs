@@ -14,7 +14,7 @@ use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake::Function;
 use kiln_core::inventory::usage::TemplateVersion;
 use kiln_core::inventory::{
-    DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, Instance,
+    Chosen, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, Instance,
     InstanceType, Key, LaunchSources, MarkRange, NewImage, NewInstance, NewReplica, NewTemplateVersion,
     ParameterKind, PermissionChange, PublicImages, Reference, Result, Snapshot, Subnet, Template,
     UsageReport, Vcpus, Waiting, WaysOut, WithSnapshots,
@@ -212,13 +212,13 @@ pub trait Templates {
 
 /// The account around the images: subnets, Regions, keys, encryption, public access and quotas.
 pub trait AccountInfo {
-    /// These subnets, or the default subnets if none are named.
-    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>>;
-    /// Those of these security groups that exist, each with its VPC.
+    /// These subnets. One that is named by its id must exist.
+    async fn subnets(&self, region: &Region, chosen: &Chosen<SubnetId>) -> Result<Vec<Subnet>>;
+    /// Those of these security groups that exist, each with its VPC. Nobody asks for default groups.
     async fn security_groups(
         &self,
         region: &Region,
-        named: &[SecurityGroupId],
+        chosen: &Chosen<SecurityGroupId>,
     ) -> Result<BTreeMap<SecurityGroupId, String>>;
     /// The route tables and the VPC endpoints of these VPCs.
     async fn ways_out(&self, region: &Region, vpcs: &BTreeSet<String>) -> Result<WaysOut>;

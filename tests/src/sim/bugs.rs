@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake;
 use kiln_core::inventory::{
-    DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, ImageState,
+    Chosen, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, ImageState,
     Instance, InstanceState, InstanceType, Key, MarkRange, NewImage, NewInstance, NewReplica,
     PermissionChange, PublicImages, Reference, Result, Seal, Snapshot, StopReason, Subnet, Vcpus, WaysOut,
     WithSnapshots,
@@ -390,8 +390,8 @@ impl AccountInfo for BuggyCloud {
     }
 
     forward! {
-        subnets(region: &Region, named: &[SubnetId]) -> Vec<Subnet>;
-        security_groups(region: &Region, named: &[SecurityGroupId]) -> BTreeMap<SecurityGroupId, String>;
+        subnets(region: &Region, chosen: &Chosen<SubnetId>) -> Vec<Subnet>;
+        security_groups(region: &Region, chosen: &Chosen<SecurityGroupId>) -> BTreeMap<SecurityGroupId, String>;
         ways_out(region: &Region, vpcs: &BTreeSet<String>) -> WaysOut;
         key(region: &Region, key: &str) -> Option<Key>;
         default_encryption(region: &Region) -> DefaultEncryption;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
-    DefaultEncryption, Deprecation, Finding, Grantee, Image, ImageState, Key, ParameterKind,
+    Chosen, DefaultEncryption, Deprecation, Finding, Grantee, Image, ImageState, Key, ParameterKind,
     PermissionChange, PublicImages, Result, Route, RouteTable, Subnet, Vcpus, WaysOut,
 };
 use kiln_core::model::{ImageId, Region, SecurityGroupId, SnapshotId, SubnetId};
@@ -215,10 +215,11 @@ impl Put {
 }
 
 impl AccountInfo for InMemoryCloud {
-    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>> {
-        let ids: Vec<SubnetId> = match named {
-            [] => ["subnet-0a", "subnet-0b", "subnet-0c"].map(|id| id.parse().unwrap()).into(),
-            named => named.to_vec(),
+    async fn subnets(&self, region: &Region, chosen: &Chosen<SubnetId>) -> Result<Vec<Subnet>> {
+        let ids: Vec<SubnetId> = match chosen {
+            Chosen::Default => ["subnet-0a", "subnet-0b", "subnet-0c"].map(|id| id.parse().unwrap()).into(),
+            Chosen::Ids(ids) => ids.clone(),
+            Chosen::Tagged(_) => return Err(failed("DescribeSubnets", "tags", region, "NotModelled")),
         };
         let subnet = |id: &SubnetId| Subnet {
             id: id.clone(),
@@ -232,7 +233,7 @@ impl AccountInfo for InMemoryCloud {
     async fn security_groups(
         &self,
         region: &Region,
-        _: &[SecurityGroupId],
+        _: &Chosen<SecurityGroupId>,
     ) -> Result<BTreeMap<SecurityGroupId, String>> {
         Err(failed("DescribeSecurityGroups", "groups", region, "NotModelled"))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::network::{self, Groups};
+use super::network::{self, ByTags, Groups};
 use super::way_to_s3::{self, Place};
 use super::{disks, guest};
 use crate::inventory::{
@@ -42,16 +42,18 @@ pub struct Observed {
     pub parameter_kinds: BTreeMap<(Region, String), ParameterKind>,
     /// What each of the builder's instance types boots.
     pub builders: BTreeMap<String, Result<InstanceType>>,
-    /// What the tester's instance type boots, by Region: at home, and where replicas are tested.
-    pub testers: BTreeMap<Region, Result<InstanceType>>,
+    /// What each of the testers' instance types boots, by Region: at home, and where replicas are tested.
+    pub testers: BTreeMap<Region, BTreeMap<String, Result<InstanceType>>>,
     /// The number of default subnets, in further Regions where replicas are tested.
     pub subnets: BTreeMap<Region, Result<usize>>,
     /// The KMS keys that encrypt the base; read only for images that are shared.
     pub base_keys: Option<Result<KeysOfBase>>,
     /// The KMS key that encrypts the builder's volumes, if the recipe names one; `None` within if there is no such key.
     pub encrypt: Option<Result<Option<Key>>>,
-    /// The security groups that the recipe names.
+    /// The security groups that the recipe names by their ids.
     pub groups: Vec<Groups>,
+    /// What bears the tags that the recipe names subnets or security groups by.
+    pub by_tags: Vec<ByTags>,
     /// Where instances are launched that need S3 in the home Region.
     pub places: Vec<Place>,
     /// The ways out of the VPCs of those places, by Region.
@@ -87,10 +89,11 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
         of_base(recipe, home, base, observed, &mut found);
     }
     parameter_kinds(observed, &mut found);
+    found.extend(observed.by_tags.iter().flat_map(network::bad_tags));
     found.extend(observed.groups.iter().flat_map(network::problems));
     ways(home, observed, &mut found);
     zones(recipe, home, observed, &mut found);
-    tests_away(recipe, observed, &mut found);
+    tests_away(recipe, home, observed, &mut found);
     if let Some(Ok(Some(Vcpus { needed, allowed }))) = observed.vcpus
         && needed > allowed
     {
@@ -261,20 +264,23 @@ fn of_base(recipe: &Recipe, home: &Region, base: &Image, observed: &Observed, fo
         why,
     };
     for (instance_type, builder) in &observed.builders {
-        let field = match *instance_type == recipe.bake.instance_type {
-            true => "bake.instance_type",
-            false => "bake.instance_types",
-        };
         let why = builder.as_ref().ok().and_then(|builder| boots_not(base, builder));
+        let field = recipe.builder_type_field(instance_type);
         found.extend(why.map(|why| unfit(instance_type, field, why)));
     }
-    let of_tester = recipe.verify.instance_type.as_deref();
-    if let (Some(instance_type), Some(Ok(tester))) = (of_tester, observed.testers.get(home)) {
-        let other = (!tester.architectures.contains(&base.architecture)).then(|| {
-            format!("because they are {}, and it runs {}", base.architecture, join(&tester.architectures))
-        });
-        let why = other.or_else(|| boots_not(base, tester));
-        found.extend(why.map(|why| unfit(instance_type, "verify.instance_type", why)));
+    // A type is the same in every Region, so what is told of builders, or at home, is told once.
+    let own =
+        observed.testers.iter().filter(|(region, _)| recipe.has_own_tester_types(region, *region == home));
+    for (region, types) in own {
+        for (instance_type, tester) in types {
+            let Ok(tester) = tester else { continue };
+            let other = (!tester.architectures.contains(&base.architecture)).then(|| {
+                format!("because they are {}, and it runs {}", base.architecture, join(&tester.architectures))
+            });
+            let why = other.or_else(|| boots_not(base, tester));
+            let field = recipe.tester_type_field(instance_type, region, region == home);
+            found.extend(why.map(|why| unfit(instance_type, field, why)));
+        }
     }
     // What is encrypted anew does not keep the key of its base.
     match observed.base_keys.as_ref().filter(|_| recipe.bake.disks.encrypt.is_none()) {
@@ -320,18 +326,17 @@ fn parameter_kinds(observed: &Observed, found: &mut Vec<Problem>) {
     }));
 }
 
-/// Whether testers can be launched where they are to be: the type exists, and so do default subnets.
-fn tests_away(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
-    let field = match recipe.verify.instance_type {
-        Some(_) => "verify.instance_type",
-        None => "bake.instance_type",
-    };
-    for (region, result) in &observed.testers {
-        match result {
+/// Whether testers can be launched where they are to be: each type exists, and so do default subnets.
+fn tests_away(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
+    let types = observed.testers.iter();
+    let types =
+        types.flat_map(|(region, types)| types.iter().map(move |(name, known)| (region, name, known)));
+    for (region, instance_type, known) in types {
+        match known {
             Err(error) if error.code == "InvalidInstanceType" => found.push(Problem::NoType {
-                instance_type: recipe.tester_type().to_owned(),
+                instance_type: instance_type.clone(),
                 region: region.clone(),
-                field,
+                field: recipe.tester_type_field(instance_type, region, region == home),
             }),
             Err(error) => found.push(Problem::Unknown(error.clone())),
             Ok(_) => {}
@@ -367,14 +372,14 @@ fn ways(home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
 fn zones(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
     match &observed.zones {
         Some(Ok(Zones { defaults: Some(0), .. })) => {
-            let (what, remedy) =
-                match (recipe.bake.network.subnets.is_empty(), recipe.verify.network.subnets.is_empty()) {
-                    (true, true) => {
-                        ("builders and testers", "name subnets in bake.subnets and verify.subnets")
-                    }
-                    (true, false) => ("builders", "name subnets in bake.subnets"),
-                    (false, _) => ("testers", "name subnets in verify.subnets"),
-                };
+            let (what, remedy) = match (
+                recipe.bake.network.subnets.is_default(),
+                recipe.verify.network.subnets.is_default(),
+            ) {
+                (true, true) => ("builders and testers", "name subnets in bake.subnets and verify.subnets"),
+                (true, false) => ("builders", "name subnets in bake.subnets"),
+                (false, _) => ("testers", "name subnets in verify.subnets"),
+            };
             found.push(Problem::NoSubnets { region: home.clone(), what, remedy });
         }
         Some(Ok(zones)) => {

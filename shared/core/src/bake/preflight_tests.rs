@@ -1,6 +1,7 @@
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::{Architecture, CloudError, Platform};
+use crate::inventory::{Architecture, Chosen, CloudError, Platform};
+use crate::recipe::{Network, RegionTests};
 
 fn denied(operation: &'static str) -> CloudError {
     CloudError::new(operation, "it", &region("eu-west-1"), "AccessDeniedException", "no")
@@ -180,6 +181,10 @@ fn type_of(architecture: &str) -> InstanceType {
     InstanceType { architectures: vec![Architecture(architecture.into())], ..InstanceType::default() }
 }
 
+fn of_type(name: &str, known: Result<InstanceType>) -> BTreeMap<String, Result<InstanceType>> {
+    [(name.to_owned(), known)].into()
+}
+
 /// The problems of a base of arm64 with these features, and a tester of this type.
 fn tested_on(tester: InstanceType, features: Features) -> Vec<String> {
     let mut recipe = recipe("web");
@@ -191,7 +196,7 @@ fn tested_on(tester: InstanceType, features: Features) -> Vec<String> {
             Ok(InstanceType { boot_modes: vec!["uefi".into()], nitro_tpm: true, ..type_of("arm64") }),
         )]
         .into(),
-        testers: [(region("us-east-1"), Ok(tester))].into(),
+        testers: [(region("us-east-1"), of_type("t3.small", Ok(tester)))].into(),
         ..Observed::default()
     };
     text(&recipe, &observed)
@@ -271,7 +276,11 @@ fn a_region_without_default_subnets_or_without_the_type_is_told_where_testers_ar
     let no_type =
         CloudError::new("DescribeInstanceTypes", "t4g.small", &west, "InvalidInstanceType", "not supported");
     let observed = Observed {
-        testers: [(home, Ok(type_of("arm64"))), (west.clone(), Err(no_type))].into(),
+        testers: [
+            (home, of_type("t4g.small", Ok(type_of("arm64")))),
+            (west.clone(), of_type("t4g.small", Err(no_type))),
+        ]
+        .into(),
         subnets: [(west, Ok(0)), (away, Ok(0))].into(),
         ..Observed::default()
     };
@@ -283,6 +292,31 @@ fn a_region_without_default_subnets_or_without_the_type_is_told_where_testers_ar
 }
 
 #[test]
+fn each_type_of_testers_is_told_with_the_field_and_the_region_that_name_it() {
+    let (home, away) = (region("us-east-1"), region("eu-west-1"));
+    let mut recipe = recipe("web");
+    recipe.replicate.regions = vec![away.clone()];
+    recipe.verify.instance_type = Some("t4g.small".into());
+    recipe.verify.instance_types = vec!["t4g.small".into(), "t3.small".into()];
+    let tests = RegionTests { network: Network::default(), instance_types: vec!["m9.huge".into()] };
+    recipe.verify.regions = [(away.clone(), tests)].into();
+    let unknown =
+        CloudError::new("DescribeInstanceTypes", "m9.huge", &away, "InvalidInstanceType", "not supported");
+    let mut at_home = of_type("t3.small", Ok(type_of("x86_64")));
+    at_home.insert("t4g.small".into(), Ok(InstanceType { boot_modes: vec![], ..type_of("arm64") }));
+    let observed = Observed {
+        base: Some(foreign_image("ami-ba5e")),
+        testers: [(home, at_home), (away, of_type("m9.huge", Err(unknown)))].into(),
+        ..Observed::default()
+    };
+    let told = text(&recipe, &observed);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("t3.small cannot boot"), "{told:?}");
+    assert!(told[0].ends_with("change verify.instance_types or bake.base"), "{told:?}");
+    assert!(told[1].ends_with("m9.huge in eu-west-1; change verify.regions.eu-west-1.instance_types"));
+}
+
+#[test]
 fn a_home_region_without_default_subnets_names_each_field_that_needs_one() {
     let zones = || Zones { defaults: Some(0), ..Zones::default() };
     let told = |recipe: &Recipe| {
@@ -290,7 +324,7 @@ fn a_home_region_without_default_subnets_names_each_field_that_needs_one() {
     };
     let mut recipe = recipe("web");
     assert!(told(&recipe).contains("name subnets in bake.subnets and verify.subnets"));
-    recipe.verify.network.subnets.push("subnet-0a".parse().unwrap());
+    recipe.verify.network.subnets = Chosen::of(vec!["subnet-0a".parse().unwrap()]);
     assert!(told(&recipe).ends_with("name subnets in bake.subnets"));
 }
 

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod advice;
 mod anchored;
+mod chosen;
 pub mod description;
 mod device;
 pub mod error;
@@ -23,6 +24,7 @@ pub use account::{
     DefaultEncryption, InstanceType, Key, KeyManager, ParameterKind, PublicImages, Subnet, Template,
     TemplatePoint, Vcpus,
 };
+pub use chosen::Chosen;
 pub use description::Description;
 pub use device::{Device, Disk};
 pub use error::{CloudError, ErrorKind, Result};

@@ -148,8 +148,8 @@ impl VerifyReason {
     fn ends(&self) -> Ends {
         match self {
             Self::TesterAtWork(_) | Self::BuilderThere(_) => Ends::AtDeadline,
-            // Until verify.subnets names a place; after a day the image is rejected.
-            Self::OnlyBuildersZone(_) | Self::NoSubnet => Ends::Loudly,
+            // Until the recipe names a place; after a day the image is rejected.
+            Self::OnlyBuildersZone(_) | Self::NoSubnet | Self::BadTags { .. } => Ends::Loudly,
             Self::NotATester
             | Self::TimeToTest(_)
             | Self::Passed(_)

@@ -22,7 +22,7 @@ script = "true"
 timeout = "45m"
 window = "6h"
 encrypt = "alias/golden"
-network = { security_groups = ["sg-0a"], public_ip = false }
+network = { subnet_tags = { tier = "private" }, security_groups = ["sg-0a"], public_ip = false }
 root = { size = "20G", type = "gp3", iops = 3000, throughput = 125 }
 volumes = [{ device = "/dev/sdf", size = "1T", type = "gp3", iops = 3000, throughput = 125, in_image = false }]
 allow_deprecated = true
@@ -32,8 +32,9 @@ on_base_release = false
 script = "true"
 timeout = "15m"
 instance_type = "t4g.small"
-network = { security_groups = ["sg-0a"], public_ip = true }
-regions = { eu-west-1 = { subnets = ["subnet-0c"], security_groups = ["sg-0c"], public_ip = true } }
+instance_types = ["m7g.large"]
+network = { subnets = ["subnet-0a"], security_group_tags = { role = "tester" }, public_ip = true }
+regions = { eu-west-1 = { subnets = ["subnet-0c"], security_groups = ["sg-0c"], public_ip = true, instance_types = ["m7g.large"] } }
 [adopt]
 name = "web-*"
 deregister = true

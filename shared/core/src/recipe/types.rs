@@ -7,7 +7,8 @@ use chrono::TimeDelta;
 
 use super::channels::Channel;
 use super::disks::Disks;
-use super::network::{self, Network};
+use super::instance_types::in_order;
+use super::network::{Network, RegionTests};
 use super::params::Params;
 use crate::inventory::Severity;
 use crate::model::program::{Digest, LogRetention, Object, Step};
@@ -78,8 +79,7 @@ pub struct Bake {
 impl Bake {
     /// Every type that the builder may have, the preferred one first.
     pub fn types(&self) -> impl Iterator<Item = &str> {
-        let further = self.instance_types.iter().filter(|further| **further != self.instance_type);
-        std::iter::once(&self.instance_type).chain(further).map(String::as_str)
+        in_order(Some(&self.instance_type), &self.instance_types).into_iter()
     }
 }
 
@@ -122,14 +122,16 @@ pub struct Verify {
     pub steps: Vec<Step>,
     /// How long the tester may run.
     pub timeout: TimeDelta,
-    /// The instance type of the tester; `None` for that of the builder.
+    /// The preferred instance type of testers; `None` for the types of the builder.
     pub instance_type: Option<String>,
+    /// Further types for testers, in order of preference: where no zone has room for the one before.
+    pub instance_types: Vec<String>,
     /// The instance profile of testers; `None` for none.
     pub profile: Option<String>,
     /// Where the tester of a home image is launched.
     pub network: Network,
-    /// Where the testers of replicas are launched; in the default VPC of a Region that is not named.
-    pub regions: BTreeMap<Region, Network>,
+    /// The testers of replicas; in the default VPC of a Region that is not named.
+    pub regions: BTreeMap<Region, RegionTests>,
 }
 
 /// `[image]`: what the images say of themselves.
@@ -276,19 +278,9 @@ impl Replicate {
 }
 
 impl Recipe {
-    /// Where testers are launched in a Region.
-    pub fn tester_network(&self, region: &Region, is_home: bool) -> &Network {
-        network::of_region(region, is_home, &self.verify.network, &self.verify.regions)
-    }
-
     /// Whether adopted images may be disabled and deregistered.
     pub fn removes_adopted(&self) -> bool {
         self.adopt.as_ref().is_some_and(|adopt| adopt.deregister)
-    }
-
-    /// The preferred instance type of the testers.
-    pub fn tester_type(&self) -> &str {
-        self.verify.instance_type.as_ref().unwrap_or(&self.bake.instance_type)
     }
 
     /// The Regions that get a replica: never the home Region, even if the recipe names it.

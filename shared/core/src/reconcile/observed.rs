@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::channel::ChannelPointers;
-use crate::inventory::{Finding, Image, Instance, Result, Snapshot, Subnet, Waiting};
+use crate::inventory::{Finding, Image, Instance, Result, Snapshot, Waiting};
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region};
 use crate::orphans::SnapshotReferences;
-use crate::recipe::{BadRecipe, Recipe};
+use crate::recipe::{BadRecipe, FoundNetwork, Recipe};
 use crate::release::Pointers;
 use crate::replicate::PermissionsByImage;
 use crate::verify::Console;
@@ -32,9 +32,9 @@ pub struct Observed {
     pub further: BTreeMap<Region, Result<Vec<Instance>>>,
     /// The consoles of the testers that [`super::pipeline::testers_to_read`] returned.
     pub consoles: BTreeMap<InstanceId, Result<Console>>,
-    /// The subnets for testers, for the Regions and recipes of the images that [`super::pipeline::images_needing_subnets`]
-    /// returned.
-    pub subnets: BTreeMap<(Region, RecipeName), Result<Vec<Subnet>>>,
+    /// Where testers can be launched, for the Regions and recipes of the images that
+    /// [`super::pipeline::images_needing_network`] returned.
+    pub networks: BTreeMap<(Region, RecipeName), Result<FoundNetwork>>,
     /// Who may use the images that [`super::pipeline::images_needing_permissions`] returned.
     pub permissions: PermissionsByImage,
     /// Amazon Inspector's findings in the images that [`super::pipeline::images_needing_findings`] returned.

@@ -20,7 +20,7 @@ use crate::apply::{Report, apply};
 use crate::bounded::{CALLS, bounded};
 use crate::context::{Context, HandlerError};
 use crate::handlers::channels::follow;
-use crate::observe::usage::by_region;
+use crate::observe::usage::{by_region, references};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
@@ -164,22 +164,18 @@ async fn usage<C: Cloud>(cloud: &C, region: &Region, images: &[&Image], read: &R
     let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
     let (instances, references, launchers, reports) = join4(
         cloud.instances_of(region, &ids),
-        cloud.references(region, &ids),
+        references(cloud, region, &ids),
         cloud.launchers(region),
         cloud.usage_reports(region, &ids),
     )
     .await;
-    let references = match references {
-        Err(_) => cloud.template_versions(region).await,
-        found => found,
-    };
     let granted = |image: &&Image| {
         let permissions: &Permissions =
             read.permissions.get(&(image.region.clone(), image.id.clone()))?.as_ref().ok()?;
         Some((image.id.clone(), permissions.launch.clone()))
     };
     Usage {
-        references: [told(instances), told(references)].concat(),
+        references: [told(instances), told(references).0].concat(),
         launchers: told(launchers),
         reports: told(reports),
         shared: images.iter().filter_map(granted).collect(),

@@ -11,7 +11,7 @@ use kiln_core::orphans::SnapshotReferences;
 use kiln_core::recipe::Recipe;
 use kiln_core::reconcile::observed::{BuilderDetail, Observed};
 use kiln_core::reconcile::pipeline::{
-    images_needing_findings, images_needing_permissions, images_needing_subnets, known, testers_to_read,
+    images_needing_findings, images_needing_network, images_needing_permissions, known, testers_to_read,
 };
 use kiln_core::reconcile::{builders_to_inspect, candidates, decide};
 use kiln_core::verify;
@@ -19,7 +19,7 @@ use kiln_core::verify;
 use crate::apply::{Report, apply};
 use crate::bounded::{CALLS, NESTED, bounded};
 use crate::context::{Context, HandlerError};
-use crate::observe::{images, orphans, recipes};
+use crate::observe::{images, network, orphans, recipes};
 use crate::ports::Cloud;
 
 /// Reads everything, and wakes the functions whose work is missing. Changes nothing itself.
@@ -92,7 +92,7 @@ async fn observe<C: Cloud>(
         needs: BTreeMap::new(),
         further: BTreeMap::new(),
         consoles: BTreeMap::new(),
-        subnets: BTreeMap::new(),
+        networks: BTreeMap::new(),
         permissions: BTreeMap::new(),
         findings: BTreeMap::new(),
         pointers: BTreeMap::new(),
@@ -129,7 +129,7 @@ async fn observe<C: Cloud>(
     Ok(observed)
 }
 
-/// Reads what the next steps of images depend on: consoles, subnets, permissions and findings.
+/// Reads what the next steps of images depend on: consoles, networks, permissions and findings.
 async fn read_pipeline<C: Cloud>(cloud: &C, observed: &mut Observed, now: DateTime<Utc>) {
     let all = known(observed, now);
     let consoles = testers_to_read(observed, now).into_iter().filter_map(|tester| {
@@ -139,28 +139,28 @@ async fn read_pipeline<C: Cloud>(cloud: &C, observed: &mut Observed, now: DateTi
             (tester.id.clone(), images::console(cloud, &tester.region, &tester.id, Role::Tester, &name).await)
         })
     });
-    let subnets: BTreeMap<_, _> = images_needing_subnets(observed, &all)
+    let networks: BTreeMap<_, _> = images_needing_network(observed, &all)
         .into_iter()
         .map(|one| {
             let key = (one.image.region.clone(), one.recipe.name.clone());
-            (key, verify::named_subnets(one.recipe, &one.image))
+            (key, verify::network(one.recipe, &one.image))
         })
         .collect();
-    let subnets = subnets.into_iter().map(async |(key, named)| {
-        let found = cloud.subnets(&key.0, named).await;
+    let networks = networks.into_iter().map(async |(key, named)| {
+        let found = network::find(cloud, &key.0, named).await;
         (key, found)
     });
     let wanted = images_needing_permissions(&all);
     let findings = images_needing_findings(&all)
         .into_iter()
         .map(async |image| (image.id.clone(), cloud.findings(&image.region, &image.id).await));
-    let ((consoles, subnets), (permissions, findings)): ((Vec<_>, Vec<_>), (_, Vec<_>)) = join(
-        join(bounded(CALLS, consoles), bounded(CALLS, subnets)),
+    let ((consoles, networks), (permissions, findings)): ((Vec<_>, Vec<_>), (_, Vec<_>)) = join(
+        join(bounded(CALLS, consoles), bounded(CALLS, networks)),
         join(images::permissions_by_image(cloud, &wanted), bounded(CALLS, findings)),
     )
     .await;
     observed.consoles = consoles.into_iter().collect();
-    observed.subnets = subnets.into_iter().collect();
+    observed.networks = networks.into_iter().collect();
     observed.permissions = permissions;
     observed.findings = findings.into_iter().collect();
 }

@@ -83,8 +83,8 @@ pub(crate) async fn look<C: Cloud>(
         join(types_away(cloud, home, recipe), network::look(cloud, home, recipe)),
     )
     .await;
-    let builder = |name: &str| Some((name.to_owned(), types.get(name)?.clone()));
-    testers.extend(types.get(recipe.tester_type()).map(|known| (home.clone(), known.clone())));
+    let of_type = |name: &str| Some((name.to_owned(), types.get(name)?.clone()));
+    testers.insert(home.clone(), recipe.tester_types(home, true).into_iter().filter_map(of_type).collect());
     Observed {
         base: base.cloned(),
         named,
@@ -94,13 +94,14 @@ pub(crate) async fn look<C: Cloud>(
         defaults,
         public,
         parameter_kinds: common.written.iter().flat_map(of_parameters).collect(),
-        builders: recipe.bake.types().filter_map(builder).collect(),
+        builders: recipe.bake.types().filter_map(of_type).collect(),
         testers,
         subnets: network.subnets_away,
         base_keys,
         encrypt,
         groups: network.groups,
-        zones: Some(network.zones),
+        by_tags: network.by_tags,
+        zones: network.zones,
         places: network.places,
         ways: network.ways,
         vcpus: Some(vcpus),
@@ -124,16 +125,22 @@ async fn parameters<C: Cloud>(
     bounded(CALLS, tried).await.into_iter().collect()
 }
 
-/// The tester's instance type in each further Region where replicas are tested.
+/// Each of the testers' instance types in each further Region where replicas are tested.
 async fn types_away<C: Cloud>(
     cloud: &C,
     home: &Region,
     recipe: &Recipe,
-) -> BTreeMap<Region, Result<InstanceType>> {
+) -> BTreeMap<Region, BTreeMap<String, Result<InstanceType>>> {
     let regions = recipe.replica_regions(home).filter(|_| recipe.replicate.verify);
-    let reads =
-        regions.map(async |region| (region.clone(), cloud.instance_type(region, recipe.tester_type()).await));
-    bounded(CALLS, reads).await.into_iter().collect()
+    let types = regions.flat_map(|region| {
+        recipe.tester_types(region, false).into_iter().map(move |instance_type| (region, instance_type))
+    });
+    let reads = types.map(async |(region, name)| (region, name, cloud.instance_type(region, name).await));
+    let mut found: BTreeMap<Region, BTreeMap<String, Result<InstanceType>>> = BTreeMap::new();
+    for (region, name, known) in bounded(CALLS, reads).await {
+        found.entry(region.clone()).or_default().insert(name.to_owned(), known);
+    }
+    found
 }
 
 /// The keys that encrypt the base, each with what KMS knows about it. Read only for images that are shared.

@@ -100,7 +100,7 @@ async fn of_region<C: Cloud>(
     let ((instances, references, launchers, parameters), baked, needed) = join3(
         join4(
             cloud.instances_of(region, &ids),
-            cloud.references(region, &ids),
+            references(cloud, region, &ids),
             cloud.launchers(region),
             named_by_parameters(cloud, region, parameters),
         ),
@@ -109,15 +109,11 @@ async fn of_region<C: Cloud>(
     )
     .await;
     let launchers = launchers?;
-    let (named, piecemeal) = match references {
-        Ok(found) => {
-            let pinned = launchers.pinned.iter().map(|version| version.template.clone()).collect();
-            let aliased = cloud.aliased_versions(region, &pinned).await?;
-            ([found, aliased].concat(), None)
-        }
-        Err(error) if is_piecemeal(&error) => (cloud.template_versions(region).await?, Some(error)),
-        Err(error) => return Err(error),
-    };
+    let (mut named, piecemeal) = references?;
+    if piecemeal.is_none() {
+        let pinned = launchers.pinned.iter().map(|version| version.template.clone()).collect();
+        named.extend(cloud.aliased_versions(region, &pinned).await?);
+    }
     // Read after the references, so that no version is missing here that one of them is about.
     let own = match templates.is_empty() {
         true => Vec::new(),
@@ -145,6 +141,23 @@ async fn of_region<C: Cloud>(
         shared: HashMap::new(),
         piecemeal,
     })
+}
+
+/// What refers to these images. Where EC2 does not list that, it is every version of every launch template instead, and
+/// why.
+///
+/// # Errors
+/// Why it is unknown.
+pub(crate) async fn references<C: Cloud>(
+    cloud: &C,
+    region: &Region,
+    images: &[ImageId],
+) -> Result<(Vec<Reference>, Option<CloudError>)> {
+    match cloud.references(region, images).await {
+        Ok(found) => Ok((found, None)),
+        Err(error) if is_piecemeal(&error) => Ok((cloud.template_versions(region).await?, Some(error))),
+        Err(error) => Err(error),
+    }
 }
 
 /// The images that the recipes' parameters name in a Region.

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::inventory::{CloudError, Platform};
 use crate::model::{ImageId, Region, Role, SecurityGroupId};
+use crate::recipe::BadTags;
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// What a preflight found.
@@ -68,9 +69,9 @@ pub enum Problem {
     )]
     TooMuchUserData { field: &'static str, bytes: usize, most: usize },
     #[error("{instance_type} cannot boot images baked from {image}, {why}; change {field} or bake.base")]
-    Unfit { image: ImageId, instance_type: String, field: &'static str, why: String },
+    Unfit { image: ImageId, instance_type: String, field: String, why: String },
     #[error("there is no instance type {instance_type} in {region}; change {field}")]
-    NoType { instance_type: String, region: Region, field: &'static str },
+    NoType { instance_type: String, region: Region, field: String },
     #[error("{region} has no default subnets for {what}; create a default VPC there, or {remedy}")]
     NoSubnets { region: Region, what: &'static str, remedy: &'static str },
     #[error(
@@ -87,6 +88,8 @@ pub enum Problem {
     RootTooSmall { image: ImageId, gib: u32, least: u32 },
     #[error("bake.volumes names {device}, which the base {image} has already; name another device")]
     DeviceTaken { image: ImageId, device: String },
+    #[error("{why}; correct the tags there, or {field}")]
+    Tags { why: BadTags, field: String },
     #[error("security group {group} in {region} {why}; correct {field}")]
     SecurityGroup { group: SecurityGroupId, region: Region, field: String, why: String },
     #[error(
@@ -130,6 +133,7 @@ impl Problem {
             | Self::ParameterKind { region, .. } => Some(region),
             Self::RegionOff(region) | Self::PublicBlocked(region) => Some(region),
             Self::Unknown(error) => Some(&error.region),
+            Self::Tags { why, .. } => Some(why.region()),
             Self::NameTaken { .. }
             | Self::ProductCodes { .. }
             | Self::OneZone(_)
