@@ -162,6 +162,10 @@ class LocalAws:
         there is no fix."""
         self._post("scan", {"image": image, "findings": findings, "region": region})
 
+    def without_watermarks(self, *regions: str) -> None:
+        """The EC2 of these Regions does not know watermarks from now on."""
+        self._post("without-watermarks", {"regions": list(regions)})
+
     def repository(self, **versions: str) -> None:
         """Sets which versions of packages builders install from now on."""
         self._post("repository", versions)

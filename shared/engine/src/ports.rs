@@ -105,6 +105,10 @@ pub trait Sharing {
     async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()>;
     /// Makes what is launched from an image ask for a token of the metadata service by default.
     async fn require_imds_v2(&self, region: &Region, image: &ImageId) -> Result<()>;
+    /// Puts the watermark of this name of the account on an image.
+    async fn attach_watermark(&self, region: &Region, image: &ImageId, name: &str) -> Result<()>;
+    /// Takes the watermark with this key off an image. Succeeds if the image does not bear it.
+    async fn detach_watermark(&self, region: &Region, image: &ImageId, key: &str) -> Result<()>;
     /// Protects an image against deregistration.
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()>;
     /// Removes that protection.
@@ -232,6 +236,8 @@ pub trait AccountInfo {
     async fn default_encryption(&self, region: &Region) -> Result<DefaultEncryption>;
     /// Whether images may be public.
     async fn public_images(&self, region: &Region) -> Result<PublicImages>;
+    /// Whether EC2 knows watermarks of images.
+    async fn knows_watermarks(&self, region: &Region) -> Result<bool>;
     /// The vCPUs that an instance type needs, and its quota; `None` if either is unknown.
     async fn vcpus(&self, region: &Region, instance_type: &str) -> Result<Option<Vcpus>>;
 }

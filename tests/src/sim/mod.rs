@@ -31,6 +31,7 @@
 //! | [`regions_leave`] | Regions that leave a recipe and come to it |
 //! | [`conflicts_come`] | two recipes that name one parameter for a while |
 //! | [`removal`] | the promise that no image goes that is used, held or kept |
+//! | `watermarks` | watermarks of images |
 //! | [`permissions`] | the promises on who may launch images and copy their snapshots |
 //! | [`excuses`] | why a promise is not asked for something, counted |
 //! | `catalogued` | what is promised of the catalogue |
@@ -78,6 +79,7 @@ pub mod together;
 pub mod troubles;
 pub mod usage;
 mod waiting;
+mod watermarks;
 pub mod world;
 
 pub use bugs::Bug;

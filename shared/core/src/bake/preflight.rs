@@ -36,6 +36,8 @@ pub struct Observed {
     pub defaults: BTreeMap<Region, Result<(DefaultEncryption, Option<Key>)>>,
     /// Whether the account allows public images, by Region.
     pub public: BTreeMap<Region, Result<PublicImages>>,
+    /// Whether EC2 knows watermarks, by Region; read only if the recipe names one.
+    pub watermarks: BTreeMap<Region, Result<bool>>,
     /// The Availability Zones of the builder's and the tester's subnets.
     pub zones: Option<Result<Zones>>,
     /// The type of the parameter, in the Regions where it exists.
@@ -83,6 +85,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
     }
     if let Some(base) = &observed.base {
         found.extend(product_codes(recipe, base));
+        found.extend(watermarks(recipe, base));
         found.extend(guest::problems(recipe, base, name));
         of_base(recipe, home, base, observed, &mut found);
     }
@@ -101,7 +104,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
 
 /// The problems as decisions. One that stands in the way is rejected, and nothing is launched. One that concerns only a
 /// best-effort Region is told, and the bake goes on: no release waits for that Region. So is that Windows is experimental,
-/// and that the account does not show its routes.
+/// that the account does not show its routes, and that a Region does not know watermarks.
 pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observed) -> Vec<Decision> {
     let decision = |problem: Problem| {
         let best_effort = problem.region().filter(|region| is_best_effort(recipe, home, region)).cloned();
@@ -124,7 +127,11 @@ pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Ob
         let reason = PreflightReason::WaysUnseen(Box::new(error.clone()));
         Subject::name(name, home).decide(Action::Keep, reason)
     });
-    windows.chain(unseen).chain(found).collect()
+    let unmarked = observed.watermarks.iter().filter(|(_, known)| **known == Ok(false));
+    let unmarked = unmarked.map(|(region, _)| {
+        Subject::name(name, home).decide(Action::Keep, PreflightReason::NoWatermarks(region.clone()))
+    });
+    windows.chain(unseen).chain(unmarked).chain(found).collect()
 }
 
 /// Whether any of these decisions stands in the way of the bake.
@@ -251,6 +258,12 @@ fn product_codes(recipe: &Recipe, base: &Image) -> Option<Problem> {
     };
     let codes = base.product_codes.join(", ");
     Some(Problem::ProductCodes { image: base.id.clone(), codes, what, more })
+}
+
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-watermark.html>)
+fn watermarks(recipe: &Recipe, base: &Image) -> Option<Problem> {
+    let is_refused = recipe.publish.share.public && !base.watermarks.is_empty();
+    is_refused.then(|| Problem::Watermarks { image: base.id.clone(), keys: base.watermarks.join(", ") })
 }
 
 /// What the base makes impossible: a launch of the builder or the tester, or sharing.

@@ -16,6 +16,7 @@ mod sealed_instances;
 pub mod sharing;
 pub mod usage;
 mod waiting;
+pub mod watermark;
 mod ways_out;
 
 pub use crate::model::seal::Seal;

@@ -80,6 +80,11 @@ pub enum Action {
     SetDeprecation(ImageId, Deprecation),
     /// Makes what is launched from an image ask for a token of the metadata service.
     RequireImdsV2(ImageId),
+    /// Puts the watermark of this name on an image, so that other accounts can see that it was verified. Where EC2 does not
+    /// take it, that is told, and nothing waits for it.
+    AttachWatermark(ImageId, String),
+    /// Takes the watermark with this key off an image.
+    DetachWatermark(ImageId, String),
     /// Turns deregistration protection on.
     Protect(ImageId),
     /// Turns off the deregistration protection that Kiln turned on.
@@ -315,6 +320,8 @@ impl Action {
             Self::ShareSnapshot(..) => "share-snapshot",
             Self::SetDeprecation(..) => "set-deprecation",
             Self::RequireImdsV2(_) => "require-imds-v2",
+            Self::AttachWatermark(..) => "attach-watermark",
+            Self::DetachWatermark(..) => "detach-watermark",
             Self::Protect(_) => "protect",
             Self::Unprotect(_) => "unprotect",
             Self::Publish(..) => "publish",

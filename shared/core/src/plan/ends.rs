@@ -97,9 +97,11 @@ impl BakeReason {
 impl PreflightReason {
     fn ends(&self) -> Ends {
         match self {
-            Self::Passed | Self::BestEffort { .. } | Self::Experimental(_) | Self::WaysUnseen(_) => {
-                Ends::Here
-            }
+            Self::Passed
+            | Self::BestEffort { .. }
+            | Self::Experimental(_)
+            | Self::WaysUnseen(_)
+            | Self::NoWatermarks(_) => Ends::Here,
             Self::Found(problem) => match problem.as_ref() {
                 Problem::Unknown(error) | Problem::Parameter { error, .. } if error.kind.is_retryable() => {
                     Ends::Loudly

@@ -14,6 +14,7 @@ pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -
     let is_allowed =
         |text: &str| parameter_name(text) && !text.starts_with("/aws") && !text.starts_with("/ssm");
     let parameter = optional(&mut table, "parameter", PARAMETER, is_allowed, violations);
+    let watermark = optional(&mut table, "watermark", WATERMARK, is_watermark, violations);
     let deprecate_after = table.take("deprecate_after").is_some().then(|| {
         table.span(
             "deprecate_after",
@@ -30,9 +31,14 @@ pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -
     let launch_template = launch_template(&mut table, violations);
     let share = share(&mut table, violations);
     table.end(violations);
+    if let Some(name) = watermark.as_ref().filter(|_| share.public) {
+        let allowed = "no value beside publish.share.public: EC2 puts no watermark on a public image";
+        violations.add("publish.watermark", quoted(name), allowed);
+    }
     Publish {
         parameter,
         share,
+        watermark,
         deprecate_after,
         protect,
         block_on_findings,
@@ -40,6 +46,15 @@ pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -
         launch_template,
         skip_unchanged,
     }
+}
+
+const WATERMARK: &str = "the name of a watermark: 3 to 64 letters, digits, . - _ / @";
+
+/// EC2 takes a few characters more, which the tag that tells of it does not.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AttachImageWatermark.html>)
+fn is_watermark(text: &str) -> bool {
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/@".contains(&byte);
+    (3..=64).contains(&text.len()) && text.bytes().all(usual)
 }
 
 fn block_on_findings(table: &mut TableReader<'_>, violations: &mut Violations) -> Option<Severity> {

@@ -54,6 +54,7 @@ const PATTERNS: &[(&str, &str)] = &[
     ("bake.root.size", "^[0-9]+(G|GiB|T|TiB)$"),
     ("bake.volumes.*.size", "^[0-9]+(G|GiB|T|TiB)$"),
     ("publish.parameter", "^/"),
+    ("publish.watermark", "^[A-Za-z0-9._/@-]{3,64}$"),
     ("publish.share.accounts", "^[0-9]{12}$"),
     ("publish.share.organizations", "^arn:aws[^:]*:organizations:"),
     ("publish.share.organizational_units", "^arn:aws[^:]*:organizations:"),

@@ -39,6 +39,7 @@ name = "web-*"
 deregister = true
 [publish]
 parameter = "/golden/web"
+watermark = "verified"
 deprecate_after = "90d"
 protect = true
 block_on_findings = "high"

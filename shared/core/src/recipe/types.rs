@@ -154,6 +154,8 @@ pub struct Publish {
     pub parameter: Option<String>,
     /// Who may launch images.
     pub share: Share,
+    /// The name of the watermark that published images bear; `None` for none.
+    pub watermark: Option<String>,
     /// How long after the start of its bake an image is deprecated; `None` for never.
     pub deprecate_after: Option<TimeDelta>,
     /// Whether published images get deregistration protection, which only Kiln removes.
