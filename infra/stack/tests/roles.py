@@ -71,7 +71,10 @@ SHARE = [
     ("ec2:GetImageFindings", IMAGE, {}),
     ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:seal", "kiln:published-as"]}),
 ]
+ACCOUNT_WRITER = "arn:aws:iam::111122223333:role/kiln-parameters"
+ACCOUNT_READER = "arn:aws:iam::111122223333:role/kiln-parameters-reader"
 RELEASE = [
+    ("sts:AssumeRole", ACCOUNT_WRITER, {}),
     ("ssm:GetParameters", PARAMETER, {}),
     ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "true"}),
     ("ec2:DescribeLaunchTemplateVersions", "*", {}),
@@ -113,6 +116,8 @@ NEVER: list[Call] = [
     ("events:PutEvents", "<Bus.Arn>", {"events:source": ["kiln", "aws.ec2"]}),
     ("events:PutEvents", "<Bus.Arn>", {}),
     ("iam:PassRole", "arn:aws:iam::123456789012:role/admin", {}),
+    ("sts:AssumeRole", "arn:aws:iam::111122223333:role/admin", {}),
+    ("sts:AssumeRole", "arn:aws:iam::111122223333:role/kiln-parameters-writer", {}),
     ("s3:PutObject", "<Store.Arn>/archives/0123.tar.gz", {}),
     ("s3:GetObject", "arn:aws:s3:::payroll/salaries.csv", {}),
     ("s3:DeleteObject", "<Store.Arn>/archives/0123.tar.gz", {}),
@@ -284,6 +289,7 @@ NEEDED: dict[str, list[Call]] = {
 }
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:kiln-{}"
 NEEDED["ReconcileRole"] = [
+    ("sts:AssumeRole", ACCOUNT_READER, {}),
     ("ec2:DescribeInstances", "*", {}),
     ("ec2:DescribeImages", "*", {}),
     ("ec2:DescribeSnapshots", "*", {}),

@@ -194,6 +194,20 @@ pub trait Parameters {
     async fn try_parameter(&self, region: &Region, name: &str) -> Result<()>;
 }
 
+/// The recipes' parameters in other accounts, which gave Kiln roles for that.
+pub trait AccountParameters {
+    /// The values of these parameters of an account. Those that do not exist are left out.
+    async fn parameters_in(
+        &self,
+        account: &str,
+        region: &Region,
+        names: &[String],
+    ) -> Result<BTreeMap<String, String>>;
+    /// Points a parameter of an account at an image, and creates the parameter if needed. EC2 validates the image before
+    /// the parameter shows it.
+    async fn put_image_in(&self, account: &str, region: &Region, name: &str, image: &ImageId) -> Result<()>;
+}
+
 /// The bakes that found no room for their builders, each noted in a parameter of its own in the home Region.
 pub trait WaitingBakes {
     /// All that are noted.
@@ -276,6 +290,7 @@ pub trait Cloud:
     + Instances
     + References
     + Parameters
+    + AccountParameters
     + WaitingBakes
     + Templates
     + AccountInfo
@@ -291,6 +306,7 @@ impl<T> Cloud for T where
         + Instances
         + References
         + Parameters
+        + AccountParameters
         + WaitingBakes
         + Templates
         + AccountInfo

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{self, Groups};
 use super::way_to_s3::{self, Place};
-use super::{disks, guest};
+use super::{disks, guest, inherited};
 use crate::inventory::{
     CloudError, DefaultEncryption, ErrorKind, Features, Image, InstanceType, Key, KeyManager, ParameterKind,
     Platform, PublicImages, Result, Vcpus, WaysOut,
@@ -84,8 +84,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
         found.push(Problem::NameTaken { name: name.to_string(), image: image.clone() });
     }
     if let Some(base) = &observed.base {
-        found.extend(product_codes(recipe, base));
-        found.extend(watermarks(recipe, base));
+        found.extend(inherited::problems(recipe, base));
         found.extend(guest::problems(recipe, base, name));
         of_base(recipe, home, base, observed, &mut found);
     }
@@ -238,32 +237,6 @@ fn public(observed: &Observed, found: &mut Vec<Problem>) {
             Err(error) => found.push(Problem::Unknown(error.clone())),
         }
     }
-}
-
-/// An image with product codes can never be public. Whether it may be copied or shared is up to its seller.
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/sharingamis-intro.html>)
-fn product_codes(recipe: &Recipe, base: &Image) -> Option<Problem> {
-    if base.product_codes.is_empty() {
-        return None;
-    }
-    let allowed = recipe.bake.allow_product_codes;
-    let copied_or_shared = !recipe.replicate.regions.is_empty() || shares(recipe);
-    let (what, more) = match (recipe.publish.share.public, copied_or_shared && !allowed) {
-        (true, _) => ("can never be public", ""),
-        (false, true) => (
-            "may not be copied, or shared with accounts that lack its subscription",
-            ", or set bake.allow_product_codes = true if its seller allows that",
-        ),
-        (false, false) => return None,
-    };
-    let codes = base.product_codes.join(", ");
-    Some(Problem::ProductCodes { image: base.id.clone(), codes, what, more })
-}
-
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-watermark.html>)
-fn watermarks(recipe: &Recipe, base: &Image) -> Option<Problem> {
-    let is_refused = recipe.publish.share.public && !base.watermarks.is_empty();
-    is_refused.then(|| Problem::Watermarks { image: base.id.clone(), keys: base.watermarks.join(", ") })
 }
 
 /// What the base makes impossible: a launch of the builder or the tester, or sharing.

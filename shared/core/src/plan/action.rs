@@ -96,6 +96,9 @@ pub enum Action {
     /// Points the SSM parameters of one or more Regions at a release. None is written unless Kiln may write all of
     /// them.
     MoveParameters(Moves),
+    /// Points the same parameters of other accounts at a release. An account that cannot be reached is told, and nothing
+    /// waits for it.
+    MoveInAccounts(Vec<AccountMove>),
     /// Points a launch template at a release: creates a version, sets the default version, or both.
     MoveTemplate(TemplateMove),
     /// Sets an image that is kept after all back to stage `captured`, so that it is tested, published and copied again.
@@ -220,6 +223,19 @@ impl Move {
     }
 }
 
+/// A parameter of another account that is pointed at an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountMove {
+    /// The account.
+    pub account: String,
+    /// The Region of the parameter.
+    pub region: Region,
+    /// The name of the parameter.
+    pub parameter: String,
+    /// The image.
+    pub image: ImageId,
+}
+
 /// When a move of parameters counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitFor {
@@ -327,6 +343,7 @@ impl Action {
             Self::Publish(..) => "publish",
             Self::Tag(..) => "tag",
             Self::MoveParameters(..) => "move-parameters",
+            Self::MoveInAccounts(_) => "move-in-accounts",
             Self::MoveTemplate(_) => "move-template",
             Self::Reactivate { .. } => "reactivate",
             Self::Enable(_) => "enable",

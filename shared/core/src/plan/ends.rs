@@ -216,12 +216,16 @@ impl ReleaseReason {
             | Self::Lost { .. }
             | Self::LostForNow(_)
             | Self::NamesUnknown { .. } => Ends::Loudly,
-            Self::BeingFinished(_) | Self::StaysBehind { .. } | Self::GivesWay { .. } => Ends::WhileItLasts,
+            Self::BeingFinished(_)
+            | Self::StaysBehind { .. }
+            | Self::GivesWay { .. }
+            | Self::AccountUnread { .. } => Ends::WhileItLasts,
             Self::Ready(_)
             | Self::CameLater(_)
             | Self::ReadyHere(_)
             | Self::PointsElsewhere(_)
             | Self::RolledBackTo(_)
+            | Self::InAccounts(_)
             | Self::NothingNamesIt
             | Self::NoRollbackTarget { .. }
             | Self::NoRecipesParameter(_) => Ends::Here,

@@ -369,6 +369,13 @@ pub const FIELDS: &[Field] = &[
         "The SSM parameter that names the newest release, one in each Region. Use it as `resolve:ssm:<parameter>`. No other recipe may name it.",
     ),
     field(
+        "publish.parameter_accounts",
+        LIST,
+        "none",
+        "accounts of share.accounts; only with parameter",
+        "The parameter names the newest release in these accounts too, in each Region. They have the roles of `infra/account.yaml`. One that cannot be reached holds nothing up: that is told, and a later sweep sees to it.",
+    ),
+    field(
         "publish.watermark",
         "string",
         "no watermark",

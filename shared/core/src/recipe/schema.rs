@@ -55,6 +55,7 @@ const PATTERNS: &[(&str, &str)] = &[
     ("bake.volumes.*.size", "^[0-9]+(G|GiB|T|TiB)$"),
     ("publish.parameter", "^/"),
     ("publish.watermark", "^[A-Za-z0-9._/@-]{3,64}$"),
+    ("publish.parameter_accounts", "^[0-9]{12}$"),
     ("publish.share.accounts", "^[0-9]{12}$"),
     ("publish.share.organizations", "^arn:aws[^:]*:organizations:"),
     ("publish.share.organizational_units", "^arn:aws[^:]*:organizations:"),

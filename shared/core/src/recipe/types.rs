@@ -152,6 +152,8 @@ pub struct Adopt {
 pub struct Publish {
     /// The SSM parameter, one in each Region, that holds the image id of the current release.
     pub parameter: Option<String>,
+    /// The accounts in which the same parameter names the release too.
+    pub parameter_accounts: Vec<String>,
     /// Who may launch images.
     pub share: Share,
     /// The name of the watermark that published images bear; `None` for none.

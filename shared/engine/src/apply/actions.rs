@@ -1,5 +1,6 @@
 //! Turns each action into calls to the cloud. Every action can be applied twice.
 
+mod accounts;
 mod difference;
 pub(crate) mod release;
 mod said;
@@ -122,6 +123,7 @@ pub(crate) async fn apply_one<C: Cloud>(
         Action::Tag(..) if decision.action.marks().is_some() => done(written.on(cloud, decision).await),
         Action::Tag(image, tags) => done(cloud.tag_image(region, image, tags).await),
         Action::MoveParameters(moves) => release::move_parameters(cloud, moves).await,
+        Action::MoveInAccounts(moves) => Ok(accounts::move_in_accounts(cloud, moves).await),
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
         Action::Reactivate { image, own, record, anchor, now } => {
             let tags = Tags::new().with_time(tags::RECOPY, *now);
