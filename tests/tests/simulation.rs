@@ -170,8 +170,6 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::ListsUnread, "has other packages", 0),
         (Bug::RecallInTagsAlone, "which was rejected, was shared", 42),
         (Bug::RecallUnfinished, "did not come to its end", 18),
-        (Bug::AccountsStayBehind, "of account", 0),
-        (Bug::RecalledStaysMarked, "is recalled, and marked", 0),
     ] {
         if breaks(bug, promise, remembered) {
             continue;

@@ -123,10 +123,6 @@ fn recipe(
     let named = parameter.as_ref().map_or(String::new(), |name| format!("parameter = {name:?}\n"));
     let accounts: Vec<String> = if dice.bool() { vec!["111111111111".into()] } else { Vec::new() };
     let snapshots = !accounts.is_empty() && dice.bool();
-    // Without further dice. Where the accounts change, so do those of the parameter.
-    let (is_followed, is_marked) = (parameter.is_some() && !snapshots, snapshots);
-    let followed = if is_followed { format!("parameter_accounts = {accounts:?}\n") } else { String::new() };
-    let marked = if is_marked { "watermark = \"verified\"\n" } else { "" };
     let on_loss = if whims.u8(0..4) == 0 { "roll-back" } else { "copy-back" };
     // Some recipes are folders, whose builders are launched with other links each time.
     let (archive, runs) = match name {
@@ -136,7 +132,7 @@ fn recipe(
     let document = format!(
         "name = \"{name}\"\n{archive}[bake]\nbase = \"{base}\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
          {runs}{subnets}[verify]\ntimeout = \"30m\"\n\
-         [adopt]\nname = \"packer*\"\nderegister = true\n[publish]\nskip_unchanged = {skips_unchanged}\n{named}{followed}{marked}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
+         [adopt]\nname = \"packer*\"\nderegister = true\n[publish]\nskip_unchanged = {skips_unchanged}\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
          [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
          release = \"{strategy}\"\nverify = {verify}\non_loss = \"{on_loss}\"\n\
          [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nconfirm_after = \"{confirm_after}\"\nquarantine = \"{quarantine}\"\nmax_percent = 100\n"
@@ -152,8 +148,6 @@ fn recipe(
         is_blind: regions.iter().any(|code| is_away(code)),
         all_regions,
         parameter,
-        is_followed,
-        is_marked,
         template: None,
         accounts,
         snapshots,
