@@ -101,7 +101,7 @@ lint: tools ## rustfmt, clippy, ruff, cfn-lint and cargo-deny, warnings denied
 	@echo "==> clippy (the first time it checks the EC2 SDK too, which takes minutes)"
 	@cargo clippy --quiet --workspace --all-targets --features kiln-tests/aws -- -D warnings
 	@$(BIN)/ruff check infra tests && $(BIN)/ruff format --check infra tests
-	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml infra/artifacts.yaml && echo "==> lint is clean"
+	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml infra/account.yaml infra/artifacts.yaml && echo "==> lint is clean"
 
 advisories: tools ## What is known to be wrong with the crates, by RustSec's database, which is fetched
 	@$(DENY) advisories

@@ -375,6 +375,8 @@ impl Sharing for BuggyCloud {
         change_volumes(region: &Region, snapshot: &SnapshotId, change: &PermissionChange) -> ();
         deprecate(region: &Region, image: &ImageId, to: Deprecation) -> ();
         require_imds_v2(region: &Region, image: &ImageId) -> ();
+        attach_watermark(region: &Region, image: &ImageId, name: &str) -> ();
+        detach_watermark(region: &Region, image: &ImageId, key: &str) -> ();
         protect(region: &Region, image: &ImageId) -> ();
         unprotect(region: &Region, image: &ImageId) -> ();
         findings(region: &Region, image: &ImageId) -> Vec<Finding>;
@@ -397,6 +399,7 @@ impl AccountInfo for BuggyCloud {
         default_encryption(region: &Region) -> DefaultEncryption;
         snapshot_keys(region: &Region, snapshots: &[SnapshotId]) -> BTreeSet<String>;
         public_images(region: &Region) -> PublicImages;
+        knows_watermarks(region: &Region) -> bool;
         vcpus(region: &Region, instance_type: &str) -> Option<Vcpus>;
     }
 }

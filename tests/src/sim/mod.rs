@@ -31,6 +31,8 @@
 //! | [`regions_leave`] | Regions that leave a recipe and come to it |
 //! | [`conflicts_come`] | two recipes that name one parameter for a while |
 //! | [`removal`] | the promise that no image goes that is used, held or kept |
+//! | [`account_parameters`] | parameters in other accounts, and the promises on them |
+//! | `watermarks` | watermarks of images |
 //! | [`permissions`] | the promises on who may launch images and copy their snapshots |
 //! | [`excuses`] | why a promise is not asked for something, counted |
 //! | `catalogued` | what is promised of the catalogue |
@@ -40,6 +42,7 @@
 //! | [`contract_adapter`] | runs the contract with AWS against the in-memory cloud |
 
 pub mod account;
+pub mod account_parameters;
 pub mod bad_answers;
 pub mod beginning;
 pub mod bugs;
@@ -79,6 +82,7 @@ pub mod together;
 pub mod troubles;
 pub mod usage;
 mod waiting;
+mod watermarks;
 pub mod world;
 
 pub use bugs::Bug;

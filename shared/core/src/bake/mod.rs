@@ -3,6 +3,7 @@
 
 mod disks;
 mod guest;
+mod inherited;
 pub mod layers;
 pub mod network;
 pub mod preflight;

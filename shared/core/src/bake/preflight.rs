@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{self, ByTags, Groups};
 use super::way_to_s3::{self, Place};
-use super::{disks, guest};
+use super::{disks, guest, inherited};
 use crate::inventory::{
     CloudError, DefaultEncryption, ErrorKind, Features, Image, InstanceType, Key, KeyManager, ParameterKind,
     Platform, PublicImages, Result, Vcpus, WaysOut,
@@ -36,6 +36,8 @@ pub struct Observed {
     pub defaults: BTreeMap<Region, Result<(DefaultEncryption, Option<Key>)>>,
     /// Whether the account allows public images, by Region.
     pub public: BTreeMap<Region, Result<PublicImages>>,
+    /// Whether EC2 knows watermarks, by Region; read only if the recipe names one.
+    pub watermarks: BTreeMap<Region, Result<bool>>,
     /// The Availability Zones of the builder's and the tester's subnets.
     pub zones: Option<Result<Zones>>,
     /// The type of each parameter of the recipe that exists, by Region and name.
@@ -84,7 +86,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
         found.push(Problem::NameTaken { name: name.to_string(), image: image.clone() });
     }
     if let Some(base) = &observed.base {
-        found.extend(product_codes(recipe, base));
+        found.extend(inherited::problems(recipe, base));
         found.extend(guest::problems(recipe, base, name));
         of_base(recipe, home, base, observed, &mut found);
     }
@@ -104,7 +106,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
 
 /// The problems as decisions. One that stands in the way is rejected, and nothing is launched. One that concerns only a
 /// best-effort Region is told, and the bake goes on: no release waits for that Region. So is that Windows is experimental,
-/// and that the account does not show its routes.
+/// that the account does not show its routes, and that a Region does not know watermarks.
 pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observed) -> Vec<Decision> {
     let decision = |problem: Problem| {
         let best_effort = problem.region().filter(|region| is_best_effort(recipe, home, region)).cloned();
@@ -127,7 +129,11 @@ pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Ob
         let reason = PreflightReason::WaysUnseen(Box::new(error.clone()));
         Subject::name(name, home).decide(Action::Keep, reason)
     });
-    windows.chain(unseen).chain(found).collect()
+    let unmarked = observed.watermarks.iter().filter(|(_, known)| **known == Ok(false));
+    let unmarked = unmarked.map(|(region, _)| {
+        Subject::name(name, home).decide(Action::Keep, PreflightReason::NoWatermarks(region.clone()))
+    });
+    windows.chain(unseen).chain(unmarked).chain(found).collect()
 }
 
 /// Whether any of these decisions stands in the way of the bake.
@@ -232,26 +238,6 @@ fn public(observed: &Observed, found: &mut Vec<Problem>) {
             Err(error) => found.push(Problem::Unknown(error.clone())),
         }
     }
-}
-
-/// An image with product codes can never be public. Whether it may be copied or shared is up to its seller.
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/sharingamis-intro.html>)
-fn product_codes(recipe: &Recipe, base: &Image) -> Option<Problem> {
-    if base.product_codes.is_empty() {
-        return None;
-    }
-    let allowed = recipe.bake.allow_product_codes;
-    let copied_or_shared = !recipe.replicate.regions.is_empty() || shares(recipe);
-    let (what, more) = match (recipe.publish.share.public, copied_or_shared && !allowed) {
-        (true, _) => ("can never be public", ""),
-        (false, true) => (
-            "may not be copied, or shared with accounts that lack its subscription",
-            ", or set bake.allow_product_codes = true if its seller allows that",
-        ),
-        (false, false) => return None,
-    };
-    let codes = base.product_codes.join(", ");
-    Some(Problem::ProductCodes { image: base.id.clone(), codes, what, more })
 }
 
 /// What the base makes impossible: a launch of the builder or the tester, or sharing.

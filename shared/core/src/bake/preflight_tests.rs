@@ -110,6 +110,35 @@ fn product_codes_prevent_copies_unless_allowed_and_public_images_always() {
 }
 
 #[test]
+fn a_base_with_watermarks_is_a_problem_only_for_public_images() {
+    let mut base = foreign_image("ami-ba5e");
+    base.watermarks.push("123456789012:verified".into());
+    let observed = Observed { base: Some(base), ..Observed::default() };
+    let mut recipe = recipe("web");
+    assert!(text(&recipe, &observed).is_empty());
+    recipe.publish.share.public = true;
+    assert!(text(&recipe, &observed)[0].contains("bears watermarks (123456789012:verified)"));
+}
+
+#[test]
+fn a_region_that_does_not_know_watermarks_is_told_and_stands_in_no_bakes_way() {
+    let unknown = CloudError::new("DescribeImages", "it", &region("us-east-1"), "RequestLimitExceeded", "no");
+    let observed = Observed {
+        watermarks: [
+            (region("us-east-1"), Err(unknown)),
+            (region("eu-west-1"), Ok(false)),
+            (region("ap-southeast-2"), Ok(true)),
+        ]
+        .into(),
+        ..Observed::default()
+    };
+    let weighed = weighed(&recipe("web"), &observed);
+    assert_eq!(weighed.len(), 1);
+    assert_eq!(weighed[0].0, "keep");
+    assert!(weighed[0].1.contains("EC2 in eu-west-1 does not know watermarks"), "{weighed:?}");
+}
+
+#[test]
 fn it_is_a_problem_if_the_tester_has_no_zone_but_the_builders() {
     let zones = |builder: &[&str], tester: &[&str]| {
         let builder = builder.iter().enumerate();

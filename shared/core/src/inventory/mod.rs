@@ -17,6 +17,7 @@ mod sealed_instances;
 pub mod sharing;
 pub mod usage;
 mod waiting;
+pub mod watermark;
 mod ways_out;
 
 pub use crate::model::seal::Seal;

@@ -97,9 +97,11 @@ impl BakeReason {
 impl PreflightReason {
     fn ends(&self) -> Ends {
         match self {
-            Self::Passed | Self::BestEffort { .. } | Self::Experimental(_) | Self::WaysUnseen(_) => {
-                Ends::Here
-            }
+            Self::Passed
+            | Self::BestEffort { .. }
+            | Self::Experimental(_)
+            | Self::WaysUnseen(_)
+            | Self::NoWatermarks(_) => Ends::Here,
             Self::Found(problem) => match problem.as_ref() {
                 Problem::Unknown(error) | Problem::Parameter { error, .. } if error.kind.is_retryable() => {
                     Ends::Loudly
@@ -214,12 +216,16 @@ impl ReleaseReason {
             | Self::Lost { .. }
             | Self::LostForNow(_)
             | Self::NamesUnknown { .. } => Ends::Loudly,
-            Self::BeingFinished(_) | Self::StaysBehind { .. } | Self::GivesWay { .. } => Ends::WhileItLasts,
+            Self::BeingFinished(_)
+            | Self::StaysBehind { .. }
+            | Self::GivesWay { .. }
+            | Self::AccountUnread { .. } => Ends::WhileItLasts,
             Self::Ready(_)
             | Self::CameLater(_)
             | Self::ReadyHere(_)
             | Self::PointsElsewhere(_)
             | Self::RolledBackTo(_)
+            | Self::InAccounts(_)
             | Self::NothingNamesIt
             | Self::NoRollbackTarget { .. }
             | Self::NoRecipesParameter(_) => Ends::Here,

@@ -15,6 +15,7 @@ use crate::model::{ImageRecord, Stage, Tags, tags};
 use crate::plan::reason::PublishReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::mark::Mark;
+use crate::publish::watermark;
 use crate::recipe::{Channel, Recipe, Share};
 
 /// EC2's value for the deregistration protection that Kiln itself enables.
@@ -62,7 +63,7 @@ fn copiers_of(recipe: &Recipe, tags: &Tags) -> BTreeSet<Grantee> {
 
 /// The mark of an image with these tags to which all of a recipe's `[publish]` was applied. It changes with `[publish]`, and
 /// when the image comes to a channel, so a sweep inspects only the images whose mark is not the one of their recipe.
-fn mark(recipe: &Recipe, tags: &Tags) -> Mark {
+pub fn mark(recipe: &Recipe, tags: &Tags) -> Mark {
     let publish = &recipe.publish;
     let text = |grantees: BTreeSet<Grantee>| grantees.iter().map(|one| format!("{one} ")).collect::<String>();
     let after = publish.deprecate_after.map_or(String::new(), |after| after.num_seconds().to_string());
@@ -71,8 +72,14 @@ fn mark(recipe: &Recipe, tags: &Tags) -> Mark {
     let mut parts = vec!["publish", &may_launch, &may_copy, &after];
     // As the marks were before images could be asked for that.
     parts.extend(recipe.image.imds_v2.then_some("imds v2"));
+    parts.extend(watermark::wanted(recipe).into_iter().flat_map(|name| ["watermark", name]));
     let word = nonce(&parts);
-    Mark { protected: publish.protect, shared: !launchers.is_empty(), word }
+    Mark {
+        protected: publish.protect,
+        shared: !launchers.is_empty(),
+        watermark: watermark::wanted(recipe).map(str::to_owned),
+        word,
+    }
 }
 
 /// Whether somebody else was ever allowed to launch an image, as its mark says. EC2 forgets that: a disabled image has
@@ -90,11 +97,11 @@ fn marked_as_protected(image: &Image) -> bool {
 fn applied_mark(recipe: &Recipe, image: &Image, permissions: &Permissions) -> Mark {
     let mark = mark(recipe, &image.tags);
     let shared = mark.shared || was_shared(image) || !permissions.launch.is_empty();
-    let protected = match image.state {
-        ImageState::Disabled => marked_as_protected(image),
-        _ => mark.protected,
+    let (protected, watermark) = match image.state {
+        ImageState::Disabled => (marked_as_protected(image), watermark::put_on_before(image)),
+        _ => (mark.protected, mark.watermark),
     };
-    Mark { protected, shared, ..mark }
+    Mark { protected, shared, watermark, word: mark.word }
 }
 
 /// Whether a recipe's `[publish]` requires no change to an image.
@@ -104,6 +111,7 @@ fn requires_nothing(recipe: &Recipe) -> bool {
         && publish.deprecate_after.is_none()
         && !publish.protect
         && !recipe.image.imds_v2
+        && watermark::wanted(recipe).is_none()
 }
 
 /// Whether a published image must be inspected, because its recipe's `[publish]` has changed since. A disabled image has
@@ -160,6 +168,10 @@ pub fn steps(
         let reason = Reason::Publish(PublishReason::RecipeRequires("image.imds = \"v2.0\"".into()));
         sequence.push(subject().decide(Action::RequireImdsV2(image.id.clone()), reason));
     }
+    sequence.extend(watermark::taken_off(recipe, image));
+    // EC2 puts no watermark on a public image, so that is taken back first.
+    let is_public = permissions.launch.contains(&Grantee::Everyone);
+    sequence.extend(watermark::put_on(recipe, image).filter(|_| !is_public));
     // The snapshots first, so that everyone who can launch the image can also copy it.
     for (snapshot, current) in &permissions.volumes {
         if let Some(change) = PermissionChange::between(current, &copiers_of(recipe, &image.tags)) {
@@ -172,6 +184,7 @@ pub fn steps(
         let reason = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
         sequence.push(subject().decide(Action::Share(image.id.clone(), change), reason));
     }
+    sequence.extend(watermark::put_on(recipe, image).filter(|_| is_public));
     sequence.extend(deprecation(recipe, image, record, now).map(|at| {
         let reason = match at {
             Deprecation::At(at) => format!("deprecation at {} (publish.deprecate_after)", at.to_rfc3339()),
@@ -191,14 +204,21 @@ pub fn steps(
     sequence
 }
 
-/// Takes back what an image grants to others, because it was recalled, and deprecates it. Its mark fits no recipe any more:
+/// Takes back what an image grants to others, because it was recalled, with its watermark, and deprecates it. Its mark fits no recipe any more:
 /// should the recall be taken back, the recipe's `[publish]` is applied anew.
-pub fn withdrawn(image: &Image, permissions: &Permissions, reason: &Reason, now: DateTime<Utc>) -> Sequence {
+pub fn withdrawn(
+    recipe: &Recipe,
+    image: &Image,
+    permissions: &Permissions,
+    reason: &Reason,
+    now: DateTime<Utc>,
+) -> Sequence {
     let decide = |action| Subject::image(image).decide(action, reason.clone());
     let mut sequence = Sequence::new();
     let mark = Mark {
         protected: marked_as_protected(image),
         shared: was_shared(image) || !permissions.launch.is_empty(),
+        watermark: watermark::put_on_before(image),
         word: RECALLED.into(),
     };
     if Mark::on(image).as_ref() != Some(&mark) {
@@ -219,6 +239,7 @@ pub fn withdrawn(image: &Image, permissions: &Permissions, reason: &Reason, now:
     if image.state == ImageState::Available && !is_deprecated(image, now) {
         sequence.push(decide(Action::SetDeprecation(image.id.clone(), Deprecation::At(soon(now)))));
     }
+    sequence.extend(watermark::taken_back(recipe, image).map(decide));
     sequence
 }
 
@@ -293,8 +314,12 @@ pub fn converge(
     let steps = steps(recipe, image, record, permissions, now);
     // If this dies half way and the recipe is changed back, the old mark must not claim that the image still matches.
     let applied = applied_mark(recipe, image, permissions);
-    let incomplete =
-        Mark { protected: marked_as_protected(image), shared: applied.shared, word: INCOMPLETE.into() };
+    let incomplete = Mark {
+        protected: marked_as_protected(image),
+        shared: applied.shared,
+        watermark: watermark::put_on_before(image),
+        word: INCOMPLETE.into(),
+    };
     let mut sequence: Sequence = steps.first().map(|_| tag(incomplete)).into_iter().collect();
     sequence.extend(steps);
     sequence.push(tag(applied));
@@ -315,7 +340,7 @@ pub fn publish(
             let mut sequence = Sequence::new();
             if !permissions.launch.is_empty() && !was_shared(image) {
                 // If this dies half way, somebody may have lost a permission of which nothing tells any more.
-                let mark = Mark { protected: false, shared: true, word: INCOMPLETE.into() };
+                let mark = Mark { protected: false, shared: true, watermark: None, word: INCOMPLETE.into() };
                 let tag = Action::Tag(image.id.clone(), Tags::new().with(tags::PUBLISHED_AS, mark));
                 sequence.push(Subject::image(image).decide(tag, reason.clone()));
             }

@@ -38,8 +38,13 @@ pub enum Gate {
 impl Recipe {
     /// The recipe as one of its channels has it: what names its releases is the channel's parameter.
     pub fn of_channel(&self, channel: &Channel) -> Self {
-        let parameter = Some(channel.parameter.clone());
-        Self { publish: Publish { parameter, launch_template: None, ..self.publish.clone() }, ..self.clone() }
+        let publish = Publish {
+            parameter: Some(channel.parameter.clone()),
+            parameter_accounts: Vec::new(),
+            launch_template: None,
+            ..self.publish.clone()
+        };
+        Self { publish, ..self.clone() }
     }
 
     /// The channel of this name.

@@ -18,6 +18,8 @@ pub(super) fn is_parameter(text: &str) -> bool {
 pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -> Publish {
     let mut table = root.table("publish", violations);
     let parameter = optional(&mut table, "parameter", PARAMETER, is_parameter, violations);
+    let parameter_accounts: Vec<String> = table.list("parameter_accounts", SHARED_WITH, violations);
+    let watermark = optional(&mut table, "watermark", WATERMARK, is_watermark, violations);
     let deprecate_after = table.take("deprecate_after").is_some().then(|| {
         table.span(
             "deprecate_after",
@@ -34,9 +36,16 @@ pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -
     let launch_template = launch_template(&mut table, violations);
     let share = share(&mut table, violations);
     table.end(violations);
+    check_accounts(&parameter_accounts, parameter.is_some(), &share, violations);
+    if let Some(name) = watermark.as_ref().filter(|_| share.public) {
+        let allowed = "no value beside publish.share.public: EC2 puts no watermark on a public image";
+        violations.add("publish.watermark", quoted(name), allowed);
+    }
     Publish {
         parameter,
+        parameter_accounts,
         share,
+        watermark,
         deprecate_after,
         protect,
         block_on_findings,
@@ -44,6 +53,28 @@ pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -
         launch_template,
         skip_unchanged,
     }
+}
+
+const SHARED_WITH: &str = "an account that publish.share.accounts names";
+
+/// An account that may not launch an image could not name it: EC2 checks that before SSM shows the value.
+fn check_accounts(accounts: &[String], is_named: bool, share: &Share, violations: &mut Violations) {
+    if !accounts.is_empty() && !is_named {
+        let allowed = "nothing, or accounts beside publish.parameter: that is what is written there";
+        violations.add("publish.parameter_accounts", format!("a list of {}", accounts.len()), allowed);
+    }
+    for (at, account) in accounts.iter().enumerate().filter(|(_, one)| !share.accounts.contains(one)) {
+        violations.add(format!("publish.parameter_accounts[{at}]"), quoted(account), SHARED_WITH);
+    }
+}
+
+const WATERMARK: &str = "the name of a watermark: 3 to 64 letters, digits, . - _ / @";
+
+/// EC2 takes a few characters more, which the tag that tells of it does not.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AttachImageWatermark.html>)
+fn is_watermark(text: &str) -> bool {
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/@".contains(&byte);
+    (3..=64).contains(&text.len()) && text.bytes().all(usual)
 }
 
 fn block_on_findings(table: &mut TableReader<'_>, violations: &mut Violations) -> Option<Severity> {
@@ -114,3 +145,7 @@ fn organizations_arn(text: &str, kind: &str) -> bool {
     is_prefix_valid
         && parts.next().is_some_and(|resource| resource.starts_with(kind) && resource.len() > kind.len())
 }
+
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod tests;

@@ -404,6 +404,20 @@ pub const FIELDS: &[Field] = &[
         "The SSM parameter that names the newest release, one in each Region. Use it as `resolve:ssm:<parameter>`. No other recipe may name it.",
     ),
     field(
+        "publish.parameter_accounts",
+        LIST,
+        "none",
+        "accounts of share.accounts; only with parameter",
+        "The parameter names the newest release in these accounts too, in each Region. They have the roles of `infra/account.yaml`. One that cannot be reached holds nothing up: that is told, and a later sweep sees to it.",
+    ),
+    field(
+        "publish.watermark",
+        "string",
+        "no watermark",
+        "3 to 64 letters, digits, . - _ / @; not with share.public",
+        "Puts the watermark `<account>:<name>` on every published image and replica, so that other accounts can allow launches of nothing else (Allowed AMIs). A recall takes it off. Where EC2 does not know watermarks, that is told, and nothing waits for it.",
+    ),
+    field(
         "publish.deprecate_after",
         SPAN,
         "never",

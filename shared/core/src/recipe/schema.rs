@@ -88,6 +88,8 @@ const PATTERNS: &[(&str, &str)] = &[
     (".share.accounts", "^[0-9]{12}$"),
     (".share.organizations", "^arn:aws[^:]*:organizations:"),
     (".share.organizational_units", "^arn:aws[^:]*:organizations:"),
+    ("publish.watermark", "^[A-Za-z0-9._/@-]{3,64}$"),
+    ("publish.parameter_accounts", "^[0-9]{12}$"),
     ("replicate.regions", "^[a-z]+(-[a-z]+)+-[0-9]+$"),
     ("replicate.best_effort", "^[a-z]+(-[a-z]+)+-[0-9]+$"),
 ];

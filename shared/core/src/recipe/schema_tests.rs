@@ -40,6 +40,8 @@ name = "web-*"
 deregister = true
 [publish]
 parameter = "/golden/web"
+watermark = "verified"
+parameter_accounts = []
 deprecate_after = "90d"
 protect = true
 block_on_findings = "high"

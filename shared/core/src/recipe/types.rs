@@ -157,8 +157,12 @@ pub struct Adopt {
 pub struct Publish {
     /// The SSM parameter, one in each Region, that holds the image id of the current release.
     pub parameter: Option<String>,
+    /// The accounts in which the same parameter names the release too.
+    pub parameter_accounts: Vec<String>,
     /// Who may launch images.
     pub share: Share,
+    /// The name of the watermark that published images bear; `None` for none.
+    pub watermark: Option<String>,
     /// How long after the start of its bake an image is deprecated; `None` for never.
     pub deprecate_after: Option<TimeDelta>,
     /// Whether published images get deregistration protection, which only Kiln removes.

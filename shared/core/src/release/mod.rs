@@ -5,6 +5,7 @@
 //! with `"each"` every Region moves on its own. Kiln never moves back to an older release on its own. Only a rollback
 //! does, and after it nothing moves forward until there is a newer release.
 
+mod accounts;
 pub mod launch_template;
 mod moves;
 pub mod newest;
@@ -24,6 +25,7 @@ use crate::model::{AnchoredEnd, Stage, Tags, tags};
 use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject, anchored};
+use crate::release::accounts::Own;
 use crate::release::moves::How;
 use crate::release::state::ReadyRelease;
 
@@ -41,9 +43,12 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift) -> Vec<Sequence> {
         return sequences;
     }
     let how = How { drift, until: WaitFor::Visible, waits_at: Some(state.now) };
-    let moved = state.moves(&state.required().collect::<Vec<_>>(), how);
-    match moved {
-        Err(waits) => sequences.push(vec![*waits]),
+    let required: Vec<_> = state.required().collect();
+    match state.moves(&required, how) {
+        Err(waits) => {
+            sequences.push(vec![*waits]);
+            sequences.push(state.in_accounts(&required, Own::Wait, drift));
+        }
         Ok(moves) => sequences.extend(released(state, moves)),
     }
     sequences.extend(

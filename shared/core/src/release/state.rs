@@ -13,11 +13,13 @@ use crate::recipe::Recipe;
 use crate::release::launch_template::current_point;
 use crate::release::newest::latest_pin;
 
-/// What a Region's parameter and launch template name.
+/// What a Region's parameter and launch template name, and the parameter in other accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pointers {
     /// The value of the recipe's parameter; read only if the recipe names one.
     pub parameter: Option<Result<Option<String>>>,
+    /// The value of the same parameter in each of the recipe's other accounts.
+    pub accounts: BTreeMap<String, Result<Option<String>>>,
     /// The recipe's launch template; read only if the recipe names one.
     pub template: Option<Result<Option<Template>>>,
     /// Whether they name an image that is none of the recipe's, and that can be launched.

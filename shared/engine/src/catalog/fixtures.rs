@@ -63,6 +63,7 @@ pub fn image(n: i64, stage: Stage, more: &[(&str, &str)]) -> Image {
         scanned: None,
         snapshots: vec![format!("snap-{n:08x}").parse().unwrap()],
         gib: 8,
+        watermarks: Default::default(),
         devices: Box::default(),
         tags: more.and(&record.write()),
         seal: Seal::Valid,

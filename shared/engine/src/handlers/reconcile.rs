@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures::future::{join, join3, join4};
 use kiln_core::events::inbound::Mode;
 use kiln_core::inventory::{ImageQuery, Result};
-use kiln_core::model::{ImageName, InstanceId, Region, Role, tags};
+use kiln_core::model::{ImageName, InstanceId, RecipeName, Region, Role, tags};
 use kiln_core::orphans::SnapshotReferences;
 use kiln_core::recipe::Recipe;
 use kiln_core::reconcile::observed::{BuilderDetail, Observed};
@@ -14,6 +14,7 @@ use kiln_core::reconcile::pipeline::{
     images_needing_findings, images_needing_network, images_needing_permissions, known, testers_to_read,
 };
 use kiln_core::reconcile::{builders_to_inspect, candidates, decide};
+use kiln_core::release::Pointers;
 use kiln_core::verify;
 
 use crate::apply::{Report, apply};
@@ -111,7 +112,7 @@ async fn observe<C: Cloud>(
     let (closer, needs, pointers, channels) = join4(
         builder_details(cloud, &observed, now),
         snapshot_references(cloud, &observed, now),
-        images::pointers(cloud, &context.home, &recipes),
+        named(cloud, &context.home, &recipes),
         images::channel_pointers(cloud, &context.home, &recipes),
     )
     .await;
@@ -127,6 +128,17 @@ async fn observe<C: Cloud>(
     bounded(NESTED, looked_up).await;
     read_pipeline(cloud, &mut observed, now).await;
     Ok(observed)
+}
+
+/// What the parameters and launch templates of these recipes name, here and in other accounts.
+async fn named<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipes: &[&Recipe],
+) -> BTreeMap<RecipeName, BTreeMap<Region, Pointers>> {
+    let mut pointers = images::pointers(cloud, home, recipes).await;
+    images::read_accounts(cloud, home, recipes, &mut pointers).await;
+    pointers
 }
 
 /// Reads what the next steps of images depend on: consoles, networks, permissions and findings.

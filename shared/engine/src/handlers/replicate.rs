@@ -202,6 +202,7 @@ async fn of_parameter<C: Cloud>(
         return Ok(apply(cloud, vec![sequence], mode, now).await);
     }
     let mut pointers = images::pointers(cloud, &context.home, &named).await;
+    images::read_accounts(cloud, &context.home, &named, &mut pointers).await;
     let mut report = Report::default();
     for recipe in named {
         let images = images::recipe_images(cloud, context, recipe).await;

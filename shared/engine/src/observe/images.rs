@@ -42,6 +42,7 @@ pub(crate) async fn releases<C: Cloud>(
     let one = [recipe];
     let (images, mut named) =
         join(recipe_images(cloud, context, recipe), pointers(cloud, &context.home, &one)).await;
+    read_accounts(cloud, &context.home, &one, &mut named).await;
     let mut named = named.remove(&recipe.name).unwrap_or_default();
     look_up_named(cloud, recipe, &images, &mut named).await;
     (images, named)
@@ -159,6 +160,42 @@ pub(crate) async fn look_up_in_channels<C: Cloud>(
     for channel in &recipe.channels {
         if let Some(pointers) = pointers.get_mut(&channel.name) {
             look_up_named(cloud, &recipe.of_channel(channel), images, pointers).await;
+        }
+    }
+}
+
+/// Reads what the parameters of these recipes name in other accounts, into what each Region names. Those of an account and
+/// a Region are read together.
+pub(crate) async fn read_accounts<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipes: &[&Recipe],
+    pointers: &mut BTreeMap<RecipeName, BTreeMap<Region, Pointers>>,
+) {
+    let mut names: BTreeMap<(&str, &Region), BTreeSet<String>> = BTreeMap::new();
+    for recipe in recipes {
+        for account in &recipe.publish.parameter_accounts {
+            for region in recipe.regions(home) {
+                names.entry((account, region)).or_default().extend(recipe.publish.parameter.clone());
+            }
+        }
+    }
+    let reads = names.into_iter().map(async |((account, region), names)| {
+        let names: Vec<String> = names.into_iter().collect();
+        ((account, region), cloud.parameters_in(account, region, &names).await)
+    });
+    let read: BTreeMap<_, _> = bounded(CALLS, reads).await.into_iter().collect();
+    for recipe in recipes {
+        let (Some(parameter), Some(of_recipe)) = (&recipe.publish.parameter, pointers.get_mut(&recipe.name))
+        else {
+            continue;
+        };
+        for (region, of_region) in of_recipe {
+            let accounts = recipe.publish.parameter_accounts.iter();
+            of_region.accounts.extend(accounts.filter_map(|account| {
+                let values = read.get(&(account.as_str(), region))?.clone();
+                Some((account.clone(), values.map(|values| values.get(parameter).cloned())))
+            }));
         }
     }
 }

@@ -75,10 +75,16 @@ pub(crate) async fn look<C: Cloud>(
         let kind = |name: &String| Some(((region.clone(), name.clone()), written.get(name)?.clone()));
         recipe.parameters().filter(|_| is_own).filter_map(kind).collect::<Vec<_>>()
     };
-    let ((parameters, base_keys), (keys, encrypt, defaults), public, vcpus, (mut testers, network)) = join5(
+    let (
+        (parameters, base_keys),
+        (keys, encrypt, defaults),
+        (public, watermarks),
+        vcpus,
+        (mut testers, network),
+    ) = join5(
         join(parameters(cloud, home, recipe, common), base_keys(cloud, home, recipe, base)),
         join3(keys(cloud, recipe), encrypt(cloud, home, recipe), defaults(cloud, home, recipe)),
-        public(cloud, home, recipe),
+        join(public(cloud, home, recipe), watermarks(cloud, home, recipe)),
         cloud.vcpus(home, &recipe.bake.instance_type),
         join(types_away(cloud, home, recipe), network::look(cloud, home, recipe)),
     )
@@ -93,6 +99,7 @@ pub(crate) async fn look<C: Cloud>(
         keys,
         defaults,
         public,
+        watermarks,
         parameter_kinds: common.written.iter().flat_map(of_parameters).collect(),
         builders: recipe.bake.types().filter_map(of_type).collect(),
         testers,
@@ -204,5 +211,12 @@ async fn public<C: Cloud>(
 ) -> BTreeMap<Region, Result<kiln_core::inventory::PublicImages>> {
     let regions = recipe.regions(home).filter(|_| recipe.publish.share.public);
     let reads = regions.map(async |region| (region.clone(), cloud.public_images(region).await));
+    bounded(CALLS, reads).await.into_iter().collect()
+}
+
+/// Whether each Region knows watermarks. Read only for a recipe that names one.
+async fn watermarks<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> BTreeMap<Region, Result<bool>> {
+    let regions = recipe.regions(home).filter(|_| recipe.publish.watermark.is_some());
+    let reads = regions.map(async |region| (region.clone(), cloud.knows_watermarks(region).await));
     bounded(CALLS, reads).await.into_iter().collect()
 }

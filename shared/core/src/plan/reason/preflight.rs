@@ -20,6 +20,10 @@ pub enum PreflightReason {
     Experimental(ImageId),
     #[error("the bake goes on, but whether its subnets have a way to S3 could not be checked: {0}")]
     WaysUnseen(Box<CloudError>),
+    #[error(
+        "the bake goes on, but EC2 in {0} does not know watermarks: images get none there (publish.watermark), so accounts that allow launches only of what bears one launch none of them"
+    )]
+    NoWatermarks(Region),
     #[error("preflight passed: no problems found")]
     Passed,
 }
@@ -54,6 +58,10 @@ pub enum Problem {
         "the base {image} bears product codes ({codes}), and an image with product codes {what}; choose another base{more}"
     )]
     ProductCodes { image: ImageId, codes: String, what: &'static str, more: &'static str },
+    #[error(
+        "the base {image} bears watermarks ({keys}), which images baked from it get too, and EC2 makes no such image public (publish.share.public); choose another base"
+    )]
+    Watermarks { image: ImageId, keys: String },
     #[error(
         "there is no subnet for a tester outside of the builder's Availability Zone ({0}); name one in verify.subnets"
     )]
@@ -136,6 +144,7 @@ impl Problem {
             Self::Tags { why, .. } => Some(why.region()),
             Self::NameTaken { .. }
             | Self::ProductCodes { .. }
+            | Self::Watermarks { .. }
             | Self::OneZone(_)
             | Self::Quota { .. }
             | Self::WrongScript { .. }
