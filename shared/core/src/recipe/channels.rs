@@ -6,34 +6,10 @@ use chrono::TimeDelta;
 
 use super::publish::{PARAMETER, is_parameter, share};
 use super::table_reader::{TableReader, quoted};
-use super::types::{Publish, Recipe, Share};
+use super::types::{Channel, Gate, Publish, Recipe};
 use super::validate::checked;
 use super::violation::Violations;
 use crate::model::channels::{MOST_CHANNELS, MOST_OF_NAME};
-
-/// `channels.<name>`: a parameter of its own, to which a release comes after it was released.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Channel {
-    /// Its name.
-    pub name: String,
-    /// The SSM parameter, one in each Region, that holds the image id of its release.
-    pub parameter: String,
-    /// Who may launch images from then on, beside those of `publish.share`.
-    pub share: Share,
-    /// The channel that a release must have come to before; `None` if it only must have been released.
-    pub follows: Option<String>,
-    /// What a release waits for.
-    pub gate: Gate,
-}
-
-/// What a release waits for before it comes to a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// For this long, since it came to the channel before, or since it was released.
-    After(TimeDelta),
-    /// For somebody who approves it.
-    Approval,
-}
 
 impl Recipe {
     /// The recipe as one of its channels has it: what names its releases is the channel's parameter.

@@ -29,14 +29,13 @@ mod validate;
 mod violation;
 
 pub use bounds::{Bounds, Patterns};
-pub use channels::{Channel, Gate};
 pub use disks::{DiskSettings, Disks, Volume};
 pub use found_network::{BadTags, FoundNetwork, LaunchPlace};
 pub use lines::Lines;
 pub use network::{Network, RegionTests};
 pub use together::checked;
 pub use types::{
-    Adopt, Bake, Base, Expire, ImageSettings, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy,
-    Replicate, Share, Verify,
+    Adopt, Bake, Base, Channel, Expire, Gate, ImageSettings, LaunchTemplate, OnLoss, Publish, Recipe,
+    ReleaseStrategy, Replicate, Share, Verify,
 };
 pub use violation::{BadRecipe, Violation};

@@ -5,7 +5,6 @@ use std::fmt;
 
 use chrono::TimeDelta;
 
-use super::channels::Channel;
 use super::disks::Disks;
 use super::instance_types::in_order;
 use super::network::{Network, RegionTests};
@@ -199,6 +198,30 @@ pub struct Share {
     pub public: bool,
     /// Whether the accounts may also create volumes from the snapshots, which lets them copy the image.
     pub snapshots: bool,
+}
+
+/// `channels.<name>`: a parameter of its own, to which a release comes after it was released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// Its name.
+    pub name: String,
+    /// The SSM parameter, one in each Region, that holds the image id of its release.
+    pub parameter: String,
+    /// Who may launch images from then on, beside those of `publish.share`.
+    pub share: Share,
+    /// The channel that a release must have come to before; `None` if it only must have been released.
+    pub follows: Option<String>,
+    /// What a release waits for.
+    pub gate: Gate,
+}
+
+/// What a release waits for before it comes to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// For this long, since it came to the channel before, or since it was released.
+    After(TimeDelta),
+    /// For somebody who approves it.
+    Approval,
 }
 
 /// `[replicate]`: the Regions to which images are copied.
