@@ -70,11 +70,13 @@ OF_RELEASE = VERSION=20261123T020000Z WHY="CVE-2026-12345"
 VERSION ?=
 export WHY ?=
 LAYERS ?=
+# The channel of a recipe that something is approved for.
+CHANNEL ?=
 # The Debian release of the guest, and which of its boots: all of them.
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy install invoke status plan catalog explain preflight rollback recall reinstate restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy install invoke status plan catalog explain preflight rollback approve recall reinstate restore retest adopt copy retire logs uninstall docs clean binaries release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,7 +109,7 @@ lint: tools ## rustfmt, clippy, ruff, cfn-lint and cargo-deny, warnings denied
 	@echo "==> clippy (the first time it checks the EC2 SDK too, which takes minutes)"
 	@cargo clippy --quiet --workspace --all-targets --features kiln-tests/aws -- -D warnings
 	@$(BIN)/ruff check infra tests && $(BIN)/ruff format --check infra tests
-	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml infra/artifacts.yaml && echo "==> lint is clean"
+	@$(BIN)/cfn-lint infra/template.yaml infra/region.yaml infra/account.yaml infra/artifacts.yaml && echo "==> lint is clean"
 
 advisories: tools ## What is known to be wrong with the crates, by RustSec's database, which is fetched
 	@$(DENY) advisories
@@ -184,6 +186,10 @@ preflight: ## What a bake would fail for; nothing is launched: RECIPE=web REGION
 
 rollback: ## Every Region names a former release again; shows first which: RECIPE=web TO=20261116T020000Z YES=1
 	@$(call need,RECIPE,RECIPE=web)$(ASK) rollback $(RECIPE) $(if $(TO),--to $(TO)) $(if $(call on,YES),--yes)
+
+approve: ## Lets a release come to a channel; shows first what comes: RECIPE=web CHANNEL=prod VERSION=... YES=1
+	@$(call need,RECIPE,RECIPE=web CHANNEL=prod)$(call need,CHANNEL,RECIPE=web CHANNEL=prod)\
+	  $(ASK) approve $(RECIPE) $(CHANNEL) $(if $(VERSION),--version $(VERSION)) $(if $(call on,YES),--yes)
 
 recall: ## Takes a bad release back everywhere; shows first what and who uses it: RECIPE=web VERSION=... WHY="CVE-..." LAYERS=1 YES=1
 	@$(call need,RECIPE,RECIPE=web $(OF_RELEASE))$(call need,VERSION,RECIPE=web $(OF_RELEASE))$(call need,WHY,RECIPE=web $(OF_RELEASE))\

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stack import artifacts
 from stack.clients import Clients
-from stack.deploy import stack_of
 from stack.operate import OperateError
+from stack.store import deployed, store_of
 
 PREFIX = "catalog/"
 # What the function remembers for itself.
@@ -21,14 +20,8 @@ _OPENERS = ("xdg-open", "open")
 
 def fetch(clients: Clients, home: str, folder: Path, say: Callable[[str], None], stack: str) -> Path:
     """Fetches all of the catalogue, and gives its first page. What lay in the folder before goes."""
-    of_stack = stack_of(clients, stack, home)
-    if not of_stack.is_there():
-        raise OperateError(
-            f"{of_stack.title} is not there: deploy it first (make deploy), or correct REGION or STACK"
-        )
+    bucket = store_of(clients, deployed(clients, stack, home))
     s3 = clients.of("s3", home)
-    account = clients.of("sts", home).get_caller_identity()["Account"]
-    bucket = artifacts.find(of_stack, s3, account, "Store")
     keys = [key for key in _keys(s3, bucket.name) if key.removeprefix(PREFIX) not in _OWN] if bucket else []
     if bucket is None or PREFIX + "index.html" not in keys:
         raise OperateError(

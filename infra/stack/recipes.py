@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stack import artifacts
 from stack.artifacts import Bucket
 from stack.clients import Clients
 from stack.confirm import Confirm
-from stack.deploy import stack_of
 from stack.operate import OperateError, documents_of, recipes_of
 from stack.stacks import Stack
+from stack.store import deployed, store_of
 
 Say = Callable[[str], None]
 _ARCHIVE = re.compile(r'^archive = "sha256:([0-9a-f]{64})"$', re.MULTILINE)
@@ -41,11 +40,7 @@ def put(
     only shown.
     """
     # Where no Kiln is, nobody would read them.
-    of_stack = stack_of(clients, stack, home)
-    if not of_stack.is_there():
-        raise OperateError(
-            f"{of_stack.title} is not there: deploy it first (make deploy), or correct REGION or STACK"
-        )
+    of_stack = deployed(clients, stack, home)
     ssm = clients.of("ssm", home)
     before = documents_of(ssm, stack)
     wanted = {path.stem: path.read_text() for path in sorted(folder.glob("recipes/*.toml"))}
@@ -83,9 +78,8 @@ def _put(ssm: Any, name: str, text: str) -> None:
 
 
 def _store(clients: Clients, stack: Stack) -> Bucket:
-    """The stack's bucket for what is large."""
-    account = clients.of("sts", stack.region).get_caller_identity()["Account"]
-    found = artifacts.find(stack, clients.of("s3", stack.region), account, "Store")
+    """The stack's bucket for what is large, which must be there."""
+    found = store_of(clients, stack)
     if not found:
         raise OperateError(
             f"{stack.title} has no bucket for the folders of recipes: deploy it anew (make deploy)"

@@ -11,18 +11,19 @@ from stack import rights
 from stack import template as templates
 from stack.functions import Function
 from stack.functions import read as functions_of
-from stack.template import HOME_TEMPLATE, REGION_TEMPLATE, Short, Template
+from stack.template import ACCOUNT_TEMPLATE, HOME_TEMPLATE, REGION_TEMPLATE, Short, Template
 
 REFERENCE = templates.INFRA.parent / "docs" / "reference"
-_MADE = "<!-- Made by `make docs` from infra/template.yaml and infra/region.yaml: change those. -->"
+_MADE = "<!-- Made by `make docs` from template.yaml, region.yaml and account.yaml in infra: change them. -->"
 
 
 def pages() -> dict[str, str]:
     """Each page by its file's name."""
     home, further = templates.read(HOME_TEMPLATE), templates.read(REGION_TEMPLATE)
+    account = templates.read(ACCOUNT_TEMPLATE)
     return {
-        "template-parameters.md": _page(_parameters(home, further)),
-        "functions.md": _page(_functions(home, further)),
+        "template-parameters.md": _page(_parameters(home, further, account)),
+        "functions.md": _page(_functions(home, further, account)),
     }
 
 
@@ -45,7 +46,7 @@ def _page(lines: Iterator[str]) -> str:
 # ------------------------------------------------------------------------------------------ parameters
 
 
-def _parameters(home: Template, further: Template) -> Iterator[str]:
+def _parameters(home: Template, further: Template, account: Template) -> Iterator[str]:
     yield "# Template parameters"
     yield ""
     yield "What you can set when you deploy Kiln, all of it optional:"
@@ -67,6 +68,13 @@ def _parameters(home: Template, further: Template) -> Iterator[str]:
     yield "gets its own."
     yield ""
     yield from _parameter_table(further)
+    yield ""
+    yield "## Each other account (infra/account.yaml)"
+    yield ""
+    yield "For the accounts of [`publish.parameter_accounts`](recipe.md). You deploy it there, in one Region;"
+    yield "see [Other accounts](../guides/use-an-image.md#other-accounts)."
+    yield ""
+    yield from _parameter_table(account)
 
 
 def _parameter_table(document: Template) -> Iterator[str]:
@@ -93,7 +101,7 @@ def _code(value: Any) -> str:
 # ------------------------------------------------------------------------------------------- functions
 
 
-def _functions(home: Template, further: Template) -> Iterator[str]:
+def _functions(home: Template, further: Template, account: Template) -> Iterator[str]:
     functions, managed = functions_of(home), rights.of_kind(home, "AWS::IAM::ManagedPolicy")
     why = rights.comments(HOME_TEMPLATE.read_text())
     yield "# Functions and their rights"
@@ -130,7 +138,7 @@ def _functions(home: Template, further: Template) -> Iterator[str]:
     yield ""
     yield "## Roles that are no function's"
     of_functions = {function.role for function in functions}
-    for document, path in ((home, HOME_TEMPLATE), (further, REGION_TEMPLATE)):
+    for document, path in ((home, HOME_TEMPLATE), (further, REGION_TEMPLATE), (account, ACCOUNT_TEMPLATE)):
         said = rights.comments(path.read_text())
         for name, role in rights.roles(document).items():
             if name not in of_functions:
@@ -174,12 +182,16 @@ def _other_role(name: str, role: dict[str, Any], path: Path, why: dict[str, str]
     yield ""
     yield f"### {name}"
     yield ""
-    service, only_if = trust["Principal"]["Service"], "; ".join(rights.conditions(trust["Condition"]))
-    yield f"{role['Description']} It is in {path.parent.name}/{path.name}, for `{service}` alone, and only"
+    who, only_if = _trusted(trust["Principal"]), "; ".join(rights.conditions(trust["Condition"]))
+    yield f"{role['Description']} It is in {path.parent.name}/{path.name}, for {who} alone, and only"
     yield f"if {only_if}."
     yield ""
     own = [statement for policy in role["Policies"] for statement in rights.of_policy(policy)]
     yield from rights.table(own, why)
+
+
+def _trusted(principal: dict[str, Any]) -> str:
+    return f"`{principal['Service']}`" if "Service" in principal else "the account with the home stack"
 
 
 def _wakes(home: Template, function: Function) -> Iterator[str]:

@@ -50,7 +50,8 @@ def lay(builds: Mapping[str, Path], folder: Path, say: Callable[[str], None] = p
         for name in functions.names():
             (folder / f"{name}-{architecture}.zip").write_bytes(zipped(build / name / "bootstrap"))
         home_template(folder, architecture).write_text(_home(architecture))
-    region_template(folder).write_bytes(templates.REGION_TEMPLATE.read_bytes())
+    for further in (templates.REGION_TEMPLATE, templates.ACCOUNT_TEMPLATE):
+        (folder / further.name).write_bytes(further.read_bytes())
     lines = [f"{_sum(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
     (folder / SUMS).write_text("".join(lines))
     size = sum(path.stat().st_size for path in folder.iterdir())

@@ -13,6 +13,7 @@ Template = dict[str, Any]
 INFRA = Path(__file__).resolve().parents[1]
 HOME_TEMPLATE = INFRA / "template.yaml"
 REGION_TEMPLATE = INFRA / "region.yaml"
+ACCOUNT_TEMPLATE = INFRA / "account.yaml"
 ARTIFACTS_TEMPLATE = INFRA / "artifacts.yaml"
 FUNCTION = "AWS::Serverless::Function"
 SCHEDULE = "AWS::Scheduler::Schedule"

@@ -34,15 +34,16 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiln]:
 
 @pytest.fixture(autouse=True)
 def reconcile_changes_nothing(deployed: Kiln) -> Iterator[None]:
-    """Whatever a test does: reconcile reads, derives the key of the seals, and wakes other functions."""
+    """Whatever a test does: reconcile reads, also in other accounts, derives the key of the seals, and wakes
+    other functions."""
     before = deployed.aws.journal_end()
     yield
     calls = deployed.aws.journal(before, kind="call")
-    made = {call["action"] for call in calls if call["who"] == "kiln-reconcile"}
-    assert {one for one in made if not one.startswith(("Describe", "Get", "List"))} <= {
-        "GenerateMac",
-        "Invoke",
-    }
+    own = [call for call in calls if call["who"] == "kiln-reconcile"]
+    made = {call["action"] for call in own if not call["action"].startswith(("Describe", "Get", "List"))}
+    assert made <= {"GenerateMac", "Invoke", "AssumeRole"}
+    taken = {str(call["request"]["RoleArn"]) for call in own if call["action"] == "AssumeRole"}
+    assert all(role.endswith(":role/kiln-parameters-reader") for role in taken), taken
 
 
 @pytest.fixture

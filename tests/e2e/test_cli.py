@@ -240,6 +240,20 @@ def test_a_recall_shows_who_uses_it_and_is_taken_back(kiln: Kiln, cli: Cli) -> N
     assert f"the recall of {NEW} is taken back" in " ".join(text.split())
 
 
+def test_an_approval_is_shown_and_done_once_somebody_says_yes(kiln: Kiln, cli: Cli) -> None:
+    prod = "parameter = '/golden/web/prod'\nfollows = 'stage'\napproval = true"
+    channels = f"[channels.stage]\nparameter = '/golden/web/stage'\n[channels.prod]\n{prod}"
+    kiln.recipe(publish=f"parameter = '/golden/web'\n{channels}")
+    kiln.bake(scheduled_time="2025-06-01T02:00:00Z")
+    shown = cli.run("approve", "web", "prod")
+    assert shown.code == 1 and "somebody approved 20250601T020000Z for channel prod" in shown.out
+    assert cli.document("approve", "web", "prod", code=1)["error"]["kind"] == "not-confirmed"
+    text = cli.text("approve", "web", "prod", "--yes")
+    assert "has come to channel prod" in " ".join(text.split())
+    kiln.settle()
+    assert "no release waits for channel prod" in cli.run("approve", "web", "prod", "--yes").err
+
+
 def test_what_was_deprecated_is_restored(kiln: Kiln, cli: Cli) -> None:
     oldest = three_releases(kiln, quarantine="7d")
     kiln.invoke("expire", {"dry_run": False})

@@ -52,6 +52,11 @@ class Vpc:
         to = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": gateway}
         self._ec2.create_route(RouteTableId=self.table, **to)
 
+    def tag(self, key: str, value: str, *, subnets: bool = True, group: bool = True) -> None:
+        """Tags the subnets and the group."""
+        marked = [*(self.subnets if subnets else []), *([self.group] if group else [])]
+        self._ec2.create_tags(Resources=marked, Tags=[{"Key": key, "Value": value}])
+
     def network(self, *, public: str = "false") -> str:
         subnets = ", ".join(f'"{one}"' for one in self.subnets)
         return f'subnets = [{subnets}]\nsecurity_groups = ["{self.group}"]\npublic_ip = {public}'
@@ -96,6 +101,96 @@ def test_the_testers_of_replicas_are_launched_where_the_recipe_says_for_their_re
     found = kiln.ec2(AWAY).describe_instances()["Reservations"]
     launched = [call for call in kiln.calls("RunInstances") if call["region"] == AWAY]
     assert launched and all(vpc.group in str(call) for call in launched), found
+
+
+BY_TAGS = 'subnet_tags = { tier = "private" }\nsecurity_group_tags = { tier = "private" }\npublic_ip = false'
+
+
+def test_a_builder_and_its_tester_are_launched_where_the_tags_say(kiln: Kiln) -> None:
+    vpc, other = Vpc(kiln), Vpc(kiln)
+    vpc.tag("tier", "private")
+    other.tag("tier", "public")
+    network = BY_TAGS.replace("private", "priv*")
+    kiln.recipe(
+        bake=f"[bake.network]\n{network}",
+        verify=f"script = 'echo at work; sleep infinity'\n[verify.network]\n{network}",
+        regions="[]",
+    )
+    before = kiln.aws.journal_end()
+    assert not kiln.invoke("bake", {"recipe": "web", "preflight": True}).failed
+    kiln.bake()
+    tester = at_work(kiln)
+    builder, _ = (one["Instances"][0] for one in kiln.ec2().describe_instances()["Reservations"])
+    assert (tags_of(builder)["kiln:role"], tags_of(tester)["kiln:role"]) == ("builder", "tester")
+    for call in kiln.calls("RunInstances", before):
+        text = str(call["request"])
+        assert any(subnet in text for subnet in vpc.subnets) and vpc.group in text
+        assert other.group not in text
+    (image,) = kiln.images()
+    assert tags_of(image)["kiln:zone"] != tester["Placement"]["AvailabilityZone"]
+    before = kiln.aws.journal_end()
+    kiln.sweep()
+    assert kiln.changes(before) == [], "its tester is at work"
+    kiln.ec2().terminate_instances(InstanceIds=[tester["InstanceId"]])
+    kiln.settle()
+
+
+def test_the_testers_of_replicas_go_where_the_tags_of_their_region_say_after_a_sweep_too(kiln: Kiln) -> None:
+    vpc = Vpc(kiln, AWAY)
+    kiln.recipe(
+        verify=f"[verify.regions.{AWAY}]\n{BY_TAGS}", regions=f'["{AWAY}"]', replicate="verify = true"
+    )
+    error = kiln.invoke("bake", {"recipe": "web"}).error
+    assert f"no subnet in {AWAY} bears tier=private" in error
+    assert f"or verify.regions.{AWAY}.subnet_tags" in error
+    vpc.tag("tier", "private")
+    kiln.aws.faults({"event": "EC2 AMI State Change", "region": AWAY, "effect": "lose", "times": -1})
+    kiln.bake()
+    kiln.aws.faults()
+    kiln.sweep()
+    assert len(kiln.said("Image Released")) == 1
+    launched = [call for call in kiln.calls("RunInstances") if call["region"] == AWAY]
+    assert launched and all(vpc.group in str(call) for call in launched)
+
+
+def test_tags_that_nothing_bears_are_told_with_the_region_and_nothing_is_launched(kiln: Kiln) -> None:
+    vpc = Vpc(kiln)
+    kiln.recipe(bake=f"[bake.network]\n{BY_TAGS}", verify=f"[verify.network]\n{BY_TAGS}", regions="[]")
+    before = kiln.aws.journal_end()
+    error = kiln.invoke("bake", {"recipe": "web", "preflight": True}).error
+    for table in ("bake", "verify"):
+        where = f"correct the tags there, or {table}.network.subnet_tags"
+        assert error.count(f"no subnet in {HOME} bears tier=private; {where}") == 1
+    assert f"no subnet in {HOME} bears tier=private" in kiln.invoke("bake", {"recipe": "web"}).error
+    (refused,) = kiln.said("Bake Refused", before)
+    assert f"no subnet in {HOME} bears tier=private" in refused["reason"]
+    vpc.tag("tier", "private", group=False)
+    error = kiln.invoke("bake", {"recipe": "web", "preflight": True}).error
+    assert f"no security group of {vpc.id} in {HOME} bears tier=private" in error
+    assert kiln.calls("RunInstances", before) == []
+
+
+def test_tagged_subnets_of_more_than_one_vpc_need_a_group_in_each(kiln: Kiln) -> None:
+    vpc, other = Vpc(kiln), Vpc(kiln)
+    vpc.tag("tier", "private")
+    other.tag("tier", "private", group=False)
+    kiln.recipe(bake=f"[bake.network]\n{BY_TAGS}", regions="[]")
+    error = kiln.invoke("bake", {"recipe": "web"}).error
+    assert f"no security group of {other.id} in {HOME} bears tier=private" in error
+    by_id = f'subnet_tags = {{ tier = "private" }}\nsecurity_groups = ["{vpc.group}"]'
+    kiln.recipe(bake=f"[bake.network]\n{by_id}", regions="[]")
+    error = kiln.invoke("bake", {"recipe": "web"}).error
+    assert f"security group {vpc.group} in {HOME} is in {vpc.id}, and subnet-" in error
+    assert kiln.calls("RunInstances") == []
+
+
+def test_a_recipe_without_tags_looks_for_none(kiln: Kiln) -> None:
+    kiln.recipe(regions="[]")
+    kiln.bake()
+    kiln.sweep()
+    assert len(kiln.said("Image Released")) == 1 and kiln.calls("DescribeSecurityGroups") == []
+    looks = [call["who"] for call in kiln.calls("DescribeSubnets")]
+    assert sorted(looks) == ["kiln-bake", "kiln-verify"]
 
 
 def test_a_group_of_another_vpc_and_one_that_is_not_there_are_told_before_anything_is_launched(

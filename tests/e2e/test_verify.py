@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
+from e2e.kiln import FURTHER, HOME, MAX_ATTEMPTS, REGIONS, Kiln, tags_of
 
 
 def launched(kiln: Kiln, role: str) -> list[dict[str, Any]]:
@@ -79,6 +79,61 @@ def test_a_replica_that_cannot_boot_holds_the_release(kiln: Kiln) -> None:
     kiln.aws.faults()
     kiln.sweep()
     assert len(set(kiln.named())) == 1 and None not in kiln.named()
+
+
+def without_room(kiln: Kiln, region: str, subnets: int) -> None:
+    """So many subnets of a Region have no room for a tester."""
+    full = {
+        "call": "RunInstances",
+        "who": "kiln-verify",
+        "code": "InsufficientInstanceCapacity",
+        "status": 500,
+    }
+    kiln.aws.faults({**full, "region": region, "times": subnets * int(MAX_ATTEMPTS)})
+
+
+def test_where_no_zone_has_room_for_a_testers_type_the_next_type_is_launched(kiln: Kiln) -> None:
+    asleep = "script = 'echo at work; sleep infinity'"
+    kiln.recipe(verify=f'{asleep}\ninstance_types = ["c7g.large", "m7g.medium"]', regions="[]")
+    # One of the default subnets is in the builder's zone.
+    without_room(kiln, HOME, len(kiln.ec2().describe_subnets()["Subnets"]) - 1)
+    kiln.bake()
+    (tester,) = kiln.living()
+    assert (tags_of(tester)["kiln:role"], tester["InstanceType"]) == ("tester", "m7g.medium")
+    tries = [call for call in kiln.calls("RunInstances") if call["who"] == "kiln-verify"]
+    types = [call["request"]["InstanceType"] for call in tries]
+    assert types == sorted(types) and set(types) == {"c7g.large", "m7g.medium"}
+    tokens = {call["request"]["InstanceType"]: call["request"]["ClientToken"] for call in tries}
+    assert len(set(tokens.values())) == 2
+    before = kiln.aws.journal_end()
+    kiln.sweep()
+    assert kiln.calls("RunInstances", before) == [], "its tester is at work"
+    kiln.ec2().terminate_instances(InstanceIds=[tester["InstanceId"]])
+    kiln.settle()
+
+
+def test_a_region_has_types_of_its_own_for_the_testers_of_its_replicas(kiln: Kiln) -> None:
+    own = '[verify.regions.eu-west-1]\ninstance_types = ["c7g.large", "m7g.medium"]'
+    kiln.recipe(verify=own, replicate="verify = true", regions='["eu-west-1"]')
+    without_room(kiln, "eu-west-1", len(kiln.ec2("eu-west-1").describe_subnets()["Subnets"]))
+    kiln.bake()
+    kiln.sweep()
+    types = {call["region"]: call["request"]["InstanceType"] for call in launched(kiln, "verify")}
+    assert types == {HOME: "t4g.small", "eu-west-1": "m7g.medium"}
+    assert len(kiln.said("Image Released")) == 1
+
+
+def test_a_testers_type_that_does_not_exist_or_does_not_fit_is_told_before_anything_is_launched(
+    kiln: Kiln,
+) -> None:
+    verify = (
+        'instance_types = ["t4g.small", "t3.small"]\n[verify.regions.eu-west-1]\ninstance_types = ["m9.huge"]'
+    )
+    kiln.recipe(verify=verify, replicate="verify = true", regions='["eu-west-1"]')
+    error = kiln.bake().error
+    assert "t3.small cannot boot images baked from" in error and "change verify.instance_types" in error
+    assert "no instance type m9.huge in eu-west-1; change verify.regions.eu-west-1.instance_types" in error
+    assert kiln.calls("RunInstances") == []
 
 
 ASKS = '[adopt]\nname = "packer *"'

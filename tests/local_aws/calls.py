@@ -60,6 +60,12 @@ class Call:
         return 200, {"content-type": "text/xml"}, body.encode()
 
 
+def access_key(headers: dict[str, str]) -> str:
+    """The access key of a signed call; empty for one that is not signed."""
+    scope = _CREDENTIAL.search(headers.get("authorization", ""))
+    return scope[1] if scope else ""
+
+
 def parse(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Call | None:
     """The call, or None if the request is not a signed AWS call (a health check, for example)."""
     scope = _CREDENTIAL.search(headers.get("authorization", ""))

@@ -39,7 +39,7 @@ class LocalAws:
         self._environment = environment
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._clients: dict[tuple[str, str, bool], Any] = {}
+        self._clients: dict[tuple[str, str, bool, str], Any] = {}
 
     @property
     def pid(self) -> int:
@@ -93,18 +93,21 @@ class LocalAws:
     ) -> None:
         self.stop()
 
-    def client(self, service: str, region: str = HOME_REGION, retries: bool = False) -> Any:
-        """A boto3 client. It is cached, because creating one takes longer than most calls.
+    def client(
+        self, service: str, region: str = HOME_REGION, retries: bool = False, account: str = "test"
+    ) -> Any:
+        """A boto3 client, of Kiln's account or of another one. It is cached, because creating one takes
+        longer than most calls.
 
         It does not retry by default, so that a test sees every error.
         """
-        key = (service, region, retries)
+        key = (service, region, retries, account)
         if key not in self._clients:
             self._clients[key] = boto3.client(
                 service,
                 region_name=region,
                 endpoint_url=self.url,
-                aws_access_key_id="test",
+                aws_access_key_id=account,
                 aws_secret_access_key="test",
                 config=None if retries else _ONCE,
             )
@@ -161,6 +164,10 @@ class LocalAws:
         """Sets the findings of Amazon Inspector. Each has a `severity` and a `title`, and `fix=False` if
         there is no fix."""
         self._post("scan", {"image": image, "findings": findings, "region": region})
+
+    def without_watermarks(self, *regions: str) -> None:
+        """The EC2 of these Regions does not know watermarks from now on."""
+        self._post("without-watermarks", {"regions": list(regions)})
 
     def repository(self, **versions: str) -> None:
         """Sets which versions of packages builders install from now on."""

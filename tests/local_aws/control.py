@@ -51,6 +51,7 @@ class Control:
             ("POST", "ends-elsewhere"): self._ends_elsewhere,
             ("POST", "recipe-ends"): self._recipe_ends,
             ("POST", "repository"): self._repository,
+            ("POST", "without-watermarks"): self._without_watermarks,
             ("POST", "volume"): self._volume,
             ("POST", "pass"): self._pass,
             ("GET", "journal"): self._journal,
@@ -87,6 +88,7 @@ class Control:
             world.tokens.clear()
             world.public_images.clear()
             world.repository.clear()
+            world.without_watermarks.clear()
             world.faults.replace([])
             for backends in (ec2_backends, autoscaling_backends):
                 for backend in list(backends[ACCOUNT].values()):
@@ -169,6 +171,12 @@ class Control:
         with self._world.lock:
             self._world.repository.update({str(name): str(version) for name, version in body.items()})
             return {"repository": dict(self._world.repository)}
+
+    def _without_watermarks(self, query: Query, body: Any) -> Answer:
+        """Sets the Regions whose EC2 does not know watermarks."""
+        with self._world.lock:
+            self._world.without_watermarks = set(body["regions"])
+        return {"regions": sorted(body["regions"])}
 
     def _volume(self, query: Query, body: Any) -> Answer:
         """Sets the state of a seeded volume."""

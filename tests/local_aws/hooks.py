@@ -53,6 +53,9 @@ HOOKS = (
     Hook("ministack.app", "_reset_all_state", ()),
     Hook("ministack.core.responses", "request_scope", ("account_id", "region")),
     Hook("ministack.services.iam", "_lookup_instance_profile", ("name", "arn")),
+    Hook("ministack.services.iam", "_roles.get_scoped"),
+    Hook("ministack.services.sts", "handle_request", ("method", "path", "headers", "body", "query_params")),
+    Hook("ministack.core.responses", "get_account_id", ()),
     Hook(_S3, "resolve_credential", ("access_key_id", "account_id", "session_token")),
     Hook("ministack.services.ec2", "handle_request", ("method", "path", "headers", "body", "query_params")),
     Hook(

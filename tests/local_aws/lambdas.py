@@ -178,6 +178,10 @@ class Identities:
         self._names[key] = function
         return key
 
+    def also(self, key: str, function: str) -> None:
+        """A session that a function took has a key of its own."""
+        self._names[key] = function
+
     def who(self, key: str) -> str:
         return self._names.get(key, "-")
 

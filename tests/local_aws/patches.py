@@ -18,6 +18,7 @@ from local_aws.lambdas import AsyncInvokes, Identities, JournalingStream, journa
 from local_aws.lifecycle import Spawner
 from local_aws.overlay.image import managed_by_aws
 from local_aws.overlay.reference_index import reference_index
+from local_aws.trust import Trust
 from local_aws.world import World
 
 # As long as AWS's, and as little to be compressed: it stands in every URL that a function signs.
@@ -218,6 +219,25 @@ def believe_functions(identities: Identities) -> None:
     s3.resolve_credential = resolve_credential
 
 
+def judge_roles(trust: Trust) -> None:
+    """MiniStack gives anyone a session of any role, whether there is such a role or not."""
+    from ministack.services import sts
+
+    original = sts.handle_request
+
+    async def handle_request(
+        method: str, path: str, headers: dict[str, str], body: bytes, query_params: Any
+    ) -> Any:
+        refusal = trust.refusal(headers, body or b"")
+        if refusal is not None:
+            return refusal
+        answer = await original(method, path, headers, body, query_params)
+        trust.remember(headers, answer[2])
+        return answer
+
+    sts.handle_request = handle_request
+
+
 def clean_environment() -> None:
     """A function must see its own variables and those of Lambda, not the environment of the server."""
     import os
@@ -371,6 +391,7 @@ def install(world: World, identities: Identities, spawner: Spawner, invokes: Asy
         lambda: journal_function_logs(world),
         lambda: name_callers(identities),
         lambda: believe_functions(identities),
+        lambda: judge_roles(Trust(identities)),
         lambda: tie_workers(spawner),
     ]
     for step in steps:

@@ -35,6 +35,8 @@ class World:
     public_images: dict[str, str] = field(default_factory=dict)
     repository: dict[str, str] = field(default_factory=dict)
     """The version of each package that can be installed, where it is not the first."""
+    without_watermarks: set[str] = field(default_factory=set)
+    """The Regions whose EC2 does not know watermarks of images."""
     # Set once the server listens.
     endpoint: str = ""
     clock: Clock = field(init=False)

@@ -170,6 +170,8 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::ListsUnread, "has other packages", 0),
         (Bug::RecallInTagsAlone, "which was rejected, was shared", 42),
         (Bug::RecallUnfinished, "did not come to its end", 18),
+        (Bug::ApprovalNotAsked, "nobody approved it", 5),
+        (Bug::ChannelBeforeSkipped, "it has not come to the channel before", 54),
     ] {
         if breaks(bug, promise, remembered) {
             continue;

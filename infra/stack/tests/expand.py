@@ -12,7 +12,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from stack.template import ARTIFACTS_TEMPLATE, HOME_TEMPLATE, REGION_TEMPLATE
+from stack.template import ACCOUNT_TEMPLATE, ARTIFACTS_TEMPLATE, HOME_TEMPLATE, REGION_TEMPLATE
 
 ACCOUNT = "123456789012"
 HOME = "us-east-1"
@@ -124,6 +124,13 @@ def home(stack: str = "kiln", **parameters: str) -> Expanded:
 def further(stack: str = "kiln-region", **parameters: str) -> Expanded:
     """region.yaml in eu-west-1."""
     return Expanded(yaml_parse(REGION_TEMPLATE.read_text()), stack, FURTHER, parameters)
+
+
+@cache
+def account(stack: str = "kiln-account", **parameters: str) -> Expanded:
+    """account.yaml in us-east-1."""
+    given = {"HomeAccount": ACCOUNT} | parameters
+    return Expanded(yaml_parse(ACCOUNT_TEMPLATE.read_text()), stack, HOME, given)
 
 
 @cache

@@ -16,7 +16,7 @@ from stack.functions import functions
 from stack.rights import Statement, listed
 from stack.tests import policy
 from stack.tests.arns import real
-from stack.tests.expand import REGULATED, Expanded, artifacts, further, home, of_further
+from stack.tests.expand import REGULATED, Expanded, account, artifacts, further, home, of_further
 
 # Actions that are not in the reference, each with the reason why the code asks for it all the same.
 UNKNOWN_ACTIONS = {
@@ -51,11 +51,12 @@ class Where:
 
 
 def statements() -> Iterator[Where]:
-    """Every statement of the three templates, with and without what their parameters add."""
+    """Every statement of the four templates, with and without what their parameters add."""
     regulated = {"KmsKey": REGULATED["KmsKey"]}
     for file, templates in (
         ("template.yaml", (home(), home(SealKeysAccepted="both", **REGULATED))),
         ("region.yaml", (further(), further(**of_further(REGULATED)))),
+        ("account.yaml", (account(),)),
         ("artifacts.yaml", (artifacts(), artifacts(**regulated))),
     ):
         for template in templates:

@@ -61,6 +61,9 @@ SHARE = [
     ("ec2:ModifyImageAttribute", REPLICA, COPY | DESCRIPTION),
     ("ec2:ModifySnapshotAttribute", REPLICA_SNAPSHOT, COPY),
     ("ec2:ModifySnapshotAttribute", REPLICA_SNAPSHOT, COPY | {"ec2:Add/userId": ["111111111111"]}),
+    ("ec2:AttachImageWatermark", IMAGE, OURS),
+    ("ec2:AttachImageWatermark", REPLICA, COPY),
+    ("ec2:DetachImageWatermark", REPLICA, COPY),
     ("ec2:EnableImageDeprecation", REPLICA, COPY),
     ("ec2:DisableImageDeprecation", REPLICA, COPY),
     ("ec2:EnableImageDeregistrationProtection", REPLICA, COPY),
@@ -68,7 +71,10 @@ SHARE = [
     ("ec2:GetImageFindings", IMAGE, {}),
     ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:seal", "kiln:published-as"]}),
 ]
+ACCOUNT_WRITER = "arn:aws:iam::111122223333:role/kiln-parameters"
+ACCOUNT_READER = "arn:aws:iam::111122223333:role/kiln-parameters-reader"
 RELEASE = [
+    ("sts:AssumeRole", ACCOUNT_WRITER, {}),
     ("ssm:GetParameters", PARAMETER, {}),
     ("ssm:PutParameter", PARAMETER, {"ssm:Overwrite": "true"}),
     ("ec2:DescribeLaunchTemplateVersions", "*", {}),
@@ -110,6 +116,8 @@ NEVER: list[Call] = [
     ("events:PutEvents", "<Bus.Arn>", {"events:source": ["kiln", "aws.ec2"]}),
     ("events:PutEvents", "<Bus.Arn>", {}),
     ("iam:PassRole", "arn:aws:iam::123456789012:role/admin", {}),
+    ("sts:AssumeRole", "arn:aws:iam::111122223333:role/admin", {}),
+    ("sts:AssumeRole", "arn:aws:iam::111122223333:role/kiln-parameters-writer", {}),
     ("s3:PutObject", "<Store.Arn>/archives/0123.tar.gz", {}),
     ("s3:GetObject", "arn:aws:s3:::payroll/salaries.csv", {}),
     ("s3:DeleteObject", "<Store.Arn>/archives/0123.tar.gz", {}),
@@ -122,6 +130,8 @@ NEVER: list[Call] = [
     ("ec2:DeleteSnapshot", SNAPSHOT, {}),
     ("ec2:ModifyImageAttribute", IMAGE, {}),
     ("ec2:ModifySnapshotAttribute", SNAPSHOT, {}),
+    ("ec2:AttachImageWatermark", IMAGE, {}),
+    ("ec2:DetachImageWatermark", IMAGE, {}),
     ("ec2:DisableImageDeregistrationProtection", IMAGE, {}),
     ("ec2:ModifyLaunchTemplate", TEMPLATE, {}),
     ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
@@ -194,6 +204,7 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:DescribeSubnets", "*", {}),
+        ("ec2:DescribeSecurityGroups", "*", {}),
         ("ec2:RunInstances", IMAGE, OURS),
         ("ec2:RunInstances", REPLICA, COPY),
         ("ec2:RunInstances", SNAPSHOT, {}),
@@ -279,12 +290,14 @@ NEEDED: dict[str, list[Call]] = {
 }
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:kiln-{}"
 NEEDED["ReconcileRole"] = [
+    ("sts:AssumeRole", ACCOUNT_READER, {}),
     ("ec2:DescribeInstances", "*", {}),
     ("ec2:DescribeImages", "*", {}),
     ("ec2:DescribeSnapshots", "*", {}),
     ("ec2:DescribeVolumes", "*", {}),
     ("ec2:DescribeLockedSnapshots", "*", {}),
     ("ec2:DescribeSubnets", "*", {}),
+    ("ec2:DescribeSecurityGroups", "*", {}),
     ("ec2:DescribeLaunchTemplateVersions", "*", {}),
     ("ec2:ListImagesInRecycleBin", "*", {}),
     ("ec2:DescribeImageAttribute", REPLICA, {}),

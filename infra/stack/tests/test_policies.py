@@ -22,6 +22,7 @@ DESTRUCTIVE = {
     "ec2:ModifyImageAttribute",
     "ec2:ModifySnapshotAttribute",
     "ec2:DisableImageDeprecation",
+    "ec2:DetachImageWatermark",
     "ec2:DisableImageDeregistrationProtection",
     "ec2:ModifyLaunchTemplate",
 }

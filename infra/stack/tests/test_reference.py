@@ -8,7 +8,7 @@ import pytest
 
 from stack import reference, rights
 from stack.functions import names
-from stack.template import HOME_TEMPLATE, REGION_TEMPLATE, Short, parse, read
+from stack.template import ACCOUNT_TEMPLATE, HOME_TEMPLATE, REGION_TEMPLATE, Short, parse, read
 
 
 @pytest.mark.parametrize("name", reference.pages())
@@ -25,9 +25,9 @@ def test_pages_are_written_only_where_they_changed(tmp_path: Path) -> None:
     assert reference.write(tmp_path / "reference") == [written[0]]
 
 
-def test_each_parameter_of_both_templates_has_its_row_and_a_description() -> None:
+def test_each_parameter_of_the_templates_has_its_row_and_a_description() -> None:
     page = reference.pages()["template-parameters.md"]
-    for path in (HOME_TEMPLATE, REGION_TEMPLATE):
+    for path in (HOME_TEMPLATE, REGION_TEMPLATE, ACCOUNT_TEMPLATE):
         for name, parameter in read(path)["Parameters"].items():
             (row,) = [
                 line

@@ -47,7 +47,7 @@ def lay_again(dist: Path) -> None:
 
 def test_a_release_has_a_zip_of_each_function_and_architecture_and_the_sums_of_all(dist: Path) -> None:
     zips = {f"{name}-{architecture}.zip" for name in names() for architecture in release.ARCHITECTURES}
-    others = {"template-arm64.yaml", "template-x86_64.yaml", "region.yaml", release.SUMS}
+    others = {"template-arm64.yaml", "template-x86_64.yaml", "region.yaml", "account.yaml", release.SUMS}
     assert {path.name for path in dist.iterdir()} == zips | others
     checked = ["sha256sum", "--check", "--strict", release.SUMS]
     lines = subprocess.run(checked, cwd=dist, check=True, capture_output=True, text=True).stdout.splitlines()
@@ -169,7 +169,7 @@ def test_the_command_lays_what_was_built(
         str(tmp_path / "new"),
     ]
     assert main(["release-files", "--version", VERSION, *given]) == 0
-    assert "19 files and their sums" in capsys.readouterr().out
+    assert "20 files and their sums" in capsys.readouterr().out
     assert (tmp_path / "new" / release.SUMS).read_text() == (dist / release.SUMS).read_text()
 
 

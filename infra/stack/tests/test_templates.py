@@ -13,13 +13,21 @@ import pytest
 import yaml
 
 from stack.functions import Function, functions, names
-from stack.template import ARTIFACTS_TEMPLATE, HOME_TEMPLATE, INFRA, REGION_TEMPLATE, read, write
+from stack.template import (
+    ACCOUNT_TEMPLATE,
+    ARTIFACTS_TEMPLATE,
+    HOME_TEMPLATE,
+    INFRA,
+    REGION_TEMPLATE,
+    read,
+    write,
+)
 from stack.tests.expand import Expanded, further, home
 
 # What CloudFormation takes of a template by way of S3, and Parameter Store of a standard parameter, in bytes.
 MOST_TEMPLATE = 1_000_000
 MOST_PARAMETER = 4_096
-TEMPLATES = [HOME_TEMPLATE, REGION_TEMPLATE, ARTIFACTS_TEMPLATE]
+TEMPLATES = [HOME_TEMPLATE, REGION_TEMPLATE, ACCOUNT_TEMPLATE, ARTIFACTS_TEMPLATE]
 
 of_each = pytest.mark.parametrize("one", functions(), ids=lambda one: one.name)
 

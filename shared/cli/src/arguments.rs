@@ -123,6 +123,16 @@ pub enum Command {
         #[arg(long, value_name = "VERSION")]
         to: Option<Version>,
     },
+    /// Lets a release come to a channel of its recipe; shows first what comes
+    Approve {
+        /// The recipe
+        recipe: RecipeName,
+        /// The channel
+        channel: String,
+        /// The version; without it the newest that waits
+        #[arg(long, value_name = "VERSION")]
+        version: Option<Version>,
+    },
     /// Takes a bad release back everywhere; shows first who uses it
     Recall {
         /// The recipe
@@ -195,6 +205,7 @@ impl Command {
             Self::Apply { .. } => "apply",
             Self::Explain { .. } => "explain",
             Self::Rollback { .. } => "rollback",
+            Self::Approve { .. } => "approve",
             Self::Recall { .. } => "recall",
             Self::Reinstate { .. } => "reinstate",
             Self::Restore { .. } => "restore",

@@ -71,6 +71,7 @@ pub fn foreign_image(id: &str) -> Image {
         source_image: None,
         features: Features { ena: true, ..Features::default() },
         product_codes: vec![],
+        watermarks: Vec::new(),
         scanned: None,
         snapshots: vec!["snap-f0".parse().unwrap()],
         gib: 8,

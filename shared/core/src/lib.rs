@@ -13,6 +13,7 @@
 //! | [`capture`] | whether a stopped builder becomes an image | `model` to `plan` |
 //! | [`orphans`] | snapshots whose image is gone | `model` to `plan` |
 //! | [`publish`] | scan findings, permissions, deprecation, protection | `model` to `plan` |
+//! | [`channel`] | to which channels a release comes, and what they name | `model` to `verify` |
 //! | [`verify`] | testers and their outcome; what is the same as a release; adoption of images made elsewhere | `model` to `release` |
 //! | [`bake`] | base, builder, preflight, layers | `model` to `verify` |
 //! | [`expire`] | which images are kept or removed, and why; limits; restore; forecast | `model` to `verify` |
@@ -22,6 +23,7 @@
 
 pub mod bake;
 pub mod capture;
+pub mod channel;
 pub mod events;
 pub mod expire;
 pub mod inventory;

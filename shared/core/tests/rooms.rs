@@ -23,6 +23,7 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
             &["plan"],
             &["release"],
             &["capture", "orphans", "publish", "verify"],
+            &["channel"],
             &["bake", "expire", "recall", "replicate"],
             &["reconcile"],
         ],

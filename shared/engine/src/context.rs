@@ -49,6 +49,9 @@ pub enum HandlerError {
     /// Something that must be known before any decision could not be read.
     #[error("nothing was done: {0}")]
     Cloud(#[from] CloudError),
+    /// A file of the catalogue could not be made, so none is put in its place.
+    #[error("{0} of the catalogue could not be made, and what lay there before is still there: {1}")]
+    Document(&'static str, String),
     /// The time of the bake is not a valid version.
     #[error("nothing was done: {0}")]
     Version(#[from] kiln_core::model::version::BadVersion),
@@ -62,6 +65,7 @@ impl HandlerError {
             Self::Recipe(_) => "Kiln.BadRecipe",
             Self::NoRecipe(_) => "Kiln.NoRecipe",
             Self::Cloud(_) => "Kiln.CloudError",
+            Self::Document(..) => "Kiln.BadDocument",
             Self::Version(_) => "Kiln.BadVersion",
         }
     }

@@ -14,7 +14,7 @@ use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake::Function;
 use kiln_core::inventory::usage::TemplateVersion;
 use kiln_core::inventory::{
-    DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, Instance,
+    Chosen, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, Instance,
     InstanceType, Key, LaunchSources, MarkRange, NewImage, NewInstance, NewReplica, NewTemplateVersion,
     ParameterKind, PermissionChange, PublicImages, Reference, Result, Snapshot, Subnet, Template,
     UsageReport, Vcpus, Waiting, WaysOut, WithSnapshots,
@@ -105,6 +105,10 @@ pub trait Sharing {
     async fn deprecate(&self, region: &Region, image: &ImageId, to: Deprecation) -> Result<()>;
     /// Makes what is launched from an image ask for a token of the metadata service by default.
     async fn require_imds_v2(&self, region: &Region, image: &ImageId) -> Result<()>;
+    /// Puts the watermark of this name of the account on an image.
+    async fn attach_watermark(&self, region: &Region, image: &ImageId, name: &str) -> Result<()>;
+    /// Takes the watermark with this key off an image. Succeeds if the image does not bear it.
+    async fn detach_watermark(&self, region: &Region, image: &ImageId, key: &str) -> Result<()>;
     /// Protects an image against deregistration.
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()>;
     /// Removes that protection.
@@ -190,6 +194,20 @@ pub trait Parameters {
     async fn try_parameter(&self, region: &Region, name: &str) -> Result<()>;
 }
 
+/// The recipes' parameters in other accounts, which gave Kiln roles for that.
+pub trait AccountParameters {
+    /// The values of these parameters of an account. Those that do not exist are left out.
+    async fn parameters_in(
+        &self,
+        account: &str,
+        region: &Region,
+        names: &[String],
+    ) -> Result<BTreeMap<String, String>>;
+    /// Points a parameter of an account at an image, and creates the parameter if needed. EC2 validates the image before
+    /// the parameter shows it.
+    async fn put_image_in(&self, account: &str, region: &Region, name: &str, image: &ImageId) -> Result<()>;
+}
+
 /// The bakes that found no room for their builders, each noted in a parameter of its own in the home Region.
 pub trait WaitingBakes {
     /// All that are noted.
@@ -212,13 +230,13 @@ pub trait Templates {
 
 /// The account around the images: subnets, Regions, keys, encryption, public access and quotas.
 pub trait AccountInfo {
-    /// These subnets, or the default subnets if none are named.
-    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>>;
-    /// Those of these security groups that exist, each with its VPC.
+    /// These subnets. One that is named by its id must exist.
+    async fn subnets(&self, region: &Region, chosen: &Chosen<SubnetId>) -> Result<Vec<Subnet>>;
+    /// Those of these security groups that exist, each with its VPC. Nobody asks for default groups.
     async fn security_groups(
         &self,
         region: &Region,
-        named: &[SecurityGroupId],
+        chosen: &Chosen<SecurityGroupId>,
     ) -> Result<BTreeMap<SecurityGroupId, String>>;
     /// The route tables and the VPC endpoints of these VPCs.
     async fn ways_out(&self, region: &Region, vpcs: &BTreeSet<String>) -> Result<WaysOut>;
@@ -232,6 +250,8 @@ pub trait AccountInfo {
     async fn default_encryption(&self, region: &Region) -> Result<DefaultEncryption>;
     /// Whether images may be public.
     async fn public_images(&self, region: &Region) -> Result<PublicImages>;
+    /// Whether EC2 knows watermarks of images.
+    async fn knows_watermarks(&self, region: &Region) -> Result<bool>;
     /// The vCPUs that an instance type needs, and its quota; `None` if either is unknown.
     async fn vcpus(&self, region: &Region, instance_type: &str) -> Result<Option<Vcpus>>;
 }
@@ -270,6 +290,7 @@ pub trait Cloud:
     + Instances
     + References
     + Parameters
+    + AccountParameters
     + WaitingBakes
     + Templates
     + AccountInfo
@@ -285,6 +306,7 @@ impl<T> Cloud for T where
         + Instances
         + References
         + Parameters
+        + AccountParameters
         + WaitingBakes
         + Templates
         + AccountInfo

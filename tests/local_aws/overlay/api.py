@@ -18,6 +18,7 @@ from local_aws.overlay.tagging import Tagging
 from local_aws.overlay.templates import Templates
 from local_aws.overlay.usage_reports import UsageReports
 from local_aws.overlay.volumes import Volumes
+from local_aws.overlay.watermarks import Watermarks
 
 
 class Ec2Api(
@@ -29,6 +30,7 @@ class Ec2Api(
     Snapshots,
     Locks,
     Volumes,
+    Watermarks,
     RecycleBin,
     Tagging,
     Templates,

@@ -12,6 +12,7 @@ from moto.ec2.models.elastic_block_store import Snapshot
 from moto.ec2.utils import random_snapshot_id
 
 from local_aws.overlay import tags
+from local_aws.overlay.errors import error
 from local_aws.overlay.packages import OF_PUBLIC_IMAGES, Packages
 
 PROTECTED = "enabled-without-cooldown"
@@ -80,6 +81,7 @@ class Image(TaggedEC2Resource):
     launch_permissions: list[dict[str, str]] = field(default_factory=list)
     boot_mode: str | None = None
     imds_support: str | None = None
+    watermarks: list[dict[str, str]] = field(default_factory=list)
     owner_alias: str | None = None
     public_parameter: str | None = None
     platform: str | None = None
@@ -161,6 +163,7 @@ class Image(TaggedEC2Resource):
             "block-device-mapping.device-name": [device.name for device in self.devices],
             "block-device-mapping.volume-size": [str(device.size) for device in self.devices],
             "block-device-mapping.volume-type": [device.volume_type for device in self.devices],
+            "image-watermark.watermark-key": [one["WatermarkKey"] for one in self.watermarks],
             "block-device-mapping.encrypted": [str(device.encrypted).lower() for device in self.devices],
         }
         return several.get(name)
@@ -193,6 +196,7 @@ class Image(TaggedEC2Resource):
             "VirtualizationType": self.virtualization_type,
             "BootMode": self.boot_mode,
             "ImdsSupport": self.imds_support,
+            "ImageWatermarks": self.watermarks,
             "DeprecationTime": self.deprecation_time,
             "SourceInstanceId": self.source_instance_id,
             "SourceImageId": self.source_image_id,
@@ -205,6 +209,14 @@ class Image(TaggedEC2Resource):
                 {"ProductCodeId": code, "ProductCodeType": "marketplace"} for code in self.product_codes
             ],
         }
+
+
+def refuse_public(image: Image) -> None:
+    """An image with a watermark cannot be made public. The code is a guess: EC2 documents none."""
+    if image.watermarks:
+        raise error(
+            "OperationNotPermitted", f"The image '{image.id}' has watermarks and cannot be made public"
+        )
 
 
 def managed_by_aws(key: str | None) -> bool:

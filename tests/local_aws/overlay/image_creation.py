@@ -55,6 +55,7 @@ class ImageCreation(Overlay):
             platform=instance.platform,
             generalised=self.world.instance_lifecycle.is_generalised(instance),
             packages=self.world.instance_lifecycle.packages(instance),
+            watermarks=list(source.watermarks) if source else [],
         )
         image.devices = self._snapshot_volumes(instance, image, wanted["snapshot"])
         tags.put(backend, image.id, wanted["image"])
@@ -91,6 +92,7 @@ class ImageCreation(Overlay):
             generalised=source.generalised,
             packages=dict(source.packages),
             imds_support=source.imds_support,
+            watermarks=list(source.watermarks),
             deprecation_time=None if encrypt else source.deprecation_time,
         )
         image.devices = [

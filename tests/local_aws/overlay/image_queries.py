@@ -18,7 +18,7 @@ from local_aws.overlay.errors import (
     image_not_found,
     image_unavailable,
 )
-from local_aws.overlay.image import Image, managed_by_aws, stamp
+from local_aws.overlay.image import Image, managed_by_aws, refuse_public, stamp
 
 
 def own_image(overlay: Overlay, image_id: str) -> Image:
@@ -44,6 +44,7 @@ class ImageQueries(Overlay):
         if ids and size is not None:
             text = "The parameter imageIdsSet cannot be used with the parameter maxResults"
             raise bad_combination(text)
+        self._refuse_unknown_filters()
         self.error_on_dryrun()
         images = self._named(ids) if ids else self._owned()
         if not self._get_param("IncludeDisabled", False):
@@ -100,6 +101,8 @@ class ImageQueries(Overlay):
             ):
                 text = "Snapshots encrypted with the AWS Managed CMK can't be shared"
                 raise error("InvalidParameter", text)
+            if any("all" in one.values() for one in self._get_param("LaunchPermission.Add", [])):
+                refuse_public(image)
             return AmisResponse.modify_image_attribute(self)  # type: ignore[arg-type]
         self.error_on_dryrun()
         if description is not None:
@@ -115,6 +118,13 @@ class ImageQueries(Overlay):
         self.error_on_dryrun()
         image.launch_permissions.clear()
         return EmptyResult()
+
+    def _refuse_unknown_filters(self) -> None:
+        """A Region that does not know watermarks does not know a filter for them."""
+        names = [str(one.get("Name")) for one in self.filters()]
+        unknown = [name for name in names if name.startswith("image-watermark.")]
+        if unknown and self.region in self.world.without_watermarks:
+            raise bad_value(f"The filter '{unknown[0]}' is invalid")
 
     def _named(self, ids: list[str]) -> list[Image]:
         known = self.ec2_backend.amis

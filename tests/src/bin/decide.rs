@@ -141,6 +141,7 @@ fn family(number: usize, releases: usize, now: DateTime<Utc>) -> (Recipe, Images
                 source_instance: (at == 0).then(|| "i-0b1d".parse().unwrap()),
                 source_image: (at > 0).then_some(origin),
                 product_codes: Vec::new(),
+                watermarks: Vec::new(),
                 scanned: None,
                 snapshots: vec![id(at).as_str().replace("ami", "snap").parse().unwrap()],
                 gib: 8,

@@ -17,6 +17,7 @@ use kiln_core::model::{
 
 use super::ec2::{Ec2, Machine, error};
 use super::history::History;
+use super::watermarks;
 
 /// The keys of the seals of the one Kiln in this account.
 pub fn seals() -> &'static SealKeys {
@@ -115,6 +116,7 @@ impl Account {
             source_image: None,
             features: Features::default(),
             product_codes: Vec::new(),
+            watermarks: Vec::new(),
             scanned: None,
             snapshots: snapshots.clone(),
             gib: 16,
@@ -252,7 +254,9 @@ impl Account {
         let base = self.region(&new.region).machines[&new.instance]
             .now()
             .and_then(|machine| machine.instance.image.clone());
+        let inherited = base.as_ref().map(|base| watermarks::of(self, &new.region, base)).unwrap_or_default();
         image_of(self, &new.region, &id).change(now, |image| {
+            image.watermarks = inherited;
             image.source_instance = Some(new.instance.clone());
             image.source_image = base.map(|image| Origin { region: new.region.clone(), image });
         });
@@ -269,8 +273,10 @@ impl Account {
             return Ok(before.parse().unwrap());
         }
         self.region(&new.from).check_available(call, &new.image, &new.region)?;
+        let inherited = watermarks::of(self, &new.from, &new.image);
         let id = self.pending(&new.region, &new.name, &new.tags, now);
         image_of(self, &new.region, &id).change(now, |image| {
+            image.watermarks = inherited;
             image.source_image = Some(Origin { region: new.from.clone(), image: new.image.clone() });
         });
         let ec2 = self.region(&new.region);

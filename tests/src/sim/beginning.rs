@@ -8,6 +8,7 @@ use kiln_core::inventory::InstanceState;
 use kiln_core::model::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags, Version, tags};
 
 use super::account::Account;
+use super::channels;
 use super::invariants::Promised;
 use super::regions_leave::RegionChanges;
 use super::world::World;
@@ -42,7 +43,8 @@ pub(super) fn set_up(world: &Rc<World>, now: DateTime<Utc>, away: Option<&Region
             let own = register_past_release(&mut account, &home, now);
             world.invariants.borrow_mut().own.insert(own);
         }
-        account.parameters.insert(format!("{}/{name}", world.context.recipes), document);
+        let channels = if world.with_channels { channels::document(name) } else { String::new() };
+        account.parameters.insert(format!("{}/{name}", world.context.recipes), document + &channels);
         let name: RecipeName = name.parse().unwrap();
         if dice.u8(0..4) == 0 {
             let own = Tags::new().with(tags::RECIPE, &name);

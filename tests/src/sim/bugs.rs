@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake;
 use kiln_core::inventory::{
-    DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, ImageState,
+    Chosen, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, ImageState,
     Instance, InstanceState, InstanceType, Key, MarkRange, NewImage, NewInstance, NewReplica,
     PermissionChange, PublicImages, Reference, Result, Seal, Snapshot, StopReason, Subnet, Vcpus, WaysOut,
     WithSnapshots,
@@ -112,11 +112,15 @@ pub enum Bug {
     RecallInTagsAlone,
     /// The sweep finishes no recall that died half way.
     RecallUnfinished,
+    /// A channel that waits for approval follows by itself.
+    ApprovalNotAsked,
+    /// A channel follows the release, and not the channel before.
+    ChannelBeforeSkipped,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -153,6 +157,8 @@ impl Bug {
         Self::ListsUnread,
         Self::RecallInTagsAlone,
         Self::RecallUnfinished,
+        Self::ApprovalNotAsked,
+        Self::ChannelBeforeSkipped,
     ];
 }
 
@@ -187,6 +193,8 @@ impl BuggyCloud {
             Bug::BestEffortRequired => without_best_effort(&document),
             Bug::KeepsOneFewer => document.replace("keep = 2", "keep = 1").replace("keep = 3", "keep = 2"),
             Bug::ConflictNotRefused => told_apart(&document),
+            Bug::ApprovalNotAsked => document.replace("approval = true\n", "after = \"0s\"\n"),
+            Bug::ChannelBeforeSkipped => document.replace("follows = \"stage\"\n", ""),
             Bug::RecipeReadOnce => self.cloud.first_read(document),
             _ => document,
         }
@@ -367,6 +375,8 @@ impl Sharing for BuggyCloud {
         change_volumes(region: &Region, snapshot: &SnapshotId, change: &PermissionChange) -> ();
         deprecate(region: &Region, image: &ImageId, to: Deprecation) -> ();
         require_imds_v2(region: &Region, image: &ImageId) -> ();
+        attach_watermark(region: &Region, image: &ImageId, name: &str) -> ();
+        detach_watermark(region: &Region, image: &ImageId, key: &str) -> ();
         protect(region: &Region, image: &ImageId) -> ();
         unprotect(region: &Region, image: &ImageId) -> ();
         findings(region: &Region, image: &ImageId) -> Vec<Finding>;
@@ -382,13 +392,14 @@ impl AccountInfo for BuggyCloud {
     }
 
     forward! {
-        subnets(region: &Region, named: &[SubnetId]) -> Vec<Subnet>;
-        security_groups(region: &Region, named: &[SecurityGroupId]) -> BTreeMap<SecurityGroupId, String>;
+        subnets(region: &Region, chosen: &Chosen<SubnetId>) -> Vec<Subnet>;
+        security_groups(region: &Region, chosen: &Chosen<SecurityGroupId>) -> BTreeMap<SecurityGroupId, String>;
         ways_out(region: &Region, vpcs: &BTreeSet<String>) -> WaysOut;
         key(region: &Region, key: &str) -> Option<Key>;
         default_encryption(region: &Region) -> DefaultEncryption;
         snapshot_keys(region: &Region, snapshots: &[SnapshotId]) -> BTreeSet<String>;
         public_images(region: &Region) -> PublicImages;
+        knows_watermarks(region: &Region) -> bool;
         vcpus(region: &Region, instance_type: &str) -> Option<Vcpus>;
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kiln_core::inventory::{NewTemplateVersion, ParameterKind, Result, Template, Waiting};
 use kiln_core::model::{ImageId, ImageName, Region};
-use kiln_engine::ports::{Parameters, Templates, WaitingBakes};
+use kiln_engine::ports::{AccountParameters, Parameters, Templates, WaitingBakes};
 
 use super::bugs::{Bug, BuggyCloud};
 use super::lambda::Function;
@@ -72,6 +72,22 @@ impl Parameters for BuggyCloud {
 
     async fn try_parameter(&self, region: &Region, name: &str) -> Result<()> {
         self.cloud.try_parameter(region, shared_name(name)).await
+    }
+}
+
+impl AccountParameters for BuggyCloud {
+    async fn parameters_in(
+        &self,
+        account: &str,
+        region: &Region,
+        names: &[String],
+    ) -> Result<BTreeMap<String, String>> {
+        let found = self.cloud.parameters_in(account, region, &shared_names(names)).await?;
+        Ok(as_asked(names, &found))
+    }
+
+    async fn put_image_in(&self, account: &str, region: &Region, name: &str, image: &ImageId) -> Result<()> {
+        self.cloud.put_image_in(account, region, shared_name(name), image).await
     }
 }
 

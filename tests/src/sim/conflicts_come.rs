@@ -6,6 +6,7 @@ use std::rc::Rc;
 use chrono::{DateTime, TimeDelta, Utc};
 use kiln_core::model::RecipeName;
 
+use super::channels;
 use super::invariants::Invariants;
 use super::lambda::Invocation;
 use super::world::World;
@@ -66,7 +67,11 @@ pub fn two_name_one_parameter(world: &Rc<World>) {
 fn name_parameter(world: &World, recipe: &RecipeName, parameter: Option<&str>) {
     let named = parameter.map_or_else(String::new, |name| format!("parameter = {name:?}\n"));
     world.edit_recipe(recipe, |document| {
-        let others = document.lines().filter(|line| !line.starts_with("parameter = "));
+        let is_own = |line: &&str| {
+            let named = line.strip_prefix("parameter = ").map(|named| named.trim_matches('"'));
+            named.is_some_and(|named| !channels::is_of_channel(named))
+        };
+        let others = document.lines().filter(|line| !is_own(line));
         let lines = others.map(|line| match line {
             "[publish]" => format!("{line}\n{named}"),
             line => format!("{line}\n"),

@@ -12,6 +12,7 @@ use kiln_core::inventory::{
 use kiln_core::model::{ImageId, InstanceId, Region, SnapshotId, Tags, tags};
 
 use super::account::seals;
+use super::account_parameters::OfAccounts;
 use super::history::History;
 use super::other_accounts::OtherAccounts;
 use super::templates::Template;
@@ -50,6 +51,10 @@ pub struct Ec2 {
     pub parameters_shown: BTreeMap<String, History<ImageId>>,
     /// How often each of these parameters was written.
     pub put_counts: BTreeMap<String, u64>,
+    /// The images that parameters of other accounts name.
+    pub account_parameters: OfAccounts,
+    /// How often each of those was written.
+    pub account_puts: BTreeMap<(String, String), u64>,
     /// The tags of each resource as they were written. An image, snapshot or instance above has those that count.
     pub(crate) tags: BTreeMap<String, Tags>,
     /// The description of each image, if somebody wrote one.

@@ -130,7 +130,8 @@ fn one_bake(
     name: &ImageName,
     bake: &Bake,
 ) -> Result<(), String> {
-    if !bake.changed_by_hand && bake.ends.len() > 1 {
+    // What was released before the run began has no time of its release: brought back, it begins anew.
+    if bake.begun && !bake.changed_by_hand && bake.ends.len() > 1 {
         if bake.subnets.len() < 2 {
             return Err(format!("ended in more than one way: {:?}", bake.ends));
         }

@@ -11,6 +11,7 @@ use kiln_core::model::{ImageId, ImageName, InstanceId, RecipeName, Region, Snaps
 use serde_json::Value;
 
 use super::account::Account;
+use super::channels::Approvals;
 use super::conflicts_come::Conflict;
 use super::contents::ContentsSeen;
 use super::excuses::{Excuse, Excuses};
@@ -127,6 +128,8 @@ pub struct Invariants {
     pub recalled: Recalled,
     /// The images of which that is written in their description, and since when.
     pub recalled_images: BTreeMap<(Region, ImageId), DateTime<Utc>>,
+    /// When somebody approved what.
+    pub approvals: Approvals,
     /// How many calls of Kiln changed something.
     pub changes: u64,
     /// How many events of each type Kiln sent.

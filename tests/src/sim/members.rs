@@ -72,14 +72,24 @@ pub(super) fn is_in_all(account: &Account, home: &Region, of: &ImageId, regions:
     })
 }
 
+/// The same, as it was at a time.
+fn was_in_all(account: &Account, home: &Region, of: &ImageId, regions: &[Region], at: DateTime<Utc>) -> bool {
+    regions.iter().chain([home]).all(|region| {
+        let members = member(account, home, of, region, DateTime::<Utc>::MAX_UTC);
+        members.filter_map(|history| history.at(at)).any(is_published)
+    })
+}
+
 impl Invariants {
-    /// Whether a release can be launched in this Region, and in every one that its recipe requires.
+    /// Whether a release can be launched in this Region, and in every one that its recipe requires; and could be already
+    /// when a function read it.
     pub(super) fn is_whole(
         &self,
         account: &Account,
         home: &Region,
         region: &Region,
         name: &ImageName,
+        seen: DateTime<Utc>,
     ) -> bool {
         let at_home = account.images().find(|image| {
             let is_its = |its: ImageRecord| its.name == *name && its.copied.is_none();
@@ -89,6 +99,7 @@ impl Invariants {
         at_home.zip(promised).is_some_and(|(image, promised)| {
             let regions = [promised.required.as_slice(), std::slice::from_ref(region)].concat();
             is_in_all(account, home, &image.id, &regions)
+                && was_in_all(account, home, &image.id, &regions, seen)
         })
     }
 }

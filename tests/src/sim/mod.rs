@@ -31,6 +31,8 @@
 //! | [`regions_leave`] | Regions that leave a recipe and come to it |
 //! | [`conflicts_come`] | two recipes that name one parameter for a while |
 //! | [`removal`] | the promise that no image goes that is used, held or kept |
+//! | [`account_parameters`] | parameters in other accounts, and the promises on them |
+//! | `watermarks` | watermarks of images |
 //! | [`permissions`] | the promises on who may launch images and copy their snapshots |
 //! | [`excuses`] | why a promise is not asked for something, counted |
 //! | `catalogued` | what is promised of the catalogue |
@@ -40,12 +42,14 @@
 //! | [`contract_adapter`] | runs the contract with AWS against the in-memory cloud |
 
 pub mod account;
+pub mod account_parameters;
 pub mod bad_answers;
 pub mod beginning;
 pub mod bugs;
 pub mod bugs_in_names;
 pub mod bus;
 mod catalogued;
+pub mod channels;
 pub mod clock;
 pub mod cloud;
 pub mod conflicts_come;
@@ -78,6 +82,7 @@ pub mod together;
 pub mod troubles;
 pub mod usage;
 mod waiting;
+mod watermarks;
 pub mod world;
 
 pub use bugs::Bug;

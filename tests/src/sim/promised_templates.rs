@@ -129,7 +129,7 @@ impl Invariants {
         let home = account.regions.get(&by.home).and_then(|ec2| ec2.images.get(&origin)?.now());
         let is_release = home.is_some_and(|image| image.tags.get(tags::STAGE) == Some("released"));
         // Where somebody took one of its images, all Regions go back together.
-        let is_whole = self.is_whole(account, &by.home, region, &before.name);
+        let is_whole = self.is_whole(account, &by.home, region, &before.name, by.began - MOST_LAG);
         if !is_release || !is_whole || before.name.version <= new.name.version {
             return Ok(());
         }

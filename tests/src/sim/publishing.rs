@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
+use kiln_core::inventory::watermark::key;
 use kiln_core::inventory::{
-    DefaultEncryption, Deprecation, Finding, Grantee, Image, ImageState, Key, ParameterKind,
+    Chosen, DefaultEncryption, Deprecation, Finding, Grantee, Image, ImageState, Key, ParameterKind,
     PermissionChange, PublicImages, Result, Route, RouteTable, Subnet, Vcpus, WaysOut,
 };
 use kiln_core::model::{ImageId, Region, SecurityGroupId, SnapshotId, SubnetId};
@@ -81,6 +82,22 @@ impl Sharing for InMemoryCloud {
 
     async fn require_imds_v2(&self, region: &Region, image: &ImageId) -> Result<()> {
         Err(failed("ModifyImageAttribute", image.as_str(), region, "NotModelled"))
+    }
+
+    async fn attach_watermark(&self, region: &Region, image: &ImageId, name: &str) -> Result<()> {
+        let attached = |image: &Image| {
+            let (mut all, key) = (image.watermarks.clone(), key(&image.owner, name));
+            if !all.contains(&key) {
+                all.push(key);
+            }
+            all
+        };
+        self.watermarked("AttachImageWatermark", region, image, attached).await
+    }
+
+    async fn detach_watermark(&self, region: &Region, image: &ImageId, key: &str) -> Result<()> {
+        let others = |image: &Image| image.watermarks.iter().filter(|one| *one != key).cloned().collect();
+        self.watermarked("DetachImageWatermark", region, image, others).await
     }
 
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()> {
@@ -215,10 +232,11 @@ impl Put {
 }
 
 impl AccountInfo for InMemoryCloud {
-    async fn subnets(&self, region: &Region, named: &[SubnetId]) -> Result<Vec<Subnet>> {
-        let ids: Vec<SubnetId> = match named {
-            [] => ["subnet-0a", "subnet-0b", "subnet-0c"].map(|id| id.parse().unwrap()).into(),
-            named => named.to_vec(),
+    async fn subnets(&self, region: &Region, chosen: &Chosen<SubnetId>) -> Result<Vec<Subnet>> {
+        let ids: Vec<SubnetId> = match chosen {
+            Chosen::Default => ["subnet-0a", "subnet-0b", "subnet-0c"].map(|id| id.parse().unwrap()).into(),
+            Chosen::Ids(ids) => ids.clone(),
+            Chosen::Tagged(_) => return Err(failed("DescribeSubnets", "tags", region, "NotModelled")),
         };
         let subnet = |id: &SubnetId| Subnet {
             id: id.clone(),
@@ -232,7 +250,7 @@ impl AccountInfo for InMemoryCloud {
     async fn security_groups(
         &self,
         region: &Region,
-        _: &[SecurityGroupId],
+        _: &Chosen<SecurityGroupId>,
     ) -> Result<BTreeMap<SecurityGroupId, String>> {
         Err(failed("DescribeSecurityGroups", "groups", region, "NotModelled"))
     }
@@ -268,6 +286,10 @@ impl AccountInfo for InMemoryCloud {
 
     async fn public_images(&self, region: &Region) -> Result<PublicImages> {
         Err(failed("GetImageBlockPublicAccessState", "it", region, "NotModelled"))
+    }
+
+    async fn knows_watermarks(&self, region: &Region) -> Result<bool> {
+        self.read("DescribeImages", region, "watermarks", |_, _| true).await
     }
 
     async fn vcpus(&self, region: &Region, instance_type: &str) -> Result<Option<Vcpus>> {

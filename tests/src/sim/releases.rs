@@ -10,6 +10,7 @@ use kiln_core::model::{
 };
 
 use super::account::Account;
+use super::channels;
 use super::excuses::Excuse;
 use super::faults::{MOST_LAG, MOST_SKEW};
 use super::history::History;
@@ -200,7 +201,11 @@ impl Invariants {
     ) {
         self.changes += 1;
         let may = self.may_be_named(account, by, region, id);
-        if let Err(why) = may.and_then(|()| self.was_not_rolled_back_from(account, by, region, id, now)) {
+        let may = may.and_then(|()| match channels::is_of_channel(name) {
+            true => self.may_come(account, by, (region, name), id, now),
+            false => self.was_not_rolled_back_from(account, by, region, id, now),
+        });
+        if let Err(why) = may {
             let function = by.function;
             self.broken_promise(format!("{now}: {function:?} let {name} in {region} name {id}: {why}"));
         }
@@ -266,6 +271,7 @@ impl Invariants {
                         &by.home,
                         region,
                         &ImageName { version: rollback.to, ..record.name },
+                        by.began - MOST_LAG,
                     ) =>
             {
                 Err(format!(
@@ -362,7 +368,7 @@ pub(super) fn shall_be_named(
     };
     let was_left = |version: &Version| {
         let name = ImageName { recipe: recipe.clone(), version: *version };
-        *version != shall && invariants.releases.left.contains(&name)
+        invariants.releases.left.contains(&name)
     };
     let older = homes.range(..=shall).rev().filter(|(version, _)| !was_left(version));
     let whole = older.filter(|(_, of)| is_whole(of)).map(|(version, _)| *version).next();
@@ -376,6 +382,7 @@ pub fn broken_promises(account: &Account, invariants: &Invariants, home: &Region
         if let Some(parameter) = &promised.parameter {
             broken.extend(parameters(account, invariants, home, recipe, promised, parameter));
         }
+        broken.extend(channels::broken_promises(account, invariants, home, recipe, promised));
     }
     broken
 }

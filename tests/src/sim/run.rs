@@ -19,7 +19,9 @@ use super::invariants::Invariants;
 use super::lambda::{self, Function, KillPoint};
 use super::troubles::Troubles;
 use super::world::World;
-use super::{catalogued, final_state, further_operators, operators, recalls, regions_leave, templates};
+use super::{
+    catalogued, channels, final_state, further_operators, operators, recalls, regions_leave, templates,
+};
 
 /// The options of a run.
 #[derive(Debug, Clone, Copy)]
@@ -142,6 +144,7 @@ fn schedules(world: &Rc<World>, start: DateTime<Utc>, nights: i32, end: DateTime
             }
             further_operators::act(&operator);
             recalls::act(&operator);
+            channels::act(&operator);
         });
         at += QUARTER;
     }

@@ -32,6 +32,10 @@ pub struct World {
     pub whims: RefCell<Rng>,
     /// The same once more, for what came later still.
     pub quirks: RefCell<Rng>,
+    /// The same for what has to do with channels, in the worlds that have them.
+    pub channel_dice: RefCell<Rng>,
+    /// Whether recipes have channels.
+    pub with_channels: bool,
     /// How likely each fault is now.
     pub faults: Cell<Faults>,
     /// When the faults end.
@@ -89,6 +93,8 @@ impl World {
             dice: RefCell::new(Rng::with_seed(seed)),
             whims: RefCell::new(Rng::with_seed(seed ^ 0x0077_6869_6d73)),
             quirks: RefCell::new(Rng::with_seed(seed ^ 0x7175_6972_6b73)),
+            channel_dice: RefCell::new(Rng::with_seed(seed ^ 0x6368_616e_6e65)),
+            with_channels: seed % 7 == 5,
             faults: Cell::new(Faults::none()),
             end_of_faults: Cell::new(DateTime::<Utc>::MIN_UTC),
             troubles: RefCell::default(),

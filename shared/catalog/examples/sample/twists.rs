@@ -35,7 +35,7 @@ fn channels(recipe: &mut Recipe) {
             who: Some("arn:aws:sts::111122223333:assumed-role/platform/maria".into()),
             reason: Some("ran in staging for five days".into()),
             regions: Vec::new(),
-            ..entry(time("2026-11-21T09:12:00Z"), Event::Approved, &stable)
+            ..entry(time("2026-11-21T09:12:00Z"), Event::Promoted, &stable)
         },
     );
     let gone = recipe.versions.last_mut();

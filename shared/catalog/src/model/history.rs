@@ -29,10 +29,10 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
-    /// Somebody approved it.
-    Approved,
     /// It became a release.
     Released,
+    /// It came to a channel: the reason tells which.
+    Promoted,
     /// The Regions were made to name it again.
     RolledBack,
     /// Somebody declared that it must not be used any more.
@@ -64,8 +64,8 @@ impl Event {
     /// Its words for a page.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Approved => "approved",
             Self::Released => "released",
+            Self::Promoted => "came to channel",
             Self::RolledBack => "rolled back to",
             Self::Recalled => "recalled",
             Self::Reinstated => "reinstated",

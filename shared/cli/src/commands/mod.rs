@@ -60,6 +60,9 @@ async fn ask_functions<F: Functions>(
         Command::Recall { recipe, version, why, layers } => {
             release::recall(functions, (recipe, *version), (why, *layers), screen).await
         }
+        Command::Approve { recipe, channel, version } => {
+            release::approve(functions, (recipe, channel), *version, screen).await
+        }
         Command::Reinstate { recipe, version } => {
             release::reinstate(functions, (recipe, *version), screen).await
         }

@@ -44,6 +44,30 @@ pub(super) async fn rollback<F: Functions>(
     Ok(done)
 }
 
+/// Lets a release come to a channel.
+pub(super) async fn approve<F: Functions>(
+    functions: &F,
+    (recipe, channel): (&RecipeName, &str),
+    version: Option<Version>,
+    screen: &mut Screen<'_>,
+) -> Result<Done, Failure> {
+    let mut payload = json!({ "approve": recipe, "channel": channel, "dry_run": true });
+    if let Some(version) = version {
+        payload["version"] = json!(version);
+    }
+    let (preview, answer) = call(functions, "publish", &payload, Effect::Reads).await?;
+    screen.say(decisions(&answer));
+    screen.say([String::new()]);
+    let comes = answer.decisions.iter().find_map(|entry| entry.version.clone());
+    let what = comes.map_or_else(|| "it".to_owned(), |version| version.to_string());
+    let question = format!("Approve {what} of {recipe} for {channel}?");
+    screen.confirm(&question).await.map_err(|failure| failure.after("preview", preview.clone()))?;
+    payload["dry_run"] = json!(false);
+    let (document, answer) = call(functions, "publish", &payload, Effect::Changes).await?;
+    screen.say(decisions(&answer));
+    Ok(Done::well(json!({ "preview": preview, "answer": document })))
+}
+
 /// Takes a bad release back everywhere.
 pub(super) async fn recall<F: Functions>(
     functions: &F,

@@ -95,6 +95,12 @@ pub fn examples() -> Vec<Envelope> {
             ))),
         },
         Event::ImageRolledBack { image: image(), images: images(), from: Some(of("20261124T020000Z")) },
+        Event::ImagePromoted {
+            image: image(),
+            images: images(),
+            channel: "prod".into(),
+            parameter: "/golden/web/prod".into(),
+        },
         Event::ImageRecalled {
             image: image(),
             images: images(),

@@ -2,6 +2,8 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::fixtures::*;
+use crate::inventory::{Chosen, Subnet};
+use crate::model::Tags;
 use crate::plan::reason::BakeReason;
 use crate::release::newest::named_release;
 
@@ -15,6 +17,7 @@ fn observed() -> Observed {
         images: vec![],
         base: BaseLookup::Found(Box::new(foreign_image("ami-ba5e"))),
         runs: runs(&["t4g.small"], "arm64"),
+        network: Ok(FoundNetwork::default()),
     }
 }
 
@@ -77,7 +80,8 @@ fn a_bake_keeps_its_token_and_another_bake_or_subnet_has_another() {
     next.name = name("web", 10);
     assert_ne!(token(&request(), &recipe("web")), token(&next, &recipe("web")));
     let mut zones = recipe("web");
-    zones.bake.network.subnets = vec!["subnet-0a".parse().unwrap(), "subnet-0b".parse().unwrap()];
+    zones.bake.network.subnets =
+        Chosen::Ids(vec!["subnet-0a".parse().unwrap(), "subnet-0b".parse().unwrap()]);
     let tokens = token(&request(), &zones);
     assert_ne!(tokens[0], tokens[1]);
 }
@@ -341,7 +345,8 @@ fn a_check_that_could_not_be_made_refuses_nothing_because_it_is_made_again() {
 fn where_no_zone_has_room_the_next_type_is_tried_in_every_zone_with_tokens_of_its_own() {
     let mut roomy = recipe("web");
     roomy.bake.instance_types = vec!["t4g.small".into(), "m7g.medium".into()];
-    roomy.bake.network.subnets = vec!["subnet-0a".parse().unwrap(), "subnet-0b".parse().unwrap()];
+    roomy.bake.network.subnets =
+        Chosen::Ids(vec!["subnet-0a".parse().unwrap(), "subnet-0b".parse().unwrap()]);
     let seen = Observed { runs: runs(&["t4g.small", "m7g.medium"], "arm64"), ..observed() };
     let Action::Launch(builders) = decide(&request(), &roomy, &seen).action else { panic!() };
     let places: Vec<(&str, &str)> = builders
@@ -395,4 +400,32 @@ fn the_newest_image_that_the_instance_type_runs_is_the_base_and_not_a_newer_one_
     assert_eq!(newest_that_runs(vec![], &arm), None);
     let ids: Vec<String> = newest_of_each(all()).iter().map(|image| image.id.to_string()).collect();
     assert_eq!(ids, ["ami-0a3", "ami-0a5"]);
+}
+
+#[test]
+fn a_builder_goes_to_the_subnets_that_bear_the_tags_and_where_none_does_nothing_begins() {
+    let mut by_tags = recipe("web");
+    by_tags.bake.network.subnets = Chosen::Tagged(Tags::new().with("tier", "private"));
+    let subnet = |id: &str, zone: &str| Subnet {
+        id: id.parse().unwrap(),
+        zone: zone.into(),
+        vpc: "vpc-1".into(),
+        gives_public_ip: false,
+    };
+    let found = vec![subnet("subnet-0b", "us-east-1b"), subnet("subnet-0c", "us-east-1a")];
+    let decided = |network| decide(&request(), &by_tags, &Observed { network, ..observed() });
+    let Action::Launch(builders) = decided(Ok(found.into())).action else { panic!("no launch") };
+    let subnets: Vec<String> = builders.iter().map(|one| one.subnet.as_ref().unwrap().to_string()).collect();
+    assert_eq!(subnets, ["subnet-0c", "subnet-0b"]);
+    let refused = decided(Ok(FoundNetwork::default()));
+    assert_eq!(refused.action, Action::Reject);
+    assert_eq!(
+        refused.reason.to_string(),
+        "no subnet in us-east-1 bears tier=private; correct the tags there, or bake.network.subnet_tags"
+    );
+    assert_eq!(
+        decided(Err(CloudError::new("DescribeSubnets", "it", &region("us-east-1"), "InternalError", "no")))
+            .action,
+        Action::Retry
+    );
 }

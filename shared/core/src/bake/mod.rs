@@ -3,6 +3,7 @@
 
 mod disks;
 mod guest;
+mod inherited;
 pub mod layers;
 pub mod network;
 pub mod preflight;
@@ -18,10 +19,10 @@ use crate::inventory::{
     Architecture, Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState,
     InstanceType, NewInstance, Platform, Seal,
 };
-use crate::model::{ImageName, Region, Role, SubnetId, Version, tags};
+use crate::model::{ImageName, Region, Role, Version, tags};
 use crate::plan::reason::{BadBase, BakeReason, PreflightReason, Problem};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
-use crate::recipe::{Base, Recipe};
+use crate::recipe::{Base, FoundNetwork, LaunchPlace, Recipe};
 
 /// What `bake` observed for one recipe.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Observed {
     pub base: BaseLookup,
     /// What each of the recipe's instance types boots.
     pub runs: BTreeMap<String, Result<InstanceType, CloudError>>,
+    /// What bears the tags of `bake.network`; read only if [`crate::recipe::Network::is_by_tags`] says so.
+    pub network: Result<FoundNetwork, CloudError>,
 }
 
 /// The result of looking up a recipe's base image.
@@ -176,11 +179,19 @@ pub fn decide(request: &BakeRequest, recipe: &Recipe, observed: &Observed) -> De
     if let Some(problem) = base_problem(base, observed, recipe, request.now) {
         return subject.decide(Action::Reject, BakeReason::BadBase(problem));
     }
+    let found = match &observed.network {
+        Ok(found) => found,
+        Err(error) => return subject.retry_later(error),
+    };
+    if let Some(why) = found.bad_tags(&recipe.bake.network, &request.home).into_iter().next() {
+        let problem = Problem::Tags { field: format!("bake.network.{}", why.field()), why };
+        return subject.decide(Action::Reject, PreflightReason::Found(Box::new(problem)));
+    }
     let reason =
         Reason::Bake(BakeReason::TimeToBake { image: base.id.clone(), base: recipe.bake.base.to_string() });
     let launch = Candidates {
         waits_until: Some(room::until(request.name.version, recipe)),
-        ..candidates(request, recipe, base)
+        ..candidates(request, recipe, base, found)
     };
     subject.decide(Action::Launch(launch), reason)
 }
@@ -261,12 +272,12 @@ fn base_problem(base: &Image, observed: &Observed, recipe: &Recipe, now: DateTim
     Some(BadBase::BaseDeprecated(base.id.clone(), since))
 }
 
-/// One builder for each subnet that the recipe names, with each of its instance types, to be tried in turn: first every
+/// One builder for each subnet that the recipe names by its id or its tags, with each of its instance types, to be tried in turn: first every
 /// subnet with the preferred type. A client token is idempotent within one Availability Zone and for one type only, so
 /// each has its own. Before the next subnet is tried, the caller checks whether the call for the previous one launched
 /// an instance after all.
 /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>)
-fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidates {
+fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image, found: &FoundNetwork) -> Candidates {
     let name = &request.name;
     let deadline = request.now + recipe.bake.timeout;
     let own_tags = Role::Builder.tags(name, deadline).with(tags::BASE, &base.id);
@@ -275,30 +286,27 @@ fn candidates(request: &BakeRequest, recipe: &Recipe, base: &Image) -> Candidate
     if let Some(baked_by) = recipe.fingerprint() {
         tags = tags.with(tags::BAKED_BY, baked_by);
     }
-    let builder = |instance_type: &str, subnet: Option<&SubnetId>| NewInstance {
+    let builder = |instance_type: &str, (subnet, groups): &LaunchPlace| NewInstance {
         region: request.home.clone(),
         image: base.id.clone(),
         platform: base.features.platform,
         instance_type: instance_type.to_owned(),
-        subnet: subnet.cloned(),
+        subnet: subnet.clone(),
         role: Role::Builder,
         profile: recipe.bake.profile.clone(),
         name: name.clone(),
         program: recipe.program(Role::Builder),
         launch: further_type(recipe, instance_type),
         tags: tags.clone(),
-        security_groups: recipe.bake.network.security_groups.clone(),
+        security_groups: groups.clone(),
         public_ip: recipe.bake.network.public_ip,
         disks: disks::of_builder(base, &recipe.bake.disks),
     };
-    let subnets: Vec<Option<&SubnetId>> = match recipe.bake.network.subnets.as_slice() {
-        [] => vec![None],
-        named => named.iter().map(Some).collect(),
-    };
-    let of_type = |name| subnets.iter().map(move |subnet| (name, *subnet));
-    let all = recipe.bake.types().flat_map(of_type).map(|(name, subnet)| builder(name, subnet));
+    let places = found.places(&recipe.bake.network);
+    let of_type = |name| places.iter().map(move |place| (name, place));
+    let all = recipe.bake.types().flat_map(of_type).map(|(name, place)| builder(name, place));
     // The recipe has a type, and there is a place for it.
-    let preferred = || builder(&recipe.bake.instance_type, subnets[0]);
+    let preferred = || builder(&recipe.bake.instance_type, &(None, Vec::new()));
     Candidates::of(all).unwrap_or_else(|| Candidates {
         first: preferred(),
         others: Vec::new(),

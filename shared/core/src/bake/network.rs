@@ -5,8 +5,33 @@ use std::collections::BTreeMap;
 use crate::inventory::{Result, Subnet};
 use crate::model::{Region, SecurityGroupId};
 use crate::plan::reason::Problem;
+use crate::recipe::{FoundNetwork, Network};
 
-/// The security groups that a recipe names in one place, and the subnets that they are to be used in.
+/// What the tags lead to that a recipe names in one place.
+#[derive(Debug, Clone)]
+pub struct ByTags {
+    /// The Region.
+    pub region: Region,
+    /// The table of the recipe.
+    pub field: String,
+    /// What it names.
+    pub network: Network,
+    /// What was found of it.
+    pub found: Result<FoundNetwork>,
+}
+
+/// Tags that nothing bears, or too much.
+pub(super) fn bad_tags(seen: &ByTags) -> Vec<Problem> {
+    match &seen.found {
+        Err(error) => vec![Problem::Unknown(error.clone())],
+        Ok(found) => {
+            let bad = found.bad_tags(&seen.network, &seen.region).into_iter();
+            bad.map(|why| Problem::Tags { field: format!("{}.{}", seen.field, why.field()), why }).collect()
+        }
+    }
+}
+
+/// The security groups that a recipe names in one place by their ids, and the subnets that they are to be used in.
 #[derive(Debug, Clone)]
 pub struct Groups {
     /// The Region.
@@ -47,6 +72,25 @@ pub(super) fn problems(seen: &Groups) -> Vec<Problem> {
 mod tests {
     use super::*;
     use crate::fixtures::*;
+    use crate::inventory::{Chosen, CloudError};
+    use crate::model::Tags;
+
+    #[test]
+    fn tags_are_told_with_their_field_and_a_failed_look_stops_the_bake() {
+        let network =
+            Network { subnets: Chosen::Tagged(Tags::new().with("tier", "private")), ..Network::default() };
+        let seen = |found| ByTags {
+            region: region("eu-west-1"),
+            field: "verify.regions.eu-west-1".into(),
+            network: network.clone(),
+            found,
+        };
+        let told = bad_tags(&seen(Ok(FoundNetwork::default())))[0].to_string();
+        assert!(told.starts_with("no subnet in eu-west-1 bears tier=private; correct the tags"), "{told}");
+        assert!(told.ends_with("or verify.regions.eu-west-1.subnet_tags"), "{told}");
+        let failed = CloudError::new("DescribeSubnets", "it", &region("eu-west-1"), "InternalError", "no");
+        assert!(matches!(bad_tags(&seen(Err(failed)))[..], [Problem::Unknown(_)]));
+    }
 
     #[test]
     fn a_group_that_is_not_there_or_in_another_vpc_is_found_before_the_launch() {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::network::{self, Groups};
+use super::network::{self, ByTags, Groups};
 use super::way_to_s3::{self, Place};
-use super::{disks, guest};
+use super::{disks, guest, inherited};
 use crate::inventory::{
     CloudError, DefaultEncryption, ErrorKind, Features, Image, InstanceType, Key, KeyManager, ParameterKind,
     Platform, PublicImages, Result, Vcpus, WaysOut,
@@ -27,8 +27,8 @@ pub struct Observed {
     pub named: Vec<ImageId>,
     /// The Regions that are enabled for the account.
     pub enabled: Option<Result<BTreeSet<Region>>>,
-    /// Whether the recipe's parameter can be written, by Region.
-    pub parameters: BTreeMap<Region, Result<()>>,
+    /// Whether each parameter of the recipe can be written, by Region and name.
+    pub parameters: BTreeMap<(Region, String), Result<()>>,
     /// The KMS keys that the recipe names, by Region; `None` if there is no such key.
     pub keys: BTreeMap<Region, Result<Option<Key>>>,
     /// The account's default encryption in Regions for which the recipe names no key, with the KMS key if there is
@@ -36,22 +36,26 @@ pub struct Observed {
     pub defaults: BTreeMap<Region, Result<(DefaultEncryption, Option<Key>)>>,
     /// Whether the account allows public images, by Region.
     pub public: BTreeMap<Region, Result<PublicImages>>,
+    /// Whether EC2 knows watermarks, by Region; read only if the recipe names one.
+    pub watermarks: BTreeMap<Region, Result<bool>>,
     /// The Availability Zones of the builder's and the tester's subnets.
     pub zones: Option<Result<Zones>>,
-    /// The type of the parameter, in the Regions where it exists.
-    pub parameter_kinds: BTreeMap<Region, ParameterKind>,
+    /// The type of each parameter of the recipe that exists, by Region and name.
+    pub parameter_kinds: BTreeMap<(Region, String), ParameterKind>,
     /// What each of the builder's instance types boots.
     pub builders: BTreeMap<String, Result<InstanceType>>,
-    /// What the tester's instance type boots, by Region: at home, and where replicas are tested.
-    pub testers: BTreeMap<Region, Result<InstanceType>>,
+    /// What each of the testers' instance types boots, by Region: at home, and where replicas are tested.
+    pub testers: BTreeMap<Region, BTreeMap<String, Result<InstanceType>>>,
     /// The number of default subnets, in further Regions where replicas are tested.
     pub subnets: BTreeMap<Region, Result<usize>>,
     /// The KMS keys that encrypt the base; read only for images that are shared.
     pub base_keys: Option<Result<KeysOfBase>>,
     /// The KMS key that encrypts the builder's volumes, if the recipe names one; `None` within if there is no such key.
     pub encrypt: Option<Result<Option<Key>>>,
-    /// The security groups that the recipe names.
+    /// The security groups that the recipe names by their ids.
     pub groups: Vec<Groups>,
+    /// What bears the tags that the recipe names subnets or security groups by.
+    pub by_tags: Vec<ByTags>,
     /// Where instances are launched that need S3 in the home Region.
     pub places: Vec<Place>,
     /// The ways out of the VPCs of those places, by Region.
@@ -75,22 +79,23 @@ pub struct Zones {
 fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observed) -> Vec<Problem> {
     let mut found = Vec::new();
     regions(recipe, home, observed, &mut found);
-    parameters(recipe, observed, &mut found);
+    parameters(observed, &mut found);
     keys(recipe, home, observed, &mut found);
     public(observed, &mut found);
     if let Some(image) = observed.named.first() {
         found.push(Problem::NameTaken { name: name.to_string(), image: image.clone() });
     }
     if let Some(base) = &observed.base {
-        found.extend(product_codes(recipe, base));
+        found.extend(inherited::problems(recipe, base));
         found.extend(guest::problems(recipe, base, name));
         of_base(recipe, home, base, observed, &mut found);
     }
-    parameter_kinds(recipe, observed, &mut found);
+    parameter_kinds(observed, &mut found);
+    found.extend(observed.by_tags.iter().flat_map(network::bad_tags));
     found.extend(observed.groups.iter().flat_map(network::problems));
     ways(home, observed, &mut found);
     zones(recipe, home, observed, &mut found);
-    tests_away(recipe, observed, &mut found);
+    tests_away(recipe, home, observed, &mut found);
     if let Some(Ok(Some(Vcpus { needed, allowed }))) = observed.vcpus
         && needed > allowed
     {
@@ -101,7 +106,7 @@ fn problems(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observe
 
 /// The problems as decisions. One that stands in the way is rejected, and nothing is launched. One that concerns only a
 /// best-effort Region is told, and the bake goes on: no release waits for that Region. So is that Windows is experimental,
-/// and that the account does not show its routes.
+/// that the account does not show its routes, and that a Region does not know watermarks.
 pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Observed) -> Vec<Decision> {
     let decision = |problem: Problem| {
         let best_effort = problem.region().filter(|region| is_best_effort(recipe, home, region)).cloned();
@@ -124,7 +129,11 @@ pub fn decisions(recipe: &Recipe, home: &Region, name: &ImageName, observed: &Ob
         let reason = PreflightReason::WaysUnseen(Box::new(error.clone()));
         Subject::name(name, home).decide(Action::Keep, reason)
     });
-    windows.chain(unseen).chain(found).collect()
+    let unmarked = observed.watermarks.iter().filter(|(_, known)| **known == Ok(false));
+    let unmarked = unmarked.map(|(region, _)| {
+        Subject::name(name, home).decide(Action::Keep, PreflightReason::NoWatermarks(region.clone()))
+    });
+    windows.chain(unseen).chain(unmarked).chain(found).collect()
 }
 
 /// Whether any of these decisions stands in the way of the bake.
@@ -164,11 +173,9 @@ fn regions(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<
     }
 }
 
-fn parameters(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
-    let Some(parameter) = &recipe.publish.parameter else { return };
-    let failed =
-        observed.parameters.iter().filter_map(|(region, result)| Some((region, result.as_ref().err()?)));
-    found.extend(failed.map(|(region, error)| Problem::Parameter {
+fn parameters(observed: &Observed, found: &mut Vec<Problem>) {
+    let failed = observed.parameters.iter().filter_map(|(of, result)| Some((of, result.as_ref().err()?)));
+    found.extend(failed.map(|((region, parameter), error)| Problem::Parameter {
         parameter: parameter.clone(),
         region: region.clone(),
         error: error.clone(),
@@ -233,26 +240,6 @@ fn public(observed: &Observed, found: &mut Vec<Problem>) {
     }
 }
 
-/// An image with product codes can never be public. Whether it may be copied or shared is up to its seller.
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/sharingamis-intro.html>)
-fn product_codes(recipe: &Recipe, base: &Image) -> Option<Problem> {
-    if base.product_codes.is_empty() {
-        return None;
-    }
-    let allowed = recipe.bake.allow_product_codes;
-    let copied_or_shared = !recipe.replicate.regions.is_empty() || shares(recipe);
-    let (what, more) = match (recipe.publish.share.public, copied_or_shared && !allowed) {
-        (true, _) => ("can never be public", ""),
-        (false, true) => (
-            "may not be copied, or shared with accounts that lack its subscription",
-            ", or set bake.allow_product_codes = true if its seller allows that",
-        ),
-        (false, false) => return None,
-    };
-    let codes = base.product_codes.join(", ");
-    Some(Problem::ProductCodes { image: base.id.clone(), codes, what, more })
-}
-
 /// What the base makes impossible: a launch of the builder or the tester, or sharing.
 fn of_base(recipe: &Recipe, home: &Region, base: &Image, observed: &Observed, found: &mut Vec<Problem>) {
     found.extend(disks::problems(base, &recipe.bake.disks));
@@ -263,20 +250,23 @@ fn of_base(recipe: &Recipe, home: &Region, base: &Image, observed: &Observed, fo
         why,
     };
     for (instance_type, builder) in &observed.builders {
-        let field = match *instance_type == recipe.bake.instance_type {
-            true => "bake.instance_type",
-            false => "bake.instance_types",
-        };
         let why = builder.as_ref().ok().and_then(|builder| boots_not(base, builder));
+        let field = recipe.builder_type_field(instance_type);
         found.extend(why.map(|why| unfit(instance_type, field, why)));
     }
-    let of_tester = recipe.verify.instance_type.as_deref();
-    if let (Some(instance_type), Some(Ok(tester))) = (of_tester, observed.testers.get(home)) {
-        let other = (!tester.architectures.contains(&base.architecture)).then(|| {
-            format!("because they are {}, and it runs {}", base.architecture, join(&tester.architectures))
-        });
-        let why = other.or_else(|| boots_not(base, tester));
-        found.extend(why.map(|why| unfit(instance_type, "verify.instance_type", why)));
+    // A type is the same in every Region, so what is told of builders, or at home, is told once.
+    let own =
+        observed.testers.iter().filter(|(region, _)| recipe.has_own_tester_types(region, *region == home));
+    for (region, types) in own {
+        for (instance_type, tester) in types {
+            let Ok(tester) = tester else { continue };
+            let other = (!tester.architectures.contains(&base.architecture)).then(|| {
+                format!("because they are {}, and it runs {}", base.architecture, join(&tester.architectures))
+            });
+            let why = other.or_else(|| boots_not(base, tester));
+            let field = recipe.tester_type_field(instance_type, region, region == home);
+            found.extend(why.map(|why| unfit(instance_type, field, why)));
+        }
     }
     // What is encrypted anew does not keep the key of its base.
     match observed.base_keys.as_ref().filter(|_| recipe.bake.disks.encrypt.is_none()) {
@@ -310,29 +300,29 @@ fn boots_not(image: &Image, of: &InstanceType) -> Option<String> {
     (of.requires_ena && !ena).then(|| "because it needs the driver of ENA, which they lack".into())
 }
 
-fn parameter_kinds(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
-    let Some(parameter) = &recipe.publish.parameter else { return };
+fn parameter_kinds(observed: &Observed, found: &mut Vec<Problem>) {
     let others = observed.parameter_kinds.iter().filter(|(_, kind)| !kind.names_images());
-    found.extend(others.map(|(region, ParameterKind { kind, data_type })| Problem::ParameterKind {
-        parameter: parameter.clone(),
-        region: region.clone(),
-        kind: kind.clone(),
-        data_type: data_type.clone(),
+    found.extend(others.map(|((region, parameter), ParameterKind { kind, data_type })| {
+        Problem::ParameterKind {
+            parameter: parameter.clone(),
+            region: region.clone(),
+            kind: kind.clone(),
+            data_type: data_type.clone(),
+        }
     }));
 }
 
-/// Whether testers can be launched where they are to be: the type exists, and so do default subnets.
-fn tests_away(recipe: &Recipe, observed: &Observed, found: &mut Vec<Problem>) {
-    let field = match recipe.verify.instance_type {
-        Some(_) => "verify.instance_type",
-        None => "bake.instance_type",
-    };
-    for (region, result) in &observed.testers {
-        match result {
+/// Whether testers can be launched where they are to be: each type exists, and so do default subnets.
+fn tests_away(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
+    let types = observed.testers.iter();
+    let types =
+        types.flat_map(|(region, types)| types.iter().map(move |(name, known)| (region, name, known)));
+    for (region, instance_type, known) in types {
+        match known {
             Err(error) if error.code == "InvalidInstanceType" => found.push(Problem::NoType {
-                instance_type: recipe.tester_type().to_owned(),
+                instance_type: instance_type.clone(),
                 region: region.clone(),
-                field,
+                field: recipe.tester_type_field(instance_type, region, region == home),
             }),
             Err(error) => found.push(Problem::Unknown(error.clone())),
             Ok(_) => {}
@@ -368,14 +358,14 @@ fn ways(home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
 fn zones(recipe: &Recipe, home: &Region, observed: &Observed, found: &mut Vec<Problem>) {
     match &observed.zones {
         Some(Ok(Zones { defaults: Some(0), .. })) => {
-            let (what, remedy) =
-                match (recipe.bake.network.subnets.is_empty(), recipe.verify.network.subnets.is_empty()) {
-                    (true, true) => {
-                        ("builders and testers", "name subnets in bake.subnets and verify.subnets")
-                    }
-                    (true, false) => ("builders", "name subnets in bake.subnets"),
-                    (false, _) => ("testers", "name subnets in verify.subnets"),
-                };
+            let (what, remedy) = match (
+                recipe.bake.network.subnets.is_default(),
+                recipe.verify.network.subnets.is_default(),
+            ) {
+                (true, true) => ("builders and testers", "name subnets in bake.subnets and verify.subnets"),
+                (true, false) => ("builders", "name subnets in bake.subnets"),
+                (false, _) => ("testers", "name subnets in verify.subnets"),
+            };
             found.push(Problem::NoSubnets { region: home.clone(), what, remedy });
         }
         Some(Ok(zones)) => {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::{Architecture, CloudError, Platform};
+use crate::inventory::{Architecture, Chosen, CloudError, Platform};
+use crate::recipe::{Network, RegionTests};
 
 fn denied(operation: &'static str) -> CloudError {
     CloudError::new(operation, "it", &region("eu-west-1"), "AccessDeniedException", "no")
@@ -46,7 +47,7 @@ fn all_problems_are_reported_at_once_with_their_region_and_remedy() {
     let observed = Observed {
         named: vec!["ami-0f".parse().unwrap()],
         enabled: Some(Ok([region("us-east-1"), region("eu-west-1")].into())),
-        parameters: [(region("eu-west-1"), Err(denied("PutParameter")))].into(),
+        parameters: [((region("eu-west-1"), "/golden/web".into()), Err(denied("PutParameter")))].into(),
         keys: [(region("eu-west-1"), Ok(None))].into(),
         public: [(region("us-east-1"), Ok(PublicImages::Blocked))].into(),
         vcpus: Some(Ok(Some(Vcpus { needed: 2, allowed: 1 }))),
@@ -109,6 +110,35 @@ fn product_codes_prevent_copies_unless_allowed_and_public_images_always() {
 }
 
 #[test]
+fn a_base_with_watermarks_is_a_problem_only_for_public_images() {
+    let mut base = foreign_image("ami-ba5e");
+    base.watermarks.push("123456789012:verified".into());
+    let observed = Observed { base: Some(base), ..Observed::default() };
+    let mut recipe = recipe("web");
+    assert!(text(&recipe, &observed).is_empty());
+    recipe.publish.share.public = true;
+    assert!(text(&recipe, &observed)[0].contains("bears watermarks (123456789012:verified)"));
+}
+
+#[test]
+fn a_region_that_does_not_know_watermarks_is_told_and_stands_in_no_bakes_way() {
+    let unknown = CloudError::new("DescribeImages", "it", &region("us-east-1"), "RequestLimitExceeded", "no");
+    let observed = Observed {
+        watermarks: [
+            (region("us-east-1"), Err(unknown)),
+            (region("eu-west-1"), Ok(false)),
+            (region("ap-southeast-2"), Ok(true)),
+        ]
+        .into(),
+        ..Observed::default()
+    };
+    let weighed = weighed(&recipe("web"), &observed);
+    assert_eq!(weighed.len(), 1);
+    assert_eq!(weighed[0].0, "keep");
+    assert!(weighed[0].1.contains("EC2 in eu-west-1 does not know watermarks"), "{weighed:?}");
+}
+
+#[test]
 fn it_is_a_problem_if_the_tester_has_no_zone_but_the_builders() {
     let zones = |builder: &[&str], tester: &[&str]| {
         let builder = builder.iter().enumerate();
@@ -135,7 +165,9 @@ fn whatever_is_wrong_in_a_best_effort_region_is_told_and_stops_no_bake() {
     let mut recipe = best_effort();
     recipe.replicate.kms_keys.insert(away.clone(), "alias/golden".into());
     for observed in [
-        of(&|seen| drop(seen.parameters.insert(away.clone(), Err(outage("ap-southeast-2"))))),
+        of(&|seen| {
+            drop(seen.parameters.insert((away.clone(), "/golden/web".into()), Err(outage("ap-southeast-2"))))
+        }),
         of(&|seen| seen.enabled = Some(Ok([region("us-east-1"), region("eu-west-1")].into()))),
         of(&|seen| drop(seen.keys.insert(away.clone(), Ok(None)))),
         of(&|seen| drop(seen.keys.insert(away.clone(), key(KeyManager::Customer, false)))),
@@ -157,8 +189,10 @@ fn the_same_in_a_region_that_a_release_waits_for_stands_in_the_way_and_so_does_t
     let mut recipe = best_effort();
     recipe.replicate.best_effort.push(region("us-east-1"));
     for code in ["eu-west-1", "us-east-1"] {
-        let observed =
-            Observed { parameters: [(region(code), Err(outage(code)))].into(), ..Observed::default() };
+        let observed = Observed {
+            parameters: [((region(code), "/golden/web".into()), Err(outage(code)))].into(),
+            ..Observed::default()
+        };
         assert_eq!(weighed(&recipe, &observed)[0].0, "reject", "{code}");
     }
 }
@@ -176,6 +210,10 @@ fn type_of(architecture: &str) -> InstanceType {
     InstanceType { architectures: vec![Architecture(architecture.into())], ..InstanceType::default() }
 }
 
+fn of_type(name: &str, known: Result<InstanceType>) -> BTreeMap<String, Result<InstanceType>> {
+    [(name.to_owned(), known)].into()
+}
+
 /// The problems of a base of arm64 with these features, and a tester of this type.
 fn tested_on(tester: InstanceType, features: Features) -> Vec<String> {
     let mut recipe = recipe("web");
@@ -187,7 +225,7 @@ fn tested_on(tester: InstanceType, features: Features) -> Vec<String> {
             Ok(InstanceType { boot_modes: vec!["uefi".into()], nitro_tpm: true, ..type_of("arm64") }),
         )]
         .into(),
-        testers: [(region("us-east-1"), Ok(tester))].into(),
+        testers: [(region("us-east-1"), of_type("t3.small", Ok(tester)))].into(),
         ..Observed::default()
     };
     text(&recipe, &observed)
@@ -245,9 +283,9 @@ fn that_windows_is_experimental_is_told_and_a_parameter_of_another_kind_stands_i
             ..foreign_image("ami-ba5e")
         }),
         parameter_kinds: [
-            (region("us-east-1"), kind("String", "aws:ec2:image")),
-            (region("eu-west-1"), kind("String", "text")),
-            (region("ap-southeast-2"), kind("SecureString", "text")),
+            ((region("us-east-1"), "/golden/web".into()), kind("String", "aws:ec2:image")),
+            ((region("eu-west-1"), "/golden/web".into()), kind("String", "text")),
+            ((region("ap-southeast-2"), "/golden/web".into()), kind("SecureString", "text")),
         ]
         .into(),
         ..Observed::default()
@@ -267,7 +305,11 @@ fn a_region_without_default_subnets_or_without_the_type_is_told_where_testers_ar
     let no_type =
         CloudError::new("DescribeInstanceTypes", "t4g.small", &west, "InvalidInstanceType", "not supported");
     let observed = Observed {
-        testers: [(home, Ok(type_of("arm64"))), (west.clone(), Err(no_type))].into(),
+        testers: [
+            (home, of_type("t4g.small", Ok(type_of("arm64")))),
+            (west.clone(), of_type("t4g.small", Err(no_type))),
+        ]
+        .into(),
         subnets: [(west, Ok(0)), (away, Ok(0))].into(),
         ..Observed::default()
     };
@@ -279,6 +321,31 @@ fn a_region_without_default_subnets_or_without_the_type_is_told_where_testers_ar
 }
 
 #[test]
+fn each_type_of_testers_is_told_with_the_field_and_the_region_that_name_it() {
+    let (home, away) = (region("us-east-1"), region("eu-west-1"));
+    let mut recipe = recipe("web");
+    recipe.replicate.regions = vec![away.clone()];
+    recipe.verify.instance_type = Some("t4g.small".into());
+    recipe.verify.instance_types = vec!["t4g.small".into(), "t3.small".into()];
+    let tests = RegionTests { network: Network::default(), instance_types: vec!["m9.huge".into()] };
+    recipe.verify.regions = [(away.clone(), tests)].into();
+    let unknown =
+        CloudError::new("DescribeInstanceTypes", "m9.huge", &away, "InvalidInstanceType", "not supported");
+    let mut at_home = of_type("t3.small", Ok(type_of("x86_64")));
+    at_home.insert("t4g.small".into(), Ok(InstanceType { boot_modes: vec![], ..type_of("arm64") }));
+    let observed = Observed {
+        base: Some(foreign_image("ami-ba5e")),
+        testers: [(home, at_home), (away, of_type("m9.huge", Err(unknown)))].into(),
+        ..Observed::default()
+    };
+    let told = text(&recipe, &observed);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("t3.small cannot boot"), "{told:?}");
+    assert!(told[0].ends_with("change verify.instance_types or bake.base"), "{told:?}");
+    assert!(told[1].ends_with("m9.huge in eu-west-1; change verify.regions.eu-west-1.instance_types"));
+}
+
+#[test]
 fn a_home_region_without_default_subnets_names_each_field_that_needs_one() {
     let zones = || Zones { defaults: Some(0), ..Zones::default() };
     let told = |recipe: &Recipe| {
@@ -286,7 +353,7 @@ fn a_home_region_without_default_subnets_names_each_field_that_needs_one() {
     };
     let mut recipe = recipe("web");
     assert!(told(&recipe).contains("name subnets in bake.subnets and verify.subnets"));
-    recipe.verify.network.subnets.push("subnet-0a".parse().unwrap());
+    recipe.verify.network.subnets = Chosen::of(vec!["subnet-0a".parse().unwrap()]);
     assert!(told(&recipe).ends_with("name subnets in bake.subnets"));
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::bake::BakeRequest;
 use crate::fixtures::*;
 use crate::inventory::{Candidates, CloudError};
+use crate::recipe::FoundNetwork;
 
 fn waiting(n: i64) -> Waiting {
     Waiting { name: name("web", n), why: Some("no capacity".into()) }
@@ -21,7 +22,8 @@ fn launch() -> Decision {
     let request =
         BakeRequest { name: name("web", 9), home: region("us-east-1"), now: day(9), has_failed: false };
     let base = image("base", 1).build();
-    let Candidates { first, .. } = crate::bake::candidates(&request, &recipe("web"), &base);
+    let Candidates { first, .. } =
+        crate::bake::candidates(&request, &recipe("web"), &base, &FoundNetwork::default());
     let reason = BakeReason::TimeToBake { image: base.id.clone(), base: base.id.to_string() };
     decided(Action::Launch(Candidates::of([first]).unwrap()), reason)
 }

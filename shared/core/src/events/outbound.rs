@@ -145,6 +145,18 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         from: Option<Version>,
     },
+    /// `Image Promoted`: a release came to a channel of its recipe, by itself or because somebody approved it. The channel's
+    /// parameters name it, unless a newer release or a rollback came first.
+    ImagePromoted {
+        /// The home image.
+        image: ImageId,
+        /// The id of the image in each Region.
+        images: BTreeMap<Region, ImageId>,
+        /// The channel.
+        channel: String,
+        /// The SSM parameter of the channel.
+        parameter: String,
+    },
     /// `Image Recalled`: somebody took a release back, as bad. The parameters and launch templates name the newest release
     /// that is left; nobody else may launch the image or its replicas; they are deprecated, and are never named, copied,
     /// counted or rolled back to again, unless the recall is taken back.
@@ -312,6 +324,7 @@ impl Envelope {
             Event::ImageReplicated { .. } => "Image Replicated",
             Event::ImageReleased { .. } => "Image Released",
             Event::ImageRolledBack { .. } => "Image Rolled Back",
+            Event::ImagePromoted { .. } => "Image Promoted",
             Event::ImageRecalled { .. } => "Image Recalled",
             Event::ImageReinstated { .. } => "Image Reinstated",
             Event::ReplicationFailed { .. } => "Replication Failed",
@@ -350,6 +363,7 @@ impl Envelope {
             | Event::ImageReleased { image, .. }
             | Event::ReplicationFailed { image, .. }
             | Event::ReleaseBlocked { image, .. } => vec![image.to_string()],
+            Event::ImagePromoted { image, channel, .. } => vec![image.to_string(), channel.clone()],
             Event::ReleaseLost { .. } => vec![all()],
             Event::ImageRolledBack { .. }
             | Event::ImageReinstated { .. }

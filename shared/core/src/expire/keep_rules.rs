@@ -10,6 +10,7 @@ use super::lineage::{Lineage, Release};
 use super::outcome::{depends_on_sharing, keep, next_step, unless_used};
 use super::policy::{Keep, RetentionPolicy};
 use super::stages::RetirementContext;
+use crate::channel;
 use crate::inventory::Image;
 use crate::plan::reason::{RetentionReason, UseReason};
 use crate::plan::{NextStep, Sequence};
@@ -114,6 +115,8 @@ fn first_step(later: &Sequence, image: &Image) -> Option<NextStep> {
 /// which somebody took an image, for which all Regions go back to the one before.
 fn by_rules(recipe: &Recipe, lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<ByRule> {
     let mut released = 0;
+    let members = lineage.releases.iter().flat_map(|release| &release.members).cloned();
+    let in_channels = channel::named(recipe, members);
     lineage
         .releases
         .iter()
@@ -135,6 +138,9 @@ fn by_rules(recipe: &Recipe, lineage: &Lineage<'_>, now: DateTime<Utc>) -> Vec<B
             }
             if let Some(reason) = release.is_out().filter(|_| release.under_way().is_none()) {
                 return ByRule::Out(reason);
+            }
+            if let Some((channel, _)) = in_channels.iter().find(|(_, version)| **version == release.version) {
+                return ByRule::Kept(RetentionReason::InChannel(channel.clone()));
             }
             // With fewer than `keep` newer releases it may be the best image there is, even if it was not released.
             if newer < keep {

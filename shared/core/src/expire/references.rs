@@ -52,9 +52,9 @@ pub fn might_name(parameter: &str, recipe: Option<&Recipe>, image: &Image) -> bo
         return was_shared(image) || recipe.is_none_or(|recipe| !launchers(recipe).is_empty());
     }
     let name = name.split(':').next().unwrap_or(name);
-    let published = recipe.and_then(|recipe| recipe.publish.parameter.as_deref());
+    let published = recipe.is_some_and(|recipe| recipe.parameters().any(|parameter| parameter == name));
     let named_like_it = |part: &str| image.tags.get(tags::RECIPE) == Some(part);
-    published == Some(name) || name.split('/').any(named_like_it)
+    published || name.split('/').any(named_like_it)
 }
 
 /// These references without those that Kiln itself left behind: old versions of a launch template that a recipe names.

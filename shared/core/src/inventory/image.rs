@@ -50,6 +50,8 @@ pub struct Image {
     pub features: Features,
     /// Product codes of AWS Marketplace. An image inherits those of its base.
     pub product_codes: Vec<String>,
+    /// The keys of its watermarks, each `account:name`. An image has those of what it was made of.
+    pub watermarks: Vec<String>,
     /// When Amazon Inspector last scanned it.
     pub scanned: Option<DateTime<Utc>>,
     /// The snapshots of the image.

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod advice;
 mod anchored;
+mod chosen;
 pub mod description;
 mod device;
 pub mod error;
@@ -16,6 +17,7 @@ mod sealed_instances;
 pub mod sharing;
 pub mod usage;
 mod waiting;
+pub mod watermark;
 mod ways_out;
 
 pub use crate::model::seal::Seal;
@@ -23,6 +25,7 @@ pub use account::{
     DefaultEncryption, InstanceType, Key, KeyManager, ParameterKind, PublicImages, Subnet, Template,
     TemplatePoint, Vcpus,
 };
+pub use chosen::Chosen;
 pub use description::Description;
 pub use device::{Device, Disk};
 pub use error::{CloudError, ErrorKind, Result};

@@ -28,13 +28,14 @@ pub struct MarkRange {
 }
 
 /// The tags whose value has a seal of its own.
-const SEALED_VALUES: [&str; 6] = [
+const SEALED_VALUES: [&str; 7] = [
     tags::PUBLISHED_AS,
     tags::RELEASED_AT,
     tags::RELEASED_IN,
     tags::RECOPY,
     tags::ORPHANED_SINCE,
     tags::CONTENTS,
+    tags::CHANNELS,
 ];
 
 /// The marks of `expire`. Their value is followed by the newest version that they count for, and by a seal.

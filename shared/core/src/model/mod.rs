@@ -1,6 +1,7 @@
 //! Kiln's basic values as types. Text is parsed once, where it enters, so a value of these types is always valid.
 
 pub mod anchor;
+pub mod channels;
 pub mod contents;
 pub mod difference;
 pub mod duration;

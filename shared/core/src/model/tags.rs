@@ -77,6 +77,9 @@ pub const PUBLISHED_AS: &str = "kiln:published-as";
 pub const RELEASED_AT: &str = "kiln:released-at";
 /// On a home image: the Regions in which it was released, with spaces between them.
 pub const RELEASED_IN: &str = "kiln:released-in";
+/// On an image or replica: the channels of its recipe that its release has come to, each with the time: `stage=20261123T020000Z`.
+/// Instead of `=` stands `~` until that was told.
+pub const CHANNELS: &str = "kiln:channels";
 /// On an image that some Region's parameter did not take: how often it was tried, and when last. The next try waits,
 /// each time twice as long.
 pub const RELEASE_TRIED: &str = "kiln:release-tried";
@@ -113,10 +116,10 @@ pub const MOST_CHARACTERS: usize = 256;
 /// The longest list in a tag's value, beside what else stands in it.
 pub const MOST_OF_LIST: usize = 200;
 /// The number of tags that are reserved for Kiln, of those that EC2 allows on a resource.
-pub const MOST_OF_KILN: usize = 27;
+pub const MOST_OF_KILN: usize = 28;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 37] = [
+const OWN: [&str; 38] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -145,6 +148,7 @@ const OWN: [&str; 37] = [
     PUBLISHED_AS,
     RELEASED_AT,
     RELEASED_IN,
+    CHANNELS,
     RELEASE_TRIED,
     LOG,
     END_TOLD,

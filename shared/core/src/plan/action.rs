@@ -80,6 +80,11 @@ pub enum Action {
     SetDeprecation(ImageId, Deprecation),
     /// Makes what is launched from an image ask for a token of the metadata service.
     RequireImdsV2(ImageId),
+    /// Puts the watermark of this name on an image, so that other accounts can see that it was verified. Where EC2 does not
+    /// take it, that is told, and nothing waits for it.
+    AttachWatermark(ImageId, String),
+    /// Takes the watermark with this key off an image.
+    DetachWatermark(ImageId, String),
     /// Turns deregistration protection on.
     Protect(ImageId),
     /// Turns off the deregistration protection that Kiln turned on.
@@ -91,6 +96,9 @@ pub enum Action {
     /// Points the SSM parameters of one or more Regions at a release. None is written unless Kiln may write all of
     /// them.
     MoveParameters(Moves),
+    /// Points the same parameters of other accounts at a release. An account that cannot be reached is told, and nothing
+    /// waits for it.
+    MoveInAccounts(Vec<AccountMove>),
     /// Points a launch template at a release: creates a version, sets the default version, or both.
     MoveTemplate(TemplateMove),
     /// Sets an image that is kept after all back to stage `captured`, so that it is tested, published and copied again.
@@ -215,6 +223,19 @@ impl Move {
     }
 }
 
+/// A parameter of another account that is pointed at an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountMove {
+    /// The account.
+    pub account: String,
+    /// The Region of the parameter.
+    pub region: Region,
+    /// The name of the parameter.
+    pub parameter: String,
+    /// The image.
+    pub image: ImageId,
+}
+
 /// When a move of parameters counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitFor {
@@ -315,11 +336,14 @@ impl Action {
             Self::ShareSnapshot(..) => "share-snapshot",
             Self::SetDeprecation(..) => "set-deprecation",
             Self::RequireImdsV2(_) => "require-imds-v2",
+            Self::AttachWatermark(..) => "attach-watermark",
+            Self::DetachWatermark(..) => "detach-watermark",
             Self::Protect(_) => "protect",
             Self::Unprotect(_) => "unprotect",
             Self::Publish(..) => "publish",
             Self::Tag(..) => "tag",
             Self::MoveParameters(..) => "move-parameters",
+            Self::MoveInAccounts(_) => "move-in-accounts",
             Self::MoveTemplate(_) => "move-template",
             Self::Reactivate { .. } => "reactivate",
             Self::Enable(_) => "enable",

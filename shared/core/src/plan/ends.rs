@@ -60,7 +60,7 @@ impl Reason {
                 | RestoreReason::NotFound(_),
             ) => Ends::Here,
             Self::Recall(RecallReason::NothingInItsPlace(_)) => Ends::Loudly,
-            Self::Recall(_) => Ends::Here,
+            Self::Recall(_) | Self::Channel(_) => Ends::Here,
             Self::Orphan(OrphanReason::SnapshotUsed(_)) => Ends::WhileItLasts,
             Self::Orphan(OrphanReason::ImageGone) => Ends::Here,
             Self::Reconcile(ReconcileReason::Later(_)) => Ends::WhileItLasts,
@@ -97,9 +97,11 @@ impl BakeReason {
 impl PreflightReason {
     fn ends(&self) -> Ends {
         match self {
-            Self::Passed | Self::BestEffort { .. } | Self::Experimental(_) | Self::WaysUnseen(_) => {
-                Ends::Here
-            }
+            Self::Passed
+            | Self::BestEffort { .. }
+            | Self::Experimental(_)
+            | Self::WaysUnseen(_)
+            | Self::NoWatermarks(_) => Ends::Here,
             Self::Found(problem) => match problem.as_ref() {
                 Problem::Unknown(error) | Problem::Parameter { error, .. } if error.kind.is_retryable() => {
                     Ends::Loudly
@@ -148,8 +150,8 @@ impl VerifyReason {
     fn ends(&self) -> Ends {
         match self {
             Self::TesterAtWork(_) | Self::BuilderThere(_) => Ends::AtDeadline,
-            // Until verify.subnets names a place; after a day the image is rejected.
-            Self::OnlyBuildersZone(_) | Self::NoSubnet => Ends::Loudly,
+            // Until the recipe names a place; after a day the image is rejected.
+            Self::OnlyBuildersZone(_) | Self::NoSubnet | Self::BadTags { .. } => Ends::Loudly,
             Self::NotATester
             | Self::TimeToTest(_)
             | Self::Passed(_)
@@ -214,12 +216,16 @@ impl ReleaseReason {
             | Self::Lost { .. }
             | Self::LostForNow(_)
             | Self::NamesUnknown { .. } => Ends::Loudly,
-            Self::BeingFinished(_) | Self::StaysBehind { .. } | Self::GivesWay { .. } => Ends::WhileItLasts,
+            Self::BeingFinished(_)
+            | Self::StaysBehind { .. }
+            | Self::GivesWay { .. }
+            | Self::AccountUnread { .. } => Ends::WhileItLasts,
             Self::Ready(_)
             | Self::CameLater(_)
             | Self::ReadyHere(_)
             | Self::PointsElsewhere(_)
             | Self::RolledBackTo(_)
+            | Self::InAccounts(_)
             | Self::NothingNamesIt
             | Self::NoRollbackTarget { .. }
             | Self::NoRecipesParameter(_) => Ends::Here,
@@ -232,6 +238,7 @@ impl RetentionReason {
         match self {
             Self::AmongNewest { .. }
             | Self::NotWhole { .. }
+            | Self::InChannel(_)
             | Self::Young { .. }
             | Self::InProgress(_)
             | Self::FoundUnused { .. }

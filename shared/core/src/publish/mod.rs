@@ -2,6 +2,7 @@
 
 mod mark;
 pub mod sharing;
+mod watermark;
 
 use chrono::{DateTime, Utc};
 

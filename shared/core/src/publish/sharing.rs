@@ -9,12 +9,14 @@ use crate::events::outbound::Event;
 use crate::inventory::{
     CloudError, Deprecation, Grantee, Image, ImageState, PermissionChange, Permissions, Protection,
 };
+use crate::model::channels::Entries;
 use crate::model::token::nonce;
 use crate::model::{ImageRecord, Stage, Tags, tags};
 use crate::plan::reason::PublishReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::mark::Mark;
-use crate::recipe::Recipe;
+use crate::publish::watermark;
+use crate::recipe::{Channel, Recipe, Share};
 
 /// EC2's value for the deregistration protection that Kiln itself enables.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deregistration-protection.html>)
@@ -26,34 +28,58 @@ const RECALLED: &str = "recalled";
 /// How far ahead a deprecation must lie: EC2 rejects times in the past, and rounds to minutes.
 const DEPRECATION_LEAD: TimeDelta = TimeDelta::minutes(2);
 
-/// Who may launch the images of a recipe.
+/// Who may launch any image of a recipe, in whichever channels it is.
 pub fn launchers(recipe: &Recipe) -> BTreeSet<Grantee> {
-    let share = &recipe.publish.share;
+    let of_channels = recipe.channels.iter().map(|channel| &channel.share);
+    std::iter::once(&recipe.publish.share).chain(of_channels).flat_map(may_launch).collect()
+}
+
+/// What the recipe shares an image with: whom all its images are shared with, and those of the channels it has come to.
+fn shares<'r>(recipe: &'r Recipe, tags: &Tags) -> impl Iterator<Item = &'r Share> {
+    let entries = Entries::of(tags);
+    let is_in = move |channel: &&Channel| entries.since(&channel.name).is_some();
+    std::iter::once(&recipe.publish.share).chain(recipe.channels.iter().filter(is_in).map(|one| &one.share))
+}
+
+fn may_launch(share: &Share) -> impl Iterator<Item = Grantee> {
     let accounts = share.accounts.iter().cloned().map(Grantee::Account);
     let organizations = share.organizations.iter().cloned().map(Grantee::Organization);
     let units = share.organizational_units.iter().cloned().map(Grantee::Unit);
-    accounts.chain(organizations).chain(units).chain(share.public.then_some(Grantee::Everyone)).collect()
+    accounts.chain(organizations).chain(units).chain(share.public.then_some(Grantee::Everyone))
 }
 
-/// Who may create volumes from the images' snapshots: only accounts, because EC2 shares snapshots with nobody else.
+/// Who may launch an image with these tags.
+fn launchers_of(recipe: &Recipe, tags: &Tags) -> BTreeSet<Grantee> {
+    shares(recipe, tags).flat_map(may_launch).collect()
+}
+
+/// Who may create volumes from the snapshots of an image with these tags: only accounts, because EC2 shares snapshots with
+/// nobody else.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html>)
-pub fn copiers(recipe: &Recipe) -> BTreeSet<Grantee> {
-    let share = &recipe.publish.share;
-    share.accounts.iter().filter(|_| share.snapshots).cloned().map(Grantee::Account).collect()
+fn copiers_of(recipe: &Recipe, tags: &Tags) -> BTreeSet<Grantee> {
+    let accounts = shares(recipe, tags).filter(|share| share.snapshots).flat_map(|share| &share.accounts);
+    accounts.cloned().map(Grantee::Account).collect()
 }
 
-/// The mark of an image to which all of a recipe's `[publish]` was applied. It changes with `[publish]`, so a sweep
-/// inspects only the images whose mark is not that of their recipe.
-pub fn mark(recipe: &Recipe) -> Mark {
+/// The mark of an image with these tags to which all of a recipe's `[publish]` was applied. It changes with `[publish]`, and
+/// when the image comes to a channel, so a sweep inspects only the images whose mark is not the one of their recipe.
+pub fn mark(recipe: &Recipe, tags: &Tags) -> Mark {
     let publish = &recipe.publish;
     let text = |grantees: BTreeSet<Grantee>| grantees.iter().map(|one| format!("{one} ")).collect::<String>();
     let after = publish.deprecate_after.map_or(String::new(), |after| after.num_seconds().to_string());
-    let (launchers_of, copiers_of) = (text(launchers(recipe)), text(copiers(recipe)));
-    let mut parts = vec!["publish", &launchers_of, &copiers_of, &after];
+    let launchers = launchers_of(recipe, tags);
+    let (may_launch, may_copy) = (text(launchers.clone()), text(copiers_of(recipe, tags)));
+    let mut parts = vec!["publish", &may_launch, &may_copy, &after];
     // As the marks were before images could be asked for that.
     parts.extend(recipe.image.imds_v2.then_some("imds v2"));
+    parts.extend(watermark::wanted(recipe).into_iter().flat_map(|name| ["watermark", name]));
     let word = nonce(&parts);
-    Mark { protected: publish.protect, shared: !launchers(recipe).is_empty(), word }
+    Mark {
+        protected: publish.protect,
+        shared: !launchers.is_empty(),
+        watermark: watermark::wanted(recipe).map(str::to_owned),
+        word,
+    }
 }
 
 /// Whether somebody else was ever allowed to launch an image, as its mark says. EC2 forgets that: a disabled image has
@@ -69,13 +95,13 @@ fn marked_as_protected(image: &Image) -> bool {
 /// The mark of an image with these permissions to which its recipe's `[publish]` was applied. A disabled image is not
 /// protected anew.
 fn applied_mark(recipe: &Recipe, image: &Image, permissions: &Permissions) -> Mark {
-    let mark = mark(recipe);
+    let mark = mark(recipe, &image.tags);
     let shared = mark.shared || was_shared(image) || !permissions.launch.is_empty();
-    let protected = match image.state {
-        ImageState::Disabled => marked_as_protected(image),
-        _ => mark.protected,
+    let (protected, watermark) = match image.state {
+        ImageState::Disabled => (marked_as_protected(image), watermark::put_on_before(image)),
+        _ => (mark.protected, mark.watermark),
     };
-    Mark { protected, shared, ..mark }
+    Mark { protected, shared, watermark, word: mark.word }
 }
 
 /// Whether a recipe's `[publish]` requires no change to an image.
@@ -85,6 +111,7 @@ fn requires_nothing(recipe: &Recipe) -> bool {
         && publish.deprecate_after.is_none()
         && !publish.protect
         && !recipe.image.imds_v2
+        && watermark::wanted(recipe).is_none()
 }
 
 /// Whether a published image must be inspected, because its recipe's `[publish]` has changed since. A disabled image has
@@ -98,9 +125,11 @@ pub fn is_due(recipe: &Recipe, image: &Image, record: &ImageRecord) -> bool {
     };
     may_change
         && match Mark::on(image) {
-            Some(applied) if image.state == ImageState::Disabled => applied.word != mark(recipe).word,
+            Some(applied) if image.state == ImageState::Disabled => {
+                applied.word != mark(recipe, &image.tags).word
+            }
             Some(applied) => {
-                let mark = mark(recipe);
+                let mark = mark(recipe, &image.tags);
                 // That it was shared before changes nothing about what it grants now.
                 let forgotten = mark.shared && !applied.shared;
                 forgotten || applied.protected != mark.protected || applied.word != mark.word
@@ -122,7 +151,7 @@ pub fn steps(
     let mut sequence = Sequence::new();
     if image.state == ImageState::Disabled {
         // Nobody is added, and nothing else of it changes: it is on its way out.
-        let lost = |current: &BTreeSet<Grantee>| current - &copiers(recipe);
+        let lost = |current: &BTreeSet<Grantee>| current - &copiers_of(recipe, &image.tags);
         for (snapshot, current) in &permissions.volumes {
             let remove = lost(current);
             if !remove.is_empty() {
@@ -139,18 +168,23 @@ pub fn steps(
         let reason = Reason::Publish(PublishReason::RecipeRequires("image.imds = \"v2.0\"".into()));
         sequence.push(subject().decide(Action::RequireImdsV2(image.id.clone()), reason));
     }
+    sequence.extend(watermark::taken_off(recipe, image));
+    // EC2 puts no watermark on a public image, so that is taken back first.
+    let is_public = permissions.launch.contains(&Grantee::Everyone);
+    sequence.extend(watermark::put_on(recipe, image).filter(|_| !is_public));
     // The snapshots first, so that everyone who can launch the image can also copy it.
     for (snapshot, current) in &permissions.volumes {
-        if let Some(change) = PermissionChange::between(current, &copiers(recipe)) {
+        if let Some(change) = PermissionChange::between(current, &copiers_of(recipe, &image.tags)) {
             let reason = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
             let snapshot_subject = Subject { resource: Some(snapshot.to_string()), ..subject() };
             sequence.push(snapshot_subject.decide(Action::ShareSnapshot(snapshot.clone(), change), reason));
         }
     }
-    if let Some(change) = PermissionChange::between(&permissions.launch, &launchers(recipe)) {
+    if let Some(change) = PermissionChange::between(&permissions.launch, &launchers_of(recipe, &image.tags)) {
         let reason = Reason::Publish(PublishReason::SharedOtherwise(change.clone()));
         sequence.push(subject().decide(Action::Share(image.id.clone(), change), reason));
     }
+    sequence.extend(watermark::put_on(recipe, image).filter(|_| is_public));
     sequence.extend(deprecation(recipe, image, record, now).map(|at| {
         let reason = match at {
             Deprecation::At(at) => format!("deprecation at {} (publish.deprecate_after)", at.to_rfc3339()),
@@ -170,14 +204,21 @@ pub fn steps(
     sequence
 }
 
-/// Takes back what an image grants to others, because it was recalled, and deprecates it. Its mark fits no recipe any more:
+/// Takes back what an image grants to others, because it was recalled, with its watermark, and deprecates it. Its mark fits no recipe any more:
 /// should the recall be taken back, the recipe's `[publish]` is applied anew.
-pub fn withdrawn(image: &Image, permissions: &Permissions, reason: &Reason, now: DateTime<Utc>) -> Sequence {
+pub fn withdrawn(
+    recipe: &Recipe,
+    image: &Image,
+    permissions: &Permissions,
+    reason: &Reason,
+    now: DateTime<Utc>,
+) -> Sequence {
     let decide = |action| Subject::image(image).decide(action, reason.clone());
     let mut sequence = Sequence::new();
     let mark = Mark {
         protected: marked_as_protected(image),
         shared: was_shared(image) || !permissions.launch.is_empty(),
+        watermark: watermark::put_on_before(image),
         word: RECALLED.into(),
     };
     if Mark::on(image).as_ref() != Some(&mark) {
@@ -198,6 +239,7 @@ pub fn withdrawn(image: &Image, permissions: &Permissions, reason: &Reason, now:
     if image.state == ImageState::Available && !is_deprecated(image, now) {
         sequence.push(decide(Action::SetDeprecation(image.id.clone(), Deprecation::At(soon(now)))));
     }
+    sequence.extend(watermark::taken_back(recipe, image).map(decide));
     sequence
 }
 
@@ -272,8 +314,12 @@ pub fn converge(
     let steps = steps(recipe, image, record, permissions, now);
     // If this dies half way and the recipe is changed back, the old mark must not claim that the image still matches.
     let applied = applied_mark(recipe, image, permissions);
-    let incomplete =
-        Mark { protected: marked_as_protected(image), shared: applied.shared, word: INCOMPLETE.into() };
+    let incomplete = Mark {
+        protected: marked_as_protected(image),
+        shared: applied.shared,
+        watermark: watermark::put_on_before(image),
+        word: INCOMPLETE.into(),
+    };
     let mut sequence: Sequence = steps.first().map(|_| tag(incomplete)).into_iter().collect();
     sequence.extend(steps);
     sequence.push(tag(applied));
@@ -294,7 +340,7 @@ pub fn publish(
             let mut sequence = Sequence::new();
             if !permissions.launch.is_empty() && !was_shared(image) {
                 // If this dies half way, somebody may have lost a permission of which nothing tells any more.
-                let mark = Mark { protected: false, shared: true, word: INCOMPLETE.into() };
+                let mark = Mark { protected: false, shared: true, watermark: None, word: INCOMPLETE.into() };
                 let tag = Action::Tag(image.id.clone(), Tags::new().with(tags::PUBLISHED_AS, mark));
                 sequence.push(Subject::image(image).decide(tag, reason.clone()));
             }

@@ -96,9 +96,9 @@ fn deprecation_counts_from_the_bake_and_a_past_time_becomes_the_earliest_possibl
 fn imds_v2_is_required_once_of_an_image_that_does_not_before_anybody_is_added() {
     let mut recipe = recipe("web");
     recipe.publish.share.accounts = vec!["111111111111".into()];
-    let before = mark(&recipe);
+    let before = mark(&recipe, &Tags::new());
     recipe.image.imds_v2 = true;
-    assert_ne!(mark(&recipe), before, "what was published before is looked at again");
+    assert_ne!(mark(&recipe, &Tags::new()), before, "what was published before is looked at again");
     let mut image = published();
     assert!(words(&recipe, &image, &Permissions::default())[0].starts_with("require-imds-v2: "));
     image.features.imds_v2 = true;
@@ -109,7 +109,7 @@ fn imds_v2_is_required_once_of_an_image_that_does_not_before_anybody_is_added() 
 fn protection_is_removed_only_if_kiln_enabled_it() {
     let mut recipe = recipe("web");
     recipe.publish.protect = true;
-    let carried_out = mark(&recipe);
+    let carried_out = mark(&recipe, &Tags::new());
     let mut image = published();
     assert_eq!(words(&recipe, &image, &Permissions::default()).len(), 1);
     image.protection = Protection::On("enabled-without-cooldown".into());
@@ -125,14 +125,17 @@ fn only_a_published_image_that_differs_from_its_recipe_is_due() {
     let recipe = sharing(&["222222222222"]);
     let due = |image: &Image| is_due(&recipe, image, &image.record().unwrap());
     assert!(due(&published()));
-    let settled = image("web", 9).released().tagged(tags::PUBLISHED_AS, &mark(&recipe).to_string()).build();
+    let settled = image("web", 9)
+        .released()
+        .tagged(tags::PUBLISHED_AS, &mark(&recipe, &Tags::new()).to_string())
+        .build();
     assert!(!due(&settled));
     for stage in [Stage::Captured, Stage::Verified, Stage::Rejected, Stage::Disabled] {
         assert!(!due(&image("web", 9).staged(stage).build()), "{stage}");
     }
     assert!(!due(&image("web", 9).released().in_state(ImageState::Disabled).build()));
     let disabled = |mark: &str| image("web", 9).disabled_on(30).tagged(tags::PUBLISHED_AS, mark).build();
-    assert!(!due(&disabled(&mark(&recipe).to_string())) && !due(&disabled("0123")));
+    assert!(!due(&disabled(&mark(&recipe, &Tags::new()).to_string())) && !due(&disabled("0123")));
     assert!(!is_due(&sharing(&[]), &published(), &published().record().unwrap()));
 }
 
@@ -140,8 +143,10 @@ fn only_a_published_image_that_differs_from_its_recipe_is_due() {
 fn disabled_and_shared(with: &[&str]) -> (Image, Permissions) {
     let mut before = sharing(&["111111111111", "222222222222"]);
     before.publish.share.snapshots = true;
-    let image =
-        image("web", 1).disabled_on(30).tagged(tags::PUBLISHED_AS, &mark(&before).to_string()).build();
+    let image = image("web", 1)
+        .disabled_on(30)
+        .tagged(tags::PUBLISHED_AS, &mark(&before, &Tags::new()).to_string())
+        .build();
     let volumes = [(image.snapshots[0].clone(), accounts(with))].into();
     (image, Permissions { launch: BTreeSet::new(), volumes })
 }
@@ -186,9 +191,11 @@ fn mark_after_nobody_is_left(before: &str, launch: BTreeSet<Grantee>) -> String 
 
 #[test]
 fn the_mark_of_an_image_tells_for_ever_that_it_was_shared() {
-    let shared = mark(&sharing(&["222222222222"])).to_string();
+    let shared = mark(&sharing(&["222222222222"]), &Tags::new()).to_string();
     let marked = |mark: &str| image("web", 9).released().tagged(tags::PUBLISHED_AS, mark).build();
-    assert!(was_shared(&marked(&shared)) && !was_shared(&marked(&mark(&sharing(&[])).to_string())));
+    assert!(
+        was_shared(&marked(&shared)) && !was_shared(&marked(&mark(&sharing(&[]), &Tags::new()).to_string()))
+    );
     let after = mark_after_nobody_is_left(&shared, accounts(&["222222222222"]));
     assert!(was_shared(&marked(&after)), "{after}");
     // It is that of its recipe, so no sweep looks at it again.
@@ -241,7 +248,7 @@ proptest! {
                 }
             }
             recipe.publish.share.snapshots = snapshots;
-            mark(&recipe)
+            mark(&recipe, &Tags::new())
         };
         prop_assert_eq!(a == b, with(&a) == with(&b));
     }

@@ -94,7 +94,13 @@ pub fn withdraw(observed: &Observed<'_>, version: Version, why: &str) -> Vec<Seq
             if at == 0 || is_marked(member) { Sequence::new() } else { marked(member, why, &reason) };
         match observed.permissions.get(&(image.region.clone(), image.id.clone())) {
             Some(Ok(permissions)) => {
-                sequence.extend(sharing::withdrawn(image, permissions, &reason, observed.now));
+                sequence.extend(sharing::withdrawn(
+                    observed.recipe,
+                    image,
+                    permissions,
+                    &reason,
+                    observed.now,
+                ));
             }
             Some(Err(error)) => sequence.push(Subject::image(image).retry_later(error)),
             None => {}

@@ -6,7 +6,8 @@
 
 use wildmatch::WildMatch;
 
-use super::types::{Base, Recipe};
+use super::instance_types::{field_of, in_order};
+use super::types::{Base, Recipe, Verify};
 use super::violation::Violations;
 
 /// The parameters of AWS, from which a base may always come.
@@ -54,12 +55,8 @@ impl Bounds {
                 violations.add(field, value, expected);
             }
         };
-        within("bake.instance_type", &recipe.bake.instance_type, &self.instance_types, "InstanceTypes");
-        for further in &recipe.bake.instance_types {
-            within("bake.instance_types", further, &self.instance_types, "InstanceTypes");
-        }
-        if let Some(of_tester) = &recipe.verify.instance_type {
-            within("verify.instance_type", of_tester, &self.instance_types, "InstanceTypes");
+        for (field, name) in types(&recipe) {
+            within(&field, name, &self.instance_types, "InstanceTypes");
         }
         let profiles = [("bake.profile", &recipe.bake.profile), ("verify.profile", &recipe.verify.profile)];
         for (field, profile) in profiles {
@@ -80,14 +77,17 @@ impl Bounds {
             within("bake.base", name, &self.base_parameters, "BaseParameters");
         }
         let share = &recipe.publish.share;
-        let lists = [
-            ("publish.share.accounts", &share.accounts),
-            ("publish.share.organizations", &share.organizations),
-            ("publish.share.organizational_units", &share.organizational_units),
-        ];
-        for (field, targets) in lists {
-            for target in targets {
-                within(field, target, &self.share_targets, "ShareTargets");
+        let channels = recipe.channels.iter().map(|one| (format!("channels.{}.share", one.name), &one.share));
+        for (path, share) in std::iter::once(("publish.share".to_owned(), share)).chain(channels) {
+            let lists = [
+                ("accounts", &share.accounts),
+                ("organizations", &share.organizations),
+                ("organizational_units", &share.organizational_units),
+            ];
+            for (list, targets) in lists {
+                for target in targets {
+                    within(&format!("{path}.{list}"), target, &self.share_targets, "ShareTargets");
+                }
             }
         }
         if share.public && !self.public_images {
@@ -96,6 +96,19 @@ impl Bounds {
         }
         if violations.0.is_empty() { Ok(recipe) } else { Err(violations) }
     }
+}
+
+/// Every instance type of a recipe, with the field that names it.
+fn types(recipe: &Recipe) -> Vec<(String, &str)> {
+    let Verify { instance_type, instance_types, regions, .. } = &recipe.verify;
+    let of_builders = recipe.bake.types().map(|name| (recipe.builder_type_field(name), name));
+    let of_testers = in_order(instance_type.as_ref(), instance_types).into_iter();
+    let of_testers = of_testers.map(|name| (field_of("verify", name, instance_types), name));
+    let of_regions = regions.iter().flat_map(|(region, tests)| {
+        let named = tests.instance_types.iter();
+        named.map(move |name| (format!("verify.regions.{region}.instance_types"), name.as_str()))
+    });
+    of_builders.chain(of_testers).chain(of_regions).collect()
 }
 
 /// A list of texts in which `*` and `?` are wildcards.
@@ -222,5 +235,12 @@ mod tests {
         let more = "instance_types = [\"m7g.large\", \"p5.48xlarge\"]\n";
         let found = refused("ami-0a", "t4g.small", more);
         assert!(found.len() == 1 && found[0].contains("bake.instance_types: found p5.48xlarge"), "{found:?}");
+        let more = "[verify]\ninstance_types = [\"t4g.small\", \"p5.48xlarge\"]\n\
+                    regions = { eu-west-1 = { instance_types = [\"p4d.24xlarge\"] } }\n\
+                    [replicate]\nregions = [\"eu-west-1\"]\n";
+        let found = refused("ami-0a", "t4g.small", more);
+        let told = |field: &str| found.iter().any(|one| one.contains(field));
+        assert!(found.len() == 2 && told("verify.instance_types: found p5.48xlarge"), "{found:?}");
+        assert!(told("verify.regions.eu-west-1.instance_types: found p4d.24xlarge"), "{found:?}");
     }
 }

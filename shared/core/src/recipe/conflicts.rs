@@ -44,5 +44,6 @@ fn of(recipe: &Recipe) -> Vec<Claim> {
         Base::Instance(instance) => Some(("bake.instance", instance.to_string())),
         _ => None,
     };
-    [parameter, template, instance].into_iter().flatten().collect()
+    let channels = recipe.channels.iter().map(|channel| ("publish.parameter", channel.parameter.clone()));
+    [parameter, template, instance].into_iter().flatten().chain(channels).collect()
 }

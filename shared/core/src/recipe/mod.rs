@@ -4,11 +4,14 @@
 //! mistake at once. [`reference`] describes every field.
 
 mod bounds;
+mod channels;
 mod conflicts;
 mod cycles;
 mod disks;
 mod fingerprint;
+mod found_network;
 mod image;
+mod instance_types;
 mod lines;
 pub mod names;
 mod network;
@@ -19,6 +22,7 @@ pub mod reference;
 pub mod schema;
 mod steps;
 mod table_reader;
+mod testers;
 mod together;
 mod types;
 mod validate;
@@ -26,11 +30,12 @@ mod violation;
 
 pub use bounds::{Bounds, Patterns};
 pub use disks::{DiskSettings, Disks, Volume};
+pub use found_network::{BadTags, FoundNetwork, LaunchPlace};
 pub use lines::Lines;
-pub use network::Network;
+pub use network::{Network, RegionTests};
 pub use together::checked;
 pub use types::{
-    Adopt, Bake, Base, Expire, ImageSettings, LaunchTemplate, OnLoss, Publish, Recipe, ReleaseStrategy,
-    Replicate, Share, Verify,
+    Adopt, Bake, Base, Channel, Expire, Gate, ImageSettings, LaunchTemplate, OnLoss, Publish, Recipe,
+    ReleaseStrategy, Replicate, Share, Verify,
 };
 pub use violation::{BadRecipe, Violation};

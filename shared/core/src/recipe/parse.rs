@@ -6,8 +6,10 @@ use chrono::TimeDelta;
 use toml::{Table, Value};
 
 use super::bounds::Bounds;
+use super::channels::channels;
 use super::disks::disks;
 use super::image::image;
+use super::instance_types::{INSTANCE_TYPE, instance_types};
 use super::lines::{Lines, line_at};
 use super::names::replaced;
 use super::network::{by_region, network};
@@ -89,6 +91,18 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     let image = image(&mut root, &mut violations);
     let adopt = adopt(&mut root, &mut violations);
     let publish = publish(&mut root, &mut violations);
+    let channels = channels(&mut root, &mut violations);
+    for (at, channel) in channels.iter().enumerate() {
+        let before = channels[..at].iter().map(|other| &other.parameter).chain(&publish.parameter);
+        if before.into_iter().any(|other| *other == channel.parameter) {
+            let field = format!("channels.{}.parameter", channel.name);
+            violations.add(
+                field,
+                quoted(&channel.parameter),
+                "a parameter that nothing else in the recipe names",
+            );
+        }
+    }
     let replicate = replicate(&mut root, &mut violations);
     let expire = expire(&mut root, &mut violations);
     if root.has("variants") {
@@ -124,6 +138,7 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
                 image,
                 adopt,
                 publish,
+                channels,
                 replicate,
                 expire,
             };
@@ -217,16 +232,10 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
         }
         None => base(&mut table, violations),
     };
-    let named = table.has("instance_type");
-    let instance_types: Vec<String> = table.list("instance_types", INSTANCE_TYPE, violations);
-    for bad in instance_types.iter().filter(|name| !is_instance_type(name)) {
-        violations.add(table.path_of("instance_types"), quoted(bad), INSTANCE_TYPE);
+    let types = instance_types(&mut table, violations);
+    if types.preferred.is_none() && !table.has("instance_type") {
+        violations.missing(table.path_of("instance_type"), INSTANCE_TYPE);
     }
-    // The first of several is the preferred one where none is named for that.
-    let instance_type = match instance_types.first().filter(|_| !named) {
-        Some(first) => Some(first.clone()),
-        None => checked(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations),
-    };
     let steps = steps(&mut table, violations);
     let fetch = fetch(&mut table, violations);
     let keep_log = keep_log(&mut table, violations);
@@ -248,8 +257,8 @@ fn bake(root: &mut TableReader<'_>, violations: &mut Violations) -> Option<Bake>
     table.end(violations);
     Some(Bake {
         base: base?,
-        instance_type: instance_type?,
-        instance_types,
+        instance_type: types.preferred?,
+        instance_types: types.listed,
         steps,
         fetch,
         keep_log,
@@ -304,16 +313,6 @@ fn newest(mut table: TableReader<'_>, violations: &mut Violations) -> Option<Bas
     Some(Base::Newest { owner: owner?, name: name? })
 }
 
-const INSTANCE_TYPE: &str = "an instance type such as \"t4g.small\"";
-
-fn is_instance_type(text: &str) -> bool {
-    let word = |part: &str| {
-        !part.is_empty()
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    text.len() <= 64 && text.split_once('.').is_some_and(|(family, size)| word(family) && word(size))
-}
-
 const PROFILE: &str = "the name of an instance profile, 1 to 128 of A-Z, a-z, 0-9 and +=,.@_-";
 
 /// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateInstanceProfile.html>)
@@ -327,11 +326,19 @@ fn verify(root: &mut TableReader<'_>, violations: &mut Violations) -> Verify {
     let steps = steps(&mut table, violations);
     let profile = optional(&mut table, "profile", PROFILE, is_profile, violations);
     let timeout = table.span("timeout", minutes(15), (minutes(1), TimeDelta::hours(24)), violations);
-    let instance_type = optional(&mut table, "instance_type", INSTANCE_TYPE, is_instance_type, violations);
+    let types = instance_types(&mut table, violations);
     let network = network(&mut table, violations);
     let regions = by_region(&mut table, violations);
     table.end(violations);
-    Verify { steps, profile, timeout, instance_type, network, regions }
+    Verify {
+        steps,
+        profile,
+        timeout,
+        instance_type: types.preferred,
+        instance_types: types.listed,
+        network,
+        regions,
+    }
 }
 
 /// `None` if the document has no such table.

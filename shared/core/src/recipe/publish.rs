@@ -8,12 +8,18 @@ use crate::recipe::types::{LaunchTemplate, Publish, Share};
 use crate::recipe::validate::{account_id, checked, minutes, optional, parameter_name};
 use crate::recipe::violation::Violations;
 
+pub(super) const PARAMETER: &str = "a parameter name such as \"/golden/web/latest\"";
+
+/// Whether a parameter of this name can be written: AWS keeps two prefixes for itself.
+pub(super) fn is_parameter(text: &str) -> bool {
+    parameter_name(text) && !text.starts_with("/aws") && !text.starts_with("/ssm")
+}
+
 pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -> Publish {
-    const PARAMETER: &str = "a parameter name such as \"/golden/web/latest\"";
     let mut table = root.table("publish", violations);
-    let is_allowed =
-        |text: &str| parameter_name(text) && !text.starts_with("/aws") && !text.starts_with("/ssm");
-    let parameter = optional(&mut table, "parameter", PARAMETER, is_allowed, violations);
+    let parameter = optional(&mut table, "parameter", PARAMETER, is_parameter, violations);
+    let parameter_accounts: Vec<String> = table.list("parameter_accounts", SHARED_WITH, violations);
+    let watermark = optional(&mut table, "watermark", WATERMARK, is_watermark, violations);
     let deprecate_after = table.take("deprecate_after").is_some().then(|| {
         table.span(
             "deprecate_after",
@@ -30,9 +36,16 @@ pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -
     let launch_template = launch_template(&mut table, violations);
     let share = share(&mut table, violations);
     table.end(violations);
+    check_accounts(&parameter_accounts, parameter.is_some(), &share, violations);
+    if let Some(name) = watermark.as_ref().filter(|_| share.public) {
+        let allowed = "no value beside publish.share.public: EC2 puts no watermark on a public image";
+        violations.add("publish.watermark", quoted(name), allowed);
+    }
     Publish {
         parameter,
+        parameter_accounts,
         share,
+        watermark,
         deprecate_after,
         protect,
         block_on_findings,
@@ -40,6 +53,28 @@ pub(crate) fn publish(root: &mut TableReader<'_>, violations: &mut Violations) -
         launch_template,
         skip_unchanged,
     }
+}
+
+const SHARED_WITH: &str = "an account that publish.share.accounts names";
+
+/// An account that may not launch an image could not name it: EC2 checks that before SSM shows the value.
+fn check_accounts(accounts: &[String], is_named: bool, share: &Share, violations: &mut Violations) {
+    if !accounts.is_empty() && !is_named {
+        let allowed = "nothing, or accounts beside publish.parameter: that is what is written there";
+        violations.add("publish.parameter_accounts", format!("a list of {}", accounts.len()), allowed);
+    }
+    for (at, account) in accounts.iter().enumerate().filter(|(_, one)| !share.accounts.contains(one)) {
+        violations.add(format!("publish.parameter_accounts[{at}]"), quoted(account), SHARED_WITH);
+    }
+}
+
+const WATERMARK: &str = "the name of a watermark: 3 to 64 letters, digits, . - _ / @";
+
+/// EC2 takes a few characters more, which the tag that tells of it does not.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AttachImageWatermark.html>)
+fn is_watermark(text: &str) -> bool {
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/@".contains(&byte);
+    (3..=64).contains(&text.len()) && text.bytes().all(usual)
 }
 
 fn block_on_findings(table: &mut TableReader<'_>, violations: &mut Violations) -> Option<Severity> {
@@ -64,15 +99,17 @@ fn launch_template(table: &mut TableReader<'_>, violations: &mut Violations) -> 
     Some(LaunchTemplate { name: name?, default })
 }
 
-fn share(table: &mut TableReader<'_>, violations: &mut Violations) -> Share {
+/// Reads `share`: who may launch images.
+pub(super) fn share(table: &mut TableReader<'_>, violations: &mut Violations) -> Share {
     let mut share = table.table("share", violations);
+    let path = table.path_of("share");
     let accounts: Vec<String> = share.list("accounts", "a 12-digit account id", violations);
     let organizations: Vec<String> = share.list("organizations", "the ARN of an organization", violations);
     let units: Vec<String> =
         share.list("organizational_units", "the ARN of an organizational unit", violations);
     let mut check = |key: &str, items: &[String], valid: fn(&str) -> bool, allowed: &str| {
         for (at, item) in items.iter().enumerate().filter(|(_, item)| !valid(item)) {
-            violations.add(format!("publish.share.{key}[{at}]"), quoted(item), allowed);
+            violations.add(format!("{path}.{key}[{at}]"), quoted(item), allowed);
         }
     };
     check("accounts", &accounts, account_id, "a 12-digit account id");
@@ -92,7 +129,7 @@ fn share(table: &mut TableReader<'_>, violations: &mut Violations) -> Share {
     let snapshots = share.flag("snapshots", violations);
     if snapshots && accounts.is_empty() {
         let allowed = "false, or accounts in share.accounts: EC2 shares snapshots with accounts only";
-        violations.add("publish.share.snapshots", "true", allowed);
+        violations.add(format!("{path}.snapshots"), "true", allowed);
     }
     share.end(violations);
     Share { accounts, organizations, organizational_units: units, public, snapshots }
@@ -108,3 +145,7 @@ fn organizations_arn(text: &str, kind: &str) -> bool {
     is_prefix_valid
         && parts.next().is_some_and(|resource| resource.starts_with(kind) && resource.len() > kind.len())
 }
+
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod tests;

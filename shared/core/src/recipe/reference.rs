@@ -63,7 +63,7 @@ pub const FIELDS: &[Field] = &[
         "tags",
         "table of strings",
         "no tags",
-        "at most 23; keys of 1 to 127 characters, not Name, not beginning with aws: or kiln:; values of at most 256",
+        "at most 22; keys of 1 to 127 characters, not Name, not beginning with aws: or kiln:; values of at most 256",
         "Your own tags. Kiln puts them on every image, replica and snapshot of the recipe, and on its instances.",
     ),
     field(
@@ -168,7 +168,7 @@ pub const FIELDS: &[Field] = &[
         "bake.network",
         "table",
         "the default VPC",
-        "{ subnets, security_groups, public_ip }",
+        "{ subnets or subnet_tags, security_groups or security_group_tags, public_ip }",
         "Where the builder is launched.",
     ),
     field(
@@ -179,11 +179,25 @@ pub const FIELDS: &[Field] = &[
         "As bake.subnets.",
     ),
     field(
+        "bake.network.subnet_tags",
+        "table of strings",
+        "none",
+        "1 to 50 tags; * and ? in a value are wildcards; not beside subnets",
+        "Instead of ids: the subnets of the home Region that bear all of these tags, by zone. Where none does, nothing is launched.",
+    ),
+    field(
         "bake.network.security_groups",
         LIST,
         "the default group of the VPC",
         "at most 16 security group ids, of the VPC of the subnets",
         "The security groups of the builder. A script that fetches packages needs one that lets it out.",
+    ),
+    field(
+        "bake.network.security_group_tags",
+        "table of strings",
+        "none",
+        "1 to 50 tags; * and ? in a value are wildcards; not beside security_groups",
+        "Instead of ids: the security groups that bear all of these tags, at most 16, in the VPC of the subnet. Each such VPC needs one.",
     ),
     field(
         "bake.network.public_ip",
@@ -287,9 +301,16 @@ pub const FIELDS: &[Field] = &[
     field(
         "verify.instance_type",
         "string",
-        "as bake.instance_type",
+        "the first of verify.instance_types, or as bake.instance_type",
         "an instance type that runs the image's architecture",
         "The type of the tester.",
+    ),
+    field(
+        "verify.instance_types",
+        LIST,
+        "none",
+        "instance types that run the image's architecture",
+        "Further types for the tester, in order of preference, for when no subnet has room for the one before.",
     ),
     field(
         "verify.subnets",
@@ -302,7 +323,7 @@ pub const FIELDS: &[Field] = &[
         "verify.network",
         "table",
         "the default VPC",
-        "{ subnets, security_groups, public_ip }",
+        "{ subnets or subnet_tags, security_groups or security_group_tags, public_ip }",
         "Where the tester is launched in the home Region.",
     ),
     field(
@@ -313,11 +334,25 @@ pub const FIELDS: &[Field] = &[
         "As verify.subnets.",
     ),
     field(
+        "verify.network.subnet_tags",
+        "table of strings",
+        "none",
+        "1 to 50 tags; * and ? in a value are wildcards; not beside subnets",
+        "Instead of ids: the subnets of the home Region that bear all of these tags. Where none does, nothing is launched.",
+    ),
+    field(
         "verify.network.security_groups",
         LIST,
         "the default group of the VPC",
         "at most 16 security group ids, of the VPC of the subnets",
         "The security groups of the tester. A script that fetches packages needs one that lets it out.",
+    ),
+    field(
+        "verify.network.security_group_tags",
+        "table of strings",
+        "none",
+        "1 to 50 tags; * and ? in a value are wildcards; not beside security_groups",
+        "Instead of ids: the security groups that bear all of these tags, at most 16, in the VPC of the subnet. Each such VPC needs one.",
     ),
     field(
         "verify.network.public_ip",
@@ -329,9 +364,9 @@ pub const FIELDS: &[Field] = &[
     field(
         "verify.regions",
         "table of tables",
-        "the default VPC of each Region",
-        "by Region of replicate.regions: { subnets, security_groups, public_ip }",
-        "Where the testers of replicas are launched, with replicate.verify = true.",
+        "the default VPC of each Region, and verify.instance_types",
+        "by Region of replicate.regions: the same fields as verify.network, and instance_types",
+        "Where the testers of replicas are launched, and as which types, with replicate.verify = true.",
     ),
     field(
         "image.description",
@@ -367,6 +402,20 @@ pub const FIELDS: &[Field] = &[
         "no parameter",
         "2 to 1,011 characters; begins with /; below the template's ReleaseParameters",
         "The SSM parameter that names the newest release, one in each Region. Use it as `resolve:ssm:<parameter>`. No other recipe may name it.",
+    ),
+    field(
+        "publish.parameter_accounts",
+        LIST,
+        "none",
+        "accounts of share.accounts; only with parameter",
+        "The parameter names the newest release in these accounts too, in each Region. They have the roles of `infra/account.yaml`. One that cannot be reached holds nothing up: that is told, and a later sweep sees to it.",
+    ),
+    field(
+        "publish.watermark",
+        "string",
+        "no watermark",
+        "3 to 64 letters, digits, . - _ / @; not with share.public",
+        "Puts the watermark `<account>:<name>` on every published image and replica, so that other accounts can allow launches of nothing else (Allowed AMIs). A recall takes it off. Where EC2 does not know watermarks, that is told, and nothing waits for it.",
     ),
     field(
         "publish.deprecate_after",
@@ -459,6 +508,13 @@ pub const FIELDS: &[Field] = &[
         "false",
         "only with share.accounts",
         "The accounts may also create volumes from the snapshots, and so copy the image.",
+    ),
+    field(
+        "channels",
+        "table of tables",
+        "none",
+        "at most 4, by name: { parameter, share, follows, after, approval }",
+        "The same images, released wider later. Each channel has a parameter of its own, and may share with more accounts. A release comes to it once it has come to the channel that it follows, or was released, and `after` is over, or, with `approval = true`, once somebody approves it.",
     ),
     field(
         "replicate.regions",

@@ -22,7 +22,7 @@ script = "true"
 timeout = "45m"
 window = "6h"
 encrypt = "alias/golden"
-network = { security_groups = ["sg-0a"], public_ip = false }
+network = { subnet_tags = { tier = "private" }, security_groups = ["sg-0a"], public_ip = false }
 root = { size = "20G", type = "gp3", iops = 3000, throughput = 125 }
 volumes = [{ device = "/dev/sdf", size = "1T", type = "gp3", iops = 3000, throughput = 125, in_image = false }]
 allow_deprecated = true
@@ -32,13 +32,16 @@ on_base_release = false
 script = "true"
 timeout = "15m"
 instance_type = "t4g.small"
-network = { security_groups = ["sg-0a"], public_ip = true }
-regions = { eu-west-1 = { subnets = ["subnet-0c"], security_groups = ["sg-0c"], public_ip = true } }
+instance_types = ["m7g.large"]
+network = { subnets = ["subnet-0a"], security_group_tags = { role = "tester" }, public_ip = true }
+regions = { eu-west-1 = { subnets = ["subnet-0c"], security_groups = ["sg-0c"], public_ip = true, instance_types = ["m7g.large"] } }
 [adopt]
 name = "web-*"
 deregister = true
 [publish]
 parameter = "/golden/web"
+watermark = "verified"
+parameter_accounts = []
 deprecate_after = "90d"
 protect = true
 block_on_findings = "high"
@@ -49,6 +52,18 @@ accounts = ["123456789012"]
 organizations = ["arn:aws:organizations::123456789012:organization/o-a"]
 organizational_units = ["arn:aws-cn:organizations::123456789012:ou/o-a/ou-b"]
 public = false
+snapshots = true
+[channels.stage]
+parameter = "/golden/web/stage"
+after = "3d"
+[channels.prod]
+parameter = "/golden/web/prod"
+follows = "stage"
+approval = true
+[channels.prod.share]
+accounts = ["123456789012"]
+organizations = ["arn:aws:organizations::123456789012:organization/o-a"]
+organizational_units = ["arn:aws-cn:organizations::123456789012:ou/o-a/ou-b"]
 snapshots = true
 [replicate]
 regions = ["eu-west-1", "us-gov-west-1"]
@@ -232,14 +247,17 @@ fn every_sample_recipe_names_the_schema_and_is_valid_by_it() {
 #[test]
 fn the_fields_inside_of_lists_are_those_of_the_parser() {
     let mut full = document(FULL);
-    for table in ["bake.volumes.*", "verify.regions.*"] {
+    for table in ["bake.volumes.*", "verify.regions.*", "channels.prod", "channels.prod.share"] {
         set(&mut full, &format!("{table}.none"), json!(1));
     }
     let violations = Recipe::parse("web", &text_of(&full)).unwrap_err().violations;
     let mut known = BTreeSet::new();
     for violation in violations {
         let table = violation.field.strip_suffix("none").unwrap_or_else(|| panic!("{violation}"));
-        let table = table.replace("volumes[0]", "volumes.*").replace("eu-west-1", ANY);
+        let table = table
+            .replace("volumes[0]", "volumes.*")
+            .replace("eu-west-1", ANY)
+            .replace("channels.prod", "channels.*");
         let (_, fields) = violation.problem.rsplit_once("(fields: ").unwrap();
         known.extend(fields.trim_end_matches(')').split(", ").map(|field| format!("{table}{field}")));
     }

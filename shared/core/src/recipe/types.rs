@@ -6,7 +6,8 @@ use std::fmt;
 use chrono::TimeDelta;
 
 use super::disks::Disks;
-use super::network::{self, Network};
+use super::instance_types::in_order;
+use super::network::{Network, RegionTests};
 use super::params::Params;
 use crate::inventory::Severity;
 use crate::model::program::{Digest, LogRetention, Object, Step};
@@ -33,6 +34,8 @@ pub struct Recipe {
     pub adopt: Option<Adopt>,
     /// Who may use images, and which parameter and launch template name them.
     pub publish: Publish,
+    /// The parameters to which a release comes later, each behind the one that it follows.
+    pub channels: Vec<Channel>,
     /// The Regions to which images are copied.
     pub replicate: Replicate,
     /// How long images are kept.
@@ -75,8 +78,7 @@ pub struct Bake {
 impl Bake {
     /// Every type that the builder may have, the preferred one first.
     pub fn types(&self) -> impl Iterator<Item = &str> {
-        let further = self.instance_types.iter().filter(|further| **further != self.instance_type);
-        std::iter::once(&self.instance_type).chain(further).map(String::as_str)
+        in_order(Some(&self.instance_type), &self.instance_types).into_iter()
     }
 }
 
@@ -119,14 +121,16 @@ pub struct Verify {
     pub steps: Vec<Step>,
     /// How long the tester may run.
     pub timeout: TimeDelta,
-    /// The instance type of the tester; `None` for that of the builder.
+    /// The preferred instance type of testers; `None` for the types of the builder.
     pub instance_type: Option<String>,
+    /// Further types for testers, in order of preference: where no zone has room for the one before.
+    pub instance_types: Vec<String>,
     /// The instance profile of testers; `None` for none.
     pub profile: Option<String>,
     /// Where the tester of a home image is launched.
     pub network: Network,
-    /// Where the testers of replicas are launched; in the default VPC of a Region that is not named.
-    pub regions: BTreeMap<Region, Network>,
+    /// The testers of replicas; in the default VPC of a Region that is not named.
+    pub regions: BTreeMap<Region, RegionTests>,
 }
 
 /// `[image]`: what the images say of themselves.
@@ -152,8 +156,12 @@ pub struct Adopt {
 pub struct Publish {
     /// The SSM parameter, one in each Region, that holds the image id of the current release.
     pub parameter: Option<String>,
+    /// The accounts in which the same parameter names the release too.
+    pub parameter_accounts: Vec<String>,
     /// Who may launch images.
     pub share: Share,
+    /// The name of the watermark that published images bear; `None` for none.
+    pub watermark: Option<String>,
     /// How long after the start of its bake an image is deprecated; `None` for never.
     pub deprecate_after: Option<TimeDelta>,
     /// Whether published images get deregistration protection, which only Kiln removes.
@@ -190,6 +198,30 @@ pub struct Share {
     pub public: bool,
     /// Whether the accounts may also create volumes from the snapshots, which lets them copy the image.
     pub snapshots: bool,
+}
+
+/// `channels.<name>`: a parameter of its own, to which a release comes after it was released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// Its name.
+    pub name: String,
+    /// The SSM parameter, one in each Region, that holds the image id of its release.
+    pub parameter: String,
+    /// Who may launch images from then on, beside those of `publish.share`.
+    pub share: Share,
+    /// The channel that a release must have come to before; `None` if it only must have been released.
+    pub follows: Option<String>,
+    /// What a release waits for.
+    pub gate: Gate,
+}
+
+/// What a release waits for before it comes to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// For this long, since it came to the channel before, or since it was released.
+    After(TimeDelta),
+    /// For somebody who approves it.
+    Approval,
 }
 
 /// `[replicate]`: the Regions to which images are copied.
@@ -273,19 +305,9 @@ impl Replicate {
 }
 
 impl Recipe {
-    /// Where testers are launched in a Region.
-    pub fn tester_network(&self, region: &Region, is_home: bool) -> &Network {
-        network::of_region(region, is_home, &self.verify.network, &self.verify.regions)
-    }
-
     /// Whether adopted images may be disabled and deregistered.
     pub fn removes_adopted(&self) -> bool {
         self.adopt.as_ref().is_some_and(|adopt| adopt.deregister)
-    }
-
-    /// The preferred instance type of the testers.
-    pub fn tester_type(&self) -> &str {
-        self.verify.instance_type.as_ref().unwrap_or(&self.bake.instance_type)
     }
 
     /// The Regions that get a replica: never the home Region, even if the recipe names it.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::inventory::{Finding, Image, Instance, Result, Snapshot, Subnet, Waiting};
+use crate::channel::ChannelPointers;
+use crate::inventory::{Finding, Image, Instance, Result, Snapshot, Waiting};
 use crate::model::{ImageId, ImageName, InstanceId, RecipeName, Region};
 use crate::orphans::SnapshotReferences;
-use crate::recipe::{BadRecipe, Recipe};
+use crate::recipe::{BadRecipe, FoundNetwork, Recipe};
 use crate::release::Pointers;
 use crate::replicate::PermissionsByImage;
 use crate::verify::Console;
@@ -31,15 +32,17 @@ pub struct Observed {
     pub further: BTreeMap<Region, Result<Vec<Instance>>>,
     /// The consoles of the testers that [`super::pipeline::testers_to_read`] returned.
     pub consoles: BTreeMap<InstanceId, Result<Console>>,
-    /// The subnets for testers, for the Regions and recipes of the images that [`super::pipeline::images_needing_subnets`]
-    /// returned.
-    pub subnets: BTreeMap<(Region, RecipeName), Result<Vec<Subnet>>>,
+    /// Where testers can be launched, for the Regions and recipes of the images that
+    /// [`super::pipeline::images_needing_network`] returned.
+    pub networks: BTreeMap<(Region, RecipeName), Result<FoundNetwork>>,
     /// Who may use the images that [`super::pipeline::images_needing_permissions`] returned.
     pub permissions: PermissionsByImage,
     /// Amazon Inspector's findings in the images that [`super::pipeline::images_needing_findings`] returned.
     pub findings: BTreeMap<ImageId, Result<Vec<Finding>>>,
     /// What the parameters and launch templates of each Region name, by recipe.
     pub pointers: BTreeMap<RecipeName, BTreeMap<Region, Pointers>>,
+    /// What the channels of each recipe name; of recipes with channels alone.
+    pub channels: BTreeMap<RecipeName, ChannelPointers>,
     /// The bakes that found no room for their builders.
     pub waiting: Result<Vec<Waiting>>,
     /// What uses the snapshots that [`super::candidates`] returned, by Region.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::channel;
 use crate::events::wake::Wake;
 use crate::inventory::{Image, ImageState, Instance, InstanceState, Result};
 use crate::model::{ImageId, ImageName, ImageRecord, InstanceId, Region, Tags, tags};
@@ -15,7 +16,7 @@ use crate::plan::reason::RecallReason;
 use crate::plan::{Action, Decision, Sequence, Subject};
 use crate::publish::{self, sharing};
 use crate::recall;
-use crate::recipe::{OnLoss, Recipe};
+use crate::recipe::{FoundNetwork, OnLoss, Recipe};
 use crate::reconcile::observed::Observed;
 use crate::reconcile::wakes::Due;
 use crate::release::newest::named_releases;
@@ -94,14 +95,14 @@ pub fn testers_to_read(observed: &Observed, now: DateTime<Utc>) -> Vec<&Instance
     all.filter(|one| verify::image_under_test(one).is_ok() && verify::wants_console(one, now)).collect()
 }
 
-/// The images for which the subnets for testers must be read.
-pub fn images_needing_subnets<'a>(observed: &Observed, known: &'a [Tracked<'_>]) -> Vec<&'a Tracked<'a>> {
+/// The images for which it must be read where testers can be launched.
+pub fn images_needing_network<'a>(observed: &Observed, known: &'a [Tracked<'_>]) -> Vec<&'a Tracked<'a>> {
     let testers = testers(observed);
-    let needs_subnets = |one: &&Tracked<'_>| {
+    let needs_network = |one: &&Tracked<'_>| {
         observed.instances_in(&one.image.region).is_some()
-            && verify::wants_subnets(one.recipe, &one.image, &one.record, &testers_of(&testers, &one.image))
+            && verify::wants_network(one.recipe, &one.image, &one.record, &testers_of(&testers, &one.image))
     };
-    known.iter().filter(needs_subnets).collect()
+    known.iter().filter(needs_network).collect()
 }
 
 /// How many images one sweep inspects. If a changed recipe affects more, the next sweeps inspect the others.
@@ -184,7 +185,7 @@ fn test_steps(
             .filter_map(|tester| Some((tester.id.clone(), observed.consoles.get(&tester.id)?.clone())))
             .collect(),
         testers,
-        subnets: observed.subnets.get(&key).cloned().unwrap_or_else(|| Ok(Vec::new())),
+        network: observed.networks.get(&key).cloned().unwrap_or_else(|| Ok(FoundNetwork::default())),
         builder: image.source_instance.clone().filter(|builder| {
             let there = |one: &Instance| one.id == *builder && one.state != InstanceState::Terminated;
             observed.instances_in(&image.region).is_some_and(|all| all.iter().any(there))
@@ -324,7 +325,17 @@ pub(super) fn releases(observed: &Observed, now: DateTime<Utc>) -> Vec<Due> {
         let wake = || Wake::Release(recipe.name.clone());
         let back = copy_back::decide(recipe, &observed.home, &observed.images, now);
         let decided = release::decide(&state, Drift::Repair).into_iter().chain(back);
+        let decided = decided.chain(channels(observed, recipe, now));
         decided.map(|sequence| Due { wake: wake(), sequence, since: None }).collect::<Vec<Due>>()
     };
     observed.recipes.values().flat_map(of_recipe).collect()
+}
+
+/// What must still be done for the channels of a recipe. Whoever is woken reads who may use the images.
+fn channels(observed: &Observed, recipe: &Recipe, now: DateTime<Utc>) -> Vec<Sequence> {
+    let Some(pointers) = observed.channels.get(&recipe.name) else { return Vec::new() };
+    let permissions = BTreeMap::new();
+    let (home, images) = (&observed.home, &observed.images);
+    let of_channels = channel::Observed { recipe, home, images, pointers, permissions: &permissions, now };
+    channel::decide(&of_channels, Drift::Repair, None)
 }

@@ -28,10 +28,11 @@ fn observed(instances: Vec<Instance>, images: Vec<Image>) -> Observed {
         needs: BTreeMap::new(),
         further: BTreeMap::new(),
         consoles: BTreeMap::new(),
-        subnets: BTreeMap::new(),
+        networks: BTreeMap::new(),
         permissions: BTreeMap::new(),
         findings: BTreeMap::new(),
         pointers: BTreeMap::new(),
+        channels: BTreeMap::new(),
     }
 }
 
@@ -182,7 +183,7 @@ fn an_untested_image_is_tested_in_another_zone() {
     let image = image("web", 9).tagged(tags::ZONE, "us-east-1a").build();
     let mut untested = observed(vec![], vec![image]);
     let known = pipeline::known(&untested, now());
-    assert_eq!(pipeline::images_needing_subnets(&untested, &known).len(), 1);
+    assert_eq!(pipeline::images_needing_network(&untested, &known).len(), 1);
     let subnet = |id: &str, zone: &str| Subnet {
         id: id.parse().unwrap(),
         zone: zone.into(),
@@ -190,7 +191,7 @@ fn an_untested_image_is_tested_in_another_zone() {
         gives_public_ip: true,
     };
     let both = vec![subnet("subnet-0a", "us-east-1a"), subnet("subnet-0b", "us-east-1b")];
-    untested.subnets.insert((region("us-east-1"), "web".parse().unwrap()), Ok(both));
+    untested.networks.insert((region("us-east-1"), "web".parse().unwrap()), Ok(both.into()));
     assert_eq!(found(&untested, now()), ["verify: launch"]);
     let due = due(&untested, now());
     let launches = due.iter().flat_map(|one| &one.sequence).find_map(|one| match &one.action {
@@ -241,7 +242,7 @@ fn a_tagged_image_is_adopted_and_tested_in_one_sequence() {
         vpc: "vpc-0a".into(),
         gives_public_ip: true,
     };
-    with.subnets.insert((region("us-east-1"), "web".parse().unwrap()), Ok(vec![subnet]));
+    with.networks.insert((region("us-east-1"), "web".parse().unwrap()), Ok(vec![subnet].into()));
     assert_eq!(found(&with, now()), ["verify: adopt+launch"]);
 }
 

@@ -92,7 +92,10 @@ fn fails(decision: &Decision) -> bool {
 
 /// Whether a decision that leaves everything as it is needs a person.
 fn is_told(decision: &Decision) -> bool {
-    matches!(decision.reason, Reason::Release(ReleaseReason::NamesUnknown { .. }))
+    matches!(
+        decision.reason,
+        Reason::Release(ReleaseReason::NamesUnknown { .. } | ReleaseReason::AccountUnread { .. })
+    )
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! with `"each"` every Region moves on its own. Kiln never moves back to an older release on its own. Only a rollback
 //! does, and after it nothing moves forward until there is a newer release.
 
+mod accounts;
 pub mod launch_template;
 mod moves;
 pub mod newest;
@@ -23,7 +24,8 @@ use crate::inventory::Image;
 use crate::model::{AnchoredEnd, Stage, Tags, tags};
 use crate::plan::action::WaitFor;
 use crate::plan::reason::ReleaseReason;
-use crate::plan::{Action, Reason, Sequence, Subject, anchored};
+use crate::plan::{Action, Decision, Reason, Sequence, Subject, anchored};
+use crate::release::accounts::Own;
 use crate::release::moves::How;
 use crate::release::state::ReadyRelease;
 
@@ -41,9 +43,12 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift) -> Vec<Sequence> {
         return sequences;
     }
     let how = How { drift, until: WaitFor::Visible, waits_at: Some(state.now) };
-    let moved = state.moves(&state.required().collect::<Vec<_>>(), how);
-    match moved {
-        Err(waits) => sequences.push(vec![*waits]),
+    let required: Vec<_> = state.required().collect();
+    match state.moves(&required, how) {
+        Err(waits) => {
+            sequences.push(vec![*waits]);
+            sequences.push(state.in_accounts(&required, Own::Wait, drift));
+        }
         Ok(moves) => sequences.extend(released(state, moves)),
     }
     sequences.extend(
@@ -68,6 +73,31 @@ pub fn move_now(state: &ReleaseState<'_>) -> Sequence {
         sequence.extend(state.moves(&[region], How::NOW).unwrap_or_default());
     }
     sequence
+}
+
+/// What names the release of a channel, moved.
+#[derive(Debug, Clone)]
+pub struct ChannelMoves {
+    /// The Regions that the recipe requires. The error says until when nothing is tried.
+    pub together: Result<Sequence, Box<Decision>>,
+    /// Each Region of best effort, and what could not be read.
+    pub alone: Vec<Sequence>,
+}
+
+/// Moves the parameter of a channel. `state` has the releases that have come to it and no others.
+pub fn move_channel(state: &ReleaseState<'_>, drift: Drift) -> ChannelMoves {
+    let unreadable = state.unreadable();
+    let is_required = |one: &Decision| state.requires(&one.subject.region);
+    let is_partial = unreadable.iter().any(is_required);
+    let mut alone: Vec<Sequence> = unreadable.into_iter().map(|one| vec![one]).collect();
+    let how = How { drift, until: WaitFor::Visible, waits_at: Some(state.now) };
+    let together = match (is_partial, state.unreadable().into_iter().next()) {
+        (true, Some(unread)) => Err(Box::new(Decision { action: Action::Keep, ..unread })),
+        _ => state.moves(&state.required().collect::<Vec<_>>(), how),
+    };
+    let best_effort = state.best_effort().map(|region| state.moves(&[region], how));
+    alone.extend(best_effort.map(|moved| moved.unwrap_or_else(|waits| vec![*waits])));
+    ChannelMoves { together, alone }
 }
 
 /// The moves, and behind them the end of each release that is complete; and the releases that another invocation ends.

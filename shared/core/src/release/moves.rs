@@ -11,6 +11,7 @@ use crate::plan::action::{Move, Moves, NoteTry, WaitFor};
 use crate::plan::reason::ReleaseReason;
 use crate::plan::{Action, Decision, Reason, Sequence, Subject};
 use crate::recipe::ReleaseStrategy;
+use crate::release::accounts::Own;
 use crate::release::launch_template::template_move;
 use crate::release::newest::latest_pin;
 use crate::release::state::{Drift, ReadyRelease, ReleaseState, is_repair};
@@ -87,6 +88,7 @@ impl<'a> ReleaseState<'a> {
     /// nothing is tried, and sets back what an earlier try left moved.
     pub(super) fn moves(&self, regions: &[&'a Region], how: How) -> Result<Sequence, Box<Decision>> {
         let mut sequence = self.move_parameters(regions, how)?;
+        sequence.extend(self.in_accounts(regions, Own::Move(&sequence), how.drift));
         let templates = self.move_templates(regions, how.drift);
         if self.recipe.publish.parameter.is_none() {
             sequence.extend(self.lost_by_templates(regions, &templates));
@@ -232,7 +234,7 @@ impl<'a> ReleaseState<'a> {
     }
 
     /// What a Region that waits for others names, if it is no release yet.
-    fn names_unfinished(&self, region: &Region) -> Option<&ReadyRelease<'a>> {
+    pub(super) fn names_unfinished(&self, region: &Region) -> Option<&ReadyRelease<'a>> {
         let goes_with_others =
             self.recipe.replicate.release == ReleaseStrategy::AllRegions && self.requires(region);
         self.named(region).filter(|release| goes_with_others && !release.is_released())

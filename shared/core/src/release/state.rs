@@ -13,11 +13,13 @@ use crate::recipe::Recipe;
 use crate::release::launch_template::current_point;
 use crate::release::newest::latest_pin;
 
-/// What a Region's parameter and launch template name.
+/// What a Region's parameter and launch template name, and the parameter in other accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pointers {
     /// The value of the recipe's parameter; read only if the recipe names one.
     pub parameter: Option<Result<Option<String>>>,
+    /// The value of the same parameter in each of the recipe's other accounts.
+    pub accounts: BTreeMap<String, Result<Option<String>>>,
     /// The recipe's launch template; read only if the recipe names one.
     pub template: Option<Result<Option<Template>>>,
     /// Whether they name an image that is none of the recipe's, and that can be launched.
@@ -77,7 +79,7 @@ pub struct ReleaseState<'a> {
     pub(super) releases: Vec<ReadyRelease<'a>>,
     /// The version of each available image that was not rejected or disabled, published or not, by Region and id.
     pub(super) versions: BTreeMap<(&'a Region, &'a ImageId), Version>,
-    /// The images that somebody recalled.
+    /// The images that somebody recalled, or that do not count.
     pub(super) recalled: BTreeSet<(&'a Region, &'a ImageId)>,
     /// The versions whose home image is among them.
     pub(super) recalled_versions: BTreeSet<Version>,
@@ -99,6 +101,18 @@ impl<'a> ReleaseState<'a> {
         images: &'a BTreeMap<Region, Result<Vec<Image>>>,
         pointers: &'a BTreeMap<Region, Pointers>,
         now: DateTime<Utc>,
+    ) -> Self {
+        Self::of_some(recipe, home, images, pointers, now, |_| true)
+    }
+
+    /// The same, as if only these versions had ever been: nothing is said of the others, as if they were recalled.
+    pub fn of_some(
+        recipe: &'a Recipe,
+        home: &'a Region,
+        images: &'a BTreeMap<Region, Result<Vec<Image>>>,
+        pointers: &'a BTreeMap<Region, Pointers>,
+        now: DateTime<Utc>,
+        counts: impl Fn(Version) -> bool,
     ) -> Self {
         let regions = || recipe.regions(home);
         let unobservable =
@@ -129,9 +143,13 @@ impl<'a> ReleaseState<'a> {
                         continue;
                     }
                 };
-                if image.is_out() {
+                let is_counted = counts(record.name.version);
+                if image.is_out() || !is_counted {
                     recalled.insert((region, &image.id));
                     recalled_versions.extend((region == home).then_some(record.name.version));
+                }
+                if !is_counted {
+                    continue;
                 }
                 if !record.stage.is_out() && record.stage != Stage::Disabled {
                     versions.insert((region, &image.id), record.name.version);

@@ -228,7 +228,7 @@ mod tests {
             (Tags::new().with("aws:backup:source-resource", "i-1"), "AWS Backup"),
             (Tags::new().with("aws:dlm:lifecycle-policy-id", "p"), "Data Lifecycle Manager"),
             (Tags::new().with(tags::VERSION, name("web", 20).version), "in the future"),
-            (many, "it would have 58 tags"),
+            (many, "it would have 59 tags"),
         ] {
             let decision = decided(&given(extra), &[]);
             assert!(

@@ -1,57 +1,23 @@
 //! Decides whether an image is tested, and turns the outcome of its tester into a pass or a rejection.
 
 pub mod adopt;
+mod launch;
+mod observed;
 mod unchanged;
 
-use std::collections::BTreeMap;
+pub use launch::network;
+pub use observed::{Console, Observed};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::events::outbound::Event;
-use crate::inventory::{
-    Candidates, CloudError, Image, ImageState, Instance, InstanceRole, InstanceState, NewInstance,
-    StopReason, Subnet,
-};
+use crate::inventory::{CloudError, Image, ImageState, Instance, InstanceRole, InstanceState, StopReason};
 use crate::model::AnchoredEnd;
 use crate::model::contents::{Listing, contents_key};
-use crate::model::{
-    ImageId, ImageRecord, InstanceId, Role, ScriptOutcome, Stage, SubnetId, Tags, Version, tags,
-};
+use crate::model::{ImageId, ImageRecord, InstanceId, ScriptOutcome, Stage, Tags, Version, tags};
 use crate::plan::reason::{ScriptReason, VerifyReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject, anchored};
-use crate::recipe::{Network, Recipe};
-
-/// What was observed of one image and its testers.
-#[derive(Debug, Clone)]
-pub struct Observed {
-    /// The image or replica under test.
-    pub image: Image,
-    /// Its record.
-    pub record: ImageRecord,
-    /// Its testers, in any state.
-    pub testers: Vec<Instance>,
-    /// The consoles of the testers for which [`wants_console`] is true.
-    pub consoles: BTreeMap<InstanceId, Result<Console, CloudError>>,
-    /// The subnets in which a tester can be launched; read only if [`wants_subnets`] is true.
-    pub subnets: Result<Vec<Subnet>, CloudError>,
-    /// Its builder, if that is still there; read only if [`wants_releases`] is true.
-    pub builder: Option<InstanceId>,
-    /// The home images of the recipe; read only if [`wants_releases`] is true.
-    pub releases: Vec<Image>,
-    /// When somebody asked for this test, if somebody did: then another tester is launched, whatever was launched before.
-    pub asked: Option<DateTime<Utc>>,
-}
-
-/// What a tester's console shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Console {
-    /// How the tester's script ended.
-    pub verdict: ScriptOutcome,
-    /// Its last lines.
-    pub tail: String,
-    /// What is in the image; `None` if the tester did not list it.
-    pub listing: Option<Listing>,
-}
+use crate::recipe::Recipe;
 
 /// The image that an instance tests.
 ///
@@ -103,8 +69,8 @@ pub fn wants_console(tester: &Instance, now: DateTime<Utc>) -> bool {
         || (tester.state != InstanceState::Terminated && tester.is_late(now))
 }
 
-/// Whether the subnets for testers must be read: the image must be tested, and no tester exists.
-pub fn wants_subnets(recipe: &Recipe, image: &Image, record: &ImageRecord, testers: &[Instance]) -> bool {
+/// Whether it must be read where testers can be launched: the image must be tested, and no tester exists.
+pub fn wants_network(recipe: &Recipe, image: &Image, record: &ImageRecord, testers: &[Instance]) -> bool {
     wants_test(recipe, image, record).is_ok() && testers.iter().all(|tester| !exists(tester))
 }
 
@@ -115,15 +81,6 @@ pub fn wants_releases(recipe: &Recipe, image: &Image, record: &ImageRecord, test
         && record.copied.is_none()
         && wants_test(recipe, image, record).is_ok()
         && testers.iter().any(|tester| tester.state == InstanceState::Stopped)
-}
-
-/// The subnets that the recipe names for testers in the Region of an image; empty for the default subnets.
-pub fn named_subnets<'a>(recipe: &'a Recipe, image: &Image) -> &'a [SubnetId] {
-    &network(recipe, image).subnets
-}
-
-fn network<'a>(recipe: &'a Recipe, image: &Image) -> &'a Network {
-    recipe.tester_network(&image.region, image.tags.get(tags::ORIGIN).is_none())
 }
 
 /// The outcome of one tester so far.
@@ -150,7 +107,7 @@ pub fn decide(recipe: Option<&Recipe>, observed: &Observed, now: DateTime<Utc>) 
         if let Some(until) = launch_deadline(observed).filter(|until| *until < now) {
             return reject(observed, None, Reason::Verify(VerifyReason::NoTesterInTime(until)), "", &[]);
         }
-        return vec![launch(recipe, observed, now)];
+        return vec![launch::launch(recipe, observed, now)];
     }
     let status: Vec<(&Instance, TesterStatus)> =
         existing.iter().map(|tester| (*tester, status(observed, tester, now))).collect();
@@ -350,78 +307,6 @@ fn emit(observed: &Observed, news: Event, reason: Reason) -> Decision {
 
 fn terminate(tester: &Instance, reason: Reason) -> Decision {
     Subject::instance(tester).decide(Action::Terminate(tester.id.clone()), reason)
-}
-
-/// The Availability Zone in which the image's builder ran.
-fn builders_zone(image: &Image) -> Option<String> {
-    image.tags.get(tags::ZONE).map(str::to_owned)
-}
-
-fn launch(recipe: &Recipe, observed: &Observed, now: DateTime<Utc>) -> Decision {
-    let subject = Subject::image(&observed.image);
-    let subnets = match &observed.subnets {
-        Ok(subnets) => subnets,
-        Err(error) => return subject.retry_later(error),
-    };
-    let zone = builders_zone(&observed.image);
-    let mut in_other_zones: Vec<&Subnet> =
-        subnets.iter().filter(|subnet| zone.as_ref() != Some(&subnet.zone)).collect();
-    in_other_zones.sort_by(|a, b| (&a.zone, &a.id).cmp(&(&b.zone, &b.id)));
-    // As with builders: first every subnet with the preferred type.
-    let types: Vec<&str> = match &recipe.verify.instance_type {
-        Some(own) => vec![own],
-        None => recipe.bake.types().collect(),
-    };
-    let of_type = |name| in_other_zones.iter().map(move |subnet| (name, *subnet));
-    let places: Vec<(&str, &Subnet)> = types.into_iter().flat_map(of_type).collect();
-    let testers = places.into_iter().map(|(name, subnet)| new_tester(recipe, observed, name, subnet, now));
-    match Candidates::of(testers) {
-        Some(testers) => subject.decide(Action::Launch(testers), VerifyReason::TimeToTest(zone)),
-        None => {
-            let reason = zone.map_or(VerifyReason::NoSubnet, VerifyReason::OnlyBuildersZone);
-            subject.decide(Action::Reject, reason)
-        }
-    }
-}
-
-fn new_tester(
-    recipe: &Recipe,
-    observed: &Observed,
-    instance_type: &str,
-    subnet: &Subnet,
-    now: DateTime<Utc>,
-) -> NewInstance {
-    let name = &observed.record.name;
-    let deadline = now + recipe.verify.timeout;
-    let own_tags = Role::Tester.tags(name, deadline).with(tags::IMAGE, &observed.image.id);
-    NewInstance {
-        region: observed.image.region.clone(),
-        image: observed.image.id.clone(),
-        platform: observed.image.features.platform,
-        instance_type: instance_type.to_owned(),
-        subnet: Some(subnet.id.clone()),
-        role: Role::Tester,
-        profile: recipe.verify.profile.clone(),
-        name: name.clone(),
-        program: recipe.program(Role::Tester),
-        tags: recipe.own_tags(&observed.image.tags).and(&own_tags),
-        security_groups: network(recipe, &observed.image).security_groups.clone(),
-        public_ip: network(recipe, &observed.image).public_ip,
-        disks: observed.image.disks_that_outlive(),
-        launch: launch_key(recipe, observed, instance_type, now),
-    }
-}
-
-/// What tells the launch of a tester from others of the same image in the same subnet: its type, if it is a further one,
-/// and the hour since the image was created. A repeated call with the same token returns the same tester, even if it was
-/// terminated; with the next hour's token another one can be launched.
-fn launch_key(recipe: &Recipe, observed: &Observed, instance_type: &str, now: DateTime<Utc>) -> String {
-    let image = &observed.image;
-    let asked = observed.asked.map_or(String::new(), |asked| asked.to_rfc3339());
-    let hour = image.created.map_or(0, |created| (now - created).num_hours());
-    let preferred = recipe.verify.instance_type.is_some() || instance_type == recipe.bake.instance_type;
-    let further = if preferred { String::new() } else { format!(" {instance_type}") };
-    format!("{} {} {hour} {asked}{further}", image.region, image.id)
 }
 
 fn exists(tester: &Instance) -> bool {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::fixtures::*;
 use crate::model::{Contents, ContentsSummary};
+use crate::recipe::FoundNetwork;
 
 const LIST: &str = "kernel 6.12\ncmdline ro\ndpkg nginx 1.28.0-1 arm64\n";
 
@@ -28,7 +29,7 @@ fn observed(releases: Vec<Image>) -> Observed {
         image,
         consoles: [(tester.id.clone(), Ok(console))].into(),
         testers: vec![tester],
-        subnets: Ok(vec![]),
+        network: Ok(FoundNetwork::default()),
         builder: None,
         releases,
         asked: None,

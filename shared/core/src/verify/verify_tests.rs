@@ -1,8 +1,12 @@
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 
 use super::*;
 use crate::fixtures::*;
-use crate::inventory::{Platform, Seal};
+use crate::inventory::{Chosen, Platform, Seal, Subnet};
+use crate::model::Role;
+use crate::recipe::{FoundNetwork, Network};
 
 fn home() -> Image {
     image("web", 9).tagged(tags::ZONE, "us-east-1a").build()
@@ -24,7 +28,7 @@ fn observed(image: Image, testers: Vec<Instance>) -> Observed {
         record,
         testers,
         consoles: BTreeMap::new(),
-        subnets: Ok(subnets),
+        network: Ok(subnets.into()),
         builder: None,
         releases: vec![],
         asked: None,
@@ -89,7 +93,7 @@ fn a_release_that_is_brought_back_is_not_too_late_for_its_test_before_its_tags_s
 #[test]
 fn without_a_subnet_in_another_zone_the_test_is_rejected_with_the_remedy() {
     let mut one_zone = observed(home(), vec![]);
-    one_zone.subnets = Ok(vec![subnet("subnet-0a", "us-east-1a")]);
+    one_zone.network = Ok(vec![subnet("subnet-0a", "us-east-1a")].into());
     let sequence = decide(Some(&recipe("web")), &one_zone, soon());
     assert_eq!(sequence[0].action, Action::Reject);
     assert!(
@@ -192,12 +196,12 @@ fn the_tester_of_an_image_that_is_gone_or_rejected_is_terminated() {
 }
 
 #[test]
-fn a_tester_without_a_type_of_its_own_may_have_each_type_of_its_builder() {
+fn a_tester_has_its_own_types_in_order_or_else_those_of_its_builder_each_with_a_launch_of_its_own() {
     let (mut roomy, mut own) = (recipe("web"), recipe("web"));
     roomy.bake.instance_types = vec!["m7g.medium".into()];
     own.bake.instance_types = vec!["m7g.medium".into()];
     own.verify.instance_type = Some("c7g.large".into());
-    let types = |recipe: &Recipe| {
+    let launched = |recipe: &Recipe| {
         let home = image("web", 9).build();
         let record = home.record().unwrap();
         let subnet = Subnet {
@@ -211,20 +215,29 @@ fn a_tester_without_a_type_of_its_own_may_have_each_type_of_its_builder() {
             record,
             testers: vec![],
             consoles: BTreeMap::new(),
-            subnets: Ok(vec![subnet]),
+            network: Ok(vec![subnet].into()),
             builder: None,
             releases: vec![],
             asked: None,
         };
         match &decide(Some(recipe), &observed, day(9))[0].action {
             Action::Launch(testers) => {
-                testers.iter().map(|one| one.instance_type.clone()).collect::<Vec<_>>()
+                testers.iter().map(|one| (one.instance_type.clone(), one.launch.clone())).collect::<Vec<_>>()
             }
             other => panic!("{other:?}"),
         }
     };
+    let types = |recipe: &Recipe| launched(recipe).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!(types(&roomy), ["t4g.small", "m7g.medium"]);
     assert_eq!(types(&own), ["c7g.large"]);
+    own.verify.instance_types = vec!["t4g.small".into(), "c7g.large".into()];
+    assert_eq!(types(&own), ["c7g.large", "t4g.small"], "its own ones in order, each once");
+    // The same launch is the same call, and another type is another one, even if it is the builder's.
+    assert_eq!(launched(&own), launched(&own));
+    let keys: Vec<String> = launched(&own).into_iter().map(|(_, key)| key).collect();
+    assert_ne!(keys[0], keys[1]);
+    own.verify.instance_types.clear();
+    assert_eq!(launched(&own)[0].1, keys[0], "a further type changes nothing for the preferred one");
 }
 
 fn untested(at: DateTime<Utc>, subnets: Vec<Subnet>, change: impl Fn(&mut Observed)) -> Vec<&'static str> {
@@ -235,7 +248,7 @@ fn untested(at: DateTime<Utc>, subnets: Vec<Subnet>, change: impl Fn(&mut Observ
         record,
         testers: vec![],
         consoles: BTreeMap::new(),
-        subnets: Ok(subnets),
+        network: Ok(subnets.into()),
         builder: None,
         releases: vec![],
         asked: None,
@@ -265,4 +278,32 @@ fn what_is_brought_back_adopted_or_tested_on_request_has_its_own_time() {
     assert_eq!(untested(late, there(), back), ["launch"]);
     assert_eq!(untested(late, there(), |one| one.record.adopted = true), ["launch"]);
     assert_eq!(untested(late, there(), |one| one.asked = Some(day(20))), ["launch"]);
+}
+
+#[test]
+fn a_tester_takes_the_groups_that_bear_the_tags_in_the_vpc_of_its_subnet() {
+    let mut by_tags = recipe("web");
+    by_tags.verify.network = Network {
+        subnets: Chosen::Tagged(Tags::new().with("tier", "private")),
+        security_groups: Chosen::Tagged(Tags::new().with("role", "tester")),
+        public_ip: None,
+    };
+    let mut seen = observed(home(), vec![]);
+    let groups = [("sg-0a", "vpc-0a"), ("sg-0b", "vpc-0b")];
+    let groups = groups.map(|(id, vpc)| (id.parse().unwrap(), vpc.to_owned()));
+    let subnets = vec![subnet("subnet-0b", "us-east-1b")];
+    seen.network = Ok(FoundNetwork { subnets: subnets.clone(), groups: groups.into() });
+    let decided = |seen: &Observed| decide(Some(&by_tags), seen, soon()).remove(0);
+    let Action::Launch(testers) = decided(&seen).action else { panic!("no launch") };
+    assert_eq!(testers.first.security_groups, ["sg-0a".parse().unwrap()]);
+    let rejected = |found: FoundNetwork| {
+        let one = decided(&Observed { network: Ok(found), ..seen.clone() });
+        assert_eq!(one.action, Action::Reject);
+        one.reason.to_string()
+    };
+    let why = rejected(FoundNetwork::default());
+    assert!(why.contains("no subnet in us-east-1 bears tier=private; correct the tags there"), "{why}");
+    assert!(why.ends_with("or verify.network.subnet_tags"), "{why}");
+    let why = rejected(subnets.into());
+    assert!(why.contains("no security group of vpc-0a in us-east-1 bears role=tester"), "{why}");
 }

@@ -1,5 +1,6 @@
 //! Turns each action into calls to the cloud. Every action can be applied twice.
 
+mod accounts;
 mod difference;
 pub(crate) mod release;
 mod said;
@@ -107,6 +108,12 @@ pub(crate) async fn apply_one<C: Cloud>(
         Action::ShareSnapshot(snapshot, change) => done(cloud.change_volumes(region, snapshot, change).await),
         Action::SetDeprecation(image, at) => done(cloud.deprecate(region, image, *at).await),
         Action::RequireImdsV2(image) => done(cloud.require_imds_v2(region, image).await),
+        Action::AttachWatermark(image, name) => match cloud.attach_watermark(region, image, name).await {
+            // It only tells others of the image. So no release waits for it, where EC2 does not know it or refuses it.
+            Err(error) if !may_succeed(error.kind) => Ok(Effect::forgone(error)),
+            outcome => done(outcome),
+        },
+        Action::DetachWatermark(image, key) => done(cloud.detach_watermark(region, image, key).await),
         Action::Protect(image) => done(cloud.protect(region, image).await),
         Action::Unprotect(image) => done(cloud.unprotect(region, image).await),
         Action::Publish(image, record, mark) => {
@@ -116,6 +123,7 @@ pub(crate) async fn apply_one<C: Cloud>(
         Action::Tag(..) if decision.action.marks().is_some() => done(written.on(cloud, decision).await),
         Action::Tag(image, tags) => done(cloud.tag_image(region, image, tags).await),
         Action::MoveParameters(moves) => release::move_parameters(cloud, moves).await,
+        Action::MoveInAccounts(moves) => Ok(accounts::move_in_accounts(cloud, moves).await),
         Action::MoveTemplate(moved) => release::move_template(cloud, region, moved).await,
         Action::Reactivate { image, own, record, anchor, now } => {
             let tags = Tags::new().with_time(tags::RECOPY, *now);
@@ -197,6 +205,12 @@ fn unless_gone(outcome: Result<(), CloudError>) -> Result<Effect, ApplyError> {
         Err(error) if error.kind == ErrorKind::NotFound => Ok(Effect::before()),
         outcome => done(outcome),
     }
+}
+
+/// Whether a call about an image may succeed in a moment. EC2 says `Unsupported`, too, for what is not there in a Region,
+/// which elsewhere tells that a zone lacks capacity.
+fn may_succeed(kind: ErrorKind) -> bool {
+    kind.is_retryable() && !matches!(kind, ErrorKind::InsufficientCapacity | ErrorKind::Limit)
 }
 
 /// A call that answers with nothing.

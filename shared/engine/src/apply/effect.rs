@@ -17,6 +17,8 @@ pub(crate) struct Effect {
     pub before: bool,
     /// Why it was not done, where nothing else waits for it.
     pub missed: Option<CloudError>,
+    /// Why it was not done, where it need not be: it is told, and is no failure.
+    pub forgone: Option<String>,
 }
 
 impl Effect {
@@ -27,6 +29,11 @@ impl Effect {
     /// It was not done, and no retry would help; what follows it is done all the same.
     pub fn missed(error: CloudError) -> Self {
         Self { missed: Some(error), ..Self::default() }
+    }
+
+    /// It was not done, no retry would help, and nothing depends on it: it is told.
+    pub fn forgone(why: impl ToString) -> Self {
+        Self { forgone: Some(why.to_string()), ..Self::default() }
     }
 
     /// Somebody else, or another run, had done it before.

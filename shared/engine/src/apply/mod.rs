@@ -92,10 +92,13 @@ async fn apply_sequence<C: Cloud>(
                         events.extend(event_for(&decision, &effect));
                         said |= matches!(action, Action::Emit(_));
                         let speaks = matches!(action, Action::Emit(_) | Action::Wake(_));
-                        if mode.is_repair() && !effect.before && !speaks {
+                        if mode.is_repair() && !effect.before && effect.forgone.is_none() && !speaks {
                             repaired.push(decision.clone());
                         }
                         match effect.undeleted.as_slice() {
+                            [] if effect.forgone.is_some() => {
+                                Outcome::Forgone { error: effect.forgone.unwrap_or_default() }
+                            }
                             [] if effect.missed.is_some() => Outcome::Failed {
                                 error: effect.missed.map(|error| error.to_string()).unwrap_or_default(),
                             },

@@ -124,6 +124,11 @@ pub enum Outcome {
         /// What failed, on what, where, and what to do.
         error: String,
     },
+    /// It could not be done, and nothing waits for it: what follows is done all the same, and no retry is made.
+    Forgone {
+        /// What was refused, on what, where, and why.
+        error: String,
+    },
     /// It was done, but its effect is not visible yet. The rest of its sequence follows once it is.
     Waiting {
         /// What must become visible.
@@ -221,6 +226,7 @@ pub(crate) struct Counts {
     planned: usize,
     waiting: usize,
     skipped: usize,
+    forgone: usize,
 }
 
 impl Counts {
@@ -234,6 +240,7 @@ impl Counts {
                 Outcome::Planned => &mut counts.planned,
                 Outcome::Waiting { .. } => &mut counts.waiting,
                 Outcome::Skipped => &mut counts.skipped,
+                Outcome::Forgone { .. } => &mut counts.forgone,
             } += 1;
         }
         counts
@@ -247,11 +254,12 @@ impl Counts {
             planned: self.planned + other.planned,
             waiting: self.waiting + other.waiting,
             skipped: self.skipped + other.skipped,
+            forgone: self.forgone + other.forgone,
         }
     }
 
     fn all(self) -> usize {
-        self.failed + self.done + self.unchanged + self.planned + self.waiting + self.skipped
+        self.failed + self.done + self.unchanged + self.planned + self.waiting + self.skipped + self.forgone
     }
 }
 
@@ -265,6 +273,7 @@ impl fmt::Display for Counts {
             (self.planned, "only planned"),
             (self.waiting, "waiting"),
             (self.skipped, "skipped after a failure"),
+            (self.forgone, "forgone"),
         ];
         let others: Vec<String> = others
             .iter()
@@ -362,6 +371,7 @@ impl Entry {
                 write!(info, "waiting", waiting_for = %waiting_for, "decided")
             }
             Outcome::Skipped => write!(warn, "skipped", "decided"),
+            Outcome::Forgone { error } => write!(warn, "forgone", error = %error, "decided"),
         }
     }
 }

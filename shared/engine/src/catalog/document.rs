@@ -31,3 +31,7 @@ fn of_recipe<'a>(of: &'a SeenRecipe<'_>) -> impl Iterator<Item = (&'a str, (&'a 
         release.members.iter().map(move |(image, _)| (image.id.as_str(), (of.name, release.version)))
     })
 }
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

@@ -57,7 +57,7 @@ impl Digests {
 
     /// As they are remembered.
     pub fn body(&self) -> Vec<u8> {
-        serde_json::to_vec(&self.0).unwrap_or_default()
+        json!(self.0).to_string().into_bytes()
     }
 
     /// Whether a file lies there with this mark.

@@ -26,6 +26,7 @@ fn entry(past: &Past) -> Option<Entry> {
     let event = match past.kind.as_str() {
         "Image Released" => Event::Released,
         "Image Rolled Back" => Event::RolledBack,
+        "Image Promoted" => Event::Promoted,
         "Image Recalled" => Event::Recalled,
         "Image Reinstated" => Event::Reinstated,
         "Image Rejected" => Event::Rejected,
@@ -45,7 +46,7 @@ fn entry(past: &Past) -> Option<Entry> {
         version: past.text("version")?.to_owned(),
         from: past.text("from").map(str::to_owned),
         who: None,
-        reason: past.text("reason").map(str::to_owned),
+        reason: past.text("reason").or_else(|| past.text("channel")).map(str::to_owned),
         regions,
     })
 }

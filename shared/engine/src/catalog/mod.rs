@@ -3,6 +3,8 @@
 pub mod contents;
 pub mod document;
 pub mod files;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod history;
 mod recipe;
 pub mod seen;

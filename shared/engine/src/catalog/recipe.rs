@@ -1,6 +1,8 @@
 //! One recipe of the document.
 
-use kiln_catalog::model::{Cost, Layer, Newest, Place, Recipe, RecipeBase};
+use kiln_catalog::model::{Channel, Cost, Layer, Newest, Place, Recipe, RecipeBase};
+use kiln_core::channel;
+use kiln_core::model::channels::Entries;
 use kiln_core::model::{ImageId, RecipeName, Region, Version, tags};
 use kiln_core::recipe;
 
@@ -30,7 +32,7 @@ pub(super) fn recipe(seen: &Seen<'_>, of: &SeenRecipe<'_>, known: &Known<'_>, us
             base: recipe.bake.base.to_string(),
             layer: recipe.base_recipe().map(|base| layer(seen, of, base, known)),
         }),
-        channels: Vec::new(),
+        channels: observed.map_or_else(Vec::new, |recipe| channels(of, recipe)),
         regions: observed.map_or_else(Vec::new, |recipe| places(seen, of, recipe, known)),
         findings: None,
         cost: whole_cost(of),
@@ -43,6 +45,22 @@ pub(super) fn recipe(seen: &Seen<'_>, of: &SeenRecipe<'_>, known: &Known<'_>, us
 
 fn whole_cost(of: &SeenRecipe<'_>) -> Option<Cost> {
     cost(of.rows.values())
+}
+
+/// What each channel is to name, and since when that has come to it.
+fn channels(of: &SeenRecipe<'_>, recipe: &recipe::Recipe) -> Vec<Channel> {
+    let members = of.one.lineage.releases.iter().flat_map(|release| &release.members).cloned();
+    let named = channel::named(recipe, members);
+    let one = |channel: &recipe::Channel| {
+        let version = named.get(&channel.name);
+        let since = version.and_then(|version| of.home_image(*version));
+        Channel {
+            name: channel.name.clone(),
+            version: version.map(ToString::to_string),
+            since: since.and_then(|image| Entries::of(&image.tags).since(&channel.name)),
+        }
+    };
+    recipe.channels.iter().map(one).collect()
 }
 
 /// What the newest release was baked from, and what its base has now.

@@ -13,13 +13,13 @@ use kiln_core::inventory::{Architecture, Image, ImageQuery, Instance, InstanceTy
 use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Tags, Version, tags, version};
 use kiln_core::plan::reason::{BakeReason, PreflightReason};
 use kiln_core::plan::{Action, Decision, Reason, Sequence, Subject};
-use kiln_core::recipe::{BadRecipe, Base, Recipe};
+use kiln_core::recipe::{BadRecipe, Base, FoundNetwork, Recipe};
 use kiln_core::release::newest::named_release;
 
 use crate::apply::{Report, apply};
 use crate::bounded::{CALLS, NESTED, bounded};
 use crate::context::{Context, HandlerError};
-use crate::observe::{preflight, recipes};
+use crate::observe::{network, preflight, recipes};
 use crate::ports::Cloud;
 
 /// Starts the bakes that a call asks for. The version is the time that the call was scheduled for, so a call that is
@@ -173,7 +173,13 @@ async fn observed_requests<'a, C: Cloud>(
         let name = ImageName { recipe: recipe.name.clone(), version: *version };
         let has_failed = room::has_failed(&at_home.waiting, &name);
         let (instances, images) = at_home.of(recipe);
-        let observed = Observed { instances, images, base: BaseLookup::NotNeeded, runs: BTreeMap::new() };
+        let observed = Observed {
+            instances,
+            images,
+            base: BaseLookup::NotNeeded,
+            runs: BTreeMap::new(),
+            network: Ok(FoundNetwork::default()),
+        };
         (*recipe, BakeRequest { name, home: home.clone(), now, has_failed }, observed)
     };
     let mut requests: Vec<ObservedRequest<'a>> = due.iter().map(request).collect();
@@ -183,10 +189,18 @@ async fn observed_requests<'a, C: Cloud>(
     let undecided: Vec<&Recipe> = requests.iter().filter(needs_base).map(|(recipe, ..)| *recipe).collect();
     let types = undecided.iter().flat_map(|recipe| recipe.bake.types());
     let runs = instance_types(cloud, home, types).await;
-    let mut bases = bases(cloud, home, &undecided, &at_home.images, &runs).await;
+    let by_tags = undecided.iter().filter(|recipe| recipe.bake.network.is_by_tags());
+    let networks = by_tags
+        .map(async |recipe| (recipe.name.clone(), network::find(cloud, home, &recipe.bake.network).await));
+    let (mut bases, networks): (_, Vec<_>) =
+        join(bases(cloud, home, &undecided, &at_home.images, &runs), bounded(CALLS, networks)).await;
+    let mut networks: BTreeMap<_, _> = networks.into_iter().collect();
     for (recipe, _, observed) in &mut requests {
         if let Some(base) = bases.remove(&recipe.name) {
             observed.base = base;
+        }
+        if let Some(network) = networks.remove(&recipe.name) {
+            observed.network = network;
         }
         let known = recipe.bake.types().filter_map(|name| Some((name.to_owned(), runs.get(name)?.clone())));
         observed.runs = known.collect();
@@ -232,7 +246,7 @@ async fn begin<C: Cloud>(
         .iter()
         .flat_map(|(_, _, observed)| observed.runs.iter().map(|(name, known)| (name.as_str(), known.clone())))
         .collect();
-    let of_testers = recipes.iter().map(|recipe| recipe.tester_type());
+    let of_testers = recipes.iter().flat_map(|recipe| recipe.tester_types(home, true));
     let unread: Vec<&str> = of_testers.filter(|name| !types.contains_key(name)).collect();
     let (common, of_testers) = join(
         preflight::common(cloud, home, &recipes, names),
@@ -254,7 +268,9 @@ async fn begin<C: Cloud>(
             let mut found = problems.remove(&recipe.name).unwrap_or_default();
             match (mode, &decision.action) {
                 // Any other rejection of the bake is a finding too.
-                (Mode::DryRun, Action::Reject | Action::Retry) => found.push(decision),
+                (Mode::DryRun, Action::Reject | Action::Retry) if !found.contains(&decision) => {
+                    found.push(decision);
+                }
                 (Mode::DryRun, _) if found.is_empty() => {
                     found.push(
                         Subject::name(&request.name, home).decide(Action::Keep, PreflightReason::Passed),

@@ -3,6 +3,7 @@
 pub mod bake;
 pub mod capture;
 pub mod catalog;
+mod channels;
 pub mod expire;
 pub mod publish;
 mod recall;

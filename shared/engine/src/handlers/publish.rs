@@ -2,17 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use futures::future::join;
+use kiln_core::channel::Approval;
 use kiln_core::events::inbound::{Mode, PublishCall};
 use kiln_core::inventory::ImageQuery;
 use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region, Version};
 use kiln_core::plan::reason::{PublishReason, RecallReason};
 use kiln_core::plan::{Sequence, Subject};
 use kiln_core::publish::{Observed, decide, is_due, sharing, wants_findings};
-use kiln_core::release::ReleaseState;
 use kiln_core::release::rollback::{read_back, rollback};
+use kiln_core::release::{Drift, ReleaseState};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
+use crate::handlers::channels::{approve, follow};
 use crate::handlers::recall::{Asked, recall, reinstate};
 use crate::observe::event_resource::{self, Halt, keep, sequence};
 use crate::observe::{images, recipes};
@@ -36,6 +38,10 @@ pub async fn publish<C: Cloud>(
         }
         PublishCall::Rollback { recipe, to, mode } => {
             roll_back(cloud, context, recipe, (*to, *mode), now).await
+        }
+        PublishCall::Approve { recipe, channel, version, mode } => {
+            let approval = Approval { channel: channel.clone(), version: *version };
+            approve(cloud, context, recipe, &approval, *mode, now).await
         }
         PublishCall::Recall { name, why, layers, mode } => {
             let asked = Asked { why: why.as_deref(), layers: *layers, mode: *mode };
@@ -102,5 +108,6 @@ async fn roll_back<C: Cloud>(
     }
     let images = images::recipe_images(cloud, context, &recipe).await;
     let now_there = read_back(&ReleaseState::of(&recipe, &context.home, &images, &pointers, now), &decided);
-    Ok(report.and(apply(cloud, vec![now_there], Mode::Apply, now).await))
+    let report = report.and(apply(cloud, vec![now_there], Mode::Apply, now).await);
+    Ok(report.and(follow(cloud, context, &recipe, Drift::Repair, Mode::Apply, now).await))
 }

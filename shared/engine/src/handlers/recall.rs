@@ -13,13 +13,14 @@ use kiln_core::plan::{Action, Subject};
 use kiln_core::recall::users::{self, Usage};
 use kiln_core::recall::{self, Observed};
 use kiln_core::recipe::Recipe;
-use kiln_core::release::Pointers;
+use kiln_core::release::{Drift, Pointers};
 use kiln_core::replicate::PermissionsByImage;
 
 use crate::apply::{Report, apply};
 use crate::bounded::{CALLS, bounded};
 use crate::context::{Context, HandlerError};
-use crate::observe::usage::by_region;
+use crate::handlers::channels::follow;
+use crate::observe::usage::{by_region, references};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
 
@@ -114,6 +115,9 @@ pub(crate) async fn recall<C: Cloud>(
         let withdrawn = apply(cloud, withdraw, asked.mode, now).await;
         let conclude = recall::conclude(&observed, name.version, &why, !withdrawn.failed());
         report = report.and(withdrawn).and(apply(cloud, conclude, asked.mode, now).await);
+        if asked.mode != Mode::DryRun {
+            report = report.and(follow(cloud, context, &read.recipe, Drift::Repair, Mode::Apply, now).await);
+        }
         report.used_by.extend(users);
         if asked.layers && !at_home.is_empty() {
             let bases = at_home.iter().map(|image| image.id.clone()).collect();
@@ -140,7 +144,11 @@ pub(crate) async fn reinstate<C: Cloud>(
 ) -> std::result::Result<Report, HandlerError> {
     let read = Read::of(cloud, context, name).await?;
     let sequences = recall::reinstate(&read.observed(context, &[], now), name.version);
-    Ok(apply(cloud, sequences, mode, now).await)
+    let report = apply(cloud, sequences, mode, now).await;
+    match mode {
+        Mode::DryRun => Ok(report),
+        _ => Ok(report.and(follow(cloud, context, &read.recipe, Drift::Repair, Mode::Apply, now).await)),
+    }
 }
 
 /// Who uses these images, in every Region. What cannot be read stops nothing: a bad image goes all the same.
@@ -156,22 +164,18 @@ async fn usage<C: Cloud>(cloud: &C, region: &Region, images: &[&Image], read: &R
     let ids: Vec<ImageId> = images.iter().map(|image| image.id.clone()).collect();
     let (instances, references, launchers, reports) = join4(
         cloud.instances_of(region, &ids),
-        cloud.references(region, &ids),
+        references(cloud, region, &ids),
         cloud.launchers(region),
         cloud.usage_reports(region, &ids),
     )
     .await;
-    let references = match references {
-        Err(_) => cloud.template_versions(region).await,
-        found => found,
-    };
     let granted = |image: &&Image| {
         let permissions: &Permissions =
             read.permissions.get(&(image.region.clone(), image.id.clone()))?.as_ref().ok()?;
         Some((image.id.clone(), permissions.launch.clone()))
     };
     Usage {
-        references: [told(instances), told(references)].concat(),
+        references: [told(instances), told(references).0].concat(),
         launchers: told(launchers),
         reports: told(reports),
         shared: images.iter().filter_map(granted).collect(),

@@ -3,23 +3,24 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use futures::future::{join, join3};
+use futures::future::{join, join3, join4};
 use kiln_core::events::inbound::Mode;
 use kiln_core::inventory::{ImageQuery, Result};
-use kiln_core::model::{ImageName, InstanceId, Region, Role, tags};
+use kiln_core::model::{ImageName, InstanceId, RecipeName, Region, Role, tags};
 use kiln_core::orphans::SnapshotReferences;
 use kiln_core::recipe::Recipe;
 use kiln_core::reconcile::observed::{BuilderDetail, Observed};
 use kiln_core::reconcile::pipeline::{
-    images_needing_findings, images_needing_permissions, images_needing_subnets, known, testers_to_read,
+    images_needing_findings, images_needing_network, images_needing_permissions, known, testers_to_read,
 };
 use kiln_core::reconcile::{builders_to_inspect, candidates, decide};
+use kiln_core::release::Pointers;
 use kiln_core::verify;
 
 use crate::apply::{Report, apply};
 use crate::bounded::{CALLS, NESTED, bounded};
 use crate::context::{Context, HandlerError};
-use crate::observe::{images, orphans, recipes};
+use crate::observe::{images, network, orphans, recipes};
 use crate::ports::Cloud;
 
 /// Reads everything, and wakes the functions whose work is missing. Changes nothing itself.
@@ -92,10 +93,11 @@ async fn observe<C: Cloud>(
         needs: BTreeMap::new(),
         further: BTreeMap::new(),
         consoles: BTreeMap::new(),
-        subnets: BTreeMap::new(),
+        networks: BTreeMap::new(),
         permissions: BTreeMap::new(),
         findings: BTreeMap::new(),
         pointers: BTreeMap::new(),
+        channels: BTreeMap::new(),
         bad,
         recipes: good,
     };
@@ -107,21 +109,39 @@ async fn observe<C: Cloud>(
         observed.snapshots.insert(region, snapshots);
     }
     let recipes: Vec<&Recipe> = observed.recipes.values().collect();
-    let (closer, needs, pointers) = join3(
+    let (closer, needs, pointers, channels) = join4(
         builder_details(cloud, &observed, now),
         snapshot_references(cloud, &observed, now),
-        images::pointers(cloud, &context.home, &recipes),
+        named(cloud, &context.home, &recipes),
+        images::channel_pointers(cloud, &context.home, &recipes),
     )
     .await;
     (observed.closer, observed.needs, observed.pointers) = (closer, needs, pointers);
+    observed.channels = channels;
     let named = observed.pointers.iter_mut().filter_map(|(name, of)| Some((observed.recipes.get(name)?, of)));
     let looked_up = named.map(|(recipe, of)| images::look_up_named(cloud, recipe, &observed.images, of));
+    bounded(NESTED, looked_up).await;
+    let in_channels =
+        observed.channels.iter_mut().filter_map(|(name, of)| Some((observed.recipes.get(name)?, of)));
+    let looked_up =
+        in_channels.map(|(recipe, of)| images::look_up_in_channels(cloud, recipe, &observed.images, of));
     bounded(NESTED, looked_up).await;
     read_pipeline(cloud, &mut observed, now).await;
     Ok(observed)
 }
 
-/// Reads what the next steps of images depend on: consoles, subnets, permissions and findings.
+/// What the parameters and launch templates of these recipes name, here and in other accounts.
+async fn named<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipes: &[&Recipe],
+) -> BTreeMap<RecipeName, BTreeMap<Region, Pointers>> {
+    let mut pointers = images::pointers(cloud, home, recipes).await;
+    images::read_accounts(cloud, home, recipes, &mut pointers).await;
+    pointers
+}
+
+/// Reads what the next steps of images depend on: consoles, networks, permissions and findings.
 async fn read_pipeline<C: Cloud>(cloud: &C, observed: &mut Observed, now: DateTime<Utc>) {
     let all = known(observed, now);
     let consoles = testers_to_read(observed, now).into_iter().filter_map(|tester| {
@@ -131,28 +151,28 @@ async fn read_pipeline<C: Cloud>(cloud: &C, observed: &mut Observed, now: DateTi
             (tester.id.clone(), images::console(cloud, &tester.region, &tester.id, Role::Tester, &name).await)
         })
     });
-    let subnets: BTreeMap<_, _> = images_needing_subnets(observed, &all)
+    let networks: BTreeMap<_, _> = images_needing_network(observed, &all)
         .into_iter()
         .map(|one| {
             let key = (one.image.region.clone(), one.recipe.name.clone());
-            (key, verify::named_subnets(one.recipe, &one.image))
+            (key, verify::network(one.recipe, &one.image))
         })
         .collect();
-    let subnets = subnets.into_iter().map(async |(key, named)| {
-        let found = cloud.subnets(&key.0, named).await;
+    let networks = networks.into_iter().map(async |(key, named)| {
+        let found = network::find(cloud, &key.0, named).await;
         (key, found)
     });
     let wanted = images_needing_permissions(&all);
     let findings = images_needing_findings(&all)
         .into_iter()
         .map(async |image| (image.id.clone(), cloud.findings(&image.region, &image.id).await));
-    let ((consoles, subnets), (permissions, findings)): ((Vec<_>, Vec<_>), (_, Vec<_>)) = join(
-        join(bounded(CALLS, consoles), bounded(CALLS, subnets)),
+    let ((consoles, networks), (permissions, findings)): ((Vec<_>, Vec<_>), (_, Vec<_>)) = join(
+        join(bounded(CALLS, consoles), bounded(CALLS, networks)),
         join(images::permissions_by_image(cloud, &wanted), bounded(CALLS, findings)),
     )
     .await;
     observed.consoles = consoles.into_iter().collect();
-    observed.subnets = subnets.into_iter().collect();
+    observed.networks = networks.into_iter().collect();
     observed.permissions = permissions;
     observed.findings = findings.into_iter().collect();
 }

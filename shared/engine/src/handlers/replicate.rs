@@ -15,6 +15,7 @@ use kiln_core::replicate::{Observed, copy_again, copy_back, decide, is_ready_to_
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
+use crate::handlers::channels::follow;
 use crate::observe::event_resource::{self, Halt, asked, keep};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
@@ -149,7 +150,8 @@ async fn of_image<C: Cloud>(
     images::as_published(&mut images, &report);
     let sequences =
         release::decide(&ReleaseState::of(&recipe, &context.home, &images, &pointers, now), Drift::Repair);
-    Ok(report.and(apply(cloud, sequences, mode, now).await))
+    let report = report.and(apply(cloud, sequences, mode, now).await);
+    Ok(report.and(follow(cloud, context, &recipe, Drift::Repair, mode, now).await))
 }
 
 /// The replicas of one image, by further Region.
@@ -187,6 +189,12 @@ async fn of_parameter<C: Cloud>(
     let read = recipes::wanted(cloud, context, None).await?;
     let named: Vec<&Recipe> =
         read.iter().flatten().filter(|recipe| recipe.publish.parameter.as_deref() == Some(name)).collect();
+    let with_channel: Option<&Recipe> =
+        read.iter().flatten().find(|recipe| recipe.channels.iter().any(|channel| channel.parameter == name));
+    if let Some(recipe) = with_channel {
+        // What SSM refused is tried again by a sweep, after a wait.
+        return Ok(follow(cloud, context, recipe, Drift::Ignore, mode, now).await);
+    }
     let subject = || Subject::resource(name, region);
     if named.is_empty() {
         let reason = Reason::Release(ReleaseReason::NoRecipesParameter(name.to_owned()));
@@ -194,6 +202,7 @@ async fn of_parameter<C: Cloud>(
         return Ok(apply(cloud, vec![sequence], mode, now).await);
     }
     let mut pointers = images::pointers(cloud, &context.home, &named).await;
+    images::read_accounts(cloud, &context.home, &named, &mut pointers).await;
     let mut report = Report::default();
     for recipe in named {
         let images = images::recipe_images(cloud, context, recipe).await;
@@ -205,6 +214,7 @@ async fn of_parameter<C: Cloud>(
             None => release::decide(&state, Drift::Ignore),
         };
         report = report.and(apply(cloud, sequences, mode, now).await);
+        report = report.and(follow(cloud, context, recipe, Drift::Ignore, mode, now).await);
     }
     Ok(report)
 }
@@ -224,7 +234,8 @@ async fn of_recipe<C: Cloud>(
     if !back.is_empty() && is_gone(cloud, context, &back).await? {
         sequences.extend(back);
     }
-    Ok(apply(cloud, sequences, mode, now).await)
+    let report = apply(cloud, sequences, mode, now).await;
+    Ok(report.and(follow(cloud, context, &recipe, Drift::Repair, mode, now).await))
 }
 
 /// Whether the home images that are to be copied back are gone: one that somebody took the tag `kiln:recipe` from is not

@@ -10,18 +10,18 @@ use kiln_core::model::record::RecordError;
 use kiln_core::model::{ImageId, ImageRecord, InstanceId, RecipeName, Region, Role, Tags, tags};
 use kiln_core::plan::reason::{AdoptReason, VerifyReason};
 use kiln_core::plan::{Action, Reason, Sequence, Subject, anchored};
-use kiln_core::recipe::Recipe;
+use kiln_core::recipe::{FoundNetwork, Recipe};
 use kiln_core::verify::adopt::HandedOver;
 use kiln_core::verify::{
-    Observed, adopt, decide, image_under_test, named_subnets, orphan, retest, testers_of, untested,
-    wants_console, wants_releases, wants_subnets, wants_test,
+    Observed, adopt, decide, image_under_test, network as tester_network, orphan, retest, testers_of,
+    untested, wants_console, wants_network, wants_releases, wants_test,
 };
 
 use crate::apply::{Report, apply};
 use crate::bounded::{CALLS, bounded};
 use crate::context::{Context, HandlerError};
 use crate::observe::event_resource::{self, Halt, asked, keep, sequence};
-use crate::observe::{images, recipes};
+use crate::observe::{images, network, recipes};
 use crate::ports::Cloud;
 
 /// Tests the image that an event names, or the one that the instance it names has tested, as it is now.
@@ -195,9 +195,9 @@ async fn test<C: Cloud>(
         )
     });
     let consoles: BTreeMap<_, _> = bounded(CALLS, consoles).await.into_iter().collect();
-    let subnets = match recipe.filter(|recipe| wants_subnets(recipe, &image, &record, &testers)) {
-        Some(recipe) => cloud.subnets(&image.region, named_subnets(recipe, &image)).await,
-        None => Ok(Vec::new()),
+    let network = match recipe.filter(|recipe| wants_network(recipe, &image, &record, &testers)) {
+        Some(recipe) => network::find(cloud, &image.region, tester_network(recipe, &image)).await,
+        None => Ok(FoundNetwork::default()),
     };
     let compared = recipe.filter(|recipe| wants_releases(recipe, &image, &record, &testers));
     let (releases, builder) = match (compared, &image.source_instance) {
@@ -211,5 +211,5 @@ async fn test<C: Cloud>(
     };
     let builder = builder.map(|builder| builder.id);
     let asked = (why == Why::Asked).then_some(now);
-    Ok(decide(recipe, &Observed { image, record, testers, consoles, subnets, builder, releases, asked }, now))
+    Ok(decide(recipe, &Observed { image, record, testers, consoles, network, builder, releases, asked }, now))
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join;
+use kiln_core::channel::ChannelPointers;
 use kiln_core::inventory::{Image, ImageQuery, ImageState, Permissions, Result};
 use kiln_core::model::contents::Listing;
 use kiln_core::model::script_outcome::tail;
 use kiln_core::model::{
     ImageId, ImageName, InstanceId, RecipeName, Region, Role, ScriptOutcome, Stage, Tags, tags,
 };
-use kiln_core::recipe::Recipe;
+use kiln_core::recipe::{Channel, Recipe};
 use kiln_core::release::Pointers;
 use kiln_core::replicate::PermissionsByImage;
 use kiln_core::verify::Console;
@@ -41,6 +42,7 @@ pub(crate) async fn releases<C: Cloud>(
     let one = [recipe];
     let (images, mut named) =
         join(recipe_images(cloud, context, recipe), pointers(cloud, &context.home, &one)).await;
+    read_accounts(cloud, &context.home, &one, &mut named).await;
     let mut named = named.remove(&recipe.name).unwrap_or_default();
     look_up_named(cloud, recipe, &images, &mut named).await;
     (images, named)
@@ -115,6 +117,87 @@ pub(crate) async fn pointers<C: Cloud>(
         pointers.insert(recipe.name.clone(), in_regions.collect());
     }
     pointers
+}
+
+/// What the channels of these recipes name; nothing of recipes without channels. The parameters of a Region are read
+/// together.
+pub(crate) async fn channel_pointers<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipes: &[&Recipe],
+) -> BTreeMap<RecipeName, ChannelPointers> {
+    let mut names: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
+    for recipe in recipes {
+        for region in recipe.regions(home).filter(|_| !recipe.channels.is_empty()) {
+            names.entry(region).or_default().extend(recipe.channels.iter().map(|one| one.parameter.clone()));
+        }
+    }
+    let reads =
+        names.into_iter().map(async |(region, names)| (region, cloud.parameters(region, &names).await));
+    let values: BTreeMap<&Region, Result<BTreeMap<String, String>>> =
+        bounded(CALLS, reads).await.into_iter().collect();
+    let of = |recipe: &Recipe, channel: &Channel| {
+        let one = |region: &Region| {
+            let value = values.get(region)?.clone().map(|values| values.get(&channel.parameter).cloned());
+            Some((region.clone(), Pointers { parameter: Some(value), ..Pointers::default() }))
+        };
+        recipe.regions(home).filter_map(one).collect()
+    };
+    let of_recipe = |recipe: &&Recipe| {
+        let channels = recipe.channels.iter().map(|channel| (channel.name.clone(), of(recipe, channel)));
+        (recipe.name.clone(), channels.collect())
+    };
+    recipes.iter().filter(|recipe| !recipe.channels.is_empty()).map(of_recipe).collect()
+}
+
+/// Looks at each image that a channel names and that is none of the recipe's.
+pub(crate) async fn look_up_in_channels<C: Cloud>(
+    cloud: &C,
+    recipe: &Recipe,
+    images: &BTreeMap<Region, Result<Vec<Image>>>,
+    pointers: &mut ChannelPointers,
+) {
+    for channel in &recipe.channels {
+        if let Some(pointers) = pointers.get_mut(&channel.name) {
+            look_up_named(cloud, &recipe.of_channel(channel), images, pointers).await;
+        }
+    }
+}
+
+/// Reads what the parameters of these recipes name in other accounts, into what each Region names. Those of an account and
+/// a Region are read together.
+pub(crate) async fn read_accounts<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipes: &[&Recipe],
+    pointers: &mut BTreeMap<RecipeName, BTreeMap<Region, Pointers>>,
+) {
+    let mut names: BTreeMap<(&str, &Region), BTreeSet<String>> = BTreeMap::new();
+    for recipe in recipes {
+        for account in &recipe.publish.parameter_accounts {
+            for region in recipe.regions(home) {
+                names.entry((account, region)).or_default().extend(recipe.publish.parameter.clone());
+            }
+        }
+    }
+    let reads = names.into_iter().map(async |((account, region), names)| {
+        let names: Vec<String> = names.into_iter().collect();
+        ((account, region), cloud.parameters_in(account, region, &names).await)
+    });
+    let read: BTreeMap<_, _> = bounded(CALLS, reads).await.into_iter().collect();
+    for recipe in recipes {
+        let (Some(parameter), Some(of_recipe)) = (&recipe.publish.parameter, pointers.get_mut(&recipe.name))
+        else {
+            continue;
+        };
+        for (region, of_region) in of_recipe {
+            let accounts = recipe.publish.parameter_accounts.iter();
+            of_region.accounts.extend(accounts.filter_map(|account| {
+                let values = read.get(&(account.as_str(), region))?.clone();
+                Some((account.clone(), values.map(|values| values.get(parameter).cloned())))
+            }));
+        }
+    }
 }
 
 /// Looks at each image that a Region names and that is none of the recipe's: somebody's own, or one that somebody took

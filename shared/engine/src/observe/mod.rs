@@ -5,7 +5,7 @@ pub mod event_resource;
 pub mod find_image;
 pub mod images;
 pub mod inventory;
-mod network;
+pub(crate) mod network;
 pub mod orphans;
 pub mod preflight;
 pub mod recipes;

@@ -45,7 +45,7 @@ pub(crate) async fn common<C: Cloud>(
     let mut parameters: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
     for recipe in recipes {
         for region in recipe.regions(home) {
-            parameters.entry(region).or_default().extend(recipe.publish.parameter.clone());
+            parameters.entry(region).or_default().extend(recipe.parameters().cloned());
         }
     }
     let written =
@@ -70,20 +70,27 @@ pub(crate) async fn look<C: Cloud>(
     let named = common.named.as_deref().unwrap_or_default().iter();
     let named = named.filter(|image| image.name == name.to_string() && image.record().is_err());
     let named = named.map(|image| image.id.clone()).collect();
-    let of_parameter = |(region, written): (&Region, &BTreeMap<String, ParameterKind>)| {
-        let kind = written.get(recipe.publish.parameter.as_ref()?)?;
-        recipe.regions(home).any(|one| one == region).then(|| (region.clone(), kind.clone()))
+    let of_parameters = |(region, written): (&Region, &BTreeMap<String, ParameterKind>)| {
+        let is_own = recipe.regions(home).any(|one| one == region);
+        let kind = |name: &String| Some(((region.clone(), name.clone()), written.get(name)?.clone()));
+        recipe.parameters().filter(|_| is_own).filter_map(kind).collect::<Vec<_>>()
     };
-    let ((parameters, base_keys), (keys, encrypt, defaults), public, vcpus, (mut testers, network)) = join5(
+    let (
+        (parameters, base_keys),
+        (keys, encrypt, defaults),
+        (public, watermarks),
+        vcpus,
+        (mut testers, network),
+    ) = join5(
         join(parameters(cloud, home, recipe, common), base_keys(cloud, home, recipe, base)),
         join3(keys(cloud, recipe), encrypt(cloud, home, recipe), defaults(cloud, home, recipe)),
-        public(cloud, home, recipe),
+        join(public(cloud, home, recipe), watermarks(cloud, home, recipe)),
         cloud.vcpus(home, &recipe.bake.instance_type),
         join(types_away(cloud, home, recipe), network::look(cloud, home, recipe)),
     )
     .await;
-    let builder = |name: &str| Some((name.to_owned(), types.get(name)?.clone()));
-    testers.extend(types.get(recipe.tester_type()).map(|known| (home.clone(), known.clone())));
+    let of_type = |name: &str| Some((name.to_owned(), types.get(name)?.clone()));
+    testers.insert(home.clone(), recipe.tester_types(home, true).into_iter().filter_map(of_type).collect());
     Observed {
         base: base.cloned(),
         named,
@@ -92,14 +99,16 @@ pub(crate) async fn look<C: Cloud>(
         keys,
         defaults,
         public,
-        parameter_kinds: common.written.iter().filter_map(of_parameter).collect(),
-        builders: recipe.bake.types().filter_map(builder).collect(),
+        watermarks,
+        parameter_kinds: common.written.iter().flat_map(of_parameters).collect(),
+        builders: recipe.bake.types().filter_map(of_type).collect(),
         testers,
         subnets: network.subnets_away,
         base_keys,
         encrypt,
         groups: network.groups,
-        zones: Some(network.zones),
+        by_tags: network.by_tags,
+        zones: network.zones,
         places: network.places,
         ways: network.ways,
         vcpus: Some(vcpus),
@@ -111,25 +120,34 @@ async fn parameters<C: Cloud>(
     home: &Region,
     recipe: &Recipe,
     common: &Common,
-) -> BTreeMap<Region, Result<()>> {
-    let Some(parameter) = &recipe.publish.parameter else { return BTreeMap::new() };
-    let untried = recipe
-        .regions(home)
-        .filter(|region| !common.written.get(*region).is_some_and(|names| names.contains_key(parameter)));
-    let tried = untried.map(async |region| (region.clone(), cloud.try_parameter(region, parameter).await));
+) -> BTreeMap<(Region, String), Result<()>> {
+    let is_there = |region: &Region, name: &String| {
+        common.written.get(region).is_some_and(|names| names.contains_key(name))
+    };
+    let all = recipe.regions(home).flat_map(|region| recipe.parameters().map(move |name| (region, name)));
+    let untried = all.filter(|(region, name)| !is_there(region, name));
+    let tried = untried.map(async |(region, name)| {
+        ((region.clone(), name.clone()), cloud.try_parameter(region, name).await)
+    });
     bounded(CALLS, tried).await.into_iter().collect()
 }
 
-/// The tester's instance type in each further Region where replicas are tested.
+/// Each of the testers' instance types in each further Region where replicas are tested.
 async fn types_away<C: Cloud>(
     cloud: &C,
     home: &Region,
     recipe: &Recipe,
-) -> BTreeMap<Region, Result<InstanceType>> {
+) -> BTreeMap<Region, BTreeMap<String, Result<InstanceType>>> {
     let regions = recipe.replica_regions(home).filter(|_| recipe.replicate.verify);
-    let reads =
-        regions.map(async |region| (region.clone(), cloud.instance_type(region, recipe.tester_type()).await));
-    bounded(CALLS, reads).await.into_iter().collect()
+    let types = regions.flat_map(|region| {
+        recipe.tester_types(region, false).into_iter().map(move |instance_type| (region, instance_type))
+    });
+    let reads = types.map(async |(region, name)| (region, name, cloud.instance_type(region, name).await));
+    let mut found: BTreeMap<Region, BTreeMap<String, Result<InstanceType>>> = BTreeMap::new();
+    for (region, name, known) in bounded(CALLS, reads).await {
+        found.entry(region.clone()).or_default().insert(name.to_owned(), known);
+    }
+    found
 }
 
 /// The keys that encrypt the base, each with what KMS knows about it. Read only for images that are shared.
@@ -193,5 +211,12 @@ async fn public<C: Cloud>(
 ) -> BTreeMap<Region, Result<kiln_core::inventory::PublicImages>> {
     let regions = recipe.regions(home).filter(|_| recipe.publish.share.public);
     let reads = regions.map(async |region| (region.clone(), cloud.public_images(region).await));
+    bounded(CALLS, reads).await.into_iter().collect()
+}
+
+/// Whether each Region knows watermarks. Read only for a recipe that names one.
+async fn watermarks<C: Cloud>(cloud: &C, home: &Region, recipe: &Recipe) -> BTreeMap<Region, Result<bool>> {
+    let regions = recipe.regions(home).filter(|_| recipe.publish.watermark.is_some());
+    let reads = regions.map(async |region| (region.clone(), cloud.knows_watermarks(region).await));
     bounded(CALLS, reads).await.into_iter().collect()
 }

@@ -11,7 +11,7 @@ use kiln_core::expire::references::{aliases, resolved, without_own_history};
 use kiln_core::inventory::usage::{Reference, Referrer, Target};
 use kiln_core::inventory::{CloudError, Image, ImageQuery, ImageState, RegionUsage, Result, SharedWith};
 use kiln_core::model::{ImageId, Region, SnapshotId, tags};
-use kiln_core::recipe::Publish;
+use kiln_core::recipe::Recipe;
 
 use crate::bounded::{CALLS, CHANGES, bounded};
 use crate::context::Context;
@@ -25,9 +25,10 @@ pub(crate) async fn usage<C: Cloud>(
     inventory: &Inventory,
     wanted: &[&Image],
 ) -> UsageByRegion {
-    let parameters = published(inventory, |publish| publish.parameter.as_ref());
+    let parameters = published(inventory, |recipe| recipe.parameters().cloned().collect());
     let parameters: Vec<String> = parameters.into_iter().collect();
-    let templates = published(inventory, |publish| Some(&publish.launch_template.as_ref()?.name));
+    let template = |recipe: &Recipe| Some(recipe.publish.launch_template.as_ref()?.name.clone());
+    let templates = published(inventory, |recipe| template(recipe).into_iter().collect());
     let names = (parameters.as_slice(), &templates);
     let reads = by_region(wanted).into_iter().map(async |(region, images)| {
         let usage = of_region(cloud, context, inventory, region, &images, names).await;
@@ -70,9 +71,9 @@ pub(crate) async fn by_others<C: Cloud>(cloud: &C, usage: &mut UsageByRegion, wa
 }
 
 /// What the recipes publish to, each once.
-fn published(inventory: &Inventory, name: impl Fn(&Publish) -> Option<&String>) -> BTreeSet<String> {
+fn published(inventory: &Inventory, names: impl Fn(&Recipe) -> Vec<String>) -> BTreeSet<String> {
     let recipes = inventory.recipes.values().filter_map(|observed| observed.recipe.as_ref());
-    recipes.filter_map(|recipe| name(&recipe.publish)).cloned().collect()
+    recipes.flat_map(names).collect()
 }
 
 /// These images, by their Regions.
@@ -99,7 +100,7 @@ async fn of_region<C: Cloud>(
     let ((instances, references, launchers, parameters), baked, needed) = join3(
         join4(
             cloud.instances_of(region, &ids),
-            cloud.references(region, &ids),
+            references(cloud, region, &ids),
             cloud.launchers(region),
             named_by_parameters(cloud, region, parameters),
         ),
@@ -108,15 +109,11 @@ async fn of_region<C: Cloud>(
     )
     .await;
     let launchers = launchers?;
-    let (named, piecemeal) = match references {
-        Ok(found) => {
-            let pinned = launchers.pinned.iter().map(|version| version.template.clone()).collect();
-            let aliased = cloud.aliased_versions(region, &pinned).await?;
-            ([found, aliased].concat(), None)
-        }
-        Err(error) if is_piecemeal(&error) => (cloud.template_versions(region).await?, Some(error)),
-        Err(error) => return Err(error),
-    };
+    let (mut named, piecemeal) = references?;
+    if piecemeal.is_none() {
+        let pinned = launchers.pinned.iter().map(|version| version.template.clone()).collect();
+        named.extend(cloud.aliased_versions(region, &pinned).await?);
+    }
     // Read after the references, so that no version is missing here that one of them is about.
     let own = match templates.is_empty() {
         true => Vec::new(),
@@ -144,6 +141,23 @@ async fn of_region<C: Cloud>(
         shared: HashMap::new(),
         piecemeal,
     })
+}
+
+/// What refers to these images. Where EC2 does not list that, it is every version of every launch template instead, and
+/// why.
+///
+/// # Errors
+/// Why it is unknown.
+pub(crate) async fn references<C: Cloud>(
+    cloud: &C,
+    region: &Region,
+    images: &[ImageId],
+) -> Result<(Vec<Reference>, Option<CloudError>)> {
+    match cloud.references(region, images).await {
+        Ok(found) => Ok((found, None)),
+        Err(error) if is_piecemeal(&error) => Ok((cloud.template_versions(region).await?, Some(error))),
+        Err(error) => Err(error),
+    }
 }
 
 /// The images that the recipes' parameters name in a Region.

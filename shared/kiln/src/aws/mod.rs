@@ -1,5 +1,6 @@
 //! The ports, implemented on the AWS SDK.
 
+mod accounts;
 mod bus;
 mod errors;
 mod functions;
@@ -12,6 +13,7 @@ mod parameters;
 mod read;
 mod reports;
 mod seals;
+mod sessions;
 mod sharing;
 mod store;
 mod surroundings;
@@ -32,6 +34,9 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use kiln_core::model::{Region, SealKeys};
 use tokio::sync::OnceCell;
+
+pub use sessions::AccountRole;
+use sessions::Sessions;
 
 /// How often a call is tried at most, the first time included, unless `AWS_MAX_ATTEMPTS` says otherwise.
 pub const MAX_ATTEMPTS: u32 = 6;
@@ -55,6 +60,9 @@ pub struct Aws {
     config: OnceCell<SdkConfig>,
     ec2: RefCell<BTreeMap<Region, aws_sdk_ec2::Client>>,
     ssm: RefCell<BTreeMap<Region, aws_sdk_ssm::Client>>,
+    /// The role by which it reaches parameters of other accounts, if the stack names one.
+    account_role: Option<AccountRole>,
+    sessions: Sessions,
     events: OnceCell<aws_sdk_eventbridge::Client>,
     kms: RefCell<BTreeMap<Region, aws_sdk_kms::Client>>,
     lambda: OnceCell<aws_sdk_lambda::Client>,
@@ -78,6 +86,8 @@ impl Aws {
             config: OnceCell::new(),
             ec2: RefCell::default(),
             ssm: RefCell::default(),
+            account_role: None,
+            sessions: Sessions::default(),
             events: OnceCell::new(),
             kms: RefCell::default(),
             lambda: OnceCell::new(),
@@ -90,6 +100,12 @@ impl Aws {
     #[must_use]
     pub fn with_max_attempts(self, max_attempts: u32) -> Self {
         Self { max_attempts, ..self }
+    }
+
+    /// The same, with the role by which it reaches parameters of other accounts.
+    #[must_use]
+    pub fn with_account_role(self, account_role: Option<AccountRole>) -> Self {
+        Self { account_role, ..self }
     }
 
     /// The same, with these keys of seals instead of those of the stack.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_ssm::Client;
 use aws_sdk_ssm::types::{Parameter, ParameterType};
 use kiln_core::inventory::{ErrorKind, ParameterKind, Result};
 use kiln_core::model::{ImageId, Region};
@@ -40,7 +41,7 @@ impl Parameters for Aws {
 
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>)
     async fn parameters(&self, region: &Region, names: &[String]) -> Result<BTreeMap<String, String>> {
-        let given = self.given_parameters(region, names).await?;
+        let given = given(&self.ssm(region).await, region, names).await?;
         Ok(given.into_iter().filter_map(|parameter| Some((parameter.name?, parameter.value?))).collect())
     }
 
@@ -49,7 +50,7 @@ impl Parameters for Aws {
         region: &Region,
         names: &[String],
     ) -> Result<BTreeMap<String, ParameterKind>> {
-        let given = self.given_parameters(region, names).await?;
+        let given = given(&self.ssm(region).await, region, names).await?;
         let kind = |given: Parameter| {
             let kind = given.r#type?.as_str().to_owned();
             Some((given.name?, ParameterKind { kind, data_type: given.data_type? }))
@@ -60,10 +61,7 @@ impl Parameters for Aws {
     /// The previous value stays in the parameter's history.
     /// (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>)
     async fn put_image(&self, region: &Region, name: &str, image: &ImageId) -> Result<()> {
-        let call = self.ssm(region).await.put_parameter().name(name).value(image.as_str());
-        let call = call.r#type(ParameterType::String).data_type(IMAGE).overwrite(true);
-        let call = call.description("The newest release of a Kiln recipe");
-        call.send().await.map_err(Call::new("PutParameter", region).on(name)).map(|_| ())
+        put_image(&self.ssm(region).await, region, name, image).await
     }
 
     /// Tries to write a value that the call's own pattern forbids, and does not overwrite. So nothing is ever written,
@@ -86,21 +84,28 @@ impl Parameters for Aws {
     }
 }
 
-impl Aws {
-    async fn given_parameters(&self, region: &Region, names: &[String]) -> Result<Vec<Parameter>> {
-        let mut found = Vec::new();
-        let names: BTreeSet<&String> = names.iter().collect();
-        let names: Vec<String> = names.into_iter().cloned().collect();
-        for some in names.chunks(NAMES) {
-            let request = self.ssm(region).await.get_parameters().set_names(Some(some.to_vec()));
-            let call = Call::new("GetParameters", region);
-            let given = request.send().await.map_err(call.on(some.join(", ")))?;
-            // SSM lists the names that it does not know. What is in neither list was cut off, and may name an image.
-            if given.parameters().len() + given.invalid_parameters().len() < some.len() {
-                return Err(call.lacks("word about each parameter", some.join(", ")));
-            }
-            found.extend(given.parameters.unwrap_or_default());
+/// Points a parameter at an image, through the client of whichever account.
+pub(super) async fn put_image(ssm: &Client, region: &Region, name: &str, image: &ImageId) -> Result<()> {
+    let call = ssm.put_parameter().name(name).value(image.as_str());
+    let call = call.r#type(ParameterType::String).data_type(IMAGE).overwrite(true);
+    let call = call.description("The newest release of a Kiln recipe");
+    call.send().await.map_err(Call::new("PutParameter", region).on(name)).map(|_| ())
+}
+
+/// The parameters with these names, through the client of whichever account.
+pub(super) async fn given(ssm: &Client, region: &Region, names: &[String]) -> Result<Vec<Parameter>> {
+    let mut found = Vec::new();
+    let names: BTreeSet<&String> = names.iter().collect();
+    let names: Vec<String> = names.into_iter().cloned().collect();
+    for some in names.chunks(NAMES) {
+        let request = ssm.get_parameters().set_names(Some(some.to_vec()));
+        let call = Call::new("GetParameters", region);
+        let given = request.send().await.map_err(call.on(some.join(", ")))?;
+        // SSM lists the names that it does not know. What is in neither list was cut off, and may name an image.
+        if given.parameters().len() + given.invalid_parameters().len() < some.len() {
+            return Err(call.lacks("word about each parameter", some.join(", ")));
         }
-        Ok(found)
+        found.extend(given.parameters.unwrap_or_default());
     }
+    Ok(found)
 }

@@ -89,6 +89,11 @@ pub fn image(region: &Region, given: &aws_sdk_ec2::types::Image) -> Option<Image
             .iter()
             .filter_map(|code| Some(code.product_code_id()?.to_owned()))
             .collect(),
+        watermarks: given
+            .image_watermarks()
+            .iter()
+            .filter_map(|watermark| Some(watermark.watermark_key()?.to_owned()))
+            .collect(),
         scanned: given.scan_results().and_then(|scan| instant(scan.finding_scan_date())),
         snapshots: volumes().filter_map(|(_, ebs)| ebs.snapshot_id()?.parse().ok()).collect(),
         gib: volumes().filter_map(|(_, ebs)| u32::try_from(ebs.volume_size()?).ok()).sum(),

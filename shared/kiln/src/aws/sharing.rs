@@ -116,6 +116,20 @@ impl Sharing for Aws {
         call.send().await.map_err(Call::new("ModifyImageAttribute", region).on(image)).map(|_| ())
     }
 
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AttachImageWatermark.html>)
+    async fn attach_watermark(&self, region: &Region, image: &ImageId, name: &str) -> Result<()> {
+        let call = self.ec2(region).await.attach_image_watermark().image_id(image.as_str());
+        let done = call.watermark_name(name).send().await;
+        done.map_err(Call::new("AttachImageWatermark", region).on(image)).map(|_| ())
+    }
+
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachImageWatermark.html>)
+    async fn detach_watermark(&self, region: &Region, image: &ImageId, key: &str) -> Result<()> {
+        let call = self.ec2(region).await.detach_image_watermark().image_id(image.as_str());
+        let done = call.watermark_key(key).send().await;
+        done.map_err(Call::new("DetachImageWatermark", region).on(image)).map(|_| ())
+    }
+
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeregistrationProtection.html>)
     async fn protect(&self, region: &Region, image: &ImageId) -> Result<()> {
         let ec2 = self.ec2(region).await;

@@ -6,7 +6,7 @@ use kiln_core::recipe::{Bounds, Patterns};
 use kiln_engine::context::Context;
 use thiserror::Error;
 
-use crate::aws::MAX_ATTEMPTS;
+use crate::aws::{AccountRole, MAX_ATTEMPTS};
 
 /// What a function must know before it can do anything.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub store: String,
     /// The ARNs of the KMS keys from which the keys of seals are derived, the current one first.
     pub seal_keys: Vec<String>,
+    /// The role by which this function reaches parameters of other accounts; `None` if it has no need to.
+    pub account_role: Option<AccountRole>,
     /// How often a call of AWS is tried at most, the first time included.
     pub max_attempts: u32,
     /// What is logged: a level, or a filter such as `kiln=debug`.
@@ -86,6 +88,9 @@ impl Settings {
             fetch_from: patterns("KILN_FETCH_FROM"),
             profiles: patterns("KILN_INSTANCE_PROFILES"),
         };
+        let account_role = get("KILN_ACCOUNT_ROLE").filter(|arn| !arn.is_empty());
+        let external_id = get("KILN_EXTERNAL_ID").filter(|id| !id.is_empty());
+        let account_role = account_role.map(|arn| AccountRole { arn, external_id });
         let max_attempts = get("AWS_MAX_ATTEMPTS").filter(|attempts| !attempts.trim().is_empty());
         let max_attempts = match max_attempts.as_deref().map(|attempts| (attempts, attempts.trim().parse())) {
             None => MAX_ATTEMPTS,
@@ -108,6 +113,7 @@ impl Settings {
                     bus,
                     store,
                     seal_keys,
+                    account_role,
                     max_attempts,
                     log,
                 })

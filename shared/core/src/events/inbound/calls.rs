@@ -63,6 +63,17 @@ pub enum PublishCall {
         /// Whether it is carried out.
         mode: Mode,
     },
+    /// Somebody approves that a release comes to a channel of its recipe.
+    Approve {
+        /// The recipe.
+        recipe: RecipeName,
+        /// The channel.
+        channel: String,
+        /// The version; `None` for the newest one that waits.
+        version: Option<Version>,
+        /// Whether it is carried out.
+        mode: Mode,
+    },
     /// Somebody takes a release back as bad; or a sweep found that this died half way.
     Recall {
         /// The release.
@@ -126,6 +137,15 @@ struct RollbackByHand {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ApproveByHand {
+    approve: RecipeName,
+    channel: String,
+    version: Option<Version>,
+    dry_run: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RecallByHand {
     recall: RecipeName,
     version: Version,
@@ -171,7 +191,7 @@ struct OfBake {
 }
 
 const BAKE: &str = r#"expected {}, or any of {"recipe": "web"}, {"scheduled_time": "2026-11-23T02:00:00Z"} and {"preflight": true}, or Kiln's own 'Image Released'"#;
-const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"}, with "to" for a version and "dry_run": true to see only what it would do, {"recall": "web", "version": "20261123T020000Z", "reason": "CVE-2026-12345"}, with "layers": true for what was baked from it, or {"reinstate": "web", "version": "20261123T020000Z"}; these two show what they would do unless they have "dry_run": false"#;
+const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"}, with "to" for a version and "dry_run": true to see only what it would do, {"recall": "web", "version": "20261123T020000Z", "reason": "CVE-2026-12345"}, with "layers": true for what was baked from it, {"reinstate": "web", "version": "20261123T020000Z"}, or {"approve": "web", "channel": "prod"}, with "version" for one that is not the newest; the last three show what they would do unless they have "dry_run": false"#;
 const STATE_CHANGE: &str =
     "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const VERIFY: &str = r#"expected {"retest": "ami-0123456789abcdef0"}, with "region" for a replica, {"adopt": "ami-0123456789abcdef0", "recipe": "web"}, or EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'"#;
@@ -281,6 +301,11 @@ impl PublishCall {
             let name = ImageName { recipe: call.recall, version: call.version };
             let (why, layers) = (Some(call.reason), call.layers);
             return Ok(Self::Recall { name, why, layers, mode: preview_unless_no(call.dry_run) });
+        }
+        if payload.get("approve").is_some() {
+            let ApproveByHand { approve, channel, version, dry_run } = fields(payload, PUBLISH)?;
+            let mode = preview_unless_no(dry_run);
+            return Ok(Self::Approve { recipe: approve, channel, version, mode });
         }
         if payload.get("reinstate").is_some() {
             let call: ReinstateByHand = fields(payload, PUBLISH)?;

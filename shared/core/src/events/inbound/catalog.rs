@@ -32,17 +32,27 @@ pub struct Past {
     pub detail: Value,
 }
 
-/// What the history keeps, by its detail-type.
-pub const KEPT: [&str; 8] = [
+/// The list, and the sentence that names all of it.
+macro_rules! kept {
+    ($($kind:literal),+; $last:literal) => {
+        /// What the history keeps, by its detail-type.
+        pub const KEPT: &[&str] = &[$($kind,)+ $last];
+        const CATALOG: &str =
+            concat!(r#"expected {}, {"status": true}, with "recipe" for one alone, or one of Kiln's own"#, $(" '", $kind, "',",)+ " or '", $last, "'");
+    };
+}
+
+kept! {
     "Image Released",
     "Image Rolled Back",
+    "Image Promoted",
     "Image Recalled",
     "Image Reinstated",
     "Image Rejected",
     "Image Unchanged",
-    "Bake Failed",
-    "Bake Refused",
-];
+    "Bake Failed";
+    "Bake Refused"
+}
 /// What leaves nothing in EC2, so that the history alone tells of it.
 const WITHOUT_TRACE: [&str; 2] = ["Bake Failed", "Bake Refused"];
 /// What tells of a failure.
@@ -50,8 +60,6 @@ const FAILURES: [&str; 3] = ["Bake Failed", "Bake Refused", "Image Rejected"];
 
 /// The most bytes that are kept of one detail. Its largest fields are left out first.
 const MOST_BYTES: usize = 16 * 1024;
-
-const CATALOG: &str = r#"expected {}, {"status": true}, with "recipe" for one alone, or one of Kiln's own 'Image Released', 'Image Rolled Back', 'Image Recalled', 'Image Reinstated', 'Image Rejected', 'Image Unchanged', 'Bake Failed' and 'Bake Refused'"#;
 
 impl CatalogCall {
     /// Parses the payload of `catalog`.
@@ -225,6 +233,17 @@ mod tests {
         let detail = json!({ "id": "0a", "recipe": "image-rejected" });
         assert!(!is_key_of_failure(&past(&event("Image Released", detail)).key()));
         assert!(!is_key_of_failure("history/web/"));
+    }
+
+    #[test]
+    fn what_is_kept_is_taken_and_named_to_whoever_sends_anything_else() {
+        let refused = CatalogCall::read(&event("Image Captured", json!({}))).unwrap_err();
+        for kind in KEPT {
+            let detail = json!({ "id": "00ff", "recipe": "web" });
+            assert!(CatalogCall::read(&event(kind, detail)).is_ok(), "{kind}");
+            assert!(refused.expected.contains(&format!(" '{kind}'")), "{kind}");
+        }
+        assert!(refused.expected.ends_with("'Bake Failed', or 'Bake Refused'"), "{}", refused.expected);
     }
 
     #[test]

@@ -99,6 +99,25 @@ fn explain_takes_no_other_field_and_retire_recipe_only_dry_run() {
 }
 
 #[test]
+fn an_approval_is_a_preview_unless_it_says_otherwise() {
+    let approved = |version, mode| PublishCall::Approve {
+        recipe: "web".parse().unwrap(),
+        channel: "prod".into(),
+        version,
+        mode,
+    };
+    let by_hand = PublishCall::read(&json!({"approve": "web", "channel": "prod"}));
+    assert_eq!(by_hand, Ok(approved(None, Mode::DryRun)));
+    let of_one =
+        json!({"approve": "web", "channel": "prod", "version": "20261123T020000Z", "dry_run": false});
+    let version = "20261123T020000Z".parse().ok();
+    assert_eq!(PublishCall::read(&of_one), Ok(approved(version, Mode::Apply)));
+    for bad in [json!({"approve": "web"}), json!({"approve": "web", "channel": "prod", "layers": true})] {
+        assert!(PublishCall::read(&bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn a_retest_takes_an_image_and_a_region_and_a_copy_an_image_alone() {
     let image: ImageId = "ami-0123456789abcdef0".parse().unwrap();
     assert_eq!(VerifyCall::read(&json!({"retest": image})), Ok(VerifyCall::Retest(image.clone(), None)));

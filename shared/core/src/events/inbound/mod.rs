@@ -6,7 +6,7 @@ mod expire;
 pub mod payload;
 
 pub use calls::{BakeCall, BakeTarget, CaptureCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall};
-pub use catalog::{CatalogCall, Past, history_prefix, is_key_of_failure};
+pub use catalog::{CatalogCall, KEPT, Past, history_prefix, is_key_of_failure};
 pub use expire::{ExpireCall, ExpireRun, Scope};
 pub use payload::{BadEvent, Mode};
 

@@ -6,6 +6,7 @@
 pub mod adopt;
 pub mod bake;
 pub mod capture;
+pub mod channel;
 pub mod deleted_recipe;
 pub mod in_use;
 pub mod limits;
@@ -31,6 +32,7 @@ use crate::recipe::BadRecipe;
 pub use adopt::AdoptReason;
 pub use bake::{BadBase, BakeReason};
 pub use capture::{CaptureReason, ImageRef};
+pub use channel::ChannelReason;
 pub use deleted_recipe::DeletedRecipeReason;
 pub use in_use::{ReportStatus, UseReason};
 pub use limits::{Limit, LimitExceeded};
@@ -82,6 +84,8 @@ pub enum Reason {
     Replicate(#[from] ReplicateReason),
     #[error(transparent)]
     Release(#[from] ReleaseReason),
+    #[error(transparent)]
+    Channel(#[from] ChannelReason),
     #[error(transparent)]
     Retention(#[from] RetentionReason),
     #[error(transparent)]

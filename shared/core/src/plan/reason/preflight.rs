@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::inventory::{CloudError, Platform};
 use crate::model::{ImageId, Region, Role, SecurityGroupId};
+use crate::recipe::BadTags;
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// What a preflight found.
@@ -19,6 +20,10 @@ pub enum PreflightReason {
     Experimental(ImageId),
     #[error("the bake goes on, but whether its subnets have a way to S3 could not be checked: {0}")]
     WaysUnseen(Box<CloudError>),
+    #[error(
+        "the bake goes on, but EC2 in {0} does not know watermarks: images get none there (publish.watermark), so accounts that allow launches only of what bears one launch none of them"
+    )]
+    NoWatermarks(Region),
     #[error("preflight passed: no problems found")]
     Passed,
 }
@@ -54,6 +59,10 @@ pub enum Problem {
     )]
     ProductCodes { image: ImageId, codes: String, what: &'static str, more: &'static str },
     #[error(
+        "the base {image} bears watermarks ({keys}), which images baked from it get too, and EC2 makes no such image public (publish.share.public); choose another base"
+    )]
+    Watermarks { image: ImageId, keys: String },
+    #[error(
         "there is no subnet for a tester outside of the builder's Availability Zone ({0}); name one in verify.subnets"
     )]
     OneZone(String),
@@ -68,9 +77,9 @@ pub enum Problem {
     )]
     TooMuchUserData { field: &'static str, bytes: usize, most: usize },
     #[error("{instance_type} cannot boot images baked from {image}, {why}; change {field} or bake.base")]
-    Unfit { image: ImageId, instance_type: String, field: &'static str, why: String },
+    Unfit { image: ImageId, instance_type: String, field: String, why: String },
     #[error("there is no instance type {instance_type} in {region}; change {field}")]
-    NoType { instance_type: String, region: Region, field: &'static str },
+    NoType { instance_type: String, region: Region, field: String },
     #[error("{region} has no default subnets for {what}; create a default VPC there, or {remedy}")]
     NoSubnets { region: Region, what: &'static str, remedy: &'static str },
     #[error(
@@ -87,6 +96,8 @@ pub enum Problem {
     RootTooSmall { image: ImageId, gib: u32, least: u32 },
     #[error("bake.volumes names {device}, which the base {image} has already; name another device")]
     DeviceTaken { image: ImageId, device: String },
+    #[error("{why}; correct the tags there, or {field}")]
+    Tags { why: BadTags, field: String },
     #[error("security group {group} in {region} {why}; correct {field}")]
     SecurityGroup { group: SecurityGroupId, region: Region, field: String, why: String },
     #[error(
@@ -130,8 +141,10 @@ impl Problem {
             | Self::ParameterKind { region, .. } => Some(region),
             Self::RegionOff(region) | Self::PublicBlocked(region) => Some(region),
             Self::Unknown(error) => Some(&error.region),
+            Self::Tags { why, .. } => Some(why.region()),
             Self::NameTaken { .. }
             | Self::ProductCodes { .. }
+            | Self::Watermarks { .. }
             | Self::OneZone(_)
             | Self::Quota { .. }
             | Self::WrongScript { .. }

@@ -72,6 +72,12 @@ pub enum ReleaseReason {
         "{parameter} names {image}, which can be launched, but is no release to Kiln: {why}. The parameter stays as it is until you roll back or a newer version is released"
     )]
     NamesUnknown { parameter: String, image: ImageId, why: RecordError },
+    #[error("{0} is what the parameter names in this account, and so in those of publish.parameter_accounts")]
+    InAccounts(Version),
+    #[error(
+        "the parameter of account {account} cannot be read, so it stays as it is until a sweep can; are the roles of infra/account.yaml there? {why}"
+    )]
+    AccountUnread { account: String, why: Box<CloudError> },
     #[error("no recipe names parameter {0}")]
     NoRecipesParameter(String),
 }

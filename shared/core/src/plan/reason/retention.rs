@@ -26,6 +26,8 @@ pub enum RetentionReason {
     FoundUnused { since: DateTime<Utc>, until: DateTime<Utc> },
     #[error("it is in quarantine until {}", .0.to_rfc3339())]
     InQuarantine(DateTime<Utc>),
+    #[error("channel {0} names it")]
+    InChannel(String),
     #[error("it has nothing that the newest release of its time had not, and was never published")]
     Unchanged,
     #[error("it was recalled")]

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::script::ScriptReason;
 use crate::model::{InstanceId, Stage, Version};
+use crate::recipe::BadTags;
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// Why an image is tested, passes, or does not.
@@ -20,6 +21,8 @@ pub enum VerifyReason {
     OnlyBuildersZone(String),
     #[error("there is no subnet for a tester; add one to verify.subnets")]
     NoSubnet,
+    #[error("there is no place for its tester: {why}; correct the tags there, or {field}")]
+    BadTags { why: Box<BadTags>, field: String },
     #[error("{0} is still testing it")]
     TesterAtWork(InstanceId),
     #[error("it booted as {0}, and its check succeeded")]

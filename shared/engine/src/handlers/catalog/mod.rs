@@ -105,19 +105,24 @@ async fn make<C: Cloud>(
         // Another invocation read later and was done sooner: its catalogue is the newer one.
         return Ok(Catalogued { recipes: catalog.recipes.len(), versions, put: putting.put });
     }
-    let json = serde_json::to_vec(&catalog).unwrap_or_default();
+    let json = serde_json::to_vec(&catalog).map_err(unmade("the document"))?;
     putting.put_changed(kiln_catalog::pages(&catalog).map(File::from)).await?;
     putting.put_changed([File::of("catalog.json", "application/json", json)]).await?;
     putting.done(made(now)).await?;
     Ok(Catalogued { recipes: catalog.recipes.len(), versions, put: putting.put })
 }
 
+/// An empty file in the place of one that could not be made would look as if there were nothing to show.
+fn unmade(what: &'static str) -> impl Fn(serde_json::Error) -> HandlerError {
+    move |error| HandlerError::Document(what, error.to_string())
+}
+
 /// Reads what is in the versions of a recipe, and puts the files that are made of it once.
-async fn read_contents<C: Cloud>(
+async fn read_contents<C: Store>(
     cloud: &C,
     recipe: &mut SeenRecipe<'_>,
     putting: &mut Putting<'_, C>,
-) -> Result<()> {
+) -> std::result::Result<(), HandlerError> {
     let homes = recipe.one.lineage.releases.iter().filter_map(|release| {
         let (image, _) = release.home()?;
         image.tags.has(tags::CONTENTS).then_some((release.version, image.created))
@@ -138,9 +143,13 @@ async fn read_contents<C: Cloud>(
             continue;
         }
         let files = contents::files(name, created.unwrap_or(name.version.time()), contents);
-        putting.put_once(files.unwrap_or_default()).await?;
+        putting.put_once(files.map_err(unmade("the lists of contents"))?).await?;
     }
     let lists = found.into_iter().map(|(name, _, contents)| (name.version, contents)).collect();
     recipe.listed = listed(&recipe.one.lineage, &lists);
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "catalog_tests.rs"]
+mod tests;

@@ -95,7 +95,7 @@ pub(super) async fn observe<C: Cloud>(
 }
 
 /// What was kept of a recipe, the newest of it.
-async fn history<C: Store>(cloud: &C, recipe: &RecipeName) -> Result<Vec<Past>> {
+pub(super) async fn history<C: Store>(cloud: &C, recipe: &RecipeName) -> Result<Vec<Past>> {
     let keys = cloud.keys_below(&history_prefix(recipe)).await?;
     let reads = keys.iter().rev().take(MOST_ENTRIES).map(|key| cloud.object(key));
     let mut past: Vec<Past> = Vec::new();

@@ -1,0 +1,301 @@
+use chrono::TimeDelta;
+
+use super::*;
+use crate::fixtures::*;
+use crate::inventory::Grantee;
+use crate::plan::Decision;
+
+/// Two channels: `stage` follows after a day, `prod` once somebody approves.
+fn channelled() -> Recipe {
+    let channel = |name: &str, follows: Option<&str>, gate| Channel {
+        name: name.into(),
+        parameter: format!("/golden/web/{name}"),
+        share: crate::recipe::Share { accounts: vec!["111122223333".into()], ..Default::default() },
+        follows: follows.map(str::to_owned),
+        gate,
+    };
+    let stage = channel("stage", None, Gate::After(TimeDelta::days(1)));
+    Recipe { channels: vec![stage, channel("prod", Some("stage"), Gate::Approval)], ..with_parameter() }
+}
+
+/// What a recipe has and its channels name; decisions change it as they would change AWS.
+struct Account {
+    recipe: Recipe,
+    images: BTreeMap<Region, Result<Vec<Image>>>,
+    pointers: ChannelPointers,
+}
+
+impl Account {
+    fn with(releases: impl IntoIterator<Item = i64>) -> Self {
+        let recipe = channelled();
+        let mut images: BTreeMap<Region, Result<Vec<Image>>> =
+            REGIONS.map(|code| (region(code), Ok(vec![]))).into();
+        for n in releases {
+            for code in REGIONS {
+                let released =
+                    image("web", n).released().at(code).tagged(tags::RELEASED_AT, &day(n).to_rfc3339());
+                images.get_mut(&region(code)).unwrap().as_mut().unwrap().push(released.build());
+            }
+        }
+        let empty = || Pointers { parameter: Some(Ok(None)), ..Pointers::default() };
+        let everywhere: BTreeMap<Region, Pointers> = REGIONS.map(|code| (region(code), empty())).into();
+        let pointers = recipe.channels.iter().map(|one| (one.name.clone(), everywhere.clone())).collect();
+        Self { recipe, images, pointers }
+    }
+
+    fn observed<'a>(
+        &'a self,
+        home: &'a Region,
+        permissions: &'a BTreeMap<(Region, ImageId), Result<Permissions>>,
+        now: DateTime<Utc>,
+    ) -> Observed<'a> {
+        let Self { recipe, images, pointers } = self;
+        Observed { recipe, home, images, pointers, permissions, now }
+    }
+
+    /// Decides, and carries out at most `most` decisions of each sequence. Gives the words of all decided.
+    fn act(&mut self, now: DateTime<Utc>, approved: Option<&Approval>, most: usize) -> Vec<&'static str> {
+        let (home, none) = (region(REGIONS[0]), BTreeMap::new());
+        let observed = self.observed(&home, &none, now);
+        let wanted = wants_permissions(&observed, approved);
+        let permissions =
+            wanted.iter().map(|image| ((image.region.clone(), image.id.clone()), Ok(Permissions::default())));
+        let permissions = permissions.collect();
+        let sequences = decide(&self.observed(&home, &permissions, now), Drift::Repair, approved);
+        for decision in sequences.iter().flat_map(|sequence| sequence.iter().take(most)) {
+            self.carry_out(decision);
+        }
+        sequences.concat().iter().map(|decision| decision.action.word()).collect()
+    }
+
+    fn carry_out(&mut self, decision: &Decision) {
+        match &decision.action {
+            Action::Tag(id, new) => {
+                let all = self.images.values_mut().filter_map(|found| found.as_mut().ok()).flatten();
+                for image in all.filter(|image| image.id == *id) {
+                    image.tags = std::mem::take(&mut image.tags).and(new);
+                }
+            }
+            Action::MoveParameters(moves) => {
+                for one in &moves.moves {
+                    let channel =
+                        self.recipe.channels.iter().find(|it| it.parameter == one.parameter).unwrap();
+                    let at = self.pointers.get_mut(&channel.name).unwrap().get_mut(&one.region).unwrap();
+                    at.parameter = Some(Ok(Some(one.image.to_string())));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn day(&mut self, n: i64) -> Vec<&'static str> {
+        self.act(day(n), None, usize::MAX)
+    }
+
+    fn approve(&mut self, n: i64, version: Option<i64>) -> Vec<&'static str> {
+        let version = version.map(|n| name("web", n).version);
+        self.act(day(n), Some(&Approval { channel: "prod".into(), version }), usize::MAX)
+    }
+
+    fn checked(&self, channel: &str, version: Option<i64>) -> std::result::Result<(), String> {
+        let (home, none) = (region(REGIONS[0]), BTreeMap::new());
+        let version = version.map(|n| name("web", n).version);
+        let approved = Approval { channel: channel.into(), version };
+        check(&self.observed(&home, &none, day(30)), &approved).map_err(|no| no[0].reason.to_string())
+    }
+
+    /// The day of the release that a channel names in each Region; 0 for none.
+    fn names(&self, channel: &str) -> [i64; 3] {
+        REGIONS.map(|code| {
+            let named = self.pointers[channel][&region(code)].parameter.clone().unwrap().unwrap();
+            (1..40).find(|n| Some(id_of(code, *n).to_string()) == named).unwrap_or(0)
+        })
+    }
+
+    fn change(&mut self, n: i64, change: impl Fn(Image) -> Image) {
+        let version = name("web", n).version.to_string();
+        for image in self.images.values_mut().filter_map(|found| found.as_mut().ok()).flatten() {
+            if image.tags.get(tags::VERSION) == Some(&version) {
+                *image = change(image.clone());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_release_comes_to_a_channel_once_its_time_is_over_and_to_the_next_when_somebody_approves() {
+    let mut account = Account::with([8]);
+    assert!(account.act(day(8) + TimeDelta::hours(23), None, usize::MAX).is_empty());
+    let words = account.day(9);
+    assert_eq!(words[..3], ["tag"; 3], "the home image last");
+    assert!(words.contains(&"move-parameters") && words.contains(&"emit"));
+    assert_eq!((account.names("stage"), account.names("prod")), ([8; 3], [0; 3]));
+    assert!(account.day(29).is_empty(), "nobody approved it");
+    assert_eq!(account.checked("prod", None), Ok(()));
+    account.approve(29, None);
+    assert_eq!(account.names("prod"), [8; 3]);
+    assert!(account.day(30).is_empty() && account.approve(30, None).is_empty());
+}
+
+#[test]
+fn those_whom_a_channel_shares_with_may_launch_an_image_before_a_parameter_names_it() {
+    let mut account = Account::with([8]);
+    let words = account.day(9);
+    let first = |word: &str| words.iter().position(|one| *one == word).unwrap();
+    assert!(first("share") < first("move-parameters"), "{words:?}");
+    assert_eq!(words.iter().filter(|word| **word == "share").count(), 3);
+}
+
+#[test]
+fn an_image_is_shared_with_those_of_the_channels_that_it_has_come_to() {
+    let recipe = channelled();
+    let converged = |image: &Image| {
+        let (record, none) = (image.record().unwrap(), Ok(Permissions::default()));
+        let sequence = sharing::converge(&recipe, image, &record, &none, day(9)).unwrap_or_default();
+        let shared = sequence.iter().find_map(|one| match &one.action {
+            Action::Share(_, change) => Some(change.add.clone()),
+            _ => None,
+        });
+        shared.unwrap_or_default()
+    };
+    let at = |channels: &str| image("web", 8).released().tagged(tags::CHANNELS, channels).build();
+    let friend = Grantee::Account("111122223333".into());
+    assert!(converged(&image("web", 8).released().build()).is_empty());
+    assert_eq!(converged(&at("stage=20260110T020000Z")), [friend].into());
+    assert!(converged(&at("other=20260110T020000Z")).is_empty(), "a channel that the recipe no longer has");
+}
+
+#[test]
+fn what_died_at_any_point_is_finished_by_the_next_call() {
+    for most in 0..12 {
+        let mut account = Account::with([8]);
+        account.act(day(9), None, most);
+        for _ in 0..3 {
+            account.act(day(9) + TimeDelta::minutes(15), None, usize::MAX);
+        }
+        assert_eq!(account.names("stage"), [8; 3], "after {most}");
+        assert!(account.day(10).is_empty(), "after {most}: {:?}", account.day(10));
+    }
+}
+
+#[test]
+fn nothing_comes_to_a_channel_behind_a_newer_release_or_past_the_channel_before() {
+    let mut account = Account::with([7, 8]);
+    account.day(9);
+    assert_eq!(account.names("stage"), [8; 3], "the newest alone");
+    assert!(account.checked("prod", Some(7)).unwrap_err().contains("cannot come to channel prod"));
+    account.approve(9, Some(7));
+    assert_eq!(account.names("prod"), [0; 3]);
+    account.approve(9, Some(8));
+    assert_eq!(account.names("prod"), [8; 3]);
+    assert!(account.checked("prod", Some(8)).unwrap_err().contains("came to channel prod"));
+    assert!(account.checked("prod", None).unwrap_err().contains("no release waits"));
+    assert!(account.checked("test", None).unwrap_err().contains("it has stage, prod"));
+}
+
+#[test]
+fn a_rollback_takes_every_channel_from_what_was_rolled_back_from() {
+    let mut account = Account::with([7]);
+    account.day(8);
+    account.approve(8, None);
+    account.images.values_mut().for_each(|found| {
+        let of_day_9 = |code: &Region| {
+            let released = image("web", 9).released().at(code.as_str());
+            released.tagged(tags::RELEASED_AT, &day(9).to_rfc3339()).build()
+        };
+        let first = found.as_ref().unwrap()[0].region.clone();
+        found.as_mut().unwrap().push(of_day_9(&first));
+    });
+    account.day(10);
+    account.approve(10, None);
+    assert_eq!((account.names("stage"), account.names("prod")), ([9; 3], [9; 3]));
+    account.change(9, |image| {
+        let left = image.anchor().rolled_back_from(day(11));
+        if image.region.as_str() == REGIONS[0] { image.anchored(left) } else { image }
+    });
+    account.day(11);
+    assert_eq!((account.names("stage"), account.names("prod")), ([7; 3], [7; 3]));
+    assert!(account.day(12).is_empty());
+}
+
+#[test]
+fn what_is_recalled_is_named_by_no_channel() {
+    let mut account = Account::with([7]);
+    account.day(8);
+    let mut both = Account::with([7, 9]);
+    both.images.get_mut(&region(REGIONS[0])).unwrap().as_mut().unwrap()[0].tags =
+        account.images[&region(REGIONS[0])].as_ref().unwrap()[0].tags.clone();
+    both.day(10);
+    assert_eq!(both.names("stage"), [9; 3]);
+    both.change(9, |image| image.anchored(image.anchor().ended(crate::model::AnchoredEnd::Recalled)));
+    both.day(11);
+    assert_eq!(both.names("stage"), [7; 3]);
+    assert!(both.checked("prod", Some(9)).is_err());
+}
+
+#[test]
+fn a_parameter_that_somebody_moved_past_its_gate_is_set_back() {
+    let mut account = Account::with([7]);
+    account.day(8);
+    let mut later = Account::with([7, 9]);
+    for code in REGIONS {
+        let before = account.images[&region(code)].as_ref().unwrap()[0].tags.clone();
+        later.images.get_mut(&region(code)).unwrap().as_mut().unwrap()[0].tags = before;
+        let forged = Some(Ok(Some(id_of(code, 9).to_string())));
+        later.pointers.get_mut("stage").unwrap().get_mut(&region(code)).unwrap().parameter = forged;
+    }
+    later.act(day(9) + TimeDelta::hours(1), None, usize::MAX);
+    assert_eq!(later.names("stage"), [7; 3]);
+}
+
+#[test]
+fn right_after_a_parameter_was_written_only_what_has_just_come_is_moved_to() {
+    let mut account = Account::with([8]);
+    let (home, none) = (region(REGIONS[0]), BTreeMap::new());
+    let moves = |account: &Account| {
+        let sequences = decide(&account.observed(&home, &none, day(9)), Drift::Ignore, None).concat();
+        sequences.iter().any(|one| matches!(one.action, Action::MoveParameters(_)))
+    };
+    assert!(moves(&account));
+    account.day(9);
+    let of_stage = account.pointers.get_mut("stage").unwrap();
+    of_stage.get_mut(&home).unwrap().parameter = Some(Ok(Some("ami-0123456789abcdef0".into())));
+    assert!(!moves(&account), "a rollback may have written it, of which EC2 shows nothing yet");
+}
+
+#[test]
+fn a_replica_that_came_later_gets_the_mark_of_its_release() {
+    let mut account = Account::with([8]);
+    let replica = account.images.get_mut(&region(REGIONS[1])).unwrap().as_mut().unwrap().remove(0);
+    account.recipe.replicate.best_effort = vec![region(REGIONS[1])];
+    account.day(9);
+    assert_eq!(account.names("stage"), [8, 0, 8]);
+    account.images.get_mut(&region(REGIONS[1])).unwrap().as_mut().unwrap().push(replica);
+    account.day(10);
+    account.day(10);
+    assert_eq!(account.names("stage"), [8; 3]);
+    assert!(account.day(11).is_empty());
+}
+
+#[test]
+fn a_replica_in_a_region_that_left_the_recipe_is_left_alone() {
+    let mut account = Account::with([8]);
+    account.recipe.replicate.regions.retain(|region| region.as_str() != REGIONS[2]);
+    account.day(9);
+    assert_eq!(account.names("stage"), [8, 8, 0]);
+    let away = account.images[&region(REGIONS[2])].as_ref().unwrap();
+    assert!(!away[0].tags.has(tags::CHANNELS));
+    assert!(account.day(10).is_empty());
+}
+
+#[test]
+fn what_a_channel_names_is_told_for_expiry() {
+    let mut account = Account::with([8]);
+    account.day(9);
+    let all = account.images[&region(REGIONS[0])].as_ref().unwrap();
+    let members = all.iter().map(|image| (image, image.record().unwrap()));
+    assert_eq!(named(&account.recipe, members), [("stage".to_owned(), name("web", 8).version)].into());
+    let prod = account.recipe.channel("prod").unwrap();
+    let waits = waiting(&account.recipe, prod, &region(REGIONS[0]), all).unwrap();
+    assert_eq!(waits, (name("web", 8).version, day(9)));
+}
