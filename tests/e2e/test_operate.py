@@ -163,7 +163,7 @@ def test_an_approval_is_shown_and_done_once_somebody_says_yes(
     assert "has come to channel stage" in capsys.readouterr().out
     assert run(kiln, *asked, "--yes", "1") == 1
     assert "no release waits for channel stage" in capsys.readouterr().err
-    assert run(kiln, "approve", "--recipe", "web") == 2
+    assert run(kiln, "approve", "--recipe", "web") == 1
     assert "CHANNEL is missing" in capsys.readouterr().err
 
 

@@ -312,16 +312,14 @@ fn told(
         .collect();
     let by_region: BTreeMap<Region, ImageId> =
         members.iter().map(|(image, _)| (image.region.clone(), image.id.clone())).collect();
-    let since = one.entries.since(&channel.name).unwrap_or_default();
     let news = Event::ImagePromoted {
         image: one.image.id.clone(),
         images: by_region,
         channel: channel.name.clone(),
         parameter: channel.parameter.clone(),
     };
-    let occasion = since.to_rfc3339();
-    let mut sequence =
-        vec![Subject::image(one.image).emit_again(&one.record.name, news, &occasion, reason())];
+    let occasion = one.image.occasion();
+    let mut sequence = vec![Subject::image(one.image).emit_again(&one.record.name, news, occasion, reason())];
     let noted = |image: &Image| {
         let entries = Entries::of(&image.tags).told(&channel.name);
         let tag = Action::Tag(image.id.clone(), Tags::new().with(tags::CHANNELS, entries));
