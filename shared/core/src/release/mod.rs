@@ -87,14 +87,13 @@ pub struct ChannelMoves {
 /// Moves the parameter of a channel. `state` has the releases that have come to it and no others.
 pub fn move_channel(state: &ReleaseState<'_>, drift: Drift) -> ChannelMoves {
     let unreadable = state.unreadable();
-    let is_required = |one: &Decision| state.requires(&one.subject.region);
-    let is_partial = unreadable.iter().any(is_required);
-    let mut alone: Vec<Sequence> = unreadable.into_iter().map(|one| vec![one]).collect();
     let how = How { drift, until: WaitFor::Visible, waits_at: Some(state.now) };
-    let together = match (is_partial, state.unreadable().into_iter().next()) {
-        (true, Some(unread)) => Err(Box::new(Decision { action: Action::Keep, ..unread })),
-        _ => state.moves(&state.required().collect::<Vec<_>>(), how),
+    // Acting on a partial view would move some Regions and not the others.
+    let together = match unreadable.iter().find(|one| state.requires(&one.subject.region)) {
+        Some(unread) => Err(Box::new(Decision { action: Action::Keep, ..unread.clone() })),
+        None => state.moves(&state.required().collect::<Vec<_>>(), how),
     };
+    let mut alone: Vec<Sequence> = unreadable.into_iter().map(|one| vec![one]).collect();
     let best_effort = state.best_effort().map(|region| state.moves(&[region], how));
     alone.extend(best_effort.map(|moved| moved.unwrap_or_else(|waits| vec![*waits])));
     ChannelMoves { together, alone }
