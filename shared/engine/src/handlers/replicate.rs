@@ -139,6 +139,7 @@ async fn of_image<C: Cloud>(
         Some(Err(error)) => return Err(error.clone().into()),
         None => None,
     };
+    let version = record.name.version;
     let observed = Observed { image, record, regions, permissions, superseded_by, lost_in, now };
     let (first, observed) = match by {
         Asked::ByEvent => (Vec::new(), observed),
@@ -149,6 +150,18 @@ async fn of_image<C: Cloud>(
 
     // The release may have waited only for what was published just now.
     images::as_published(&mut images, &report);
+    let state = ReleaseState::of(&recipe, &context.home, &images, &pointers, now);
+    // Of two invocations that publish the last replicas at once, each read that the other's was not. One that reads
+    // after it wrote sees both.
+    let read_again =
+        match report.entries.iter().any(|entry| entry.action == "publish") && state.waits(version) {
+            true => Some(images::recipe_images(cloud, context, &recipe).await),
+            false => None,
+        };
+    if let Some(mut again) = read_again {
+        images::as_published(&mut again, &report);
+        images = again;
+    }
     let sequences =
         release::decide(&ReleaseState::of(&recipe, &context.home, &images, &pointers, now), Drift::Repair);
     let released = apply(cloud, sequences, mode, now).await;
