@@ -17,6 +17,7 @@ SERVICES = {
     "lambda": "lambda",
     "quotas": "servicequotas",
     "auto_scaling": "autoscaling",
+    "sts": "sts",
 }
 # IAM's name for a call, where it is not the call's own.
 RENAMED = {"lambda:Invoke": "lambda:InvokeFunction"}
@@ -30,6 +31,9 @@ _SIGNED = re.compile(r'self\.link\("(GET|PUT)"')
 _METHODS = {"GET": "s3:GetObject", "PUT": "s3:PutObject"}
 # A list of keys is asked for by a signed URL, too.
 _LISTED = re.compile(r"self\.listing\(")
+# What calls by a client of whichever account, and what that calls.
+HELPERS = {"given": "get_parameters", "put_image": "put_parameter"}
+_HELPED = re.compile(rf"({'|'.join(HELPERS)})\(&({_GOT}),")
 _NAMED = re.compile(r'Call::new\("(\w+)"')
 
 
@@ -49,6 +53,7 @@ def read(source: str) -> set[str]:
     code = re.sub(r"//.*", "", source)
     # Rust breaks a chain of calls over lines.
     code = re.sub(r"\s*([.=;(){},&])\s*", r"\1", re.sub(r"\s+", " ", code))
+    code = _HELPED.sub(lambda one: f"{one[2]}.{HELPERS[one[1]]}(", code)
     return {call for function in re.split(r"\bfn ", code) for call in _calls(function)}
 
 

@@ -137,6 +137,7 @@ OTHERS = {
     "logs": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/lambda/orders:log-stream:1",
     "ssm": f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/orders/password",
     "s3": "arn:aws:s3:::payroll/salaries.csv",
+    "sts": "arn:aws:iam::111122223333:role/admin",
     "servicequotas": f"arn:aws:servicequotas:us-east-1:{ACCOUNT}:s3/L-DC2B2D3D",
 }
 

@@ -15,7 +15,8 @@ from local_aws.tests.conftest import image, refused
 
 OTHER = "111111111111"
 ROLE = f"arn:aws:iam::{OTHER}:role/golden"
-NAME = "/golden/web"
+# A reset keeps parameters, so no other test may write this one.
+NAME = "/golden/trusted"
 
 
 @pytest.fixture

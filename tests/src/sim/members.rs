@@ -66,10 +66,7 @@ pub(super) fn home_of(account: &Account, home: &Region, id: &ImageId, record: &I
 
 /// Whether the release of a home image can be launched in all of these Regions, and in the home Region.
 pub(super) fn is_in_all(account: &Account, home: &Region, of: &ImageId, regions: &[Region]) -> bool {
-    regions.iter().chain([home]).all(|region| {
-        let members = member(account, home, of, region, DateTime::<Utc>::MAX_UTC);
-        members.filter_map(History::now).any(is_published)
-    })
+    was_in_all(account, home, of, regions, DateTime::<Utc>::MAX_UTC)
 }
 
 /// The same, as it was at a time.

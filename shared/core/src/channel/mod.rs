@@ -92,6 +92,10 @@ pub fn named<'a>(
     recipe: &Recipe,
     members: impl Iterator<Item = (&'a Image, ImageRecord)>,
 ) -> BTreeMap<String, Version> {
+    // Expiry asks for every recipe.
+    if recipe.channels.is_empty() {
+        return BTreeMap::new();
+    }
     let homes = of_members(members);
     let named = |channel: &Channel| {
         let mut in_it = homes.iter().filter(|one| one.entries.since(&channel.name).is_some());
@@ -134,7 +138,7 @@ fn is_due(channel: &Channel, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 /// What is done for all channels of a recipe, one sequence for each. Nothing is, if the home Region cannot be read.
 pub fn decide(observed: &Observed<'_>, drift: Drift, approved: Option<&Approval>) -> Vec<Sequence> {
     let Some(Ok(_)) = observed.images.get(observed.home) else { return Vec::new() };
-    let mut images = of_its_regions(observed);
+    let mut images = own(observed);
     let mut sequences = Vec::new();
     // Each channel sees what came to the one before.
     for channel in &observed.recipe.channels {
@@ -145,10 +149,16 @@ pub fn decide(observed: &Observed<'_>, drift: Drift, approved: Option<&Approval>
     sequences
 }
 
-/// The images in the Regions of the recipe: a sweep reads those of other recipes, too.
-fn of_its_regions(observed: &Observed<'_>) -> BTreeMap<Region, Result<Vec<Image>>> {
-    let regions = observed.recipe.regions(observed.home);
-    regions.filter_map(|region| Some((region.clone(), observed.images.get(region)?.clone()))).collect()
+/// The images of the recipe, in its Regions: a sweep reads those of all recipes.
+fn own(observed: &Observed<'_>) -> BTreeMap<Region, Result<Vec<Image>>> {
+    let Observed { recipe, home, images, .. } = *observed;
+    let is_own = |image: &&Image| image.tags.get(tags::RECIPE) == Some(recipe.name.as_str());
+    let of_region = |region: &Region| {
+        let found = images.get(region)?.as_ref();
+        let own = found.map(|found| found.iter().filter(is_own).cloned().collect());
+        Some((region.clone(), own.map_err(Clone::clone)))
+    };
+    recipe.regions(home).filter_map(of_region).collect()
 }
 
 /// Refuses what cannot be approved.
@@ -185,7 +195,7 @@ pub fn check(observed: &Observed<'_>, approved: &Approval) -> std::result::Resul
 
 /// The images of which it must be known who may use them before [`decide`] can share them with a channel's accounts.
 pub fn wants_permissions(observed: &Observed<'_>, approved: Option<&Approval>) -> Vec<Image> {
-    let mut images = of_its_regions(observed);
+    let mut images = own(observed);
     let mut wanted = BTreeMap::new();
     for channel in &observed.recipe.channels {
         let approved = approved.filter(|approved| approved.channel == channel.name);
@@ -312,16 +322,14 @@ fn told(
         .collect();
     let by_region: BTreeMap<Region, ImageId> =
         members.iter().map(|(image, _)| (image.region.clone(), image.id.clone())).collect();
-    let since = one.entries.since(&channel.name).unwrap_or_default();
     let news = Event::ImagePromoted {
         image: one.image.id.clone(),
         images: by_region,
         channel: channel.name.clone(),
         parameter: channel.parameter.clone(),
     };
-    let occasion = since.to_rfc3339();
-    let mut sequence =
-        vec![Subject::image(one.image).emit_again(&one.record.name, news, &occasion, reason())];
+    let occasion = one.image.occasion();
+    let mut sequence = vec![Subject::image(one.image).emit_again(&one.record.name, news, occasion, reason())];
     let noted = |image: &Image| {
         let entries = Entries::of(&image.tags).told(&channel.name);
         let tag = Action::Tag(image.id.clone(), Tags::new().with(tags::CHANNELS, entries));

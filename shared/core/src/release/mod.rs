@@ -49,7 +49,7 @@ pub fn decide(state: &ReleaseState<'_>, drift: Drift) -> Vec<Sequence> {
             sequences.push(vec![*waits]);
             sequences.push(state.in_accounts(&required, Own::Wait, drift));
         }
-        Ok(moves) => sequences.extend(released(state, moves)),
+        Ok(moves) => sequences.extend(released(state, moves, drift)),
     }
     sequences.extend(
         state.releases.iter().filter_map(|release| anchored::set_right(release.home)).map(|one| vec![one]),
@@ -87,21 +87,20 @@ pub struct ChannelMoves {
 /// Moves the parameter of a channel. `state` has the releases that have come to it and no others.
 pub fn move_channel(state: &ReleaseState<'_>, drift: Drift) -> ChannelMoves {
     let unreadable = state.unreadable();
-    let is_required = |one: &Decision| state.requires(&one.subject.region);
-    let is_partial = unreadable.iter().any(is_required);
-    let mut alone: Vec<Sequence> = unreadable.into_iter().map(|one| vec![one]).collect();
     let how = How { drift, until: WaitFor::Visible, waits_at: Some(state.now) };
-    let together = match (is_partial, state.unreadable().into_iter().next()) {
-        (true, Some(unread)) => Err(Box::new(Decision { action: Action::Keep, ..unread })),
-        _ => state.moves(&state.required().collect::<Vec<_>>(), how),
+    // Acting on a partial view would move some Regions and not the others.
+    let together = match unreadable.iter().find(|one| state.requires(&one.subject.region)) {
+        Some(unread) => Err(Box::new(Decision { action: Action::Keep, ..unread.clone() })),
+        None => state.moves(&state.required().collect::<Vec<_>>(), how),
     };
+    let mut alone: Vec<Sequence> = unreadable.into_iter().map(|one| vec![one]).collect();
     let best_effort = state.best_effort().map(|region| state.moves(&[region], how));
     alone.extend(best_effort.map(|moved| moved.unwrap_or_else(|waits| vec![*waits])));
     ChannelMoves { together, alone }
 }
 
 /// The moves, and behind them the end of each release that is complete; and the releases that another invocation ends.
-fn released(state: &ReleaseState<'_>, moves: Sequence) -> Vec<Sequence> {
+fn released(state: &ReleaseState<'_>, moves: Sequence, drift: Drift) -> Vec<Sequence> {
     let (mut sequence, mut sequences) = (moves, Vec::new());
     let complete_now: Vec<&ReadyRelease<'_>> = state
         .releases
@@ -112,7 +111,10 @@ fn released(state: &ReleaseState<'_>, moves: Sequence) -> Vec<Sequence> {
     for release in complete_now {
         if release.is_being_finished(state.now) {
             let reason = ReleaseReason::BeingFinished(release.version());
-            sequences.push(vec![Subject::image(release.home).decide(Action::Keep, reason)]);
+            let left = Subject::image(release.home).decide(Action::Keep, reason);
+            // What was published just now, from an older view, may have been marked by the other invocation before.
+            let marked = if drift == Drift::Repair { mark_replicas(release) } else { Sequence::new() };
+            sequences.push(marked.into_iter().chain([left]).collect());
         } else {
             sequence.extend(finish(state, release));
         }
@@ -147,13 +149,7 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>) -> Sequence {
         before: state.compared_with(release),
         difference: None,
     };
-    let marked = |image: &Image| {
-        let record = image.record().ok()?.at(Stage::Released);
-        Some(Subject::image(image).decide(Action::SetStage(image.id.clone(), record, Tags::new()), reason()))
-    };
-    let replicas = release.ready.values().filter(|image| image.id != release.home.id);
-    let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
-    sequence.extend(unmarked.filter_map(|image| marked(image)));
+    sequence.extend(mark_replicas(release));
     sequence.extend(state.ended_rollbacks(release));
     // Just before the last tag: the event wakes `expire`, which counts the release only once it bears that tag.
     sequence.push(home().emit_again(&release.record.name, news, release.home.occasion(), reason()));
@@ -161,8 +157,21 @@ fn finish(state: &ReleaseState<'_>, release: &ReadyRelease<'_>) -> Sequence {
     if anchor != *release.home.anchor() {
         sequence.push(home().decide(Action::anchor(release.home, anchor), reason()));
     }
-    sequence.extend(marked(release.home));
+    sequence.extend(mark(release, release.home));
     sequence
+}
+
+/// Gives the replicas of a release that do not bear it yet their stage.
+fn mark_replicas(release: &ReadyRelease<'_>) -> Sequence {
+    let replicas = release.ready.values().filter(|image| image.id != release.home.id);
+    let unmarked = replicas.filter(|image| image.tags.get(tags::STAGE) != Some(Stage::Released.word()));
+    unmarked.filter_map(|image| mark(release, image)).collect()
+}
+
+fn mark(release: &ReadyRelease<'_>, image: &Image) -> Option<Decision> {
+    let record = image.record().ok()?.at(Stage::Released);
+    let action = Action::SetStage(image.id.clone(), record, Tags::new());
+    Some(Subject::image(image).decide(action, ReleaseReason::Ready(release.version())))
 }
 
 #[cfg(test)]

@@ -246,6 +246,32 @@ fn a_release_that_another_invocation_began_to_finish_is_left_to_it_for_two_minut
 }
 
 #[test]
+fn a_replica_that_was_published_over_a_release_that_another_invocation_finishes_is_marked_again() {
+    let mut new = everywhere(9, Stage::Published);
+    new[0].tags = new[0].tags.clone().with_time(tags::RELEASED_AT, day(30) - TimeDelta::seconds(1));
+    new[1].tags = new[1].tags.clone().with(tags::STAGE, Stage::Released);
+    let sequences = scene(new.clone(), &showing(&new)).decided(&with_parameter());
+    let marked = sequences.iter().flatten().filter_map(|one| match &one.action {
+        Action::SetStage(image, record, _) => Some((image, record.stage)),
+        _ => None,
+    });
+    let marked: Vec<_> = marked.collect();
+    assert_eq!(marked, [(&new[2].id, Stage::Released)]);
+}
+
+#[test]
+fn a_published_image_waits_until_its_last_required_region_is_ready() {
+    let (recipe, home) = (with_parameter(), region("us-east-1"));
+    let new = everywhere(9, Stage::Published);
+    for (ready, waits) in [(2, true), (3, false)] {
+        let scene = scene(new[..ready].to_vec(), &showing(&new));
+        let state = ReleaseState::of(&recipe, &home, &scene.images, &scene.pointers, day(30));
+        assert_eq!(state.waits(name("web", 9).version), waits);
+        assert!(!state.waits(name("web", 8).version), "there is no such image");
+    }
+}
+
+#[test]
 fn a_required_region_that_cannot_be_read_blocks_every_move() {
     let (old, new) = (everywhere(8, Stage::Released), everywhere(9, Stage::Published));
     let error = CloudError::new("GetParameters", "x", &region("eu-west-1"), "AccessDeniedException", "no");

@@ -235,6 +235,12 @@ impl<'a> ReleaseState<'a> {
         release.record.stage == Stage::Released || self.is_everywhere(release) || is_said() && is_left()
     }
 
+    /// Whether a published image is no release yet, because one of its required Regions is not ready.
+    pub fn waits(&self, version: Version) -> bool {
+        let mut its = self.releases.iter().filter(|release| release.version() == version);
+        its.any(|release| !self.is_complete(release))
+    }
+
     /// Whether a release can be launched in every required Region.
     pub(super) fn is_everywhere(&self, release: &ReadyRelease<'_>) -> bool {
         self.required().all(|region| release.ready.contains_key(region))

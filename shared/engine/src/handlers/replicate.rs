@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use kiln_core::events::inbound::{Mode, ReplicateCall};
 use kiln_core::inventory::{Image, ImageQuery, ImageState, Result};
 use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region};
-use kiln_core::plan::reason::{ReleaseReason, ReplicateReason};
+use kiln_core::plan::reason::{ChannelReason, ReleaseReason, ReplicateReason};
 use kiln_core::plan::{Action, Reason, Sequence, Subject};
 use kiln_core::recipe::Recipe;
 use kiln_core::release::newest::named_release;
 use kiln_core::release::{self, Drift, ReleaseState};
 use kiln_core::replicate::{Observed, copy_again, copy_back, decide, is_ready_to_publish};
 
-use crate::apply::{Report, apply};
+use crate::apply::{Entry, Outcome, Report, apply};
 use crate::context::{Context, HandlerError};
 use crate::handlers::channels::follow;
 use crate::observe::event_resource::{self, Halt, asked, keep};
@@ -114,8 +114,9 @@ async fn of_image<C: Cloud>(
     region: &Region,
     id: &ImageId,
     by: Asked,
-    At { mode, now }: At,
+    at: At,
 ) -> Result<Report, Halt> {
+    let At { mode, now } = at;
     let (image, record) = home_image(cloud, context, region, id).await?;
     if !record.stage.is_published() {
         return keep(Subject::image(&image), ReplicateReason::SourceStage(record.stage));
@@ -138,6 +139,7 @@ async fn of_image<C: Cloud>(
         Some(Err(error)) => return Err(error.clone().into()),
         None => None,
     };
+    let version = record.name.version;
     let observed = Observed { image, record, regions, permissions, superseded_by, lost_in, now };
     let (first, observed) = match by {
         Asked::ByEvent => (Vec::new(), observed),
@@ -148,10 +150,39 @@ async fn of_image<C: Cloud>(
 
     // The release may have waited only for what was published just now.
     images::as_published(&mut images, &report);
+    let state = ReleaseState::of(&recipe, &context.home, &images, &pointers, now);
+    // Of two invocations that publish the last replicas at once, each read that the other's was not. One that reads
+    // after it wrote sees both.
+    let read_again =
+        match report.entries.iter().any(|entry| entry.action == "publish") && state.waits(version) {
+            true => Some(images::recipe_images(cloud, context, &recipe).await),
+            false => None,
+        };
+    if let Some(mut again) = read_again {
+        images::as_published(&mut again, &report);
+        images = again;
+    }
     let sequences =
         release::decide(&ReleaseState::of(&recipe, &context.home, &images, &pointers, now), Drift::Repair);
-    let report = report.and(apply(cloud, sequences, mode, now).await);
-    Ok(report.and(follow(cloud, context, &recipe, Drift::Repair, mode, now).await))
+    let released = apply(cloud, sequences, mode, now).await;
+    Ok(report.and(followed(cloud, context, &recipe, released, Drift::Repair, at).await))
+}
+
+/// Lets a release come to the channels that follow at once, by the invocation that made it one: the others leave it to that.
+async fn followed<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    recipe: &Recipe,
+    report: Report,
+    drift: Drift,
+    At { mode, now }: At,
+) -> Report {
+    let is_made =
+        |entry: &Entry| entry.action == "set-stage" && matches!(entry.outcome, Outcome::Done { .. });
+    match report.entries.iter().any(is_made) {
+        true => report.and(follow(cloud, context, recipe, drift, mode, now).await),
+        false => report,
+    }
 }
 
 /// The replicas of one image, by further Region.
@@ -184,14 +215,20 @@ async fn of_parameter<C: Cloud>(
     region: &Region,
     name: &str,
     refused: Option<&str>,
-    At { mode, now }: At,
+    at: At,
 ) -> Result<Report, HandlerError> {
+    let At { mode, now } = at;
     let read = recipes::wanted(cloud, context, None).await?;
     let named: Vec<&Recipe> =
         read.iter().flatten().filter(|recipe| recipe.publish.parameter.as_deref() == Some(name)).collect();
     let with_channel: Option<&Recipe> =
         read.iter().flatten().find(|recipe| recipe.channels.iter().any(|channel| channel.parameter == name));
     if let Some(recipe) = with_channel {
+        if *region != context.home {
+            let subject = Subject::resource(name, region);
+            let waits = vec![subject.decide(Action::Keep, ChannelReason::HomeGoesOn)];
+            return Ok(apply(cloud, vec![waits], mode, now).await);
+        }
         // What SSM refused is tried again by a sweep, after a wait.
         return Ok(follow(cloud, context, recipe, Drift::Ignore, mode, now).await);
     }
@@ -213,8 +250,8 @@ async fn of_parameter<C: Cloud>(
             Some(why) => release::refused(&state, region, why),
             None => release::decide(&state, Drift::Ignore),
         };
-        report = report.and(apply(cloud, sequences, mode, now).await);
-        report = report.and(follow(cloud, context, recipe, Drift::Ignore, mode, now).await);
+        let released = apply(cloud, sequences, mode, now).await;
+        report = report.and(followed(cloud, context, recipe, released, Drift::Ignore, at).await);
     }
     Ok(report)
 }

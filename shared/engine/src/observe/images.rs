@@ -10,7 +10,7 @@ use kiln_core::model::script_outcome::tail;
 use kiln_core::model::{
     ImageId, ImageName, InstanceId, RecipeName, Region, Role, ScriptOutcome, Stage, Tags, tags,
 };
-use kiln_core::recipe::{Channel, Recipe};
+use kiln_core::recipe::Recipe;
 use kiln_core::release::Pointers;
 use kiln_core::replicate::PermissionsByImage;
 use kiln_core::verify::Console;
@@ -71,13 +71,39 @@ pub(crate) async fn permissions<C: Cloud>(cloud: &C, image: &Image) -> Result<Pe
     Ok(Permissions { launch: launch?, volumes: volumes.into_iter().collect::<Result<_>>()? })
 }
 
-/// What the parameters and launch templates of these recipes name in each Region. The parameters of a Region are read
-/// together, in as few calls as possible.
+/// What the parameters and launch templates of these recipes name in each Region.
 pub(crate) async fn pointers<C: Cloud>(
     cloud: &C,
     home: &Region,
     recipes: &[&Recipe],
 ) -> BTreeMap<RecipeName, BTreeMap<Region, Pointers>> {
+    let names = recipes.iter().map(|recipe| recipe.name.clone());
+    names.zip(pointers_of_each(cloud, home, recipes).await).collect()
+}
+
+/// What the channels of these recipes name; nothing of recipes without channels.
+pub(crate) async fn channel_pointers<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipes: &[&Recipe],
+) -> BTreeMap<RecipeName, ChannelPointers> {
+    let channels = || recipes.iter().flat_map(|recipe| recipe.channels.iter().map(move |one| (*recipe, one)));
+    let views: Vec<Recipe> = channels().map(|(recipe, channel)| recipe.of_channel(channel)).collect();
+    let read = pointers_of_each(cloud, home, &views.iter().collect::<Vec<_>>()).await;
+    let mut pointers: BTreeMap<RecipeName, ChannelPointers> = BTreeMap::new();
+    for ((recipe, channel), of_channel) in channels().zip(read) {
+        pointers.entry(recipe.name.clone()).or_default().insert(channel.name.clone(), of_channel);
+    }
+    pointers
+}
+
+/// What is named for each of these, in their order. The parameters of a Region are read together, in as few calls as
+/// possible.
+async fn pointers_of_each<C: Cloud>(
+    cloud: &C,
+    home: &Region,
+    recipes: &[&Recipe],
+) -> Vec<BTreeMap<Region, Pointers>> {
     let mut names: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
     let mut templates = Vec::new();
     for recipe in recipes {
@@ -109,45 +135,14 @@ pub(crate) async fn pointers<C: Cloud>(
             });
         Pointers { parameter, template, ..Pointers::default() }
     };
-    let mut pointers = BTreeMap::new();
+    let mut pointers = Vec::new();
     for recipe in recipes {
         let in_regions = recipe
             .regions(home)
             .map(|region| (region.clone(), of(recipe, region, templates.remove(&(&recipe.name, region)))));
-        pointers.insert(recipe.name.clone(), in_regions.collect());
+        pointers.push(in_regions.collect());
     }
     pointers
-}
-
-/// What the channels of these recipes name; nothing of recipes without channels. The parameters of a Region are read
-/// together.
-pub(crate) async fn channel_pointers<C: Cloud>(
-    cloud: &C,
-    home: &Region,
-    recipes: &[&Recipe],
-) -> BTreeMap<RecipeName, ChannelPointers> {
-    let mut names: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
-    for recipe in recipes {
-        for region in recipe.regions(home).filter(|_| !recipe.channels.is_empty()) {
-            names.entry(region).or_default().extend(recipe.channels.iter().map(|one| one.parameter.clone()));
-        }
-    }
-    let reads =
-        names.into_iter().map(async |(region, names)| (region, cloud.parameters(region, &names).await));
-    let values: BTreeMap<&Region, Result<BTreeMap<String, String>>> =
-        bounded(CALLS, reads).await.into_iter().collect();
-    let of = |recipe: &Recipe, channel: &Channel| {
-        let one = |region: &Region| {
-            let value = values.get(region)?.clone().map(|values| values.get(&channel.parameter).cloned());
-            Some((region.clone(), Pointers { parameter: Some(value), ..Pointers::default() }))
-        };
-        recipe.regions(home).filter_map(one).collect()
-    };
-    let of_recipe = |recipe: &&Recipe| {
-        let channels = recipe.channels.iter().map(|channel| (channel.name.clone(), of(recipe, channel)));
-        (recipe.name.clone(), channels.collect())
-    };
-    recipes.iter().filter(|recipe| !recipe.channels.is_empty()).map(of_recipe).collect()
 }
 
 /// Looks at each image that a channel names and that is none of the recipe's.

@@ -65,6 +65,10 @@ impl Aws {
         credentials
     }
 
+    async fn sts(&self) -> aws_sdk_sts::Client {
+        aws_sdk_sts::Client::new(self.config().await)
+    }
+
     /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>)
     async fn assume(&self, account: &str) -> Result<Credentials> {
         let call = Call::new("AssumeRole", &self.home);
@@ -73,7 +77,7 @@ impl Aws {
             return Err(CloudError::new("AssumeRole", account, &self.home, "ClientError", why));
         };
         let arn = role.arn.replacen(ANY_ACCOUNT, account, 1);
-        let sts = aws_sdk_sts::Client::new(self.config().await);
+        let sts = self.sts().await;
         let request = sts.assume_role().role_arn(&arn).role_session_name(&self.stack);
         let given = request.set_external_id(role.external_id.clone()).send().await.map_err(call.on(&arn))?;
         let given = given.credentials().ok_or_else(|| call.lacks("credentials", &arn))?;

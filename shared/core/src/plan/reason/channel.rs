@@ -18,6 +18,10 @@ pub enum ChannelReason {
     CameLater { version: Version },
     #[error("it has come to channel {0}, and what names it there has moved")]
     Told(String),
+    #[error(
+        "what the home Region names lets the channel go on; if not all Regions name it yet, a sweep does"
+    )]
+    HomeGoesOn,
     #[error("the recipe has no channel {channel}; it has {}", if .known.is_empty() { "none".to_owned() } else { join(.known) })]
     NoSuchChannel { channel: String, known: Vec<String> },
     #[error("no release waits for channel {0}")]
