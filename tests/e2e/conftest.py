@@ -34,14 +34,15 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiln]:
 
 @pytest.fixture(autouse=True)
 def reconcile_changes_nothing(deployed: Kiln) -> Iterator[None]:
-    """Whatever a test does: reconcile reads, also in other accounts, derives the key of the seals, and wakes
-    other functions."""
+    """Whatever a test does: reconcile reads, also in other accounts, derives the key of the seals, wakes
+    other functions, and looks after the queues."""
     before = deployed.aws.journal_end()
     yield
     calls = deployed.aws.journal(before, kind="call")
     own = [call for call in calls if call["who"] == "kiln-reconcile"]
     made = {call["action"] for call in own if not call["action"].startswith(("Describe", "Get", "List"))}
-    assert made <= {"GenerateMac", "Invoke", "AssumeRole"}
+    queues = {"ReceiveMessage", "ChangeMessageVisibilityBatch", "DeleteMessage"}
+    assert made <= {"GenerateMac", "Invoke", "AssumeRole", *queues}
     taken = {str(call["request"]["RoleArn"]) for call in own if call["action"] == "AssumeRole"}
     assert all(role.endswith(":role/kiln-parameters-reader") for role in taken), taken
 

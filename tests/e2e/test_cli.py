@@ -299,3 +299,27 @@ def test_the_images_of_a_deleted_recipe_are_shown_first_and_retired_then(kiln: K
     assert kiln.changes(before) == []
     assert cli.document("retire", "web", "--yes")["answer"]
     assert kiln.changes(before) != []
+
+
+def test_what_failed_is_listed_sent_again_and_removed(kiln: Kiln, cli: Cli) -> None:
+    cli.document("failures", "purge", "--yes")
+    assert cli.text("failures", "list") == "Nothing waits: no failure is new, or all were dealt with.\n"
+    kiln.recipe()
+    kiln.aws.faults({"call": "CreateImage", "code": "UnauthorizedOperation", "times": -1, "status": 403})
+    kiln.bake()
+    kiln.aws.faults()
+    text = cli.text("failures", "list")
+    assert (
+        "failures (capture)" in text and "UnauthorizedOperation" in text and "kiln failures redrive" in text
+    )
+    (waiting,) = cli.document("failures", "list")["answer"]["waiting"]
+    assert cli.document("failures", "redrive", code=1)["error"]["kind"] == "not-confirmed"
+    assert "begins with zz" in cli.document("failures", "redrive", "zz", code=1)["error"]["what"]
+    done = cli.document("failures", "redrive", waiting["id"][:8], "--yes")
+    assert [one["outcome"] for one in done["answer"]["waiting"]] == ["sent-again"]
+    kiln.settle()
+    assert [news["recipe"] for news in kiln.said("Image Released")] == ["web"]
+    kiln.recipe("batch", script="exit 3")
+    kiln.bake("batch")
+    assert "Bake Failed: batch" in cli.text("failures", "list")
+    assert "1 of 1 are dealt with." in cli.text("failures", "purge", "--yes")

@@ -317,6 +317,21 @@ def keep_function_properties() -> None:
     handler["create"], handler["update"] = created, updated
 
 
+def keep_queries() -> None:
+    """MiniStack's CloudFormation does not know saved queries. They have no effect here."""
+    from ministack.services.cloudformation import provisioners
+
+    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
+        if not props.get("Name") or not props.get("QueryString"):
+            raise ValueError("AWS::Logs::QueryDefinition requires Name and QueryString")
+        return f"{stack_name}-{logical_id}", {}
+
+    def delete(physical_id: str, props: dict[str, Any]) -> None:
+        return None
+
+    provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {"create": create, "delete": delete}
+
+
 def answer_deployments() -> None:
     """MiniStack's change sets and buckets answer otherwise than AWS's; see `deployments`."""
     from ministack.services import s3
@@ -382,6 +397,7 @@ def install(world: World, identities: Identities, spawner: Spawner, invokes: Asy
         own_key_of_ebs,
         name_services,
         keep_function_properties,
+        keep_queries,
         answer_deployments,
         lambda: check_image_parameters(world),
         lambda: dispatch_ec2(Ec2Dispatch(world)),

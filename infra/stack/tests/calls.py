@@ -18,9 +18,13 @@ SERVICES = {
     "quotas": "servicequotas",
     "auto_scaling": "autoscaling",
     "sts": "sts",
+    "sqs": "sqs",
 }
 # IAM's name for a call, where it is not the call's own.
-RENAMED = {"lambda:Invoke": "lambda:InvokeFunction"}
+RENAMED = {
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+}
 
 _CLIENT = "|".join(SERVICES)
 _GOT = rf"self\.({_CLIENT})\([^()]*\)\.await"

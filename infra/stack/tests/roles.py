@@ -311,6 +311,11 @@ NEEDED["ReconcileRole"] = [
         ("lambda:InvokeFunction", FUNCTION.format(name), {})
         for name in ("bake", "capture", "verify", "publish", "replicate", "expire")
     ),
+    *(
+        (f"sqs:{action}", f"<{queue}.Arn>", {})
+        for queue in ("Failures", "Undelivered", "EndedBadly")
+        for action in ("ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")
+    ),
 ]
 HISTORY = "<Store.Arn>/history/web/20261123T024107Z-image-released-1f0d.json"
 PAGE = "<Store.Arn>/catalog/index.html"

@@ -19,6 +19,8 @@ LIMITS = {
     ("AWS::Lambda::Function", "FunctionName"): 64,
     ("AWS::SQS::Queue", "QueueName"): 64,
     ("AWS::CloudWatch::Alarm", "AlarmName"): 255,
+    ("AWS::CloudWatch::Dashboard", "DashboardName"): 255,
+    ("AWS::Logs::QueryDefinition", "Name"): 255,
     ("AWS::Logs::LogGroup", "LogGroupName"): 512,
     ("AWS::SSM::Parameter", "Name"): 1011,
 }

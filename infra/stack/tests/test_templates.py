@@ -211,10 +211,13 @@ def test_no_bus_hands_an_event_back() -> None:
 
 
 def watched(template: Expanded) -> set[str]:
-    """The queues of which an alarm tells the first message."""
+    """The queues of which an alarm tells each new message."""
     queues = set()
     for alarm in template.of("AWS::CloudWatch::Alarm").values():
-        assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+        if alarm["Namespace"] != "AWS/SQS":
+            continue
+        # Not how many wait: that would stay so for 14 days.
+        assert (alarm["MetricName"], alarm["Statistic"]) == ("NumberOfMessagesSent", "Sum")
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
         (dimension,) = alarm["Dimensions"]
         assert dimension["Name"] == "QueueName"

@@ -23,6 +23,11 @@ pub struct Answer {
     pub explanation: Option<Explanation>,
     /// How the recipes are.
     pub status: Option<Status>,
+    /// What waits in the stack's queues.
+    pub waiting: Option<Vec<Waiting>>,
+    /// The ids that nothing there has.
+    #[serde(default)]
+    pub unknown: Vec<String>,
     /// Why some events could not be sent.
     pub event_error: Option<Value>,
 }
@@ -133,6 +138,34 @@ pub struct UsedBy {
     pub arn: String,
     /// Its Region.
     pub region: String,
+}
+
+/// What failed, and waits in a queue.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Waiting {
+    /// The queue, by its name without the stack's.
+    pub queue: String,
+    /// The id of the message.
+    pub id: String,
+    /// When it came (RFC 3339).
+    pub at: String,
+    /// The function that failed, or that was not reached.
+    pub function: Option<String>,
+    /// What the event is about.
+    pub event: String,
+    /// What failed.
+    pub error: String,
+    /// What to do.
+    pub advice: String,
+    /// What was done with it: a word, or an object with the error.
+    pub outcome: Value,
+}
+
+impl Waiting {
+    /// Whether it is no longer in its queue.
+    pub fn is_gone(&self) -> bool {
+        self.outcome == "sent-again" || self.outcome == "removed"
+    }
 }
 
 /// All about one image.

@@ -186,10 +186,30 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Looks after what failed and waits in the stack's queues
+    #[command(subcommand)]
+    Failures(Failures),
     /// Writes what completes these commands in a shell
     Completions {
         /// The shell
         shell: Shell,
+    },
+}
+
+/// What is done with failures.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Failures {
+    /// Shows each with its event, its error and what to do; nothing is changed
+    List,
+    /// Sends the events to their functions again, once their cause is gone
+    Redrive {
+        /// Only those whose ids begin so; without any, all
+        ids: Vec<String>,
+    },
+    /// Removes them, once you have dealt with them
+    Purge {
+        /// Only those whose ids begin so; without any, all
+        ids: Vec<String>,
     },
 }
 
@@ -213,6 +233,7 @@ impl Command {
             Self::Adopt { .. } => "adopt",
             Self::Copy { .. } => "copy",
             Self::Retire { .. } => "retire",
+            Self::Failures(_) => "failures",
             Self::Completions { .. } => "completions",
         }
     }

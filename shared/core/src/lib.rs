@@ -7,6 +7,8 @@
 //! | [`model`] | ids, names, versions, tags, tokens, user data, console outcome | nothing |
 //! | [`inventory`] | what was read from AWS: images, instances, permissions, references; requests; errors | `model` |
 //! | [`events`] | the payloads that invoke a function, and the events that Kiln sends | `model` |
+//! | [`failures`] | what waits in the queues, and whether it can be sent again | `model`, `events` |
+//! | [`numbers`] | what is counted of events, sweeps and nights: the metrics | `model`, `events` |
 //! | [`recipe`] | the recipe, its parser and its checks | the rooms above |
 //! | [`plan`] | the language of decisions: action, subject, reason, step | the rooms above |
 //! | [`release`] | which release every Region names; rollback; launch templates | `model` to `plan` |
@@ -26,8 +28,10 @@ pub mod capture;
 pub mod channel;
 pub mod events;
 pub mod expire;
+pub mod failures;
 pub mod inventory;
 pub mod model;
+pub mod numbers;
 pub mod orphans;
 pub mod plan;
 pub mod publish;

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake::Function;
+use kiln_core::failures::{Message, Queue};
 use kiln_core::inventory::usage::TemplateVersion;
 use kiln_core::inventory::{
     Chosen, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, Instance,
@@ -281,6 +282,16 @@ pub trait Functions {
     /// Invokes a function with a payload, and does not wait for it. Lambda keeps the payload until the function has
     /// handled it, or has failed three times.
     async fn wake(&self, function: Function, payload: &Value) -> Result<()>;
+}
+
+/// The stack's queues, in which waits what did not end well.
+pub trait Letters {
+    /// The messages of a queue. Nobody else reads them until they are put back, or a minute is over.
+    async fn messages(&self, queue: Queue) -> Result<Vec<Message>>;
+    /// Lets these messages, ten at most, be read again at once.
+    async fn put_back(&self, messages: &[&Message]) -> Result<()>;
+    /// Removes a message.
+    async fn remove(&self, message: &Message) -> Result<()>;
 }
 
 /// All ports together.

@@ -267,6 +267,7 @@ pub async fn run(world: &Rc<World>, function: Function, payload: &Value) -> Resu
                     expire::expire(&cloud, &context, &call, &debounce, mode, now).await
                 }
                 Function::Reconcile => {
+                    // No simulated queue is looked after: nothing waits there that a sweep does not do.
                     ReconcileCall::read(&payload)?;
                     reconcile::reconcile(&cloud, &context, now).await
                 }

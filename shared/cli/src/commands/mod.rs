@@ -4,6 +4,7 @@ mod ask;
 mod bake;
 mod completions;
 mod expire;
+mod failures;
 mod release;
 mod status;
 mod validate;
@@ -72,6 +73,7 @@ async fn ask_functions<F: Functions>(
         }
         Command::Adopt { image, recipe } => ask::adopt(functions, image, recipe, screen).await,
         Command::Copy { image } => ask::copy(functions, image, screen).await,
+        Command::Failures(wanted) => failures::failures(functions, wanted, screen).await,
         Command::Retire { recipe, dry_run } => expire::retire(functions, recipe, *dry_run, screen).await,
         // They need no function.
         Command::Validate { .. } | Command::Completions { .. } => {

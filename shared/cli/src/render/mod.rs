@@ -2,6 +2,7 @@
 
 pub mod decisions;
 pub mod explain;
+pub mod failures;
 pub mod moves;
 pub mod plan;
 pub mod status;

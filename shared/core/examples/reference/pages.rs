@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use chrono::DateTime;
+use kiln_core::numbers::Metric;
 use kiln_core::recipe::reference::{FIELDS, Field};
 use kiln_core::recipe::schema::schema;
 use serde_json::{Map, Value};
@@ -15,6 +16,7 @@ use crate::source::{Described, Source};
 
 const TAGS: &str = include_str!("../../src/model/tags.rs");
 const EVENTS: &str = include_str!("../../src/events/outbound.rs");
+const NUMBERS: &str = include_str!("../../src/numbers/mod.rs");
 const ACTIONS: &str = include_str!("../../src/plan/action.rs");
 const REPORT: &str = include_str!("../../../engine/src/apply/report.rs");
 
@@ -42,12 +44,13 @@ const REASONS: [(&str, &str); 19] = [
 ];
 
 /// Each page, with its file name. The schema is no page, but made and held as they are.
-pub fn pages() -> [(&'static str, String); 5] {
+pub fn pages() -> [(&'static str, String); 6] {
     [
         ("recipe.md", recipe()),
         ("recipe.schema.json", format!("{:#}\n", schema())),
         ("events.md", events()),
         ("tags.md", tags()),
+        ("metrics.md", metrics()),
         ("actions-and-reasons.md", actions_and_reasons()),
     ]
 }
@@ -108,6 +111,21 @@ fn tags() -> String {
         if name.len() > "kiln:".len() {
             writeln!(page, "| `{name}` | {} |", cell(&tag.doc)).unwrap_or_default();
         }
+    }
+    page
+}
+
+fn metrics() -> String {
+    let mut page = head("Metrics", "shared/core/src/numbers/mod.rs");
+    page += "The functions write these metrics into their logs, in CloudWatch's embedded metric format; CloudWatch makes metrics of\n\
+        the namespace `Kiln` of them. The only dimension is `Stack`: one for each recipe would cost as much as so many\n\
+        metrics. The log line has `recipe` and `version` beside the value, and with `HoursSinceRelease` the recipe that\n\
+        waits longest as `stalest`. [The runbook](../runbook.md#what-to-watch) tells the alarms.\n\n\
+        | metric | unit | meaning |\n|---|---|---|\n";
+    for one in Source::of(NUMBERS).variants("Metric") {
+        let metric = Metric::ALL.into_iter().find(|metric| metric.name() == one.name);
+        let unit = metric.map_or("", Metric::unit);
+        writeln!(page, "| `{}` | {unit} | {} |", one.name, cell(&one.doc)).unwrap_or_default();
     }
     page
 }

@@ -4,6 +4,7 @@
 //! [`capture`], [`pipeline`] and [`orphans`]. Where one of them changes something, the function whose work it is is
 //! woken, and decides again from what it observes itself.
 
+pub mod freshness;
 pub mod observed;
 pub mod pipeline;
 pub mod wakes;

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
+use super::freshness::{hours_since_release, saw_all};
 use super::*;
 use crate::fixtures::*;
 use crate::inventory::image::made_for;
@@ -157,6 +158,35 @@ fn a_failed_image_is_deregistered_with_or_without_its_builder() {
     let mut unobservable = observed(vec![], vec![failed()]);
     unobservable.instances = Err(denied());
     assert_eq!(found(&unobservable, now()), ["retry"]);
+}
+
+#[test]
+fn a_sweep_knows_for_how_long_each_recipe_has_had_no_new_release() {
+    let mut seen = observed(vec![], [everywhere(7), everywhere(8)].concat());
+    assert_eq!(hours_since_release(&seen, day(9)), [("web".parse().unwrap(), 24.0)]);
+    // Its mark tells the time better than its version.
+    let marked = seen.images.get_mut(&region("us-east-1")).unwrap().as_mut().unwrap();
+    marked[1].tags = marked[1].tags.clone().with_time(tags::RELEASED_AT, day(8) + TimeDelta::hours(18));
+    assert_eq!(hours_since_release(&seen, day(9))[0].1, 6.0);
+    // One that publishes only what changed may have nothing to release.
+    seen.recipes.get_mut(&"web".parse().unwrap()).unwrap().publish.skip_unchanged = true;
+    assert!(hours_since_release(&seen, day(9)).is_empty());
+}
+
+#[test]
+fn a_recipe_that_was_never_released_has_no_age_and_an_image_that_is_none_makes_none() {
+    let published = image("web", 8).staged(crate::model::Stage::Published).build();
+    assert!(hours_since_release(&observed(vec![], vec![published]), day(9)).is_empty());
+    let gone = Image { state: ImageState::Disabled, ..image("web", 8).released().build() };
+    assert!(hours_since_release(&observed(vec![], vec![gone]), day(9)).is_empty());
+}
+
+#[test]
+fn a_sweep_that_could_not_read_a_region_did_not_see_all() {
+    let mut seen = observed(vec![], everywhere(8));
+    assert!(saw_all(&seen));
+    seen.images.insert(region("eu-west-1"), Err(denied()));
+    assert!(!saw_all(&seen));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use futures::future::FutureExt;
 use kiln_core::events::inbound::Mode;
 use kiln_core::events::outbound::{Envelope, coalesce};
+use kiln_core::numbers::Numbers;
 use kiln_core::plan::action::Moves;
 use kiln_core::plan::{Action, Decision, Sequence};
 
@@ -33,14 +34,17 @@ pub async fn apply<C: Cloud>(cloud: &C, sequences: Vec<Sequence>, mode: Mode, no
         .into_iter()
         .map(|sequence| apply_sequence(cloud, sequence, &written, mode, now).boxed_local());
     let (mut entries, mut events, mut told) = (Vec::new(), Vec::new(), 0);
+    let mut numbers = Vec::new();
     for applied in bounded(CHANGES, applied).await {
         entries.extend(applied.entries);
+        numbers.extend(applied.numbers);
         events.extend(applied.events);
         told += applied.told;
     }
     let events = coalesce(events);
+    numbers.extend(events.iter().filter_map(Numbers::of_event));
     let event_error = if events.is_empty() { None } else { cloud.send(&events, now).await.err() };
-    let report = Report { entries, event_error, told, ..Report::default() };
+    let report = Report { entries, event_error, told, numbers, ..Report::default() };
     report.log_event_error();
     report
 }
@@ -50,6 +54,8 @@ struct Applied {
     entries: Vec<Entry>,
     /// The events that report it, still to be sent.
     events: Vec<Envelope>,
+    /// What is counted of the events that it has sent.
+    numbers: Vec<Numbers>,
     /// How many of its failures an event tells, and no retry helps against.
     told: usize,
 }
@@ -62,7 +68,7 @@ async fn apply_sequence<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Applied {
     let (mut entries, mut events) = (Vec::new(), Vec::new());
-    let (mut said, mut told) = (false, 0);
+    let (mut said, mut told, mut numbers) = (false, 0, Vec::new());
     let mut repaired: Vec<Decision> = Vec::new();
     let long_lived = sequence.iter().any(|decision| matches!(decision.action, Action::Restart(_)));
     let (mut aborted, mut permanent) = (false, false);
@@ -91,6 +97,9 @@ async fn apply_sequence<C: Cloud>(
                     Ok(effect) => {
                         events.extend(event_for(&decision, &effect));
                         said |= matches!(action, Action::Emit(_));
+                        if let (Action::Emit(envelope), false) = (action, effect.before) {
+                            numbers.extend(Numbers::of_event(envelope));
+                        }
                         let speaks = matches!(action, Action::Emit(_) | Action::Wake(_));
                         if mode.is_repair() && !effect.before && effect.forgone.is_none() && !speaks {
                             repaired.push(decision.clone());
@@ -136,5 +145,5 @@ async fn apply_sequence<C: Cloud>(
     if let Mode::Repair { since } = mode {
         events.extend(event_for_repair(&repaired, since, now));
     }
-    Applied { entries, events, told }
+    Applied { entries, events, numbers, told }
 }

@@ -6,8 +6,10 @@ use kiln_catalog::status::Status;
 use kiln_core::events::outbound::UsedBy;
 use kiln_core::expire::explain::Explanation;
 use kiln_core::expire::forecast::{PlanRow, PlanTotals};
+use kiln_core::failures::Failure;
 use kiln_core::inventory::CloudError;
 use kiln_core::model::{RecipeName, Region, Version};
+use kiln_core::numbers::Numbers;
 use kiln_core::plan::{Decision, Reason};
 use serde::Serialize;
 
@@ -47,6 +49,15 @@ pub struct Report {
     /// How the recipes are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Box<Status>>,
+    /// What waits in the stack's queues, oldest first, and what was done with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Vec<Failure>>,
+    /// The ids that no message has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+    /// What is counted of it.
+    #[serde(skip)]
+    pub numbers: Vec<Numbers>,
     /// Why some events could not be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_error: Option<CloudError>,
@@ -156,6 +167,7 @@ impl Report {
             _ => Some(self.counts().and(other.counts())),
         };
         self.entries.extend(other.entries);
+        self.numbers.extend(other.numbers);
         self.event_error = self.event_error.or(other.event_error);
         self.omitted = match (self.omitted, other.omitted) {
             (Some(one), Some(other)) => Some(one + other),
@@ -196,6 +208,13 @@ impl Report {
         }
         self.omitted = Some(before - self.entries.len());
         self.counted = Some(counts);
+    }
+
+    /// How many decisions failed of how many, and why events could not be sent.
+    pub fn summary(&self) -> String {
+        let unsent =
+            self.event_error.as_ref().map(|error| format!("; some events could not be sent: {error}"));
+        format!("{}{}", self.counts(), unsent.unwrap_or_default())
     }
 
     /// How the decisions ended, counted before the answer was shortened.
@@ -370,7 +389,7 @@ impl Entry {
             Outcome::Waiting { waiting_for } => {
                 write!(info, "waiting", waiting_for = %waiting_for, "decided")
             }
-            Outcome::Skipped => write!(warn, "skipped", "decided"),
+            Outcome::Skipped => write!(info, "skipped", "decided"),
             Outcome::Forgone { error } => write!(warn, "forgone", error = %error, "decided"),
         }
     }

@@ -7,8 +7,10 @@ use futures::future::{join, join3, join4};
 use kiln_core::events::inbound::Mode;
 use kiln_core::inventory::{ImageQuery, Result};
 use kiln_core::model::{ImageName, InstanceId, RecipeName, Region, Role, tags};
+use kiln_core::numbers::Numbers;
 use kiln_core::orphans::SnapshotReferences;
 use kiln_core::recipe::Recipe;
+use kiln_core::reconcile::freshness::{hours_since_release, saw_all};
 use kiln_core::reconcile::observed::{BuilderDetail, Observed};
 use kiln_core::reconcile::pipeline::{
     images_needing_findings, images_needing_network, images_needing_permissions, known, testers_to_read,
@@ -37,7 +39,8 @@ pub async fn reconcile<C: Cloud>(
     now: DateTime<Utc>,
 ) -> Result<Report, HandlerError> {
     let observed = observe(cloud, context, now).await?;
-    let report = apply(cloud, decide(&observed, now), Mode::Apply, now).await;
+    let mut report = apply(cloud, decide(&observed, now), Mode::Apply, now).await;
+    report.numbers.push(Numbers::of_sweep(&hours_since_release(&observed, now), saw_all(&observed)));
     if report.entries.is_empty() {
         let images = observed.images.values().flatten().map(Vec::len).sum::<usize>();
         let instances = observed.instances.as_ref().map_or(0, Vec::len);

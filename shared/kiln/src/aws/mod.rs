@@ -10,6 +10,7 @@ mod launchers;
 mod links;
 mod pages;
 mod parameters;
+mod queues;
 mod read;
 mod reports;
 mod seals;
@@ -63,6 +64,9 @@ pub struct Aws {
     /// The role by which it reaches parameters of other accounts, if the stack names one.
     account_role: Option<AccountRole>,
     sessions: Sessions,
+    /// The URLs of the stack's queues.
+    queues: Vec<String>,
+    sqs: OnceCell<aws_sdk_sqs::Client>,
     events: OnceCell<aws_sdk_eventbridge::Client>,
     kms: RefCell<BTreeMap<Region, aws_sdk_kms::Client>>,
     lambda: OnceCell<aws_sdk_lambda::Client>,
@@ -88,6 +92,8 @@ impl Aws {
             ssm: RefCell::default(),
             account_role: None,
             sessions: Sessions::default(),
+            queues: Vec::new(),
+            sqs: OnceCell::new(),
             events: OnceCell::new(),
             kms: RefCell::default(),
             lambda: OnceCell::new(),
@@ -106,6 +112,12 @@ impl Aws {
     #[must_use]
     pub fn with_account_role(self, account_role: Option<AccountRole>) -> Self {
         Self { account_role, ..self }
+    }
+
+    /// The same, with the URLs of the stack's queues, in the order of [`kiln_core::failures::Queue::ALL`].
+    #[must_use]
+    pub fn with_queues(self, queues: Vec<String>) -> Self {
+        Self { queues, ..self }
     }
 
     /// The same, with these keys of seals instead of those of the stack.
@@ -172,6 +184,10 @@ impl Aws {
 
     async fn lambda(&self) -> &aws_sdk_lambda::Client {
         self.lambda.get_or_init(|| async { aws_sdk_lambda::Client::new(self.config().await) }).await
+    }
+
+    async fn sqs(&self) -> &aws_sdk_sqs::Client {
+        self.sqs.get_or_init(|| async { aws_sdk_sqs::Client::new(self.config().await) }).await
     }
 
     async fn events(&self) -> &aws_sdk_eventbridge::Client {

@@ -3,6 +3,7 @@
 pub mod settings;
 
 use std::fmt;
+use std::io::Write;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
@@ -24,10 +25,11 @@ pub struct Kiln {
     pub cloud: Aws,
     /// What every handler knows about this installation of Kiln.
     pub context: Context,
+    /// The name of the stack, which the names of the functions and queues begin with.
+    pub stack: String,
 }
 
 /// Why an invocation ends as a function error. Lambda tries the event again, and then sends it to the failure queue.
-#[derive(Debug)]
 pub enum InvocationError {
     /// A setting is missing or wrong.
     Settings(BadSettings),
@@ -43,6 +45,17 @@ impl fmt::Display for InvocationError {
             Self::Settings(bad) => bad.fmt(f),
             Self::HandlerError(error) => error.fmt(f),
             Self::Partly(report) => report.fmt(f),
+        }
+    }
+}
+
+/// As the one line of the log that says so: the Lambda runtime writes it in this form. Each decision that failed has a line
+/// of its own before.
+impl fmt::Debug for InvocationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Partly(report) => write!(f, "the invocation failed: {}", report.summary()),
+            other => write!(f, "the invocation failed: {other}"),
         }
     }
 }
@@ -83,10 +96,13 @@ where
 {
     let settings = Settings::read(|name| std::env::var(name).ok());
     log_as_json(settings.as_ref().map_or("info", |settings| &settings.log));
+    tracing::info!(function, kiln = env!("CARGO_PKG_VERSION"), "started");
     let kiln = settings.map(|settings| {
-        let Settings { context, stack, bus, store, seal_keys, account_role, max_attempts, .. } = settings;
-        let cloud = Aws::new(context.home.clone(), stack, bus, store, seal_keys);
-        Kiln { cloud: cloud.with_account_role(account_role).with_max_attempts(max_attempts), context }
+        let Settings { context, stack, bus, store, seal_keys, account_role, queues, max_attempts, .. } =
+            settings;
+        let cloud = Aws::new(context.home.clone(), stack.clone(), bus, store, seal_keys);
+        let cloud = cloud.with_account_role(account_role).with_queues(queues).with_max_attempts(max_attempts);
+        Kiln { cloud, context, stack }
     });
     if let Ok(Kiln { cloud, .. }) = &kiln
         && let Err(error) = cloud.seals().await
@@ -95,33 +111,36 @@ where
     }
     let (kiln, handle) = (&kiln, &handle);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let result = match kiln {
-            Ok(kiln) => handle(kiln, &event.payload, DateTime::from(SystemTime::now())).boxed_local().await,
-            Err(bad) => Err(InvocationError::Settings(bad.clone())),
-        };
-        let failure = match result {
-            Ok(report) if !report.failed() => {
-                if report.entries.is_empty() {
-                    tracing::info!(function, request = event.context.request_id, "nothing to decide");
-                }
-                return Ok(report);
-            }
-            Ok(report) => InvocationError::Partly(Box::new(report)),
-            Err(failure) => failure,
-        };
-        tracing::error!(function, request = event.context.request_id, error = %failure, "the invocation failed");
-        Err(failure)
+        let now = DateTime::from(SystemTime::now());
+        let kiln = kiln.as_ref().map_err(|bad| InvocationError::Settings(bad.clone()))?;
+        let report = handle(kiln, &event.payload, now).boxed_local().await?;
+        count(&report, &kiln.stack, now);
+        if report.failed() {
+            return Err(InvocationError::Partly(Box::new(report)));
+        }
+        if report.entries.is_empty() {
+            tracing::info!(function, "nothing to decide");
+        }
+        Ok(report)
     }))
     .await
 }
 
-/// Logs one JSON object per line to standard output, which Lambda sends to CloudWatch Logs.
+/// Writes what is counted into the log, from which CloudWatch makes metrics.
+fn count(report: &Report, stack: &str, now: DateTime<Utc>) {
+    let lines: Vec<String> = report.numbers.iter().flat_map(|numbers| numbers.lines(stack, now)).collect();
+    // What cannot be written to the log cannot be told of either.
+    let _ = lines.iter().try_for_each(|line| writeln!(std::io::stdout(), "{line}"));
+}
+
+/// Logs one JSON object per line to standard output, which Lambda sends to CloudWatch Logs. The span is the runtime's, with
+/// the id of the request.
 fn log_as_json(level: &str) {
     let level: LevelFilter = level.parse().unwrap_or(LevelFilter::INFO);
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
-        .with_current_span(false)
+        .with_current_span(true)
         .with_span_list(false)
         .with_target(false)
         .with_max_level(level)

@@ -23,6 +23,9 @@ pub struct Settings {
     pub seal_keys: Vec<String>,
     /// The role by which this function reaches parameters of other accounts; `None` if it has no need to.
     pub account_role: Option<AccountRole>,
+    /// The URLs of the stack's queues, as [`kiln_core::failures::Queue::ALL`] names them; empty for a function that has no
+    /// need of them.
+    pub queues: Vec<String>,
     /// How often a call of AWS is tried at most, the first time included.
     pub max_attempts: u32,
     /// What is logged: a level, or a filter such as `kiln=debug`.
@@ -107,6 +110,8 @@ impl Settings {
             Some(home) if problems.is_empty() => {
                 let recipes = recipes.trim_end_matches('/').to_owned();
                 let seal_keys = seal_keys.split_whitespace().map(str::to_owned).collect();
+                let queues = get("KILN_QUEUES").unwrap_or_default();
+                let queues = queues.split_whitespace().map(str::to_owned).collect();
                 Ok(Self {
                     context: Context { home, recipes, bounds, prices },
                     stack,
@@ -114,6 +119,7 @@ impl Settings {
                     store,
                     seal_keys,
                     account_role,
+                    queues,
                     max_attempts,
                     log,
                 })

@@ -5,7 +5,9 @@ mod catalog;
 mod expire;
 pub mod payload;
 
-pub use calls::{BakeCall, BakeTarget, CaptureCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall};
+pub use calls::{
+    BakeCall, BakeTarget, CaptureCall, FailuresCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall,
+};
 pub use catalog::{CatalogCall, KEPT, Past, history_prefix, is_key_of_failure};
 pub use expire::{ExpireCall, ExpireRun, Scope};
 pub use payload::{BadEvent, Mode};

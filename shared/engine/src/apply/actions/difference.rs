@@ -23,7 +23,8 @@ async fn contents<C: Cloud>(cloud: &C, name: &ImageName) -> Option<Contents> {
     match cloud.object(&contents_key(name)).await {
         Ok(content) => Some(Contents::new(String::from_utf8(content?).ok()?)),
         Err(error) => {
-            tracing::info!(%error, "what is in a release could not be read, so its event does not tell what changed");
+            let ImageName { recipe, version } = name;
+            tracing::info!(%error, %recipe, %version, "what is in a release could not be read, so its event does not tell what changed");
             None
         }
     }

@@ -131,7 +131,8 @@ async fn read_contents<C: Store>(
         let name = ImageName { recipe: recipe.name.clone(), version };
         let found = cloud.object(&contents_key(&name)).await;
         let text = found.unwrap_or_else(|error| {
-            tracing::info!(%error, "what is in a version could not be read, so the catalogue lacks it");
+            let recipe = &name.recipe;
+            tracing::info!(%error, %recipe, %version, "what is in a version could not be read, so the catalogue lacks it");
             None
         });
         Some((name, created, Contents::new(String::from_utf8(text?).ok()?)))

@@ -16,8 +16,9 @@ use kiln_core::expire::{OneRecipe, overtaken};
 use kiln_core::inventory::usage::Target;
 use kiln_core::inventory::{ImageQuery, RegionUsage, Result};
 use kiln_core::model::{ImageId, RecipeName, Region, Tags, tags};
+use kiln_core::numbers::Numbers;
 use kiln_core::plan::reason::RetentionReason;
-use kiln_core::plan::{Action, Sequence, Subject};
+use kiln_core::plan::{Action, Sequence, Subject, Usage};
 
 use crate::apply::{Entry, Outcome, Report, apply};
 use crate::bounded::{CALLS, bounded};
@@ -99,6 +100,9 @@ async fn run<C: Cloud>(
             Mode::Apply | Mode::Repair { .. } => still_due(cloud, context, sequences).await?,
         };
         report = report.and(apply(cloud, sequences, call.mode, now).await);
+    }
+    if told.nightly {
+        report.numbers.push(of_night(&report, &rows));
     }
     annotate(cloud, &mut report, rows, context).await;
     report.truncate_to_limit();
@@ -186,6 +190,26 @@ fn batches(counts: &[usize]) -> Vec<Range<usize>> {
     batches
 }
 
+/// What is left after a night.
+fn of_night(report: &Report, rows: &Rows) -> Numbers {
+    let gone: BTreeSet<(&Region, &str)> = report
+        .entries
+        .iter()
+        .filter(|entry| is_deregistered(entry))
+        .filter_map(|entry| Some((&entry.region, entry.resource.as_deref()?)))
+        .collect();
+    let left = || {
+        let left = rows.iter().filter(|((region, image), _)| !gone.contains(&(region, image.as_str())));
+        left.map(|(_, row)| row)
+    };
+    let unknown = left().filter(|row| row.usage == Some(Usage::Unknown)).count();
+    Numbers::of_night(left().count(), unknown, left().map(|row| row.gb).sum())
+}
+
+fn is_deregistered(entry: &Entry) -> bool {
+    entry.action == "deregister" && matches!(entry.outcome, Outcome::Done { .. })
+}
+
 /// Adds its plan row to the last entry of each image, and to each deregistered image until when it can be restored.
 async fn annotate<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, context: &Context) {
     report.totals = Some(PlanTotals::of(rows.values(), &context.prices));
@@ -193,9 +217,7 @@ async fn annotate<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, cont
         let Some(resource) = entry.resource.clone() else { continue };
         entry.plan = rows.remove(&(entry.region.clone(), resource));
     }
-    let is_deregistered =
-        |entry: &&mut Entry| entry.action == "deregister" && matches!(entry.outcome, Outcome::Done { .. });
-    let mut deregistered: Vec<_> = report.entries.iter_mut().filter(is_deregistered).collect();
+    let mut deregistered: Vec<_> = report.entries.iter_mut().filter(|entry| is_deregistered(entry)).collect();
     let regions: BTreeSet<Region> = deregistered.iter().map(|entry| entry.region.clone()).collect();
     let reads = regions.into_iter().map(async |region| {
         let recycled = cloud.recycled(&region).await;
