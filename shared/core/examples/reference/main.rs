@@ -1,5 +1,6 @@
 //! `make docs`: writes the reference pages that are generated from the code into the given folder.
 
+mod event_schema;
 mod events;
 mod pages;
 mod source;
