@@ -7,6 +7,7 @@
 //! | [`model`] | ids, names, versions, tags, tokens, user data, console outcome | nothing |
 //! | [`inventory`] | what was read from AWS: images, instances, permissions, references; requests; errors | `model` |
 //! | [`events`] | the payloads that invoke a function, and the events that Kiln sends | `model` |
+//! | [`news`] | what people are told of an event | `events` |
 //! | [`recipe`] | the recipe, its parser and its checks | the rooms above |
 //! | [`plan`] | the language of decisions: action, subject, reason, step | the rooms above |
 //! | [`release`] | which release every Region names; rollback; launch templates | `model` to `plan` |
@@ -28,6 +29,7 @@ pub mod events;
 pub mod expire;
 pub mod inventory;
 pub mod model;
+pub mod news;
 pub mod orphans;
 pub mod plan;
 pub mod publish;

@@ -6,6 +6,8 @@
 mod event_schema;
 #[path = "../examples/reference/events.rs"]
 mod events;
+#[path = "../examples/reference/messages.rs"]
+mod messages;
 #[path = "../examples/reference/pages.rs"]
 mod pages;
 #[path = "../examples/reference/source.rs"]
@@ -32,6 +34,16 @@ fn the_pages_are_as_the_code_is() {
         let written = fs::read_to_string(folder.join(name)).unwrap_or_default();
         assert!(written == text, "docs/reference/{name} is not as the code is: run make docs, and commit it");
     }
+}
+
+#[test]
+fn the_guide_shows_a_mail_and_a_card_as_the_code_makes_them() {
+    let guide = manifest().join("../../docs/guides/news.md");
+    let written = fs::read_to_string(guide).unwrap();
+    assert!(
+        written == messages::in_guide(&written),
+        "docs/guides/news.md is not as the code is: run make docs, and commit it"
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
         &[
             &["model"],
             &["inventory", "events"],
-            &["recipe"],
+            &["news", "recipe"],
             &["plan"],
             &["release"],
             &["capture", "orphans", "publish", "verify"],

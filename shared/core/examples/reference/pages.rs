@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::event_schema;
 use crate::events::examples;
+use crate::messages;
 use crate::source::{Described, Source};
 
 const TAGS: &str = include_str!("../../src/model/tags.rs");
@@ -43,11 +44,12 @@ const REASONS: [(&str, &str); 19] = [
 ];
 
 /// Each page, with its file name. The schemas are no pages, but made and held as they are.
-pub fn pages() -> [(&'static str, String); 6] {
+pub fn pages() -> [(&'static str, String); 7] {
     [
         ("recipe.md", recipe()),
         ("recipe.schema.json", format!("{:#}\n", schema())),
         ("events.md", events()),
+        ("messages.md", messages::page()),
         ("events.schema.json", format!("{:#}\n", event_schema::schema(false))),
         ("tags.md", tags()),
         ("actions-and-reasons.md", actions_and_reasons()),
@@ -132,7 +134,8 @@ fn events() -> String {
         beside the detail, as in every event of EventBridge.\n\n\
         [events.schema.json](events.schema.json) is all of it as a JSON Schema, with a definition of each event's detail.\n\
         `schema` in a detail is the version of these definitions, `1`. Within it no field is renamed, moved or removed, and\n\
-        none changes its type; fields and events may be added, so ignore what you do not know.\n";
+        none changes its type; fields and events may be added, so ignore what you do not know.\n\n\
+        [News](../guides/news.md) shows how people hear of them.\n";
     for example in examples() {
         let name = example.detail_type();
         let described = documented.get(name).unwrap_or_else(|| panic!("no variant is documented as {name}"));

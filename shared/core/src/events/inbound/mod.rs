@@ -3,11 +3,13 @@
 mod calls;
 mod catalog;
 mod expire;
+pub mod news;
 pub mod payload;
 
 pub use calls::{BakeCall, BakeTarget, CaptureCall, PublishCall, ReconcileCall, ReplicateCall, VerifyCall};
 pub use catalog::{CatalogCall, KEPT, Past, history_prefix, is_key_of_failure};
 pub use expire::{ExpireCall, ExpireRun, Scope};
+pub use news::NotifyCall;
 pub use payload::{BadEvent, Mode};
 
 #[cfg(test)]
