@@ -5,6 +5,7 @@ pub mod capture;
 pub mod catalog;
 mod channels;
 pub mod expire;
+pub mod notify;
 pub mod publish;
 mod recall;
 pub mod reconcile;

@@ -18,6 +18,7 @@ mod sharing;
 mod store;
 mod surroundings;
 mod templates;
+mod topic;
 mod usage;
 mod waiting;
 mod ways_out;
@@ -63,6 +64,9 @@ pub struct Aws {
     /// The role by which it reaches parameters of other accounts, if the stack names one.
     account_role: Option<AccountRole>,
     sessions: Sessions,
+    /// The topic through which people are told, if the stack names one.
+    topic: Option<String>,
+    sns: OnceCell<aws_sdk_sns::Client>,
     events: OnceCell<aws_sdk_eventbridge::Client>,
     kms: RefCell<BTreeMap<Region, aws_sdk_kms::Client>>,
     lambda: OnceCell<aws_sdk_lambda::Client>,
@@ -88,6 +92,8 @@ impl Aws {
             ssm: RefCell::default(),
             account_role: None,
             sessions: Sessions::default(),
+            topic: None,
+            sns: OnceCell::new(),
             events: OnceCell::new(),
             kms: RefCell::default(),
             lambda: OnceCell::new(),
@@ -106,6 +112,12 @@ impl Aws {
     #[must_use]
     pub fn with_account_role(self, account_role: Option<AccountRole>) -> Self {
         Self { account_role, ..self }
+    }
+
+    /// The same, with the topic through which people are told.
+    #[must_use]
+    pub fn with_topic(self, topic: Option<String>) -> Self {
+        Self { topic, ..self }
     }
 
     /// The same, with these keys of seals instead of those of the stack.
@@ -172,6 +184,10 @@ impl Aws {
 
     async fn lambda(&self) -> &aws_sdk_lambda::Client {
         self.lambda.get_or_init(|| async { aws_sdk_lambda::Client::new(self.config().await) }).await
+    }
+
+    async fn sns(&self) -> &aws_sdk_sns::Client {
+        self.sns.get_or_init(|| async { aws_sdk_sns::Client::new(self.config().await) }).await
     }
 
     async fn events(&self) -> &aws_sdk_eventbridge::Client {

@@ -84,11 +84,16 @@ where
     let settings = Settings::read(|name| std::env::var(name).ok());
     log_as_json(settings.as_ref().map_or("info", |settings| &settings.log));
     let kiln = settings.map(|settings| {
-        let Settings { context, stack, bus, store, seal_keys, account_role, max_attempts, .. } = settings;
+        let Settings { context, stack, bus, store, seal_keys, account_role, topic, max_attempts, .. } =
+            settings;
         let cloud = Aws::new(context.home.clone(), stack, bus, store, seal_keys);
-        Kiln { cloud: cloud.with_account_role(account_role).with_max_attempts(max_attempts), context }
+        Kiln {
+            cloud: cloud.with_account_role(account_role).with_topic(topic).with_max_attempts(max_attempts),
+            context,
+        }
     });
     if let Ok(Kiln { cloud, .. }) = &kiln
+        && cloud.needs_seals()
         && let Err(error) = cloud.seals().await
     {
         tracing::error!(%error, "the keys of the seals could not be derived; the first event that needs them tries again");
