@@ -17,6 +17,7 @@ SERVICES = {
     "lambda": "lambda",
     "quotas": "servicequotas",
     "auto_scaling": "autoscaling",
+    "sns": "sns",
     "sts": "sts",
 }
 # IAM's name for a call, where it is not the call's own.
