@@ -19,6 +19,7 @@ _WHEN = {
     "WithVpc": "the parameter `SubnetIds` is given",
     "WithFetchFrom": "the parameter `FetchFrom` is given",
     "WithInstanceRoles": "the parameter `InstanceRoles` is given",
+    "WithNotifyTopic": "the parameter `NotifyTopic` is given",
     "WithTracing": "the parameter `Tracing` is `Active`",
 }
 _ONLY_WHEN = "OnlyWhen"

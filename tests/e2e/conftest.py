@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from e2e.kiln import FURTHER, HOME, MAX_ATTEMPTS, Kiln
+from e2e.schemas import against_events, of_journal
 from local_aws.client import LocalAws
 from stack import deploy, functions
 
@@ -45,6 +46,17 @@ def reconcile_changes_nothing(deployed: Kiln) -> Iterator[None]:
     assert made <= {"GenerateMac", "Invoke", "AssumeRole", *queues}
     taken = {str(call["request"]["RoleArn"]) for call in own if call["action"] == "AssumeRole"}
     assert all(role.endswith(":role/kiln-parameters-reader") for role in taken), taken
+
+
+@pytest.fixture(autouse=True)
+def every_event_holds_to_its_schema(deployed: Kiln) -> Iterator[None]:
+    """Whatever a test does: what Kiln sends is as docs/reference/events.schema.json says, and no more."""
+    before = deployed.aws.journal_end()
+    yield
+    for entry in deployed.aws.journal(before, kind="event"):
+        if entry["source"] == "kiln":
+            wrong = against_events(of_journal(entry))
+            assert wrong == [], f"{entry['detail_type']} {entry['detail']}: {wrong}"
 
 
 @pytest.fixture

@@ -57,6 +57,8 @@ def kind(resource: str) -> str:
     _, _, service, _, _, rest = resource.split(":", 5)
     if service == "sqs":
         return "queue"
+    if service == "sns":
+        return "topic"
     if service == "s3":
         return "object"
     if service == "logs":

@@ -17,6 +17,7 @@ SERVICES = {
     "lambda": "lambda",
     "quotas": "servicequotas",
     "auto_scaling": "autoscaling",
+    "sns": "sns",
     "sts": "sts",
     "sqs": "sqs",
 }

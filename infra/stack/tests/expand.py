@@ -32,7 +32,9 @@ REGULATED = {
     "InstanceRoles": f"arn:aws:iam::{ACCOUNT}:role/golden-builder",
     "FetchFrom": "arn:aws:s3:::artefacts/agents/*",
     "AlarmTopic": f"arn:aws:sns:us-east-1:{ACCOUNT}:oncall",
+    "NotifyTopic": f"arn:aws:sns:us-east-1:{ACCOUNT}:news",
 }
+NEWS = REGULATED["NotifyTopic"]
 _NONE = object()
 
 
@@ -101,6 +103,8 @@ class Expanded:
                 return self.resolve(argument[0]) == self.resolve(argument[1])
             if function == "Fn::Not":
                 return not self.resolve(argument[0])
+            if function == "Fn::And":
+                return all(self.resolve(one) for one in argument)
             if function == "Fn::Or":
                 return any(self.resolve(one) for one in argument)
             if function == "Condition" and isinstance(argument, str):
@@ -116,8 +120,8 @@ class Expanded:
 
 @cache
 def home(stack: str = "kiln", **parameters: str) -> Expanded:
-    """template.yaml in us-east-1."""
-    return Expanded(_translated(), stack, HOME, parameters)
+    """template.yaml in us-east-1, with a topic for people unless another is given, or none."""
+    return Expanded(_translated(), stack, HOME, {"NotifyTopic": NEWS} | parameters)
 
 
 @cache

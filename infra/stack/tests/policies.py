@@ -18,7 +18,7 @@ from stack.tests.judges import ALLOWED, REFUSED, judge, simulate
 from stack.tests.reference_lint import UNKNOWN_ACTIONS
 from stack.tests.tries import NOT_OURS, OURS, Try, all_tries
 
-WIDTH = 108
+WIDTH = 116
 LEGEND = """\
 Each cell: whether the function's role may make the call on what is Kiln's / on what is not Kiln's.
 no/no     the function does not need the call, and is refused it on everything

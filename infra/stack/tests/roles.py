@@ -336,6 +336,8 @@ NEEDED["CatalogRole"] = [
     ("s3:PutObject", PAGE, OWN),
     ("s3:ListBucket", "<Store.Arn>", LISTED),
 ]
+NEWS = "arn:aws:sns:us-east-1:123456789012:news"
+NEEDED["NotifyRole"] = [("sns:Publish", NEWS, {})]
 # What would let a role out of its own job, beside NEVER.
 FORBIDDEN: dict[str, list[Call]] = {
     "BakeRole": [
@@ -446,6 +448,13 @@ FORBIDDEN["CatalogRole"] = [
     ("s3:ListBucket", "<Store.Arn>", OWN | {"s3:prefix": "logs/"}),
     ("lambda:InvokeFunction", FUNCTION.format("expire"), {}),
 ]
+# It tells, and changes nothing.
+FORBIDDEN["NotifyRole"] = [
+    ANNOUNCE,
+    *(call for role, calls in NEEDED.items() if role != "NotifyRole" for call in calls if changes(call)),
+    ("sns:Publish", NEWS.replace("news", "orders"), {}),
+    ("lambda:InvokeFunction", FUNCTION.format("publish"), {}),
+]
 PINNED = OURS | {"aws:ResourceTag/kiln:pin-holds": "yes"}
 FORBIDDEN["ExpireRole"] += [(f"ec2:{call}", IMAGE, PINNED) for call in ("DisableImage", "DeregisterImage")]
 HELD = {"aws:ResourceTag/kiln:hold": "audit"}
@@ -464,7 +473,8 @@ for role, held in {
 def needed(function: Function) -> list[Call]:
     """What the role of a function must be able to do."""
     own_log: Call = ("logs:PutLogEvents", f"<{function.log}.Arn>", {})
-    announce = [ANNOUNCE] if function.role not in ("ReconcileRole", "CatalogRole") else []
+    silent = ("ReconcileRole", "CatalogRole", "NotifyRole")
+    announce = [ANNOUNCE] if function.role not in silent else []
     return [*COMMON, *announce, own_log, *NEEDED.get(function.role, [])]
 
 

@@ -151,7 +151,7 @@ def test_what_is_old_and_not_deployed_goes_and_what_is_deployed_stays(own: Local
         return {one["Key"] for one in s3.list_objects_v2(Bucket=bucket.name).get("Contents", [])}
 
     deployed = keys() - {"bake/former.zip"}
-    assert len(deployed) == 9, "eight functions and the template"
+    assert len(deployed) == 10, "nine functions and the template"
     assert bucket.forget(deployed) == 0, "a deployment that is under way may name what is young"
     later = datetime.now(UTC) + timedelta(days=31)
     assert bucket.forget(deployed, later) == 1

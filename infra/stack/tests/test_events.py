@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from e2e.schemas import against_events
 from stack.template import INFRA
 from stack.tests.expand import home
 
@@ -95,6 +96,11 @@ def test_what_kiln_says_names_recipe_version_and_region() -> None:
         event = EVENTS[name]
         assert event["source"] == "kiln"
         assert {"image", "recipe", "region", "version"} <= set(event["detail"])
+
+
+@pytest.mark.parametrize("name", [name for name in OF_EVENTBRIDGE if EVENTS[name]["source"] == "kiln"])
+def test_what_kiln_says_holds_to_the_documented_schema(name: str) -> None:
+    assert against_events(EVENTS[name]) == []
 
 
 def test_a_release_names_the_image_of_each_region_its_parameter_and_its_times() -> None:

@@ -169,7 +169,7 @@ def test_the_command_lays_what_was_built(
         str(tmp_path / "new"),
     ]
     assert main(["release-files", "--version", VERSION, *given]) == 0
-    assert "20 files and their sums" in capsys.readouterr().out
+    assert "22 files and their sums" in capsys.readouterr().out
     assert (tmp_path / "new" / release.SUMS).read_text() == (dist / release.SUMS).read_text()
 
 

@@ -69,7 +69,7 @@ def test_the_logs_of_a_deleted_stack_stay_and_the_next_stack_goes_on_with_them(
     assert sorted(logs(fresh)) == sorted(f"/aws/lambda/kiln-{one.name}" for one in functions())
 
     said = bring(fresh, built, LogRetention="7")
-    assert "taking over the log groups of a former stack kiln: 8" in said and said[-1] == "updated"
+    assert "taking over the log groups of a former stack kiln: 9" in said and said[-1] == "updated"
     assert {one.log for one in functions()} <= kiln(fresh).resources().keys()
     assert {one["retentionInDays"] for one in logs(fresh).values()} == {7}
     streams = fresh.client("logs").describe_log_streams(logGroupName=group)["logStreams"]

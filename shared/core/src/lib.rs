@@ -9,6 +9,7 @@
 //! | [`events`] | the payloads that invoke a function, and the events that Kiln sends | `model` |
 //! | [`failures`] | what waits in the queues, and whether it can be sent again | `model`, `events` |
 //! | [`numbers`] | what is counted of events, sweeps and nights: the metrics | `model`, `events` |
+//! | [`news`] | what people are told of an event | `events` |
 //! | [`recipe`] | the recipe, its parser and its checks | the rooms above |
 //! | [`plan`] | the language of decisions: action, subject, reason, step | the rooms above |
 //! | [`release`] | which release every Region names; rollback; launch templates | `model` to `plan` |
@@ -31,6 +32,7 @@ pub mod expire;
 pub mod failures;
 pub mod inventory;
 pub mod model;
+pub mod news;
 pub mod numbers;
 pub mod orphans;
 pub mod plan;

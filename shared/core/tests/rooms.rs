@@ -19,7 +19,7 @@ const FLOORS: [(&str, &[&[&str]]); 4] = [
         &[
             &["model"],
             &["inventory", "events"],
-            &["recipe", "numbers", "failures"],
+            &["failures", "news", "numbers", "recipe"],
             &["plan"],
             &["release"],
             &["capture", "orphans", "publish", "verify"],

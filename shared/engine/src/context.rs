@@ -52,6 +52,11 @@ pub enum HandlerError {
     /// A file of the catalogue could not be made, so none is put in its place.
     #[error("{0} of the catalogue could not be made, and what lay there before is still there: {1}")]
     Document(&'static str, String),
+    /// People are told through no topic.
+    #[error(
+        "nothing was sent: the stack has no topic; give its parameter NotifyTopic the ARN of an SNS topic in {0}"
+    )]
+    NoTopic(Region),
     /// The time of the bake is not a valid version.
     #[error("nothing was done: {0}")]
     Version(#[from] kiln_core::model::version::BadVersion),
@@ -66,6 +71,7 @@ impl HandlerError {
             Self::NoRecipe(_) => "Kiln.NoRecipe",
             Self::Cloud(_) => "Kiln.CloudError",
             Self::Document(..) => "Kiln.BadDocument",
+            Self::NoTopic(_) => "Kiln.NoTopic",
             Self::Version(_) => "Kiln.BadVersion",
         }
     }

@@ -24,6 +24,7 @@ use kiln_core::model::{
     Anchor, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SecurityGroupId, SnapshotId, SubnetId,
     Tags, Token,
 };
+use kiln_core::news::Post;
 use serde_json::Value;
 
 /// Images and snapshots.
@@ -275,6 +276,14 @@ pub trait Store {
     async fn keys_below(&self, prefix: &str) -> Result<Vec<String>>;
     /// An object; `None` if there is none of this key.
     async fn object(&self, key: &str) -> Result<Option<Vec<u8>>>;
+}
+
+/// The topic through which people are told. Only `notify` has it, so it is none of the ports of [`Cloud`].
+pub trait Topic {
+    /// Its ARN; `None` if the stack has none.
+    fn topic(&self) -> Option<&str>;
+    /// Sends a post to everybody who subscribed to the topic. Each call sends it once more.
+    async fn publish(&self, topic: &str, post: &Post) -> Result<()>;
 }
 
 /// Kiln's own functions, as a sweep wakes them.

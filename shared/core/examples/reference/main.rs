@@ -1,6 +1,8 @@
 //! `make docs`: writes the reference pages that are generated from the code into the given folder.
 
+mod event_schema;
 mod events;
+mod messages;
 mod pages;
 mod source;
 
@@ -18,6 +20,13 @@ fn main() -> ExitCode {
             eprintln!("{}: {error}", folder.join(name).display());
             return ExitCode::FAILURE;
         }
+    }
+    // The guide is written by hand, but for what it shows.
+    let guide = folder.join("../guides/news.md");
+    let written = fs::read_to_string(&guide).map(|text| messages::in_guide(&text));
+    if let Err(error) = written.and_then(|text| fs::write(&guide, text)) {
+        eprintln!("{}: {error}", guide.display());
+        return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }

@@ -11,11 +11,13 @@ use kiln_core::recipe::reference::{FIELDS, Field};
 use kiln_core::recipe::schema::schema;
 use serde_json::{Map, Value};
 
+use crate::event_schema;
 use crate::events::examples;
+use crate::messages;
 use crate::source::{Described, Source};
 
 const TAGS: &str = include_str!("../../src/model/tags.rs");
-const EVENTS: &str = include_str!("../../src/events/outbound.rs");
+const EVENTS: &str = include_str!("../../src/events/outbound/event.rs");
 const NUMBERS: &str = include_str!("../../src/numbers/mod.rs");
 const ACTIONS: &str = include_str!("../../src/plan/action.rs");
 const REPORT: &str = include_str!("../../../engine/src/apply/report.rs");
@@ -43,12 +45,14 @@ const REASONS: [(&str, &str); 19] = [
     ("Sweeps", include_str!("../../src/plan/reason/reconcile.rs")),
 ];
 
-/// Each page, with its file name. The schema is no page, but made and held as they are.
-pub fn pages() -> [(&'static str, String); 6] {
+/// Each page, with its file name. The schemas are no pages, but made and held as they are.
+pub fn pages() -> [(&'static str, String); 8] {
     [
         ("recipe.md", recipe()),
         ("recipe.schema.json", format!("{:#}\n", schema())),
         ("events.md", events()),
+        ("messages.md", messages::page()),
+        ("events.schema.json", format!("{:#}\n", event_schema::schema(false))),
         ("tags.md", tags()),
         ("metrics.md", metrics()),
         ("actions-and-reasons.md", actions_and_reasons()),
@@ -139,12 +143,17 @@ fn events() -> String {
         }
     }
     let entry = source.fields("ImageEntry");
-    let mut page = head("Events", "shared/core/src/events/outbound.rs");
+    let mut page = head("Events", "shared/core/src/events/outbound");
     page += "Kiln sends these events to the stack's bus (`kiln`) with the source `kiln`. An event may come more than\n\
         once, and is lost if a function dies right after the change: tags are the record, events are notifications.\n\
         Every detail has `recipe`, and an `id` that all copies of an event share and no other event has: ignore an event\n\
         whose `id` you have seen. An event about one image or bake also has `version` and `region`. An event about\n\
-        several images has a list `images` instead, of at most 100, with the fields below for each.\n";
+        several images has a list `images` instead, of at most 100, with the fields below for each. The account stands\n\
+        beside the detail, as in every event of EventBridge.\n\n\
+        [events.schema.json](events.schema.json) is all of it as a JSON Schema, with a definition of each event's detail.\n\
+        `schema` in a detail is the version of these definitions, `1`. Within it no field is renamed, moved or removed, and\n\
+        none changes its type; fields and events may be added, so ignore what you do not know.\n\n\
+        [News](../guides/news.md) shows how people hear of them.\n";
     for example in examples() {
         let name = example.detail_type();
         let described = documented.get(name).unwrap_or_else(|| panic!("no variant is documented as {name}"));
@@ -155,8 +164,8 @@ fn events() -> String {
         write!(page, "\n## {name}\n\n{}{}\n\n", described.doc[..1].to_uppercase(), &described.doc[1..])
             .unwrap_or_default();
         page += "| field | meaning |\n|---|---|\n";
-        for (field, doc) in fields {
-            writeln!(page, "| `{}` | {} |", field.replace('_', "-"), cell(doc)).unwrap_or_default();
+        for field in fields {
+            writeln!(page, "| `{}` | {} |", field.name, cell(&field.doc)).unwrap_or_default();
         }
         write!(page, "\n```json\n{shown}\n```\n").unwrap_or_default();
     }
@@ -166,14 +175,16 @@ fn events() -> String {
 /// An event as JSON: first what every detail has, then each other field on a line of its own.
 fn json(name: &str, detail: &Map<String, Value>) -> String {
     const EVERY: [&str; 3] = ["recipe", "version", "region"];
+    const FIRST: [&str; 2] = ["id", "schema"];
     let field = |key: &str| Some(format!("\"{key}\": {}", detail.get(key)?));
     let common: Vec<String> = EVERY.into_iter().filter_map(field).collect();
     let own = detail
         .keys()
         .map(String::as_str)
-        .filter(|key| !EVERY.contains(key) && *key != "id")
+        .filter(|key| !EVERY.contains(key) && !FIRST.contains(key))
         .filter_map(field);
-    let lines: Vec<String> = field("id").into_iter().chain([common.join(", ")]).chain(own).collect();
+    let lines: Vec<String> =
+        FIRST.into_iter().filter_map(field).chain([common.join(", ")]).chain(own).collect();
     let fields = lines.join(",\n  ");
     format!("{{\"source\": \"kiln\", \"detail-type\": \"{name}\", \"detail\": {{\n  {fields}\n}}}}")
 }

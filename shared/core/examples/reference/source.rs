@@ -2,7 +2,7 @@
 
 #![allow(clippy::panic, reason = "a page that cannot be generated stops the run")]
 
-use syn::{Attribute, Expr, ExprLit, Fields, File, Item, Lit, Meta};
+use syn::{Attribute, Expr, ExprLit, Fields, File, Item, Lit, Meta, Type};
 
 /// A variant of an enum, or a constant, with its docs.
 pub struct Described {
@@ -12,10 +12,24 @@ pub struct Described {
     pub doc: String,
     /// The sentence in `#[error]`, if there is one.
     pub sentence: Option<String>,
-    /// The named fields, each with its doc comment.
-    pub fields: Vec<(String, String)>,
+    /// The named fields.
+    pub fields: Vec<Field>,
     /// The value, if the item is a constant string.
     pub value: Option<String>,
+}
+
+/// A named field that is serialised.
+pub struct Field {
+    /// Its name in JSON.
+    pub name: String,
+    /// The doc comment, as one paragraph.
+    pub doc: String,
+    /// Its type.
+    pub ty: Type,
+    /// Whether it may be left out.
+    pub optional: bool,
+    /// Whether its own fields stand in its place.
+    pub flat: bool,
 }
 
 /// A source file, parsed.
@@ -57,13 +71,17 @@ impl Source {
             .collect()
     }
 
-    /// The fields of a struct of the file, each with its doc comment.
-    pub fn fields(&self, name: &str) -> Vec<(String, String)> {
-        let found = self.0.items.iter().find_map(|item| match item {
-            Item::Struct(found) if found.ident == name => Some(found),
+    /// The fields of a struct of the file; `None` if it has no such struct.
+    pub fn find_fields(&self, name: &str) -> Option<Vec<Field>> {
+        self.0.items.iter().find_map(|item| match item {
+            Item::Struct(found) if found.ident == name => Some(fields(&found.fields)),
             _ => None,
-        });
-        fields(&found.unwrap_or_else(|| panic!("there is no struct {name}")).fields)
+        })
+    }
+
+    /// The fields of a struct of the file.
+    pub fn fields(&self, name: &str) -> Vec<Field> {
+        self.find_fields(name).unwrap_or_else(|| panic!("there is no struct {name}"))
     }
 
     /// The sentence in the `#[error]` of a struct, if there is one.
@@ -90,10 +108,30 @@ impl Source {
     }
 }
 
-fn fields(fields: &Fields) -> Vec<(String, String)> {
-    let named =
-        fields.iter().filter_map(|field| Some((field.ident.as_ref()?.to_string(), doc(&field.attrs))));
+fn fields(fields: &Fields) -> Vec<Field> {
+    let named = fields.iter().filter_map(|field| {
+        let attribute = |word| serde_says(&field.attrs, word);
+        (!attribute("skip")).then_some(())?;
+        Some(Field {
+            name: field.ident.as_ref()?.to_string().replace('_', "-"),
+            doc: doc(&field.attrs),
+            ty: field.ty.clone(),
+            optional: attribute("skip_serializing_if"),
+            flat: attribute("flatten"),
+        })
+    });
     named.collect()
+}
+
+/// Whether an attribute of serde has this word.
+fn serde_says(attributes: &[Attribute], word: &str) -> bool {
+    attributes.iter().filter(|one| one.path().is_ident("serde")).any(|one| {
+        let Meta::List(list) = &one.meta else { return false };
+        list.tokens
+            .to_string()
+            .split(',')
+            .any(|part| part.split('=').next().unwrap_or_default().trim() == word)
+    })
 }
 
 fn text_of(expression: &Expr) -> Option<String> {

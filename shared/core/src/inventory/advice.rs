@@ -19,6 +19,7 @@ const ACCESS_DENIED: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html";
 const SHARED_SNAPSHOTS: &str =
     "https://docs.aws.amazon.com/ebs/latest/userguide/ebs-modifying-snapshot-permissions.html";
+const SNS: &str = "https://docs.aws.amazon.com/sns/latest/api/API_Publish.html";
 const DENIED: &[&str] = &["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"];
 
 /// The table. The first row that fits counts.
@@ -62,6 +63,24 @@ const TABLE: &[Advice] = &[
         says: &[],
         text: "AWS denied the call, and does not say which policy did; check the function's role, service control policies, and the policy of the resource or key",
         source: ACCESS_DENIED,
+    },
+    Advice {
+        codes: &["AuthorizationError"],
+        says: &[],
+        text: "the topic did not let the function publish; allow sns:Publish to its role, in the topic's own policy too if that denies it",
+        source: SNS,
+    },
+    Advice {
+        codes: &["KMSAccessDenied"],
+        says: &[],
+        text: "a KMS key encrypts the topic; let its key policy allow kms:GenerateDataKey and kms:Decrypt to the function's role",
+        source: "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html",
+    },
+    Advice {
+        codes: &["NotFound"],
+        says: &["topic does not exist"],
+        text: "there is no such topic in the home Region; correct the stack's parameter NotifyTopic",
+        source: SNS,
     },
     Advice {
         codes: &["AuthFailure"],

@@ -70,6 +70,8 @@ impl ErrorKind {
             "UnauthorizedOperation"
             | "AccessDenied"
             | "AccessDeniedException"
+            | "AuthorizationError"
+            | "KMSAccessDenied"
             | "AuthFailure"
             | "OptInRequired"
             | "UnrecognizedClientException"

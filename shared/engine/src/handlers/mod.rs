@@ -6,6 +6,7 @@ pub mod catalog;
 mod channels;
 pub mod expire;
 pub mod failures;
+pub mod notify;
 pub mod publish;
 mod recall;
 pub mod reconcile;

@@ -19,6 +19,7 @@ mod sharing;
 mod store;
 mod surroundings;
 mod templates;
+mod topic;
 mod usage;
 mod waiting;
 mod ways_out;
@@ -67,6 +68,9 @@ pub struct Aws {
     /// The URLs of the stack's queues.
     queues: Vec<String>,
     sqs: OnceCell<aws_sdk_sqs::Client>,
+    /// The topic through which people are told, if the stack names one.
+    topic: Option<String>,
+    sns: OnceCell<aws_sdk_sns::Client>,
     events: OnceCell<aws_sdk_eventbridge::Client>,
     kms: RefCell<BTreeMap<Region, aws_sdk_kms::Client>>,
     lambda: OnceCell<aws_sdk_lambda::Client>,
@@ -94,6 +98,8 @@ impl Aws {
             sessions: Sessions::default(),
             queues: Vec::new(),
             sqs: OnceCell::new(),
+            topic: None,
+            sns: OnceCell::new(),
             events: OnceCell::new(),
             kms: RefCell::default(),
             lambda: OnceCell::new(),
@@ -118,6 +124,12 @@ impl Aws {
     #[must_use]
     pub fn with_queues(self, queues: Vec<String>) -> Self {
         Self { queues, ..self }
+    }
+
+    /// The same, with the topic through which people are told.
+    #[must_use]
+    pub fn with_topic(self, topic: Option<String>) -> Self {
+        Self { topic, ..self }
     }
 
     /// The same, with these keys of seals instead of those of the stack.
@@ -188,6 +200,10 @@ impl Aws {
 
     async fn sqs(&self) -> &aws_sdk_sqs::Client {
         self.sqs.get_or_init(|| async { aws_sdk_sqs::Client::new(self.config().await) }).await
+    }
+
+    async fn sns(&self) -> &aws_sdk_sns::Client {
+        self.sns.get_or_init(|| async { aws_sdk_sns::Client::new(self.config().await) }).await
     }
 
     async fn events(&self) -> &aws_sdk_eventbridge::Client {

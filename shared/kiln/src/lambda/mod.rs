@@ -98,13 +98,15 @@ where
     log_as_json(settings.as_ref().map_or("info", |settings| &settings.log));
     tracing::info!(function, kiln = env!("CARGO_PKG_VERSION"), "started");
     let kiln = settings.map(|settings| {
-        let Settings { context, stack, bus, store, seal_keys, account_role, queues, max_attempts, .. } =
-            settings;
+        let Settings {
+            context, stack, bus, store, seal_keys, account_role, topic, queues, max_attempts, ..
+        } = settings;
         let cloud = Aws::new(context.home.clone(), stack.clone(), bus, store, seal_keys);
-        let cloud = cloud.with_account_role(account_role).with_queues(queues).with_max_attempts(max_attempts);
-        Kiln { cloud, context, stack }
+        let cloud = cloud.with_account_role(account_role).with_topic(topic).with_queues(queues);
+        Kiln { cloud: cloud.with_max_attempts(max_attempts), context, stack }
     });
     if let Ok(Kiln { cloud, .. }) = &kiln
+        && cloud.needs_seals()
         && let Err(error) = cloud.seals().await
     {
         tracing::error!(%error, "the keys of the seals could not be derived; the first event that needs them tries again");

@@ -8,6 +8,9 @@ use thiserror::Error;
 
 use crate::aws::{AccountRole, MAX_ATTEMPTS};
 
+/// What stands for the keys of the seals where a function needs none.
+const NO_SEALS: &str = "none";
+
 /// What a function must know before it can do anything.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -19,13 +22,16 @@ pub struct Settings {
     pub bus: String,
     /// The stack's bucket, for what is large: the folders of recipes, and logs.
     pub store: String,
-    /// The ARNs of the KMS keys from which the keys of seals are derived, the current one first.
+    /// The ARNs of the KMS keys from which the keys of seals are derived, the current one first; none for a function that
+    /// reads and writes no tags.
     pub seal_keys: Vec<String>,
     /// The role by which this function reaches parameters of other accounts; `None` if it has no need to.
     pub account_role: Option<AccountRole>,
     /// The URLs of the stack's queues, as [`kiln_core::failures::Queue::ALL`] names them; empty for a function that has no
     /// need of them.
     pub queues: Vec<String>,
+    /// The topic through which people are told; `None` if the stack has none.
+    pub topic: Option<String>,
     /// How often a call of AWS is tried at most, the first time included.
     pub max_attempts: u32,
     /// What is logged: a level, or a filter such as `kiln=debug`.
@@ -94,6 +100,7 @@ impl Settings {
         let account_role = get("KILN_ACCOUNT_ROLE").filter(|arn| !arn.is_empty());
         let external_id = get("KILN_EXTERNAL_ID").filter(|id| !id.is_empty());
         let account_role = account_role.map(|arn| AccountRole { arn, external_id });
+        let topic = get("KILN_NOTIFY_TOPIC").filter(|arn| !arn.is_empty());
         let max_attempts = get("AWS_MAX_ATTEMPTS").filter(|attempts| !attempts.trim().is_empty());
         let max_attempts = match max_attempts.as_deref().map(|attempts| (attempts, attempts.trim().parse())) {
             None => MAX_ATTEMPTS,
@@ -109,7 +116,8 @@ impl Settings {
         match region {
             Some(home) if problems.is_empty() => {
                 let recipes = recipes.trim_end_matches('/').to_owned();
-                let seal_keys = seal_keys.split_whitespace().map(str::to_owned).collect();
+                let seal_keys = seal_keys.split_whitespace().filter(|key| *key != NO_SEALS);
+                let seal_keys = seal_keys.map(str::to_owned).collect();
                 let queues = get("KILN_QUEUES").unwrap_or_default();
                 let queues = queues.split_whitespace().map(str::to_owned).collect();
                 Ok(Self {
@@ -120,6 +128,7 @@ impl Settings {
                     seal_keys,
                     account_role,
                     queues,
+                    topic,
                     max_attempts,
                     log,
                 })
@@ -194,6 +203,21 @@ mod tests {
         ])
         .unwrap_err();
         assert_eq!(error.0.len(), 2);
+    }
+
+    #[test]
+    fn a_function_that_needs_no_seals_has_no_keys_of_them() {
+        let given = [
+            ("AWS_REGION", "us-east-1"),
+            ("KILN_BUS", "kiln"),
+            ("KILN_RECIPES", "/kiln/recipes"),
+            ("KILN_SEAL_KEYS", "none"),
+            ("KILN_NOTIFY_TOPIC", ""),
+            STACK,
+            STORE,
+        ];
+        let settings = read(&given).unwrap();
+        assert_eq!((settings.seal_keys, settings.topic), (Vec::new(), None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod calls;
 mod catalog;
 mod expire;
+pub mod news;
 pub mod payload;
 
 pub use calls::{
@@ -10,6 +11,7 @@ pub use calls::{
 };
 pub use catalog::{CatalogCall, KEPT, Past, history_prefix, is_key_of_failure};
 pub use expire::{ExpireCall, ExpireRun, Scope};
+pub use news::NotifyCall;
 pub use payload::{BadEvent, Mode};
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
+use chrono::DateTime;
+
 use super::*;
+use crate::model::{ImageName, Version};
 
 /// The detail without its id, which other tests look at.
 fn detail(envelope: &Envelope) -> String {
@@ -79,7 +82,7 @@ fn an_event_has_recipe_version_region_and_its_own_fields() {
     assert_eq!(envelope.detail_type(), "Bake Failed");
     assert_eq!(
         detail(&envelope),
-        r#"{"id":"","recipe":"web","version":"20261123T020000Z","region":"us-east-1","instance":"i-0123456789abcdef0","reason":"the script failed with status 1","console-tail":"line\n\"quoted\""}"#
+        r#"{"id":"","schema":"1","recipe":"web","version":"20261123T020000Z","region":"us-east-1","instance":"i-0123456789abcdef0","reason":"the script failed with status 1","console-tail":"line\n\"quoted\""}"#
     );
 }
 
@@ -123,7 +126,7 @@ fn images_of_one_recipe_with_the_same_transition_share_an_event() {
     assert_eq!(of, [vec!["ami-01", "ami-03"], vec!["ami-02"], vec!["ami-05"]]);
     assert_eq!(
         detail(&events[0]),
-        r#"{"id":"","recipe":"web","images":[{"image":"ami-01","version":"20261101T020000Z","region":"us-east-1","reason":"somebody holds it"},{"image":"ami-03","version":"20261102T020000Z","region":"eu-west-1","reason":"somebody holds it"}]}"#
+        r#"{"id":"","schema":"1","recipe":"web","images":[{"image":"ami-01","version":"20261101T020000Z","region":"us-east-1","reason":"somebody holds it"},{"image":"ami-03","version":"20261102T020000Z","region":"eu-west-1","reason":"somebody holds it"}]}"#
     );
 }
 
