@@ -288,6 +288,32 @@ fn what_is_recalled_is_named_by_no_channel() {
 }
 
 #[test]
+fn what_a_recall_lets_a_channel_name_can_be_told_before_it_is_done() {
+    let mut account = Account::with([7]);
+    account.day(8);
+    let before = std::mem::replace(&mut account, Account::with([7, 9]));
+    for code in REGIONS {
+        let tags = before.images[&region(code)].as_ref().unwrap()[0].tags.clone();
+        account.images.get_mut(&region(code)).unwrap().as_mut().unwrap()[0].tags = tags;
+    }
+    account.day(10);
+    assert_eq!(account.names("stage"), [9; 3]);
+    let recall = |image: &Image| {
+        let anchor = Action::anchor(image, image.anchor().ended(crate::model::AnchoredEnd::Recalled));
+        Subject::image(image).decide(anchor, ChannelReason::NothingWaits("stage".into()))
+    };
+    let of_day_9 = |image: &&Image| image.tags.get(tags::VERSION) == Some("20260110T020000Z");
+    let all = account.images.values().filter_map(|found| found.as_ref().ok()).flatten();
+    let decided = vec![all.filter(of_day_9).map(recall).collect::<Sequence>()];
+    let after = crate::plan::anchored::after(&account.images, &decided);
+    assert_eq!(decided[0].len(), 3);
+    assert!(account.day(11).is_empty(), "nothing is done yet");
+    account.images = after;
+    account.day(11);
+    assert_eq!(account.names("stage"), [7; 3]);
+}
+
+#[test]
 fn a_parameter_that_somebody_moved_past_its_gate_is_set_back() {
     let mut account = Account::with([7]);
     account.day(8);
