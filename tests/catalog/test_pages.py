@@ -17,6 +17,7 @@ from catalog.conftest import PICTURES, SCHEMES, WIDTHS
 # A page of each kind, and of each state that looks different.
 SHOWN = (
     "index.html",
+    "base-al2023/index.html",
     "bastion/index.html",
     "gpu-train/index.html",
     "web/index.html",
@@ -120,7 +121,7 @@ def test_the_filter_leaves_the_rows_that_have_every_word(chromium: Any, sample: 
 def test_a_button_copies_what_stands_before_it(chromium: Any, sample: Path) -> None:
     with tab(chromium, permissions=["clipboard-read", "clipboard-write"]) as seen:
         seen.open(sample / "web/20261119T020000Z.html")
-        command = "make rollback RECIPE=web TO=20261119T020000Z"
+        command = "kiln rollback web --to 20261119T020000Z --region us-east-1"
         button = seen.page.get_by_label(f"Copy {command}")
         button.click()
         seen.page.get_by_text("Copied").wait_for()

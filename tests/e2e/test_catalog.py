@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,23 @@ from typing import Any
 import jsonschema
 import pytest
 
-from e2e.kiln import HOME, REGIONS, Kiln, tags_of
+from e2e.kiln import DEFAULTS, HOME, RECIPE, REGIONS, Kiln, tags_of
 from stack.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "docs" / "reference" / "catalog.schema.json"
+
+
+CHANNELS = """
+parameter = "/golden/web"
+[channels.prod]
+parameter = "/golden/web/prod"
+follows = "stage"
+approval = true
+[channels.stage]
+parameter = "/golden/web/stage"
+after = "3d"
+"""
 
 
 class Bucket:
@@ -97,16 +110,54 @@ def test_what_its_tester_listed_is_there_as_a_list_and_as_bills_of_materials(
     contents = the_recipe(bucket)["versions"][0]["contents"]
     assert f"{contents['packages']} sha256:{contents['digest']}" == tag
     listed = bucket.read(f"catalog/{contents['list']}")
-    assert listed == bucket.read("contents/web/20261120T020000Z.txt")
+    kept = bucket.read("contents/web/20261120T020000Z.txt")
+    version = the_recipe(bucket)["versions"][0]
+    text = bucket.read(f"catalog/{version['recipe_text']}")
+    assert kept == listed + f"\nkiln-recipe sha256:{version['recipe_digest']}\n".encode() + text
+    assert hashlib.sha256(listed).hexdigest() == contents["digest"]
+    assert hashlib.sha256(text).hexdigest() == version["recipe_digest"] and b'name = "web"' in text
     assert json.loads(bucket.read(f"catalog/{contents['cyclonedx']}"))["bomFormat"] == "CycloneDX"
     assert json.loads(bucket.read(f"catalog/{contents['spdx']}"))["spdxVersion"] == "SPDX-2.3"
+
+
+def test_a_recipe_tells_what_it_is_for_and_what_waits_for_its_channels(kiln: Kiln, bucket: Bucket) -> None:
+    document = RECIPE.format(name="web", **{**DEFAULTS, "publish": CHANNELS})
+    document = f'description = "What the shop runs on."\n{document}'
+    kiln.recipe(document=document)
+    kiln.bake(scheduled_time="2026-11-20T02:00:00Z")
+    made(kiln)
+    recipe = the_recipe(bucket)
+    holds_to_its_schema(bucket.document())
+    assert recipe["description"] == "What the shop runs on."
+    assert bucket.read(f"catalog/{recipe['text']}").decode() == document
+    by_name = {channel["name"]: channel for channel in recipe["channels"]}
+    waiting = by_name["stage"]["waiting"]
+    assert waiting["version"] == "20261120T020000Z" and waiting["comes_at"] > waiting["since"]
+    assert "waiting" not in by_name["prod"]
+    kiln.aws.days_pass(4)
+    kiln.sweep()
+    made(kiln)
+    by_name = {channel["name"]: channel for channel in the_recipe(bucket)["channels"]}
+    assert by_name["stage"]["version"] == "20261120T020000Z" and "waiting" not in by_name["stage"]
+    assert "comes_at" not in by_name["prod"]["waiting"]
+    page = bucket.read("catalog/index.html").decode()
+    assert f"kiln approve web prod --region {HOME}" in page
+
+
+def test_whom_images_are_shared_with_is_told_of_the_newest_release_too(kiln: Kiln, bucket: Bucket) -> None:
+    kiln.recipe(publish='parameter = "/golden/web"\nshare = { accounts = ["111122223333"] }')
+    kiln.bake(scheduled_time="2026-11-20T02:00:00Z")
+    made(kiln)
+    version = the_recipe(bucket)["versions"][0]
+    assert version["shared_with"] == ["111122223333"]
+    assert [image["sharing"]["accounts"] for image in version["images"]] == [1] * 3
 
 
 def test_whoever_makes_it_changes_nothing_but_its_pages_and_says_nothing(kiln: Kiln, bucket: Bucket) -> None:
     kiln.recipe()
     kiln.bake(scheduled_time="2026-11-20T02:00:00Z")
     before = kiln.aws.journal_end()
-    once = ("digests.json", "made.json", ".packages.txt", ".cdx.json", ".spdx.json")
+    once = ("digests.json", "made.json", ".packages.txt", ".cdx.json", ".spdx.json", ".recipe.toml")
     pages = [key for key in bucket.keys("catalog/") if not key.endswith(once)]
     assert made(kiln) == {"recipes": 1, "versions": 1, "put": len(pages)}
     kiln.settle()

@@ -97,6 +97,35 @@ def test_a_channel_follows_once_its_time_is_over_and_not_before(kiln: Kiln) -> N
     assert kiln.sweep() == []
 
 
+def shown(kiln: Kiln, payload: dict[str, Any]) -> dict[tuple[str, str], set[str]]:
+    """What a dry run lets each parameter name: by parameter and version, in which Regions."""
+    before = kiln.aws.journal_end()
+    found: dict[tuple[str, str], set[str]] = {}
+    for line in kiln.invoke("publish", {**payload, "dry_run": True}).decisions:
+        for one in line.get("moves", []):
+            found.setdefault((one["parameter"], line["version"]), set()).add(one["region"])
+    assert kiln.changes(before) == []
+    return found
+
+
+def test_a_dry_run_of_a_rollback_of_a_recall_and_of_its_end_shows_what_the_channels_would_name(
+    kiln: Kiln,
+) -> None:
+    recipe(kiln)
+    for version in (OLD, NEW):
+        bake(kiln, version)
+        approve(kiln)
+    recall = {"recall": "web", "version": NEW, "reason": "bad"}
+    parameters = [f"/golden/web{channel}" for channel in ("", "/stage", "/prod")]
+    all_go_to = {version: {(name, version): set(REGIONS) for name in parameters} for version in (OLD, NEW)}
+    assert shown(kiln, {"rollback": "web"}) == all_go_to[OLD]
+    assert shown(kiln, recall) == all_go_to[OLD]
+    kiln.invoke("publish", {**recall, "dry_run": False})
+    kiln.settle()
+    assert kiln.named() == named(kiln, "stage") == named(kiln, "prod") == [OLD] * 3
+    assert shown(kiln, {"reinstate": "web", "version": NEW}) == all_go_to[NEW]
+
+
 def test_a_rollback_and_a_recall_take_every_channel_back(kiln: Kiln) -> None:
     recipe(kiln)
     for version in (OLD, NEW):

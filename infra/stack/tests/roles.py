@@ -327,6 +327,7 @@ NEEDED["CatalogRole"] = [
     ("ec2:DescribeVolumes", "*", {}),
     ("ec2:DescribeLockedSnapshots", "*", {}),
     ("ec2:DescribeImageAttribute", REPLICA, {}),
+    ("ec2:GetImageFindings", IMAGE, {}),
     ("ssm:GetParameters", PARAMETER, {}),
     ("ssm:GetParametersByPath", WAITING, {}),
     ("s3:GetObject", CONTENTS, OWN),

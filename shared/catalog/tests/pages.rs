@@ -35,7 +35,7 @@ fn no_text_of_anybodys_becomes_an_element_or_leaves_its_attribute() {
         assert_eq!(page.body.matches("<script").count(), 1, "{}", page.path);
         assert!(page.body.contains("&lt;script&gt;document.title="), "{}: the text is there", page.path);
         assert!(!page.body.contains("href=\"javascript:"), "{}", page.path);
-        assert!(!page.body.contains("make rollback"), "{}: a command with such a name", page.path);
+        assert!(!page.body.contains(">kiln "), "{}: a command with such a name", page.path);
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-./~".contains(&byte);
         assert!(page.path.bytes().all(is_plain), "{}", page.path);
     }
@@ -92,19 +92,76 @@ fn the_pages_of_a_later_hour_of_the_same_day_are_the_same_but_for_the_first() {
 }
 
 #[test]
-fn every_command_is_one_of_the_makefile() {
-    let makefile = include_str!("../../../Makefile");
+fn every_command_is_one_of_kiln_and_names_the_home_region() {
+    let reference = include_str!("../../../docs/reference/command-line.md");
     let pages = html(&story::catalog().0);
-    let lines = pages.iter().flat_map(|page| page.body.split(">make ").skip(1));
-    let targets: BTreeSet<&str> = lines.map(|rest| rest.split(' ').next().unwrap()).collect();
+    let lines = pages.iter().flat_map(|page| page.body.split(">kiln ").skip(1));
+    let lines: BTreeSet<&str> = lines.map(|rest| rest.split('<').next().unwrap()).collect();
+    let words: BTreeSet<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(
-        targets,
-        BTreeSet::from(["explain", "plan", "preflight", "restore", "retest", "rollback"]),
+        words,
+        BTreeSet::from([
+            "approve",
+            "explain",
+            "plan",
+            "preflight",
+            "recall",
+            "reinstate",
+            "restore",
+            "retest",
+            "rollback",
+        ]),
         "each is shown somewhere"
     );
-    for target in targets {
-        assert!(makefile.contains(&format!("\n{target}: ")), "{target} is no command of the Makefile");
+    for word in words {
+        assert!(reference.contains(&format!("\n## {word}\n")), "{word} is no command of kiln");
     }
+    assert!(lines.iter().all(|line| line.ends_with(" --region us-east-1")), "{lines:?}");
+    for line in [
+        "approve base-al2023 certified",
+        "recall web 20261126T020000Z --why WHY",
+        "reinstate bastion 20261124T020000Z",
+        "rollback web --to 20261119T020000Z",
+    ] {
+        assert!(lines.contains(format!("{line} --region us-east-1").as_str()), "{line}: {lines:?}");
+    }
+}
+
+#[test]
+fn what_waits_for_a_channel_stands_on_the_first_page_and_on_that_of_its_recipe() {
+    let (mut catalog, _) = story::catalog();
+    let page = |catalog: &Catalog, path: &str| pages(catalog).find(|page| page.path == path).unwrap().body;
+    let approval = ">kiln approve base-al2023 certified --region us-east-1<";
+    for path in ["index.html", "base-al2023/index.html", "base-al2023/20261119T020000Z.html"] {
+        let body = page(&catalog, path);
+        assert!(body.contains(approval), "{path}");
+    }
+    let first = page(&catalog, "index.html");
+    assert!(
+        first.contains("Waits for a channel") && first.contains("29 Nov 2026"),
+        "the other comes by itself"
+    );
+    assert!(!page(&catalog, "base-al2023/20261126T020000Z.html").contains(approval));
+    catalog.recipes.iter_mut().for_each(|recipe| recipe.channels.clear());
+    assert!(!page(&catalog, "index.html").contains("Waits for a channel"));
+}
+
+#[test]
+fn whom_a_version_is_shared_with_stands_by_name_or_that_it_is_unknown() {
+    let (mut catalog, _) = story::catalog();
+    let page = |catalog: &Catalog| {
+        pages(catalog).find(|page| page.path == "web/20261126T020000Z.html").unwrap().body
+    };
+    let known = page(&catalog);
+    assert!(known.contains("Shared with 4 others") && known.contains("organization/o-1a2b3c4d5e"));
+    let version = |catalog: &mut Catalog, with| {
+        let recipe = catalog.recipes.iter_mut().find(|one| one.name == "web").unwrap();
+        recipe.versions[0].shared_with = with;
+    };
+    version(&mut catalog, Some(vec![]));
+    assert!(page(&catalog).contains("It is shared with nobody else."));
+    version(&mut catalog, None);
+    assert!(page(&catalog).contains("Who it is shared with is unknown."));
 }
 
 #[test]

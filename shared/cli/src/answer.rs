@@ -69,8 +69,22 @@ pub struct Entry {
     pub waiting_for: Option<String>,
     /// The id of what was created.
     pub made: Option<String>,
+    /// The parameters that it lets name another image.
+    #[serde(default)]
+    pub moves: Vec<Moved>,
     /// What the plan says about the image.
     pub plan: Option<PlanRow>,
+}
+
+/// A parameter that names another image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Moved {
+    /// Its name.
+    pub parameter: String,
+    /// Its Region.
+    pub region: String,
+    /// The image that it names then.
+    pub image: String,
 }
 
 impl Entry {

@@ -38,7 +38,8 @@ pub(super) fn set_up(world: &Rc<World>, now: DateTime<Utc>, away: Option<&Region
     for name in ["base", "web", "worker"].iter().take(dice.usize(1..4)) {
         let layered = name == &"worker" && dice.bool();
         let numbers = (&mut *dice, &mut *world.whims.borrow_mut());
-        let (document, promised) = recipe(name, layered, away, numbers, world.quirk(0.3));
+        let (document, promised) =
+            recipe(name, (layered, world.with_followers), away, numbers, world.quirk(0.3));
         if name == &"base" {
             let own = register_past_release(&mut account, &home, now);
             world.invariants.borrow_mut().own.insert(own);
@@ -101,7 +102,7 @@ fn register_past_release(account: &mut Account, home: &Region, now: DateTime<Utc
 
 fn recipe(
     name: &str,
-    layered: bool,
+    (layered, with_followers): (bool, bool),
     away: Option<&Region>,
     (dice, whims): (&mut Rng, &mut Rng),
     skips_unchanged: bool,
@@ -125,6 +126,11 @@ fn recipe(
     let named = parameter.as_ref().map_or(String::new(), |name| format!("parameter = {name:?}\n"));
     let accounts: Vec<String> = if dice.bool() { vec!["111111111111".into()] } else { Vec::new() };
     let snapshots = !accounts.is_empty() && dice.bool();
+    let accounts = if with_followers { vec!["111111111111".into()] } else { accounts };
+    // Where the accounts change, so do those of the parameter.
+    let (is_followed, is_marked) = (with_followers && parameter.is_some(), with_followers);
+    let followed = if is_followed { format!("parameter_accounts = {accounts:?}\n") } else { String::new() };
+    let marked = if is_marked { "watermark = \"verified\"\n" } else { "" };
     let on_loss = if whims.u8(0..4) == 0 { "roll-back" } else { "copy-back" };
     // Some recipes are folders, whose builders are launched with other links each time.
     let (archive, runs) = match name {
@@ -134,7 +140,7 @@ fn recipe(
     let document = format!(
         "name = \"{name}\"\n{archive}[bake]\nbase = \"{base}\"\ninstance_type = \"t4g.small\"\ntimeout = \"45m\"\n\
          {runs}{subnets}[verify]\ntimeout = \"30m\"\n\
-         [adopt]\nname = \"packer*\"\nderegister = true\n[publish]\nskip_unchanged = {skips_unchanged}\n{named}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
+         [adopt]\nname = \"packer*\"\nderegister = true\n[publish]\nskip_unchanged = {skips_unchanged}\n{named}{followed}{marked}share = {{ accounts = {accounts:?}, snapshots = {snapshots} }}\n\
          [replicate]\nregions = {regions:?}\nbest_effort = {best_effort:?}\n\
          release = \"{strategy}\"\nverify = {verify}\non_loss = \"{on_loss}\"\n\
          [expire]\nkeep = {newest}\nolder_than = \"{older_than}\"\nconfirm_after = \"{confirm_after}\"\nquarantine = \"{quarantine}\"\nmax_percent = 100\n"
@@ -150,6 +156,8 @@ fn recipe(
         is_blind: regions.iter().any(|code| is_away(code)),
         all_regions,
         parameter,
+        is_followed,
+        is_marked,
         template: None,
         accounts,
         snapshots,

@@ -116,11 +116,15 @@ pub enum Bug {
     ApprovalNotAsked,
     /// A channel follows the release, and not the channel before.
     ChannelBeforeSkipped,
+    /// A parameter of another account is not set back to an older release, whatever is rolled back or recalled.
+    AccountsStayBehind,
+    /// A recall leaves the watermark on.
+    RecalledStaysMarked,
 }
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -159,6 +163,8 @@ impl Bug {
         Self::RecallUnfinished,
         Self::ApprovalNotAsked,
         Self::ChannelBeforeSkipped,
+        Self::AccountsStayBehind,
+        Self::RecalledStaysMarked,
     ];
 }
 
@@ -369,6 +375,13 @@ impl Sharing for BuggyCloud {
         self.cloud.change_launch(region, image, &change).await
     }
 
+    async fn detach_watermark(&self, region: &Region, image: &ImageId, key: &str) -> Result<()> {
+        match self.bug {
+            Bug::RecalledStaysMarked => Ok(()),
+            _ => self.cloud.detach_watermark(region, image, key).await,
+        }
+    }
+
     forward! {
         launch_permissions(region: &Region, image: &ImageId) -> BTreeSet<Grantee>;
         volume_permissions(region: &Region, snapshot: &SnapshotId) -> BTreeSet<Grantee>;
@@ -376,7 +389,6 @@ impl Sharing for BuggyCloud {
         deprecate(region: &Region, image: &ImageId, to: Deprecation) -> ();
         require_imds_v2(region: &Region, image: &ImageId) -> ();
         attach_watermark(region: &Region, image: &ImageId, name: &str) -> ();
-        detach_watermark(region: &Region, image: &ImageId, key: &str) -> ();
         protect(region: &Region, image: &ImageId) -> ();
         unprotect(region: &Region, image: &ImageId) -> ();
         findings(region: &Region, image: &ImageId) -> Vec<Finding>;

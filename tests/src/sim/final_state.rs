@@ -28,6 +28,8 @@ pub fn broken_promises(
     broken.extend(invariants.broken_contents(account, home));
     broken.extend(invariants.left_unchanged(account, now));
     broken.extend(invariants.broken_recalls(account, home));
+    broken.extend(invariants.broken_accounts(account, home));
+    broken.extend(invariants.broken_watermarks(account));
     broken.extend(snapshots(account));
     broken.extend(super::waiting::broken_promises(account, invariants));
     for (name, bake) in &invariants.bakes {

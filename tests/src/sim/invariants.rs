@@ -41,6 +41,10 @@ pub struct Promised {
     pub all_regions: bool,
     /// The parameter that names the newest release.
     pub parameter: Option<String>,
+    /// Whether the same parameter of each account that images are shared with names it too.
+    pub is_followed: bool,
+    /// Whether its images bear a watermark.
+    pub is_marked: bool,
     /// The launch template that follows the releases.
     pub template: Option<PromisedTemplate>,
     /// The accounts that may launch published images.

@@ -98,6 +98,11 @@ fn one_recipe(world: &World) -> Option<RecipeName> {
 fn rolls_back(world: &Rc<World>) {
     let Some(recipe) = one_recipe(world) else { return };
     let to = one_version(world, &recipe);
+    roll_back(world, recipe, to);
+}
+
+/// Rolls this recipe back.
+pub(super) fn roll_back(world: &Rc<World>, recipe: RecipeName, to: Option<Version>) {
     world.note(|| format!("somebody rolls {recipe} back, to {to:?}"));
     let world = Rc::clone(world);
     world.clone().spawn(async move {

@@ -20,7 +20,8 @@ use super::lambda::{self, Function, KillPoint};
 use super::troubles::Troubles;
 use super::world::World;
 use super::{
-    catalogued, channels, final_state, further_operators, operators, recalls, regions_leave, templates,
+    account_parameters, catalogued, channels, final_state, further_operators, operators, recalls,
+    regions_leave, templates,
 };
 
 /// The options of a run.
@@ -103,6 +104,7 @@ pub fn run(options: Options) -> Outcome {
     world.doomed.replace(is_doomed.then(|| region(FURTHER[0])));
     let end = end_of_faults + SETTLING + if is_doomed { GIVING_UP } else { TimeDelta::zero() };
     schedules(&world, start, nights, end);
+    account_parameters::rolls_back_late(&world, end_of_faults);
     executor.run_until(end_of_faults);
     world.note(|| "the faults cease".into());
     world.faults.set(Faults::calm());

@@ -34,8 +34,12 @@ pub struct World {
     pub quirks: RefCell<Rng>,
     /// The same for what has to do with channels, in the worlds that have them.
     pub channel_dice: RefCell<Rng>,
+    /// The same for what has to do with parameters in other accounts, in the worlds that have them.
+    pub follower_dice: RefCell<Rng>,
     /// Whether recipes have channels.
     pub with_channels: bool,
+    /// Whether recipes have parameters in other accounts, and a watermark.
+    pub with_followers: bool,
     /// How likely each fault is now.
     pub faults: Cell<Faults>,
     /// When the faults end.
@@ -94,7 +98,9 @@ impl World {
             whims: RefCell::new(Rng::with_seed(seed ^ 0x0077_6869_6d73)),
             quirks: RefCell::new(Rng::with_seed(seed ^ 0x7175_6972_6b73)),
             channel_dice: RefCell::new(Rng::with_seed(seed ^ 0x6368_616e_6e65)),
+            follower_dice: RefCell::new(Rng::with_seed(seed ^ 0x666f_6c6c_6f77)),
             with_channels: seed % 7 == 5,
+            with_followers: seed % 11 == 3,
             faults: Cell::new(Faults::none()),
             end_of_faults: Cell::new(DateTime::<Utc>::MIN_UTC),
             troubles: RefCell::default(),

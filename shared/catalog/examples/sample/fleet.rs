@@ -122,6 +122,7 @@ fn version(back: usize, regions: &[&str], now: DateTime<Utc>, random: &mut fastr
         next_step: None,
         usage: Some(Usage::InUse),
         users: Some((0..4).map(user).collect()),
+        shared_with: Some((0..12).map(|at| format!("4444555566{at:02}")).collect()),
         cost: Some(Cost { gb: 9.0, monthly_usd: 0.45 }),
         base: None,
         recipe_digest: Some("5f".repeat(32)),

@@ -12,7 +12,9 @@ pub const EVIL: &str = "\"'><script>document.title='owned'</script><img src=x on
 pub fn catalog() -> Catalog {
     let mut catalog = crate::fleet::catalog(2, 3, 2);
     for recipe in &mut catalog.recipes {
-        recipe.channels = vec![Channel { name: String::new(), version: Some(String::new()), since: None }];
+        let waiting = Some(Wait { version: String::new(), since: catalog.made_at, comes_at: None });
+        recipe.channels =
+            vec![Channel { name: String::new(), version: Some(String::new()), since: None, waiting }];
         recipe.last_failure = Some(Failure {
             event: String::new(),
             version: "99999999T000000Z".into(),
@@ -32,10 +34,11 @@ pub fn catalog() -> Catalog {
 }
 
 /// Words of lists and times stay: a document with others is not read at all.
-const FORMED: [&str; 14] = [
+const FORMED: [&str; 15] = [
     "made_at",
     "at",
     "since",
+    "comes_at",
     "deadline",
     "released_at",
     "deprecated_at",

@@ -275,6 +275,13 @@ fn version(sketch: &Sketch, at: usize, packages: &[Packages], files: &mut Vec<Fi
         next_step: None,
         usage: None,
         users: None,
+        shared_with: Some(
+            ["444455556666", "555566667777", "666677778888"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(["arn:aws:organizations::111122223333:organization/o-1a2b3c4d5e".to_owned()])
+                .collect(),
+        ),
         cost: Some(cost(gb)),
         base: Some(base),
         recipe_digest: Some(

@@ -22,12 +22,22 @@ pub fn twist(recipe: &mut Recipe) {
 }
 
 fn channels(recipe: &mut Recipe) {
-    let channel = |name: &str, at: usize, days| Channel {
+    let named = |at: usize| recipe.versions.get(at).map(|one| one.version.clone());
+    let channel = |name: &str, at, days, waiting| Channel {
         name: name.into(),
-        version: recipe.versions.get(at).map(|one| one.version.clone()),
+        version: named(at),
         since: Some(now() - TimeDelta::days(days)),
+        waiting,
     };
-    recipe.channels = vec![channel("next", 0, 1), channel("stable", 1, 6)];
+    let waits = |version: Option<String>, comes_at| {
+        Some(Wait { version: version?, since: time("2026-11-26T02:27:00Z"), comes_at })
+    };
+    let soon = time("2026-11-29T02:27:00Z");
+    recipe.channels = vec![
+        channel("next", 0, 1, None),
+        channel("stable", 1, 6, waits(named(0), Some(soon))),
+        channel("certified", 2, 9, waits(named(1), None)),
+    ];
     let stable = recipe.versions[1].version.clone();
     recipe.history.insert(
         1,
@@ -42,6 +52,7 @@ fn channels(recipe: &mut Recipe) {
     if let Some(gone) = gone {
         gone.stage = Stage::Deregistered;
         gone.images.clear();
+        gone.shared_with = None;
         gone.cost = None;
         gone.decision = Some(Decision { action: "deregister".into(), reason: "its quarantine since 2026-11-04T03:00:00+00:00 is over; 5 newer releases are kept, and it is 48d old".into() });
         gone.contents = None;
@@ -98,6 +109,7 @@ fn fail(recipe: &mut Recipe) {
     rejected.images[0].image = id("ami", "edge rejected");
     rejected.images[0].deprecated_at = None;
     rejected.images[0].sharing = Some(Sharing::default());
+    rejected.shared_with = Some(Vec::new());
     rejected.decision = Some(Decision {
         action: "keep".into(),
         reason: "it is rejected: still on its way, or waiting for somebody to look at it".into(),
@@ -157,6 +169,7 @@ fn let_go(recipe: &mut Recipe, how: &str, user: Option<(&str, &str)>) {
         last.stage = Stage::Disabled;
         last.usage = Some(Usage::Unused);
         last.users = Some(Vec::new());
+        last.shared_with = Some(Vec::new());
         last.decision = Some(Decision {
             action: "keep".into(),
             reason: "it is in quarantine until 2026-12-02T03:00:00+00:00".into(),

@@ -20,7 +20,7 @@ pub use figures::{Cost, Findings};
 pub use history::{Entry, Event};
 pub use image::{Image, Sharing, State};
 pub use link::Link;
-pub use recipe::{Channel, Failure, Layer, Newest, Phase, Place, Recipe, RecipeBase, UnderWay};
+pub use recipe::{Channel, Failure, Layer, Newest, Phase, Place, Recipe, RecipeBase, UnderWay, Wait};
 pub use version::{
     Base, Decision, Logs, NextStep, Pin, Recall, Stage, Step, TestOutcome, TestResult, Usage, User, Version,
 };

@@ -110,6 +110,21 @@ pub struct Channel {
     /// Since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
+    /// The newest release that waits for it; absent if none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Wait>,
+}
+
+/// A release that waits for a channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    /// Its version.
+    pub version: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// When it comes by itself, if nobody recalls it and no newer one comes first; absent if somebody must approve it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comes_at: Option<DateTime<Utc>>,
 }
 
 /// A Region of a recipe, and what is named there.

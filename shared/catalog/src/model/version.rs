@@ -40,13 +40,17 @@ pub struct Version {
     /// Who uses it; absent if that was not looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<User>>,
+    /// Who beside its own account may launch one of its images: ids of accounts, ARNs of organizations and of
+    /// organizational units, or `everyone`; absent if that is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_with: Option<Vec<String>>,
     /// What its images cost; absent if their size is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
     /// What it was baked from; absent if that is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
-    /// The SHA-256 of the recipe that it was baked by; absent if that was not kept.
+    /// The SHA-256 of the text of the recipe that it was baked by; absent if that was not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe_digest: Option<String>,
     /// Where the text of that recipe lies; absent if it is not kept.

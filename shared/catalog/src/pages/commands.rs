@@ -3,10 +3,7 @@
 use maud::{Markup, html};
 
 use super::text;
-use crate::model::{Catalog, Recipe, Stage, State, Version};
-
-/// The Region that the Makefile takes if none is given.
-const DEFAULT_REGION: &str = "us-east-1";
+use crate::model::{Catalog, Channel, Recipe, Stage, State, Version};
 
 /// A command and what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,62 +16,73 @@ pub struct Command {
 
 /// What can be done about a recipe.
 pub fn of_recipe(catalog: &Catalog, recipe: &Recipe) -> Vec<Command> {
-    let name = &recipe.name;
-    let mut found = Vec::new();
+    let name = recipe.name.as_str();
+    let mut found: Vec<_> = recipe.channels.iter().map(|channel| approval(catalog, name, channel)).collect();
     if recipe.regions.iter().any(|place| place.parameter.is_some() || place.launch_template.is_some()) {
         let does = "Every Region names the release before again";
-        found.push(make(catalog, does, "rollback", &[("RECIPE", name)]));
+        found.push(kiln(catalog, does, &["rollback", name]));
     }
-    found.push(make(catalog, "Which images would go, which stay, and why", "plan", &[("RECIPE", name)]));
-    found.push(make(catalog, "All that the next bake would fail for", "preflight", &[("RECIPE", name)]));
+    found.push(kiln(catalog, "Which images would go, which stay, and why", &["plan", name]));
+    found.push(kiln(catalog, "All that the next bake would fail for", &["preflight", name]));
     found.into_iter().flatten().collect()
+}
+
+/// The approval that a channel waits for.
+pub fn approval(catalog: &Catalog, recipe: &str, channel: &Channel) -> Option<Command> {
+    let waiting = channel.waiting.as_ref().filter(|waiting| waiting.comes_at.is_none())?;
+    let does = format!("Let {} come to channel {}", waiting.version, channel.name);
+    kiln(catalog, &does, &["approve", recipe, &channel.name])
 }
 
 /// What can be done about a version.
 pub fn of_version(catalog: &Catalog, recipe: &Recipe, version: &Version) -> Vec<Command> {
     let Some(home) = version.images.first() else { return Vec::new() };
+    let (name, text, image) = (recipe.name.as_str(), version.version.as_str(), home.image.as_str());
     let mut found = Vec::new();
-    let named = recipe.named_in(&version.version).count();
+    let named = recipe.named_in(text).count();
     let is_named_everywhere = named > 0 && named == recipe.regions.len();
-    if version.stage == Stage::Released && home.state == State::Available {
-        if is_named_everywhere {
-            let does = "Get it out of use: every Region names the release before again";
-            found.push(make(catalog, does, "rollback", &[("RECIPE", &recipe.name)]));
-        } else if version.recalled.is_none() {
-            let to = [("RECIPE", recipe.name.as_str()), ("TO", &version.version)];
-            found.push(make(catalog, "Roll back to it: every Region names it", "rollback", &to));
-        }
+    let is_there = version.stage == Stage::Released && home.state == State::Available;
+    if is_there && version.recalled.is_none() {
+        let waits = |channel: &&Channel| channel.waiting.as_ref().is_some_and(|one| one.version == text);
+        found.extend(recipe.channels.iter().filter(waits).map(|channel| approval(catalog, name, channel)));
+        found.push(match is_named_everywhere {
+            true => {
+                let does = "Get it out of use: every Region names the release before again";
+                kiln(catalog, does, &["rollback", name])
+            }
+            false => {
+                kiln(catalog, "Roll back to it: every Region names it", &["rollback", name, "--to", text])
+            }
+        });
     }
-    let image = [("IMAGE", home.image.as_str())];
+    if version.recalled.is_some() {
+        found.push(kiln(catalog, "Take the recall back", &["reinstate", name, text]));
+    } else if matches!(version.stage, Stage::Published | Stage::Released | Stage::Disabled) {
+        let does = "Recall it, as bad: nobody may use it any more. Write your reason for WHY, and see first who uses it";
+        found.push(kiln(catalog, does, &["recall", name, text, "--why", "WHY"]));
+    }
     if version.stage == Stage::Disabled || version.next_step.is_some() {
-        let does = "Bring it back, with all of its replicas";
-        found.push(make(catalog, does, "restore", &image));
+        found.push(kiln(catalog, "Bring it back, with all of its replicas", &["restore", image]));
     }
     if version.stage == Stage::Rejected {
-        found.push(make(catalog, "Test it again", "retest", &image));
+        found.push(kiln(catalog, "Test it again", &["retest", image]));
     }
     if home.state != State::Deregistered {
-        found.push(hold(&home.region, &home.image));
-        found.push(make(
-            catalog,
-            "Its origin, its users and its next step, as they are now",
-            "explain",
-            &image,
-        ));
+        found.push(hold(&home.region, image));
+        let does = "Its origin, its users and its next step, as they are now";
+        found.push(kiln(catalog, does, &["explain", image]));
     }
     found.into_iter().flatten().collect()
 }
 
-/// A command of the Makefile. `None` if a word is none of Kiln's names: then nothing is offered that a shell or make
-/// could read as something else.
-fn make(catalog: &Catalog, does: &str, target: &str, words: &[(&str, &str)]) -> Option<Command> {
-    let home = ("REGION", catalog.home.as_str());
-    let words = words.iter().chain((catalog.home != DEFAULT_REGION).then_some(&home));
-    let mut line = format!("make {target}");
-    for (key, value) in words {
-        line += &format!(" {key}={}", plain(value)?);
+/// A command of `kiln`, in the catalogue's Region: the reader's own may be another. `None` if a word is none of Kiln's names:
+/// then nothing is offered that a shell could read as something else.
+fn kiln(catalog: &Catalog, does: &str, words: &[&str]) -> Option<Command> {
+    let mut line = "kiln".to_owned();
+    for word in words {
+        line += &format!(" {}", if ["--to", "--why"].contains(word) { word } else { plain(word)? });
     }
-    Some(Command { does: does.into(), line })
+    Some(Command { does: does.into(), line: format!("{line} --region {}", plain(&catalog.home)?) })
 }
 
 /// Tags an image, so that Kiln keeps the whole release until the tag is removed.

@@ -8,6 +8,7 @@ use super::layout::Frame;
 use super::table::{Column, number, table, text as words};
 use super::text::{self, Tone, badge, count, nothing, own};
 use super::time::{self, lasting};
+use super::waits;
 use crate::model::{Catalog, Cost, Recipe, Stage, State, UnderWay};
 
 const COLUMNS: [Column; 7] = [
@@ -30,6 +31,7 @@ pub fn page(catalog: &Catalog) -> Markup {
         (gaps(catalog))
         (attention_section(catalog, &matters))
         (under_way(catalog))
+        (waits::section(catalog))
         section aria-labelledby="recipes" {
             div.heading {
                 h2 #recipes { "Recipes" }

@@ -17,6 +17,7 @@ mod text;
 mod time;
 mod version;
 mod version_images;
+mod waits;
 
 use crate::model::{Catalog, Recipe};
 

@@ -10,6 +10,7 @@ use super::releases;
 use super::table::{table, text as words};
 use super::text::{self, Tone, badge, copied, count, nothing, own};
 use super::time::{day, moment};
+use super::waits;
 use crate::model::{Catalog, Entry, Event, Place, Recipe};
 
 /// The page.
@@ -39,7 +40,7 @@ fn about(catalog: &Catalog, recipe: &Recipe) -> Markup {
         ("Baked from", base(catalog, recipe)),
         ("Findings in it", text::findings(recipe.findings)),
         ("Snapshots of all versions", cost(recipe)),
-        ("Channels", channels(recipe)),
+        ("Channels", channels(catalog, recipe)),
         ("Last failure", failure(catalog, recipe)),
         ("Its text", text::file(recipe.text.as_ref(), "the recipe as it is now", 1, "not kept")),
     ])
@@ -87,7 +88,7 @@ fn cost(recipe: &Recipe) -> Markup {
     }
 }
 
-fn channels(recipe: &Recipe) -> Markup {
+fn channels(catalog: &Catalog, recipe: &Recipe) -> Markup {
     html! {
         @if recipe.channels.is_empty() { (nothing("none")) }
         @for channel in &recipe.channels {
@@ -96,6 +97,11 @@ fn channels(recipe: &Recipe) -> Markup {
                 @match &channel.version {
                     Some(version) => (text::version_here(recipe, version)),
                     None => (nothing("names none")),
+                }
+            }
+            @if let Some(waiting) = &channel.waiting {
+                div.small {
+                    (text::version_here(recipe, &waiting.version)) " " (waits::for_what(catalog, waiting))
                 }
             }
         }

@@ -23,7 +23,26 @@ pub fn section(catalog: &Catalog, version: &Version) -> Markup {
         section aria-labelledby="images" {
             h2 #images { "Where it is" }
             @if version.images.is_empty() { p { (nothing("It has no image any more: only its record is left.")) } }
-            @else { (table("images", &columns, version.images.iter().map(row))) }
+            @else {
+                (table("images", &columns, version.images.iter().map(row)))
+                (shared_with(version))
+            }
+        }
+    }
+}
+
+/// Who may launch it, by name. The table has their numbers, for each image.
+fn shared_with(version: &Version) -> Markup {
+    html! {
+        @match version.shared_with.as_deref() {
+            None => p.small { (nothing("Who it is shared with is unknown.")) },
+            Some([]) => p.small { "It is shared with nobody else." },
+            Some(some) => {
+                details.small {
+                    summary { "Shared with " (count(some.len(), "other")) }
+                    ul { @for one in some { li { (copied(one)) } } }
+                }
+            },
         }
     }
 }

@@ -126,7 +126,10 @@ impl<'a> Shown<'a> {
         screen.say([String::new()]);
         match &before {
             Ok(before) if before.is_empty() => screen.say(["No parameter and no launch template names it."]),
-            Ok(before) => screen.say(moves::planned(before, moves::target(&answer))),
+            Ok(before) => {
+                screen.say(moves::planned(before, moves::target(&answer, before)));
+                screen.say(moves::of_channels(&answer, before));
+            }
             Err(failure) => {
                 let text = format!("What each Region names now cannot be seen: {}", failure.what);
                 screen.say(wrapped(&text, 0));
@@ -141,7 +144,7 @@ impl<'a> Shown<'a> {
 
     /// What a document tells of it.
     fn with(&self, failure: Failure) -> Failure {
-        let to = moves::target(&self.answer).map(|to| json!(to));
+        let to = moves::target(&self.answer, self.before()).map(|to| json!(to));
         failure.after("preview", self.preview.clone()).after("to", to.unwrap_or_default())
     }
 
@@ -170,11 +173,12 @@ impl<'a> Shown<'a> {
             }
         };
         screen.say(decisions(&answer));
-        let to = moves::target(&answer).map(str::to_owned);
+        let to = moves::target(&answer, self.before()).map(str::to_owned);
         let after = self.settled(functions, to.as_deref()).await;
         if !self.before().is_empty() {
             screen.say([String::new()]);
             screen.say(moves::moved(self.before(), &after, to.as_deref()));
+            screen.say(moves::of_channels(&answer, self.before()));
         }
         let moved = moves::document(self.before(), &after);
         Ok(Done::well(json!({ "preview": self.preview, "answer": document, "moves": moved })))

@@ -4,14 +4,39 @@ use kiln_catalog::status::Pointer;
 use serde_json::{Value, json};
 
 use super::table;
-use crate::answer::Answer;
+use crate::answer::{Answer, Moved};
 
 const MOVES: [&str; 2] = ["move-parameters", "move-template"];
 
-/// The version that the Regions are made to name; `None` if nothing moves.
-pub fn target(answer: &Answer) -> Option<&str> {
+/// The version that what names the recipe's releases is made to name; `None` if nothing of it moves. A function that does not
+/// tell which parameters move has moved these.
+pub fn target<'a>(answer: &'a Answer, before: &[Pointer]) -> Option<&'a str> {
     let moves = answer.decisions.iter().filter(|entry| MOVES.contains(&entry.action.as_str()));
-    moves.filter_map(|entry| entry.version.as_deref()).next()
+    let own =
+        moves.filter(|entry| entry.moves.is_empty() || entry.moves.iter().any(|one| is_own(one, before)));
+    own.filter_map(|entry| entry.version.as_deref()).next()
+}
+
+/// What moves beside it: a line for each parameter of a channel.
+pub fn of_channels(answer: &Answer, before: &[Pointer]) -> Vec<String> {
+    let mut found: Vec<((&str, &str), Vec<String>)> = Vec::new();
+    for entry in &answer.decisions {
+        for one in entry.moves.iter().filter(|one| !is_own(one, before)) {
+            let of = (one.parameter.as_str(), entry.version.as_deref().unwrap_or(&one.image));
+            match found.iter_mut().find(|(known, _)| *known == of) {
+                Some((_, regions)) => regions.push(one.region.clone()),
+                None => found.push((of, vec![one.region.clone()])),
+            }
+        }
+    }
+    let line = |((parameter, to), regions): ((&str, &str), Vec<String>)| {
+        format!("parameter {parameter} goes to {to}, in {}", regions.join(", "))
+    };
+    found.into_iter().map(line).collect()
+}
+
+fn is_own(one: &Moved, before: &[Pointer]) -> bool {
+    before.iter().any(|pointer| pointer.name == one.parameter)
 }
 
 /// What a Region names, in a person's words.
@@ -140,5 +165,27 @@ eu-west-1  parameter /golden/web  20261116T020000Z  stays";
         let (before, after) = ([pointer("us-east-1", Some(NEW))], [pointer("us-east-1", Some(OLD))]);
         let expected = json!([{ "region": "us-east-1", "kind": "parameter", "name": "/golden/web", "from": NEW, "to": OLD }]);
         assert_eq!(document(&before, &after), expected);
+    }
+
+    #[test]
+    fn what_channels_name_is_told_beside_what_the_recipe_itself_names() {
+        let moved = |parameter: &str, region: &str| json!({ "parameter": parameter, "region": region, "image": "ami-0a" });
+        let entry = |version: &str, moves: Value| {
+            json!({ "region": "us-east-1", "action": "move-parameters", "reason": "it", "outcome": "planned",
+                    "version": version, "moves": moves })
+        };
+        let prod = json!([moved("/golden/web/prod", "us-east-1"), moved("/golden/web/prod", "eu-west-1")]);
+        let answer = |decisions: Value| Answer::read(&json!({ "decisions": decisions })).unwrap();
+        let before = [pointer("us-east-1", Some(NEW))];
+        let of_channel = answer(json!([entry(OLD, prod.clone())]));
+        assert_eq!(target(&of_channel, &before), None, "the recipe's own parameter stays");
+        let line = "parameter /golden/web/prod goes to 20261116T020000Z, in us-east-1, eu-west-1";
+        assert_eq!(of_channels(&of_channel, &before), [line]);
+        let own = json!([moved("/golden/web", "us-east-1")]);
+        let both = answer(json!([entry(OLD, prod), entry(NEW, own)]));
+        assert_eq!(target(&both, &before), Some(NEW));
+        assert_eq!(of_channels(&both, &before), [line]);
+        let untold = answer(json!([entry(OLD, json!([]))]));
+        assert_eq!((target(&untold, &before), of_channels(&untold, &before)), (Some(OLD), vec![]));
     }
 }

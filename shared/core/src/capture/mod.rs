@@ -313,7 +313,7 @@ fn new_image(name: &ImageName, recipe: &Recipe, instance: &Instance) -> NewImage
         region: instance.region.clone(),
         instance: instance.id.clone(),
         name: name.to_string(),
-        description: recipe.description(&instance.tags).unwrap_or_else(|| {
+        description: recipe.image_description(&instance.tags).unwrap_or_else(|| {
             let at = name.version.time().to_rfc3339_opts(SecondsFormat::Secs, true);
             format!("{} baked at {at}{from}", name.recipe)
         }),

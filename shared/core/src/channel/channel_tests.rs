@@ -147,6 +147,60 @@ fn those_whom_a_channel_shares_with_may_launch_an_image_before_a_parameter_names
 }
 
 #[test]
+fn no_parameter_moves_before_the_marks_in_a_region_of_best_effort_either() {
+    let mut account = Account::with([8]);
+    account.recipe.replicate.best_effort = vec![region(REGIONS[2])];
+    let (home, none) = (region(REGIONS[0]), BTreeMap::new());
+    let sequences = decide(&account.observed(&home, &none, day(9)), Drift::Repair, None);
+    let words: Vec<Vec<_>> =
+        sequences.iter().map(|one| one.iter().map(|one| one.action.word()).collect()).collect();
+    assert_eq!(words.concat().iter().filter(|word| **word == "move-parameters").count(), 2, "{words:?}");
+    for sequence in words.iter().filter(|sequence| sequence.contains(&"move-parameters")) {
+        assert_eq!(sequence[..3], ["tag"; 3], "{words:?}");
+    }
+    account.day(9);
+    assert_eq!(account.names("stage"), [8; 3]);
+}
+
+#[test]
+fn what_comes_to_a_channel_by_this_very_call_is_not_approved_for_the_next() {
+    let mut account = Account::with([7]);
+    account.day(8);
+    let stage_alone = account.images.clone();
+    account = Account::with([7, 9]);
+    for (code, found) in stage_alone {
+        let tags = found.unwrap()[0].tags.clone();
+        account.images.get_mut(&code).unwrap().as_mut().unwrap()[0].tags = tags;
+    }
+    account.approve(10, None);
+    assert_eq!((account.names("stage"), account.names("prod")), ([9; 3], [7; 3]));
+    account.approve(11, None);
+    assert_eq!(account.names("prod"), [9; 3]);
+}
+
+#[test]
+fn a_release_comes_to_one_channel_after_the_other_and_no_mark_is_written_over() {
+    let mut account = Account::with([8]);
+    account.recipe.channels[1].gate = Gate::After(TimeDelta::zero());
+    account.day(9);
+    assert_eq!((account.names("stage"), account.names("prod")), ([8; 3], [0; 3]));
+    account.day(9);
+    assert_eq!(account.names("prod"), [8; 3]);
+    assert!(account.day(9).is_empty());
+    // The note that it came to stage was lost.
+    let mut account = Account::with([8]);
+    account.act(day(9), None, 4);
+    let (home, none) = (region(REGIONS[0]), BTreeMap::new());
+    let approval = Approval { channel: "prod".into(), version: None };
+    let sequences = decide(&account.observed(&home, &none, day(9)), Drift::Repair, Some(&approval));
+    let marks = |sequence: &&Sequence| sequence.iter().any(|one| one.action.word() == "tag");
+    assert_eq!(sequences.iter().filter(marks).count(), 1, "{sequences:?}");
+    account.approve(9, None);
+    assert!(account.day(10).is_empty());
+    assert_eq!((account.names("stage"), account.names("prod")), ([8; 3], [8; 3]));
+}
+
+#[test]
 fn an_image_is_shared_with_those_of_the_channels_that_it_has_come_to() {
     let recipe = channelled();
     let converged = |image: &Image| {
@@ -231,6 +285,32 @@ fn what_is_recalled_is_named_by_no_channel() {
     both.day(11);
     assert_eq!(both.names("stage"), [7; 3]);
     assert!(both.checked("prod", Some(9)).is_err());
+}
+
+#[test]
+fn what_a_recall_lets_a_channel_name_can_be_told_before_it_is_done() {
+    let mut account = Account::with([7]);
+    account.day(8);
+    let before = std::mem::replace(&mut account, Account::with([7, 9]));
+    for code in REGIONS {
+        let tags = before.images[&region(code)].as_ref().unwrap()[0].tags.clone();
+        account.images.get_mut(&region(code)).unwrap().as_mut().unwrap()[0].tags = tags;
+    }
+    account.day(10);
+    assert_eq!(account.names("stage"), [9; 3]);
+    let recall = |image: &Image| {
+        let anchor = Action::anchor(image, image.anchor().ended(crate::model::AnchoredEnd::Recalled));
+        Subject::image(image).decide(anchor, ChannelReason::NothingWaits("stage".into()))
+    };
+    let of_day_9 = |image: &&Image| image.tags.get(tags::VERSION) == Some("20260110T020000Z");
+    let all = account.images.values().filter_map(|found| found.as_ref().ok()).flatten();
+    let decided = vec![all.filter(of_day_9).map(recall).collect::<Sequence>()];
+    let after = crate::plan::anchored::after(&account.images, &decided);
+    assert_eq!(decided[0].len(), 3);
+    assert!(account.day(11).is_empty(), "nothing is done yet");
+    account.images = after;
+    account.day(11);
+    assert_eq!(account.names("stage"), [7; 3]);
 }
 
 #[test]

@@ -135,18 +135,37 @@ fn is_due(channel: &Channel, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     matches!(channel.gate, Gate::After(after) if since + after <= now)
 }
 
-/// What is done for all channels of a recipe, one sequence for each. Nothing is, if the home Region cannot be read.
+/// What is done for all channels of a recipe, one sequence for each, but for those that mark the same images. Nothing is, if
+/// the home Region cannot be read.
 pub fn decide(observed: &Observed<'_>, drift: Drift, approved: Option<&Approval>) -> Vec<Sequence> {
     let Some(Ok(_)) = observed.images.get(observed.home) else { return Vec::new() };
     let mut images = own(observed);
-    let mut sequences = Vec::new();
-    // Each channel sees what came to the one before.
+    let mut sequences: Vec<Sequence> = Vec::new();
+    // Each channel sees what the one before marks.
     for channel in &observed.recipe.channels {
         let approved = approved.filter(|approved| approved.channel == channel.name);
-        sequences.extend(one(observed, channel, &mut images, drift, approved));
+        for sequence in one(observed, channel, &mut images, drift, approved) {
+            // All channels of an image stand in one tag: what is written last must be what was decided last.
+            match sequences.iter_mut().find(|before| mark_one(before, &sequence)) {
+                Some(before) => before.extend(sequence),
+                None => sequences.push(sequence),
+            }
+        }
     }
     sequences.retain(|sequence| !sequence.is_empty());
     sequences
+}
+
+/// Whether two sequences mark the same image.
+fn mark_one(one: &Sequence, other: &Sequence) -> bool {
+    let marked = |sequence: &'_ Sequence| -> BTreeSet<ImageId> {
+        let tagged = sequence.iter().filter_map(|decision| match &decision.action {
+            Action::Tag(image, tags) if tags.has(tags::CHANNELS) => Some(image.clone()),
+            _ => None,
+        });
+        tagged.collect()
+    };
+    !marked(one).is_disjoint(&marked(other))
 }
 
 /// The images of the recipe, in its Regions: a sweep reads those of all recipes.
@@ -220,8 +239,10 @@ fn one(
         let Some((permissions, record)) = permissions.zip(image.record_for_home(home).ok()) else { continue };
         sequence.extend(sharing::converge(recipe, image, &record, permissions, now).unwrap_or_default());
     }
-    let at_home = images.get(home).and_then(|found| found.as_ref().ok()).map_or(&[][..], Vec::as_slice);
-    let homes = homes(recipe, home, at_home);
+    let is_marked = !sequence.is_empty();
+    let at_home: Vec<Image> =
+        images.get(home).and_then(|found| found.as_ref().ok()).cloned().unwrap_or_default();
+    let homes = homes(recipe, home, &at_home);
     let in_it: BTreeSet<Version> = homes
         .iter()
         .filter(|one| one.may_be_named() && one.entries.since(&channel.name).is_some())
@@ -246,8 +267,14 @@ fn one(
             false
         }
     };
-    let untold = homes.iter().filter(is_untold).filter(|_| moved);
-    sequence.extend(untold.flat_map(|one| told(one, channel, images, home)));
+    for one in homes.iter().filter(is_untold).filter(|_| moved) {
+        sequence.extend(told(one, channel, images, home));
+    }
+    if is_marked {
+        // Behind everything else, for it must not go before the marks: what fails there stops nothing, and a sweep goes on.
+        sequence.extend(alone.into_iter().flatten());
+        return vec![sequence];
+    }
     std::iter::once(sequence).chain(alone).collect()
 }
 
@@ -266,7 +293,10 @@ fn marks(
         Some(approved) => approved.version.is_none_or(|version| version == one.version()),
         None => is_due(channel, *since, now),
     };
-    let coming = candidates(&all, channel).find(chosen);
+    // What has just come to the channel before was tried by nobody there yet, so it comes to this one by a later call.
+    let observed_home = observed.images.get(home).and_then(|found| found.as_ref().ok());
+    let before = homes(recipe, home, observed_home.map_or(&[][..], Vec::as_slice));
+    let coming = candidates(&before, channel).find(chosen);
     let reason = |version, since| match approved {
         Some(_) => ChannelReason::Approved { channel: channel.name.clone(), version },
         None => ChannelReason::Comes { channel: channel.name.clone(), version, since },
@@ -277,7 +307,8 @@ fn marks(
         wanted.insert(one.record.name.clone(), (one.entries.clone(), later.into()));
     }
     if let Some((one, since)) = coming {
-        let entries = one.entries.clone().with(&channel.name, now);
+        let now_there = all.iter().find(|it| it.version() == one.version()).unwrap_or(one);
+        let entries = now_there.entries.clone().with(&channel.name, now);
         wanted.insert(one.record.name.clone(), (entries, reason(one.version(), since).into()));
     }
     let (mut sequence, mut of_home, mut marked) = (Sequence::new(), Sequence::new(), Vec::new());
@@ -310,14 +341,14 @@ fn marks(
 fn told(
     one: &Home<'_>,
     channel: &Channel,
-    images: &BTreeMap<Region, Result<Vec<Image>>>,
+    images: &mut BTreeMap<Region, Result<Vec<Image>>>,
     home: &Region,
 ) -> Sequence {
     let reason = || Reason::Channel(ChannelReason::Told(channel.name.clone()));
-    let all = images.values().filter_map(|found| found.as_ref().ok()).flatten();
-    let members: Vec<(&Image, ImageRecord)> = all
+    let all = images.values_mut().filter_map(|found| found.as_mut().ok()).flatten();
+    let mut members: Vec<(&mut Image, ImageRecord)> = all
         .filter(|image| image.state == ImageState::Available)
-        .filter_map(|image| Some((image, image.record_for_home(home).ok()?)))
+        .filter_map(|image| image.record_for_home(home).ok().map(|record| (image, record)))
         .filter(|(_, record)| record.name == one.record.name && record.stage.is_published())
         .collect();
     let by_region: BTreeMap<Region, ImageId> =
@@ -330,13 +361,15 @@ fn told(
     };
     let occasion = one.image.occasion();
     let mut sequence = vec![Subject::image(one.image).emit_again(&one.record.name, news, occasion, reason())];
-    let noted = |image: &Image| {
-        let entries = Entries::of(&image.tags).told(&channel.name);
-        let tag = Action::Tag(image.id.clone(), Tags::new().with(tags::CHANNELS, entries));
-        Subject::image(image).decide(tag, reason())
-    };
-    sequence.extend(members.iter().filter(|(_, its)| its.copied.is_some()).map(|(image, _)| noted(image)));
-    sequence.push(noted(one.image));
+    // The home image last: as long as it is not noted, the next call tells it.
+    members.sort_by_key(|(_, its)| its.copied.is_none());
+    sequence.extend(members.into_iter().map(|(image, _)| {
+        let noted = Tags::new().with(tags::CHANNELS, Entries::of(&image.tags).told(&channel.name));
+        let tag = Action::Tag(image.id.clone(), noted.clone());
+        let decision = Subject::image(image).decide(tag, reason());
+        image.tags = std::mem::take(&mut image.tags).and(&noted);
+        decision
+    }));
     sequence
 }
 

@@ -47,11 +47,12 @@ fn an_event_on_which_a_function_failed_tells_event_error_and_advice_and_can_be_s
 
 #[test]
 fn what_the_next_run_does_anyway_is_not_sent_again() {
-    for function in ["kiln-reconcile", "kiln-catalog"] {
+    for function in ["kiln-reconcile", "kiln-catalog", "kiln-notify"] {
         let letter = of_lambda(function, "Kiln.CloudError", &json!({}));
         assert_eq!(letter.again, None, "{function}");
+        assert!(!letter.failure.advice.contains("redrive"), "{}", letter.failure.advice);
         assert!(
-            letter.failure.advice.contains("kiln failures purge removes it"),
+            letter.failure.advice.contains("kiln failures purge removes the message"),
             "{}",
             letter.failure.advice
         );

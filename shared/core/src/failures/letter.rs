@@ -10,6 +10,11 @@ use super::{Done, Failure, Message, Queue};
 /// The most characters of an event that nothing is known of.
 const MOST_SHOWN: usize = 80;
 
+/// What to do where the function's next run does all that is left.
+const UNSENT: &str = "Remove the cause, which the error names. The function's next run does what is left; kiln failures purge removes the message.";
+/// What to do where nobody was told of an event.
+const UNTOLD: &str = "Remove the cause, which the error names. Nobody was told of this event; kiln failures purge removes the message.";
+
 /// A message that was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Letter {
@@ -40,10 +45,10 @@ impl Letter {
         let function =
             own.and_then(|name| Function::ALL.into_iter().find(|function| function.name() == name));
         let again = function.filter(|_| parts.event.is_object()).map(|to| (to, parts.event.clone()));
-        let unsent = "It is not sent again: the function's next run does what is left. kiln failures purge removes it.";
         let advice = match (message.queue, &again) {
             (Queue::EndedBadly, _) | (_, Some(_)) => parts.advice,
-            _ => format!("{} {unsent}", parts.advice),
+            (_, None) if own == Some("notify") => UNTOLD.into(),
+            (_, None) => UNSENT.into(),
         };
         let failure = Failure {
             queue: message.queue,

@@ -10,8 +10,7 @@ use crate::inventory::{
     WithSnapshots, sealed,
 };
 use crate::model::{
-    Anchor, Contents, ImageId, ImageName, ImageRecord, InstanceId, Region, SnapshotId, Stage, Tags, Version,
-    tags,
+    Anchor, ImageId, ImageName, ImageRecord, InstanceId, Kept, Region, SnapshotId, Stage, Tags, Version, tags,
 };
 
 fn own_description(image: &Image) -> String {
@@ -138,12 +137,12 @@ pub enum Action {
     ClearOrphan(SnapshotId),
     /// Deletes a snapshot whose image is gone and whose quarantine is over.
     DeleteSnapshot(SnapshotId),
-    /// Keeps in the stack's bucket what is in an image. Nothing is decided by it.
+    /// Keeps in the stack's bucket what is in an image, and the recipe that it was baked by. Nothing is decided by it.
     KeepContents {
         /// The key below the bucket.
         key: String,
-        /// The list.
-        contents: Contents,
+        /// What is kept.
+        kept: Kept,
     },
     /// Sends an event before the tag that records it is written. A failure between the two repeats the event instead of
     /// losing it.

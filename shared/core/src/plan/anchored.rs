@@ -1,7 +1,9 @@
 //! The decisions that write a stage together with its anchor, so that no tag takes it back.
 
-use crate::inventory::Image;
-use crate::model::{AnchoredEnd, ImageRecord, Tags};
+use std::collections::BTreeMap;
+
+use crate::inventory::{Image, Result};
+use crate::model::{Anchor, AnchoredEnd, ImageId, ImageRecord, Region, Tags};
 use crate::plan::action::Action;
 use crate::plan::decision::{Decision, Sequence, Subject};
 use crate::plan::reason::Reason;
@@ -33,4 +35,25 @@ pub fn set_right(image: &Image) -> Option<Decision> {
     let (found, record) = (image.set_back()?, image.record().ok()?);
     let reason = Reason::SetBack { found, counts: record.stage };
     Some(Subject::image(image).decide(Action::SetStage(image.id.clone(), record, Tags::new()), reason))
+}
+
+/// The images as they are once these decisions have anchored them: what follows from that can be shown before anything is
+/// done.
+pub fn after(
+    images: &BTreeMap<Region, Result<Vec<Image>>>,
+    decided: &[Sequence],
+) -> BTreeMap<Region, Result<Vec<Image>>> {
+    let anchored: BTreeMap<&ImageId, &Anchor> = (decided.iter().flatten())
+        .filter_map(|one| match &one.action {
+            Action::Anchor { image, anchor, .. } => Some((image, anchor)),
+            _ => None,
+        })
+        .collect();
+    let mut after = images.clone();
+    for image in after.values_mut().filter_map(|found| found.as_mut().ok()).flatten() {
+        if let Some(anchor) = anchored.get(&image.id) {
+            *image = image.anchored((*anchor).clone());
+        }
+    }
+    after
 }

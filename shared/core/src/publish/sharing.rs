@@ -53,6 +53,14 @@ fn launchers_of(recipe: &Recipe, tags: &Tags) -> BTreeSet<Grantee> {
     shares(recipe, tags).flat_map(may_launch).collect()
 }
 
+/// Who may launch an image beside its own account, as far as its mark tells: all of its recipe's `[publish]`, as that is now,
+/// was applied to it. `None` if it was not, or somebody must look.
+pub fn known_launchers(recipe: &Recipe, image: &Image) -> Option<BTreeSet<Grantee>> {
+    let is_shared = image.state == ImageState::Available && !image.is_out();
+    let applied = Mark::on(image).filter(|_| is_shared)?;
+    (applied.word == mark(recipe, &image.tags).word).then(|| launchers_of(recipe, &image.tags))
+}
+
 /// Who may create volumes from the snapshots of an image with these tags: only accounts, because EC2 shares snapshots with
 /// nobody else.
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html>)

@@ -139,6 +139,17 @@ fn only_a_published_image_that_differs_from_its_recipe_is_due() {
     assert!(!is_due(&sharing(&[]), &published(), &published().record().unwrap()));
 }
 
+#[test]
+fn whom_an_image_is_shared_with_is_known_while_its_mark_is_the_one_of_its_recipe() {
+    let recipe = sharing(&["222222222222"]);
+    let marked = mark(&recipe, &Tags::new()).to_string();
+    let settled = || image("web", 9).released().tagged(tags::PUBLISHED_AS, &marked);
+    assert_eq!(known_launchers(&recipe, &settled().build()), Some(accounts(&["222222222222"])));
+    assert_eq!(known_launchers(&sharing(&[]), &settled().build()), None, "a sweep will take it back");
+    assert_eq!(known_launchers(&recipe, &published()), None, "no mark");
+    assert_eq!(known_launchers(&recipe, &settled().in_state(ImageState::Disabled).build()), None);
+}
+
 /// A disabled image whose snapshots these accounts may copy, of a recipe that shared with both friends.
 fn disabled_and_shared(with: &[&str]) -> (Image, Permissions) {
     let mut before = sharing(&["111111111111", "222222222222"]);

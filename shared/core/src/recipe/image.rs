@@ -40,7 +40,7 @@ impl Recipe {
     }
 
     /// The description of a home image, for a builder that bears the tags `of`; `None` if the recipe names none.
-    pub fn description(&self, of: &Tags) -> Option<String> {
+    pub fn image_description(&self, of: &Tags) -> Option<String> {
         Some(of_base(self.image.description.as_ref()?, of))
     }
 
@@ -72,7 +72,7 @@ mod tests {
         let own = recipe.own_tags(&of);
         assert_eq!((own.get("base"), own.get("of")), (Some("al2023 of today"), Some("ami-0a")));
         assert_eq!(own.get(tags::BASE_NAME), Some("al2023 of today"), "what is made of it needs it too");
-        assert_eq!(recipe.description(&of).as_deref(), Some("nginx on al2023 of today"));
+        assert_eq!(recipe.image_description(&of).as_deref(), Some("nginx on al2023 of today"));
         assert_eq!(parsed("", "").unwrap().own_tags(&of), Tags::new());
     }
 

@@ -28,6 +28,12 @@ const MOST_BYTES: usize = 8 * 1024;
 const BASE_ALLOWED: &str =
     "\"ssm:/a/parameter\", an image id, \"recipe:<name>\", or { owner = \"…\", name = \"…\" }";
 
+const DESCRIPTION: &str = "a text of 1 to 200 characters, on one line";
+
+fn is_description(text: &str) -> bool {
+    (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
 impl Recipe {
     /// Parses a recipe. `name` is the last part of the name of its parameter, or the name of its file. The field `name`
     /// must be the same.
@@ -83,6 +89,7 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     let table = replaced(&table, &mut violations);
     let mut root = TableReader::root(&table);
     let name = recipe_name(&mut root, found_as, &mut violations);
+    let description = optional(&mut root, "description", DESCRIPTION, is_description, &mut violations);
     let params = params(&mut root, &mut violations);
     let tags = own_tags(&mut root, &mut violations);
     let archive = archive(&mut root, &mut violations);
@@ -130,6 +137,8 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
         (Some(name), Some(bake)) => {
             let recipe = Recipe {
                 name,
+                description,
+                document: document.to_owned(),
                 params,
                 tags,
                 archive,

@@ -248,3 +248,15 @@ fn what_parameter_store_or_ec2_would_reject_later_is_a_mistake() {
     let keys = "[replicate]\nregions = [\"eu-west-1\"]\nkms_keys = { eu-west-1 = \"arn:aws:kms:us-east-1:111122223333:key/1\" }";
     assert!(mistake("true", keys).contains("a key of eu-west-1"));
 }
+
+#[test]
+fn a_recipe_says_on_one_line_what_it_is_for_and_keeps_its_own_text() {
+    let document = format!("description = \"nginx für alle\"\n{}", COMPLETE.trim_start());
+    let recipe = Recipe::parse("web", &document).unwrap();
+    assert_eq!(recipe.description.as_deref(), Some("nginx für alle"));
+    assert_eq!(recipe.document, document);
+    for wrong in ["", "a\\nb", &"x".repeat(201)] {
+        let document = format!("description = \"{wrong}\"\n{}", COMPLETE.trim_start());
+        assert_eq!(violations(&document), ["description"], "{wrong}");
+    }
+}

@@ -39,6 +39,13 @@ pub const FIELDS: &[Field] = &[
         "The name of the recipe, and the first part of every image name.",
     ),
     field(
+        "description",
+        "string",
+        "none",
+        "1 to 200 characters, on one line",
+        "What the recipe is for. The catalogue shows it.",
+    ),
+    field(
         "params",
         "table of strings",
         "none",

@@ -13,6 +13,7 @@ use crate::recipe::Recipe;
 /// A recipe with every field that can stand beside the others.
 const FULL: &str = r#"
 name = "web"
+description = "What web servers are launched from."
 tags = { team = "platform" }
 [bake]
 base = { owner = "self", name = "base-*" }

@@ -18,6 +18,10 @@ use crate::model::{ImageId, InstanceId, RecipeName, Region, Tags};
 pub struct Recipe {
     /// The name of the recipe.
     pub name: RecipeName,
+    /// What it is for, in its author's words; `None` if it says nothing.
+    pub description: Option<String>,
+    /// The document that it was read from.
+    pub document: String,
     /// The user's own tags for images, snapshots and instances.
     pub tags: Tags,
     /// The values that its texts and scripts use by their names.

@@ -14,7 +14,7 @@ use crate::events::outbound::Event;
 use crate::inventory::{CloudError, Image, ImageState, Instance, InstanceRole, InstanceState, StopReason};
 use crate::model::AnchoredEnd;
 use crate::model::contents::{Listing, contents_key};
-use crate::model::{ImageId, ImageRecord, InstanceId, ScriptOutcome, Stage, Tags, Version, tags};
+use crate::model::{ImageId, ImageRecord, InstanceId, Kept, ScriptOutcome, Stage, Tags, Version, tags};
 use crate::plan::reason::{ScriptReason, VerifyReason};
 use crate::plan::{Action, Decision, Reason, Sequence, Subject, anchored};
 use crate::recipe::Recipe;
@@ -96,12 +96,13 @@ enum TesterStatus {
 pub fn decide(recipe: Option<&Recipe>, observed: &Observed, now: DateTime<Utc>) -> Sequence {
     let existing: Vec<&Instance> = observed.testers.iter().filter(|tester| exists(tester)).collect();
     let recipe_gone = || Reason::RecipeGone(observed.record.name.recipe.to_string());
-    let recipe = match recipe
+    let readable = recipe;
+    let recipe = match readable
         .ok_or_else(recipe_gone)
         .and_then(|recipe| wants_test(recipe, &observed.image, &observed.record).map(|()| recipe))
     {
         Ok(recipe) => recipe,
-        Err(reason) => return after_test(observed, &existing, reason),
+        Err(reason) => return after_test(readable, observed, &existing, reason),
     };
     if existing.is_empty() {
         if let Some(until) = launch_deadline(observed).filter(|until| *until < now) {
@@ -130,14 +131,19 @@ pub fn decide(recipe: Option<&Recipe>, observed: &Observed, now: DateTime<Utc>) 
 
 /// Terminates the testers of an image that no longer exists or needs no test any more. If the image is verified, its
 /// event is sent again first, because the function that set the stage may have died before it sent it.
-fn after_test(observed: &Observed, existing: &[&Instance], reason: Reason) -> Sequence {
+fn after_test(
+    recipe: Option<&Recipe>,
+    observed: &Observed,
+    existing: &[&Instance],
+    reason: Reason,
+) -> Sequence {
     let Some(tester) = existing.first() else {
         return vec![untested(&observed.image, &observed.record, reason)];
     };
     match observed.record.stage {
         Stage::Verified if observed.image.state == ImageState::Available => {
             let mut sequence = vec![emit_verified(observed, tester)];
-            sequence.extend(kept_contents(observed, tester));
+            sequence.extend(kept_contents(recipe, observed, tester));
             sequence.extend(existing.iter().map(|tester| terminate(tester, reason.clone())));
             sequence
         }
@@ -205,7 +211,7 @@ fn pass(recipe: &Recipe, observed: &Observed, tester: &Instance, existing: &[&In
             .decide(Action::SetStage(image.id.clone(), verified, contents.unwrap_or_default()), reason()),
         emit_verified(observed, tester),
     ];
-    sequence.extend(kept_contents(observed, tester));
+    sequence.extend(kept_contents(Some(recipe), observed, tester));
     sequence.extend(existing.iter().map(|tester| terminate(tester, reason())));
     sequence
 }
@@ -244,12 +250,21 @@ fn listing<'o>(observed: &'o Observed, tester: &Instance) -> Option<&'o Listing>
     observed.consoles.get(&tester.id)?.as_ref().ok()?.listing.as_ref()
 }
 
-/// Keeps the list of a home image, as long as its tester is there. A replica has the same.
-fn kept_contents(observed: &Observed, tester: &Instance) -> Option<Decision> {
+/// Keeps the list of a home image, as long as its tester is there, and the recipe that it was baked by. A replica has the
+/// same.
+fn kept_contents(recipe: Option<&Recipe>, observed: &Observed, tester: &Instance) -> Option<Decision> {
     let contents = listing(observed, tester)?.contents.clone()?;
     let record = Some(&observed.record).filter(|record| record.copied.is_none())?;
-    let keep = Action::KeepContents { key: contents_key(&record.name), contents };
+    let recipe = recipe.filter(|recipe| has_baked(recipe, &observed.image));
+    let kept = Kept { contents, recipe: recipe.map(|recipe| recipe.document.clone()) };
+    let keep = Action::KeepContents { key: contents_key(&record.name), kept };
     Some(Subject::image(&observed.image).decide(keep, VerifyReason::Passed(tester.id.clone())))
+}
+
+/// Whether an image was baked by a recipe as that is now: somebody may have changed it since.
+fn has_baked(recipe: &Recipe, image: &Image) -> bool {
+    let by = recipe.fingerprint();
+    by.is_some_and(|by| image.tags.get(tags::BAKED_BY) == Some(by.as_str()))
 }
 
 fn emit_verified(observed: &Observed, tester: &Instance) -> Decision {

@@ -114,3 +114,25 @@ fn an_image_that_has_nothing_new_waits_for_its_builder_to_be_terminated() {
     observed.builder = Some("i-0a".parse().unwrap());
     assert_eq!(words(&skips(), &observed), ["retry"]);
 }
+
+#[test]
+fn the_recipe_is_kept_beside_the_list_as_long_as_it_is_the_one_that_the_image_was_baked_by() {
+    let kept = |recipe: &Recipe, baked_by: &str| {
+        let mut observed = observed(vec![]);
+        observed.image.tags = std::mem::take(&mut observed.image.tags).with(tags::BAKED_BY, baked_by);
+        let kept = decide(Some(recipe), &observed, day(9)).into_iter().find_map(|one| match one.action {
+            Action::KeepContents { kept, .. } => Some(kept),
+            _ => None,
+        });
+        let kept = kept.unwrap();
+        assert_eq!(kept.contents.text(), LIST);
+        kept.recipe
+    };
+    let by = recipe("web");
+    let fingerprint = by.fingerprint().unwrap();
+    assert_eq!(kept(&by, fingerprint.as_str()).as_ref(), Some(&by.document));
+    assert_eq!(kept(&by, "hash"), None, "somebody changed its script since");
+    let mut by_hand = by;
+    by_hand.bake.base = crate::recipe::Base::Instance("i-0a".parse().unwrap());
+    assert_eq!(kept(&by_hand, fingerprint.as_str()), None, "what ran on it is not known");
+}

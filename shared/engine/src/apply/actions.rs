@@ -179,8 +179,8 @@ pub(crate) async fn apply_one<C: Cloud>(
             outcome => done(outcome),
         },
         Action::Wake(wake) => done(cloud.wake(wake.function(), &wake.payload(decision.since)).await),
-        Action::KeepContents { key, contents } => {
-            match cloud.put_object(key, contents.text().as_bytes()).await {
+        Action::KeepContents { key, kept } => {
+            match cloud.put_object(key, kept.text().as_bytes()).await {
                 // Nothing is decided by it, so nothing waits for what a retry cannot help.
                 Err(error) if !error.kind.is_retryable() => Ok(Effect::missed(error)),
                 outcome => done(outcome),

@@ -8,9 +8,10 @@ use kiln_core::expire::explain::Explanation;
 use kiln_core::expire::forecast::{PlanRow, PlanTotals};
 use kiln_core::failures::Failure;
 use kiln_core::inventory::CloudError;
-use kiln_core::model::{RecipeName, Region, Version};
+use kiln_core::model::{ImageId, RecipeName, Region, Version};
 use kiln_core::numbers::Numbers;
-use kiln_core::plan::{Decision, Reason};
+use kiln_core::plan::action::Move;
+use kiln_core::plan::{Action, Decision, Reason};
 use serde::Serialize;
 
 /// The longest answer in bytes. Lambda allows 6 MB.
@@ -104,6 +105,9 @@ pub struct Entry {
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// The parameters that it lets name another image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<Moved>,
     /// What the plan says about the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanRow>,
@@ -114,6 +118,30 @@ pub struct Entry {
     /// entries are logged at debug level.
     #[serde(skip)]
     quiet: bool,
+}
+
+/// A parameter that names another image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// Its name.
+    pub parameter: String,
+    /// Its Region.
+    pub region: Region,
+    /// The image that it names then.
+    pub image: ImageId,
+}
+
+impl Moved {
+    /// Those of an action, in Kiln's own account.
+    fn by(action: &Action) -> Vec<Self> {
+        let Action::MoveParameters(moves) = action else { return Vec::new() };
+        let moved = |Move { parameter, region, image, .. }: &Move| Self {
+            parameter: parameter.clone(),
+            region: region.clone(),
+            image: image.clone(),
+        };
+        moves.moves.iter().map(moved).collect()
+    }
 }
 
 /// How a decision ended.
@@ -343,6 +371,7 @@ impl Entry {
             action: decision.action.word(),
             reason: decision.reason.to_string(),
             outcome,
+            moves: Moved::by(&decision.action),
             plan: None,
             recoverable_until: None,
             quiet: matches!(

@@ -7,7 +7,8 @@ use kiln_catalog::contents::Os;
 use kiln_catalog::model::{Difference, Manager, Package};
 use kiln_catalog::{Bill, Packages, difference};
 use kiln_core::expire::lineage::Lineage;
-use kiln_core::model::{Contents, ImageName, Version, tags};
+use kiln_core::model::program::Digest;
+use kiln_core::model::{Contents, ImageName, Kept, RecipeName, Version, kept, tags};
 
 use super::files::{File, KILN};
 
@@ -18,11 +19,28 @@ pub struct Listed {
     pub os: Option<String>,
     /// What differs from the release before.
     pub difference: Option<Difference>,
+    /// The digest of the recipe that it was baked by, if that was kept.
+    pub recipe: Option<Digest>,
 }
 
 /// Where the list and the bills of a version lie, relative to the catalogue: the packages, CycloneDX, SPDX.
 pub fn bill_paths(name: &ImageName) -> [String; 3] {
     ["packages.txt", "cdx.json", "spdx.json"].map(|kind| format!("{}/{}.{kind}", name.recipe, name.version))
+}
+
+/// Where the text of the recipe lies by which a version was baked, relative to the catalogue.
+pub fn baked_by_path(name: &ImageName) -> String {
+    format!("{}/{}.recipe.toml", name.recipe, name.version)
+}
+
+/// Where the text of a recipe lies as it is now, relative to the catalogue.
+pub fn recipe_path(recipe: &RecipeName) -> String {
+    format!("{recipe}/recipe.toml")
+}
+
+/// The text of a recipe as a file. A browser shows it instead of saving it.
+pub fn recipe_file(path: String, text: &str) -> File {
+    File::of(path, "text/plain; charset=utf-8", text)
 }
 
 /// The files that are made of one list. They are made once: `mark` is what they are remembered by.
@@ -56,20 +74,22 @@ pub fn mark(contents: &Contents) -> String {
 }
 
 /// What the lists of a recipe's versions say, each beside that of the release before.
-pub fn listed(lineage: &Lineage<'_>, lists: &BTreeMap<Version, Contents>) -> BTreeMap<Version, Listed> {
+pub fn listed(lineage: &Lineage<'_>, lists: &BTreeMap<Version, Kept>) -> BTreeMap<Version, Listed> {
     let released: Vec<Version> = lineage
         .releases
         .iter()
         .filter(|release| release.images().any(|image| image.tags.time(tags::RELEASED_AT).is_some()))
         .map(|release| release.version)
         .collect();
-    let of = |(version, contents): (&Version, &Contents)| {
+    let of = |(version, Kept { contents, recipe }): (&Version, &Kept)| {
         // The newest stand first.
         let before = released.iter().find(|one| *one < version);
         let before = before.and_then(|before| Some((before, lists.get(before)?)));
-        let difference =
-            before.map(|(before, old)| difference(&before.to_string(), &packages(old), &packages(contents)));
-        (*version, Listed { os: contents.release().map(str::to_owned), difference })
+        let difference = before.map(|(before, old)| {
+            difference(&before.to_string(), &packages(&old.contents), &packages(contents))
+        });
+        let recipe = recipe.as_deref().map(kept::digest);
+        (*version, Listed { os: contents.release().map(str::to_owned), difference, recipe })
     };
     lists.iter().map(of).collect()
 }

@@ -6,8 +6,11 @@ use kiln_core::expire::forecast::Prices;
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex};
 use kiln_core::expire::{Observed, OneRecipe};
 use kiln_core::inventory::usage::{Referrer, Target};
-use kiln_core::inventory::{Image, Reference, RegionUsage, SharedWith};
-use kiln_core::model::{Stage, tags};
+use kiln_core::inventory::{Finding, Image, Reference, RegionUsage, Severity, SharedWith};
+use kiln_core::model::channels::Entries;
+use kiln_core::model::{Stage, Tags, Version, tags};
+use kiln_core::publish::sharing;
+use kiln_core::recipe::Recipe;
 use serde_json::{Value, json};
 
 use super::*;
@@ -32,10 +35,20 @@ fn used_by(images: &[Image], uses: Vec<Reference>) -> UsageByRegion {
 
 /// The catalogue of one recipe on the 40th day.
 fn catalog(images: &[Image], usage: &UsageByRegion, history: Vec<Past>) -> Catalog {
+    catalog_of(recipe(), images, usage, history, BTreeMap::new())
+}
+
+fn catalog_of(
+    recipe: Recipe,
+    images: &[Image],
+    usage: &UsageByRegion,
+    history: Vec<Past>,
+    findings: BTreeMap<Version, Vec<Finding>>,
+) -> Catalog {
     let now = day(40);
     let (home, name) = (home(), web());
     let observed = Observed {
-        recipe: Some(recipe()),
+        recipe: Some(recipe),
         retired_at: None,
         images: [(home.clone(), Ok(images.to_vec()))].into(),
         removed: vec![],
@@ -52,6 +65,7 @@ fn catalog(images: &[Image], usage: &UsageByRegion, history: Vec<Past>) -> Catal
         pointers: BTreeMap::new(),
         history,
         listed: BTreeMap::new(),
+        findings,
     };
     document(&Seen {
         home: &home,
@@ -168,4 +182,75 @@ fn names_and_reasons_that_somebody_chose_stay_text_and_lead_to_no_other_page() {
         assert!(!page.path.contains("..") && !page.path.contains('<'), "{}", page.path);
         assert!(!String::from_utf8_lossy(page.body.as_ref()).contains("<script>alert"), "{}", page.path);
     }
+}
+
+/// The recipe of the fixtures with more in its document.
+fn with(head: &str, more: &str) -> Recipe {
+    Recipe::parse("web", &format!("{head}\n{}{more}", recipe().document)).unwrap()
+}
+
+#[test]
+fn a_recipe_tells_what_it_is_for_and_where_its_text_lies() {
+    let told = |recipe| {
+        let catalog = catalog_of(recipe, &[], &UsageByRegion::new(), vec![], BTreeMap::new());
+        let recipe = &catalog.recipes[0];
+        (recipe.description.clone(), recipe.text.clone().map(|link| link.0))
+    };
+    let text = || Some("web/recipe.toml".to_owned());
+    assert_eq!(told(with("description = \"the shop\"", "")), (Some("the shop".into()), text()));
+    assert_eq!(told(recipe()), (None, text()));
+}
+
+#[test]
+fn each_channel_tells_what_waits_for_it_and_until_when() {
+    let channels = "[channels.stage]\nparameter = \"/golden/web/stage\"\nafter = \"3d\"\n\
+                    [channels.prod]\nparameter = \"/golden/web/prod\"\nfollows = \"stage\"\napproval = true\n";
+    let waiting = |images: &[Image]| {
+        let recipe = with("", channels);
+        let catalog = catalog_of(recipe, images, &UsageByRegion::new(), vec![], BTreeMap::new());
+        let of = |channel: &kiln_catalog::model::Channel| {
+            channel.waiting.as_ref().map(|one| (one.version.clone(), one.since, one.comes_at))
+        };
+        catalog.recipes[0].channels.iter().map(of).collect::<Vec<_>>()
+    };
+    let named = |n| version(n).to_string();
+    let stage = Some((named(39), day(39), Some(day(42))));
+    assert_eq!(waiting(&[released(39)]), [stage.clone(), None]);
+    let mut older = released(38);
+    older.tags = older.tags.with(tags::CHANNELS, Entries::default().with("stage", day(38)));
+    assert_eq!(waiting(&[released(39), older]), [stage, Some((named(38), day(38), None))]);
+    assert_eq!(waiting(&[]), [None, None]);
+}
+
+#[test]
+fn whom_a_version_is_shared_with_is_read_or_known_by_the_mark_of_its_images() {
+    let recipe = with("", "[publish]\nshare = { accounts = [\"222222222222\"] }\n");
+    let marked = sharing::mark(&recipe, &Tags::new()).to_string();
+    let of = |image: Image, usage: &UsageByRegion| {
+        let catalog = catalog_of(recipe.clone(), &[image], usage, vec![], BTreeMap::new());
+        let one = shown(&catalog, 39);
+        (one.shared_with, one.images[0].sharing.map(|sharing| sharing.accounts))
+    };
+    let settled = image(39, Stage::Released, &[(tags::PUBLISHED_AS, &marked)]);
+    let alone = used_by(std::slice::from_ref(&settled), vec![]);
+    assert_eq!(of(settled.clone(), &UsageByRegion::new()), (Some(vec!["222222222222".into()]), Some(1)));
+    assert_eq!(of(settled, &alone), (Some(vec![]), Some(0)), "what EC2 says comes first");
+    let other = image(39, Stage::Released, &[(tags::PUBLISHED_AS, "0123")]);
+    assert_eq!(of(other, &UsageByRegion::new()), (None, None), "nobody knows what it was shared with");
+}
+
+#[test]
+fn findings_are_counted_by_severity_and_those_of_the_newest_release_are_the_recipes() {
+    let finding = |word: &str| Finding { severity: Severity::from(word), title: "CVE".into(), fixable: true };
+    let found: Vec<Finding> =
+        ["critical", "untold", "high", "medium", "low", "informational"].map(finding).into();
+    let findings: BTreeMap<Version, Vec<Finding>> = [(version(39), found), (version(38), vec![])].into();
+    let images = [released(39), released(38), released(37)];
+    let catalog = catalog_of(recipe(), &images, &UsageByRegion::new(), vec![], findings);
+    let counts = |found: Option<kiln_catalog::model::Findings>| {
+        found.map(|found| [found.critical, found.high, found.medium, found.low])
+    };
+    assert_eq!(counts(catalog.recipes[0].findings), Some([2, 1, 1, 2]));
+    let of = |n| counts(shown(&catalog, n).findings);
+    assert_eq!([of(39), of(38), of(37)], [Some([2, 1, 1, 2]), Some([0; 4]), None]);
 }

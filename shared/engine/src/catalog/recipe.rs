@@ -1,13 +1,14 @@
 //! One recipe of the document.
 
-use kiln_catalog::model::{Channel, Cost, Layer, Newest, Place, Recipe, RecipeBase};
+use kiln_catalog::model::{Channel, Cost, Layer, Link, Newest, Place, Recipe, RecipeBase, Wait};
 use kiln_core::channel;
 use kiln_core::model::channels::Entries;
 use kiln_core::model::{ImageId, RecipeName, Region, Version, tags};
-use kiln_core::recipe;
+use kiln_core::recipe::{self, Gate};
 
+use super::contents::recipe_path;
 use super::seen::{Known, Seen, SeenRecipe};
-use super::version::{Users, cost, version};
+use super::version::{Users, cost, findings, version};
 use super::{history, under_way};
 
 /// One recipe with all of its versions.
@@ -22,8 +23,8 @@ pub(super) fn recipe(seen: &Seen<'_>, of: &SeenRecipe<'_>, known: &Known<'_>, us
     versions.sort_by(|one, other| other.version.cmp(&one.version));
     Recipe {
         name: of.name.to_string(),
-        description: None,
-        text: None,
+        description: observed.and_then(|recipe| recipe.description.clone()),
+        text: observed.map(|recipe| Link(recipe_path(&recipe.name))),
         newest: newest.map(|version| Newest {
             version: version.to_string(),
             released_at: of.home_image(version).and_then(|image| image.tags.time(tags::RELEASED_AT)),
@@ -32,9 +33,9 @@ pub(super) fn recipe(seen: &Seen<'_>, of: &SeenRecipe<'_>, known: &Known<'_>, us
             base: recipe.bake.base.to_string(),
             layer: recipe.base_recipe().map(|base| layer(seen, of, base, known)),
         }),
-        channels: observed.map_or_else(Vec::new, |recipe| channels(of, recipe)),
+        channels: observed.map_or_else(Vec::new, |recipe| channels(seen, of, recipe)),
         regions: observed.map_or_else(Vec::new, |recipe| places(seen, of, recipe, known)),
-        findings: None,
+        findings: newest.and_then(|newest| of.findings.get(&newest)).map(|found| findings(found)),
         cost: whole_cost(of),
         last_failure: history::last_failure(of),
         under_way: under_way::under_way(seen, of),
@@ -47,8 +48,17 @@ fn whole_cost(of: &SeenRecipe<'_>) -> Option<Cost> {
     cost(of.rows.values())
 }
 
-/// What each channel is to name, and since when that has come to it.
-fn channels(of: &SeenRecipe<'_>, recipe: &recipe::Recipe) -> Vec<Channel> {
+/// What each channel is to name, since when that has come to it, and what waits for it.
+fn channels(seen: &Seen<'_>, of: &SeenRecipe<'_>, recipe: &recipe::Recipe) -> Vec<Channel> {
+    let at_home = of.one.observed.images.get(seen.home).and_then(|found| found.as_ref().ok());
+    let waiting = |channel: &recipe::Channel| {
+        let (version, since) = channel::waiting(recipe, channel, seen.home, at_home?)?;
+        let comes_at = match channel.gate {
+            Gate::After(after) => Some(since + after),
+            Gate::Approval => None,
+        };
+        Some(Wait { version: version.to_string(), since, comes_at })
+    };
     let members = of.one.lineage.releases.iter().flat_map(|release| &release.members).cloned();
     let named = channel::named(recipe, members);
     let one = |channel: &recipe::Channel| {
@@ -58,6 +68,7 @@ fn channels(of: &SeenRecipe<'_>, recipe: &recipe::Recipe) -> Vec<Channel> {
             name: channel.name.clone(),
             version: version.map(ToString::to_string),
             since: since.and_then(|image| Entries::of(&image.tags).since(&channel.name)),
+            waiting: waiting(channel),
         }
     };
     recipe.channels.iter().map(one).collect()

@@ -8,7 +8,7 @@ use kiln_core::events::inbound::Past;
 use kiln_core::expire::OneRecipe;
 use kiln_core::expire::forecast::PlanRow;
 use kiln_core::expire::in_use::UsageByRegion;
-use kiln_core::inventory::{Image, Instance, Waiting};
+use kiln_core::inventory::{Finding, Image, Instance, Waiting};
 use kiln_core::model::{ImageId, RecipeName, Region, Version};
 use kiln_core::plan::Sequence;
 use kiln_core::release::Pointers;
@@ -53,6 +53,8 @@ pub struct SeenRecipe<'a> {
     pub history: Vec<Past>,
     /// What is in its versions, as far as that is kept.
     pub listed: BTreeMap<Version, Listed>,
+    /// What Amazon Inspector found in its newest releases, as far as its recipe asks for that.
+    pub findings: BTreeMap<Version, Vec<Finding>>,
 }
 
 impl SeenRecipe<'_> {

@@ -1,24 +1,26 @@
 //! One version of the document: an image and its replicas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use kiln_catalog::model::{
-    Base, Contents, Cost, Decision, Entry, Event, Image, Link, Logs, NextStep, Pin, Recall, Sharing, Stage,
-    State, Step, TestOutcome, TestResult, Usage, User, Version,
+    Base, Contents, Cost, Decision, Entry, Event, Findings, Image, Link, Logs, NextStep, Pin, Recall,
+    Sharing, Stage, State, Step, TestOutcome, TestResult, Usage, User, Version,
 };
 use kiln_core::expire::forecast::{PlanRow, last_decisions};
 use kiln_core::expire::in_use::UsageByRegion;
 use kiln_core::expire::lineage::Release;
-use kiln_core::inventory::{self, Grantee, ImageState};
+use kiln_core::inventory::{self, Finding, Grantee, ImageState, Severity};
 use kiln_core::model::{
     AnchoredEnd, ContentsSummary, ImageName, ImageRecord, Program, Region, Role, record, tags,
 };
 use kiln_core::plan;
+use kiln_core::publish::sharing::known_launchers;
 use kiln_core::recall::users;
+use kiln_core::recipe::Recipe;
 use kiln_core::release::rollback::is_pinned;
 
-use super::contents::bill_paths;
+use super::contents::{baked_by_path, bill_paths};
 use super::seen::{Known, Seen, SeenRecipe};
 
 /// Who uses images, by Region.
@@ -44,10 +46,15 @@ impl Users {
         found.into_iter().map(|one| User { arn: one.arn, region: one.region.to_string() }).collect()
     }
 
-    fn sharing(&self, image: &inventory::Image) -> Option<Sharing> {
-        let with = self.0.get(&image.region)?.shared.get(&image.id)?;
+    /// Who may launch an image beside its own account: as EC2 says, where that was read; else as its mark tells.
+    fn granted(&self, recipe: Option<&Recipe>, image: &inventory::Image) -> Option<BTreeSet<Grantee>> {
+        let read = self.0.get(&image.region).and_then(|usage| usage.shared.get(&image.id));
+        read.cloned().or_else(|| known_launchers(recipe?, image))
+    }
+
+    fn sharing(&self, recipe: Option<&Recipe>, image: &inventory::Image) -> Option<Sharing> {
         let mut sharing = Sharing::default();
-        for grantee in with {
+        for grantee in self.granted(recipe, image)? {
             match grantee {
                 Grantee::Account(_) => sharing.accounts += 1,
                 Grantee::Organization(_) => sharing.organizations += 1,
@@ -85,6 +92,8 @@ pub(super) fn version(
     let rows: Vec<&PlanRow> =
         release.images().filter_map(|image| of.rows.get(&(image.region.clone(), image.id.clone()))).collect();
     let usage = usage(&rows);
+    let recipe = of.one.observed.recipe.as_ref();
+    let baked_by = of.listed.get(&release.version).and_then(|listed| listed.recipe.as_ref());
     let mut images: Vec<&inventory::Image> = release.images().collect();
     images.extend(removed(of, release));
     images.sort_by_key(|image| (image.region != *seen.home, image.region.clone(), image.id.clone()));
@@ -99,17 +108,40 @@ pub(super) fn version(
         next_step: next_step(&rows),
         usage,
         users: usage.map(|_| release.images().flat_map(|image| users.users(image)).collect()),
+        shared_with: shared_with(recipe, release, users),
         cost: cost(rows.iter().copied()),
         base: base(first, known),
-        recipe_digest: None,
-        recipe_text: None,
+        recipe_digest: baked_by.map(|digest| digest.hex().to_owned()),
+        recipe_text: baked_by.map(|_| Link(baked_by_path(&record.name))),
         contents: contents(of, first, record),
         difference: of.listed.get(&release.version).and_then(|listed| listed.difference.clone()),
-        findings: None,
+        findings: of.findings.get(&release.version).map(|found| findings(found)),
         test: test(seen, first, record, &text, history),
         logs: logs(seen, of, record),
-        images: images.into_iter().map(|one| image(one, users)).collect(),
+        images: images.into_iter().map(|one| image(recipe, one, users)).collect(),
     }
+}
+
+/// Who may launch one of its images. Unknown of one, it is unknown.
+fn shared_with(recipe: Option<&Recipe>, release: &Release<'_>, users: &Users) -> Option<Vec<String>> {
+    let granted: Option<Vec<BTreeSet<Grantee>>> =
+        release.images().map(|image| users.granted(recipe, image)).collect();
+    let all: BTreeSet<Grantee> = granted?.into_iter().flatten().collect();
+    Some(all.iter().map(ToString::to_string).collect())
+}
+
+/// How many findings there are of each severity. One that Kiln does not know counts as the highest.
+pub(super) fn findings(found: &[Finding]) -> Findings {
+    let mut counted = Findings::default();
+    for one in found {
+        match one.severity {
+            Severity::Critical | Severity::Unknown => counted.critical += 1,
+            Severity::High => counted.high += 1,
+            Severity::Medium => counted.medium += 1,
+            Severity::Low | Severity::Informational => counted.low += 1,
+        }
+    }
+    counted
 }
 
 /// Its images in Regions that the recipe no longer names.
@@ -136,6 +168,7 @@ pub(super) fn history_only(version: impl ToString) -> Version {
         next_step: None,
         usage: None,
         users: None,
+        shared_with: None,
         cost: None,
         base: None,
         recipe_digest: None,
@@ -161,7 +194,7 @@ pub(super) fn stage(stage: record::Stage) -> Stage {
     }
 }
 
-fn image(of: &inventory::Image, users: &Users) -> Image {
+fn image(recipe: Option<&Recipe>, of: &inventory::Image, users: &Users) -> Image {
     Image {
         region: of.region.to_string(),
         image: of.id.to_string(),
@@ -176,7 +209,7 @@ fn image(of: &inventory::Image, users: &Users) -> Image {
         deprecated_at: of.deprecated,
         disabled_at: of.disabled_at(),
         deregistered_at: None,
-        sharing: users.sharing(of),
+        sharing: users.sharing(recipe, of),
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use futures::future::join;
-use kiln_core::channel::{Approval, Observed, check, decide, wants_permissions};
+use kiln_core::channel::{Approval, ChannelPointers, Observed, check, decide, wants_permissions};
 use kiln_core::events::inbound::Mode;
-use kiln_core::inventory::Image;
-use kiln_core::model::RecipeName;
+use kiln_core::inventory::{CloudError, Image};
+use kiln_core::model::{RecipeName, Region};
+use kiln_core::plan::Sequence;
 use kiln_core::recipe::Recipe;
 use kiln_core::release::Drift;
 
@@ -50,6 +51,27 @@ pub(crate) async fn follow<C: Cloud>(
     }
 }
 
+/// What [`follow`] would do once these are the images of a recipe. Changes nothing.
+pub(crate) async fn would_follow<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    recipe: &Recipe,
+    images: &Images,
+    now: DateTime<Utc>,
+) -> Report {
+    if recipe.channels.is_empty() {
+        return Report::default();
+    }
+    let mut pointers = images::channel_pointers(cloud, &context.home, &[recipe]).await;
+    let pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    let asked = Asked { drift: Drift::Repair, by: None };
+    let decided = decided(cloud, context, recipe, asked, (images, pointers), now).await;
+    apply(cloud, decided, Mode::DryRun, now).await
+}
+
+/// The images of a recipe, by Region.
+type Images = BTreeMap<Region, Result<Vec<Image>, CloudError>>;
+
 /// Why the channels are looked at.
 struct Asked<'a> {
     drift: Drift,
@@ -60,24 +82,37 @@ async fn brought<C: Cloud>(
     cloud: &C,
     context: &Context,
     recipe: &Recipe,
-    Asked { drift, by }: Asked<'_>,
+    asked: Asked<'_>,
     mode: Mode,
     now: DateTime<Utc>,
 ) -> Report {
-    let home = &context.home;
     let one = [recipe];
-    let (all, mut pointers) =
-        join(images::recipe_images(cloud, context, recipe), images::channel_pointers(cloud, home, &one))
-            .await;
-    let mut pointers = pointers.remove(&recipe.name).unwrap_or_default();
-    images::look_up_in_channels(cloud, recipe, &all, &mut pointers).await;
-    let none = BTreeMap::new();
-    let observed = Observed { recipe, home, images: &all, pointers: &pointers, permissions: &none, now };
+    let (images, mut pointers) = join(
+        images::recipe_images(cloud, context, recipe),
+        images::channel_pointers(cloud, &context.home, &one),
+    )
+    .await;
+    let pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    let decided = decided(cloud, context, recipe, asked, (&images, pointers), now).await;
+    apply(cloud, decided, mode, now).await
+}
+
+/// What is done for the channels of a recipe, if these are its images and that is what its channels name.
+async fn decided<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    recipe: &Recipe,
+    Asked { drift, by }: Asked<'_>,
+    (images, mut pointers): (&Images, ChannelPointers),
+    now: DateTime<Utc>,
+) -> Vec<Sequence> {
+    images::look_up_in_channels(cloud, recipe, images, &mut pointers).await;
+    let (home, none) = (&context.home, BTreeMap::new());
+    let observed = Observed { recipe, home, images, pointers: &pointers, permissions: &none, now };
     if let Some(Err(refused)) = by.map(|by| check(&observed, by)) {
-        return apply(cloud, vec![refused], mode, now).await;
+        return vec![refused];
     }
     let wanted = wants_permissions(&observed, by);
     let permissions = images::permissions_by_image(cloud, &wanted.iter().collect::<Vec<&Image>>()).await;
-    let sequences = decide(&Observed { permissions: &permissions, ..observed }, drift, by);
-    apply(cloud, sequences, mode, now).await
+    decide(&Observed { permissions: &permissions, ..observed }, drift, by)
 }

@@ -7,14 +7,14 @@ use kiln_core::events::inbound::{Mode, PublishCall};
 use kiln_core::inventory::ImageQuery;
 use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region, Version};
 use kiln_core::plan::reason::{PublishReason, RecallReason};
-use kiln_core::plan::{Sequence, Subject};
+use kiln_core::plan::{Sequence, Subject, anchored};
 use kiln_core::publish::{Observed, decide, is_due, sharing, wants_findings};
 use kiln_core::release::rollback::{read_back, rollback};
 use kiln_core::release::{Drift, ReleaseState};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
-use crate::handlers::channels::{approve, follow};
+use crate::handlers::channels::{approve, follow, would_follow};
 use crate::handlers::recall::{Asked, recall, reinstate};
 use crate::observe::event_resource::{self, Halt, keep, sequence};
 use crate::observe::{images, recipes};
@@ -103,7 +103,11 @@ async fn roll_back<C: Cloud>(
     let (images, pointers) = images::releases(cloud, context, &recipe).await;
     let decided = rollback(&ReleaseState::of(&recipe, &context.home, &images, &pointers, now), to);
     let report = apply(cloud, decided.clone(), mode, now).await;
-    if report.failed() || mode == Mode::DryRun {
+    if mode == Mode::DryRun && !report.failed() {
+        let after = anchored::after(&images, &decided);
+        return Ok(report.and(would_follow(cloud, context, &recipe, &after, now).await));
+    }
+    if report.failed() {
         return Ok(report);
     }
     let images = images::recipe_images(cloud, context, &recipe).await;

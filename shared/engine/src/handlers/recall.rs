@@ -9,7 +9,7 @@ use kiln_core::events::outbound::UsedBy;
 use kiln_core::inventory::{Image, ImageQuery, Permissions, Result};
 use kiln_core::model::{ImageId, ImageName, Region, Tags, tags};
 use kiln_core::plan::reason::RecallReason;
-use kiln_core::plan::{Action, Subject};
+use kiln_core::plan::{Action, Subject, anchored};
 use kiln_core::recall::users::{self, Usage};
 use kiln_core::recall::{self, Observed};
 use kiln_core::recipe::Recipe;
@@ -19,7 +19,7 @@ use kiln_core::replicate::PermissionsByImage;
 use crate::apply::{Report, apply};
 use crate::bounded::{CALLS, bounded};
 use crate::context::{Context, HandlerError};
-use crate::handlers::channels::follow;
+use crate::handlers::channels::{follow, would_follow};
 use crate::observe::usage::{by_region, references};
 use crate::observe::{images, recipes};
 use crate::ports::Cloud;
@@ -106,18 +106,22 @@ pub(crate) async fn recall<C: Cloud>(
         let why = asked.why.map_or_else(of_image, str::to_owned);
         let users = used_by(cloud, &members.iter().map(|(image, _)| *image).collect::<Vec<_>>(), &read).await;
         let observed = read.observed(context, &users, now);
-        let begun = apply(cloud, vec![recall::begin(&observed, name.version, &why)], asked.mode, now).await;
+        let begin = vec![recall::begin(&observed, name.version, &why)];
+        let begun = apply(cloud, begin.clone(), asked.mode, now).await;
         if begun.failed() {
             return Ok(report.and(begun));
         }
         report = report.and(begun);
         let withdraw = recall::withdraw(&observed, name.version, &why);
+        let after = (asked.mode == Mode::DryRun)
+            .then(|| anchored::after(&read.images, &[begin.as_slice(), withdraw.as_slice()].concat()));
         let withdrawn = apply(cloud, withdraw, asked.mode, now).await;
         let conclude = recall::conclude(&observed, name.version, &why, !withdrawn.failed());
         report = report.and(withdrawn).and(apply(cloud, conclude, asked.mode, now).await);
-        if asked.mode != Mode::DryRun {
-            report = report.and(follow(cloud, context, &read.recipe, Drift::Repair, Mode::Apply, now).await);
-        }
+        report = report.and(match after {
+            Some(after) => would_follow(cloud, context, &read.recipe, &after, now).await,
+            None => follow(cloud, context, &read.recipe, Drift::Repair, Mode::Apply, now).await,
+        });
         report.used_by.extend(users);
         if asked.layers && !at_home.is_empty() {
             let bases = at_home.iter().map(|image| image.id.clone()).collect();
@@ -144,9 +148,10 @@ pub(crate) async fn reinstate<C: Cloud>(
 ) -> std::result::Result<Report, HandlerError> {
     let read = Read::of(cloud, context, name).await?;
     let sequences = recall::reinstate(&read.observed(context, &[], now), name.version);
+    let after = anchored::after(&read.images, &sequences);
     let report = apply(cloud, sequences, mode, now).await;
     match mode {
-        Mode::DryRun => Ok(report),
+        Mode::DryRun => Ok(report.and(would_follow(cloud, context, &read.recipe, &after, now).await)),
         _ => Ok(report.and(follow(cloud, context, &read.recipe, Drift::Repair, Mode::Apply, now).await)),
     }
 }

@@ -4,7 +4,7 @@ use futures::future::join;
 use kiln_core::events::outbound::{Envelope, Event};
 use kiln_core::model::contents::contents_key;
 use kiln_core::model::difference::Difference;
-use kiln_core::model::{Contents, ImageName};
+use kiln_core::model::{Contents, ImageName, Kept};
 
 use crate::ports::Cloud;
 
@@ -21,7 +21,7 @@ pub(crate) async fn with_difference<C: Cloud>(cloud: &C, envelope: &Envelope) ->
 
 async fn contents<C: Cloud>(cloud: &C, name: &ImageName) -> Option<Contents> {
     match cloud.object(&contents_key(name)).await {
-        Ok(content) => Some(Contents::new(String::from_utf8(content?).ok()?)),
+        Ok(content) => Some(Kept::read(&String::from_utf8(content?).ok()?).contents),
         Err(error) => {
             let ImageName { recipe, version } = name;
             tracing::info!(%error, %recipe, %version, "what is in a release could not be read, so its event does not tell what changed");

@@ -5,7 +5,7 @@ use chrono::{TimeDelta, TimeZone};
 use futures::executor::block_on;
 use kiln_core::events::inbound::history_prefix;
 use kiln_core::expire::{Observed as ObservedRecipe, OneRecipe};
-use kiln_core::model::Stage;
+use kiln_core::model::{Contents, Stage};
 use serde_json::json;
 
 use super::*;
@@ -92,6 +92,7 @@ fn of_many_versions_the_lists_of_the_fifty_newest_are_read() {
         pointers: BTreeMap::new(),
         history: vec![],
         listed: BTreeMap::new(),
+        findings: BTreeMap::new(),
     };
     let mut putting = Putting::new(&shelf, Digests::default(), false);
     block_on(read_contents(&shelf, &mut seen, &mut putting)).unwrap();
@@ -100,6 +101,40 @@ fn of_many_versions_the_lists_of_the_fifty_newest_are_read() {
     read.sort();
     assert_eq!(read, (10..60).map(key).collect::<Vec<_>>());
     assert_eq!((putting.put, seen.listed.len()), (0, 0), "a list that is not there is no file");
+}
+
+#[test]
+fn the_recipe_that_was_kept_beside_a_list_is_a_file_of_its_own_and_its_digest_is_told() {
+    let list = "kernel 6.12\ndpkg nginx 1.28.0-1 arm64\n";
+    let kept = Kept { contents: Contents::new(list), recipe: Some("name = \"web\"\n".into()) };
+    let key = contents_key(&ImageName { recipe: web(), version: version(39) });
+    let objects = [(key, kept.text().into_bytes())].into();
+    let shelf = Shelf { objects, read: RefCell::default() };
+    let images = vec![image(39, Stage::Released, &[(tags::CONTENTS, "packages=1 sha256=00")])];
+    let observed = ObservedRecipe {
+        recipe: Some(recipe()),
+        retired_at: None,
+        images: [(home(), Ok(images))].into(),
+        removed: vec![],
+    };
+    let (name, home) = (web(), home());
+    let mut seen = SeenRecipe {
+        name: &name,
+        one: OneRecipe::of(&observed, &home),
+        decided: vec![],
+        rows: BTreeMap::new(),
+        pointers: BTreeMap::new(),
+        history: vec![],
+        listed: BTreeMap::new(),
+        findings: BTreeMap::new(),
+    };
+    let mut putting = Putting::new(&shelf, Digests::default(), false);
+    block_on(read_contents(&shelf, &mut seen, &mut putting)).unwrap();
+    assert_eq!(putting.put, 4, "the list, two bills and the recipe");
+    let path = contents::baked_by_path(&ImageName { recipe: web(), version: version(39) });
+    assert_eq!(path, "web/20260209T020000Z.recipe.toml");
+    let digest = seen.listed[&version(39)].recipe.clone().unwrap();
+    assert_eq!(digest, kiln_core::model::kept::digest("name = \"web\"\n"));
 }
 
 #[test]

@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 use kiln_core::events::inbound::{CatalogCall, Past};
 use kiln_core::inventory::Result;
 use kiln_core::model::contents::contents_key;
-use kiln_core::model::{Contents, ImageName, tags};
+use kiln_core::model::{ImageName, Kept, tags};
 
 use crate::apply::{Catalogued, Report};
 use crate::bounded::{CALLS, bounded};
-use crate::catalog::contents::{self, listed};
+use crate::catalog::contents::{self, listed, recipe_path};
 use crate::catalog::document::document;
 use crate::catalog::files::{DIGESTS, Digests, FOLDER, File, MADE, made, made_from, shows};
 use crate::catalog::seen::{Seen, SeenRecipe};
@@ -106,6 +106,9 @@ async fn make<C: Cloud>(
         return Ok(Catalogued { recipes: catalog.recipes.len(), versions, put: putting.put });
     }
     let json = serde_json::to_vec(&catalog).map_err(unmade("the document"))?;
+    let texts = seen.recipes.iter().filter_map(|of| of.one.observed.recipe.as_ref());
+    let texts = texts.map(|recipe| contents::recipe_file(recipe_path(&recipe.name), &recipe.document));
+    putting.put_changed(texts).await?;
     putting.put_changed(kiln_catalog::pages(&catalog).map(File::from)).await?;
     putting.put_changed([File::of("catalog.json", "application/json", json)]).await?;
     putting.done(made(now)).await?;
@@ -135,10 +138,13 @@ async fn read_contents<C: Store>(
             tracing::info!(%error, %recipe, %version, "what is in a version could not be read, so the catalogue lacks it");
             None
         });
-        Some((name, created, Contents::new(String::from_utf8(text?).ok()?)))
+        Some((name, created, Kept::read(&String::from_utf8(text?).ok()?)))
     });
     let found: Vec<_> = bounded(CALLS, reads).await.into_iter().flatten().collect();
-    for (name, created, contents) in &found {
+    for (name, created, Kept { contents, recipe }) in &found {
+        if let Some(recipe) = recipe {
+            putting.put_once(vec![contents::recipe_file(contents::baked_by_path(name), recipe)]).await?;
+        }
         let mark = contents::mark(contents);
         if contents::bill_paths(name).iter().all(|path| putting.lies(path, &mark)) {
             continue;
@@ -146,7 +152,7 @@ async fn read_contents<C: Store>(
         let files = contents::files(name, created.unwrap_or(name.version.time()), contents);
         putting.put_once(files.map_err(unmade("the lists of contents"))?).await?;
     }
-    let lists = found.into_iter().map(|(name, _, contents)| (name.version, contents)).collect();
+    let lists = found.into_iter().map(|(name, _, kept)| (name.version, kept)).collect();
     recipe.listed = listed(&recipe.one.lineage, &lists);
     Ok(())
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use futures::future::{join, join3};
+use futures::future::{join, join4};
 use kiln_catalog::model::Gap;
 use kiln_core::events::inbound::{Past, Scope, history_prefix};
 use kiln_core::expire::OneRecipe;
 use kiln_core::expire::in_use::{UsageByRegion, UsageIndex};
-use kiln_core::inventory::{Instance, Result, Waiting};
-use kiln_core::model::{RecipeName, Region};
+use kiln_core::inventory::{Finding, Image, Instance, Result, Waiting};
+use kiln_core::model::{RecipeName, Region, Stage, Version};
 use kiln_core::plan::{Action, Decision};
 use kiln_core::recipe::Recipe;
 use kiln_core::release::Pointers;
@@ -24,6 +24,9 @@ use crate::ports::{Cloud, Store};
 
 /// How many entries of the history of a recipe are read, the newest first.
 const MOST_ENTRIES: usize = 100;
+
+/// Of how many releases of a recipe it is read what Amazon Inspector found in them, the newest first.
+const MOST_SCANNED: usize = 5;
 
 /// What was read. Whatever could not be is a gap.
 pub(super) struct Observed {
@@ -41,6 +44,7 @@ pub(super) struct Observed {
 struct Lookups {
     pointers: BTreeMap<Region, Pointers>,
     history: Vec<Past>,
+    findings: BTreeMap<Version, Vec<Finding>>,
 }
 
 /// Reads everything but who uses the images.
@@ -56,10 +60,15 @@ pub(super) async fn observe<C: Cloud>(
     let regions = recipes::regions(found.iter().copied(), &context.home);
     let instances = regions.into_iter().map(async |region| (region, cloud.instances(region).await));
     let histories = inventory.recipes.keys().map(async |name| (name.clone(), history(cloud, name).await));
-    let (instances, (waiting, mut pointers), histories) = join3(
+    let scanned = scanned(&inventory, &context.home);
+    let scans = scanned.iter().map(async |(name, version, image)| {
+        (*name, *version, &image.id, cloud.findings(&image.region, &image.id).await)
+    });
+    let (instances, (waiting, mut pointers), histories, scans) = join4(
         bounded(CALLS, instances),
         join(cloud.waiting(&context.home), images::pointers(cloud, &context.home, &found)),
         bounded(NESTED, histories),
+        bounded(CALLS, scans),
     )
     .await;
     let mut unread = Vec::new();
@@ -75,8 +84,16 @@ pub(super) async fn observe<C: Cloud>(
         gap("the bakes that wait for room".into(), &error);
         Vec::new()
     });
+    let mut findings: BTreeMap<&RecipeName, BTreeMap<Version, Vec<Finding>>> = BTreeMap::new();
+    for (name, version, image, found) in scans {
+        match found {
+            Ok(found) => drop(findings.entry(name).or_default().insert(version, found)),
+            Err(error) => gap(format!("what Amazon Inspector found in {image}"), &error),
+        }
+    }
     let mut ones = Vec::new();
     for (name, history) in histories {
+        let findings = findings.remove(&name).unwrap_or_default();
         let pointers = pointers.remove(&name).unwrap_or_default();
         for (region, of) in &pointers {
             let parameter = of.parameter.as_ref().and_then(|read| read.as_ref().err());
@@ -89,9 +106,25 @@ pub(super) async fn observe<C: Cloud>(
             gap(format!("the history of {name}"), &error);
             Vec::new()
         });
-        ones.push((name, Lookups { pointers, history }));
+        ones.push((name, Lookups { pointers, history, findings }));
     }
     Ok(Observed { inventory, ones, instances: all, waiting, unread })
+}
+
+/// The home images of which it is asked what Amazon Inspector found in them: those of the newest releases of the recipes that
+/// ask for that.
+fn scanned<'a>(inventory: &'a Inventory, home: &'a Region) -> Vec<(&'a RecipeName, Version, &'a Image)> {
+    let of_recipe = |(name, one): (&'a RecipeName, &'a kiln_core::expire::Observed)| {
+        let asks = one.recipe.as_ref().is_some_and(|recipe| recipe.publish.block_on_findings.is_some());
+        let lineage = OneRecipe::of(one, home).lineage;
+        let homes = lineage.releases.iter().filter_map(|release| {
+            let (image, record) = release.home()?;
+            (record.stage == Stage::Released).then_some((name, release.version, *image))
+        });
+        let newest = homes.filter(|_| asks).take(MOST_SCANNED);
+        newest.filter(|(_, _, image)| image.scanned.is_some()).collect::<Vec<_>>()
+    };
+    inventory.recipes.iter().flat_map(of_recipe).collect()
 }
 
 /// What was kept of a recipe, the newest of it.
@@ -150,6 +183,7 @@ impl Observed {
                 pointers: read.pointers.clone(),
                 history: read.history.clone(),
                 listed: BTreeMap::new(),
+                findings: read.findings.clone(),
             })
         };
         self.ones.iter().filter_map(of).collect()

@@ -91,6 +91,7 @@ pub(super) async fn of_recipes<C: Cloud>(
             pointers: pointers.remove(&recipe.name).unwrap_or_default(),
             history: failure.into_iter().collect(),
             listed: BTreeMap::new(),
+            findings: BTreeMap::new(),
         });
     }
     let seen = Seen {
