@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::inventory::{Image, Result};
-use crate::model::{Anchor, AnchoredEnd, ImageId, ImageRecord, Region, Tags};
+use crate::model::{AnchoredEnd, ImageRecord, Region, Tags};
 use crate::plan::action::Action;
 use crate::plan::decision::{Decision, Sequence, Subject};
 use crate::plan::reason::Reason;
@@ -37,22 +37,24 @@ pub fn set_right(image: &Image) -> Option<Decision> {
     Some(Subject::image(image).decide(Action::SetStage(image.id.clone(), record, Tags::new()), reason))
 }
 
-/// The images as they are once these decisions have anchored them: what follows from that can be shown before anything is
-/// done.
+/// The images as they are once these decisions have written their anchors and stages: what follows from that can be shown
+/// before anything is done.
 pub fn after(
     images: &BTreeMap<Region, Result<Vec<Image>>>,
     decided: &[Sequence],
 ) -> BTreeMap<Region, Result<Vec<Image>>> {
-    let anchored: BTreeMap<&ImageId, &Anchor> = (decided.iter().flatten())
-        .filter_map(|one| match &one.action {
-            Action::Anchor { image, anchor, .. } => Some((image, anchor)),
-            _ => None,
-        })
-        .collect();
     let mut after = images.clone();
     for image in after.values_mut().filter_map(|found| found.as_mut().ok()).flatten() {
-        if let Some(anchor) = anchored.get(&image.id) {
-            *image = image.anchored((*anchor).clone());
+        for decision in decided.iter().flatten() {
+            match &decision.action {
+                Action::Anchor { image: id, anchor, .. } if *id == image.id => {
+                    *image = image.anchored(anchor.clone());
+                }
+                Action::SetStage(id, record, more) if *id == image.id => {
+                    image.tags = std::mem::take(&mut image.tags).and(&record.write()).and(more);
+                }
+                _ => {}
+            }
         }
     }
     after
