@@ -4,6 +4,7 @@ functions, and from the messages that came into the queues."""
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +30,15 @@ class Point:
 
 
 def numbers(kiln: Kiln, since: float) -> list[dict[str, Any]]:
-    """The lines with metrics that the functions have logged since then."""
+    """The metrics that the functions have logged since then; a line comes to its log a bit late."""
+    before, found = None, _logged(kiln)
+    while found != before:
+        time.sleep(0.3)
+        before, found = found, _logged(kiln)
+    return [one for one in found if one["_aws"]["Timestamp"] / 1000 >= since]
+
+
+def _logged(kiln: Kiln) -> list[dict[str, Any]]:
     logs = kiln.aws.client("logs")
     found: list[dict[str, Any]] = []
     for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/kiln-")["logGroups"]:
@@ -38,7 +47,7 @@ def numbers(kiln: Kiln, since: float) -> list[dict[str, Any]]:
             for event in page["events"]:
                 lines = (line for line in event["message"].splitlines() if line.startswith("{"))
                 found += [one for one in map(json.loads, lines) if "_aws" in one]
-    return [one for one in found if one["_aws"]["Timestamp"] / 1000 >= since]
+    return found
 
 
 def points(kiln: Kiln, since: float) -> list[Point]:

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::events::wake::Function;
 
-use super::{Done, Failure, Message, Queue};
+use super::failure::{Done, Failure};
+use super::message::{Message, Queue};
 
 /// The most characters of an event that nothing is known of.
 const MOST_SHOWN: usize = 80;
