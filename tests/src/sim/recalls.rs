@@ -71,8 +71,12 @@ impl Invariants {
             Some(AnchoredEnd::Recalled) => {
                 self.recalled.entry(record.name).or_insert(now);
             }
-            _ => {
-                self.recalled.remove(&record.name);
+            end => {
+                let was_recalled = self.recalled.remove(&record.name).is_some();
+                // What was no release begins anew, and may end otherwise than before.
+                if was_recalled && end != Some(AnchoredEnd::Released) {
+                    self.bake(&record.name).ends.clear();
+                }
             }
         }
     }
