@@ -1,12 +1,11 @@
 //! What waits in the stack's queues: shown, sent to its functions again, or removed.
 
-use futures::future::join_all;
 use kiln_core::events::inbound::FailuresCall;
 use kiln_core::failures::{Chosen, Done, Failure, Letter, Message, Queue};
 use kiln_core::inventory::Result;
 
 use crate::apply::Report;
-use crate::bounded::{CHANGES, bounded};
+use crate::bounded::{CALLS, CHANGES, bounded};
 use crate::context::HandlerError;
 use crate::ports::{Functions, Letters};
 
@@ -20,7 +19,8 @@ pub async fn failures<C: Letters + Functions>(
     stack: &str,
     call: &FailuresCall,
 ) -> Result<Report, HandlerError> {
-    let found = join_all(Queue::ALL.map(|queue| cloud.messages(queue))).await;
+    let reads = Queue::ALL.into_iter().map(|queue| cloud.messages(queue));
+    let found: Vec<Result<Vec<Message>>> = bounded(CALLS, reads).await;
     let found: Vec<Message> = found.into_iter().collect::<Result<Vec<_>>>()?.concat();
     let chosen = match call {
         FailuresCall::List => None,
