@@ -39,7 +39,10 @@ def test_what_its_tester_lists_is_kept_and_its_digest_stands_on_the_image(kiln: 
     assert text is not None
     assert "dpkg nginx 1.28.0-1 arm64\n" in text and "dpkg openssl 3.0.8-1 arm64\n" in text
     assert 'os PRETTY_NAME="Local Linux 1"\n' in text and text.startswith("kernel ")
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    # The recipe that it was baked by stands behind the list.
+    listed, _, recipe = text.partition("\nkiln-recipe ")
+    assert 'name = "web"' in recipe
+    digest = hashlib.sha256(listed.encode()).hexdigest()
     (home,) = kiln.images()
     assert tags_of(home)["kiln:contents"] == f"3 sha256:{digest}"
     assert "difference" not in kiln.said("Image Released")[-1], "there is no release before"

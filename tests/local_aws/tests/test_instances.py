@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local_aws.client import LocalAws
 from local_aws.tests.conftest import image, instance, refused, tagged
@@ -221,11 +222,23 @@ def test_a_launch_takes_its_volumes_from_the_image_and_the_request(aws: LocalAws
     assert aws.client("ec2").describe_volumes()["Volumes"] == []
 
 
+def refused_while_pending(aws: LocalAws) -> tuple[str, ClientError]:
+    """An instance and why it could not be stopped. On a busy machine one runs before it is asked to stop."""
+    for _ in range(20):
+        made = launch(aws)
+        try:
+            aws.client("ec2").stop_instances(InstanceIds=[made])
+        except ClientError as why:
+            return made, why
+    raise AssertionError("each instance was running before it could be asked to stop")
+
+
 def test_states_from_which_a_change_is_not_possible(aws: LocalAws) -> None:
     ec2 = aws.client("ec2")
-    made = launch(aws)
-    with refused("IncorrectInstanceState", f"The instance '{made}' is not in a state from which it can be"):
-        ec2.stop_instances(InstanceIds=[made])
+    made, why = refused_while_pending(aws)
+    error = why.response["Error"]
+    assert error["Code"] == "IncorrectInstanceState"
+    assert f"The instance '{made}' is not in a state from which it can be" in error["Message"]
     aws.wait_idle()
     ec2.stop_instances(InstanceIds=[made])
     with refused("IncorrectInstanceState", "started"):
