@@ -25,9 +25,6 @@ pub struct Answer {
     pub status: Option<Status>,
     /// What waits in the stack's queues.
     pub waiting: Option<Vec<Waiting>>,
-    /// The ids that nothing there has.
-    #[serde(default)]
-    pub unknown: Vec<String>,
     /// Why some events could not be sent.
     pub event_error: Option<Value>,
 }

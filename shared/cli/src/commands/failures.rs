@@ -1,5 +1,6 @@
 //! What failed and waits in the stack's queues: shown, sent again, or removed.
 
+use kiln_core::failures::Chosen;
 use serde_json::json;
 
 use super::call;
@@ -28,11 +29,9 @@ pub(super) async fn failures<F: Functions>(
         Failures::Redrive { ids } => ("redrive", ids),
         Failures::Purge { ids } => ("purge", ids),
     };
-    let is_chosen =
-        |one: &&Waiting| ids.is_empty() || ids.iter().any(|begin| one.id.starts_with(begin.as_str()));
-    let chosen: Vec<Waiting> = waiting.iter().filter(is_chosen).cloned().collect();
-    let strange = ids.iter().find(|begin| !waiting.iter().any(|one| one.id.starts_with(begin.as_str())));
-    if let Some(strange) = strange {
+    let choice = Chosen::of(ids.clone());
+    let chosen: Vec<Waiting> = waiting.iter().filter(|one| choice.has(&one.id)).cloned().collect();
+    if let [strange, ..] = choice.missing(waiting.iter().map(|one| one.id.as_str())).as_slice() {
         let what = format!("No failure has an id that begins with {strange}, so nothing was done.");
         return Err(Failure::new(Kind::NotDone, what).advise("kiln failures list shows the ids."));
     }

@@ -63,9 +63,9 @@ impl Chosen {
         self.0.is_empty() || self.0.iter().any(|begin| id.starts_with(begin.as_str()))
     }
 
-    /// The ids that none of these messages has.
-    pub fn missing<'a>(&'a self, found: &[Message]) -> impl Iterator<Item = &'a str> {
-        let is_found = |begin: &&String| !found.iter().any(|one| one.id.starts_with(begin.as_str()));
-        self.0.iter().filter(is_found).map(String::as_str).collect::<Vec<_>>().into_iter()
+    /// Those that none of these ids begins with.
+    pub fn missing<'a>(&self, ids: impl Iterator<Item = &'a str> + Clone) -> Vec<&str> {
+        let is_missing = |begin: &&str| !ids.clone().any(|id| id.starts_with(begin));
+        self.0.iter().map(String::as_str).filter(is_missing).collect()
     }
 }

@@ -381,6 +381,11 @@ impl Entry {
         }
     }
 
+    /// Whether an action of this name was carried out.
+    pub(crate) fn did(&self, action: &str) -> bool {
+        self.action == action && matches!(self.outcome, Outcome::Done { .. })
+    }
+
     fn address(&self) -> String {
         let recipe = self.recipe.as_ref().map(ToString::to_string);
         let version = self.version.map(|version| version.to_string());

@@ -26,8 +26,9 @@ pub async fn failures<C: Letters + Functions>(
         FailuresCall::List => None,
         FailuresCall::Redrive(ids) | FailuresCall::Purge(ids) => Some(Chosen::of(ids.clone())),
     };
-    let unknown: Vec<String> =
-        chosen.iter().flat_map(|chosen| chosen.missing(&found)).map(str::to_owned).collect();
+    let ids = found.iter().map(|message| message.id.as_str());
+    let unknown = chosen.as_ref().map_or_else(Vec::new, |chosen| chosen.missing(ids));
+    let unknown = unknown.into_iter().map(str::to_owned).collect();
     let dealt = found.iter().map(async |message| {
         let letter = Letter::read(message, stack);
         let is_chosen = chosen.as_ref().is_some_and(|chosen| chosen.has(&message.id));

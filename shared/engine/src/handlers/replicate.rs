@@ -13,7 +13,7 @@ use kiln_core::release::newest::named_release;
 use kiln_core::release::{self, Drift, ReleaseState};
 use kiln_core::replicate::{Observed, copy_again, copy_back, decide, is_ready_to_publish};
 
-use crate::apply::{Entry, Outcome, Report, apply};
+use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
 use crate::handlers::channels::follow;
 use crate::observe::event_resource::{self, Halt, asked, keep};
@@ -150,17 +150,12 @@ async fn of_image<C: Cloud>(
 
     // The release may have waited only for what was published just now.
     images::as_published(&mut images, &report);
-    let state = ReleaseState::of(&recipe, &context.home, &images, &pointers, now);
+    let waits = ReleaseState::of(&recipe, &context.home, &images, &pointers, now).waits(version);
     // Of two invocations that publish the last replicas at once, each read that the other's was not. One that reads
     // after it wrote sees both.
-    let read_again =
-        match report.entries.iter().any(|entry| entry.action == "publish") && state.waits(version) {
-            true => Some(images::recipe_images(cloud, context, &recipe).await),
-            false => None,
-        };
-    if let Some(mut again) = read_again {
-        images::as_published(&mut again, &report);
-        images = again;
+    if waits && report.entries.iter().any(|entry| entry.action == "publish") {
+        images = images::recipe_images(cloud, context, &recipe).await;
+        images::as_published(&mut images, &report);
     }
     let sequences =
         release::decide(&ReleaseState::of(&recipe, &context.home, &images, &pointers, now), Drift::Repair);
@@ -177,9 +172,7 @@ async fn followed<C: Cloud>(
     drift: Drift,
     At { mode, now }: At,
 ) -> Report {
-    let is_made =
-        |entry: &Entry| entry.action == "set-stage" && matches!(entry.outcome, Outcome::Done { .. });
-    match report.entries.iter().any(is_made) {
+    match report.entries.iter().any(|entry| entry.did("set-stage")) {
         true => report.and(follow(cloud, context, recipe, drift, mode, now).await),
         false => report,
     }

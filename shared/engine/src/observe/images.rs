@@ -15,7 +15,7 @@ use kiln_core::release::Pointers;
 use kiln_core::replicate::PermissionsByImage;
 use kiln_core::verify::Console;
 
-use crate::apply::{Outcome, Report};
+use crate::apply::Report;
 use crate::bounded::{CALLS, NESTED, bounded};
 use crate::context::Context;
 use crate::ports::Cloud;
@@ -249,10 +249,9 @@ pub(crate) async fn console<C: Cloud>(
 pub(crate) fn as_published(images: &mut BTreeMap<Region, Result<Vec<Image>>>, report: &Report) {
     let published = |region: &Region, image: &ImageId| {
         report.entries.iter().any(|entry| {
-            entry.action == "publish"
+            entry.did("publish")
                 && entry.region == *region
                 && entry.resource.as_deref() == Some(image.as_str())
-                && matches!(entry.outcome, Outcome::Done { .. })
         })
     };
     for image in images.values_mut().filter_map(|found| found.as_mut().ok()).flatten() {

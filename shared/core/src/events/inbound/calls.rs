@@ -123,26 +123,6 @@ pub enum ReplicateCall {
     },
 }
 
-/// An invocation of `reconcile`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReconcileCall {
-    /// A sweep, which covers everything.
-    Sweep,
-    /// Somebody looks after what waits in the stack's queues.
-    Failures(FailuresCall),
-}
-
-/// What is done with the messages in the stack's queues: those whose ids begin so, or all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FailuresCall {
-    /// They are shown.
-    List,
-    /// Their events are sent to the functions again.
-    Redrive(Vec<String>),
-    /// They are removed.
-    Purge(Vec<String>),
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RollbackByHand {
@@ -199,22 +179,6 @@ struct CopyByHand {
     copy: ImageId,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FailuresByHand {
-    failures: OfFailures,
-    #[serde(default)]
-    ids: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum OfFailures {
-    List,
-    Redrive,
-    Purge,
-}
-
 /// The detail of a sweep's event about a bake.
 #[derive(Deserialize, Serialize)]
 struct OfBake {
@@ -228,8 +192,6 @@ const STATE_CHANGE: &str =
     "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const VERIFY: &str = r#"expected {"retest": "ami-0123456789abcdef0"}, with "region" for a replica, {"adopt": "ami-0123456789abcdef0", "recipe": "web"}, or EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'"#;
 const REPLICATE: &str = r#"expected {"copy": "ami-0123456789abcdef0"}, Kiln's own 'Image Published' or 'Image Verified', EC2's own 'EC2 AMI State Change' or SSM's own 'Parameter Store Change'"#;
-
-const RECONCILE: &str = r#"expected {}, for a sweep covers all recipes, or {"failures": "list"}, with "redrive" or "purge" instead and "ids" for some of them"#;
 
 impl BakeCall {
     /// Parses the payload of `bake`.
@@ -396,27 +358,6 @@ impl ReplicateCall {
                 Ok(Self::Parameter { region, name, refused: exception.filter(|why| !why.is_empty()) })
             }
             other => Err(unexpected(other, REPLICATE)),
-        }
-    }
-}
-
-impl ReconcileCall {
-    /// Parses the payload of `reconcile`.
-    ///
-    /// # Errors
-    /// What is wrong with the payload, and which payloads are accepted.
-    pub fn read(payload: &Value) -> Result<Self, BadEvent> {
-        if payload.get("failures").is_some() {
-            let FailuresByHand { failures, ids } = fields(payload, RECONCILE)?;
-            return Ok(Self::Failures(match failures {
-                OfFailures::List => FailuresCall::List,
-                OfFailures::Redrive => FailuresCall::Redrive(ids),
-                OfFailures::Purge => FailuresCall::Purge(ids),
-            }));
-        }
-        match payload.as_object() {
-            Some(fields) if fields.is_empty() => Ok(Self::Sweep),
-            _ => Err(BadEvent { problem: "it is not an empty JSON object".into(), expected: RECONCILE }),
         }
     }
 }

@@ -20,7 +20,7 @@ use kiln_core::numbers::Numbers;
 use kiln_core::plan::reason::RetentionReason;
 use kiln_core::plan::{Action, Sequence, Subject, Usage};
 
-use crate::apply::{Entry, Outcome, Report, apply};
+use crate::apply::{Report, apply};
 use crate::bounded::{CALLS, bounded};
 use crate::context::{Context, HandlerError};
 use crate::observe::inventory::{Inventory, inventory, inventory_again};
@@ -195,7 +195,7 @@ fn of_night(report: &Report, rows: &Rows) -> Numbers {
     let gone: BTreeSet<(&Region, &str)> = report
         .entries
         .iter()
-        .filter(|entry| is_deregistered(entry))
+        .filter(|entry| entry.did("deregister"))
         .filter_map(|entry| Some((&entry.region, entry.resource.as_deref()?)))
         .collect();
     let left = || {
@@ -206,10 +206,6 @@ fn of_night(report: &Report, rows: &Rows) -> Numbers {
     Numbers::of_night(left().count(), unknown, left().map(|row| row.gb).sum())
 }
 
-fn is_deregistered(entry: &Entry) -> bool {
-    entry.action == "deregister" && matches!(entry.outcome, Outcome::Done { .. })
-}
-
 /// Adds its plan row to the last entry of each image, and to each deregistered image until when it can be restored.
 async fn annotate<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, context: &Context) {
     report.totals = Some(PlanTotals::of(rows.values(), &context.prices));
@@ -217,7 +213,8 @@ async fn annotate<C: Cloud>(cloud: &C, report: &mut Report, mut rows: Rows, cont
         let Some(resource) = entry.resource.clone() else { continue };
         entry.plan = rows.remove(&(entry.region.clone(), resource));
     }
-    let mut deregistered: Vec<_> = report.entries.iter_mut().filter(|entry| is_deregistered(entry)).collect();
+    let mut deregistered: Vec<_> =
+        report.entries.iter_mut().filter(|entry| entry.did("deregister")).collect();
     let regions: BTreeSet<Region> = deregistered.iter().map(|entry| entry.region.clone()).collect();
     let reads = regions.into_iter().map(async |region| {
         let recycled = cloud.recycled(&region).await;
