@@ -110,6 +110,29 @@ def test_a_folder_is_fetched_its_steps_restart_and_the_log_is_kept(kiln: Kiln) -
     assert "tested intranet" in folder.log_of(kiln, f"logs/30d/web/{version}/tester-{HOME}.log")
 
 
+def test_where_the_console_shows_nothing_the_log_tells_the_verdict(kiln: Kiln) -> None:
+    base = windows(kiln, serial_port=False)
+    script = "Write-Output 'baked'"
+    put(kiln, base, f'script = "{script}"\nkeep_log = "30d"')
+    before = kiln.aws.journal_end()
+    kiln.bake()
+    kiln.sweep()
+    released(kiln)
+    put(kiln, base, 'script = "throw \'no feature of that name\'"\nkeep_log = "30d"')
+    kiln.aws.days_pass(1)
+    kiln.bake()
+    (news,) = kiln.said("Bake Failed", before)
+    assert "status 1" in news["reason"] and "no feature of that name" in news["console-tail"]
+    assert all(is_powershell(text) for text in user_data(kiln))
+
+
+def test_without_a_log_a_silent_console_is_no_verdict(kiln: Kiln) -> None:
+    put(kiln, windows(kiln, serial_port=False), "script = \"Write-Output 'baked'\"")
+    kiln.bake()
+    (builder,) = kiln.living()
+    assert builder["State"]["Name"] == "stopped" and kiln.images() == []
+
+
 @pytest.mark.parametrize(
     ("script", "status", "tail"),
     [

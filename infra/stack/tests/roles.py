@@ -138,9 +138,11 @@ NEVER: list[Call] = [
 ]
 # Each call that a function makes beside those of COMMON, with what AWS tells of it.
 # What instances do by the URLs that a function signed.
+BUILDERS_LOG = "<Store.Arn>/logs/90d/web/20261123T020000Z/builder-us-east-1.log"
+TESTERS_LOG = "<Store.Arn>/logs/90d/web/20261123T020000Z/tester-eu-west-1.log"
 SIGNED: list[Call] = [
     ("s3:GetObject", "<Store.Arn>/archives/0123.tar.gz", OWN),
-    ("s3:PutObject", "<Store.Arn>/logs/90d/web/20261123T020000Z/builder-us-east-1.log", OWN),
+    ("s3:PutObject", BUILDERS_LOG, OWN),
 ]
 NEEDED: dict[str, list[Call]] = {
     "BakeRole": [
@@ -185,6 +187,7 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:DescribeInstances", "*", {}),
         ("ec2:DescribeImages", "*", {}),
         ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
+        ("s3:GetObject", BUILDERS_LOG, OWN),
         ("ec2:CreateImage", INSTANCE, BUILDER),
         ("ec2:CreateImage", INSTANCE, LONG_LIVED),
         ("ec2:CreateImage", IMAGE, ASKED),
@@ -216,6 +219,7 @@ NEEDED: dict[str, list[Call]] = {
         ("ec2:CreateTags", FAR_INSTANCE, {"ec2:CreateAction": "RunInstances"}),
         ("ec2:CreateTags", FAR_VOLUME, {"ec2:CreateAction": "RunInstances"}),
         ("ec2:GetConsoleOutput", INSTANCE, TESTER),
+        ("s3:GetObject", TESTERS_LOG, OWN),
         ("ec2:TerminateInstances", FAR_INSTANCE, TESTER),
         ("ec2:CreateTags", REPLICA, COPY | {"aws:TagKeys": ["kiln:stage", "kiln:contents", "kiln:seal"]}),
         ("s3:PutObject", CONTENTS, OWN),
@@ -305,6 +309,8 @@ NEEDED["ReconcileRole"] = [
     ("ec2:GetImageFindings", IMAGE, {}),
     ("ec2:GetConsoleOutput", INSTANCE, BUILDER),
     ("ec2:GetConsoleOutput", FAR_INSTANCE, TESTER),
+    ("s3:GetObject", BUILDERS_LOG, OWN),
+    ("s3:GetObject", TESTERS_LOG, OWN),
     ("ssm:GetParameters", PARAMETER, {}),
     ("ssm:GetParametersByPath", WAITING, {}),
     *(

@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use crate::expire::in_use::UsageByRegion;
 use crate::expire::inventory::ImagesByRegion;
 use crate::inventory::{
-    Architecture, Features, Image, ImageState, Instance, InstanceState, Protection, RegionUsage, Seal,
-    SharedWith, StopReason,
+    Architecture, Features, Image, ImageState, Instance, InstanceState, Platform, Protection, RegionUsage,
+    Seal, SharedWith, StopReason,
 };
 use crate::model::record::CopySource;
 use crate::model::{Anchor, Pin};
@@ -241,6 +241,7 @@ pub fn builder(recipe: &str, n: i64) -> Instance {
         state: InstanceState::Stopped,
         stop_reason: StopReason::Guest,
         image: Some("ami-ba5e".parse().unwrap()),
+        platform: Platform::Linux,
         zone: Some("us-east-1a".into()),
         launched: Some(day(n)),
         token: String::new(),

@@ -87,6 +87,8 @@ class Image(TaggedEC2Resource):
     platform: str | None = None
     generalised: bool = True
     """Whether Windows runs user data on what is launched from it."""
+    serial_port: bool = True
+    """Whether EC2 shows what its instances write to their first serial port."""
     packages: Packages = field(default_factory=lambda: dict(OF_PUBLIC_IMAGES))
     virtualization_type: str = "hvm"
     kernel_id: str | None = None

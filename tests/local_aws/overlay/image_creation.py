@@ -54,6 +54,7 @@ class ImageCreation(Overlay):
             boot_mode=source.boot_mode if source else None,
             platform=instance.platform,
             generalised=self.world.instance_lifecycle.is_generalised(instance),
+            serial_port=source.serial_port if source else True,
             packages=self.world.instance_lifecycle.packages(instance),
             watermarks=list(source.watermarks) if source else [],
         )
@@ -90,6 +91,7 @@ class ImageCreation(Overlay):
             boot_mode=source.boot_mode,
             platform=source.platform,
             generalised=source.generalised,
+            serial_port=source.serial_port,
             packages=dict(source.packages),
             imds_support=source.imds_support,
             watermarks=list(source.watermarks),

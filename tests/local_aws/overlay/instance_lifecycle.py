@@ -150,6 +150,7 @@ class InstanceLifecycle:
             image = instance.ec2_backend.amis.get(instance.image_id)
             runs = image is None or image.generalised
             sandbox = WindowsGuest(world.endpoint, runs, on_poweroff, on_idle, on_sysprep)
+            sandbox.is_shown = image is None or image.serial_port
             sandbox.print(f"Windows starts ({instance.id})\n")
         else:
             disk = (self.packages(instance), dict(world.repository))

@@ -56,6 +56,8 @@ class WindowsGuest:
         self._killed = threading.Event()
         self._folder: dict[str, str] = {}
         self._text = self._log = ""
+        self.is_shown = True
+        """Whether EC2 shows what is written to its first serial port."""
 
     def start(self, given: bytes) -> None:
         threading.Thread(target=self._boot, args=(given,), daemon=True, name="windows-guest").start()
@@ -91,7 +93,7 @@ class WindowsGuest:
         except Ended as end:
             status = end.status
             self._say(f"kiln: {end}")
-        self._put_log()
+        self._put_log(f"\nkiln-verdict {self._value('$launch')} {status}\n")
         for _ in range(3):
             self._say(f"kiln-verdict {word} {status}")
         if self._killed.is_set():
@@ -179,11 +181,11 @@ class WindowsGuest:
             raise Ended(125, f"{what} is not what the recipe names: its SHA-256 is {found}, not {digest}")
         return data
 
-    def _put_log(self) -> None:
+    def _put_log(self, end: str = "") -> None:
         found = re.search(r"\n\$link = '([^']*)'", self._text)
         if found is None:
             return
-        request = urllib.request.Request(found[1], self._log.encode(), method="PUT")
+        request = urllib.request.Request(found[1], (self._log + end).encode(), method="PUT")
         try:
             urllib.request.urlopen(request, timeout=_PATIENCE).close()
         except (OSError, urllib.error.URLError) as error:
@@ -195,7 +197,8 @@ class WindowsGuest:
 
     def _say(self, text: str) -> None:
         self._log += f"\n{text}\n"
-        self.print(f"\n{text}\n")
+        if self.is_shown:
+            self.print(f"\n{text}\n")
 
 
 def _plain(literal: str) -> str:

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::{
     Architecture, Features, Image, ImageState, Instance, InstanceState, MadeFor, MadeFrom, NewImage,
-    NewInstance, NewReplica, Protection, Result, Seal, Snapshot, StopReason,
+    NewInstance, NewReplica, Platform, Protection, Result, Seal, Snapshot, StopReason,
 };
 use kiln_core::model::{
     ImageId, ImageRecord, InstanceId, Origin, Region, SealKeys, SnapshotId, SubnetId, Tags,
@@ -181,6 +181,7 @@ impl Account {
             state,
             stop_reason: StopReason::Unknown,
             image: Some(image.clone()),
+            platform: Platform::Linux,
             zone: Some("us-east-1a".into()),
             launched: Some(now),
             token: String::new(),

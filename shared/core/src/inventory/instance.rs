@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::inventory::platform::Platform;
 use crate::model::seal::Seal;
 use crate::model::{ImageId, InstanceId, Region, Role, SubnetId, Tags, tags};
 
@@ -20,6 +21,8 @@ pub struct Instance {
     pub stop_reason: StopReason,
     /// The image that it was launched from.
     pub image: Option<ImageId>,
+    /// What it runs.
+    pub platform: Platform,
     /// The Availability Zone of the instance.
     pub zone: Option<String>,
     /// When it was last started; its launch counts as a start.

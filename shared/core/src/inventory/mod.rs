@@ -10,6 +10,7 @@ pub mod error;
 pub mod filter;
 pub mod image;
 pub mod instance;
+pub mod log_verdict;
 mod platform;
 pub mod request;
 pub mod sealed;

@@ -48,9 +48,7 @@ impl Program {
 
     /// The key of the whole log below the stack's bucket; `None` if it is not kept.
     pub fn log_key(&self, role: Role, name: &ImageName, region: &Region) -> Option<String> {
-        let days = self.keep_log?.days();
-        let ImageName { recipe, version } = name;
-        Some(format!("logs/{days}d/{recipe}/{version}/{role}-{region}.log"))
+        Some(self.keep_log?.log_key(role, name, region))
     }
 }
 
@@ -154,13 +152,26 @@ impl LogRetention {
     pub fn days(self) -> u16 {
         self.0
     }
+
+    /// Each that there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        DAYS.into_iter().map(Self)
+    }
+
+    /// The key of a log below the stack's bucket.
+    pub fn log_key(self, role: Role, name: &ImageName, region: &Region) -> String {
+        let (days, ImageName { recipe, version }) = (self.0, name);
+        format!("logs/{days}d/{recipe}/{version}/{role}-{region}.log")
+    }
 }
+
+const DAYS: [u16; 4] = [7, 30, 90, 365];
 
 impl FromStr for LogRetention {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let kept = [7, 30, 90, 365].into_iter().find(|days| text == format!("{days}d"));
+        let kept = DAYS.into_iter().find(|days| text == format!("{days}d"));
         kept.map(Self).ok_or(Malformed)
     }
 }

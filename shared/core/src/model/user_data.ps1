@@ -18,6 +18,8 @@ $steps = @('@steps@' -split ' ' | Where-Object { $_ })
 #[log]
 # Where the log is put; signed for this launch.
 $link = '@log@'
+# What tells its verdict from that of another launch.
+$launch = '@launch@'
 #[]
 $agent = "$env:ProgramFiles\Amazon\EC2Launch\EC2Launch.exe"
 # What outlives a restart: this script, the recipe's folder, the log, and which step is next. Each machine has a place of
@@ -128,6 +130,18 @@ function Send-Log {
   & curl.exe -fsS --ssl-no-revoke --connect-timeout 5 --max-time 45 -T "$kept\log" $link 2>&1
 }
 
+# The end of the log is the verdict beside the serial port, of which EC2 may show nothing. No file of it stays behind.
+function Send-Verdict([int] $status) {
+  $file = "$env:SystemRoot\Temp\$task.log"
+  Set-Content $file "$whole`r`nkiln-verdict $launch $status" -Encoding UTF8
+  foreach ($try in 1..3) {
+    $why = & curl.exe -fsS --ssl-no-revoke --connect-timeout 5 --max-time 45 -T $file $link 2>&1
+    if ($LASTEXITCODE -eq 0) { break }
+  }
+  if ($LASTEXITCODE -ne 0) { Say "kiln: the log could not be kept: $why" }
+  Remove-Item $file -Force -ErrorAction SilentlyContinue
+}
+
 #[reboot]
 function Restart {
   Set-Content "$kept\restarting" $number -ErrorAction Stop
@@ -222,8 +236,7 @@ function Finish([int] $status) {
   Set-Location $env:SystemRoot
 #[log]
   if ($script:sender) { $null = taskkill.exe /t /f /pid $script:sender.Id 2>&1 }
-  $why = Send-Log
-  if ($LASTEXITCODE -ne 0) { Say "kiln: the log could not be kept: $why" }
+  $whole = Get-Content "$kept\log" -Raw -Encoding UTF8 -ErrorAction SilentlyContinue
 #[]
   # A restart under way may win, and then the task says it again.
   if ($status -ne 129) {
@@ -238,12 +251,18 @@ function Finish([int] $status) {
       $status = 128
     }
   }
+#[log]
+  Send-Verdict $status
+#[]
   Write-Verdict $status
   if ($role -eq 'builder' -and $status -eq 0) {
     Close-Port
     & "$env:ProgramFiles\Amazon\EC2Launch\EC2Launch.exe" sysprep --shutdown
     if ($LASTEXITCODE -eq 0) { exit }
     Say "kiln: the machine could not be generalised: EC2Launch's sysprep ended with status $LASTEXITCODE"
+#[log]
+    Send-Verdict 128
+#[]
     Write-Verdict 128
   }
   Close-Port

@@ -30,6 +30,9 @@ pub struct Links {
     pub fetch: Vec<String>,
     /// To which the log is sent; empty if it is not kept.
     pub log: String,
+    /// The word of the verdict at the end of that log: the client token of this launch, for a log of another lies at the same
+    /// place. Windows alone writes one.
+    pub launch: String,
 }
 
 /// The user data that runs `program` on the builder or tester of a bake. A script that begins with `#!` names its
@@ -78,6 +81,7 @@ pub(super) fn filled(
         .replace("@name@", &name.to_string())
         .replace("@word@", word)
         .replace("@log@", &links.log)
+        .replace("@launch@", &links.launch)
         // After the others, because a path may look like one of the places.
         .replace("@steps@", &steps(program))
 }

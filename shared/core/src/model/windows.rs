@@ -23,6 +23,9 @@ use crate::model::user_data::{Links, filled, needed};
 /// The text around the steps, with its places between two `@`.
 const FRAME: &str = include_str!("user_data.ps1");
 
+/// The most characters of a client token.
+const MOST_TOKEN: usize = 64;
+
 /// More than a signed URL has, with the token of a function's role.
 const LINK_BYTES: usize = 2 * 1024;
 
@@ -45,7 +48,8 @@ pub fn user_data(role: Role, name: &ImageName, program: &Program, links: &Links,
 pub fn most_bytes(role: Role, name: &ImageName, program: &Program) -> usize {
     let link = "x".repeat(LINK_BYTES);
     let log = if program.keep_log.is_some() { link.clone() } else { String::new() };
-    let links = Links { archive: link.clone(), fetch: vec![link; program.fetch.len()], log };
+    let fetch = vec![link.clone(); program.fetch.len()];
+    let links = Links { archive: link, fetch, log, launch: "0".repeat(MOST_TOKEN) };
     user_data(role, name, program, &links, &"0".repeat(64)).len()
 }
 
@@ -125,6 +129,7 @@ mod tests {
             archive: "https://store/archive?a=1&b=%2F".into(),
             fetch: vec!["https://artefacts/agent?x=1".into()],
             log: "https://store/log?y=1".into(),
+            launch: "fedcba9876543210".into(),
         }
     }
 
@@ -142,6 +147,7 @@ mod tests {
                 "@word@",
                 "@steps@",
                 "@log@",
+                "@launch@",
                 "@bring@\n",
                 "@environment@\n",
                 "@script@\n",
@@ -210,6 +216,13 @@ mod tests {
         let sysprep = finish.find("\\Amazon\\EC2Launch\\EC2Launch.exe\" sysprep --shutdown\n").unwrap();
         assert!(verdict < sysprep && sysprep < finish.find("\nStop-Computer -Force\n").unwrap());
         assert_eq!(text.matches("sysprep --shutdown").count(), 1);
+        // Beside the port, the log tells it: before the machine is off, and anew if it could not be generalised.
+        let sent: Vec<usize> = finish.match_indices("\nSend-Verdict ").map(|(at, _)| at).collect();
+        assert!(matches!(sent[..], [first, second] if first < verdict && sysprep < second), "{sent:?}");
+        assert!(text.contains("\n$launch = 'fedcba9876543210'\n"));
+        let without =
+            user_data(Role::Builder, &name(), &Program { keep_log: None, ..whole() }, &links(), WORD);
+        assert!(!without.contains("Send-Verdict") && !without.contains("$launch"), "{without}");
         assert!(text.contains("foreach ($copy in 1..3) {\nSay \"kiln-verdict $word $status\"\n"));
     }
 

@@ -17,7 +17,7 @@ use crate::bake::{self, BakeRequest, layers, room};
 use crate::capture;
 use crate::events::wake::Wake;
 use crate::inventory::{Image, ImageState, Instance, InstanceState};
-use crate::model::{ImageName, ImageRecord, InstanceId, Region, ScriptOutcome, Tags, tags};
+use crate::model::{ImageName, ImageRecord, Region, ScriptOutcome, Tags, tags};
 use crate::orphans::{self, Candidate};
 use crate::plan::reason::BakeReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
@@ -27,10 +27,9 @@ use observed::{BuilderDetail, Observed};
 use wakes::Due;
 
 /// The builders for which a [`BuilderDetail`] must be read, with the names of their bakes.
-pub fn builders_to_inspect(observed: &Observed, now: DateTime<Utc>) -> Vec<(InstanceId, ImageName)> {
+pub fn builders_to_inspect(observed: &Observed, now: DateTime<Utc>) -> Vec<(&Instance, ImageName)> {
     builders(observed)
         .filter(|(instance, name)| capture::wants_console(instance, &observed.named(name), now))
-        .map(|(instance, name)| (instance.id.clone(), name))
         .collect()
 }
 

@@ -97,7 +97,7 @@ fn nothing_is_decided_if_nothing_was_left_undone() {
 #[test]
 fn a_stopped_builder_without_an_image_is_captured_once_its_console_shows_success() {
     let mut stopped = observed(vec![builder("web", 9)], vec![]);
-    assert_eq!(builders_to_inspect(&stopped, now()), [(builder("web", 9).id, name("web", 9))]);
+    assert_eq!(builders_to_inspect(&stopped, now()), [(&builder("web", 9), name("web", 9))]);
     stopped.closer.insert(builder("web", 9).id, Ok(console(ScriptOutcome::Passed, "")));
     assert_eq!(found(&stopped, now()), ["capture: capture"]);
     assert_eq!(since(&stopped, now()), Some(day(9)));

@@ -94,7 +94,7 @@ async fn decide_builder<C: Cloud>(
     // Once the image exists, the decision depends on neither the console nor the recipe.
     let console = async {
         match wants_console(&instance, &images, now) {
-            true => read_console(cloud, &instance.region, &instance.id, Role::Builder, &name).await.map(Some),
+            true => read_console(cloud, &instance, Role::Builder, &name).await.map(Some),
             false => Ok(None),
         }
     };

@@ -150,9 +150,7 @@ async fn read_pipeline<C: Cloud>(cloud: &C, observed: &mut Observed, now: DateTi
     let consoles = testers_to_read(observed, now).into_iter().filter_map(|tester| {
         let name =
             ImageName { recipe: tester.tags.read(tags::RECIPE)?, version: tester.tags.read(tags::VERSION)? };
-        Some(async move {
-            (tester.id.clone(), images::console(cloud, &tester.region, &tester.id, Role::Tester, &name).await)
-        })
+        Some(async move { (tester.id.clone(), images::console(cloud, tester, Role::Tester, &name).await) })
     });
     let networks: BTreeMap<_, _> = images_needing_network(observed, &all)
         .into_iter()
@@ -188,9 +186,9 @@ async fn builder_details<C: Cloud>(
 ) -> BTreeMap<InstanceId, Result<BuilderDetail>> {
     let reads = builders_to_inspect(observed, now).into_iter().map(async |(instance, name)| {
         let named = ImageQuery::Named(name.to_string());
-        let console = images::console(cloud, &observed.home, &instance, Role::Builder, &name);
+        let console = images::console(cloud, instance, Role::Builder, &name);
         let (console, named) = join(console, cloud.images(&observed.home, &named)).await;
-        (instance, console.and_then(|console| Ok(BuilderDetail { console, named: named? })))
+        (instance.id.clone(), console.and_then(|console| Ok(BuilderDetail { console, named: named? })))
     });
     bounded(CALLS, reads).await.into_iter().collect()
 }

@@ -189,10 +189,7 @@ async fn test<C: Cloud>(
     };
     let stopped = testers.iter().filter(|tester| wants_console(tester, now));
     let consoles = stopped.map(async |tester| {
-        (
-            tester.id.clone(),
-            images::console(cloud, &image.region, &tester.id, Role::Tester, &record.name).await,
-        )
+        (tester.id.clone(), images::console(cloud, tester, Role::Tester, &record.name).await)
     });
     let consoles: BTreeMap<_, _> = bounded(CALLS, consoles).await.into_iter().collect();
     let network = match recipe.filter(|recipe| wants_network(recipe, &image, &record, &testers)) {

@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join;
 use kiln_core::channel::ChannelPointers;
-use kiln_core::inventory::{Image, ImageQuery, ImageState, Permissions, Result};
+use kiln_core::inventory::{Image, ImageQuery, ImageState, Instance, Permissions, Result, log_verdict};
 use kiln_core::model::contents::Listing;
 use kiln_core::model::script_outcome::tail;
-use kiln_core::model::{
-    ImageId, ImageName, InstanceId, RecipeName, Region, Role, ScriptOutcome, Stage, Tags, tags,
-};
+use kiln_core::model::{ImageId, ImageName, RecipeName, Region, Role, ScriptOutcome, Stage, Tags, tags};
 use kiln_core::recipe::Recipe;
 use kiln_core::release::Pointers;
 use kiln_core::replicate::PermissionsByImage;
@@ -228,20 +226,34 @@ pub(crate) async fn look_up_named<C: Cloud>(
     bounded(CALLS, reads).await;
 }
 
-/// The result on the console of a builder or tester, and the console's last lines.
+/// The result on the console of a builder or tester, and the console's last lines. Of a Windows whose console shows none, it is
+/// that of its log.
 pub(crate) async fn console<C: Cloud>(
     cloud: &C,
-    region: &Region,
-    instance: &InstanceId,
+    instance: &Instance,
     role: Role,
     name: &ImageName,
 ) -> Result<Console> {
-    let (output, words) = join(cloud.console(region, instance), cloud.verdict_words(role, name)).await;
+    let console = cloud.console(&instance.region, &instance.id);
+    let (output, words) = join(console, cloud.verdict_words(role, name)).await;
     let (output, words) = (output?, words?);
-    Ok(Console {
+    let console = Console {
         verdict: ScriptOutcome::read(&output, &words),
         tail: tail(&output, &words),
         listing: Listing::read(&output, &words),
+    };
+    let Some(key) = log_verdict::log_to_read(instance, role, name, &console.verdict) else {
+        return Ok(console);
+    };
+    // Without a log it is as if there were no verdict, which the deadline ends.
+    let log = cloud.object(&key).await.unwrap_or_else(|error| {
+        tracing::info!(%error, "the console shows no verdict, and the log could not be read");
+        None
+    });
+    let log = String::from_utf8_lossy(&log.unwrap_or_default()).into_owned();
+    Ok(match log_verdict::read(&log, instance, &words) {
+        ScriptOutcome::Silent => console,
+        verdict => Console { verdict, tail: tail(&log, &words), ..console },
     })
 }
 

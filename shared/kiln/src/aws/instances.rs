@@ -102,7 +102,8 @@ impl Instances for Aws {
         let words = seals.verdict_words(new.role, &new.name);
         let word = words.first().map_or("", String::as_str);
         let log = new.program.log_key(new.role, &new.name, &new.region);
-        let links = self.links(new, log.as_deref()).await?;
+        let token = seals.launch_token(new);
+        let links = Links { launch: token.to_string(), ..self.links(new, log.as_deref()).await? };
         let user_data = given_to(new, &links, word);
         if user_data.len() > MOST_BYTES {
             let why = format!(
@@ -132,7 +133,7 @@ impl Instances for Aws {
             .instance_type(types::InstanceType::from(new.instance_type.as_str()))
             .min_count(1)
             .max_count(1)
-            .client_token(seals.launch_token(new).as_str())
+            .client_token(token.as_str())
             .set_subnet_id(subnet.filter(|_| new.public_ip.is_none()))
             .set_security_group_ids(groups.filter(|_| new.public_ip.is_none()))
             .set_network_interfaces(new.public_ip.map(|public| vec![interface(new, public)]))
