@@ -115,12 +115,11 @@ def test_where_the_console_shows_nothing_the_log_tells_the_verdict(kiln: Kiln) -
     script = "Write-Output 'baked'"
     put(kiln, base, f'script = "{script}"\nkeep_log = "30d"')
     before = kiln.aws.journal_end()
-    kiln.bake()
+    kiln.bake(scheduled_time="2025-06-01T02:00:00Z")
     kiln.sweep()
     released(kiln)
     put(kiln, base, 'script = "throw \'no feature of that name\'"\nkeep_log = "30d"')
-    kiln.aws.days_pass(1)
-    kiln.bake()
+    kiln.bake(scheduled_time="2025-06-02T02:00:00Z")
     (news,) = kiln.said("Bake Failed", before)
     assert "status 1" in news["reason"] and "no feature of that name" in news["console-tail"]
     assert all(is_powershell(text) for text in user_data(kiln))

@@ -1,6 +1,6 @@
 //! Turns the SDK's types into what Kiln observes.
 
-use aws_sdk_ec2::types::{Filter, PlatformValues, ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use chrono::{DateTime, Utc};
 use kiln_core::inventory::image::{Deletion, made_for};
 use kiln_core::inventory::{
@@ -151,10 +151,10 @@ pub fn instance(region: &Region, given: &aws_sdk_ec2::types::Instance) -> Option
             given.state_reason().and_then(|reason| reason.code()).unwrap_or_default(),
         ),
         image: given.image_id().and_then(|id| id.parse().ok()),
-        // EC2 tells of Windows alone.
+        // EC2 tells of Windows alone, in small letters; the SDK knows it in others.
         // (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html)
         platform: match given.platform() {
-            Some(PlatformValues::Windows) => Platform::Windows,
+            Some(platform) if platform.as_str().eq_ignore_ascii_case("windows") => Platform::Windows,
             _ => Platform::Linux,
         },
         zone: given.placement().and_then(|placement| Some(placement.availability_zone()?.to_owned())),
