@@ -170,6 +170,31 @@ def test_whoever_makes_it_changes_nothing_but_its_pages_and_says_nothing(kiln: K
     assert {call for call in calls if not call.startswith(reads)} <= {"PutObject", "GenerateMac"}
 
 
+def test_what_a_scan_found_in_the_newest_releases_is_counted(kiln: Kiln, bucket: Bucket) -> None:
+    kiln.recipe(publish='block_on_findings = "critical"')
+    kiln.bake()
+    (image,) = kiln.images()
+    high = {"severity": "high", "title": "CVE-2026-2 in curl"}
+    kiln.aws.scan(image["ImageId"], [high, high, {"severity": "low", "title": "CVE-2026-4 in vim"}])
+    kiln.sweep()
+    made(kiln)
+    recipe = the_recipe(bucket)
+    assert {name: count for name, count in recipe["findings"].items() if count} == {"high": 2, "low": 1}
+    assert recipe["versions"][0]["findings"] == recipe["findings"]
+    pages = [bucket.read(key).decode() for key in bucket.keys("catalog/") if key.endswith(".html")]
+    assert any("2 findings of high severity" in page for page in pages)
+
+    # A recipe that does not ask for scans reads none.
+    kiln.recipe()
+    before = kiln.aws.journal_end()
+    made(kiln)
+    assert "findings" not in the_recipe(bucket)
+    calls = [
+        call["action"] for call in kiln.aws.journal(before, kind="call") if call["who"] == "kiln-catalog"
+    ]
+    assert "GetImageFindings" not in calls
+
+
 def test_what_happened_before_the_last_reading_is_kept_and_makes_nothing(kiln: Kiln, bucket: Bucket) -> None:
     kiln.recipe()
     kiln.bake(scheduled_time="2026-11-20T02:00:00Z")
