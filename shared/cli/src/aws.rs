@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -13,6 +14,7 @@ use aws_sdk_lambda::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_types::error::display::DisplayErrorContext;
 use serde_json::Value;
 
@@ -38,7 +40,11 @@ impl Lambda {
     /// # Errors
     /// What is missing, and how it is given.
     pub(crate) async fn connect(global: &Global) -> Result<Self, Failure> {
+        let https = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+            .build_https();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(https.clone())
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(region) = &global.region {
@@ -46,7 +52,9 @@ impl Lambda {
         }
         if let Some(profile) = &global.profile {
             // A profile that somebody names is meant, whatever the environment holds.
-            let named = ProfileFileCredentialsProvider::builder().profile_name(profile).build();
+            let with = ProviderConfig::default().with_http_client(https);
+            let named =
+                ProfileFileCredentialsProvider::builder().configure(&with).profile_name(profile).build();
             loader = loader.profile_name(profile).credentials_provider(named);
         }
         let config = loader.load().await;

@@ -4,6 +4,7 @@ mod accounts;
 mod bus;
 mod errors;
 mod functions;
+mod https;
 mod images;
 mod instances;
 mod launchers;
@@ -12,6 +13,7 @@ mod pages;
 mod parameters;
 mod queues;
 mod read;
+mod ready;
 mod reports;
 mod seals;
 mod sessions;
@@ -27,7 +29,6 @@ mod ways_out;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
@@ -53,8 +54,7 @@ pub struct Aws {
     bus: String,
     /// The stack's bucket, for what is large.
     store: String,
-    /// What carries the requests to it, once one is needed.
-    store_connector: OnceLock<Option<SharedHttpConnector>>,
+    connector: OnceLock<SharedHttpConnector>,
     /// The KMS keys of the seals, the current one first.
     seal_keys: Vec<String>,
     seals: OnceCell<SealKeys>,
@@ -87,7 +87,7 @@ impl Aws {
             stack,
             bus,
             store,
-            store_connector: OnceLock::new(),
+            connector: OnceLock::new(),
             seal_keys,
             seals: OnceCell::new(),
             max_attempts: MAX_ATTEMPTS,
@@ -138,6 +138,10 @@ impl Aws {
         Self { seals: OnceCell::new_with(Some(keys)), ..self }
     }
 
+    fn connector(&self) -> &SharedHttpConnector {
+        self.connector.get_or_init(https::connector)
+    }
+
     async fn config(&self) -> &SdkConfig {
         let build = || async {
             // A Lambda function has its credentials in the environment and nowhere else. The rest of the provider
@@ -145,11 +149,12 @@ impl Aws {
             aws_config::defaults(BehaviorVersion::latest())
                 .region(aws_config::Region::new(self.home.to_string()))
                 .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+                .http_client(https::client(self.connector()))
                 .retry_config(RetryConfig::adaptive().with_max_attempts(self.max_attempts))
                 .timeout_config(
                     TimeoutConfig::builder()
-                        .connect_timeout(Duration::from_secs(3))
-                        .operation_attempt_timeout(Duration::from_secs(20))
+                        .connect_timeout(https::CONNECT)
+                        .operation_attempt_timeout(https::ANSWER)
                         .build(),
                 )
                 .load()

@@ -11,11 +11,6 @@ use crate::aws::Aws;
 use crate::aws::errors::Call;
 
 impl Aws {
-    /// Whether the function reads or writes what is sealed.
-    pub fn needs_seals(&self) -> bool {
-        !self.seal_keys.is_empty()
-    }
-
     /// The keys of seals: one GenerateMac for each KMS key, once in the life of a function. If it fails, the next
     /// invocation tries again.
     /// (<https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateMac.html>)

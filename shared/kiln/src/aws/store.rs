@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use aws_smithy_http_client::default_connector;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
@@ -108,8 +107,7 @@ impl Aws {
         if let Some(media_type) = media_type {
             request.headers_mut().insert("content-type", media_type.to_owned());
         }
-        let connector = self.store_connector.get_or_init(connector).as_ref().ok_or_else(unusable)?;
-        let answer = connector.call(request).await;
+        let answer = self.connector().call(request).await;
         let answer = answer.map_err(|error| failed("DispatchFailure", without_query(&error.to_string())))?;
         let status = answer.status().as_u16();
         let body = ByteStream::new(answer.into_body()).collect().await;
@@ -122,15 +120,6 @@ impl Aws {
         let told = format!("{} (HTTP {status})", element(&text, "Message").unwrap_or("no message"));
         Err(failed(code, told))
     }
-}
-
-/// What carries the requests; `None` if the SDK was built without it.
-pub(super) fn connector() -> Option<SharedHttpConnector> {
-    let settings = HttpConnectorSettings::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .read_timeout(Duration::from_secs(20))
-        .build();
-    default_connector(&settings, aws_smithy_async::rt::sleep::default_async_sleep())
 }
 
 /// The text of an element of S3's error, which has neither attributes nor elements of the same name within.

@@ -105,11 +105,8 @@ where
         let cloud = cloud.with_account_role(account_role).with_topic(topic).with_queues(queues);
         Kiln { cloud: cloud.with_max_attempts(max_attempts), context, stack }
     });
-    if let Ok(Kiln { cloud, .. }) = &kiln
-        && cloud.needs_seals()
-        && let Err(error) = cloud.seals().await
-    {
-        tracing::error!(%error, "the keys of the seals could not be derived; the first event that needs them tries again");
+    if let Ok(Kiln { cloud, .. }) = &kiln {
+        cloud.make_ready().await;
     }
     let (kiln, handle) = (&kiln, &handle);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
