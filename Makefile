@@ -61,6 +61,9 @@ SINCE ?= 1h
 # The command line, if it is installed (make install); else it is built.
 KILN ?= $(or $(shell command -v kiln 2> /dev/null),cargo run --quiet -p kiln-cli --bin kiln --)
 ASK = $(KILN) --stack $(STACK) --region $(REGION)
+# A function aborts where it panics, so that nothing reads the tables by which a stack is unwound: a tenth of a zip file.
+FOR_LAMBDA = PATH="$(CURDIR)/$(BIN):$$PATH" RUSTFLAGS="-C force-unwind-tables=no" cargo lambda build --release \
+  --workspace --exclude kiln-cli
 # A switch that is on, and what is said of a variable that is missing.
 on = $(filter 1 true yes,$($(1)))
 need = $(if $($(1)),,$(error $(1) is missing: make $@ $(2)))
@@ -70,7 +73,7 @@ OF_RELEASE = VERSION=20261123T020000Z WHY="CVE-2026-12345"
 VERSION ?=
 export WHY ?=
 LAYERS ?=
-# The channel of a recipe that something is approved for.
+# The channel of a recipe that something is approved for, or that alone is rolled back.
 CHANNEL ?=
 # The Debian release of the guest, and which of its boots: all of them.
 SUITE ?= trixie
@@ -142,7 +145,7 @@ bench-peers: release $(PEERS_READY) ## Kiln beside other tools: a night of 1,000
 
 build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or x86_64
 	@echo "==> Building for $(ARCH) (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --workspace --exclude kiln-cli --$(subst _,-,$(ARCH)) --lambda-dir $(LAMBDA)
+	@$(FOR_LAMBDA) --$(subst _,-,$(ARCH)) --lambda-dir $(LAMBDA)
 
 release-files: tools ## What is published of a version, for both architectures, in .build/dist: VERSION=0.1.0
 	@$(RELEASE_FILES) --notes .build/notes.md
@@ -184,8 +187,8 @@ explain: ## All about one image, and what will become of it: IMAGE=ami-012345678
 preflight: ## What a bake would fail for; nothing is launched: RECIPE=web REGION=...
 	@$(call need,RECIPE,RECIPE=web)$(ASK) preflight $(RECIPE)
 
-rollback: ## Every Region names a former release again; shows first which: RECIPE=web TO=20261116T020000Z YES=1
-	@$(call need,RECIPE,RECIPE=web)$(ASK) rollback $(RECIPE) $(if $(TO),--to $(TO)) $(if $(call on,YES),--yes)
+rollback: ## Every Region names a former release again; shows first which: RECIPE=web TO=20261116T020000Z CHANNEL=prod YES=1
+	@$(call need,RECIPE,RECIPE=web)$(ASK) rollback $(RECIPE) $(if $(CHANNEL),--channel $(CHANNEL)) $(if $(TO),--to $(TO)) $(if $(call on,YES),--yes)
 
 approve: ## Lets a release come to a channel; shows first what comes: RECIPE=web CHANNEL=prod VERSION=... YES=1
 	@$(call need,RECIPE,RECIPE=web CHANNEL=prod)$(call need,CHANNEL,RECIPE=web CHANNEL=prod)\
@@ -288,11 +291,8 @@ $(SIMULATOR_READY): $(SIMULATOR_PINS) | tools
 	PATH="$(CURDIR)/$(SIMULATOR)/bin:$$PATH" $$npm ci --prefix $(SIMULATOR) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-release: tools # The functions as they are measured
-	@echo "==> Building for release (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
-	@cargo build --release --workspace --exclude kiln-cli --bins
-	@for fn in $(FUNCTIONS); do \
-	  mkdir -p .build/release/$$fn && cp -f "$$CARGO_TARGET_DIR/release/$$fn" .build/release/$$fn/bootstrap; done
+release: tools # The functions as they are measured: as they are shipped, for this machine
+	@$(MAKE) build ARCH=$(patsubst aarch64,arm64,$(shell uname -m)) LAMBDA=.build/release
 
 binaries: tools # The functions for the local AWS, in the profile that the tests use; without symbols, because each test deploys them
 	@command -v cargo > /dev/null || { echo "Kiln needs Rust 1.95 or newer (rustup), and cargo on the PATH"; exit 1; }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from local_aws import deployments
+from local_aws import deployments, share
 from local_aws.buses import Buses
 from local_aws.dispatch import Ec2Dispatch
 from local_aws.hooks import check
@@ -255,7 +255,7 @@ def clean_environment() -> None:
             for key, value in whole.items()
             if key in own or key in region_state or os.environ.get(key) != value or key.startswith("AWS_")
         }
-        return {**out, "AWS_EXECUTION_ENV": "AWS_Lambda_provided.al2023"}
+        return {**out, "AWS_EXECUTION_ENV": "AWS_Lambda_provided.al2023", **share.environment()}
 
     lambda_svc._provided_worker_env = worker_env
 
@@ -409,6 +409,7 @@ def install(world: World, identities: Identities, spawner: Spawner, invokes: Asy
         lambda: believe_functions(identities),
         lambda: judge_roles(Trust(identities)),
         lambda: tie_workers(spawner),
+        *([share.give_shares] if share.is_asked() else []),
     ]
     for step in steps:
         step()
