@@ -150,6 +150,25 @@ def test_a_rollback_and_a_recall_take_every_channel_back(kiln: Kiln) -> None:
     assert kiln.sweep() == []
 
 
+def test_one_channel_is_rolled_back_and_the_others_stay(kiln: Kiln) -> None:
+    recipe(kiln)
+    for version in (OLD, NEW):
+        bake(kiln, version)
+        approve(kiln)
+    back = {"rollback": "web", "channel": "prod"}
+    assert shown(kiln, back) == {("/golden/web/prod", OLD): set(REGIONS)}
+    kiln.invoke("publish", back)
+    kiln.settle()
+    assert kiln.named() == named(kiln, "stage") == [NEW] * 3 and named(kiln, "prod") == [OLD] * 3
+    (told,) = kiln.said("Image Rolled Back")
+    assert (told["channel"], told["from"], told["version"]) == ("prod", NEW, OLD)
+    assert kiln.sweep() == [] and named(kiln, "prod") == [OLD] * 3
+    assert "no release waits" in approve(kiln)["errorMessage"]
+    approve(kiln, version=NEW)
+    assert named(kiln, "prod") == [NEW] * 3
+    assert kiln.sweep() == []
+
+
 def test_a_channel_that_somebody_moved_is_set_back_and_an_event_that_was_lost_is_made_up_for(
     kiln: Kiln,
 ) -> None:

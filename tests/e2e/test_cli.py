@@ -254,6 +254,22 @@ def test_an_approval_is_shown_and_done_once_somebody_says_yes(kiln: Kiln, cli: C
     assert "no release waits for channel prod" in cli.run("approve", "web", "prod", "--yes").err
 
 
+def test_a_channel_is_rolled_back_once_somebody_says_yes(kiln: Kiln, cli: Cli) -> None:
+    stage = "[channels.stage]\nparameter = '/golden/web/stage'"
+    kiln.recipe(publish=f"parameter = '/golden/web'\n{stage}")
+    older, newer = "20250601T020000Z", "20250602T020000Z"
+    for day in (1, 2):
+        kiln.bake(scheduled_time=f"2025-06-0{day}T02:00:00Z")
+    asked = ("rollback", "web", "--channel", "stage")
+    shown = cli.run(*asked)
+    assert shown.code == 1 and f"channel stage was rolled back to {older}" in " ".join(shown.out.split())
+    assert newer in shown.out and "move-parameters (planned)" in shown.out
+    assert cli.document(*asked, code=1)["error"]["kind"] == "not-confirmed"
+    assert "move-parameters (done)" in cli.text(*asked, "--yes")
+    kiln.settle()
+    assert "no earlier release in channel stage" in cli.run(*asked, "--yes").err
+
+
 def test_what_was_deprecated_is_restored(kiln: Kiln, cli: Cli) -> None:
     oldest = three_releases(kiln, quarantine="7d")
     kiln.invoke("expire", {"dry_run": False})

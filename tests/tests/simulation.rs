@@ -78,6 +78,15 @@ fn every_promise_is_kept_in_a_minute_of_fresh_runs() {
     kept_in_fresh_runs(Duration::from_mins(1));
 }
 
+/// Worlds in which something was wrong once: a recalled release was told to have come to a channel, again and again (726); a
+/// replica of a recalled release was shared again, because its home image had been replaced (4618).
+#[test]
+fn what_was_wrong_once_holds() {
+    for seed in [726, 4618] {
+        kept(seed);
+    }
+}
+
 /// Runs seeds that were never run before, for this long.
 fn kept_in_fresh_runs(time: Duration) {
     let first = fastrand::u64(..1 << 60);
@@ -171,7 +180,8 @@ fn each_planted_bug_is_caught_by_the_promise_that_it_breaks() {
         (Bug::RecallInTagsAlone, "which was rejected, was shared", 42),
         (Bug::RecallUnfinished, "did not come to its end", 18),
         (Bug::ApprovalNotAsked, "nobody approved it", 5),
-        (Bug::ChannelBeforeSkipped, "it has not come to the channel before", 54),
+        (Bug::ChannelBeforeSkipped, "it has not come to the channel before", 33),
+        (Bug::ChannelGoesForward, "was rolled back from", 54),
         (Bug::AccountsStayBehind, "of account", 14),
         (Bug::RecalledStaysMarked, "is recalled, and marked", 47),
     ] {

@@ -119,6 +119,9 @@ pub enum Command {
     Rollback {
         /// The recipe
         recipe: RecipeName,
+        /// One channel alone; the parameter of the recipe and its other channels stay
+        #[arg(long, value_name = "CHANNEL")]
+        channel: Option<String>,
         /// The version; without it the newest former release
         #[arg(long, value_name = "VERSION")]
         to: Option<Version>,

@@ -116,6 +116,8 @@ pub enum Bug {
     ApprovalNotAsked,
     /// A channel follows the release, and not the channel before.
     ChannelBeforeSkipped,
+    /// That a channel was rolled back from a release does not count.
+    ChannelGoesForward,
     /// A parameter of another account is not set back to an older release, whatever is rolled back or recalled.
     AccountsStayBehind,
     /// A recall leaves the watermark on.
@@ -124,7 +126,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every planted bug.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::NoClientToken,
         Self::TagsAfterCreation,
         Self::TrustsTheEvent,
@@ -163,6 +165,7 @@ impl Bug {
         Self::RecallUnfinished,
         Self::ApprovalNotAsked,
         Self::ChannelBeforeSkipped,
+        Self::ChannelGoesForward,
         Self::AccountsStayBehind,
         Self::RecalledStaysMarked,
     ];
@@ -245,6 +248,9 @@ impl Images for BuggyCloud {
             }
             (Bug::LayerIgnoresRollback, Function::Bake) => {
                 images.iter_mut().for_each(|image| *image = unpinned(image));
+            }
+            (Bug::ChannelGoesForward, Function::Reconcile | Function::Replicate) => {
+                images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::CHANNELS_LEFT));
             }
             (Bug::LostCounts, Function::Expire) => {
                 images.iter_mut().for_each(|image| image.tags = without(&image.tags, tags::RELEASED_IN));

@@ -1,4 +1,4 @@
-//! Channels, in some worlds: people who approve releases, and the promises on what the channels name.
+//! Channels, in some worlds: people who approve releases and roll channels back, and the promises on what the channels name.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -20,6 +20,8 @@ use super::world::World;
 
 /// How often such a person comes, beside the others.
 const OF_THOSE: f64 = 0.6;
+/// How often he rolls a channel back, where people do.
+const BACK: f64 = 0.4;
 /// How long a release waits for the first channel.
 const AFTER: TimeDelta = TimeDelta::hours(1);
 
@@ -45,7 +47,7 @@ pub(super) fn is_of_channel(parameter: &str) -> bool {
     channel_of(parameter).is_some()
 }
 
-/// Somebody approves what waits, by one invocation without retries; or nobody does.
+/// Somebody approves what waits, or rolls a channel back, by one invocation without retries; or nobody does.
 pub fn act(world: &Rc<World>) {
     let often = world.faults.get().operator * OF_THOSE;
     let comes = |dice: &mut fastrand::Rng| often > 0.0 && dice.f64() < often;
@@ -54,9 +56,15 @@ pub fn act(world: &Rc<World>) {
     }
     let recipes: Vec<RecipeName> = world.invariants.borrow().recipes.keys().cloned().collect();
     let Some(recipe) = world.channel_dice.borrow_mut().choice(recipes) else { return };
-    let now = world.now();
-    world.invariants.borrow_mut().approvals.entry(recipe.clone()).or_default().push(now);
-    let asked = json!({ "approve": recipe, "channel": "prod", "dry_run": false });
+    let goes_back = world.channels_go_back && world.channel_dice.borrow_mut().f64() < BACK;
+    let asked = if goes_back {
+        let channel = if world.channel_dice.borrow_mut().bool() { "stage" } else { "prod" };
+        json!({ "rollback": recipe, "channel": channel })
+    } else {
+        let now = world.now();
+        world.invariants.borrow_mut().approvals.entry(recipe.clone()).or_default().push(now);
+        json!({ "approve": recipe, "channel": "prod", "dry_run": false })
+    };
     world.note(|| format!("somebody asks for {asked}"));
     let world = Rc::clone(world);
     world.clone().spawn(async move {
@@ -88,8 +96,15 @@ impl Invariants {
             return Err(format!("somebody had rolled back from it at {}", back.at));
         }
         let home = home_of(account, &by.home, id, &record);
-        let at_home = account.regions.get(&by.home).and_then(|ec2| ec2.images.get(&home)?.now());
-        let Some(at_home) = at_home else { return Ok(()) };
+        let Some(history) = account.regions.get(&by.home).and_then(|ec2| ec2.images.get(&home)) else {
+            return Ok(());
+        };
+        let Some(at_home) = history.now() else { return Ok(()) };
+        let is_taken_back = |image: &Image| Entries::of(&image.tags).is_taken_back(channel);
+        let known = history.at(by.began - MOST_LAG - MOST_SKEW);
+        if is_taken_back(at_home) && known.is_some_and(is_taken_back) {
+            return Err(format!("{channel} was rolled back from {}", record.name));
+        }
         let released = at_home.tags.time(tags::RELEASED_AT);
         match channel {
             "stage" if released.is_none_or(|released| now + MOST_SKEW * 2 < released + AFTER) => {
@@ -101,7 +116,12 @@ impl Invariants {
     }
 
     fn was_approved(&self, at_home: &Image, record: &ImageRecord) -> Result<(), String> {
-        let Some(since) = Entries::of(&at_home.tags).since("stage") else {
+        let entries = Entries::of(&at_home.tags);
+        // What is there stays there, if the channel before is rolled back from it.
+        if entries.is_taken_back("stage") && entries.has_come("prod") {
+            return Ok(());
+        }
+        let Some(since) = entries.since("stage") else {
             return Err("it has not come to the channel before".into());
         };
         let approvals = self.approvals.get(&record.name.recipe).into_iter().flatten();

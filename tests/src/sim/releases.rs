@@ -52,10 +52,11 @@ pub(super) fn is_published(image: &Image) -> bool {
 }
 
 /// Whether an image is published, or was and had its stage set back. EC2 has no compare-and-swap: an invocation that
-/// read an old state may write an earlier stage over a later one. The image can still be launched, and a sweep repairs
-/// its stage.
+/// read an old state may write an earlier stage over a later one; and what was to be disabled bears that stage before EC2
+/// disables it. The image can still be launched, and a sweep repairs its stage.
 fn is_or_was_published(image: &Image) -> bool {
-    let again = || stage(image) == Some(Stage::Verified) && image.tags.has(tags::PUBLISHED_AS);
+    let earlier = [Some(Stage::Verified), Some(Stage::Disabled)];
+    let again = || earlier.contains(&stage(image)) && image.tags.has(tags::PUBLISHED_AS);
     is_published(image) || image.state == ImageState::Available && again()
 }
 

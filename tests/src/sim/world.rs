@@ -38,6 +38,8 @@ pub struct World {
     pub follower_dice: RefCell<Rng>,
     /// Whether recipes have channels.
     pub with_channels: bool,
+    /// Whether people roll single channels back.
+    pub channels_go_back: bool,
     /// Whether recipes have parameters in other accounts, and a watermark.
     pub with_followers: bool,
     /// How likely each fault is now.
@@ -100,6 +102,7 @@ impl World {
             channel_dice: RefCell::new(Rng::with_seed(seed ^ 0x6368_616e_6e65)),
             follower_dice: RefCell::new(Rng::with_seed(seed ^ 0x666f_6c6c_6f77)),
             with_channels: seed % 7 == 5,
+            channels_go_back: seed % 14 == 12,
             with_followers: seed % 11 == 3,
             faults: Cell::new(Faults::none()),
             end_of_faults: Cell::new(DateTime::<Utc>::MIN_UTC),

@@ -57,7 +57,12 @@ async fn ask_functions<F: Functions>(
         Command::Plan { recipe } => expire::plan(functions, recipe.as_ref(), screen).await,
         Command::Apply { recipe, allow } => expire::apply(functions, recipe.as_ref(), *allow, screen).await,
         Command::Explain { image } => ask::explain(functions, image, screen).await,
-        Command::Rollback { recipe, to } => release::rollback(functions, recipe, *to, screen).await,
+        Command::Rollback { recipe, channel: None, to } => {
+            release::rollback(functions, recipe, *to, screen).await
+        }
+        Command::Rollback { recipe, channel: Some(channel), to } => {
+            release::roll_channel_back(functions, (recipe, channel), *to, screen).await
+        }
         Command::Recall { recipe, version, why, layers } => {
             release::recall(functions, (recipe, *version), (why, *layers), screen).await
         }

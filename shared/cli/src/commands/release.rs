@@ -51,16 +51,43 @@ pub(super) async fn approve<F: Functions>(
     version: Option<Version>,
     screen: &mut Screen<'_>,
 ) -> Result<Done, Failure> {
-    let mut payload = json!({ "approve": recipe, "channel": channel, "dry_run": true });
+    let mut payload = json!({ "approve": recipe, "channel": channel });
     if let Some(version) = version {
         payload["version"] = json!(version);
     }
+    let question = |what: &str| format!("Approve {what} of {recipe} for {channel}?");
+    in_channel(functions, payload, question, screen).await
+}
+
+/// Lets one channel name a former release again.
+pub(super) async fn roll_channel_back<F: Functions>(
+    functions: &F,
+    (recipe, channel): (&RecipeName, &str),
+    to: Option<Version>,
+    screen: &mut Screen<'_>,
+) -> Result<Done, Failure> {
+    let mut payload = json!({ "rollback": recipe, "channel": channel });
+    if let Some(to) = to {
+        payload["to"] = json!(to);
+    }
+    let question = |what: &str| format!("Roll {channel} of {recipe} back to {what}?");
+    in_channel(functions, payload, question, screen).await
+}
+
+/// Shows what a call would do in a channel, asks, and does it.
+async fn in_channel<F: Functions>(
+    functions: &F,
+    mut payload: Value,
+    question: impl FnOnce(&str) -> String,
+    screen: &mut Screen<'_>,
+) -> Result<Done, Failure> {
+    payload["dry_run"] = json!(true);
     let (preview, answer) = call(functions, "publish", &payload, Effect::Reads).await?;
     screen.say(decisions(&answer));
     screen.say([String::new()]);
-    let comes = answer.decisions.iter().find_map(|entry| entry.version.clone());
-    let what = comes.map_or_else(|| "it".to_owned(), |version| version.to_string());
-    let question = format!("Approve {what} of {recipe} for {channel}?");
+    // What tells it is last: the marks before it may be of other versions.
+    let what = answer.decisions.iter().rev().find_map(|entry| entry.version.clone());
+    let question = question(&what.unwrap_or_else(|| "it".to_owned()));
     screen.confirm(&question).await.map_err(|failure| failure.after("preview", preview.clone()))?;
     payload["dry_run"] = json!(false);
     let (document, answer) = call(functions, "publish", &payload, Effect::Changes).await?;

@@ -94,7 +94,7 @@ pub fn examples() -> Vec<Envelope> {
                 &Contents::new("kernel 6.1.156\nrpm nginx 1.28.1-1 aarch64\nrpm jq 1.7.1-1 aarch64\n"),
             ))),
         },
-        Event::ImageRolledBack { image: image(), images: images(), from: Some(of("20261124T020000Z")) },
+        Event::ImageRolledBack { image: image(), images: images(), from: Some(of("20261124T020000Z")), channel: None },
         Event::ImagePromoted {
             image: image(),
             images: images(),

@@ -1,5 +1,6 @@
 use chrono::TimeDelta;
 
+use super::rollback::{Back, roll_back};
 use super::*;
 use crate::fixtures::*;
 use crate::inventory::Grantee;
@@ -19,14 +20,14 @@ fn channelled() -> Recipe {
 }
 
 /// What a recipe has and its channels name; decisions change it as they would change AWS.
-struct Account {
-    recipe: Recipe,
-    images: BTreeMap<Region, Result<Vec<Image>>>,
+pub(super) struct Account {
+    pub(super) recipe: Recipe,
+    pub(super) images: BTreeMap<Region, Result<Vec<Image>>>,
     pointers: ChannelPointers,
 }
 
 impl Account {
-    fn with(releases: impl IntoIterator<Item = i64>) -> Self {
+    pub(super) fn with(releases: impl IntoIterator<Item = i64>) -> Self {
         let recipe = channelled();
         let mut images: BTreeMap<Region, Result<Vec<Image>>> =
             REGIONS.map(|code| (region(code), Ok(vec![]))).into();
@@ -54,7 +55,12 @@ impl Account {
     }
 
     /// Decides, and carries out at most `most` decisions of each sequence. Gives the words of all decided.
-    fn act(&mut self, now: DateTime<Utc>, approved: Option<&Approval>, most: usize) -> Vec<&'static str> {
+    pub(super) fn act(
+        &mut self,
+        now: DateTime<Utc>,
+        approved: Option<&Approval>,
+        most: usize,
+    ) -> Vec<&'static str> {
         let (home, none) = (region(REGIONS[0]), BTreeMap::new());
         let observed = self.observed(&home, &none, now);
         let wanted = wants_permissions(&observed, approved);
@@ -88,16 +94,53 @@ impl Account {
         }
     }
 
-    fn day(&mut self, n: i64) -> Vec<&'static str> {
+    pub(super) fn day(&mut self, n: i64) -> Vec<&'static str> {
         self.act(day(n), None, usize::MAX)
     }
 
-    fn approve(&mut self, n: i64, version: Option<i64>) -> Vec<&'static str> {
-        let version = version.map(|n| name("web", n).version);
-        self.act(day(n), Some(&Approval { channel: "prod".into(), version }), usize::MAX)
+    pub(super) fn approve(&mut self, n: i64, version: Option<i64>) -> Vec<&'static str> {
+        self.approve_in("prod", n, version)
     }
 
-    fn checked(&self, channel: &str, version: Option<i64>) -> std::result::Result<(), String> {
+    pub(super) fn approve_in(&mut self, channel: &str, n: i64, version: Option<i64>) -> Vec<&'static str> {
+        let version = version.map(|n| name("web", n).version);
+        self.act(day(n), Some(&Approval { channel: channel.into(), version }), usize::MAX)
+    }
+
+    /// Rolls a channel back, and carries out at most `most` decisions. Gives the words of all decided.
+    pub(super) fn roll_back(&mut self, n: i64, back: &Back, most: usize) -> Vec<&'static str> {
+        let (home, none) = (region(REGIONS[0]), BTreeMap::new());
+        let sequence = roll_back(&self.observed(&home, &none, day(n)), back);
+        for decision in sequence.iter().take(most) {
+            self.carry_out(decision);
+        }
+        sequence.iter().map(|decision| decision.action.word()).collect()
+    }
+
+    pub(super) fn why_not_back(&self, back: &Back) -> String {
+        let (home, none) = (region(REGIONS[0]), BTreeMap::new());
+        roll_back(&self.observed(&home, &none, day(30)), back)[0].reason.to_string()
+    }
+
+    /// Gives each image the tags of the same release in another account.
+    pub(super) fn keep_tags_of(&mut self, other: &Self) {
+        for (code, found) in &other.images {
+            for one in found.as_ref().unwrap() {
+                let own = self.images.get_mut(code).unwrap().as_mut().unwrap();
+                own.iter_mut()
+                    .filter(|image| image.id == one.id)
+                    .for_each(|image| image.tags = one.tags.clone());
+            }
+        }
+    }
+
+    pub(super) fn take_away(&mut self, n: i64, code: &str) {
+        let version = name("web", n).version.to_string();
+        let found = self.images.get_mut(&region(code)).unwrap().as_mut().unwrap();
+        found.retain(|image| image.tags.get(tags::VERSION) != Some(&version));
+    }
+
+    pub(super) fn checked(&self, channel: &str, version: Option<i64>) -> std::result::Result<(), String> {
         let (home, none) = (region(REGIONS[0]), BTreeMap::new());
         let version = version.map(|n| name("web", n).version);
         let approved = Approval { channel: channel.into(), version };
@@ -105,14 +148,14 @@ impl Account {
     }
 
     /// The day of the release that a channel names in each Region; 0 for none.
-    fn names(&self, channel: &str) -> [i64; 3] {
+    pub(super) fn names(&self, channel: &str) -> [i64; 3] {
         REGIONS.map(|code| {
             let named = self.pointers[channel][&region(code)].parameter.clone().unwrap().unwrap();
             (1..40).find(|n| Some(id_of(code, *n).to_string()) == named).unwrap_or(0)
         })
     }
 
-    fn change(&mut self, n: i64, change: impl Fn(Image) -> Image) {
+    pub(super) fn change(&mut self, n: i64, change: impl Fn(Image) -> Image) {
         let version = name("web", n).version.to_string();
         for image in self.images.values_mut().filter_map(|found| found.as_mut().ok()).flatten() {
             if image.tags.get(tags::VERSION) == Some(&version) {
@@ -144,6 +187,14 @@ fn those_whom_a_channel_shares_with_may_launch_an_image_before_a_parameter_names
     let first = |word: &str| words.iter().position(|one| *one == word).unwrap();
     assert!(first("share") < first("move-parameters"), "{words:?}");
     assert_eq!(words.iter().filter(|word| **word == "share").count(), 3);
+}
+
+#[test]
+fn what_was_recalled_before_it_was_told_is_not_told() {
+    let mut account = Account::with([8]);
+    account.act(day(9), None, 4);
+    account.change(8, |image| image.anchored(image.anchor().ended(crate::model::AnchoredEnd::Recalled)));
+    assert!(!account.day(10).contains(&"emit"));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //!
 //! That a release has come to a channel stands, with a seal, on its home image and on each replica. A channel names the
 //! newest release that has come to it, that can be launched, and that was neither rolled back from nor recalled. So a
-//! rollback and a recall need no rules of their own here.
+//! rollback of the recipe and a recall need no rules of their own here; that of one channel has them in `rollback`.
+
+pub mod rollback;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::events::outbound::Event;
 use crate::inventory::{Image, ImageState, Permissions, Result};
 use crate::model::channels::Entries;
-use crate::model::{ImageId, ImageName, ImageRecord, Region, Stage, Tags, Version, tags};
+use crate::model::{ImageId, ImageName, ImageRecord, Region, Stage, Version, tags};
 use crate::plan::reason::ChannelReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::publish::sharing;
@@ -112,20 +114,24 @@ pub fn waiting(
     images: &[Image],
 ) -> Option<(Version, DateTime<Utc>)> {
     let homes = homes(recipe, home, images);
-    candidates(&homes, channel).next().map(|(one, since)| (one.version(), since))
+    candidates(&homes, channel, None).next().map(|(one, since)| (one.version(), since))
 }
 
 /// The releases that may come to a channel, the newest first, each with the time since which it waits. Nothing comes to a
-/// channel that a newer release has come to before, whatever became of that.
+/// channel that a newer release has come to before, whatever became of that; but for one that the channel was rolled back
+/// from, if somebody asks for it.
 fn candidates<'h, 'a>(
     homes: &'h [Home<'a>],
     channel: &'h Channel,
+    asked: Option<Version>,
 ) -> impl Iterator<Item = (&'h Home<'a>, DateTime<Utc>)> {
-    let is_in = |one: &&Home<'_>| one.entries.since(&channel.name).is_some();
-    let newest = homes.iter().find(is_in).map(Home::version);
+    let has_come = |one: &&Home<'_>| one.entries.has_come(&channel.name);
+    let newest = homes.iter().find(has_come).map(Home::version);
+    let comes_again =
+        move |one: &Home<'_>| asked == Some(one.version()) && one.entries.is_taken_back(&channel.name);
     homes
         .iter()
-        .take_while(move |one| newest.is_none_or(|newest| one.version() > newest))
+        .filter(move |one| newest.is_none_or(|newest| one.version() > newest) || comes_again(one))
         .filter(|one| one.record.stage == Stage::Released && one.may_be_named())
         .filter_map(|one| Some((one, one.waits_since(channel)?)))
 }
@@ -180,6 +186,16 @@ fn own(observed: &Observed<'_>) -> BTreeMap<Region, Result<Vec<Image>>> {
     recipe.regions(home).filter_map(of_region).collect()
 }
 
+/// A channel of the recipe, by its name.
+fn known<'a>(observed: &Observed<'a>, name: &str) -> std::result::Result<&'a Channel, Sequence> {
+    let recipe = observed.recipe;
+    recipe.channel(name).ok_or_else(|| {
+        let known = recipe.channels.iter().map(|channel| channel.name.clone()).collect();
+        let reason = ChannelReason::NoSuchChannel { channel: name.to_owned(), known };
+        vec![Subject::recipe(&recipe.name, observed.home).decide(Action::Reject, reason)]
+    })
+}
+
 /// Refuses what cannot be approved.
 ///
 /// # Errors
@@ -188,10 +204,7 @@ pub fn check(observed: &Observed<'_>, approved: &Approval) -> std::result::Resul
     let refused = |reason: ChannelReason| {
         Err(vec![Subject::recipe(&observed.recipe.name, observed.home).decide(Action::Reject, reason)])
     };
-    let Some(channel) = observed.recipe.channel(&approved.channel) else {
-        let known = observed.recipe.channels.iter().map(|channel| channel.name.clone()).collect();
-        return refused(ChannelReason::NoSuchChannel { channel: approved.channel.clone(), known });
-    };
+    let channel = known(observed, &approved.channel)?;
     let images = match observed.images.get(observed.home) {
         Some(Ok(images)) => images.as_slice(),
         Some(Err(error)) => return Err(vec![Subject::region(observed.home).retry_later(error)]),
@@ -200,7 +213,7 @@ pub fn check(observed: &Observed<'_>, approved: &Approval) -> std::result::Resul
     let homes = homes(observed.recipe, observed.home, images);
     let chosen = approved.version;
     let fits = |(one, _): &(&Home<'_>, DateTime<Utc>)| chosen.is_none_or(|chosen| one.version() == chosen);
-    if candidates(&homes, channel).any(|one| fits(&one)) {
+    if candidates(&homes, channel, chosen).any(|one| fits(&one)) {
         return Ok(());
     }
     let is_there = homes.iter().find(|one| Some(one.version()) == chosen);
@@ -243,17 +256,12 @@ fn one(
     let at_home: Vec<Image> =
         images.get(home).and_then(|found| found.as_ref().ok()).cloned().unwrap_or_default();
     let homes = homes(recipe, home, &at_home);
-    let in_it: BTreeSet<Version> = homes
-        .iter()
-        .filter(|one| one.may_be_named() && one.entries.since(&channel.name).is_some())
-        .map(Home::version)
-        .collect();
+    let in_it = in_channel(&homes, channel);
     let view = recipe.of_channel(channel);
     let nothing = BTreeMap::new();
     let pointers = observed.pointers.get(&channel.name).unwrap_or(&nothing);
     let state = ReleaseState::of_some(&view, home, images, pointers, now, |version| in_it.contains(&version));
-    let is_untold =
-        |one: &&Home<'_>| one.entries.since(&channel.name).is_some() && !one.entries.is_told(&channel.name);
+    let is_untold = |one: &&Home<'_>| in_it.contains(&one.version()) && !one.entries.is_told(&channel.name);
     // What has just come is moved to: that is no drift.
     let drift = if homes.iter().any(|one| is_untold(&one)) { Drift::Repair } else { drift };
     let ChannelMoves { together, alone } = move_channel(&state, drift);
@@ -278,6 +286,12 @@ fn one(
     std::iter::once(sequence).chain(alone).collect()
 }
 
+/// The releases in a channel that may be named.
+fn in_channel(homes: &[Home<'_>], channel: &Channel) -> BTreeSet<Version> {
+    let in_it = homes.iter().filter(|one| one.may_be_named() && one.entries.since(&channel.name).is_some());
+    in_it.map(Home::version).collect()
+}
+
 /// The marks of what comes to a channel, and of replicas that came later; and all images that have a mark that is not told
 /// yet. `images` are as they will be.
 fn marks(
@@ -296,7 +310,8 @@ fn marks(
     // What has just come to the channel before was tried by nobody there yet, so it comes to this one by a later call.
     let observed_home = observed.images.get(home).and_then(|found| found.as_ref().ok());
     let before = homes(recipe, home, observed_home.map_or(&[][..], Vec::as_slice));
-    let coming = candidates(&before, channel).find(chosen);
+    let asked = approved.and_then(|approved| approved.version);
+    let coming = candidates(&before, channel, asked).find(chosen);
     let reason = |version, since| match approved {
         Some(_) => ChannelReason::Approved { channel: channel.name.clone(), version },
         None => ChannelReason::Comes { channel: channel.name.clone(), version, since },
@@ -318,16 +333,17 @@ fn marks(
         if image.state != ImageState::Available || !record.stage.is_published() {
             continue;
         }
-        if Entries::of(&image.tags) != *entries {
-            let tag = Tags::new().with(tags::CHANNELS, entries);
-            let decision = Subject::image(image).decide(Action::Tag(image.id.clone(), tag), reason.clone());
+        let tag = entries.missing_on(&image.tags);
+        if !tag.is_empty() {
+            let decision =
+                Subject::image(image).decide(Action::Tag(image.id.clone(), tag.clone()), reason.clone());
             // The home image last: as long as it is not marked, the next call marks what is left.
             if record.copied.is_some() {
                 sequence.push(decision)
             } else {
                 of_home.push(decision)
             }
-            image.tags = std::mem::take(&mut image.tags).with(tags::CHANNELS, entries);
+            image.tags = std::mem::take(&mut image.tags).and(&tag);
         }
         if entries.since(&channel.name).is_some() && !entries.is_told(&channel.name) {
             marked.push(image.clone());
@@ -359,16 +375,22 @@ fn told(
         channel: channel.name.clone(),
         parameter: channel.parameter.clone(),
     };
-    let occasion = one.image.occasion();
-    let mut sequence = vec![Subject::image(one.image).emit_again(&one.record.name, news, occasion, reason())];
+    // It may come again, once the channel was rolled back from it.
+    let came = one.entries.since(&channel.name).map(|at| at.to_rfc3339()).unwrap_or_default();
+    let occasion = format!("{}{came}", one.image.occasion());
+    let mut sequence =
+        vec![Subject::image(one.image).emit_again(&one.record.name, news, &occasion, reason())];
     // The home image last: as long as it is not noted, the next call tells it.
     members.sort_by_key(|(_, its)| its.copied.is_none());
-    sequence.extend(members.into_iter().map(|(image, _)| {
-        let noted = Tags::new().with(tags::CHANNELS, Entries::of(&image.tags).told(&channel.name));
+    sequence.extend(members.into_iter().filter_map(|(image, _)| {
+        let noted = Entries::of(&image.tags).told(&channel.name).missing_on(&image.tags);
+        if noted.is_empty() {
+            return None;
+        }
         let tag = Action::Tag(image.id.clone(), noted.clone());
         let decision = Subject::image(image).decide(tag, reason());
         image.tags = std::mem::take(&mut image.tags).and(&noted);
-        decision
+        Some(decision)
     }));
     sequence
 }

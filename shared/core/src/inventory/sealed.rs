@@ -28,7 +28,7 @@ pub struct MarkRange {
 }
 
 /// The tags whose value has a seal of its own.
-const SEALED_VALUES: [&str; 7] = [
+const SEALED_VALUES: [&str; 8] = [
     tags::PUBLISHED_AS,
     tags::RELEASED_AT,
     tags::RELEASED_IN,
@@ -36,6 +36,7 @@ const SEALED_VALUES: [&str; 7] = [
     tags::ORPHANED_SINCE,
     tags::CONTENTS,
     tags::CHANNELS,
+    tags::CHANNELS_LEFT,
 ];
 
 /// The marks of `expire`. Their value is followed by the newest version that they count for, and by a seal.

@@ -1,7 +1,5 @@
 //! The channels that a release has come to, as a tag of its images tells.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 
 use crate::model::version::Version;
@@ -27,9 +25,15 @@ struct Entry {
     is_told: bool,
 }
 
-/// The channels that a release has come to: `kiln:channels` as `stage=20261123T020000Z prod~20261126T020000Z`.
+/// The channels that a release has come to: `kiln:channels` as `stage=20261123T020000Z prod~20261126T020000Z`; and those that
+/// were rolled back from it since: `kiln:channels-left` as `prod=20261127T020000Z`.
+///
+/// They are two tags, because whoever brings a release on must not write over a rollback of the same moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entries(Vec<Entry>);
+pub struct Entries {
+    came: Vec<Entry>,
+    left: Vec<Entry>,
+}
 
 impl Entries {
     /// What these tags tell. What cannot be read is no channel.
@@ -39,24 +43,36 @@ impl Entries {
             let is_told = word.as_bytes().get(channel.len()) == Some(&(TOLD as u8));
             Some(Entry { channel: channel.to_owned(), at: at.parse().ok()?, is_told })
         };
-        Self(tags.get(tags::CHANNELS).unwrap_or_default().split(' ').filter_map(entry).collect())
+        let all = |key| tags.get(key).unwrap_or_default().split(' ').filter_map(entry).collect();
+        Self { came: all(tags::CHANNELS), left: all(tags::CHANNELS_LEFT) }
     }
 
-    /// When it came to a channel; `None` if it did not.
+    /// Since when it is in a channel; `None` if it did not come to it, or the channel was rolled back from it.
     pub fn since(&self, channel: &str) -> Option<DateTime<Utc>> {
-        self.get(channel).map(|entry| entry.at.time())
+        of(&self.came, channel).filter(|_| !self.is_taken_back(channel)).map(|entry| entry.at.time())
+    }
+
+    /// Whether it came to a channel, whatever became of it there.
+    pub fn has_come(&self, channel: &str) -> bool {
+        of(&self.came, channel).is_some()
+    }
+
+    /// Whether it came to a channel that was rolled back from it since.
+    pub fn is_taken_back(&self, channel: &str) -> bool {
+        let (came, left) = (of(&self.came, channel), of(&self.left, channel));
+        came.zip(left).is_some_and(|(came, left)| left.at >= came.at)
     }
 
     /// Whether it came to a channel, and that was told.
     pub fn is_told(&self, channel: &str) -> bool {
-        self.get(channel).is_some_and(|entry| entry.is_told)
+        of(&self.came, channel).is_some_and(|entry| entry.is_told)
     }
 
     /// The same, once it has come to one more channel. A time that cannot be written, of the year 10000, adds nothing.
     #[must_use]
     pub fn with(mut self, channel: &str, now: DateTime<Utc>) -> Self {
-        if let (None, Ok(at)) = (self.get(channel), Version::at(now)) {
-            self.0.push(Entry { channel: channel.to_owned(), at, is_told: false });
+        if let (None, Ok(at)) = (self.since(channel), Version::at(now)) {
+            set(&mut self.came, Entry { channel: channel.to_owned(), at, is_told: false });
         }
         self
     }
@@ -64,31 +80,53 @@ impl Entries {
     /// The same, once that was told.
     #[must_use]
     pub fn told(mut self, channel: &str) -> Self {
-        for entry in self.0.iter_mut().filter(|entry| entry.channel == channel) {
+        for entry in self.came.iter_mut().filter(|entry| entry.channel == channel) {
             entry.is_told = true;
         }
         self
     }
 
-    /// Whether it came to no channel.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The same, once a channel that it is in was rolled back from it.
+    #[must_use]
+    pub fn taken_back(mut self, channel: &str, now: DateTime<Utc>) -> Self {
+        // Clocks differ: it left after it came.
+        let left = self.since(channel).map(|came| Version::at(now.max(came)));
+        if let Some(Ok(at)) = left {
+            set(&mut self.left, Entry { channel: channel.to_owned(), at, is_told: true });
+        }
+        self
     }
 
-    fn get(&self, channel: &str) -> Option<&Entry> {
-        self.0.iter().find(|entry| entry.channel == channel)
+    /// The tags that tell it and that an image with `tags` does not bear yet.
+    pub fn missing_on(&self, tags: &Tags) -> Tags {
+        let of_key = [(tags::CHANNELS, &self.came), (tags::CHANNELS_LEFT, &self.left)];
+        let changed = of_key.into_iter().map(|(key, entries)| (key, text(entries)));
+        let changed = changed.filter(|(key, text)| tags.get(key).unwrap_or_default() != text);
+        changed.fold(Tags::new(), |all, (key, text)| all.with(key, text))
+    }
+
+    /// Whether it came to no channel.
+    pub fn is_empty(&self) -> bool {
+        self.came.is_empty()
     }
 }
 
-impl fmt::Display for Entries {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, entry) in self.0.iter().enumerate() {
-            let before = if at == 0 { "" } else { " " };
-            let sign = if entry.is_told { TOLD } else { UNTOLD };
-            write!(f, "{before}{}{sign}{}", entry.channel, entry.at)?;
-        }
-        Ok(())
-    }
+fn of<'a>(entries: &'a [Entry], channel: &str) -> Option<&'a Entry> {
+    entries.iter().find(|entry| entry.channel == channel)
+}
+
+fn set(entries: &mut Vec<Entry>, new: Entry) {
+    entries.retain(|entry| entry.channel != new.channel);
+    entries.push(new);
+}
+
+/// As it stands in a tag.
+fn text(entries: &[Entry]) -> String {
+    let word = |entry: &Entry| {
+        let sign = if entry.is_told { TOLD } else { UNTOLD };
+        format!("{}{sign}{}", entry.channel, entry.at)
+    };
+    entries.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -100,11 +138,17 @@ mod tests {
         Entries::of(&Tags::new().with(tags::CHANNELS, text))
     }
 
+    /// What an image without tags of channels is given.
+    fn written(entries: &Entries) -> Tags {
+        entries.missing_on(&Tags::new())
+    }
+
     #[test]
     fn what_is_written_is_read_again() {
         let entries = Entries::default().with("stage", day(3)).told("stage").with("prod", day(6));
-        assert_eq!(entries.to_string(), "stage=20260104T020000Z prod~20260107T020000Z");
-        assert_eq!(read(&entries.to_string()), entries);
+        let tags = written(&entries);
+        assert_eq!(tags.get(tags::CHANNELS), Some("stage=20260104T020000Z prod~20260107T020000Z"));
+        assert_eq!((tags.get(tags::CHANNELS_LEFT), Entries::of(&tags)), (None, entries.clone()));
         assert_eq!((entries.since("stage"), entries.since("prod")), (Some(day(3)), Some(day(6))));
         assert!(entries.is_told("stage") && !entries.is_told("prod") && entries.since("test").is_none());
     }
@@ -113,6 +157,27 @@ mod tests {
     fn a_release_comes_to_a_channel_once() {
         let entries = Entries::default().with("stage", day(3)).with("stage", day(9));
         assert_eq!(entries.since("stage"), Some(day(3)));
+    }
+
+    #[test]
+    fn what_a_channel_was_rolled_back_from_has_come_to_it_and_is_not_in_it_until_it_comes_again() {
+        let came = Entries::default().with("stage", day(3)).told("stage");
+        let back = came.clone().taken_back("stage", day(5));
+        let tags = back.missing_on(&written(&came));
+        assert_eq!(tags.get(tags::CHANNELS_LEFT), Some("stage=20260106T020000Z"));
+        assert!(!tags.has(tags::CHANNELS), "what came is not written over");
+        assert_eq!(Entries::of(&written(&came).and(&tags)), back);
+        assert!(back.has_come("stage") && back.is_taken_back("stage") && back.since("stage").is_none());
+        let again = back.clone().with("stage", day(9));
+        assert_eq!((again.since("stage"), again.is_told("stage")), (Some(day(9)), false));
+        assert!(!again.missing_on(&written(&back)).has(tags::CHANNELS_LEFT), "nor is what left");
+    }
+
+    #[test]
+    fn a_channel_is_rolled_back_from_what_is_in_it_whatever_the_clock_says() {
+        assert!(Entries::default().taken_back("stage", day(5)).is_empty());
+        let early = Entries::default().with("stage", day(3)).taken_back("stage", day(2));
+        assert!(early.is_taken_back("stage"));
     }
 
     #[test]
@@ -127,6 +192,12 @@ mod tests {
     fn the_most_channels_of_the_longest_names_fit_into_a_tag_with_its_seal() {
         let name = |n: usize| format!("{n:0>width$}", width = MOST_OF_NAME);
         let all = (0..MOST_CHANNELS).fold(Entries::default(), |all, n| all.with(&name(n), day(1)));
-        assert!(all.to_string().len() <= tags::MOST_OF_LIST);
+        let all = (0..MOST_CHANNELS).fold(all, |all, n| all.taken_back(&name(n), day(2)));
+        let tags = written(&all);
+        assert!(
+            [tags::CHANNELS, tags::CHANNELS_LEFT]
+                .iter()
+                .all(|key| tags.get(key).unwrap().len() <= tags::MOST_OF_LIST)
+        );
     }
 }

@@ -80,6 +80,9 @@ pub const RELEASED_IN: &str = "kiln:released-in";
 /// On an image or replica: the channels of its recipe that its release has come to, each with the time: `stage=20261123T020000Z`.
 /// Instead of `=` stands `~` until that was told.
 pub const CHANNELS: &str = "kiln:channels";
+/// On an image or replica: the channels that were rolled back from its release, each with the time: `prod=20261126T020000Z`.
+/// It counts unless the release has come to the channel again since.
+pub const CHANNELS_LEFT: &str = "kiln:channels-left";
 /// On an image that some Region's parameter did not take: how often it was tried, and when last. The next try waits,
 /// each time twice as long.
 pub const RELEASE_TRIED: &str = "kiln:release-tried";
@@ -119,7 +122,7 @@ pub const MOST_OF_LIST: usize = 200;
 pub const MOST_OF_KILN: usize = 28;
 
 /// Kiln's own keys. [`Tags`] borrows them from here instead of allocating a copy for every image.
-const OWN: [&str; 38] = [
+const OWN: [&str; 39] = [
     RECIPE,
     VERSION,
     ROLE,
@@ -149,6 +152,7 @@ const OWN: [&str; 38] = [
     RELEASED_AT,
     RELEASED_IN,
     CHANNELS,
+    CHANNELS_LEFT,
     RELEASE_TRIED,
     LOG,
     END_TOLD,
@@ -186,6 +190,11 @@ impl Tags {
     pub fn with(mut self, key: &str, value: impl ToString) -> Self {
         self.set(key, value.to_string());
         self
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// These tags and all of `others`. Of a key in both, the value of `others` counts.

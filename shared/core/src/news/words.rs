@@ -94,9 +94,14 @@ pub(super) fn message(call: &NotifyCall) -> Message {
                 .then("See what each Region names", status)
                 .then("If it turns out to be bad, name the one before", format!("kiln rollback {recipe}"))
         }
-        Heard::ImageRolledBack { image, images, from } => {
-            let mut message =
-                new("rolled back", &["The parameters and launch templates name this earlier release again."]);
+        Heard::ImageRolledBack { image, images, from, channel } => {
+            let said = match channel {
+                None => "The parameters and launch templates name this earlier release again.".to_owned(),
+                Some(channel) => {
+                    format!("The parameters of the channel {channel} name this earlier release again.")
+                }
+            };
+            let mut message = new("rolled back", &[&said]);
             if let Some(from) = from {
                 message = message.says(format!("They named {from} before."));
             }

@@ -37,8 +37,10 @@ pub fn launchers(recipe: &Recipe) -> BTreeSet<Grantee> {
 /// What the recipe shares an image with: whom all its images are shared with, and those of the channels it has come to.
 fn shares<'r>(recipe: &'r Recipe, tags: &Tags) -> impl Iterator<Item = &'r Share> {
     let entries = Entries::of(tags);
-    let is_in = move |channel: &&Channel| entries.since(&channel.name).is_some();
-    std::iter::once(&recipe.publish.share).chain(recipe.channels.iter().filter(is_in).map(|one| &one.share))
+    // As after a rollback of the recipe, whoever launched it goes on launching it.
+    let has_come = move |channel: &&Channel| entries.has_come(&channel.name);
+    std::iter::once(&recipe.publish.share)
+        .chain(recipe.channels.iter().filter(has_come).map(|one| &one.share))
 }
 
 fn may_launch(share: &Share) -> impl Iterator<Item = Grantee> {

@@ -82,6 +82,7 @@ pub fn rollback(state: &ReleaseState<'_>, to: Option<Version>) -> Vec<Sequence> 
         image: chosen.home.id.clone(),
         images: chosen.images(),
         from: current.map(ReadyRelease::version).filter(|from| *from != chosen.version()),
+        channel: None,
     };
     sequence.push(home().emit(&chosen.record.name, news, reason()));
     let mut told_alone = Vec::new();

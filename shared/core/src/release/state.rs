@@ -334,6 +334,11 @@ impl<'a> ReleaseState<'a> {
         self.regions().filter_map(left).collect()
     }
 
+    /// A retry for each Region that the recipe requires and that could not be read.
+    pub(crate) fn unread_where_required(&self) -> Sequence {
+        self.unreadable().into_iter().filter(|one| self.requires(&one.subject.region)).collect()
+    }
+
     /// A retry for each Region whose images or parameter could not be read.
     pub(super) fn unreadable(&self) -> Sequence {
         let unobservable = self.unobservable.iter().map(|(region, error)| (*region, *error));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use futures::future::join;
+use kiln_core::channel::rollback::{Back, roll_back};
 use kiln_core::channel::{Approval, ChannelPointers, Observed, check, decide, wants_permissions};
 use kiln_core::events::inbound::Mode;
 use kiln_core::inventory::{CloudError, Image};
@@ -34,6 +35,38 @@ pub(crate) async fn approve<C: Cloud>(
         brought(cloud, context, &recipe, Asked { drift: Drift::Repair, by: Some(approval) }, mode, now).await;
     report.read_only = mode == Mode::DryRun;
     Ok(report)
+}
+
+/// Rolls one channel of a recipe back, or shows what that would do.
+///
+/// # Errors
+/// Why nothing was done.
+pub(crate) async fn roll_channel_back<C: Cloud>(
+    cloud: &C,
+    context: &Context,
+    recipe: &RecipeName,
+    back: &Back,
+    mode: Mode,
+    now: DateTime<Utc>,
+) -> Result<Report, HandlerError> {
+    let recipe = recipes::existing(cloud, context, recipe).await?;
+    let (images, mut pointers) = read(cloud, context, &recipe).await;
+    images::look_up_in_channels(cloud, &recipe, &images, &mut pointers).await;
+    let (home, none) = (&context.home, BTreeMap::new());
+    let observed =
+        Observed { recipe: &recipe, home, images: &images, pointers: &pointers, permissions: &none, now };
+    Ok(apply(cloud, vec![roll_back(&observed, back)], mode, now).await)
+}
+
+/// The images of a recipe, and what its channels name.
+async fn read<C: Cloud>(cloud: &C, context: &Context, recipe: &Recipe) -> (Images, ChannelPointers) {
+    let one = [recipe];
+    let (images, mut pointers) = join(
+        images::recipe_images(cloud, context, recipe),
+        images::channel_pointers(cloud, &context.home, &one),
+    )
+    .await;
+    (images, pointers.remove(&recipe.name).unwrap_or_default())
 }
 
 /// Brings the channels of a recipe to where they should be. Of a recipe without channels nothing is read.
@@ -86,13 +119,7 @@ async fn brought<C: Cloud>(
     mode: Mode,
     now: DateTime<Utc>,
 ) -> Report {
-    let one = [recipe];
-    let (images, mut pointers) = join(
-        images::recipe_images(cloud, context, recipe),
-        images::channel_pointers(cloud, &context.home, &one),
-    )
-    .await;
-    let pointers = pointers.remove(&recipe.name).unwrap_or_default();
+    let (images, pointers) = read(cloud, context, recipe).await;
     let decided = decided(cloud, context, recipe, asked, (&images, pointers), now).await;
     apply(cloud, decided, mode, now).await
 }

@@ -1,11 +1,13 @@
-//! `publish`: shares an image that passed its test, rolls a recipe back to a former release, and recalls a bad one.
+//! `publish`: shares an image that passed its test, rolls a recipe or a channel back to a former release, and recalls a bad
+//! one.
 
 use chrono::{DateTime, Utc};
 use futures::future::join;
 use kiln_core::channel::Approval;
+use kiln_core::channel::rollback::Back;
 use kiln_core::events::inbound::{Mode, PublishCall};
-use kiln_core::inventory::ImageQuery;
-use kiln_core::model::{ImageId, ImageRecord, RecipeName, Region, Version};
+use kiln_core::inventory::{Image, ImageQuery};
+use kiln_core::model::{ImageId, ImageName, ImageRecord, RecipeName, Region, Tags, Version, tags};
 use kiln_core::plan::reason::{PublishReason, RecallReason};
 use kiln_core::plan::{Sequence, Subject, anchored};
 use kiln_core::publish::{Observed, decide, is_due, sharing, wants_findings};
@@ -14,7 +16,7 @@ use kiln_core::release::{Drift, ReleaseState};
 
 use crate::apply::{Report, apply};
 use crate::context::{Context, HandlerError};
-use crate::handlers::channels::{approve, follow, would_follow};
+use crate::handlers::channels::{approve, follow, roll_channel_back, would_follow};
 use crate::handlers::recall::{Asked, recall, reinstate};
 use crate::observe::event_resource::{self, Halt, keep, sequence};
 use crate::observe::{images, recipes};
@@ -36,8 +38,12 @@ pub async fn publish<C: Cloud>(
             let sequence = sequence(of_image(cloud, context, region, image, now).await)?;
             Ok(apply(cloud, vec![sequence], mode, now).await)
         }
-        PublishCall::Rollback { recipe, to, mode } => {
+        PublishCall::Rollback { recipe, channel: None, to, mode } => {
             roll_back(cloud, context, recipe, (*to, *mode), now).await
+        }
+        PublishCall::Rollback { recipe, channel: Some(channel), to, mode } => {
+            let back = Back { channel: channel.clone(), to: *to };
+            roll_channel_back(cloud, context, recipe, &back, *mode, now).await
         }
         PublishCall::Approve { recipe, channel, version, mode } => {
             let approval = Approval { channel: channel.clone(), version: *version };
@@ -61,10 +67,12 @@ async fn of_image<C: Cloud>(
     let image = event_resource::image(cloud, region, id).await?;
     let record = event_resource::record(&image, &context.home)?;
     let recipe = event_resource::recipe(cloud, context, &image, &record.name.recipe).await?;
-    if sharing::is_due(&recipe, &image, &record) {
-        if is_of_recalled(cloud, &record).await? {
-            return keep(Subject::image(&image), RecallReason::IsRecalled);
-        }
+    let is_shared_again = sharing::is_due(&recipe, &image, &record);
+    // What was never recalled itself, and is published for the first time, costs no further call.
+    if (is_shared_again || image.tags.has(tags::RECALLED)) && is_of_recalled(cloud, &record).await? {
+        return keep(Subject::image(&image), RecallReason::IsRecalled);
+    }
+    if is_shared_again {
         let permissions = images::permissions(cloud, &image).await;
         let converged = sharing::converge(&recipe, &image, &record, &permissions, now);
         return converged
@@ -87,8 +95,11 @@ async fn of_image<C: Cloud>(
 /// be read.
 async fn is_of_recalled<C: Cloud>(cloud: &C, record: &ImageRecord) -> Result<bool, Halt> {
     let Some(copied) = &record.copied else { return Ok(false) };
-    let origin = ImageQuery::Id(copied.origin.image.clone());
-    Ok(cloud.images(&copied.origin.region, &origin).await?.iter().any(|home| home.is_out()))
+    // By its release: the home image that it was copied from may be gone, and another one stand in its place.
+    let ImageName { recipe, version } = &record.name;
+    let of_release = Tags::new().with(tags::RECIPE, recipe).with(tags::VERSION, version);
+    let found = cloud.images(&copied.origin.region, &ImageQuery::Tagged(of_release)).await?;
+    Ok(found.iter().any(Image::is_out))
 }
 
 /// Rolls a recipe back, and reads back what came of it; or shows what that would do.

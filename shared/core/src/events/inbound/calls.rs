@@ -54,10 +54,12 @@ pub enum VerifyCall {
 pub enum PublishCall {
     /// An image passed its test.
     Image(Region, ImageId),
-    /// Somebody rolls a recipe back, to a version or to the release before.
+    /// Somebody rolls a recipe or one of its channels back, to a version or to the release before.
     Rollback {
         /// The recipe.
         recipe: RecipeName,
+        /// The channel; `None` for the recipe as a whole.
+        channel: Option<String>,
         /// The version; `None` for the release before.
         to: Option<Version>,
         /// Whether it is carried out.
@@ -127,6 +129,7 @@ pub enum ReplicateCall {
 #[serde(deny_unknown_fields)]
 struct RollbackByHand {
     rollback: RecipeName,
+    channel: Option<String>,
     to: Option<Version>,
     dry_run: Option<bool>,
 }
@@ -187,7 +190,7 @@ struct OfBake {
 }
 
 const BAKE: &str = r#"expected {}, or any of {"recipe": "web"}, {"scheduled_time": "2026-11-23T02:00:00Z"} and {"preflight": true}, or Kiln's own 'Image Released'"#;
-const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"}, with "to" for a version and "dry_run": true to see only what it would do, {"recall": "web", "version": "20261123T020000Z", "reason": "CVE-2026-12345"}, with "layers": true for what was baked from it, {"reinstate": "web", "version": "20261123T020000Z"}, or {"approve": "web", "channel": "prod"}, with "version" for one that is not the newest; the last three show what they would do unless they have "dry_run": false"#;
+const PUBLISH: &str = r#"expected Kiln's own 'Image Verified', {"rollback": "web"}, with "channel" for one channel alone, "to" for a version and "dry_run": true to see only what it would do, {"recall": "web", "version": "20261123T020000Z", "reason": "CVE-2026-12345"}, with "layers": true for what was baked from it, {"reinstate": "web", "version": "20261123T020000Z"}, or {"approve": "web", "channel": "prod"}, with "version" for one that is not the newest; the last three show what they would do unless they have "dry_run": false"#;
 const STATE_CHANGE: &str =
     "expected EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'";
 const VERIFY: &str = r#"expected {"retest": "ami-0123456789abcdef0"}, with "region" for a replica, {"adopt": "ami-0123456789abcdef0", "recipe": "web"}, or EC2's own 'EC2 Instance State-change Notification' or 'EC2 AMI State Change'"#;
@@ -310,7 +313,8 @@ impl PublishCall {
             let call: RollbackByHand = fields(payload, PUBLISH)?;
             // In an emergency it is one call: unlike a recall it can be taken back by another rollback.
             let mode = if call.dry_run.unwrap_or(false) { Mode::DryRun } else { Mode::Apply };
-            return Ok(Self::Rollback { recipe: call.rollback, to: call.to, mode });
+            let RollbackByHand { rollback, channel, to, .. } = call;
+            return Ok(Self::Rollback { recipe: rollback, channel, to, mode });
         }
         match detail_type(payload, PUBLISH)? {
             "Image Verified" => of_image(payload, PUBLISH).map(|(region, image)| Self::Image(region, image)),

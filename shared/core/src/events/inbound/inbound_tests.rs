@@ -42,10 +42,13 @@ fn a_rejected_parameter_carries_the_reason() {
 fn a_rollback_has_a_recipe_and_optionally_a_version() {
     let call = PublishCall::read(&json!({"rollback": "web", "to": "20261123T020000Z"})).unwrap();
     let (recipe, to) = ("web".parse().unwrap(), "20261123T020000Z".parse().ok());
-    assert_eq!(call, PublishCall::Rollback { recipe, to, mode: Mode::Apply });
+    assert_eq!(call, PublishCall::Rollback { recipe, channel: None, to, mode: Mode::Apply });
     let shown = PublishCall::read(&json!({"rollback": "web", "dry_run": true})).unwrap();
     let recipe = "web".parse().unwrap();
-    assert_eq!(shown, PublishCall::Rollback { recipe, to: None, mode: Mode::DryRun });
+    assert_eq!(shown, PublishCall::Rollback { recipe, channel: None, to: None, mode: Mode::DryRun });
+    let one = PublishCall::read(&json!({"rollback": "web", "channel": "prod"})).unwrap();
+    let (recipe, channel) = ("web".parse().unwrap(), Some("prod".to_owned()));
+    assert_eq!(one, PublishCall::Rollback { recipe, channel, to: None, mode: Mode::Apply });
     let error = PublishCall::read(&json!({"rollback": "web", "too": "x"})).unwrap_err().to_string();
     assert!(error.contains("unknown field `too`"), "{error}");
     assert!(PublishCall::read(&json!({"rollback": "web", "to": "1.2"})).is_err());

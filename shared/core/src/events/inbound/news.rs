@@ -82,7 +82,12 @@ pub enum Heard {
         difference: Option<Changes>,
     },
     #[serde(rename = "Image Rolled Back")]
-    ImageRolledBack { image: ImageId, images: BTreeMap<Region, ImageId>, from: Option<Version> },
+    ImageRolledBack {
+        image: ImageId,
+        images: BTreeMap<Region, ImageId>,
+        from: Option<Version>,
+        channel: Option<String>,
+    },
     #[serde(rename = "Image Promoted")]
     ImagePromoted { image: ImageId, images: BTreeMap<Region, ImageId>, channel: String, parameter: String },
     #[serde(rename = "Image Recalled")]

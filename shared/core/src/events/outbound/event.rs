@@ -116,7 +116,7 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         difference: Option<Box<Difference>>,
     },
-    /// `Image Rolled Back`: the parameters and launch templates point at an earlier release again.
+    /// `Image Rolled Back`: the parameters and launch templates point at an earlier release again, or those of one channel do.
     ImageRolledBack {
         /// The home image that they point at now.
         image: ImageId,
@@ -125,6 +125,9 @@ pub enum Event {
         /// The version that they pointed at before; absent if that is unknown, or the same.
         #[serde(skip_serializing_if = "Option::is_none")]
         from: Option<Version>,
+        /// The channel; absent if the whole recipe was rolled back.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        channel: Option<String>,
     },
     /// `Image Promoted`: a release came to a channel of its recipe, by itself or because somebody approved it. The channel's
     /// parameters name it, unless a newer release or a rollback came first.

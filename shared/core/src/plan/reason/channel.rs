@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use crate::model::Version;
-use crate::plan::text::join;
+use crate::plan::text::{join, suffix};
 
 #[allow(missing_docs, reason = "the sentence of each variant is its documentation")]
 /// Why a release comes to a channel, or does not.
@@ -14,6 +14,14 @@ pub enum ChannelReason {
     Comes { channel: String, version: Version, since: DateTime<Utc> },
     #[error("somebody approved {version} for channel {channel}")]
     Approved { channel: String, version: Version },
+    #[error("channel {channel} was rolled back to {version}")]
+    RolledBack { channel: String, version: Version },
+    #[error(
+        "there is no {} in channel {channel} to roll back to{}",
+        .to.map_or("earlier release".to_owned(), |to| format!("release {to}")),
+        suffix(.why)
+    )]
+    NoRollbackTarget { channel: String, to: Option<Version>, why: Vec<String> },
     #[error("{version} came to the channels of its recipe before this replica was there")]
     CameLater { version: Version },
     #[error("it has come to channel {0}, and what names it there has moved")]
