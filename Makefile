@@ -61,9 +61,6 @@ SINCE ?= 1h
 # The command line, if it is installed (make install); else it is built.
 KILN ?= $(or $(shell command -v kiln 2> /dev/null),cargo run --quiet -p kiln-cli --bin kiln --)
 ASK = $(KILN) --stack $(STACK) --region $(REGION)
-# A function aborts where it panics, so that nothing reads the tables by which a stack is unwound: a tenth of a zip file.
-FOR_LAMBDA = PATH="$(CURDIR)/$(BIN):$$PATH" RUSTFLAGS="-C force-unwind-tables=no" cargo lambda build --release \
-  --workspace --exclude kiln-cli
 # A switch that is on, and what is said of a variable that is missing.
 on = $(filter 1 true yes,$($(1)))
 need = $(if $($(1)),,$(error $(1) is missing: make $@ $(2)))
@@ -145,7 +142,8 @@ bench-peers: release $(PEERS_READY) ## Kiln beside other tools: a night of 1,000
 
 build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or x86_64
 	@echo "==> Building for $(ARCH) (the first time the EC2 SDK takes about 11 minutes on 2 cores)"
-	@$(FOR_LAMBDA) --$(subst _,-,$(ARCH)) --lambda-dir $(LAMBDA)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release --workspace --exclude kiln-cli --$(subst _,-,$(ARCH)) --lambda-dir $(LAMBDA)
+	@$(BIN)/python -m stack empty-unwind-tables $(LAMBDA)
 
 release-files: tools ## What is published of a version, for both architectures, in .build/dist: VERSION=0.1.0
 	@$(RELEASE_FILES) --notes .build/notes.md

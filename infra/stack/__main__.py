@@ -10,7 +10,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stack import catalog, functions, operate, recipes, release
+from stack import catalog, functions, operate, recipes, release, unwind
 from stack.arguments import ArgumentError, switch
 from stack.artifacts import BucketError
 from stack.clients import Clients
@@ -70,6 +70,11 @@ def _release_files(options: argparse.Namespace) -> int:
     builds = {one: folder for one in release.ARCHITECTURES if (folder := getattr(options, one))}
     if options.to:
         release.lay(builds, options.to)
+    return 0
+
+
+def _empty_unwind_tables(options: argparse.Namespace) -> int:
+    unwind.empty_all(options.folder)
     return 0
 
 
@@ -168,6 +173,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(f"--{one.replace('_', '-')}", type=Path, help="holds <function>/bootstrap")
     command.add_argument("--to", type=Path, help="where the files are laid")
     command.add_argument("--notes", type=Path, help="the file for the notes, from the changelog")
+
+    command = commands.add_parser("empty-unwind-tables", help="makes the functions for AWS smaller")
+    command.set_defaults(run=_empty_unwind_tables)
+    command.add_argument("folder", type=Path, help="holds <function>/bootstrap")
 
     command = commands.add_parser("uninstall", parents=[common], help="deletes the stacks; images stay")
     command.set_defaults(run=_uninstall)
