@@ -1,8 +1,8 @@
-"""Empties the tables by which a stack is unwound: a tenth of a function's zip file. Nothing reads them, because
-a function aborts where it panics.
+"""Empties the tables by which a stack is unwound: a tenth of a function's zip file.
 
-A linker cannot leave them out of a Rust program: the standard library brings its own. Emptied, they are what
-they would be in a program without functions, and all else stays where it was.
+Nothing reads them, because a function aborts where it panics. A linker cannot leave them out of a Rust
+program: the standard library brings its own. Emptied, they are what they would be in a program without
+functions, and all else stays where it was.
 """
 
 from __future__ import annotations

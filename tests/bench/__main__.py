@@ -41,7 +41,9 @@ def zipped(binary: Path) -> float:
 
 def memory_of_a_night() -> dict[str, float]:
     with LocalAws() as aws:
-        deploy(aws.url, BUILT, home=HOME, regions=list(FURTHER), architecture="x86_64", parameters=SAMPLES)
+        topic = aws.client("sns").create_topic(Name="news")["TopicArn"]
+        parameters = {**SAMPLES, "NotifyTopic": topic, "NotifyOf": "everything"}
+        deploy(aws.url, BUILT, home=HOME, regions=list(FURTHER), architecture="x86_64", parameters=parameters)
         prepare(aws, midnight())
         for schedule in (name for function in functions.functions() for name in function.schedules):
             aws.schedule(f"{HOME_STACK}-{schedule}", at=midnight().strftime("%Y-%m-%dT%H:%M:%SZ"))
