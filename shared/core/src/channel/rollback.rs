@@ -42,7 +42,7 @@ pub fn roll_back(observed: &Observed<'_>, back: &Back) -> Sequence {
     let in_it = in_channel(&all, channel);
     let current = in_it.last().copied();
     let may_go_to = |one: &&Home<'_>| match back.to {
-        Some(to) => one.may_be_named() && one.entries.has_come(&channel.name) && one.version() == to,
+        Some(to) => one.version() == to && one.entries.has_come(&channel.name),
         None => current != Some(one.version()) && in_it.contains(&one.version()),
     };
     let mut why = Vec::new();
