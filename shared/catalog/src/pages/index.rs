@@ -71,7 +71,7 @@ fn totals(catalog: &Catalog) -> Markup {
                 ("Releases", html! { (releases) }),
                 ("Images", html! { (images) }),
                 ("Snapshots, at most", html! {
-                    (text::dollars(cost)) span.unit { " a month for " (format!("{:.0}", cost.gb)) " GB" }
+                    (text::dollars(cost)) span.unit { " a month for " (text::gigabytes(cost, 0)) }
                     @if unknown > 0 { span.unit { ", without " (count(unknown, "recipe")) " whose size is unknown" } }
                 }),
             ]))

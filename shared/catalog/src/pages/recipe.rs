@@ -83,7 +83,7 @@ fn cost(recipe: &Recipe) -> Markup {
     match recipe.cost {
         None => nothing("unknown"),
         Some(cost) => {
-            html! { (text::dollars(cost)) " a month at most" div.small { (format!("{:.0}", cost.gb)) " GB" } }
+            html! { (text::dollars(cost)) " a month at most" div.small { (text::gigabytes(cost, 0)) } }
         }
     }
 }

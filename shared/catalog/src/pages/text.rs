@@ -76,6 +76,12 @@ pub fn dollars(cost: Cost) -> String {
     if usd < 9.995 { format!("${usd:.2}") } else { format!("${usd:.0}") }
 }
 
+/// The size of snapshots, with so many decimals.
+pub fn gigabytes(cost: Cost, decimals: usize) -> String {
+    // As above.
+    format!("{:.decimals$} GB", cost.gb + 0.0)
+}
+
 /// The findings in a scan: those that need somebody first.
 pub fn findings(found: Option<Findings>) -> Markup {
     let Some(found) = found else { return nothing("not scanned") };
@@ -152,6 +158,7 @@ mod tests {
         let none: f64 = [0.0_f64; 0].iter().sum();
         let of = |monthly_usd| dollars(Cost { gb: 0.0, monthly_usd });
         assert_eq!([of(none), of(0.315), of(9.996), of(1234.5)], ["$0.00", "$0.32", "$10", "$1234"]);
+        assert_eq!(gigabytes(Cost { gb: none, monthly_usd: none }, 0), "0 GB");
     }
 
     #[test]

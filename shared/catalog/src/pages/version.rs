@@ -86,7 +86,7 @@ fn why(catalog: &Catalog, recipe: &Recipe, version: &Version) -> Markup {
         "Snapshots",
         match version.cost {
             Some(cost) => {
-                html! { (text::dollars(cost)) " a month at most for " (format!("{:.1}", cost.gb)) " GB" }
+                html! { (text::dollars(cost)) " a month at most for " (text::gigabytes(cost, 1)) }
             }
             None => nothing("unknown"),
         },
