@@ -1,6 +1,6 @@
 //! The channels that a release has come to, as a tag of its images tells.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::version::Version;
 use crate::model::{Tags, tags};
@@ -71,7 +71,10 @@ impl Entries {
     /// The same, once it has come to one more channel. A time that cannot be written, of the year 10000, adds nothing.
     #[must_use]
     pub fn with(mut self, channel: &str, now: DateTime<Utc>) -> Self {
-        if let (None, Ok(at)) = (self.since(channel), Version::at(now)) {
+        // It comes again after it left, though both are of one second.
+        let after = of(&self.left, channel).map(|left| left.at.time() + TimeDelta::seconds(1));
+        if let (None, Ok(at)) = (self.since(channel), Version::at(after.map_or(now, |after| now.max(after))))
+        {
             set(&mut self.came, Entry { channel: channel.to_owned(), at, is_told: false });
         }
         self
@@ -170,6 +173,7 @@ mod tests {
         assert!(back.has_come("stage") && back.is_taken_back("stage") && back.since("stage").is_none());
         let again = back.clone().with("stage", day(9));
         assert_eq!((again.since("stage"), again.is_told("stage")), (Some(day(9)), false));
+        assert!(back.clone().with("stage", day(5)).since("stage").is_some(), "in the same second");
         assert!(!again.missing_on(&written(&back)).has(tags::CHANNELS_LEFT), "nor is what left");
     }
 
