@@ -115,7 +115,6 @@ HOOKS = (
     Hook(_LAMBDA, "_functions"),
     Hook(_RUNTIME, "ProvidedWorker._pump_output", ("self", "stream", "log_queue")),
     Hook(_RUNTIME, "ProvidedWorker._mark_first_poll", ("self", "generation")),
-    Hook(_RUNTIME, "ProvidedWorker._teardown", ("self",)),
     Hook(_RUNTIME, "subprocess.Popen"),
     Hook(_RUNTIME, "reset", ()),
     Hook(f"{_EC2}.core", "TaggedEC2Resource.get_tags", ("self",)),

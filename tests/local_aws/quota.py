@@ -15,6 +15,16 @@ PERIOD_US = 20_000
 _V1, _V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
 
 
+_PREFIX = "kiln-bench-"
+
+
+def remove_all() -> None:
+    """Removes every control group that has no process any more."""
+    for folder in (*_V1.glob(f"{_PREFIX}*"), *_V2.glob(f"{_PREFIX}*")):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
 class NoQuota(RuntimeError):
     """The kernel does not let a share of a core be set here."""
 
@@ -24,7 +34,7 @@ class Quota:
 
     def __init__(self, name: str) -> None:
         self._v2 = not _V1.is_dir()
-        self._folder = (_V2 if self._v2 else _V1) / f"kiln-bench-{os.getpid()}-{name}"
+        self._folder = (_V2 if self._v2 else _V1) / f"{_PREFIX}{os.getpid()}-{name}"
         try:
             self._folder.mkdir()
             self._set(None)

@@ -3,7 +3,6 @@ Off by default, because a test wants an answer and not a measurement."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import Any
 
@@ -25,24 +24,20 @@ def environment() -> dict[str, str]:
 
 
 def give_shares() -> None:
-    """Puts each process of a function into a control group, which has a quota from its first event on."""
+    """Puts each process of a function into a control group, which has a quota from its first event on.
+    Whoever asked for it removes them, once the processes have ended: `quota.remove_all`."""
     from ministack.core.lambda_runtime import ProvidedWorker
 
-    first_poll, teardown = ProvidedWorker._mark_first_poll, ProvidedWorker._teardown
+    first_poll = ProvidedWorker._mark_first_poll
+    quotas: dict[int, Quota] = {}
 
     def mark_first_poll(self: Any, generation: int) -> bool:
-        if getattr(self, "_quota_of", None) != self._proc.pid:
-            self._quota_of = self._proc.pid
-            self._quota = Quota(str(self._proc.pid))
-            self._quota.take(self._proc.pid)
-            self._quota.share(int(self.config.get("MemorySize", 128)))
+        pid = self._proc.pid
+        if pid not in quotas:
+            quotas[pid] = Quota(str(pid))
+            quotas[pid].take(pid)
+            quotas[pid].share(int(self.config.get("MemorySize", 128)))
         done: bool = first_poll(self, generation)
         return done
 
-    def end(self: Any) -> None:
-        teardown(self)
-        with contextlib.suppress(AttributeError):
-            self._quota.close()
-
     ProvidedWorker._mark_first_poll = mark_first_poll
-    ProvidedWorker._teardown = end

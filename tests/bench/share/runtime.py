@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from bench.spawn import of_lambda
 from local_aws.quota import Quota
 
 
@@ -23,15 +24,7 @@ class Function:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._server.settimeout(30)
         port = self._server.getsockname()[1]
-        environment = {
-            **variables,
-            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
-            "AWS_LAMBDA_FUNCTION_NAME": binary.parent.name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(megabytes),
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_LOG_GROUP_NAME": "-",
-            "AWS_LAMBDA_LOG_STREAM_NAME": "-",
-        }
+        environment = {**variables, **of_lambda(binary, port, megabytes)}
         began = time.perf_counter()
         self._process = subprocess.Popen([binary], env=environment, stdout=subprocess.DEVNULL)
         self._quota.take(self._process.pid)

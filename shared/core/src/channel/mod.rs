@@ -253,18 +253,14 @@ fn one(
         sequence.extend(sharing::converge(recipe, image, &record, permissions, now).unwrap_or_default());
     }
     let is_marked = !sequence.is_empty();
-    let at_home: Vec<Image> =
-        images.get(home).and_then(|found| found.as_ref().ok()).cloned().unwrap_or_default();
+    let at_home = seen_in(images, home).to_vec();
     let homes = homes(recipe, home, &at_home);
     let in_it = in_channel(&homes, channel);
-    let view = recipe.of_channel(channel);
-    let nothing = BTreeMap::new();
-    let pointers = observed.pointers.get(&channel.name).unwrap_or(&nothing);
-    let state = ReleaseState::of_some(&view, home, images, pointers, now, |version| in_it.contains(&version));
     let is_untold = |one: &&Home<'_>| in_it.contains(&one.version()) && !one.entries.is_told(&channel.name);
     // What has just come is moved to: that is no drift.
     let drift = if homes.iter().any(|one| is_untold(&one)) { Drift::Repair } else { drift };
-    let ChannelMoves { together, alone } = move_channel(&state, drift);
+    let ChannelMoves { together, alone } =
+        with_state(observed, channel, images, &in_it, |state| move_channel(state, drift));
     let moved = match together {
         Ok(moves) => {
             sequence.extend(moves);
@@ -292,6 +288,25 @@ fn in_channel(homes: &[Home<'_>], channel: &Channel) -> BTreeSet<Version> {
     in_it.map(Home::version).collect()
 }
 
+/// What `act` makes of the releases in a channel, `in_it`, once these are the images of the recipe.
+fn with_state<R>(
+    observed: &Observed<'_>,
+    channel: &Channel,
+    images: &BTreeMap<Region, Result<Vec<Image>>>,
+    in_it: &BTreeSet<Version>,
+    act: impl FnOnce(&ReleaseState<'_>) -> R,
+) -> R {
+    let Observed { recipe, home, now, .. } = *observed;
+    let (view, nothing) = (recipe.of_channel(channel), BTreeMap::new());
+    let pointers = observed.pointers.get(&channel.name).unwrap_or(&nothing);
+    act(&ReleaseState::of_some(&view, home, images, pointers, now, |version| in_it.contains(&version)))
+}
+
+/// The images that were seen in a Region; none if it could not be read.
+fn seen_in<'a>(images: &'a BTreeMap<Region, Result<Vec<Image>>>, region: &Region) -> &'a [Image] {
+    images.get(region).and_then(|found| found.as_ref().ok()).map_or(&[], Vec::as_slice)
+}
+
 /// The marks of what comes to a channel, and of replicas that came later; and all images that have a mark that is not told
 /// yet. `images` are as they will be.
 fn marks(
@@ -301,15 +316,13 @@ fn marks(
     approved: Option<&Approval>,
 ) -> (Sequence, Vec<Image>) {
     let Observed { recipe, home, now, .. } = *observed;
-    let at_home = images.get(home).and_then(|found| found.as_ref().ok()).map_or(&[][..], Vec::as_slice);
-    let all = homes(recipe, home, at_home);
+    let all = homes(recipe, home, seen_in(images, home));
     let chosen = |(one, since): &(&Home<'_>, DateTime<Utc>)| match approved {
         Some(approved) => approved.version.is_none_or(|version| version == one.version()),
         None => is_due(channel, *since, now),
     };
     // What has just come to the channel before was tried by nobody there yet, so it comes to this one by a later call.
-    let observed_home = observed.images.get(home).and_then(|found| found.as_ref().ok());
-    let before = homes(recipe, home, observed_home.map_or(&[][..], Vec::as_slice));
+    let before = homes(recipe, home, seen_in(observed.images, home));
     let asked = approved.and_then(|approved| approved.version);
     let coming = candidates(&before, channel, asked).find(chosen);
     let reason = |version, since| match approved {

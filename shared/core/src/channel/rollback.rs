@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::channel::{Home, Observed, homes, in_channel, known};
+use crate::channel::{Home, Observed, homes, in_channel, known, seen_in, with_state};
 use crate::events::outbound::Event;
 use crate::inventory::{Image, ImageState, Result};
 use crate::model::channels::Entries;
@@ -14,7 +14,7 @@ use crate::model::{Region, Version, tags};
 use crate::plan::reason::ChannelReason;
 use crate::plan::{Action, Reason, Sequence, Subject};
 use crate::recipe::Channel;
-use crate::release::{ReleaseState, move_now};
+use crate::release::move_now;
 
 /// Which channel goes back, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,14 +32,14 @@ pub fn roll_back(observed: &Observed<'_>, back: &Back) -> Sequence {
         Ok(channel) => channel,
         Err(refused) => return refused,
     };
-    let unread = unread(observed, channel);
+    let Observed { recipe, home, images, .. } = *observed;
+    let all = homes(recipe, home, seen_in(images, home));
+    let in_it = in_channel(&all, channel);
+    // Acting on a partial view would move some Regions and not the others.
+    let unread = with_state(observed, channel, images, &in_it, |state| state.unread_where_required());
     if !unread.is_empty() {
         return unread;
     }
-    let Observed { recipe, home, images, .. } = *observed;
-    let at_home = images.get(home).and_then(|found| found.as_ref().ok()).map_or(&[][..], Vec::as_slice);
-    let all = homes(recipe, home, at_home);
-    let in_it = in_channel(&all, channel);
     let current = in_it.last().copied();
     let may_go_to = |one: &&Home<'_>| match back.to {
         Some(to) => one.version() == to && one.entries.has_come(&channel.name),
@@ -64,7 +64,9 @@ pub fn roll_back(observed: &Observed<'_>, back: &Back) -> Sequence {
         })
     };
     let (mut sequence, after) = marked(observed, channel, chosen.version(), &reason);
-    sequence.extend(moved(observed, channel, &after));
+    let in_it = in_channel(&homes(recipe, home, seen_in(&after, home)), channel);
+    // As for a rollback of the recipe, nothing waits until the moves can be seen: a sweep looks.
+    sequence.extend(with_state(observed, channel, &after, &in_it, move_now));
     let news = Event::ImageRolledBack {
         image: chosen.image.id.clone(),
         images: of_version(observed, chosen).map(|image| (image.region.clone(), image.id.clone())).collect(),
@@ -73,32 +75,6 @@ pub fn roll_back(observed: &Observed<'_>, back: &Back) -> Sequence {
     };
     sequence.push(Subject::image(chosen.image).emit(&chosen.record.name, news, reason()));
     sequence
-}
-
-/// The moves to what the channel names once these are its images. As for a rollback of the recipe, nothing waits until they
-/// can be seen: a sweep looks.
-fn moved(
-    observed: &Observed<'_>,
-    channel: &Channel,
-    images: &BTreeMap<Region, Result<Vec<Image>>>,
-) -> Sequence {
-    let Observed { recipe, home, now, .. } = *observed;
-    let at_home = images.get(home).and_then(|found| found.as_ref().ok()).map_or(&[][..], Vec::as_slice);
-    let homes = homes(recipe, home, at_home);
-    let in_it = in_channel(&homes, channel);
-    let (view, nothing) = (recipe.of_channel(channel), BTreeMap::new());
-    let pointers = observed.pointers.get(&channel.name).unwrap_or(&nothing);
-    let state = ReleaseState::of_some(&view, home, images, pointers, now, |version| in_it.contains(&version));
-    move_now(&state)
-}
-
-/// A retry for each required Region that could not be read. Acting on a partial view would move some and not the others.
-fn unread(observed: &Observed<'_>, channel: &Channel) -> Sequence {
-    let view = observed.recipe.of_channel(channel);
-    let nothing = BTreeMap::new();
-    let pointers = observed.pointers.get(&channel.name).unwrap_or(&nothing);
-    let state = ReleaseState::of(&view, observed.home, observed.images, pointers, observed.now);
-    state.unread_where_required()
 }
 
 /// The images of a release that can be launched.
