@@ -47,10 +47,11 @@ ARCH ?= arm64
 RECIPES ?= infra/recipes
 # Where the functions for AWS are built, and a release that is deployed instead of them.
 LAMBDA := .build/lambda
+DIST := .build/deploy
 RELEASE ?=
 RELEASE_FILES = mkdir -p .build && $(BIN)/python -m stack release-files --version "$(VERSION)"
-export PARAMETERS ?=
-export TAGS ?=
+PARAMETERS ?=
+TAGS ?=
 # The home stack's name, which all other names follow.
 STACK ?= kiln
 PIPELINES ?= 100000
@@ -58,8 +59,9 @@ FROM ?= 0
 EVENT ?= infra/events/bake-by-hand.json
 FN ?= bake
 SINCE ?= 1h
-# The command line, if it is installed (make install); else it is built.
-KILN ?= $(or $(shell command -v kiln 2> /dev/null),cargo run --quiet -p kiln-cli --bin kiln --)
+# The command line, if it is installed (make install); else it is built with all the rest, so that nothing is built twice.
+BUILD_ALL = cargo build --workspace --bins --features kiln-tests/aws
+KILN ?= $(or $(shell command -v kiln 2> /dev/null),$(BUILD_ALL) --quiet && "$$CARGO_TARGET_DIR/debug/kiln")
 ASK = $(KILN) --stack $(STACK) --region $(REGION)
 # A switch that is on, and what is said of a variable that is missing.
 on = $(filter 1 true yes,$($(1)))
@@ -76,7 +78,7 @@ CHANNEL ?=
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy install invoke status plan catalog explain preflight rollback approve recall reinstate restore retest adopt copy retire logs uninstall docs clean binaries release tools
+.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy install invoke status plan catalog explain preflight rollback approve recall reinstate hold restore retest adopt copy retire logs uninstall docs clean binaries command-line release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -147,28 +149,27 @@ build: tools ## The functions for AWS, by cargo-lambda: ARCH=arm64 (default) or 
 
 release-files: tools ## What is published of a version, for both architectures, in .build/dist: VERSION=0.1.0
 	@$(RELEASE_FILES) --notes .build/notes.md
-	@$(foreach arch,arm64 x86_64,$(MAKE) build ARCH=$(arch) LAMBDA=.build/lambda-$(arch) && ):
+	@$(foreach arch,arm64 x86_64,$(MAKE) build command-line ARCH=$(arch) LAMBDA=.build/lambda-$(arch) && ):
 	@$(RELEASE_FILES) --arm64 .build/lambda-arm64 --x86-64 .build/lambda-x86_64 --to .build/dist
 
 check-recipes: ## Checks recipes and their folders, and lists every mistake: RECIPES=infra/recipes
 	@cargo run --quiet -p kiln-recipes --bin recipes -- check $(RECIPES)
 
-deploy: $(if $(RELEASE),tools,build) ## Shows what would change, asks, does it: REGION= REGIONS= PARAMETERS= TAGS= YES=1 REMOVE_REGIONS=1 RELEASE=folder
-	@$(BIN)/python -m stack deploy --stack $(STACK) --build-dir $(or $(RELEASE),$(LAMBDA)) --home $(REGION) --regions $(REGIONS) \
-	  --architecture $(ARCH) --parameters "$$PARAMETERS" --tags "$$TAGS" \
-	  --yes "$(YES)" --remove-regions "$(REMOVE_REGIONS)"
+deploy: $(if $(RELEASE),,build) ## Shows what would change, asks, does it: REGION= REGIONS= PARAMETERS= TAGS= YES=1 REMOVE_REGIONS=1 RELEASE=folder
+	@$(if $(RELEASE),,$(BIN)/python -m stack release-files --$(subst _,-,$(ARCH)) $(LAMBDA) --to $(DIST))
+	@$(ASK) deploy $(or $(RELEASE),$(DIST)) --regions $(REGIONS) --architecture $(ARCH) \
+	  $(if $(PARAMETERS),--parameters $(PARAMETERS)) $(if $(TAGS),--tags $(TAGS)) \
+	  $(if $(call on,REMOVE_REGIONS),--remove-regions) $(if $(call on,YES),--yes)
 
-recipes: tools ## Puts recipes and their folders, once all are right; shows what changes: RECIPES=folder DRY_RUN=1 PRUNE=1 REGION=...
-	@$(if $(filter 1,$(PRUNE)),$(if $(filter file,$(origin RECIPES)),$(error PRUNE=1 removes what is not in RECIPES: name them, such as RECIPES=my-recipes)))
-	@put=$$(mktemp -d); trap 'rm -rf "$$put"' EXIT; \
-	cargo run --quiet -p kiln-recipes --bin recipes -- pack $(RECIPES) --to "$$put" && \
-	$(BIN)/python -m stack recipes --stack $(STACK) --home $(REGION) --prune "$(PRUNE)" --dry-run "$(DRY_RUN)" --yes "$(YES)" "$$put"
+recipes: ## Puts recipes and their folders, once all are right; shows what changes: RECIPES=folder DRY_RUN=1 PRUNE=1 REGION=...
+	@$(if $(call on,PRUNE),$(if $(filter file,$(origin RECIPES)),$(error PRUNE=1 removes what is not in RECIPES: name them, such as RECIPES=my-recipes)))\
+	$(ASK) recipes $(if $(call on,DRY_RUN),diff $(RECIPES),push $(RECIPES) $(if $(call on,PRUNE),--prune) $(if $(call on,YES),--yes))
 
-invoke: tools ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-dry-run.json REGION=...
-	@$(BIN)/python -m stack invoke --stack $(STACK) --home $(REGION) $(FN) $(EVENT)
+invoke: ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-dry-run.json REGION=...
+	@$(ASK) invoke $(FN) $(EVENT)
 
 install: ## Builds kiln, the command line, and installs it where cargo does: ~/.cargo/bin
-	@cargo install --quiet --locked --path shared/cli && echo "==> Installed: kiln --help lists its commands"
+	@cargo install --quiet --locked --profile tool --path shared/cli && echo "==> Installed: kiln --help lists its commands"
 
 status: ## How each recipe is: its newest release, what is under way, what is named: RECIPE=web REGION=...
 	@$(ASK) status $(RECIPE)
@@ -176,8 +177,8 @@ status: ## How each recipe is: its newest release, what is under way, what is na
 plan: ## What would expire, as a table with its cost; nothing is changed: RECIPE=web REGION=...
 	@$(ASK) plan $(RECIPE) || [ $$? = 3 ]
 
-catalog: tools ## Fetches the catalogue of all images into .build/catalogue, and opens it: NO_OPEN=1 REGION=...
-	@$(BIN)/python -m stack catalog --stack $(STACK) --home $(REGION) --to .build/catalogue --no-open "$(NO_OPEN)"
+catalog: ## Fetches the catalogue of all images into .build/catalogue, and opens it: NO_OPEN=1 REGION=...
+	@mkdir -p .build && $(ASK) catalog --to .build/catalogue $(if $(call on,NO_OPEN),,--open)
 
 explain: ## All about one image, and what will become of it: IMAGE=ami-0123456789abcdef0 REGION=...
 	@$(call need,IMAGE,$(AN_IMAGE))$(ASK) explain $(IMAGE)
@@ -199,6 +200,9 @@ recall: ## Takes a bad release back everywhere; shows first what and who uses it
 reinstate: ## Takes a recall back: RECIPE=web VERSION=20261123T020000Z YES=1
 	@$(call need,RECIPE,RECIPE=web VERSION=20261123T020000Z)$(call need,VERSION,RECIPE=web VERSION=20261123T020000Z)$(ASK) reinstate $(RECIPE) $(VERSION) $(if $(call on,YES),--yes)
 
+hold: ## Keeps an image, whatever its recipe says: IMAGE=ami-0123456789abcdef0 WHY="audit until June" REGION=...
+	@$(call need,IMAGE,$(AN_IMAGE) WHY="audit until June")$(call need,WHY,$(AN_IMAGE) WHY="audit until June")$(ASK) hold $(IMAGE) --why "$$WHY"
+
 restore: ## Brings a release back that was deprecated or disabled: IMAGE=ami-0123456789abcdef0 REGION=...
 	@$(call need,IMAGE,$(AN_IMAGE))$(ASK) restore $(IMAGE)
 
@@ -214,17 +218,18 @@ copy: ## Copies an image anew to every Region that lacks it: IMAGE=ami-012345678
 retire: ## Lets the images of a deleted recipe go; shows first which: RECIPE=web DRY_RUN=1 YES=1
 	@$(call need,RECIPE,RECIPE=web)$(ASK) retire $(RECIPE) $(if $(call on,DRY_RUN),--dry-run) $(if $(call on,YES),--yes)
 
-logs: tools ## What a function said in the last hour: FN=expire SINCE=1h REGION=...
-	@$(BIN)/python -m stack logs --stack $(STACK) --home $(REGION) --since $(SINCE) $(FN)
+logs: ## What a function said in the last hour: FN=expire SINCE=1h WITH=ami-0123456789abcdef0 REGION=...
+	@$(ASK) logs $(FN) --since $(SINCE) $(if $(WITH),--with $(WITH))
 
-uninstall: tools ## Removes Kiln once you saw what goes and what stays; images stay: REGION= YES=1 REMOVE_BUCKET=1
-	@$(BIN)/python -m stack uninstall --stack $(STACK) --home $(REGION) --yes "$(YES)" --remove-bucket "$(REMOVE_BUCKET)"
+uninstall: ## Removes Kiln once you saw what goes and what stays; images stay: REGION= YES=1 REMOVE_BUCKET=1
+	@$(ASK) uninstall $(if $(call on,REMOVE_BUCKET),--remove-bucket) $(if $(call on,YES),--yes)
 
 docs: tools ## Writes the pages of docs/reference that are made from the templates
 	@$(BIN)/python -m stack.reference
 	@cargo run --quiet -p kiln-core --example reference docs/reference
 	@cargo run --quiet -p kiln-catalog --example document docs/reference
-	@cargo run --quiet -p kiln-cli --example reference docs/reference
+	@cargo build --quiet --workspace --example command_line --features kiln-tests/aws && \
+	  "$$CARGO_TARGET_DIR/debug/examples/command_line" docs/reference
 
 fmt: tools ## Formats Rust and Python
 	@cargo fmt --all
@@ -289,13 +294,16 @@ $(SIMULATOR_READY): $(SIMULATOR_PINS) | tools
 	PATH="$(CURDIR)/$(SIMULATOR)/bin:$$PATH" $$npm ci --prefix $(SIMULATOR) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
+command-line: tools # kiln as it is published, in the folder of the functions; apart from them, for it needs more of the SDK
+	@PATH="$(CURDIR)/$(BIN):$$PATH" cargo lambda build --release -p kiln-cli --bin kiln --$(subst _,-,$(ARCH)) --lambda-dir $(LAMBDA)
+
 release: tools # The functions as they are measured: as they are shipped, for this machine
 	@$(MAKE) build ARCH=$(patsubst aarch64,arm64,$(shell uname -m)) LAMBDA=.build/release
 
 binaries: tools # The functions for the local AWS, in the profile that the tests use; without symbols, because each test deploys them
 	@command -v cargo > /dev/null || { echo "Kiln needs Rust 1.95 or newer (rustup), and cargo on the PATH"; exit 1; }
 	@echo "==> Building the functions (the first time the EC2 SDK takes about 6 minutes on 2 cores)"
-	@cargo build --workspace --bins --features kiln-tests/aws
+	@$(BUILD_ALL)
 	@for fn in $(FUNCTIONS); do \
 	  mkdir -p $(LOCAL)/$$fn && strip -o $(LOCAL)/$$fn/bootstrap "$$CARGO_TARGET_DIR/debug/$$fn"; done
 	@cp -f "$$CARGO_TARGET_DIR/debug/contract" "$$CARGO_TARGET_DIR/debug/recipes" "$$CARGO_TARGET_DIR/debug/kiln" $(LOCAL)/

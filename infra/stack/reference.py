@@ -203,7 +203,7 @@ def _wakes(home: Template, function: Function) -> Iterator[str]:
     for rule in rights.of_kind(home, "AWS::Events::Rule").values():
         if target in [one["Arn"] for one in rule["Targets"]]:
             yield f"{_heard(rule['EventPattern'])}. {rule['Description']}"
-    yield "a person, by `make invoke`."
+    yield "a person, by `kiln invoke`."
 
 
 def _heard(pattern: dict[str, Any]) -> str:

@@ -21,7 +21,8 @@ from bench.sweep import sweep
 from demo.account import FURTHER, HOME, midnight, prepare
 from demo.screen import Screen
 from local_aws.client import LocalAws
-from stack import HOME_STACK, deploy, functions
+from local_aws.deploy import HOME_STACK, deploy
+from stack import functions
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILT = ROOT / ".build" / "release"

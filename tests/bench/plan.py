@@ -13,9 +13,9 @@ from typing import Any
 
 from bench.memory import peaks
 from local_aws.client import LocalAws
+from local_aws.deploy import HOME_STACK, deploy
 from oracle import histories, world
 from oracle.model import FURTHER, HOME, REGIONS, Family, Size
-from stack import HOME_STACK, deploy
 
 SEED = 20_261_124
 RECIPES, KEPT, GOING, TEMPLATES, VERSIONS, INSTANCES = 200, 15, 1_000, 300, 50, 2_000

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.memory import peaks
 from demo.account import HOME
 from local_aws.client import LocalAws
-from stack import HOME_STACK, deploy
+from local_aws.deploy import HOME_STACK, deploy
 
 FURTHER = ("eu-west-1", "eu-central-1", "us-west-2", "ap-southeast-2")
 RELEASES = 2_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from demo.outcome import Check, Outcome
 from demo.screen import Screen
 from demo.story import MINUTES_A_SECOND, Facts, Story, day_of
 from demo.story import regions as in_regions
+from local_aws.cli import Cli, Ended
 from local_aws.client import LocalAws
-from stack import HOME_STACK, catalog, deploy, functions, operate
-from stack.clients import Clients
+from local_aws.deploy import HOME_STACK, deploy
+from stack import functions
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILT = ROOT / ".build" / "local"
@@ -116,7 +118,7 @@ def morning(
     screen.act('THE MORNING: publish is invoked with {"rollback": "web"}; then reconcile, the sweep, runs')
     story.begin(9)
     event = ROOT / "infra" / "events" / "rollback.json"
-    _, answer = operate.invoke(aws.client("lambda"), f"{HOME_STACK}-publish", event)
+    answer = asked(aws, "invoke", "publish", str(event)).out
     narrator.until_idle(PATIENCE)
     first = outcome.named("web") == account.named["web"]
     aws.schedule(f"{HOME_STACK}-reconcile")
@@ -140,12 +142,19 @@ def pages(screen: Screen, aws: LocalAws, narrator: Narrator) -> Check:
     aws.schedule(f"{HOME_STACK}-catalog")
     narrator.until_idle(PATIENCE)
     says = "the catalogue shows every recipe"
-    try:
-        catalog.fetch(Clients(aws.url), HOME, CATALOGUE, lambda text: screen.line("local", text), HOME_STACK)
-    except operate.OperateError as error:
-        return Check(says, False, str(error))
+    fetched = asked(aws, "catalog", "--to", str(CATALOGUE))
+    for line in fetched.out.splitlines():
+        screen.line("local", line)
+    if fetched.code != 0:
+        return Check(says, False, fetched.err)
     shown = {one["name"] for one in json.loads((CATALOGUE / "catalog.json").read_text())["recipes"]}
     return Check(says, {"web", "worker", "edge"} <= shown, str(sorted(shown)))
+
+
+def asked(aws: LocalAws, *arguments: str) -> Ended:
+    """What `kiln` says, as a person asks it."""
+    with tempfile.TemporaryDirectory() as nobody:
+        return Cli(aws.url, Path(nobody)).run(*arguments)
 
 
 def names(outcome: Outcome, account: Account, recipe: str) -> str:

@@ -15,10 +15,9 @@ from demo.night import BUILT, CATALOGUE, JOURNAL, ROOT, SERVER_LOG, night
 from demo.screen import Screen
 from demo.verdict import verdict
 from local_aws.client import LocalAws, LocalAwsError
-from stack import StackError
+from local_aws.deploy import DeployError
 from stack.functions import names
-from stack.operate import OperateError
-from stack.package import PackageError
+from stack.release import ReleaseError
 
 AGAIN = "Run `make demo` again; if it fails at the same place, `make demo V=1` shows what led to it."
 
@@ -66,7 +65,7 @@ def sentence(error: Exception, said: str) -> str:
     text = str(error).strip().rstrip(".")
     if isinstance(error, LocalAwsError | URLError | HTTPException | ConnectionError):
         return f"The local AWS failed: {text}{f' ({said})' if said else ''}."
-    if isinstance(error, PackageError | StackError | OperateError):
+    if isinstance(error, ReleaseError | DeployError):
         return f"{text}."
     if isinstance(error, ClientError):
         return f"The local AWS refused a call: {text}."

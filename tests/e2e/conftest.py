@@ -10,7 +10,8 @@ import pytest
 from e2e.kiln import FURTHER, HOME, MAX_ATTEMPTS, Kiln
 from e2e.schemas import against_events, of_journal
 from local_aws.client import LocalAws
-from stack import deploy, functions
+from local_aws.deploy import deploy
+from stack import functions
 
 BUILT = Path(__file__).resolve().parent.parent.parent / ".build" / "local"
 

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from e2e.kiln import DEFAULTS, HOME, RECIPE, REGIONS, Kiln, tags_of
-from stack.__main__ import main
+from local_aws.cli import Cli
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "docs" / "reference" / "catalog.schema.json"
@@ -235,20 +235,31 @@ def test_without_the_history_only_the_past_is_lost(kiln: Kiln, bucket: Bucket) -
     assert {**before, "history": []} == {**after, "history": []}
 
 
-def test_it_is_fetched_into_a_folder(
-    kiln: Kiln, bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["catalog", "--endpoint-url", kiln.aws.url, "--to", str(tmp_path / "it"), "--no-open", "1"]
-    assert main(arguments) == 1
-    assert "there is no catalogue yet" in capsys.readouterr().err
+def test_it_is_fetched_into_a_folder(kiln: Kiln, bucket: Bucket, tmp_path: Path) -> None:
+    cli, to = Cli(kiln.aws.url, tmp_path), tmp_path / "it"
+    error = cli.document("catalog", "--to", str(to), code=1)["error"]
+    assert error["what"] == "There is no catalogue yet." and not to.exists()
     kiln.recipe()
     made(kiln)
-    assert main(arguments) == 0
-    files = {
-        str(path.relative_to(tmp_path / "it")) for path in (tmp_path / "it").rglob("*") if path.is_file()
-    }
+    found = cli.document("catalog", "--to", str(to))
+    files = {str(path.relative_to(to)) for path in to.rglob("*") if path.is_file()}
+    assert found["page"] == str(to / "index.html") and found["files"] == len(files)
     assert {"index.html", "catalog.json", "style.css", "web/index.html"} <= files
     assert not {"digests.json", "made.json"} & files
+    (to / "former.html").write_text("of a recipe that left")
+    assert "Its first page is" in cli.text_of_any_width("catalog", "--to", str(to))
+    assert not (to / "former.html").exists()
+
+
+def test_a_folder_that_holds_something_else_stays_as_it_is(
+    kiln: Kiln, bucket: Bucket, tmp_path: Path
+) -> None:
+    kiln.recipe()
+    made(kiln)
+    (tmp_path / "thesis.txt").write_text("mine")
+    error = Cli(kiln.aws.url, tmp_path).document("catalog", "--to", str(tmp_path), code=1)["error"]
+    assert "holds something else than a catalogue" in error["what"]
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def holds_to_its_schema(document: dict[str, Any]) -> None:

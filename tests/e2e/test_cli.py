@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cli import BINARY, Cli
 from e2e.kiln import FURTHER, HOME, REGIONS, Kiln, tags_of
 from e2e.test_expire import MIDDLE, NEW, OLD, three_releases
+from local_aws.cli import BINARY, Cli
 
 NOBODY = "ami-0123456789abcdef0"
 RECIPES = 200
@@ -278,6 +278,35 @@ def test_what_was_deprecated_is_restored(kiln: Kiln, cli: Cli) -> None:
     assert all(oldest[region] in text for region in REGIONS) and "(done)" in text
     assert cli.document("restore", oldest[HOME])["answer"]
     assert cli.document("restore", NOBODY, code=1)["error"]["kind"] == "function"
+
+
+def test_an_image_is_held_with_a_reason_and_how_that_ends_is_told(kiln: Kiln, cli: Cli) -> None:
+    kiln.recipe()
+    kiln.bake()
+    (image,) = [one["ImageId"] for one in kiln.images()]
+    said = cli.text_of_any_width("hold", image, "--why", "audit until June")
+    assert said.startswith(
+        "tag (done): somebody asked to hold it; it stays until its tag kiln:hold is removed"
+    )
+    assert f"aws ec2 delete-tags --region us-east-1 --resources {image} --tags Key=kiln:hold" in said
+    (found,) = kiln.images()
+    assert tags_of(found)["kiln:hold"] == "audit until June"
+    told = cli.document("explain", image)["answer"]["explanation"]
+    assert "it is held: kiln:hold = 'audit until June'" in told["kept_by"]
+    again = cli.document("hold", image, "--why", "audit until June")["answer"]["decisions"]
+    assert [(one["action"], one["outcome"]) for one in again] == [("keep", "unchanged")]
+    assert "ami-0123456789abcdef0" in str(cli.document("hold", "ami-0123456789abcdef0", "--why", "x", code=1))
+
+
+def test_what_waits_in_the_queues_is_in_the_status(kiln: Kiln, cli: Cli) -> None:
+    kiln.recipe()
+    cli.run("failures", "purge", "--yes")
+    assert "Nothing waits in the queues." in cli.text("status")
+    url = kiln.aws.client("sqs").get_queue_url(QueueName="kiln-ended-badly")["QueueUrl"]
+    kiln.aws.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+    waiting = {one["name"]: one["waiting"] for one in cli.document("status")["status"]["queues"]}
+    assert waiting == {"failures": 0, "undelivered": 0, "ended-badly": 1}
+    assert "Something waits in the queues: 1 in ended-badly." in cli.text("status")
 
 
 def test_a_rejected_image_is_tested_again_and_a_copy_is_asked_for(kiln: Kiln, cli: Cli) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cli import BINARY, ROOT, Cli
 from e2e.kiln import HOME, Kiln
+from local_aws.cli import BINARY, ROOT, Cli
 
 
 @pytest.fixture

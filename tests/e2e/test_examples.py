@@ -12,8 +12,6 @@ import pytest
 from e2e import folder
 from e2e.kiln import HOME, Kiln, tags_of
 from e2e.test_network import AWAY, Vpc
-from stack import recipes
-from stack.clients import Clients
 
 EXAMPLES = Path(__file__).parents[2] / "infra/recipes/examples"
 SOURCES = {path.stem: path for path in sorted(EXAMPLES.iterdir()) if path.stem != "app"}
@@ -21,7 +19,7 @@ ORDERS = folder.packed({"orders": "#!/bin/sh\necho orders\n"})
 
 
 def put(kiln: Kiln, name: str, to: Path) -> dict[str, str]:
-    """Puts an example as `make recipes` does, with what the test has in place of what it names.
+    """Puts an example as `kiln recipes push` does, with what the test has in place of what it names.
 
     Gives what is in whose place."""
     names = folder.pack(SOURCES.get(name, EXAMPLES / name), to)
@@ -47,7 +45,18 @@ def put(kiln: Kiln, name: str, to: Path) -> dict[str, str]:
             kiln.ec2(region).create_launch_template(
                 LaunchTemplateName=document.stem, LaunchTemplateData={"InstanceType": "t4g.small"}
             )
-    recipes.put(Clients(kiln.aws.url), HOME, to, lambda _: None)
+    for archive in (to / "archives").iterdir():
+        kiln.aws.client("s3").put_object(
+            Bucket=folder.store(kiln), Key=f"archives/{archive.name}", Body=archive.read_bytes()
+        )
+    for document in (to / "recipes").iterdir():
+        kiln.aws.client("ssm").put_parameter(
+            Name=f"/kiln/recipes/{document.stem}",
+            Value=document.read_text(),
+            Type="String",
+            Tier="Intelligent-Tiering",
+            Overwrite=True,
+        )
     assert names
     return instead
 

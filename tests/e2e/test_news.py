@@ -12,7 +12,7 @@ from e2e.conftest import BUILT
 from e2e.kiln import FURTHER, HOME, MAX_ATTEMPTS, REGIONS, Kiln
 from e2e.schemas import against_card
 from local_aws.client import LocalAws
-from stack import deploy
+from local_aws.deploy import deploy
 
 # Bakes by hand in one minute are one bake.
 NIGHTS = [f"2025-11-2{day}T02:00:00Z" for day in range(4)]

@@ -10,7 +10,7 @@ import pytest
 from e2e.conftest import BUILT
 from e2e.kiln import DEFAULTS, FURTHER, HOME, RECIPE, tags_of
 from local_aws.client import LocalAws
-from stack import deploy
+from local_aws.deploy import deploy
 
 NAME = "other"
 

@@ -2,8 +2,8 @@
 //!
 //! Woken by EventBridge Scheduler every night, by Kiln's own `Image Released`, by EC2's `EC2 AMI State Change` when an
 //! image was deregistered, and by hand. Called by hand, it only answers with the plan unless the event contains
-//! `{"dry_run": false}`; it also restores a release (`{"restore": …}`), explains an image (`{"explain": …}`), and lets
-//! the images of a deleted recipe go (`{"retire_recipe": …}`). Answers with the decision for every image, and why.
+//! `{"dry_run": false}`; it also restores a release (`{"restore": …}`), holds an image (`{"hold": …, "reason": …}`), explains
+//! one (`{"explain": …}`), and lets the images of a deleted recipe go (`{"retire_recipe": …}`). Answers with the decision for every image, and why.
 //! It may tag, deprecate, disable, enable and deregister images that have Kiln's tag, delete their snapshots, and
 //! request usage reports from EC2. It touches nothing else.
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from local_aws.client import LocalAws
-from stack import Deployed, deploy, functions
+from local_aws.deploy import Deployed, deploy
+from stack import functions
 
 
 def build(folder: Path) -> Path:

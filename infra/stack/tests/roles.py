@@ -134,8 +134,11 @@ NEVER: list[Call] = [
     ("ec2:DetachImageWatermark", IMAGE, {}),
     ("ec2:DisableImageDeregistrationProtection", IMAGE, {}),
     ("ec2:ModifyLaunchTemplate", TEMPLATE, {}),
-    ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
+    # No function ends a hold.
+    ("ec2:DeleteTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]}),
 ]
+# It only restrains, and expire holds what a person asks it to hold.
+HOLD: Call = ("ec2:CreateTags", IMAGE, OURS | {"aws:TagKeys": ["kiln:hold"]})
 # Each call that a function makes beside those of COMMON, with what AWS tells of it.
 # What instances do by the URLs that a function signed.
 BUILDERS_LOG = "<Store.Arn>/logs/90d/web/20261123T020000Z/builder-us-east-1.log"
@@ -258,6 +261,7 @@ NEEDED: dict[str, list[Call]] = {
         ("kms:CreateGrant", FAR_KEY, THERE | GRANT),
     ],
     "ExpireRole": [
+        HOLD,
         *USE,
         ("ec2:ModifyImageAttribute", REPLICA, COPY | DESCRIPTION),
         ("ec2:DescribeImages", "*", {}),
@@ -328,6 +332,10 @@ PAGE = "<Store.Arn>/catalog/index.html"
 LISTED = OWN | {"s3:prefix": "history/web/"}
 NEEDED["CatalogRole"] = [
     *USE,
+    *(
+        ("sqs:GetQueueAttributes", f"<{queue}.Arn>", {})
+        for queue in ("Failures", "Undelivered", "EndedBadly")
+    ),
     ("ec2:DescribeImages", "*", {}),
     ("ec2:DescribeSnapshots", "*", {}),
     ("ec2:DescribeVolumes", "*", {}),
@@ -427,6 +435,7 @@ FORBIDDEN: dict[str, list[Call]] = {
         ("ec2:ModifyImageAttribute", IMAGE, OURS),
         ("kms:Decrypt", KEY, {"kms:ViaService": "ssm.eu-west-1.amazonaws.com"}),
         ("ec2:DisableImageDeregistrationProtection", IMAGE, OURS),
+        ("ec2:CreateTags", IMAGE, {"aws:TagKeys": ["kiln:hold"]}),
     ],
 }
 READS = ("Describe", "Get", "List")
@@ -487,4 +496,5 @@ def needed(function: Function) -> list[Call]:
 
 def forbidden(function: Function) -> list[Call]:
     """What the role of a function must not be able to do."""
-    return [*NEVER, *FORBIDDEN.get(function.role, [])]
+    unheld = [] if function.role == "ExpireRole" else [HOLD]
+    return [*NEVER, *unheld, *FORBIDDEN.get(function.role, [])]

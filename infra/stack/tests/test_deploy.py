@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from local_aws.cli import Cli
 from local_aws.client import LocalAws
-from stack import Deployed, StackError, deploy
-from stack.__main__ import main
+from local_aws.deploy import Deployed, DeployError, arguments, deploy, release_of
 from stack.functions import functions
-from stack.stacks import Stack
 from stack.template import INFRA
 from stack.tests.expand import further, home
+from stack.tests.seen import status
 
 # AWS's limits, in characters without white space: all inline policies of a role, and one managed policy.
 MOST_INLINE = 10_240
@@ -154,13 +155,14 @@ def test_deployed_again_it_changes_nothing_and_a_parameter_changes_what_it_names
 
     said.clear()
     deploy(aws.url, built, regions=[], parameters={"LogLevel": "debug"}, say=said.append)
-    assert said[-1].strip() == "updated"
+    assert [line.strip() for line in said if line.startswith("  ")][-1] == "updated"
     function = aws.client("lambda").get_function_configuration(FunctionName="kiln-expire")
     assert function["Environment"]["Variables"]["KILN_LOG"] == "debug"
 
     said.clear()
     deploy(aws.url, built, regions=[], say=said.append)
-    assert said[-1].strip() == "unchanged", "what is not given keeps its value"
+    last = [line.strip() for line in said if line.startswith("  ")][-1]
+    assert last == "unchanged", "what is not given keeps its value"
     deploy(aws.url, built, regions=[], parameters={"LogLevel": "info"}, say=quiet)
 
 
@@ -191,7 +193,7 @@ def test_a_failed_stack_names_the_resource_and_the_reason_and_can_be_deployed_ag
     fresh: LocalAws, built: Path
 ) -> None:
     fresh.client("events").create_event_bus(Name="kiln")
-    with pytest.raises(StackError) as caught:
+    with pytest.raises(DeployError) as caught:
         deploy(fresh.url, built, regions=[], say=quiet)
     text = str(caught.value)
     assert "stack kiln in us-east-1 ended ROLLBACK_COMPLETE" in text
@@ -202,29 +204,31 @@ def test_a_failed_stack_names_the_resource_and_the_reason_and_can_be_deployed_ag
 
 
 def test_a_wrong_parameter_is_refused_by_its_name(aws: LocalAws, built: Path) -> None:
-    with pytest.raises(StackError, match="stack kiln in us-east-1 was refused: .*Architecture"):
-        deploy(aws.url, built, regions=[], architecture="sparc", say=quiet)
+    with pytest.raises(DeployError, match="stack kiln in us-east-1 was refused: .*LogLevel"):
+        deploy(aws.url, built, regions=[], parameters={"LogLevel": "loud"}, say=quiet)
 
 
 def test_the_home_region_is_no_further_region(aws: LocalAws, deployed: Deployed, built: Path) -> None:
-    with pytest.raises(StackError, match="us-east-1 is the home Region"):
+    with pytest.raises(DeployError, match="us-east-1 is the home Region"):
         deploy(aws.url, built, regions=["us-east-1"], say=quiet)
-    body = (INFRA / "region.yaml").read_text()
-    stack = Stack(aws.client("cloudformation"), "kiln-region", "us-east-1", 0.1)
-    with pytest.raises(StackError, match="not for the home Region itself"):
-        stack.propose({"TemplateBody": body}, {"HomeRegion": "us-east-1"})
-    assert stack.status() is None
+    with pytest.raises(ClientError, match="not for the home Region itself"):
+        aws.client("cloudformation").create_stack(
+            StackName="kiln-region",
+            TemplateBody=(INFRA / "region.yaml").read_text(),
+            Parameters=[{"ParameterKey": "HomeRegion", "ParameterValue": "us-east-1"}],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+    assert status(aws, "kiln-region") is None
 
 
 def test_the_command_says_what_it_did_or_why_not(
-    aws: LocalAws, deployed: Deployed, built: Path, capsys: pytest.CaptureFixture[str]
+    aws: LocalAws, deployed: Deployed, built: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    where = ["deploy", "--endpoint-url", aws.url, "--architecture", "x86_64", "--yes", "1"]
-    given = "BakeSchedule='cron(0 1 * * ? *)' LogRetention=7"
-    assert main([*where, "--build-dir", str(built), "--parameters", given]) == 0
-    assert "BakeFunction = kiln-bake" in capsys.readouterr().out
+    cli = Cli(aws.url, tmp_path_factory.mktemp("home"))
+    given = {"BakeSchedule": "cron(0 1 * * ? *)", "LogRetention": "7"}
+    asked = arguments(release_of(built, "x86_64"), "us-east-1", [], "x86_64", given)
+    assert "BakeFunction = kiln-bake" in cli.text_of_any_width(*asked, "--yes")
     schedule = aws.client("scheduler").get_schedule(Name="kiln-bake")["ScheduleExpression"]
     assert schedule == "cron(0 1 * * ? *)"
-    (built / "bake" / "bootstrap").unlink()
-    assert main([*where, "--build-dir", str(built)]) == 1
-    assert "not done: " in capsys.readouterr().err
+    error = cli.document("deploy", str(built), "--yes", code=1)["error"]
+    assert error["kind"] == "release" and "holds no release" in error["what"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from stack.__main__ import main
+from local_aws.cli import Cli
 from stack.tests.expand import Expanded, further, home
 
 LONGEST = "a" + "-kiln" * 7 + "-x"
@@ -112,7 +113,6 @@ def test_every_explicit_name_is_known_here() -> None:
 
 
 @pytest.mark.parametrize("name", ["9kiln", "kiln_2", LONGEST + "x", ""])
-def test_a_stack_name_that_does_not_fit_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["logs", "--stack", name, "bake"])
-    assert "at most 37 more letters, digits and hyphens" in capsys.readouterr().err
+def test_a_stack_name_that_does_not_fit_is_refused(name: str, tmp_path: Path) -> None:
+    ended = Cli("http://127.0.0.1:1", tmp_path).run("logs", "--stack", name, "bake")
+    assert ended.code == 2 and "at most 37 more letters, digits and hyphens" in ended.err

@@ -1,23 +1,23 @@
-"""`make recipes`: what is put, what is shown of it, and what is left alone."""
+"""`kiln recipes`: what is put, what is shown of it, and what is left alone."""
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from local_aws.cli import Cli
 from local_aws.client import LocalAws
-from stack import Deployed
-from stack.clients import Clients
-from stack.operate import OperateError
-from stack.recipes import put
+from local_aws.deploy import Deployed
 
-HOME = "us-east-1"
-DOCUMENT = 'name = "web"\n[bake]\nsteps = ["scripts/a.sh"]\n'
+DOCUMENT = """name = "web"
+[bake]
+base = "ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
+instance_type = "t4g.small"
+steps = ["scripts/a.sh"]
+"""
+PATH = "/kiln/recipes"
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +26,7 @@ def no_recipes(aws: LocalAws) -> Iterator[None]:
     ssm = aws.client("ssm")
 
     def found() -> dict[str, str]:
-        there = ssm.get_parameters_by_path(Path="/kiln/recipes")["Parameters"]
-        return {one["Name"]: one["Value"] for one in there}
+        return {one["Name"]: one["Value"] for one in ssm.get_parameters_by_path(Path=PATH)["Parameters"]}
 
     before = found()
     for name in before:
@@ -39,69 +38,68 @@ def no_recipes(aws: LocalAws) -> Iterator[None]:
         ssm.put_parameter(Name=name, Value=value, Type="String")
 
 
-def packed(folder: Path, files: dict[str, str], document: str = DOCUMENT) -> str:
-    """Writes what `recipes pack` writes, and gives the digest of the archive, which is only a name here."""
-    for name in ("recipes", "archives"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for old in (folder / name).iterdir():
-            old.unlink()
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w:gz") as archive:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text)
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    digest = f"{abs(hash(tuple(files.items()))):064x}"[-64:]
-    (folder / "recipes/web.toml").write_text(f'archive = "sha256:{digest}"\n{document}')
-    (folder / "archives" / f"{digest}.tar.gz").write_bytes(data.getvalue())
-    return digest
+@pytest.fixture
+def cli(aws: LocalAws, tmp_path: Path) -> Cli:
+    return Cli(aws.url, tmp_path)
 
 
-def said(aws: LocalAws, folder: Path, **more: Any) -> list[str]:
-    lines: list[str] = []
-    put(Clients(aws.url), HOME, folder, lines.append, **more)
-    return lines
+def written(folder: Path, files: dict[str, str], document: str = DOCUMENT) -> str:
+    """Writes a recipe's folder anew."""
+    for old in [path for path in folder.rglob("*") if path.is_file()]:
+        old.unlink()
+    for name, text in {"recipe.toml": document, **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return str(folder)
+
+
+def stored(aws: LocalAws, name: str = "web") -> str:
+    return str(aws.client("ssm").get_parameter(Name=f"{PATH}/{name}")["Parameter"]["Value"])
 
 
 def test_an_archive_is_put_under_its_digest_and_its_changes_are_shown(
-    aws: LocalAws, deployed: Deployed, tmp_path: Path
+    aws: LocalAws, deployed: Deployed, cli: Cli, tmp_path: Path
 ) -> None:
-    ssm, s3, store = aws.client("ssm"), aws.client("s3"), deployed.outputs["Store"]
-    first = packed(tmp_path, {"scripts/a.sh": "true\n", "files/b": "one"})
-    assert said(aws, tmp_path)[0] == "/kiln/recipes/web: new"
+    folder = tmp_path / "web"
+    path = written(folder, {"scripts/a.sh": "true\n", "files/b": "one"})
+    assert cli.text("recipes", "push", path) == "/kiln/recipes/web: new\n"
+    first = stored(aws).splitlines()[0].removeprefix('archive = "sha256:').removesuffix('"')
+    s3, store = aws.client("s3"), deployed.outputs["Store"]
     assert s3.head_object(Bucket=store, Key=f"archives/{first}.tar.gz")["ContentLength"] > 0
-    assert said(aws, tmp_path)[0] == "/kiln/recipes/web: unchanged"
+    assert cli.text("recipes", "push", path) == "/kiln/recipes/web: unchanged\n"
 
-    packed(tmp_path, {"scripts/a.sh": "false\n", "files/c": "two"}, DOCUMENT + 'timeout = "5m"\n')
-    lines = said(aws, tmp_path, dry_run=True)
+    written(folder, {"scripts/a.sh": "false\n", "files/c": "two"}, DOCUMENT + 'timeout = "5m"\n')
+    shown = cli.text("recipes", "diff", path)
+    lines = shown.splitlines()
     assert lines[0] == "/kiln/recipes/web: changed" and '  +timeout = "5m"' in lines
-    assert "  scripts/a.sh: changed, 5 → 6 bytes" in lines
-    assert "  files/b: removed" in lines and "  files/c: new, 3 bytes" in lines
-    assert not any("sha256" in line for line in lines)
-    assert first in ssm.get_parameter(Name="/kiln/recipes/web")["Parameter"]["Value"], "only shown"
-    assert said(aws, tmp_path)[0] == "/kiln/recipes/web: changed"
-    assert first not in ssm.get_parameter(Name="/kiln/recipes/web")["Parameter"]["Value"]
+    assert "  scripts/a.sh changed (6 bytes, before 5)" in lines
+    assert "  files/b was removed (3 bytes)" in lines and "  files/c is new (3 bytes)" in lines
+    assert "sha256" not in shown and lines[-1] == "nothing was put: it was only shown"
+    assert first in stored(aws), "only shown"
+    found = cli.document("recipes", "push", path)["recipes"]
+    assert [(one["recipe"], one["change"]) for one in found] == [("web", "changed")]
+    assert first not in stored(aws)
 
 
-def test_what_is_not_in_the_folders_stays_until_it_is_asked_for(
-    aws: LocalAws, deployed: Deployed, tmp_path: Path
+def test_what_is_not_among_them_stays_until_it_is_asked_for(
+    aws: LocalAws, deployed: Deployed, cli: Cli, tmp_path: Path
 ) -> None:
-    ssm = aws.client("ssm")
-    ssm.put_parameter(Name="/kiln/recipes/left", Value='name = "left"', Type="String", Overwrite=True)
-    packed(tmp_path, {"scripts/a.sh": "true\n"})
-    assert any("still put: left" in line and "PRUNE=1" in line for line in said(aws, tmp_path))
-    asked: list[str] = []
-    shown = said(aws, tmp_path, prune=asked.append, dry_run=True)
-    assert any("would be removed: left" in line for line in shown)
-    assert asked == []
-    assert any("removed: left" in line for line in said(aws, tmp_path, prune=asked.append))
-    assert asked == ["Remove 1 recipe?"]
-    names = [one["Name"] for one in ssm.get_parameters_by_path(Path="/kiln/recipes")["Parameters"]]
-    assert "/kiln/recipes/left" not in names and "/kiln/recipes/web" in names
+    left = DOCUMENT.replace('"web"', '"left"').replace('steps = ["scripts/a.sh"]', 'script = "true"')
+    aws.client("ssm").put_parameter(Name=f"{PATH}/left", Value=left, Type="String")
+    path = written(tmp_path / "web", {"scripts/a.sh": "true\n"})
+    assert "still put: left. kiln recipes push --prune removes such" in cli.text("recipes", "push", path)
+    error = cli.document("recipes", "push", path, "--prune", code=1)["error"]
+    assert error["kind"] == "not-confirmed" and stored(aws, "left")
+    ended = cli.at_terminal("recipes", "push", path, "--prune", answers=["y"])
+    assert "Remove 1 recipe? [y/N]" in ended.out and "removed: left. Their images stay" in ended.out
+    names = [one["Name"] for one in aws.client("ssm").get_parameters_by_path(Path=PATH)["Parameters"]]
+    assert names == [f"{PATH}/web"]
 
 
-def test_without_a_stack_a_folder_has_no_place_and_nothing_is_put(aws: LocalAws, tmp_path: Path) -> None:
-    packed(tmp_path, {"scripts/a.sh": "true\n"})
-    with pytest.raises(OperateError, match="deploy it first .*, or correct REGION or STACK"):
-        put(Clients(aws.url), HOME, tmp_path, lambda _: None, stack="nowhere")
+def test_without_a_stack_a_folder_has_no_place_and_nothing_is_put(
+    aws: LocalAws, cli: Cli, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "web", {"scripts/a.sh": "true\n"})
+    error = cli.document("recipes", "push", path, "--stack", "nowhere", code=1)["error"]
+    assert error["kind"] == "not-deployed" and "kiln deploy" in error["advice"]
     assert aws.client("ssm").get_parameters_by_path(Path="/nowhere/recipes")["Parameters"] == []

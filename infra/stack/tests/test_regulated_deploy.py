@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from local_aws.cli import Cli
 from local_aws.client import LocalAws
-from stack import Deployed, StackError, deploy
-from stack.__main__ import main
+from local_aws.deploy import Deployed, DeployError, deploy
 from stack.functions import names
+from stack.template import INFRA
 from stack.tests.conftest import build
 from stack.tests.expand import REGULATED
 
@@ -118,17 +119,16 @@ def test_two_stacks_of_one_account_have_their_own_bus_and_recipes(
     assert not set(deployed.outputs.values()) & set(guarded.outputs.values())
 
 
-def test_the_tool_operates_the_stack_that_it_is_told(
-    aws: LocalAws, guarded: Deployed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_command_line_operates_the_stack_that_it_is_told(
+    aws: LocalAws, guarded: Deployed, tmp_path: Path
 ) -> None:
-    (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes/db.toml").write_text("name = 'db'")
-    where = ["--endpoint-url", aws.url, "--stack", NAME]
-    assert main(["recipes", *where, str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"/{NAME}/recipes/db: new\n"
-    assert main(["logs", *where, "bake"]) == 0
-    assert main(["logs", "--endpoint-url", aws.url, "--stack", "absent", "bake"]) == 1
-    assert "/aws/lambda/absent-bake" in capsys.readouterr().err
+    cli, recipes = Cli(aws.url, tmp_path), str(INFRA / "recipes" / "web.toml")
+    pushed = cli.document("recipes", "push", recipes, "--stack", NAME)
+    assert [(one["recipe"], one["change"]) for one in pushed["recipes"]] == [("web", "new")]
+    assert aws.client("ssm").get_parameter(Name=f"/{NAME}/recipes/web")
+    assert cli.document("logs", "bake", "--stack", NAME)["lines"] == []
+    error = cli.document("logs", "bake", "--stack", "absent", code=1)["error"]
+    assert "/aws/lambda/absent-bake" in error["what"]
 
 
 def test_tags_and_parameters_that_are_not_given_again_stay(
@@ -141,12 +141,11 @@ def test_tags_and_parameters_that_are_not_given_again_stay(
     assert cautions == [f"stack kiln is in {region} too" for region in (HOME, FAR)]
     assert [line.strip() for line in said if line.startswith("  ")][-2:] == ["unchanged", "unchanged"]
     changed = {**TAGS, "cost": "43"}
-    where = ["deploy", "--endpoint-url", aws.url, "--stack", NAME, "--architecture", "x86_64"]
-    assert main([*where, "--yes", "1", "--build-dir", str(built), "--tags", "team=platform cost=43"]) == 0
+    deploy(aws.url, built, regions=[FAR], say=lambda _: None, name=NAME, tags=changed)
     assert aws.client("lambda").get_function(FunctionName=f"{NAME}-bake")["Tags"].items() >= changed.items()
 
 
 def test_subnets_without_security_groups_are_refused(aws: LocalAws, deployed: Deployed, built: Path) -> None:
     for alone in ("SubnetIds", "SecurityGroupIds"):
-        with pytest.raises(StackError, match="SubnetIds and SecurityGroupIds go together"):
+        with pytest.raises(DeployError, match="SubnetIds and SecurityGroupIds go together"):
             deploy(aws.url, built, regions=[], parameters={alone: REGULATED[alone]}, say=lambda _: None)

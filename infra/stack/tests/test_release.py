@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from local_aws.cli import Cli
 from local_aws.client import LocalAws
-from stack import deploy, release
+from local_aws.deploy import DeployError, deploy
+from stack import release
 from stack import template as templates
 from stack.__main__ import main
 from stack.functions import names
-from stack.package import PackageError, package
+from stack.release import ReleaseError
 from stack.tests.conftest import build
-from stack.tests.test_package import Bucket
 
 VERSION = tomllib.loads((release.ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
 
@@ -47,7 +48,8 @@ def lay_again(dist: Path) -> None:
 
 def test_a_release_has_a_zip_of_each_function_and_architecture_and_the_sums_of_all(dist: Path) -> None:
     zips = {f"{name}-{architecture}.zip" for name in names() for architecture in release.ARCHITECTURES}
-    others = {"template-arm64.yaml", "template-x86_64.yaml", "region.yaml", "account.yaml", release.SUMS}
+    others = {"template-arm64.yaml", "template-x86_64.yaml", "region.yaml", "account.yaml", "artifacts.yaml"}
+    others |= {release.SUMS}
     assert {path.name for path in dist.iterdir()} == zips | others
     checked = ["sha256sum", "--check", "--strict", release.SUMS]
     lines = subprocess.run(checked, cwd=dist, check=True, capture_output=True, text=True).stdout.splitlines()
@@ -74,45 +76,15 @@ def test_a_releases_template_differs_in_its_zips_and_its_default_architecture_al
         assert document == original
 
 
-def test_a_packaged_release_is_the_packaged_build(dist: Path) -> None:
-    of_release, of_build = Bucket(), Bucket()
-    packaged = templates.parse(package(release.home_template(dist, "arm64"), dist, of_release))
-    assert packaged == templates.parse(package(templates.HOME_TEMPLATE, dist.parent / "arm64", of_build))
-    assert of_release.objects == of_build.objects
-
-
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [
-        (lambda dist: (dist / "bake-arm64.zip").unlink(), "bake-arm64.zip is missing: download"),
-        (lambda dist: (dist / "bake-arm64.zip").write_bytes(b"other"), "is not what SHA256SUMS says"),
-        (lambda dist: (dist / "region.yaml").write_text("Resources: {}"), "region.yaml is not what"),
-        (lambda dist: (dist / release.SUMS).write_text(f"{'0' * 64}  ../evil\n"), "evil is missing"),
-        (
-            lambda dist: (dist / release.SUMS).write_text(""),
-            "lacks template-arm64.yaml, region.yaml, bake-arm64",
-        ),
-    ],
-)
-def test_a_spoiled_release_is_refused(dist: Path, spoil, said: str) -> None:
-    release.check(dist, "arm64")
-    (dist.parent / "evil").write_text("evil")
-    spoil(dist)
-    with pytest.raises(PackageError, match=said):
-        release.check(dist, "arm64")
-
-
 def test_nothing_but_a_former_release_is_replaced(dist: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "work.txt").write_text("mine")
-    with pytest.raises(PackageError, match="holds something else than a release"):
+    with pytest.raises(ReleaseError, match="holds something else than a release"):
         release.lay({"arm64": tmp_path / "arm64"}, tmp_path / "mine", quiet)
     assert (tmp_path / "mine" / "work.txt").read_text() == "mine"
 
 
-def test_a_release_is_deployed_as_it_is(
-    fresh: LocalAws, dist: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_release_is_deployed_as_it_is(fresh: LocalAws, dist: Path) -> None:
     region = release.region_template(dist)
     region.write_text(region.read_text().replace("The role by which", "In this release, the role by which"))
     sums = dist / release.SUMS
@@ -134,16 +106,39 @@ def test_a_release_is_deployed_as_it_is(
     assert [line.strip() for line in said if line.startswith("  ")][-2:] == ["unchanged", "unchanged"]
 
     (dist / "bake-x86_64.zip").unlink()
-    where = ["deploy", "--endpoint-url", fresh.url, "--architecture", "x86_64", "--yes", "1"]
-    assert main([*where, "--build-dir", str(dist)]) == 1
-    assert "not done: " in capsys.readouterr().err
+    with pytest.raises(DeployError, match="bake-x86_64.zip is missing"):
+        deploy(fresh.url, dist, regions=["eu-west-1"], architecture="x86_64", say=quiet)
+
+
+def test_an_upgrade_keeps_regions_architecture_and_parameters(
+    fresh: LocalAws, dist: Path, tmp_path: Path
+) -> None:
+    cli = Cli(fresh.url, tmp_path)
+    error = cli.document("upgrade", str(dist), "--yes", code=1)["error"]
+    assert error["kind"] == "not-deployed" and "kiln deploy" in error["advice"]
+    given = {"LogRetention": "7"}
+    deploy(fresh.url, dist, regions=["eu-west-1"], architecture="x86_64", parameters=given, say=quiet)
+    (dist.parent / "x86_64" / "bake" / "bootstrap").write_text("a newer bake for x86_64")
+    lay_again(dist)
+    upgraded = cli.document("upgrade", str(dist), "--yes")
+    assert [(one["stack"], one["outcome"]) for one in upgraded["stacks"]] == [
+        ("kiln-artifacts", "unchanged"),
+        ("kiln", "updated"),
+        ("kiln-region", "unchanged"),
+    ]
+    function = fresh.client("lambda").get_function_configuration(FunctionName="kiln-bake")
+    assert function["Architectures"] == ["x86_64"]
+    digest = hashlib.sha256((dist / "bake-x86_64.zip").read_bytes()).digest()
+    assert function["CodeSha256"] == base64.b64encode(digest).decode()
+    (stack,) = fresh.client("cloudformation").describe_stacks(StackName="kiln")["Stacks"]
+    assert {"ParameterKey": "LogRetention", "ParameterValue": "7"} in stack["Parameters"]
 
 
 def test_the_notes_are_the_versions_section_of_the_changelog() -> None:
     new = "- One [here](x.md#y),\n  [there](https://z).\n- Two.\n"
     text = f"# Changelog\n\n## [Unreleased]\n\nNew.\n\n## [0.1.0] - 2026-11-27\n\n{new}\n## [0.0.1]\n\nOld.\n"
     assert release.notes(text, "0.1.0") == "- One here, [there](https://z).\n- Two.\n"
-    with pytest.raises(PackageError, match=r"no section \[0.2.0\]"):
+    with pytest.raises(ReleaseError, match=r"no section \[0.2.0\]"):
         release.notes(text, "0.2.0")
 
 
@@ -157,20 +152,22 @@ def test_a_version_that_is_not_cargos_is_refused(
     assert not (tmp_path / "notes.md").exists()
 
 
-def test_the_command_lays_what_was_built(
+def test_the_command_lays_what_was_built_with_the_command_line(
     dist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = [
-        "--arm64",
-        str(tmp_path / "arm64"),
-        "--x86-64",
-        str(tmp_path / "x86_64"),
-        "--to",
-        str(tmp_path / "new"),
-    ]
+    new = tmp_path / "new"
+    given = ["--arm64", str(tmp_path / "arm64"), "--x86-64", str(tmp_path / "x86_64"), "--to", str(new)]
+    assert main(["release-files", "--version", VERSION, *given]) == 1
+    assert "make command-line builds it" in capsys.readouterr().err and not new.exists()
+    for architecture in release.ARCHITECTURES:
+        path = release.command_line(tmp_path / architecture)
+        path.parent.mkdir()
+        path.write_text(f"kiln for {architecture}")
     assert main(["release-files", "--version", VERSION, *given]) == 0
-    assert "22 files and their sums" in capsys.readouterr().out
-    assert (tmp_path / "new" / release.SUMS).read_text() == (dist / release.SUMS).read_text()
+    assert "25 files and their sums" in capsys.readouterr().out
+    assert (new / "kiln-linux-arm64").read_text() == "kiln for arm64"
+    before = set((dist / release.SUMS).read_text().splitlines())
+    assert before < set((new / release.SUMS).read_text().splitlines())
 
 
 def test_the_changelog_has_notes_of_the_next_release() -> None:

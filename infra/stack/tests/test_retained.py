@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from local_aws.cli import Cli
 from local_aws.client import LocalAws
-from stack import StackError, deploy
-from stack.confirm import Asked, NotConfirmed
+from local_aws.deploy import DeployError, arguments, deploy, release_of
 from stack.functions import functions
-from stack.stacks import Stack
+from stack.tests.seen import resources, settled, status
 
 WEB, WORKER = "/kiln/recipes/web", "/kiln/recipes/worker"
 
@@ -20,11 +20,7 @@ def bring(aws: LocalAws, built: Path, **parameters: str) -> list[str]:
     """Deploys; answers what it says."""
     said: list[str] = []
     deploy(aws.url, built, regions=[], parameters=parameters, say=said.append)
-    return [line.strip() for line in said]
-
-
-def kiln(aws: LocalAws) -> Stack:
-    return Stack(aws.client("cloudformation"), "kiln", "us-east-1", 0.1)
+    return [line.strip() for line in said if " = " not in line]
 
 
 def recipes(aws: LocalAws) -> dict[str, str]:
@@ -65,12 +61,13 @@ def test_the_logs_of_a_deleted_stack_stay_and_the_next_stack_goes_on_with_them(
     bring(fresh, built)
     group = "/aws/lambda/kiln-bake"
     fresh.client("logs").create_log_stream(logGroupName=group, logStreamName="before")
-    kiln(fresh).delete()
+    fresh.client("cloudformation").delete_stack(StackName="kiln")
+    settled(fresh, "kiln", "stack_delete_complete")
     assert sorted(logs(fresh)) == sorted(f"/aws/lambda/kiln-{one.name}" for one in functions())
 
     said = bring(fresh, built, LogRetention="7")
     assert "taking over the log groups of a former stack kiln: 9" in said and said[-1] == "updated"
-    assert {one.log for one in functions()} <= kiln(fresh).resources().keys()
+    assert {one.log for one in functions()} <= resources(fresh, "kiln").keys()
     assert {one["retentionInDays"] for one in logs(fresh).values()} == {7}
     streams = fresh.client("logs").describe_log_streams(logGroupName=group)["logStreams"]
     assert [stream["logStreamName"] for stream in streams] == ["before"]
@@ -85,20 +82,20 @@ def test_a_deployment_that_was_cut_off_is_in_nobodys_way(fresh: LocalAws, built:
         ChangeSetType="CREATE",
         TemplateBody='{"Resources": {"Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "x"}}}}',
     )
-    assert kiln(fresh).status() == "REVIEW_IN_PROGRESS"
+    assert status(fresh, "kiln") == "REVIEW_IN_PROGRESS"
     said = bring(fresh, built)
     assert "taking over the log groups of a former stack kiln: 1" in said and said[-1] == "updated"
 
 
 def test_the_logs_of_a_deleted_stack_are_taken_over_only_once_that_is_confirmed(
-    fresh: LocalAws, built: Path
+    fresh: LocalAws, built: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     fresh.client("logs").create_log_group(logGroupName="/aws/lambda/kiln-bake")
-    given = iter(["y", "n"])
-    confirm = Asked("make deploy", yes=False, terminal=True, answer=lambda _: next(given))
-    with pytest.raises(NotConfirmed):
-        deploy(fresh.url, built, regions=[], say=lambda _: None, confirm=confirm)
-    assert kiln(fresh).status() is None and list(logs(fresh)) == ["/aws/lambda/kiln-bake"]
+    cli = Cli(fresh.url, tmp_path_factory.mktemp("home"))
+    asked = arguments(release_of(built, "x86_64"), "us-east-1", [], "x86_64")
+    ended = cli.at_terminal(*asked, answers=["y", "n"])
+    assert ended.code == 1 and "Create stack kiln in us-east-1 with 1 log groups, and see then" in ended.out
+    assert status(fresh, "kiln") is None and list(logs(fresh)) == ["/aws/lambda/kiln-bake"]
 
 
 def test_the_logs_of_another_stack_are_left_alone(fresh: LocalAws, built: Path) -> None:
@@ -109,6 +106,6 @@ def test_the_logs_of_another_stack_are_left_alone(fresh: LocalAws, built: Path) 
 
 def test_a_stack_that_could_not_be_made_leaves_no_logs_and_no_recipes(fresh: LocalAws, built: Path) -> None:
     fresh.client("events").create_event_bus(Name="kiln")
-    with pytest.raises(StackError, match="ROLLBACK_COMPLETE"):
+    with pytest.raises(DeployError, match="ROLLBACK_COMPLETE"):
         bring(fresh, built, SampleRecipes="true")
     assert logs(fresh) == {} and recipes(fresh) == {}

@@ -219,7 +219,8 @@ def _not_ours(call: Call) -> Iterator[tuple[str, Call]]:
         if rest != context:
             yield because, (action, resource, rest)
     if "aws:TagKeys" in context and "aws:RequestTag/kiln:adopted" not in context:
-        more = {"aws:TagKeys": [*context["aws:TagKeys"], "kiln:hold"]}
+        others = next(one for one in ("kiln:hold", "kiln:role") if one not in context["aws:TagKeys"])
+        more = {"aws:TagKeys": [*context["aws:TagKeys"], others]}
         yield "it writes a tag that is not this function's", (action, resource, context | more)
     if other := OTHERS.get(action.partition(":")[0]):
         yield "another resource", (action, other, context)

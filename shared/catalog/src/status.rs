@@ -23,6 +23,18 @@ pub struct Status {
     pub gaps: Vec<Gap>,
     /// The recipes, by name.
     pub recipes: Vec<RecipeStatus>,
+    /// What waits in the stack's queues; without a queue that could not be read.
+    #[serde(default)]
+    pub queues: Vec<QueueStatus>,
+}
+
+/// A queue of the stack, in which waits what did not end well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueStatus {
+    /// Its name, without the stack's: `failures`, `undelivered` or `ended-badly`.
+    pub name: String,
+    /// About how many messages wait in it.
+    pub waiting: usize,
 }
 
 /// How one recipe is.

@@ -103,6 +103,7 @@ fn every_command_is_one_of_kiln_and_names_the_home_region() {
         BTreeSet::from([
             "approve",
             "explain",
+            "hold",
             "plan",
             "preflight",
             "recall",

@@ -31,6 +31,14 @@ pub enum Kind {
     NotConfirmed,
     /// What was asked for did not happen.
     NotDone,
+    /// The folder of a release is not as it must be.
+    Release,
+    /// A parameter of the deployment is wrong.
+    Parameter,
+    /// Recipes are wrong, or are not there.
+    Recipes,
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
     /// Anything else.
     Other,
 }
@@ -50,6 +58,10 @@ impl Kind {
             Self::Answer => "answer",
             Self::NotConfirmed => "not-confirmed",
             Self::NotDone => "not-done",
+            Self::Release => "release",
+            Self::Parameter => "parameter",
+            Self::Recipes => "recipes",
+            Self::Interrupted => "interrupted",
             Self::Other => "other",
         }
     }
@@ -69,9 +81,6 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Its exit code.
-    pub const CODE: u8 = exit::FAILED;
-
     /// A failure that needs no advice.
     pub fn new(kind: Kind, what: impl Into<String>) -> Self {
         Self { kind, what: what.into(), advice: None, shown: Map::new() }
@@ -89,6 +98,11 @@ impl Failure {
     pub fn after(mut self, key: &str, shown: Value) -> Self {
         self.shown.insert(key.into(), shown);
         self
+    }
+
+    /// Its exit code.
+    pub fn code(&self) -> u8 {
+        if self.kind == Kind::Interrupted { exit::INTERRUPTED } else { exit::FAILED }
     }
 
     /// The document of `--output json`.

@@ -1,15 +1,18 @@
 //! The command line `kiln`: what a person asks of Kiln's functions, and their answers as text.
 //!
-//! It acts through `lambda:InvokeFunction` alone: it wakes a function with a payload, and shows the answer. So it can do
-//! nothing that the functions do not do, and needs no other right.
+//! What operates Kiln acts through `lambda:InvokeFunction` alone: it wakes a function with a payload, and shows the answer. So
+//! it can do nothing that the functions do not do, and needs no other right. What deploys Kiln, puts recipes, and reads logs
+//! and the catalogue acts with the rights of the person who asks: no function has them.
 //!
 //! [`arguments`] is what can be typed. A command of [`commands`] calls [`functions`], says what a module of [`render`] makes
-//! of the answers on a [`screen`], and asks there before anything is changed. A [`failure`] tells what failed, and what to do.
+//! of the answers on a [`screen`], and asks there before anything is changed. `deploy` brings CloudFormation's stacks to a
+//! release. A [`failure`] tells what failed, and what to do.
 
 pub mod answer;
 pub mod arguments;
 mod aws;
 pub mod commands;
+mod deploy;
 pub mod failure;
 pub mod functions;
 mod interrupt;
@@ -24,7 +27,6 @@ use clap::Parser;
 use serde_json::Value;
 
 use arguments::{Arguments, Output};
-use failure::Failure;
 use screen::Screen;
 
 /// What a command ended with.
@@ -70,7 +72,7 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         tokio::select! {
             code = run(&arguments) => code,
-            _ = tokio::signal::ctrl_c() => {
+            _ = tokio::signal::ctrl_c(), if !arguments.command.ends_by_itself() => {
                 eprintln!("{}", interrupt::told());
                 exit::INTERRUPTED
             }
@@ -97,7 +99,7 @@ async fn run(arguments: &Arguments) -> u8 {
                 screen.document(&failure.document());
             }
             eprintln!("{failure}");
-            Failure::CODE
+            failure.code()
         }
     }
 }

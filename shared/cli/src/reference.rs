@@ -26,25 +26,33 @@ pub fn page() -> String {
     text.push_str("\n## Flags of every command\n\n");
     text.push_str(&table(root.get_arguments().filter(|arg| arg.is_global_set())));
     for command in root.get_subcommands() {
-        text.push_str(&section(command));
+        text.push_str(&section("##", "", command));
     }
     text
 }
 
-fn section(command: &Command) -> String {
-    let name = command.get_name();
+/// A command, and below it those that it consists of.
+fn section(level: &str, of: &str, command: &Command) -> String {
+    let name = format!("{of}{}", command.get_name());
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let own: Vec<&Arg> =
         command.get_arguments().filter(|arg| !arg.is_global_set() && !is_help(arg)).collect();
+    let parts: Vec<&Command> = command.get_subcommands().filter(|part| part.get_name() != "help").collect();
     let mut usage = format!("kiln {name}");
     for arg in &own {
         let shown = shown(arg);
         usage.push_str(&if arg.is_required_set() { format!(" {shown}") } else { format!(" [{shown}]") });
     }
-    let mut text = format!("\n## {name}\n\n{about}.\n\n```sh\n{usage}\n```\n");
+    let mut text = format!("\n{level} {name}\n\n{about}.\n");
+    if parts.is_empty() {
+        text.push_str(&format!("\n```sh\n{usage}\n```\n"));
+    }
     if !own.is_empty() {
         text.push('\n');
         text.push_str(&table(own.into_iter()));
+    }
+    for part in parts {
+        text.push_str(&section(&format!("{level}#"), &format!("{name} "), part));
     }
     text
 }
@@ -75,12 +83,16 @@ fn table<'a>(arguments: impl Iterator<Item = &'a Arg>) -> String {
 fn shown(arg: &Arg) -> String {
     let names = arg.get_value_names().unwrap_or_default();
     let value = names.iter().map(|name| format!("<{name}>")).collect::<Vec<_>>().join(" ");
-    let more = if matches!(arg.get_action(), ArgAction::Append) { "…" } else { "" };
+    let more = if matches!(arg.get_action(), ArgAction::Append) || takes_several(arg) { "…" } else { "" };
     match arg.get_long() {
         Some(long) if is_switch(arg) => format!("--{long}"),
-        Some(long) => format!("--{long} {value}"),
+        Some(long) => format!("--{long} {value}{more}"),
         None => format!("{value}{more}"),
     }
+}
+
+fn takes_several(arg: &Arg) -> bool {
+    arg.get_num_args().is_some_and(|range| range.max_values() > 1)
 }
 
 fn is_switch(arg: &Arg) -> bool {
@@ -115,5 +127,10 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("kiln validate <PATHS>… [--format <FORMAT>]"), "{page}");
+        assert!(
+            page.contains("### recipes push\n") && page.contains("kiln recipes push <PATHS>… [--prune]"),
+            "{page}"
+        );
+        assert!(page.contains("kiln deploy <RELEASE> [--regions <REGION>…]"), "{page}");
     }
 }

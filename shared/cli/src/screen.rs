@@ -13,6 +13,8 @@ pub struct Screen<'a> {
     output: Output,
     yes: bool,
     is_terminal: bool,
+    /// Whether something was confirmed before.
+    is_agreed: bool,
     answer: fn() -> io::Result<String>,
 }
 
@@ -20,7 +22,7 @@ impl<'a> Screen<'a> {
     /// The screen of these flags.
     pub fn of(global: &Global, out: Box<dyn Write + 'a>) -> Self {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-        Self { out, output: global.output, yes: global.yes, is_terminal, answer: line }
+        Self { out, output: global.output, yes: global.yes, is_terminal, is_agreed: false, answer: line }
     }
 
     /// The same, with or without a person at it, who answers so.
@@ -69,15 +71,27 @@ impl<'a> Screen<'a> {
             let what = format!("Nothing was changed, {why}.");
             return Err(Failure::new(Kind::NotConfirmed, what).advise("To go on, say it with --yes."));
         }
+        if self.is_yes(question).await {
+            self.is_agreed = true;
+            return Ok(());
+        }
+        let more = if self.is_agreed { "more " } else { "" };
+        Err(Failure::new(Kind::NotConfirmed, format!("Nothing {more}was changed.")))
+    }
+
+    /// Whether a person says yes to what `--yes` does not mean. Where nobody is asked, nobody does.
+    pub async fn is_agreed_by_a_person(&mut self, question: &str) -> bool {
+        let is_asked = self.is_terminal && self.output == Output::Table && !self.yes;
+        is_asked && self.is_yes(question).await
+    }
+
+    async fn is_yes(&mut self, question: &str) -> bool {
         let _ = write!(self.out, "{question} [y/N] ");
         let _ = self.out.flush();
         // On a thread of its own, so that Ctrl-C is heard.
         let said = tokio::task::spawn_blocking(self.answer).await;
         let said = said.ok().and_then(Result::ok).unwrap_or_default();
-        match said.trim().to_lowercase().as_str() {
-            "y" | "yes" => Ok(()),
-            _ => Err(Failure::new(Kind::NotConfirmed, "Nothing was changed.")),
-        }
+        matches!(said.trim().to_lowercase().as_str(), "y" | "yes")
     }
 }
 

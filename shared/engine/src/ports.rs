@@ -304,6 +304,12 @@ pub trait Letters {
     async fn remove(&self, message: &Message) -> Result<()>;
 }
 
+/// How much waits in the stack's queues.
+pub trait QueueLengths {
+    /// About how many messages wait in a queue: SQS counts them a little late.
+    async fn waiting_in(&self, queue: Queue) -> Result<usize>;
+}
+
 /// All ports together.
 pub trait Cloud:
     Images

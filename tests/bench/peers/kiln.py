@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.peers.tools import REGION, Ran
 from local_aws.client import LocalAws
-from stack import HOME_STACK, deploy
+from local_aws.deploy import HOME_STACK, deploy
 
 FUNCTION = f"{HOME_STACK}-expire"
 # The services that it calls, as in the names of the variables that set a service's endpoint.

@@ -14,8 +14,9 @@ from bench.share.endpoint import Endpoint
 from demo.account import FURTHER, HOME, midnight
 from local_aws import quota, share
 from local_aws.client import LocalAws
+from local_aws.deploy import HOME_STACK, deploy
 from local_aws.quota import MB_OF_A_CORE
-from stack import HOME_STACK, deploy, functions
+from stack import functions
 
 RECIPES = 20
 MOST_DOLLARS_A_RELEASE = 0.0002

@@ -12,7 +12,7 @@ from bench.share.certificates import make
 from bench.share.endpoint import Endpoint
 from bench.share.runtime import Function
 from local_aws.client import LocalAws
-from stack import HOME_STACK, deploy
+from local_aws.deploy import HOME_STACK, deploy
 
 SIZES = (128, 256, 512, 1_024)
 RUNS = 9

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake;
+use kiln_core::failures::Queue;
 use kiln_core::inventory::{
     Chosen, DefaultEncryption, Deprecation, Deregistration, Finding, Grantee, Image, ImageQuery, ImageState,
     Instance, InstanceState, InstanceType, Key, MarkRange, NewImage, NewInstance, NewReplica,
@@ -17,7 +18,7 @@ use kiln_core::model::{
     Anchor, AnchoredEnd, ImageId, ImageName, ImageRecord, InstanceId, Region, Role, SecurityGroupId,
     SnapshotId, SubnetId, Tags, Token, tags,
 };
-use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, Sharing, Store};
+use kiln_engine::ports::{AccountInfo, Bus, Functions, Images, Instances, QueueLengths, Sharing, Store};
 use serde_json::Value;
 
 use super::bugs_in_names::told_apart;
@@ -443,6 +444,12 @@ impl Store for BuggyCloud {
         put_page(key: &str, media_type: &str, content: &[u8]) -> ();
         keys_below(prefix: &str) -> Vec<String>;
         object(key: &str) -> Option<Vec<u8>>;
+    }
+}
+
+impl QueueLengths for BuggyCloud {
+    forward! {
+        waiting_in(queue: Queue) -> usize;
     }
 }
 

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use kiln_core::events::outbound::Envelope;
 use kiln_core::events::wake;
+use kiln_core::failures::Queue;
 use kiln_core::inventory::Result;
-use kiln_engine::ports::{Bus, Functions, Store};
+use kiln_engine::ports::{Bus, Functions, QueueLengths, Store};
 use serde_json::Value;
 
 use super::account::Account;
@@ -52,6 +53,13 @@ impl Store for InMemoryCloud {
     async fn object(&self, key: &str) -> Result<Option<Vec<u8>>> {
         let look = |account: &mut Account, _| account.objects.get(key).cloned();
         self.read("GetObject", &self.world.context.home, key, look).await
+    }
+}
+
+impl QueueLengths for InMemoryCloud {
+    /// No simulated queue is looked after.
+    async fn waiting_in(&self, _: Queue) -> Result<usize> {
+        Ok(0)
     }
 }
 

@@ -68,7 +68,8 @@ pub fn of_version(catalog: &Catalog, recipe: &Recipe, version: &Version) -> Vec<
         found.push(kiln(catalog, "Test it again", &["retest", image]));
     }
     if home.state != State::Deregistered {
-        found.push(hold(&home.region, image));
+        let does = "Keep it, whatever its recipe says: write your reason for WHY";
+        found.push(kiln(catalog, does, &["hold", image, "--why", "WHY"]));
         let does = "Its origin, its users and its next step, as they are now";
         found.push(kiln(catalog, does, &["explain", image]));
     }
@@ -83,17 +84,6 @@ fn kiln(catalog: &Catalog, does: &str, words: &[&str]) -> Option<Command> {
         line += &format!(" {}", if ["--to", "--why"].contains(word) { word } else { plain(word)? });
     }
     Some(Command { does: does.into(), line: format!("{line} --region {}", plain(&catalog.home)?) })
-}
-
-/// Tags an image, so that Kiln keeps the whole release until the tag is removed.
-fn hold(region: &str, image: &str) -> Option<Command> {
-    let (region, image) = (plain(region)?, plain(image)?);
-    Some(Command {
-        does: "Keep it, whatever its recipe says: write your reason for WHY".into(),
-        line: format!(
-            "aws ec2 create-tags --region {region} --resources {image} --tags 'Key=kiln:hold,Value=WHY'"
-        ),
-    })
 }
 
 fn plain(word: &str) -> Option<&str> {

@@ -32,6 +32,29 @@ pub(super) async fn preflight<F: Functions>(
     told(functions, asked, decisions, screen).await
 }
 
+/// Keeps an image, and tells how that is ended: by a person alone, for no function may remove the tag.
+pub(super) async fn hold<F: Functions>(
+    functions: &F,
+    image: &ImageId,
+    why: &str,
+    screen: &mut Screen<'_>,
+) -> Result<Done, Failure> {
+    let payload = json!({ "hold": image, "reason": why });
+    let (document, answer) = call(functions, "expire", &payload, Effect::Changes).await?;
+    screen.say(decisions(&answer));
+    if let Some(entry) =
+        answer.decisions.iter().find(|entry| entry.resource.as_deref() == Some(image.as_str()))
+    {
+        let region = &entry.region;
+        screen.say([
+            String::new(),
+            "To end it:".into(),
+            format!("  aws ec2 delete-tags --region {region} --resources {image} --tags Key=kiln:hold"),
+        ]);
+    }
+    Ok(Done::well(json!({ "answer": document })))
+}
+
 /// Brings back the release of an image.
 pub(super) async fn restore<F: Functions>(
     functions: &F,

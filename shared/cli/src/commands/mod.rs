@@ -2,10 +2,15 @@
 
 mod ask;
 mod bake;
+mod catalog;
 mod completions;
 mod expire;
 mod failures;
+mod invoke;
+mod logs;
+mod recipes;
 mod release;
+mod stacks;
 mod status;
 mod validate;
 mod watch;
@@ -14,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::arguments::{Arguments, Command};
-use crate::aws::Lambda;
+use crate::aws::{Lambda, Session};
 use crate::failure::Failure;
 use crate::functions::{Effect, Functions};
 use crate::screen::Screen;
@@ -29,8 +34,8 @@ pub async fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Result<Done,
     let done = match &arguments.command {
         Command::Validate { paths, format } => Ok(validate::validate(paths, *format, screen)),
         Command::Completions { shell } => Ok(completions::completions(*shell, screen)),
-        command => match Lambda::connect(&arguments.global).await {
-            Ok(functions) => ask_functions(&functions, command, screen).await,
+        command => match Session::connect(&arguments.global).await {
+            Ok(session) => ask_aws(&session, &arguments.global.stack, command, screen).await,
             Err(failure) => Err(failure),
         },
     };
@@ -40,6 +45,28 @@ pub async fn run(arguments: &Arguments, screen: &mut Screen<'_>) -> Result<Done,
         fields.insert("command".into(), json!(name));
     }
     Ok(Done { document, code: done.code })
+}
+
+/// Carries out a command that needs an account.
+async fn ask_aws(
+    session: &Session,
+    stack: &str,
+    command: &Command,
+    screen: &mut Screen<'_>,
+) -> Result<Done, Failure> {
+    match command {
+        Command::Recipes(asked) => recipes::recipes(session, stack, asked, screen).await,
+        Command::Logs { function, since, with } => {
+            logs::logs(session, &format!("{stack}-{function}"), (*since, with.as_deref()), screen).await
+        }
+        Command::Catalog { open, to } => catalog::catalog(session, stack, (to, *open), screen).await,
+        Command::Deploy(asked) => stacks::deploy(session, stack, asked, screen).await,
+        Command::Upgrade { release } => stacks::upgrade(session, stack, release, screen).await,
+        Command::Uninstall { remove_bucket } => {
+            stacks::uninstall(session, stack, *remove_bucket, screen).await
+        }
+        command => ask_functions(&Lambda::of(session, stack), command, screen).await,
+    }
 }
 
 /// Carries out a command that the functions answer.
@@ -72,6 +99,7 @@ async fn ask_functions<F: Functions>(
         Command::Reinstate { recipe, version } => {
             release::reinstate(functions, (recipe, *version), screen).await
         }
+        Command::Hold { image, why } => ask::hold(functions, image, why, screen).await,
         Command::Restore { image } => ask::restore(functions, image, screen).await,
         Command::Retest { image, in_region } => {
             ask::retest(functions, image, in_region.as_ref(), screen).await
@@ -80,10 +108,16 @@ async fn ask_functions<F: Functions>(
         Command::Copy { image } => ask::copy(functions, image, screen).await,
         Command::Failures(wanted) => failures::failures(functions, wanted, screen).await,
         Command::Retire { recipe, dry_run } => expire::retire(functions, recipe, *dry_run, screen).await,
+        Command::Invoke { function, event } => invoke::invoke(functions, function, event, screen).await,
         // They need no function.
-        Command::Validate { .. } | Command::Completions { .. } => {
-            Ok(Done { document: json!({}), code: exit::USAGE })
-        }
+        Command::Validate { .. }
+        | Command::Completions { .. }
+        | Command::Recipes(_)
+        | Command::Logs { .. }
+        | Command::Catalog { .. }
+        | Command::Deploy(_)
+        | Command::Upgrade { .. }
+        | Command::Uninstall { .. } => Ok(Done { document: json!({}), code: exit::USAGE }),
     }
 }
 

@@ -9,5 +9,5 @@ pub mod status;
 mod table;
 mod time;
 
-pub use table::{WIDTH, rows_below, table, wrapped};
+pub use table::{WIDTH, columns, rows_below, table, wrapped};
 pub use time::{ago, moment, version_moment};

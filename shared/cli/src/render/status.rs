@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use kiln_catalog::model::{Failure, UnderWay};
-use kiln_catalog::status::{RecipeStatus, Status};
+use kiln_catalog::status::{QueueStatus, RecipeStatus, Status};
 
 use super::moves::named;
 use super::{ago, table, version_moment, wrapped};
@@ -22,12 +22,25 @@ pub fn status(status: &Status, whole: bool) -> Vec<String> {
         lines.extend([String::new(), "Last failures:".into()]);
         lines.extend(failures.iter().flat_map(|text| wrapped(text, 2)));
     }
+    lines.extend(queues(&status.queues, whole));
     if !status.gaps.is_empty() {
         lines.extend([String::new(), "What could not be read:".into()]);
         let gaps = status.gaps.iter();
         lines.extend(gaps.flat_map(|gap| wrapped(&format!("{}: {}", gap.what, gap.reason), 2)));
     }
     lines
+}
+
+/// What waits in the queues; of one recipe only if something does, for it may be another's.
+fn queues(queues: &[QueueStatus], whole: bool) -> Vec<String> {
+    let waiting: Vec<_> = queues.iter().filter(|queue| queue.waiting > 0).collect();
+    if waiting.is_empty() {
+        let told = [String::new(), "Nothing waits in the queues.".into()];
+        return if queues.is_empty() || whole { Vec::new() } else { told.into() };
+    }
+    let each: Vec<_> = waiting.iter().map(|queue| format!("{} in {}", queue.waiting, queue.name)).collect();
+    let told = format!("Something waits in the queues: {}. kiln failures list tells what.", each.join(", "));
+    [vec![String::new()], wrapped(&told, 0)].concat()
 }
 
 /// What is done to a version, and since when.
@@ -103,6 +116,7 @@ mod tests {
         let found: Status = serde_json::from_value(json!({
             "schema": 1, "made_at": "2026-11-27T02:30:00Z", "kiln": "0.1.0", "home": "us-east-1",
             "gaps": [{ "what": "the history of batch", "reason": "GetObject was denied" }],
+            "queues": [{ "name": "failures", "waiting": 2 }, { "name": "undelivered", "waiting": 0 }, { "name": "ended-badly", "waiting": 1 }],
             "recipes": [
                 { "name": "batch", "under_way": [], "versions": [], "pointers": [],
                   "last_failure": { "event": "Bake Failed", "version": "20261127T020000Z", "at": "2026-11-27T02:20:00Z", "reason": "the script failed with status 1", "log": "s3://store/logs/batch" } },
@@ -133,9 +147,19 @@ Last failures:
   batch 20261127T020000Z, 10 min ago, Bake Failed: the script failed with status 1 (log:
   s3://store/logs/batch)
 
+Something waits in the queues: 2 in failures, 1 in ended-badly. kiln failures list tells what.
+
 What could not be read:
   the history of batch: GetObject was denied";
         assert_eq!(told(false), expected);
+    }
+
+    #[test]
+    fn queues_in_which_nothing_waits_are_told_of_all_recipes_alone() {
+        let empty = [QueueStatus { name: "failures".into(), waiting: 0 }];
+        assert_eq!(queues(&empty, false), ["", "Nothing waits in the queues."]);
+        // A function of before tells of none.
+        assert!(queues(&empty, true).is_empty() && queues(&[], false).is_empty());
     }
 
     #[test]

@@ -15,6 +15,19 @@ pub fn table(heading: &[&str], rows: &[Vec<String>], right: &[usize]) -> Vec<Str
     within(WIDTH, heading, rows, right)
 }
 
+/// Rows with aligned columns, each in one line, however long: what lists the resources of a stack is looked through by its
+/// columns.
+pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    let of = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..of).map(|at| width(at).unwrap_or_default()).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
 /// The same without a heading, indented.
 pub fn rows_below(rows: &[Vec<String>]) -> Vec<String> {
     const INDENT: usize = 4;

@@ -23,7 +23,7 @@ const ACTIONS: &str = include_str!("../../src/plan/action.rs");
 const REPORT: &str = include_str!("../../../engine/src/apply/report.rs");
 
 /// The files of reasons, in the order of an image's life.
-const REASONS: [(&str, &str); 19] = [
+const REASONS: [(&str, &str); 20] = [
     ("General", include_str!("../../src/plan/reason/mod.rs")),
     ("Bake", include_str!("../../src/plan/reason/bake.rs")),
     ("Preflight", include_str!("../../src/plan/reason/preflight.rs")),
@@ -38,6 +38,7 @@ const REASONS: [(&str, &str); 19] = [
     ("Use", include_str!("../../src/plan/reason/in_use.rs")),
     ("Limits", include_str!("../../src/plan/reason/limits.rs")),
     ("Deleted recipes", include_str!("../../src/plan/reason/deleted_recipe.rs")),
+    ("Hold", include_str!("../../src/plan/reason/hold.rs")),
     ("Restore", include_str!("../../src/plan/reason/restore.rs")),
     ("Channel", include_str!("../../src/plan/reason/channel.rs")),
     ("Recall", include_str!("../../src/plan/reason/recall.rs")),

@@ -8,6 +8,7 @@ pub mod deleted_recipe;
 pub mod explain;
 pub mod fleet_size;
 pub mod forecast;
+pub mod hold;
 pub mod in_use;
 pub mod inventory;
 pub mod keep_rules;

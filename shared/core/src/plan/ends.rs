@@ -60,7 +60,7 @@ impl Reason {
                 | RestoreReason::NotFound(_),
             ) => Ends::Here,
             Self::Recall(RecallReason::NothingInItsPlace(_)) => Ends::Loudly,
-            Self::Recall(_) | Self::Channel(_) => Ends::Here,
+            Self::Recall(_) | Self::Channel(_) | Self::Hold(_) => Ends::Here,
             Self::Orphan(OrphanReason::SnapshotUsed(_)) => Ends::WhileItLasts,
             Self::Orphan(OrphanReason::ImageGone) => Ends::Here,
             Self::Reconcile(ReconcileReason::Later(_)) => Ends::WhileItLasts,

@@ -25,6 +25,7 @@ pub fn status(seen: &Seen<'_>) -> Status {
         home: seen.home.to_string(),
         gaps: seen.gaps.clone(),
         recipes: seen.recipes.iter().map(|of| recipe(seen, of)).collect(),
+        queues: Vec::new(),
     }
 }
 

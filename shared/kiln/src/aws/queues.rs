@@ -1,10 +1,12 @@
 //! The stack's queues, on SQS.
 
-use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
+};
 use chrono::{DateTime, Utc};
 use kiln_core::failures::{Message, Queue};
 use kiln_core::inventory::{CloudError, Result};
-use kiln_engine::ports::Letters;
+use kiln_engine::ports::{Letters, QueueLengths};
 
 use crate::aws::Aws;
 use crate::aws::errors::Call;
@@ -61,6 +63,22 @@ impl Letters for Aws {
         let delete = self.sqs().await.delete_message().queue_url(url).receipt_handle(&message.receipt);
         delete.send().await.map_err(call.on(url))?;
         Ok(())
+    }
+}
+
+impl QueueLengths for Aws {
+    async fn waiting_in(&self, queue: Queue) -> Result<usize> {
+        // What somebody looks at right now waits as well.
+        let counted = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let (url, call) = (self.queue(queue)?, Call::new("GetQueueAttributes", &self.home));
+        let asked = self.sqs().await.get_queue_attributes().queue_url(url);
+        let found =
+            asked.set_attribute_names(Some(counted.clone().into())).send().await.map_err(call.on(url))?;
+        let count = |name: &QueueAttributeName| found.attributes()?.get(name)?.parse::<usize>().ok();
+        Ok(counted.iter().filter_map(count).sum())
     }
 }
 

@@ -8,7 +8,7 @@ use super::payload::{
     BadEvent, IMAGE_CHANGE, Mode, OfRecipe, SNAPSHOTS_LEFT, by_hand, detail_type, fields, image_change,
     region_of, typed, unexpected,
 };
-use crate::model::{ImageId, RecipeName, Region};
+use crate::model::{ImageId, RecipeName, Region, tags};
 
 /// An invocation of `expire`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum ExpireCall {
     Run(ExpireRun),
     /// Bring back the release to which this image belongs.
     Restore(ImageId),
+    /// Hold this image, for this reason.
+    Hold(ImageId, String),
     /// Explain why this image is kept, or when it is removed.
     Explain(ImageId),
     /// Allow the images of a deleted recipe to be removed.
@@ -60,6 +62,13 @@ struct RestoreByHand {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct HoldByHand {
+    hold: ImageId,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ExplainByHand {
     explain: ImageId,
 }
@@ -71,7 +80,7 @@ struct RetireRecipeByHand {
     dry_run: Option<bool>,
 }
 
-const EXPIRE: &str = r#"expected {}, or any of {"recipe": "web"}, {"dry_run": false} and, with a recipe, {"allow": 12}; or one of {"restore": "ami-0123456789abcdef0"}, {"explain": "ami-0123456789abcdef0"} and {"retire_recipe": "web"}; or Kiln's own 'Image Released', 'Image Unchanged' or 'Image Recalled', or EC2's own 'EC2 AMI State Change' of a deregistered image"#;
+const EXPIRE: &str = r#"expected {}, or any of {"recipe": "web"}, {"dry_run": false} and, with a recipe, {"allow": 12}; or one of {"restore": "ami-0123456789abcdef0"}, {"hold": "ami-0123456789abcdef0", "reason": "audit until June"}, {"explain": "ami-0123456789abcdef0"} and {"retire_recipe": "web"}; or Kiln's own 'Image Released', 'Image Unchanged' or 'Image Recalled', or EC2's own 'EC2 AMI State Change' of a deregistered image"#;
 
 impl ExpireCall {
     /// Parses the payload of `expire`. A run by hand is a dry run, unless it has `"dry_run": false`.
@@ -83,6 +92,15 @@ impl ExpireCall {
             if payload.get("restore").is_some() {
                 let call: RestoreByHand = fields(payload, EXPIRE)?;
                 return Ok(Self::Restore(call.restore));
+            }
+            if payload.get("hold").is_some() {
+                let call: HoldByHand = fields(payload, EXPIRE)?;
+                let why = call.reason.trim();
+                if why.is_empty() || why.contains('\n') || why.chars().count() > tags::MOST_CHARACTERS {
+                    let problem = "a hold needs a reason in one line of 1 to 256 characters: whoever wants to end it reads that";
+                    return Err(BadEvent { problem: problem.into(), expected: EXPIRE });
+                }
+                return Ok(Self::Hold(call.hold, why.to_owned()));
             }
             if payload.get("explain").is_some() {
                 let call: ExplainByHand = fields(payload, EXPIRE)?;

@@ -162,3 +162,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_hold_has_an_image_and_a_reason_in_one_line() {
+    let read = |reason: &str| {
+        ExpireCall::read(&json!({ "hold": "ami-0123456789abcdef0", "reason": reason }))
+            .map_err(|bad| bad.problem)
+    };
+    let expected = ExpireCall::Hold("ami-0123456789abcdef0".parse().unwrap(), "audit until June".into());
+    assert_eq!(read(" audit until June "), Ok(expected));
+    for wrong in ["", " ", "two\nlines", &"x".repeat(257)] {
+        assert!(read(wrong).unwrap_err().contains("a reason in one line"), "{wrong}");
+    }
+    let without = ExpireCall::read(&json!({ "hold": "ami-0123456789abcdef0" }));
+    assert!(without.unwrap_err().problem.contains("reason"));
+}

@@ -8,6 +8,7 @@ pub mod bake;
 pub mod capture;
 pub mod channel;
 pub mod deleted_recipe;
+pub mod hold;
 pub mod in_use;
 pub mod limits;
 pub mod orphans;
@@ -34,6 +35,7 @@ pub use bake::{BadBase, BakeReason};
 pub use capture::{CaptureReason, ImageRef};
 pub use channel::ChannelReason;
 pub use deleted_recipe::DeletedRecipeReason;
+pub use hold::HoldReason;
 pub use in_use::{ReportStatus, UseReason};
 pub use limits::{Limit, LimitExceeded};
 pub use orphans::OrphanReason;
@@ -96,6 +98,8 @@ pub enum Reason {
     DeletedRecipe(#[from] DeletedRecipeReason),
     #[error(transparent)]
     Restore(#[from] RestoreReason),
+    #[error(transparent)]
+    Hold(#[from] HoldReason),
     #[error(transparent)]
     Recall(#[from] RecallReason),
     #[error(transparent)]

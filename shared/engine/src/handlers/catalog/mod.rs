@@ -18,7 +18,7 @@ use crate::catalog::document::document;
 use crate::catalog::files::{DIGESTS, Digests, FOLDER, File, MADE, made, made_from, shows};
 use crate::catalog::seen::{Seen, SeenRecipe};
 use crate::context::{Context, HandlerError};
-use crate::ports::{Cloud, Store};
+use crate::ports::{Cloud, QueueLengths, Store};
 
 use observe::{Observed, observe};
 use put::Putting;
@@ -31,7 +31,7 @@ const MOST_LISTS: usize = 50;
 ///
 /// # Errors
 /// Why there is no new catalogue. The one before is still there.
-pub async fn catalog<C: Cloud>(
+pub async fn catalog<C: Cloud + QueueLengths>(
     cloud: &C,
     context: &Context,
     call: &CatalogCall,

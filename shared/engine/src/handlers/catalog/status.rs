@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures::future::{join, join4};
 use kiln_catalog::model::Gap;
-use kiln_catalog::status::Status;
+use kiln_catalog::status::{QueueStatus, Status};
 use kiln_core::events::inbound::{Past, history_prefix, is_key_of_failure};
 use kiln_core::expire::in_use::UsageByRegion;
 use kiln_core::expire::{Observed, OneRecipe};
+use kiln_core::failures::Queue;
 use kiln_core::inventory::{Image, ImageQuery, Result};
 use kiln_core::model::{RecipeName, Region, Tags, tags};
 use kiln_core::recipe::Recipe;
@@ -18,13 +19,13 @@ use crate::catalog::seen::{Seen, SeenRecipe};
 use crate::catalog::status::status;
 use crate::context::{Context, HandlerError};
 use crate::observe::{images, recipes};
-use crate::ports::{Cloud, Store};
+use crate::ports::{Cloud, QueueLengths, Store};
 
 /// Reads one recipe or all of them, and answers how they are. What cannot be read is a gap.
 ///
 /// # Errors
 /// Why nothing can be told.
-pub(super) async fn of_recipes<C: Cloud>(
+pub(super) async fn of_recipes<C: Cloud + QueueLengths>(
     cloud: &C,
     context: &Context,
     name: Option<&RecipeName>,
@@ -51,9 +52,10 @@ pub(super) async fn of_recipes<C: Cloud>(
         (region.clone(), images, instances)
     });
     let failures = all.iter().map(async |recipe| last_failure(cloud, &recipe.name).await);
-    let (read, waiting, mut pointers, failures) = join4(
+    let counts = Queue::ALL.into_iter().map(async |queue| (queue, cloud.waiting_in(queue).await));
+    let (read, (waiting, counts), mut pointers, failures) = join4(
         bounded(CALLS, reads),
-        cloud.waiting(home),
+        join(cloud.waiting(home), bounded(CALLS, counts)),
         images::pointers(cloud, home, &all),
         bounded(CALLS, failures),
     )
@@ -73,6 +75,13 @@ pub(super) async fn of_recipes<C: Cloud>(
         gap("the bakes that wait for room".into(), &error);
         Vec::new()
     });
+    let mut queues = Vec::new();
+    for (queue, count) in counts {
+        match count {
+            Ok(waiting) => queues.push(QueueStatus { name: queue.name().into(), waiting }),
+            Err(error) => gap(format!("the queue {}", queue.name()), &error),
+        }
+    }
     let mut histories = Vec::new();
     for (recipe, failure) in all.iter().zip(failures) {
         histories.push(failure.unwrap_or_else(|error| {
@@ -105,7 +114,7 @@ pub(super) async fn of_recipes<C: Cloud>(
         gaps,
         store: String::new(),
     };
-    Ok(status(&seen))
+    Ok(Status { queues, ..status(&seen) })
 }
 
 /// The images of a Region, by the recipe that their tag names.

@@ -1,6 +1,7 @@
 //! `expire`: deprecates, disables and deregisters, step by step, images that no recipe keeps and nobody uses.
 
 mod explain;
+mod hold;
 pub mod image_deregistered;
 mod restore;
 mod retire_recipe;
@@ -28,6 +29,7 @@ use crate::observe::usage::usage_of_candidates;
 use crate::ports::Cloud;
 
 use explain::explain;
+use hold::hold;
 use image_deregistered::{Debounce, left_in, of_image};
 use restore::restore;
 use retire_recipe::retire_recipe;
@@ -39,7 +41,7 @@ const BATCH_SIZE: usize = 1_000;
 /// The plan row of each image, by Region and id.
 type Rows = BTreeMap<(Region, String), PlanRow>;
 
-/// Makes the plan, and applies it unless the call is a dry run; or restores or explains an image, retires a recipe, or
+/// Makes the plan, and applies it unless the call is a dry run; or restores, holds or explains an image, retires a recipe, or
 /// follows up a deregistration. `mode` is how a sweep's request is carried out; `debounce` is what a warm function remembers between calls.
 ///
 /// # Errors
@@ -55,6 +57,7 @@ pub async fn expire<C: Cloud>(
     match call {
         ExpireCall::Run(call) => run(cloud, context, call, now).await,
         ExpireCall::Restore(image) => restore(cloud, context, image, now).await,
+        ExpireCall::Hold(image, why) => hold(cloud, context, (image, why), now).await,
         ExpireCall::Explain(image) => explain(cloud, context, image, now).await,
         ExpireCall::ImageDeregistered(region, image) => {
             of_image(cloud, context, region, image, debounce, now).await

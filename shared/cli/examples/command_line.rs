@@ -1,4 +1,4 @@
-//! Writes the page of the reference that lists the commands: `cargo run -p kiln-cli --example reference docs/reference`.
+//! Writes the page of the reference that lists the commands: `make docs`.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
-from e2e.kiln import HOME
+from local_aws.settings import HOME_REGION
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = ROOT / ".build" / "local" / "kiln"
@@ -42,7 +44,7 @@ class Cli:
             "HOME": str(self.home),
             "PATH": os.environ["PATH"],
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_REGION": HOME,
+            "AWS_REGION": HOME_REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             # Nobody asks the machine's own metadata for credentials.
@@ -62,6 +64,41 @@ class Cli:
             check=False,
         )
         return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def at_terminal(self, *arguments: str, answers: list[str | signal.Signals | Callable[[], str]]) -> Ended:
+        """The same with a person at a terminal, who gives these answers, one to each question. What they do
+        before they answer is done by the answer itself, if it is a function. SIGINT is Ctrl-C."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [BINARY, *arguments],
+            env=self.environment(),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+        )
+        os.close(theirs)
+        said, given = "", 0
+        try:
+            while True:
+                try:
+                    read = os.read(ours, 65536)
+                except OSError:  # The other end is closed.
+                    break
+                if not read:
+                    break
+                said += read.decode().replace("\r\n", "\n")
+                if said.count("[y/N]") > given:
+                    answer = answers[given]
+                    given += 1
+                    if isinstance(answer, signal.Signals):
+                        process.send_signal(answer)
+                    else:
+                        os.write(ours, ((answer() if callable(answer) else answer) + "\n").encode())
+        finally:
+            os.close(ours)
+        _, err = process.communicate(timeout=60)
+        assert given == len(answers), f"{given} questions of {len(answers)}: {said}"
+        return Ended(process.returncode, said, err.decode())
 
     def text(self, *arguments: str, code: int = 0) -> str:
         """What is said as text. No line is too long."""

@@ -1,10 +1,17 @@
 //! What can be typed: the flags of every command, and the commands.
 
+mod stacks;
+mod values;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use kiln_core::model::{ImageId, RecipeName, Region, Version};
+
+pub use stacks::{Architecture, Deploy, Recipes};
+pub use values::FUNCTIONS;
+use values::{reason, since, span, stack};
 
 const AFTER: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 the plan removes something, 130 interrupted.
@@ -156,6 +163,14 @@ pub enum Command {
         /// The version
         version: Version,
     },
+    /// Keeps an image, whatever its recipe says
+    Hold {
+        /// The image, in any Region
+        image: ImageId,
+        /// Why: whoever wants to end it reads that
+        #[arg(long, value_name = "REASON", value_parser = reason)]
+        why: String,
+    },
     /// Brings a release back that was deprecated or disabled
     Restore {
         /// An image of it
@@ -192,6 +207,51 @@ pub enum Command {
     /// Looks after what failed and waits in the stack's queues
     #[command(subcommand)]
     Failures(Failures),
+    /// Shows or puts recipes
+    #[command(subcommand)]
+    Recipes(Recipes),
+    /// Prints what a function logged
+    Logs {
+        /// The function
+        #[arg(value_parser = FUNCTIONS)]
+        function: String,
+        /// How far back, such as 15m or 2d
+        #[arg(long, value_name = "TIME", default_value = "1h", value_parser = since)]
+        since: std::time::Duration,
+        /// Only lines with this text, such as a version or the id of an image
+        #[arg(long, value_name = "TEXT")]
+        with: Option<String>,
+    },
+    /// Fetches the catalogue of all images as a folder of pages
+    Catalog {
+        /// Opens it in the browser
+        #[arg(long)]
+        open: bool,
+        /// The folder; what lay in it of a former catalogue goes
+        #[arg(long, value_name = "FOLDER", default_value = "kiln-catalogue")]
+        to: PathBuf,
+    },
+    /// Brings Kiln's stacks to a release; shows first what would change
+    Deploy(Deploy),
+    /// Brings a deployed Kiln to another release, in the Regions where it is
+    Upgrade {
+        /// The folder of the release
+        release: PathBuf,
+    },
+    /// Removes Kiln, once you saw what goes and what stays; images stay
+    Uninstall {
+        /// Deletes the buckets as well: what was deployed, the folders of recipes, and logs
+        #[arg(long)]
+        remove_bucket: bool,
+    },
+    /// Wakes a function with a payload of your own
+    Invoke {
+        /// The function
+        #[arg(value_parser = FUNCTIONS)]
+        function: String,
+        /// A JSON file with the payload
+        event: PathBuf,
+    },
     /// Writes what completes these commands in a shell
     Completions {
         /// The shell
@@ -231,46 +291,28 @@ impl Command {
             Self::Approve { .. } => "approve",
             Self::Recall { .. } => "recall",
             Self::Reinstate { .. } => "reinstate",
+            Self::Hold { .. } => "hold",
             Self::Restore { .. } => "restore",
             Self::Retest { .. } => "retest",
             Self::Adopt { .. } => "adopt",
             Self::Copy { .. } => "copy",
             Self::Retire { .. } => "retire",
             Self::Failures(_) => "failures",
+            Self::Recipes(_) => "recipes",
+            Self::Logs { .. } => "logs",
+            Self::Catalog { .. } => "catalog",
+            Self::Deploy(_) => "deploy",
+            Self::Upgrade { .. } => "upgrade",
+            Self::Uninstall { .. } => "uninstall",
+            Self::Invoke { .. } => "invoke",
             Self::Completions { .. } => "completions",
         }
     }
-}
 
-fn stack(text: &str) -> Result<String, String> {
-    let is_name = text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text.len() <= 38
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if is_name {
-        Ok(text.into())
-    } else {
-        Err("a letter, and at most 37 more letters, digits and hyphens".into())
+    /// Whether it hears Ctrl-C itself, for it has something to take back.
+    pub fn ends_by_itself(&self) -> bool {
+        matches!(self, Self::Deploy(_) | Self::Upgrade { .. })
     }
-}
-
-fn reason(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    let is_line = !text.is_empty() && text.chars().count() <= 256 && !text.contains('\n');
-    if is_line { Ok(text.into()) } else { Err("one line of 1 to 256 characters".into()) }
-}
-
-fn span(text: &str) -> Result<std::time::Duration, String> {
-    let expected = || "a time such as 90s, 45m or 3h, of at most 24h".to_owned();
-    let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| expected())?;
-    let unit = match &text[digits.len()..] {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(expected()),
-    };
-    let seconds = number.checked_mul(unit).filter(|seconds| (1..=86_400).contains(seconds));
-    seconds.map(std::time::Duration::from_secs).ok_or_else(expected)
 }
 
 #[cfg(test)]
@@ -309,16 +351,15 @@ mod tests {
             ("kiln bake web --watch --for 2d", "a time such as 90s"),
             ("kiln bake web --for 2h", "--watch"),
             ("kiln retest ami-0123456789abcdef0 --in home", "Region"),
+            ("kiln deploy dist --regions nowhere", "Region"),
+            ("kiln deploy dist --parameters LogLevel", "KEY=VALUE"),
+            ("kiln deploy dist --remove-regions", "--regions"),
+            ("kiln logs baker", "bake, capture, verify"),
+            ("kiln logs bake --since 1w", "a time such as 15m"),
         ] {
             let error = parsed(line).unwrap_err();
             assert!(error.to_string().contains(told), "{line}: {error}");
             assert_eq!(error.exit_code(), 2, "{line}");
         }
-    }
-
-    #[test]
-    fn a_span_is_a_number_with_a_unit() {
-        assert_eq!(span("90m").unwrap().as_secs(), 5400);
-        assert!(span("0s").is_err() && span("m").is_err() && span("25h").is_err() && span("9").is_err());
     }
 }
