@@ -227,7 +227,7 @@ def test_the_command_says_what_it_did_or_why_not(
     cli = Cli(aws.url, tmp_path_factory.mktemp("home"))
     given = {"BakeSchedule": "cron(0 1 * * ? *)", "LogRetention": "7"}
     asked = arguments(release_of(built, "x86_64"), "us-east-1", [], "x86_64", given)
-    assert "BakeFunction = kiln-bake" in cli.text_of_any_width(*asked, "--yes")
+    assert "RecipePath = /kiln/recipes" in cli.text_of_any_width(*asked, "--yes")
     schedule = aws.client("scheduler").get_schedule(Name="kiln-bake")["ScheduleExpression"]
     assert schedule == "cron(0 1 * * ? *)"
     error = cli.document("deploy", str(built), "--yes", code=1)["error"]

@@ -23,7 +23,7 @@ pub struct Context {
 /// A recipe that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "nothing was done: there is no recipe {name}; put it at {path}/{name} in {home} (make recipes), or correct the name"
+    "nothing was done: there is no recipe {name}; put it at {path}/{name} in {home} (kiln recipes push), or correct the name"
 )]
 pub struct NoRecipe {
     /// Its name.

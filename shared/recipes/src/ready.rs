@@ -35,7 +35,7 @@ pub fn ready(source: &Source) -> Vec<Result<Ready, BadRecipe>> {
         Err(_) => return vec![written.unchanged()],
     };
     if table.contains_key("archive") {
-        return vec![Err(written.bad(&source.name, "archive", "make recipes writes it; take it out"))];
+        return vec![Err(written.bad(&source.name, "archive", "kiln recipes push writes it; take it out"))];
     }
     let found = match variants(&table) {
         Ok(found) => found,

@@ -80,7 +80,7 @@ impl Lambda {
             "ResourceNotFoundException" => {
                 let what = format!("There is no function {function} in {region}.");
                 Failure::new(Kind::NotDeployed, what).advise(format!(
-                    "Kiln is in another Region, account or stack (--region, --profile, --stack; this was --stack {stack}), or not deployed yet (make deploy)."
+                    "Kiln is in another Region, account or stack (--region, --profile, --stack; this was --stack {stack}), or not deployed yet (kiln deploy)."
                 ))
             }
             "AccessDeniedException" | "AccessDenied" => {

@@ -34,7 +34,7 @@ pub(super) async fn read<F: Functions>(
     let (document, answer) = call(functions, "catalog", &payload, Effect::Reads).await?;
     answer.status.ok_or_else(|| {
         Failure::new(Kind::Answer, "The function catalog told nothing of how the recipes are.")
-            .advise("Bring the functions to the version of kiln (make deploy).")
+            .advise("Bring the functions to the version of kiln (kiln upgrade).")
             .after("answer", document)
     })
 }

@@ -129,23 +129,13 @@ async fn carried_out(
     let bucket = artifacts::ensure(&stacks.artifacts, &bucket_template, key, &account, plan, screen).await?;
 
     screen.say([format!("packaging the functions of {}", wanted.release.display())]);
-    let mut packaged = release.package(&bucket, screen).await?;
-    let template = read(&packaged.text, "the home Region's template")?;
-    for region in [&session.home].into_iter().chain(&regions) {
-        for other in regions::neighbours(session, region, name).await {
-            let told = "recipes of both must have different names";
-            screen.say([format!("  stack {other} is in {region} too: {told}")]);
-        }
-    }
-    Plan::clear(&stacks.home, screen).await?;
-    former::import_logs(session, &template, &stacks.home, screen).await?;
-    let text =
-        former::without_taken_recipes(session, packaged.text, &template, &stacks.home, at_home, screen)
-            .await?;
-    let (body, template_key) = body(text, &bucket).await?;
-    packaged.keys.insert(template_key);
+    let packaged = release.package(&bucket, screen).await?;
+    tell_of_neighbours(session, name, &regions, screen).await;
+    let mut keys = packaged.keys;
+    let (body, known) =
+        home_body(session, packaged.text, &stacks.home, at_home, (&bucket, &mut keys), screen).await?;
 
-    plan.bring(&stacks.home, &body, at_home, &template.parameters, screen).await?;
+    plan.bring(&stacks.home, &body, at_home, &known, screen).await?;
     for stack in &stacks.further {
         let mut given = shares[&stack.region].clone();
         given.insert("HomeRegion".into(), session.home.clone());
@@ -157,7 +147,7 @@ async fn carried_out(
     leave(session, name, &regions, wanted.remove_regions, plan, screen).await?;
     plan.ask(screen).await?;
     plan.carry_out(screen).await?;
-    let old = bucket.forget(&packaged.keys, Utc::now()).await?;
+    let old = bucket.forget(&keys, Utc::now()).await?;
     if old > 0 {
         let name = &bucket.name;
         screen.say([format!("deleted {old} old files from bucket {name}: they are no longer deployed")]);
@@ -179,7 +169,8 @@ async fn regions_of(session: &Session, name: &str, wanted: &Wanted) -> Result<Ve
         let found = regions::with_a_stack(session, name, &[]).await;
         if let Some(unseen) = found.unseen() {
             let failure = Failure::new(Kind::Denied, unseen);
-            return Err(failure.advise("Name the further Regions: --regions eu-west-1 ap-southeast-2."));
+            return Err(failure
+                .advise("Name the further Regions: kiln deploy FOLDER --regions eu-west-1 ap-southeast-2."));
         }
         return Ok(found.stacks.into_iter().map(|stack| stack.region).collect());
     };
@@ -193,14 +184,37 @@ async fn regions_of(session: &Session, name: &str, wanted: &Wanted) -> Result<Ve
     Ok(regions)
 }
 
-/// The template as the call takes it, in itself or, where it is too long for that, by way of the bucket; and its key there.
-async fn body(text: String, bucket: &Bucket) -> Result<(Body, String), Failure> {
+/// The home Region's template as the call takes it, in itself or, where it is too long for that, by way of the bucket, where
+/// its key is noted; and the names of its parameters. What a former deployment left is seen to.
+async fn home_body(
+    session: &Session,
+    text: String,
+    home: &Stack,
+    given: &Given,
+    (bucket, keys): (&Bucket, &mut BTreeSet<String>),
+    screen: &mut Screen<'_>,
+) -> Result<(Body, Vec<String>), Failure> {
+    let template = read(&text, "the home Region's template")?;
+    Plan::clear(home, screen).await?;
+    former::import_logs(session, &template, home, screen).await?;
+    let text = former::without_taken_recipes(session, text, &template, home, given, screen).await?;
     let key = format!("template/{}.yaml", digest_of(text.as_bytes()));
+    keys.insert(key.clone());
     if text.len() <= MOST_BODY {
-        return Ok((Body::Text(text), key));
+        return Ok((Body::Text(text), template.parameters));
     }
     bucket.put_once(&key, text.into_bytes()).await?;
-    Ok((Body::Url(bucket.url(&key).await?), key))
+    Ok((Body::Url(bucket.url(&key).await?), template.parameters))
+}
+
+/// Tells which other stacks of Kiln hear the same events.
+async fn tell_of_neighbours(session: &Session, name: &str, regions: &[String], screen: &mut Screen<'_>) {
+    for region in [&session.home].into_iter().chain(regions) {
+        for other in regions::neighbours(session, region, name).await {
+            let told = "recipes of both must have different names";
+            screen.say([format!("  stack {other} is in {region} too: {told}")]);
+        }
+    }
 }
 
 /// Tells which Regions were deployed to before and are no longer named, and has their stacks deleted if that is wanted.
@@ -256,6 +270,12 @@ async fn ended(stacks: &Stacks, done: Vec<Value>, screen: &mut Screen<'_>) -> Re
     for stack in &stacks.further {
         regions.insert(stack.region.clone(), stack.outputs().await?);
     }
-    screen.say(outputs.iter().map(|(key, value)| format!("{key} = {value}")));
+    // What a person needs of them: the others are names of what the stack itself has.
+    const TOLD: [&str; 4] = ["OperatorPolicy", "RecipePath", "Store", "ViewerPolicy"];
+    let told = outputs.iter().filter(|(key, _)| TOLD.contains(&key.as_str()));
+    screen.say(told.map(|(key, value)| format!("{key} = {value}")));
+    if done.iter().any(|one| one["stack"] == stacks.home.name && one["outcome"] == "created") {
+        screen.say(["Kiln is there. Next: kiln recipes push FOLDER, then kiln bake RECIPE --watch"]);
+    }
     Ok(Done::well(json!({ "stacks": done, "outputs": outputs, "regions": regions })))
 }

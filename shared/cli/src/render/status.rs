@@ -12,7 +12,7 @@ pub fn status(status: &Status, whole: bool) -> Vec<String> {
     let now = status.made_at;
     let mut lines = Vec::new();
     if status.recipes.is_empty() {
-        lines.push("There are no recipes: kiln validate checks one, and make recipes puts it.".into());
+        lines.push("There are no recipes: kiln validate checks one, and kiln recipes push puts it.".into());
     } else {
         let rows: Vec<_> = status.recipes.iter().map(|recipe| row(recipe, now)).collect();
         lines.extend(table(&["RECIPE", "NEWEST RELEASE", "AGE", "UNDER WAY", "NAMED"], &rows, &[2]));

@@ -127,8 +127,8 @@ pub fn examples() -> Vec<Envelope> {
         Event::ExpiryBlocked {
             images: 12,
             reason: "blocked: 12 images would be removed, but the limit is 8 (expire.max_per_run = 8); \
-                     nothing was removed. Review `make plan RECIPE=web`; if it is right, allow it: \
-                     {\"recipe\": \"web\", \"dry_run\": false, \"allow\": 12}"
+                     nothing was removed. Review `kiln plan web`; if it is right, allow it: \
+                     `kiln apply web --allow 12`"
                 .into(),
         },
         Event::ReleaseLost {

@@ -76,7 +76,7 @@ fn of_lambda(body: &Value) -> Parts {
     let advice = match kind {
         "Kiln.BadSettings" => "Deploy the stack again: it sets the function's environment.",
         "Kiln.BadRecipe" | "Kiln.NoRecipe" => {
-            "Correct the recipe, and put it again (make recipes). The next night, or kiln bake, goes on."
+            "Correct the recipe, and put it again (kiln recipes push). The next night, or kiln bake, goes on."
         }
         "Kiln.BadEvent" => {
             "Nobody of Kiln sends such an event: look at who does, and remove the message (kiln failures purge)."

@@ -81,7 +81,7 @@ fn a_limit_that_can_be_allowed_is_allowed_by_a_command_and_another_is_not() {
                              "images": 12, "reason": reason });
         post(&call("Expiry Blocked", detail)).mail
     };
-    assert!(blocked("too many: {\"allow\": 12}").contains("kiln apply web --allow 12"));
+    assert!(blocked("too many: kiln apply web --allow 12").contains("kiln apply web --allow 12"));
     assert!(!blocked("a Region showed none of 12 images").contains("--allow"));
 }
 

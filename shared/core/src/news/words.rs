@@ -171,7 +171,7 @@ pub(super) fn message(call: &NotifyCall) -> Message {
                 "{} would have been deprecated, disabled or deregistered.",
                 counted(*images, "image", "images")
             );
-            let allow = reason.contains("\"allow\"").then(|| format!("kiln apply {recipe} --allow {images}"));
+            let allow = reason.contains("--allow").then(|| format!("kiln apply {recipe} --allow {images}"));
             new("expiry blocked", &[&said, "None was."])
                 .because(reason)
                 .then("Read the plan", format!("kiln plan {recipe}"))

@@ -63,8 +63,9 @@ pub(super) fn replaced(document: &Table, violations: &mut Violations) -> Table {
             }
             (("recipe", "name"), Some(name)) => Some(name.clone()),
             _ if WHEN_PUT.contains(&found) => {
-                let problem =
-                    format!("{OPENS}{found}}} has its value where the recipe is put: put it by make recipes");
+                let problem = format!(
+                    "{OPENS}{found}}} has its value where the recipe is put: put it by kiln recipes push"
+                );
                 violations.problem(path, problem);
                 None
             }
@@ -159,7 +160,7 @@ mod tests {
         let mut violations = Violations::default();
         replaced(&document, &mut violations);
         assert_eq!(violations.0.len(), 1);
-        assert!(violations.0[0].problem.contains("make recipes"), "{:?}", violations.0);
+        assert!(violations.0[0].problem.contains("kiln recipes push"), "{:?}", violations.0);
     }
 
     #[test]

@@ -113,8 +113,10 @@ fn recipe(found_as: &str, document: &str) -> Result<Recipe, Violations> {
     let replicate = replicate(&mut root, &mut violations);
     let expire = expire(&mut root, &mut violations);
     if root.has("variants") {
-        violations
-            .problem("variants", "one document is one recipe here: make recipes writes one of each variant");
+        violations.problem(
+            "variants",
+            "one document is one recipe here: kiln recipes push writes one of each variant",
+        );
     }
     root.end(&mut violations);
     if let (Some(name), Some(Base::Recipe(base))) = (&name, &bake.as_ref().map(|bake| bake.base.clone()))

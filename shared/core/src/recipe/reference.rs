@@ -57,14 +57,14 @@ pub const FIELDS: &[Field] = &[
         "string",
         "none",
         "\"sha256:\" and 64 hexadecimal digits",
-        "The archive of the recipe's folder in the stack's bucket. `make recipes` writes it; you do not.",
+        "The archive of the recipe's folder in the stack's bucket. `kiln recipes push` writes it; you do not.",
     ),
     field(
         "variants",
         "table of tables",
         "none",
         "names of a-z and 0-9; keys of bake, or tables of the recipe",
-        "Recipes that differ in little: `make recipes` makes one of each, named `<name>-<variant>`. What a variant says goes into [bake], or, in a table named as one of the recipe's, into that. `${recipe.name}` and `${recipe.variant}` tell them apart.",
+        "Recipes that differ in little: `kiln recipes push` makes one of each, named `<name>-<variant>`. What a variant says goes into [bake], or, in a table named as one of the recipe's, into that. `${recipe.name}` and `${recipe.variant}` tell them apart.",
     ),
     field(
         "tags",

@@ -66,7 +66,7 @@ pub(super) fn check_folder(recipe: &Recipe, violations: &mut Violations) {
         if of_file(steps) && recipe.archive.is_none() {
             violations.problem(
                 field,
-                "it names files, which a recipe has in a folder: make recipes packs the folder and writes `archive`",
+                "it names files, which a recipe has in a folder: kiln recipes push packs the folder and writes `archive`",
             );
         }
     }

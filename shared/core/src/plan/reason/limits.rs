@@ -7,7 +7,7 @@ use crate::model::{Origin, RecipeName, Region};
 /// Why a run removes nothing of a recipe.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "blocked: {images} images would be removed, but {limit}; nothing was removed. Review `make plan RECIPE={recipe}`; if it is right, allow it: {{\"recipe\": \"{recipe}\", \"dry_run\": false, \"allow\": {images}}}"
+    "blocked: {images} images would be removed, but {limit}; nothing was removed. Review `kiln plan {recipe}`; if it is right, allow it: `kiln apply {recipe} --allow {images}`"
 )]
 pub struct LimitExceeded {
     /// The recipe.

@@ -12,9 +12,9 @@ pub enum RecallReason {
     Recalled { version: Version, why: String },
     #[error("the recall of {0} is taken back")]
     BroughtBack(Version),
-    #[error("the recall of {0} is taken back, and it is disabled: `make restore IMAGE=…` brings it back")]
+    #[error("the recall of {0} is taken back, and it is disabled: `kiln restore ami-…` brings it back")]
     BroughtBackDisabled(Version),
-    #[error("there is no image of version {0}; `make plan RECIPE=…` lists those that there are")]
+    #[error("there is no image of version {0}; `kiln plan` lists those that there are")]
     NoSuchVersion(Version),
     #[error("no image of version {0} is recalled, so there is nothing to bring back")]
     NotRecalled(Version),

@@ -38,7 +38,7 @@ pub enum ReleaseReason {
     )]
     StaysBehind { region: Region, version: Version },
     #[error(
-        "the rollback came too late: {version} was removed meanwhile in {}; roll back again, to another release, or restore it with make restore",
+        "the rollback came too late: {version} was removed meanwhile in {}; roll back again, to another release, or restore it with kiln restore",
         .regions.iter().map(Region::as_str).collect::<Vec<_>>().join(", ")
     )]
     RollbackOvertaken { version: Version, regions: Vec<Region> },
