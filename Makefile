@@ -78,13 +78,16 @@ CHANNEL ?=
 SUITE ?= trixie
 CASES ?=
 
-.PHONY: help demo test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy install invoke status plan catalog explain preflight rollback approve recall reinstate hold restore retest adopt copy retire logs uninstall docs clean binaries command-line release tools
+.PHONY: help demo local-aws test test-full tested unit simulate e2e lint catalog-pages advisories checkov policies terraform fmt guest bench bench-peers build release-files check-recipes recipes deploy install invoke status plan catalog explain preflight rollback approve recall reinstate hold restore retest adopt copy retire logs uninstall docs clean binaries command-line release tools
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: binaries ## A night of Kiln's on a local AWS, told step by step; V=1 shows the whole journal
 	@$(BIN)/python -m demo $(if $(filter-out 0,$(V)),--everything)
+
+local-aws: tools ## A local AWS to try kiln on, without an account; it ends with Ctrl-C
+	@$(BIN)/python -m local_aws --exports
 
 test: binaries ## All tests, in minutes, with the question that each part answers
 	@$(MAKE) tested FULL=

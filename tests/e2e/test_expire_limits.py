@@ -25,7 +25,10 @@ def test_more_than_may_go_in_one_run_and_nothing_goes_until_who_saw_the_plan_all
     assert left(kiln) == [6, 6, 6]
     (news,) = kiln.said("Expiry Blocked")
     assert news["images"] == 12 and (news["recipe"], news["version"]) == ("web", VERSIONS[-1])
-    assert "expire.max_percent = 50, of 18 images" in news["reason"] and "kiln apply web --allow 12" in news["reason"]
+    assert (
+        "expire.max_percent = 50, of 18 images" in news["reason"]
+        and "kiln apply web --allow 12" in news["reason"]
+    )
 
     planned = kiln.invoke("expire", {"recipe": "web"}).decisions
     assert {line["reason"] for line in planned if line["outcome"] == "planned"} == {news["reason"]}

@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +55,8 @@ def prepare_environment(port: int, home: Path) -> None:
     tempfile.tempdir = str(home)
 
 
-def run(port: int, ready: Path | None) -> None:
-    """Serve until SIGTERM, SIGINT or SIGHUP, then remove the temporary folder."""
+def run(port: int, ready: Path | None, tell: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM, SIGINT or SIGHUP, then remove the temporary folder. `tell` is handed the URL."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
@@ -68,7 +68,7 @@ def run(port: int, ready: Path | None) -> None:
         signal.signal(number, _leave)
     try:
         prepare_environment(listener.getsockname()[1], home)
-        _serve(listener, home, ready)
+        _serve(listener, home, ready, tell)
     finally:
         shutil.rmtree(home, ignore_errors=True)
         if ready is not None:
@@ -80,7 +80,9 @@ def _leave(number: int, frame: object) -> None:
     raise SystemExit(0)
 
 
-def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
+def _serve(
+    listener: socket.socket, home: Path, ready: Path | None, tell: Callable[[str], None] | None
+) -> None:
     from ministack import app as ministack
     from ministack.core import lambda_runtime
 
@@ -119,7 +121,10 @@ def _serve(listener: socket.socket, home: Path, ready: Path | None) -> None:
             loop.add_signal_handler(number, end)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         await _answers(url)
-        print(f"local AWS ready on {url}", flush=True)
+        if tell:
+            tell(url)
+        else:
+            print(f"local AWS ready on {url}", flush=True)
         if ready is not None:
             waiting = ready.with_name(ready.name + ".part")
             waiting.write_text(url)

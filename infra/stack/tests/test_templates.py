@@ -52,6 +52,12 @@ def test_a_template_is_not_too_long_and_uses_no_alias(path: Any) -> None:
     assert not any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
 
 
+@of_each
+def test_a_function_writes_its_log_as_json_into_its_own_group(one: Function) -> None:
+    logging = home().resources[one.resource]["Properties"]["LoggingConfig"]
+    assert (logging["LogFormat"], logging["LogGroup"]) == ("JSON", f"<{one.log}>")
+
+
 def test_each_sample_recipe_stands_in_the_template_as_in_its_file() -> None:
     files = {f"/kiln/recipes/{path.stem}": path.read_text() for path in (INFRA / "recipes").glob("*.toml")}
     inline = {p["Name"]: p["Value"] for p in home(SampleRecipes="true").of("AWS::SSM::Parameter").values()}
