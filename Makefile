@@ -139,7 +139,7 @@ guest: tools ## Builders and testers on a real Debian under QEMU, as root: SUITE
 
 bench: release ## Size, start, memory and calls of the release binaries, each against its limit
 	@cargo build --quiet --profile simulation -p kiln-tests --bin decide
-	@cp -f "$$CARGO_TARGET_DIR/simulation/decide" .build/release/decide
+	@mkdir -p .build/bench && cp -f "$$CARGO_TARGET_DIR/simulation/decide" .build/bench/decide
 	@$(BIN)/python -m bench
 
 bench-peers: release $(PEERS_READY) ## Kiln beside other tools: a night of 1,000 images, and what each removes that is in use

@@ -79,7 +79,7 @@ def share_is_within(screen: Screen) -> bool:
 
 def decisions_are_within(screen: Screen) -> bool:
     screen.title("The decisions of expire alone")
-    done = decisions(BUILT / "decide")
+    done = decisions(BUILT.parent / "bench" / "decide")
     rows = [["IMAGES", "DECISIONS ms", "READING RECORDS ms", "PEAK MiB"]]
     rows += [
         [str(one.images), f"{one.decisions_ms:.0f}", f"{one.reading_ms:.0f}", f"{one.peak_mib:.0f}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -67,6 +68,26 @@ def test_a_profile_is_taken_with_its_region(cli: Cli, tmp_path: Path) -> None:
     )
     nobody = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_REGION": None}
     assert cli.document("status", "--profile", "ops", **nobody)["status"]["home"] == HOME
+
+
+def test_a_profile_that_assumes_a_role_is_taken_with_its_region(kiln: Kiln, cli: Cli) -> None:
+    (cli.home / ".aws").mkdir()
+    principal = {"AWS": "arn:aws:iam::000000000000:root"}
+    trust = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}]}
+    iam = kiln.aws.client("iam")
+    role = "role_arn = arn:aws:iam::000000000000:role/ops\nsource_profile = base\nregion = us-east-1\n"
+    (cli.home / ".aws/config").write_text(f"[profile base]\nregion = us-east-1\n[profile ops]\n{role}")
+    (cli.home / ".aws/credentials").write_text(
+        "[base]\naws_access_key_id = test\naws_secret_access_key = test\n"
+    )
+    nobody = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_REGION": None}
+    error = cli.document("status", "--profile", "ops", code=1, **nobody)["error"]
+    assert error["kind"] == "credentials" and "loading credentials" in error["what"], "no such role yet"
+    iam.create_role(RoleName="ops", AssumeRolePolicyDocument=json.dumps(trust))
+    try:
+        assert cli.document("status", "--profile", "ops", **nobody)["status"]["home"] == "us-east-1"
+    finally:
+        iam.delete_role(RoleName="ops")
 
 
 def test_without_credentials_or_region_it_is_told_how_to_give_them(cli: Cli) -> None:

@@ -41,6 +41,7 @@ def test_nothing_is_put_unless_all_recipes_are_right(kiln: Kiln, cli: Cli, tmp_p
 def test_a_function_is_woken_by_hand_and_its_log_read(kiln: Kiln, cli: Cli, tmp_path: Path) -> None:
     event = str(INFRA / "events" / "expire-dry-run.json")
     assert json.loads(cli.text("invoke", "expire", event))["decisions"] == []
+    assert cli.document("invoke", "expire", event)["answer"]["decisions"] == []
     kiln.settle()
     assert "START RequestId" in cli.text_of_any_width("logs", "expire")
     (line,) = cli.document("logs", "expire", "--with", "END RequestId")["lines"][-1:]

@@ -91,7 +91,10 @@ def test_what_is_not_among_them_stays_until_it_is_asked_for(
     error = cli.document("recipes", "push", path, "--prune", code=1)["error"]
     assert error["kind"] == "not-confirmed" and stored(aws, "left")
     ended = cli.at_terminal("recipes", "push", path, "--prune", answers=["y"])
-    assert "Remove 1 recipe? [y/N]" in ended.out and "removed: left. Their images stay" in ended.out
+    assert (
+        "Put the others, and remove 1 recipe? [y/N]" in ended.out
+        and "removed: left. Their images stay" in ended.out
+    )
     names = [one["Name"] for one in aws.client("ssm").get_parameters_by_path(Path=PATH)["Parameters"]]
     assert names == [f"{PATH}/web"]
 

@@ -20,7 +20,7 @@ def bring(aws: LocalAws, built: Path, **parameters: str) -> list[str]:
     """Deploys; answers what it says."""
     said: list[str] = []
     deploy(aws.url, built, regions=[], parameters=parameters, say=said.append)
-    return [line.strip() for line in said if " = " not in line]
+    return [line.strip() for line in said if " = " not in line and not line.startswith("Kiln is there.")]
 
 
 def recipes(aws: LocalAws) -> dict[str, str]:

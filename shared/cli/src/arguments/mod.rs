@@ -237,6 +237,9 @@ pub enum Command {
     Upgrade {
         /// The folder of the release
         release: PathBuf,
+        /// The further Regions, where not every Region lets itself be asked; without it those where Kiln is
+        #[arg(long, num_args = 0.., value_name = "REGION")]
+        regions: Option<Vec<Region>>,
     },
     /// Removes Kiln, once you saw what goes and what stays; images stay
     Uninstall {

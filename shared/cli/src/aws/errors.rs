@@ -16,6 +16,8 @@ pub(crate) fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -
     told.unwrap_or_else(|| match error.raw_response().map(|response| response.status().as_u16()) {
         Some(404) => "NotFound",
         Some(403) => "AccessDenied",
+        // As S3 tells of credentials that have ended.
+        Some(400) => "BadRequest",
         _ => "",
     })
 }
@@ -42,10 +44,21 @@ where
         | "InvalidSignatureException"
         | "InvalidClientTokenId"
         | "InvalidAccessKeyId"
+        | "InvalidToken"
+        | "SignatureDoesNotMatch"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "BadRequest"
         | "AuthFailure"
+        | "OptInRequired"
         | "MissingAuthenticationTokenException" => {
-            let what = format!("AWS does not accept your credentials in {region}: {said}");
-            Failure::new(Kind::Credentials, what).advise(sign_in(session.profile.as_deref()))
+            let said = or(said, "they may have ended");
+            let what = format!("AWS does not accept your credentials in {region} for {call}: {said}");
+            let how = sign_in(session.profile.as_deref());
+            Failure::new(Kind::Credentials, what).advise(match region == session.home {
+                true => how,
+                false => format!("The Region may not be enabled for the account. If it is: {how}"),
+            })
         }
         "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "SlowDown" => {
             let what = format!("{call} in {region} has no room now: {said}");
@@ -55,6 +68,11 @@ where
             let what = format!("AWS in {region} cannot be reached for {call}: {}.", innermost(error));
             let advice = "Check the network, a VPN or proxy (HTTPS_PROXY), the name of the Region, and AWS_ENDPOINT_URL if it is set.";
             Failure::new(Kind::Network, what).advise(advice)
+        }
+        "" if DisplayErrorContext(error).to_string().contains("credentials") => {
+            let what =
+                format!("There are no credentials any more for {call} in {region}: {}.", innermost(error));
+            Failure::new(Kind::Credentials, what).advise(sign_in(session.profile.as_deref()))
         }
         "" => {
             let what = format!("{call} in {region} gave no answer: {}.", DisplayErrorContext(error));
@@ -71,7 +89,7 @@ pub(crate) fn is_network<E>(error: &SdkError<E, HttpResponse>) -> bool {
 }
 
 /// The cause of all causes, which is what a person can do something about.
-pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
+fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;

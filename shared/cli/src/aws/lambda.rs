@@ -24,7 +24,7 @@ pub(crate) struct Lambda {
 impl Lambda {
     /// The functions of the stack of this name.
     pub(crate) fn of(session: &Session, stack: &str) -> Self {
-        Self { client: Client::new(session.config()), session: session.clone(), stack: stack.into() }
+        Self { client: session.lambda(), session: session.clone(), stack: stack.into() }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -12,12 +15,14 @@ use aws_sdk_lambda::config::StalledStreamProtectionConfig;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_types::error::display::DisplayErrorContext;
 
-use super::innermost;
 use crate::arguments::Global;
 use crate::failure::{Failure, Kind};
 
-/// How long a connection may take to be made. An answer may take as long as its function.
+/// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long an answer may take. A function may take 15 minutes, and has longer.
+const READ: Duration = Duration::from_secs(60);
+const READ_OF_FUNCTION: Duration = Duration::from_secs(930);
 
 /// Somebody who is signed in, and Kiln's home Region.
 #[derive(Debug, Clone)]
@@ -40,14 +45,23 @@ impl Session {
             .build_https();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(https.clone())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(region) = &global.region {
             loader = loader.region(Region::new(region.to_string()));
         }
         if let Some(profile) = &global.profile {
             // A profile that somebody names is meant, whatever the environment holds.
-            let with = ProviderConfig::default().with_http_client(https);
+            // It needs a Region for the roles that it assumes.
+            let region = match &global.region {
+                Some(region) => Some(Region::new(region.to_string())),
+                None => {
+                    let of_profile = ProfileFileRegionProvider::builder().profile_name(profile).build();
+                    let environment = EnvironmentVariableRegionProvider::new();
+                    RegionProviderChain::first_try(environment).or_else(of_profile).region().await
+                }
+            };
+            let with = ProviderConfig::default().with_http_client(https).with_region(region);
             let named =
                 ProfileFileCredentialsProvider::builder().configure(&with).profile_name(profile).build();
             loader = loader.profile_name(profile).credentials_provider(named);
@@ -70,6 +84,13 @@ impl Session {
     /// What clients of any Region are made from.
     pub fn config_in(&self, region: &str) -> SdkConfig {
         self.config.clone().into_builder().region(Region::new(region.to_owned())).build()
+    }
+
+    /// A client of Lambda in the home Region, which waits as long as a function may take.
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        let patient = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ_OF_FUNCTION);
+        let config = aws_sdk_lambda::config::Builder::from(&self.config).timeout_config(patient.build());
+        aws_sdk_lambda::Client::from_conf(config.build())
     }
 
     /// A client of S3 in the home Region.
@@ -116,7 +137,9 @@ async fn signed_in(config: &SdkConfig, profile: Option<&str>) -> Result<(), Fail
         let what = "There are no AWS credentials, neither in the environment nor in your AWS configuration.";
         return Err(Failure::new(Kind::Credentials, what).advise(sign_in(profile)));
     }
-    let what = format!("There are no AWS credentials that can be used: {}.", innermost(&error));
+    // Behind it stands how the SDK writes it for itself.
+    let why = said.split(" (").next().unwrap_or_default();
+    let what = format!("There are no AWS credentials that can be used: {why}.");
     Err(Failure::new(Kind::Credentials, what).advise(sign_in(profile)))
 }
 

@@ -19,6 +19,7 @@ const PREFIX: &str = "catalog/";
 /// What the function remembers for itself.
 const OWN: [&str; 2] = ["digests.json", "made.json"];
 const PAGE: &str = "index.html";
+const MARK: &str = "catalog.json";
 /// How many files are fetched at once.
 const AT_ONCE: usize = 8;
 
@@ -68,7 +69,7 @@ fn cleared(folder: &Path) -> Result<(), Failure> {
         Failure::new(Kind::Other, what).advise("Name another folder with --to.")
     };
     let is_empty = fs::read_dir(folder).map(|mut all| all.next().is_none()).unwrap_or(true);
-    if !is_empty && !folder.join("catalog.json").is_file() {
+    if !is_empty && !folder.join(MARK).is_file() {
         let what = format!("{} holds something else than a catalogue, and stays as it is.", folder.display());
         return Err(Failure::new(Kind::NotDone, what).advise("Name another folder with --to."));
     }
@@ -79,6 +80,8 @@ fn cleared(folder: &Path) -> Result<(), Failure> {
 }
 
 async fn fetch(bucket: &Bucket, paths: &[String], folder: &Path) -> Result<(), Failure> {
+    // The mark by which the folder is known as a catalogue, should this be cut off.
+    written(bucket, &format!("{PREFIX}{MARK}"), &folder.join(MARK)).await?;
     let (mut waiting, mut asked) = (paths.iter(), JoinSet::new());
     loop {
         while asked.len() < AT_ONCE {

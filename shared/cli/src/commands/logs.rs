@@ -6,7 +6,7 @@ use chrono::Utc;
 use serde_json::json;
 
 use crate::Done;
-use crate::aws::{Session, code, refused};
+use crate::aws::{Session, code, more, refused};
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
 
@@ -42,7 +42,7 @@ pub(super) async fn logs(
         let messages: Vec<String> = messages.map(|text| text.trim_end().to_owned()).collect();
         screen.say(&messages);
         lines.extend(messages);
-        next = page.next_token;
+        next = more(page.next_token);
         if next.is_none() {
             return Ok(Done::well(json!({ "lines": lines })));
         }

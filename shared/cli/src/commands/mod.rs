@@ -61,7 +61,9 @@ async fn ask_aws(
         }
         Command::Catalog { open, to } => catalog::catalog(session, stack, (to, *open), screen).await,
         Command::Deploy(asked) => stacks::deploy(session, stack, asked, screen).await,
-        Command::Upgrade { release } => stacks::upgrade(session, stack, release, screen).await,
+        Command::Upgrade { release, regions } => {
+            stacks::upgrade(session, stack, (release, regions.as_deref()), screen).await
+        }
         Command::Uninstall { remove_bucket } => {
             stacks::uninstall(session, stack, *remove_bucket, screen).await
         }

@@ -48,15 +48,20 @@ pub(super) async fn recipes(
     let has_archives = wanted.iter().any(|one| one.archive.is_some());
     let store = if has_archives { Some(store(session, &home).await?) } else { None };
     let put = Put { session, path: path(stack), store, before: &before };
+    let names: BTreeSet<String> = wanted.iter().map(|one| one.recipe.name.to_string()).collect();
+    let left: Vec<&str> = before.keys().map(String::as_str).filter(|name| !names.contains(*name)).collect();
+    if !left.is_empty() && is_pruned {
+        // Before anything is put, so that a no leaves all as it was.
+        let (count, plural) = (left.len(), if left.len() == 1 { "" } else { "s" });
+        screen.say([format!("not among them, so to be removed: {}", left.join(", "))]);
+        screen.confirm(&format!("Put the others, and remove {count} recipe{plural}?")).await?;
+    }
     let mut document = Vec::new();
     for one in &wanted {
         document.push(put.one(one, is_put, screen).await?);
     }
-    let names: BTreeSet<String> = wanted.iter().map(|one| one.recipe.name.to_string()).collect();
-    let left: Vec<&str> = before.keys().map(String::as_str).filter(|name| !names.contains(*name)).collect();
     let mut removed: Vec<&str> = Vec::new();
     if !left.is_empty() && is_pruned {
-        screen.say([format!("not among them, so to be removed: {}", left.join(", "))]);
         put.remove(&left, screen).await?;
         removed = left.clone();
     } else if !left.is_empty() {
@@ -174,8 +179,6 @@ impl Put<'_> {
     }
 
     async fn remove(&self, left: &[&str], screen: &mut Screen<'_>) -> Result<(), Failure> {
-        let plural = if left.len() == 1 { "" } else { "s" };
-        screen.confirm(&format!("Remove {} recipe{plural}?", left.len())).await?;
         let ssm = aws_sdk_ssm::Client::new(self.session.config());
         for name in left {
             interrupt::something_begins(Begun::Recipes);

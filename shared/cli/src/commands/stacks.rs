@@ -1,5 +1,9 @@
 //! Kiln's own stacks: deployed, brought to another release, removed.
 
+use std::path::Path;
+
+use kiln_core::model::Region;
+
 use crate::Done;
 use crate::arguments::{Architecture, Deploy};
 use crate::aws::Session;
@@ -31,10 +35,11 @@ pub(super) async fn deploy(
 pub(super) async fn upgrade(
     session: &Session,
     stack: &str,
-    release: &std::path::Path,
+    (release, regions): (&Path, Option<&[Region]>),
     screen: &mut Screen<'_>,
 ) -> Result<Done, Failure> {
-    let wanted = Wanted { release: release.to_owned(), is_upgrade: true, ..Wanted::default() };
+    let regions = regions.map(|all| all.iter().map(ToString::to_string).collect());
+    let wanted = Wanted { release: release.to_owned(), regions, is_upgrade: true, ..Wanted::default() };
     deploy::deploy(session, stack, &wanted, screen).await
 }
 

@@ -12,7 +12,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::stack::Stack;
-use crate::aws::{Session, code, refused};
+use crate::aws::{Session, code, more, refused};
 use crate::failure::{Failure, Kind};
 
 /// What is no longer deployed stays this long, for a deployment that is under way may still name it.
@@ -56,8 +56,11 @@ impl Bucket {
     pub async fn check(&self) -> Result<(), Failure> {
         let sent = self.client.head_bucket().bucket(&self.name).expected_bucket_owner(&self.account);
         let Err(error) = sent.send().await else { return Ok(()) };
+        if !NOT_FOUND.contains(&code(&error)) && code(&error) != "AccessDenied" {
+            return Err(self.refused("HeadBucket", "", &error));
+        }
         let what = format!(
-            "bucket {} is gone, is not owned by account {}, or must not be read by you ({}). Nothing was uploaded.",
+            "bucket {} is gone, is not owned by account {}, or must not be read by you ({}). Nothing was uploaded, and nothing of it deleted.",
             self.name,
             self.account,
             code(&error)
@@ -133,7 +136,7 @@ impl Bucket {
                 let at = one.last_modified().and_then(|at| DateTime::from_timestamp(at.secs(), 0));
                 found.push((one.key().unwrap_or_default().to_owned(), at));
             }
-            next = page.next_continuation_token;
+            next = more(page.next_continuation_token);
             if next.is_none() {
                 return Ok(found);
             }

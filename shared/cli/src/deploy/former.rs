@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::shares::Given;
 use super::stack::Stack;
 use super::template::{Template, without};
-use crate::aws::{Session, refused};
+use crate::aws::{Session, more, refused};
 use crate::failure::Failure;
 use crate::screen::Screen;
 
@@ -106,7 +106,7 @@ async fn log_groups(session: &Session, stack: &str) -> Result<BTreeSet<String>, 
         let page = sent.set_next_token(next).send().await;
         let page = page.map_err(|error| refused(session, "DescribeLogGroups", &session.home, &error))?;
         found.extend(page.log_groups().iter().filter_map(|group| group.log_group_name().map(str::to_owned)));
-        next = page.next_token;
+        next = more(page.next_token);
         if next.is_none() {
             return Ok(found);
         }

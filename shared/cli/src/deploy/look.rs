@@ -9,14 +9,24 @@ use aws_sdk_cloudformation::types::{ChangeSetStatus, ChangeSetSummary, Execution
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::changes::{Change, read_all};
-use super::stack::{ChangeSet, FORMER, Found, OURS, REVIEW, Stack, status_of};
-use crate::aws::{code, refused};
+use super::stack::{ChangeSet, FORMER, Found, OURS, Stack, status_of};
+use crate::aws::{code, more, refused};
 use crate::failure::{Failure, Kind};
 
 /// How CloudFormation says that a change set would change nothing.
 const NOTHING: [&str; 2] = ["didn't contain changes", "No updates are to be performed"];
-/// How long a stack may take.
-const PATIENCE: Duration = Duration::from_secs(900);
+/// How long a stack may take. Lambda gives the network interfaces of functions in a VPC back in up to 40 minutes.
+const PATIENCE: Duration = Duration::from_secs(2_700);
+/// How long CloudFormation may answer what was before.
+const STALE: Duration = Duration::from_secs(30);
+
+/// What happened to a stack before something was begun, by the ids of its events.
+pub(super) type Seen = BTreeSet<String>;
+
+/// How CloudFormation says that there is no such stack, or no such change set.
+pub(super) fn is_gone(said: Option<&str>) -> bool {
+    said.is_some_and(|said| said.contains("does not exist"))
+}
 
 /// A name that nothing else has, of 16 hexadecimal digits that nobody can guess.
 pub(crate) fn unique() -> String {
@@ -32,7 +42,7 @@ impl Stack {
                 let alive = |stack: &Found| status_of(stack) != "DELETE_COMPLETE";
                 Ok(found.stacks.unwrap_or_default().into_iter().find(alive))
             }
-            Err(error) if error.message().is_some_and(|said| said.contains("does not exist")) => Ok(None),
+            Err(error) if is_gone(error.message()) => Ok(None),
             Err(error) => Err(refused(&self.session, &self.call("DescribeStacks"), &self.region, &error)),
         }
     }
@@ -42,8 +52,8 @@ impl Stack {
         format!("{name} of stack {}", self.name)
     }
 
-    pub(super) async fn send_delete(&self, stack: &str) -> Result<(), Failure> {
-        let sent = self.client.delete_stack().stack_name(stack).send().await;
+    pub(super) async fn send_delete(&self) -> Result<(), Failure> {
+        let sent = self.client.delete_stack().stack_name(&self.name).send().await;
         sent.map_err(|error| refused(&self.session, &self.call("DeleteStack"), &self.region, &error))?;
         Ok(())
     }
@@ -57,7 +67,7 @@ impl Stack {
                 refused(&self.session, &self.call("ListChangeSets"), &self.region, &error)
             })?;
             found.extend(page.summaries.unwrap_or_default());
-            next = page.next_token;
+            next = more(page.next_token);
             if next.is_none() {
                 return Ok(found);
             }
@@ -93,14 +103,15 @@ impl Stack {
         loop {
             let (mut found, mut next, mut status, mut reason) = (Vec::new(), None, None, None);
             loop {
-                let sent = self.client.describe_change_set().change_set_name(&change_set.arn);
+                let sent = self.client.describe_change_set().stack_name(&self.name);
+                let sent = sent.change_set_name(&change_set.name);
                 let page = sent.set_next_token(next).send().await.map_err(|error| {
                     refused(&self.session, &self.call("DescribeChangeSet"), &self.region, &error)
                 })?;
                 let changes = page.changes.unwrap_or_default().into_iter();
                 found.extend(changes.filter_map(|change| change.resource_change));
                 (status, reason, next) =
-                    (page.status.or(status), page.status_reason.or(reason), page.next_token);
+                    (page.status.or(status), page.status_reason.or(reason), more(page.next_token));
                 if next.is_none() {
                     break;
                 }
@@ -125,17 +136,21 @@ impl Stack {
         }
     }
 
-    /// The status once CloudFormation has done what it was asked for; `None` if the stack is gone.
-    pub(super) async fn settled(&self) -> Result<Option<String>, Failure> {
-        let end = Instant::now() + PATIENCE;
+    /// The status once CloudFormation has done what it was asked for after these events; `None` if the stack is gone.
+    ///
+    /// What it answers at first may be of before: a status counts once something new has happened to the stack, or after a
+    /// while.
+    pub(super) async fn settled(&self, seen: &Seen) -> Result<Option<String>, Failure> {
+        let (begun, mut is_new) = (Instant::now(), false);
         loop {
-            match self.status().await? {
-                Some(status) if status.ends_with("_IN_PROGRESS") && status != REVIEW => {
-                    if Instant::now() > end {
-                        return Err(self.still(&self.title(), &status));
-                    }
-                }
-                other => return Ok(other),
+            let status = self.status().await?;
+            let is_over = status.as_deref().is_none_or(|status| !status.ends_with("_IN_PROGRESS"));
+            is_new = is_new || is_over && self.event_ids().await?.iter().any(|event| !seen.contains(event));
+            if is_over && (is_new || status.is_none() || begun.elapsed() > STALE) {
+                return Ok(status);
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(self.still(&self.title(), &status.unwrap_or_default()));
             }
             tokio::time::sleep(self.pace()).await;
         }
@@ -154,7 +169,7 @@ impl Stack {
     }
 
     /// What has happened to the stack so far, by the ids of the events.
-    pub(super) async fn event_ids(&self) -> Result<BTreeSet<String>, Failure> {
+    pub(super) async fn event_ids(&self) -> Result<Seen, Failure> {
         Ok(self.events().await?.into_iter().filter_map(|event| event.event_id).collect())
     }
 
@@ -164,7 +179,7 @@ impl Stack {
             let sent = self.client.describe_stack_events().stack_name(&self.name).set_next_token(next);
             let page = match sent.send().await {
                 Ok(page) => page,
-                Err(error) if error.message().is_some_and(|said| said.contains("does not exist")) => {
+                Err(error) if is_gone(error.message()) => {
                     return Ok(found);
                 }
                 Err(error) => {
@@ -177,7 +192,7 @@ impl Stack {
                 }
             };
             found.extend(page.stack_events.unwrap_or_default());
-            next = page.next_token;
+            next = more(page.next_token);
             if next.is_none() {
                 return Ok(found);
             }
@@ -186,7 +201,7 @@ impl Stack {
 
     /// Why CloudFormation ended otherwise: what failed, oldest first, for the first is the cause, and the others are mostly
     /// cancelled for it.
-    pub(super) async fn ended(&self, status: &str, verb: &str, seen: &BTreeSet<String>) -> Failure {
+    pub(super) async fn ended(&self, status: &str, verb: &str, seen: &Seen) -> Failure {
         let events = self.events().await.unwrap_or_default();
         let is_new = |event: &&StackEvent| event.event_id().is_none_or(|id| !seen.contains(id));
         let failed = |event: &&StackEvent| {

@@ -21,6 +21,7 @@ mod uninstall;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::Utc;
 use serde_json::{Value, json};
@@ -39,6 +40,9 @@ use crate::interrupt;
 use crate::screen::Screen;
 
 pub(crate) use uninstall::uninstall;
+
+/// How long it is tried to take back what was not carried out.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is asked of a deployment.
 #[derive(Debug, Clone, Default)]
@@ -78,7 +82,15 @@ pub(crate) async fn deploy(
         _ = tokio::signal::ctrl_c() => Err(Failure::new(Kind::Interrupted, interrupt::told())),
     };
     if ended.is_err() {
-        plan.drop_proposals(screen).await;
+        // Whoever presses Ctrl-C again waits for nothing more.
+        let is_done = tokio::select! {
+            () = plan.drop_proposals(screen) => true,
+            _ = tokio::signal::ctrl_c() => false,
+            () = tokio::time::sleep(PATIENCE) => false,
+        };
+        if !is_done {
+            screen.say(["Change sets may be left. They do nothing."]);
+        }
     }
     ended
 }
@@ -103,6 +115,7 @@ async fn carried_out(
         home.must_be_there().await?;
     }
     home.leave_to_reviewers().await?;
+    let is_new = !home.is_there().await?;
     let before = home.parameters().await?;
     let architecture = wanted.architecture.as_deref().or(before.get("Architecture").map(String::as_str));
     let release = Release::open(&wanted.release, architecture)?;
@@ -153,7 +166,7 @@ async fn carried_out(
         screen.say([format!("deleted {old} old files from bucket {name}: they are no longer deployed")]);
     }
     tell_of_the_former_bucket(session, &account, screen).await;
-    ended(&stacks, plan.done(), screen).await
+    ended(&stacks, plan.done(), is_new, screen).await
 }
 
 fn read(text: &str, name: &str) -> Result<Template, Failure> {
@@ -168,9 +181,9 @@ async fn regions_of(session: &Session, name: &str, wanted: &Wanted) -> Result<Ve
     let Some(given) = &wanted.regions else {
         let found = regions::with_a_stack(session, name, &[]).await;
         if let Some(unseen) = found.unseen() {
-            let failure = Failure::new(Kind::Denied, unseen);
-            return Err(failure
-                .advise("Name the further Regions: kiln deploy FOLDER --regions eu-west-1 ap-southeast-2."));
+            return Err(Failure::new(found.kind(), unseen).advise(
+                "Name the further Regions: --regions eu-west-1 ap-southeast-2, or --regions alone for none.",
+            ));
         }
         return Ok(found.stacks.into_iter().map(|stack| stack.region).collect());
     };
@@ -264,7 +277,12 @@ async fn tell_of_the_former_bucket(session: &Session, account: &str, screen: &mu
 }
 
 /// What stands after a deployment.
-async fn ended(stacks: &Stacks, done: Vec<Value>, screen: &mut Screen<'_>) -> Result<Done, Failure> {
+async fn ended(
+    stacks: &Stacks,
+    done: Vec<Value>,
+    is_new: bool,
+    screen: &mut Screen<'_>,
+) -> Result<Done, Failure> {
     let outputs = stacks.home.outputs().await?;
     let mut regions = BTreeMap::new();
     for stack in &stacks.further {
@@ -274,7 +292,7 @@ async fn ended(stacks: &Stacks, done: Vec<Value>, screen: &mut Screen<'_>) -> Re
     const TOLD: [&str; 4] = ["OperatorPolicy", "RecipePath", "Store", "ViewerPolicy"];
     let told = outputs.iter().filter(|(key, _)| TOLD.contains(&key.as_str()));
     screen.say(told.map(|(key, value)| format!("{key} = {value}")));
-    if done.iter().any(|one| one["stack"] == stacks.home.name && one["outcome"] == "created") {
+    if is_new {
         screen.say(["Kiln is there. Next: kiln recipes push FOLDER, then kiln bake RECIPE --watch"]);
     }
     Ok(Done::well(json!({ "stacks": done, "outputs": outputs, "regions": regions })))

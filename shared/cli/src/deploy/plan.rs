@@ -30,15 +30,15 @@ impl Plan {
         screen: &mut Screen<'_>,
     ) -> Result<(), Failure> {
         Self::clear(stack, screen).await?;
-        let proposed = stack.propose(body, parameters, known).await?;
+        let begun = stack.begin().await?;
         // It is noted first, so that it is taken back whatever happens while CloudFormation thinks.
-        self.steps.push((stack.clone(), Some(proposed.clone())));
-        let changes = stack.described(&proposed).await?;
+        self.steps.push((stack.clone(), Some(begun.clone())));
+        let changes = stack.propose(&begun, body, parameters, known).await?;
         if changes.is_none() {
-            stack.drop(&proposed).await?;
+            stack.drop(&begun).await?;
         }
         self.steps.pop();
-        self.steps.push((stack.clone(), changes.map(|changes| proposed.with(changes))));
+        self.steps.push((stack.clone(), changes.map(|changes| begun.with(changes))));
         Ok(())
     }
 
@@ -77,7 +77,12 @@ impl Plan {
         let lost = if lost.is_empty() { "none is replaced or removed".to_owned() } else { lost };
         screen.say([format!("of all resources: {lost}")]);
         let stacks = if count == 1 { "1 stack".to_owned() } else { format!("{count} stacks") };
-        screen.confirm(&format!("Change {stacks}?")).await
+        let asked = screen.confirm(&format!("Change {stacks}?")).await;
+        let all = self.steps.iter().filter_map(|(stack, one)| Some((stack, &one.as_ref()?.changes)));
+        asked.map_err(|failure| {
+            let shown: Vec<Value> = all.map(|(stack, changes)| told(stack, "proposed", changes)).collect();
+            failure.after("stacks", json!(shown))
+        })
     }
 
     /// Does it, stack by stack. [`Plan::drop_proposals`] takes back what is not reached because one failed.
@@ -86,10 +91,16 @@ impl Plan {
     /// The first that failed.
     pub async fn carry_out(&mut self, screen: &mut Screen<'_>) -> Result<(), Failure> {
         while !self.steps.is_empty() {
-            let (stack, change_set) = self.steps.remove(0);
+            let (stack, change_set) = self.steps[0].clone();
             screen.say([format!("deploying {}", stack.title())]);
-            let outcome = match &change_set {
-                Some(change_set) => stack.carry_out(change_set).await?,
+            let seen = match &change_set {
+                Some(change_set) => Some(stack.execute(change_set).await?),
+                None => None,
+            };
+            // What was executed is not taken back.
+            self.steps.remove(0);
+            let outcome = match change_set.as_ref().zip(seen) {
+                Some((change_set, seen)) => stack.finish(change_set, &seen).await?,
                 None => "unchanged",
             };
             screen.say([format!("  {outcome}")]);
@@ -112,10 +123,7 @@ impl Plan {
     }
 
     fn note(&mut self, stack: &Stack, outcome: &str, changes: &[Change]) {
-        let changes: Vec<Value> = changes.iter().map(Change::document).collect();
-        let done =
-            json!({ "stack": stack.name, "region": stack.region, "outcome": outcome, "changes": changes });
-        self.done.push(done);
+        self.done.push(told(stack, outcome, changes));
     }
 
     /// Takes back what was proposed and not carried out.
@@ -141,4 +149,10 @@ impl Plan {
         screen.confirm(&format!("Delete {title}, to create it anew?")).await?;
         stack.delete().await
     }
+}
+
+/// What `--output json` tells of a stack.
+fn told(stack: &Stack, outcome: &str, changes: &[Change]) -> Value {
+    let changes: Vec<Value> = changes.iter().map(Change::document).collect();
+    json!({ "stack": stack.name, "region": stack.region, "outcome": outcome, "changes": changes })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::aws::{Session, refused};
+use crate::aws::{Session, more, refused};
 use crate::failure::Failure;
 
 /// The documents of a stack's recipes in Parameter Store, by name.
@@ -33,7 +33,7 @@ pub(crate) async fn below(session: &Session, path: &str) -> Result<BTreeMap<Stri
         let page = sent.map_err(|error| refused(session, &call, &session.home, &error))?;
         let pair = |one: &aws_sdk_ssm::types::Parameter| Some((one.name.clone()?, one.value.clone()?));
         found.extend(page.parameters().iter().filter_map(pair));
-        next = page.next_token;
+        next = more(page.next_token);
         if next.is_none() {
             return Ok(found);
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use tokio::task::JoinSet;
 
 use super::stack::Stack;
-use crate::aws::{Session, refused};
-use crate::failure::Failure;
+use crate::aws::{Session, more, refused};
+use crate::failure::{Failure, Kind};
 
 /// How many Regions are asked at once.
 const AT_ONCE: usize = 8;
@@ -23,6 +23,11 @@ pub(crate) struct Further {
 }
 
 impl Further {
+    /// Why the first Region that was not seen was not.
+    pub fn kind(&self) -> Kind {
+        self.unseen.first().map_or(Kind::Other, |(_, why)| why.kind)
+    }
+
     /// What could not be seen, as text.
     pub fn unseen(&self) -> Option<String> {
         let (_, why) = self.unseen.first()?;
@@ -66,7 +71,11 @@ pub(crate) async fn with_a_stack(session: &Session, home_stack: &str, but: &[Str
                 }
             }
             Ok((stack, Err(failure))) => found.unseen.push((stack.region, failure)),
-            Err(_) => {}
+            // It cannot happen, and is no answer.
+            Err(_) => {
+                let what = "not every Region could be asked";
+                found.unseen.push(("some Region".into(), Failure::new(Kind::Other, what)));
+            }
         }
     }
     found.stacks.sort_by(|a, b| a.region.cmp(&b.region));
@@ -91,7 +100,7 @@ pub(crate) async fn neighbours(session: &Session, region: &str, home_stack: &str
             let stack = RULES.iter().find_map(|end| name.strip_suffix(end));
             found.extend(stack.filter(|stack| *stack != home_stack).map(str::to_owned));
         }
-        next = page.next_token;
+        next = more(page.next_token);
         if next.is_none() {
             return found;
         }

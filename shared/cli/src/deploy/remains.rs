@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{Filter, Tag};
 use super::recipes;
 use super::stack::Stack;
 use super::template::Template;
-use crate::aws::{Session, refused};
+use crate::aws::{Session, more, refused};
 use crate::failure::{Failure, Kind};
 use crate::render::columns;
 
@@ -74,7 +74,7 @@ pub(crate) async fn at_work(session: &Session, regions: &[String]) -> Result<Vec
                 role: value_of(one.tags(), ROLE_TAG).unwrap_or("instance").to_owned(),
                 id: one.instance_id().unwrap_or_default().to_owned(),
             }));
-            next = page.next_token;
+            next = more(page.next_token);
             if next.is_none() {
                 break;
             }
@@ -94,7 +94,7 @@ pub(crate) async fn lines(
     kept: &[Kept],
 ) -> Result<Vec<String>, Failure> {
     let mut lines = vec!["What stays:".to_owned()];
-    lines.extend(images(session, regions).await?);
+    lines.extend(images(session, regions).await);
     lines.extend(of_recipes(session, name).await?);
     lines.extend(waiting(session, name).await?);
     lines.extend(log_groups(&session.home, kept));
@@ -102,10 +102,17 @@ pub(crate) async fn lines(
     Ok(lines)
 }
 
-async fn images(session: &Session, regions: &[String]) -> Result<Vec<String>, Failure> {
-    let mut rows = Vec::new();
+async fn images(session: &Session, regions: &[String]) -> Vec<String> {
+    let (mut rows, mut unseen) = (Vec::new(), Vec::new());
     for region in regions {
-        let (images, snapshots) = counted(session, region).await?;
+        let (images, snapshots) = match counted(session, region).await {
+            Ok(found) => found,
+            // A recipe may name a Region that is not enabled: that holds nothing up.
+            Err(failure) => {
+                unseen.push(format!("  images in {region} cannot be seen: {}", failure.what));
+                continue;
+            }
+        };
         let recipes: BTreeSet<&String> = images.keys().chain(snapshots.keys()).collect();
         let count = |of: &BTreeMap<String, usize>, recipe: &String| {
             of.get(recipe).copied().unwrap_or_default().to_string()
@@ -115,7 +122,8 @@ async fn images(session: &Session, regions: &[String]) -> Result<Vec<String>, Fa
         }));
     }
     if rows.is_empty() {
-        return Ok(vec!["  images and snapshots: there are none".into()]);
+        unseen.insert(0, "  images and snapshots: there are none that can be seen".into());
+        return unseen;
     }
     rows.insert(0, ["REGION", "RECIPE", "IMAGES", "SNAPSHOTS"].map(str::to_owned).into());
     let mut lines = vec!["  images and snapshots, with all that uses them:".to_owned()];
@@ -125,7 +133,8 @@ async fn images(session: &Session, regions: &[String]) -> Result<Vec<String>, Fa
         format!("    To list those of a Region: aws ec2 describe-images --owners self --include-disabled --filters Name=tag-key,Values={RECIPE_TAG} --region <region>"),
         "    To remove one: aws ec2 deregister-image --delete-associated-snapshots --image-id <image> --region <region>".to_owned(),
     ]);
-    Ok(lines)
+    lines.extend(unseen);
+    lines
 }
 
 /// How many images and snapshots of each recipe are in a Region.
@@ -145,7 +154,7 @@ async fn counted(
         let page = sent.set_next_token(next).send().await;
         let page = page.map_err(|error| refused(session, "DescribeImages", region, &error))?;
         page.images().iter().for_each(|one| note(&mut images, one.tags()));
-        next = page.next_token;
+        next = more(page.next_token);
         if next.is_none() {
             break;
         }
@@ -155,7 +164,7 @@ async fn counted(
         let page = sent.set_next_token(next).send().await;
         let page = page.map_err(|error| refused(session, "DescribeSnapshots", region, &error))?;
         page.snapshots().iter().for_each(|one| note(&mut snapshots, one.tags()));
-        next = page.next_token;
+        next = more(page.next_token);
         if next.is_none() {
             return Ok((images, snapshots));
         }

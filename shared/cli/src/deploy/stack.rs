@@ -7,9 +7,9 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{Capability, ChangeSetType, Parameter, ResourceToImport, Tag};
 
 use super::changes::{Change, counted, listed};
-use super::look::unique;
+use super::look::{Seen, is_gone, unique};
 use super::shares::Given;
-use crate::aws::{Session, refused};
+use crate::aws::{Session, code, more, refused};
 use crate::failure::{Failure, Kind};
 use crate::interrupt::{self, Begun};
 
@@ -35,8 +35,7 @@ pub(crate) enum Body {
 /// A change set that is ready to be executed.
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeSet {
-    pub(super) arn: String,
-    stack_id: String,
+    pub(super) name: String,
     title: String,
     /// Whether it creates the stack.
     pub creates: bool,
@@ -92,24 +91,37 @@ impl Stack {
         format!("stack {} in {}", self.name, self.region)
     }
 
-    /// Has CloudFormation find out what would be created or updated. Nothing is carried out.
-    ///
-    /// Of a stack that is there, those of the `known` parameters that are not given keep their values. Executing a change
-    /// set makes all others void, so a stack that has one of somebody else's is left alone.
+    /// A change set that is not sent yet. Executing one makes all others void, so a stack that has one of somebody else's is
+    /// left alone.
     ///
     /// # Errors
-    /// CloudFormation refuses it, or somebody reviews the stack.
+    /// Somebody reviews the stack, or it cannot be seen.
+    pub async fn begin(&self) -> Result<ChangeSet, Failure> {
+        let found = self.describe().await?;
+        self.leave_to_its_reviewers(found.as_ref()).await?;
+        Ok(ChangeSet {
+            name: format!("{OURS}{}", unique()),
+            title: self.title(),
+            creates: found.as_ref().is_none_or(|found| status_of(found) == REVIEW),
+            placeholder: found.is_none(),
+            changes: Vec::new(),
+        })
+    }
+
+    /// Has CloudFormation find out what would be created or updated; `None` where the stack is as it should be. Nothing is
+    /// carried out. Of a stack that is there, those of the `known` parameters that are not given keep their values.
+    ///
+    /// # Errors
+    /// CloudFormation refuses it.
     pub async fn propose(
         &self,
+        begun: &ChangeSet,
         body: &Body,
         parameters: &Given,
         known: &[String],
-    ) -> Result<ChangeSet, Failure> {
-        let found = self.describe().await?;
-        self.leave_to_its_reviewers(found.as_ref()).await?;
-        let creates = found.as_ref().is_none_or(|found| status_of(found) == REVIEW);
-        let before = found.as_ref().filter(|_| !creates).map(parameters_of).unwrap_or_default();
-        let kind = if creates { ChangeSetType::Create } else { ChangeSetType::Update };
+    ) -> Result<Option<Vec<Change>>, Failure> {
+        let before = if begun.creates { Given::new() } else { self.parameters().await? };
+        let kind = if begun.creates { ChangeSetType::Create } else { ChangeSetType::Update };
         let (text, url) = match body {
             Body::Text(text) => (Some(text.clone()), None),
             Body::Url(url) => (None, Some(url.clone())),
@@ -118,7 +130,7 @@ impl Stack {
             .client
             .create_change_set()
             .stack_name(&self.name)
-            .change_set_name(format!("{OURS}{}", unique()))
+            .change_set_name(&begun.name)
             .change_set_type(kind)
             .set_parameters(Some(given(parameters, &before, known)))
             .capabilities(Capability::CapabilityIam)
@@ -128,42 +140,51 @@ impl Stack {
             .set_template_url(url)
             .send()
             .await;
-        let made = match sent {
-            Ok(made) => made,
-            Err(error) => return Err(self.was_refused(&error).await),
-        };
-        Ok(ChangeSet {
-            arn: made.id.unwrap_or_default(),
-            stack_id: made.stack_id.unwrap_or_default(),
-            title: self.title(),
-            creates,
-            placeholder: found.is_none(),
-            changes: Vec::new(),
-        })
+        if let Err(error) = sent {
+            return Err(self.was_refused(&error).await);
+        }
+        self.described(begun).await
     }
 
-    /// Executes a change set, and waits. Answers `created` or `updated`.
+    /// Executes a change set; answers what had happened to the stack before. [`Stack::finish`] waits for its end.
+    ///
+    /// # Errors
+    /// It cannot be executed.
+    pub async fn execute(&self, change_set: &ChangeSet) -> Result<Seen, Failure> {
+        let seen = self.event_ids().await?;
+        interrupt::something_begins(Begun::Stacks);
+        let sent = self.client.execute_change_set().stack_name(&self.name).change_set_name(&change_set.name);
+        let sent = sent.client_request_token(format!("kiln-{}", unique())).send().await;
+        let Err(error) = sent else { return Ok(seen) };
+        // It is void, or gone: another one was executed meanwhile.
+        const VOID: [&str; 3] = ["InvalidChangeSetStatus", "ChangeSetNotFound", "ValidationError"];
+        if !VOID.iter().any(|void| code(&error).starts_with(void)) {
+            let failure = refused(&self.session, &self.call("ExecuteChangeSet"), &self.region, &error);
+            return Err(match failure.kind {
+                Kind::Denied | Kind::Credentials => failure,
+                // Its answer may be what was lost.
+                _ => failure.advise(
+                    "It may be at work all the same. Deploy again: that shows what is still to be changed.",
+                ),
+            });
+        }
+        let why = error.message().unwrap_or("CloudFormation gives no reason");
+        let what = format!("{} was not changed, for its change set cannot be executed: {why}.", self.title());
+        Err(Failure::new(Kind::NotDone, what).advise(
+            "If somebody changed the stack meanwhile, deploy again to see what is still to be changed.",
+        ))
+    }
+
+    /// Waits for the end of a change set that was executed. Answers `created` or `updated`.
     ///
     /// # Errors
     /// The reasons of every resource that failed.
-    pub async fn carry_out(&self, change_set: &ChangeSet) -> Result<&'static str, Failure> {
-        let seen = self.event_ids().await?;
-        interrupt::something_begins(Begun::Stacks);
-        let sent = self.client.execute_change_set().change_set_name(&change_set.arn);
-        if let Err(error) = sent.client_request_token(format!("kiln-{}", unique())).send().await {
-            let _ = self.drop(change_set).await;
-            let why = error.message().unwrap_or("CloudFormation gives no reason");
-            let what = format!(
-                "{} was not changed, for its change set cannot be executed: {why}. If somebody changed the stack meanwhile, deploy again to see what is still to be changed",
-                self.title()
-            );
-            return Err(Failure::new(Kind::NotDone, what));
-        }
-        match self.settled().await?.as_deref() {
+    pub async fn finish(&self, change_set: &ChangeSet, seen: &Seen) -> Result<&'static str, Failure> {
+        match self.settled(seen).await?.as_deref() {
             Some("CREATE_COMPLETE" | "UPDATE_COMPLETE") => {
                 Ok(if change_set.creates { "created" } else { "updated" })
             }
-            status => Err(self.ended(status.unwrap_or("gone"), "ended", &seen).await),
+            status => Err(self.ended(status.unwrap_or("gone"), "ended", seen).await),
         }
     }
 
@@ -172,32 +193,32 @@ impl Stack {
     /// # Errors
     /// They were not taken over.
     pub async fn import(&self, body: String, resources: Vec<ResourceToImport>) -> Result<(), Failure> {
-        let found = self.describe().await?;
-        self.leave_to_its_reviewers(found.as_ref()).await?;
-        interrupt::something_begins(Begun::Stacks);
-        let made = self
+        let mut begun = self.begin().await?;
+        begun.name = format!("{OURS}{FORMER}-{}", unique());
+        let sent = self
             .client
             .create_change_set()
             .stack_name(&self.name)
-            .change_set_name(format!("{OURS}{FORMER}-{}", unique()))
+            .change_set_name(&begun.name)
             .change_set_type(ChangeSetType::Import)
             .template_body(body)
             .set_resources_to_import(Some(resources))
             .send()
-            .await
-            .map_err(|error| refused(&self.session, &self.call("CreateChangeSet"), &self.region, &error))?;
-        let proposed = ChangeSet {
-            arn: made.id.unwrap_or_default(),
-            stack_id: made.stack_id.unwrap_or_default(),
-            title: self.title(),
-            creates: true,
-            placeholder: false,
-            changes: Vec::new(),
+            .await;
+        sent.map_err(|error| refused(&self.session, &self.call("CreateChangeSet"), &self.region, &error))?;
+        let executed = async {
+            self.described(&begun).await?;
+            self.execute(&begun).await
         };
-        self.described(&proposed).await?;
-        let sent = self.client.execute_change_set().change_set_name(&proposed.arn).send().await;
-        sent.map_err(|error| refused(&self.session, &self.call("ExecuteChangeSet"), &self.region, &error))?;
-        match self.settled().await?.as_deref() {
+        let seen = match executed.await {
+            Ok(seen) => seen,
+            Err(failure) => {
+                // What went wrong before is what the person must read.
+                let _ = self.drop(&begun).await;
+                return Err(failure);
+            }
+        };
+        match self.settled(&seen).await?.as_deref() {
             Some("IMPORT_COMPLETE") => Ok(()),
             status => {
                 let what = format!(
@@ -215,11 +236,18 @@ impl Stack {
     /// # Errors
     /// It is left, and does nothing.
     pub async fn drop(&self, change_set: &ChangeSet) -> Result<(), Failure> {
-        let sent = self.client.delete_change_set().change_set_name(&change_set.arn).send().await;
-        sent.map_err(|error| refused(&self.session, &self.call("DeleteChangeSet"), &self.region, &error))?;
+        let sent = self.client.delete_change_set().stack_name(&self.name).change_set_name(&change_set.name);
+        match sent.send().await {
+            Ok(_) => {}
+            // It was never made, or is gone with its stack.
+            Err(error) if code(&error).starts_with("ChangeSetNotFound") || is_gone(error.message()) => {}
+            Err(error) => {
+                return Err(refused(&self.session, &self.call("DeleteChangeSet"), &self.region, &error));
+            }
+        }
         let is_empty = change_set.placeholder && self.status().await?.as_deref() == Some(REVIEW);
         if is_empty && self.change_sets().await?.is_empty() {
-            self.send_delete(&change_set.stack_id).await?;
+            self.send_delete().await?;
         }
         Ok(())
     }
@@ -233,8 +261,8 @@ impl Stack {
         self.leave_to_its_reviewers(Some(&found)).await?;
         let seen = self.event_ids().await?;
         interrupt::something_begins(Begun::Stacks);
-        self.send_delete(&self.name).await?;
-        match self.settled().await?.as_deref() {
+        self.send_delete().await?;
+        match self.settled(&seen).await?.as_deref() {
             None | Some("DELETE_COMPLETE") => Ok(()),
             Some(status) => Err(self.ended(status, "was not deleted but is", &seen).await),
         }
@@ -328,7 +356,7 @@ impl Stack {
                 let what = (text(one.resource_type()), text(one.physical_resource_id()));
                 found.insert(text(one.logical_resource_id()), what);
             }
-            next = page.next_token;
+            next = more(page.next_token);
             if next.is_none() {
                 return Ok(found);
             }

@@ -32,6 +32,7 @@ pub(crate) async fn uninstall(
 ) -> Result<Done, Failure> {
     let of = |name: &str| Stack::of(session, name, &session.home, &BTreeMap::new());
     let (home, of_bucket) = (of(name), of(&artifacts::stack_name(name)));
+    of_bucket.leave_to_reviewers().await?;
     let stacks = stacks(session, name, &home, screen).await?;
     let account = session.account().await?;
     // Only its stack knows which bucket it is.
@@ -44,13 +45,17 @@ pub(crate) async fn uninstall(
             "Kiln is not deployed to {at}: there is no stack {name}, and no Region forwards to it"
         )]);
     } else {
+        if let Some(store) = &store {
+            screen
+                .say([format!("The bucket of stack {name}, {}, is asked for after the stacks.", store.name)]);
+        }
         stays = delete(session, name, &stacks, screen, &mut done).await?;
     }
     let bucket = artifacts::find(&of_bucket, &account).await?;
     // Stacks of other names shared it.
     let former = if name == FIRST { artifacts::former(session, &account).await } else { None };
     let buckets = Buckets { bucket: bucket.map(|bucket| (of_bucket, bucket)), former, store };
-    let gone = buckets.delete(remove_buckets, screen).await?;
+    let gone = buckets.delete(name, remove_buckets, screen).await?;
     Ok(Done::well(json!({ "stacks": done, "stays": stays, "buckets_deleted": gone })))
 }
 
@@ -148,7 +153,12 @@ impl Buckets {
     }
 
     /// Deletes them with all their versions, once that is wanted; answers the names of those that are gone.
-    async fn delete(self, is_wanted: bool, screen: &mut Screen<'_>) -> Result<Vec<String>, Failure> {
+    async fn delete(
+        self,
+        name: &str,
+        is_wanted: bool,
+        screen: &mut Screen<'_>,
+    ) -> Result<Vec<String>, Failure> {
         let names: Vec<String> = self.all().map(|one| one.name.clone()).collect();
         if names.is_empty() {
             return Ok(names);
@@ -159,11 +169,13 @@ impl Buckets {
         // A yes to everything is no yes to the buckets, unless there is somebody to ask.
         let question = format!("Delete bucket {listed} with all its versions?");
         if !is_wanted && !screen.is_agreed_by_a_person(&question).await {
-            screen.say([format!("Bucket {listed} stays. To delete it: kiln uninstall --remove-bucket")]);
+            let stack = if name == FIRST { String::new() } else { format!(" --stack {name}") };
+            screen
+                .say([format!("Bucket {listed} stays. To delete it: kiln{stack} uninstall --remove-bucket")]);
             if let Some(store) = &self.store {
-                let name = &store.name;
+                let store = &store.name;
                 screen.say([format!(
-                    "Without its stack, {name} is found by that name alone: empty and delete it by hand"
+                    "Without its stack, {store} is found by that name alone: empty and delete it by hand"
                 )]);
             }
             return Ok(Vec::new());
