@@ -20,9 +20,9 @@ use crate::failure::{Failure, Kind};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long an answer may take. A function may take 15 minutes, and has longer.
+/// How long an answer may take. A function may take 15 minutes, and has longer; so has a file that goes up by a slow line.
 const READ: Duration = Duration::from_secs(60);
-const READ_OF_FUNCTION: Duration = Duration::from_secs(930);
+const LONG: Duration = Duration::from_secs(930);
 
 /// Somebody who is signed in, and Kiln's home Region.
 #[derive(Debug, Clone)]
@@ -88,8 +88,7 @@ impl Session {
 
     /// A client of Lambda in the home Region, which waits as long as a function may take.
     pub fn lambda(&self) -> aws_sdk_lambda::Client {
-        let patient = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ_OF_FUNCTION);
-        let config = aws_sdk_lambda::config::Builder::from(&self.config).timeout_config(patient.build());
+        let config = aws_sdk_lambda::config::Builder::from(&self.config).timeout_config(patient());
         aws_sdk_lambda::Client::from_conf(config.build())
     }
 
@@ -97,8 +96,8 @@ impl Session {
     pub fn s3(&self) -> aws_sdk_s3::Client {
         // What stands in for AWS has one name for all its buckets.
         let by_path = self.is_elsewhere();
-        let config = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(by_path).build();
-        aws_sdk_s3::Client::from_conf(config)
+        let config = aws_sdk_s3::config::Builder::from(&self.config).timeout_config(patient());
+        aws_sdk_s3::Client::from_conf(config.force_path_style(by_path).build())
     }
 
     /// Whether something else than AWS answers.
@@ -116,6 +115,10 @@ impl Session {
         let found = found.map_err(|error| super::refused(self, "GetCallerIdentity", &self.home, &error))?;
         Ok(found.account().unwrap_or_default().to_owned())
     }
+}
+
+fn patient() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(LONG).build()
 }
 
 /// Looks for credentials before anything is called: why there are none is told best by who looks for them.
