@@ -172,6 +172,7 @@ invoke: ## Wakes a function by hand: FN=expire EVENT=infra/events/expire-dry-run
 	@$(ASK) invoke $(FN) $(EVENT)
 
 install: ## Builds kiln, the command line, and installs it where cargo does: ~/.cargo/bin
+	@echo "==> Building kiln (the first time the SDK takes about a quarter of an hour on 2 cores)"
 	@cargo install --quiet --locked --profile tool --path shared/cli && echo "==> Installed: kiln --help lists its commands"
 
 status: ## How each recipe is: its newest release, what is under way, what is named: RECIPE=web REGION=...
