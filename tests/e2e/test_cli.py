@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
 import time
 from pathlib import Path
 
@@ -120,30 +117,12 @@ def test_a_plan_is_carried_out_once_somebody_says_yes(kiln: Kiln, cli: Cli) -> N
 
 def test_a_question_is_asked_at_a_terminal_and_no_is_the_answer_of_silence(kiln: Kiln, cli: Cli) -> None:
     named(kiln)
-    for answer, versions in ((b"\n", [NEW] * 3), (b"y\n", [MIDDLE] * 3)):
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [BINARY, "rollback", "web"],
-            env=cli.environment(),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=subprocess.PIPE,
-        )
-        os.close(theirs)
-        said = b""
-        while b"[y/N]" not in said:
-            said += os.read(ours, 1024)
-        assert f"Roll web back to {MIDDLE}?".encode() in said
-        os.write(ours, answer)
-        while True:
-            try:
-                said += os.read(ours, 1024)
-            except OSError:
-                break
-        assert process.wait(timeout=60) == (0 if answer == b"y\n" else 1)
-        os.close(ours)
+    for answer, code, versions in (("", 1, [NEW] * 3), ("y", 0, [MIDDLE] * 3)):
+        ended = cli.at_terminal("rollback", "web", answers=[answer])
+        assert f"Roll web back to {MIDDLE}?" in ended.out
+        assert ended.code == code
         kiln.settle()
-        assert kiln.named() == versions, said
+        assert kiln.named() == versions, ended.out
 
 
 def test_an_image_is_explained_in_prose(kiln: Kiln, cli: Cli) -> None:

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::Done;
 use crate::aws::Session;
-use crate::deploy::bucket::Bucket;
+use crate::deploy::bucket::{Bucket, STORE};
 use crate::deploy::stack::Stack;
 use crate::failure::{Failure, Kind};
 use crate::screen::Screen;
@@ -33,7 +33,7 @@ pub(super) async fn catalog(
     let home = Stack::of(session, stack, &session.home, &BTreeMap::new());
     home.must_be_there().await?;
     let account = session.account().await?;
-    let bucket = Bucket::of_stack(&home, &account, "Store").await?;
+    let bucket = Bucket::of_stack(&home, &account, STORE).await?;
     let keys = match &bucket {
         Some(bucket) => files(bucket).await?,
         None => Vec::new(),

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::arguments::{Arguments, Command};
 use crate::aws::{Lambda, Session};
+use crate::deploy;
 use crate::failure::Failure;
 use crate::functions::{Effect, Functions};
 use crate::screen::Screen;
@@ -65,7 +66,7 @@ async fn ask_aws(
             stacks::upgrade(session, stack, (release, regions.as_deref()), screen).await
         }
         Command::Uninstall { remove_bucket } => {
-            stacks::uninstall(session, stack, *remove_bucket, screen).await
+            deploy::uninstall(session, stack, *remove_bucket, screen).await
         }
         command => ask_functions(&Lambda::of(session, stack), command, screen).await,
     }

@@ -11,15 +11,13 @@ use similar::TextDiff;
 use crate::Done;
 use crate::arguments::Recipes;
 use crate::aws::{Session, refused};
-use crate::deploy::bucket::Bucket;
+use crate::deploy::bucket::{Bucket, STORE};
 use crate::deploy::recipes::{all, path};
 use crate::deploy::stack::Stack;
 use crate::failure::{Failure, Kind};
 use crate::interrupt::{self, Begun};
 use crate::screen::Screen;
 
-/// The resource of the home stack that is its bucket.
-const STORE: &str = "Store";
 /// How a document names the archive of its folder.
 const ARCHIVE: &str = "archive = \"sha256:";
 /// What is shown of a document that changed.

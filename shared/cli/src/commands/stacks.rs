@@ -1,4 +1,4 @@
-//! Kiln's own stacks: deployed, brought to another release, removed.
+//! Kiln's own stacks: deployed, and brought to another release.
 
 use std::path::Path;
 
@@ -41,14 +41,4 @@ pub(super) async fn upgrade(
     let regions = regions.map(|all| all.iter().map(ToString::to_string).collect());
     let wanted = Wanted { release: release.to_owned(), regions, is_upgrade: true, ..Wanted::default() };
     deploy::deploy(session, stack, &wanted, screen).await
-}
-
-/// Removes the stacks.
-pub(super) async fn uninstall(
-    session: &Session,
-    stack: &str,
-    remove_buckets: bool,
-    screen: &mut Screen<'_>,
-) -> Result<Done, Failure> {
-    deploy::uninstall(session, stack, remove_buckets, screen).await
 }

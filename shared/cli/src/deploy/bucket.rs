@@ -19,6 +19,8 @@ use crate::failure::{Failure, Kind};
 const KEPT_FOR: TimeDelta = TimeDelta::days(30);
 const NOT_FOUND: [&str; 4] = ["404", "NoSuchKey", "NotFound", "NoSuchBucket"];
 const MOST_KEYS: usize = 1_000;
+/// The resource of the home stack that is its bucket.
+pub(crate) const STORE: &str = "Store";
 
 /// A bucket.
 #[derive(Debug, Clone)]

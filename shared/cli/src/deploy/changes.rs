@@ -98,6 +98,38 @@ impl Change {
     }
 }
 
+/// A change set that is ready to be executed.
+#[derive(Debug, Clone)]
+pub(crate) struct ChangeSet {
+    /// Its name.
+    pub(super) name: String,
+    /// The stack, in a sentence.
+    pub(super) title: String,
+    /// Whether it creates the stack.
+    pub creates: bool,
+    /// Whether the stack is there only because this change set was made.
+    pub(super) placeholder: bool,
+    /// What it would do.
+    pub changes: Vec<Change>,
+}
+
+impl ChangeSet {
+    /// The same, once it is known what it would do.
+    pub fn with(self, changes: Vec<Change>) -> Self {
+        Self { changes, ..self }
+    }
+
+    /// The change set as text, one line for each resource.
+    pub fn lines(&self) -> Vec<String> {
+        let verb = if self.creates { "will be created" } else { "will be updated" };
+        let counted = counted(&self.changes, |_| true);
+        let counted = if counted.is_empty() { "outputs or tags alone".to_owned() } else { counted };
+        let mut lines = vec![format!("{} {verb}: {counted}", self.title)];
+        lines.extend(listed(&self.changes));
+        lines
+    }
+}
+
 /// The changes of one change set.
 ///
 /// CloudFormation lists whatever names a changed resource, as if that could be replaced as well. It cannot unless what it

@@ -8,8 +8,8 @@ use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::types::{ChangeSetStatus, ChangeSetSummary, ExecutionStatus, StackEvent};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::changes::{Change, read_all};
-use super::stack::{ChangeSet, FORMER, Found, OURS, Stack, status_of};
+use super::changes::{Change, ChangeSet, read_all};
+use super::stack::{FORMER, Found, OURS, Stack, status_of};
 use crate::aws::{code, more, refused};
 use crate::failure::{Failure, Kind};
 

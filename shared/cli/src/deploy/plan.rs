@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::changes::{Change, What, counted, listed};
+use super::changes::{Change, ChangeSet, What, counted, listed};
 use super::shares::Given;
-use super::stack::{Body, ChangeSet, Stack};
+use super::stack::{Body, Stack};
 use crate::failure::Failure;
 use crate::screen::Screen;
 
@@ -105,14 +105,14 @@ impl Plan {
             };
             screen.say([format!("  {outcome}")]);
             let changes = change_set.map(|one| one.changes).unwrap_or_default();
-            self.note(&stack, outcome, &changes);
+            self.done.push(told(&stack, outcome, &changes));
         }
         while !self.removals.is_empty() {
             let stack = self.removals.remove(0);
             screen.say([format!("deleting {}", stack.title())]);
             stack.delete().await?;
             screen.say(["  deleted"]);
-            self.note(&stack, "deleted", &[]);
+            self.done.push(told(&stack, "deleted", &[]));
         }
         Ok(())
     }
@@ -120,10 +120,6 @@ impl Plan {
     /// What was done so far, as `--output json` tells it.
     pub fn done(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.done)
-    }
-
-    fn note(&mut self, stack: &Stack, outcome: &str, changes: &[Change]) {
-        self.done.push(told(stack, outcome, changes));
     }
 
     /// Takes back what was proposed and not carried out.
@@ -152,7 +148,7 @@ impl Plan {
 }
 
 /// What `--output json` tells of a stack.
-fn told(stack: &Stack, outcome: &str, changes: &[Change]) -> Value {
+pub(super) fn told(stack: &Stack, outcome: &str, changes: &[Change]) -> Value {
     let changes: Vec<Value> = changes.iter().map(Change::document).collect();
     json!({ "stack": stack.name, "region": stack.region, "outcome": outcome, "changes": changes })
 }

@@ -6,7 +6,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{Capability, ChangeSetType, Parameter, ResourceToImport, Tag};
 
-use super::changes::{Change, counted, listed};
+use super::changes::{Change, ChangeSet};
 use super::look::{Seen, is_gone, unique};
 use super::shares::Given;
 use crate::aws::{Session, code, more, refused};
@@ -30,36 +30,6 @@ pub(crate) enum Body {
     Text(String),
     /// In S3.
     Url(String),
-}
-
-/// A change set that is ready to be executed.
-#[derive(Debug, Clone)]
-pub(crate) struct ChangeSet {
-    pub(super) name: String,
-    title: String,
-    /// Whether it creates the stack.
-    pub creates: bool,
-    /// Whether the stack is there only because this change set was made.
-    placeholder: bool,
-    /// What it would do.
-    pub changes: Vec<Change>,
-}
-
-impl ChangeSet {
-    /// The same, once it is known what it would do.
-    pub fn with(self, changes: Vec<Change>) -> Self {
-        Self { changes, ..self }
-    }
-
-    /// The change set as text, one line for each resource.
-    pub fn lines(&self) -> Vec<String> {
-        let verb = if self.creates { "will be created" } else { "will be updated" };
-        let counted = counted(&self.changes, |_| true);
-        let counted = if counted.is_empty() { "outputs or tags alone".to_owned() } else { counted };
-        let mut lines = vec![format!("{} {verb}: {counted}", self.title)];
-        lines.extend(listed(&self.changes));
-        lines
-    }
 }
 
 /// One stack of one Region.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, STORE};
 use super::changes::{Change, What, listed};
+use super::plan::told;
 use super::remains::{self, Kept};
 use super::stack::Stack;
 use super::{artifacts, recipes, regions};
@@ -36,7 +37,7 @@ pub(crate) async fn uninstall(
     let stacks = stacks(session, name, &home, screen).await?;
     let account = session.account().await?;
     // Only its stack knows which bucket it is.
-    let store = Bucket::of_stack(&home, &account, "Store").await?;
+    let store = Bucket::of_stack(&home, &account, STORE).await?;
     let mut done = Vec::new();
     let mut stays = Vec::new();
     if stacks.is_empty() {
@@ -118,9 +119,7 @@ async fn delete(
         screen.say([format!("deleting {}", stack.title())]);
         stack.delete().await?;
         screen.say(["  deleted"]);
-        done.push(
-            json!({ "stack": stack.name, "region": stack.region, "outcome": "deleted", "changes": [] }),
-        );
+        done.push(told(stack, "deleted", &[]));
     }
     Ok(stays)
 }
